@@ -1,0 +1,96 @@
+"""The generation text that PNG files carry, in the form that Automatic1111 made common."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+_KEY = "parameters"
+
+
+def parameters_text(
+    prompt: str,
+    *,
+    negative_prompt: str | None = None,
+    model: str | None = None,
+    sampler: str | None = None,
+    steps: int | None = None,
+    cfg_scale: float | None = None,
+    seed: int | None = None,
+    width: int,
+    height: int,
+) -> str:
+    """How a picture was made, as one text.
+
+    Args:
+        prompt: What was asked for.
+        negative_prompt: What was to be left out.
+        model: The model's name.
+        sampler: The sampler's name.
+        steps: Sampling steps.
+        cfg_scale: How strictly the prompt was followed.
+        seed: The seed.
+        width: Width in pixels.
+        height: Height in pixels.
+
+    Returns:
+        The prompt, the negative prompt and one line of ``Name: value`` pairs; what is None is
+        left out.
+    """
+    lines = [prompt]
+    if negative_prompt:
+        lines.append(f"Negative prompt: {negative_prompt}")
+    pairs = {
+        "Steps": steps,
+        "Sampler": sampler,
+        "CFG scale": None if cfg_scale is None else f"{cfg_scale:g}",
+        "Seed": seed,
+        "Size": f"{width}x{height}",
+        "Model": model,
+    }
+    lines.append(", ".join(f"{name}: {value}" for name, value in pairs.items() if value is not None))
+    return "\n".join(lines)
+
+
+def to_png(image: Image.Image, *, parameters: str) -> bytes:
+    """Encode a picture as PNG with its generation text in the ``parameters`` chunk.
+
+    Args:
+        image: The picture.
+        parameters: The text; a ``tEXt`` chunk holds Latin-1, ``iTXt`` everything else.
+
+    Returns:
+        The file's bytes.
+    """
+    info = PngInfo()
+    info.add_text(_KEY, parameters)  # Pillow itself falls back to iTXt beyond Latin-1
+    buffer = io.BytesIO()
+    # Level 4 is several times faster than the default and a few percent larger.
+    image.save(buffer, format="PNG", pnginfo=info, compress_level=4)
+    return buffer.getvalue()
+
+
+def read_parameters(image: Image.Image | bytes | Path) -> str | None:
+    """The generation text of a picture.
+
+    Args:
+        image: A picture that Pillow opened, or a file's bytes or path.
+
+    Returns:
+        The text, or None if the picture carries none or the bytes are no picture.
+    """
+    if isinstance(image, Image.Image):
+        text = getattr(image, "text", None) or image.info
+        value = text.get(_KEY)
+        return str(value) if value else None
+    try:
+        with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
+            if opened.format == "PNG":
+                # Text chunks may follow the pixels: they are there once the file is read.
+                opened.load()
+            return read_parameters(opened)
+    except (OSError, ValueError, SyntaxError):
+        return None
