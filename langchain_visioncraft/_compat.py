@@ -1,0 +1,32 @@
+"""Which HTTP library speaks: httpx2 where it is installed, httpx otherwise.
+
+httpx2 is httpx's maintained continuation with the same interface; the OpenAI SDK 3 brings it
+along. With 64 calls in flight it takes less than a tenth of httpx's CPU time per call.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx2 as httpx
+else:
+    try:
+        import httpx2 as httpx
+    except ImportError:
+        import httpx
+
+__all__ = ["httpx", "is_from_httpx"]
+
+
+def is_from_httpx(thing: Any, *names: str) -> bool:
+    """Whether this is an instance of a class of httpx or httpx2 with one of these names.
+
+    A user may pass a client of either library, so exceptions of both can arrive.
+    """
+    libraries: list[ModuleType] = [
+        sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules
+    ]
+    return any(isinstance(thing, getattr(library, name)) for library in libraries for name in names)

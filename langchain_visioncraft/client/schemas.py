@@ -1,0 +1,363 @@
+"""One pydantic request an endpoint, with the bounds, defaults and required fields documented.
+
+Every endpoint has an ``…Options`` model (what may be left out) and a ``…Request`` that adds what
+must be given. Tools take the options as constructor fields, the sandbox checks its input with the
+requests: there is one source for each bound. The field ``token`` is not here: the driver adds it.
+
+The years are those of the service's documents: 2023-11, 2024-03, 2024-05, 2024-07 and 2024-09.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from langchain_visioncraft.media.inputs import MediaSource, parse_source
+from langchain_visioncraft.media.media import Media
+
+Prompt: TypeAlias = Annotated[
+    str, Field(min_length=1, description="What to draw, in words: subject, setting, light, style.")
+]
+NegativePrompt: TypeAlias = Annotated[
+    str | None, Field(description="What must not be in the picture, in words.")
+]
+MediaInput: TypeAlias = Annotated[
+    str | bytes | Path | Media | MediaSource,
+    BeforeValidator(parse_source),
+    WithJsonSchema({"type": "string"}),
+]
+"""An http(s) URL, a data URL or base64 as text; in code also a path, bytes or `Media`."""
+
+Loras: TypeAlias = Annotated[
+    dict[str, float] | None,
+    Field(max_length=5, description="LoRA names with their weights, at most 5."),
+]
+OpenjourneySide: TypeAlias = Literal[
+    128, 256, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960, 1024
+]
+
+
+class Wire(BaseModel):
+    """Base of all requests: unknown fields are refused, nothing unset goes out."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), frozen=True)
+
+    media_kinds: ClassVar[dict[str, str]] = {}
+    """Which fields carry media, and of which kind."""
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body; media are still `MediaSource` objects, which the driver streams."""
+        return {
+            name: value
+            for name in type(self).model_fields
+            if not type(self).model_fields[name].exclude
+            and (value := getattr(self, name)) is not None
+        }
+
+
+class TextToImageOptions(Wire):
+    """Optional parameters of ``POST /sd`` (2024-09; the bounds of 2024-07 are in brackets)."""
+
+    negative_prompt: NegativePrompt = None
+    sampler: str | None = Field(
+        None, description="A sampler of the family 'sd', e.g. 'Euler'. [Required in 2024-07.]"
+    )
+    steps: int = Field(35, ge=1, le=35, description="Refinement steps, 1 to 35. [1 to 30.]")
+    width: int = Field(1024, ge=64, le=1024, description="Width in pixels, 64 to 1024.")
+    height: int = Field(1024, ge=64, le=1024, description="Height in pixels, 64 to 1024.")
+    cfg_scale: int = Field(
+        7, ge=1, le=30, description="Guidance: how closely to follow the prompt, 1 to 30."
+    )
+    loras: Loras = None
+
+
+class TextToImageRequest(TextToImageOptions):
+    """``POST /sd``: one image from words, by any Stable Diffusion model of the host."""
+
+    prompt: Prompt
+    model: str = Field(min_length=1, description="A model of the family 'sd', e.g. 'sdxl-base'.")
+
+
+class TextToImageSD1Options(Wire):
+    """Optional parameters of ``POST /generate`` (2024-03; 2023-11 has at most 30 steps)."""
+
+    negative_prompt: NegativePrompt = None
+    image_count: int = Field(1, ge=1, le=5, description="How many images, 1 to 5.")
+    cfg_scale: int = Field(
+        10, ge=0, le=20, description="Guidance: how closely to follow the prompt, 0 to 20."
+    )
+    steps: int = Field(30, ge=1, le=50, description="Refinement steps, 1 to 50.")
+    loras: Loras = None
+    width: int | None = Field(
+        None, ge=1, description="Width in pixels; hosts since 2024-04 take it."
+    )
+    height: int | None = Field(
+        None, ge=1, description="Height in pixels; hosts since 2024-04 take it."
+    )
+    upscale: bool | None = Field(
+        None, description="Whether to upscale the result; hosts since 2024-04 take it."
+    )
+
+
+class TextToImageSD1Request(TextToImageSD1Options):
+    """``POST /generate``: up to five images from words, by a Stable Diffusion 1.x model."""
+
+    prompt: Prompt
+    model: str = Field(min_length=1, description="A model of the family 'sd1', e.g. 'anything_V5'.")
+    sampler: str = Field(min_length=1, description="A sampler of the family 'sd1', e.g. 'Euler'.")
+
+
+class TextToImageSDXLOptions(Wire):
+    """Optional parameters of ``POST /generate-xl`` (2024-03)."""
+
+    negative_prompt: NegativePrompt = None
+    width: int = Field(1024, ge=512, le=1024, description="Width in pixels, 512 to 1024.")
+    height: int = Field(1024, ge=512, le=1024, description="Height in pixels, 512 to 1024.")
+
+
+class TextToImageSDXLRequest(TextToImageSDXLOptions):
+    """``POST /generate-xl``: one image from words, by a Stable Diffusion XL model."""
+
+    prompt: Prompt
+    model: str = Field(min_length=1, description="A model of the family 'sdxl', e.g. 'sdxl-turbo'.")
+    sampler: str = Field(min_length=1, description="A sampler of the family 'sdxl', e.g. 'euler'.")
+    scheduler: str = Field(
+        min_length=1, description="A scheduler of the family 'sdxl', e.g. 'normal'."
+    )
+
+
+class MidjourneyOptions(Wire):
+    """How long to wait for ``POST /midjourney`` (2024-03); not sent."""
+
+    deadline: float = Field(
+        900.0, gt=0, exclude=True, description="Seconds to wait for the picture at most."
+    )
+
+
+class MidjourneyRequest(MidjourneyOptions):
+    """``POST /midjourney``: one image from words; takes minutes.
+
+    Midjourney's own switches may stand in the prompt (``--ar 9:16 --v 5.2``).
+    """
+
+    prompt: Prompt
+
+
+class OpenjourneyOptions(Wire):
+    """Optional parameters of ``POST /openjourney`` (2024-03)."""
+
+    negative_prompt: NegativePrompt = None
+    cfg_scale: float = Field(
+        7.5, ge=1, le=20, description="Guidance: how closely to follow the prompt, 1 to 20."
+    )
+    steps: int = Field(50, ge=1, le=50, description="Refinement steps, 1 to 50.")
+    width: OpenjourneySide = Field(1024, description="Width in pixels, one of the listed values.")
+    height: OpenjourneySide = Field(1024, description="Height in pixels, one of the listed values.")
+
+
+class OpenjourneyRequest(OpenjourneyOptions):
+    """``POST /openjourney``: one image from words; put ``mdjrny-v4 style`` into the prompt."""
+
+    prompt: Prompt
+
+
+class ImageToImageOptions(Wire):
+    """Optional parameters of ``POST /img2img`` with ``image`` (2024-03)."""
+
+    negative_prompt: NegativePrompt = None
+    scheduler: str = Field("DDIM", description="A scheduler of the family 'img2img'.")
+    steps: int = Field(50, ge=1, le=50, description="Refinement steps, 1 to 50.")
+    strength: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="How much to change: 0 keeps the picture, 1 keeps nothing of it.",
+    )
+    refiner: str = Field("no_refiner", description="A refiner of the family 'img2img'.")
+
+
+class ImageToImageRequest(ImageToImageOptions):
+    """``POST /img2img``: a picture changed by words; with a mask only where the mask is white."""
+
+    media_kinds = {"image": "image", "mask": "image"}
+
+    prompt: Prompt
+    image: MediaInput = Field(description="The picture to change: a handle or a URL.")
+    mask: MediaInput | None = Field(
+        None, description="Inpainting mask, white where to repaint: a handle or a URL."
+    )
+
+
+class ImageToImage2023Options(Wire):
+    """Optional parameters of ``POST /img2img`` with ``init_images`` (2023-11)."""
+
+    negative_prompt: NegativePrompt = None
+    steps: int = Field(50, ge=1, description="Refinement steps, from 1.")
+    cfg_scale: float = Field(7.0, ge=0, description="Guidance: how closely to follow the prompt.")
+    width: int = Field(512, ge=1, description="Width in pixels.")
+    height: int = Field(512, ge=1, description="Height in pixels.")
+
+
+class ImageToImage2023Request(ImageToImage2023Options):
+    """``POST /img2img`` in the form of 2023-11: the picture rides in ``init_images``."""
+
+    media_kinds = {"image": "image"}
+
+    prompt: Prompt
+    image: MediaInput = Field(description="The picture to change: a handle or a URL.")
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body, with the picture as a list of one."""
+        body = super().body()
+        body["init_images"] = [body.pop("image")]
+        return body
+
+
+class TextToGifRequest(Wire):
+    """``POST /text2gif`` (2024-09): an animated GIF from words."""
+
+    prompt: Prompt
+
+
+class TextToGif2024Options(Wire):
+    """Optional parameters of ``POST /generate-gif`` (2024-03, 2024-05)."""
+
+    negative_prompt: NegativePrompt = None
+    cfg_scale: int = Field(
+        10, ge=0, le=20, description="Guidance: how closely to follow the prompt, 0 to 20."
+    )
+    steps: int = Field(30, ge=1, le=50, description="Refinement steps, 1 to 50.")
+
+
+class TextToGif2024Request(TextToGif2024Options):
+    """``POST /generate-gif``: animated GIFs from words."""
+
+    prompt: Prompt
+    sampler: str = Field(min_length=1, description="A sampler of the family 'sd1', e.g. 'Euler'.")
+
+
+class ImageToVideoRequest(Wire):
+    """``POST /img2video`` (2024-03): a short MP4 that moves a picture."""
+
+    media_kinds = {"image": "image"}
+
+    image: MediaInput = Field(description="The picture to animate: a handle or a URL.")
+
+
+class UpscaleOptions(Wire):
+    """Optional parameters of ``POST /upscale``; hosts since 2024-04 take them."""
+
+    model: str | None = Field(None, description="Which upscaler; leave out for the host's own.")
+    resize: Literal[2, 4] | None = Field(
+        None, description="Factor, 2 or 4; leave out for the host's own."
+    )
+
+
+class UpscaleRequest(UpscaleOptions):
+    """``POST /upscale`` (2024-03): the same picture with more pixels."""
+
+    media_kinds = {"image": "image"}
+
+    image: MediaInput = Field(description="The picture to enlarge: a handle or a URL.")
+
+
+class TranscribeOptions(Wire):
+    """Optional parameters of ``POST /whisper``; hosts since 2024-04 take them."""
+
+    task: Literal["transcribe", "translate"] | None = Field(
+        None, description="'transcribe' keeps the language, 'translate' gives English."
+    )
+    language: str | None = Field(
+        None, pattern=r"^([a-z]{2}|auto)$", description="ISO 639-1 code, e.g. 'en', or 'auto'."
+    )
+
+
+class TranscribeRequest(TranscribeOptions):
+    """``POST /whisper`` (2024-03): the words of a recording."""
+
+    media_kinds = {"audio": "audio"}
+
+    audio: MediaInput = Field(description="The recording: a handle or a URL.")
+
+
+Family: TypeAlias = Literal["sd", "sd1", "sdxl", "img2img", "llm"]
+ListKind: TypeAlias = Literal["models", "samplers", "schedulers", "loras", "refiners"]
+
+LIST_PATHS: dict[tuple[str, str], str] = {
+    ("sd", "models"): "/sd/models",
+    ("sd", "samplers"): "/sd/samplers",
+    ("sd", "loras"): "/sd/loras",
+    ("sd1", "models"): "/models",
+    ("sd1", "samplers"): "/samplers",
+    ("sd1", "loras"): "/loras",
+    ("sdxl", "models"): "/models-xl",
+    ("sdxl", "samplers"): "/samplers-xl",
+    ("sdxl", "schedulers"): "/schedulers-xl",
+    ("img2img", "schedulers"): "/img2img/schedulers",
+    ("img2img", "refiners"): "/img2img/refiners",
+    ("llm", "models"): "/models-llm",
+}
+"""Where each family's lists are served."""
+
+
+class ListRequest(Wire):
+    """One of the lists of names, such as ``GET /sd/models``."""
+
+    family: Family = Field(
+        description="'sd' (text to image), 'sd1' (Stable Diffusion 1.x), 'sdxl', 'img2img' "
+        "(image to image) or 'llm' (chat)."
+    )
+    kind: ListKind = Field(
+        description="What to list: sd and sd1 have models, samplers, loras; sdxl has models, "
+        "samplers, schedulers; img2img has schedulers, refiners; llm has models."
+    )
+
+    def model_post_init(self, _: Any) -> None:
+        """Refuse a combination that no document offers."""
+        if (self.family, self.kind) not in LIST_PATHS:
+            kinds = [kind for family, kind in LIST_PATHS if family == self.family]
+            msg = f"the family {self.family!r} has no {self.kind}, only {', '.join(kinds)}"
+            raise ValueError(msg)
+
+    @property
+    def path(self) -> str:
+        """The path that serves this list."""
+        return LIST_PATHS[self.family, self.kind]
+
+
+class LimitsRequest(Wire):
+    """``GET /limits`` (2024-03): the tiers and their limits."""
+
+
+class ChatOptions(Wire):
+    """Optional parameters of ``POST /v1/chat/completions`` (2024-09)."""
+
+    max_tokens: int | None = Field(
+        None, ge=128, le=100_000, description="Longest answer in tokens, 128 to 100000."
+    )
+    temperature: float | None = Field(None, ge=0, le=100, description="0 to 100, default 0.7.")
+    top_p: float | None = Field(None, ge=0, le=1, description="0 to 1, default 0.9.")
+    top_k: int | None = Field(None, ge=0, le=99_999, description="0 to 99999, default 0.")
+    repetition_penalty: float | None = Field(
+        None, ge=0.01, le=5, description="0.01 to 5, default 1."
+    )
+    presence_penalty: float | None = Field(None, ge=-2, le=2, description="-2 to 2, default 0.")
+    frequency_penalty: float | None = Field(None, ge=-2, le=2, description="-2 to 2, default 0.")
+
+
+class ChatRequest(ChatOptions):
+    """``POST /v1/chat/completions``: an OpenAI chat completion, not streamed."""
+
+    model: str = Field(min_length=1, description="A model of the family 'llm'.")
+    messages: list[dict[str, Any]] = Field(min_length=1, description="OpenAI chat messages.")
+
+
+class LegacyChatRequest(Wire):
+    """``POST /llm`` (2024-03): a chat answer; a message may carry ``image`` (base64 or URL)."""
+
+    model: str = Field(min_length=1, description="A model of the family 'llm'.")
+    messages: list[dict[str, Any]] = Field(
+        min_length=1, description="Messages: role, content, and image for LLaVA."
+    )

@@ -1,0 +1,88 @@
+"""HTTP clients that survive threads, forks, and one event loop after another."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from langchain_visioncraft._compat import httpx
+from langchain_visioncraft.config import Timeout
+
+
+def http_timeout(timeout: Timeout) -> httpx.Timeout:
+    """Our two numbers as httpx's four. Waiting for a free connection never fails a call."""
+    return httpx.Timeout(
+        connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None
+    )
+
+
+def client_options(verify: Any, timeout: Timeout) -> dict[str, Any]:
+    """What every HTTP client of this package is built with.
+
+    Redirects are never followed by httpx itself: a call carries the key, and a link must be
+    checked again at every hop. The number of connections is left to rate limiters and to the
+    caller's own concurrency.
+    """
+    return {
+        # One TLS context for all of a client's pools: making one takes longer than most calls.
+        "verify": httpx.create_ssl_context(verify=verify),
+        "timeout": http_timeout(timeout),
+        "follow_redirects": False,
+        "limits": httpx.Limits(max_connections=None, max_keepalive_connections=64),
+    }
+
+
+class LoopSafeAsyncClient(httpx.AsyncClient):
+    """An `AsyncClient` that may be used from several event loops, one after another or at once.
+
+    A connection belongs to the loop that opened it; a plain `AsyncClient` fails in the second
+    `asyncio.run`. This one keeps an inner client for each loop and closes it with the loop.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._inner_options = options
+        self._inner: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, AsyncGenerator[None, None]]
+        ] = weakref.WeakKeyDictionary()
+        self._inner_lock = threading.Lock()
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send with the client of the running loop."""
+        if self.is_closed:
+            msg = "Cannot send a request, as the client has been closed."
+            raise RuntimeError(msg)
+        client = await self._client_of_running_loop()
+        return await client.send(request, **options)
+
+    async def _client_of_running_loop(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
+        with self._inner_lock:
+            known = self._inner.get(loop)
+            if known is not None:
+                return known[0]
+            client = httpx.AsyncClient(**self._inner_options)
+            keeper = _close_with_loop(client)
+            self._inner[loop] = client, keeper
+        await keeper.__anext__()
+        return client
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop; other loops close theirs when they end."""
+        with self._inner_lock:
+            known = self._inner.pop(asyncio.get_running_loop(), None)
+        if known is not None:
+            await known[1].aclose()
+        await super().aclose()
+
+
+async def _close_with_loop(client: httpx.AsyncClient) -> AsyncGenerator[None, None]:
+    # `asyncio.run` closes the async generators of its loop before it ends: the only hook that a
+    # library has into the end of somebody else's loop.
+    try:
+        yield
+    finally:
+        await client.aclose()

@@ -1,0 +1,183 @@
+"""Settings: arguments first, then ``VISIONCRAFT_*`` variables.
+
+This is the only module that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import warnings
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError
+
+API_KEY_VARIABLE = "VISIONCRAFT_API_KEY"
+BASE_URL_VARIABLE = "VISIONCRAFT_BASE_URL"
+
+DEFAULT_BASE_URL = "https://visioncraft.top"
+"""The host of the newest document (2024-09)."""
+
+DEFAULT_CONNECT_TIMEOUT = 10.0
+DEFAULT_READ_TIMEOUT = 600.0
+"""Seconds. A generation takes 5 s to several minutes; the documents' own examples wait forever."""
+
+DEFAULT_MAX_RETRIES = 2
+
+TimeoutTypes: TypeAlias = float | tuple[float | None, float | None] | None
+"""Seconds: one number for the read timeout, or ``(connect, read)``; ``None`` in the pair waits
+forever, ``None`` alone means the defaults."""
+
+VerifyTypes: TypeAlias = bool | str | ssl.SSLContext
+"""``True``, ``False``, the path of a CA bundle, or a ready context."""
+
+
+@dataclass(frozen=True)
+class Timeout:
+    """Seconds to wait for a connection, and between two pieces of an answer; ``None`` is forever."""
+
+    connect: float | None = DEFAULT_CONNECT_TIMEOUT
+    read: float | None = DEFAULT_READ_TIMEOUT
+
+    @classmethod
+    def of(cls, value: TimeoutTypes) -> Timeout:
+        """Read what a user may write for ``timeout=``.
+
+        Raises:
+            InvalidRequestError: If it is neither a positive number nor such a pair.
+        """
+        if value is None:
+            return cls()
+        pair = value if isinstance(value, tuple | list) else (DEFAULT_CONNECT_TIMEOUT, value)
+        numbers = [part for part in pair if part is not None]
+        if len(pair) != 2 or not all(_is_positive(part) for part in numbers):
+            msg = (
+                f"timeout={value!r} is not valid: give seconds as a positive number, or a pair "
+                "(connect, read) whose parts are positive numbers or None (wait forever)."
+            )
+            raise InvalidRequestError(msg)
+        return cls(*pair)
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a client needs to know to talk to one host."""
+
+    base_url: str = DEFAULT_BASE_URL
+    api_key: SecretStr | None = None
+    verify: VerifyTypes = True
+    timeout: Timeout = Timeout()  # noqa: RUF009 -- frozen, so it can be shared
+    max_retries: int = DEFAULT_MAX_RETRIES
+
+    def require_key(self) -> str:
+        """Give the key in clear text, for the moment of sending.
+
+        Raises:
+            MissingKeyError: If there is none.
+        """
+        if self.api_key is None:
+            raise MissingKeyError
+        return self.api_key.get_secret_value()
+
+
+def resolve(
+    *,
+    api_key: str | SecretStr | None = None,
+    base_url: str | None = None,
+    verify: VerifyTypes | None = None,
+    timeout: TimeoutTypes = None,
+    max_retries: int | None = None,
+) -> Settings:
+    """Check the arguments and fill in what is missing from the environment.
+
+    Args:
+        api_key: The key. Default: ``VISIONCRAFT_API_KEY``; it may be missing here.
+        base_url: The root of the host; a trailing ``/`` or ``/v1`` is accepted and means the same.
+            Default: ``VISIONCRAFT_BASE_URL``, else ``https://visioncraft.top``.
+        verify: Whether TLS certificates are checked. Default: ``True``.
+        timeout: Seconds, see `TimeoutTypes`. Default: connect 10, read 600.
+        max_retries: How often a failed call is tried again, from 0. Default: 2.
+
+    Raises:
+        InvalidRequestError: If a value cannot be used.
+    """
+    if max_retries is None:
+        max_retries = DEFAULT_MAX_RETRIES
+    if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
+        msg = f"max_retries={max_retries!r} is not valid: give a whole number from 0."
+        raise InvalidRequestError(msg)
+    if verify is False:
+        warnings.warn(
+            "TLS certificates are not checked (verify=False): anyone between you and the host can "
+            "read your key and change what you get. Prefer verify='/path/to/ca.pem'.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return Settings(
+        base_url=normalize_base_url(base_url or os.environ.get(BASE_URL_VARIABLE)),
+        api_key=_secret(api_key),
+        verify=True if verify is None else verify,
+        timeout=Timeout.of(timeout),
+        max_retries=max_retries,
+    )
+
+
+def environment_key() -> str | None:
+    """The key of the environment, without surrounding blanks; ``None`` if there is none."""
+    return os.environ.get(API_KEY_VARIABLE, "").strip() or None
+
+
+def _secret(api_key: str | SecretStr | None) -> SecretStr | None:
+    text = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
+    text = (text or "").strip() or environment_key()
+    return SecretStr(text) if text else None
+
+
+def normalize_base_url(url: str | None) -> str:
+    """Bring the root of a host to one form: no trailing ``/``, no ``/v1``.
+
+    ```python
+    from langchain_visioncraft.config import normalize_base_url
+
+    assert normalize_base_url("https://visioncraft.top/v1/") == "https://visioncraft.top"
+    ```
+
+    Raises:
+        InvalidRequestError: If it is not the http(s) URL of a host.
+    """
+    text = (url or "").strip() or DEFAULT_BASE_URL
+    problem = _problem_of(text)
+    if problem:
+        # The URL itself is not repeated: it may hold a password or a key.
+        msg = (
+            f"base_url is not valid: {problem}. Give the root of the host, such as "
+            f"{DEFAULT_BASE_URL} or http://127.0.0.1:8765."
+        )
+        raise InvalidRequestError(msg)
+    root = text.rstrip("/")
+    return root.removesuffix("/v1").rstrip("/")
+
+
+def _problem_of(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "it is not a URL"
+    if parts.scheme not in ("http", "https"):
+        return "it must begin with http:// or https://"
+    if not host:
+        return "it names no host"
+    if parts.username is not None or parts.password is not None:
+        return "it must not hold a user name or a password"
+    if parts.query or parts.fragment:
+        return "it must not hold a query or a fragment"
+    return None

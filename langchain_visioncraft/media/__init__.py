@@ -1,0 +1,6 @@
+"""Pictures, GIFs, videos and recordings: `Media`, and the `MediaStore` that keeps them."""
+
+from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.store import MediaStore
+
+__all__ = ["Media", "MediaStore"]

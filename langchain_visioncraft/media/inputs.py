@@ -1,0 +1,150 @@
+"""What may stand for an image, a mask or a recording in a request."""
+
+from __future__ import annotations
+
+import binascii
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import unquote_to_bytes
+
+import pybase64
+
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
+
+ACCEPTED_KINDS = {"image": ("image",), "audio": ("audio", "video")}
+"""Which kinds of file a field takes; a video may stand for its sound track."""
+
+_DATA_URL = re.compile(r"data:(?P<mime>[\w.+/-]*)(?P<options>(?:;[\w.+=-]+)*),", re.ASCII)
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{4,}={0,2}\s*", re.ASCII)
+
+# A multiple of 3, so that the base64 of the parts is the base64 of the whole.
+CHUNK_BYTES = 3 * (1 << 16)
+
+
+@dataclass(frozen=True)
+class MediaSource:
+    """Bytes to send, or a URL that stands for them; nothing is read before it is sent.
+
+    Attributes:
+        label: How to call it in messages and in provenance: a handle, a path, a URL, ``<bytes>``.
+    """
+
+    label: str
+    url: str | None = None
+    text: str | None = field(default=None, repr=False)
+    data: bytes | None = field(default=None, repr=False)
+    path: Path | None = None
+    media: Media | None = field(default=None, repr=False)
+
+    def open(self) -> BinaryIO:
+        """Open the bytes for reading.
+
+        Raises:
+            MediaInputError: If there is no such file, or it cannot be read.
+        """
+        if self.data is not None:
+            return io.BytesIO(self.data)
+        if self.text is not None:
+            return io.BytesIO(self._decoded())
+        try:
+            if self.media is not None:
+                return self.media.open()
+            if self.path is not None:
+                return self.path.open("rb")
+        except OSError as error:
+            msg = f"{self.label} cannot be read: {error.strerror or error}."
+            raise MediaInputError(msg) from error
+        msg = f"{self.label} is a link; its bytes are not here."
+        raise MediaInputError(msg)
+
+    def check(self, field_name: str, kind: str) -> int:
+        """Look at the first bytes and give the number of bytes.
+
+        Raises:
+            MediaInputError: If it is missing, empty, or evidently not of this kind.
+        """
+        with self.open() as file:
+            head = file.read(HEAD_BYTES)
+            size = file.seek(0, io.SEEK_END)
+        if not size:
+            msg = f"{field_name}: {self.label} is empty (0 bytes)."
+            raise MediaInputError(msg)
+        mime = sniff(head)
+        wrong = mime is not None and kind_of(mime) not in ACCEPTED_KINDS[kind]
+        if wrong or mime == "image/svg+xml":
+            wanted = "a picture (PNG, JPEG, WebP, …)" if kind == "image" else "a recording"
+            msg = f"{field_name}: {self.label} is {mime}, but {wanted} is needed."
+            raise MediaInputError(msg)
+        return size
+
+    def encoded(self) -> Iterator[bytes]:
+        """The bytes as base64, piece by piece."""
+        with self.open() as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield pybase64.b64encode(chunk)
+
+    def _decoded(self) -> bytes:
+        try:
+            return pybase64.b64decode("".join((self.text or "").split()), validate=True)
+        except (binascii.Error, ValueError) as error:
+            msg = f"{self.label} is not valid base64."
+            raise MediaInputError(msg) from error
+
+
+def parse_source(value: Any) -> MediaSource:
+    """Read what a user or a request may give for a medium.
+
+    Args:
+        value: An http(s) URL, a data URL or base64 as text; a path, bytes, a `Media`, or the
+            plain dictionary that a tool gave as its artifact.
+
+    Raises:
+        MediaInputError: If it is none of these.
+    """
+    if isinstance(value, MediaSource):
+        return value
+    if isinstance(value, dict):
+        value = Media.model_validate(value)
+    if isinstance(value, Media):
+        return MediaSource(label=value.handle, media=value)
+    if isinstance(value, Path):
+        return MediaSource(label=str(value), path=value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return MediaSource(label="<bytes>", data=bytes(value))
+    if isinstance(value, str):
+        return _parse_text(value.strip())
+    msg = f"{type(value).__name__} is not accepted: give a URL, a path, bytes or a Media."
+    raise MediaInputError(msg)
+
+
+def is_link(text: str) -> bool:
+    """Whether this text is an http(s) URL."""
+    return text[:8].lower().startswith(("http://", "https://"))
+
+
+def _parse_text(text: str) -> MediaSource:
+    if is_link(text):
+        return MediaSource(label=text, url=text)
+    if text[:5].lower() == "data:":
+        match = _DATA_URL.match(text)
+        if not match:
+            msg = "This data URL is damaged: 'data:<type>;base64,<data>' is the form."
+            raise MediaInputError(msg)
+        payload = text[match.end() :]
+        if ";base64" in match["options"]:
+            return MediaSource(label="<data URL>", text=payload)
+        return MediaSource(label="<data URL>", data=unquote_to_bytes(payload))
+    # Only the start is looked at here; the rest is checked when it is decoded.
+    if _BASE64.fullmatch(text[:4096]) and (len(text) > 260 or "." not in text):
+        return MediaSource(label="<base64>", text=text)
+    msg = (
+        f"{text[:80]!r} is not a picture or recording: give an http(s) URL, a data URL or base64; "
+        "in code also pathlib.Path, bytes or Media."
+    )
+    raise MediaInputError(msg)

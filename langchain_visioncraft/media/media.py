@@ -1,0 +1,230 @@
+"""One file that came from, or goes to, the service."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pybase64
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from langchain_visioncraft.errors import InvalidRequestError
+from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, Shape, shape_of, sniff
+
+_DIGITS = 12
+
+
+def handle_for(sha256: str, mime_type: str) -> str:
+    """The name of a file in a store: 12 hex digits of its SHA-256 and its true extension."""
+    return f"{sha256[:_DIGITS]}.{EXTENSIONS.get(mime_type, 'bin')}"
+
+
+def readable_size(size: int) -> str:
+    """Bytes for people: ``820 bytes``, ``14 kB``, ``1.4 MB``."""
+    if size < 1000:
+        return f"{size} bytes"
+    for unit, scale in (("kB", 1e3), ("MB", 1e6)):
+        if size < 999.5 * scale or unit == "MB":
+            number = size / scale
+            return f"{number:.1f} {unit}" if number < 9.95 else f"{number:,.0f} {unit}"
+    raise AssertionError(size)  # unreachable: megabytes take everything
+
+
+class Media(BaseModel):
+    """A picture, GIF, video or recording: what it is, and where its bytes are.
+
+    It is plain data: ``model_dump()`` is JSON-safe and ``Media.model_validate`` gives it back, as
+    long as it is in a store (then `location` says where) or its bytes are dumped by other means.
+
+    ```python
+    from langchain_visioncraft import Media
+
+    media = Media.from_bytes(b"GIF89a" + bytes(7) + b";")
+    assert media.mime_type == "image/gif"
+    assert media.handle.endswith(".gif")
+    ```
+
+    Attributes:
+        handle: 12 hex digits of the SHA-256 and the true extension: the name in a store.
+        mime_type: By content, not by what the service said.
+        size: Bytes.
+        sha256: Of the bytes, 64 hex digits.
+        width: Pixels, for pictures and videos.
+        height: Pixels, for pictures and videos.
+        duration: Seconds, for MP4 and WAV.
+        location: Path or URL of the file in its store; ``None`` while it is only in memory.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    handle: str
+    mime_type: str
+    size: int = Field(ge=0)
+    sha256: str
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+    location: str | None = None
+
+    _bytes: Any = PrivateAttr(default=None)
+    """Something with `open()` that holds the bytes while they are in no store."""
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Media:
+        """Wrap bytes.
+
+        Raises:
+            InvalidRequestError: If they are no medium that is known.
+        """
+        return cls._from_file(_Held(data), hashlib.sha256(data).hexdigest(), len(data))
+
+    @classmethod
+    def from_path(cls, path: str | os.PathLike[str]) -> Media:
+        """Wrap a file where it lies.
+
+        Raises:
+            InvalidRequestError: If it is no medium that is known.
+            OSError: If it cannot be read.
+        """
+        path = Path(path)
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+            size = file.tell()
+        media = cls._from_file(path, digest.hexdigest(), size)
+        return media.at(str(path.absolute()))
+
+    @classmethod
+    def _from_file(cls, holder: Any, sha256: str, size: int) -> Media:
+        with holder.open("rb") as file:
+            mime = sniff(file.read(HEAD_BYTES))
+            if mime not in EXTENSIONS:
+                msg = f"This is not a picture, video or recording but {mime or 'unknown data'}."
+                raise InvalidRequestError(msg)
+            shape = shape_of(file, mime)
+        return cls.holding(holder, mime_type=mime, sha256=sha256, size=size, shape=shape)
+
+    @classmethod
+    def holding(
+        cls, holder: Any, *, mime_type: str, sha256: str, size: int, shape: Shape | None = None
+    ) -> Media:
+        """Build one from facts that are known, with an object whose `open("rb")` gives the bytes."""
+        shape = shape or Shape()
+        media = cls(
+            handle=handle_for(sha256, mime_type),
+            mime_type=mime_type,
+            size=size,
+            sha256=sha256,
+            width=shape.width,
+            height=shape.height,
+            duration=shape.duration,
+        )
+        media._bytes = holder
+        return media
+
+    def at(self, location: str) -> Media:
+        """The same medium, known to lie at this path or URL."""
+        media = self.model_copy(update={"location": location})
+        media._bytes = None
+        return media
+
+    @property
+    def path(self) -> Path | None:
+        """The local file, if it lies in a local store."""
+        if self.location is None or "://" in self.location:
+            return None
+        return Path(self.location)
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        """Open the bytes for reading.
+
+        Raises:
+            FileNotFoundError: If they are in no store, or the store does not have them any more.
+        """
+        if mode != "rb":
+            msg = f"A Media is read-only: mode {mode!r} is not possible."
+            raise ValueError(msg)
+        if self._bytes is not None:
+            opened: BinaryIO = self._bytes.open("rb")
+            return opened
+        if self.location is None:
+            msg = (
+                f"The bytes of {self.handle} are not here: it was dumped without being in a "
+                "store. Save it with MediaStore.add() first."
+            )
+            raise FileNotFoundError(msg)
+        if self.path is not None:
+            return self.path.open("rb")
+        from langchain_visioncraft.media.filesystems import open_remote  # noqa: PLC0415 -- extra
+
+        return open_remote(self.location)
+
+    def read(self) -> bytes:
+        """All bytes."""
+        with self.open() as file:
+            return file.read()
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Copy it to a file; into a folder under its handle. Gives the path of the copy.
+
+        The file appears when it is complete, never in part.
+        """
+        target = Path(path)
+        if target.is_dir():
+            target = target / self.handle
+        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with self.open() as source, partial.open("wb") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        return target
+
+    def data_url(self) -> str:
+        """``data:image/png;base64,…``, for a page or a chat message."""
+        return f"data:{self.mime_type};base64,{pybase64.b64encode_as_string(self.read())}"
+
+    def block(self) -> dict[str, str]:
+        """A standard content block (``type``, ``base64``, ``mime_type``) for a message."""
+        kind = self.mime_type.partition("/")[0]
+        data = pybase64.b64encode_as_string(self.read())
+        return {"type": kind, "base64": data, "mime_type": self.mime_type}
+
+    def describe(self) -> str:
+        """One line: ``a1b2c3d4e5f6.png (image/png, 1024x1024, 1.4 MB)``."""
+        facts = [self.mime_type]
+        if self.width and self.height:
+            facts.append(f"{self.width}x{self.height}")
+        if self.duration:
+            facts.append(f"{self.duration:.1f} s")
+        facts.append(readable_size(self.size))
+        return f"{self.handle} ({', '.join(facts)})"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """How a notebook shows it: the picture, the playing video or sound, else one line."""
+        bundle: dict[str, Any] = {"text/plain": self.describe()}
+        kind = self.mime_type.partition("/")[0]
+        if self.mime_type in ("image/png", "image/jpeg"):
+            bundle[self.mime_type] = pybase64.b64encode_as_string(self.read())
+        elif kind == "image":
+            bundle["text/html"] = f'<img src="{self.data_url()}" alt="{self.handle}">'
+        elif kind in ("video", "audio"):
+            loop = " loop" if kind == "video" else ""
+            bundle["text/html"] = f'<{kind} controls{loop} src="{self.data_url()}"></{kind}>'
+        return bundle
+
+
+class _Held:
+    """Bytes in memory, with the `open` of a path."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def open(self, _mode: str = "rb") -> BinaryIO:
+        return io.BytesIO(self._data)
