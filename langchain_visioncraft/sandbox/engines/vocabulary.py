@@ -43,7 +43,7 @@ ground .20 - 🐩 poodle
 ground .20 - ^🐶 puppy
 ground .30 forest ^🦊 fox
 ground .36 forest ^🐻 bear
-ground .36 snow ^🐻‍❄️ polar bear
+ground .26 snow 🐻‍❄️ polar bear
 ground .34 forest ^🐼 panda
 ground .26 forest 🐨 koala
 ground .27 meadow ^🐰 rabbit,bunny,hare
