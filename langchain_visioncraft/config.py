@@ -38,7 +38,7 @@ VerifyTypes: TypeAlias = bool | str | ssl.SSLContext
 
 @dataclass(frozen=True)
 class Timeout:
-    """Seconds to wait for a connection, and between two pieces of an answer; ``None`` is forever."""
+    """Seconds to wait for a connection, and between two pieces of an answer; ``None``: forever."""
 
     connect: float | None = DEFAULT_CONNECT_TIMEOUT
     read: float | None = DEFAULT_READ_TIMEOUT
@@ -74,7 +74,7 @@ class Settings:
     base_url: str = DEFAULT_BASE_URL
     api_key: SecretStr | None = None
     verify: VerifyTypes = True
-    timeout: Timeout = Timeout()  # noqa: RUF009 -- frozen, so it can be shared
+    timeout: Timeout = Timeout()
     max_retries: int = DEFAULT_MAX_RETRIES
 
     def require_key(self) -> str:

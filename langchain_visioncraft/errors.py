@@ -12,7 +12,7 @@ VisionCraftError
 │   ├── TimedOutError               no connection, or no answer, in time
 │   └── CertificateError            TLS failed
 ├── APIStatusError                  the host answered with an error status
-│   ├── BadRequestError             400, 422: a parameter or the prompt was refused     [model]
+│   ├── BadRequestError             400, 422, or an error under 200: it was refused     [model]
 │   │   └── UnknownNameError        a model, sampler, … that the host does not know     [model]
 │   ├── AuthenticationError         401: the key is wrong
 │   ├── SubscriptionError           402, 403, 413: not subscribed, or premium only
@@ -20,7 +20,7 @@ VisionCraftError
 │   ├── EndpointNotFoundError       404: this host does not offer the endpoint
 │   └── ServerError                 5xx
 ├── ResponseError                   the answer is not what the documents promise
-│   ├── UnexpectedAnswerError       HTML, an error under status 200, another type
+│   ├── UnexpectedAnswerError       HTML, or another type than was asked for
 │   ├── TruncatedAnswerError        empty, or cut off
 │   ├── AnswerTooLargeError         more bytes than `max_answer_bytes`
 │   ├── UnsafeLinkError             a link to a private address, or a redirect to one
@@ -152,7 +152,7 @@ class APIStatusError(VisionCraftError):
 
 
 class BadRequestError(APIStatusError):
-    """400 or 422: a parameter or the prompt was refused."""
+    """400 or 422, or an error under status 200: a parameter or the prompt was refused."""
 
     mendable = True
 
@@ -196,7 +196,7 @@ class ResponseError(VisionCraftError):
 
 
 class UnexpectedAnswerError(ResponseError):
-    """HTML from a proxy, an error under status 200, or another type than was asked for."""
+    """HTML from a proxy, or another type than was asked for."""
 
 
 class TruncatedAnswerError(ResponseError):

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from langchain_visioncraft.media.inputs import MediaSource, parse_source
+from langchain_visioncraft.media.inputs import MediaKind, MediaSource, Upload, parse_source
 from langchain_visioncraft.media.media import Media
 
 Prompt: TypeAlias = Annotated[
@@ -44,17 +44,20 @@ class Wire(BaseModel):
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=(), frozen=True)
 
-    media_kinds: ClassVar[dict[str, str]] = {}
+    media_kinds: ClassVar[dict[str, MediaKind]] = {}
     """Which fields carry media, and of which kind."""
 
     def body(self) -> dict[str, Any]:
-        """The JSON body; media are still `MediaSource` objects, which the driver streams."""
-        return {
-            name: value
-            for name in type(self).model_fields
-            if not type(self).model_fields[name].exclude
-            and (value := getattr(self, name)) is not None
-        }
+        """The JSON body; a medium is its URL, or an `Upload` that the driver streams."""
+        body: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if value is None or field.exclude:
+                continue
+            if isinstance(value, MediaSource):
+                value = value.url or Upload(value, name, self.media_kinds[name])
+            body[name] = value
+        return body
 
 
 class TextToImageOptions(Wire):
@@ -145,6 +148,12 @@ class MidjourneyRequest(MidjourneyOptions):
     prompt: Prompt
 
 
+class MidjourneyResultRequest(MidjourneyOptions):
+    """``POST /midjourney/result``: the image of a task that was submitted before."""
+
+    task_id: str | int = Field(description="The `data` that submitting the task gave.")
+
+
 class OpenjourneyOptions(Wire):
     """Optional parameters of ``POST /openjourney`` (2024-03)."""
 
@@ -181,7 +190,7 @@ class ImageToImageOptions(Wire):
 class ImageToImageRequest(ImageToImageOptions):
     """``POST /img2img``: a picture changed by words; with a mask only where the mask is white."""
 
-    media_kinds = {"image": "image", "mask": "image"}
+    media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image", "mask": "image"}
 
     prompt: Prompt
     image: MediaInput = Field(description="The picture to change: a handle or a URL.")
@@ -203,7 +212,7 @@ class ImageToImage2023Options(Wire):
 class ImageToImage2023Request(ImageToImage2023Options):
     """``POST /img2img`` in the form of 2023-11: the picture rides in ``init_images``."""
 
-    media_kinds = {"image": "image"}
+    media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
 
     prompt: Prompt
     image: MediaInput = Field(description="The picture to change: a handle or a URL.")
@@ -241,7 +250,7 @@ class TextToGif2024Request(TextToGif2024Options):
 class ImageToVideoRequest(Wire):
     """``POST /img2video`` (2024-03): a short MP4 that moves a picture."""
 
-    media_kinds = {"image": "image"}
+    media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
 
     image: MediaInput = Field(description="The picture to animate: a handle or a URL.")
 
@@ -258,7 +267,7 @@ class UpscaleOptions(Wire):
 class UpscaleRequest(UpscaleOptions):
     """``POST /upscale`` (2024-03): the same picture with more pixels."""
 
-    media_kinds = {"image": "image"}
+    media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
 
     image: MediaInput = Field(description="The picture to enlarge: a handle or a URL.")
 
@@ -277,7 +286,7 @@ class TranscribeOptions(Wire):
 class TranscribeRequest(TranscribeOptions):
     """``POST /whisper`` (2024-03): the words of a recording."""
 
-    media_kinds = {"audio": "audio"}
+    media_kinds: ClassVar[dict[str, MediaKind]] = {"audio": "audio"}
 
     audio: MediaInput = Field(description="The recording: a handle or a URL.")
 

@@ -14,9 +14,7 @@ from langchain_visioncraft.config import Timeout
 
 def http_timeout(timeout: Timeout) -> httpx.Timeout:
     """Our two numbers as httpx's four. Waiting for a free connection never fails a call."""
-    return httpx.Timeout(
-        connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None
-    )
+    return httpx.Timeout(connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None)
 
 
 def client_options(verify: Any, timeout: Timeout) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 import pybase64
@@ -17,7 +17,12 @@ from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
 
-ACCEPTED_KINDS = {"image": ("image",), "audio": ("audio", "video")}
+MediaKind: TypeAlias = Literal["image", "audio"]
+
+ACCEPTED_KINDS: dict[MediaKind, tuple[str, ...]] = {
+    "image": ("image",),
+    "audio": ("audio", "video"),
+}
 """Which kinds of file a field takes; a video may stand for its sound track."""
 
 _DATA_URL = re.compile(r"data:(?P<mime>[\w.+/-]*)(?P<options>(?:;[\w.+=-]+)*),", re.ASCII)
@@ -63,26 +68,6 @@ class MediaSource:
         msg = f"{self.label} is a link; its bytes are not here."
         raise MediaInputError(msg)
 
-    def check(self, field_name: str, kind: str) -> int:
-        """Look at the first bytes and give the number of bytes.
-
-        Raises:
-            MediaInputError: If it is missing, empty, or evidently not of this kind.
-        """
-        with self.open() as file:
-            head = file.read(HEAD_BYTES)
-            size = file.seek(0, io.SEEK_END)
-        if not size:
-            msg = f"{field_name}: {self.label} is empty (0 bytes)."
-            raise MediaInputError(msg)
-        mime = sniff(head)
-        wrong = mime is not None and kind_of(mime) not in ACCEPTED_KINDS[kind]
-        if wrong or mime == "image/svg+xml":
-            wanted = "a picture (PNG, JPEG, WebP, …)" if kind == "image" else "a recording"
-            msg = f"{field_name}: {self.label} is {mime}, but {wanted} is needed."
-            raise MediaInputError(msg)
-        return size
-
     def encoded(self) -> Iterator[bytes]:
         """The bytes as base64, piece by piece."""
         with self.open() as file:
@@ -95,6 +80,36 @@ class MediaSource:
         except (binascii.Error, ValueError) as error:
             msg = f"{self.label} is not valid base64."
             raise MediaInputError(msg) from error
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A source whose bytes are to be sent, with the field that they fill."""
+
+    source: MediaSource
+    field_name: str
+    kind: MediaKind
+
+    def check(self) -> int:
+        """Look at the first bytes and give the number of bytes.
+
+        Raises:
+            MediaInputError: If it is missing, empty, or evidently not of this kind.
+        """
+        with self.source.open() as file:
+            head = file.read(HEAD_BYTES)
+            size = file.seek(0, io.SEEK_END)
+        label = f"{self.field_name}: {self.source.label}"
+        if not size:
+            msg = f"{label} is empty (0 bytes)."
+            raise MediaInputError(msg)
+        mime = sniff(head)
+        wrong = mime is not None and kind_of(mime) not in ACCEPTED_KINDS[self.kind]
+        if wrong or mime == "image/svg+xml":
+            wanted = "a picture (PNG, JPEG, WebP, …)" if self.kind == "image" else "a recording"
+            msg = f"{label} is {mime}, but {wanted} is needed."
+            raise MediaInputError(msg)
+        return size
 
 
 def parse_source(value: Any) -> MediaSource:

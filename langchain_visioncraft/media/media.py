@@ -7,7 +7,7 @@ import io
 import os
 import shutil
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import pybase64
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
@@ -32,6 +32,33 @@ def readable_size(size: int) -> str:
             number = size / scale
             return f"{number:.1f} {unit}" if number < 9.95 else f"{number:,.0f} {unit}"
     raise AssertionError(size)  # unreachable: megabytes take everything
+
+
+class Holder(Protocol):
+    """Something that holds the bytes of a medium while they are in no local store."""
+
+    def open(self, mode: str = "rb", /) -> BinaryIO:
+        """Open them for reading."""
+        ...
+
+    def take_file(self, target: Path, /) -> bool:
+        """Move them to `target` if they are a file of their own; false if they are not."""
+        ...
+
+
+class HeldBytes:
+    """Bytes in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def open(self, _mode: str = "rb", /) -> BinaryIO:
+        """Open them for reading."""
+        return io.BytesIO(self._data)
+
+    def take_file(self, _target: Path, /) -> bool:
+        """There is no file to move."""
+        return False
 
 
 class Media(BaseModel):
@@ -70,8 +97,7 @@ class Media(BaseModel):
     duration: float | None = None
     location: str | None = None
 
-    _bytes: Any = PrivateAttr(default=None)
-    """Something with `open()` that holds the bytes while they are in no store."""
+    _held: Holder | None = PrivateAttr(default=None)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Media:
@@ -80,7 +106,7 @@ class Media(BaseModel):
         Raises:
             InvalidRequestError: If they are no medium that is known.
         """
-        return cls._from_file(_Held(data), hashlib.sha256(data).hexdigest(), len(data))
+        return cls._from_file(HeldBytes(data), hashlib.sha256(data).hexdigest(), len(data))
 
     @classmethod
     def from_path(cls, path: str | os.PathLike[str]) -> Media:
@@ -100,20 +126,21 @@ class Media(BaseModel):
         return media.at(str(path.absolute()))
 
     @classmethod
-    def _from_file(cls, holder: Any, sha256: str, size: int) -> Media:
+    def _from_file(cls, holder: Holder | Path, sha256: str, size: int) -> Media:
         with holder.open("rb") as file:
             mime = sniff(file.read(HEAD_BYTES))
             if mime not in EXTENSIONS:
                 msg = f"This is not a picture, video or recording but {mime or 'unknown data'}."
                 raise InvalidRequestError(msg)
             shape = shape_of(file, mime)
-        return cls.holding(holder, mime_type=mime, sha256=sha256, size=size, shape=shape)
+        held = HeldBytes(b"") if isinstance(holder, Path) else holder
+        return cls.holding(held, mime_type=mime, sha256=sha256, size=size, shape=shape)
 
     @classmethod
     def holding(
-        cls, holder: Any, *, mime_type: str, sha256: str, size: int, shape: Shape | None = None
+        cls, holder: Holder, *, mime_type: str, sha256: str, size: int, shape: Shape | None = None
     ) -> Media:
-        """Build one from facts that are known, with an object whose `open("rb")` gives the bytes."""
+        """Build one from facts that are known, and what holds its bytes."""
         shape = shape or Shape()
         media = cls(
             handle=handle_for(sha256, mime_type),
@@ -124,14 +151,25 @@ class Media(BaseModel):
             height=shape.height,
             duration=shape.duration,
         )
-        media._bytes = holder
+        media._held = holder
         return media
 
     def at(self, location: str) -> Media:
         """The same medium, known to lie at this path or URL."""
         media = self.model_copy(update={"location": location})
-        media._bytes = None
+        media._held = None
         return media
+
+    def opened_by(self, holder: Holder) -> Media:
+        """The same medium, whose bytes this object opens."""
+        media = self.model_copy()
+        media._held = holder
+        return media
+
+    @property
+    def held(self) -> Holder | None:
+        """What holds the bytes, if they are not simply at `location`."""
+        return self._held
 
     @property
     def path(self) -> Path | None:
@@ -149,9 +187,8 @@ class Media(BaseModel):
         if mode != "rb":
             msg = f"A Media is read-only: mode {mode!r} is not possible."
             raise ValueError(msg)
-        if self._bytes is not None:
-            opened: BinaryIO = self._bytes.open("rb")
-            return opened
+        if self._held is not None:
+            return self._held.open("rb")
         if self.location is None:
             msg = (
                 f"The bytes of {self.handle} are not here: it was dumped without being in a "
@@ -218,13 +255,3 @@ class Media(BaseModel):
             loop = " loop" if kind == "video" else ""
             bundle["text/html"] = f'<{kind} controls{loop} src="{self.data_url()}"></{kind}>'
         return bundle
-
-
-class _Held:
-    """Bytes in memory, with the `open` of a path."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def open(self, _mode: str = "rb") -> BinaryIO:
-        return io.BytesIO(self._data)

@@ -192,7 +192,8 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, i
 
 
 def _mp4_truncation(file: BinaryIO, size: int) -> str | None:
-    last, kinds = 0, set()
+    last = 0
+    kinds: set[bytes] = set()
     for kind, _, stop in _boxes(file, 0, size):
         last, kinds = stop, kinds | {kind}
     if last > size or not last:

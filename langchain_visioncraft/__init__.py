@@ -1,0 +1,98 @@
+"""LangChain integration for the VisionCraft API: chat, tools, media, and a sandbox.
+
+Names are imported when they are first used, so that ``import langchain_visioncraft`` costs next
+to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langchain_visioncraft.chat_models import ChatVisionCraft
+    from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
+    from langchain_visioncraft.errors import VisionCraftError
+    from langchain_visioncraft.media import Media, MediaStore
+    from langchain_visioncraft.toolkit import VisionCraftToolkit
+    from langchain_visioncraft.tools import (
+        VisionCraftCaption,
+        VisionCraftCatalog,
+        VisionCraftImageToImage,
+        VisionCraftImageToVideo,
+        VisionCraftLimits,
+        VisionCraftMidjourney,
+        VisionCraftOpenjourney,
+        VisionCraftTextToGif,
+        VisionCraftTextToImage,
+        VisionCraftTextToImageSD1,
+        VisionCraftTextToImageSDXL,
+        VisionCraftTool,
+        VisionCraftTranscribe,
+        VisionCraftUpscale,
+    )
+    from langchain_visioncraft.version import __version__
+
+_MODULES = {
+    "AsyncVisionCraftClient": "client",
+    "ChatVisionCraft": "chat_models",
+    "Media": "media",
+    "MediaStore": "media",
+    "VisionCraftCaption": "tools",
+    "VisionCraftCatalog": "tools",
+    "VisionCraftClient": "client",
+    "VisionCraftError": "errors",
+    "VisionCraftImageToImage": "tools",
+    "VisionCraftImageToVideo": "tools",
+    "VisionCraftLimits": "tools",
+    "VisionCraftMidjourney": "tools",
+    "VisionCraftOpenjourney": "tools",
+    "VisionCraftTextToGif": "tools",
+    "VisionCraftTextToImage": "tools",
+    "VisionCraftTextToImageSD1": "tools",
+    "VisionCraftTextToImageSDXL": "tools",
+    "VisionCraftTool": "tools",
+    "VisionCraftToolkit": "toolkit",
+    "VisionCraftTranscribe": "tools",
+    "VisionCraftUpscale": "tools",
+    "__version__": "version",
+}
+
+__all__ = [
+    "AsyncVisionCraftClient",
+    "ChatVisionCraft",
+    "Media",
+    "MediaStore",
+    "VisionCraftCaption",
+    "VisionCraftCatalog",
+    "VisionCraftClient",
+    "VisionCraftError",
+    "VisionCraftImageToImage",
+    "VisionCraftImageToVideo",
+    "VisionCraftLimits",
+    "VisionCraftMidjourney",
+    "VisionCraftOpenjourney",
+    "VisionCraftTextToGif",
+    "VisionCraftTextToImage",
+    "VisionCraftTextToImageSD1",
+    "VisionCraftTextToImageSDXL",
+    "VisionCraftTool",
+    "VisionCraftToolkit",
+    "VisionCraftTranscribe",
+    "VisionCraftUpscale",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULES.get(name)
+    if module is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,247 @@
+"""What an answer holds: decoded by what arrives, not by what is promised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from langchain_visioncraft.client.answers import error_under_200, service_message
+from langchain_visioncraft.client.flow import Answer, Flow, fetch
+from langchain_visioncraft.errors import (
+    ResponseError,
+    TruncatedAnswerError,
+    UnexpectedAnswerError,
+)
+from langchain_visioncraft.media.inputs import is_link, parse_source
+from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.sniff import (
+    EXTENSIONS,
+    HEAD_BYTES,
+    kind_of,
+    shape_of,
+    sniff,
+    truncation_of,
+)
+
+_LINK_FIELDS = ("images", "URL", "url", "image", "urls", "gif", "video", "result", "output", "data")
+_LONGEST_LINK = 4096
+
+
+def media_from(answer: Answer, kinds: Iterable[str] = ("image",)) -> Flow[list[Media]]:
+    """The media of an answer: its bytes, or what its links lead to.
+
+    Args:
+        answer: Of a media endpoint.
+        kinds: Which kinds of media make sense here.
+
+    Raises:
+        APIStatusError: If it is an error under status 200.
+        TruncatedAnswerError: If it is empty or cut off.
+        UnexpectedAnswerError: If it holds neither media nor links.
+    """
+    kinds = tuple(kinds)
+    if _type_of(answer) in EXTENSIONS:
+        return [_medium(answer, kinds)]
+    decoded = json_from(answer)
+    found = list(_links(decoded))
+    if not found:
+        raise _unexpected(answer, "without a file or a link to one", decoded)
+    media = []
+    for text in found:
+        if is_link(text) or "." in text[:_LONGEST_LINK]:
+            linked = yield from fetch(text, answer.endpoint)
+            media.append(_medium(linked, kinds))
+        else:
+            with parse_source(text).open() as file:
+                media.append(Media.from_bytes(file.read()))
+    return media
+
+
+def json_from(answer: Answer) -> Any:
+    """The decoded JSON of an answer; text that is no JSON stays text.
+
+    Raises:
+        APIStatusError: If it is an error under status 200.
+        TruncatedAnswerError: If it is empty, or JSON that was cut off.
+        UnexpectedAnswerError: If it is HTML or binary data.
+    """
+    mime = _type_of(answer)
+    if mime not in ("application/json", "text/plain"):
+        raise _unexpected(answer, f"with {mime or 'unknown data'}")
+    with answer.open() as file:
+        body = file.read()
+    try:
+        decoded = json.loads(body)
+    except ValueError as error:
+        if mime == "application/json":
+            msg = f"{answer.endpoint} on {_host(answer)} answered JSON that is damaged or cut off."
+            raise TruncatedAnswerError(msg, **_facts(answer)) from error
+        decoded = body.decode("utf-8", "replace").strip()
+    failure = error_under_200(decoded, endpoint=answer.endpoint, base_url=answer.base_url)
+    if failure is not None:
+        raise failure
+    return decoded
+
+
+def names_from(answer: Answer) -> list[str]:
+    """A list of names: a JSON array of names, or of objects that have one.
+
+    Raises:
+        UnexpectedAnswerError: If it is no such list.
+    """
+    decoded = json_from(answer)
+    if isinstance(decoded, Mapping) and len(decoded) <= 3:
+        lists = [value for value in decoded.values() if isinstance(value, list)]
+        decoded = lists[0] if len(lists) == 1 else decoded
+    if isinstance(decoded, list):
+        names = [_name(item) for item in decoded]
+        found = [name for name in names if name]
+        if len(found) == len(decoded):
+            return found
+    raise _unexpected(answer, "with something that is not a list of names", decoded)
+
+
+def text_from(answer: Answer) -> str:
+    """The text of a chat answer, in every form that hosts have used.
+
+    ``choices[].message.content``, ``{role, content}``, ``{text}``, ``{response}``, ``{result}``,
+    or a bare string.
+
+    Raises:
+        UnexpectedAnswerError: If none of them is there.
+    """
+    decoded = json_from(answer)
+    candidate = decoded
+    if isinstance(candidate, Mapping) and candidate.get("choices"):
+        candidate = candidate["choices"][0]
+    for _ in range(3):
+        if not isinstance(candidate, Mapping):
+            break
+        names = ("message", "content", "text", "response", "result", "answer")
+        candidate = next((candidate[name] for name in names if candidate.get(name)), None)
+    if isinstance(candidate, str):
+        return candidate
+    raise _unexpected(answer, "without a text", decoded)
+
+
+class Segment(BaseModel):
+    """One stretch of a transcript; hosts may add fields, which are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    start: float = Field(description="Seconds from the beginning.")
+    end: float = Field(description="Seconds from the beginning.")
+    text: str
+
+
+class Transcript(BaseModel):
+    """The words of a recording. Only `text` may be relied on; hosts may add fields.
+
+    Attributes:
+        text: All of it.
+        segments: With their times in seconds, where the host gives them.
+        language: ISO 639-1 code or a name, where the host gives it.
+        input_length_ms: Length of the recording in milliseconds, where the host gives it.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    text: str
+    segments: list[Segment] = []
+    language: str | None = None
+    input_length_ms: float | None = None
+
+    @field_validator("segments", mode="before")
+    @classmethod
+    def _keep_what_has_times(cls, value: Any) -> Any:
+        needed = {"start", "end", "text"}
+        items = value if isinstance(value, list) else []
+        return [item for item in items if isinstance(item, Segment) or needed <= set(item)]
+
+
+def transcript_from(answer: Answer) -> Transcript:
+    """The transcript in an answer: Whisper's JSON, or the bare text.
+
+    Raises:
+        UnexpectedAnswerError: If it holds no text.
+    """
+    decoded = json_from(answer)
+    if isinstance(decoded, str):
+        decoded = {"text": decoded}
+    if isinstance(decoded, Mapping) and isinstance(decoded.get("text"), str):
+        return Transcript.model_validate({**decoded, "text": decoded["text"].strip()})
+    raise _unexpected(answer, "without a text", decoded)
+
+
+def _medium(answer: Answer, kinds: tuple[str, ...]) -> Media:
+    mime = _type_of(answer)
+    if mime not in EXTENSIONS or kind_of(mime) not in kinds:
+        words = json_from(answer) if mime in ("application/json", "text/plain") else None
+        raise _unexpected(answer, f"with {mime or 'unknown data'}", words)
+    with answer.open() as file:
+        missing = truncation_of(file, mime, answer.size)
+        if missing:
+            msg = (
+                f"{answer.endpoint} on {_host(answer)} answered a file that is cut off: {missing}."
+            )
+            raise TruncatedAnswerError(msg, **_facts(answer))
+        shape = shape_of(file, mime)
+    return Media.holding(
+        answer, mime_type=mime, sha256=answer.sha256, size=answer.size, shape=shape
+    )
+
+
+def _type_of(answer: Answer) -> str | None:
+    if not answer.size:
+        msg = f"{answer.endpoint} on {_host(answer)} gave an empty answer. Try again."
+        raise TruncatedAnswerError(msg, **_facts(answer))
+    with answer.open() as file:
+        return sniff(file.read(HEAD_BYTES))
+
+
+def _links(decoded: Any) -> Iterable[str]:
+    """Every link in a decoded answer, wherever hosts have put them."""
+    if isinstance(decoded, str) and decoded:
+        # A sentence is not a link; base64 has no blanks either.
+        if is_link(decoded) or not any(blank in decoded[:200] for blank in " \n"):
+            yield decoded
+    elif isinstance(decoded, list):
+        for item in decoded:
+            yield from _links(item)
+    elif isinstance(decoded, Mapping):
+        for name in _LINK_FIELDS:
+            if decoded.get(name):
+                yield from _links(decoded[name])
+                return
+
+
+def _name(item: Any) -> str | None:
+    if isinstance(item, Mapping):
+        item = item.get("name") or item.get("id") or item.get("title") or item.get("model")
+    return item if isinstance(item, str) else None
+
+
+def _unexpected(answer: Answer, what: str, decoded: Any = None) -> ResponseError:
+    with answer.open() as file:
+        says = service_message(file.read(1 << 16)) if kind_of(_type_of(answer)) == "text" else None
+    if decoded is not None and says is None:
+        text = json.dumps(decoded)
+        says = text if len(text) <= 200 else f"{text[:200]}…"
+    hint = f" ({says})" if says else ""
+    msg = (
+        f"{answer.endpoint} on {_host(answer)} answered 200 {what}{hint}. Is {answer.base_url} "
+        "really the root of a VisionCraft host, and is the service up?"
+    )
+    return UnexpectedAnswerError(msg, detail=says, **_facts(answer))
+
+
+def _host(answer: Answer) -> str:
+    return urlsplit(answer.base_url).netloc
+
+
+def _facts(answer: Answer) -> dict[str, Any]:
+    return {"status": 200, "endpoint": answer.endpoint, "base_url": answer.base_url}

@@ -1,0 +1,329 @@
+"""The two drivers: `VisionCraftClient` and `AsyncVisionCraftClient` run flows over HTTP.
+
+Everything that both do the same way stands in `client/exchange.py`; here is only what waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from tenacity import AsyncRetrying, Retrying
+from typing_extensions import Self
+
+from langchain_visioncraft._compat import httpx
+from langchain_visioncraft.client import links
+from langchain_visioncraft.client.exchange import Exchange, Outgoing
+from langchain_visioncraft.client.flow import Call, Fetch, Flow, Pause, Progress, Step
+from langchain_visioncraft.client.spool import Spool
+from langchain_visioncraft.client.transport import LoopSafeAsyncClient, client_options
+from langchain_visioncraft.errors import VisionCraftError
+
+ResultT = TypeVar("ResultT")
+
+
+class VisionCraftClient(Exchange):
+    """Runs flows, and waits for them. Safe for threads and forks; it pickles.
+
+    ```python
+    from langchain_visioncraft.client import VisionCraftClient, endpoints
+    from langchain_visioncraft.sandbox import Sandbox
+
+    with Sandbox(models=False) as sandbox:
+        with VisionCraftClient(api_key="any", base_url=sandbox.url) as client:
+            models = client.run(endpoints.list_names(family="sd", kind="models"))
+    assert "sdxl-base" in models
+    ```
+
+    The arguments are those of `Exchange`.
+    """
+
+    def run(
+        self,
+        flow: Flow[ResultT],
+        *,
+        on_progress: Callable[[Progress], Any] | None = None,
+        spool_dir: Path | None = None,
+    ) -> ResultT:
+        """Do what a flow asks for, and give its result.
+
+        Args:
+            flow: From a function of `endpoints`.
+            on_progress: Is called with each `Progress` of a long task.
+            spool_dir: Folder for answers too long for memory; the system's own by default.
+
+        Raises:
+            VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
+        """
+        began = time.monotonic()
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    result = self._do(step, began, on_progress, spool_dir)
+                except VisionCraftError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(result)
+        except StopIteration as done:
+            value: ResultT = done.value
+            return value
+        finally:
+            flow.close()
+
+    def _do(
+        self,
+        step: Step,
+        began: float,
+        on_progress: Callable[[Progress], Any] | None,
+        spool_dir: Path | None,
+    ) -> Spool | float | None:
+        if isinstance(step, Call):
+            return self._retrying(Retrying)(self._call, step, spool_dir)
+        if isinstance(step, Fetch):
+            return self._retrying(Retrying)(self._fetch, step, spool_dir)
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return time.monotonic() - began
+        if on_progress is not None:
+            on_progress(step)
+        return None
+
+    def _call(self, call: Call, spool_dir: Path | None) -> Spool:
+        outgoing = self.outgoing(call)
+        if self.rate_limiter is not None:
+            self.rate_limiter.acquire(blocking=True)
+        response, spool = self._send(outgoing, spool_dir)
+        return self.checked(response, spool, call)
+
+    def _fetch(self, fetch: Fetch, spool_dir: Path | None) -> Spool:
+        url = fetch.url
+        for _ in range(links.MAX_REDIRECTS + 1):
+            link = self.check_link(url, fetch)
+            if link.own:
+                target = links.own_target(link)
+            else:
+                with self.translating(fetch.endpoint, link.host):
+                    found = socket.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
+                target = self.pin(link, found, fetch)
+            response, spool = self._send(self.outgoing_link(target, fetch), spool_dir)
+            redirected = self.redirect_of(response, link)
+            if redirected is None:
+                return self.checked_link(response, spool, fetch)
+            spool.discard()
+            url = redirected
+        raise self.too_many_redirects(fetch)
+
+    def _send(self, outgoing: Outgoing, folder: Path | None) -> tuple[httpx.Response, Spool]:
+        with self.translating(outgoing.endpoint, outgoing.host) as state:
+            http = self.http()
+            content = outgoing.content and outgoing.content.content()
+            request = http.build_request(**outgoing.arguments(content))
+            response = http.send(request, stream=True, follow_redirects=False)
+            try:
+                state.answered = True
+                spool = self.spool(response, outgoing, folder)
+                for chunk in response.iter_bytes():
+                    if not spool.accept(chunk):
+                        break
+            finally:
+                response.close()
+        spool.finish()
+        return response, spool
+
+    def http(self) -> httpx.Client:
+        """The HTTP client of this process, made at the first call."""
+        if self.http_client is not None:
+            given: httpx.Client = self.http_client
+            return given
+        with self._lock:
+            if self._http is None or self._process != os.getpid():
+                # After a fork, parent and child must not talk over the same connections.
+                options = client_options(self.settings.verify, self.settings.timeout)
+                self._http, self._process = httpx.Client(**options), os.getpid()
+            http: httpx.Client = self._http
+            return http
+
+    def as_async(self) -> AsyncVisionCraftClient:
+        """The async client with the same settings."""
+        return self._twin(AsyncVisionCraftClient)
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones. A client that was given stays."""
+        with self._lock:
+            http, self._http = self._http, None
+        if http is not None and self._process == os.getpid():
+            http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncVisionCraftClient(Exchange):
+    """Runs flows without blocking. Safe for several event loops, one after another; it pickles.
+
+    ```python
+    import asyncio
+
+    from langchain_visioncraft.client import AsyncVisionCraftClient, endpoints
+    from langchain_visioncraft.sandbox import Sandbox
+
+
+    async def main() -> None:
+        async with AsyncVisionCraftClient(api_key="any", base_url=sandbox.url) as client:
+            flows = [endpoints.text_to_gif(prompt=f"{n} birds at dawn") for n in (2, 3)]
+            gifs = await asyncio.gather(*map(client.run, flows))
+        assert all(gif.mime_type == "image/gif" for [gif] in gifs)
+
+
+    with Sandbox(models=False) as sandbox:
+        asyncio.run(main())
+    ```
+
+    The arguments are those of `Exchange`.
+    """
+
+    async def run(
+        self,
+        flow: Flow[ResultT],
+        *,
+        on_progress: Callable[[Progress], Awaitable[Any] | Any] | None = None,
+        spool_dir: Path | None = None,
+    ) -> ResultT:
+        """Do what a flow asks for, and give its result.
+
+        Args:
+            flow: From a function of `endpoints`.
+            on_progress: Is called, and awaited if it is async, with each `Progress`.
+            spool_dir: Folder for answers too long for memory; the system's own by default.
+
+        Raises:
+            VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
+        """
+        began = time.monotonic()
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    result = await self._do(step, began, on_progress, spool_dir)
+                except VisionCraftError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(result)
+        except StopIteration as done:
+            value: ResultT = done.value
+            return value
+        finally:
+            flow.close()
+
+    async def _do(
+        self,
+        step: Step,
+        began: float,
+        on_progress: Callable[[Progress], Awaitable[Any] | Any] | None,
+        spool_dir: Path | None,
+    ) -> Spool | float | None:
+        if isinstance(step, Call):
+            return await self._retrying(AsyncRetrying)(self._call, step, spool_dir)
+        if isinstance(step, Fetch):
+            return await self._retrying(AsyncRetrying)(self._fetch, step, spool_dir)
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return time.monotonic() - began
+        if on_progress is not None:
+            told = on_progress(step)
+            if inspect.isawaitable(told):
+                await told
+        return None
+
+    async def _call(self, call: Call, spool_dir: Path | None) -> Spool:
+        outgoing = self.outgoing(call)
+        if self.rate_limiter is not None:
+            await self.rate_limiter.aacquire(blocking=True)
+        response, spool = await self._send(outgoing, spool_dir)
+        return self.checked(response, spool, call)
+
+    async def _fetch(self, fetch: Fetch, spool_dir: Path | None) -> Spool:
+        url = fetch.url
+        for _ in range(links.MAX_REDIRECTS + 1):
+            link = self.check_link(url, fetch)
+            if link.own:
+                target = links.own_target(link)
+            else:
+                with self.translating(fetch.endpoint, link.host):
+                    loop = asyncio.get_running_loop()
+                    found = await loop.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
+                target = self.pin(link, found, fetch)
+            response, spool = await self._send(self.outgoing_link(target, fetch), spool_dir)
+            redirected = self.redirect_of(response, link)
+            if redirected is None:
+                return self.checked_link(response, spool, fetch)
+            spool.discard()
+            url = redirected
+        raise self.too_many_redirects(fetch)
+
+    async def _send(self, outgoing: Outgoing, folder: Path | None) -> tuple[httpx.Response, Spool]:
+        with self.translating(outgoing.endpoint, outgoing.host) as state:
+            http = self.http()
+            content = outgoing.content and outgoing.content.async_content()
+            request = http.build_request(**outgoing.arguments(content))
+            response = await http.send(request, stream=True, follow_redirects=False)
+            try:
+                state.answered = True
+                spool = self.spool(response, outgoing, folder)
+                async for chunk in response.aiter_bytes():
+                    if not spool.accept(chunk):
+                        break
+            finally:
+                await response.aclose()
+        spool.finish()
+        return response, spool
+
+    def http(self) -> httpx.AsyncClient:
+        """The HTTP client of this process, made at the first call."""
+        if self.http_async_client is not None:
+            given: httpx.AsyncClient = self.http_async_client
+            return given
+        with self._lock:
+            if self._http is None or self._process != os.getpid():
+                options = client_options(self.settings.verify, self.settings.timeout)
+                self._http, self._process = LoopSafeAsyncClient(**options), os.getpid()
+            http: httpx.AsyncClient = self._http
+            return http
+
+    def as_sync(self) -> VisionCraftClient:
+        """The sync client with the same settings."""
+        return self._twin(VisionCraftClient)
+
+    async def aclose(self) -> None:
+        """Close the connections; the next call opens new ones. A client that was given stays."""
+        with self._lock:
+            http, self._http = self._http, None
+        if http is not None and self._process == os.getpid():
+            await http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,317 @@
+"""One function an endpoint. Each gives a flow; `client.run(flow)` does it.
+
+```python
+from langchain_visioncraft.client import VisionCraftClient, endpoints
+from langchain_visioncraft.sandbox import Sandbox
+
+with Sandbox(models=False) as sandbox:
+    with VisionCraftClient(base_url=sandbox.url, api_key="any") as client:
+        flow = endpoints.text_to_image(prompt="A lighthouse in a storm", model="sdxl-base")
+        [image] = client.run(flow)
+assert image.mime_type == "image/png"
+```
+
+The parameters, with their bounds and defaults, are those of the request models in
+`langchain_visioncraft.client.schemas`. They are checked when the function is called; a wrong one
+raises `InvalidRequestError` and nothing is sent.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from pydantic import ValidationError
+
+from langchain_visioncraft.client import schemas
+from langchain_visioncraft.client.answers import unknown_kind
+from langchain_visioncraft.client.decode import (
+    Transcript,
+    json_from,
+    media_from,
+    names_from,
+    text_from,
+    transcript_from,
+)
+from langchain_visioncraft.client.flow import (
+    Answer,
+    Call,
+    Flow,
+    Progress,
+    call,
+    fetch,
+    pause,
+    report,
+)
+from langchain_visioncraft.client.problems import invalid_request
+from langchain_visioncraft.errors import (
+    BadRequestError,
+    ConnectionFailedError,
+    RateLimitError,
+    ServerError,
+    TaskDeadlineError,
+    TaskFailedError,
+    UnexpectedAnswerError,
+    UnknownNameError,
+    VisionCraftError,
+)
+from langchain_visioncraft.media.media import Media
+
+P = ParamSpec("P")
+ResultT = TypeVar("ResultT")
+RequestT = TypeVar("RequestT", bound=schemas.Wire)
+
+MIDJOURNEY_FIRST_PAUSE = 2.0
+MIDJOURNEY_LONGEST_PAUSE = 15.0
+_POLL_FAILURES = 3
+"""How many polls in a row may fail, beyond the driver's own retries, before a task is given up."""
+
+
+class Endpoint(Generic[P, RequestT, ResultT]):
+    """A function from an endpoint's parameters to its flow.
+
+    Attributes:
+        request: The pydantic model of the parameters.
+    """
+
+    def __init__(
+        self, request: Callable[P, RequestT], function: Callable[[RequestT], Flow[ResultT]]
+    ) -> None:
+        self.request: Any = request
+        self._function = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Flow[ResultT]:
+        """Check the parameters and give the flow.
+
+        Raises:
+            InvalidRequestError: If a parameter is missing, unknown or out of bounds.
+        """
+        try:
+            request = self.request(*args, **kwargs)
+        except ValidationError as error:
+            raise invalid_request(error) from None
+        return self._function(request)
+
+    def __repr__(self) -> str:
+        return f"<endpoint {getattr(self._function, '__name__', '')}>"
+
+
+def endpoint(
+    request: Callable[P, RequestT],
+) -> Callable[[Callable[[RequestT], Flow[ResultT]]], Endpoint[P, RequestT, ResultT]]:
+    """Make an endpoint of a function that takes a request model."""
+    return lambda function: Endpoint(request, function)
+
+
+def _post(path: str, request: schemas.Wire, family: str | None = None) -> Flow[Answer]:
+    """Make a call; where the host refuses a name, say which names are near."""
+    try:
+        return (yield from call(Call("POST", path, request.body())))
+    except BadRequestError as error:
+        kind = unknown_kind(error.detail)
+        if family is None or (family, kind) not in schemas.LIST_PATHS:
+            raise
+        problem = error, str(kind)
+    return (yield from _suggest(*problem, family, request))
+
+
+def _suggest(error: BadRequestError, kind: str, family: str, request: schemas.Wire) -> Flow[Answer]:
+    try:
+        path = schemas.LIST_PATHS[family, kind]
+        names = names_from((yield from call(Call("GET", path, auth="none"))))
+    except VisionCraftError:
+        raise error from None  # the refusal is the better message
+    given = getattr(request, kind if kind == "loras" else kind.removesuffix("s"), None)
+    asked = list(given) if isinstance(given, dict) else [str(given)]
+    unknown = next((name for name in asked if name not in names), asked[0])
+    lowered = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(unknown.lower(), lowered, n=5, cutoff=0.5)
+    suggestions = [lowered[name] for name in near]
+    listed = ", ".join(repr(name) for name in suggestions or names[:8])
+    msg = (
+        f"{error.endpoint}: the host does not know the {kind.removesuffix('s')} {unknown!r}. "
+        f"{'Near names' if suggestions else 'It knows for example'}: {listed}. "
+        f"All {len(names)} are in the list {family!r}, {kind!r}."
+    )
+    better = UnknownNameError(
+        msg,
+        status=error.status,
+        detail=error.detail,
+        endpoint=error.endpoint,
+        base_url=error.base_url,
+    )
+    better.name, better.suggestions = unknown, suggestions
+    raise better from error
+
+
+@endpoint(schemas.TextToImageRequest)
+def text_to_image(request: schemas.TextToImageRequest) -> Flow[list[Media]]:
+    """``POST /sd`` (2024-07, 2024-09): one image from words."""
+    return (yield from media_from((yield from _post("/sd", request, "sd"))))
+
+
+@endpoint(schemas.TextToImageSD1Request)
+def text_to_image_sd1(request: schemas.TextToImageSD1Request) -> Flow[list[Media]]:
+    """``POST /generate`` (2023-11, 2024-03): one to five images from words."""
+    return (yield from media_from((yield from _post("/generate", request, "sd1"))))
+
+
+@endpoint(schemas.TextToImageSDXLRequest)
+def text_to_image_sdxl(request: schemas.TextToImageSDXLRequest) -> Flow[list[Media]]:
+    """``POST /generate-xl`` (2024-03): one image from words."""
+    return (yield from media_from((yield from _post("/generate-xl", request, "sdxl"))))
+
+
+@endpoint(schemas.OpenjourneyRequest)
+def openjourney(request: schemas.OpenjourneyRequest) -> Flow[list[Media]]:
+    """``POST /openjourney`` (2024-03): one image from words."""
+    return (yield from media_from((yield from _post("/openjourney", request))))
+
+
+@endpoint(schemas.MidjourneyRequest)
+def midjourney(request: schemas.MidjourneyRequest) -> Flow[list[Media]]:
+    """``POST /midjourney`` (2024-03): submit, then ask for the result until it is there.
+
+    Raises:
+        TaskFailedError: If the service gives the task up.
+        TaskDeadlineError: If it takes longer than `deadline` seconds (default 900).
+    """
+    answer = yield from _post("/midjourney", request)
+    decoded = json_from(answer)
+    task_id = decoded.get("data") if isinstance(decoded, dict) else None
+    if not isinstance(task_id, int | str) or task_id == "":
+        msg = f"POST /midjourney gave no task id but {str(decoded)[:200]}."
+        raise UnexpectedAnswerError(
+            msg, status=200, endpoint=answer.endpoint, base_url=answer.base_url
+        )
+    yield from report(Progress("submitted to Midjourney", 0.0, {"task_id": str(task_id)}))
+    return (yield from _await_task(str(task_id), request.deadline))
+
+
+@endpoint(schemas.MidjourneyResultRequest)
+def midjourney_result(request: schemas.MidjourneyResultRequest) -> Flow[list[Media]]:
+    """``POST /midjourney/result`` (2024-03): wait for a task that was submitted before."""
+    return (yield from _await_task(str(request.task_id), request.deadline))
+
+
+def _await_task(task_id: str, deadline: float) -> Flow[list[Media]]:
+    elapsed, interval, failures = 0.0, MIDJOURNEY_FIRST_PAUSE, 0
+    while elapsed < deadline:
+        elapsed = yield from pause(min(interval, deadline - elapsed))
+        interval = min(interval * 1.5, MIDJOURNEY_LONGEST_PAUSE)
+        try:
+            answer = yield from call(Call("POST", "/midjourney/result", {"task_id": task_id}))
+        except (ConnectionFailedError, ServerError, RateLimitError) as error:
+            # The picture is being made, and paid for: one bad moment must not lose it.
+            failures += 1
+            if failures > _POLL_FAILURES:
+                raise
+            interval = max(interval, error.retry_after or 0.0)
+            continue
+        failures = 0
+        state = json_from(answer)
+        state = state if isinstance(state, dict) else {"Status": str(state)}
+        url = state.get("URL") or state.get("url")
+        if url:
+            return (yield from media_from((yield from fetch(str(url), answer.endpoint))))
+        status = str(state.get("Status") or state.get("status") or "unknown").lower()
+        if status in ("failed", "failure", "error", "cancelled", "canceled", "banned", "rejected"):
+            msg = f"Midjourney gave up task {task_id}: {state.get('message') or status}."
+            raise TaskFailedError(
+                f"{msg} Change the prompt and try again.",
+                status=200,
+                detail=str(state)[:500],
+                endpoint=answer.endpoint,
+                base_url=answer.base_url,
+            )
+        details = {"task_id": task_id, "status": status}
+        yield from report(Progress(f"Midjourney is {status}", elapsed, details))
+    msg = (
+        f"Midjourney task {task_id} is not ready after {deadline:g} seconds. It may still be made: "
+        f"endpoints.midjourney_result(task_id={task_id!r}) asks for it again."
+    )
+    raise TaskDeadlineError(msg, endpoint="POST /midjourney/result")
+
+
+@endpoint(schemas.ImageToImageRequest)
+def image_to_image(request: schemas.ImageToImageRequest) -> Flow[list[Media]]:
+    """``POST /img2img`` (2024-03): a picture changed by words, or only where a mask is white."""
+    return (yield from media_from((yield from _post("/img2img", request, "img2img"))))
+
+
+@endpoint(schemas.ImageToImage2023Request)
+def image_to_image_2023(request: schemas.ImageToImage2023Request) -> Flow[list[Media]]:
+    """``POST /img2img`` with ``init_images`` (2023-11): a picture changed by words."""
+    return (yield from media_from((yield from _post("/img2img", request))))
+
+
+@endpoint(schemas.TextToGifRequest)
+def text_to_gif(request: schemas.TextToGifRequest) -> Flow[list[Media]]:
+    """``POST /text2gif`` (2024-09): an animated GIF from words."""
+    answer = yield from _post("/text2gif", request)
+    return (yield from media_from(answer, ("image", "video")))
+
+
+@endpoint(schemas.TextToGif2024Request)
+def text_to_gif_2024(request: schemas.TextToGif2024Request) -> Flow[list[Media]]:
+    """``POST /generate-gif`` (2024-03, 2024-05): an animated GIF from words."""
+    answer = yield from _post("/generate-gif", request, "sd1")
+    return (yield from media_from(answer, ("image", "video")))
+
+
+@endpoint(schemas.ImageToVideoRequest)
+def image_to_video(request: schemas.ImageToVideoRequest) -> Flow[list[Media]]:
+    """``POST /img2video`` (2024-03): a short video that moves a picture."""
+    answer = yield from _post("/img2video", request)
+    return (yield from media_from(answer, ("video", "image")))
+
+
+@endpoint(schemas.UpscaleRequest)
+def upscale(request: schemas.UpscaleRequest) -> Flow[list[Media]]:
+    """``POST /upscale`` (2024-03): the same picture with more pixels."""
+    return (yield from media_from((yield from _post("/upscale", request))))
+
+
+@endpoint(schemas.TranscribeRequest)
+def transcribe(request: schemas.TranscribeRequest) -> Flow[Transcript]:
+    """``POST /whisper`` (2024-03): the words of a recording."""
+    return transcript_from((yield from _post("/whisper", request)))
+
+
+@endpoint(schemas.ListRequest)
+def list_names(request: schemas.ListRequest) -> Flow[list[str]]:
+    """One of the lists of models, samplers, schedulers, LoRAs or refiners. Needs no key."""
+    return names_from((yield from call(Call("GET", request.path, auth="none"))))
+
+
+@endpoint(schemas.LimitsRequest)
+def limits(_: schemas.LimitsRequest) -> Flow[dict[str, Any]]:
+    """``GET /limits`` (2024-03): tier → what → limit, as the host words it. Needs no key."""
+    decoded = json_from((yield from call(Call("GET", "/limits", auth="none"))))
+    return decoded if isinstance(decoded, dict) else {"limits": decoded}
+
+
+@endpoint(schemas.ChatRequest)
+def chat(request: schemas.ChatRequest) -> Flow[dict[str, Any]]:
+    """``POST /v1/chat/completions`` (2024-09), not streamed: the OpenAI chat completion.
+
+    `ChatVisionCraft` is the way to chat; this is the bare endpoint.
+    """
+    step = Call("POST", "/v1/chat/completions", request.body(), auth="bearer")
+    answer = yield from call(step)
+    decoded = json_from(answer)
+    if not isinstance(decoded, dict) or not decoded.get("choices"):
+        msg = f"{answer.endpoint} gave no chat completion but {str(decoded)[:200]}."
+        raise UnexpectedAnswerError(
+            msg, status=200, endpoint=answer.endpoint, base_url=answer.base_url
+        )
+    return decoded
+
+
+@endpoint(schemas.LegacyChatRequest)
+def legacy_chat(request: schemas.LegacyChatRequest) -> Flow[str]:
+    """``POST /llm`` (2024-03): the text of a chat answer."""
+    return text_from((yield from _post("/llm", request, "llm")))

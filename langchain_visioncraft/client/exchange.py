@@ -1,0 +1,397 @@
+"""What both drivers do the same way: the key, requests, answers, errors, the retry policy."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+from langchain_core.rate_limiters import BaseRateLimiter
+from pydantic import SecretStr
+from tenacity import RetryCallState, stop_after_attempt, wait_exponential, wait_random
+
+from langchain_visioncraft import errors
+from langchain_visioncraft._compat import is_from_httpx
+from langchain_visioncraft.client import links
+from langchain_visioncraft.client.answers import status_error
+from langchain_visioncraft.client.body import JSONBody
+from langchain_visioncraft.client.flow import Call, Fetch, is_retryable, retry_wait
+from langchain_visioncraft.client.spool import Spool
+from langchain_visioncraft.config import TimeoutTypes, VerifyTypes, environment_key, resolve
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MAX_ANSWER_BYTES = 256 * 1024 * 1024
+_MAX_ERROR_BYTES = 1 << 16
+_BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
+_RUNTIME = frozenset({"_lock", "_http", "_process"})
+_RetryingT = TypeVar("_RetryingT")
+_ExchangeT = TypeVar("_ExchangeT", bound="Exchange")
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A request as plain data; only here it holds the key."""
+
+    method: Literal["GET", "POST"]
+    url: str
+    endpoint: str
+    host: str
+    headers: dict[str, str] = field(repr=False)
+    content: JSONBody | None = None
+    extensions: dict[str, Any] = field(default_factory=dict)
+
+    def arguments(self, content: Any) -> dict[str, Any]:
+        """The arguments of `build_request`, with the body in the form that the client sends."""
+        return {
+            "method": self.method,
+            "url": self.url,
+            "headers": self.headers,
+            "content": content,
+            "extensions": self.extensions or None,
+        }
+
+
+@dataclass
+class _Sending:
+    answered: bool = False
+
+
+class Exchange:
+    """Base of the drivers.
+
+    Args:
+        api_key: Default: the environment variable ``VISIONCRAFT_API_KEY``. It may be missing until
+            a call needs it.
+        base_url: Root of the host; a trailing ``/`` or ``/v1`` is accepted. Default:
+            ``VISIONCRAFT_BASE_URL``, else ``https://visioncraft.top``.
+        verify: Whether TLS certificates are checked (default), or a CA bundle, or an SSL context.
+        timeout: Seconds: one number for reading, or ``(connect, read)``. Default: ``(10, 600)``.
+        max_retries: How often a failed call is made again. Default: 2.
+        http_client: Your own ``httpx.Client`` (or httpx2's); it is used as it is, not closed.
+        http_async_client: Your own ``httpx.AsyncClient`` (or httpx2's); likewise.
+        rate_limiter: Is asked before every call of the API, also before a retry.
+        max_answer_bytes: The longest answer or linked file that is accepted. Default: 256 MiB.
+        retry_after_timeout: Whether a call is made again after a read timeout. Default: no, since
+            the generation may have been done, and paid for.
+
+    Raises:
+        InvalidRequestError: If one of them cannot be used. Nothing is sent here.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | SecretStr | None = None,
+        base_url: str | None = None,
+        verify: VerifyTypes | None = None,
+        timeout: TimeoutTypes = None,
+        max_retries: int | None = None,
+        http_client: Any = None,
+        http_async_client: Any = None,
+        rate_limiter: BaseRateLimiter | None = None,
+        max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
+        retry_after_timeout: bool = False,
+    ) -> None:
+        self.settings = resolve(
+            api_key=api_key,
+            base_url=base_url,
+            verify=verify,
+            timeout=timeout,
+            max_retries=max_retries,
+        )
+        # A key that came from the environment is read again there, and never put into a pickle.
+        self._key_was_given = bool(api_key)
+        self.http_client = http_client
+        self.http_async_client = http_async_client
+        self.rate_limiter = rate_limiter
+        self.max_answer_bytes = max_answer_bytes
+        self.retry_after_timeout = retry_after_timeout
+        self._start()
+
+    def _start(self) -> None:
+        self._lock = threading.Lock()
+        self._http: Any = None
+        self._process = os.getpid()
+
+    def _twin(self, kind: type[_ExchangeT]) -> _ExchangeT:
+        """Another client with the same settings, without its constructor's warnings."""
+        twin = kind.__new__(kind)
+        twin.__setstate__({**self.__getstate__(), "settings": self.settings})
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in vars(self).items() if name not in _RUNTIME}
+        if not self._key_was_given:
+            state["settings"] = dataclasses.replace(self.settings, api_key=None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._start()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self.settings.base_url!r})"
+
+    # Requests
+
+    def key(self) -> str:
+        """The key in clear text, for the moment of sending.
+
+        Raises:
+            MissingKeyError: If there is none, also not in the environment by now.
+        """
+        if self.settings.api_key is None and (late := environment_key()):
+            return late
+        return self.settings.require_key()
+
+    def outgoing(self, call: Call) -> Outgoing:
+        """Turn a call into a request, with the key where it belongs."""
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()}
+        content = None
+        if call.auth == "bearer":
+            headers["Authorization"] = f"Bearer {self.key()}"
+        if call.method == "POST":
+            fields = dict(call.body or {})
+            if call.auth == "token":
+                fields["token"] = self.key()
+            content = JSONBody(fields)
+            headers["Content-Type"] = "application/json"
+            headers["Content-Length"] = str(content.content_length)
+        base_url = self.settings.base_url
+        return Outgoing(
+            method=call.method,
+            url=base_url + call.path,
+            endpoint=call.endpoint,
+            host=urlsplit(base_url).netloc,
+            headers=headers,
+            content=content,
+        )
+
+    def outgoing_link(self, target: links.Target, fetch: Fetch) -> Outgoing:
+        """Turn a checked link into a request; it never carries the key."""
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()}
+        return Outgoing(
+            method="GET",
+            url=target.url,
+            endpoint=fetch.endpoint,
+            host=target.headers.get("Host") or urlsplit(target.url).netloc,
+            headers=headers | target.headers,
+            extensions=target.extensions,
+        )
+
+    # Answers
+
+    def spool(self, response: Any, outgoing: Outgoing, folder: Path | None) -> Spool:
+        """A spool for the body of this response. Of an error only the beginning is kept.
+
+        Raises:
+            AnswerTooLargeError: If the announced length is more than allowed.
+        """
+        failed = response.status_code >= 300
+        spool = Spool(self.max_answer_bytes, folder, keep=_MAX_ERROR_BYTES if failed else None)
+        spool.endpoint, spool.base_url = outgoing.endpoint, self.settings.base_url
+        spool.announced_type = response.headers.get("content-type")
+        announced = response.headers.get("content-length", "")
+        if announced.isdigit() and not failed:
+            spool.expect(int(announced))
+        return spool
+
+    def checked(self, response: Any, spool: Spool, call: Call) -> Spool:
+        """The spool of a good answer.
+
+        Raises:
+            APIStatusError: If the status says that it is none.
+        """
+        status = response.status_code
+        if 300 <= status < 400:
+            spool.discard()
+            raise self._redirected(response, call)
+        if status >= 400:
+            with spool.open() as file:
+                body = file.read(_MAX_ERROR_BYTES)
+            error = status_error(
+                status,
+                response.headers,
+                self._without_key(body),
+                endpoint=call.endpoint,
+                base_url=self.settings.base_url,
+            )
+            raise error
+        return spool
+
+    def checked_link(self, response: Any, spool: Spool, fetch: Fetch) -> Spool:
+        """The spool of a linked file.
+
+        Raises:
+            LinkExpiredError: If the link leads to nothing any more.
+            APIStatusError: If the host of the link fails otherwise.
+        """
+        status = response.status_code
+        facts = self._facts(fetch.endpoint)
+        if status in (401, 403, 404, 410):
+            spool.discard()
+            msg = (
+                f"{fetch.endpoint} answered with the link {fetch.url[:200]!r}, which leads to "
+                f"nothing any more ({status}). Links expire: make the call again."
+            )
+            raise errors.LinkExpiredError(msg, status=status, **facts)
+        if status >= 400:
+            with spool.open() as file:
+                body = file.read(_MAX_ERROR_BYTES)
+            endpoint = f"the link of {fetch.endpoint}"
+            raise status_error(
+                status,
+                response.headers,
+                self._without_key(body),
+                endpoint=endpoint,
+                base_url=fetch.url,
+            )
+        return spool
+
+    def _redirected(self, response: Any, call: Call) -> errors.VisionCraftError:
+        """A call is never sent on: it carries the key, and hosts that moved answer so."""
+        status = response.status_code
+        target = urljoin(self.settings.base_url, response.headers.get("location", ""))
+        parts = urlsplit(target)
+        msg = (
+            f"{call.endpoint} was redirected ({status}) to {parts.scheme}://{parts.hostname}. The "
+            "call carries the key, so it was not sent on. If the host moved and you trust the new "
+            "one, set base_url (VISIONCRAFT_BASE_URL) to it."
+        )
+        facts = self._facts(call.endpoint)
+        return errors.UnexpectedAnswerError(msg, status=status, **facts)
+
+    def _without_key(self, body: bytes) -> bytes:
+        """Hosts have repeated the request in their errors, and with it the key."""
+        key = self.settings.api_key.get_secret_value() if self.settings.api_key else None
+        return body.replace(key.encode(), b"***") if key else body
+
+    # Links
+
+    def check_link(self, url: str, fetch: Fetch) -> links.Link:
+        """See `links.check_link`."""
+        return links.check_link(url, base_url=self.settings.base_url, endpoint=fetch.endpoint)
+
+    def pin(self, link: links.Link, addresses: Sequence[Any], fetch: Fetch) -> links.Target:
+        """See `links.pin`."""
+        base_url = self.settings.base_url
+        return links.pin(link, addresses, base_url=base_url, endpoint=fetch.endpoint)
+
+    @staticmethod
+    def redirect_of(response: Any, link: links.Link) -> str | None:
+        """Where a link redirects to, if it does."""
+        location = response.headers.get("location")
+        if response.status_code in (301, 302, 303, 307, 308) and location:
+            return urljoin(link.url, str(location))
+        return None
+
+    def too_many_redirects(self, fetch: Fetch) -> errors.UnsafeLinkError:
+        """For a link that redirects on and on."""
+        msg = f"{fetch.endpoint} answered with a link that redirects more than 5 times."
+        return errors.UnsafeLinkError(msg, **self._facts(fetch.endpoint))
+
+    # Errors and retries
+
+    @contextlib.contextmanager
+    def translating(self, endpoint: str, host: str) -> Iterator[_Sending]:
+        """Translate what the HTTP library and the system raise; the one boundary for it."""
+        state = _Sending()
+        try:
+            yield state
+        except errors.VisionCraftError:
+            raise
+        except Exception as error:
+            translated = translate(error, host, state.answered, self._facts(endpoint))
+            if translated is None:
+                raise
+            raise translated from error
+
+    def _facts(self, endpoint: str) -> dict[str, Any]:
+        return {"endpoint": endpoint, "base_url": self.settings.base_url}
+
+    def _retrying(self, kind: Callable[..., _RetryingT]) -> _RetryingT:
+        """The retry policy, for `tenacity.Retrying` or `tenacity.AsyncRetrying`."""
+
+        def should_retry(state: RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            again = self.retry_after_timeout
+            return error is not None and is_retryable(error, after_timeout=again)
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            return retry_wait(error, _BACKOFF(state))
+
+        def log(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            sleep = state.next_action.sleep if state.next_action else 0.0
+            logger.info("trying again in %.1f s after: %s", sleep, error)
+
+        return kind(
+            stop=stop_after_attempt(self.settings.max_retries + 1),
+            retry=should_retry,
+            wait=wait,
+            before_sleep=log,
+            reraise=True,
+        )
+
+
+def translate(
+    error: Exception, host: str, answered: bool, facts: Mapping[str, Any]
+) -> errors.VisionCraftError | None:
+    """The error of our tree for one of httpx, httpx2 or the system; ``None`` for a bug."""
+    if is_from_httpx(error, "TimeoutException"):
+        name = type(error).__name__.removesuffix("Timeout").lower()
+        what = "no connection" if name == "connect" else "no answer"
+        hint = "" if name == "connect" else " Generations take minutes: raise timeout=."
+        msg = f"{facts['endpoint']}: {what} from {host} in time.{hint}"
+        timed_out = errors.TimedOutError(msg, **facts)
+        timed_out.phase = name
+        return timed_out
+    if _certificate_problem(error):
+        msg = (
+            f"{facts['endpoint']}: the TLS certificate of {host} cannot be verified "
+            f"({_certificate_problem(error)}). If you know why, pass verify='ca.pem', or "
+            "verify=False, which gives your key to whoever answers."
+        )
+        return errors.CertificateError(msg, **facts)
+    if is_from_httpx(error, "TransportError") or isinstance(error, OSError):
+        when = "broke off in the middle of the answer" if answered else "failed"
+        reason = str(error) or type(error).__name__
+        msg = f"{facts['endpoint']}: the connection to {host} {when} ({reason})."
+        failed = errors.ConnectionFailedError(msg, **facts)
+        failed.answered = answered
+        return failed
+    if is_from_httpx(error, "DecodingError"):
+        msg = f"{facts['endpoint']}: the answer of {host} is damaged (its compression)."
+        return errors.TruncatedAnswerError(msg, **facts)
+    if is_from_httpx(error, "InvalidURL", "UnsupportedProtocol"):
+        msg = f"{facts['endpoint']}: {host} cannot be called ({error})."
+        return errors.InvalidRequestError(msg, **facts)
+    return None
+
+
+def _certificate_problem(error: BaseException | None) -> str | None:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message or "certificate verify failed"
+        if isinstance(error, ssl.SSLError):
+            return error.reason or "TLS failed"
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return "certificate verify failed"
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _user_agent() -> str:
+    from langchain_visioncraft.version import __version__  # noqa: PLC0415 -- read when sent
+
+    return f"langchain-visioncraft/{__version__}"

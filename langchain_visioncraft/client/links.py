@@ -1,0 +1,131 @@
+"""Which links in an answer may be followed: public addresses, or the API's own origin.
+
+An answer is not trusted: a link could lead into the user's network (a router, a cloud's metadata
+service). So the name is resolved here, every address is checked, and the connection goes to the
+address that was checked, not to what the name resolves to a moment later.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+
+from langchain_visioncraft.errors import UnsafeLinkError
+
+MAX_REDIRECTS = 5
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link that passed the first check.
+
+    Attributes:
+        url: Absolute.
+        host: To be resolved.
+        port: To connect to.
+        own: Whether it is the API's own origin, which needs no further check.
+    """
+
+    url: str
+    host: str
+    port: int
+    own: bool
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to connect for a link, and what to say there."""
+
+    url: str
+    headers: dict[str, str]
+    extensions: dict[str, Any]
+
+
+def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
+    """Check the form of a link; a relative one belongs to the API's own origin.
+
+    Raises:
+        UnsafeLinkError: If it is not http(s), or holds a user name.
+    """
+    absolute = urljoin(f"{base_url}/", url)
+    try:
+        parts = urlsplit(absolute)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if parts.scheme not in _PORTS or not host or parts.username is not None:
+        raise _unsafe(absolute, "it is not a plain http(s) URL", base_url, endpoint)
+    origin = urlsplit(base_url)
+    own = (host, port or _PORTS[parts.scheme]) == (
+        origin.hostname,
+        origin.port or _PORTS[origin.scheme],
+    )
+    return Link(absolute, host, port or _PORTS[parts.scheme], own)
+
+
+def pin(link: Link, addresses: Sequence[Any], *, base_url: str, endpoint: str) -> Target:
+    """Check what the host of a link resolved to, and fix the connection to one address.
+
+    Args:
+        link: As `check_link` gave it.
+        addresses: As ``socket.getaddrinfo`` gave them.
+        base_url: For the message.
+        endpoint: For the message.
+
+    Raises:
+        UnsafeLinkError: If any address is not public.
+    """
+    found = [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in addresses]
+    private = [address for address in found if not is_public(address)]
+    if private or not found:
+        reason = f"{link.host} is not a public address ({private[0] if private else 'none'})"
+        raise _unsafe(link.url, reason, base_url, endpoint)
+    # IPv4 first: a machine without IPv6 still resolves IPv6 addresses.
+    address = min(found, key=lambda candidate: candidate.version)
+    parts = urlsplit(link.url)
+    literal = f"[{address}]" if address.version == 6 else str(address)
+    pinned = parts._replace(netloc=f"{literal}:{link.port}", fragment="")
+    return Target(
+        url=urlunsplit(pinned),
+        headers={"Host": _host_header(parts)},
+        extensions={"sni_hostname": link.host} if parts.scheme == "https" else {},
+    )
+
+
+def own_target(link: Link) -> Target:
+    """The API's own origin is where the user sent us: it is used as it is."""
+    return Target(url=link.url, headers={}, extensions={})
+
+
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address is out in the internet, also when IPv4 is dressed as IPv6."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is None and address.teredo is not None:
+            inner = address.teredo[1]
+        if inner is not None:
+            return is_public(inner)
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+RESOLVE_OPTIONS: dict[str, int] = {"type": socket.SOCK_STREAM}
+
+
+def _host_header(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{parts.port}" if parts.port else host
+
+
+def _unsafe(url: str, reason: str, base_url: str, endpoint: str) -> UnsafeLinkError:
+    msg = f"{endpoint} answered with the link {url[:200]!r}, which was not followed: {reason}."
+    return UnsafeLinkError(msg, endpoint=endpoint, base_url=base_url)

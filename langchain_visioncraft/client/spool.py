@@ -1,0 +1,142 @@
+"""Where the body of an answer goes while it arrives: memory, and a file when it is long."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+import weakref
+from pathlib import Path
+from typing import BinaryIO
+
+from langchain_visioncraft.errors import AnswerTooLargeError
+from langchain_visioncraft.media.media import HeldBytes, readable_size
+
+MEMORY_BYTES = 1 << 20
+"""Longer bodies go to a temporary file."""
+
+
+class Spool:
+    """Collects the body of an answer and its SHA-256.
+
+    The temporary file goes away with the object, unless `take_file` moved it elsewhere.
+
+    Args:
+        limit: Bytes that are accepted at most.
+        folder: For the temporary file; the system's own by default. A store gives its own folder,
+            so that keeping the file is a rename.
+        keep: How many bytes are kept at most, for answers of which the beginning is enough.
+    """
+
+    def __init__(self, limit: int, folder: Path | None = None, *, keep: int | None = None) -> None:
+        self.size = 0
+        self.endpoint = ""
+        self.base_url = ""
+        self.announced_type: str | None = None
+        self._limit = limit
+        self._keep = keep
+        self._folder = folder
+        self._digest = hashlib.sha256()
+        self._buffer = bytearray()
+        self._path: Path | None = None
+        self._file: BinaryIO | None = None
+        self._cleanup: weakref.finalize[[Path, int], Spool] | None = None
+
+    def expect(self, length: int) -> None:
+        """Refuse an answer by its announced length, before it comes.
+
+        Raises:
+            AnswerTooLargeError: If it is more than the limit.
+        """
+        if length > self._limit:
+            raise self._too_large()
+
+    def accept(self, chunk: bytes) -> bool:
+        """Take the next piece; false if no more is wanted.
+
+        Raises:
+            AnswerTooLargeError: If that makes it longer than the limit.
+        """
+        if self._keep is not None:
+            chunk = chunk[: self._keep - self.size]
+        self.size += len(chunk)
+        if self.size > self._limit:
+            self.discard()
+            raise self._too_large()
+        self._digest.update(chunk)
+        if self._file is None and self.size > MEMORY_BYTES:
+            self._file = self._open_file()
+            self._file.write(self._buffer)
+            self._buffer = bytearray()
+        if self._file is None:
+            self._buffer += chunk
+        else:
+            self._file.write(chunk)
+        return self._keep is None or self.size < self._keep
+
+    def _too_large(self) -> AnswerTooLargeError:
+        msg = (
+            f"The answer of {self.endpoint} is larger than {readable_size(self._limit)}, the most "
+            "that is accepted; raise max_answer_bytes to get it."
+        )
+        return AnswerTooLargeError(msg, endpoint=self.endpoint, base_url=self.base_url)
+
+    def _open_file(self) -> BinaryIO:
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(
+            prefix=".visioncraft-", suffix=".part", dir=self._folder
+        )
+        self._path = Path(name)
+        self._cleanup = weakref.finalize(self, _remove, self._path, os.getpid())
+        return os.fdopen(descriptor, "wb", buffering=1 << 18)
+
+    def finish(self) -> None:
+        """Call it when everything has arrived."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def discard(self) -> None:
+        """Forget what arrived."""
+        self.finish()
+        self._buffer = bytearray()
+        if self._cleanup is not None:
+            self._cleanup()
+
+    @property
+    def sha256(self) -> str:
+        """Of all bytes, 64 hex digits."""
+        return self._digest.hexdigest()
+
+    @property
+    def path(self) -> Path | None:
+        """The temporary file, if the body is in one."""
+        return self._path
+
+    def take_file(self, target: Path) -> bool:
+        """Move the temporary file to `target`; false if there is none, or it is on another disk."""
+        if self._path is None or self._cleanup is None:
+            return False
+        try:
+            self._path.replace(target)
+        except OSError:
+            return False
+        self._cleanup.detach()
+        self._path = target
+        self._cleanup = None
+        return True
+
+    def open(self, _mode: str = "rb", /) -> BinaryIO:
+        """Open the body for reading."""
+        return self._path.open("rb") if self._path is not None else io.BytesIO(self._buffer)
+
+    def __reduce__(self) -> tuple[type[HeldBytes], tuple[bytes]]:
+        with self.open() as file:
+            return HeldBytes, (file.read(),)
+
+
+def _remove(path: Path, process: int) -> None:
+    if os.getpid() == process:  # a forked child must not take the file from its parent
+        path.unlink(missing_ok=True)

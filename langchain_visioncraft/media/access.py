@@ -1,0 +1,91 @@
+"""What a tool may read: the rules for an `image`, `mask` or `audio` that a model names.
+
+A model must not be able to send away any file it can name. Text from a model is a handle, an
+http(s) URL or a data URL; a local path only inside the folders that the developer allowed. What
+code passes (`Path`, bytes, `Media`) is taken as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from langchain_visioncraft.errors import (
+    ForbiddenInputError,
+    MediaInputError,
+    UnknownHandleError,
+)
+from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_source
+from langchain_visioncraft.media.store import MediaStore
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_LONGEST_NAME = 4096
+
+
+def readable_source(value: Any, store: MediaStore, allowed_dirs: Sequence[Path]) -> MediaSource:
+    """Find what an argument means, by the rules above.
+
+    Args:
+        value: From a model: text. From code also a path, bytes or a `Media`.
+        store: Where handles are looked up.
+        allowed_dirs: Folders from which local files may be named.
+
+    Raises:
+        UnknownHandleError: If it looks like a handle, or a name, that is not in the store.
+        ForbiddenInputError: If it is a local path outside the allowed folders.
+        MediaInputError: If it is none of what is accepted.
+    """
+    if isinstance(value, dict):
+        # An artifact that went through JSON. Its `location` may be forged: only its handle counts.
+        value = str(value.get("handle", ""))
+    if not isinstance(value, str):
+        return parse_source(value)
+    text = value.strip().strip("'\"`<>")
+    if is_link(text) or text[:5].lower() == "data:":
+        return parse_source(text)
+    if not text or len(text) > _LONGEST_NAME or "\x00" in text:
+        msg = "Give a handle such as a1b2c3d4e5f6.png, an http(s) URL or a data URL."
+        raise MediaInputError(msg)
+    has_path = "/" in text or "\\" in text
+    if not has_path and text in store:
+        return parse_source(store.get(text))
+    if _SCHEME.match(text) and not (len(text) > 1 and text[1] == ":"):
+        msg = f"{text[:80]!r} is not accepted: only http, https and data URLs, and handles."
+        raise ForbiddenInputError(msg)
+    return MediaSource(label=text, path=_allowed_file(text, store, allowed_dirs))
+
+
+def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[Path]) -> Path:
+    folders = [Path(folder).expanduser().resolve() for folder in allowed_dirs]
+    for folder in folders:
+        # Links are resolved first, so that one inside an allowed folder cannot lead out of it.
+        try:
+            path = (folder / Path(text).expanduser()).resolve()
+        except (OSError, RuntimeError):
+            continue
+        if path.is_relative_to(folder) and path.is_file():
+            return path
+    if "/" not in text and "\\" not in text:
+        try:
+            store.get(text)
+        except UnknownHandleError as error:
+            raise error from None
+    allowed = ", ".join(str(folder) for folder in folders) or "none"
+    msg = (
+        f"The local file {text[:200]!r} may not be read, or does not exist. Use a handle or a URL; "
+        f"files only from these folders: {allowed}."
+    )
+    raise ForbiddenInputError(msg)
+
+
+def label_for_provenance(source: MediaSource) -> str:
+    """How a source is named in a sidecar: a URL without its query, which may be a signature."""
+    if source.url is None:
+        return source.label
+    parts = urlsplit(source.url)
+    host = parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{host}{port}{parts.path}"
