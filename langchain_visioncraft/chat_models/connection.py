@@ -1,0 +1,222 @@
+"""The OpenAI SDK's two clients, without anything of OpenAI's: no key, no identity, no headers."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import json
+import os
+import ssl
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import openai
+
+from langchain_visioncraft._compat import httpx
+from langchain_visioncraft.client.transport import (
+    LoopSafeAsyncClient,
+    client_options,
+    http_timeout,
+)
+from langchain_visioncraft.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from langchain_visioncraft.config import Settings, Timeout
+
+CHAT_PATH = "/v1/chat/completions"
+
+try:
+    VERSION = metadata.version("langchain-visioncraft")
+except metadata.PackageNotFoundError:  # pragma: no cover -- run from a source tree
+    VERSION = "0"
+
+USER_AGENT = f"langchain-visioncraft/{VERSION}"
+
+SDK_SPEAKS_OUR_HTTP = issubclass(openai.DefaultHttpxClient, httpx.Client)
+"""False for an SDK before 3 (on httpx) beside an installed httpx2."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The two clients of the SDK."""
+
+    client: openai.OpenAI
+    async_client: openai.AsyncOpenAI
+
+
+def connect(
+    settings: Settings,
+    *,
+    http_client: Any = None,
+    http_async_client: Any = None,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, object] | None = None,
+) -> Connection:
+    """Build the SDK's clients; nothing is sent.
+
+    Args:
+        settings: The key, the host, and so on.
+        http_client: Used as it is. Default: one that all models with the same `verify` and
+            `timeout` share.
+        http_async_client: The same for async calls; the default one works in any event loop.
+        headers: Sent with every request.
+        query: Sent with every request.
+
+    Raises:
+        MissingKeyError: If there is no key.
+        InvalidRequestError: If the certificates that ``verify`` names cannot be loaded.
+    """
+    options: dict[str, Any] = {
+        "api_key": settings.require_key(),
+        "base_url": f"{settings.base_url}/v1",
+        "timeout": settings.timeout.read,
+        "max_retries": settings.max_retries,
+        "default_query": query,
+    }
+    if http_client is None or http_async_client is None:
+        shared = _shared_clients(os.getpid(), settings.verify, settings.timeout)
+        http_client = http_client or shared[0]
+        http_async_client = http_async_client or shared[1]
+    if SDK_SPEAKS_OUR_HTTP:
+        options["timeout"] = http_timeout(settings.timeout)
+    client = _Client(http_client=http_client, **options)
+    async_client = _AsyncClient(http_client=http_async_client, **options)
+    for each in (client, async_client):
+        each.own_headers = dict(headers or {})
+        each.organization = each.project = each.webhook_secret = None
+        each.admin_api_key = None
+    return Connection(client, async_client)
+
+
+class _OwnHeaders:
+    """Says who is calling, and nothing else.
+
+    The SDK would add the organization and project of the environment, whatever is in
+    ``OPENAI_CUSTOM_HEADERS``, and a description of this machine.
+    """
+
+    api_key: str
+    own_headers: Mapping[str, str] = {}
+
+    @property
+    def default_headers(self) -> dict[str, str | openai.Omit]:
+        return {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "User-Agent": USER_AGENT,
+            **self.own_headers,
+            "Authorization": f"Bearer {self.api_key}",
+        }
+
+
+class _Client(_OwnHeaders, openai.OpenAI):
+    def _process_response(self, **options: Any) -> Any:
+        response = options.get("response")
+        if _is_suspicious(response, streamed=bool(options.get("stream"))):
+            response.read()
+            _refuse_other_than_completion(response, streamed=bool(options.get("stream")))
+        return super()._process_response(**options)
+
+
+class _AsyncClient(_OwnHeaders, openai.AsyncOpenAI):
+    async def _process_response(self, **options: Any) -> Any:
+        response = options.get("response")
+        if _is_suspicious(response, streamed=bool(options.get("stream"))):
+            await response.aread()
+            _refuse_other_than_completion(response, streamed=bool(options.get("stream")))
+        return await super()._process_response(**options)
+
+
+def _is_suspicious(response: Any, *, streamed: bool) -> bool:
+    if response is None or not response.request.url.path.endswith("/chat/completions"):
+        return False
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return not streamed or kind.endswith(("json", "html"))
+
+
+def _refuse_other_than_completion(response: Any, *, streamed: bool) -> None:
+    """Raise for an answer under status 200 that is none, as the SDK would raise."""
+    try:
+        answer = json.loads(response.content)
+    except ValueError:
+        raise openai.APIResponseValidationError(
+            response=response, body=response.text, message="The answer is not JSON."
+        ) from None
+    if isinstance(answer, dict) and not answer.get("error") and _has_messages(answer):
+        if not streamed:
+            # The type of an answer has been wrong; the SDK would give its text then.
+            response.headers["content-type"] = "application/json"
+            return
+        message = "The host does not stream: it gave a whole answer."
+    else:
+        message = "The answer is no chat completion."
+    raise openai.APIResponseValidationError(response=response, body=answer, message=message)
+
+
+def _has_messages(answer: Mapping[str, Any]) -> bool:
+    choices = answer.get("choices")
+    return (
+        isinstance(choices, list)
+        and bool(choices)
+        and all(
+            isinstance(choice, dict) and isinstance(choice.get("message"), dict)
+            for choice in choices
+        )
+    )
+
+
+class _SharedClient(httpx.Client):
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):
+            self.close()
+
+
+@functools.lru_cache(maxsize=32)
+def _shared_clients(process: int, verify: Any, timeout: Timeout) -> tuple[Any, Any]:  # noqa: ARG001 -- a key: connections must not be shared with a forked process
+    # Loading the trusted certificates takes longer than everything else in a constructor.
+    try:
+        options = client_options(verify, timeout)
+    except (OSError, ssl.SSLError) as error:
+        msg = f"verify={verify!r}: the certificates cannot be loaded ({error})."
+        raise InvalidRequestError(msg) from error
+    if not SDK_SPEAKS_OUR_HTTP:
+        return _clients_of_sdk(options["verify"], timeout)
+    client = _SharedClient(**options)
+    _open_clients.add(client)
+    return client, LoopSafeAsyncClient(**options)
+
+
+def _clients_of_sdk(context: ssl.SSLContext, timeout: Timeout) -> tuple[Any, Any]:
+    """Clients of the SDK's own library; the async one keeps no connection beyond a call.
+
+    A connection that is kept belongs to one event loop, and would fail in the next one.
+    """
+    import httpx as classic  # noqa: PLC0415 -- only for an SDK before 3
+
+    options: dict[str, Any] = {
+        "verify": context,
+        "timeout": classic.Timeout(
+            connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None
+        ),
+        "follow_redirects": False,
+    }
+    limits = classic.Limits(max_connections=None, max_keepalive_connections=0)
+    client = openai.DefaultHttpxClient(
+        **options, limits=classic.Limits(max_connections=None, max_keepalive_connections=64)
+    )
+    _open_clients.add(client)
+    return client, openai.DefaultAsyncHttpxClient(**options, limits=limits)
+
+
+_open_clients: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_shared_clients() -> None:
+    for client in list(_open_clients):
+        with contextlib.suppress(Exception):
+            client.close()

@@ -1,0 +1,102 @@
+"""The parameters of ``POST /v1/chat/completions`` and their bounds (document of 2024-09).
+
+The bounds themselves stand in one place, `langchain_visioncraft.client.schemas.ChatOptions`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from openai.resources.chat.completions import Completions
+from pydantic import ValidationError
+
+from langchain_visioncraft.client.problems import invalid_request
+from langchain_visioncraft.client.schemas import ChatOptions
+from langchain_visioncraft.errors import InvalidRequestError
+
+MIN_MAX_TOKENS = 128
+"""The documented minimum of ``max_tokens``; less is sent as this."""
+
+DOCUMENTED = frozenset(ChatOptions.model_fields)
+"""Parameters with documented bounds."""
+
+EXTRA = ("top_k", "repetition_penalty")
+"""Documented parameters that OpenAI's SDK does not know; they travel in ``extra_body``."""
+
+RESPONSES_ONLY = ("reasoning", "include", "truncation", "context_management")
+"""Fields inherited from OpenAI's class that only its Responses API knows; never sent."""
+
+# What the SDK's own method takes; a name outside would end in its TypeError.
+_KNOWN = frozenset(inspect.signature(Completions.create).parameters) - {"self"}
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """Check those of these parameters that have documented bounds; ``None`` stands for unset.
+
+    ``max_tokens`` may be less than the documented minimum, because it is raised to it.
+
+    Raises:
+        InvalidRequestError: If one is out of its bounds, or of the wrong type.
+    """
+    given = {
+        name: value for name, value in options.items() if name in DOCUMENTED and value is not None
+    }
+    given |= {
+        name: value
+        for name, value in (options.get("extra_body") or {}).items()
+        if name in EXTRA and value is not None and given.get(name) is None
+    }
+    if is_below_minimum(given.get("max_tokens")):
+        given["max_tokens"] = MIN_MAX_TOKENS
+    try:
+        ChatOptions(**given)
+    except ValidationError as error:
+        raise invalid_request(error) from error
+
+
+def is_below_minimum(max_tokens: Any) -> bool:
+    """Whether this is a sensible number of tokens that the service would refuse as too few."""
+    return (
+        isinstance(max_tokens, int)
+        and not isinstance(max_tokens, bool)
+        and 1 <= max_tokens < MIN_MAX_TOKENS
+    )
+
+
+def fold(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Move `EXTRA` parameters into ``extra_body``, over those of `base`.
+
+    Args:
+        options: Parameters of an instance or of a call. ``None`` for one of `EXTRA` removes it.
+        base: The ``extra_body`` that these parameters override.
+    """
+    folded = {name: value for name, value in options.items() if name not in EXTRA}
+    extra = {**(base or {}), **(options.get("extra_body") or {})}
+    extra |= {name: options[name] for name in EXTRA if name in options}
+    folded.pop("extra_body", None)
+    extra = {name: value for name, value in extra.items() if name not in EXTRA or value is not None}
+    if extra:
+        folded["extra_body"] = extra
+    return folded
+
+
+def refuse_unknown(payload: Mapping[str, Any], endpoint: str) -> None:
+    """Refuse what the SDK could not send, with a hint.
+
+    Raises:
+        InvalidRequestError: If there is such a parameter.
+    """
+    unknown = sorted(set(payload) - _KNOWN)
+    if not unknown:
+        return
+    known = sorted(_KNOWN | set(EXTRA))
+    near = difflib.get_close_matches(unknown[0], known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    msg = (
+        f"Nothing was sent. {', '.join(map(repr, unknown))}: not known to {endpoint}.{hint} "
+        "What a host takes beyond the documents goes into extra_body={…}."
+    )
+    raise InvalidRequestError(msg)
