@@ -86,6 +86,7 @@ def set_stage(idea: Idea, width: int, height: int) -> Stage:
         if idea.place not in _SKYLESS:
             paint_sky(stage)
         painter(stage)
+    stage.scenery = len(stage.layers)
     place_subjects(stage)
     paint_air(stage)
     return stage

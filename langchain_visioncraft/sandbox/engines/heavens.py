@@ -25,7 +25,8 @@ def paint_sky(stage: Stage) -> None:
     ).astype(np.float32)
     stage.pixels[:] = column[:, None, :]
     # Broad, faint brush strokes keep the gradient from looking computed.
-    stage.pixels *= 1 + 0.018 * stage.noise(stage.unit * 0.35)[..., None]
+    if "paper" not in idea.styles:
+        stage.pixels *= 1 + 0.018 * stage.noise(stage.unit * 0.35)[..., None]
     if "aurora" in idea.weather:
         _aurora(stage)
     if "stars" in idea.weather or idea.place == "space":
@@ -59,6 +60,8 @@ def _sun_or_moon(stage: Stage) -> None:
     low = {"day": 0.26, "dawn": 0.86, "sunset": 0.84, "dusk": 0.96}[idea.hour]
     y = stage.horizon * low
     stage.sun = (x, y)
+    if idea.place == "space":
+        return
     if "sun" in idea.hidden or "storm" in idea.weather:
         return
     strength = 0.35 if dull else 0.85

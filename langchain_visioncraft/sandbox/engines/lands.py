@@ -43,19 +43,31 @@ def mountains(stage: Stage, base: float, high: float, *, snow: float = 0.45) -> 
         if last - first < 4:
             continue
         rows = stage.rows[first:last]
-        # Light falls from the sun's side: slopes that turn from it lie in shade.
-        slope = np.gradient(ridge) * (1 if stage.sun[0] < stage.width / 2 else -1)
-        rough = stage.noise(stage.unit * 0.02, height=last - first)
-        shade = np.clip(slope * 1.3 + 0.25 * rough, -1, 1) * 0.10 * (1 - haze * 0.6)
+        rough = stage.noise(stage.unit * 0.03, height=last - first)
         area = stage.pixels[first:last]
         below = rows - ridge
         inside = np.clip(below + 0.5, 0, 1)
-        area *= (1 - np.clip(shade, -0.12, 0.2) * inside)[..., None]
+        # Light falls from the sun's side; each peak's other flank lies in shade, down a crooked
+        # line from its top.
+        side = 1 if stage.sun[0] < stage.width / 2 else -1
+        crooked = (0.35 * below + stage.unit * 0.02 * rough) * side
+        column = np.clip(stage.columns - crooked, 0, stage.width - 1).astype(np.intp)
+        slope = np.gradient(_smooth(ridge, stage.unit * 0.012)) * side
+        dark = np.clip(slope[column] * 4, -0.6, 1)
+        area *= (1 - 0.15 * (1 - haze * 0.7) * dark * inside)[..., None].astype(np.float32)
         limit = (base - ridge.min()) * snow - (ridge - ridge.min()) * 0.7
         limit = limit + rough * stage.unit * 0.016
-        cap = np.clip((limit - below) / 2, 0, 1) * inside * (1 - 0.35 * np.clip(slope, 0, 1))
+        cap = np.clip((limit - below) / 2, 0, 1) * inside * (1 - 0.22 * np.clip(dark, 0, 1))
         white = mix(lit((250, 252, 255), stage.light.ambient), stage.light.haze, haze * 0.5)
         area += (np.asarray(white, np.float32) - area) * (cap * 0.9)[..., None]
+
+
+def _smooth(curve: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
+    size = max(3, int(reach))
+    padded = np.pad(curve, size, mode="edge")
+    weights = np.hanning(2 * size + 1)
+    smooth = np.convolve(padded, weights / weights.sum(), mode="valid")
+    return smooth.astype(np.float32)
 
 
 def _peaks(stage: Stage, base: float, high: float, count: float) -> NDArray[np.float32]:
@@ -240,8 +252,8 @@ def desert(stage: Stage) -> None:
         ridge = level - stage.unit * 0.06 * (1 - np.abs(wave))
         stage.land(ridge.astype(np.float32), tone, mix(tone, (150, 92, 66), 0.35),
                    haze=0.45 * (1 - part), cell=stage.unit * 0.02)  # fmt: skip
-        slope = np.gradient(ridge) * (1 if sun_left else -1)
-        dark = np.clip(slope * 5, 0, 1) * 0.16
+        slope = np.gradient(_smooth(ridge, stage.unit * 0.03)) * (1 if sun_left else -1)
+        dark = np.clip(slope * 3 + 0.1, 0, 1) * 0.22
         below = stage.rows - ridge
         cover = np.clip(below + 0.5, 0, 1) * np.exp(-np.clip(below, 0, None) / (stage.unit * 0.1))
         stage.pixels *= (1 - cover * dark)[..., None]

@@ -20,6 +20,12 @@ from langchain_visioncraft.sandbox.engines.vocabulary import (
 )
 
 _MAX_SUBJECTS = 9
+# A landscape that nothing is said about still wants a little life.
+_COMPANY = {
+    "sea": "sailboat gull gull", "beach": "sailboat gull", "hills": "cottage", "lake": "swan",
+    "forest": "deer", "snow": "cottage", "meadow": "butterfly butterfly", "room": "cat",
+    "underwater": "clownfish turtle fish", "mountains": "eagle",
+}  # fmt: skip
 _RIDES = frozenset({"boat", "sailboat", "ship", "galleon"})
 _ABOARD = frozenset(
     "in on aboard onboard into rides riding sails sailing rowing rows steering steers".split()
@@ -159,15 +165,17 @@ def read(
     text = _IDIOMS.sub(" , ", _WITHOUT.sub(" , ", prompt.lower()))
     words = _split(text)
     subjects, accent = _subjects(words, hidden)
+    if "lighthouse keeper" in text and not any(s.thing.name == "lighthouse" for s in subjects):
+        subjects += [Subject(thing) for thing in _named("lighthouse", hidden)]
     styles = _found(dict(STYLES), _split(style or "") + [","] + words)
     places = [place for place in _found(dict(PLACES), words) if place not in hidden]
     weather = {kind for kind in _found(dict(WEATHER), words) if kind not in hidden}
     hours = [hour for hour in _found(dict(HOURS), words) if hour not in hidden]
     place = _place(places, subjects, number)
-    if place == "snow" and {"mountains", "hills", "forest", "city"} & set(places):
-        place = "snow"
     if "room" in places and place != "room" and not {"sea", "space"} & set(places):
         place = "room"
+    if not subjects:
+        subjects = [Subject(thing) for thing in _named(_COMPANY.get(place, ""), hidden)]
     hour = hours[0] if hours else _hour(place, weather, subjects, number)
     if "night" in hours and "night" not in hidden:
         hour = "night"
@@ -185,6 +193,11 @@ def read(
         mountains="mountains" in places and "mountains" not in hidden,
         hidden=hidden,
     )
+
+
+def _named(names: str, hidden: frozenset[str]) -> list[Thing]:
+    things = [find_thing(name) for name in names.split()]
+    return [thing for thing in things if thing is not None and thing.name not in hidden]
 
 
 def _place(places: list[str], subjects: list[Subject], number: int) -> str:

@@ -148,8 +148,9 @@ class Stage:
         ground: Upper and lower end of where feet may stand, None where there is no ground.
         back: Where buildings stand.
         water: Where boats float.
-        spans: Left and right bounds of the ground, as parts of the width.
+        span: Left and right bounds of the ground, as parts of the width.
         sun: Where the sun or moon stands, in pixels.
+        scenery: How many of the layers belong to the landscape; the rest are subjects and air.
     """
 
     idea: Idea
@@ -165,6 +166,7 @@ class Stage:
     water: tuple[float, float] | None = None
     span: tuple[float, float] = (0.04, 0.96)
     sun: tuple[float, float] = (0.0, 0.0)
+    scenery: int = 0
 
     @property
     def unit(self) -> float:

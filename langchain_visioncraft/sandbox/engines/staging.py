@@ -57,7 +57,8 @@ def _zone(stage: Stage, subject: Subject) -> tuple[str, Box]:
     habitat, place = subject.thing.habitat, stage.idea.place
     wide, high = stage.width, stage.height
     left, right = stage.span[0] * wide, stage.span[1] * wide
-    sky = ("sky", (0.06 * wide, stage.horizon * 0.30, 0.94 * wide, stage.horizon * 0.92))
+    low = 0.62 if place == "forest" else 0.90
+    sky = ("sky", (0.06 * wide, stage.horizon * 0.26, 0.94 * wide, stage.horizon * low))
     if place == "underwater" and habitat in {"sky", "space", "deep", "water"}:
         return "float", (0.08 * wide, high * 0.26, 0.92 * wide, high * 0.80)
     if place == "space" and habitat in {"sky", "space", "deep", "water"}:
@@ -126,7 +127,8 @@ def _picture(
         image = maker(round(height * 1.35), subject.tint, seated)
     else:
         image = portrait(subject, height, number)
-    ambient = stage.light.ambient
+    # A little of their own light: faces must stay readable at night.
+    ambient = mix(stage.light.ambient, (1, 1, 1), 0.32)
     if stage.idea.place == "underwater":
         ambient = mix(ambient, (0.72, 0.92, 1.0), 0.7)
     if stage.idea.place == "room":

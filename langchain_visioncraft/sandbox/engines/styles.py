@@ -50,7 +50,8 @@ def _watercolor(image: Image.Image, seed: int) -> Image.Image:
 
 def _paper(image: Image.Image, seed: int) -> Image.Image:
     short = min(image.size)
-    flat = image.filter(ImageFilter.MedianFilter(5 if short > 300 else 3))
+    flat = image.filter(ImageFilter.GaussianBlur(short * 0.0012))
+    flat = flat.filter(ImageFilter.MedianFilter(5 if short > 300 else 3))
     few = flat.quantize(20, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
     few = Image.blend(few.filter(ImageFilter.MedianFilter(3)), flat, 0.25)
     level = few.convert("L").filter(ImageFilter.GaussianBlur(short * 0.002))
@@ -79,7 +80,7 @@ def _sketch(image: Image.Image, seed: int) -> Image.Image:
     rows, columns = np.mgrid[0 : image.height, 0 : image.width].astype(np.float32)
     hatch = np.sin((rows + columns) / max(2.0, short * 0.0036)) * 0.5 + 0.5
     dark = np.clip((150 - _array(grey)) / 150, 0, 1)
-    lines = lines * (1 - 0.40 * dark * hatch)
+    lines = 255 * (np.clip(lines, 0, 255) / 255) ** 2.2 * (1 - 0.45 * dark * hatch)
     tone = np.stack([lines * 0.98 + 4, lines * 0.965 + 3, lines * 0.92], axis=-1)
     tone = tone * 0.80 + (tone * _array(image) / 255 + 40) * 0.20
     return _image(tone * (1 + 0.03 * paper[..., None]))

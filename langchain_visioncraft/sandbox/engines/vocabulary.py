@@ -71,7 +71,7 @@ ground .32 forest ^🐺 wolf
 ground .38 forest 🦌 deer,stag,reindeer,doe
 ground .33 forest 🫏 donkey
 ground .34 meadow 🦬 bison,buffalo
-ground .34 desert 🐪 camel
+ground .28 desert 🐪 camel
 ground .32 meadow 🦘 kangaroo
 ground .28 meadow 🦏 rhino,rhinoceros
 ground .26 - 🦛 hippo,hippopotamus
@@ -170,8 +170,8 @@ ground .40 - &🧑‍🍳 cook,chef,baker
 ground .38 snow &🎅 santa,santa claus
 ground .40 night &🧛 vampire
 back .66 sea @lighthouse lighthouse
-back .56 hills 🏰 castle,palace,fortress
-back .56 hills 🏯 pagoda,japanese castle
+back .44 hills 🏰 castle,palace,fortress
+back .44 hills 🏯 pagoda,japanese castle
 back .34 hills @cottage house,cottage,cabin,hut
 back .32 hills @village village,houses,hamlet
 back .42 hills ⛪ church,chapel
@@ -192,7 +192,7 @@ water .30 sea @boat boat,rowboat,rowing boat,dinghy,canoe,raft,kayak
 water .46 sea @sailboat sailboat,sailing boat,yacht,schooner
 water .50 sea @ship ship,steamer,ferry,steamboat
 water .54 sea @galleon galleon,pirate ship
-water .34 sea 🐋 whale
+water .27 sea 🐋 whale
 water .24 sea 🐬 dolphin,porpoise
 water .14 lake 🦆 duck,duckling
 water .24 lake 🦢 swan
@@ -221,14 +221,14 @@ sky .16 forest 🦜 parrot
 sky .13 night 🦇 bat
 sky .12 meadow 🦋 butterfly,moth
 sky .09 meadow 🐝 bee,bumblebee
-sky .38 mountains 🐉 dragon
+sky .36 mountains 🐉 dragon
 sky .22 - @hotair hot air balloon,air balloon,balloons ride,airship
 sky .20 - 🎈 balloon
 sky .22 hills 🪁 kite
 sky .20 - ✈ airplane,plane,aeroplane,jet
 sky .20 city 🚁 helicopter
 sky .18 - 🪂 parachute
-space .36 space 🚀 rocket,spaceship,spacecraft,starship
+space .30 space 🚀 rocket,spaceship,spacecraft,starship
 space .22 night 🛸 ufo,flying saucer
 space .20 space 🛰 satellite
 space .26 space 🪐 planet,saturn

@@ -40,7 +40,7 @@ def _wave(
     count = max(2, round(stage.width / length))
     length = stage.width / count
     wide = int(stage.width + 2 * length)
-    high = int(size * 2.4 + stage.unit * 0.06)
+    high = int(size * 2.4 + stage.unit * (0.16 if "paper" in stage.idea.styles else 0.06))
     x = np.arange(wide, dtype=np.float32) + stage.rng.random() * length
     # Pointed crests, round troughs; every other wave is lower.
     crest = np.abs(np.sin(np.pi * x / length)) ** 0.8
@@ -56,6 +56,12 @@ def _wave(
     fade = np.exp(-np.clip(below, 0, None) / (high * 0.42))
     cover = np.clip(below + 0.5, 0, 1) * np.clip((high - 1 - below - crest) / (high * 0.3), 0, 1)
     tone[..., 3] = 255 * cover * np.clip(0.52 * fade + 0.4 * foam, 0, 1)
+    if "paper" in stage.idea.styles:
+        # Each row of waves is a sheet of its own.
+        sheet = mix(body, bright, 0.45 * (1 - place))
+        tone[..., :3] = np.asarray(sheet, np.float32) * (1 - 0.3 * foam[..., None])
+        tone[..., :3] += np.asarray(bright, np.float32) * 0.3 * foam[..., None]
+        tone[..., 3] = 255 * np.clip(below + 0.5, 0, 1)
     image = Image.fromarray(np.clip(tone, 0, 255).astype(np.uint8))
     # Each row rolls on by exactly one of its waves in a loop, so that the loop has no seam.
     return Layer(image, 0, y - size, y, "scroll", length, stage.rng.random())
