@@ -11,7 +11,6 @@ import ssl
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -23,18 +22,14 @@ from langchain_visioncraft.client.transport import (
     http_timeout,
 )
 from langchain_visioncraft.errors import InvalidRequestError
+from langchain_visioncraft.version import __version__
 
 if TYPE_CHECKING:
     from langchain_visioncraft.config import Settings, Timeout
 
 CHAT_PATH = "/v1/chat/completions"
 
-try:
-    VERSION = metadata.version("langchain-visioncraft")
-except metadata.PackageNotFoundError:  # pragma: no cover -- run from a source tree
-    VERSION = "0"
-
-USER_AGENT = f"langchain-visioncraft/{VERSION}"
+USER_AGENT = f"langchain-visioncraft/{__version__}"
 
 SDK_SPEAKS_OUR_HTTP = issubclass(openai.DefaultHttpxClient, httpx.Client)
 """False for an SDK before 3 (on httpx) beside an installed httpx2."""
@@ -44,8 +39,8 @@ SDK_SPEAKS_OUR_HTTP = issubclass(openai.DefaultHttpxClient, httpx.Client)
 class Connection:
     """The two clients of the SDK."""
 
-    client: openai.OpenAI
-    async_client: openai.AsyncOpenAI
+    client: VisionCraftSDK
+    async_client: AsyncVisionCraftSDK
 
 
 def connect(
@@ -83,8 +78,10 @@ def connect(
         http_async_client = http_async_client or shared[1]
     if SDK_SPEAKS_OUR_HTTP:
         options["timeout"] = http_timeout(settings.timeout)
-    client = _Client(http_client=http_client, **options)
-    async_client = _AsyncClient(http_client=http_async_client, **options)
+    client = VisionCraftSDK(http_client=http_client, **options)
+    client.http = http_client
+    async_client = AsyncVisionCraftSDK(http_client=http_async_client, **options)
+    async_client.http = http_async_client
     for each in (client, async_client):
         each.own_headers = dict(headers or {})
         each.organization = each.project = each.webhook_secret = None
@@ -101,6 +98,8 @@ class _OwnHeaders:
 
     api_key: str
     own_headers: Mapping[str, str] = {}
+    http: Any = None
+    """The HTTP client, for calls of other endpoints."""
 
     @property
     def default_headers(self) -> dict[str, str | openai.Omit]:
@@ -113,18 +112,22 @@ class _OwnHeaders:
         }
 
 
-class _Client(_OwnHeaders, openai.OpenAI):
+class VisionCraftSDK(_OwnHeaders, openai.OpenAI):
+    """The SDK's client for VisionCraft."""
+
     def _process_response(self, **options: Any) -> Any:
-        response = options.get("response")
+        response: Any = options.get("response")
         if _is_suspicious(response, streamed=bool(options.get("stream"))):
             response.read()
             _refuse_other_than_completion(response, streamed=bool(options.get("stream")))
         return super()._process_response(**options)
 
 
-class _AsyncClient(_OwnHeaders, openai.AsyncOpenAI):
+class AsyncVisionCraftSDK(_OwnHeaders, openai.AsyncOpenAI):
+    """The SDK's async client for VisionCraft."""
+
     async def _process_response(self, **options: Any) -> Any:
-        response = options.get("response")
+        response: Any = options.get("response")
         if _is_suspicious(response, streamed=bool(options.get("stream"))):
             await response.aread()
             _refuse_other_than_completion(response, streamed=bool(options.get("stream")))
@@ -204,10 +207,9 @@ def _clients_of_sdk(context: ssl.SSLContext, timeout: Timeout) -> tuple[Any, Any
         ),
         "follow_redirects": False,
     }
-    limits = classic.Limits(max_connections=None, max_keepalive_connections=0)
-    client = openai.DefaultHttpxClient(
-        **options, limits=classic.Limits(max_connections=None, max_keepalive_connections=64)
-    )
+    limits: Any = classic.Limits(max_connections=None, max_keepalive_connections=0)
+    pooled: Any = classic.Limits(max_connections=None, max_keepalive_connections=64)
+    client = openai.DefaultHttpxClient(**options, limits=pooled)
     _open_clients.add(client)
     return client, openai.DefaultAsyncHttpxClient(**options, limits=limits)
 

@@ -21,10 +21,9 @@ import contextlib
 import functools
 import json
 import re
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import openai
@@ -33,6 +32,7 @@ from langchain_core import exceptions as langchain_errors
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft.chat_models.connection import CHAT_PATH
+from langchain_visioncraft.client import exchange
 from langchain_visioncraft.client.answers import (
     error_under_200,
     service_message,
@@ -53,26 +53,31 @@ _CONTEXT = re.compile(
 )
 
 
-@functools.cache
 def both(*classes: type[Exception]) -> type[Exception]:
     """A class that is all of these; it is shown under the name of the first."""
-    needed: list[type[Exception]] = []
-    for each in classes:
-        if not any(issubclass(other, each) for other in classes if other is not each):
-            needed.append(each)
+    return _both(classes)
+
+
+@functools.cache
+def _both(classes: tuple[type[Exception], ...]) -> type[Exception]:
+    needed = [
+        each
+        for each in classes
+        if not any(issubclass(other, each) for other in classes if other is not each)
+    ]
     first = needed[0]
     members = {
         "__module__": first.__module__,
         "__doc__": first.__doc__,
         "__qualname__": first.__qualname__,
         "__reduce__": _reduce,
-        "_classes": tuple(needed),
+        "_classes": classes,
     }
     return type(first.__name__, tuple(needed), members)
 
 
 def _reduce(error: Any) -> tuple[Any, ...]:
-    return _rebuild, (error._classes, error.args, error.__dict__.copy())  # noqa: SLF001 -- of `both`
+    return _rebuild, (error._classes, error.args, error.__dict__.copy())
 
 
 def _rebuild(classes: Any, args: tuple[Any, ...], facts: dict[str, Any]) -> Exception:
@@ -81,6 +86,10 @@ def _rebuild(classes: Any, args: tuple[Any, ...], facts: dict[str, Any]) -> Exce
     error.args = args
     error.__dict__.update(facts)
     return error
+
+
+_Found: TypeAlias = tuple[errors.VisionCraftError, tuple[type[Exception], ...]]
+"""An error of this package, and further classes that it is to be an instance of."""
 
 
 @dataclass(frozen=True)
@@ -115,97 +124,81 @@ class Boundary:
 
     def translate(self, error: Exception) -> Exception | None:
         """This package's error for a foreign one; ``None`` if it is no matter of the service."""
+        ours: errors.VisionCraftError | None = None
         extra: tuple[type[Exception], ...] = ()
         if isinstance(error, openai.APIStatusError):
-            ours: errors.VisionCraftError = self._of_status(error)
-            if _CONTEXT.search(ours.detail or "") and isinstance(ours, errors.BadRequestError):
-                extra = (langchain_errors.ContextOverflowError,)
-        elif isinstance(
-            error, openai.APITimeoutError | TimeoutError | asyncio.TimeoutError
-        ) or is_from_httpx(error, "TimeoutException"):
-            ours = self._of_timeout(error)
-        elif isinstance(error, openai.APIConnectionError) or is_from_httpx(error, "TransportError"):
+            ours, extra = self._of_status(error)
+        elif isinstance(error, openai.APIConnectionError):
             ours = self._of_connection(error)
-        elif isinstance(error, openai.LengthFinishReasonError):
-            ours = self._fact(
-                errors.TruncatedAnswerError,
-                "gave an answer that is cut off, because it reached max_tokens. Raise max_tokens",
-            )
         elif isinstance(error, openai.APIError):
             ours, extra = self._of_answer(error)
+        elif isinstance(error, openai.LengthFinishReasonError):
+            what = "reached max_tokens before its answer was complete: raise max_tokens"
+            ours = self._error(errors.TruncatedAnswerError, what)
         elif isinstance(error, json.JSONDecodeError):
-            ours = self._fact(errors.TruncatedAnswerError, "streamed JSON that is damaged")
-        elif isinstance(error, openai.OpenAIError) or is_from_httpx(error, "HTTPError"):
-            ours = self._fact(errors.UnexpectedAnswerError, f"failed: {error}")
-        else:
+            ours = self._error(errors.TruncatedAnswerError, "streamed JSON that is damaged")
+        elif isinstance(error, TimeoutError | asyncio.TimeoutError):
+            # langchain-openai's own limit for the time between two chunks.
+            ours = self._error(errors.TimedOutError, f"stopped streaming ({error})")
+        elif isinstance(error, openai.OpenAIError):
+            ours = self._error(errors.ResponseError, f"gave no answer ({error})")
+        elif is_from_httpx(error, "HTTPError", "InvalidURL"):
+            # An SDK before 3 lets these through when a stream breaks off.
+            ours = exchange.translate(error, self._host, True, self._facts)
+        if ours is None:
             return None
-        kind = both(type(ours), *extra, type(error))
-        args = (ours.message,)
-        return _rebuild(kind._classes, args, {**error.__dict__, **ours.__dict__})  # type: ignore[attr-defined]  # noqa: SLF001
+        facts = {**error.__dict__, **ours.__dict__}
+        return _rebuild((type(ours), *extra, type(error)), (ours.message,), facts)
 
     @property
     def _host(self) -> str:
         return urlsplit(self.base_url).netloc
 
-    def _fact(
+    @property
+    def _facts(self) -> dict[str, Any]:
+        return {"endpoint": self.endpoint, "base_url": self.base_url}
+
+    def _error(
         self, kind: type[errors.VisionCraftError], what: str, **facts: Any
     ) -> errors.VisionCraftError:
-        message = f"{self.endpoint} on {self._host} {what}."
-        return kind(message, endpoint=self.endpoint, base_url=self.base_url, **facts)
+        return kind(f"{self.endpoint} on {self._host} {what}.", **self._facts, **facts)
 
-    def _of_status(self, error: openai.APIStatusError) -> errors.APIStatusError:
-        ours = status_error(
-            error.response.status_code,
-            error.response.headers,
-            _content(error.response),
-            endpoint=self.endpoint,
-            base_url=self.base_url,
-        )
+    def _of_status(self, error: openai.APIStatusError) -> _Found:
+        status, headers = error.response.status_code, error.response.headers
+        if status < 400:
+            where = urlsplit(headers.get("location", ""))
+            what = (
+                f"was redirected ({status}) to {where.scheme}://{where.hostname}. The call carries "
+                "the key, so it was not sent on. If the host moved and you trust the new one, set "
+                "base_url (VISIONCRAFT_BASE_URL) to it"
+            )
+            return self._error(errors.UnexpectedAnswerError, what, status=status), ()
+        ours = status_error(status, headers, _content(error.response), **self._facts)
+        extra: tuple[type[Exception], ...] = ()
         if unknown_kind(ours.detail) == "models":
-            better = errors.UnknownNameError(
+            known = errors.UnknownNameError(
                 f"{ours.message} The model was {self.model!r}; list_models() gives the names."
             )
-            better.__dict__.update({**ours.__dict__, "message": better.message, "name": self.model})
-            return better
-        return ours
+            known.__dict__.update({**ours.__dict__, "message": known.message, "name": self.model})
+            ours = known
+        elif isinstance(ours, errors.BadRequestError) and _CONTEXT.search(ours.detail or ""):
+            extra = (langchain_errors.ContextOverflowError,)
+        return ours, extra
 
-    def _of_timeout(self, error: Exception) -> errors.VisionCraftError:
-        names = " ".join(type(link).__name__ for link in _chain(error))
-        phase = "connect" if "ConnectTimeout" in names else "read"
-        what = "was not connected" if phase == "connect" else "gave no answer"
-        ours = errors.TimedOutError(
-            f"{self.endpoint} on {self._host} {what} in time. Give it longer with timeout=…, or "
-            "try again.",
-            endpoint=self.endpoint,
-            base_url=self.base_url,
-        )
-        ours.phase = phase
-        return ours
-
-    def _of_connection(self, error: Exception) -> errors.VisionCraftError:
+    def _of_connection(self, error: openai.APIConnectionError) -> errors.VisionCraftError:
+        """The SDK says little; the error of the HTTP library below it says why."""
         causes = list(_chain(error))
-        text = " ".join(str(cause) for cause in causes)
-        if "CERTIFICATE_VERIFY_FAILED" in text or any(
-            isinstance(cause, ssl.SSLError) for cause in causes
-        ):
-            return self._fact(
-                errors.CertificateError,
-                "was not asked: its TLS certificate could not be verified (free certificates "
-                "expire now and then). Name a CA bundle with verify='/path/to/ca.pem', or "
-                "switch the check off with verify=False",
-            )
-        reason = str(causes[-1]) or type(causes[-1]).__name__
-        ours = errors.ConnectionFailedError(
-            f"{self.endpoint}: the connection to {self._host} failed ({reason}).",
-            endpoint=self.endpoint,
-            base_url=self.base_url,
-        )
-        ours.answered = "complete" in text  # h11: "without sending complete message body"
-        return ours
+        answered = any("incomplete" in str(cause) for cause in causes)
+        for cause in causes:
+            if isinstance(cause, Exception) and not isinstance(cause, openai.OpenAIError):
+                found = exchange.translate(cause, self._host, answered, self._facts)
+                if found is not None:
+                    return found
+        if isinstance(error, openai.APITimeoutError):
+            return self._error(errors.TimedOutError, "gave no answer in time")
+        return self._error(errors.ConnectionFailedError, f"was not reached ({error})")
 
-    def _of_answer(
-        self, error: openai.APIError
-    ) -> tuple[errors.VisionCraftError, tuple[type[Exception], ...]]:
+    def _of_answer(self, error: openai.APIError) -> _Found:
         """An answer under status 200 that is none."""
         body = error.body
         if isinstance(error, openai.APIResponseValidationError):
@@ -217,23 +210,18 @@ class Boundary:
             if isinstance(body, dict):
                 held["code"] = body.get("code")
             says = None
-        failure = error_under_200(held, endpoint=self.endpoint, base_url=self.base_url)
+        failure = error_under_200(held, **self._facts)
         if failure is not None:
             ours: errors.VisionCraftError = errors.UnexpectedAnswerError("")
             ours.__dict__.update(failure.__dict__)
             return ours, (type(failure),)
-        what = error.message.removesuffix(".").removeprefix("The answer is ")
         hint = f" ({says[:200]})" if says else ""
-        return (
-            self._fact(
-                errors.UnexpectedAnswerError,
-                f"answered 200, but not as documented: {what}{hint}. Is it really the root of a "
-                "VisionCraft host? If the host does not stream, use disable_streaming=True",
-                status=200,
-                detail=says,
-            ),
-            (),
+        what = (
+            f"answered 200, but not as documented: {error.message.removesuffix('.')}{hint}. Is it "
+            "really the root of a VisionCraft host, and is the service up? If only streams fail, "
+            "use disable_streaming=True"
         )
+        return self._error(errors.UnexpectedAnswerError, what, status=200, detail=says), ()
 
 
 def _content(response: Any) -> bytes:

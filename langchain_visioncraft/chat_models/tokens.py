@@ -22,7 +22,7 @@ TOKENS_PER_MESSAGE = 4
 """The role and the marks around a message."""
 
 TOKENS_PER_IMAGE = 576
-"""LLaVA 1.5 looks at 24 × 24 patches, whatever the size of the image."""
+"""LLaVA 1.5 looks at 24 by 24 patches, whatever the size of the image."""
 
 
 def estimate_tokens(text: str) -> int:
