@@ -1,0 +1,74 @@
+"""How answers look: media, links, and errors in the shape of each generation."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from langchain_visioncraft.media.sniff import HEAD_BYTES, sniff
+
+ENGINE_HEADER = "x-visioncraft-engine"
+
+
+class ErrorStyle(Enum):
+    """The shapes that error bodies have had."""
+
+    TEXT = "text"
+    """``{"error": "text"}``: 2023-11 and 2024-03."""
+    DETAIL = "detail"
+    """``{"detail": "text"}``: the endpoints for recordings, upscaling and chat of 2024-03."""
+    OBJECT = "object"
+    """``{"error": {"message": "text"}, "code": 400}``: 2024-09."""
+
+    def body(self, status: int, message: str) -> dict[str, Any]:
+        """The JSON body of an error."""
+        if self is ErrorStyle.TEXT:
+            return {"error": message}
+        if self is ErrorStyle.DETAIL:
+            return {"detail": message}
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        return {"error": {"message": message, "type": kind}, "code": status}
+
+
+class Refusal(Exception):  # noqa: N818  # not every refusal is an error
+    """The request is answered with an error status.
+
+    Attributes:
+        status: The HTTP status.
+        message: A sentence for the caller.
+        headers: Further headers.
+    """
+
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+
+
+def refusal_response(refusal: Refusal, style: ErrorStyle) -> Response:
+    """The answer that tells a refusal."""
+    return JSONResponse(
+        style.body(refusal.status, refusal.message),
+        status_code=refusal.status,
+        headers={ENGINE_HEADER: "none", **refusal.headers},
+    )
+
+
+def json_response(content: Any, engine: str) -> Response:
+    """JSON, and what made it."""
+    return JSONResponse(content, headers={ENGINE_HEADER: engine})
+
+
+def media_response(data: bytes, engine: str) -> Response:
+    """The bytes of a picture, GIF or video, and what made them."""
+    mime = sniff(data[:HEAD_BYTES]) or "application/octet-stream"
+    return Response(data, media_type=mime, headers={ENGINE_HEADER: engine})
+
+
+def link_to(request: Request, name: str) -> str:
+    """The URL of a stored file, on the host and port that the caller used."""
+    return str(request.url.replace(path=f"/files/{name}", query="", fragment=""))

@@ -1,0 +1,100 @@
+"""The ASGI application: every documented request of the VisionCraft API, of all years at once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from langchain_visioncraft.sandbox import (
+    routes_chat,
+    routes_drawing,
+    routes_lists,
+    routes_media,
+    routes_midjourney,
+)
+from langchain_visioncraft.sandbox.fault_gate import FaultGate
+from langchain_visioncraft.sandbox.faults import FaultBook
+from langchain_visioncraft.sandbox.files import FileStore
+from langchain_visioncraft.sandbox.limits import Limiter
+from langchain_visioncraft.sandbox.midjourney import Midjourney
+from langchain_visioncraft.sandbox.operations import Services
+from langchain_visioncraft.sandbox.records import Received, Recorder
+from langchain_visioncraft.sandbox.settings import SandboxConfig
+from langchain_visioncraft.sandbox.workshop import Workshop
+
+
+def create_app(
+    config: SandboxConfig | None = None,
+    *,
+    faults: FaultBook | None = None,
+    requests: deque[Received] | None = None,
+) -> Starlette:
+    """Build the application.
+
+    Args:
+        config: How it behaves.
+        faults: The failures that it is to produce; more can be ordered while it runs.
+        requests: Where it notes what it was asked.
+
+    Returns:
+        An application whose ``state`` has ``services``, ``faults`` and ``requests``.
+    """
+    config = config or SandboxConfig()
+    faults = faults if faults is not None else FaultBook()
+    requests = requests if requests is not None else deque(maxlen=config.requests_kept)
+    app = Starlette(
+        routes=_routes(),
+        # The recorder stands outside, so that it notes what a fault made of the answer.
+        middleware=[Middleware(Recorder, log=requests), Middleware(FaultGate, book=faults)],
+        exception_handlers={HTTPException: _http_error},
+        lifespan=_lifespan,
+    )
+    app.state.services = Services(
+        config=config,
+        workshop=Workshop(config),
+        files=FileStore(config.files_max_bytes, config.files_seconds),
+        limiter=Limiter(config.limits),
+        midjourney=Midjourney(config.midjourney_seconds),
+    )
+    app.state.faults = faults
+    app.state.requests = requests
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    yield
+    services: Services = app.state.services
+    services.workshop.close()
+
+
+def _routes() -> list[BaseRoute]:
+    operations = (
+        *routes_drawing.OPERATIONS,
+        *routes_midjourney.OPERATIONS,
+        *routes_media.OPERATIONS,
+    )
+    return [
+        *(Route(operation.path, operation.serve, methods=["POST"]) for operation in operations),
+        Route("/img2img", routes_media.img2img, methods=["POST"]),
+        *routes_chat.routes(),
+        *routes_lists.routes(),
+    ]
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = {
+        404: f"This host doesn't have {request.method} {request.url.path}.",
+        405: f"{request.method} is not possible here.",
+    }.get(status, str(getattr(error, "detail", "")))
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return JSONResponse({"detail": detail}, status_code=status, headers=headers)

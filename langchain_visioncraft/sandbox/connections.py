@@ -1,0 +1,82 @@
+"""Hanging up: an ASGI application may end its client's connection, through the scope.
+
+ASGI has no message for that. `HangUpProtocol` is uvicorn's own HTTP protocol plus one entry in
+``scope["extensions"]`` that holds the transport.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_EXTENSION = "visioncraft.connection"
+
+
+class Connection:
+    """The connection that a request came by."""
+
+    def __init__(
+        self, transport: asyncio.Transport | None = None, closed: asyncio.Event | None = None
+    ) -> None:
+        self._transport = transport
+        self._closed = closed
+
+    @classmethod
+    def of(cls, scope: Scope) -> Connection:
+        """The connection of this request; one without a socket under other servers."""
+        found = scope.get("extensions", {}).get(_EXTENSION)
+        return found if isinstance(found, cls) else cls()
+
+    async def hang_up(self) -> None:
+        """Close it at once; what is not yet sent is lost.
+
+        Raises:
+            ConnectionAbortedError: If there is no socket, as in tests of the bare application.
+        """
+        self._open_transport().abort()
+        await self._until_closed()
+
+    async def close(self) -> None:
+        """Send what is waiting, then close it, even if the answer is not complete.
+
+        Raises:
+            ConnectionAbortedError: If there is no socket, as in tests of the bare application.
+        """
+        self._open_transport().close()
+        await self._until_closed()
+
+    def _open_transport(self) -> asyncio.Transport:
+        if self._transport is None:
+            msg = "The server hung up."
+            raise ConnectionAbortedError(msg)
+        return self._transport
+
+    async def _until_closed(self) -> None:
+        # Returning before the protocol knows, uvicorn would try to complete the answer.
+        if self._closed is not None:
+            await self._closed.wait()
+
+
+class HangUpProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1, with the transport within reach of the application."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        inner = self.app
+        self._closed = asyncio.Event()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            extensions = dict(scope.get("extensions") or {})
+            extensions[_EXTENSION] = Connection(self.transport, self._closed)
+            scope["extensions"] = extensions
+            await inner(scope, receive, send)  # type: ignore[arg-type]  # starlette's MutableMapping
+
+        self.app = app  # type: ignore[assignment]  # as above
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell those who wait for the end."""
+        super().connection_lost(exc)
+        self._closed.set()

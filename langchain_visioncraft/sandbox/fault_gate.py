@@ -1,0 +1,143 @@
+"""The middleware that makes ordered faults happen, down to the socket."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from langchain_visioncraft.sandbox.answers import ENGINE_HEADER
+from langchain_visioncraft.sandbox.connections import Connection
+from langchain_visioncraft.sandbox.faults import Fault, FaultBook
+
+FAULT_KEY = "visioncraft.fault"
+"""Where a request's scope holds the fault that a route must take care of."""
+
+_PIECE = 1 << 16
+
+
+class FaultGate:
+    """Lets a request through, spoils its answer, or answers in its stead."""
+
+    def __init__(self, app: ASGIApp, book: FaultBook) -> None:
+        self._app = app
+        self._book = book
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection or request."""
+        fault = (
+            self._book.next_for(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        )
+        if fault is None:
+            await self._app(scope, receive, send)
+            return
+        if fault.delay:
+            await asyncio.sleep(fault.delay)
+        connection = Connection.of(scope)
+        if fault.hang_up == "before":
+            await connection.hang_up()
+            return
+        if fault.replaces:
+            await _drain(receive)
+            status, headers, body = fault.replacement()
+            answer = _Answer(status, _raw({ENGINE_HEADER: "fault", **headers}), body)
+            answer.repeat_to = fault.oversize
+        elif fault.task is not None:
+            await self._app({**scope, FAULT_KEY: fault}, receive, send)
+            return
+        else:
+            answer = _Answer()
+            await self._app(scope, receive, answer.collect)
+        await answer.deliver(fault, send, connection)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read the request to its end, as a server that answers after reading would."""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
+
+
+def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+class _Answer:
+    """A complete answer that can be given out spoilt."""
+
+    def __init__(
+        self, status: int = 200, headers: list[tuple[bytes, bytes]] | None = None, body: bytes = b""
+    ) -> None:
+        self.status = status
+        self.headers = headers or []
+        self.body = body
+        self.repeat_to: int | None = None
+
+    async def collect(self, message: Message) -> None:
+        """Take over the true answer instead of sending it."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = list(message.get("headers", []))
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+    async def deliver(self, fault: Fault, send: Send, connection: Connection) -> None:
+        """Send it with everything that the fault wants to go wrong."""
+        total = self.repeat_to if self.repeat_to is not None else len(self.body)
+        shown = _shown(fault.truncate, total)
+        cut = shown < total or fault.hang_up == "mid-body"
+        headers = self._headers(fault)
+        if fault.hang_up == "mid-body":
+            shown = min(shown, max(1, total // 2))
+        if not cut or fault.announce:
+            headers.append((b"content-length", str(total).encode()))
+        start: dict[str, Any] = {
+            "type": "http.response.start", "status": self.status, "headers": headers
+        }  # fmt: skip
+        await send(start)
+        await self._send_body(shown, fault.stall, send)
+        if cut and (fault.announce or fault.hang_up):
+            await connection.close()
+            return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _headers(self, fault: Fault) -> list[tuple[bytes, bytes]]:
+        changed = {name.lower(): value for name, value in fault.headers.items()}
+        if fault.content_type is not None:
+            changed["content-type"] = fault.content_type
+        if fault.retry_after is not None:
+            changed["retry-after"] = (
+                fault.retry_after
+                if isinstance(fault.retry_after, str)
+                else f"{fault.retry_after:g}"
+            )
+        dropped = {name.encode() for name in changed} | {b"content-length", b"transfer-encoding"}
+        return [pair for pair in self.headers if pair[0].lower() not in dropped] + _raw(changed)
+
+    async def _send_body(self, shown: int, stall: float, send: Send) -> None:
+        pause_at = shown // 2 if stall else None
+        sent = 0
+        while sent < shown:
+            end = min(shown, sent + _PIECE)
+            if pause_at is not None and sent <= pause_at < end:
+                end = max(pause_at, sent + 1)
+                pause_at = None
+                await self._send_piece(sent, end, send)
+                await asyncio.sleep(stall)
+            else:
+                await self._send_piece(sent, end, send)
+            sent = end
+        if pause_at is not None:  # an empty body stalls too
+            await asyncio.sleep(stall)
+
+    async def _send_piece(self, begin: int, end: int, send: Send) -> None:
+        piece = self.body[begin:end] if self.repeat_to is None else bytes(end - begin)
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+def _shown(truncate: float | None, total: int) -> int:
+    if truncate is None:
+        return total
+    return min(total, int(total * truncate) if truncate < 1 else int(truncate))

@@ -1,0 +1,218 @@
+"""A sandbox that runs beside the code that uses it, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any
+
+import anyio.to_thread
+import uvicorn
+
+from langchain_visioncraft.sandbox.app import create_app
+from langchain_visioncraft.sandbox.connections import HangUpProtocol
+from langchain_visioncraft.sandbox.faults import Fault, FaultBook
+from langchain_visioncraft.sandbox.files import FileStore
+from langchain_visioncraft.sandbox.records import Received
+from langchain_visioncraft.sandbox.settings import Limit, SandboxConfig
+
+_READY_SECONDS = 30.0
+_STOP_SECONDS = 15.0
+_GRACE_SECONDS = 1
+
+
+class Sandbox:
+    """The VisionCraft API on this machine, for as long as a ``with`` block lasts.
+
+    ```python
+    from langchain_visioncraft.sandbox import Fault, Sandbox
+
+    with Sandbox(models=False) as sandbox:
+        sandbox.faults.order(Fault(endpoint="POST /sd", status=503))
+        print(sandbox.url)                  # http://127.0.0.1:40123
+    ```
+
+    It also works as ``async with``. Starting and stopping never block a running event loop then.
+
+    Args:
+        models: Whether the models may run; see `SandboxConfig.models`.
+        keys: The keys that are accepted; none means any.
+        faults: Failures to begin with, as `Fault` or as the command line writes them.
+        limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        llm: A GGUF file or an OpenAI-compatible server for chats.
+        midjourney_seconds: How long a Midjourney task says "generating".
+        settings: Any further field of `SandboxConfig`.
+
+    Attributes:
+        faults: Failures that are ordered, and to be ordered.
+        requests: What was asked, the latest last; keys are replaced.
+    """
+
+    def __init__(
+        self,
+        *,
+        models: bool = True,
+        keys: Iterable[str] = (),
+        faults: Iterable[Fault | str] = (),
+        limits: Mapping[str, Limit] | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        llm: str | None = None,
+        midjourney_seconds: float = 2.5,
+        **settings: Any,
+    ) -> None:
+        self.config = SandboxConfig(
+            models=models,
+            keys=(keys,) if isinstance(keys, str) else tuple(keys),
+            limits=dict(limits or {}),
+            llm=llm,
+            midjourney_seconds=midjourney_seconds,
+            **settings,
+        )
+        self.faults = FaultBook()
+        self.faults.order(*faults)
+        self.requests: deque[Received] = deque(maxlen=self.config.requests_kept)
+        self._address = (host, port)
+        self._app = create_app(self.config, faults=self.faults, requests=self.requests)
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._url: str | None = None
+        self._failure: BaseException | None = None
+
+    @property
+    def url(self) -> str:
+        """The root of the host, such as ``http://127.0.0.1:40123``.
+
+        Raises:
+            RuntimeError: If it is not running.
+        """
+        if self._url is None:
+            msg = "This sandbox is not running; use it in a `with` block or call start()."
+            raise RuntimeError(msg)
+        return self._url
+
+    @property
+    def files(self) -> FileStore:
+        """The files that links lead to."""
+        files: FileStore = self._app.state.services.files
+        return files
+
+    def start(self) -> Sandbox:
+        """Start, and return when it answers.
+
+        Raises:
+            OSError: If the port is taken.
+            RuntimeError: If it runs already, or does not come up.
+        """
+        if self._thread is not None:
+            msg = "This sandbox is running already."
+            raise RuntimeError(msg)
+        listener = listen(*self._address)
+        host, port = listener.getsockname()[:2]
+        server = uvicorn.Server(server_config(self._app, _GRACE_SECONDS))
+        self._failure = None
+        ready = threading.Event()
+        thread = threading.Thread(
+            target=self._run,
+            args=(server, listener, ready),
+            name="visioncraft-sandbox",
+            daemon=True,
+        )
+        self._server, self._thread = server, thread
+        thread.start()
+        ready.wait(_READY_SECONDS)
+        if not server.started:
+            self.stop()
+            msg = "The sandbox did not start."
+            raise RuntimeError(msg) from self._failure
+        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return self
+
+    def stop(self) -> None:
+        """Stop, and return when it has; a sandbox that does not run is left alone."""
+        server, thread = self._server, self._thread
+        self._server = self._thread = self._url = None
+        if server is None or thread is None:
+            return
+        self._app.state.services.workshop.close()
+        server.should_exit = True
+        thread.join(_STOP_SECONDS)
+
+    def _run(
+        self, server: uvicorn.Server, listener: socket.socket, ready: threading.Event
+    ) -> None:
+        async def serve() -> None:
+            serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+            while not server.started and not serving.done():
+                await asyncio.sleep(0.005)
+            ready.set()
+            await serving
+
+        try:
+            asyncio.run(serve())
+        except BaseException as error:  # noqa: BLE001  # told by start(), in the caller's thread
+            self._failure = error
+        finally:
+            listener.close()
+            ready.set()
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Sandbox:
+        return await anyio.to_thread.run_sync(self.start)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await anyio.to_thread.run_sync(self.stop)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port.
+
+    Raises:
+        OSError: If it is taken, or the address is not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(256)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def server_config(app: Any, grace_seconds: int) -> uvicorn.Config:
+    """How uvicorn runs the application: it can hang up, and leaves logging to the process."""
+    return uvicorn.Config(
+        app,
+        http=HangUpProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=grace_seconds,
+    )
