@@ -1,7 +1,7 @@
 """One pydantic request an endpoint, with the bounds, defaults and required fields documented.
 
-Every endpoint has an ``…Options`` model (what may be left out) and a ``…Request`` that adds what
-must be given. Tools take the options as constructor fields, the sandbox checks its input with the
+Endpoints have an ``…Options`` model (what may be left out) and a ``…Request`` that adds what must
+be given. Tools take the options as constructor fields, the sandbox checks its input with the
 requests: there is one source for each bound. The field ``token`` is not here: the driver adds it.
 
 The years are those of the service's documents: 2023-11, 2024-03, 2024-05, 2024-07 and 2024-09.
@@ -60,7 +60,7 @@ class Wire(BaseModel):
         return body
 
 
-class TextToImageOptions(Wire):
+class TextToImageOptions(BaseModel):
     """Optional parameters of ``POST /sd`` (2024-09; the bounds of 2024-07 are in brackets)."""
 
     negative_prompt: NegativePrompt = None
@@ -76,14 +76,14 @@ class TextToImageOptions(Wire):
     loras: Loras = None
 
 
-class TextToImageRequest(TextToImageOptions):
+class TextToImageRequest(TextToImageOptions, Wire):
     """``POST /sd``: one image from words, by any Stable Diffusion model of the host."""
 
     prompt: Prompt
     model: str = Field(min_length=1, description="A model of the family 'sd', e.g. 'sdxl-base'.")
 
 
-class TextToImageSD1Options(Wire):
+class TextToImageSD1Options(BaseModel):
     """Optional parameters of ``POST /generate`` (2024-03; 2023-11 has at most 30 steps)."""
 
     negative_prompt: NegativePrompt = None
@@ -104,7 +104,7 @@ class TextToImageSD1Options(Wire):
     )
 
 
-class TextToImageSD1Request(TextToImageSD1Options):
+class TextToImageSD1Request(TextToImageSD1Options, Wire):
     """``POST /generate``: up to five images from words, by a Stable Diffusion 1.x model."""
 
     prompt: Prompt
@@ -112,7 +112,7 @@ class TextToImageSD1Request(TextToImageSD1Options):
     sampler: str = Field(min_length=1, description="A sampler of the family 'sd1', e.g. 'Euler'.")
 
 
-class TextToImageSDXLOptions(Wire):
+class TextToImageSDXLOptions(BaseModel):
     """Optional parameters of ``POST /generate-xl`` (2024-03)."""
 
     negative_prompt: NegativePrompt = None
@@ -120,7 +120,7 @@ class TextToImageSDXLOptions(Wire):
     height: int = Field(1024, ge=512, le=1024, description="Height in pixels, 512 to 1024.")
 
 
-class TextToImageSDXLRequest(TextToImageSDXLOptions):
+class TextToImageSDXLRequest(TextToImageSDXLOptions, Wire):
     """``POST /generate-xl``: one image from words, by a Stable Diffusion XL model."""
 
     prompt: Prompt
@@ -131,7 +131,7 @@ class TextToImageSDXLRequest(TextToImageSDXLOptions):
     )
 
 
-class MidjourneyOptions(Wire):
+class MidjourneyOptions(BaseModel):
     """How long to wait for ``POST /midjourney`` (2024-03); not sent."""
 
     deadline: float = Field(
@@ -139,7 +139,7 @@ class MidjourneyOptions(Wire):
     )
 
 
-class MidjourneyRequest(MidjourneyOptions):
+class MidjourneyRequest(MidjourneyOptions, Wire):
     """``POST /midjourney``: one image from words; takes minutes.
 
     Midjourney's own switches may stand in the prompt (``--ar 9:16 --v 5.2``).
@@ -148,13 +148,13 @@ class MidjourneyRequest(MidjourneyOptions):
     prompt: Prompt
 
 
-class MidjourneyResultRequest(MidjourneyOptions):
+class MidjourneyResultRequest(MidjourneyOptions, Wire):
     """``POST /midjourney/result``: the image of a task that was submitted before."""
 
     task_id: str | int = Field(description="The `data` that submitting the task gave.")
 
 
-class OpenjourneyOptions(Wire):
+class OpenjourneyOptions(BaseModel):
     """Optional parameters of ``POST /openjourney`` (2024-03)."""
 
     negative_prompt: NegativePrompt = None
@@ -166,13 +166,13 @@ class OpenjourneyOptions(Wire):
     height: OpenjourneySide = Field(1024, description="Height in pixels, one of the listed values.")
 
 
-class OpenjourneyRequest(OpenjourneyOptions):
+class OpenjourneyRequest(OpenjourneyOptions, Wire):
     """``POST /openjourney``: one image from words; put ``mdjrny-v4 style`` into the prompt."""
 
     prompt: Prompt
 
 
-class ImageToImageOptions(Wire):
+class ImageToImageOptions(BaseModel):
     """Optional parameters of ``POST /img2img`` with ``image`` (2024-03)."""
 
     negative_prompt: NegativePrompt = None
@@ -187,7 +187,7 @@ class ImageToImageOptions(Wire):
     refiner: str = Field("no_refiner", description="A refiner of the family 'img2img'.")
 
 
-class ImageToImageRequest(ImageToImageOptions):
+class ImageToImageRequest(ImageToImageOptions, Wire):
     """``POST /img2img``: a picture changed by words; with a mask only where the mask is white."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image", "mask": "image"}
@@ -199,7 +199,7 @@ class ImageToImageRequest(ImageToImageOptions):
     )
 
 
-class ImageToImage2023Options(Wire):
+class ImageToImage2023Options(BaseModel):
     """Optional parameters of ``POST /img2img`` with ``init_images`` (2023-11)."""
 
     negative_prompt: NegativePrompt = None
@@ -209,7 +209,7 @@ class ImageToImage2023Options(Wire):
     height: int = Field(512, ge=1, description="Height in pixels.")
 
 
-class ImageToImage2023Request(ImageToImage2023Options):
+class ImageToImage2023Request(ImageToImage2023Options, Wire):
     """``POST /img2img`` in the form of 2023-11: the picture rides in ``init_images``."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
@@ -230,7 +230,7 @@ class TextToGifRequest(Wire):
     prompt: Prompt
 
 
-class TextToGif2024Options(Wire):
+class TextToGif2024Options(BaseModel):
     """Optional parameters of ``POST /generate-gif`` (2024-03, 2024-05)."""
 
     negative_prompt: NegativePrompt = None
@@ -240,7 +240,7 @@ class TextToGif2024Options(Wire):
     steps: int = Field(30, ge=1, le=50, description="Refinement steps, 1 to 50.")
 
 
-class TextToGif2024Request(TextToGif2024Options):
+class TextToGif2024Request(TextToGif2024Options, Wire):
     """``POST /generate-gif``: animated GIFs from words."""
 
     prompt: Prompt
@@ -255,7 +255,7 @@ class ImageToVideoRequest(Wire):
     image: MediaInput = Field(description="The picture to animate: a handle or a URL.")
 
 
-class UpscaleOptions(Wire):
+class UpscaleOptions(BaseModel):
     """Optional parameters of ``POST /upscale``; hosts since 2024-04 take them."""
 
     model: str | None = Field(None, description="Which upscaler; leave out for the host's own.")
@@ -264,7 +264,7 @@ class UpscaleOptions(Wire):
     )
 
 
-class UpscaleRequest(UpscaleOptions):
+class UpscaleRequest(UpscaleOptions, Wire):
     """``POST /upscale`` (2024-03): the same picture with more pixels."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
@@ -272,7 +272,7 @@ class UpscaleRequest(UpscaleOptions):
     image: MediaInput = Field(description="The picture to enlarge: a handle or a URL.")
 
 
-class TranscribeOptions(Wire):
+class TranscribeOptions(BaseModel):
     """Optional parameters of ``POST /whisper``; hosts since 2024-04 take them."""
 
     task: Literal["transcribe", "translate"] | None = Field(
@@ -283,7 +283,7 @@ class TranscribeOptions(Wire):
     )
 
 
-class TranscribeRequest(TranscribeOptions):
+class TranscribeRequest(TranscribeOptions, Wire):
     """``POST /whisper`` (2024-03): the words of a recording."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"audio": "audio"}
@@ -340,7 +340,7 @@ class LimitsRequest(Wire):
     """``GET /limits`` (2024-03): the tiers and their limits."""
 
 
-class ChatOptions(Wire):
+class ChatOptions(BaseModel):
     """Optional parameters of ``POST /v1/chat/completions`` (2024-09)."""
 
     max_tokens: int | None = Field(
@@ -356,7 +356,7 @@ class ChatOptions(Wire):
     frequency_penalty: float | None = Field(None, ge=-2, le=2, description="-2 to 2, default 0.")
 
 
-class ChatRequest(ChatOptions):
+class ChatRequest(ChatOptions, Wire):
     """``POST /v1/chat/completions``: an OpenAI chat completion, not streamed."""
 
     model: str = Field(min_length=1, description="A model of the family 'llm'.")

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -170,6 +171,18 @@ class Media(BaseModel):
     def held(self) -> Holder | None:
         """What holds the bytes, if they are not simply at `location`."""
         return self._held
+
+    @classmethod
+    def from_artifact(cls, artifact: Any) -> list[Media]:
+        """The media of a tool message's `artifact`, however many there are."""
+        items = artifact if isinstance(artifact, list) else [artifact]
+        return [cls.model_validate(item) for item in items]
+
+    @staticmethod
+    def to_artifact(media: Sequence[Media]) -> Any:
+        """Plain JSON-safe data for a tool message: a dictionary, or a list if there are several."""
+        items = [medium.model_dump(mode="json", exclude_none=True) for medium in media]
+        return items[0] if len(items) == 1 else items
 
     @property
     def path(self) -> Path | None:

@@ -1,0 +1,315 @@
+"""`VisionCraftTool`: what all tools share, once: sync, async, artifacts, the error policy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForToolRun,
+    CallbackManagerForToolRun,
+    adispatch_custom_event,
+    dispatch_custom_event,
+)
+from langchain_core.rate_limiters import BaseRateLimiter
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import patch_config
+from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    SkipValidation,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from typing_extensions import Self
+
+from langchain_visioncraft.client import AsyncVisionCraftClient, Progress, VisionCraftClient
+from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.client.problems import describe_problems
+from langchain_visioncraft.client.schemas import Wire
+from langchain_visioncraft.config import VerifyTypes
+from langchain_visioncraft.errors import VisionCraftError
+from langchain_visioncraft.media import Media, MediaStore
+from langchain_visioncraft.media.access import label_for_provenance, readable_source
+
+PROGRESS_EVENT = "visioncraft_progress"
+"""Name of the custom event by which long work reports itself."""
+
+MediaArgument = Annotated[Any, WithJsonSchema({"type": "string"})]
+"""What a model says for a picture or recording; `readable_source` decides what it means."""
+
+_CONNECTION = ("api_key", "base_url", "verify", "timeout", "max_retries")
+_CONNECTION_OBJECTS = ("http_client", "http_async_client", "rate_limiter")
+_RUNTIME = ("args_schema",)
+
+
+def _describe_validation(error: Any) -> str:
+    """What a model reads when its arguments do not fit."""
+    problems = describe_problems(error) if isinstance(error, ValidationError) else str(error)
+    return f"The arguments are not valid. {problems}. Nothing was done; correct them and try again."
+
+
+@dataclass
+class Job:
+    """One call of a tool, prepared: what to do (mostly a flow), and what to remember of it."""
+
+    work: Any
+    arguments: dict[str, Any] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+
+
+class VisionCraftTool(StructuredTool):
+    """Base of the tools: a `StructuredTool` whose async side is async, and which pickles.
+
+    Fields named like a parameter of the endpoint are defaults, which a call's own arguments
+    override. The settings of the connection are those of `VisionCraftClient`.
+
+    What a tool gives:
+
+    - content: one line a medium, ``a1b2c3d4e5f6.png (image/png, 1024x1024, 1.4 MB)``; pictures
+      ride along as content blocks only with ``content="blocks"``;
+    - artifact: plain dictionaries; ``Media.from_artifact(message.artifact)`` gives the media back.
+
+    Errors that a model can mend (a bad argument, an unknown handle, a rate limit, a refused
+    prompt) come back as an error `ToolMessage`; others are raised.
+
+    Attributes:
+        client: A ready client (sync or async), instead of the settings of the connection.
+        store: Where media are kept and handles are looked up. Default: ``visioncraft-media``.
+        content: ``"text"`` or ``"blocks"``.
+        allowed_dirs: Folders from which a model may name local files. Default: none.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+    handle_tool_error: bool | str | Callable[[ToolException], str] | None = True
+    handle_validation_error: Any = _describe_validation
+    args_schema: Any = None
+
+    api_key: SecretStr | None = Field(default=None, repr=False)
+    base_url: str | None = None
+    verify: SkipValidation[VerifyTypes | None] = None
+    timeout: float | tuple[float | None, float | None] | None = None
+    max_retries: int | None = None
+    http_client: Any = Field(default=None, repr=False, exclude=True)
+    http_async_client: Any = Field(default=None, repr=False, exclude=True)
+    rate_limiter: BaseRateLimiter | None = Field(default=None, repr=False, exclude=True)
+    client: VisionCraftClient | AsyncVisionCraftClient | None = Field(
+        default=None, repr=False, exclude=True
+    )
+    store: MediaStore = Field(default_factory=MediaStore, exclude=True)
+    content: Literal["text", "blocks"] = "text"
+    allowed_dirs: list[Path] = Field(default_factory=list)
+
+    hidden_from_model: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that only the developer sets."""
+
+    dialects: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {}
+    """The endpoints of a capability whose path or parameters changed over time."""
+
+    _sync_client: VisionCraftClient = PrivateAttr()
+    _async_client: AsyncVisionCraftClient = PrivateAttr()
+
+    # What a tool class says
+
+    @abstractmethod
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """The endpoint that this tool calls, with its present settings."""
+
+    def request(self) -> type[Wire]:
+        """The parameters, of which the model sees those that are not hidden from it."""
+        request: type[Wire] = self.endpoint().request
+        return request
+
+    def finish(self, result: Any, job: Job) -> tuple[Any, Any]:
+        """Turn the result of the flow into content and artifact. Here: keep the media."""
+        kept = [
+            self.store.add(medium, tool=self.name, arguments=job.arguments, sources=job.sources)
+            for medium in result
+        ]
+        return self._content_of(kept), Media.to_artifact(kept)
+
+    # Construction
+
+    @model_validator(mode="after")
+    def _connect_and_describe(self) -> Self:
+        known = {name for each in self.dialects.values() for name in each.request.model_fields}
+        unused = (self.model_fields_set & known) - set(self.request().model_fields)
+        if unused:
+            names = ", ".join(sorted(unused))
+            msg = f"{self.endpoint()} has no parameter {names}: another dialect of this tool has"
+            raise ValueError(msg)
+        self._refresh()
+        return self
+
+    def _refresh(self) -> None:
+        """Build again what depends on the fields."""
+        settings = {name: getattr(self, name) for name in _CONNECTION + _CONNECTION_OBJECTS}
+        if self.client is None:
+            self._sync_client = VisionCraftClient(**settings)
+            self._async_client = self._sync_client.as_async()
+        elif any(value is not None for value in settings.values()):
+            given = ", ".join(name for name, value in settings.items() if value is not None)
+            msg = f"Give either client= or {given}=: the client has its own settings."
+            raise ValueError(msg)
+        elif isinstance(self.client, VisionCraftClient):
+            self._sync_client, self._async_client = self.client, self.client.as_async()
+        else:
+            self._sync_client, self._async_client = self.client.as_sync(), self.client
+        # Not through our own __setattr__, which would come back here.
+        super().__setattr__("args_schema", self._build_args_schema())
+
+    def _build_args_schema(self) -> type[BaseModel]:
+        """The endpoint's request, for a model to fill in: what has a default here is optional."""
+        request = self.request()
+        fields: dict[str, Any] = {}
+        for name, info in request.model_fields.items():
+            if name in self.hidden_from_model:
+                continue
+            described = copy.copy(info)
+            annotation: Any = info.annotation
+            if name in request.media_kinds:
+                annotation, described.metadata = MediaArgument, []
+            if name in type(self).model_fields:
+                described.default = getattr(self, name)
+            fields[name] = (annotation, described)
+        # What must be given comes first, where a model looks first.
+        ordered = dict(sorted(fields.items(), key=lambda item: not item[1][1].is_required()))
+        return create_model(
+            f"{type(self).__name__}Arguments",
+            __config__=ConfigDict(extra="forbid", protected_namespaces=()),
+            __doc__=self.description,
+            **ordered,
+        )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in type(self).model_fields and name not in _RUNTIME and self.args_schema:
+            self._refresh()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy, with the schema that fits the updated fields."""
+        duplicate = super().model_copy(update=update, deep=deep)
+        duplicate._refresh()
+        return duplicate
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        # The schema is a class made at run time, which pickle cannot find; it is built again.
+        fields = {**state["__dict__"], "args_schema": None}
+        return {**state, "__dict__": fields, "__pydantic_private__": None}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        object.__setattr__(self, "__pydantic_private__", {})
+        self._refresh()
+
+    # One call
+
+    def prepare(self, arguments: Mapping[str, Any]) -> Job:
+        """Find the media that the arguments name, check everything, and build the flow.
+
+        Raises:
+            InvalidRequestError: If something does not fit; nothing was sent.
+        """
+        kinds = self.request().media_kinds
+        given = {name: value for name, value in arguments.items() if value is not None}
+        shown, sources = dict(given), []
+        for name in kinds.keys() & given.keys():
+            source = readable_source(given[name], self.store, self.allowed_dirs)
+            given[name] = source
+            shown[name] = label_for_provenance(source)
+            sources.append(shown[name])
+        for name in self.hidden_from_model:
+            given[name] = getattr(self, name)
+        return Job(work=self.endpoint()(**given), arguments=shown, sources=sources)
+
+    def execute(self, job: Job, config: RunnableConfig) -> Any:
+        """Do the work. `config` is that of a child of this tool's run."""
+        return self._sync_client.run(
+            job.work,
+            on_progress=lambda progress: dispatch_custom_event(
+                PROGRESS_EVENT, _event(progress), config=config
+            ),
+            spool_dir=self.store.spool_dir,
+        )
+
+    async def aexecute(self, job: Job, config: RunnableConfig) -> Any:
+        """Do the work without blocking."""
+        return await self._async_client.run(
+            job.work,
+            on_progress=lambda progress: adispatch_custom_event(
+                PROGRESS_EVENT, _event(progress), config=config
+            ),
+            spool_dir=self.store.spool_dir,
+        )
+
+    def _run(
+        self,
+        *args: Any,  # noqa: ARG002 -- as in StructuredTool
+        config: RunnableConfig,
+        run_manager: CallbackManagerForToolRun | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        with self._telling_the_model():
+            job = self.prepare(kwargs)
+            return self.finish(self.execute(job, _child(config, run_manager)), job)
+
+    async def _arun(
+        self,
+        *args: Any,  # noqa: ARG002 -- as in StructuredTool
+        config: RunnableConfig,
+        run_manager: AsyncCallbackManagerForToolRun | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        with self._telling_the_model():
+            # The store's disk or network is not waited for on the event loop.
+            job = await asyncio.to_thread(self.prepare, kwargs)
+            result = await self.aexecute(job, _child(config, run_manager))
+            return await asyncio.to_thread(self.finish, result, job)
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 -- LangChain's name
+        """Run without blocking. `StructuredTool` would go to the sync side: see `BaseTool`."""
+        return await BaseTool.ainvoke(self, input, config, **kwargs)
+
+    @contextlib.contextmanager
+    def _telling_the_model(self) -> Iterator[None]:
+        """Turn what a model can mend into a `ToolException`, which LangChain makes a message."""
+        try:
+            yield
+        except VisionCraftError as error:
+            if error.mendable and self.handle_tool_error:
+                raise ToolException(str(error)) from error
+            raise
+
+    def _content_of(self, media: Sequence[Media]) -> Any:
+        text = "\n".join(medium.describe() for medium in media)
+        pictures = [medium for medium in media if medium.mime_type.startswith("image/")]
+        if self.content == "text" or not pictures:
+            return text
+        return [{"type": "text", "text": text}, *(medium.block() for medium in pictures)]
+
+
+def _child(
+    config: RunnableConfig,
+    run_manager: CallbackManagerForToolRun | AsyncCallbackManagerForToolRun | None,
+) -> RunnableConfig:
+    """The configuration of what runs inside this tool run; events need it on Python 3.10."""
+    return patch_config(config, callbacks=run_manager.get_child() if run_manager else None)
+
+
+def _event(progress: Progress) -> dict[str, Any]:
+    return {"message": progress.message, "elapsed": progress.elapsed, **progress.details}

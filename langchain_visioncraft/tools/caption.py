@@ -1,0 +1,134 @@
+"""The tool that looks at pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableConfig
+from pydantic import Field, PrivateAttr, SecretStr
+
+from langchain_visioncraft.client import endpoints, schemas
+from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.media.access import label_for_provenance, readable_source
+from langchain_visioncraft.media.inputs import MediaKind, MediaSource, Upload
+from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.tools.base import Job, VisionCraftTool
+
+DEFAULT_CAPTION_PROMPT = (
+    "Describe this picture in two or three sentences: its subjects, the setting, any text in it, "
+    "and its style."
+)
+DEFAULT_CAPTION_MODEL = "llava-1.5-7b-hf"
+
+
+class CaptionRequest(schemas.Wire):
+    """What a model says to have a picture looked at."""
+
+    media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
+
+    image: schemas.MediaInput = Field(description="The picture to look at: a handle or a URL.")
+    prompt: str = Field(
+        DEFAULT_CAPTION_PROMPT, min_length=1, description="What to tell about it, or a question."
+    )
+
+
+class VisionCraftCaption(VisionCraftTool):
+    """Describes a picture, or answers a question about it, by a LLaVA chat model.
+
+    The content is the text. The artifact is a dictionary: ``caption``, ``prompt``, ``source``
+    and ``model``.
+
+    Attributes:
+        chat_model: Any LangChain chat model that takes images. Default: `ChatVisionCraft` with
+            `model` and this tool's connection.
+        model: For the default chat model. Only LLaVA models take images (2024-09).
+        prompt: What to ask when the caller does not say.
+    """
+
+    name: str = "visioncraft_caption"
+    description: str = (
+        "Look at a picture: describe it, or answer a question about it. Takes the handle or URL "
+        "of the picture; gives a text."
+    )
+    chat_model: BaseChatModel | None = Field(default=None, repr=False, exclude=True)
+    model: str = DEFAULT_CAPTION_MODEL
+    prompt: str = DEFAULT_CAPTION_PROMPT
+
+    _default_chat_model: BaseChatModel | None = PrivateAttr(default=None)
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /v1/chat/completions``, through the chat model."""
+        return endpoints.chat
+
+    def request(self) -> type[schemas.Wire]:
+        """A picture and a question, not the chat endpoint's own parameters."""
+        return CaptionRequest
+
+    def _refresh(self) -> None:
+        super()._refresh()
+        self._default_chat_model = None
+
+    def prepare(self, arguments: Mapping[str, Any]) -> Job:
+        """Find the picture and put it into a chat message."""
+        source = readable_source(arguments["image"], self.store, self.allowed_dirs)
+        prompt = arguments.get("prompt") or self.prompt
+        content: list[str | dict[Any, Any]] = [
+            {"type": "text", "text": prompt},
+            _image_block(source),
+        ]
+        label = label_for_provenance(source)
+        shown = {"image": label, "prompt": prompt}
+        return Job(work=[HumanMessage(content)], arguments=shown, sources=[label])
+
+    def execute(self, job: Job, config: RunnableConfig) -> str:
+        """Ask the chat model."""
+        return self._chat().invoke(job.work, config).text
+
+    async def aexecute(self, job: Job, config: RunnableConfig) -> str:
+        """Ask the chat model without blocking."""
+        return (await self._chat().ainvoke(job.work, config)).text
+
+    def finish(self, result: str, job: Job) -> tuple[str, dict[str, Any]]:
+        """The caption, and what it is about."""
+        chat = self._chat()
+        name = getattr(chat, "model_name", None) or getattr(chat, "model", None) or self.model
+        artifact = {
+            "caption": result.strip(),
+            "prompt": job.arguments["prompt"],
+            "source": job.sources[0],
+            "model": str(name),
+        }
+        return result.strip(), artifact
+
+    def _chat(self) -> BaseChatModel:
+        if self.chat_model is not None:
+            return self.chat_model
+        if self._default_chat_model is None:
+            # Only now: a chat model wants its key at once, a tool's schema can be had without one.
+            from langchain_visioncraft.chat_models import ChatVisionCraft  # noqa: PLC0415
+
+            client = self._sync_client
+            self._default_chat_model = ChatVisionCraft(
+                model=self.model,
+                vision=True,
+                api_key=SecretStr(client.key()),
+                base_url=client.settings.base_url,
+                verify=client.settings.verify,
+                timeout=(client.settings.timeout.connect, client.settings.timeout.read),
+                max_retries=client.settings.max_retries,
+                http_client=client.http_client,
+                http_async_client=client.http_async_client,
+                rate_limiter=client.rate_limiter,
+            )
+        return self._default_chat_model
+
+
+def _image_block(source: MediaSource) -> dict[str, Any]:
+    if source.url is not None:
+        return {"type": "image", "url": source.url}
+    Upload(source, "image", "image").check()
+    with source.open() as file:
+        return dict(Media.from_bytes(file.read()).block())

@@ -1,0 +1,102 @@
+"""Tools that say what a host offers: names and limits."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.tools import ToolException
+from pydantic import Field, PrivateAttr
+
+from langchain_visioncraft.client import endpoints, schemas
+from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.client.flow import Flow
+from langchain_visioncraft.tools.base import Job, VisionCraftTool
+
+_MOST_NAMES = 100
+
+
+class CatalogRequest(schemas.ListRequest):
+    """A list of names, and what to look for in it."""
+
+    contains: str | None = Field(
+        None, description="Only names that contain this text, e.g. 'dreamshaper'."
+    )
+
+
+class VisionCraftCatalog(VisionCraftTool):
+    """Lists the models, samplers, schedulers, LoRAs and refiners that a host knows.
+
+    Lists are remembered for `cache_seconds` (600 by default; 0 asks every time). The artifact is
+    a dictionary with ``family``, ``kind`` and all matching ``names``.
+    """
+
+    name: str = "visioncraft_catalog"
+    description: str = (
+        "List the names that the host knows: models, samplers, schedulers, LoRAs or refiners of "
+        "one family. Use it before you name one, or when a name was refused."
+    )
+    cache_seconds: float = Field(600.0, ge=0)
+
+    _lists: dict[str, tuple[float, list[str]]] = PrivateAttr(default_factory=dict)
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """One of the lists, such as ``GET /sd/models``."""
+        return _catalog
+
+    def prepare(self, arguments: Mapping[str, Any]) -> Job:
+        """Check the arguments; a list that is still fresh is not fetched again."""
+        given = {name: value for name, value in arguments.items() if value is not None}
+        flow = self._remembered(_catalog(**given), f"{given.get('family')} {given.get('kind')}")
+        return Job(work=flow, arguments=given)
+
+    def _remembered(self, flow: Flow[list[str]], name: str) -> Flow[list[str]]:
+        known = self._lists.get(name)
+        if known is None or time.monotonic() - known[0] >= self.cache_seconds:
+            known = time.monotonic(), (yield from flow)
+            self._lists[name] = known
+        return known[1]
+
+    def finish(self, result: list[str], job: Job) -> tuple[str, dict[str, Any]]:
+        """The names in one line, as many as a model can take in."""
+        family, kind = job.arguments["family"], job.arguments["kind"]
+        part = str(job.arguments.get("contains") or "")
+        names = [name for name in result if part.lower() in name.lower()]
+        if not names:
+            near = difflib.get_close_matches(part, result, n=5, cutoff=0.3) or result[:10]
+            msg = (
+                f"None of the {len(result)} {kind} of {family!r} contains {part!r}. "
+                f"Some that there are: {', '.join(near)}."
+            )
+            raise ToolException(msg)
+        shown = ", ".join(names[:_MOST_NAMES])
+        more = len(names) - _MOST_NAMES
+        rest = f", and {more} more: narrow it down with `contains`" if more > 0 else ""
+        content = f"{len(names)} {kind} of the family {family!r}: {shown}{rest}."
+        return content, {"family": family, "kind": kind, "names": names}
+
+
+@endpoints.endpoint(CatalogRequest)
+def _catalog(request: CatalogRequest) -> Flow[list[str]]:
+    """One of the lists of names."""
+    return endpoints.list_names(family=request.family, kind=request.kind)
+
+
+class VisionCraftLimits(VisionCraftTool):
+    """Tells the limits of each subscription tier, by ``GET /limits`` (2024-03)."""
+
+    name: str = "visioncraft_limits"
+    description: str = (
+        "Tell how many calls each subscription tier allows, e.g. after a rate limit was reached."
+    )
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``GET /limits``."""
+        return endpoints.limits
+
+    def finish(self, result: dict[str, Any], job: Job) -> tuple[str, dict[str, Any]]:  # noqa: ARG002 -- the contract of `finish`
+        """The tiers as one line of JSON."""
+        return json.dumps(result, ensure_ascii=False), result

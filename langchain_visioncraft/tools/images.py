@@ -1,0 +1,133 @@
+"""Tools that make pictures from words, by the five engines, and from other pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from langchain_visioncraft.client import endpoints, schemas
+from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.tools.base import VisionCraftTool
+
+_GIVES = (
+    "Gives the handle of the picture, which other tools take as `image`, with its size. "
+    "Describe the whole scene in every prompt: earlier prompts are not remembered."
+)
+
+
+class VisionCraftTextToImage(VisionCraftTool, schemas.TextToImageOptions):
+    """Draws a picture by ``POST /sd`` (2024-07, 2024-09).
+
+    ```python
+    from langchain_visioncraft import Media, MediaStore, VisionCraftTextToImage
+    from langchain_visioncraft.sandbox import Sandbox
+
+    with Sandbox(models=False) as sandbox:
+        draw = VisionCraftTextToImage(
+            api_key="any", base_url=sandbox.url, store=MediaStore("memory://"), width=512
+        )
+        line = draw.invoke({"prompt": "A lighthouse in a storm"})
+    assert "512x1024" in line
+    ```
+
+    The default sampler and steps fit both documented generations of the endpoint.
+    """
+
+    name: str = "visioncraft_text_to_image"
+    description: str = f"Draw one picture from words with Stable Diffusion. {_GIVES}"
+    model: str = "sdxl-base"
+    sampler: str | None = "Euler"
+    steps: int = Field(30, ge=1, le=35)
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /sd``."""
+        return endpoints.text_to_image
+
+
+class VisionCraftTextToImageSD1(VisionCraftTool, schemas.TextToImageSD1Options):
+    """Draws one to five pictures by ``POST /generate`` (2023-11, 2024-03)."""
+
+    name: str = "visioncraft_text_to_image_sd1"
+    description: str = (
+        f"Draw one to five pictures from words with a Stable Diffusion 1.x model. {_GIVES}"
+    )
+    model: str = "anything_V5"
+    sampler: str = "Euler"
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /generate``."""
+        return endpoints.text_to_image_sd1
+
+
+class VisionCraftTextToImageSDXL(VisionCraftTool, schemas.TextToImageSDXLOptions):
+    """Draws a picture by ``POST /generate-xl`` (2024-03)."""
+
+    name: str = "visioncraft_text_to_image_sdxl"
+    description: str = f"Draw one picture from words with Stable Diffusion XL. {_GIVES}"
+    model: str = "sdxl-base"
+    sampler: str = "euler"
+    scheduler: str = "normal"
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /generate-xl``."""
+        return endpoints.text_to_image_sdxl
+
+
+class VisionCraftMidjourney(VisionCraftTool, schemas.MidjourneyOptions):
+    """Draws a picture by ``POST /midjourney`` (2024-03), which takes minutes.
+
+    It reports progress as the custom event ``visioncraft_progress``. `deadline` is in seconds.
+    """
+
+    name: str = "visioncraft_midjourney"
+    description: str = (
+        "Draw one artistic picture from words with Midjourney; it takes minutes. Midjourney's "
+        f"switches may end the prompt, e.g. '--ar 9:16 --v 5.2'. {_GIVES}"
+    )
+    hidden_from_model: ClassVar[frozenset[str]] = frozenset({"deadline"})
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /midjourney`` and ``POST /midjourney/result``."""
+        return endpoints.midjourney
+
+
+class VisionCraftOpenjourney(VisionCraftTool, schemas.OpenjourneyOptions):
+    """Draws a picture by ``POST /openjourney`` (2024-03)."""
+
+    name: str = "visioncraft_openjourney"
+    description: str = (
+        "Draw one picture from words with Openjourney; put 'mdjrny-v4 style' into the prompt. "
+        f"{_GIVES}"
+    )
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /openjourney``."""
+        return endpoints.openjourney
+
+
+class VisionCraftImageToImage(
+    VisionCraftTool, schemas.ImageToImageOptions, schemas.ImageToImage2023Options
+):
+    """Changes a picture by words, by ``POST /img2img`` in either of its forms.
+
+    Attributes:
+        dialect: ``"image"`` (2024-03: `mask`, `strength`, `scheduler`, `refiner`) or
+            ``"init_images"`` (2023-11: `width`, `height`, `cfg_scale`).
+    """
+
+    name: str = "visioncraft_image_to_image"
+    description: str = (
+        "Change a picture by words, or repaint only where a mask is white. Describe the picture "
+        "that is wanted, not only the change. Gives the handle of the new picture."
+    )
+    dialect: Literal["image", "init_images"] = "image"
+    dialects: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {
+        "image": endpoints.image_to_image,
+        "init_images": endpoints.image_to_image_2023,
+    }
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /img2img``."""
+        return self.dialects[self.dialect]

@@ -1,0 +1,48 @@
+"""Tools that make things move: GIFs from words, videos from pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from langchain_visioncraft.client import endpoints, schemas
+from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.tools.base import VisionCraftTool
+
+
+class VisionCraftTextToGif(VisionCraftTool, schemas.TextToGif2024Options):
+    """Makes an animated GIF from words, by either of its endpoints.
+
+    Attributes:
+        dialect: ``"text2gif"`` (``POST /text2gif``, 2024-09, takes only a prompt) or
+            ``"generate-gif"`` (``POST /generate-gif``, 2024-03, with sampler and steps).
+    """
+
+    name: str = "visioncraft_text_to_gif"
+    description: str = (
+        "Make a short animated GIF from words: say what moves. Gives the handle of the GIF."
+    )
+    dialect: Literal["text2gif", "generate-gif"] = "text2gif"
+    sampler: str = "Euler"
+    dialects: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {
+        "text2gif": endpoints.text_to_gif,
+        "generate-gif": endpoints.text_to_gif_2024,
+    }
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /text2gif`` or ``POST /generate-gif``."""
+        return self.dialects[self.dialect]
+
+
+class VisionCraftImageToVideo(VisionCraftTool):
+    """Makes a short MP4 video of a picture, by ``POST /img2video`` (2024-03)."""
+
+    name: str = "visioncraft_image_to_video"
+    description: str = (
+        "Turn a picture into a short video (MP4) that moves over it. Takes the handle or URL of "
+        "the picture; gives the handle of the video."
+    )
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /img2video``."""
+        return endpoints.image_to_video

@@ -1,0 +1,33 @@
+"""The tool that listens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_visioncraft.client import Transcript, endpoints, schemas
+from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.tools.base import Job, VisionCraftTool
+
+
+class VisionCraftTranscribe(VisionCraftTool, schemas.TranscribeOptions):
+    """Writes down what is said in a recording, by ``POST /whisper`` (2024-03).
+
+    The content is the text. The artifact is the whole transcript as a dictionary: ``text``,
+    ``segments`` with their times in seconds, ``language``, and ``source``;
+    ``Transcript.model_validate`` reads it.
+    """
+
+    name: str = "visioncraft_transcribe"
+    description: str = (
+        "Write down what is said in a recording (speech to text). Takes the handle or URL of an "
+        "audio or video file; gives the text."
+    )
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /whisper``."""
+        return endpoints.transcribe
+
+    def finish(self, result: Transcript, job: Job) -> tuple[str, dict[str, Any]]:
+        """The text, and the transcript with its times."""
+        artifact = {**result.model_dump(mode="json"), "source": job.sources[0]}
+        return result.text or "(No speech was heard in this recording.)", artifact

@@ -1,0 +1,26 @@
+"""The tool that enlarges pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_visioncraft.client import endpoints, schemas
+from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.tools.base import VisionCraftTool
+
+
+class VisionCraftUpscale(VisionCraftTool, schemas.UpscaleOptions):
+    """Gives a picture more pixels, by ``POST /upscale`` (2024-03).
+
+    `model` and `resize` (2 or 4) are taken by hosts since 2024-04; by default the host chooses.
+    """
+
+    name: str = "visioncraft_upscale"
+    description: str = (
+        "Enlarge a picture and sharpen its details. Takes the handle or URL of the picture; "
+        "gives the handle of the larger one."
+    )
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /upscale``."""
+        return endpoints.upscale
