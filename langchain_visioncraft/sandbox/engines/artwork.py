@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, features
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 
 from langchain_visioncraft.sandbox.engines import props
 from langchain_visioncraft.sandbox.engines.weights import openmoji_font
@@ -62,9 +62,22 @@ def glyph(text: str, height: int) -> Image.Image:
     cut = canvas.crop(box) if box else canvas
     width = max(1, round(cut.width * height / cut.height))
     image = cut.resize((width, max(1, height)), Image.Resampling.LANCZOS)
-    pixels = np.asarray(image, np.float32).copy()
+    pixels = np.asarray(_finer(image), np.float32).copy()
     pixels[..., :3] = _INK + pixels[..., :3] * (1 - _INK / 255)
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def _finer(image: Image.Image) -> Image.Image:
+    """The picture with finer outlines, if it is large: a line's width should not grow with it."""
+    reach = round(image.height / 130)
+    if reach < 1:
+        return image
+    wide = image.filter(ImageFilter.MaxFilter(2 * min(reach, 4) + 1))
+    tone = np.asarray(image)
+    dark = np.clip((110 - tone[..., :3].max(axis=-1).astype(np.float32)) / 60, 0, 1) * 255
+    mixed = Image.composite(wide, image, Image.fromarray(dark.astype(np.uint8)))
+    mixed.putalpha(image.getchannel("A"))
+    return mixed
 
 
 def tinted(image: Image.Image, colour: RGB, *, only: tuple[RGB, ...] = ()) -> Image.Image:

@@ -90,7 +90,9 @@ def _fireflies(stage: Stage) -> None:
     away = np.hypot(rows, columns)
     tone = np.empty((size, size, 4), np.uint8)
     tone[..., :3] = (255, 240, 160)
-    tone[..., 3] = 255 * np.clip(np.exp(-((away / 0.16) ** 2)) + 0.5 * np.clip(1 - away, 0, 1) ** 2, 0, 1)
+    tone[..., 3] = 255 * np.clip(
+        np.exp(-((away / 0.16) ** 2)) + 0.5 * np.clip(1 - away, 0, 1) ** 2, 0, 1
+    )
     image = Image.fromarray(tone)
     for number in range(22):
         x = stage.rng.random() * stage.width
@@ -115,9 +117,7 @@ def base_picture(stage: Stage) -> Image.Image:
     return Image.fromarray(np.clip(stage.pixels, 0, 255).astype(np.uint8))
 
 
-def flatten(
-    base: Image.Image, layers: list[Layer], *, time: float | None = None
-) -> Image.Image:
+def flatten(base: Image.Image, layers: list[Layer], *, time: float | None = None) -> Image.Image:
     """Lay the layers on the background.
 
     Args:

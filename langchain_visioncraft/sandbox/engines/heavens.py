@@ -19,6 +19,9 @@ def paint_sky(stage: Stage) -> None:
     """Paint the whole sky, down to the horizon and beyond it."""
     light, idea = stage.light, stage.idea
     part = np.clip(stage.rows / max(stage.horizon, 1), 0, 1)
+    if "paper" in idea.styles:
+        # Sheets of paper, one behind the other, in place of a gradient.
+        part = np.floor(part * 7) / 6.5
     stops = np.asarray([light.top, light.middle, light.low], np.float32)
     column = np.stack(
         [np.interp(part[:, 0], (0.0, 0.55, 1.0), stops[:, band]) for band in range(3)], axis=-1
@@ -128,7 +131,11 @@ def _dot(sheet: NDArray[np.float32], x: float, y: float, radius: float, shine: f
 
 
 def _aurora(stage: Stage) -> None:
-    for colour, height in (((90, 240, 170), 0.38), ((110, 190, 250), 0.30), ((190, 120, 240), 0.24)):
+    for colour, height in (
+        ((90, 240, 170), 0.38),
+        ((110, 190, 250), 0.30),
+        ((190, 120, 240), 0.24),
+    ):
         line = stage.horizon * (height + 0.14 * stage.line(2.5))
         below = line - stage.rows
         veil = np.exp(-np.clip(below, 0, None) / (stage.horizon * 0.24)) * (below > 0)
@@ -184,7 +191,9 @@ def cloud(stage: Stage, width: float, colour: Colour, shade: Colour) -> Image.Im
         size = big * (0.07 + 0.13 * np.sin(place * np.pi) ** 1.4) * stage.rng.uniform(0.78, 1.12)
         x, y = big * place, base - size * 0.55
         draw.ellipse((x - size, y - size, x + size, y + size * 0.8), fill=255)
-    draw.rounded_rectangle((big * 0.06, base - high * 0.16, big * 0.94, base), high * 0.08, fill=255)
+    draw.rounded_rectangle(
+        (big * 0.06, base - high * 0.16, big * 0.94, base), high * 0.08, fill=255
+    )
     draw.rectangle((0, base + 1, big, high), fill=0)
     mask = mask.filter(ImageFilter.GaussianBlur(width * 0.012))
     mask = mask.resize((big // 2, high // 2), Image.Resampling.LANCZOS)

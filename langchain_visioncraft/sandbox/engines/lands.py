@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from langchain_visioncraft.sandbox.engines.artwork import glyph, shaded
-from langchain_visioncraft.sandbox.engines.props import PROPS
+from langchain_visioncraft.sandbox.engines.props import PROPS, RGB
 from langchain_visioncraft.sandbox.engines.stage import Layer, lit, mix
 
 if TYPE_CHECKING:
@@ -111,6 +113,13 @@ def _grove(stage: Stage, ridge: NDArray[np.float32], part: float) -> None:
         plant(stage, name, x, float(ridge[int(x)]) + size * 0.06, size, haze=0.5 * (1 - part))
 
 
+@lru_cache(maxsize=128)
+def _tree(
+    name: str, size: int, tint: RGB | None, ambient: tuple[float, float, float]
+) -> Image.Image:
+    return shaded(PROPS[name](size, tint), ambient)
+
+
 def plant(
     stage: Stage, name: str, x: float, y: float, size: float, *, haze: float, depth: float = -50
 ) -> None:
@@ -120,7 +129,9 @@ def plant(
         tint = ((222, 132, 52), (206, 92, 48), (232, 176, 66))[int(stage.rng.integers(3))]
     if stage.idea.place == "snow" and name == "pine":
         tint = (112, 150, 150)
-    image = shaded(PROPS[name](max(8, round(size)), tint), stage.light.ambient)
+    # Sizes in steps of a twentieth: trees of one size are drawn once.
+    step = 1.05 ** round(math.log(max(size, 8), 1.05))
+    image = _tree(name, round(step), tint, stage.light.ambient)
     stage.put(Layer(faded(stage, image, haze), x - image.width / 2, y - image.height, depth))
 
 
@@ -142,7 +153,7 @@ def _set_ground(stage: Stage, back: float, upper: float, lower: float = 0.93) ->
 
 def hills(stage: Stage) -> None:
     """Green hills, with mountains behind if the prompt names them."""
-    if stage.idea.mountains or (not stage.idea.subjects and stage.idea.seed % 2):
+    if stage.idea.mountains or (not stage.idea.named_things and stage.idea.seed % 2):
         mountains(stage, stage.horizon + stage.unit * 0.06, stage.height * 0.26)
     ranges(stage, stage.horizon, stage.height * 0.74, 4)
     _set_ground(stage, 0.735, 0.82)
@@ -231,7 +242,9 @@ def _sunbeams(stage: Stage) -> None:
     if stage.idea.hour == "night" or stage.idea.weather & {"storm", "rain"}:
         return
     part = (stage.columns - stage.sun[0]) + (stage.rows - stage.sun[1]) * 0.5
-    beams = np.clip(np.sin(part / stage.unit * 11) * 0.6 + np.sin(part / stage.unit * 23) * 0.4, 0, 1)
+    beams = np.clip(
+        np.sin(part / stage.unit * 11) * 0.6 + np.sin(part / stage.unit * 23) * 0.4, 0, 1
+    )
     beams *= np.clip(1 - stage.rows / (stage.height * 0.8), 0, 1) * 0.34
     tone = np.empty((stage.height, stage.width, 4), np.float32)
     tone[..., :3] = stage.light.glow
@@ -267,7 +280,7 @@ def desert(stage: Stage) -> None:
 
 def snow(stage: Stage) -> None:
     """White hills with pines."""
-    if stage.idea.mountains or not stage.idea.subjects:
+    if stage.idea.mountains or not stage.idea.named_things:
         mountains(stage, stage.horizon + stage.unit * 0.08, stage.height * 0.36, snow=0.7)
     whites: tuple[Colour, ...] = ((226, 236, 248), (234, 242, 250), (244, 248, 253))
     for number, white in enumerate(whites):

@@ -51,7 +51,9 @@ def parameters_text(
         "Size": f"{width}x{height}",
         "Model": model,
     }
-    lines.append(", ".join(f"{name}: {value}" for name, value in pairs.items() if value is not None))
+    lines.append(
+        ", ".join(f"{name}: {value}" for name, value in pairs.items() if value is not None)
+    )
     return "\n".join(lines)
 
 

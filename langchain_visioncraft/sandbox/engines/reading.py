@@ -68,6 +68,7 @@ class Idea:
         seed: From prompt, seed and index; everything random follows from it.
         place: The landscape, a value of ``PLACES``.
         named_place: Whether the prompt chose it.
+        named_things: Whether the subjects are the prompt's own.
         hour: The time of day, a value of ``HOURS``.
         weather: Values of ``WEATHER``.
         subjects: What is to be drawn, in the prompt's order.
@@ -80,6 +81,7 @@ class Idea:
     seed: int
     place: str
     named_place: bool
+    named_things: bool
     hour: str
     weather: frozenset[str]
     subjects: tuple[Subject, ...]
@@ -174,8 +176,10 @@ def read(
     place = _place(places, subjects, number)
     if "room" in places and place != "room" and not {"sea", "space"} & set(places):
         place = "room"
-    if not subjects:
+    own = bool(subjects)
+    if not own:
         subjects = [Subject(thing) for thing in _named(_COMPANY.get(place, ""), hidden)]
+        subjects = [replace(subject, scale=0.72) for subject in subjects]
     hour = hours[0] if hours else _hour(place, weather, subjects, number)
     if "night" in hours and "night" not in hidden:
         hour = "night"
@@ -185,6 +189,7 @@ def read(
         seed=number,
         place=place,
         named_place=bool(places),
+        named_things=own,
         hour=hour,
         weather=frozenset(weather),
         subjects=_aboard(subjects, place),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageFilter
 
+from langchain_visioncraft.sandbox.engines.artwork import portrait, shaded
 from langchain_visioncraft.sandbox.engines.drawing import set_stage
 from langchain_visioncraft.sandbox.engines.finishing import base_picture, finish, flatten
 from langchain_visioncraft.sandbox.engines.reading import read
@@ -65,12 +66,12 @@ def _reworked(source: Image.Image, idea: Idea, strength: float) -> Image.Image:
     # From half strength on, the new landscape shows through, from its far parts to its near ones.
     part = _ease((strength - 0.45) / 0.55)
     mixed = Image.blend(toned, finish(base, stage), part * 0.92)
-    things = _things(stage) if part < 0.75 else stage.layers
-    if strength >= 0.3 and part < 1.0:
-        mixed = Image.blend(mixed, flatten(mixed, things), _ease((strength - 0.2) / 0.3))
+    things = _things(stage) if part < 0.75 else stage.layers[stage.scenery :]
+    if strength >= 0.3 and idea.named_things:
+        mixed = flatten(mixed, things)
     result = scene if part >= 1.0 else mixed
     styled = apply_styles(result, idea.styles, idea.seed)
-    return Image.blend(result, styled, _ease(strength / 0.7))
+    return Image.blend(result, styled, _ease(strength / 0.35))
 
 
 def _ease(part: float) -> float:
@@ -109,13 +110,12 @@ def _repainted(source: Image.Image, idea: Idea, strength: float, mask: Image.Ima
         return source.copy()
     left, top, right, bottom = box
     hole = cover.crop(box)
-    stage = set_stage(idea, max(16, right - left), max(16, bottom - top))
-    if idea.named_place or not idea.subjects:
+    if idea.named_place or not idea.named_things:
+        stage = set_stage(idea, max(16, right - left), max(16, bottom - top))
         scene = finish(flatten(base_picture(stage), stage.layers), stage)
     else:
         # Only things are named: the surroundings go on behind them.
-        ground = _filled(source, cover).crop(box).resize((stage.width, stage.height))
-        scene = flatten(ground, _things(stage))
+        scene = _centred(_filled(source, cover).crop(box), idea)
     scene = apply_styles(scene.resize(hole.size, Image.Resampling.LANCZOS), idea.styles, idea.seed)
     part = _ease(strength / 0.75)
     old = np.asarray(source.crop(box), np.float32)
@@ -130,32 +130,44 @@ def _repainted(source: Image.Image, idea: Idea, strength: float, mask: Image.Ima
 
 
 def _filled(source: Image.Image, cover: Image.Image) -> Image.Image:
-    """The picture with the masked part filled from what surrounds it, from coarse to fine."""
-    known = (np.asarray(cover, np.float32) < 8).astype(np.float32)
+    """The picture with the masked part filled from its edges, each pixel from the nearest ones."""
+    pixels = np.asarray(source, np.float32)
+    known = np.asarray(cover) < 8
     if not known.any():
         return source
-    levels: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
-    colour, weight = np.asarray(source, np.float32) * known[..., None], known
-    while min(weight.shape) > 1 and len(levels) < 12:
-        levels.append((colour, weight))
-        size = (max(1, (weight.shape[1] + 1) // 2), max(1, (weight.shape[0] + 1) // 2))
-        colour, weight = _shrunk(colour, size), _shrunk(weight, size)
-    filled = colour / np.clip(weight, 1e-4, None)[..., None]
-    for colour, weight in reversed(levels):
-        wide = _planes(filled, (weight.shape[1], weight.shape[0]), Image.Resampling.BILINEAR)
-        own = np.clip(weight, 0, 1)[..., None]
-        filled = wide * (1 - own) + colour / np.clip(weight, 1e-4, None)[..., None] * own
-    return Image.fromarray(np.clip(filled, 0, 255).astype(np.uint8))
+    total = np.zeros_like(pixels)
+    weights = np.full(known.shape, 1e-9, np.float32)
+    # Landscapes lie in level bands, so what is beside a pixel says more than what is above it.
+    for axis, trust in ((1, 6.0), (0, 1.0)):
+        for backwards in (False, True):
+            seen = np.flip(known, axis) if backwards else known
+            colours = np.flip(pixels, axis) if backwards else pixels
+            steps = np.arange(known.shape[axis]).reshape((-1, 1) if axis == 0 else (1, -1))
+            last = np.maximum.accumulate(np.where(seen, steps, -1), axis=axis)
+            away = (steps - last).astype(np.float32)
+            part = np.where(last >= 0, trust / np.maximum(away, 1) ** 1.5, 0).astype(np.float32)
+            nearest = np.take_along_axis(colours, np.maximum(last, 0)[..., None], axis=axis)
+            if backwards:
+                part, nearest = np.flip(part, axis), np.flip(nearest, axis)
+            total += nearest * part[..., None]
+            weights += part
+    filled = Image.fromarray(np.clip(total / weights[..., None], 0, 255).astype(np.uint8))
+    soft = filled.filter(ImageFilter.GaussianBlur(max(1.0, min(source.size) * 0.006)))
+    hole = Image.fromarray((~known).astype(np.uint8) * 255)
+    return Image.composite(soft, source, hole)
 
 
-def _shrunk(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    return _planes(values, size, Image.Resampling.BOX)
-
-
-def _planes(
-    values: NDArray[np.float32], size: tuple[int, int], how: Image.Resampling
-) -> NDArray[np.float32]:
-    if values.ndim == 2:
-        return np.asarray(Image.fromarray(values).resize(size, how), np.float32)
-    planes = [_planes(np.ascontiguousarray(values[..., c]), size, how) for c in range(3)]
-    return np.stack(planes, axis=-1)
+def _centred(ground: Image.Image, idea: Idea) -> Image.Image:
+    """The subjects, large, in the middle of what is repainted."""
+    shown = idea.subjects[:3]
+    wide, high = ground.size
+    result = ground.copy()
+    for number, subject in enumerate(shown):
+        image = shaded(portrait(subject, high * 0.78, idea.seed % 97 + number), (1.0, 1.0, 1.0))
+        room = wide * 0.9 / len(shown)
+        if image.width > room:
+            size = (max(1, int(room)), max(1, int(image.height * room / image.width)))
+            image = image.resize(size, Image.Resampling.LANCZOS)
+        x = wide * (number + 0.5) / len(shown) - image.width / 2
+        result.paste(image, (round(x), round((high - image.height) * 0.6)), image)
+    return result

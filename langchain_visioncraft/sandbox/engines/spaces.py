@@ -153,7 +153,9 @@ def _planet(stage: Stage) -> None:
     r = stage.unit * 0.15
     across, down = (stage.columns - x) / r, (stage.rows - y) / r
     away = np.hypot(across, down)
-    tone = ((236, 150, 110), (110, 170, 200), (220, 180, 120), (170, 130, 210))[stage.idea.seed // 2 % 4]
+    tone = ((236, 150, 110), (110, 170, 200), (220, 180, 120), (170, 130, 210))[
+        stage.idea.seed // 2 % 4
+    ]
     belts = 1 + 0.10 * np.sin(down * 9 + 1.2 * across * down + stage.noise(stage.unit * 0.08) * 0.6)
     bright = np.clip(1.05 - 0.62 * np.hypot(across + 0.5, down + 0.5) ** 1.5, 0.10, 1.1)
     colour = np.asarray(tone, np.float32) * (belts * bright)[..., None]
@@ -261,7 +263,9 @@ def _window(stage: Stage, x: float, y: float) -> None:
     if "snowfall" in stage.idea.weather:
         hill = lighter(hill, 0.7)
         for step in range(18):
-            pen.oval(17 + step * 37 % 60, 14 + step * 23 % 66, 1.3, 1.3, (255, 255, 255), outline=False)
+            pen.oval(
+                17 + step * 37 % 60, 14 + step * 23 % 66, 1.3, 1.3, (255, 255, 255), outline=False
+            )
     pen.shape([(15, 85), (15, 68), (34, 62), (56, 70), (77, 60), (77, 85)], hill, outline=False)
     pen.stroke([(46, 10), (46, 86)], (246, 236, 218), 4)
     pen.stroke([(14, 48), (78, 48)], (246, 236, 218), 4)
@@ -280,7 +284,11 @@ def _window(stage: Stage, x: float, y: float) -> None:
 def _furnish(stage: Stage, floor: float, *, right: bool) -> None:
     way = 1 if right else -1
     middle = stage.width / 2
-    pieces = (("🖼", 0.15, 0.0, -0.42, False), ("🪴", 0.22, -0.42, 0.03, True), ("📚", 0.09, -0.30, 0.03, True))
+    pieces = (
+        ("🖼", 0.15, 0.0, -0.42, False),
+        ("🪴", 0.22, -0.42, 0.03, True),
+        ("📚", 0.09, -0.30, 0.03, True),
+    )
     for text, size, across, down, standing in pieces:
         image = shaded(glyph(text, max(8, round(stage.unit * size))), (0.96, 0.88, 0.80))
         x = middle + way * across * stage.width - image.width / 2

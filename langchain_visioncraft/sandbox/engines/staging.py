@@ -85,7 +85,12 @@ def _zone(stage: Stage, subject: Subject) -> tuple[str, Box]:
 
 
 def _place(
-    stage: Stage, subject: Subject, riders: list[Subject], boxes: list[Box], crowd: float, number: int
+    stage: Stage,
+    subject: Subject,
+    riders: list[Subject],
+    boxes: list[Box],
+    crowd: float,
+    number: int,
 ) -> Box:
     kind, zone = _zone(stage, subject)
     size = subject.thing.size * subject.scale * crowd
@@ -122,7 +127,9 @@ def _picture(
             if art is not None:
                 rider = replace(rider, thing=replace(rider.thing, art=art, size=0.30))  # noqa: PLW2901
             tall = rider.thing.size * max(0.85, rider.scale) * height
-            seated.append(portrait(rider, tall * (3.2 if subject.thing.name == "boat" else 1.5), number))
+            seated.append(
+                portrait(rider, tall * (3.2 if subject.thing.name == "boat" else 1.5), number)
+            )
         riders.clear()
         image = maker(round(height * 1.35), subject.tint, seated)
     else:
@@ -162,7 +169,9 @@ def _choose(stage: Stage, kind: str, zone: Box, image: Image.Image, boxes: list[
                 cost += 3 * over_x * over_y / max(smaller, 1) + 0.3
         middle = (zone[0] + (zone[2] - zone[0]) * third) if not boxes else (zone[0] + zone[2]) / 2
         cost += 0.5 * abs(x - middle) / max(stage.width, 1)
-        near = abs(x - stage.sun[0]) < wide / 2 and box[1] - high < stage.sun[1] < box[3] + high * 0.3
+        near = (
+            abs(x - stage.sun[0]) < wide / 2 and box[1] - high < stage.sun[1] < box[3] + high * 0.3
+        )
         cost += 0.25 * near
         if kind == "ground":
             cost += 0.12 * abs(foot - (zone[1] + zone[3]) / 2) / max(zone[3] - zone[1], 1)
@@ -177,7 +186,9 @@ def _lay(stage: Stage, subject: Subject, kind: str, image: Image.Image, box: Box
     wide, unit = right - left, stage.unit
     phase = float(stage.rng.random())
     if kind in {"ground", "back"}:
-        _shadow(stage, (left + right) / 2, foot, wide * (0.52 if kind == "ground" else 0.5), foot - 0.6)
+        _shadow(
+            stage, (left + right) / 2, foot, wide * (0.52 if kind == "ground" else 0.5), foot - 0.6
+        )
     name, depth = subject.thing.name, foot
     motion, reach = "still", 0.0
     if kind == "water":

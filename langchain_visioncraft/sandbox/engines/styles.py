@@ -52,14 +52,15 @@ def _paper(image: Image.Image, seed: int) -> Image.Image:
     short = min(image.size)
     flat = image.filter(ImageFilter.GaussianBlur(short * 0.0012))
     flat = flat.filter(ImageFilter.MedianFilter(5 if short > 300 else 3))
-    few = flat.quantize(20, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
-    few = Image.blend(few.filter(ImageFilter.MedianFilter(3)), flat, 0.25)
+    few = ImageEnhance.Color(flat).enhance(1.12)
     level = few.convert("L").filter(ImageFilter.GaussianBlur(short * 0.002))
     step = max(1, round(short * 0.004))
     # A lower right neighbour that is darker lies under the sheet: it gets the sheet's shadow.
     raised = _array(ImageChops.offset(level, step, step)) - _array(level)
     pixels = _array(few) * (1 - np.clip(raised, 0, 60) / 60 * 0.22)[..., None]
-    fibre = _noise(image.size, max(1.2, short * 0.002), seed) + _noise(image.size, short * 0.012, seed)
+    fibre = _noise(image.size, max(1.2, short * 0.002), seed) + _noise(
+        image.size, short * 0.012, seed
+    )
     return _image(pixels * (1 + 0.022 * fibre[..., None]))
 
 

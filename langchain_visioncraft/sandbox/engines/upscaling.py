@@ -58,9 +58,9 @@ class Upscaler:
                 bottom, right = min(top + _TILE, height), min(left + _TILE, width)
                 tile = padded[top : bottom + 2 * _OVERLAP, left : right + 2 * _OVERLAP]
                 edge = _OVERLAP * factor
-                result[top * factor : bottom * factor, left * factor : right * factor] = (
-                    self._run(tile, factor)[edge:-edge, edge:-edge]
-                )
+                result[top * factor : bottom * factor, left * factor : right * factor] = self._run(
+                    tile, factor
+                )[edge:-edge, edge:-edge]
         enlarged = Image.fromarray(result)
         if image.has_transparency_data:
             alpha = image.convert("RGBA").getchannel("A")

@@ -34,9 +34,7 @@ def _water(stage: Stage, top: float, *, swell: float, deep: Colour) -> None:
         stage.put(_wave(stage, y, size, length, number, place))
 
 
-def _wave(
-    stage: Stage, y: float, size: float, length: float, number: int, place: float
-) -> Layer:
+def _wave(stage: Stage, y: float, size: float, length: float, number: int, place: float) -> Layer:
     count = max(2, round(stage.width / length))
     length = stage.width / count
     wide = int(stage.width + 2 * length)
@@ -69,7 +67,7 @@ def _wave(
 
 def _glitter(stage: Stage, first: int) -> None:
     """The path that sun or moon lays on the water."""
-    if stage.idea.weather & {"storm", "rain", "fog"}:
+    if stage.idea.weather & {"storm", "rain", "fog"} or "paper" in stage.idea.styles:
         return
     rows, columns = stage.rows[first:] - first, stage.columns
     spread = stage.unit * 0.03 + rows * 0.22
@@ -91,7 +89,9 @@ def sea(stage: Stage) -> None:
         stage.land(ridge, (120, 150, 150), (120, 150, 150), haze=0.6)
     _water(stage, stage.horizon, swell=1.3 if storm else 0.55, deep=(26, 108, 152))
     stage.water = (stage.height * 0.74, stage.height * 0.90)
-    landed = [s for s in stage.idea.subjects if s.thing.habitat in {"ground", "back"} and not s.aboard]
+    landed = [
+        s for s in stage.idea.subjects if s.thing.habitat in {"ground", "back"} and not s.aboard
+    ]
     if landed:
         _headland(stage, crowd=len(landed))
 
@@ -209,7 +209,9 @@ def underwater(stage: Stage) -> None:
     column = np.stack([np.interp(part, (0, 0.45, 1), tones[:, c]) for c in range(3)], -1)
     stage.pixels[:] = column[:, None, :]
     across = stage.columns + stage.rows * 0.35
-    rays = np.clip(np.sin(across / stage.unit * 9) + 0.7 * np.sin(across / stage.unit * 21 + 2), 0, 2)
+    rays = np.clip(
+        np.sin(across / stage.unit * 9) + 0.7 * np.sin(across / stage.unit * 21 + 2), 0, 2
+    )
     rays = rays * np.clip(1 - part[:, None] * 1.25, 0, 1) ** 1.4 * 0.17
     stage.pixels += (255 - stage.pixels) * rays[..., None].astype(np.float32)
     far = stage.height * 0.80 + stage.unit * 0.05 * stage.line(2)
@@ -259,7 +261,9 @@ def _bubbles(stage: Stage) -> None:
         draw = ImageDraw.Draw(sheet)
         draw.ellipse((2, 2, size - 3, size - 3), fill=(220, 246, 255, 46),
                      outline=(236, 252, 255, 190), width=max(1, size // 14))  # fmt: skip
-        draw.ellipse((size * 0.26, size * 0.22, size * 0.44, size * 0.40), fill=(255, 255, 255, 220))
+        draw.ellipse(
+            (size * 0.26, size * 0.22, size * 0.44, size * 0.40), fill=(255, 255, 255, 220)
+        )
         small = sheet.resize((size // 2, size // 2), Image.Resampling.BOX)
         x, y = stage.rng.random() * stage.width, stage.rng.uniform(0.05, 0.85) * stage.height
         stage.put(Layer(small, x, y, -30 + number * 0.1, "bob", stage.unit * 0.02, number / 26))
