@@ -72,9 +72,9 @@ class HangUpProtocol(H11Protocol):
             extensions = dict(scope.get("extensions") or {})
             extensions[_EXTENSION] = Connection(self.transport, self._closed)
             scope["extensions"] = extensions
-            await inner(scope, receive, send)  # type: ignore[arg-type]  # starlette's MutableMapping
+            await inner(scope, receive, send)
 
-        self.app = app  # type: ignore[assignment]  # as above
+        self.app = app
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell those who wait for the end."""

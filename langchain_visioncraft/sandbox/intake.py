@@ -55,9 +55,11 @@ def _parse(data: bytes) -> dict[str, Any]:
         raise Refusal(400, "The request has no body; a JSON object is needed.")
     try:
         body = json.loads(data)
+    except json.JSONDecodeError as error:
+        where = f"{error.msg} at character {error.pos}"
+        raise Refusal(400, f"The body is not valid JSON ({where}).") from error
     except (ValueError, RecursionError) as error:
-        where = f" ({error.msg} at character {error.pos})" if hasattr(error, "pos") else ""
-        raise Refusal(400, f"The body is not valid JSON{where}.") from error
+        raise Refusal(400, "The body is not valid JSON.") from error
     if not isinstance(body, dict):
         raise Refusal(400, "The body must be a JSON object.")
     return body

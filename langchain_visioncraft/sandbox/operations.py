@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from langchain_visioncraft.client.schemas import Wire
-from langchain_visioncraft.media.inputs import MediaSource
+from langchain_visioncraft.media.inputs import parse_source
 from langchain_visioncraft.sandbox.answers import (
     ErrorStyle,
     Refusal,
@@ -58,9 +58,15 @@ class Job:
         services = self.services
         return Uploads(services.config, services.files, self.request.url.netloc)
 
-    async def picture(self, source: MediaSource, name: str) -> Image.Image:
-        """Decode a picture in a thread."""
+    async def picture(self, name: str) -> Image.Image:
+        """Decode the picture of this parameter, in a thread."""
+        source = parse_source(getattr(self.parameters, name))
         return await self.services.workshop.read(partial(self.uploads().picture, source, name))
+
+    async def recording(self, name: str) -> bytes:
+        """The bytes of this parameter's recording, had in a thread."""
+        source = parse_source(getattr(self.parameters, name))
+        return await self.services.workshop.read(partial(self.uploads().recording, source, name))
 
     def links(self, files: list[bytes], engine: str) -> Response:
         """``{"images": [url, …]}``, the files being kept for a while."""

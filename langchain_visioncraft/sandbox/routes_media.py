@@ -52,10 +52,10 @@ def _reworked(
 
 async def _img2img_image(job: Job) -> Response:
     wanted: ImageToImageRequest = job.parameters
-    image = await job.picture(wanted.image, "image")
+    image = await job.picture("image")
     mask = None
     if wanted.mask is not None:
-        mask = await job.picture(wanted.mask, "mask")
+        mask = await job.picture("mask")
     task = partial(
         _reworked,
         image,
@@ -71,7 +71,7 @@ async def _img2img_image(job: Job) -> Response:
 async def _img2img_init_images(job: Job) -> Response:
     wanted: ImageToImage2023Request = job.parameters
     job.check_side(width=wanted.width, height=wanted.height)
-    image = await job.picture(wanted.image, "init_images")
+    image = await job.picture("image")
 
     def work() -> bytes:
         sized = image.convert("RGB").resize((wanted.width, wanted.height), Image.Resampling.LANCZOS)
@@ -119,8 +119,7 @@ async def _img2img(request: Request, services: Services) -> Response:
 
 
 async def _img2video(job: Job) -> Response:
-    wanted: ImageToVideoRequest = job.parameters
-    image = await job.picture(wanted.image, "image")
+    image = await job.picture("image")
 
     def work() -> bytes:
         from langchain_visioncraft.sandbox.engines import motion  # noqa: PLC0415  # as above
@@ -134,7 +133,7 @@ async def _upscale(job: Job) -> Response:
     wanted: UpscaleRequest = job.parameters
     services = job.services
     upscaler = services.workshop.upscaler()
-    image = await job.picture(wanted.image, "image")
+    image = await job.picture("image")
     factor = wanted.resize or 2
     if image.width * image.height * factor**2 > services.config.max_pixels:
         most = services.config.max_pixels
@@ -153,7 +152,7 @@ async def _whisper(job: Job) -> Response:
     wanted: TranscribeRequest = job.parameters
     services = job.services
     transcriber = services.workshop.transcriber()
-    audio = await services.workshop.read(partial(job.uploads().recording, wanted.audio, "audio"))
+    audio = await job.recording("audio")
 
     def work() -> dict[str, Any]:
         try:

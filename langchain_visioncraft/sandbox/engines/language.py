@@ -17,8 +17,10 @@ from langchain_visioncraft.sandbox.engines.weights import EngineUnavailable, lan
 _CONTEXT_TOKENS = 8192
 _SLOTS = 2
 _CACHE_MIB = 256
-_LONGEST_STRING = 240
-_MOST_ITEMS = 6
+_LONGEST_STRING = 120
+_MOST_ITEMS = 4
+# Confined to JSON, the small model repeats itself to the end of every text.
+_PENALTY_IN_JSON = 1.2
 
 
 class PromptTooLongError(ValueError):
@@ -146,12 +148,14 @@ class LanguageModel:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+        server = self._loaded()
         if schema is not None:
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": bounded(schema)},
-            }
-        _raise_error(self._loaded().handle_chat_completions(body, take))
+            # As a grammar of our own: llama.cpp's `json_schema` lets a small model fill the
+            # answer with blanks, and it would never come to an end.
+            body["grammar"] = _grammar(schema)
+            if self._path is None and sampling.repetition_penalty == 1.0:
+                body["repeat_penalty"] = _PENALTY_IN_JSON
+        _raise_error(server.handle_chat_completions(body, take))
         return done
 
     def call_tools(
@@ -235,6 +239,12 @@ class LanguageModel:
 def shared_model(path: str | None = None) -> LanguageModel:
     """The model of this path, one for the whole process."""
     return LanguageModel(path)
+
+
+def _grammar(schema: Mapping[str, Any]) -> str:
+    import xllamacpp  # noqa: PLC0415  # as in _load
+
+    return str(xllamacpp.json_schema_to_grammar(bounded(schema)))
 
 
 def _raise_error(answer: Any) -> None:

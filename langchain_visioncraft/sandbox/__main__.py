@@ -1,0 +1,10 @@
+"""``python -m langchain_visioncraft.sandbox`` is ``visioncraft sandbox``."""
+
+from __future__ import annotations
+
+import sys
+
+from langchain_visioncraft.sandbox.cli import main
+
+if __name__ == "__main__":
+    main(["sandbox", *sys.argv[1:]])
