@@ -10,6 +10,7 @@ import inspect
 import os
 import socket
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
@@ -148,6 +149,8 @@ class VisionCraftClient(Exchange):
                 # After a fork, parent and child must not talk over the same connections.
                 options = client_options(self.settings.verify, self.settings.timeout)
                 self._http, self._process = httpx.Client(**options), os.getpid()
+                # A tool has no `close`; its connections go with it, or with the interpreter.
+                weakref.finalize(self, _close_in, self._process, self._http)
             http: httpx.Client = self._http
             return http
 
@@ -172,6 +175,11 @@ class VisionCraftClient(Exchange):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _close_in(process: int, http: httpx.Client) -> None:
+    if os.getpid() == process:  # a forked child must not say goodbye over its parent's connections
+        http.close()
 
 
 class AsyncVisionCraftClient(Exchange):
