@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from langchain_visioncraft.sandbox.engines.props import INK, PROPS, RGB, Pen, darker, lighter
+from langchain_visioncraft.sandbox.engines.props import INK, RGB, Pen, darker, lighter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from PIL import Image
 
 
-def _house(pen: Pen, x: float, base: float, size: float, wall: RGB, roof: RGB) -> None:
+def _house(pen: Pen, x: float, base: float, size: float, *, wall: RGB, roof: RGB) -> None:
     left, right, eaves = x - size * 0.5, x + size * 0.5, base - size * 0.55
     pen.block((right - size * 0.3, eaves - size * 0.42, right - size * 0.14, eaves), (150, 96, 84))
     pen.block((left, eaves, right, base), wall)
@@ -33,7 +35,7 @@ def _house(pen: Pen, x: float, base: float, size: float, wall: RGB, roof: RGB) -
 
 def _cottage(height: int, tint: RGB | None) -> Image.Image:
     pen = Pen(height, 130)
-    _house(pen, 62, 97, 88, (250, 238, 214), tint or (196, 90, 74))
+    _house(pen, 62, 97, 88, wall=(250, 238, 214), roof=tint or (196, 90, 74))
     return pen.done()
 
 
@@ -48,7 +50,7 @@ def _village(height: int, tint: RGB | None) -> Image.Image:
     pen.oval(148, 52, 4, 4, (255, 222, 130))
     for x, base, size, roof in rows:
         shade = roofs[roof] if tint is None or roof else tint
-        _house(pen, x, base, size, (250, 238, 214), shade)
+        _house(pen, x, base, size, wall=(250, 238, 214), roof=shade)
     return pen.done()
 
 
@@ -107,7 +109,7 @@ def _pine(height: int, tint: RGB | None) -> Image.Image:
     pen = Pen(height, 70)
     pen.block((31, 84, 39, 98), (112, 76, 54), 1)
     for top, base, half in ((46, 88, 30), (25, 66, 24), (4, 44, 17)):
-        points = [(35, top)]
+        points: list[tuple[float, float]] = [(35, top)]
         points += [(35 + half, base - 3), (35 + half * 0.5, base), (35, base - 4)]
         points += [(35 - half * 0.5, base), (35 - half, base - 3)]
         pen.shape(points, leaf)
@@ -143,11 +145,11 @@ def _snowman(height: int, tint: RGB | None) -> Image.Image:
 
 def _campfire(height: int, _: RGB | None) -> Image.Image:
     pen = Pen(height, 100)
-    for points in ([(14, 94), (84, 80)], [(86, 94), (16, 80)]):
-        pen.stroke(points, INK, 12)
-        pen.stroke(points, (134, 90, 60), 8)
+    for log in ([(14, 94), (84, 80)], [(86, 94), (16, 80)]):
+        pen.stroke(log, INK, 12)
+        pen.stroke(log, (134, 90, 60), 8)
     for size, colour in ((1.0, (240, 112, 50)), (0.68, (250, 178, 66)), (0.36, (255, 236, 150))):
-        points = []
+        points: list[tuple[float, float]] = []
         for step in range(41):
             turn = step / 40 * 2 * np.pi
             reach = 27 * (1 - 0.28 * np.cos(turn))
@@ -197,15 +199,15 @@ def _gull(height: int, tint: RGB | None) -> Image.Image:
     return pen.done()
 
 
-PROPS.update(
-    cottage=_cottage,
-    village=_village,
-    windmill=_windmill,
-    barn=_barn,
-    tree=_tree,
-    pine=_pine,
-    snowman=_snowman,
-    campfire=_campfire,
-    hotair=_hot_air,
-    gull=_gull,
-)
+BUILDINGS: Final[dict[str, Callable[[int, RGB | None], Image.Image]]] = {
+    "cottage": _cottage,
+    "village": _village,
+    "windmill": _windmill,
+    "barn": _barn,
+    "tree": _tree,
+    "pine": _pine,
+    "snowman": _snowman,
+    "campfire": _campfire,
+    "hotair": _hot_air,
+    "gull": _gull,
+}

@@ -169,7 +169,8 @@ def frame_light(size: tuple[int, int]) -> NDArray[np.float32]:
     wide, high = size
     rows = np.linspace(-1, 1, high, dtype=np.float32)[:, None]
     columns = np.linspace(-1, 1, wide, dtype=np.float32)
-    return (1 - 0.13 * np.clip(rows**2 + columns**2 - 0.55, 0, 2) ** 1.2)[..., None]
+    dark = 0.13 * np.clip(rows**2 + columns**2 - 0.55, 0, 2) ** 1.2
+    return np.asarray(1 - dark[..., None], np.float32)
 
 
 def finish(picture: Image.Image, stage: Stage) -> Image.Image:

@@ -141,7 +141,7 @@ def _aurora(stage: Stage) -> None:
         veil = np.exp(-np.clip(below, 0, None) / (stage.horizon * 0.24)) * (below > 0)
         veil = veil * np.clip(below / (stage.unit * 0.02), 0, 1)
         veil *= 0.55 + 0.45 * stage.line(16, octaves=2)
-        veil = np.clip(veil, 0, 1)[..., None] * 0.55
+        veil = np.clip(veil, 0, 1)[..., None] * 0.8
         stage.pixels += (np.asarray(colour, np.float32) - stage.pixels) * veil
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from langchain_visioncraft.sandbox.engines.artwork import glyph, shaded
-from langchain_visioncraft.sandbox.engines.props import PROPS, RGB
+from langchain_visioncraft.sandbox.engines.artwork import HANDMADE, glyph, shaded
+from langchain_visioncraft.sandbox.engines.props import RGB
 from langchain_visioncraft.sandbox.engines.stage import Layer, lit, mix
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ def mountains(stage: Stage, base: float, high: float, *, snow: float = 0.45) -> 
         # Light falls from the sun's side; each peak's other flank lies in shade, down a crooked
         # line from its top.
         side = 1 if stage.sun[0] < stage.width / 2 else -1
-        crooked = (0.35 * below + stage.unit * 0.02 * rough) * side
+        crooked = (0.35 * below + stage.unit * 0.005 * rough) * side
         column = np.clip(stage.columns - crooked, 0, stage.width - 1).astype(np.intp)
         slope = np.gradient(_smooth(ridge, stage.unit * 0.012)) * side
         dark = np.clip(slope[column] * 4, -0.6, 1)
         area *= (1 - 0.15 * (1 - haze * 0.7) * dark * inside)[..., None].astype(np.float32)
         limit = (base - ridge.min()) * snow - (ridge - ridge.min()) * 0.7
-        limit = limit + rough * stage.unit * 0.016
+        limit = limit + rough * stage.unit * 0.007
         cap = np.clip((limit - below) / 2, 0, 1) * inside * (1 - 0.22 * np.clip(dark, 0, 1))
         white = mix(lit((250, 252, 255), stage.light.ambient), stage.light.haze, haze * 0.5)
         area += (np.asarray(white, np.float32) - area) * (cap * 0.9)[..., None]
@@ -69,7 +69,7 @@ def _smooth(curve: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
     padded = np.pad(curve, size, mode="edge")
     weights = np.hanning(2 * size + 1)
     smooth = np.convolve(padded, weights / weights.sum(), mode="valid")
-    return smooth.astype(np.float32)
+    return np.asarray(smooth, np.float32)
 
 
 def _peaks(stage: Stage, base: float, high: float, count: float) -> NDArray[np.float32]:
@@ -77,7 +77,7 @@ def _peaks(stage: Stage, base: float, high: float, count: float) -> NDArray[np.f
     ridged = ridged * 0.75 + 0.16 * (1 - np.abs(stage.line(count * 3.1, octaves=1)))
     ridged = ridged + 0.07 * stage.line(count * 9, octaves=2)
     ridged = (ridged - ridged.min()) / max(float(np.ptp(ridged)), 1e-3)
-    return (base - high * (0.22 + 0.78 * ridged)).astype(np.float32)
+    return np.asarray(base - high * (0.22 + 0.78 * ridged), np.float32)
 
 
 def ranges(stage: Stage, top: float, bottom: float, count: int = 3, swell: float = 0.05) -> None:
@@ -117,7 +117,7 @@ def _grove(stage: Stage, ridge: NDArray[np.float32], part: float) -> None:
 def _tree(
     name: str, size: int, tint: RGB | None, ambient: tuple[float, float, float]
 ) -> Image.Image:
-    return shaded(PROPS[name](size, tint), ambient)
+    return shaded(HANDMADE[name](size, tint), ambient)
 
 
 def plant(
@@ -181,7 +181,7 @@ def meadow(stage: Stage) -> None:
         mountains(stage, stage.horizon + stage.unit * 0.05, stage.height * 0.24)
     ranges(stage, stage.horizon + stage.unit * 0.02, stage.height * 0.70, 3, 0.035)
     _set_ground(stage, 0.70, 0.79)
-    dots = stage.rng.random((int(260), 3))
+    dots = stage.rng.random((260, 3))
     sheet = Image.new("RGBA", (stage.width * 2, stage.height * 2), (0, 0, 0, 0))
     draw = ImageDraw.Draw(sheet)
     colours = ((236, 92, 92), (250, 214, 96), (244, 240, 236), (226, 130, 180), (150, 120, 206))
@@ -211,7 +211,7 @@ def forest(stage: Stage) -> None:
             # The nearer rows leave the middle open: that is where the story happens.
             if part > 0.5 and abs(x - 0.5) < 0.34 * part - 0.05:
                 continue
-            size = stage.unit * (0.24 + 0.34 * part) * stage.rng.uniform(0.8, 1.2)
+            size = stage.unit * (0.22 + 0.24 * part) * stage.rng.uniform(0.8, 1.2)
             name = "tree" if stage.rng.random() < 0.4 or "autumn" in stage.idea.weather else "pine"
             px = x * stage.width
             y = float(ridge[min(int(px), stage.width - 1)]) + size * 0.05
@@ -265,7 +265,9 @@ def desert(stage: Stage) -> None:
         ridge = level - stage.unit * 0.06 * (1 - np.abs(wave))
         stage.land(ridge.astype(np.float32), tone, mix(tone, (150, 92, 66), 0.35),
                    haze=0.45 * (1 - part), cell=stage.unit * 0.02)  # fmt: skip
-        slope = np.gradient(_smooth(ridge, stage.unit * 0.03)) * (1 if sun_left else -1)
+        slope = np.gradient(_smooth(ridge.astype(np.float32), stage.unit * 0.03)) * (
+            1 if sun_left else -1
+        )
         dark = np.clip(slope * 3 + 0.1, 0, 1) * 0.22
         below = stage.rows - ridge
         cover = np.clip(below + 0.5, 0, 1) * np.exp(-np.clip(below, 0, None) / (stage.unit * 0.1))

@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 _LOOP: Final = 2400  # Milliseconds of one loop of a GIF
 _LARGEST: Final = 2_000_000  # Bytes
 # An ordered pattern: unlike error diffusion it stands still where the picture stands still.
-_BAYER: Final[NDArray[np.float32]] = (
-    np.asarray([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) / 16
-    - 0.5
-)
+_BAYER: Final[NDArray[np.float32]] = np.asarray(
+    [[-8, 0, -6, 2], [4, -4, 6, -2], [-5, 3, -7, 1], [7, -1, 5, -3]], np.float32
+) / np.float32(16)
 
 
 def animate(
@@ -138,7 +137,7 @@ def film(image: Image.Image, *, seconds: float = 4.0, fps: int = 24, max_side: i
             stream.options = {"preset": "superfast", "crf": "21"}
             for number in range(count):
                 box = _view(source.size, number / count)
-                picture = source.resize((width, height), Image.Resampling.BICUBIC, box=box)
+                picture = source.resize((width, height), Image.Resampling.BILINEAR, box=box)
                 frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))

@@ -285,8 +285,8 @@ def sailboat(height: int, tint: RGB | None, riders: Sequence[Image.Image] = ()) 
     pen.stroke([(44, 4), (44, 80)], INK, 3.4)
     pen.stroke([(44, 5), (44, 80)], (132, 92, 62), 1.4)
     pen.shape([(47, 6), (60, 30), (72, 54), (78, 66), (47, 68)], sail)
-    for y, x in ((28, 58), (46, 67)):
-        pen.stroke([(48, y), (x, y - 1)], darker(sail, 0.8), 1.2)
+    for y, end in ((28, 58), (46, 67)):
+        pen.stroke([(48, y), (end, y - 1)], darker(sail, 0.8), 1.2)
     pen.shape([(41, 14), (41, 66), (16, 68), (26, 44)], lighter(darker(sail, 0.92), 0.1))
     pen.shape([(44, 3), (44, 9), (33, 6)], (210, 74, 66))
     for index, picture in enumerate(riders):

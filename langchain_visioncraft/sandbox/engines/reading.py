@@ -28,15 +28,60 @@ _COMPANY = {
 }  # fmt: skip
 _RIDES = frozenset({"boat", "sailboat", "ship", "galleon"})
 _ABOARD = frozenset(
-    "in on aboard onboard into rides riding sails sailing rowing rows steering steers".split()
+    [
+        "in",
+        "on",
+        "aboard",
+        "onboard",
+        "into",
+        "rides",
+        "riding",
+        "sails",
+        "sailing",
+        "rowing",
+        "rows",
+        "steering",
+        "steers",
+    ]
 )
-_MODIFIERS = frozenset("very cute lovely old beautiful friendly brave happy cozy pretty".split())
+_MODIFIERS = frozenset(
+    ["very", "cute", "lovely", "old", "beautiful", "friendly", "brave", "happy", "cozy", "pretty"]
+)
 _MISC = _MODIFIERS | {"the", "her", "his", "their", "its", "of", "and", "with", "-"}
 # In these phrases the second word is no thing of its own.
 _IDIOMS = re.compile(
     r"\b(best|high|top|low|bad|worst) (quality|rating)|masterpiece|highly detailed|"
     r"(ultra|4k|8k|hd)\b|children'?s (picture )?book|picture book|story ?book|book page|"
     r"soft (light|colou?rs)|on fire|camera|\bpage\b"
+)
+_TONED = frozenset(
+    [
+        "sky",
+        "skies",
+        "light",
+        "lights",
+        "tone",
+        "tones",
+        "palette",
+        "colour",
+        "colours",
+        "color",
+        "colors",
+        "glow",
+        "mist",
+        "haze",
+        "fog",
+        "air",
+        "art",
+        "abstract",
+        "background",
+        "atmosphere",
+        "mood",
+        "theme",
+        ",",
+        ".",
+        ";",
+    ]
 )
 _WITHOUT = re.compile(r"\b(?:without|no)\s+((?:[\w'-]+\s*){1,2})")
 
@@ -98,7 +143,7 @@ def number_of(*parts: object) -> int:
 
 
 def _split(text: str) -> list[str]:
-    return re.findall(r"[a-z][a-z'-]*[a-z]|[a-z]|\d+|[,.;]", text.lower().replace("’", "'"))
+    return re.findall(r"[a-z][a-z'-]*[a-z]|[a-z]|\d+|[,.;]", text.lower().replace("\u2019", "'"))
 
 
 def _phrases(words: list[str], at: int) -> list[tuple[int, str]]:
@@ -169,7 +214,7 @@ def read(
     subjects, accent = _subjects(words, hidden)
     if "lighthouse keeper" in text and not any(s.thing.name == "lighthouse" for s in subjects):
         subjects += [Subject(thing) for thing in _named("lighthouse", hidden)]
-    styles = _found(dict(STYLES), _split(style or "") + [","] + words)
+    styles = _found(dict(STYLES), [*_split(style or ""), ",", *words])
     places = [place for place in _found(dict(PLACES), words) if place not in hidden]
     weather = {kind for kind in _found(dict(WEATHER), words) if kind not in hidden}
     hours = [hour for hour in _found(dict(HOURS), words) if hour not in hidden]
@@ -206,6 +251,17 @@ def _named(names: str, hidden: frozenset[str]) -> list[Thing]:
 
 
 def _place(places: list[str], subjects: list[Subject], number: int) -> str:
+    if places:
+        return _named_place(places)
+    hints = [s.thing.place for s in subjects if s.thing.place not in {"", "night"}]
+    if hints:
+        return "sea" if "sea" in hints else hints[0]
+    if subjects:
+        return ("meadow", "hills")[number % 2]
+    return ("mountains", "hills", "lake", "sea", "forest")[number % 5]
+
+
+def _named_place(places: list[str]) -> str:
     # The rarer place decides: "a room with a view of the sea" is a room.
     for place in ("underwater", "space", "room", "snow", "city", "desert"):
         if place in places and not (place == "city" and "snow" in places):
@@ -214,14 +270,7 @@ def _place(places: list[str], subjects: list[Subject], number: int) -> str:
         return "beach" if "beach" in places and "sea" not in places else "sea"
     if "mountains" in places and places[0] != "lake":
         return "mountains"
-    if places:
-        return places[0]
-    hints = [s.thing.place for s in subjects if s.thing.place not in {"", "night"}]
-    if hints:
-        return "sea" if "sea" in hints else hints[0]
-    if subjects:
-        return ("meadow", "hills")[number % 2]
-    return ("mountains", "hills", "lake", "sea", "forest")[number % 5]
+    return places[0]
 
 
 def _hour(place: str, weather: set[str], subjects: list[Subject], number: int) -> str:
@@ -248,22 +297,32 @@ def _subjects(
         word = words[at]
         thing, length = _thing_at(words, at)
         if thing is not None and thing.name not in hidden and thing.name not in PLACES.values():
-            plural = word != singular(word) and length == 1 and word not in {"books", "houses"}
+            last = words[at + length - 1]
+            plural = last != singular(last) and word not in {"books", "houses"}
             number = count if count > 1 else (3 if plural else 1)
             _add(subjects, Subject(thing, scale, tint, aboard, waving), number)
         elif thing is None and word in COLOURS:
-            accent = accent or (None if tint else COLOURS[word])
             tint = COLOURS[word]
+            if accent is None and _colours_all(words, at + 1):
+                accent = tint
         if word in NUMBERS or word.isdigit():
             count = NUMBERS.get(word, int(word) if word.isdigit() and int(word) <= 12 else 0)
         elif word in SIZES:
             scale = SIZES[word]
         elif thing is not None or word in {",", ".", ";"}:
-            # A colour before a thing is that thing's alone.
-            accent = None if tint and accent == tint and thing is not None else accent
             count, scale, tint = 0, 1.0, None
         at += length
     return subjects[:_MAX_SUBJECTS], accent
+
+
+def _colours_all(words: list[str], at: int) -> bool:
+    """Whether a colour just before that word is the whole picture's, not one thing's."""
+    for word in words[at : at + 4]:
+        if word in _TONED:
+            return True
+        if word not in COLOURS and word != "and":
+            return False
+    return True
 
 
 def _thing_at(words: list[str], at: int) -> tuple[Thing | None, int]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from langchain_visioncraft.sandbox.engines.artwork import glyph, shaded
-from langchain_visioncraft.sandbox.engines.props import PROPS, Pen, darker, lighter
+from langchain_visioncraft.sandbox.engines.artwork import HANDMADE, glyph, shaded
+from langchain_visioncraft.sandbox.engines.props import Pen, darker, lighter
 from langchain_visioncraft.sandbox.engines.stage import Layer, lit, mix
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def _fireplace(stage: Stage, x: float, base: float) -> None:
     image = pen.done()
     top = base - image.height
     stage.put(Layer(image, x - image.width / 2, top, -48))
-    fire = PROPS["campfire"](max(10, round(high * 0.44)), None)
+    fire = HANDMADE["campfire"](max(10, round(high * 0.44)), None)
     stage.put(Layer(fire, x - fire.width / 2, base - fire.height - high * 0.03, -47, "flicker"))
     halo = _light(stage.unit * 1.0, (255, 168, 84), 120)
     stage.put(Layer(halo, x - halo.width / 2, base - high * 0.25 - halo.height / 2, -46, "twinkle"))

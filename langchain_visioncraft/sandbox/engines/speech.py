@@ -115,8 +115,8 @@ def _decode(audio: bytes | Path) -> NDArray[np.float32]:
                 raise ValueError("The file has no audio stream to transcribe.")
             for frame in container.decode(container.streams.audio[0]):
                 frame.pts = None
-                chunks += [part.to_ndarray().reshape(-1) for part in resampler.resample(frame)]
-            chunks += [part.to_ndarray().reshape(-1) for part in resampler.resample(None)]
+                chunks += _arrays(resampler.resample(frame))
+            chunks += _arrays(resampler.resample(None))
     except av.error.FFmpegError as error:
         # A recording cut short still says what it says up to the cut.
         if not chunks:
@@ -124,6 +124,10 @@ def _decode(audio: bytes | Path) -> NDArray[np.float32]:
     if not chunks or not (samples := np.concatenate(chunks)).size:
         raise ValueError("The file's audio stream is empty.")
     return samples.astype(np.float32) / 32768.0
+
+
+def _arrays(frames: list[av.AudioFrame]) -> list[NDArray[np.int16]]:
+    return [frame.to_ndarray().reshape(-1).astype(np.int16) for frame in frames]
 
 
 def _segment(index: int, segment: Any) -> dict[str, Any]:

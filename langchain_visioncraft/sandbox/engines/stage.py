@@ -172,7 +172,7 @@ class Stage:
     def unit(self) -> float:
         """The length that sizes are parts of: the shorter side, a little more if it is long."""
         short, long = sorted((self.width, self.height))
-        return min(short * 1.15, (short * short * long) ** (1 / 3))
+        return float(min(short * 1.15, (short * short * long) ** (1 / 3)))
 
     @property
     def rows(self) -> NDArray[np.float32]:

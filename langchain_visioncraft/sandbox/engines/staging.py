@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from langchain_visioncraft.sandbox.engines import buildings, props
+from langchain_visioncraft.sandbox.engines import props
 from langchain_visioncraft.sandbox.engines.artwork import portrait, shaded
 from langchain_visioncraft.sandbox.engines.stage import Layer, mix
 
@@ -20,10 +20,9 @@ Box = tuple[float, float, float, float]
 
 _SEATED: Final = {"🐈": "^🐱", "🐕": "^🐶"}
 _SHINING: Final = frozenset({"lantern", "candle", "campfire", "crystal ball", "pumpkin"})
+_AFLOAT: Final = frozenset({"underwater", "space"})
 _MAKERS: Final = {"boat": props.boat, "sailboat": props.sailboat}
 _TREES: Final = frozenset({"@tree", "@pine", "🌴", "🎄", "🎋"})
-# Buildings register themselves beside the other handmade things.
-assert buildings.PROPS is props.PROPS  # noqa: S101
 
 
 def place_subjects(stage: Stage) -> None:
@@ -42,7 +41,7 @@ def place_subjects(stage: Stage) -> None:
     for number, subject in sorted(
         enumerate(alone), key=lambda pair: (order.get(pair[1].thing.habitat, 2), pair[0])
     ):
-        box = _place(stage, subject, riders, boxes, crowd, number)
+        box = _place(stage, subject, riders=riders, boxes=boxes, crowd=crowd, number=number)
         boxes.append(box)
         if subject.thing.art[0] == "&" and not people:
             people.append(box)
@@ -57,23 +56,14 @@ def _zone(stage: Stage, subject: Subject) -> tuple[str, Box]:
     habitat, place = subject.thing.habitat, stage.idea.place
     wide, high = stage.width, stage.height
     left, right = stage.span[0] * wide, stage.span[1] * wide
-    low = 0.62 if place == "forest" else 0.90
-    sky = ("sky", (0.06 * wide, stage.horizon * 0.26, 0.94 * wide, stage.horizon * low))
-    if place == "underwater" and habitat in {"sky", "space", "deep", "water"}:
-        return "float", (0.08 * wide, high * 0.26, 0.92 * wide, high * 0.80)
-    if place == "space" and habitat in {"sky", "space", "deep", "water"}:
-        low = 0.74 if stage.ground else 0.86
-        return "float", (0.10 * wide, high * 0.36, 0.90 * wide, high * low)
-    if place == "room" and habitat in {"sky", "space"}:
-        return "sky", (0.36 * wide, high * 0.22, 0.64 * wide, high * 0.44)
-    if habitat in {"sky", "space"}:
-        return sky
+    if habitat in {"sky", "space"} or (habitat in {"water", "deep"} and place in _AFLOAT):
+        return _aloft(stage)
     if habitat in {"water", "deep"} and stage.water is not None and place != "room":
         shore = stage.ground is not None and place == "sea"
         if shore and stage.span[0] > 0.1:
-            left, right = 0.0, stage.span[0] * wide
+            left, right = 0.0, left
         elif shore:
-            left, right = stage.span[1] * wide, wide
+            left, right = right, float(wide)
         else:
             left, right = 0.06 * wide, 0.94 * wide
         return "water", (left, stage.water[0], right, stage.water[1])
@@ -81,12 +71,27 @@ def _zone(stage: Stage, subject: Subject) -> tuple[str, Box]:
         return "back", (left, stage.back[0], right, stage.back[1])
     if stage.ground is not None:
         return "ground", (left, stage.ground[0], right, stage.ground[1])
-    return sky
+    return "sky", (0.06 * wide, high * 0.2, 0.94 * wide, high * 0.6)
+
+
+def _aloft(stage: Stage) -> tuple[str, Box]:
+    """Where what flies or swims may be."""
+    place, wide, high = stage.idea.place, stage.width, stage.height
+    if place == "underwater":
+        return "float", (0.08 * wide, high * 0.26, 0.92 * wide, high * 0.80)
+    if place == "space":
+        low = 0.74 if stage.ground else 0.86
+        return "float", (0.10 * wide, high * 0.36, 0.90 * wide, high * low)
+    if place == "room":
+        return "sky", (0.36 * wide, high * 0.22, 0.64 * wide, high * 0.44)
+    low = 0.62 if place == "forest" else 0.90
+    return "sky", (0.06 * wide, stage.horizon * 0.26, 0.94 * wide, stage.horizon * low)
 
 
 def _place(
     stage: Stage,
     subject: Subject,
+    *,
     riders: list[Subject],
     boxes: list[Box],
     crowd: float,
@@ -206,12 +211,33 @@ def _lay(stage: Stage, subject: Subject, kind: str, image: Image.Image, box: Box
     stage.put(Layer(image, left, top, depth, motion, reach, phase))
     dark = stage.idea.hour in {"night", "dusk"} or "storm" in stage.idea.weather
     if name in _SHINING:
-        _halo(stage, (left + right) / 2, foot - (foot - top) * 0.45, unit * 0.42, depth + 0.5, 150)
+        _halo(
+            stage,
+            (left + right) / 2,
+            foot - (foot - top) * 0.45,
+            unit * 0.42,
+            depth=depth + 0.5,
+            strength=150,
+        )
     elif name == "lighthouse" and dark:
         _beam(stage, (left + right) / 2, top + (foot - top) * 0.19, depth - 0.8)
-        _halo(stage, (left + right) / 2, top + (foot - top) * 0.19, unit * 0.34, depth + 0.5, 190)
+        _halo(
+            stage,
+            (left + right) / 2,
+            top + (foot - top) * 0.19,
+            unit * 0.34,
+            depth=depth + 0.5,
+            strength=190,
+        )
     elif dark and kind == "back" and subject.thing.art.startswith("@"):
-        _halo(stage, (left + right) / 2, foot - (foot - top) * 0.3, wide * 1.1, depth + 0.5, 80)
+        _halo(
+            stage,
+            (left + right) / 2,
+            foot - (foot - top) * 0.3,
+            wide * 1.1,
+            depth=depth + 0.5,
+            strength=80,
+        )
 
 
 def _shadow(stage: Stage, x: float, y: float, wide: float, depth: float) -> None:
@@ -225,7 +251,7 @@ def _shadow(stage: Stage, x: float, y: float, wide: float, depth: float) -> None
     stage.put(Layer(dark, x - half, y - high * 1.1, depth))
 
 
-def _halo(stage: Stage, x: float, y: float, size: float, depth: float, strength: int) -> None:
+def _halo(stage: Stage, x: float, y: float, size: float, *, depth: float, strength: int) -> None:
     wide = max(8, int(size * 1.3))
     rows, columns = np.mgrid[0:wide, 0:wide].astype(np.float32) / wide * 2 - 1
     tone = np.empty((wide, wide, 4), np.uint8)

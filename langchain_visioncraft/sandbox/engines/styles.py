@@ -45,7 +45,7 @@ def _watercolor(image: Image.Image, seed: int) -> Image.Image:
     edge = np.minimum(rows, columns) / short - 0.028 - 0.012 * wash
     cover = np.clip(edge / 0.012, 0, 1)[..., None]
     sheet = np.asarray((252, 249, 241), np.float32) * (1 + 0.012 * paper[..., None])
-    return _image(sheet + (pixels - sheet) * cover)
+    return _image((sheet + (pixels - sheet) * cover).astype(np.float32))
 
 
 def _paper(image: Image.Image, seed: int) -> Image.Image:
@@ -84,7 +84,7 @@ def _sketch(image: Image.Image, seed: int) -> Image.Image:
     lines = 255 * (np.clip(lines, 0, 255) / 255) ** 2.2 * (1 - 0.45 * dark * hatch)
     tone = np.stack([lines * 0.98 + 4, lines * 0.965 + 3, lines * 0.92], axis=-1)
     tone = tone * 0.80 + (tone * _array(image) / 255 + 40) * 0.20
-    return _image(tone * (1 + 0.03 * paper[..., None]))
+    return _image((tone * (1 + 0.03 * paper[..., None])).astype(np.float32))
 
 
 def _bloom(pixels: NDArray[np.float32], short: int, strength: float) -> NDArray[np.float32]:
@@ -115,7 +115,7 @@ def _oil(image: Image.Image, seed: int) -> Image.Image:
     short = min(image.size)
     # Brush strokes: colour is carried along a slowly turning direction.
     angle = _noise(image.size, short * 0.14, seed) * 1.6
-    reach = short * 0.008
+    reach = short * 0.004
     rows, columns = np.mgrid[0 : image.height, 0 : image.width].astype(np.float32)
     jitter = _noise(image.size, max(1.5, short * 0.006), seed + 1) * reach
     down = np.clip(rows + np.sin(angle) * jitter, 0, image.height - 1).astype(np.intp)

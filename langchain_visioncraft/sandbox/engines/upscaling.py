@@ -78,7 +78,7 @@ class Upscaler:
                 raise RuntimeError(f"ncnn could not run the upscaling network (status {status})")
             enlarged = np.array(out, dtype=np.float32)
         pixels = np.clip(enlarged * 255.0 + 0.5, 0, 255).astype(np.uint8)
-        return pixels.transpose(1, 2, 0)
+        return np.asarray(pixels.transpose(1, 2, 0), np.uint8)
 
     def _network(self, factor: Literal[2, 4]) -> tuple[Any, Any]:
         try:

@@ -370,8 +370,31 @@ def singular(word: str) -> str:
 
 # Names of OpenMoji pictures that are everyday words for something else.
 _NOT_THINGS: Final = frozenset(
-    "skull poison fog foggy collision dash hole joystick label seat ring receipt link peace"
-    " bell key lock scroll pager radio hammer pill syringe".split()
+    [
+        "skull",
+        "poison",
+        "fog",
+        "foggy",
+        "collision",
+        "dash",
+        "hole",
+        "joystick",
+        "label",
+        "seat",
+        "ring",
+        "receipt",
+        "link",
+        "peace",
+        "bell",
+        "key",
+        "lock",
+        "scroll",
+        "pager",
+        "radio",
+        "hammer",
+        "pill",
+        "syringe",
+    ]
 )
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from langchain_visioncraft.sandbox.engines.stage import Colour, Stage
 
 
-def _water(stage: Stage, top: float, *, swell: float, deep: Colour) -> None:
+def _water(
+    stage: Stage, top: float, *, swell: float, deep: Colour, shore: float | None = None
+) -> None:
     """A surface from its horizon down to the lower edge, with rows of waves that roll."""
     first = int(top)
     part = np.clip((stage.rows[first:] - top) / max(stage.height - top, 1), 0, 1)[..., None]
@@ -28,13 +30,15 @@ def _water(stage: Stage, top: float, *, swell: float, deep: Colour) -> None:
     rows = 8
     for number in range(rows):
         place = (number + 0.6) / rows
-        y = top + (stage.height - top) * place**1.55
+        y = top + ((shore or stage.height) - top) * place**1.55
         size = stage.unit * (0.003 + 0.016 * place) * (0.6 + swell)
         length = stage.unit * (0.045 + 0.15 * place)
-        stage.put(_wave(stage, y, size, length, number, place))
+        stage.put(_wave(stage, y, size, length, number=number, place=place))
 
 
-def _wave(stage: Stage, y: float, size: float, length: float, number: int, place: float) -> Layer:
+def _wave(
+    stage: Stage, y: float, size: float, length: float, *, number: int, place: float
+) -> Layer:
     count = max(2, round(stage.width / length))
     length = stage.width / count
     wide = int(stage.width + 2 * length)
@@ -134,7 +138,7 @@ def beach(stage: Stage) -> None:
     """Sea behind, sand in front."""
     if stage.idea.mountains:
         mountains(stage, stage.horizon + stage.unit * 0.02, stage.height * 0.22)
-    _water(stage, stage.horizon, swell=0.4, deep=(40, 150, 176))
+    _water(stage, stage.horizon, swell=0.4, deep=(40, 150, 176), shore=stage.height * 0.70)
     line = stage.height * 0.74 + stage.unit * 0.03 * stage.line(1.2, octaves=2)
     keep, sand = stage.pixels, stage.pixels.copy()
     stage.pixels = sand
@@ -179,7 +183,7 @@ def lake(stage: Stage) -> None:
         y = shore + (stage.height * 0.92 - shore) * place**1.4
         stage.put(
             _wave(stage, y, stage.unit * (0.001 + 0.003 * place), stage.unit * (0.1 + 0.12 * place),
-                  number, place * 0.5)
+                  number=number, place=place * 0.5)
         )  # fmt: skip
     stage.water = (stage.height * 0.68, stage.height * 0.78)
     line = stage.height * 0.845 + stage.unit * 0.03 * stage.line(1.3, octaves=2)

@@ -1,6 +1,7 @@
 """GIFs that loop and films that play."""
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -42,12 +43,12 @@ def test_a_gif_repeats_for_ever(gif):
 
 
 def test_a_gif_moves_from_each_frame_to_the_next(frames):
-    steps = [np.abs(a - b).mean() for a, b in zip(frames, frames[1:], strict=False)]
+    steps = [np.abs(a - b).mean() for a, b in pairwise(frames)]
     assert min(steps) > 0.3
 
 
 def test_a_gif_has_no_seam_where_it_begins_again(frames):
-    steps = [np.abs(a - b).mean() for a, b in zip(frames, frames[1:], strict=False)]
+    steps = [np.abs(a - b).mean() for a, b in pairwise(frames)]
     assert np.abs(frames[-1] - frames[0]).mean() < 1.5 * max(steps)
 
 

@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("av", reason="PyAV is not installed")
 pytest.importorskip("faster_whisper", reason="faster-whisper is not installed")
 
-from langchain_visioncraft.sandbox.engines import weights  # noqa: E402
-from langchain_visioncraft.sandbox.engines.speech import Transcriber  # noqa: E402
+from langchain_visioncraft.sandbox.engines import weights
+from langchain_visioncraft.sandbox.engines.speech import Transcriber
 
 try:
     weights.whisper_model_dir()
