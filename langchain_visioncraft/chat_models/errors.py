@@ -47,7 +47,7 @@ _SHORTEST_SECRET = 8
 """A shorter key is a word like "any" for a sandbox; masking it would only garble messages."""
 
 _CONTEXT = re.compile(
-    r"(?:maximum|max\.?) (?:context|sequence) length|context (?:length|window|size)\b"
+    r"(?:maximum|max\.?) (?:context|sequence) length|context[ _](?:length|window|size)"
     r"|too many (?:input |prompt )?tokens|prompt is too long",
     re.IGNORECASE,
 )

@@ -1,0 +1,102 @@
+"""The key is seen by the host and by nobody else."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import Any
+
+import pytest
+from chat_service import KEY, Service, ask
+from langchain_core.callbacks import BaseCallbackHandler
+
+from langchain_visioncraft import errors
+from langchain_visioncraft._compat import httpx
+
+
+class Recorder(BaseCallbackHandler):
+    """Writes down everything that tracers get."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        self.seen.append(repr((args, kwargs)))
+
+    def on_llm_end(self, *args: Any, **kwargs: Any) -> None:
+        self.seen.append(repr((args, kwargs)))
+
+    def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
+        self.seen.append(repr((error, error.__dict__, kwargs)))
+
+
+def test_the_model_does_not_show_it(service: Service) -> None:
+    model = service.model()
+    for text in (repr(model), str(model), str(model.model_dump()), model.model_dump_json()):
+        assert KEY not in text
+    assert KEY not in str(model._identifying_params)
+    assert KEY not in str(model._get_ls_params())
+
+
+async def test_logs_at_debug_do_not_show_it(
+    service: Service, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    loggers = ("openai", "httpx", "httpx2", "httpcore", "httpcore2", "langchain_openai")
+    for name in (None, *loggers):
+        caplog.set_level(logging.DEBUG, logger=name)
+    await ask(service.model(), way)
+    assert caplog.records
+    assert KEY not in caplog.text
+
+
+async def test_callbacks_do_not_see_it(service: Service, way: str) -> None:
+    recorder = Recorder()
+    await ask(service.model(), way, config={"callbacks": [recorder]})
+    assert recorder.seen
+    assert KEY not in "".join(recorder.seen)
+
+
+async def test_events_do_not_show_it(service: Service) -> None:
+    found = [str(event) async for event in service.model().astream_events("Hi", version="v2")]
+    assert found
+    assert KEY not in "".join(found)
+
+
+@pytest.mark.parametrize("shape", ["json", "text", "message"])
+@pytest.mark.parametrize("status", [200, 401, 500])
+async def test_errors_do_not_show_it_even_if_the_host_repeats_it(
+    service: Service, way: str, shape: str, status: int
+) -> None:
+    words = f"Invalid key {KEY}, sorry"
+    answers: dict[str, dict[str, Any]] = {
+        "json": {"json": {"error": words}},
+        "text": {"content": words.encode()},
+        "message": {"json": {"error": {"message": words, "token": [KEY]}}},
+    }
+    service.says(status, **answers[shape])
+    recorder = Recorder()
+    if status == 200 and shape == "text":
+        service.says(200, content=words.encode(), headers={"content-type": "text/html"})
+    with pytest.raises(errors.VisionCraftError) as caught:
+        await ask(service.model(), way, config={"callbacks": [recorder]})
+    error: BaseException | None = caught.value
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+    assert KEY not in "".join(recorder.seen)
+    while error is not None:
+        assert KEY not in repr((error, error.__dict__))
+        response = getattr(error, "response", None)
+        if response is not None:
+            assert KEY not in response.text
+            assert KEY not in str(response.request.headers.raw)
+        error = error.__cause__ or error.__context__
+
+
+async def test_errors_of_the_transport_do_not_hold_it(service: Service, way: str) -> None:
+    def respond(_: Any) -> Any:
+        raise httpx.ConnectError(f"no route with {KEY}")
+
+    service.respond = respond
+    with pytest.raises(errors.ConnectionFailedError) as caught:
+        await ask(service.model(), way)
+    assert KEY not in str(caught.value)
+    assert KEY not in str(caught.value.request.headers.raw)
