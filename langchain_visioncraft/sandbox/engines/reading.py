@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field, replace
 
+from langchain_visioncraft.sandbox.engines.nouns import find_thing, singular
 from langchain_visioncraft.sandbox.engines.vocabulary import (
     COLOURS,
     HOURS,
@@ -15,8 +16,6 @@ from langchain_visioncraft.sandbox.engines.vocabulary import (
     STYLES,
     WEATHER,
     Thing,
-    find_thing,
-    singular,
 )
 
 _MAX_SUBJECTS = 9

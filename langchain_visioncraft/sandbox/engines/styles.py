@@ -83,8 +83,8 @@ def _sketch(image: Image.Image, seed: int) -> Image.Image:
     dark = np.clip((150 - _array(grey)) / 150, 0, 1)
     lines = 255 * (np.clip(lines, 0, 255) / 255) ** 2.2 * (1 - 0.45 * dark * hatch)
     tone = np.stack([lines * 0.98 + 4, lines * 0.965 + 3, lines * 0.92], axis=-1)
-    tone = tone * 0.80 + (tone * _array(image) / 255 + 40) * 0.20
-    return _image((tone * (1 + 0.03 * paper[..., None])).astype(np.float32))
+    mixed = tone * 0.80 + (tone * _array(image) / 255 + 40) * 0.20
+    return _image((mixed * (1 + 0.03 * paper[..., None])).astype(np.float32))
 
 
 def _bloom(pixels: NDArray[np.float32], short: int, strength: float) -> NDArray[np.float32]:
