@@ -1,0 +1,56 @@
+# Everything that one does here. `make` alone shows the list.
+# Another Python: `make test PYTHON=python3.12`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format record wheel clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/demo.stamp  ## Set up and let an agent illustrate a story (demo_output/index.html)
+	$(BIN)/python cookbook/illustrated_story.py
+
+test: $(VENV)/test.stamp  ## Set up and run all tests, with their coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(VENV)/test.stamp  ## Check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy langchain_visioncraft
+
+format: $(VENV)/test.stamp  ## Mend style and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+record: $(VENV)/test.stamp  ## Record the cassettes anew (sandbox, or the live host if a key is set)
+	$(BIN)/python -m tests.recording
+
+wheel: $(VENV)/test.stamp  ## Build the wheel, and try it in a fresh environment without the sources
+	PYTHON=$(BIN)/python .ci/try-wheel
+
+clean:  ## Remove what these targets made
+	rm -rf $(VENV) dist build demo_output visioncraft-media .coverage .coverage.* \
+		.mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The stamps stand for what is installed; a changed pyproject.toml installs again.
+$(VENV)/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/demo.stamp: pyproject.toml $(VENV)/python.stamp
+	@echo "Setting up (about a minute, once) ..."
+	$(PIP) --editable '.[sandbox]' --group demo
+	$(BIN)/visioncraft setup
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
+	$(PIP) --editable '.[sandbox,remote]' --group demo --group test --group lint
+	@touch $@
