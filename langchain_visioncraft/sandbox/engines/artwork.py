@@ -74,7 +74,7 @@ def glyph(text: str, height: int) -> Image.Image:
 
 def _finer(image: Image.Image) -> Image.Image:
     """The picture with finer outlines, if it is large: a line's width should not grow with it."""
-    reach = round(image.height / 130)
+    reach = min(2, image.height // 220)
     if reach < 1:
         return image
     tone = np.asarray(image)
@@ -82,7 +82,7 @@ def _finer(image: Image.Image) -> Image.Image:
     # The brightest neighbour, row by row and column by column: far quicker than a rank filter.
     for axis in (0, 1):
         own = bright.copy()
-        for step in range(1, min(reach, 4) + 1):
+        for step in range(1, reach + 1):
             for way in (step, -step):
                 np.maximum(bright, np.roll(own, way, axis=axis), out=bright)
     wide = Image.fromarray(bright)

@@ -72,8 +72,8 @@ def _sun_or_moon(stage: Stage) -> None:
     stage.glow(x, y, unit * 0.20, glow, strength * 0.6)
     if not dull:
         radius = unit * (0.062 if idea.hour == "day" else 0.078)
-        stage.put(Layer(_disc(radius, mix(glow, (255, 255, 245), 0.45)), x - radius - 2,
-                        y - radius - 2, -90))  # fmt: skip
+        disc = _disc(radius, mix(glow, (255, 255, 245), 0.45))
+        stage.bake(disc, x - radius - 2, y - radius - 2)
 
 
 def _disc(radius: float, colour: Colour) -> Image.Image:
@@ -98,7 +98,7 @@ def _moon(stage: Stage, x: float, y: float, radius: float) -> None:
     tone[..., :3] = np.asarray(stage.light.glow) * (1 - 0.06 * np.clip(spots, 0, 2))[..., None]
     tone[..., 3] = cover * 255
     image = Image.fromarray(np.clip(tone, 0, 255).astype(np.uint8))
-    stage.put(Layer(image, x - radius - 2, y - radius - 2, -90))
+    stage.bake(image, x - radius - 2, y - radius - 2)
 
 
 def _stars(stage: Stage) -> None:
@@ -114,7 +114,16 @@ def _stars(stage: Stage) -> None:
         tone = np.empty((*sheet.shape, 4), np.uint8)
         tone[..., :3] = ((255, 255, 246), (255, 240, 206), (214, 228, 255))[group]
         tone[..., 3] = np.clip(sheet, 0, 1) * 255
-        stage.put(Layer(Image.fromarray(tone), -4, -4, -100, "twinkle", phase=group / 3))
+        image = Image.fromarray(tone)
+        if stage.idea.place == "space":
+            stage.put(Layer(image, -4, -4, -100, "twinkle", phase=group / 3))
+            continue
+        # High stars twinkle; low ones are painted, so that mountains stand before them.
+        high = int(limit * 0.45)
+        stage.put(
+            Layer(image.crop((0, 0, image.width, high)), -4, -4, -100, "twinkle", 0, group / 3)
+        )
+        stage.bake(image.crop((0, high, *image.size)), -4, high - 4)
 
 
 def _dot(sheet: NDArray[np.float32], x: float, y: float, radius: float, shine: float) -> None:

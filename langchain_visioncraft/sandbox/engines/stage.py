@@ -151,6 +151,7 @@ class Stage:
         span: Left and right bounds of the ground, as parts of the width.
         sun: Where the sun or moon stands, in pixels.
         scenery: How many of the layers belong to the landscape; the rest are subjects and air.
+        lift: What is added to the depth of things on the ground.
     """
 
     idea: Idea
@@ -167,6 +168,19 @@ class Stage:
     span: tuple[float, float] = (0.04, 0.96)
     sun: tuple[float, float] = (0.0, 0.0)
     scenery: int = 0
+    lift: float = 0.0
+
+    def bake(self, image: Image.Image, x: float, y: float) -> None:
+        """Paint an RGBA picture into the background, behind whatever is painted later."""
+        left, top = round(x), round(y)
+        upper, lower = max(0, top), min(self.height, top + image.height)
+        first, last = max(0, left), min(self.width, left + image.width)
+        if upper >= lower or first >= last:
+            return
+        part = image.crop((first - left, upper - top, last - left, lower - top))
+        pixels = np.asarray(part, np.float32)
+        area = self.pixels[upper:lower, first:last]
+        area += (pixels[..., :3] - area) * (pixels[..., 3:] / 255)
 
     @property
     def unit(self) -> float:

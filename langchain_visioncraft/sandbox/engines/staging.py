@@ -190,11 +190,12 @@ def _lay(stage: Stage, subject: Subject, kind: str, image: Image.Image, box: Box
     left, top, right, foot = box
     wide, unit = right - left, stage.unit
     phase = float(stage.rng.random())
+    rise = stage.lift if kind in {"ground", "back"} else 0.0
     if kind in {"ground", "back"}:
         _shadow(
             stage, (left + right) / 2, foot, wide * (0.52 if kind == "ground" else 0.5), foot - 0.6
         )
-    name, depth = subject.thing.name, foot
+    name, depth = subject.thing.name, foot + rise
     motion, reach = "still", 0.0
     if kind == "water":
         motion, reach, depth = "bob", unit * 0.008, foot - unit * 0.035
@@ -205,7 +206,7 @@ def _lay(stage: Stage, subject: Subject, kind: str, image: Image.Image, box: Box
     elif kind == "ground" and not subject.thing.art.startswith("@campfire"):
         motion, reach = "hop", unit * 0.012
     if kind == "back":
-        depth = foot - (1.0 if subject.thing.art in _TREES else 0.0)
+        depth -= 1.0 if subject.thing.art in _TREES else 0.0
         if stage.idea.place != "sea":
             depth = min(depth, stage.height * 0.755)
     stage.put(Layer(image, left, top, depth, motion, reach, phase))
@@ -291,4 +292,4 @@ def _string(stage: Stage, kite: Box, person: Box) -> None:
         points, fill=(44, 36, 58, 210), width=max(1, round(stage.unit * 0.005)), joint="curve"
     )
     small = sheet.resize((stage.width, stage.height), Image.Resampling.BOX)
-    stage.put(Layer(small, 0, 0, person[3] - 0.5))
+    stage.put(Layer(small, 0, 0, person[3] + stage.lift - 0.5))

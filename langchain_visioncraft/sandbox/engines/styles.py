@@ -90,8 +90,7 @@ def _sketch(image: Image.Image, seed: int) -> Image.Image:
 def _bloom(pixels: NDArray[np.float32], short: int, strength: float) -> NDArray[np.float32]:
     bright = _image(np.clip(pixels - 150, 0, 255) * 1.6)
     halo = _array(bright.filter(ImageFilter.GaussianBlur(short * 0.025)))
-    result: NDArray[np.float32] = 255 - (255 - pixels) * (1 - strength * halo / 255)
-    return result
+    return np.asarray(255 - (255 - pixels) * (1 - strength * halo / 255), np.float32)
 
 
 def _cinematic(image: Image.Image, _: int) -> Image.Image:

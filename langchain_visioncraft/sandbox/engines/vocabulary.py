@@ -132,6 +132,7 @@ ground .20 - 🧭 compass
 ground .24 meadow 🧺 picnic,picnic basket,basket
 ground .24 forest ⛺ tent
 ground .20 - ⚓ anchor
+ground .20 - ☂ umbrella
 ground .22 city ⛲ fountain
 ground .16 forest 🍄 mushroom,toadstool
 ground .18 meadow 🌷 tulip

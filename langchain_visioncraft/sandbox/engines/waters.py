@@ -128,7 +128,9 @@ def _headland(stage: Stage, crowd: int) -> None:
     cover = np.clip(stage.rows[first:] - ridge + 0.5, 0, 1)[..., None] * 255
     pixels = np.clip(np.concatenate([before[first:], cover], -1), 0, 255).astype(np.uint8)
     stage.pixels = keep
-    stage.put(Layer(Image.fromarray(pixels), 0, first, stage.height * 0.69))
+    # The rock lies before every wave, and what stands on it before the rock.
+    stage.lift = stage.height
+    stage.put(Layer(Image.fromarray(pixels), 0, first, stage.height * 1.6))
     stage.back = (level - stage.unit * 0.01, level)
     stage.ground = (level + stage.unit * 0.03, level + stage.unit * 0.05)
     stage.span = (1 - wide * 0.80, 0.97) if right else (0.03, wide * 0.80)
@@ -180,7 +182,7 @@ def lake(stage: Stage) -> None:
     area[:] = np.asarray(soft, np.float32) * 0.66 + np.asarray(water, np.float32) * 0.34
     for number in range(5):
         place = (number + 0.7) / 5
-        y = shore + (stage.height * 0.92 - shore) * place**1.4
+        y = shore + (stage.height * 0.81 - shore) * place**1.4
         stage.put(
             _wave(stage, y, stage.unit * (0.001 + 0.003 * place), stage.unit * (0.1 + 0.12 * place),
                   number=number, place=place * 0.5)
