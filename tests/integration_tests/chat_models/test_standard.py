@@ -1,0 +1,87 @@
+"""LangChain's standard integration tests, against the sandbox on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+
+from langchain_visioncraft import ChatVisionCraft
+from langchain_visioncraft.sandbox import Sandbox
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+class TestTextModel(ChatModelIntegrationTests):
+    """A text model. What is switched off says why."""
+
+    model_name = "Llama-3.1-70B-Instruct"
+
+    @pytest.fixture(autouse=True)
+    def _against_the_sandbox(self, sandbox: Sandbox) -> None:
+        self.url = sandbox.url
+
+    @pytest.fixture
+    def model(self, request: Any) -> BaseChatModel:
+        extra = getattr(request, "param", None) or {}
+        return self.chat_model_class(
+            **{**self.standard_chat_model_params, **self.chat_model_params, **extra}
+        )
+
+    @property
+    def chat_model_class(self) -> type[ChatVisionCraft]:
+        return ChatVisionCraft
+
+    @property
+    def standard_chat_model_params(self) -> dict[str, Any]:
+        """``max_tokens`` is 128 instead of 100: less is raised to that, with a warning."""
+        return {**super().standard_chat_model_params, "max_tokens": 128}
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {"model": self.model_name, "base_url": self.url, "api_key": "any"}
+
+    @property
+    def supports_json_mode(self) -> bool:
+        return True
+
+    @property
+    def supports_model_override(self) -> bool:
+        return True
+
+    @property
+    def model_override_value(self) -> str:
+        return "Llama-3.1-8B-Instruct"
+
+    @property
+    def enable_vcr_tests(self) -> bool:
+        """Off: it measures a stream from a recording; the sandbox answers live."""
+        return False
+
+
+class TestVisionModel(TestTextModel):
+    """LLaVA: images as well."""
+
+    model_name = "llava-1.5-7b-hf"
+
+    @property
+    def supports_image_inputs(self) -> bool:
+        return True
+
+    @property
+    def supports_image_urls(self) -> bool:
+        """Off: the test's link leads to a picture on the internet, which tests do not use."""
+        return False
+
+    @property
+    def model_override_value(self) -> str:
+        return "Llama-3.1-8B-Instruct"
