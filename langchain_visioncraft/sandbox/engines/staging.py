@@ -192,9 +192,7 @@ def _lay(stage: Stage, subject: Subject, kind: str, image: Image.Image, box: Box
     phase = float(stage.rng.random())
     rise = stage.lift if kind in {"ground", "back"} else 0.0
     if kind in {"ground", "back"}:
-        _shadow(
-            stage, (left + right) / 2, foot, wide * (0.52 if kind == "ground" else 0.5), foot - 0.6
-        )
+        _shadow(stage, (left + right) / 2, foot, wide * 0.51, foot + rise - 0.6)
     name, depth = subject.thing.name, foot + rise
     motion, reach = "still", 0.0
     if kind == "water":
