@@ -32,9 +32,10 @@ copax-timeless-xl nightvision-xl playground-v2 protovision-xl sdxl-lightning
 
 _SD_MODELS = """
 sdxl-base sdxl-refiner deliberate_v2 anything_V5 absolutereality_v1.8.1 dreamshaper_v8
-realistic_vision_v5.0 rev_animated_v1.2.2 meinamix_meina_v11 counterfeit_v3.0 epicrealism_natural_sin_rc1
-majicmixRealistic_v4 juggernaut-xl-v7 dreamshaper-xl animagine-xl playground-v2.5 sdxl-lightning
-sdxl-turbo sd_v1.5 openjourney_v4 childrensStories_v1_toon_anime pastelMixStylizedAnime
+realistic_vision_v5.0 rev_animated_v1.2.2 meinamix_meina_v11 counterfeit_v3.0
+epicrealism_natural_sin_rc1 majicmixRealistic_v4 juggernaut-xl-v7 dreamshaper-xl animagine-xl
+playground-v2.5 sdxl-lightning sdxl-turbo sd_v1.5 openjourney_v4 childrensStories_v1_toon_anime
+pastelMixStylizedAnime
 """
 
 _LLM_MODELS = """

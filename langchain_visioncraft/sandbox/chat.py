@@ -6,7 +6,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -186,8 +186,7 @@ def _schema(value: Any, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]
 def _object_schema(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A schema for "some JSON object": with the keys that the conversation puts in quotes."""
     text = " ".join(text_of(message) for message in messages if message["role"] != "assistant")
-    asked = re.search(r"\b(?:keys?|fields?|properties)\b(.*)", text, re.DOTALL)
-    keys = re.findall(r"[\"'`](\w+)[\"'`]", asked[1]) if asked else []
+    keys = re.findall(r"[\"'`](\w+)[\"'`]", text)
     keys = list(dict.fromkeys(keys)) or ["answer"]
     return {
         "type": "object",
@@ -216,7 +215,7 @@ def images_of(message: Mapping[str, Any]) -> list[Any]:
     return images
 
 
-def plain_messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def plain_messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
     """The conversation for a model that knows nothing of tools and parts: role and text."""
     plain = []
     for message in messages:

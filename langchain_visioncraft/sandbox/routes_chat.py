@@ -40,11 +40,12 @@ from langchain_visioncraft.sandbox.engines.language import (
     LanguageModel,
     PromptTooLongError,
 )
+from langchain_visioncraft.sandbox.forms import form_instruction
 from langchain_visioncraft.sandbox.intake import bearer_key, check_key, read_body
 from langchain_visioncraft.sandbox.operations import Job, Operation, Services, guarded
 from langchain_visioncraft.sandbox.proxy import forward
 from langchain_visioncraft.sandbox.uploads import Uploads
-from langchain_visioncraft.sandbox.workshop import CATALOG, PLANNER, VISION
+from langchain_visioncraft.sandbox.workshop import CATALOG, VISION
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ async def _chat_completions(request: Request, services: Services) -> Response:
     if services.config.llm_server is not None:
         return await forward(services.config, body, stream=chat.stream)
     _check_model(chat.model, services)
-    if _is_live(chat, services):
+    if _is_live(chat):
         return await _stream_live(chat, services)
     reply = await _reply(chat, services, request.url.netloc)
     if chat.stream:
@@ -90,9 +91,8 @@ def _has_images(chat: Chat) -> bool:
     return any(images_of(message) for message in chat.messages)
 
 
-def _is_live(chat: Chat, services: Services) -> bool:
+def _is_live(chat: Chat) -> bool:
     """Whether it is plain text that streams as the model writes it."""
-    del services
     return chat.stream and not _offers_tools(chat) and not _has_images(chat)
 
 
@@ -112,10 +112,16 @@ async def _reply(chat: Chat, services: Services, origin: str) -> Reply:
             return await _call_tools(chat, services)
         return await _plan(chat, services)
     model = services.workshop.language_model()
-    task = partial(
-        model.generate, plain_messages(chat.messages), chat.sampling, schema=chat.schema
-    )
+    task = partial(model.generate, plain_messages(chat.messages), chat.sampling, schema=chat.schema)
     return _told(await _generated(services, task), model)
+
+
+def _spoken(chat: Chat) -> list[dict[str, str]]:
+    """The conversation for the language model, with the form that its answer must have."""
+    messages = plain_messages(chat.messages)
+    if chat.schema is None:
+        return messages
+    return [{"role": "system", "content": form_instruction(chat.schema)}, *messages]
 
 
 async def _generated(services: Services, task: Any) -> Completion:
@@ -142,7 +148,9 @@ def _told(done: Completion, model: LanguageModel) -> Reply:
 async def _call_tools(chat: Chat, services: Services) -> Reply:
     model = services.workshop.language_model()
     tools = [
-        tool for tool in chat.tools if not chat.named or tool["function"]["name"] == chat.tool_choice
+        tool
+        for tool in chat.tools
+        if not chat.named or tool["function"]["name"] == chat.tool_choice
     ]
     task = partial(
         model.call_tools,
@@ -211,7 +219,7 @@ async def _stream_live(chat: Chat, services: Services) -> Response:
     def task() -> Completion:
         try:
             return model.generate(
-                plain_messages(chat.messages),
+                _spoken(chat),
                 chat.sampling,
                 schema=chat.schema,
                 on_text=put,

@@ -98,9 +98,7 @@ async def _generate(job: Job) -> Response:
         cfg_scale=wanted.cfg_scale,
         upscaler=upscaler,
     )
-    files = [
-        await workshop.work(partial(draw, index=index)) for index in range(wanted.image_count)
-    ]
+    files = [await workshop.work(partial(draw, index=index)) for index in range(wanted.image_count)]
     return job.links(files, f"{DRAWING}, {upscaler.name}" if upscaler else DRAWING)
 
 

@@ -58,9 +58,7 @@ async def file(request: Request) -> Response:
             {"error": "This link has expired." if gone else "There is no such file."},
             status_code=410 if gone else 404,
         )
-    return Response(
-        found.data, media_type=found.mime_type, headers={ENGINE_HEADER: found.engine}
-    )
+    return Response(found.data, media_type=found.mime_type, headers={ENGINE_HEADER: found.engine})
 
 
 async def index(request: Request) -> Response:

