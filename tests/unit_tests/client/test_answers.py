@@ -1,0 +1,262 @@
+"""What the service says when it fails becomes the right error, with its words and its wait."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langchain_visioncraft.client.answers import (
+    error_under_200,
+    retry_after,
+    service_message,
+    status_error,
+    unknown_kind,
+)
+from langchain_visioncraft.errors import (
+    APIStatusError,
+    AuthenticationError,
+    BadRequestError,
+    EndpointNotFoundError,
+    RateLimitError,
+    ServerError,
+    SubscriptionError,
+)
+
+HTML = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+TABLE_403 = (
+    "You have exceeded your usage limits or are not subscribed to the required Telegram channel."
+)
+PYDANTIC = {
+    "detail": [{"loc": ["body", "steps"], "msg": "value is not an integer", "type": "type_error"}]
+}
+
+
+def error_of(status: int, body: Any = b"", **headers: str) -> APIStatusError:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return status_error(status, names, data, endpoint="POST /sd", base_url="https://h.example:8")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": "no such thing"}, "no such thing"),
+        ({"error": {"message": "no such thing"}, "code": 400}, "no such thing"),
+        ({"detail": "no such thing"}, "no such thing"),
+        ({"message": "no such thing"}, "no such thing"),
+        ({"msg": "no such thing"}, "no such thing"),
+        ({"error": {"code": "E1"}}, '{"code": "E1"}'),
+        (PYDANTIC, "steps: value is not an integer"),
+        ({"detail": ["a", "b"]}, "a; b"),
+        ("no such thing", "no such thing"),
+        (b"no\n  such thing ", "no such thing"),
+        (HTML, "HTML page: 502 Bad Gateway"),
+        (b"<html><body><h1>Oops &amp; <b>ouch</b></h1></body></html>", "HTML page: Oops & ouch"),
+        (b"<p>plain</p>", "HTML page: plain"),
+        (b"", None),
+        (b"  \n", None),
+        ({}, None),
+        ([], None),
+        (7, None),
+    ],
+)
+def test_the_services_words_are_found(body: Any, words: str | None) -> None:
+    assert service_message(body if isinstance(body, bytes) else json.dumps(body).encode()) == words
+
+
+def test_a_long_message_is_shortened() -> None:
+    assert len(service_message(b"word " * 1000) or "") == 500
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, {"error": "malformed"}, BadRequestError),
+        (405, b"", BadRequestError),
+        (415, b"", BadRequestError),
+        (422, PYDANTIC, BadRequestError),
+        (401, {"error": "bad key"}, AuthenticationError),
+        (401, HTML, AuthenticationError),
+        (402, b"", SubscriptionError),
+        (403, b"", SubscriptionError),
+        (403, HTML, SubscriptionError),
+        (403, {"error": "You are not subscribed to the channel"}, SubscriptionError),
+        (403, {"error": TABLE_403}, SubscriptionError),
+        (403, {"error": "Free users can make 5 requests per 5 minutes"}, RateLimitError),
+        (403, {"error": "You have exceeded your usage limits"}, RateLimitError),
+        (
+            403,
+            {"error": "Subscribe to premium to make more than 10 images per 5 minutes"},
+            RateLimitError,
+        ),
+        (413, {"error": "Subscribe to premium to use this"}, SubscriptionError),
+        (404, {"detail": "Not Found"}, EndpointNotFoundError),
+        (404, HTML, EndpointNotFoundError),
+        (404, {"error": "model sdxl-base not found"}, BadRequestError),
+        (408, b"", APIStatusError),
+        (418, b"", APIStatusError),
+        (429, b"", RateLimitError),
+        (429, {"error": "Subscribe to premium"}, RateLimitError),
+        (500, HTML, ServerError),
+        (502, HTML, ServerError),
+        (503, b"", ServerError),
+        (504, b"", ServerError),
+        (599, b"", ServerError),
+    ],
+)
+def test_a_status_becomes_its_error(status: int, body: Any, kind: type[APIStatusError]) -> None:
+    error = error_of(status, body)
+    assert type(error) is kind
+    assert (error.status, error.endpoint, error.base_url) == (
+        status, "POST /sd", "https://h.example:8",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (401, "VISIONCRAFT_API_KEY"),
+        (403, "subscription"),
+        (404, "h.example:8 does not offer POST /sd"),
+        (429, "wait before you try again"),
+        (500, "try again later"),
+    ],
+)
+def test_a_message_says_where_what_and_what_to_do(status: int, advice: str) -> None:
+    text = str(error_of(status, {"error": "the service's words"}))
+    assert text.startswith(f"POST /sd on h.example:8 answered {status}: the service's words. ")
+    assert advice in text
+
+
+def test_a_message_without_words_is_still_a_sentence() -> None:
+    assert str(error_of(503)) == (
+        "POST /sd on h.example:8 answered 503 The service failed; try again later."
+    )
+
+
+@pytest.mark.parametrize(
+    ("sentence", "seconds"),
+    [
+        ("Free users can make 10 images per 5 minutes", 300),
+        ("Free users can make 10 images per minute", 60),
+        ("10 requests every hour", 3600),
+        ("one request each 30 s", 30),
+        ("Too many requests, try again in 42 seconds", 42),
+        ("Try again after 1.5 minutes", 90),
+        ("please wait 2 hours", 7200),
+        ("Wait for another 10 secs.", 10),
+        ("Banned for 2 days", 172800),
+        ("10 images per 5 minutes; try again in 12 seconds", 12),
+        ("try again later", None),
+        ("in 500 ms", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_wait_is_found_in_the_sentence(sentence: str | None, seconds: float | None) -> None:
+    assert retry_after({}, sentence) == seconds
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7), ("0", 0), ("-5", 0), ("2.5", 2.5), ("soon", None), ("", None)]
+)
+def test_the_header_counts_seconds(header: str, seconds: float | None) -> None:
+    assert retry_after({"retry-after": header}, None) == seconds
+
+
+def test_the_header_may_be_a_date() -> None:
+    date = email.utils.formatdate(time.time() + 90, usegmt=True)
+    assert retry_after({"retry-after": date}, None) == pytest.approx(90, abs=2)
+    assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None) == 0
+
+
+def test_the_header_goes_before_the_sentence() -> None:
+    error = error_of(429, {"error": "10 per 5 minutes"}, retry_after="9")
+    assert error.retry_after == 9
+    assert "try again in 9 seconds" in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_only_limits_and_failures_carry_a_wait(status: int) -> None:
+    assert error_of(status, {"error": "subscribe"}, retry_after="9").retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kind"),
+    [
+        ("The server doesn't have sampler Eulr", "samplers"),
+        ("We do not have the model x", "models"),
+        ("Invalid scheduler: y", "schedulers"),
+        ("no such refiner", "refiners"),
+        ("Lora 'z' not found", "loras"),
+        ("model sdxl does not exist", "models"),
+        ("UNKNOWN MODEL", "models"),
+        ("the model is tired", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_refused_name_is_recognised_by_its_kind(sentence: str | None, kind: str | None) -> None:
+    assert unknown_kind(sentence) == kind
+
+
+def under_200(answer: Any) -> APIStatusError | None:
+    return error_under_200(answer, endpoint="POST /sd", base_url="http://h")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "status"),
+    [
+        ({"error": "no"}, BadRequestError, 200),
+        ({"detail": "no"}, BadRequestError, 200),
+        ({"statusCode": 401, "message": "no"}, AuthenticationError, 401),
+        ({"code": 500, "message": "no"}, ServerError, 500),
+        ({"error": "limit: 3 per minute"}, RateLimitError, 429),
+        ({"error": {"message": "no"}, "code": 9999}, BadRequestError, 200),
+    ],
+)
+def test_an_error_under_200_is_classed_by_what_it_says(
+    answer: Any, kind: type[Exception], status: int
+) -> None:
+    error = under_200(answer)
+    assert type(error) is kind
+    assert error.status == status
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, [], "error", None, {"error": None}, {"error": ""}, {"code": 200}, {"status": "error"}],
+)
+def test_what_is_no_error_is_none(answer: Any) -> None:
+    assert under_200(answer) is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(
+        st.sampled_from(
+            ["error", "detail", "message", "msg", "loc", "type", "code", "statusCode", "status"]
+        ),
+        inner,
+    ),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(status=st.integers(400, 599), body=st.binary(max_size=300), header=st.text(max_size=40))
+def test_no_bytes_of_an_error_raise_anything_else(status: int, body: bytes, header: str) -> None:
+    assert isinstance(error_of(status, body, retry_after=header), APIStatusError)
+
+
+@settings(max_examples=300, deadline=None)
+@given(status=st.integers(400, 599), body=JSON)
+def test_no_json_of_an_error_raises_anything_else(status: int, body: Any) -> None:
+    assert isinstance(error_of(status, body), APIStatusError)
+    assert under_200(body) is None or isinstance(under_200(body), APIStatusError)

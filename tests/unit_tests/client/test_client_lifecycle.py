@@ -1,0 +1,177 @@
+"""Clients are made without a request, pickle, have twins, close, and leave given clients open."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import threading
+from typing import Any
+
+import pytest
+from client_driving import BASE_URL, KEY, PNG, Host, drive
+
+from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
+from langchain_visioncraft.client.exchange import DEFAULT_MAX_ANSWER_BYTES
+from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError, VisionCraftError
+
+
+def names(client: Any) -> Any:
+    return drive(client, endpoints.list_names(family="sd", kind="models"))
+
+
+def test_making_a_client_needs_neither_key_nor_host(driver: Any) -> None:
+    client = driver()
+    assert repr(client) == f"{driver.__name__}(base_url='https://visioncraft.top')"
+    with pytest.raises(MissingKeyError):
+        client.key()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"base_url": "visioncraft.top"}, {"timeout": -1}, {"timeout": 0}, {"timeout": "5"},
+        {"timeout": (1, 2, 3)}, {"max_retries": -1}, {"max_retries": 1.5}, {"max_retries": True},
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be_used_are_told_at_once(driver: Any, bad: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError, match=next(iter(bad))):
+        driver(**bad)
+
+
+def test_a_pickled_client_keeps_a_key_that_was_given(driver: Any) -> None:
+    client = driver(api_key=KEY, base_url=BASE_URL, max_retries=5, timeout=(1, 2))
+    again = pickle.loads(pickle.dumps(client))
+    assert again.key() == KEY
+    assert again.settings == client.settings
+    assert again.max_answer_bytes == DEFAULT_MAX_ANSWER_BYTES
+
+
+def test_a_pickled_client_reads_a_key_of_the_environment_there(
+    driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISIONCRAFT_API_KEY", KEY)
+    data = pickle.dumps(driver())
+    assert KEY.encode() not in data
+    monkeypatch.setenv("VISIONCRAFT_API_KEY", "the other machine's")
+    assert pickle.loads(data).key() == "the other machine's"
+
+
+def test_a_copy_works_by_itself(driver: Any) -> None:
+    host = Host(["a"])
+    client = host.client(driver)
+    again = copy.copy(client)
+    assert names(again) == ["a"]
+    assert again._lock is not client._lock
+
+
+def test_twins_share_their_settings(driver: Any, recwarn: pytest.WarningsRecorder) -> None:
+    client = Host(["a"]).client(driver, max_retries=7, retry_after_timeout=True, timeout=3)
+    is_sync = driver is VisionCraftClient
+    twin = client.as_async() if is_sync else client.as_sync()
+    assert type(twin) is (AsyncVisionCraftClient if is_sync else VisionCraftClient)
+    assert twin.settings is client.settings
+    assert twin.retry_after_timeout
+    assert twin.key() == KEY
+    assert names(twin) == ["a"]
+
+
+def test_a_twin_does_not_warn_again_that_certificates_are_not_checked(driver: Any) -> None:
+    with pytest.warns(UserWarning, match="verify=False"):
+        client = driver(verify=False)
+    twin = client.as_async() if driver is VisionCraftClient else client.as_sync()
+    assert twin.settings.verify is False
+
+
+def test_a_given_client_is_left_open(driver: Any) -> None:
+    host = Host(["a"])
+    client = host.client(driver)
+    if driver is VisionCraftClient:
+        client.close()
+        assert not client.http_client.is_closed
+    assert names(client) == ["a"]
+
+
+def test_a_client_is_usable_again_after_closing() -> None:
+    with VisionCraftClient(base_url=BASE_URL) as client:
+        first = client.http()
+    assert first.is_closed
+    second = client.http()
+    assert second is not first
+    client.close()
+    client.close()
+
+
+def test_threads_share_one_http_client() -> None:
+    client = VisionCraftClient(base_url=BASE_URL)
+    found: list[Any] = []
+    gate = threading.Barrier(8)
+
+    def look() -> None:
+        gate.wait()
+        found.append(client.http())
+
+    threads = [threading.Thread(target=look) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, found))) == 1
+    client.close()
+
+
+def test_redirects_are_not_followed_by_the_clients_own(driver: Any) -> None:
+    client = driver(base_url=BASE_URL)
+    assert client.http().follow_redirects is False
+    if driver is VisionCraftClient:
+        client.close()
+
+
+def test_a_forked_process_opens_connections_of_its_own() -> None:
+    client = VisionCraftClient(base_url=BASE_URL)
+    parents = client.http()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if client.http() is not parents else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert client.http() is parents
+    client.close()
+
+
+def test_a_flow_is_closed_when_its_driver_fails(driver: Any) -> None:
+    closed: list[bool] = []
+
+    def flow() -> Any:
+        try:
+            yield next(endpoints.limits())
+        finally:
+            closed.append(True)
+
+    with pytest.raises(ZeroDivisionError):
+        drive(Host(ZeroDivisionError()).client(driver), flow())
+    assert closed == [True]
+
+
+def test_a_flow_may_catch_what_went_wrong(driver: Any, naps: list[float]) -> None:
+    def flow() -> Any:
+        try:
+            yield next(endpoints.limits())
+        except VisionCraftError as error:
+            return f"caught {error.status}"
+
+    from langchain_visioncraft._compat import httpx
+
+    host = Host(httpx.Response(400))
+    assert drive(host.client(driver), flow()) == "caught 400"
+
+
+def test_progress_may_be_awaited(naps: list[float]) -> None:
+    told: list[str] = []
+
+    async def tell(progress: Any) -> None:
+        told.append(progress.message)
+
+    host = Host({"data": 1}, {"URL": "/a.png"}, PNG)
+    client = host.client(AsyncVisionCraftClient)
+    drive(client, endpoints.midjourney(prompt="x"), on_progress=tell)
+    assert told == ["submitted to Midjourney"]

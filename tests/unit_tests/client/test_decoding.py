@@ -1,0 +1,186 @@
+"""Answers are decoded by what arrives, not by what is promised."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from client_driving import GIF, JPEG, MP4, PNG, WAV, WEBP, given, play
+
+from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.client.decode import json_from, media_from, names_from
+from langchain_visioncraft.errors import (
+    AuthenticationError,
+    BadRequestError,
+    RateLimitError,
+    TruncatedAnswerError,
+    UnexpectedAnswerError,
+)
+
+LINK = "https://cdn.example.com/a.png"
+FILES = {"png": PNG, "jpeg": JPEG, "gif": GIF, "webp": WEBP, "mp4": MP4}
+
+
+def decode(*replies: Any, kinds: tuple[str, ...] = ("image", "video")) -> Any:
+    first, *others = replies
+    return play(media_from(first, kinds), *others)
+
+
+@pytest.mark.parametrize("name", ["images", "URL", "url", "image", "urls", "gif", "output", "data"])
+@pytest.mark.parametrize("as_list", [False, True])
+def test_a_link_is_found_in_every_field_that_hosts_have_used(name: str, as_list: bool) -> None:
+    played = decode(given({name: [LINK] if as_list else LINK}), given(PNG))
+    assert played.links == [LINK]
+    assert played.result[0].mime_type == "image/png"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LINK.encode(),
+        f"{LINK}\n".encode(),
+        json.dumps(LINK).encode(),
+        json.dumps([LINK]).encode(),
+        json.dumps({"data": {"url": LINK}}).encode(),
+        json.dumps({"images": [{"url": LINK}]}).encode(),
+    ],
+)
+def test_a_bare_or_nested_link_is_followed(body: bytes) -> None:
+    assert decode(given(body), given(PNG)).links == [LINK]
+
+
+def test_a_relative_link_is_left_to_the_driver_to_complete() -> None:
+    assert decode(given({"images": ["/files/a.png"]}), given(PNG)).links == ["/files/a.png"]
+
+
+@pytest.mark.parametrize("form", ["data URL", "base64"])
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_inside_json_is_taken(name: str, form: str) -> None:
+    text = base64.b64encode(FILES[name]).decode()
+    text = f"data:application/octet-stream;base64,{text}" if form == "data URL" else text
+    played = decode(given({"image": text}))
+    assert played.result[0].read() == FILES[name]
+    assert played.links == []
+
+
+@pytest.mark.parametrize("announced", ["text/html", "application/json", "video/mp4", "", None])
+def test_a_wrong_content_type_does_not_matter(announced: str | None) -> None:
+    assert decode(given(PNG, announced)).result[0].mime_type == "image/png"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_was_cut_off_is_not_taken(name: str) -> None:
+    whole = FILES[name]
+    with pytest.raises(TruncatedAnswerError, match="cut off"):
+        decode(given(whole[: len(whole) * 2 // 3]))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_linked_file_that_was_cut_off_is_not_taken(name: str) -> None:
+    whole = FILES[name]
+    with pytest.raises(TruncatedAnswerError, match="cut off"):
+        decode(given({"url": LINK}), given(whole[: len(whole) * 2 // 3]))
+
+
+def test_an_empty_answer_says_so() -> None:
+    with pytest.raises(TruncatedAnswerError, match="empty answer"):
+        decode(given(b""))
+
+
+def test_json_that_was_cut_off_says_so() -> None:
+    with pytest.raises(TruncatedAnswerError, match="JSON that is damaged or cut off"):
+        decode(given(b'{"images": ["https://cdn.exam'))
+
+
+def test_html_under_200_names_the_page_and_doubts_the_base_url() -> None:
+    page = b"<!DOCTYPE html><html><head><title>Domain parked</title></head></html>"
+    with pytest.raises(UnexpectedAnswerError, match="Domain parked") as caught:
+        decode(given(page))
+    assert caught.value.status == 200
+    assert "http://service.test" in str(caught.value)
+
+
+def test_a_linked_html_page_is_no_picture() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="text/html"):
+        decode(given({"url": LINK}), given(b"<html><title>Sign in</title></html>"))
+
+
+@pytest.mark.parametrize(
+    "body", [b"Generation is on its way", {}, [], {"images": []}, 7, None, {"ok": True}]
+)
+def test_an_answer_with_neither_file_nor_link_is_unexpected(body: Any) -> None:
+    with pytest.raises(UnexpectedAnswerError, match="without a file or a link"):
+        decode(given(body))
+
+
+def test_a_recording_where_a_picture_was_asked_for_is_unexpected() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="audio/wav"):
+        decode(given(WAV), kinds=("image",))
+
+
+def test_unknown_bytes_are_unexpected() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="unknown data"):
+        decode(given(b"\x00\x01\x02\x03" * 100))
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "detail"),
+    [
+        ({"error": "the prompt was refused"}, BadRequestError, "the prompt was refused"),
+        ({"error": {"message": "no steps"}, "code": 400}, BadRequestError, "no steps"),
+        ({"error": "bad key", "code": 401}, AuthenticationError, "bad key"),
+        ({"detail": "nope"}, BadRequestError, "nope"),
+        ({"statusCode": 400, "message": "Banned prompt"}, BadRequestError, "Banned prompt"),
+        ({"error": "10 per 5 minutes: limit reached"}, RateLimitError, None),
+    ],
+)
+def test_an_error_under_200_is_an_error(body: Any, kind: type[Exception], detail: Any) -> None:
+    with pytest.raises(kind) as caught:
+        decode(given(body))
+    assert detail is None or caught.value.detail == detail  # type: ignore[attr-defined]
+
+
+def test_a_limit_under_200_tells_the_wait() -> None:
+    with pytest.raises(RateLimitError) as caught:
+        decode(given({"error": "Free users have a limit of 10 per 5 minutes"}))
+    assert caught.value.retry_after == 300
+
+
+def test_success_with_a_status_code_is_no_error() -> None:
+    body = {"statusCode": 200, "message": "Success", "data": 5, "error": None}
+    assert json_from(given(body)) == body
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        (["a", "b"], ["a", "b"]),
+        ([], []),
+        ({"models": ["a"]}, ["a"]),
+        ({"count": 1, "models": ["a"]}, ["a"]),
+        ([{"name": "a"}, {"id": "b"}, {"title": "c"}, {"model": "d"}], ["a", "b", "c", "d"]),
+    ],
+)
+def test_lists_of_names_come_in_several_shapes(body: Any, names: list[str]) -> None:
+    assert names_from(given(body)) == names
+
+
+@pytest.mark.parametrize("body", [{"a": 1}, [1, 2], [{"x": 1}], 5, ["a", None], b"sd, sdxl"])
+def test_what_is_no_list_of_names_is_unexpected(body: Any) -> None:
+    with pytest.raises(UnexpectedAnswerError, match="not a list of names"):
+        names_from(given(body))
+
+
+def test_several_images_keep_their_order() -> None:
+    played = play(
+        endpoints.text_to_image_sd1(
+            prompt="x", model="m", sampler="Euler", image_count=3
+        ),
+        given({"images": ["https://a.example/1", "https://a.example/2", "https://a.example/3"]}),
+        given(PNG), given(JPEG), given(WEBP),
+    )  # fmt: skip
+    assert [medium.mime_type for medium in played.result] == [
+        "image/png", "image/jpeg", "image/webp",
+    ]  # fmt: skip

@@ -1,0 +1,102 @@
+"""Transcripts and chat answers in every shape that hosts have used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from client_driving import REQUIRED, given, play
+
+from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.errors import UnexpectedAnswerError
+
+
+def transcribe(body: Any) -> Any:
+    return play(endpoints.transcribe(**REQUIRED["transcribe"]), given(body)).result
+
+
+def chat(body: Any) -> str:
+    return play(endpoints.legacy_chat(**REQUIRED["legacy_chat"]), given(body)).result
+
+
+WHISPER = {
+    "text": " Hello there.",
+    "segments": [
+        {
+            "id": 0, "seek": 0, "start": 0.0, "end": 1.5, "text": " Hello there.",
+            "tokens": [1, 2], "temperature": 0.0, "avg_logprob": -0.2,
+            "compression_ratio": 1.1, "no_speech_prob": 0.01,
+        }
+    ],
+    "language": "en",
+    "input_length_ms": 1500,
+    "request_id": "r1",
+    "inference_status": {"status": "succeeded", "runtime_ms": 90, "cost": 0.0},
+}  # fmt: skip
+
+
+def test_whispers_whole_answer_is_kept() -> None:
+    transcript = transcribe(WHISPER)
+    assert transcript.text == "Hello there."
+    assert (transcript.language, transcript.input_length_ms) == ("en", 1500)
+    [segment] = transcript.segments
+    assert (segment.start, segment.end, segment.text) == (0.0, 1.5, " Hello there.")
+    assert segment.model_dump()["no_speech_prob"] == 0.01
+    assert transcript.model_dump()["request_id"] == "r1"
+
+
+@pytest.mark.parametrize("body", [{"text": "Hi"}, {"text": " Hi\n"}, b"Hi", b'"Hi"'])
+def test_only_the_text_is_needed(body: Any) -> None:
+    transcript = transcribe(body)
+    assert (transcript.text, transcript.segments, transcript.language) == ("Hi", [], None)
+
+
+def test_silence_is_an_empty_transcript() -> None:
+    assert transcribe({"text": "", "segments": []}).text == ""
+
+
+def test_segments_without_times_are_left_out() -> None:
+    body = {"text": "a b", "segments": [{"text": "a"}, {"start": 0, "end": 1, "text": "b"}]}
+    assert [segment.text for segment in transcribe(body).segments] == ["b"]
+
+
+@pytest.mark.parametrize("segments", [None, "none", {}])
+def test_segments_of_another_type_are_left_out(segments: Any) -> None:
+    assert transcribe({"text": "a", "segments": segments}).segments == []
+
+
+@pytest.mark.parametrize("body", [{}, {"text": None}, {"text": 5}, [], {"words": "hello"}])
+def test_an_answer_without_a_text_is_unexpected(body: Any) -> None:
+    with pytest.raises(UnexpectedAnswerError, match="without a text"):
+        transcribe(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": [{"message": {"role": "assistant", "content": "42!"}}]},
+        {"choices": [{"text": "42!"}]},
+        {"role": "assistant", "content": "42!"},
+        {"message": {"role": "assistant", "content": "42!"}},
+        {"text": "42!"},
+        {"response": "42!"},
+        {"result": "42!"},
+        {"result": {"response": "42!"}},
+        "42!",
+        b"42!",
+    ],
+)
+def test_a_legacy_chat_answer_is_read_in_every_form(body: Any) -> None:
+    assert chat(body) == "42!"
+
+
+@pytest.mark.parametrize("body", [{}, [], {"choices": []}, {"choices": [{}]}, {"content": 5}, None])
+def test_a_legacy_chat_answer_without_a_text_is_unexpected(body: Any) -> None:
+    with pytest.raises(UnexpectedAnswerError, match="without a text"):
+        chat(body)
+
+
+@pytest.mark.parametrize("body", [{}, {"choices": []}, [], "hello", {"object": "chat.completion"}])
+def test_a_chat_completion_without_choices_is_unexpected(body: Any) -> None:
+    with pytest.raises(UnexpectedAnswerError, match="no chat completion"):
+        play(endpoints.chat(**REQUIRED["chat"]), given(body))

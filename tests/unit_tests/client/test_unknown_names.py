@@ -1,0 +1,93 @@
+"""A host that refuses a name: the error says which names are near, from the host's own list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from client_driving import PNG, REQUIRED, given, play
+
+from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.errors import BadRequestError, ServerError, UnknownNameError
+
+SAMPLERS = ["Euler a", "Euler", "LMS", "Heun", "DPM2"]
+
+
+def refused(detail: str, status: int = 400) -> BadRequestError:
+    return BadRequestError(
+        "refused", status=status, detail=detail, endpoint="POST /sd", base_url="http://h"
+    )
+
+
+def flow_of(name: str, **more: Any) -> Any:
+    return getattr(endpoints, name)(**{**REQUIRED[name], **more})
+
+
+CASES = [
+    ("text_to_image", {"sampler": "Eulr"}, "sampler", "/sd/samplers", SAMPLERS, "Euler"),
+    ("text_to_image", {"model": "sdxl_base"}, "model", "/sd/models", ["sdxl-base"], "sdxl-base"),
+    (
+        "text_to_image", {"loras": {"add_detail": 1, "arcane": 1}}, "lora", "/sd/loras",
+        ["add_detail", "arcane_offset"], "arcane_offset",
+    ),
+    ("text_to_image_sd1", {"model": "anything v5"}, "model", "/models", ["anything_V5"],
+     "anything_V5"),
+    ("text_to_image_sdxl", {"scheduler": "Karras"}, "scheduler", "/schedulers-xl",
+     ["normal", "karras"], "karras"),
+    ("image_to_image", {"refiner": "norefiner"}, "refiner", "/img2img/refiners", ["no_refiner"],
+     "no_refiner"),
+    ("text_to_gif_2024", {"sampler": "euler"}, "sampler", "/samplers", SAMPLERS, "Euler"),
+    ("legacy_chat", {"model": "mixtral-8x7b"}, "model", "/models-llm", ["Mixtral-8x7B-Instruct"],
+     "Mixtral-8x7B-Instruct"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "arguments", "kind", "path", "names", "near"), CASES)
+def test_a_refused_name_comes_with_near_names_of_the_right_list(
+    *, name: str, arguments: dict[str, Any], kind: str, path: str, names: list[str], near: str
+) -> None:
+    steps: list[Any] = []
+    flow = flow_of(name, **arguments)
+    steps.append(next(flow))
+    steps.append(flow.throw(refused(f"The server doesn't have {kind} that you gave")))
+    assert (steps[1].method, steps[1].path, steps[1].auth) == ("GET", path, "none")
+    with pytest.raises(UnknownNameError) as caught:
+        flow.send(given(names))
+    assert caught.value.suggestions[0] == near
+    assert repr(near) in str(caught.value)
+    assert caught.value.detail
+    assert caught.value.mendable
+
+
+def test_a_name_that_resembles_nothing_comes_with_examples() -> None:
+    with pytest.raises(UnknownNameError, match="It knows for example: 'Euler a'") as caught:
+        play(flow_of("text_to_image", sampler="zzz"), refused("unknown sampler"), given(SAMPLERS))
+    assert list(caught.value.suggestions) == []
+    assert caught.value.name == "zzz"
+
+
+@pytest.mark.parametrize("trouble", [ServerError("503", status=503), given(b"<html></html>")])
+def test_without_the_list_the_refusal_itself_is_told(trouble: Any) -> None:
+    refusal = refused("unknown sampler")
+    with pytest.raises(BadRequestError) as caught:
+        play(flow_of("text_to_image", sampler="zzz"), refusal, trouble)
+    assert caught.value is refusal
+
+
+def test_another_refusal_asks_for_no_list() -> None:
+    with pytest.raises(BadRequestError, match="refused"):
+        play(flow_of("text_to_image"), refused("the prompt is too long"))
+
+
+def test_an_endpoint_without_lists_asks_for_none() -> None:
+    with pytest.raises(BadRequestError, match="refused"):
+        play(flow_of("openjourney"), refused("unknown model"))
+
+
+def test_a_family_without_such_a_list_asks_for_none() -> None:
+    with pytest.raises(BadRequestError, match="refused"):
+        play(flow_of("image_to_image"), refused("unknown sampler"))
+
+
+def test_a_good_answer_asks_for_no_list() -> None:
+    assert len(play(flow_of("text_to_image"), given(PNG)).calls) == 1
