@@ -82,7 +82,10 @@ class VisionCraftToolkit(BaseToolkit):
             ``{"visioncraft_text_to_image": {"width": 512}}``.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    # pydantic's messages show a part of what was passed in, and with it the key.
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True
+    )
 
     api_key: SecretStr | None = Field(default=None, repr=False)
     base_url: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainSerializer,
     PrivateAttr,
     SecretStr,
     SkipValidation,
@@ -50,15 +52,38 @@ PROGRESS_EVENT = "visioncraft_progress"
 MediaArgument = Annotated[Any, WithJsonSchema({"type": "string"})]
 """What a model says for a picture or recording; `readable_source` decides what it means."""
 
+
+def _json_form(value: Any) -> Any:
+    """A class of arguments as its JSON schema, a function or a TLS context as text."""
+    if isinstance(value, type) and issubclass(value, BaseModel):
+        return value.model_json_schema()
+    return value if isinstance(value, bool | str) else str(value)
+
+
+_InJSON = PlainSerializer(_json_form, when_used="json-unless-none")
+
 _CONNECTION = ("api_key", "base_url", "verify", "timeout", "max_retries")
 _CONNECTION_OBJECTS = ("http_client", "http_async_client", "rate_limiter")
 _RUNTIME = ("args_schema",)
+_SHARED_BY_COPIES = ("client", *_CONNECTION_OBJECTS, "verify")
+_LONGEST_MESSAGE = 1500
+"""Characters. What a model is told of an error repeats its arguments, which may be megabytes."""
+
+_TWINS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+"""The other driver of each client that was given, so that tools with one client share both."""
 
 
 def _describe_validation(error: Any) -> str:
     """What a model reads when its arguments do not fit."""
     problems = describe_problems(error) if isinstance(error, ValidationError) else str(error)
-    return f"The arguments are not valid. {problems}. Nothing was done; correct them and try again."
+    return (
+        f"The arguments are not valid. {_shortened(problems)}. Nothing was done; correct them and "
+        "try again."
+    )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
 @dataclass
@@ -92,16 +117,19 @@ class VisionCraftTool(StructuredTool):
         allowed_dirs: Folders from which a model may name local files. Default: none.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    # pydantic's messages show a part of what was passed in, and with it the key.
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True
+    )
 
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
-    handle_tool_error: bool | str | Callable[[ToolException], str] | None = True
-    handle_validation_error: Any = _describe_validation
-    args_schema: Any = None
+    handle_tool_error: Annotated[bool | str | Callable[[ToolException], str] | None, _InJSON] = True
+    handle_validation_error: Annotated[Any, _InJSON] = _describe_validation
+    args_schema: Annotated[Any, _InJSON] = None
 
     api_key: SecretStr | None = Field(default=None, repr=False)
     base_url: str | None = None
-    verify: SkipValidation[VerifyTypes | None] = None
+    verify: Annotated[SkipValidation[VerifyTypes | None], _InJSON] = None
     timeout: float | tuple[float | None, float | None] | None = None
     max_retries: int | None = None
     http_client: Any = Field(default=None, repr=False, exclude=True)
@@ -166,9 +194,9 @@ class VisionCraftTool(StructuredTool):
             msg = f"Give either client= or {given}=: the client has its own settings."
             raise ValueError(msg)
         elif isinstance(self.client, VisionCraftClient):
-            self._sync_client, self._async_client = self.client, self.client.as_async()
+            self._sync_client, self._async_client = self.client, _twin(self.client)
         else:
-            self._sync_client, self._async_client = self.client.as_sync(), self.client
+            self._sync_client, self._async_client = _twin(self.client), self.client
         # Not through our own __setattr__, which would come back here.
         super().__setattr__("args_schema", self._build_args_schema())
 
@@ -196,9 +224,16 @@ class VisionCraftTool(StructuredTool):
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name not in type(self).model_fields or name in _RUNTIME or not self.args_schema:
+            super().__setattr__(name, value)
+            return
+        before = getattr(self, name)
         super().__setattr__(name, value)
-        if name in type(self).model_fields and name not in _RUNTIME and self.args_schema:
+        try:
             self._refresh()
+        except Exception:
+            super().__setattr__(name, before)
+            raise
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy, with the schema that fits the updated fields."""
@@ -206,7 +241,23 @@ class VisionCraftTool(StructuredTool):
         duplicate._refresh()
         return duplicate
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        # Connections are shared: they hold locks and sockets, which cannot be copied.
+        memo = {} if memo is None else memo
+        for name in _SHARED_BY_COPIES:
+            shared = getattr(self, name)
+            memo[id(shared)] = shared
+        duplicate = super().__deepcopy__(memo)
+        duplicate._refresh()
+        return duplicate
+
     def __getstate__(self) -> dict[Any, Any]:
+        if self._sync_client.http_client or self._sync_client.http_async_client:
+            msg = (
+                f"A {type(self).__name__} with an http_client or http_async_client of your own "
+                "cannot be pickled, because connections cannot. Build the tool where it is used."
+            )
+            raise TypeError(msg)
         state = super().__getstate__()
         # The schema is a class made at run time, which pickle cannot find; it is built again.
         fields = {**state["__dict__"], "args_schema": None}
@@ -228,7 +279,7 @@ class VisionCraftTool(StructuredTool):
         kinds = self.request().media_kinds
         given = {name: value for name, value in arguments.items() if value is not None}
         shown, sources = dict(given), []
-        for name in kinds.keys() & given.keys():
+        for name in (name for name in kinds if name in given):
             source = readable_source(given[name], self.store, self.allowed_dirs)
             given[name] = source
             shown[name] = label_for_provenance(source)
@@ -256,6 +307,15 @@ class VisionCraftTool(StructuredTool):
             ),
             spool_dir=self.store.spool_dir,
         )
+
+    def _to_args_and_kwargs(
+        self, tool_input: str | dict[str, Any], tool_call_id: str | None
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        # A bare text stands for the first argument, with the defaults of the others.
+        first = next(iter(self.args_schema.model_fields), None)
+        if isinstance(tool_input, str) and first is not None:
+            tool_input = {first: tool_input}
+        return super()._to_args_and_kwargs(tool_input, tool_call_id)
 
     def _run(
         self,
@@ -292,7 +352,7 @@ class VisionCraftTool(StructuredTool):
             yield
         except VisionCraftError as error:
             if error.mendable and self.handle_tool_error:
-                raise ToolException(str(error)) from error
+                raise ToolException(_shortened(str(error))) from error
             raise
 
     def _content_of(self, media: Sequence[Media]) -> Any:
@@ -301,6 +361,15 @@ class VisionCraftTool(StructuredTool):
         if self.content == "text" or not pictures:
             return text
         return [{"type": "text", "text": text}, *(medium.block() for medium in pictures)]
+
+
+def _twin(client: Any) -> Any:
+    """The driver of the other kind for a client: one for all tools that were given this client."""
+    twin = _TWINS.get(client)
+    if twin is None:
+        twin = client.as_async() if isinstance(client, VisionCraftClient) else client.as_sync()
+        twin = _TWINS.setdefault(client, twin)
+    return twin
 
 
 def _child(

@@ -8,12 +8,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.tools import ToolException
 from pydantic import Field, PrivateAttr
 
 from langchain_visioncraft.client import endpoints, schemas
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.flow import Flow
+from langchain_visioncraft.errors import UnknownNameError
 from langchain_visioncraft.tools.base import Job, VisionCraftTool
 
 _MOST_NAMES = 100
@@ -43,6 +43,10 @@ class VisionCraftCatalog(VisionCraftTool):
 
     _lists: dict[str, tuple[float, list[str]]] = PrivateAttr(default_factory=dict)
 
+    def _refresh(self) -> None:
+        super()._refresh()
+        self._lists = {}  # another host, or another key, may have other names
+
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """One of the lists, such as ``GET /sd/models``."""
         return _catalog
@@ -66,17 +70,22 @@ class VisionCraftCatalog(VisionCraftTool):
         part = str(job.arguments.get("contains") or "")
         names = [name for name in result if part.lower() in name.lower()]
         if not names:
-            near = difflib.get_close_matches(part, result, n=5, cutoff=0.3) or result[:10]
-            msg = (
-                f"None of the {len(result)} {kind} of {family!r} contains {part!r}. "
-                f"Some that there are: {', '.join(near)}."
-            )
-            raise ToolException(msg)
+            raise self._none_contains(part, result, job)
         shown = ", ".join(names[:_MOST_NAMES])
         more = len(names) - _MOST_NAMES
         rest = f", and {more} more: narrow it down with `contains`" if more > 0 else ""
         content = f"{len(names)} {kind} of the family {family!r}: {shown}{rest}."
         return content, {"family": family, "kind": kind, "names": names}
+
+    @staticmethod
+    def _none_contains(part: str, names: list[str], job: Job) -> UnknownNameError:
+        family, kind = job.arguments["family"], job.arguments["kind"]
+        near = difflib.get_close_matches(part, names, n=5, cutoff=0.3) or names[:10]
+        there = f"Some that there are: {', '.join(near)}." if near else "The list is empty."
+        msg = f"None of the {len(names)} {kind} of {family!r} contains {part[:80]!r}. {there}"
+        error = UnknownNameError(msg, endpoint=f"GET {schemas.LIST_PATHS[family, kind]}")
+        error.name, error.suggestions = part, near
+        return error
 
 
 @endpoints.endpoint(CatalogRequest)

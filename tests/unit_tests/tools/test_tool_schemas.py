@@ -1,0 +1,218 @@
+"""What a model is shown of a tool, and what becomes of what it says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import ValidationError
+from tool_service import ENDPOINTS, MAKERS, TOOLS, Service, arguments_for, call, name_of
+
+from langchain_visioncraft import (
+    MediaStore,
+    VisionCraftImageToImage,
+    VisionCraftMidjourney,
+    VisionCraftTextToGif,
+    VisionCraftTextToImage,
+    VisionCraftTextToImageSDXL,
+)
+from langchain_visioncraft.tools import VisionCraftTool
+
+Make = Callable[..., Any]
+
+
+def shown(tool: VisionCraftTool) -> dict[str, Any]:
+    function: dict[str, Any] = convert_to_openai_tool(tool)["function"]
+    parameters: dict[str, Any] = function["parameters"]
+    return parameters
+
+
+def test_the_name_is_the_snake_case_of_the_class(kind: type[VisionCraftTool]) -> None:
+    words = kind.__name__.replace("SDXL", "Sdxl").replace("SD1", "Sd1")
+    words = words.removeprefix("VisionCraft")
+    snake = re.sub(r"(?<!^)(?=[A-Z])", "_", words).lower()
+    assert name_of(kind) == f"visioncraft_{snake}"
+
+
+def test_a_schema_can_be_had_without_a_key(kind: type[VisionCraftTool]) -> None:
+    assert shown(kind())["type"] == "object"
+
+
+def test_every_parameter_is_described(kind: type[VisionCraftTool]) -> None:
+    properties = shown(kind())["properties"]
+    assert all(parameter.get("description") for parameter in properties.values())
+
+
+def test_required_parameters_come_first(kind: type[VisionCraftTool]) -> None:
+    parameters = shown(kind())
+    required = parameters.get("required", [])
+    assert list(parameters["properties"])[: len(required)] == required
+
+
+def test_what_is_not_required_has_a_default(kind: type[VisionCraftTool]) -> None:
+    parameters = shown(kind())
+    optional = set(parameters["properties"]) - set(parameters.get("required", []))
+    assert all("default" in parameters["properties"][name] for name in optional)
+
+
+def test_a_model_need_not_name_a_model_or_a_sampler(kind: type[VisionCraftTool]) -> None:
+    assert not {"model", "sampler", "scheduler"} & set(shown(kind()).get("required", []))
+
+
+def test_media_are_texts_to_a_model(kind: type[VisionCraftTool]) -> None:
+    tool = kind()
+    properties = shown(tool)["properties"]
+    assert all(properties[name]["type"] == "string" for name in tool.request().media_kinds)
+
+
+def test_bounds_are_those_of_the_endpoint(kind: type[VisionCraftTool]) -> None:
+    tool = kind()
+    request = tool.request().model_json_schema()["properties"]
+    bounds = ("minimum", "maximum", "enum", "minLength", "maxProperties", "pattern")
+    for name, parameter in shown(tool)["properties"].items():
+        expected = {bound: request[name][bound] for bound in bounds if bound in request[name]}
+        assert {bound: parameter.get(bound) for bound in expected} == expected
+
+
+def test_settings_are_not_shown_to_a_model(kind: type[VisionCraftTool]) -> None:
+    hidden = {"api_key", "base_url", "client", "store", "timeout", "dialect", "deadline", "token"}
+    assert not hidden & set(shown(kind())["properties"])
+
+
+def test_constructor_fields_are_the_defaults() -> None:
+    tool = VisionCraftTextToImage(width=512, model="dreamshaper-xl")
+    properties = shown(tool)["properties"]
+    assert (properties["width"]["default"], properties["model"]["default"]) == (
+        512,
+        "dreamshaper-xl",
+    )
+
+
+async def test_constructor_fields_are_sent(make: Make, service: Service, way: str) -> None:
+    tool = make(VisionCraftTextToImage, width=512, negative_prompt="blur")
+    await call(tool, way, {"prompt": "a cat"})
+    body = service.body("/sd")
+    assert (body["width"], body["height"], body["negative_prompt"]) == (512, 1024, "blur")
+
+
+async def test_a_calls_own_arguments_override_them(make: Make, service: Service, way: str) -> None:
+    tool = make(VisionCraftTextToImage, width=512)
+    await call(tool, way, {"prompt": "a cat", "width": 256})
+    assert service.body("/sd")["width"] == 256
+
+
+async def test_null_takes_a_default_back(make: Make, service: Service, way: str) -> None:
+    tool = make(VisionCraftTextToImage, negative_prompt="blur")
+    await call(tool, way, {"prompt": "a cat", "negative_prompt": None})
+    assert "negative_prompt" not in service.body("/sd")
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (VisionCraftTextToImage, {"width": 2048}),
+        (VisionCraftTextToImage, {"steps": 36}),
+        (VisionCraftTextToImageSDXL, {"height": 256}),
+        (VisionCraftMidjourney, {"deadline": 0}),
+        (VisionCraftImageToImage, {"strength": 1.5}),
+        (VisionCraftImageToImage, {"dialect": "pix2pix"}),
+    ],
+)
+def test_a_default_out_of_bounds_is_refused_at_once(
+    kind: type[VisionCraftTool], wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        kind(**wrong)
+
+
+def test_an_unknown_constructor_field_is_refused(kind: type[VisionCraftTool]) -> None:
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        kind(widht=512)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path", "sent"),
+    [("text2gif", "/text2gif", {"prompt"}), ("generate-gif", "/generate-gif", {"sampler"})],
+)
+async def test_each_dialect_of_a_gif_goes_to_its_own_path(
+    make: Make, service: Service, way: str, dialect: str, path: str, sent: set[str]
+) -> None:
+    message = await call(make(VisionCraftTextToGif, dialect=dialect), way, {"prompt": "a cat"})
+    assert sent <= service.body(path).keys()
+    assert message.artifact["mime_type"] == "image/gif"
+
+
+@pytest.mark.parametrize(("dialect", "field"), [("image", "image"), ("init_images", "init_images")])
+async def test_each_dialect_of_image_to_image_names_the_picture_its_own_way(
+    make: Make, service: Service, store: MediaStore, way: str, dialect: str, field: str
+) -> None:
+    tool = make(VisionCraftImageToImage, dialect=dialect)
+    await call(tool, way, arguments_for(VisionCraftImageToImage, store))
+    assert {"image", "init_images"} & service.body("/img2img").keys() == {field}
+
+
+def test_only_the_parameters_of_the_dialect_are_shown() -> None:
+    new = shown(VisionCraftImageToImage())["properties"]
+    old = shown(VisionCraftImageToImage(dialect="init_images"))["properties"]
+    assert {"mask", "strength"} <= new.keys() - old.keys()
+    assert {"width", "height"} <= old.keys() - new.keys()
+
+
+def test_a_field_of_the_other_dialect_is_refused() -> None:
+    with pytest.raises(ValidationError, match="no parameter width"):
+        VisionCraftImageToImage(width=512)
+
+
+async def test_a_deadline_is_the_developers_not_the_models(make: Make, way: str) -> None:
+    message = await call(make(VisionCraftMidjourney), way, {"prompt": "a cat", "deadline": 1})
+    assert message.status == "error"
+    assert "deadline: is not a parameter here" in message.content
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MAKERS if "prompt" in shown(kind())["required"]])
+def test_a_bare_text_is_the_first_argument(
+    make: Make, service: Service, kind: type[VisionCraftTool]
+) -> None:
+    if kind is VisionCraftImageToImage:
+        assert "image: is required" in make(kind).invoke("a cat")
+        return
+    assert "image/" in make(kind).invoke("a cat")
+    assert service.body(ENDPOINTS[name_of(kind)])["prompt"] == "a cat"
+
+
+async def test_a_bare_text_works_async_and_keeps_the_defaults(make: Make, service: Service) -> None:
+    await make(VisionCraftTextToImage, width=512).ainvoke("a cat")
+    assert service.body("/sd")["width"] == 512
+
+
+def test_setting_a_field_changes_the_schema(kind: type[VisionCraftTool]) -> None:
+    tool = kind()
+    fields = [name for name in tool.args if name in kind.model_fields]
+    for name in fields:
+        value = tool.args[name].get("enum", [tool.args[name].get("minimum", 5)])[0]
+        setattr(tool, name, value)
+        assert tool.args[name]["default"] == value
+
+
+def test_setting_the_dialect_changes_the_parameters() -> None:
+    tool = VisionCraftImageToImage()
+    tool.dialect = "init_images"
+    assert "cfg_scale" in tool.args
+
+
+def test_a_setting_that_cannot_be_used_leaves_the_tool_as_it_was(
+    kind: type[VisionCraftTool],
+) -> None:
+    tool = kind(base_url="http://host.test")
+    with pytest.raises(ValueError, match="base_url is not valid"):
+        tool.base_url = "nonsense"
+    assert tool.base_url == tool._sync_client.settings.base_url == "http://host.test"
+
+
+def test_all_tools_are_public() -> None:
+    import langchain_visioncraft
+
+    assert {kind.__name__ for kind in TOOLS} <= set(langchain_visioncraft.__all__)
