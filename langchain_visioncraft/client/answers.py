@@ -5,9 +5,11 @@ The shapes come from the documents' error table (2024-09) and from what hosts we
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import html
 import json
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -39,7 +41,9 @@ _UNKNOWN_NAME = re.compile(
     re.IGNORECASE,
 )
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
+_MAX_HTML = 4096
+"""Characters of a page that are searched for its title."""
 
 
 def service_message(body: bytes) -> str | None:
@@ -53,7 +57,7 @@ def service_message(body: bytes) -> str | None:
         return None
     try:
         found = message_in(json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         found = _html_title(text) if text.startswith("<") else text
     return _shorten(found) if found else None
 
@@ -90,12 +94,15 @@ def _problem(item: Any) -> str:
     """One entry of a 422's ``detail`` list."""
     if not isinstance(item, Mapping):
         return str(item)
-    where = ".".join(str(part) for part in item.get("loc", ()) if part != "body")
+    loc = item.get("loc")
+    parts = loc if isinstance(loc, list) else [loc]
+    where = ".".join(str(part) for part in parts if part not in ("body", None))
     what = str(item.get("msg", "")) or json.dumps(item)
     return f"{where}: {what}" if where else what
 
 
 def _html_title(text: str) -> str | None:
+    text = text[:_MAX_HTML]
     match = _TITLE.search(text)
     title = match and (match[1] or match[2])
     plain = html.unescape(_TAG.sub(" ", title or text))
@@ -120,11 +127,12 @@ def retry_after(headers: Mapping[str, str], message: str | None) -> float | None
     header = headers.get("retry-after", "").strip()
     if header:
         try:
-            return max(0.0, float(header))
+            seconds = float(header)
+            return max(0.0, seconds) if math.isfinite(seconds) else None
         except ValueError:
-            date = email.utils.parsedate_tz(header)
-            if date is not None:
-                return max(0.0, email.utils.mktime_tz(date) - time.time())
+            with contextlib.suppress(ValueError, TypeError, OverflowError):
+                then = email.utils.parsedate_to_datetime(header)
+                return max(0.0, then.timestamp() - time.time())
     for pattern in (_WAIT, _WINDOW):
         match = pattern.search(message or "")
         if match:

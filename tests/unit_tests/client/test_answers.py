@@ -260,3 +260,32 @@ def test_no_bytes_of_an_error_raise_anything_else(status: int, body: bytes, head
 def test_no_json_of_an_error_raises_anything_else(status: int, body: Any) -> None:
     assert isinstance(error_of(status, body), APIStatusError)
     assert under_200(body) is None or isinstance(under_200(body), APIStatusError)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 60_000,
+        b'{"error":' * 60_000,
+        b'{"detail": [{"loc": null, "msg": "x"}]}',
+        b'{"detail": [{"loc": 5, "msg": "x"}]}',
+        b'{"detail": [null, 5, [], "x"]}',
+    ],
+)
+def test_a_message_that_is_odd_or_hostile_does_not_get_in_the_way(body: bytes) -> None:
+    assert type(error_of(400, body)) is BadRequestError
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Mon, 01 Jan 99999 00:00:00 GMT", "inf", "nan", "1e999", "Mon, 99 Foo 0 99:99:99", "1 2 3"],
+)
+def test_a_header_that_is_no_wait_is_none(header: str) -> None:
+    assert retry_after({"retry-after": header}, None) is None
+
+
+@pytest.mark.parametrize("body", [b"<" * 65_536, b"<title>" * 9_000, b"<h1 " * 16_000])
+def test_a_hostile_page_costs_no_time(body: bytes) -> None:
+    began = time.perf_counter()
+    service_message(body)
+    assert time.perf_counter() - began < 1
