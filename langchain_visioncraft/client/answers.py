@@ -33,6 +33,7 @@ _LIMIT = re.compile(
     r"\blimits?\b|\bquota\b|too many requests|\bexceeded\b|\bslow down\b", re.IGNORECASE
 )
 _NOT_SUBSCRIBED = re.compile(r"\bsubscri|\bpremium\b", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"\btoo (?:large|big|long)\b", re.IGNORECASE)
 _UNKNOWN_NAME = re.compile(
     r"(?:doesn't|does not|don't|do not) have (?:an? |the |this )?(?P<kind>model|sampler|scheduler"
     r"|refiner|lora)|(?:unknown|invalid|no such|unsupported) (?P<kind2>model|sampler|scheduler"
@@ -83,10 +84,20 @@ def error_in(answer: Any) -> str | None:
     """The error message of a JSON answer under status 200; ``None`` if it is no error."""
     if not isinstance(answer, Mapping):
         return None
-    code = answer.get("statusCode", answer.get("code", answer.get("status")))
-    failed = isinstance(code, int) and code >= 400
+    failed = (_code_in(answer) or 0) >= 400
     if failed or answer.get("error") or answer.get("detail"):
         return _shorten(message_in(answer) or json.dumps(answer))
+    return None
+
+
+def _code_in(answer: Mapping[str, Any]) -> int | None:
+    """The status that hosts repeat in the body, beside the error or inside it."""
+    error = answer.get("error")
+    for place in (answer, error if isinstance(error, Mapping) else {}):
+        for name in ("statusCode", "code", "status"):
+            code = place.get(name)
+            if isinstance(code, int) and not isinstance(code, bool):
+                return code
     return None
 
 
@@ -169,10 +180,10 @@ def status_error(
     advice = _wait_advice(wait) if kind is errors.RateLimitError else _ADVICE.get(kind, "")
     host = urlsplit(base_url).netloc
     says = f": {detail}" if detail else ""
-    ending = "" if says.endswith((".", "!", "?")) or not says else "."
-    message = f"{endpoint} on {host} answered {status}{says}{ending or ' '}"
+    ending = "" if says.endswith((".", "!", "?")) else "."
+    message = f"{endpoint} on {host} answered {status}{says}{ending}"
     return kind(
-        f"{message.rstrip()} {advice.format(endpoint=endpoint, host=host)}".strip(),
+        f"{message} {advice.format(endpoint=endpoint, host=host)}".strip(),
         status=status,
         detail=detail,
         endpoint=endpoint,
@@ -186,8 +197,8 @@ def error_under_200(answer: Any, *, endpoint: str, base_url: str) -> errors.APIS
     detail = error_in(answer)
     if detail is None:
         return None
-    code = answer.get("statusCode", answer.get("code"))
-    status = code if isinstance(code, int) and 400 <= code < 600 else 200
+    code = _code_in(answer) or 200
+    status = code if 400 <= code < 600 else 200
     if status == 200 and _LIMIT.search(detail) and retry_after({}, detail) is not None:
         status = 429
     body = json.dumps({"error": detail}).encode()
@@ -215,6 +226,8 @@ def _classify(status: int, detail: str, wait: float | None) -> type[errors.APISt
         kind = errors.RateLimitError
     elif status == 401:
         kind = errors.AuthenticationError
+    elif status == 413 and _TOO_LARGE.search(detail):
+        kind = errors.BadRequestError
     elif status in (402, 403, 413):
         kind = errors.SubscriptionError
     elif status == 404 and not unknown_kind(detail):

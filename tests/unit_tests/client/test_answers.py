@@ -136,7 +136,7 @@ def test_a_message_says_where_what_and_what_to_do(status: int, advice: str) -> N
 
 def test_a_message_without_words_is_still_a_sentence() -> None:
     assert str(error_of(503)) == (
-        "POST /sd on h.example:8 answered 503 The service failed; try again later."
+        "POST /sd on h.example:8 answered 503. The service failed; try again later."
     )
 
 
@@ -289,3 +289,22 @@ def test_a_hostile_page_costs_no_time(body: bytes) -> None:
     began = time.perf_counter()
     service_message(body)
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize("name", ["statusCode", "code", "status"])
+def test_the_status_inside_an_answer_counts_under_each_of_its_names(name: str) -> None:
+    error = under_200({name: 401, "message": "no"})
+    assert type(error) is AuthenticationError
+    assert error.status == 401
+
+
+def test_a_status_inside_the_error_counts_too() -> None:
+    error = under_200({"error": {"message": "no", "code": 401}})
+    assert type(error) is AuthenticationError
+
+
+@pytest.mark.parametrize(
+    "body", [{"error": "File too large"}, b"<h1>413 Request Entity Too Large</h1>"]
+)
+def test_a_request_that_is_too_large_is_not_told_as_a_lapsed_subscription(body: Any) -> None:
+    assert type(error_of(413, body)) is BadRequestError
