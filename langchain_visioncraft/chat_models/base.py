@@ -142,10 +142,12 @@ class VisionCraftConnectedModel(BaseChatOpenAI):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _keep_temperature_as_given(cls, values: Any, handler: Callable[[Any], Self]) -> Self:
-        """The inherited class changes it for names that begin with ``gpt-5`` or ``o1``."""
+    def _undo_what_names_of_openai_change(cls, values: Any, handler: Callable[[Any], Self]) -> Self:
+        """The inherited class changes temperature and profile for names like ``gpt-5``, ``o1``."""
         given = dict(values) if isinstance(values, dict) else None
         model = handler(values)
+        if given is not None and "profile" in model.__dict__ and given.get("profile") is None:
+            model.__dict__["profile"] = model._resolve_model_profile()
         if given is not None and model.temperature != given.get("temperature"):
             temperature = given.get("temperature")
             parameters.check({"temperature": temperature})
@@ -209,6 +211,15 @@ class VisionCraftConnectedModel(BaseChatOpenAI):
             root_async_client=connection.async_client,
             async_client=connection.async_client.chat.completions,
         )
+
+    def _resolve_model_profile(self) -> Any:
+        # The inherited one is OpenAI's, and would apply to a model called gpt-4o.
+        return None
+
+    @property
+    def model(self) -> str:
+        """The same as `model_name`."""
+        return self.model_name
 
     # ---- copies and pickles -------------------------------------------------------------------
 

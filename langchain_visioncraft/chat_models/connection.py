@@ -20,7 +20,6 @@ from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client.transport import (
     LoopSafeAsyncClient,
     client_options,
-    http_timeout,
 )
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.version import __version__
@@ -69,7 +68,13 @@ def connect(
     options: dict[str, Any] = {
         "api_key": settings.require_key(),
         "base_url": f"{settings.base_url}/v1",
-        "timeout": settings.timeout.read,
+        # Of the SDK's own HTTP library, whichever that is.
+        "timeout": openai.Timeout(
+            connect=settings.timeout.connect,
+            read=settings.timeout.read,
+            write=settings.timeout.read,
+            pool=None,
+        ),
         "max_retries": settings.max_retries,
         "default_query": query,
     }
@@ -77,8 +82,6 @@ def connect(
         shared = _shared_clients(os.getpid(), settings.verify, settings.timeout)
         http_client = http_client or shared[0]
         http_async_client = http_async_client or shared[1]
-    if SDK_SPEAKS_OUR_HTTP:
-        options["timeout"] = http_timeout(settings.timeout)
     client = VisionCraftSDK(http_client=http_client, **options)
     client.http = http_client
     async_client = AsyncVisionCraftSDK(http_client=http_async_client, **options)

@@ -42,6 +42,11 @@ from langchain_visioncraft.client.answers import (
 
 CHAT_ENDPOINT = f"POST {CHAT_PATH}"
 
+_OVERFLOW: tuple[type[Exception], ...] = tuple(
+    getattr(langchain_errors, name)
+    for name in ("ContextOverflowError",)
+    if hasattr(langchain_errors, name)  # not in langchain-core 1.2.0
+)
 _MASK = "**********"
 _SHORTEST_SECRET = 8
 """A shorter key is a word like "any" for a sandbox; masking it would only garble messages."""
@@ -182,7 +187,7 @@ class Boundary:
             known.__dict__.update({**ours.__dict__, "message": known.message, "name": self.model})
             ours = known
         elif isinstance(ours, errors.BadRequestError) and _CONTEXT.search(ours.detail or ""):
-            extra = (langchain_errors.ContextOverflowError,)
+            extra = _OVERFLOW
         return ours, extra
 
     def _of_connection(self, error: openai.APIConnectionError) -> errors.VisionCraftError:

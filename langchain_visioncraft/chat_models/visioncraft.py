@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         AsyncCallbackManagerForLLMRun,
         CallbackManagerForLLMRun,
     )
-    from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
+    from langchain_core.language_models import LangSmithParams, LanguageModelInput
     from langchain_core.tools import BaseTool
 
 PROVIDER = "visioncraft"
@@ -304,10 +304,6 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     def is_lc_serializable(cls) -> bool:
         """False: LangChain's `load` rebuilds only the classes of packages that it lists itself."""
         return False
-
-    def _resolve_model_profile(self) -> ModelProfile | None:
-        # The inherited one is OpenAI's, and would apply to a model called gpt-4o.
-        return None
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)

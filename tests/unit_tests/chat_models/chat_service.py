@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from typing import Any
 
+import openai
 from langchain_core.messages import AIMessage
 
 from langchain_visioncraft import ChatVisionCraft
-from langchain_visioncraft._compat import httpx
+
+httpx = importlib.import_module(openai.DefaultHttpxClient.__mro__[1].__module__.partition(".")[0])
+"""The library that the installed SDK takes clients of: httpx2, or httpx for one before 3."""
 
 KEY = "vc-secret-key-1234567890"
 WAYS = ("invoke", "ainvoke", "stream", "astream")

@@ -7,11 +7,10 @@ import traceback
 from typing import Any
 
 import pytest
-from chat_service import KEY, Service, ask
+from chat_service import KEY, Service, ask, httpx
 from langchain_core.callbacks import BaseCallbackHandler
 
 from langchain_visioncraft import errors
-from langchain_visioncraft._compat import httpx
 
 
 class Recorder(BaseCallbackHandler):

@@ -7,12 +7,17 @@ import warnings
 from typing import Any
 
 import pytest
-from chat_service import KEY, Service, ask, completion, events
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from chat_service import KEY, Service, ask, completion, events, httpx
+from langchain_core.messages import (
+    AIMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langchain_core.tools import tool
 
 from langchain_visioncraft import ChatVisionCraft
-from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.errors import InvalidRequestError
 
 FOREIGN = {
@@ -85,7 +90,6 @@ async def test_output_versions_do_not_lead_to_the_responses_api(
         {"reasoning": {"effort": "low"}},
         {"include": ["x"]},
         {"truncation": "auto"},
-        {"context_management": [{"type": "compaction"}]},
         {"use_previous_response_id": True},
     ],
     ids=str,
@@ -254,9 +258,10 @@ async def test_a_whole_conversation_goes_out_in_openais_form(service: Service) -
 
 
 async def test_messages_that_cannot_be_converted_are_an_invalid_request(service: Service) -> None:
-    block = {"type": "additional_tools", "tools": []}
-    with pytest.raises(InvalidRequestError, match="Nothing was sent"):
-        await ask(service.model(), "invoke", [HumanMessage([block])])
+    with pytest.raises(InvalidRequestError, match="Nothing was sent") as caught:
+        await ask(service.model(), "invoke", [RemoveMessage(id="1")])
+    assert isinstance(caught.value.__cause__, TypeError)
+    assert isinstance(caught.value, TypeError)
 
 
 async def test_structured_output_is_asked_for_and_parsed(service: Service) -> None:
