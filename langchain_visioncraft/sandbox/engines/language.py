@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from langchain_visioncraft.sandbox.engines.weights import EngineUnavailable, lan
 _CONTEXT_TOKENS = 8192
 _SLOTS = 2
 _CACHE_MIB = 256
+_MOST_THREADS = 8
 _LONGEST_STRING = 120
 _MOST_ITEMS = 4
 # Confined to JSON, the small model repeats itself to the end of every text.
@@ -214,6 +216,10 @@ class LanguageModel:
         params.n_parallel = _SLOTS
         params.kv_unified = True  # one long conversation may take the whole context
         params.cache_ram_mib = _CACHE_MIB
+        # llama.cpp's threads wait for each other by spinning: where other work takes a core, two
+        # threads are not twice as fast but twenty times slower. Half of the cores stay free.
+        threads = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // 2))
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         params.verbosity = -1
         params.warmup = False
         params.ui = False

@@ -34,7 +34,7 @@ _NOUNS = (
     r"sketch|artwork|wallpaper|watercolou?r|one)s?"
 )
 MADE = re.compile(
-    rf"\b(?:create|generate|make|show|give|want|need|produce|design|get)\b.*\b{_NOUNS}\b",
+    rf"\b(?:create|generate|make|show|give|want|need|like|produce|design|get)\b.*\b{_NOUNS}\b",
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -146,13 +146,8 @@ def next_calls(talk: Talk, steps: list[Step]) -> list[dict[str, Any]]:
     """The calls that can be made now: those that wait for no other."""
     calls: list[dict[str, Any]] = []
     for number, step in enumerate(steps):
-        retries = [
-            (part, attempts)
-            for part, attempts in sorted(step.parts.items())
-            if attempts[-1].failed and len(attempts) == 1
-        ]
-        for part, attempts in retries:
-            arguments = mended(attempts[-1], step.tool)
+        for part, attempts in sorted(step.parts.items()):
+            arguments = _second_try(attempts, step.tool)
             if arguments is not None:
                 calls.append(_call(step.tool.name, arguments, number, part, 1))
         if step.parts:
@@ -171,6 +166,11 @@ def next_calls(talk: Talk, steps: list[Step]) -> list[dict[str, Any]]:
     return calls
 
 
+def _second_try(attempts: list[Call], tool: Tool) -> dict[str, Any] | None:
+    """Arguments for the one more try that a step gets if its error says how to mend it."""
+    return mended(attempts[0], tool) if len(attempts) == 1 and attempts[0].failed else None
+
+
 def _made_definite(wish: Wish, before: list[Step]) -> list[Wish]:
     """A wish for a drawing of what a recording says, as one for each of its sentences."""
     if wish.which != "transcript":
@@ -185,7 +185,7 @@ def _is_open(step: Step) -> bool:
     if not step.parts:
         return step.wish.kind in PICTORIAL | {"other", "transcribe"}
     return any(
-        attempts[-1].result is None or (attempts[-1].failed and len(attempts) == 1)
+        attempts[-1].result is None or _second_try(attempts, step.tool) is not None
         for attempts in step.parts.values()
     )
 

@@ -37,19 +37,22 @@ class Wish:
 def read_wishes(request: str) -> list[Wish]:
     """Find what a request asks for, in its order."""
     wishes: list[Wish] = []
+    complete = True
     for text, scene_kind in _clauses(request.strip()):
         if scene_kind is not None:
             wishes.append(Wish(scene_kind, text, prompt=patterns.tidy(text)))
+            complete = True
             continue
         wish = _referring(_wish(text), wishes)
         last = wishes[-1] if wishes else None
-        goes_on = wish.kind == "other" and not text.rstrip().endswith("?")
-        if goes_on and last is not None and last.kind in ("draw", "gif"):
+        goes_on = wish.kind == "other" and not complete and not text.rstrip().endswith("?")
+        if goes_on and last is not None:
             # "Draw a cat. It wears a hat." is one picture.
             prompt = f"{last.prompt}. {patterns.tidy(text)}"
             wishes[-1] = replace(last, text=f"{last.text} {text}", prompt=prompt)
         else:
             wishes.append(wish)
+            complete = wish.kind not in ("draw", "gif")
     return wishes
 
 
