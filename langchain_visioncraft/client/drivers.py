@@ -76,6 +76,8 @@ class VisionCraftClient(Exchange):
         except StopIteration as done:
             value: ResultT = done.value
             return value
+        except VisionCraftError as error:
+            raise self.without_key(error) from error.__cause__
         finally:
             flow.close()
 
@@ -236,6 +238,8 @@ class AsyncVisionCraftClient(Exchange):
         except StopIteration as done:
             value: ResultT = done.value
             return value
+        except VisionCraftError as error:
+            raise self.without_key(error) from error.__cause__
         finally:
             flow.close()
 

@@ -24,6 +24,7 @@ from langchain_visioncraft.client import links
 from langchain_visioncraft.client.answers import status_error
 from langchain_visioncraft.client.body import JSONBody
 from langchain_visioncraft.client.flow import Call, Fetch, is_retryable, retry_wait
+from langchain_visioncraft.client.secret import Secret
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.config import TimeoutTypes, VerifyTypes, environment_key, resolve
 
@@ -218,14 +219,15 @@ class Exchange:
         if status >= 400:
             with spool.open() as file:
                 body = file.read(_MAX_ERROR_BYTES)
-            error = status_error(
-                status,
-                response.headers,
-                self._without_key(body),
-                endpoint=call.endpoint,
-                base_url=self.settings.base_url,
+            raise self.without_key(
+                status_error(
+                    status,
+                    response.headers,
+                    body,
+                    endpoint=call.endpoint,
+                    base_url=self.settings.base_url,
+                )
             )
-            raise error
         return spool
 
     def checked_link(self, response: Any, spool: Spool, fetch: Fetch) -> Spool:
@@ -248,12 +250,8 @@ class Exchange:
             with spool.open() as file:
                 body = file.read(_MAX_ERROR_BYTES)
             endpoint = f"the link of {fetch.endpoint}"
-            raise status_error(
-                status,
-                response.headers,
-                self._without_key(body),
-                endpoint=endpoint,
-                base_url=fetch.url,
+            raise self.without_key(
+                status_error(status, response.headers, body, endpoint=endpoint, base_url=fetch.url)
             )
         return spool
 
@@ -270,10 +268,20 @@ class Exchange:
         facts = self._facts(call.endpoint)
         return errors.UnexpectedAnswerError(msg, status=status, **facts)
 
-    def _without_key(self, body: bytes) -> bytes:
-        """Hosts have repeated the request in their errors, and with it the key."""
-        key = self.settings.api_key.get_secret_value() if self.settings.api_key else None
-        return body.replace(key.encode(), b"***") if key else body
+    def without_key(self, error: errors.VisionCraftError) -> errors.VisionCraftError:
+        """The same error, with ``***`` where a host repeated the key.
+
+        Hosts have repeated the request in their errors, and may do so under any status.
+        """
+        try:
+            secret = Secret(self.key())
+        except errors.MissingKeyError:
+            return error
+        error.args = tuple(secret.hide(arg) if isinstance(arg, str) else arg for arg in error.args)
+        for name, value in vars(error).items():
+            if isinstance(value, str):
+                setattr(error, name, secret.hide(value))
+        return error
 
     # Links
 

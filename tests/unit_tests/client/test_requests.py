@@ -34,6 +34,7 @@ from langchain_visioncraft.errors import (
     MediaInputError,
     MissingKeyError,
     UnexpectedAnswerError,
+    VisionCraftError,
 )
 from langchain_visioncraft.media.inputs import CHUNK_BYTES, MediaSource, Upload, parse_source
 
@@ -301,3 +302,63 @@ def test_kinds_of_drivers_are_the_public_ones() -> None:
         "VisionCraftClient", "AsyncVisionCraftClient",
     ]  # fmt: skip
     assert issubclass(ForbiddenInputError, InvalidRequestError)
+
+
+LEAKS: list[Any] = [
+    {"error": f"bad token {KEY}"},
+    {"error": f"bad token {KEY}", "code": 401},
+    {"unexpected": KEY},
+    f"token {KEY} is unknown".encode(),
+    f"<html><title>{KEY}</title></html>".encode(),
+    {"url": f"ftp://cdn.example.com/a.png?token={KEY}"},
+]
+
+
+@pytest.mark.parametrize("answer", LEAKS)
+def test_a_host_that_repeats_the_key_under_200_does_not_get_it_into_an_error(
+    driver: Any, answer: Any
+) -> None:
+    error = failure_of(lambda: drive(Host(answer).client(driver), flow_of("text_to_image")))
+    assert KEY not in f"{error}{error!r}{vars(error)}"
+    assert isinstance(error, VisionCraftError)
+    assert "***" in str(error)
+
+
+def test_a_failed_task_that_repeats_the_key_does_not_show_it(
+    driver: Any, naps: list[float]
+) -> None:
+    host = Host({"data": 1}, {"Status": "failed", "message": f"token {KEY}"})
+    error = failure_of(lambda: drive(host.client(driver), flow_of("midjourney")))
+    assert KEY not in f"{error}{error!r}{vars(error)}"
+
+
+def test_a_key_that_json_writes_in_another_way_is_not_shown_either(driver: Any) -> None:
+    key = 'quote"back\\slash'
+    host = Host(httpx.Response(400, content=json.dumps({"error": f"token {key}"}).encode()))
+    error = failure_of(lambda: drive(host.client(driver, api_key=key), flow_of("text_to_image")))
+    assert key not in str(error)
+    assert "***" in str(error)
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(400, text=KEY), {"error": f"token {KEY}"}])
+def test_a_key_that_was_set_later_is_not_shown_either(
+    driver: Any, answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Host(answer).client(driver, api_key=None)
+    monkeypatch.setenv("VISIONCRAFT_API_KEY", KEY)
+    error = failure_of(lambda: drive(client, flow_of("text_to_image")))
+    assert KEY not in f"{error}{error!r}{vars(error)}"
+
+
+@pytest.mark.parametrize("at", range(470, 500, 3))
+def test_a_key_that_is_cut_in_two_by_shortening_is_not_shown(driver: Any, at: int) -> None:
+    answer = {"error": f"{'.' * at}{KEY} and so on"}
+    error = failure_of(lambda: drive(Host(answer).client(driver), flow_of("text_to_image")))
+    assert KEY[:5] not in str(error)
+
+
+def test_a_placeholder_for_a_key_does_not_black_out_words(driver: Any) -> None:
+    answer = httpx.Response(400, json={"error": "too many images for any"})
+    client = Host(answer).client(driver, api_key="any")
+    error = failure_of(lambda: drive(client, flow_of("text_to_image")))
+    assert "too many images for ***" in str(error)
