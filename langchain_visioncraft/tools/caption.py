@@ -114,6 +114,8 @@ class VisionCraftCaption(VisionCraftTool):
             self._default_chat_model = ChatVisionCraft(
                 model=self.model,
                 vision=True,
+                # A caption is one result; its pieces would only mix with the agent's own words.
+                disable_streaming=True,
                 api_key=SecretStr(client.key()),
                 base_url=client.settings.base_url,
                 verify=client.settings.verify,

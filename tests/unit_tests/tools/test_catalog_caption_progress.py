@@ -119,7 +119,7 @@ async def test_lists_and_limits_send_no_key(make: Make, service: Service, way: s
 class Looker(BaseChatModel):
     """A chat model that notes what it is shown."""
 
-    seen: list[Any] = []
+    seen: list[Any]
 
     @property
     def _llm_type(self) -> str:
@@ -169,6 +169,19 @@ async def test_the_default_chat_model_is_llava_of_the_same_host(
     assert body["model"] == "llava-1.5-7b-hf"
     assert body["messages"][0]["content"][1]["image_url"]["url"].startswith("data:image/jpeg")
     assert message.content == "A cat."
+
+
+async def test_a_caption_is_not_streamed_into_the_agents_own_words(
+    make: Make, service: Service, store: MediaStore
+) -> None:
+    arguments = arguments_for(VisionCraftCaption, store)
+    kinds = [
+        event["event"]
+        async for event in make(VisionCraftCaption).astream_events(arguments, version="v2")
+    ]
+    assert "on_chat_model_end" in kinds
+    assert "on_chat_model_stream" not in kinds
+    assert not service.body("/v1/chat/completions").get("stream")
 
 
 async def test_the_prompt_of_the_constructor_is_asked(
@@ -281,7 +294,7 @@ async def test_the_context_is_not_needed_for_progress(
 
 async def test_a_deadline_that_passes_is_raised(make: Make, service: Service, way: str) -> None:
     service.polls_until_done = 10**9
-    with pytest.raises(errors.TaskDeadlineError, match="not ready after 0.05 seconds"):
+    with pytest.raises(errors.TaskDeadlineError, match=r"not ready after 0\.05 seconds"):
         await call(make(VisionCraftMidjourney, deadline=0.05), way, {"prompt": "x"})
 
 

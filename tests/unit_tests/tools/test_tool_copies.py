@@ -157,6 +157,7 @@ async def test_a_client_of_either_kind_serves_both_ways(
     service: Service,
     kind: type[VisionCraftTool],
     arguments: dict[str, Any],
+    *,
     way: str,
     driver: Any,
 ) -> None:

@@ -53,6 +53,7 @@ async def test_what_a_model_can_mend_is_told_to_it(
     service: Service,
     kind: type[VisionCraftTool],
     arguments: dict[str, Any],
+    *,
     way: str,
     case: str,
 ) -> None:
@@ -71,6 +72,7 @@ async def test_what_needs_a_person_is_raised(
     service: Service,
     kind: type[VisionCraftTool],
     arguments: dict[str, Any],
+    *,
     way: str,
     case: str,
 ) -> None:
@@ -118,6 +120,7 @@ async def test_without_handling_the_original_error_is_raised(
     service: Service,
     kind: type[VisionCraftTool],
     arguments: dict[str, Any],
+    *,
     way: str,
     case: str,
 ) -> None:

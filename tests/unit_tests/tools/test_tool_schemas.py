@@ -138,7 +138,7 @@ def test_an_unknown_constructor_field_is_refused(kind: type[VisionCraftTool]) ->
     [("text2gif", "/text2gif", {"prompt"}), ("generate-gif", "/generate-gif", {"sampler"})],
 )
 async def test_each_dialect_of_a_gif_goes_to_its_own_path(
-    make: Make, service: Service, way: str, dialect: str, path: str, sent: set[str]
+    make: Make, service: Service, *, way: str, dialect: str, path: str, sent: set[str]
 ) -> None:
     message = await call(make(VisionCraftTextToGif, dialect=dialect), way, {"prompt": "a cat"})
     assert sent <= service.body(path).keys()
@@ -147,7 +147,7 @@ async def test_each_dialect_of_a_gif_goes_to_its_own_path(
 
 @pytest.mark.parametrize(("dialect", "field"), [("image", "image"), ("init_images", "init_images")])
 async def test_each_dialect_of_image_to_image_names_the_picture_its_own_way(
-    make: Make, service: Service, store: MediaStore, way: str, dialect: str, field: str
+    make: Make, service: Service, store: MediaStore, *, way: str, dialect: str, field: str
 ) -> None:
     tool = make(VisionCraftImageToImage, dialect=dialect)
     await call(tool, way, arguments_for(VisionCraftImageToImage, store))
