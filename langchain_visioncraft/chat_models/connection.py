@@ -11,7 +11,6 @@ import ssl
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -21,7 +20,6 @@ from langchain_visioncraft.client.transport import (
     LoopSafeAsyncClient,
     client_options,
 )
-from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.version import __version__
 
 if TYPE_CHECKING:
@@ -185,25 +183,12 @@ class _SharedClient(httpx.Client):
 @functools.lru_cache(maxsize=32)
 def _shared_clients(process: int, verify: Any, timeout: Timeout) -> tuple[Any, Any]:  # noqa: ARG001 -- a key: connections must not be shared with a forked process
     # Loading the trusted certificates takes longer than everything else in a constructor.
-    try:
-        options = client_options(_certificates(verify), timeout)
-    except (OSError, ssl.SSLError) as error:
-        msg = f"verify={verify!r}: the certificates cannot be loaded ({error})."
-        raise InvalidRequestError(msg) from error
+    options = client_options(verify, timeout)
     if not SDK_SPEAKS_OUR_HTTP:
         return _clients_of_sdk(options["verify"], timeout)
     client = _SharedClient(**options)
     _open_clients.add(client)
     return client, LoopSafeAsyncClient(**options)
-
-
-def _certificates(verify: Any) -> Any:
-    """A path as a context: httpx2 takes paths only with a deprecation warning."""
-    if not isinstance(verify, str):
-        return verify
-    if Path(verify).is_dir():
-        return ssl.create_default_context(capath=verify)
-    return ssl.create_default_context(cafile=verify)
 
 
 def _clients_of_sdk(context: ssl.SSLContext, timeout: Timeout) -> tuple[Any, Any]:

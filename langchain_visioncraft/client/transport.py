@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import ssl
 import threading
 import weakref
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.config import Timeout
+from langchain_visioncraft.config import Timeout, certificates
+from langchain_visioncraft.errors import InvalidRequestError
 
 
 def http_timeout(timeout: Timeout) -> httpx.Timeout:
@@ -25,12 +29,36 @@ def client_options(verify: Any, timeout: Timeout) -> dict[str, Any]:
     caller's own concurrency.
     """
     return {
-        # One TLS context for all of a client's pools: making one takes longer than most calls.
-        "verify": httpx.create_ssl_context(verify=verify),
+        "verify": tls_context(verify),
         "timeout": http_timeout(timeout),
         "follow_redirects": False,
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=64),
     }
+
+
+def tls_context(verify: Any) -> ssl.SSLContext:
+    """The TLS context for `verify`, shared where it can be: making one takes up to 0.2 s.
+
+    Raises:
+        InvalidRequestError: If the certificates that a path names cannot be loaded.
+    """
+    if isinstance(verify, ssl.SSLContext):
+        return verify
+    if not isinstance(verify, str):
+        return _default_context(verify)
+    try:
+        if Path(verify).is_dir():
+            return ssl.create_default_context(capath=verify)
+        return ssl.create_default_context(cafile=verify)
+    except (OSError, ssl.SSLError) as error:
+        msg = f"verify={verify!r}: the certificates cannot be loaded ({error})."
+        raise InvalidRequestError(msg) from error
+
+
+@functools.lru_cache(maxsize=2)
+def _default_context(verify: bool) -> ssl.SSLContext:
+    context: ssl.SSLContext = httpx.create_ssl_context(verify=certificates(verify))
+    return context
 
 
 class LoopSafeAsyncClient(httpx.AsyncClient):
