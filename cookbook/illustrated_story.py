@@ -33,12 +33,12 @@ HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 NOTE = "spoken_note.ogg"
 
-TITLE = "The Night the Lighthouse Went Out"
+TITLE = "The Lighthouse Keeper and the Whale"
 STORY = """\
 At dusk, Mina the lighthouse keeper climbs the hill by the sea with a lantern, and her small \
 orange cat runs ahead.
-At night a storm breaks over the sea: lightning, high waves, a little sailboat, and the \
-lighthouse stands dark on its rock.
+At night a storm breaks over the sea: lightning, high waves, and a little sailboat that looks for \
+the lighthouse.
 A great blue whale rises under the full moon and the stars and leads the sailboat home.
 In the morning a rainbow stands over the lighthouse, and the keeper and her orange cat have \
 breakfast among the flowers of the meadow.""".splitlines()
