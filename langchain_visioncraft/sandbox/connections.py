@@ -69,10 +69,15 @@ class HangUpProtocol(H11Protocol):
         self._closed = asyncio.Event()
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            extensions = dict(scope.get("extensions") or {})
-            extensions[_EXTENSION] = Connection(self.transport, self._closed)
-            scope["extensions"] = extensions
-            await inner(scope, receive, send)
+            extensions = scope.get("extensions") or {}
+            connection = Connection(self.transport, self._closed)
+            scope["extensions"] = {**extensions, _EXTENSION: connection}
+            try:
+                await inner(scope, receive, send)
+            except asyncio.CancelledError:
+                # The server stops and waits no longer. A hang-up says so; uvicorn's own way is
+                # to log an error and to answer 500.
+                await connection.hang_up()
 
         self.app = app
 

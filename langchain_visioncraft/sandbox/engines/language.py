@@ -130,9 +130,12 @@ class LanguageModel:
             EngineUnavailable: The runtime or the weights are not installed.
         """
         done = Completion()
+        failed: list[dict[str, Any]] = []
 
         def take(chunk: dict[str, Any]) -> bool:
-            _raise_error(chunk)
+            if chunk.get("error"):
+                failed.append(chunk)  # what is raised in here gets lost in llama.cpp
+                return True
             for choice in chunk.get("choices", ()):
                 text = choice.get("delta", {}).get("content")
                 if text:
@@ -157,7 +160,8 @@ class LanguageModel:
             body["grammar"] = _grammar(schema)
             if self._path is None and sampling.repetition_penalty == 1.0:
                 body["repeat_penalty"] = _PENALTY_IN_JSON
-        _raise_error(server.handle_chat_completions(body, take))
+        answer = server.handle_chat_completions(body, take)
+        _raise_error(failed[0] if failed else answer)
         return done
 
     def call_tools(

@@ -33,7 +33,8 @@ _WORK = {
 _COMMON = frozenset(
     re.findall(
         r"\w+",
-        "get set use run call make do the a an my of to for and or in on by with from tool function "
+        "get set use run call make do the a an my of to for and or in on by with from tool "
+        "function "
         "search find fetch lookup generator api service visioncraft what is value no args can you "
         "me please it that this using give tell show",
     )

@@ -173,8 +173,10 @@ def test_what_a_recording_says_is_drawn() -> None:
     [
         ("Could you draw me a picture of a boat, please?", "text_to_image", {"prompt": "a boat"}),
         ("I'd like a painting of a boat at sea", "text_to_image", {"prompt": "a boat at sea"}),
-        ("Draw a boat, 512x256", "text_to_image", {"prompt": "a boat", "width": 512, "height": 256}),
-        ("Draw a boat. It has red sails.", "text_to_image", {"prompt": "a boat. It has red sails"}),
+        ("Draw a boat, 512x256", "text_to_image",
+         {"prompt": "a boat", "width": 512, "height": 256}),
+        ("Draw a boat. It has red sails.", "text_to_image",
+         {"prompt": "a boat. It has red sails"}),
         ("Draw a boat with Midjourney", "midjourney", {"prompt": "a boat"}),
         ("Make an animated GIF of a boat", "text_to_gif", {"prompt": "a boat"}),
         ("Describe a1b2c3d4e5f6.png", "caption", {"image": "a1b2c3d4e5f6.png"}),
