@@ -26,6 +26,9 @@ DEFAULT_CONNECT_TIMEOUT = 10.0
 DEFAULT_READ_TIMEOUT = 600.0
 """Seconds. A generation takes 5 s to several minutes; the documents' own examples wait forever."""
 
+_LONGEST_TIMEOUT = 1e9
+"""Seconds. Sockets do not take infinity; ``None`` is the way to wait forever."""
+
 DEFAULT_MAX_RETRIES = 2
 
 TimeoutTypes: TypeAlias = float | tuple[float | None, float | None] | None
@@ -64,7 +67,8 @@ class Timeout:
 
 
 def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0 < value <= _LONGEST_TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ def resolve(
     if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
         msg = f"max_retries={max_retries!r} is not valid: give a whole number from 0."
         raise InvalidRequestError(msg)
+    if verify is not None:
+        _check_verify(verify)
     if verify is False:
         warnings.warn(
             "TLS certificates are not checked (verify=False): anyone between you and the host can "
@@ -130,15 +136,40 @@ def resolve(
     )
 
 
+def _check_verify(verify: Any) -> None:
+    if verify == "" or not isinstance(verify, bool | str | ssl.SSLContext):
+        msg = (
+            f"verify={verify!r} is not valid: give True, False, the path of a CA bundle or of a "
+            "folder of certificates, or an ssl.SSLContext."
+        )
+        raise InvalidRequestError(msg)
+
+
 def environment_key() -> str | None:
-    """The key of the environment, without surrounding blanks; ``None`` if there is none."""
-    return os.environ.get(API_KEY_VARIABLE, "").strip() or None
+    """The key of the environment, without surrounding blanks; ``None`` if there is none.
+
+    Raises:
+        MissingKeyError: If it cannot be sent.
+    """
+    return _sendable(os.environ.get(API_KEY_VARIABLE, ""), API_KEY_VARIABLE)
 
 
 def _secret(api_key: str | SecretStr | None) -> SecretStr | None:
     text = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
-    text = (text or "").strip() or environment_key()
+    text = _sendable(text or "", "api_key=") or environment_key()
     return SecretStr(text) if text else None
+
+
+def _sendable(key: str, source: str) -> str | None:
+    """A key without blanks around it; one that no header takes would end up in its error."""
+    key = key.strip()
+    if not all("!" <= character <= "~" for character in key):
+        msg = (
+            f"The key in {source} cannot be sent: it holds blanks, control or other characters "
+            "than ASCII. Copy it again from the service's Telegram bot."
+        )
+        raise MissingKeyError(msg)
+    return key or None
 
 
 def normalize_base_url(url: str | None) -> str:
@@ -169,8 +200,12 @@ def normalize_base_url(url: str | None) -> str:
 def _problem_of(url: str) -> str | None:
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, _ = parts.hostname or "", parts.port
+        host.encode("idna")  # what a look-up does: it refuses empty and endless labels
+        readable = url.isprintable()
     except ValueError:
+        readable = False
+    if not readable:
         return "it is not a URL"
     if parts.scheme not in ("http", "https"):
         return "it must begin with http:// or https://"

@@ -26,6 +26,7 @@ from langchain_visioncraft.client.body import JSONBody
 from langchain_visioncraft.client.flow import Call, Fetch, is_retryable, retry_wait
 from langchain_visioncraft.client.secret import Secret
 from langchain_visioncraft.client.spool import Spool
+from langchain_visioncraft.client.transport import tls_context
 from langchain_visioncraft.config import TimeoutTypes, VerifyTypes, environment_key, resolve
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,10 @@ class Outgoing:
 @dataclass
 class _Sending:
     answered: bool = False
+
+
+def _clear(key: str | SecretStr | None) -> str:
+    return key.get_secret_value() if isinstance(key, SecretStr) else key or ""
 
 
 class Exchange:
@@ -110,7 +115,9 @@ class Exchange:
             max_retries=max_retries,
         )
         # A key that came from the environment is read again there, and never put into a pickle.
-        self._key_was_given = bool(api_key)
+        self._key_was_given = bool(_clear(api_key).strip())
+        if isinstance(verify, str):
+            tls_context(verify)  # told now, not at the first call
         self.http_client = http_client
         self.http_async_client = http_async_client
         self.rate_limiter = rate_limiter

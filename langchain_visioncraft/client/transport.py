@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.config import Timeout, certificates
+from langchain_visioncraft.config import Timeout
 from langchain_visioncraft.errors import InvalidRequestError
 
 
@@ -57,7 +57,7 @@ def tls_context(verify: Any) -> ssl.SSLContext:
 
 @functools.lru_cache(maxsize=2)
 def _default_context(verify: bool) -> ssl.SSLContext:
-    context: ssl.SSLContext = httpx.create_ssl_context(verify=certificates(verify))
+    context: ssl.SSLContext = httpx.create_ssl_context(verify=verify)
     return context
 
 

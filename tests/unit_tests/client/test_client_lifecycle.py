@@ -53,8 +53,8 @@ def test_a_pickled_client_reads_a_key_of_the_environment_there(
     monkeypatch.setenv("VISIONCRAFT_API_KEY", KEY)
     data = pickle.dumps(driver())
     assert KEY.encode() not in data
-    monkeypatch.setenv("VISIONCRAFT_API_KEY", "the other machine's")
-    assert pickle.loads(data).key() == "the other machine's"
+    monkeypatch.setenv("VISIONCRAFT_API_KEY", "other-machine")
+    assert pickle.loads(data).key() == "other-machine"
 
 
 def test_a_copy_works_by_itself(driver: Any) -> None:
