@@ -148,12 +148,7 @@ async def test_no_event_shows_the_key(
     check_clean(*map(repr, events))
 
 
-UNDER_200 = pytest.mark.xfail(
-    reason="the client replaces the key in answers with an error status only", strict=False
-)
-
-
-@pytest.mark.parametrize("status", [401, 429, 500, pytest.param(200, marks=UNDER_200)])
+@pytest.mark.parametrize("status", [401, 429, 500, 200])
 @pytest.mark.parametrize("kind", TOOLS, ids=name_of)
 async def test_no_error_shows_the_key_even_if_the_host_repeats_it(
     kind: type[VisionCraftTool],
