@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from langchain_visioncraft.client.answers import error_under_200, service_message
 from langchain_visioncraft.client.flow import Answer, Flow, fetch
 from langchain_visioncraft.errors import (
+    MediaInputError,
     ResponseError,
     TruncatedAnswerError,
     UnexpectedAnswerError,
 )
 from langchain_visioncraft.media.inputs import is_link, parse_source
-from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.media import HeldBytes, Media
 from langchain_visioncraft.media.sniff import (
     EXTENSIONS,
     HEAD_BYTES,
@@ -29,6 +39,8 @@ from langchain_visioncraft.media.sniff import (
 
 _LINK_FIELDS = ("images", "URL", "url", "image", "urls", "gif", "video", "result", "output", "data")
 _LONGEST_LINK = 4096
+_LONGEST_REFUSAL = 1 << 16
+_LIKE_A_LINK = re.compile(r"^/|[./]\w+[?#]?|://")
 
 
 def media_from(answer: Answer, kinds: Iterable[str] = ("image",)) -> Flow[list[Media]]:
@@ -52,13 +64,37 @@ def media_from(answer: Answer, kinds: Iterable[str] = ("image",)) -> Flow[list[M
         raise _unexpected(answer, "without a file or a link to one", decoded)
     media = []
     for text in found:
-        if is_link(text) or "." in text[:_LONGEST_LINK]:
+        embedded = _embedded(text, answer)
+        if embedded is not None:
+            media.append(_medium(embedded, kinds))
+        elif is_link(text) or (len(text) <= _LONGEST_LINK and _LIKE_A_LINK.search(text)):
             linked = yield from fetch(text, answer.endpoint)
             media.append(_medium(linked, kinds))
         else:
-            with parse_source(text).open() as file:
-                media.append(Media.from_bytes(file.read()))
+            raise _unexpected(answer, "without a file or a link to one", decoded)
     return media
+
+
+class _Embedded(HeldBytes):
+    """A file that came as base64 inside an answer."""
+
+    def __init__(self, data: bytes, answer: Answer) -> None:
+        super().__init__(data)
+        self.endpoint, self.base_url = answer.endpoint, answer.base_url
+        self.size, self.sha256 = len(data), hashlib.sha256(data).hexdigest()
+        self.announced_type: str | None = None
+
+
+def _embedded(text: str, answer: Answer) -> _Embedded | None:
+    """The file that this text is, as base64 or a data URL; ``None`` if it is none."""
+    if is_link(text):
+        return None
+    try:
+        with parse_source(text).open() as file:
+            data = file.read()
+    except MediaInputError:
+        return None
+    return _Embedded(data, answer) if sniff(data[:HEAD_BYTES]) in EXTENSIONS else None
 
 
 def json_from(answer: Answer) -> Any:
@@ -76,7 +112,7 @@ def json_from(answer: Answer) -> Any:
         body = file.read()
     try:
         decoded = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if mime == "application/json":
             msg = f"{answer.endpoint} on {_host(answer)} answered JSON that is damaged or cut off."
             raise TruncatedAnswerError(msg, **_facts(answer)) from error
@@ -85,6 +121,16 @@ def json_from(answer: Answer) -> Any:
     if failure is not None:
         raise failure
     return decoded
+
+
+def check_refusal(answer: Answer) -> None:
+    """Raise what a JSON answer under status 200 complains about, if it does.
+
+    Raises:
+        APIStatusError: If it is an error under status 200.
+    """
+    if answer.size <= _LONGEST_REFUSAL and _type_of(answer) == "application/json":
+        json_from(answer)
 
 
 def names_from(answer: Answer) -> list[str]:
@@ -114,7 +160,7 @@ def text_from(answer: Answer) -> str:
     Raises:
         UnexpectedAnswerError: If none of them is there.
     """
-    decoded = json_from(answer)
+    decoded = _words_from(answer)
     candidate = decoded
     if isinstance(candidate, Mapping) and candidate.get("choices"):
         candidate = candidate["choices"][0]
@@ -122,10 +168,20 @@ def text_from(answer: Answer) -> str:
         if not isinstance(candidate, Mapping):
             break
         names = ("message", "content", "text", "response", "result", "answer")
-        candidate = next((candidate[name] for name in names if candidate.get(name)), None)
+        given = [candidate[name] for name in names if candidate.get(name) is not None]
+        candidate = next(filter(None, given), given[0] if given else None)
     if isinstance(candidate, str):
         return candidate
     raise _unexpected(answer, "without a text", decoded)
+
+
+def _words_from(answer: Answer) -> Any:
+    """The decoded JSON of an answer, but a bare ``42`` or ``true`` is a text."""
+    decoded = json_from(answer)
+    if isinstance(decoded, Mapping | list | str):
+        return decoded
+    with answer.open() as file:
+        return file.read().decode("utf-8", "replace").strip()
 
 
 class Segment(BaseModel):
@@ -158,9 +214,24 @@ class Transcript(BaseModel):
     @field_validator("segments", mode="before")
     @classmethod
     def _keep_what_has_times(cls, value: Any) -> Any:
-        needed = {"start", "end", "text"}
         items = value if isinstance(value, list) else []
-        return [item for item in items if isinstance(item, Segment) or needed <= set(item)]
+        return [item for item in items if isinstance(item, Segment) or _is_segment(item)]
+
+    @field_validator("language", "input_length_ms", mode="wrap")
+    @classmethod
+    def _keep_what_fits(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError:
+            return None
+
+
+def _is_segment(item: Any) -> bool:
+    try:
+        Segment.model_validate(item)
+    except ValidationError:
+        return False
+    return True
 
 
 def transcript_from(answer: Answer) -> Transcript:
@@ -169,7 +240,7 @@ def transcript_from(answer: Answer) -> Transcript:
     Raises:
         UnexpectedAnswerError: If it holds no text.
     """
-    decoded = json_from(answer)
+    decoded = _words_from(answer)
     if isinstance(decoded, str):
         decoded = {"text": decoded}
     if isinstance(decoded, Mapping) and isinstance(decoded.get("text"), str):

@@ -184,3 +184,33 @@ def test_several_images_keep_their_order() -> None:
     assert [medium.mime_type for medium in played.result] == [
         "image/png", "image/jpeg", "image/webp",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"images": ["garbage!"]}, {"data": "processing"}, {"result": "ok"}, {"image": "aGVsbG8="}],
+)
+def test_a_word_where_a_file_was_promised_is_the_services_fault(body: Any) -> None:
+    with pytest.raises(UnexpectedAnswerError, match="without a file or a link"):
+        decode(given(body))
+
+
+@pytest.mark.parametrize("link", ["/files/123", "/9j/not/a/jpeg"])
+def test_a_relative_link_needs_no_extension(link: str) -> None:
+    assert decode(given({"url": link}), given(PNG)).links == [link]
+
+
+def test_a_file_inside_json_that_was_cut_off_is_not_taken() -> None:
+    text = base64.b64encode(PNG[: len(PNG) // 2]).decode()
+    with pytest.raises(TruncatedAnswerError, match="cut off"):
+        decode(given({"image": text}))
+
+
+def test_a_file_inside_json_must_be_of_the_right_kind() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="audio/wav"):
+        decode(given({"image": base64.b64encode(WAV).decode()}), kinds=("image",))
+
+
+def test_json_that_is_nested_without_end_is_damaged() -> None:
+    with pytest.raises(TruncatedAnswerError, match="damaged"):
+        decode(given(b"[" * 100_000))

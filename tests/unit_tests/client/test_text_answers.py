@@ -90,7 +90,7 @@ def test_a_legacy_chat_answer_is_read_in_every_form(body: Any) -> None:
     assert chat(body) == "42!"
 
 
-@pytest.mark.parametrize("body", [{}, [], {"choices": []}, {"choices": [{}]}, {"content": 5}, None])
+@pytest.mark.parametrize("body", [{}, [], {"choices": []}, {"choices": [{}]}, {"content": 5}])
 def test_a_legacy_chat_answer_without_a_text_is_unexpected(body: Any) -> None:
     with pytest.raises(UnexpectedAnswerError, match="without a text"):
         chat(body)
@@ -100,3 +100,37 @@ def test_a_legacy_chat_answer_without_a_text_is_unexpected(body: Any) -> None:
 def test_a_chat_completion_without_choices_is_unexpected(body: Any) -> None:
     with pytest.raises(UnexpectedAnswerError, match="no chat completion"):
         play(endpoints.chat(**REQUIRED["chat"]), given(body))
+
+
+@pytest.mark.parametrize("body", [b"42", b"true", b"null", b"-1.50"])
+def test_a_bare_text_that_happens_to_be_json_stays_text(body: bytes) -> None:
+    assert chat(body) == body.decode()
+    assert transcribe(body).text == body.decode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"role": "assistant", "content": ""},
+        {"choices": [{"message": {"role": "assistant", "content": ""}}]},
+    ],
+)
+def test_an_empty_chat_answer_is_an_empty_text(body: Any) -> None:
+    assert chat(body) == ""
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"segments": [1, None, "x", []]},
+        {"segments": [{"start": None, "end": 1, "text": "a"}]},
+        {"segments": [{"start": "soon", "end": 1, "text": "a"}]},
+        {"language": 5},
+        {"language": ["en"]},
+        {"input_length_ms": "long"},
+    ],
+)
+def test_only_the_text_of_a_transcript_is_relied_on(extra: Any) -> None:
+    transcript = transcribe({"text": "Hi", **extra})
+    assert (transcript.text, transcript.segments) == ("Hi", [])
+    assert (transcript.language, transcript.input_length_ms) == (None, None)
