@@ -29,6 +29,7 @@ from langchain_visioncraft.client import schemas
 from langchain_visioncraft.client.answers import unknown_kind
 from langchain_visioncraft.client.decode import (
     Transcript,
+    check_refusal,
     json_from,
     media_from,
     names_from,
@@ -53,6 +54,8 @@ from langchain_visioncraft.errors import (
     ServerError,
     TaskDeadlineError,
     TaskFailedError,
+    TimedOutError,
+    TruncatedAnswerError,
     UnexpectedAnswerError,
     UnknownNameError,
     VisionCraftError,
@@ -65,6 +68,10 @@ RequestT = TypeVar("RequestT", bound=schemas.Wire)
 
 MIDJOURNEY_FIRST_PAUSE = 2.0
 MIDJOURNEY_LONGEST_PAUSE = 15.0
+_PASSING = (
+    *(ConnectionFailedError, TimedOutError, ServerError, RateLimitError),
+    *(UnexpectedAnswerError, TruncatedAnswerError),
+)
 _POLL_FAILURES = 3
 """How many polls in a row may fail, beyond the driver's own retries, before a task is given up."""
 
@@ -109,12 +116,15 @@ def endpoint(
 def _post(path: str, request: schemas.Wire, family: str | None = None) -> Flow[Answer]:
     """Make a call; where the host refuses a name, say which names are near."""
     try:
-        return (yield from call(Call("POST", path, request.body())))
+        answer = yield from call(Call("POST", path, request.body()))
+        check_refusal(answer)
     except BadRequestError as error:
         kind = unknown_kind(error.detail)
         if family is None or (family, kind) not in schemas.LIST_PATHS:
             raise
         problem = error, str(kind)
+    else:
+        return answer
     return (yield from _suggest(*problem, family, request))
 
 
@@ -125,8 +135,10 @@ def _suggest(error: BadRequestError, kind: str, family: str, request: schemas.Wi
     except VisionCraftError:
         raise error from None  # the refusal is the better message
     given = getattr(request, kind if kind == "loras" else kind.removesuffix("s"), None)
-    asked = list(given) if isinstance(given, dict) else [str(given)]
-    unknown = next((name for name in asked if name not in names), asked[0])
+    asked = list(given) if isinstance(given, dict) else [given] if given else []
+    unknown = next((name for name in asked if name not in names), None)
+    if unknown is None:  # it means something else than what was given
+        raise error
     lowered = {name.lower(): name for name in names}
     near = difflib.get_close_matches(unknown.lower(), lowered, n=5, cutoff=0.5)
     suggestions = [lowered[name] for name in near]
@@ -204,7 +216,8 @@ def _await_task(task_id: str, deadline: float) -> Flow[list[Media]]:
         interval = min(interval * 1.5, MIDJOURNEY_LONGEST_PAUSE)
         try:
             answer = yield from call(Call("POST", "/midjourney/result", {"task_id": task_id}))
-        except (ConnectionFailedError, ServerError, RateLimitError) as error:
+            state = json_from(answer)
+        except _PASSING as error:
             # The picture is being made, and paid for: one bad moment must not lose it.
             failures += 1
             if failures > _POLL_FAILURES:
@@ -212,7 +225,6 @@ def _await_task(task_id: str, deadline: float) -> Flow[list[Media]]:
             interval = max(interval, error.retry_after or 0.0)
             continue
         failures = 0
-        state = json_from(answer)
         state = state if isinstance(state, dict) else {"Status": str(state)}
         url = state.get("URL") or state.get("url")
         if url:

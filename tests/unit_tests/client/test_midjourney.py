@@ -16,6 +16,7 @@ from langchain_visioncraft.errors import (
     ServerError,
     TaskDeadlineError,
     TaskFailedError,
+    TimedOutError,
     UnexpectedAnswerError,
 )
 
@@ -168,3 +169,18 @@ def test_both_drivers_keep_to_the_deadline(driver: Any, naps: list[float]) -> No
     with pytest.raises(TaskDeadlineError):
         drive(host.client(driver), endpoints.midjourney(prompt="x", deadline=20))
     assert sum(naps) == pytest.approx(20, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        TimedOutError("slow"),
+        given(b""),
+        given(b'{"Status": "gen'),
+        given(b"<html><title>502 Bad Gateway</title></html>"),
+    ],
+    ids=["timeout", "empty", "cut off", "proxy page"],
+)
+def test_no_passing_trouble_of_a_look_loses_the_picture(trouble: Any) -> None:
+    played = play(endpoints.midjourney(prompt="x"), submitted(), trouble, success(), given(PNG))
+    assert played.result[0].mime_type == "image/png"

@@ -91,3 +91,28 @@ def test_a_family_without_such_a_list_asks_for_none() -> None:
 
 def test_a_good_answer_asks_for_no_list() -> None:
     assert len(play(flow_of("text_to_image"), given(PNG)).calls) == 1
+
+
+def test_a_name_refused_under_200_comes_with_near_names_too() -> None:
+    refusal = given({"error": "The server doesn't have sampler Eulr"})
+    with pytest.raises(UnknownNameError) as caught:
+        play(flow_of("text_to_image", sampler="Eulr"), refusal, given(SAMPLERS))
+    assert caught.value.suggestions[0] == "Euler"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "detail"),
+    [
+        ({"loras": {}}, "unknown lora"),
+        ({}, "unknown lora"),
+        ({}, "unknown sampler"),
+        ({"sampler": "Euler"}, "unknown sampler"),
+    ],
+)
+def test_a_refusal_of_no_name_that_was_given_stays_what_it_is(
+    arguments: dict[str, Any], detail: str
+) -> None:
+    refusal = refused(detail)
+    with pytest.raises(BadRequestError) as caught:
+        play(flow_of("text_to_image", **arguments), refusal, given(SAMPLERS))
+    assert caught.value is refusal
