@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.sandbox.faults import Fault
 from langchain_visioncraft.sandbox.settings import SandboxConfig
 from langchain_visioncraft.sandbox.weights_setup import PACKAGES, SetupError, install
@@ -76,16 +75,16 @@ def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
 
     try:
         faults = [Fault.parse(text) for text in fault or ()]
-    except InvalidRequestError as error:
+        config = SandboxConfig(
+            models=not no_models,
+            keys=tuple(key or ()),
+            llm=llm,
+            llm_key=llm_key,
+            llm_model=llm_model,
+            midjourney_seconds=midjourney_seconds,
+        )
+    except ValueError as error:
         raise _fail(str(error)) from None
-    config = SandboxConfig(
-        models=not no_models,
-        keys=tuple(key or ()),
-        llm=llm,
-        llm_key=llm_key,
-        llm_model=llm_model,
-        midjourney_seconds=midjourney_seconds,
-    )
     try:
         listener = listen(host, port)
     except OSError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -48,6 +48,8 @@ from langchain_visioncraft.sandbox.uploads import Uploads
 from langchain_visioncraft.sandbox.workshop import CATALOG, VISION
 
 logger = logging.getLogger(__name__)
+
+_ResultT = TypeVar("_ResultT")
 
 _MODELS = "/models-llm"
 _EVENT_STREAM = "text/event-stream"
@@ -124,14 +126,14 @@ def _spoken(chat: Chat) -> list[dict[str, str]]:
     return [{"role": "system", "content": form_instruction(chat.schema)}, *messages]
 
 
-async def _generated(services: Services, task: Any) -> Completion:
+async def _generated(services: Services, task: Callable[[], _ResultT]) -> _ResultT:
+    """Run a task of the language model; what it cannot take is the caller's to mend."""
     try:
-        done: Completion = await services.workshop.write(task)
+        return await services.workshop.write(task)
     except PromptTooLongError as error:
         raise Refusal(400, f"The conversation is too long for this model: {error}.") from error
     except ValueError as error:
         raise Refusal(400, f"The language model refused the request: {error}") from error
-    return done
 
 
 def _told(done: Completion, model: LanguageModel) -> Reply:
@@ -166,9 +168,8 @@ async def _call_tools(chat: Chat, services: Services) -> Reply:
 async def _plan(chat: Chat, services: Services) -> Reply:
     from langchain_visioncraft.sandbox import planner  # noqa: PLC0415  # only agents need it
 
-    workshop = services.workshop
-    writer = workshop.language_model() if services.config.models else None
-    return await workshop.write(partial(planner.answer, chat, writer))
+    writer = services.workshop.language_model() if services.config.models else None
+    return await _generated(services, partial(planner.answer, chat, writer))
 
 
 async def _look(chat: Chat, services: Services, origin: str) -> Reply:

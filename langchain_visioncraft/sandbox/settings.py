@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 
@@ -67,6 +68,11 @@ class SandboxConfig:
     files_max_bytes: int = 256 << 20
     files_seconds: float = 3600.0
     requests_kept: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.llm and self.llm_server is None and not Path(self.llm).is_file():
+            msg = f"llm={self.llm!r} is neither a GGUF file that exists nor an http(s) URL."
+            raise ValueError(msg)
 
     @property
     def llm_server(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -10,6 +11,7 @@ from typing import Any
 
 from langchain_visioncraft.sandbox.chat import Chat, Reply, count, plain_messages, text_of
 from langchain_visioncraft.sandbox.engines.language import LanguageModel
+from langchain_visioncraft.sandbox.engines.weights import EngineUnavailable
 from langchain_visioncraft.sandbox.planner.closing import closing_text
 from langchain_visioncraft.sandbox.planner.forced import fill_by_model
 from langchain_visioncraft.sandbox.planner.mending import mended
@@ -89,7 +91,9 @@ def answer(chat: Chat, writer: LanguageModel | None) -> Reply:
     if calls:
         return _calling(chat, calls, engine)
     if not steps and not talk.calls and writer is not None:
-        return _talking(chat, writer)
+        # Without its weights the planner still has something to say.
+        with contextlib.suppress(EngineUnavailable):
+            return _talking(chat, writer)
     text = closing_text(talk, steps)
     return Reply(text, engine, prompt_tokens=_asked(chat), completion_tokens=count(text))
 

@@ -304,12 +304,20 @@ def test_the_command_says_where_it_is_and_stops_on_ctrl_c() -> None:
         running.wait()
 
 
-def test_a_fault_that_cannot_be_read_is_one_line() -> None:
-    running = start_command("--fault", "POST /sd stat=503")
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--fault", "POST /sd stat=503"), "stat"),
+        (("--llm", "none.gguf"), "none.gguf"),
+        (("--host", "192.0.2.1"), "192.0.2.1"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_one_line(arguments: tuple[str, ...], word: str) -> None:
+    running = start_command(*arguments)
     _, complaint = running.communicate(timeout=30)
     assert running.returncode == 1
-    assert "stat" in complaint
-    assert "Traceback" not in complaint
+    assert word in complaint
+    assert complaint.count("\n") == 1
 
 
 def test_setup_reports_what_is_there() -> None:
