@@ -119,7 +119,7 @@ class VisionCraftClient(Exchange):
             response, spool = self._send(self.outgoing_link(target, fetch), spool_dir)
             redirected = self.redirect_of(response, link)
             if redirected is None:
-                return self.checked_link(response, spool, fetch)
+                return self.checked_link(response, spool, fetch, link)
             spool.discard()
             url = redirected
         raise self.too_many_redirects(fetch)
@@ -284,7 +284,7 @@ class AsyncVisionCraftClient(Exchange):
             response, spool = await self._send(self.outgoing_link(target, fetch), spool_dir)
             redirected = self.redirect_of(response, link)
             if redirected is None:
-                return self.checked_link(response, spool, fetch)
+                return self.checked_link(response, spool, fetch, link)
             spool.discard()
             url = redirected
         raise self.too_many_redirects(fetch)

@@ -237,7 +237,7 @@ class Exchange:
             )
         return spool
 
-    def checked_link(self, response: Any, spool: Spool, fetch: Fetch) -> Spool:
+    def checked_link(self, response: Any, spool: Spool, fetch: Fetch, link: links.Link) -> Spool:
         """The spool of a linked file.
 
         Raises:
@@ -253,22 +253,25 @@ class Exchange:
                 f"nothing any more ({status}). Links expire: make the call again."
             )
             raise errors.LinkExpiredError(msg, status=status, **facts)
-        if status >= 400:
+        if status >= 300:
             with spool.open() as file:
                 body = file.read(_MAX_ERROR_BYTES)
             endpoint = f"the link of {fetch.endpoint}"
             raise self.without_key(
-                status_error(status, response.headers, body, endpoint=endpoint, base_url=fetch.url)
+                status_error(status, response.headers, body, endpoint=endpoint, base_url=link.url)
             )
         return spool
 
     def _redirected(self, response: Any, call: Call) -> errors.VisionCraftError:
         """A call is never sent on: it carries the key, and hosts that moved answer so."""
         status = response.status_code
-        target = urljoin(self.settings.base_url, response.headers.get("location", ""))
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(urljoin(self.settings.base_url, response.headers.get("location", "")))
+            target = f"{parts.scheme}://{parts.hostname}"
+        except ValueError:
+            target = "nowhere"
         msg = (
-            f"{call.endpoint} was redirected ({status}) to {parts.scheme}://{parts.hostname}. The "
+            f"{call.endpoint} was redirected ({status}) to {target}. The "
             "call carries the key, so it was not sent on. If the host moved and you trust the new "
             "one, set base_url (VISIONCRAFT_BASE_URL) to it."
         )
@@ -306,7 +309,10 @@ class Exchange:
         """Where a link redirects to, if it does."""
         location = response.headers.get("location")
         if response.status_code in (301, 302, 303, 307, 308) and location:
-            return urljoin(link.url, str(location))
+            try:
+                return urljoin(link.url, str(location))
+            except ValueError:
+                return str(location)  # the check of the link says what is wrong with it
         return None
 
     def too_many_redirects(self, fetch: Fetch) -> errors.UnsafeLinkError:

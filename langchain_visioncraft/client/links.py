@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 from langchain_visioncraft.errors import UnsafeLinkError
 
 MAX_REDIRECTS = 5
+_LONGEST = 16_384
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -52,12 +53,15 @@ def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
     Raises:
         UnsafeLinkError: If it is not http(s), or holds a user name.
     """
-    absolute = urljoin(f"{base_url}/", url)
     try:
+        absolute = urljoin(f"{base_url}/", url)
         parts = urlsplit(absolute)
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # what a look-up does: it refuses empty and endless labels
     except ValueError:
-        parts, host, port = urlsplit(""), None, None
+        raise _unsafe(url, "it is damaged", base_url, endpoint) from None
+    if len(absolute) > _LONGEST or not absolute.isprintable():
+        raise _unsafe(url, "it is damaged", base_url, endpoint)
     if parts.scheme not in _PORTS or not host or parts.username is not None:
         raise _unsafe(absolute, "it is not a plain http(s) URL", base_url, endpoint)
     origin = urlsplit(base_url)
@@ -92,7 +96,8 @@ def pin(link: Link, addresses: Sequence[Any], *, base_url: str, endpoint: str) -
     pinned = parts._replace(netloc=f"{literal}:{link.port}", fragment="")
     return Target(
         url=urlunsplit(pinned),
-        headers={"Host": _host_header(parts)},
+        # A pool knows addresses only: kept alive, the connection would serve another host's link.
+        headers={"Host": _host_header(parts), "Connection": "close"},
         extensions={"sni_hostname": link.host} if parts.scheme == "https" else {},
     )
 

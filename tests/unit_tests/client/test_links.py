@@ -16,6 +16,7 @@ from langchain_visioncraft.errors import (
     APIStatusError,
     ConnectionFailedError,
     LinkExpiredError,
+    UnexpectedAnswerError,
     UnsafeLinkError,
 )
 
@@ -74,7 +75,7 @@ def test_an_address_outside_is_public(address: str) -> None:
     "link",
     [
         "ftp://cdn.example/a.png", "file:///etc/passwd.png", "gopher://x.y/",
-        "https://user:secret@cdn.example/a.png", "http://h:99999/a.png",
+        "https://user:secret@cdn.example/a.png",
     ],
 )  # fmt: skip
 def test_only_plain_http_links_are_followed(driver: Any, link: str, dns: Any) -> None:
@@ -271,3 +272,51 @@ def test_checking_a_links_form_needs_no_network() -> None:
     assert (link.url, link.host, link.port, link.own) == (
         "https://h.example/root/a.png", "h.example", 443, True,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://[bad", "http://h:99999/a.png", "http://a..b/x.png",
+        f"http://{'a' * 64}.example/x.png",
+        "http://h.example/\x01.png", "http://h\x00.example/x.png",
+        f"http://h.example/{'a' * 70_000}.png",
+    ],
+)  # fmt: skip
+def test_a_damaged_link_is_not_followed(driver: Any, link: str) -> None:
+    with pytest.raises(UnsafeLinkError, match="was not followed"):
+        draw(Host({"url": link}).client(driver))
+
+
+@pytest.mark.parametrize("location", ["http://[bad", "http://a..b/", "http://h:port/"])
+def test_a_damaged_redirect_of_a_link_is_not_followed(driver: Any, location: str, dns: Any) -> None:
+    moved = httpx.Response(302, headers={"location": location})
+    with pytest.raises(UnsafeLinkError):
+        draw(Host({"url": "https://a.example/a.png"}, lambda _: moved).client(driver))
+
+
+@pytest.mark.parametrize("location", ["http://[bad", "", None])
+def test_a_damaged_redirect_of_a_call_is_told_as_one(driver: Any, location: str | None) -> None:
+    headers = {} if location is None else {"location": location}
+    with pytest.raises(UnexpectedAnswerError, match="redirected"):
+        draw(Host(lambda _: httpx.Response(302, headers=headers)).client(driver))
+
+
+@pytest.mark.parametrize("status", [300, 304, 302])
+def test_a_link_that_redirects_nowhere_is_no_file(driver: Any, status: int) -> None:
+    host = Host({"url": "/a.png"}, lambda _: httpx.Response(status, content=PNG))
+    with pytest.raises(APIStatusError, match=f"answered {status}"):
+        draw(host.client(driver))
+
+
+def test_a_relative_link_that_fails_names_the_apis_own_host(driver: Any, naps: list[float]) -> None:
+    host = Host({"url": "/a.png"}, lambda _: httpx.Response(503))
+    with pytest.raises(APIStatusError, match=r"the link of POST /sd on service\.test answered"):
+        draw(host.client(driver))
+
+
+def test_hosts_that_share_an_address_do_not_share_a_connection(driver: Any, dns: Any) -> None:
+    """A pool knows addresses only: the second host would be asked over the first one's TLS."""
+    host = Host({"images": ["https://a.example/1.png", "https://b.example/2.png"]}, PNG)
+    draw(host.client(driver))
+    assert [request.headers["connection"] for request in host.requests[1:]] == ["close", "close"]
