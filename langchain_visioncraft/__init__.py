@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from langchain_visioncraft.chat_models import ChatVisionCraft
     from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
+    from langchain_visioncraft.document_loaders import (
+        VisionCraftCaptionParser,
+        VisionCraftMediaLoader,
+        VisionCraftTranscriptParser,
+        cited_answer_chain,
+        media_of,
+    )
     from langchain_visioncraft.errors import VisionCraftError
     from langchain_visioncraft.media import Media, MediaStore
     from langchain_visioncraft.toolkit import VisionCraftToolkit
@@ -39,12 +46,14 @@ _MODULES = {
     "Media": "media",
     "MediaStore": "media",
     "VisionCraftCaption": "tools",
+    "VisionCraftCaptionParser": "document_loaders",
     "VisionCraftCatalog": "tools",
     "VisionCraftClient": "client",
     "VisionCraftError": "errors",
     "VisionCraftImageToImage": "tools",
     "VisionCraftImageToVideo": "tools",
     "VisionCraftLimits": "tools",
+    "VisionCraftMediaLoader": "document_loaders",
     "VisionCraftMidjourney": "tools",
     "VisionCraftOpenjourney": "tools",
     "VisionCraftTextToGif": "tools",
@@ -54,8 +63,11 @@ _MODULES = {
     "VisionCraftTool": "tools",
     "VisionCraftToolkit": "toolkit",
     "VisionCraftTranscribe": "tools",
+    "VisionCraftTranscriptParser": "document_loaders",
     "VisionCraftUpscale": "tools",
     "__version__": "version",
+    "cited_answer_chain": "document_loaders",
+    "media_of": "document_loaders",
 }
 
 __all__ = [
@@ -64,12 +76,14 @@ __all__ = [
     "Media",
     "MediaStore",
     "VisionCraftCaption",
+    "VisionCraftCaptionParser",
     "VisionCraftCatalog",
     "VisionCraftClient",
     "VisionCraftError",
     "VisionCraftImageToImage",
     "VisionCraftImageToVideo",
     "VisionCraftLimits",
+    "VisionCraftMediaLoader",
     "VisionCraftMidjourney",
     "VisionCraftOpenjourney",
     "VisionCraftTextToGif",
@@ -79,8 +93,11 @@ __all__ = [
     "VisionCraftTool",
     "VisionCraftToolkit",
     "VisionCraftTranscribe",
+    "VisionCraftTranscriptParser",
     "VisionCraftUpscale",
     "__version__",
+    "cited_answer_chain",
+    "media_of",
 ]
 
 

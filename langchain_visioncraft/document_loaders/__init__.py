@@ -1,0 +1,31 @@
+"""Pictures and recordings as documents: parsers, a loader, and retrieval that shows its sources."""
+
+from langchain_visioncraft.document_loaders.caching import FolderByteStore
+from langchain_visioncraft.document_loaders.loader import (
+    LoadReport,
+    Skipped,
+    VisionCraftMediaLoader,
+)
+from langchain_visioncraft.document_loaders.parsers import (
+    VisionCraftCaptionParser,
+    VisionCraftTranscriptParser,
+)
+from langchain_visioncraft.document_loaders.retrieval import (
+    Citation,
+    CitedAnswer,
+    cited_answer_chain,
+    media_of,
+)
+
+__all__ = [
+    "Citation",
+    "CitedAnswer",
+    "FolderByteStore",
+    "LoadReport",
+    "Skipped",
+    "VisionCraftCaptionParser",
+    "VisionCraftMediaLoader",
+    "VisionCraftTranscriptParser",
+    "cited_answer_chain",
+    "media_of",
+]

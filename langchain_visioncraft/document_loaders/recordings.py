@@ -1,0 +1,219 @@
+"""Recordings: how long they are, and long ones cut where it is quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.documents.base import Blob
+
+from langchain_visioncraft.document_loaders.blobs import Facts, local_path, opened
+from langchain_visioncraft.errors import MediaInputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+RATE = 16_000
+"""Samples a second: what Whisper hears."""
+
+_SILENT = 10 ** (-60 / 20) * 32768
+"""Below -60 dB of full scale nobody has spoken, and Whisper invents words."""
+
+_FRAME = RATE // 50  # 20 ms
+_SMOOTHING = 25  # frames: the half second that is quietest on the whole
+_LONGEST_SEARCH = 60.0
+"""Seconds before the latest possible cut in which a quiet place is looked for."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What a recording's sound track is like.
+
+    Attributes:
+        seconds: Its length.
+        silent: Whether it is silent throughout.
+    """
+
+    seconds: float
+    silent: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a recording, in a file of its own.
+
+    Attributes:
+        number: From 0.
+        start: Seconds from the beginning of the recording.
+        seconds: Its length.
+        path: A FLAC file, mono, 16 kHz.
+        silent: Whether it is silent throughout.
+    """
+
+    number: int
+    start: float
+    seconds: float
+    path: Path
+    silent: bool
+
+
+def require_pyav() -> None:
+    """Say what is missing.
+
+    Raises:
+        ImportError: If PyAV or NumPy is not installed.
+    """
+    try:
+        import av  # noqa: F401, PLC0415 -- the extra `media`
+        import numpy as np  # noqa: F401, PLC0415
+    except ImportError as error:
+        msg = "Transcripts need PyAV and NumPy: pip install 'langchain-visioncraft[media]'"
+        raise ImportError(msg) from error
+
+
+def listen(blob: Blob, facts: Facts) -> Sound:
+    """Hear a recording through, a piece at a time.
+
+    Raises:
+        MediaInputError: If it has no sound track, or cannot be decoded.
+    """
+    total, loudest = 0, 0
+    for samples in _samples(blob, facts):
+        total += len(samples)
+        loudest = max(loudest, _peak(samples))
+    return Sound(total / RATE, loudest < _SILENT)
+
+
+def cut(
+    blob: Blob, facts: Facts, chunk_seconds: float, folder: Path
+) -> Generator[Part, None, None]:
+    """Cut a recording into parts of at most `chunk_seconds`, each at its quietest late moment.
+
+    Args:
+        blob: An audio or video file.
+        facts: Of the blob.
+        chunk_seconds: The longest part, in seconds.
+        folder: Where the parts are written; the caller removes them.
+
+    Raises:
+        MediaInputError: If it has no sound track, or cannot be decoded.
+    """
+    import numpy as np  # noqa: PLC0415 -- the extra `media`
+
+    most = max(int(chunk_seconds * RATE), 1)
+    held: NDArray[np.int16] = np.empty(0, dtype=np.int16)
+    number, done = 0, 0
+    waiting: list[NDArray[np.int16]] = []
+    length = 0
+    for samples in _samples(blob, facts):
+        waiting.append(samples)
+        length += len(samples)
+        while length > most:
+            held = np.concatenate(waiting)
+            at = _quiet_place(held[:most])
+            yield _write(held[:at], number, done, folder)
+            number, done = number + 1, done + at
+            waiting, length = [held[at:]], length - at
+    if length:
+        yield _write(np.concatenate(waiting), number, done, folder)
+
+
+def _quiet_place(samples: NDArray[np.int16]) -> int:
+    """Where to cut: the middle of the quietest half second near the end, the latest of equals."""
+    import numpy as np  # noqa: PLC0415 -- the extra `media`
+
+    searched = min(int(_LONGEST_SEARCH * RATE), len(samples) // 2) // _FRAME * _FRAME
+    if searched < 2 * _FRAME:
+        return len(samples)
+    tail = samples[-searched:].astype(np.float64).reshape(-1, _FRAME)
+    energy = (tail**2).mean(axis=1)
+    width = min(_SMOOTHING, len(energy))
+    smooth = np.convolve(energy, np.ones(width) / width, mode="valid").round(3)
+    first = len(smooth) - 1 - int(smooth[::-1].argmin())
+    return len(samples) - searched + (first * _FRAME + width * _FRAME // 2)
+
+
+def _write(samples: NDArray[np.int16], number: int, done: int, folder: Path) -> Part:
+    path = folder / f"part-{number:04}.flac"
+    encode(samples, path)
+    return Part(number, done / RATE, len(samples) / RATE, path, _peak(samples) < _SILENT)
+
+
+def encode(samples: NDArray[np.int16], path: Path) -> None:
+    """Write mono samples as a FLAC file."""
+    import av  # noqa: PLC0415 -- the extra `media`
+
+    with av.open(str(path), "w", format="flac") as container:
+        stream: Any = container.add_stream("flac", rate=RATE)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = RATE
+        frame.pts = 0
+        for packet in stream.encode(frame):
+            container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+
+
+def _peak(samples: NDArray[np.int16]) -> int:
+    return max(int(samples.max()), -int(samples.min())) if len(samples) else 0
+
+
+def _samples(blob: Blob, facts: Facts) -> Iterator[NDArray[np.int16]]:
+    """The sound track as mono samples, piece by piece.
+
+    In a video it may begin later than the picture; the silence before counts.
+    """
+    import av  # noqa: PLC0415 -- the extra `media`
+    import numpy as np  # noqa: PLC0415
+
+    with _container(blob, facts) as container:
+        if not container.streams.audio:
+            msg = f"{facts.source} has no sound track."
+            raise MediaInputError(msg)
+        stream = container.streams.audio[0]
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+        some = False
+        try:
+            for frame in container.decode(stream):
+                if not some and facts.kind == "video" and frame.time:
+                    late = frame.time - (container.start_time or 0) / av.time_base
+                    yield np.zeros(max(0, int(late * RATE)), dtype=np.int16)
+                some = True
+                frame.pts = None
+                yield from _arrays(resampler.resample(frame))
+            yield from _arrays(resampler.resample(None))
+        except av.error.FFmpegError as error:
+            # A recording that was cut short still says what it says up to there.
+            if not some:
+                msg = f"{facts.source} is a damaged {facts.mime_type} ({error})."
+                raise MediaInputError(msg) from error
+        if not some:
+            msg = f"{facts.source} has an empty sound track."
+            raise MediaInputError(msg)
+
+
+def _arrays(frames: Any) -> Iterator[NDArray[np.int16]]:
+    for frame in frames:
+        array: NDArray[np.int16] = frame.to_ndarray().reshape(-1)
+        yield array
+
+
+@contextmanager
+def _container(blob: Blob, facts: Facts) -> Iterator[Any]:
+    import av  # noqa: PLC0415 -- the extra `media`
+    import av.error  # noqa: PLC0415
+
+    path = local_path(blob)
+    with opened(blob) as file:
+        try:
+            container = av.open(str(path) if path else file, mode="r", metadata_errors="ignore")
+        except (av.error.FFmpegError, ValueError) as error:
+            msg = f"{facts.source} is a damaged {facts.mime_type} ({error})."
+            raise MediaInputError(msg) from error
+        with container:
+            yield container
