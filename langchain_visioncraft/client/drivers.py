@@ -21,8 +21,9 @@ from typing_extensions import Self
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import links
-from langchain_visioncraft.client.exchange import Exchange, Outgoing
+from langchain_visioncraft.client.exchange import Exchange
 from langchain_visioncraft.client.flow import Call, Fetch, Flow, Pause, Progress, Step
+from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.client.transport import LoopSafeAsyncClient, client_options
 from langchain_visioncraft.errors import VisionCraftError
@@ -64,22 +65,21 @@ class VisionCraftClient(Exchange):
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
         """
         began = time.monotonic()
-        try:
-            step = next(flow)
-            while True:
-                try:
-                    result = self._do(step, began, on_progress, spool_dir)
-                except VisionCraftError as error:
-                    step = flow.throw(error)
-                else:
-                    step = flow.send(result)
-        except StopIteration as done:
-            value: ResultT = done.value
-            return value
-        except VisionCraftError as error:
-            raise self.without_key(error) from error.__cause__
-        finally:
-            flow.close()
+        with self.running(flow) as given:
+            try:
+                step = next(flow)
+                while True:
+                    try:
+                        result = self._do(step, began, on_progress, spool_dir)
+                    except VisionCraftError as error:
+                        step = flow.throw(error)
+                    else:
+                        if isinstance(result, Spool):
+                            given.add(result)
+                        step = flow.send(result)
+            except StopIteration as done:
+                value: ResultT = done.value
+                return value
 
     def _do(
         self,
@@ -132,13 +132,12 @@ class VisionCraftClient(Exchange):
             response = http.send(request, stream=True, follow_redirects=False)
             try:
                 state.answered = True
-                spool = self.spool(response, outgoing, folder)
-                for chunk in response.iter_bytes():
-                    if not spool.accept(chunk):
-                        break
+                with self.spool(response, outgoing, folder) as spool:
+                    for chunk in response.iter_bytes():
+                        if not spool.accept(chunk):
+                            break
             finally:
                 response.close()
-        spool.finish()
         return response, spool
 
     def http(self) -> httpx.Client:
@@ -146,13 +145,13 @@ class VisionCraftClient(Exchange):
         if self.http_client is not None:
             given: httpx.Client = self.http_client
             return given
-        with self._lock:
-            if self._http is None or self._process != os.getpid():
-                # After a fork, parent and child must not talk over the same connections.
+        # After a fork, parent and child must not talk over the same connections.
+        with self._own_lock():
+            if self._http is None:
                 options = client_options(self.settings.verify, self.settings.timeout)
-                self._http, self._process = httpx.Client(**options), os.getpid()
+                self._http = httpx.Client(**options)
                 # A tool has no `close`; its connections go with it, or with the interpreter.
-                weakref.finalize(self, _close_in, self._process, self._http)
+                self._closer = weakref.finalize(self, _close_in, self._process, self._http)
             http: httpx.Client = self._http
             return http
 
@@ -162,10 +161,10 @@ class VisionCraftClient(Exchange):
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones. A client that was given stays."""
-        with self._lock:
-            http, self._http = self._http, None
-        if http is not None and self._process == os.getpid():
-            http.close()
+        with self._own_lock():
+            closer, self._closer, self._http = self._closer, None, None
+        if closer is not None:
+            closer()
 
     def __enter__(self) -> Self:
         return self
@@ -226,22 +225,21 @@ class AsyncVisionCraftClient(Exchange):
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
         """
         began = time.monotonic()
-        try:
-            step = next(flow)
-            while True:
-                try:
-                    result = await self._do(step, began, on_progress, spool_dir)
-                except VisionCraftError as error:
-                    step = flow.throw(error)
-                else:
-                    step = flow.send(result)
-        except StopIteration as done:
-            value: ResultT = done.value
-            return value
-        except VisionCraftError as error:
-            raise self.without_key(error) from error.__cause__
-        finally:
-            flow.close()
+        with self.running(flow) as given:
+            try:
+                step = next(flow)
+                while True:
+                    try:
+                        result = await self._do(step, began, on_progress, spool_dir)
+                    except VisionCraftError as error:
+                        step = flow.throw(error)
+                    else:
+                        if isinstance(result, Spool):
+                            given.add(result)
+                        step = flow.send(result)
+            except StopIteration as done:
+                value: ResultT = done.value
+                return value
 
     async def _do(
         self,
@@ -297,13 +295,12 @@ class AsyncVisionCraftClient(Exchange):
             response = await http.send(request, stream=True, follow_redirects=False)
             try:
                 state.answered = True
-                spool = self.spool(response, outgoing, folder)
-                async for chunk in response.aiter_bytes():
-                    if not spool.accept(chunk):
-                        break
+                with self.spool(response, outgoing, folder) as spool:
+                    async for chunk in response.aiter_bytes():
+                        if not spool.accept(chunk):
+                            break
             finally:
                 await response.aclose()
-        spool.finish()
         return response, spool
 
     def http(self) -> httpx.AsyncClient:
@@ -311,10 +308,10 @@ class AsyncVisionCraftClient(Exchange):
         if self.http_async_client is not None:
             given: httpx.AsyncClient = self.http_async_client
             return given
-        with self._lock:
-            if self._http is None or self._process != os.getpid():
+        with self._own_lock():
+            if self._http is None:
                 options = client_options(self.settings.verify, self.settings.timeout)
-                self._http, self._process = LoopSafeAsyncClient(**options), os.getpid()
+                self._http = LoopSafeAsyncClient(**options)
             http: httpx.AsyncClient = self._http
             return http
 
@@ -324,9 +321,9 @@ class AsyncVisionCraftClient(Exchange):
 
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones. A client that was given stays."""
-        with self._lock:
+        with self._own_lock():
             http, self._http = self._http, None
-        if http is not None and self._process == os.getpid():
+        if http is not None:
             await http.aclose()
 
     async def __aenter__(self) -> Self:

@@ -6,12 +6,12 @@ import contextlib
 import dataclasses
 import logging
 import os
-import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from langchain_core.rate_limiters import BaseRateLimiter
@@ -19,47 +19,27 @@ from pydantic import SecretStr
 from tenacity import RetryCallState, stop_after_attempt, wait_exponential, wait_random
 
 from langchain_visioncraft import errors
-from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.answers import status_error
 from langchain_visioncraft.client.body import JSONBody
-from langchain_visioncraft.client.flow import Call, Fetch, is_retryable, retry_wait
+from langchain_visioncraft.client.flow import Call, Fetch, Flow, is_retryable, retry_wait
+from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.secret import Secret
-from langchain_visioncraft.client.spool import Spool
+from langchain_visioncraft.client.spool import Spool, SpoolError
+from langchain_visioncraft.client.translation import translate
 from langchain_visioncraft.client.transport import tls_context
 from langchain_visioncraft.config import TimeoutTypes, VerifyTypes, environment_key, resolve
+
+__all__ = ["DEFAULT_MAX_ANSWER_BYTES", "Exchange", "translate"]
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_MAX_ANSWER_BYTES = 256 * 1024 * 1024
 _MAX_ERROR_BYTES = 1 << 16
 _BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
-_RUNTIME = frozenset({"_lock", "_http", "_process"})
+_RUNTIME = frozenset({"_lock", "_http", "_process", "_closer"})
 _RetryingT = TypeVar("_RetryingT")
 _ExchangeT = TypeVar("_ExchangeT", bound="Exchange")
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A request as plain data; only here it holds the key."""
-
-    method: Literal["GET", "POST"]
-    url: str
-    endpoint: str
-    host: str
-    headers: dict[str, str] = field(repr=False)
-    content: JSONBody | None = None
-    extensions: dict[str, Any] = field(default_factory=dict)
-
-    def arguments(self, content: Any) -> dict[str, Any]:
-        """The arguments of `build_request`, with the body in the form that the client sends."""
-        return {
-            "method": self.method,
-            "url": self.url,
-            "headers": self.headers,
-            "content": content,
-            "extensions": self.extensions or None,
-        }
 
 
 @dataclass
@@ -128,7 +108,14 @@ class Exchange:
     def _start(self) -> None:
         self._lock = threading.Lock()
         self._http: Any = None
+        self._closer: weakref.finalize[Any, Any] | None = None
         self._process = os.getpid()
+
+    def _own_lock(self) -> threading.Lock:
+        """The lock of this process: one that a thread held during a fork is never released."""
+        if self._process != os.getpid():
+            self._start()
+        return self._lock
 
     def _twin(self, kind: type[_ExchangeT]) -> _ExchangeT:
         """Another client with the same settings, without its constructor's warnings."""
@@ -148,6 +135,21 @@ class Exchange:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.settings.base_url!r})"
+
+    @contextlib.contextmanager
+    def running(self, flow: Flow[Any]) -> Iterator[weakref.WeakSet[Spool]]:
+        """Around a flow: of one that fails nothing stays behind, and its error holds no key."""
+        given: weakref.WeakSet[Spool] = weakref.WeakSet()
+        try:
+            yield given
+        except BaseException as error:
+            for spool in given:
+                spool.discard()
+            if isinstance(error, errors.VisionCraftError):
+                self.without_key(error)
+            raise
+        finally:
+            flow.close()
 
     # Requests
 
@@ -204,6 +206,10 @@ class Exchange:
         Raises:
             AnswerTooLargeError: If the announced length is more than allowed.
         """
+        if "," in response.headers.get("content-encoding", ""):
+            # Each layer may grow a thousandfold: two make a bomb that no cap sees in time.
+            msg = f"{outgoing.endpoint} on {outgoing.host} answered data compressed more than once."
+            raise errors.UnexpectedAnswerError(msg, **self._facts(outgoing.endpoint))
         failed = response.status_code >= 300
         spool = Spool(self.max_answer_bytes, folder, keep=_MAX_ERROR_BYTES if failed else None)
         spool.endpoint, spool.base_url = outgoing.endpoint, self.settings.base_url
@@ -330,6 +336,8 @@ class Exchange:
             yield state
         except errors.VisionCraftError:
             raise
+        except SpoolError as error:
+            raise error.cause from None
         except Exception as error:
             translated = translate(error, host, state.answered, self._facts(endpoint))
             if translated is None:
@@ -363,53 +371,6 @@ class Exchange:
             before_sleep=log,
             reraise=True,
         )
-
-
-def translate(
-    error: Exception, host: str, answered: bool, facts: Mapping[str, Any]
-) -> errors.VisionCraftError | None:
-    """The error of our tree for one of httpx, httpx2 or the system; ``None`` for a bug."""
-    if is_from_httpx(error, "TimeoutException"):
-        name = type(error).__name__.removesuffix("Timeout").lower()
-        what = "no connection" if name == "connect" else "no answer"
-        hint = "" if name == "connect" else " Generations take minutes: raise timeout=."
-        msg = f"{facts['endpoint']}: {what} from {host} in time.{hint}"
-        timed_out = errors.TimedOutError(msg, **facts)
-        timed_out.phase = name
-        return timed_out
-    if _certificate_problem(error):
-        msg = (
-            f"{facts['endpoint']}: the TLS certificate of {host} cannot be verified "
-            f"({_certificate_problem(error)}). If you know why, pass verify='ca.pem', or "
-            "verify=False, which gives your key to whoever answers."
-        )
-        return errors.CertificateError(msg, **facts)
-    if is_from_httpx(error, "TransportError") or isinstance(error, OSError):
-        when = "broke off in the middle of the answer" if answered else "failed"
-        reason = str(error) or type(error).__name__
-        msg = f"{facts['endpoint']}: the connection to {host} {when} ({reason})."
-        failed = errors.ConnectionFailedError(msg, **facts)
-        failed.answered = answered
-        return failed
-    if is_from_httpx(error, "DecodingError"):
-        msg = f"{facts['endpoint']}: the answer of {host} is damaged (its compression)."
-        return errors.TruncatedAnswerError(msg, **facts)
-    if is_from_httpx(error, "InvalidURL", "UnsupportedProtocol"):
-        msg = f"{facts['endpoint']}: {host} cannot be called ({error})."
-        return errors.InvalidRequestError(msg, **facts)
-    return None
-
-
-def _certificate_problem(error: BaseException | None) -> str | None:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error.verify_message or "certificate verify failed"
-        if isinstance(error, ssl.SSLError):
-            return error.reason or "TLS failed"
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return "certificate verify failed"
-        error = error.__cause__ or error.__context__
-    return None
 
 
 def _user_agent() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -10,11 +11,21 @@ import weakref
 from pathlib import Path
 from typing import BinaryIO
 
+from typing_extensions import Self
+
 from langchain_visioncraft.errors import AnswerTooLargeError
 from langchain_visioncraft.media.media import HeldBytes, readable_size
 
 MEMORY_BYTES = 1 << 20
 """Longer bodies go to a temporary file."""
+
+
+class SpoolError(Exception):
+    """The disk failed, not the connection, whose errors are of the same type."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 class Spool:
@@ -65,14 +76,17 @@ class Spool:
             self.discard()
             raise self._too_large()
         self._digest.update(chunk)
-        if self._file is None and self.size > MEMORY_BYTES:
-            self._file = self._open_file()
-            self._file.write(self._buffer)
-            self._buffer = bytearray()
-        if self._file is None:
-            self._buffer += chunk
-        else:
-            self._file.write(chunk)
+        try:
+            if self._file is None and self.size > MEMORY_BYTES:
+                self._file = self._open_file()
+                self._file.write(self._buffer)
+                self._buffer = bytearray()
+            if self._file is None:
+                self._buffer += chunk
+            else:
+                self._file.write(chunk)
+        except OSError as error:
+            raise SpoolError(error) from error
         return self._keep is None or self.size < self._keep
 
     def _too_large(self) -> AnswerTooLargeError:
@@ -94,13 +108,26 @@ class Spool:
 
     def finish(self) -> None:
         """Call it when everything has arrived."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:
+                raise SpoolError(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.discard()
 
     def discard(self) -> None:
         """Forget what arrived."""
-        self.finish()
+        with contextlib.suppress(SpoolError):
+            self.finish()
         self._buffer = bytearray()
         if self._cleanup is not None:
             self._cleanup()

@@ -7,7 +7,7 @@ import functools
 import ssl
 import threading
 import weakref
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ class LoopSafeAsyncClient(httpx.AsyncClient):
             if known is not None:
                 return known[0]
             client = httpx.AsyncClient(**self._inner_options)
-            keeper = _close_with_loop(client)
+            keeper = _close_with_loop(client, self._inner)
             self._inner[loop] = client, keeper
         await keeper.__anext__()
         return client
@@ -105,10 +105,14 @@ class LoopSafeAsyncClient(httpx.AsyncClient):
         await super().aclose()
 
 
-async def _close_with_loop(client: httpx.AsyncClient) -> AsyncGenerator[None, None]:
+async def _close_with_loop(
+    client: httpx.AsyncClient, inner: MutableMapping[asyncio.AbstractEventLoop, Any]
+) -> AsyncGenerator[None, None]:
     # `asyncio.run` closes the async generators of its loop before it ends: the only hook that a
     # library has into the end of somebody else's loop.
     try:
         yield
     finally:
+        # The generator knows its loop, so the weak key alone would never let go of it.
+        inner.pop(asyncio.get_running_loop(), None)
         await client.aclose()

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import gc
 import os
 import pickle
+import signal
 import threading
+import weakref
 from typing import Any
 
 import pytest
 from client_driving import BASE_URL, KEY, PNG, Host, drive
 
+from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
 from langchain_visioncraft.client.exchange import DEFAULT_MAX_ANSWER_BYTES
+from langchain_visioncraft.client.transport import LoopSafeAsyncClient
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError, VisionCraftError
 
 
@@ -159,8 +165,6 @@ def test_a_flow_may_catch_what_went_wrong(driver: Any, naps: list[float]) -> Non
         except VisionCraftError as error:
             return f"caught {error.status}"
 
-    from langchain_visioncraft._compat import httpx
-
     host = Host(httpx.Response(400))
     assert drive(host.client(driver), flow()) == "caught 400"
 
@@ -175,3 +179,44 @@ def test_progress_may_be_awaited(naps: list[float]) -> None:
     client = host.client(AsyncVisionCraftClient)
     drive(client, endpoints.midjourney(prompt="x"), on_progress=tell)
     assert told == ["submitted to Midjourney"]
+
+
+def test_event_loops_do_not_pile_up_in_a_client() -> None:
+    client = LoopSafeAsyncClient(transport=httpx.MockTransport(Host(["a"])))
+
+    async def ask() -> None:
+        await client.get(BASE_URL)
+
+    for _ in range(3):
+        asyncio.run(ask())
+    gc.collect()
+    assert len(client._inner) == 0
+
+
+def test_closed_http_clients_do_not_pile_up_in_a_client() -> None:
+    client = VisionCraftClient(base_url=BASE_URL)
+    closed = []
+    for _ in range(3):
+        closed.append(weakref.ref(client.http()))
+        client.close()
+    gc.collect()
+    assert [ref() for ref in closed] == [None, None, None]
+
+
+def test_an_http_client_that_is_forgotten_is_closed() -> None:
+    client = VisionCraftClient(base_url=BASE_URL)
+    http = client.http()
+    del client
+    gc.collect()
+    assert http.is_closed
+
+
+def test_a_lock_that_was_held_in_a_fork_does_not_stop_the_child() -> None:
+    client = VisionCraftClient(base_url=BASE_URL)
+    with client._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(5)
+            client.http()
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,14 +15,17 @@ from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.flow import RETRY_STATUSES, is_retryable, retry_wait
 from langchain_visioncraft.errors import (
+    AnswerTooLargeError,
     APIStatusError,
     CertificateError,
     ConnectionFailedError,
     InvalidRequestError,
     RateLimitError,
+    ResponseError,
     ServerError,
     TimedOutError,
     TruncatedAnswerError,
+    UnexpectedAnswerError,
 )
 
 
@@ -143,15 +148,15 @@ def test_a_read_timeout_is_tried_again_if_asked_for(driver: Any, naps: list[floa
 class BreaksOff(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A body that ends in an error."""
 
-    def __init__(self, error: Exception, size: int = 100) -> None:
-        self.error, self.size = error, size
+    def __init__(self, error: BaseException, size: int = 100, data: bytes = PNG) -> None:
+        self.error, self.data = error, data[:size]
 
     def __iter__(self) -> Any:
-        yield PNG[: self.size]
+        yield self.data
         raise self.error
 
     async def __aiter__(self) -> Any:
-        yield PNG[: self.size]
+        yield self.data
         raise self.error
 
 
@@ -256,3 +261,85 @@ def test_the_rule_itself(error: Exception, again: bool) -> None:
 def test_a_wait_is_never_shorter_than_the_backoff(asked: float | None, wait: float) -> None:
     assert retry_wait(RateLimitError("", retry_after=asked), 2.0) == wait
     assert retry_wait(None, 2.0) == 2.0
+
+
+def test_the_reason_of_a_certificate_is_told_even_if_the_library_words_it_differently(
+    driver: Any,
+) -> None:
+    cause = ssl.SSLCertVerificationError()
+    cause.verify_message = "certificate has expired"
+    trouble = httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
+    trouble.__cause__ = cause
+    with pytest.raises(CertificateError, match="certificate has expired"):
+        draw(Host(trouble).client(driver))
+
+
+def test_a_host_that_hangs_up_on_tls_is_tried_again(driver: Any, naps: list[float]) -> None:
+    trouble = httpx.ReadError("EOF occurred in violation of protocol")
+    trouble.__cause__ = ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
+    host = Host(trouble, PNG)
+    assert draw(host.client(driver))
+    assert len(naps) == 1
+
+
+BIG = PNG + bytes(2 << 20)
+
+
+def test_a_full_disk_is_not_told_as_the_hosts_fault(
+    driver: Any, naps: list[float], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    host = Host(BIG)
+    with pytest.raises(OSError, match="File exists"):
+        drive(
+            host.client(driver),
+            endpoints.text_to_image(prompt="x", model="m"),
+            spool_dir=tmp_path / "file",
+        )
+    assert len(host.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [httpx.ReadError("reset"), httpx.ReadTimeout("slow"), ZeroDivisionError(), KeyboardInterrupt()],
+)
+def test_a_download_that_breaks_off_leaves_no_file_even_while_its_error_lives(
+    driver: Any, trouble: BaseException, tmp_path: Path
+) -> None:
+    stream = BreaksOff(trouble, size=len(BIG), data=BIG)
+    host = Host(lambda _: httpx.Response(200, stream=stream))
+    with pytest.raises(BaseException) as caught:  # noqa: PT011
+        drive(
+            host.client(driver), endpoints.text_to_image(prompt="x", model="m"), spool_dir=tmp_path
+        )
+    assert list(tmp_path.iterdir()) == []
+    assert caught.value is not None
+
+
+@pytest.mark.parametrize("body", [BIG, b"\x00" * (2 << 20), b"<html>" + b" " * (2 << 20)])
+def test_an_answer_that_is_refused_leaves_no_file_even_while_its_error_lives(
+    driver: Any, body: bytes, tmp_path: Path
+) -> None:
+    flow = endpoints.image_to_video(image=PNG) if body is BIG else endpoints.upscale(image=PNG)
+    answer = body
+    with pytest.raises(ResponseError) as caught:
+        drive(Host(answer).client(driver), flow, spool_dir=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert caught.value is not None
+
+
+def test_an_answer_that_is_compressed_twice_is_not_unpacked(driver: Any) -> None:
+    """Each layer may grow a thousandfold: two make a bomb that no cap sees in time."""
+    data = gzip.compress(gzip.compress(bytes(1 << 20)))
+    headers = {"content-encoding": "gzip, gzip"}
+    host = Host(lambda _: httpx.Response(200, headers=headers, stream=httpx.ByteStream(data)))
+    with pytest.raises(UnexpectedAnswerError, match="compressed more than once"):
+        draw(host.client(driver))
+
+
+def test_a_bomb_is_defused_by_the_cap(driver: Any, tmp_path: Path) -> None:
+    data = gzip.compress(bytes(64 << 20))
+    headers = {"content-encoding": "gzip", "content-length": str(len(data))}
+    host = Host(lambda _: httpx.Response(200, headers=headers, stream=httpx.ByteStream(data)))
+    with pytest.raises(AnswerTooLargeError):
+        draw(host.client(driver, max_answer_bytes=1 << 20))

@@ -1,0 +1,63 @@
+"""Errors of httpx, httpx2 and the system in the words of our own tree."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_visioncraft import errors
+from langchain_visioncraft._compat import is_from_httpx
+
+
+def translate(
+    error: Exception, host: str, answered: bool, facts: Mapping[str, Any]
+) -> errors.VisionCraftError | None:
+    """The error of our tree for one of httpx, httpx2 or the system; ``None`` for a bug."""
+    if is_from_httpx(error, "TimeoutException"):
+        name = type(error).__name__.removesuffix("Timeout").lower()
+        what = "no connection" if name == "connect" else "no answer"
+        hint = "" if name == "connect" else " Generations take minutes: raise timeout=."
+        msg = f"{facts['endpoint']}: {what} from {host} in time.{hint}"
+        timed_out = errors.TimedOutError(msg, **facts)
+        timed_out.phase = name
+        return timed_out
+    if _certificate_problem(error):
+        msg = (
+            f"{facts['endpoint']}: the TLS certificate of {host} cannot be verified "
+            f"({_certificate_problem(error)}). If you know why, pass verify='ca.pem', or "
+            "verify=False, which gives your key to whoever answers."
+        )
+        return errors.CertificateError(msg, **facts)
+    if is_from_httpx(error, "TransportError") or isinstance(error, OSError):
+        when = "broke off in the middle of the answer" if answered else "failed"
+        reason = str(error) or type(error).__name__
+        msg = f"{facts['endpoint']}: the connection to {host} {when} ({reason})."
+        failed = errors.ConnectionFailedError(msg, **facts)
+        failed.answered = answered
+        return failed
+    if is_from_httpx(error, "DecodingError"):
+        msg = f"{facts['endpoint']}: the answer of {host} is damaged (its compression)."
+        return errors.TruncatedAnswerError(msg, **facts)
+    if is_from_httpx(error, "InvalidURL", "UnsupportedProtocol"):
+        msg = f"{facts['endpoint']}: {host} cannot be called ({error})."
+        return errors.InvalidRequestError(msg, **facts)
+    return None
+
+
+def _certificate_problem(error: BaseException | None) -> str | None:
+    chain: list[BaseException] = []
+    while error is not None:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    for link in chain:
+        if isinstance(link, ssl.SSLCertVerificationError):
+            return link.verify_message or "certificate verify failed"
+    for link in chain:
+        if isinstance(link, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError):
+            return None  # the host hung up, which says nothing about its certificate
+        if isinstance(link, ssl.SSLError):
+            return link.reason or "TLS failed"
+        if "CERTIFICATE_VERIFY_FAILED" in str(link):
+            return "certificate verify failed"
+    return None
