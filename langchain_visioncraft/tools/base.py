@@ -312,10 +312,14 @@ class VisionCraftTool(StructuredTool):
         self, tool_input: str | dict[str, Any], tool_call_id: str | None
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         # A bare text stands for the first argument, with the defaults of the others.
-        first = next(iter(self.args_schema.model_fields), None)
+        parameters = self.args_schema.model_fields
+        first = next(iter(parameters), None)
         if isinstance(tool_input, str) and first is not None:
             tool_input = {first: tool_input}
-        return super()._to_args_and_kwargs(tool_input, tool_call_id)
+        positional, given = super()._to_args_and_kwargs(tool_input, tool_call_id)
+        # langchain-core fills these in since 1.2.5 only.
+        defaults = {name: info.default for name, info in parameters.items() if name not in given}
+        return positional, {**defaults, **given}
 
     def _run(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ValidationError
 from tool_service import ENDPOINTS, MAKERS, TOOLS, Service, arguments_for, call, name_of
@@ -96,6 +97,15 @@ async def test_constructor_fields_are_sent(make: Make, service: Service, way: st
     await call(tool, way, {"prompt": "a cat"})
     body = service.body("/sd")
     assert (body["width"], body["height"], body["negative_prompt"]) == (512, 1024, "blur")
+
+
+async def test_constructor_fields_are_sent_with_every_langchain_core(
+    make: Make, service: Service, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Before 1.2.5 it passed on only what a call gave."""
+    monkeypatch.setattr(BaseTool, "_parse_input", lambda _, given, __: dict(given))
+    await call(make(VisionCraftTextToImage, width=512), way, {"prompt": "a cat"})
+    assert service.body("/sd")["width"] == 512
 
 
 async def test_a_calls_own_arguments_override_them(make: Make, service: Service, way: str) -> None:
