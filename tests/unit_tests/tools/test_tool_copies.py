@@ -14,7 +14,7 @@ import pytest
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from tool_service import HOST, KEY, Service, arguments_for, call
+from tool_service import HOST, KEY, WAYS, Service, arguments_for, call
 
 from langchain_visioncraft import (
     AsyncVisionCraftClient,
@@ -42,12 +42,12 @@ async def test_a_copy_works(
     make: Make,
     kind: type[VisionCraftTool],
     arguments: dict[str, Any],
-    way: str,
     way_to_copy: str,
 ) -> None:
     limiter = InMemoryRateLimiter(requests_per_second=1e6, check_every_n_seconds=1e-4)
     duplicate = COPIES[way_to_copy](make(kind, rate_limiter=limiter))
-    assert (await call(duplicate, way, arguments)).status == "success"
+    for way in WAYS:
+        assert (await call(duplicate, way, arguments)).status == "success"
 
 
 def test_a_pickle_keeps_settings_schema_and_store(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from langchain_core.tools import ToolException
-from tool_service import ENDPOINTS, KEY, LISTS, Service, call, medium, name_of
+from tool_service import ENDPOINTS, KEY, LISTS, WAYS, Service, call, medium, name_of
 
 from langchain_visioncraft import (
     MediaStore,
@@ -53,17 +53,14 @@ async def test_what_a_model_can_mend_is_told_to_it(
     service: Service,
     kind: type[VisionCraftTool],
     arguments: dict[str, Any],
-    *,
-    way: str,
     case: str,
 ) -> None:
     status, body, expected = REFUSED[case]
     service.says(endpoint_of(kind), status, json=body)
-    if kind is VisionCraftLimits and status == 200:
-        service.says("/limits", 200, json={"error": "The prompt is not allowed."})
-    message = await call(make(kind), way, arguments)
-    assert message.status == "error"
-    assert expected in message.content
+    for way in WAYS:
+        message = await call(make(kind), way, arguments)
+        assert message.status == "error"
+        assert expected in message.content
 
 
 @pytest.mark.parametrize("case", FAILURES)
@@ -72,18 +69,15 @@ async def test_what_needs_a_person_is_raised(
     service: Service,
     kind: type[VisionCraftTool],
     arguments: dict[str, Any],
-    *,
-    way: str,
     case: str,
 ) -> None:
     status, body, expected = FAILURES[case]
     service.says(endpoint_of(kind), status, json=body)
-    with pytest.raises(expected) as caught:
-        await call(make(kind), way, arguments)
-    assert (caught.value.status, caught.value.detail) == (
-        status,
-        body.get("error", body.get("detail")),
-    )
+    words = body.get("error", body.get("detail"))
+    for way in WAYS:
+        with pytest.raises(expected) as caught:
+            await call(make(kind), way, arguments)
+        assert (caught.value.status, caught.value.detail) == (status, words)
 
 
 async def test_a_missing_key_is_raised_and_names_the_variable(
