@@ -77,7 +77,9 @@ def sniff(head: bytes) -> str | None:
         head: The first bytes, `HEAD_BYTES` of them or all that there are.
     """
     for offset, signature, mime in _SIGNATURES:
-        if head.startswith(signature, offset):
+        # At 8 stands what kind of RIFF or AIFF it is; in a text it may be any word.
+        contained = offset != 8 or head[:4] in (b"RIFF", b"RF64", b"FORM")
+        if contained and head.startswith(signature, offset):
             return mime
     if head[:2] == b"BM" and len(head) >= 18 and head[14:18] in (b"\x28\0\0\0", b"\x7c\0\0\0"):
         return "image/bmp"
@@ -93,7 +95,7 @@ def _sniff_text(head: bytes) -> str | None:
     except UnicodeDecodeError as error:
         if error.start < len(head) - 4:  # not just a character cut in two at the end
             return None
-        text = head[: error.start].decode("utf-8-sig")
+        text = head.decode("utf-8-sig", "ignore")
     if "\x00" in text:
         return None
     start = text.lstrip()[:256].lower()
@@ -123,19 +125,23 @@ class Shape:
 def shape_of(file: BinaryIO, mime_type: str) -> Shape:
     """Measure a file from its headers, without decoding it."""
     file.seek(0)
+    try:
+        return _measured(file, mime_type)
+    except (ValueError, LookupError, struct.error):  # headers that contradict themselves
+        return Shape()
+
+
+def _measured(file: BinaryIO, mime_type: str) -> Shape:
     if mime_type in ("video/mp4", "video/quicktime", "audio/mp4"):
         return _mp4_shape(file)
     if mime_type == "audio/wav":
         return Shape(duration=_wav_duration(file))
     if kind_of(mime_type) != "image":
         return Shape()
-    try:
-        width, height = imagesize.get(io.BytesIO(file.read(65536)))
-        if width <= 0:  # the size stands further back, behind large metadata
-            file.seek(0)
-            width, height = imagesize.get(io.BytesIO(file.read()))
-    except (ValueError, struct.error):
-        return Shape()
+    width, height = imagesize.get(io.BytesIO(file.read(65536)))
+    if width <= 0:  # the size stands further back, behind large metadata
+        file.seek(0)
+        width, height = imagesize.get(io.BytesIO(file.read()))
     return Shape(width, height) if width > 0 and height > 0 else Shape()
 
 
