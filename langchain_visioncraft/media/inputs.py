@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 import pybase64
 
@@ -25,7 +25,9 @@ ACCEPTED_KINDS: dict[MediaKind, tuple[str, ...]] = {
 }
 """Which kinds of file a field takes; a video may stand for its sound track."""
 
-_DATA_URL = re.compile(r"data:(?P<mime>[\w.+/-]*)(?P<options>(?:;[\w.+=-]+)*),", re.ASCII)
+_DATA_URL = re.compile(
+    r"data:(?P<mime>[\w.+/-]*)(?P<options>(?:;[\w.+=-]+)*),", re.ASCII | re.IGNORECASE
+)
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{4,}={0,2}\s*", re.ASCII)
 
 # A multiple of 3, so that the base64 of the parts is the base64 of the whole.
@@ -71,8 +73,15 @@ class MediaSource:
     def encoded(self) -> Iterator[bytes]:
         """The bytes as base64, piece by piece."""
         with self.open() as file:
+            rest = b""
             while chunk := file.read(CHUNK_BYTES):
-                yield pybase64.b64encode(chunk)
+                # A remote file may give less than was asked for, but only the end is padded.
+                chunk = rest + chunk
+                whole = len(chunk) // 3 * 3
+                rest = chunk[whole:]
+                yield pybase64.b64encode(chunk[:whole])
+            if rest:
+                yield pybase64.b64encode(rest)
 
     def _decoded(self) -> bytes:
         try:
@@ -143,8 +152,19 @@ def is_link(text: str) -> bool:
     return text[:8].lower().startswith(("http://", "https://"))
 
 
+def _names_a_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _parse_text(text: str) -> MediaSource:
     if is_link(text):
+        if not _names_a_host(text):
+            msg = f"{text[:80]!r} is not a URL: it is damaged, or names no host."
+            raise MediaInputError(msg)
         return MediaSource(label=text, url=text)
     if text[:5].lower() == "data:":
         match = _DATA_URL.match(text)
@@ -152,8 +172,8 @@ def _parse_text(text: str) -> MediaSource:
             msg = "This data URL is damaged: 'data:<type>;base64,<data>' is the form."
             raise MediaInputError(msg)
         payload = text[match.end() :]
-        if ";base64" in match["options"]:
-            return MediaSource(label="<data URL>", text=payload)
+        if ";base64" in match["options"].lower():
+            return MediaSource(label="<data URL>", text=unquote(payload))
         return MediaSource(label="<data URL>", data=unquote_to_bytes(payload))
     # Only the start is looked at here; the rest is checked when it is decoded.
     if _BASE64.fullmatch(text[:4096]) and (len(text) > 260 or "." not in text):
