@@ -64,10 +64,10 @@ def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[Path]) ->
         # Links are resolved first, so that one inside an allowed folder cannot lead out of it.
         try:
             path = (folder / Path(text).expanduser()).resolve()
-        except (OSError, RuntimeError):
+            if path.is_relative_to(folder) and path.is_file():
+                return path
+        except (OSError, RuntimeError, ValueError):  # too long, unknown user, not encodable
             continue
-        if path.is_relative_to(folder) and path.is_file():
-            return path
     if "/" not in text and "\\" not in text:
         try:
             store.get(text)
