@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import shutil
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -89,7 +90,7 @@ class Media(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    handle: str
+    handle: str = Field(pattern=r"^[0-9a-f]{12}\.[a-z0-9]+$")
     mime_type: str
     size: int = Field(ge=0)
     sha256: str
@@ -227,7 +228,7 @@ class Media(BaseModel):
         target = Path(path)
         if target.is_dir():
             target = target / self.handle
-        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        partial = target.with_name(f".{uuid.uuid4().hex}.part")
         try:
             with self.open() as source, partial.open("wb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
