@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import tempfile
+import uuid
 import weakref
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +17,7 @@ from typing_extensions import Self
 from langchain_visioncraft.errors import AnswerTooLargeError
 from langchain_visioncraft.media.media import HeldBytes, readable_size
 
+_BINARY = getattr(os, "O_BINARY", 0)  # of Windows
 MEMORY_BYTES = 1 << 20
 """Longer bodies go to a temporary file."""
 
@@ -97,12 +99,14 @@ class Spool:
         return AnswerTooLargeError(msg, endpoint=self.endpoint, base_url=self.base_url)
 
     def _open_file(self) -> BinaryIO:
-        if self._folder is not None:
+        if self._folder is None:
+            descriptor, name = tempfile.mkstemp(prefix=".visioncraft-", suffix=".part")
+            self._path = Path(name)
+        else:
+            # It may become a file of a store, readable by whom the others are.
             self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(
-            prefix=".visioncraft-", suffix=".part", dir=self._folder
-        )
-        self._path = Path(name)
+            self._path = self._folder / f".visioncraft-{uuid.uuid4().hex}.part"
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
         self._cleanup = weakref.finalize(self, _remove, self._path, os.getpid())
         return os.fdopen(descriptor, "wb", buffering=1 << 18)
 

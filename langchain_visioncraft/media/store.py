@@ -13,7 +13,7 @@ from typing import Any
 
 from langchain_visioncraft.errors import UnknownHandleError, VisionCraftError
 from langchain_visioncraft.media.filesystems import open_folder
-from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.media import Media, handle_for
 from langchain_visioncraft.media.sniff import EXTENSIONS
 
 _HANDLE = re.compile(
@@ -143,7 +143,10 @@ class MediaStore:
     def __iter__(self) -> Iterator[Media]:
         """All media, oldest first."""
         for _, name in sorted(self._handles()):
-            yield self.get(name)
+            try:
+                yield self.get(name)
+            except VisionCraftError:  # damaged, or gone by now
+                continue
 
     def __len__(self) -> int:
         return sum(1 for _ in self._handles())
@@ -158,13 +161,13 @@ class MediaStore:
         return ((time, name) for time, name in self._folder.names() if _HANDLE.fullmatch(name))
 
     def _read_sidecar(self, name: str) -> dict[str, Any] | None:
-        text = self._folder.read_text(f"{name}.json")
         try:
-            facts = json.loads(text) if text else None
-        except ValueError:
+            facts = json.loads(self._folder.read_text(f"{name}.json") or "null")
+            media = Media.model_validate(facts)
+        except (ValueError, RecursionError):  # damaged; pydantic's error is a ValueError, too
             return None
-        complete = isinstance(facts, dict) and {"sha256", "size", "handle"} <= facts.keys()
-        return facts if complete else None
+        true = media.handle == name == handle_for(media.sha256, media.mime_type)
+        return dict(facts) if true else None
 
 
 def _reopen(root: str, storage_options: dict[str, Any]) -> MediaStore:

@@ -1,0 +1,342 @@
+"""`MediaStore`: named by content, whole or not there, safe for threads and processes."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import pickle
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from client_driving import GIF, JPEG, MP4, PNG
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from langchain_visioncraft import Media, MediaStore
+from langchain_visioncraft.client.spool import Spool
+from langchain_visioncraft.errors import InvalidRequestError, UnknownHandleError, VisionCraftError
+
+ROOT = Path(__file__).parents[3]
+
+
+def distinct(number: int) -> bytes:
+    return GIF[:-1] + f"{number}".encode() + b";"
+
+
+@pytest.fixture(params=["local", "memory"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> MediaStore:
+    if request.param == "local":
+        return MediaStore(tmp_path / "media")
+    return MediaStore(f"memory://{tmp_path.name}{time.monotonic_ns()}")
+
+
+def test_making_a_store_writes_nothing(tmp_path: Path) -> None:
+    store = MediaStore(tmp_path / "media")
+    assert len(store) == 0
+    assert list(store) == []
+    assert "a1b2c3d4e5f6.png" not in store
+    assert not (tmp_path / "media").exists()
+
+
+def test_what_was_added_is_found_again(any_store: MediaStore) -> None:
+    kept = any_store.add(PNG, tool="draw", arguments={"prompt": "x"}, sources=["a.png"])
+    assert any_store.get(kept.handle).read() == PNG
+    assert kept.read() == PNG
+    assert kept.handle in any_store
+    assert [media.handle for media in any_store] == [kept.handle]
+    facts = any_store.provenance(kept.handle)
+    assert (facts["tool"], facts["arguments"], facts["sources"]) == (
+        "draw", {"prompt": "x"}, ["a.png"],
+    )  # fmt: skip
+    assert facts["sha256"] == kept.sha256
+    assert "location" not in facts
+
+
+def test_the_same_bytes_have_one_handle_and_the_first_provenance(any_store: MediaStore) -> None:
+    first = any_store.add(PNG, tool="first")
+    second = any_store.add(Media.from_bytes(PNG), tool="second")
+    assert first.handle == second.handle
+    assert any_store.provenance(first.handle)["tool"] == "first"
+    assert len(any_store) == 1
+
+
+def test_different_bytes_have_different_handles(any_store: MediaStore) -> None:
+    handles = {any_store.add(data).handle for data in (PNG, JPEG, GIF, MP4)}
+    assert len(handles) == len(any_store) == 4
+
+
+def test_a_file_is_added_by_its_path(any_store: MediaStore, pictures: Path) -> None:
+    assert any_store.add(pictures / "cat.png").handle == Media.from_bytes(PNG).handle
+
+
+def test_what_is_no_medium_is_not_added(any_store: MediaStore) -> None:
+    with pytest.raises(InvalidRequestError):
+        any_store.add(b"hello")
+    assert len(any_store) == 0
+
+
+def test_a_store_pickles(any_store: MediaStore) -> None:
+    kept = any_store.add(PNG)
+    again = pickle.loads(pickle.dumps(any_store))
+    assert again.get(kept.handle).read() == PNG
+    assert repr(again) == repr(any_store)
+
+
+@pytest.mark.parametrize(
+    "spelling", ["{}", " {} ", "`{}`", '"{}"', "the picture {}, please", "{}.json"]
+)
+def test_a_handle_is_found_in_a_models_words(any_store: MediaStore, spelling: str) -> None:
+    kept = any_store.add(PNG)
+    assert any_store.get(spelling.format(kept.handle)).handle == kept.handle
+    assert any_store.get(kept.handle[:12]).handle == kept.handle
+    assert any_store.get(kept.handle.upper()).handle == kept.handle
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "a1b2c3d4e5f6.png", "a1b2c3d4e5f6", "cat.png", "../a1b2c3d4e5f6.png", "x" * 10_000,
+        "a1b2c3d4e5f6.exe", "A1B2C3D4E5F60.png", "\x00", "/etc/passwd",
+    ],
+)  # fmt: skip
+def test_an_unknown_handle_says_which_are_known(any_store: MediaStore, text: str) -> None:
+    with pytest.raises(UnknownHandleError, match="The store is empty"):
+        any_store.get(text)
+    kept = any_store.add(PNG)
+    with pytest.raises(UnknownHandleError, match=kept.handle):
+        any_store.get(text)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    text=st.text(max_size=60)
+    | st.lists(
+        st.sampled_from(["..", "/", "\\", "a1b2c3d4e5f6", ".png", "%2f", "\x00", "~", ".json"]),
+        max_size=8,
+    ).map("".join)
+)  # fmt: skip
+def test_no_text_leaves_the_folder(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a1b2c3d4e5f6.png").write_bytes(PNG)
+    store = MediaStore(tmp_path / "media")
+    assert text not in store
+    with pytest.raises(UnknownHandleError):
+        store.get(text)
+
+
+def test_the_newest_comes_last(store: MediaStore) -> None:
+    kept = [store.add(distinct(number)) for number in range(3)]
+    for age, media in enumerate(kept):
+        assert media.path
+        os.utime(media.path, (age, age))
+    assert [media.handle for media in store] == [media.handle for media in kept]
+
+
+@pytest.mark.parametrize(
+    "sidecar",
+    [
+        b"", b"{", b"[]", b"5", b"\xff\xfe\x00", b'{"size": 1}', b"[" * 100_000,
+        b'{"sha256": 1, "size": SIZE, "handle": "x", "mime_type": "image/png"}',
+        b'{"sha256": "x", "size": SIZE, "handle": "../../x.png", "mime_type": "image/png"}',
+        b'{"sha256": "x", "size": SIZE, "handle": "000000000000.gif", "mime_type": "image/gif"}',
+        None,
+    ],
+)  # fmt: skip
+def test_a_damaged_or_missing_sidecar_loses_nothing(
+    store: MediaStore, sidecar: bytes | None
+) -> None:
+    kept = store.add(PNG, tool="draw")
+    path = Path(store.root) / f"{kept.handle}.json"
+    if sidecar is None:
+        path.unlink()
+    else:
+        path.write_bytes(sidecar.replace(b"SIZE", str(len(PNG)).encode()))
+    found = store.get(kept.handle)
+    assert (found.handle, found.sha256, found.read()) == (kept.handle, kept.sha256, PNG)
+    assert store.provenance(kept.handle)["sha256"] == kept.sha256
+    assert store.add(PNG).handle == kept.handle
+
+
+def test_a_file_that_was_cut_short_is_made_whole_by_the_next_save(store: MediaStore) -> None:
+    kept = store.add(PNG)
+    assert kept.path
+    kept.path.write_bytes(PNG[:1000])
+    store.add(PNG)
+    assert store.get(kept.handle).read() == PNG
+
+
+def test_one_damaged_file_does_not_hide_the_others(store: MediaStore) -> None:
+    kept = store.add(PNG)
+    (Path(store.root) / "000000000000.png").write_bytes(b"")
+    assert kept.handle in [media.handle for media in store]
+
+
+def test_two_contents_with_one_handle_are_told_apart(store: MediaStore) -> None:
+    kept = store.add(PNG)
+    path = Path(store.root) / f"{kept.handle}.json"
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps({**facts, "sha256": kept.sha256[:12] + "0" * 52}))
+    with pytest.raises(VisionCraftError, match="taken by another file"):
+        store.add(PNG)
+
+
+def in_threads(work: Any, count: int = 8) -> list[Exception]:
+    failures: list[Exception] = []
+    gate = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        gate.wait()
+        try:
+            work(number)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
+def files_of(store: MediaStore) -> set[str]:
+    return {path.name for path in Path(store.root).iterdir()}
+
+
+def test_threads_may_save_the_same_and_different_media(store: MediaStore) -> None:
+    def save(number: int) -> None:
+        for turn in range(10):
+            assert store.add(PNG, tool=f"{number}").read() == PNG
+            assert store.add(distinct(number * 100 + turn)).read() == distinct(number * 100 + turn)
+
+    assert in_threads(save) == []
+    handles = {media.handle for media in store}
+    assert len(handles) == 81
+    assert files_of(store) == handles | {f"{handle}.json" for handle in handles}
+
+
+def _save_many(root: str, number: int) -> None:
+    store = MediaStore(root)
+    for turn in range(10):
+        assert store.add(PNG, tool=f"{number}").read() == PNG
+        store.add(distinct(turn))
+
+
+def test_processes_may_save_the_same_media(store: MediaStore) -> None:
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_save_many, args=(store.root, n)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert len(store) == 11
+    assert all(media.sha256 == Media.from_bytes(media.read()).sha256 for media in store)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from langchain_visioncraft import Media, MediaStore
+
+class Endless:
+    def open(self, mode="rb"):
+        return self
+    def __enter__(self):
+        return self
+    def __exit__(self, *_):
+        pass
+    def read(self, size):
+        print("writing", flush=True)
+        return bytes(size)
+    def take_file(self, target):
+        return False
+
+media = Media.from_path(sys.argv[2]).opened_by(Endless())
+MediaStore(sys.argv[1]).add(media)
+"""
+
+
+def test_a_process_that_is_killed_in_the_middle_leaves_no_wrong_file(
+    store: MediaStore, pictures: Path
+) -> None:
+    command = [sys.executable, "-c", KILLED, store.root, str(pictures / "cat.png")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert list(store) == []
+    assert store.add(pictures / "cat.png").read() == PNG
+
+
+def spooled(store: MediaStore, data: bytes) -> Media:
+    spool = Spool(1 << 30, store.spool_dir)
+    spool.accept(data)
+    spool.finish()
+    assert spool.path
+    return Media.holding(
+        spool, mime_type="image/png", sha256=spool.sha256, size=spool.size
+    )  # fmt: skip
+
+
+BIG = PNG + bytes(2 << 20)
+
+
+def test_what_was_spooled_into_the_store_is_renamed_and_not_copied(store: MediaStore) -> None:
+    media = spooled(store, BIG)
+    [before] = Path(store.root).iterdir()
+    number = before.stat().st_ino
+    kept = store.add(media)
+    assert kept.path
+    assert kept.path.stat().st_ino == number
+    assert files_of(store) == {kept.handle, f"{kept.handle}.json"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_large_and_small_files_have_the_same_permissions(store: MediaStore) -> None:
+    small, large = store.add(PNG), store.add(spooled(store, BIG))
+    assert small.path
+    assert large.path
+    assert stat.S_IMODE(small.path.stat().st_mode) == stat.S_IMODE(large.path.stat().st_mode)
+
+
+def test_a_remote_store_without_its_extra_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(ImportError, match=r"langchain-visioncraft\[remote\]"):
+        MediaStore("s3://bucket/folder")
+
+
+def test_a_remote_medium_is_opened_by_its_location() -> None:
+    kept = MediaStore("memory://opened").add(PNG)
+    assert kept.path is None
+    assert (kept.location or "").startswith("memory://")
+    again = Media.model_validate(kept.model_dump())
+    assert again.read() == PNG
+    assert pickle.loads(pickle.dumps(kept)).read() == PNG
+
+
+def test_a_folder_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    kept = MediaStore("~/pictures").add(PNG)
+    assert kept.path == tmp_path / "pictures" / kept.handle
+
+
+def test_a_store_stays_where_it_was_when_the_process_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = MediaStore("media")
+    kept = store.add(PNG)
+    monkeypatch.chdir("/")
+    assert store.get(kept.handle).read() == PNG
