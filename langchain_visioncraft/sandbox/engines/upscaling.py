@@ -14,8 +14,9 @@ from langchain_visioncraft.sandbox.engines.weights import EngineUnavailable, ups
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The network sees 18 pixels around each one; with less overlap the tiles' seams would show.
-_TILE = 192
+# The network sees 18 pixels around each one; with less overlap the tiles' seams would show. Larger
+# tiles compute fewer pixels twice (a fifth less work than with 192), and take more memory.
+_TILE = 384
 _OVERLAP = 18
 
 
@@ -89,6 +90,9 @@ class Upscaler:
             param, weights = upscaler_model(factor)
             network = ncnn.Net()
             network.opt.num_threads = os.cpu_count() or 1
+            # Threads that have nothing to do sleep at once: spinning, they take the core away
+            # from whatever else runs here.
+            network.opt.openmp_blocktime = 0
             network.opt.use_vulkan_compute = False
             if network.load_param(str(param)) != 0 or network.load_model(str(weights)) != 0:
                 raise RuntimeError(f"ncnn could not load {param.name}")

@@ -29,10 +29,11 @@ EMPTY = re.compile(
 """Clauses that ask for nothing of their own: "please", "use the tool"."""
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"'\u201d\u2019)]*\s+(?=[\"'\u201c\u2018(]?[A-Z0-9])")
 
-_NOUNS = (
+_NOUN = (
     r"(?:picture|image|illustration|painting|drawing|photo(?:graph)?|portrait|poster|logo|scene|"
-    r"sketch|artwork|wallpaper|watercolou?r|one)s?"
+    r"sketch|artwork|wallpaper|watercolou?r|one)"
 )
+_NOUNS = rf"{_NOUN}s?"
 MADE = re.compile(
     rf"\b(?:create|generate|make|show|give|want|need|like|produce|design|get)\b.*\b{_NOUNS}\b",
     re.IGNORECASE | re.DOTALL,
@@ -95,8 +96,15 @@ _ONLY_REFERENCE = re.compile(
 )
 _TRANSCRIPT = re.compile(
     r"\W*(?:what (?:it|he|she|they|is|was)\b.*|it|(?:the |that |this )?(?:story|text|transcript|"
-    r"recording|words|scenes?|each sentence|every sentence))\W*",
+    r"recording|words|scenes?|each sentence|every sentence))\W*|"
+    r".*\bas (?:it|he|she|they|(?:the|that|my) [\w ]{3,24}?) "
+    r"(?:says?|asks?|tells?|wants?|wishes)\b.*",
     re.IGNORECASE,
+)
+
+_ONE = re.compile(rf"\b(?:page|cover|{_NOUN})\b", re.IGNORECASE)
+_GREETING = re.compile(
+    r"\W*(?:hello|hi|hey|good (?:morning|evening|day)|dear)\b(?:\W+\w+){0,7}\W*$", re.IGNORECASE
 )
 
 _OPENING = re.compile(
@@ -145,6 +153,16 @@ def which_of(clause: str) -> int | str | None:
 def is_reference(prompt: str) -> bool:
     """Whether a prompt only points to a picture, as in "a GIF of the last scene"."""
     return _ONLY_REFERENCE.fullmatch(prompt) is not None
+
+
+def means_one_picture(prompt: str) -> bool:
+    """Whether a prompt asks for a single picture, as in "the last page as it says"."""
+    return _ONE.search(prompt) is not None
+
+
+def without_greeting(sentences: list[str]) -> list[str]:
+    """What is said, without "Hello, this is the author."."""
+    return [sentence for sentence in sentences if not _GREETING.match(sentence)] or sentences
 
 
 def means_transcript(prompt: str) -> bool:

@@ -15,7 +15,12 @@ from langchain_visioncraft.sandbox.engines.weights import EngineUnavailable
 from langchain_visioncraft.sandbox.planner.closing import closing_text
 from langchain_visioncraft.sandbox.planner.forced import fill_by_model
 from langchain_visioncraft.sandbox.planner.mending import mended
-from langchain_visioncraft.sandbox.planner.patterns import SENTENCE_END, tidy
+from langchain_visioncraft.sandbox.planner.patterns import (
+    SENTENCE_END,
+    means_one_picture,
+    tidy,
+    without_greeting,
+)
 from langchain_visioncraft.sandbox.planner.talk import (
     Call,
     Talk,
@@ -176,11 +181,13 @@ def _second_try(attempts: list[Call], tool: Tool) -> dict[str, Any] | None:
 
 
 def _made_definite(wish: Wish, before: list[Step]) -> list[Wish]:
-    """A wish for a drawing of what a recording says, as one for each of its sentences."""
+    """A wish for a drawing of what a recording says: one, or one for each of its sentences."""
     if wish.which != "transcript":
         return [wish]
     heard = [call.result or "" for step in before for call in step.results()]
     spoken = [part for text in heard[-1:] for part in SENTENCE_END.split(text) if tidy(part)]
+    if spoken and means_one_picture(wish.prompt):
+        spoken = [" ".join(without_greeting(spoken))]
     return [replace(wish, prompt=tidy(part)) for part in spoken[:_MOST_SPOKEN]]
 
 

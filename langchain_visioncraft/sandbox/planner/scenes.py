@@ -37,9 +37,16 @@ def listed(request: str) -> tuple[str, list[str], str]:
     """Split a request with a list into what is before, the items, and what is after."""
     lines = request.splitlines()
     marks = [index for index, line in enumerate(lines) if _ITEM_LINE.match(line)]
+    # "Then:" between two lists begins the second one, which is read for itself.
+    breaks = [
+        index
+        for index in range(marks[1] if marks[1:] else 0, marks[-1] if marks else 0)
+        if index not in marks and lines[index].rstrip().endswith(":")
+    ]
+    marks = [mark for mark in marks if not breaks or mark < breaks[0]]
     if len(marks) >= 2:
         items: list[str] = []
-        end = marks[-1] + 1
+        end = breaks[0] if breaks else marks[-1] + 1
         for line in lines[marks[0] : end]:
             match = _ITEM_LINE.match(line)
             if match:

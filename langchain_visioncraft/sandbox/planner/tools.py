@@ -25,7 +25,7 @@ _WORK = {
     "upscale": r"upscal|enlarge|super.?resolution|more pixels",
     "rework": r"image.?to.?image|img2img|inpaint|"
     r"(?:change|edit|repaint|rework).{0,16}(?:image|picture)",
-    "caption": r"caption|describe|look at|image.?to.?text|vision",
+    "caption": r"caption|describe|look at|image.?to.?text|(?<![a-z])vision(?![a-z])",
     "transcribe": r"transcri|speech.?to.?text|whisper|what is said",
     "list": r"catalog|list.{0,30}(?:names|models|samplers)|models|samplers",
     "limits": r"limit|quota|tier",

@@ -73,7 +73,8 @@ def _clauses(request: str) -> Iterator[tuple[str, str | None]]:
             is_command = kind is None or patterns.COMMAND.match(scene) is not None
             yield scene, None if is_command and patterns.kind_of(scene) is not None else kind
         yield from ((clause, None) for command in commands for clause in _split(command))
-    yield from ((clause, None) for clause in _split(rest))
+    if rest.strip():
+        yield from _clauses(rest.strip())
 
 
 def _split(text: str) -> Iterator[str]:

@@ -168,6 +168,42 @@ def test_what_a_recording_says_is_drawn() -> None:
     ]
 
 
+def test_one_picture_is_drawn_of_all_that_a_recording_says() -> None:
+    agent = Agent()
+    agent.ask("Transcribe my voice note 0123456789ab.ogg, and draw the last page as it says.")
+    assert agent.calls == [
+        ("transcribe", {"audio": "0123456789ab.ogg"}),
+        ("text_to_image", {"prompt": "A fox runs. The moon shines"}),
+    ]
+
+
+def test_a_list_of_things_to_do_after_a_list_of_scenes_is_one_of_its_own() -> None:
+    agent = Agent()
+    agent.ask(
+        "Draw one picture for each scene:\n\n1. A cat finds a balloon.\n2. It flies.\n\nThen:\n"
+        "- upscale the second picture, for the cover;\n"
+        "- describe the first picture in words, for people who cannot see it."
+    )
+    first, second = agent.handles("text_to_image")
+    assert agent.calls == [
+        ("text_to_image", {"prompt": "A cat finds a balloon"}),
+        ("text_to_image", {"prompt": "It flies"}),
+        ("upscale", {"image": second}),
+        ("caption", {"image": first}),
+    ]
+
+
+def test_the_name_of_a_service_is_not_the_name_of_a_tools_work() -> None:
+    tools = [{**each, "function": {**each["function"]}} for each in STUDIO]
+    for each in tools:
+        each["function"]["name"] = f"visioncraft_{each['function']['name']}"
+    rework = next(each for each in tools if "image_to_image" in each["function"]["name"])
+    rework["function"]["description"] += " Describe the picture that is wanted."
+    agent = Agent(tools)
+    agent.ask("Describe 0123456789ab.png in words")
+    assert agent.calls == [("visioncraft_caption", {"image": "0123456789ab.png"})]
+
+
 @pytest.mark.parametrize(
     ("request_text", "name", "arguments"),
     [
