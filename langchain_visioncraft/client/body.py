@@ -11,7 +11,7 @@ import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from typing import Any
 
-from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.inputs import Upload
 
 
@@ -22,6 +22,7 @@ class JSONBody:
         fields: What to send; every `Upload` in it becomes base64.
 
     Raises:
+        InvalidRequestError: If it cannot be written as JSON.
         MediaInputError: If a file is missing, empty or of the wrong type.
     """
 
@@ -31,13 +32,23 @@ class JSONBody:
 
         def leave_mark(value: Any) -> str:
             if not isinstance(value, Upload):
-                msg = f"{type(value).__name__} cannot be sent as JSON"
+                msg = f"a {type(value).__name__} is among the parameters"
                 raise TypeError(msg)
             key = f"{mark}-{len(uploads)}."
             uploads[key] = value
             return key
 
-        rest = json.dumps(fields, default=leave_mark, separators=(",", ":"), ensure_ascii=False)
+        try:
+            rest = json.dumps(
+                fields,
+                default=leave_mark,
+                separators=(",", ":"),
+                ensure_ascii=False,
+                allow_nan=False,
+            )
+        except (TypeError, ValueError, RecursionError) as error:
+            msg = f"The parameters cannot be sent as JSON: {error}."
+            raise InvalidRequestError(msg) from error
         self._parts: list[bytes | tuple[Upload, int]] = []
         for key, upload in uploads.items():
             before, _, rest = rest.partition(key)

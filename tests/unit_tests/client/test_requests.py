@@ -362,3 +362,24 @@ def test_a_placeholder_for_a_key_does_not_black_out_words(driver: Any) -> None:
     client = Host(answer).client(driver, api_key="any")
     error = failure_of(lambda: drive(client, flow_of("text_to_image")))
     assert "too many images for ***" in str(error)
+
+
+@pytest.mark.parametrize(
+    "content", [b"bytes", Path("cat.png"), math.nan, math.inf, {1, 2}, object()], ids=repr
+)
+def test_a_message_that_is_no_json_is_told_before_anything_is_sent(
+    driver: Any, content: Any
+) -> None:
+    host = Host(COMPLETION)
+    messages = [{"role": "user", "content": content}]
+    with pytest.raises(InvalidRequestError, match="cannot be sent as JSON"):
+        drive(host.client(driver), flow_of("chat", messages=messages))
+    assert host.requests == []
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf])
+def test_a_number_that_json_does_not_have_is_told(driver: Any, weight: float) -> None:
+    host = Host(PNG)
+    with pytest.raises(InvalidRequestError, match="cannot be sent as JSON"):
+        drive(host.client(driver), flow_of("text_to_image", loras={"a": weight}))
+    assert host.requests == []
