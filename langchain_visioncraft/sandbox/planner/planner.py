@@ -184,7 +184,12 @@ def _made_definite(wish: Wish, before: list[Step]) -> list[Wish]:
     """A wish for a drawing of what a recording says: one, or one for each of its sentences."""
     if wish.which != "transcript":
         return [wish]
-    heard = [call.result or "" for step in before for call in step.results()]
+    heard = [
+        call.result or ""
+        for step in before
+        if step.wish.kind == "transcribe"
+        for call in step.results()
+    ]
     spoken = [part for text in heard[-1:] for part in SENTENCE_END.split(text) if tidy(part)]
     if spoken and means_one_picture(wish.prompt):
         spoken = [" ".join(without_greeting(spoken))]

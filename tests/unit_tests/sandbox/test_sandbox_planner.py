@@ -170,8 +170,12 @@ def test_what_a_recording_says_is_drawn() -> None:
 
 def test_one_picture_is_drawn_of_all_that_a_recording_says() -> None:
     agent = Agent()
-    agent.ask("Transcribe my voice note 0123456789ab.ogg, and draw the last page as it says.")
+    agent.ask(
+        "Make a GIF of the sea. Transcribe my voice note 0123456789ab.ogg, and draw the last page "
+        "as it says."
+    )
     assert agent.calls == [
+        ("text_to_gif", {"prompt": "the sea"}),
         ("transcribe", {"audio": "0123456789ab.ogg"}),
         ("text_to_image", {"prompt": "A fox runs. The moon shines"}),
     ]
