@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -133,7 +134,8 @@ def _person(subject: Subject, height: int, number: int) -> Image.Image:
         text = "🙋‍♀️"
     elif subject.waving and text in {"👨", "👦", "🧒"}:
         text = "🙋‍♂️"
-    tone = _TONES[number // 7 % len(_TONES)]
+    # By who it is and not by the seed: a character looks the same on every page of a story.
+    tone = _TONES[zlib.crc32(subject.thing.name.encode()) % len(_TONES)]
     toned = text if text in {"🧍", "🧌"} else text[0] + tone + text[1:]
     bust = tinted(glyph(toned, round(height * 0.62)), coat, only=_CLOTHES)
     return props.standing(bust, height, coat, skirt=text[0] in "👩👧👵👸🙋🧚")

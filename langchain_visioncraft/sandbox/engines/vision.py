@@ -63,16 +63,16 @@ def _described(image: Image.Image, subject: str) -> str:
         f"Its main colours are {_listed(colours)}; {_light(image)}.",
     ]
     if text:
-        shown = " ".join(text[:_SHOWN_TEXT].split())
-        prompt = " ".join(text.splitlines()[0].split())[:_SHOWN_TEXT]
+        first, _, others = text.partition("\n")
+        prompt = " ".join(first.split())[:_SHOWN_TEXT]
+        settings = " ".join(others.split())[:_SHOWN_TEXT]
         parts.insert(
             0,
             f"According to the text stored in its file, {subject.lower()} was made from the "
             f'prompt "{prompt}".',
         )
-        parts.append(f"The stored text reads: {shown}")
-        if not shown.endswith("."):
-            parts[-1] += "."
+        if settings:
+            parts.append(f"The settings stored with it: {settings.rstrip('.')}.")
     return " ".join(parts)
 
 
