@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from langchain_openai.chat_models.base import BaseChatOpenAI
-from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 from typing_extensions import Self
 
 from langchain_visioncraft._compat import is_from_httpx
@@ -50,6 +50,9 @@ class VisionCraftConnectedModel(BaseChatOpenAI):
     Validators have names of their own throughout: pydantic lets one with the name of an inherited
     one replace it silently.
     """
+
+    # Errors of construction would otherwise quote the beginning of the input, and with it the key.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     client: Any = Field(default=_UNCONNECTED, exclude=True, repr=False)
     async_client: Any = Field(default=_UNCONNECTED, exclude=True, repr=False)

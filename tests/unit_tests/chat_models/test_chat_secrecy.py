@@ -10,7 +10,7 @@ import pytest
 from chat_service import KEY, Service, ask, httpx
 from langchain_core.callbacks import BaseCallbackHandler
 
-from langchain_visioncraft import errors
+from langchain_visioncraft import ChatVisionCraft, errors
 
 
 class Recorder(BaseCallbackHandler):
@@ -35,6 +35,13 @@ def test_the_model_does_not_show_it(service: Service) -> None:
         assert KEY not in text
     assert KEY not in str(model._identifying_params)
     assert KEY not in str(model._get_ls_params())
+
+
+@pytest.mark.parametrize("wrong", [{"base_url": "x"}, {"temperature": -1}, {"model": ""}])
+def test_a_model_that_cannot_be_built_does_not_show_it(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError) as caught:
+        ChatVisionCraft(**{"api_key": KEY, "model": "m", **wrong})
+    assert KEY[:8] not in str(caught.value)
 
 
 async def test_logs_at_debug_do_not_show_it(
