@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from chat_service import KEY, Service, ask, httpx
 from langchain_core.callbacks import BaseCallbackHandler
+from pydantic import ValidationError
 
 from langchain_visioncraft import ChatVisionCraft, errors
 
@@ -39,7 +40,7 @@ def test_the_model_does_not_show_it(service: Service) -> None:
 
 @pytest.mark.parametrize("wrong", [{"base_url": "x"}, {"temperature": -1}, {"model": ""}])
 def test_a_model_that_cannot_be_built_does_not_show_it(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValidationError) as caught:
         ChatVisionCraft(**{"api_key": KEY, "model": "m", **wrong})
     assert KEY[:8] not in str(caught.value)
 
