@@ -21,7 +21,7 @@ def progress_bar(count: Callable[[], int | None] | None) -> Iterator[Callable[[]
         yield lambda: None
         return
     try:
-        from tqdm.auto import tqdm  # noqa: PLC0415 -- the extra `media`
+        from tqdm import tqdm  # noqa: PLC0415 -- the extra `media`
     except ImportError as error:
         msg = "show_progress=True needs tqdm: pip install 'langchain-visioncraft[media]'"
         raise ImportError(msg) from error

@@ -30,7 +30,7 @@ CITED_ANSWER_PROMPT = ChatPromptTemplate.from_messages(
     [("system", _INSTRUCTION), ("human", "Sources:\n{sources}\n\nQuestion: {question}")]
 )
 
-_MARK = re.compile(r"\[(\d+(?:\s*,\s*\d+)*)\]")
+_MARK = re.compile(r"([ \t]*)\[(\d+(?:\s*,\s*\d+)*)\]")
 
 
 class Citation(BaseModel):
@@ -222,13 +222,12 @@ def _checked_marks(answer: str, count: int) -> tuple[str, set[int]]:
     used: set[int] = set()
 
     def check(match: re.Match[str]) -> str:
-        numbers = [int(number) for number in match[1].split(",")]
+        numbers = [int(number) for number in match[2].split(",")]
         there = [number for number in numbers if 1 <= number <= count]
         used.update(there)
-        return "".join(f"[{number}]" for number in there)
+        return match[1] + "".join(f"[{number}]" for number in there) if there else ""
 
-    checked = _MARK.sub(check, answer)
-    return re.sub(r"[ \t]+(?=[.,;:!?])", "", checked), used
+    return _MARK.sub(check, answer), used
 
 
 def _clock(seconds: float) -> str:

@@ -97,8 +97,12 @@ def _walk(folder: Path, suffixes: Sequence[str] | None) -> Iterator[Path]:
 
     Links to folders are not followed: they may lead in a circle.
     """
-    with os.scandir(folder) as entries:
-        found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    except OSError:
+        yield folder  # it is told like a file that cannot be read
+        return
     for name, is_folder in found:
         if name.startswith("."):
             continue

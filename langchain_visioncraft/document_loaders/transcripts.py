@@ -87,6 +87,9 @@ def windows(
         following = last
         while following - 1 > first and passages[following - 1].start >= resume:
             following -= 1
+        # A window that would only repeat the end of this one is of no use.
+        while following < last and passages[last].end > passages[following].start + seconds:
+            following += 1
         first = following
 
 

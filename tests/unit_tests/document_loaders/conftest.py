@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from langchain_core.documents import Document
+from langchain_core.documents.base import Blob
+from media_host import MediaHost
+
+Parse = Callable[[Any, Blob], list[Document]]
+Load = Callable[[Any], list[Document]]
+
+
+@pytest.fixture
+def host() -> MediaHost:
+    return MediaHost()
+
+
+@pytest.fixture(params=["sync", "async"])
+def parse(request: pytest.FixtureRequest) -> Parse:
+    """Parses a blob, in both ways."""
+    if request.param == "sync":
+        return lambda parser, blob: list(parser.lazy_parse(blob))
+    return lambda parser, blob: asyncio.run(parser.aparse(blob))
+
+
+@pytest.fixture(params=["threads", "tasks"])
+def load(request: pytest.FixtureRequest) -> Load:
+    """Loads all documents, in both ways."""
+    if request.param == "threads":
+        return lambda loader: list(loader.lazy_load())
+    return lambda loader: asyncio.run(loader.aload())
