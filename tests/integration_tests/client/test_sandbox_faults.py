@@ -1,0 +1,218 @@
+"""Every endpoint against the sandbox, and what happens when it fails in every way it can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from client_driving import KEY, PNG, drive
+
+from langchain_visioncraft.client import VisionCraftClient, endpoints
+from langchain_visioncraft.errors import (
+    AnswerTooLargeError,
+    AuthenticationError,
+    ConnectionFailedError,
+    EndpointNotFoundError,
+    LinkExpiredError,
+    RateLimitError,
+    ServerError,
+    SubscriptionError,
+    TaskDeadlineError,
+    TaskFailedError,
+    TruncatedAnswerError,
+    UnexpectedAnswerError,
+    UnknownNameError,
+    VisionCraftError,
+)
+from langchain_visioncraft.sandbox import Fault, Sandbox
+
+
+@pytest.fixture
+def client(driver: Any, drawing_sandbox: Sandbox) -> Iterator[Any]:
+    """A client of either kind that talks to the sandbox."""
+    made = driver(base_url=drawing_sandbox.url, api_key=KEY)
+    yield made
+    if isinstance(made, VisionCraftClient):
+        made.close()
+
+
+SMALL = {"prompt": "a cat", "model": "sdxl-base", "width": 64, "height": 64}
+
+
+def draw() -> Any:
+    return endpoints.text_to_image(**SMALL)
+
+
+FLOWS = {
+    "text_to_image": (draw, "image/png", 1),
+    "text_to_image_sd1": (
+        lambda: endpoints.text_to_image_sd1(
+            prompt="a cat", model="anything_V5", sampler="Euler", image_count=2
+        ), "image/png", 2,
+    ),
+    "text_to_image_sdxl": (
+        lambda: endpoints.text_to_image_sdxl(
+            prompt="a cat", model="sdxl-turbo", sampler="euler", scheduler="normal",
+            width=512, height=512,
+        ), "image/png", 1,
+    ),
+    "openjourney": (
+        lambda: endpoints.openjourney(prompt="a cat", width=128, height=128), "image/png", 1,
+    ),
+    "image_to_image": (
+        lambda: endpoints.image_to_image(prompt="a dog", image=PNG, mask=PNG), "image/png", 1,
+    ),
+    "image_to_image_2023": (
+        lambda: endpoints.image_to_image_2023(prompt="a dog", image=PNG, width=64, height=64),
+        "image/png", 1,
+    ),
+    "text_to_gif": (lambda: endpoints.text_to_gif(prompt="a cat"), "image/gif", 1),
+    "text_to_gif_2024": (
+        lambda: endpoints.text_to_gif_2024(prompt="a cat", sampler="Euler"), "image/gif", 1,
+    ),
+    "image_to_video": (lambda: endpoints.image_to_video(image=PNG), "video/mp4", 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_an_endpoint_gives_its_media(client: Any, name: str) -> None:
+    flow, mime, count = FLOWS[name]
+    media = drive(client, flow())
+    assert [medium.mime_type for medium in media] == [mime] * count
+
+
+@pytest.fixture(autouse=True)
+def _look_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "MIDJOURNEY_FIRST_PAUSE", 0.2)
+    monkeypatch.setattr(endpoints, "MIDJOURNEY_LONGEST_PAUSE", 1.0)
+
+
+@pytest.fixture(scope="module")
+def quick_sandbox() -> Iterator[Sandbox]:
+    """A sandbox whose Midjourney takes no time to speak of."""
+    with Sandbox(models=False, midjourney_seconds=0.3) as running:
+        yield running
+
+
+def at(driver: Any, sandbox: Sandbox, flow: Any, **options: Any) -> Any:
+    client = driver(base_url=sandbox.url, api_key=KEY)
+    try:
+        return drive(client, flow, **options)
+    finally:
+        if isinstance(client, VisionCraftClient):
+            client.close()
+
+
+def test_midjourney_is_polled_for(driver: Any, quick_sandbox: Sandbox) -> None:
+    told: list[Any] = []
+    [image] = at(
+        driver, quick_sandbox, endpoints.midjourney(prompt="a cat"), on_progress=told.append
+    )
+    assert image.mime_type == "image/png"
+    assert told[0].details["task_id"]
+
+
+@pytest.mark.parametrize(
+    ("task", "kind"), [("failed", TaskFailedError), ("never", TaskDeadlineError)]
+)
+def test_a_midjourney_task_may_fail(
+    driver: Any, quick_sandbox: Sandbox, task: Any, kind: type[Exception]
+) -> None:
+    quick_sandbox.faults.order(Fault(endpoint="POST /midjourney", task=task))
+    with pytest.raises(kind):
+        at(driver, quick_sandbox, endpoints.midjourney(prompt="a cat", deadline=1.0))
+
+
+def test_lists_and_limits_are_served(client: Any) -> None:
+    assert "sdxl-base" in drive(client, endpoints.list_names(family="sd", kind="models"))
+    assert drive(client, endpoints.limits())
+
+
+def test_a_name_that_the_host_does_not_know_comes_with_near_ones(client: Any) -> None:
+    flow = endpoints.text_to_image(**{**SMALL, "sampler": "Eulr"})
+    with pytest.raises(UnknownNameError) as caught:
+        drive(client, flow)
+    assert "Euler" in caught.value.suggestions
+
+
+LASTING: list[tuple[dict[str, Any], type[VisionCraftError]]] = [
+    ({"status": 401}, AuthenticationError),
+    ({"status": 403}, SubscriptionError),
+    ({"status": 404}, EndpointNotFoundError),
+    ({"status": 413}, SubscriptionError),
+    ({"status": 429}, RateLimitError),
+    ({"status": 429, "retry_after": 3600}, RateLimitError),
+    ({"html": True, "status": 200}, UnexpectedAnswerError),
+    ({"html": True, "status": 403}, SubscriptionError),
+    ({"redirect": "https://elsewhere.example/"}, UnexpectedAnswerError),
+    ({"empty": True}, TruncatedAnswerError),
+    ({"truncate": 0.5, "announce": False}, TruncatedAnswerError),
+    ({"truncate": 0.5}, ConnectionFailedError),
+    ({"hang_up": "mid-body"}, ConnectionFailedError),
+    ({"body": {"error": "bad key", "code": 401}}, AuthenticationError),
+    ({"body": {"images": ["http://169.254.169.254/latest/meta-data/x"]}}, VisionCraftError),
+    ({"oversize": 8 << 20}, UnexpectedAnswerError),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "kind"), LASTING, ids=str)
+def test_a_failure_is_told_by_its_own_name_after_one_call(
+    client: Any, drawing_sandbox: Sandbox, fault: dict[str, Any], kind: type[Exception]
+) -> None:
+    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", times=None, **fault))
+    before = len(drawing_sandbox.requests)
+    with pytest.raises(kind) as caught:
+        drive(client, draw())
+    assert KEY not in str(caught.value)
+    assert len(drawing_sandbox.requests) - before <= 1
+
+
+PASSING: list[dict[str, Any]] = [
+    {"status": 408}, {"status": 429, "retry_after": 1}, {"status": 500}, {"status": 502},
+    {"status": 503}, {"status": 504}, {"html": True}, {"hang_up": "before"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=str)
+def test_a_failure_that_passes_is_waited_out(
+    client: Any, drawing_sandbox: Sandbox, fault: dict[str, Any], no_waiting: None
+) -> None:
+    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", times=2, **fault))
+    assert drive(client, draw())
+
+
+@pytest.mark.parametrize("fault", [{"content_type": "text/html"}, {"delay": 0.2}, {"stall": 0.2}])
+def test_what_does_no_harm_does_none(
+    client: Any, drawing_sandbox: Sandbox, fault: dict[str, Any]
+) -> None:
+    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", **fault))
+    assert drive(client, draw())[0].mime_type == "image/png"
+
+
+def test_a_link_that_expired_is_told(client: Any, drawing_sandbox: Sandbox) -> None:
+    drawing_sandbox.faults.order(Fault(endpoint="GET /files/*", status=410))
+    with pytest.raises(LinkExpiredError):
+        drive(client, FLOWS["text_to_image_sd1"][0]())
+
+
+def test_a_real_wait_is_waited(client: Any, drawing_sandbox: Sandbox) -> None:
+    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", status=503))
+    assert drive(client, draw())
+
+
+def test_a_cap_is_kept_to(driver: Any, drawing_sandbox: Sandbox) -> None:
+    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", oversize=8 << 20))
+    client = driver(base_url=drawing_sandbox.url, api_key=KEY, max_answer_bytes=1 << 20)
+    with pytest.raises(AnswerTooLargeError):
+        drive(client, draw())
+    if isinstance(client, VisionCraftClient):
+        client.close()
+
+
+def test_a_host_that_stays_down_is_told(
+    client: Any, drawing_sandbox: Sandbox, no_waiting: None
+) -> None:
+    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", status=503, times=None))
+    with pytest.raises(ServerError):
+        drive(client, draw())
