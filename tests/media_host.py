@@ -159,6 +159,44 @@ class MediaHost:
         return 410, {"error": "This link has expired."}
 
 
+@contextmanager
+def serving(host: MediaHost) -> Iterator[str]:
+    """The host on a port of this machine; gives its URL."""
+    import uvicorn
+    from anyio import to_thread
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse, Response
+    from starlette.routing import Route
+
+    from langchain_visioncraft.sandbox.server import listen, server_config
+
+    async def respond(request: Request) -> Response:
+        asked = host.read(request.method, request.url.path, await request.body())
+
+        def work() -> tuple[int, Any]:
+            with host.under_way():
+                time.sleep(host.wait(asked))
+                return host.answer(asked)
+
+        status, content = await to_thread.run_sync(work)
+        if isinstance(content, bytes):
+            return Response(content, status)
+        return JSONResponse(content, status)
+
+    app = Starlette(routes=[Route("/{path:path}", respond, methods=["GET", "POST"])])
+    listener = listen("127.0.0.1", 0)
+    server = uvicorn.Server(server_config(app, 1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
 def _completion(text: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
     return {

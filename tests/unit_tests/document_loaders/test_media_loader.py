@@ -230,9 +230,12 @@ def test_a_url_that_is_gone_is_told(make: Any, load: Any) -> None:
 def test_a_private_url_is_not_fetched(
     make: Any, load: Any, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "socket.getaddrinfo", lambda host, port, *_, **__: [(2, 1, 6, "", (host, port))]
-    )
+    address = url.split("/")[2].strip("[]")
+
+    def resolve(_host: str, port: int, *_: Any, **__: Any) -> Any:
+        return [(2, 1, 6, "", (address, port))]
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
     with pytest.raises(UnsafeLinkError, match="allow_private_urls=True"):
         load(make(url))
 
