@@ -1,5 +1,6 @@
-"""Chat models: `ChatVisionCraft` over the service's OpenAI-compatible endpoint."""
+"""Chat models: `ChatVisionCraft` over the OpenAI-compatible endpoint."""
 
+from langchain_visioncraft.chat_models.profiles import MODEL_PROFILES
 from langchain_visioncraft.chat_models.visioncraft import ChatVisionCraft
 
-__all__ = ["ChatVisionCraft"]
+__all__ = ["MODEL_PROFILES", "ChatVisionCraft"]

@@ -13,6 +13,7 @@ from typing_extensions import Self
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft.chat_models import parameters
 from langchain_visioncraft.chat_models.connection import connect
+from langchain_visioncraft.chat_models.profiles import profile_of
 from langchain_visioncraft.config import resolve
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.version import __version__
@@ -217,7 +218,7 @@ class VisionCraftConnectedModel(BaseChatOpenAI):
 
     def _resolve_model_profile(self) -> Any:
         # The inherited one is OpenAI's, and would apply to a model called gpt-4o.
-        return None
+        return profile_of(self.model_name)
 
     @property
     def model(self) -> str:

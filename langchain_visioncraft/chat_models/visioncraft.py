@@ -1,37 +1,38 @@
-"""`ChatVisionCraft`: the service's OpenAI-compatible chat endpoint as a LangChain chat model."""
+"""`ChatVisionCraft`: the service's chat models, whether they know tools or only text."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
-import openai
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from langchain_visioncraft.chat_models import parameters
-from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
-from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, both
-from langchain_visioncraft.chat_models.images import prepare_messages
-from langchain_visioncraft.chat_models.tokens import estimate_message_tokens, estimate_tokens
-from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
-from langchain_visioncraft.config import API_KEY_VARIABLE
-from langchain_visioncraft.errors import InvalidRequestError, UnexpectedAnswerError
+from langchain_visioncraft.chat_models.plain import PlainChatModel
+from langchain_visioncraft.chat_models.profiles import profile_of
+from langchain_visioncraft.chat_models.prompted_answers import PromptedAnswer
+from langchain_visioncraft.chat_models.prompted_tools import OPTIONS, PromptedTools
+from langchain_visioncraft.chat_models.reading import (
+    StreamedReading,
+    Task,
+    adrive,
+    asked_again,
+    drive,
+    whole_result,
+)
+from langchain_visioncraft.chat_models.structured import ANSWER_FORM, Method, prompted_output
+from langchain_visioncraft.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
         CallbackManagerForLLMRun,
     )
-    from langchain_core.language_models import LangSmithParams, LanguageModelInput
-    from langchain_core.tools import BaseTool
-
-PROVIDER = "visioncraft"
+    from langchain_core.language_models import LanguageModelInput
+    from langchain_core.runnables import Runnable
 
 
-class ChatVisionCraft(VisionCraftConnectedModel):
+class ChatVisionCraft(PlainChatModel):
     """Chat models of VisionCraft: ``POST /v1/chat/completions`` (document of 2024-09).
 
     ```python
@@ -47,6 +48,21 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     assert answer.text and answer.usage_metadata["output_tokens"] > 0
     assert "".join(pieces)
     ```
+
+    Most open models write a tool call only as text. `tool_calling` says how tools are offered;
+    agents, `bind_tools`, `with_structured_output` and streams are used in the same way for both:
+
+    ```python
+    from langchain_visioncraft import ChatVisionCraft
+
+    chat = ChatVisionCraft(model="Qwen2-72B-Instruct", api_key="any", tool_calling="prompted")
+    model = chat.bind_tools([{"title": "draw", "description": "Draw.", "type": "object"}])
+    ```
+
+    In words, ``tool_choice`` is an instruction, and a model that does not follow it is asked once
+    more; it can still refuse. ``parallel_tool_calls=False`` drops all calls but the first.
+    ``strict`` makes a call whose arguments do not fit the schema an invalid one; otherwise it
+    stays a call, and the tool says what is wrong. Calls stream when they are complete.
 
     Parameters are checked when the model is built (pydantic's ``ValidationError``) and at every
     call (`InvalidRequestError`, nothing is sent). Where none is given the host decides.
@@ -66,88 +82,43 @@ class ChatVisionCraft(VisionCraftConnectedModel):
             It is raised as it is, not as pydantic's ``ValidationError``.
     """
 
-    # ---- the request --------------------------------------------------------------------------
+    tool_calling: Literal["auto", "native", "prompted"] = "auto"
+    """How tools are offered: ``native`` sends ``tools``, ``prompted`` describes them in the system
+    message and reads the calls out of the text. ``auto`` is native for models that are known to be
+    trained for it (their profile says ``tool_calling``, see `MODEL_PROFILES`)."""
 
-    @property
-    def _default_params(self) -> dict[str, Any]:
-        inherited = super()._default_params
-        # What the inherited class would send to the Responses API alone.
-        params = {
-            name: value
-            for name, value in inherited.items()
-            if name not in parameters.RESPONSES_ONLY
-        }
-        own = {name: getattr(self, name) for name in parameters.EXTRA}
-        return parameters.fold({**params, **{k: v for k, v in own.items() if v is not None}})
+    correct_tool_calls: bool = True
+    """Whether a model is asked once more when what it wrote in words does not fit: a call whose
+    arguments do not match the schema, a call of an unknown tool, no call where one is required, an
+    answer in the wrong form. Both answers count in the usage."""
 
-    def _get_request_payload(
-        self,
-        input_: LanguageModelInput,
-        *,
-        stop: list[str] | None = None,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
-        parameters.check(kwargs)
-        model = kwargs.get("model") or self.model_name
-        messages = prepare_messages(
-            self._convert_input(input_).to_messages(), model=model, vision=self.vision
-        )
-        options = parameters.fold(kwargs, self._default_params.get("extra_body"))
-        # Set even if empty: otherwise the instance's would come back.
-        options.setdefault("extra_body", None)
-        try:
-            payload = super()._get_request_payload(messages, stop=stop, **options)
-        except (ValueError, TypeError, KeyError) as error:
-            kind = both(InvalidRequestError, type(error))
-            msg = f"Nothing was sent: the messages cannot be brought to OpenAI's form ({error})."
-            raise kind(msg) from error
-        payload = {
-            name: value
-            for name, value in payload.items()
-            if value is not None
-            or name not in (*parameters.DOCUMENTED, "extra_body", "stop", "model")
-        }
-        parameters.refuse_unknown(payload, CHAT_ENDPOINT)
-        return self._with_enough_tokens(payload)
+    # ---- what is asked in words ---------------------------------------------------------------
 
-    def _with_enough_tokens(self, payload: dict[str, Any]) -> dict[str, Any]:
-        if not parameters.is_below_minimum(payload.get("max_tokens")):
-            return payload
-        if not self._raised_max_tokens:
-            self._raised_max_tokens = True
-            warnings.warn(
-                f"max_tokens={payload['max_tokens']} is sent as {parameters.MIN_MAX_TOKENS}, the "
-                "documented minimum; answers may be longer than you asked for.",
-                UserWarning,
-                stacklevel=2,
-            )
-        return {**payload, "max_tokens": parameters.MIN_MAX_TOKENS}
+    def _calls_natively(self, model: str) -> bool:
+        if self.tool_calling != "auto":
+            return self.tool_calling == "native"
+        own = self.profile if model == self.model_name else None
+        known = {**(profile_of(model) or {}), **(own or {})}
+        return bool(known.get("tool_calling"))
 
-    def bind(self, **kwargs: Any) -> Any:
-        """Bind parameters of calls; those with documented bounds are checked now.
-
-        Raises:
-            InvalidRequestError: If one is out of its bounds.
-        """
-        parameters.check(kwargs)
-        return super().bind(**kwargs)
-
-    def _use_responses_api(self, payload: dict[str, Any]) -> bool:  # noqa: ARG002
-        # Neither LC_OUTPUT_VERSION, nor a name with "codex", nor a tool that is no function.
-        return False
-
-    @property
-    def _uses_gateway(self) -> bool:
-        return False
-
-    # ---- calls --------------------------------------------------------------------------------
-
-    def _boundary(self, **facts: Any) -> Boundary:
-        key = self.visioncraft_api_key.get_secret_value() if self.visioncraft_api_key else ""
-        return Boundary(base_url=self.visioncraft_api_base or "", key=key, **facts)
-
-    def _model_of(self, kwargs: Mapping[str, Any]) -> str:
-        return str(kwargs.get("model") or self.model_name)
+    def _task(
+        self, messages: Sequence[BaseMessage], options: dict[str, Any]
+    ) -> tuple[Task | None, dict[str, Any]]:
+        """What must be asked in words, if anything, and the options that are left to send."""
+        form = options.get(ANSWER_FORM)
+        native = self._calls_natively(self._model_of(options))
+        if form is None and native:
+            return None, options
+        told = () if native else OPTIONS
+        left = {key: value for key, value in options.items() if key not in (*told, ANSWER_FORM)}
+        if form is not None:
+            if options.get("tools"):
+                msg = "An answer in a form and tools cannot both be asked for in words."
+                raise InvalidRequestError(msg)
+            return PromptedAnswer(form, history_as_text=not native), left
+        if options.get("tools") or any(map(_is_of_tools, messages)):
+            return PromptedTools.of(options), left
+        return None, left
 
     def _generate(
         self,
@@ -156,8 +127,18 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        with self._boundary(model=self._model_of(kwargs))():
-            return super()._generate(messages, stop, run_manager, **kwargs)
+        task, options = self._task(messages, kwargs)
+        if task is None:
+            return super()._generate(messages, stop, run_manager, **options)
+        asked = task.messages(messages)
+
+        def ask(conversation: list[BaseMessage]) -> ChatResult:
+            return super(ChatVisionCraft, self)._generate(
+                conversation, stop, run_manager, **options
+            )
+
+        first = ask(asked)
+        return drive(whole_result(task, asked, first, correct=self.correct_tool_calls), ask)
 
     async def _agenerate(
         self,
@@ -166,8 +147,18 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        with self._boundary(model=self._model_of(kwargs))():
-            return await super()._agenerate(messages, stop, run_manager, **kwargs)
+        task, options = self._task(messages, kwargs)
+        if task is None:
+            return await super()._agenerate(messages, stop, run_manager, **options)
+        asked = task.messages(messages)
+
+        async def ask(conversation: list[BaseMessage]) -> ChatResult:
+            return await super(ChatVisionCraft, self)._agenerate(
+                conversation, stop, run_manager, **options
+            )
+
+        first = await ask(asked)
+        return await adrive(whole_result(task, asked, first, correct=self.correct_tool_calls), ask)
 
     def _stream(
         self,
@@ -176,13 +167,29 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        some = False
-        with self._boundary(model=self._model_of(kwargs))():
-            for chunk in super()._stream(messages, stop, run_manager, **kwargs):
-                some = True
+        task, options = self._task(messages, kwargs)
+        if task is None:
+            yield from super()._stream(messages, stop, run_manager, **options)
+            return
+        asked = task.messages(messages)
+        stream = self._reading_of(task)
+        # Callbacks hear of what was read, not of the text that it was read from.
+        for raw in super()._stream(asked, stop, None, **options):
+            if chunk := stream.read(raw):
+                if run_manager:
+                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
-        if not some:
-            raise self._nothing_streamed()
+        last = [stream.rest()]
+        complaint = stream.reading.complaint()
+        second = None
+        if complaint is not None:
+            again = asked_again(asked, stream.reading, complaint)
+            second = super()._generate(again, stop, None, **_unstreamed(options))
+        for chunk in (*last, stream.settle(second)):
+            if chunk:
+                if run_manager:
+                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
 
     async def _astream(
         self,
@@ -191,121 +198,85 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        some = False
-        with self._boundary(model=self._model_of(kwargs))():
-            async for chunk in super()._astream(messages, stop, run_manager, **kwargs):
-                some = True
+        task, options = self._task(messages, kwargs)
+        if task is None:
+            async for chunk in super()._astream(messages, stop, run_manager, **options):
                 yield chunk
-        if not some:
-            raise self._nothing_streamed()
+            return
+        asked = task.messages(messages)
+        stream = self._reading_of(task)
+        async for raw in super()._astream(asked, stop, None, **options):
+            if read := stream.read(raw):
+                if run_manager:
+                    await run_manager.on_llm_new_token(read.text, chunk=read)
+                yield read
+        last = [stream.rest()]
+        complaint = stream.reading.complaint()
+        second = None
+        if complaint is not None:
+            again = asked_again(asked, stream.reading, complaint)
+            second = await super()._agenerate(again, stop, None, **_unstreamed(options))
+        for left in (*last, stream.settle(second)):
+            if left:
+                if run_manager:
+                    await run_manager.on_llm_new_token(left.text, chunk=left)
+                yield left
 
-    def _nothing_streamed(self) -> UnexpectedAnswerError:
-        return UnexpectedAnswerError(
-            f"{CHAT_ENDPOINT} on {self.visioncraft_api_base} answered 200, but streamed nothing. "
-            "If the host does not stream, use disable_streaming=True.",
-            status=200,
-            endpoint=CHAT_ENDPOINT,
-            base_url=self.visioncraft_api_base,
-        )
+    def _reading_of(self, task: Task) -> StreamedReading:
+        return StreamedReading(task, correct=self.correct_tool_calls and task.corrects_streams)
 
-    # ---- the answer ---------------------------------------------------------------------------
+    # ---- answers in a form --------------------------------------------------------------------
 
-    def _create_chat_result(
+    def with_structured_output(
         self,
-        response: dict[str, Any] | openai.BaseModel,
-        generation_info: dict[str, Any] | None = None,
-    ) -> ChatResult:
-        result = super()._create_chat_result(response, generation_info)
-        result.llm_output = {**(result.llm_output or {}), "model_provider": PROVIDER}
-        for generation in result.generations:
-            generation.message.response_metadata["model_provider"] = PROVIDER
-        return result
-
-    def _convert_chunk_to_generation_chunk(
-        self,
-        chunk: dict[str, Any],
-        default_chunk_class: type,
-        base_generation_info: dict[str, Any] | None,
-    ) -> ChatGenerationChunk | None:
-        converted = super()._convert_chunk_to_generation_chunk(
-            chunk, default_chunk_class, base_generation_info
-        )
-        if converted is not None:
-            converted.message.response_metadata["model_provider"] = PROVIDER
-        return converted
-
-    # ---- models and tokens --------------------------------------------------------------------
-
-    def list_models(self) -> list[str]:
-        """The names of the host's chat models: ``GET /models-llm``, which needs no key.
-
-        Raises:
-            VisionCraftError: If the host cannot be asked, or does not answer with such a list.
-        """
-        client = VisionCraftClient(http_client=self.root_client.http, **self._of_lists())
-        return client.run(endpoints.list_names(family="llm", kind="models"))
-
-    async def alist_models(self) -> list[str]:
-        """The same as `list_models`, async."""
-        http = self.root_async_client.http
-        client = AsyncVisionCraftClient(http_async_client=http, **self._of_lists())
-        return await client.run(endpoints.list_names(family="llm", kind="models"))
-
-    def _of_lists(self) -> dict[str, Any]:
-        return {"base_url": self.visioncraft_api_base, "max_retries": self.max_retries}
-
-    def get_token_ids(self, text: str) -> list[int]:
-        """The ids of the tokens of a text, if ``custom_get_token_ids`` was given.
-
-        Raises:
-            NotImplementedError: Otherwise: the tokenizers of the models are not part of this
-                package. `get_num_tokens` estimates without them.
-        """
-        if self.custom_get_token_ids is not None:
-            return self.custom_get_token_ids(text)
-        msg = (
-            f"No tokenizer for {self.model_name!r} is part of this package. Pass one as "
-            "custom_get_token_ids=, or estimate with get_num_tokens()."
-        )
-        raise NotImplementedError(msg)
-
-    def get_num_tokens(self, text: str) -> int:
-        """Estimate the tokens of a text, offline: see `langchain_visioncraft.chat_models.tokens`.
-
-        With ``custom_get_token_ids`` they are counted.
-        """
-        if self.custom_get_token_ids is not None:
-            return len(self.custom_get_token_ids(text))
-        return estimate_tokens(text)
-
-    def get_num_tokens_from_messages(
-        self,
-        messages: Sequence[BaseMessage],
-        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
+        schema: Any = None,
         *,
-        allow_fetching_images: bool = True,  # noqa: ARG002 -- of the inherited signature
-    ) -> int:
-        """Estimate the tokens of a conversation, offline; an image counts as 576."""
-        schemas = [convert_to_openai_tool(tool) for tool in tools or ()]
-        return estimate_message_tokens(messages, schemas, self.get_num_tokens)
+        method: Method | None = None,
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """A model that answers with objects.
 
-    # ---- who this is --------------------------------------------------------------------------
+        Args:
+            schema: A pydantic class (the answers are objects of it), a ``TypedDict`` or a JSON
+                schema (the answers are dictionaries).
+            method: ``function_calling``, ``json_schema`` and ``json_mode`` are the host's own;
+                ``prompted`` asks for JSON in words, for hosts and models with neither. Default:
+                ``function_calling`` for a model that calls tools natively, else ``prompted``,
+                which also stands in for ``function_calling`` there.
+            include_raw: Whether to give ``{"raw", "parsed", "parsing_error"}``.
+            strict: For the host's own ways; in words nothing can be forced.
+            kwargs: Bound to the calls.
 
-    @property
-    def _llm_type(self) -> str:
-        return "visioncraft-chat"
+        A stream gives partial objects: dictionaries as they grow, pydantic objects as soon as the
+        class accepts what is there. In words, an answer that does not fit is asked for once more
+        (`correct_tool_calls`), but not in a stream, whose beginning is out by then.
 
-    @property
-    def lc_secrets(self) -> dict[str, str]:
-        """The fields that hold a secret, with the variables that they come from."""
-        return {"visioncraft_api_key": API_KEY_VARIABLE}
+        Raises:
+            InvalidRequestError: If the schema is missing, or tools are given besides.
+        """
+        if method == "prompted" or (
+            method in (None, "function_calling") and not self._calls_natively(self.model_name)
+        ):
+            return prompted_output(
+                self.bind, schema, include_raw=include_raw, strict=strict, **kwargs
+            )
+        return super().with_structured_output(
+            schema,
+            method=method or "function_calling",
+            include_raw=include_raw,
+            strict=strict,
+            **kwargs,
+        )
 
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """False: LangChain's `load` rebuilds only the classes of packages that it lists itself."""
-        return False
 
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = super()._get_ls_params(stop=stop, **kwargs)
-        params["ls_provider"] = PROVIDER
-        return params
+def _is_of_tools(message: BaseMessage) -> bool:
+    return isinstance(message, ToolMessage) or (
+        isinstance(message, AIMessage) and bool(message.tool_calls or message.invalid_tool_calls)
+    )
+
+
+def _unstreamed(options: Mapping[str, Any]) -> dict[str, Any]:
+    of_streams = ("stream", "stream_options", "stream_usage")
+    return {key: value for key, value in options.items() if key not in of_streams}

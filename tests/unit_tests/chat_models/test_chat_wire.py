@@ -107,7 +107,7 @@ async def test_no_setting_leads_to_the_responses_api(
 async def test_a_tool_that_is_no_function_does_not_lead_to_the_responses_api(
     service: Service, way: str
 ) -> None:
-    bound = service.model(model="gpt-6").bind(tools=[{"type": "web_search"}])
+    bound = service.model(model="gpt-6", tool_calling="native").bind(tools=[{"type": "web_search"}])
     await ask(bound, way)
     assert service.request.url.path == "/v1/chat/completions"
     assert service.body["tools"] == [{"type": "web_search"}]

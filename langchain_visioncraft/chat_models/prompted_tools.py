@@ -1,0 +1,328 @@
+"""Tool calling in plain text, for models that know no other: the prompt, and what is read of it.
+
+Nothing here does I/O. `PromptedTools` says what goes into the conversation; `ToolReading` reads an
+answer, whole or in pieces, checks the calls, and says what to ask the model when one does not fit.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import (
+    BaseMessage,
+    InvalidToolCall,
+    ToolCall,
+)
+
+from langchain_visioncraft.chat_models.arguments import adjusted, problems
+from langchain_visioncraft.chat_models.call_forms import BrokenCall, Call, Offered, Prose
+from langchain_visioncraft.chat_models.call_reader import CallReader, Piece
+from langchain_visioncraft.chat_models.prompted_history import (
+    as_text,
+    call_text,
+    with_instructions,
+)
+from langchain_visioncraft.chat_models.reading import NOT_VALID, Found, Reading
+from langchain_visioncraft.errors import InvalidRequestError
+
+OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "strict")
+"""What `bind_tools` binds, and what must not reach a host that knows no tools."""
+
+_INTRODUCTION = """\
+# Tools
+
+You can call these tools; each line describes one, with the JSON schema of its arguments:
+<tools>
+{tools}
+</tools>
+
+To call a tool, write one JSON object with its name and arguments between <tool_call> tags, and \
+nothing after it:
+<tool_call>
+{{"name": "<the tool's name>", "arguments": {{<the arguments>}}}}
+</tool_call>
+The result comes back in <tool_response> tags. Never write <tool_response> yourself."""
+
+_WHEN = {
+    "auto": (
+        "Call a tool only if the request needs one. If it does not, or if a result already answers "
+        "it, answer in plain words without a call."
+    ),
+    "required": "You must call a tool now: answer with a call, whatever is asked.",
+}
+_NAMED = "You must call the tool {name} now: answer with a call of it, whatever is asked."
+_ONE = "Call at most one tool at a time."
+_MANY = "To call several tools at once, write several such blocks."
+
+
+@dataclass(frozen=True)
+class PromptedTools:
+    """The tools of one request.
+
+    Attributes:
+        tools: As functions: ``name``, ``description``, ``parameters``.
+        choice: ``auto``, ``required``, ``none`` or a tool's name.
+        parallel: Whether several may be called at once; if not, all but the first are dropped.
+        strict: Whether a call whose arguments do not fit is an invalid one.
+    """
+
+    tools: Sequence[Mapping[str, Any]]
+    choice: str = "auto"
+    parallel: bool = True
+    strict: bool = False
+    corrects_streams = True
+    """Calls are given when they are complete, so one that does not fit was not given yet."""
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> PromptedTools:
+        """Read what `bind_tools` has bound, in OpenAI's terms.
+
+        Raises:
+            InvalidRequestError: If a tool is no function, or `tool_choice` names none of them.
+        """
+        functions = []
+        for tool in options.get("tools") or ():
+            function = tool.get("function") if isinstance(tool, Mapping) else None
+            if not isinstance(function, Mapping):
+                kind = tool.get("type") if isinstance(tool, Mapping) else type(tool).__name__
+                msg = (
+                    f"Nothing was sent: a tool of the kind {kind!r} cannot be described to a model "
+                    "in words, only functions can. Use tool_calling='native' if the host knows it."
+                )
+                raise InvalidRequestError(msg)
+            functions.append(function)
+        names = [function["name"] for function in functions]
+        return cls(
+            tools=functions,
+            choice=_choice(options.get("tool_choice"), names),
+            parallel=options.get("parallel_tool_calls") is not False,
+            strict=bool(options.get("strict"))
+            or any(function.get("strict") for function in functions),
+        )
+
+    @property
+    def offered(self) -> Offered:
+        """What may be called: if one must be called, only this."""
+        schemas = {tool["name"]: tool.get("parameters") or {} for tool in self.tools}
+        if self.choice in schemas:
+            return Offered({self.choice: schemas[self.choice]}, forced=self.choice)
+        forced = next(iter(schemas)) if self.choice == "required" and len(schemas) == 1 else None
+        return Offered(schemas, forced=forced)
+
+    def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+        """The conversation as such a model understands it."""
+        written = as_text(messages)
+        if not self.tools or self.choice == "none":
+            return written
+        return with_instructions(written, self.instructions())
+
+    def instructions(self) -> str:
+        """What the system message says of the tools."""
+        tools = "\n".join(
+            json.dumps(
+                {
+                    "name": tool["name"],
+                    "description": tool.get("description") or "",
+                    "parameters": compact(tool.get("parameters") or {}),
+                },
+                ensure_ascii=False,
+            )
+            for tool in self.tools
+        )
+        when = _WHEN.get(self.choice) or _NAMED.format(name=self.choice)
+        how_many = _MANY if self.parallel else _ONE
+        return f"{_INTRODUCTION.format(tools=tools)}\n\n{when} {how_many}"
+
+    def reading(self, *, correct: bool) -> Reading:
+        """Reads an answer."""
+        if not self.tools or self.choice == "none":
+            return Reading()
+        return ToolReading(self, correct=correct)
+
+
+def _choice(choice: Any, names: Sequence[str]) -> str:
+    if isinstance(choice, Mapping):
+        choice = (choice.get("function") or {}).get("name") or choice.get("type")
+    if choice in (None, False):
+        return "auto"
+    if choice in (True, "any"):
+        return "required"
+    if choice not in ("auto", "required", "none", *names):
+        msg = f"Nothing was sent: tool_choice={choice!r} is none of the tools {', '.join(names)}."
+        raise InvalidRequestError(msg)
+    return str(choice)
+
+
+def compact(schema: Any) -> Any:
+    """A schema without what costs tokens and says nothing: titles, ``null`` beside a type."""
+    if isinstance(schema, list):
+        return [compact(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    result: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs", "definitions") and isinstance(value, Mapping):
+            result[key] = {name: compact(part) for name, part in value.items()}
+        elif key == "anyOf" and isinstance(value, list):
+            parts = [part for part in value if part != {"type": "null"}]
+            if len(parts) == 1 and isinstance(parts[0], Mapping):
+                result |= compact(parts[0])
+            else:
+                result[key] = compact(parts)
+        elif not (key == "title" and isinstance(value, str)) and not (
+            key == "default" and value is None
+        ):
+            result[key] = compact(value)
+    return result
+
+
+@dataclass(frozen=True)
+class _Unfit:
+    """A call that the model is to write again."""
+
+    call: Call | BrokenCall
+    reasons: Sequence[str]
+
+
+class ToolReading(Reading):
+    """Reads the calls of one answer.
+
+    ```python
+    from langchain_visioncraft.chat_models.prompted_tools import PromptedTools
+
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    tools = PromptedTools([{"name": "add", "parameters": schema}])
+    reading = tools.reading(correct=True)
+    assert reading.feed('{"name": "add", "arguments": {}}') == []
+    assert "a is missing" in reading.complaint()
+    ```
+    """
+
+    def __init__(self, tools: PromptedTools, *, correct: bool) -> None:
+        super().__init__()
+        self._tools = tools
+        self._schemas = tools.offered.schemas
+        self._reader = CallReader(tools.offered)
+        self._correct = correct
+        self._held: list[Call | _Unfit] = []
+        self._calls = 0
+        self._cut_off = False
+
+    def feed(self, text: str) -> list[Found]:
+        """Take a piece of the answer, and give what is certain by now."""
+        self.text += text
+        return self._checked(self._reader.feed(text))
+
+    def finish(self, *, cut_off: bool = False) -> list[Found]:
+        """Give what is left, but for calls that the model is to write again."""
+        self._cut_off = cut_off
+        return self._checked(self._reader.finish(cut_off=cut_off))
+
+    def complaint(self) -> str | None:
+        """What to tell the model about its answer; ``None`` if it is to be taken as it is."""
+        if not self._correct or self._cut_off:
+            return None
+        unfit = [each for each in self._held if isinstance(each, _Unfit)]
+        if unfit:
+            return "\n".join([*map(self._complaint, unfit), _AGAIN])
+        if not self._calls and self._must_call:
+            names = ", ".join(self._schemas)
+            example = call_text(next(iter(self._schemas)), {})
+            return f"You did not call a tool. Call one of {names} now, in this form:\n{example}"
+        return None
+
+    @property
+    def _must_call(self) -> bool:
+        return self._tools.choice not in ("auto", "none")
+
+    def _complaint(self, unfit: _Unfit) -> str:
+        name = f"Your call of {unfit.call.name}" if unfit.call.name else "Your call"
+        schema = self._schemas.get(unfit.call.name or "")
+        wanted = json.dumps(compact(schema), ensure_ascii=False)
+        hint = f" Its arguments: {wanted}" if schema else ""
+        return f"{name} does not fit: {'; '.join(unfit.reasons)}.{hint}"
+
+    def settle(self, again: str | None = None) -> list[Found]:
+        """Give the calls that were held back.
+
+        Args:
+            again: What the model answered to the complaint.
+        """
+        better = self._read_again(again) if again else []
+        settled: list[Found] = []
+        for each in self._held:
+            if isinstance(each, Call):
+                settled.append(_tool_call(each))
+                continue
+            found = next((call for call in better if call.name == each.call.name), None)
+            found = found or next(iter(better), None)
+            if found is None:
+                settled.append(self._as_it_is(each))
+            else:
+                better.remove(found)
+                settled.append(_tool_call(found))
+        if not self._calls:
+            settled += map(_tool_call, better if self._tools.parallel else better[:1])
+        self._held = []
+        return settled
+
+    def _read_again(self, text: str) -> list[Call]:
+        reader = CallReader(self._tools.offered)
+        pieces = [*reader.feed(text), *reader.finish()]
+        checked = [self._fitted(piece) for piece in pieces if not isinstance(piece, Prose)]
+        return [each for each in checked if isinstance(each, Call)]
+
+    def _checked(self, pieces: Iterable[Piece]) -> list[Found]:
+        found: list[Found] = []
+        for piece in pieces:
+            if isinstance(piece, Prose):
+                found.append(piece)
+                continue
+            self._calls += 1
+            if self._calls > 1 and not self._tools.parallel:
+                continue
+            fitted = self._fitted(piece)
+            if self._correct and (isinstance(fitted, _Unfit) or self._held):
+                self._held.append(fitted)
+            else:
+                found.append(
+                    _tool_call(fitted) if isinstance(fitted, Call) else self._as_it_is(fitted)
+                )
+        return found
+
+    def _fitted(self, piece: Call | BrokenCall) -> Call | _Unfit:
+        if isinstance(piece, BrokenCall):
+            return _Unfit(piece, [piece.reason.rstrip(".")])
+        schema = self._schemas[piece.name]
+        arguments = piece.arguments if self._tools.strict else adjusted(piece.arguments, schema)
+        reasons = problems(arguments, schema)
+        call = Call(piece.name, arguments)
+        return _Unfit(call, reasons) if reasons else call
+
+    def _as_it_is(self, unfit: _Unfit) -> ToolCall | InvalidToolCall:
+        """An unfit call: the tool says itself what is wrong with arguments, unless it is strict."""
+        call = unfit.call
+        if isinstance(call, Call) and not self._tools.strict:
+            return _tool_call(call)
+        return InvalidToolCall(
+            type="invalid_tool_call",
+            id=_new_id(),
+            name=call.name,
+            args=NOT_VALID + (json.dumps(call.arguments) if isinstance(call, Call) else call.text),
+            error="; ".join(unfit.reasons),
+        )
+
+
+_AGAIN = "Write it again, corrected, between <tool_call> tags, and nothing else."
+
+
+def _tool_call(call: Call) -> ToolCall:
+    return ToolCall(type="tool_call", id=_new_id(), name=call.name, args=call.arguments)
+
+
+def _new_id() -> str:
+    return f"call_{uuid.uuid4().hex[:24]}"

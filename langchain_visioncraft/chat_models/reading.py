@@ -1,0 +1,252 @@
+"""What reads an answer, and how a result or a stream is made of what it read. No I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    InvalidToolCall,
+    ToolCall,
+)
+from langchain_core.messages.ai import add_usage
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from langchain_visioncraft.chat_models.call_forms import Prose
+
+Found: TypeAlias = Prose | ToolCall | InvalidToolCall
+
+NOT_VALID = "(not valid) "
+"""Stands before the text of an invalid call: LangChain mends JSON in streams, and would make a
+valid call of a damaged one."""
+
+
+class Reading:
+    """Reads one answer; this one takes everything as prose.
+
+    Attributes:
+        text: The answer as the model wrote it.
+    """
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def feed(self, text: str) -> list[Found]:
+        """Take a piece of the answer, and give what is certain by now."""
+        self.text += text
+        return [Prose(text)] if text else []
+
+    def finish(self, *, cut_off: bool = False) -> list[Found]:  # noqa: ARG002 -- of the interface
+        """Give what is left, but for what the model is to write again."""
+        return []
+
+    def complaint(self) -> str | None:
+        """What to tell the model about its answer; ``None`` if it is to be taken as it is."""
+        return None
+
+    def settle(self, again: str | None = None) -> list[Found]:  # noqa: ARG002 -- of the interface
+        """Give what was held back, with what the model answered to the complaint."""
+        return []
+
+
+class Task(Protocol):
+    """What is asked of a model in words: to call tools, or to answer in a form.
+
+    Attributes:
+        corrects_streams: Whether the model may be asked again after an answer has streamed.
+    """
+
+    @property
+    def corrects_streams(self) -> bool: ...  # noqa: D102 -- above
+
+    def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+        """The conversation with what the model is told."""
+        ...
+
+    def reading(self, *, correct: bool) -> Reading:
+        """Reads an answer; `correct` says whether the model may be asked again."""
+        ...
+
+
+def asked_again(
+    messages: Sequence[BaseMessage], reading: Reading, complaint: str
+) -> list[BaseMessage]:
+    """The conversation that asks a model to write something again."""
+    return [*messages, AIMessage(reading.text), HumanMessage(complaint)]
+
+
+def whole_result(
+    task: Task, messages: Sequence[BaseMessage], result: ChatResult, *, correct: bool
+) -> Generator[list[BaseMessage], ChatResult, ChatResult]:
+    """Read a whole answer.
+
+    It yields a conversation if the model is to be asked again, and is sent the answer.
+
+    Args:
+        task: What was asked.
+        messages: The conversation that was sent.
+        result: The answer.
+        correct: Whether the model may be asked again. It is not for several answers at once.
+    """
+    correct = correct and len(result.generations) == 1
+    for number, generation in enumerate(result.generations):
+        message = generation.message
+        if not isinstance(message, AIMessage):
+            continue
+        reading = task.reading(correct=correct)
+        found = [*reading.feed(message.text), *reading.finish(cut_off=_is_cut_off(generation))]
+        complaint, second = reading.complaint(), None
+        if complaint is not None:
+            second = yield asked_again(messages, reading, complaint)
+        again = None if second is None else str(second.generations[0].message.text)
+        found += reading.settle(again)
+        read = _read_message(message, found)
+        if second is not None:
+            read.usage_metadata = _usage(message, second)
+            _count_both(result, read)
+        result.generations[number] = ChatGeneration(
+            message=read, generation_info=generation.generation_info
+        )
+    return result
+
+
+def _is_cut_off(generation: ChatGeneration) -> bool:
+    return (generation.generation_info or {}).get("finish_reason") == "length"
+
+
+def _read_message(message: AIMessage, found: Sequence[Found]) -> AIMessage:
+    prose = "".join(each.text for each in found if isinstance(each, Prose))
+    calls = [each for each in found if not isinstance(each, Prose)]
+    return message.model_copy(
+        update={
+            "content": prose,
+            "tool_calls": [
+                *message.tool_calls,
+                *(call for call in calls if call["type"] == "tool_call"),
+            ],
+            "invalid_tool_calls": [
+                *message.invalid_tool_calls,
+                *(call for call in calls if call["type"] != "tool_call"),
+            ],
+        }
+    )
+
+
+def _usage(message: AIMessage, second: ChatResult) -> Any:
+    more = second.generations[0].message
+    return add_usage(message.usage_metadata, getattr(more, "usage_metadata", None))
+
+
+def _count_both(result: ChatResult, message: AIMessage) -> None:
+    usage = message.usage_metadata
+    if usage and result.llm_output and result.llm_output.get("token_usage"):
+        result.llm_output["token_usage"] = {
+            "prompt_tokens": usage["input_tokens"],
+            "completion_tokens": usage["output_tokens"],
+            "total_tokens": usage["total_tokens"],
+        }
+
+
+class StreamedReading:
+    """Makes a stream of prose and tool-call chunks of a stream of text.
+
+    Args:
+        task: What was asked.
+        correct: Whether the model may be asked again.
+    """
+
+    def __init__(self, task: Task, *, correct: bool) -> None:
+        self.reading = task.reading(correct=correct)
+        self._index = 0
+        self._finished = False
+
+    def read(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk | None:
+        """What goes out for a chunk that came in; ``None`` if it holds nothing that is certain."""
+        message = chunk.message
+        if not isinstance(message, AIMessageChunk):
+            return chunk
+        text = message.text
+        found = self.reading.feed(text)
+        reason = (chunk.generation_info or {}).get("finish_reason")
+        if reason and not self._finished:
+            self._finished = True
+            found += self.reading.finish(cut_off=reason == "length")
+        if text and not found and not reason and not message.usage_metadata:
+            return None
+        return self._with(chunk, message, found)
+
+    def rest(self) -> ChatGenerationChunk | None:
+        """What is left at the end of a stream that did not say why it ended."""
+        found = [] if self._finished else self.reading.finish()
+        self._finished = True
+        return self._new(found)
+
+    def settle(self, second: ChatResult | None = None) -> ChatGenerationChunk | None:
+        """What was held back, with the answer to the complaint, and with its usage."""
+        if second is None:
+            return self._new(self.reading.settle())
+        message = second.generations[0].message
+        return self._new(
+            self.reading.settle(message.text), usage=getattr(message, "usage_metadata", None)
+        )
+
+    def _new(self, found: Sequence[Found], usage: Any = None) -> ChatGenerationChunk | None:
+        if not found and usage is None:
+            return None
+        chunk = ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=usage))
+        return self._with(chunk, AIMessageChunk(content="", usage_metadata=usage), found)
+
+    def _with(
+        self, chunk: ChatGenerationChunk, message: AIMessageChunk, found: Sequence[Found]
+    ) -> ChatGenerationChunk:
+        read = [self._chunk_of(each) for each in found if not isinstance(each, Prose)]
+        chunks = [*message.tool_call_chunks, *read]
+        new = AIMessageChunk(
+            content="".join(each.text for each in found if isinstance(each, Prose)),
+            tool_call_chunks=chunks,
+            additional_kwargs=message.additional_kwargs,
+            response_metadata=message.response_metadata,
+            usage_metadata=message.usage_metadata,
+            id=message.id,
+        )
+        return ChatGenerationChunk(message=new, generation_info=chunk.generation_info)
+
+    def _chunk_of(self, call: ToolCall | InvalidToolCall) -> Any:
+        arguments = call["args"]
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        index, self._index = self._index, self._index + 1
+        return tool_call_chunk(name=call["name"], args=text, id=call["id"], index=index)
+
+
+def drive(
+    reading: Generator[list[BaseMessage], ChatResult, ChatResult],
+    ask: Callable[[list[BaseMessage]], ChatResult],
+) -> ChatResult:
+    """Run `whole_result`."""
+    try:
+        messages = next(reading)
+        while True:
+            messages = reading.send(ask(messages))
+    except StopIteration as done:
+        result: ChatResult = done.value
+        return result
+
+
+async def adrive(
+    reading: Generator[list[BaseMessage], ChatResult, ChatResult],
+    ask: Callable[[list[BaseMessage]], Awaitable[ChatResult]],
+) -> ChatResult:
+    """Run `whole_result` without blocking."""
+    try:
+        messages = next(reading)
+        while True:
+            messages = reading.send(await ask(messages))
+    except StopIteration as done:
+        result: ChatResult = done.value
+        return result
