@@ -100,10 +100,14 @@ class RawHost:
                 stack.callback(connection.close)
             with self._lock:
                 self._open.add(connection)
-            stack.callback(self._open.discard, connection)
+            stack.callback(self._forget, connection)
             while self._receive(connection):
                 if not self._respond(connection):
                     return
+
+    def _forget(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._open.discard(connection)
 
     def _receive(self, connection: socket.socket) -> bool:
         data = b""
