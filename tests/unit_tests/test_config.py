@@ -168,7 +168,9 @@ def test_a_timeout_that_no_socket_takes_is_refused(value: Any) -> None:
         Timeout.of(value)
 
 
-@pytest.mark.parametrize("url", ["http://a..b", f"http://{'a' * 64}.example", "http://h\x01.example"])
+@pytest.mark.parametrize(
+    "url", ["http://a..b", f"http://{'a' * 64}.example", "http://h\x01.example"]
+)
 def test_a_host_that_cannot_be_looked_up_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequestError, match="not a URL"):
         normalize_base_url(url)
