@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from langchain_visioncraft.chat_models.connection import connect
 from langchain_visioncraft.chat_models.profiles import profile_of
 from langchain_visioncraft.config import resolve
 from langchain_visioncraft.errors import InvalidRequestError
+from langchain_visioncraft.media.store import MediaStore
 from langchain_visioncraft.version import __version__
 
 _CLIENTS = ("client", "async_client", "root_client", "root_async_client")
@@ -109,7 +111,14 @@ class VisionCraftConnectedModel(BaseChatOpenAI):
     128, with one warning an instance."""
 
     vision: bool | None = None
-    """Whether the model takes images. Default: if its name contains "llava"."""
+    """Whether the model takes images. Default: if its profile says so, or its name "llava"."""
+
+    store: MediaStore | None = None  # type: ignore[assignment]  # OpenAI's is a flag, never sent
+    """Where handles in image blocks are looked up; a folder or an fsspec URL opens a store."""
+
+    max_image_side: int | None = Field(default=None, ge=1)
+    """Pixels: larger pictures are made smaller before they are sent, which takes Pillow (the extra
+    ``images``). Links go out as they are."""
 
     stream_usage: bool | None = True
     """Whether a stream ends with usage metadata. A host that knows no ``stream_options`` needs
@@ -157,6 +166,11 @@ class VisionCraftConnectedModel(BaseChatOpenAI):
             parameters.check({"temperature": temperature})
             model.__dict__["temperature"] = None if temperature is None else float(temperature)
         return model
+
+    @field_validator("store", mode="before")
+    @classmethod
+    def _open_store(cls, value: Any) -> Any:
+        return MediaStore(value) if isinstance(value, str | os.PathLike) else value
 
     @field_validator(*sorted(parameters.DOCUMENTED))
     @classmethod

@@ -12,16 +12,14 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TypeAlias
 
 from langchain_visioncraft.chat_models.call_forms import (
-    CALL_KEYS,
-    CALL_TYPES,
-    NAME_KEYS,
     BrokenCall,
     Call,
     Offered,
     Prose,
     interpret,
 )
-from langchain_visioncraft.chat_models.json_span import Field, JsonSpan
+from langchain_visioncraft.chat_models.call_rules import CallRules
+from langchain_visioncraft.chat_models.json_span import JsonSpan
 
 Piece: TypeAlias = Prose | Call | BrokenCall
 _Wait: TypeAlias = Generator[None, None, None]
@@ -66,7 +64,7 @@ class CallReader:
 
     def __init__(self, offered: Offered) -> None:
         self._offered = offered
-        self._rules = _Rules(offered)
+        self._rules = CallRules(offered)
         self._buffer = ""
         self._at = 0
         self._ended = self._cut_off = False
@@ -150,6 +148,11 @@ class CallReader:
         self._blanks = ""
         self._called = self._after_call = True
 
+    def _drop_blanks(self) -> None:
+        """Those between a call and what closes its tag or fence."""
+        if self._after_call:
+            self._blanks = ""
+
     # ---- the grammar --------------------------------------------------------------------------
 
     def _run(self) -> _Wait:
@@ -184,6 +187,7 @@ class CallReader:
                 self._at = len(self._buffer)
         elif mark in CLOSERS and self._called:
             self._take(len(mark))
+            self._drop_blanks()
         else:
             self._say(self._take(1))
 
@@ -195,6 +199,7 @@ class CallReader:
         if fence == self._fence:
             self._take(count)
             self._fence = ""
+            self._drop_blanks()
             return
         ahead = yield from self._start_of_code(count)
         char = yield from self._peek(ahead)
@@ -334,53 +339,6 @@ class CallReader:
         if not broken:
             return found
         return [BrokenCall(found[0].name if found else None, text, _CUT_OFF)]
-
-
-class _Rules:
-    """What the first keys of an object say about whether it can be a call."""
-
-    def __init__(self, offered: Offered) -> None:
-        self._names = tuple(offered.schemas)
-        # The arguments of any tool may stand beside its name.
-        self._beside = {key for name in self._names for key in offered.properties(name)}
-        forced = offered.implied
-        self._alone = set(offered.properties(forced)) if forced else set()
-        self._first = CALL_KEYS | self._alone
-        self._later = self._first | self._beside
-
-    def exclude(self, field: Field | None) -> bool:
-        """Whether this is certainly no call."""
-        if field is None:
-            return False
-        known = self._first if field.is_first else self._later
-        if not field.key_is_whole:
-            return not any(key.startswith(field.key) for key in known)
-        if field.key in self._alone:
-            return False
-        if field.key in NAME_KEYS:
-            return self._names_no_tool(field)
-        if field.key == "type" and field.value is not None:
-            return not _begins(field.value, CALL_TYPES, whole=field.value_is_whole)
-        return field.key not in known
-
-    def _names_no_tool(self, field: Field) -> bool:
-        if field.value is None:
-            opens_object = field.key in ("function", "tool") and field.opens == "{"
-            return bool(field.opens) and not opens_object
-        return not _begins(field.value.lstrip(), self._names, whole=field.value_is_whole)
-
-    def name_in(self, field: Field | None) -> str | None:
-        """The tool that is named here, if one is."""
-        if field is None or field.key not in NAME_KEYS or not field.value_is_whole:
-            return None
-        name = (field.value or "").strip()
-        return name if name in self._names else None
-
-
-def _begins(text: str, options: Sequence[str], *, whole: bool) -> bool:
-    if whole:
-        return text.strip() in options
-    return any(option.startswith(text) for option in options)
 
 
 def _is_info(char: str) -> bool:

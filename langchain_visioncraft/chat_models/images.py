@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pybase64
 from langchain_core.messages import BaseMessage
 
+from langchain_visioncraft.chat_models.profiles import profile_of
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
-from langchain_visioncraft.media.inputs import is_link
+from langchain_visioncraft.media.inputs import is_link, parse_source
 from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
+from langchain_visioncraft.media.store import MediaStore
 
 VISION_MODELS = ("llava-1.5-7b-hf",)
 """The models of the document of 2024-09 that take images."""
@@ -26,39 +29,59 @@ _REFUSED = {
     "document": "document",
 }
 _SNIFFED_DIGITS = HEAD_BYTES * 4 // 3 // 4 * 4
+_IN_CODE = ("image", "media", "path", "file", "file_id", "id")
+"""Keys under which code may put a `Path`, a `Media`, its artifact, bytes or a handle."""
+
+
+@dataclass(frozen=True)
+class ImageRules:
+    """What may be sent as an image, and how.
+
+    Attributes:
+        model: For which model.
+        vision: Whether it takes images; ``None`` decides by its profile and its name.
+        store: Where handles are looked up.
+        max_side: Pixels; larger images are made smaller. Links are not looked at.
+    """
+
+    model: str = ""
+    vision: bool | None = None
+    store: MediaStore | None = None
+    max_side: int | None = None
 
 
 def takes_images(model: str, vision: bool | None = None) -> bool:
-    """Whether this model takes images: as told, otherwise if it is called a LLaVA."""
-    return "llava" in model.lower() if vision is None else vision
+    """Whether this model takes images: as told, by its profile, or if it is called a LLaVA."""
+    if vision is not None:
+        return vision
+    return bool((profile_of(model) or {}).get("image_inputs")) or "llava" in model.lower()
 
 
-def prepare_messages(
-    messages: Sequence[BaseMessage], *, model: str, vision: bool | None = None
-) -> list[BaseMessage]:
+def prepare_messages(messages: Sequence[BaseMessage], rules: ImageRules) -> list[BaseMessage]:
     """Bring every image to the one form that the service documents, OpenAI's ``image_url``.
 
     The messages that were passed in stay as they are.
 
     Args:
         messages: May hold OpenAI's ``image_url`` blocks, LangChain's image blocks of today and of
-            before (``base64``, ``url``, ``source_type``), Anthropic's, and `Media.block()`.
-        model: For which model.
-        vision: Whether it takes images; ``None`` decides by its name.
+            before (``base64``, ``url``, ``file_id``, ``source_type``), file blocks that hold an
+            image, Anthropic's, `Media.block()`, and ``{"type": "image", "image": …}`` with a
+            `Path`, a `Media`, bytes or a handle.
+        rules: What may be sent.
 
     Raises:
         InvalidRequestError: If there is an image for a model that takes none, or audio, video or
             a document.
         MediaInputError: If an image cannot be used.
     """
-    return [_prepare(message, model, takes_images(model, vision)) for message in messages]
+    return [_prepare(message, rules) for message in messages]
 
 
-def _prepare(message: BaseMessage, model: str, seeing: bool) -> BaseMessage:
+def _prepare(message: BaseMessage, rules: ImageRules) -> BaseMessage:
     if isinstance(message.content, str):
         return message
     content = [
-        _prepare_block(block, model, seeing) if isinstance(block, dict) else block
+        _prepare_block(block, rules) if isinstance(block, dict) else block
         for block in message.content
     ]
     if content == message.content:
@@ -66,16 +89,16 @@ def _prepare(message: BaseMessage, model: str, seeing: bool) -> BaseMessage:
     return message.model_copy(update={"content": content})
 
 
-def _prepare_block(block: dict[Any, Any], model: str, seeing: bool) -> dict[Any, Any]:
+def _prepare_block(block: dict[Any, Any], rules: ImageRules) -> dict[Any, Any]:
     kind = block.get("type") or ("image_url" if "image_url" in block else None)
-    if kind in ("image", "image_url"):
-        if not seeing:
+    if kind in ("image", "image_url") or (kind == "file" and _is_image_file(block, rules.store)):
+        if not takes_images(rules.model, rules.vision):
             msg = (
-                f"Nothing was sent: the model {model!r} takes no images. Use a LLaVA model such as "
-                f"{VISION_MODELS[0]!r}, or vision=True if this one does."
+                f"Nothing was sent: the model {rules.model!r} takes no images. Use a LLaVA model "
+                f"such as {VISION_MODELS[0]!r}, or vision=True if this one does."
             )
             raise InvalidRequestError(msg)
-        return image_url_block(block)
+        return image_url_block(block, store=rules.store, max_side=rules.max_side)
     if kind == "text-plain" and isinstance(block.get("text"), str):
         return {"type": "text", "text": block["text"]}
     if kind in _REFUSED or kind == "text-plain":
@@ -88,7 +111,17 @@ def _prepare_block(block: dict[Any, Any], model: str, seeing: bool) -> dict[Any,
     return block
 
 
-def image_url_block(block: Mapping[Any, Any]) -> dict[str, Any]:
+def _is_image_file(block: Mapping[Any, Any], store: MediaStore | None) -> bool:
+    mime = str(block.get("mime_type") or "")
+    handle = block.get("file_id") or block.get("id")
+    if not mime and store is not None and isinstance(handle, str) and handle in store:
+        mime = store.get(handle).mime_type
+    return kind_of(mime) == "image"
+
+
+def image_url_block(
+    block: Mapping[Any, Any], *, store: MediaStore | None = None, max_side: int | None = None
+) -> dict[str, Any]:
     """An image block of any form as OpenAI's ``{"type": "image_url", "image_url": {"url": …}}``.
 
     ```python
@@ -98,30 +131,74 @@ def image_url_block(block: Mapping[Any, Any]) -> dict[str, Any]:
     assert block["image_url"] == {"url": "https://example.com/cat.png"}
     ```
 
+    Args:
+        block: What is given.
+        store: Where handles are looked up.
+        max_side: Pixels; larger images are made smaller, which takes Pillow.
+
     Raises:
         MediaInputError: If it holds no image, or not in a form that can be sent.
     """
     image = block.get("image_url")
     if image is not None:
-        image = {"url": image} if isinstance(image, str) else dict(image)
-        return {"type": "image_url", "image_url": {**image, "url": _checked(image.get("url"))}}
+        image = dict(image) if isinstance(image, Mapping) else {"url": image}
+        url = _url_of(image.get("url"), store)
+        return {"type": "image_url", "image_url": {**image, "url": _fitted(url, max_side)}}
     source = block.get("source")
     if not isinstance(source, Mapping):
         source = block
+    return {"type": "image_url", "image_url": {"url": _fitted(_found(source, store), max_side)}}
+
+
+def _found(source: Mapping[Any, Any], store: MediaStore | None) -> str:
     data = source.get("base64") or source.get("data")
-    url = _data_url(data, source) if data else _checked(source.get("url"))
-    return {"type": "image_url", "image_url": {"url": url}}
+    if isinstance(data, str | bytes) and data:
+        return _data_url(data, source)
+    given = next((source[key] for key in _IN_CODE if source.get(key)), None)
+    return _url_of(source.get("url") or data or given, store)
 
 
-def _checked(url: Any) -> str:
-    if isinstance(url, str) and (is_link(url) or url[:5].lower() == "data:"):
-        return url
-    shown = repr(url[:60]) if isinstance(url, str) else "without one"
-    msg = (
-        f"This image block cannot be sent: its URL must be http(s) or a data URL, but is {shown}. "
-        "For a file on this machine use Media.from_path(path).block()."
+def _url_of(value: Any, store: MediaStore | None) -> str:
+    """A URL for whatever code gives; for text, a link, a data URL, or a handle of the store."""
+    if isinstance(value, str):
+        if is_link(value) or value[:5].lower() == "data:":
+            return value
+        if store is None or value not in store:
+            raise _unusable(value, store)
+        value = store.get(value)
+    elif isinstance(value, Mapping) and "handle" in value and store is not None:
+        value = store.get(str(value["handle"]))  # not where it says that it lies
+    elif value is None or isinstance(value, Mapping):
+        raise _unusable(value, store)
+    source = parse_source(value)
+    try:
+        with source.open() as file:
+            data = file.read()
+    except FileNotFoundError as error:
+        msg = f"The image {source.label} is not there any more."
+        raise MediaInputError(msg) from error
+    mime = sniff(data[:HEAD_BYTES])
+    if not mime or kind_of(mime) != "image":
+        msg = f"{source.label} is {mime or 'unknown data'}, which is no image."
+        raise MediaInputError(msg)
+    return f"data:{mime};base64,{pybase64.b64encode_as_string(data)}"
+
+
+def _unusable(value: Any, store: MediaStore | None) -> MediaInputError:
+    shown = repr(value[:60]) if isinstance(value, str) else "without one"
+    where = "none of its store" if store is not None else "handles need ChatVisionCraft(store=…)"
+    return MediaInputError(
+        f"This image block cannot be sent: its URL must be http(s) or a data URL, but is {shown} "
+        f"({where}). For a file on this machine use pathlib.Path or Media.from_path(path).block()."
     )
-    raise MediaInputError(msg)
+
+
+def _fitted(url: str, max_side: int | None) -> str:
+    if max_side is None or url[:5].lower() != "data:":
+        return url
+    from langchain_visioncraft.chat_models.scaling import scaled_data_url  # noqa: PLC0415 -- extra
+
+    return scaled_data_url(url, max_side)
 
 
 def _data_url(data: Any, source: Mapping[Any, Any]) -> str:

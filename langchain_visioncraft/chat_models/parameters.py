@@ -26,8 +26,8 @@ DOCUMENTED = frozenset(ChatOptions.model_fields)
 EXTRA = ("top_k", "repetition_penalty")
 """Documented parameters that OpenAI's SDK does not know; they travel in ``extra_body``."""
 
-RESPONSES_ONLY = ("reasoning", "include", "truncation", "context_management")
-"""Fields inherited from OpenAI's class that only its Responses API knows; never sent."""
+NEVER_SENT = ("reasoning", "include", "truncation", "context_management", "store")
+"""Fields inherited from OpenAI's class that only its Responses API knows, and our own `store`."""
 
 # What the SDK's own method takes; a name outside would end in its TypeError.
 _KNOWN = frozenset(inspect.signature(Completions.create).parameters) - {"self"}

@@ -14,7 +14,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_visioncraft.chat_models import parameters
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
 from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, both
-from langchain_visioncraft.chat_models.images import prepare_messages
+from langchain_visioncraft.chat_models.images import ImageRules, prepare_messages
 from langchain_visioncraft.chat_models.tokens import estimate_message_tokens, estimate_tokens
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
 from langchain_visioncraft.config import API_KEY_VARIABLE
@@ -39,11 +39,8 @@ class PlainChatModel(VisionCraftConnectedModel):
     @property
     def _default_params(self) -> dict[str, Any]:
         inherited = super()._default_params
-        # What the inherited class would send to the Responses API alone.
         params = {
-            name: value
-            for name, value in inherited.items()
-            if name not in parameters.RESPONSES_ONLY
+            name: value for name, value in inherited.items() if name not in parameters.NEVER_SENT
         }
         own = {name: getattr(self, name) for name in parameters.EXTRA}
         return parameters.fold({**params, **{k: v for k, v in own.items() if v is not None}})
@@ -57,9 +54,10 @@ class PlainChatModel(VisionCraftConnectedModel):
     ) -> dict[str, Any]:
         parameters.check(kwargs)
         model = kwargs.get("model") or self.model_name
-        messages = prepare_messages(
-            self._convert_input(input_).to_messages(), model=model, vision=self.vision
+        rules = ImageRules(
+            model=model, vision=self.vision, store=self.store, max_side=self.max_image_side
         )
+        messages = prepare_messages(self._convert_input(input_).to_messages(), rules)
         options = parameters.fold(kwargs, self._default_params.get("extra_body"))
         # Set even if empty: otherwise the instance's would come back.
         options.setdefault("extra_body", None)

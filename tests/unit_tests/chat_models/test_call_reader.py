@@ -1,0 +1,248 @@
+"""Calls are found in every form that models use, prose stays prose, however the text was cut."""
+
+from __future__ import annotations
+
+import pytest
+from answers import ARGUMENTS, CALLS, FORMS, OFFERED, bare, cut, read
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langchain_visioncraft.chat_models.call_forms import BrokenCall, Call, Offered, Prose
+from langchain_visioncraft.chat_models.call_reader import CallReader
+
+CALL = Call("draw", {"prompt": 'a {curly} "cat" 🐈'})
+LINES = st.sampled_from(
+    [
+        *(
+            "Sure!",
+            "Let me draw that.",
+            "I use {x} and [1].",
+            "a < b, see [this](http://x).",
+            "“Ja”",
+        ),
+        *(
+            'JSON: {"name": "Bob", "age": 3}',
+            "```python\nprint({})\n```",
+            "`code`",
+            "Use <b>it</b>",
+        ),
+    ]
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_read(form: str) -> None:
+    assert read(FORMS[form](CALL)) == [CALL]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_prose_around_a_call_stays(form: str) -> None:
+    if form in ("hermes without end", "mistral", "llama's python tag"):
+        text = f"Sure!\n\n{FORMS[form](CALL)}"
+        assert read(text) == [Prose("Sure!"), CALL]
+    else:
+        text = f"Sure!\n\n{FORMS[form](CALL)}\n\nDone."
+        assert read(text) == [Prose("Sure!"), CALL, Prose("\n\nDone.")]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_cut_at_every_position_it_is_the_same(form: str) -> None:
+    text = f"Ok {{a}}: {FORMS[form](CALL)}"
+    whole = read(text)
+    assert whole == [Prose("Ok {a}:"), CALL]
+    for place in range(len(text)):
+        assert read(text[:place], text[place:]) == whole
+    assert read(*text) == whole
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(LINES | st.just(""), st.sampled_from(sorted(FORMS)), CALLS), max_size=3),
+    LINES | st.just(""),
+    st.lists(st.integers(0, 2000), max_size=12),
+)
+def test_what_streams_in_pieces_equals_what_arrives_whole(
+    parts: list[tuple[str, str, Call]], last: str, places: list[int]
+) -> None:
+    text = "\n".join(f"{prose}\n{FORMS[form](call)}" for prose, form, call in parts)
+    text += f"\n{last}"
+    assert read(*cut(text, places)) == read(text)
+    assert read(*text) == read(text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(set(FORMS) - {"one bracket too few"})), CALLS)
+def test_arguments_arrive_as_they_were_written(form: str, call: Call) -> None:
+    assert read(FORMS[form](call)) == [call]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(CALLS, min_size=2, max_size=4), st.sampled_from(["\n", ", ", "", "\n\n", ";\n"]))
+def test_several_in_a_row_are_several_calls(calls: list[Call], between: str) -> None:
+    assert read(between.join(map(bare, calls))) == calls
+    assert read(between.join(FORMS["hermes"](call) for call in calls)) == calls
+    assert read(f"[{','.join(map(bare, calls))}]") == calls
+    fenced = between.join(map(bare, calls))
+    assert read(f"```json\n{fenced}\n```") == calls
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.text(max_size=30) | LINES | st.sampled_from(["{", "[", "<", "`", "```", "\n"])),
+    st.lists(st.integers(0, 500), max_size=8),
+)
+def test_text_without_a_call_is_given_as_it_is(parts: list[str], places: list[int]) -> None:
+    text = "".join(parts)
+    if any(mark in text for mark in ("<tool", "<func", "[TOOL", "<|")):
+        return
+    found = read(*cut(text, places))
+    assert found == ([Prose(text)] if text else [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Set {prompt} in f-strings, lists like [1, 2] and sets {1, 2}.",
+        'A person is {"name": "Alice", "age": 30}.',
+        '{"name": "paint", "arguments": {"prompt": "a tool that was not offered"}}',
+        '```json\n{"name": "paint", "arguments": {}}\n```',
+        f'An example: {{"example": {bare(CALL)}}}',
+        f"```python\nrequest = {bare(CALL)}\n```",
+        '{"name": "draw", "parameters": {"type": "object", "properties": {"prompt": {}}}}',
+        '{"type": "object", "properties": {"name": {"type": "string"}}}',
+        "Write <tool_call> tags to call a tool.",
+        "if a < b: x = `y`",
+        "[TOOLS] are here, <toolbox> too.",
+        '{"name": "draw", "age": 3}',
+        '{"name": 3}',
+        "[]",
+        "[[1]]",
+        "{}",
+        '["a", {"name": "draw"}]',
+    ],
+)
+def test_prose_with_braces_and_json_stays_prose(text: str) -> None:
+    assert read(text) == [Prose(text)]
+    assert read(*text) == [Prose(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{'name': 'draw', 'arguments': {'prompt': 'a cat'}}", {"prompt": "a cat"}),
+        ('{name: "draw", arguments: {prompt: "a cat"}}', {"prompt": "a cat"}),
+        ('{"name": "draw", "arguments": {"prompt": "a cat",}}', {"prompt": "a cat"}),
+        ('{"name": "draw", "arguments": {"prompt": "a "red" cat"}}', {"prompt": 'a "red" cat'}),
+        ('{"name": "draw", "arguments": {"prompt": "a cat"}', {"prompt": "a cat"}),
+        ('{"name": "draw", "prompt": "a cat"}', {"prompt": "a cat"}),
+        ('{"name": "draw", "arguments": {"prompt": "a\ncat"}}', {"prompt": "a\ncat"}),
+        ('{"tool": "draw", "input": {"prompt": "a cat"}}', {"prompt": "a cat"}),
+    ],
+)
+def test_damaged_json_is_mended(text: str, expected: dict[str, object]) -> None:
+    for written in (text, f"<tool_call>\n{text}\n</tool_call>", f"```json\n{text}\n```"):
+        if written.endswith("```") and text.count("{") > text.count("}"):
+            continue
+        assert read(written) == [Call("draw", expected)]
+        assert read(*written) == [Call("draw", expected)]
+
+
+def test_a_tag_ends_what_brackets_do_not() -> None:
+    text = '<tool_call>{"name": "draw", "arguments": {"prompt": "a cat"</tool_call>'
+    text += '<tool_call>{"name": "limits", "arguments": {}}</tool_call> Done.'
+    assert read(text) == [Call("draw", {"prompt": "a cat"}), Call("limits"), Prose("Done.")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "draw", "arguments": {"prompt": "a ca',
+        '<tool_call>\n{"name": "draw", "arguments": {"prompt": "a ca',
+        '```json\n{"name": "draw", "arguments": {"prompt": "a ca',
+        '{"name": "draw", "arg',
+        "<tool_call>",
+        "<tool_call>\n  ",
+    ],
+)
+def test_a_call_without_an_end_is_not_guessed(text: str) -> None:
+    for texts in ((text,), tuple(text)):
+        [broken] = read(*texts)
+        assert isinstance(broken, BrokenCall)
+        assert broken.name in ("draw", None)
+
+
+def test_a_call_that_the_greatest_length_cut_is_not_completed() -> None:
+    text = '{"name": "draw", "arguments": {"prompt": "a cat"}'
+    assert read(text) == [Call("draw", {"prompt": "a cat"})]
+    assert isinstance(read(text, cut_off=True)[0], BrokenCall)
+    assert isinstance(read(f"<tool_call>{text}", cut_off=True)[0], BrokenCall)
+    assert isinstance(read('{"name": "dra', cut_off=True)[0], BrokenCall)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('<tool_call>{"name": "paint", "arguments": {}}</tool_call>', "paint"),
+        ("<tool_call>{}</tool_call>", None),
+        ('<tool_call>[1, "x"]</tool_call>', None),
+        ("<function=paint>{}</function>", "paint"),
+        ('<tool_call>{"name": "draw", "arguments": [1]}</tool_call>', "draw"),
+    ],
+)
+def test_a_marked_call_that_is_none_is_a_broken_one(text: str, name: str | None) -> None:
+    found = read(text)
+    assert found
+    assert all(isinstance(each, BrokenCall) and each.name == name for each in found)
+    assert not any(isinstance(each, Prose) for each in read(*text))
+
+
+@pytest.mark.parametrize(
+    ("text", "released"),
+    [
+        ("Hello wor", "Hello wor"),
+        ("f(x) = {y", "f(x) = {y"),
+        ("see [l", "see [l"),
+        ("a <b", "a <b"),
+        ('{"x', '{"x'),
+        ('{"name": "Bo', '{"name": "B'),
+        ('{"type": "obj', '{"type": "o'),
+        ("``` a=1\nx", "``` a=1\nx"),
+    ],
+)
+def test_prose_is_not_held_back_longer_than_needed(text: str, released: str) -> None:
+    reader = CallReader(OFFERED)
+    given_so_far = "".join(piece.text for piece in reader.feed(text))
+    assert given_so_far.startswith(released)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(sorted(FORMS)), CALLS)
+def test_nothing_of_a_call_is_ever_prose_on_the_way(form: str, call: Call) -> None:
+    reader = CallReader(OFFERED)
+    for char in FORMS[form](call):
+        assert not any(isinstance(piece, Prose) for piece in reader.feed(char))
+    assert not any(isinstance(piece, Prose) for piece in reader.finish())
+
+
+@settings(max_examples=60, deadline=None)
+@given(ARGUMENTS)
+def test_the_arguments_alone_call_a_tool_that_must_be_called(arguments: dict[str, object]) -> None:
+    import json
+
+    offered = Offered(OFFERED.schemas, forced="draw")
+    text = json.dumps(arguments)
+    assert read(text, offered=offered) == [Call("draw", arguments)]
+    assert read(*text, offered=offered) == [Call("draw", arguments)]
+    assert read(text) == [Prose(text)]
+
+
+def test_an_imagined_result_is_dropped() -> None:
+    text = f"{bare(CALL)}\n<tool_response>\nok\n</tool_response>\nAll done!"
+    assert read(text) == [CALL]
+    assert read("<tool_response> is a tag.") == [Prose("<tool_response> is a tag.")]
+
+
+def test_deep_nesting_does_not_break_it() -> None:
+    deep = "[" * 5000 + "]" * 5000
+    text = f'{{"name": "draw", "arguments": {deep}}}'
+    assert not any(isinstance(piece, Call) for piece in read(text))
