@@ -1,19 +1,46 @@
-"""The tools: one class a capability."""
+"""The tools: one class a capability.
 
-from langchain_visioncraft.tools.base import PROGRESS_EVENT, VisionCraftTool
-from langchain_visioncraft.tools.caption import VisionCraftCaption
-from langchain_visioncraft.tools.catalog import VisionCraftCatalog, VisionCraftLimits
-from langchain_visioncraft.tools.images import (
-    VisionCraftImageToImage,
-    VisionCraftMidjourney,
-    VisionCraftOpenjourney,
-    VisionCraftTextToImage,
-    VisionCraftTextToImageSD1,
-    VisionCraftTextToImageSDXL,
-)
-from langchain_visioncraft.tools.motion import VisionCraftImageToVideo, VisionCraftTextToGif
-from langchain_visioncraft.tools.speech import VisionCraftTranscribe
-from langchain_visioncraft.tools.upscale import VisionCraftUpscale
+Each is imported when it is first used: building the classes of all costs more than one of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langchain_visioncraft.tools.base import PROGRESS_EVENT, VisionCraftTool
+    from langchain_visioncraft.tools.caption import VisionCraftCaption
+    from langchain_visioncraft.tools.catalog import VisionCraftCatalog, VisionCraftLimits
+    from langchain_visioncraft.tools.images import (
+        VisionCraftImageToImage,
+        VisionCraftMidjourney,
+        VisionCraftOpenjourney,
+        VisionCraftTextToImage,
+        VisionCraftTextToImageSD1,
+        VisionCraftTextToImageSDXL,
+    )
+    from langchain_visioncraft.tools.motion import VisionCraftImageToVideo, VisionCraftTextToGif
+    from langchain_visioncraft.tools.speech import VisionCraftTranscribe
+    from langchain_visioncraft.tools.upscale import VisionCraftUpscale
+
+_MODULES = {
+    "PROGRESS_EVENT": "base",
+    "VisionCraftCaption": "caption",
+    "VisionCraftCatalog": "catalog",
+    "VisionCraftImageToImage": "images",
+    "VisionCraftImageToVideo": "motion",
+    "VisionCraftLimits": "catalog",
+    "VisionCraftMidjourney": "images",
+    "VisionCraftOpenjourney": "images",
+    "VisionCraftTextToGif": "motion",
+    "VisionCraftTextToImage": "images",
+    "VisionCraftTextToImageSD1": "images",
+    "VisionCraftTextToImageSDXL": "images",
+    "VisionCraftTool": "base",
+    "VisionCraftTranscribe": "speech",
+    "VisionCraftUpscale": "upscale",
+}
 
 __all__ = [
     "PROGRESS_EVENT",
@@ -32,3 +59,17 @@ __all__ = [
     "VisionCraftTranscribe",
     "VisionCraftUpscale",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULES.get(name)
+    if module is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
