@@ -42,7 +42,9 @@ OpenjourneySide: TypeAlias = Literal[
 class Wire(BaseModel):
     """Base of all requests: unknown fields are refused, nothing unset goes out."""
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=(), frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", protected_namespaces=(), frozen=True, defer_build=True
+    )
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {}
     """Which fields carry media, and of which kind."""
@@ -60,7 +62,13 @@ class Wire(BaseModel):
         return body
 
 
-class TextToImageOptions(BaseModel):
+class _Options(BaseModel):
+    """Base of what may be left out. Validators are built when a request is first made."""
+
+    model_config = ConfigDict(protected_namespaces=(), defer_build=True)
+
+
+class TextToImageOptions(_Options):
     """Optional parameters of ``POST /sd`` (2024-09; the bounds of 2024-07 are in brackets)."""
 
     negative_prompt: NegativePrompt = None
@@ -83,7 +91,7 @@ class TextToImageRequest(TextToImageOptions, Wire):
     model: str = Field(min_length=1, description="A model of the family 'sd', e.g. 'sdxl-base'.")
 
 
-class TextToImageSD1Options(BaseModel):
+class TextToImageSD1Options(_Options):
     """Optional parameters of ``POST /generate`` (2024-03; 2023-11 has at most 30 steps)."""
 
     negative_prompt: NegativePrompt = None
@@ -112,7 +120,7 @@ class TextToImageSD1Request(TextToImageSD1Options, Wire):
     sampler: str = Field(min_length=1, description="A sampler of the family 'sd1', e.g. 'Euler'.")
 
 
-class TextToImageSDXLOptions(BaseModel):
+class TextToImageSDXLOptions(_Options):
     """Optional parameters of ``POST /generate-xl`` (2024-03)."""
 
     negative_prompt: NegativePrompt = None
@@ -131,7 +139,7 @@ class TextToImageSDXLRequest(TextToImageSDXLOptions, Wire):
     )
 
 
-class MidjourneyOptions(BaseModel):
+class MidjourneyOptions(_Options):
     """How long to wait for ``POST /midjourney`` (2024-03); not sent."""
 
     deadline: float = Field(
@@ -154,7 +162,7 @@ class MidjourneyResultRequest(MidjourneyOptions, Wire):
     task_id: str | int = Field(description="The `data` that submitting the task gave.")
 
 
-class OpenjourneyOptions(BaseModel):
+class OpenjourneyOptions(_Options):
     """Optional parameters of ``POST /openjourney`` (2024-03)."""
 
     negative_prompt: NegativePrompt = None
@@ -172,7 +180,7 @@ class OpenjourneyRequest(OpenjourneyOptions, Wire):
     prompt: Prompt
 
 
-class ImageToImageOptions(BaseModel):
+class ImageToImageOptions(_Options):
     """Optional parameters of ``POST /img2img`` with ``image`` (2024-03)."""
 
     negative_prompt: NegativePrompt = None
@@ -199,7 +207,7 @@ class ImageToImageRequest(ImageToImageOptions, Wire):
     )
 
 
-class ImageToImage2023Options(BaseModel):
+class ImageToImage2023Options(_Options):
     """Optional parameters of ``POST /img2img`` with ``init_images`` (2023-11)."""
 
     negative_prompt: NegativePrompt = None
@@ -230,7 +238,7 @@ class TextToGifRequest(Wire):
     prompt: Prompt
 
 
-class TextToGif2024Options(BaseModel):
+class TextToGif2024Options(_Options):
     """Optional parameters of ``POST /generate-gif`` (2024-03, 2024-05)."""
 
     negative_prompt: NegativePrompt = None
@@ -255,7 +263,7 @@ class ImageToVideoRequest(Wire):
     image: MediaInput = Field(description="The picture to animate: a handle or a URL.")
 
 
-class UpscaleOptions(BaseModel):
+class UpscaleOptions(_Options):
     """Optional parameters of ``POST /upscale``; hosts since 2024-04 take them."""
 
     model: str | None = Field(None, description="Which upscaler; leave out for the host's own.")
@@ -272,7 +280,7 @@ class UpscaleRequest(UpscaleOptions, Wire):
     image: MediaInput = Field(description="The picture to enlarge: a handle or a URL.")
 
 
-class TranscribeOptions(BaseModel):
+class TranscribeOptions(_Options):
     """Optional parameters of ``POST /whisper``; hosts since 2024-04 take them."""
 
     task: Literal["transcribe", "translate"] | None = Field(
@@ -340,7 +348,7 @@ class LimitsRequest(Wire):
     """``GET /limits`` (2024-03): the tiers and their limits."""
 
 
-class ChatOptions(BaseModel):
+class ChatOptions(_Options):
     """Optional parameters of ``POST /v1/chat/completions`` (2024-09)."""
 
     max_tokens: int | None = Field(

@@ -117,9 +117,13 @@ class VisionCraftTool(StructuredTool):
         allowed_dirs: Folders from which a model may name local files. Default: none.
     """
 
-    # pydantic's messages show a part of what was passed in, and with it the key.
+    # pydantic's messages show a part of what was passed in, and with it the key. A validator is
+    # built for the tools that are used, not for all that are imported.
     model_config = ConfigDict(
-        arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True
+        arbitrary_types_allowed=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        defer_build=True,
     )
 
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
