@@ -1,0 +1,102 @@
+"""Many calls in flight at a host that takes 50 ms for each; the answers are small."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from benchmarks.cases import Case, Place, Run
+from benchmarks.contenders.pictures import BODY, WORDS, text_to_image_tool, tool_call
+
+LATENCY = 0.05
+PATH = "/wait-50/small"
+
+
+def in_flight(call: Callable[[], Awaitable[Any]], limit: int) -> Run:
+    """Make so many of these calls at a time."""
+
+    async def run(count: int) -> None:
+        turns = iter(range(count))
+
+        async def take_turns() -> None:
+            for _ in turns:
+                await call()
+
+        await asyncio.gather(*(take_turns() for _ in range(limit)))
+
+    return run
+
+
+def _add(case: Case, limit: int) -> None:
+    @case.contender("httpx2", "httpx2")
+    @asynccontextmanager
+    async def _httpx2(place: Place) -> AsyncIterator[Run]:
+        import httpx2
+
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=limit)
+        async with httpx2.AsyncClient(limits=limits, timeout=60) as client:
+            yield in_flight(lambda: client.post(f"{place.url}{PATH}/sd", json=BODY), limit)
+
+    @case.contender("aiohttp", "aiohttp")
+    @asynccontextmanager
+    async def _aiohttp(place: Place) -> AsyncIterator[Run]:
+        import aiohttp
+
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector) as session:
+
+            async def call() -> None:
+                async with session.post(f"{place.url}{PATH}/sd", json=BODY) as response:
+                    await response.read()
+
+            yield in_flight(call, limit)
+
+    @case.contender("client.run")
+    @asynccontextmanager
+    async def _client(place: Place) -> AsyncIterator[Run]:
+        from langchain_visioncraft.client import AsyncVisionCraftClient, endpoints
+
+        async with AsyncVisionCraftClient(api_key="key", base_url=place.url + PATH) as client:
+            yield in_flight(lambda: client.run(endpoints.text_to_image(**WORDS)), limit)
+
+    @case.contender("tool.abatch")
+    @asynccontextmanager
+    async def _abatch(place: Place) -> AsyncIterator[Run]:
+        draw = text_to_image_tool(place, PATH)
+
+        async def run(count: int) -> None:
+            calls = [tool_call() for _ in range(count)]
+            await draw.abatch(calls, config={"max_concurrency": limit})
+
+        yield run
+
+
+fan_out = Case(
+    "fan-out-64",
+    "64 calls in flight, 50 ms latency",
+    calls=1280,
+    warm_up=128,
+    ideal_rate=64 / LATENCY,
+)
+_add(fan_out, 64)
+
+wide = Case(
+    "fan-out-512",
+    "512 calls in flight, 50 ms latency",
+    calls=2560,
+    warm_up=1024,
+    ideal_rate=512 / LATENCY,
+)
+_add(wide, 512)
+
+
+@fan_out.contender("httpx", "httpx")
+@asynccontextmanager
+async def _httpx(place: Place) -> AsyncIterator[Run]:
+    import httpx
+
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+    async with httpx.AsyncClient(limits=limits, timeout=60) as client:
+        yield in_flight(lambda: client.post(f"{place.url}{PATH}/sd", json=BODY), 64)
