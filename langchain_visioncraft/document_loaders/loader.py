@@ -53,6 +53,7 @@ from langchain_visioncraft.errors import (
     LinkExpiredError,
     MediaInputError,
     MissingKeyError,
+    RateLimitError,
     SubscriptionError,
     UnsafeLinkError,
 )
@@ -69,8 +70,13 @@ _CONCERN_ALL = (
     SubscriptionError,
     EndpointNotFoundError,
     CertificateError,
+    RateLimitError,
 )
-"""What fails for one file fails for all: these are raised whatever `on_error` says."""
+"""What fails for one file fails for all: these are raised whatever `on_error` says.
+
+A rate limit is among them when waiting for it did not help: it would only be hit again by every
+further file. With a cache, the next run goes on from there.
+"""
 
 
 @dataclass(frozen=True)
@@ -128,8 +134,9 @@ class VisionCraftMediaLoader(BaseLoader):
     in a run; the same bytes give the same ids in every run. What a file is decides what becomes of
     it: pictures are captioned, recordings and the sound tracks of videos transcribed.
 
-    Errors of the whole run (no key, a wrong key, a lapsed subscription, an endpoint that the host
-    does not have, TLS) are raised whatever `on_error` says.
+    Errors of the whole run (no key, a wrong key, a lapsed subscription, a rate limit that waiting
+    does not lift, an endpoint that the host does not have, TLS) are raised whatever `on_error`
+    says.
 
     Args:
         source: A file, a folder (with those in it; hidden files are left out), a glob

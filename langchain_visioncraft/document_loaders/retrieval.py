@@ -166,7 +166,8 @@ def cited_answer_chain(
 
     memory = InMemoryVectorStore(DeterministicFakeEmbedding(size=64))   # take real embeddings
     memory.add_documents(VisionCraftMediaLoader("recordings").load())
-    chain = cited_answer_chain(memory.as_retriever(), ChatVisionCraft(model="llama-3-70b"))
+    chat = ChatVisionCraft(model="Llama-3.1-70B-Instruct")
+    chain = cited_answer_chain(memory.as_retriever(), chat)
     answer = chain.invoke("What does the author want on the last page?")
     print(answer)           # the answer, then lines like: [1] spoken_note.ogg, 0:00-0:06
     ```

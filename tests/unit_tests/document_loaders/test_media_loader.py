@@ -27,8 +27,11 @@ from langchain_visioncraft import (
 )
 from langchain_visioncraft.errors import (
     AuthenticationError,
+    EndpointNotFoundError,
     InvalidRequestError,
     LinkExpiredError,
+    RateLimitError,
+    SubscriptionError,
     UnsafeLinkError,
     VisionCraftError,
 )
@@ -353,12 +356,22 @@ def test_pages_before_a_failure_are_not_lost(make: Any, load: Any, host: MediaHo
 
 
 @pytest.mark.parametrize("on_error", ["skip", "document"])
-def test_a_wrong_key_is_raised_whatever_is_said(
-    make: Any, load: Any, host: MediaHost, folder: Path, on_error: Any
+@pytest.mark.parametrize(
+    "refused",
+    [
+        ((401, {"error": "The API key is invalid."}), AuthenticationError),
+        ((402, {"error": "Subscribe to premium."}), SubscriptionError),
+        ((404, {"error": "Not found."}), EndpointNotFoundError),
+        ((429, {"error": "Free users can make 10 requests per 5 minutes."}), RateLimitError),
+    ],
+)
+def test_what_concerns_all_files_is_raised_whatever_is_said(
+    make: Any, host: MediaHost, folder: Path, on_error: Any, refused: Any
 ) -> None:
-    host.fault = lambda _: (401, {"error": "The API key is invalid."})
-    with pytest.raises(AuthenticationError):
-        load(make(folder, on_error=on_error))
+    answer, kind = refused
+    host.fault = lambda _: answer
+    with pytest.raises(kind):
+        make(folder, on_error=on_error).load()
     assert len(host.asked) < 10
 
 
