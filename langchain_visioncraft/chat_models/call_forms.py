@@ -13,6 +13,9 @@ NAME_KEYS = ("name", "tool_name", "tool", "function")
 ARGUMENT_KEYS = ("arguments", "parameters", "args", "input")
 OTHER_KEYS = ("id", "type", "tool_calls")
 CALL_KEYS = frozenset({*NAME_KEYS, *ARGUMENT_KEYS, *OTHER_KEYS})
+_OF_SCHEMAS = ("type", "required")
+"""What small models copy from the schema into the arguments."""
+
 CALL_TYPES = ("function", "function_call", "tool_call", "tool_use")
 
 
@@ -163,9 +166,20 @@ def _named(
     if not isinstance(value, Mapping):
         return BrokenCall(name, text, "The arguments are not a JSON object.")
     own = offered.properties(name)
-    if "properties" in value and "properties" not in own and "type" in value:
-        return None  # the tool's definition, told again
+    if isinstance(value.get("properties"), Mapping) and not {"properties", "type"} & set(own):
+        return _from_schema(name, value["properties"], own)
+    if value.get("type") == "object" and "type" not in own:
+        value = {key: each for key, each in value.items() if key in own or key not in _OF_SCHEMAS}
     return Call(name, dict(value))
+
+
+def _from_schema(name: str, values: Mapping[str, Any], own: Mapping[str, Any]) -> Call | None:
+    """Arguments that were filled into the schema; ``None`` for the schema told again."""
+    if set(values) <= set(own) and not any(
+        isinstance(value, Mapping) and ("type" in value or not value) for value in values.values()
+    ):
+        return Call(name, dict(values))
+    return None
 
 
 def _unknown(item: Any, offered: Offered, text: str, reason: str) -> BrokenCall:

@@ -267,7 +267,9 @@ class CallReader:
         """Whether JSON that does not end is a call which must not be guessed."""
         if self._cut_off:
             return span.field is not None and span.field.key_is_whole
-        return name is not None and (calls is None or span.in_string)
+        if calls is not None:
+            return span.in_string
+        return name is not None or self._rules.begins_name(span.field)
 
     def _skip(self, span: JsonSpan, text: str, closed: bool) -> _Wait:
         """JSON that is no call: prose up to its end, whatever is inside."""

@@ -50,6 +50,10 @@ class CallRules:
             return bool(field.opens) and not opens_object
         return not _begins(field.value.lstrip(), self._names, whole=field.value_is_whole)
 
+    def begins_name(self, field: Field | None) -> bool:
+        """Whether the name of a tool has begun."""
+        return field is not None and field.key in NAME_KEYS and bool(field.value)
+
     def name_in(self, field: Field | None) -> str | None:
         """The tool that is named here, if one is."""
         if field is None or field.key not in NAME_KEYS or not field.value_is_whole:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.output_parsers import BaseCumulativeTransformOutputParser
 from langchain_core.outputs import Generation
 from langchain_core.utils.json import parse_partial_json
@@ -85,15 +85,16 @@ class AnswerReading(Reading):
         self._cut_off = cut_off
         return []
 
-    def complaint(self) -> str | None:
-        """What is wrong with the form of the answer."""
+    def again(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
+        """Asks for the answer in the right form."""
         reasons = self._reasons(self.text)
         if self._cut_off or not reasons:
             return None
-        return (
+        complaint = (
             f"Your answer does not fit the schema: {'; '.join(reasons)}. Write the JSON object "
             "again, corrected, and nothing else."
         )
+        return [*messages, AIMessage(self.text), HumanMessage(complaint)]
 
     def settle(self, again: str | None = None) -> list[Found]:
         """Give the answer, or the second one if that has the right form."""

@@ -16,6 +16,10 @@ from langchain_core.messages import (
 
 from langchain_visioncraft.chat_models.reading import NOT_VALID
 
+_NEXT = (
+    "Do not repeat what is done. If the query needs another function, call that now; otherwise "
+    "answer the query in plain words."
+)
 _CALL_BLOCKS = frozenset({"tool_use", "tool_call", "tool_call_chunk", "function_call"})
 
 
@@ -28,23 +32,87 @@ def call_text(name: str, arguments: Mapping[str, Any]) -> str:
 def as_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Write earlier tool calls and their results as text.
 
-    Calls become Hermes ``<tool_call>`` tags in what the assistant said, results
+    What was done since the user spoke last is told in one message of the user, with the request:
+    small models take a call in the conversation for something to be written again. Before that,
+    calls become Hermes ``<tool_call>`` tags in what the assistant said, and results
     ``<tool_response>`` tags in what the user says, as Qwen's and Hermes's own templates do.
     Messages of one side that follow each other because of that are joined: many templates want
     the sides to take turns. Pictures in results stay pictures. Other messages stay as they are.
 
     ```python
-    from langchain_core.messages import AIMessage, ToolMessage
+    from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
     from langchain_visioncraft.chat_models.prompted_history import as_text
 
     call = {"name": "draw", "args": {"prompt": "a cat"}, "id": "1"}
-    messages = [AIMessage("", tool_calls=[call]), ToolMessage("a.png", tool_call_id="1")]
-    asked, told = as_text(messages)
-    assert asked.text.startswith("<tool_call>")
-    assert told.type == "human" and "a.png" in told.text
+    result = ToolMessage("a1b2c3d4e5f6.png", tool_call_id="1")
+    [told] = as_text([HumanMessage("Draw a cat."), AIMessage("", tool_calls=[call]), result])
+    assert told.text.startswith("Draw a cat.") and "a1b2c3d4e5f6.png" in told.text
     ```
     """
+    if messages and isinstance(messages[-1], ToolMessage):
+        start = _start_of_turn(messages)
+        if start is not None:
+            return [*_with_tags(messages[:start]), _told_again(messages[start:])]
+    return _with_tags(messages)
+
+
+def answered(messages: Sequence[BaseMessage]) -> dict[str, str]:
+    """The calls since the user spoke last that were answered, with what they gave.
+
+    Calls are in the form of `key_of`; those that failed do not count: they may be tried again.
+    """
+    start = _start_of_turn(messages)
+    done = _done(messages[start or 0 :])
+    return {key_of(name, args): text for name, args, text, failed, _ in done if not failed}
+
+
+def key_of(name: str, arguments: Mapping[str, Any]) -> str:
+    """Two calls are the same if this is."""
+    return json.dumps([name, arguments], sort_keys=True, default=str)
+
+
+def _start_of_turn(messages: Sequence[BaseMessage]) -> int | None:
+    """Where the user spoke last."""
+    people = [n for n, message in enumerate(messages) if isinstance(message, HumanMessage)]
+    return people[-1] if people else None
+
+
+def _done(turn: Sequence[BaseMessage]) -> list[tuple[str, dict[str, Any], str, bool, list[Any]]]:
+    """Name, arguments, result, whether it failed, and pictures of each call with a result."""
+    calls = {
+        call["id"]: call
+        for message in turn
+        if isinstance(message, AIMessage)
+        for call in message.tool_calls
+    }
+    done = []
+    for message in turn:
+        if isinstance(message, ToolMessage):
+            call = calls.get(message.tool_call_id)
+            name = message.name or (call["name"] if call else "a function")
+            text, others = _parts(message)
+            arguments = call["args"] if call else {}
+            done.append((name, arguments, text, message.status == "error", others))
+    return done
+
+
+def _told_again(turn: Sequence[BaseMessage]) -> HumanMessage:
+    """The request, what was done for it, and what to do next."""
+    lines, pictures = [], []
+    for name, arguments, text, failed, others in _done(turn):
+        written = json.dumps(arguments, ensure_ascii=False, default=str)
+        lines.append(f"- {name} with {written} {'failed' if failed else 'gave'}: {text}")
+        pictures += others
+    text = "\n".join(["\n\nDone so far:", *lines, f"\n{_NEXT}"])
+    told: Any = [{"type": "text", "text": text}, *pictures] if pictures else text
+    content = turn[0].content
+    if isinstance(content, str) and isinstance(told, str):
+        return HumanMessage(content + told)
+    return HumanMessage([*_blocks(content), *_blocks(told)])
+
+
+def _with_tags(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     names: dict[str | None, str] = {}
     written: list[BaseMessage] = []
     joins = False
@@ -77,6 +145,13 @@ def with_instructions(messages: Sequence[BaseMessage], text: str) -> list[BaseMe
     return [SystemMessage(text), *messages]
 
 
+def with_reminder(messages: Sequence[BaseMessage], text: str) -> list[BaseMessage]:
+    """The conversation with this text at the end of what the user said last."""
+    if messages and isinstance(messages[-1], HumanMessage):
+        return _joined(list(messages), HumanMessage(f"\n{text}"))
+    return [*messages, HumanMessage(text)]
+
+
 def _assistant(message: AIMessage) -> AIMessage:
     if not message.tool_calls and not message.invalid_tool_calls:
         return message
@@ -97,18 +172,23 @@ def _texts(content: Sequence[Any]) -> list[str]:
 
 
 def _told(message: ToolMessage, name: str | None) -> HumanMessage:
-    content = message.content if isinstance(message.content, list) else [message.content]
-    text = "\n".join(filter(None, _texts(content)))
-    others: list[Any] = [
-        block
-        for block in content
-        if isinstance(block, dict) and "text" not in block and block.get("type") != "text"
-    ]
+    text, others = _parts(message)
     opening = f"{name}: " if name else ""
     if message.status == "error":
         opening += "this call failed. "
     told = f"<tool_response>\n{opening}{text}\n</tool_response>"
     return HumanMessage([{"type": "text", "text": told}, *others] if others else told)
+
+
+def _parts(message: ToolMessage) -> tuple[str, list[Any]]:
+    """The text of a result, and its other blocks."""
+    content = message.content if isinstance(message.content, list) else [message.content]
+    others: list[Any] = [
+        block
+        for block in content
+        if isinstance(block, dict) and "text" not in block and block.get("type") != "text"
+    ]
+    return "\n".join(filter(None, _texts(content))), others
 
 
 def _joined(written: list[BaseMessage], message: HumanMessage) -> list[BaseMessage]:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import (
+    AIMessage,
     BaseMessage,
+    HumanMessage,
     InvalidToolCall,
     ToolCall,
 )
@@ -22,9 +24,12 @@ from langchain_visioncraft.chat_models.arguments import adjusted, problems
 from langchain_visioncraft.chat_models.call_forms import BrokenCall, Call, Offered, Prose
 from langchain_visioncraft.chat_models.call_reader import CallReader, Piece
 from langchain_visioncraft.chat_models.prompted_history import (
+    answered,
     as_text,
     call_text,
+    key_of,
     with_instructions,
+    with_reminder,
 )
 from langchain_visioncraft.chat_models.reading import NOT_VALID, Found, Reading
 from langchain_visioncraft.errors import InvalidRequestError
@@ -32,31 +37,34 @@ from langchain_visioncraft.errors import InvalidRequestError
 OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "strict")
 """What `bind_tools` binds, and what must not reach a host that knows no tools."""
 
-_INTRODUCTION = """\
+# The words of Qwen's and Hermes's own templates: models that were trained with them know what to
+# do, and others have seen them often.
+_INSTRUCTIONS = """\
 # Tools
 
-You can call these tools; each line describes one, with the JSON schema of its arguments:
+You may call {how_many} to assist with the user query.
+
+You are provided with function signatures within <tools></tools> XML tags:
 <tools>
 {tools}
 </tools>
 
-To call a tool, write one JSON object with its name and arguments between <tool_call> tags, and \
-nothing after it:
+For each function call, return a json object with function name and arguments within \
+<tool_call></tool_call> XML tags:
 <tool_call>
-{{"name": "<the tool's name>", "arguments": {{<the arguments>}}}}
+{{"name": <function-name>, "arguments": <args-json-object>}}
 </tool_call>
-The result comes back in <tool_response> tags. Never write <tool_response> yourself."""
 
+{when}"""
 _WHEN = {
-    "auto": (
-        "Call a tool only if the request needs one. If it does not, or if a result already answers "
-        "it, answer in plain words without a call."
-    ),
-    "required": "You must call a tool now: answer with a call, whatever is asked.",
+    "auto": ("Call a function only if the query needs one; otherwise answer in plain words."),
+    "required": "You must call a function now, whatever is asked.",
 }
-_NAMED = "You must call the tool {name} now: answer with a call of it, whatever is asked."
-_ONE = "Call at most one tool at a time."
-_MANY = "To call several tools at once, write several such blocks."
+_NAMED = "You must call the function {name} now, whatever is asked."
+_REMINDER = (
+    'Answer only with a call of {name}: a json object with "name" and "arguments" within '
+    "<tool_call></tool_call> XML tags."
+)
 
 
 @dataclass(frozen=True)
@@ -68,17 +76,19 @@ class PromptedTools:
         choice: ``auto``, ``required``, ``none`` or a tool's name.
         parallel: Whether several may be called at once; if not, all but the first are dropped.
         strict: Whether a call whose arguments do not fit is an invalid one.
+        history: The conversation before it was written as text.
     """
 
     tools: Sequence[Mapping[str, Any]]
     choice: str = "auto"
     parallel: bool = True
     strict: bool = False
+    history: Sequence[BaseMessage] = ()
     corrects_streams = True
     """Calls are given when they are complete, so one that does not fit was not given yet."""
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> PromptedTools:
+    def of(cls, options: Mapping[str, Any], history: Sequence[BaseMessage] = ()) -> PromptedTools:
         """Read what `bind_tools` has bound, in OpenAI's terms.
 
         Raises:
@@ -102,6 +112,7 @@ class PromptedTools:
             parallel=options.get("parallel_tool_calls") is not False,
             strict=bool(options.get("strict"))
             or any(function.get("strict") for function in functions),
+            history=history,
         )
 
     @property
@@ -118,24 +129,23 @@ class PromptedTools:
         written = as_text(messages)
         if not self.tools or self.choice == "none":
             return written
+        if self.choice != "auto":
+            # Small models follow the last thing they read.
+            name = "one of the functions" if self.choice == "required" else self.choice
+            written = with_reminder(written, _REMINDER.format(name=name))
         return with_instructions(written, self.instructions())
 
     def instructions(self) -> str:
         """What the system message says of the tools."""
         tools = "\n".join(
-            json.dumps(
-                {
-                    "name": tool["name"],
-                    "description": tool.get("description") or "",
-                    "parameters": compact(tool.get("parameters") or {}),
-                },
-                ensure_ascii=False,
-            )
+            json.dumps({"type": "function", "function": _described(tool)}, ensure_ascii=False)
             for tool in self.tools
         )
-        when = _WHEN.get(self.choice) or _NAMED.format(name=self.choice)
-        how_many = _MANY if self.parallel else _ONE
-        return f"{_INTRODUCTION.format(tools=tools)}\n\n{when} {how_many}"
+        return _INSTRUCTIONS.format(
+            how_many="one or more functions" if self.parallel else "one function at a time",
+            tools=tools,
+            when=_WHEN.get(self.choice) or _NAMED.format(name=self.choice),
+        )
 
     def reading(self, *, correct: bool) -> Reading:
         """Reads an answer."""
@@ -155,6 +165,14 @@ def _choice(choice: Any, names: Sequence[str]) -> str:
         msg = f"Nothing was sent: tool_choice={choice!r} is none of the tools {', '.join(names)}."
         raise InvalidRequestError(msg)
     return str(choice)
+
+
+def _described(tool: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": tool["name"],
+        "description": tool.get("description") or "",
+        "parameters": compact(tool.get("parameters") or {}),
+    }
 
 
 def compact(schema: Any) -> Any:
@@ -198,7 +216,7 @@ class ToolReading(Reading):
     tools = PromptedTools([{"name": "add", "parameters": schema}])
     reading = tools.reading(correct=True)
     assert reading.feed('{"name": "add", "arguments": {}}') == []
-    assert "a is missing" in reading.complaint()
+    assert "a is missing" in reading.again([])[-1].text
     ```
     """
 
@@ -209,7 +227,9 @@ class ToolReading(Reading):
         self._reader = CallReader(tools.offered)
         self._correct = correct
         self._held: list[Call | _Unfit] = []
-        self._calls = 0
+        self._calls = self._given = 0
+        self._repeated: list[Call] = []
+        self._answered = answered(tools.history)
         self._cut_off = False
 
     def feed(self, text: str) -> list[Found]:
@@ -222,18 +242,23 @@ class ToolReading(Reading):
         self._cut_off = cut_off
         return self._checked(self._reader.finish(cut_off=cut_off))
 
-    def complaint(self) -> str | None:
-        """What to tell the model about its answer; ``None`` if it is to be taken as it is."""
+    def again(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
+        """What to ask the model next; ``None`` if its answer is to be taken as it is."""
         if not self._correct or self._cut_off:
             return None
         unfit = [each for each in self._held if isinstance(each, _Unfit)]
         if unfit:
-            return "\n".join([*map(self._complaint, unfit), _AGAIN])
-        if not self._calls and self._must_call:
+            complaint = "\n".join([*map(self._complaint, unfit), _AGAIN])
+        elif self._repeated and not self._given and not self._held:
+            # It does not know what to do next. Without tools, it tells what came of the others.
+            return as_text(self._tools.history)
+        elif not self._calls and self._must_call:
             names = ", ".join(self._schemas)
             example = call_text(next(iter(self._schemas)), {})
-            return f"You did not call a tool. Call one of {names} now, in this form:\n{example}"
-        return None
+            complaint = f"You did not call one of {names}. Call it now, in this form:\n{example}"
+        else:
+            return None
+        return [*messages, AIMessage(self.text), HumanMessage(complaint)]
 
     @property
     def _must_call(self) -> bool:
@@ -250,9 +275,9 @@ class ToolReading(Reading):
         """Give the calls that were held back.
 
         Args:
-            again: What the model answered to the complaint.
+            again: What the model answered when it was asked again.
         """
-        better = self._read_again(again) if again else []
+        prose, better = self._read_again(again or "")
         settled: list[Found] = []
         for each in self._held:
             if isinstance(each, Call):
@@ -265,16 +290,19 @@ class ToolReading(Reading):
             else:
                 better.remove(found)
                 settled.append(_tool_call(found))
-        if not self._calls:
+        if self._repeated and not self._given and not settled:
+            settled += [Prose(prose)] if prose else map(_tool_call, self._repeated[:1])
+        elif not self._calls:
             settled += map(_tool_call, better if self._tools.parallel else better[:1])
         self._held = []
         return settled
 
-    def _read_again(self, text: str) -> list[Call]:
+    def _read_again(self, text: str) -> tuple[str, list[Call]]:
         reader = CallReader(self._tools.offered)
         pieces = [*reader.feed(text), *reader.finish()]
         checked = [self._fitted(piece) for piece in pieces if not isinstance(piece, Prose)]
-        return [each for each in checked if isinstance(each, Call)]
+        prose = "".join(piece.text for piece in pieces if isinstance(piece, Prose))
+        return prose.strip(), [each for each in checked if isinstance(each, Call)]
 
     def _checked(self, pieces: Iterable[Piece]) -> list[Found]:
         found: list[Found] = []
@@ -282,17 +310,27 @@ class ToolReading(Reading):
             if isinstance(piece, Prose):
                 found.append(piece)
                 continue
+            fitted = self._fitted(piece)
+            if isinstance(fitted, Call) and self._is_repeated(fitted):
+                continue
             self._calls += 1
             if self._calls > 1 and not self._tools.parallel:
                 continue
-            fitted = self._fitted(piece)
             if self._correct and (isinstance(fitted, _Unfit) or self._held):
                 self._held.append(fitted)
             else:
+                self._given += 1
                 found.append(
                     _tool_call(fitted) if isinstance(fitted, Call) else self._as_it_is(fitted)
                 )
         return found
+
+    def _is_repeated(self, call: Call) -> bool:
+        """Whether this very call already has its result since the user spoke last."""
+        if not self._correct or key_of(call.name, call.arguments) not in self._answered:
+            return False
+        self._repeated.append(call)
+        return True
 
     def _fitted(self, piece: Call | BrokenCall) -> Call | _Unfit:
         if isinstance(piece, BrokenCall):

@@ -10,7 +10,6 @@ from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
     BaseMessage,
-    HumanMessage,
     InvalidToolCall,
     ToolCall,
 )
@@ -46,12 +45,16 @@ class Reading:
         """Give what is left, but for what the model is to write again."""
         return []
 
-    def complaint(self) -> str | None:
-        """What to tell the model about its answer; ``None`` if it is to be taken as it is."""
+    def again(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:  # noqa: ARG002 -- of the interface
+        """What to ask the model next; ``None`` if its answer is to be taken as it is.
+
+        Args:
+            messages: The conversation that was sent.
+        """
         return None
 
     def settle(self, again: str | None = None) -> list[Found]:  # noqa: ARG002 -- of the interface
-        """Give what was held back, with what the model answered to the complaint."""
+        """Give what was held back, with what the model answered when it was asked again."""
         return []
 
 
@@ -74,13 +77,6 @@ class Task(Protocol):
         ...
 
 
-def asked_again(
-    messages: Sequence[BaseMessage], reading: Reading, complaint: str
-) -> list[BaseMessage]:
-    """The conversation that asks a model to write something again."""
-    return [*messages, AIMessage(reading.text), HumanMessage(complaint)]
-
-
 def whole_result(
     task: Task, messages: Sequence[BaseMessage], result: ChatResult, *, correct: bool
 ) -> Generator[list[BaseMessage], ChatResult, ChatResult]:
@@ -101,9 +97,9 @@ def whole_result(
             continue
         reading = task.reading(correct=correct)
         found = [*reading.feed(message.text), *reading.finish(cut_off=_is_cut_off(generation))]
-        complaint, second = reading.complaint(), None
-        if complaint is not None:
-            second = yield asked_again(messages, reading, complaint)
+        question, second = reading.again(messages), None
+        if question is not None:
+            second = yield question
         again = None if second is None else str(second.generations[0].message.text)
         found += reading.settle(again)
         read = _read_message(message, found)
@@ -188,7 +184,7 @@ class StreamedReading:
         return self._new(found)
 
     def settle(self, second: ChatResult | None = None) -> ChatGenerationChunk | None:
-        """What was held back, with the answer to the complaint, and with its usage."""
+        """What was held back, with the answer to the second question, and with its usage."""
         if second is None:
             return self._new(self.reading.settle())
         message = second.generations[0].message

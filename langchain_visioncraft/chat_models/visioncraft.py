@@ -16,7 +16,6 @@ from langchain_visioncraft.chat_models.reading import (
     StreamedReading,
     Task,
     adrive,
-    asked_again,
     drive,
     whole_result,
 )
@@ -90,7 +89,9 @@ class ChatVisionCraft(PlainChatModel):
     correct_tool_calls: bool = True
     """Whether a model is asked once more when what it wrote in words does not fit: a call whose
     arguments do not match the schema, a call of an unknown tool, no call where one is required, an
-    answer in the wrong form. Both answers count in the usage."""
+    answer in the wrong form. A call that already has its result since the user spoke last is not
+    made again either: the model is asked to answer from the results, without tools; switch this
+    off for tools that are polled. Both answers count in the usage."""
 
     # ---- what is asked in words ---------------------------------------------------------------
 
@@ -117,7 +118,7 @@ class ChatVisionCraft(PlainChatModel):
                 raise InvalidRequestError(msg)
             return PromptedAnswer(form, history_as_text=not native), left
         if options.get("tools") or any(map(_is_of_tools, messages)):
-            return PromptedTools.of(options), left
+            return PromptedTools.of(options, messages), left
         return None, left
 
     def _generate(
@@ -180,10 +181,8 @@ class ChatVisionCraft(PlainChatModel):
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
         last = [stream.rest()]
-        complaint = stream.reading.complaint()
-        second = None
-        if complaint is not None:
-            again = asked_again(asked, stream.reading, complaint)
+        again, second = stream.reading.again(asked), None
+        if again is not None:
             second = super()._generate(again, stop, None, **_unstreamed(options))
         for chunk in (*last, stream.settle(second)):
             if chunk:
@@ -211,10 +210,8 @@ class ChatVisionCraft(PlainChatModel):
                     await run_manager.on_llm_new_token(read.text, chunk=read)
                 yield read
         last = [stream.rest()]
-        complaint = stream.reading.complaint()
-        second = None
-        if complaint is not None:
-            again = asked_again(asked, stream.reading, complaint)
+        again, second = stream.reading.again(asked), None
+        if again is not None:
             second = await super()._agenerate(again, stop, None, **_unstreamed(options))
         for left in (*last, stream.settle(second)):
             if left:

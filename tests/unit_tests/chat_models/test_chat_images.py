@@ -175,4 +175,4 @@ async def test_an_image_of_a_tool_reaches_the_model(service: Service) -> None:
         ToolMessage([Media.from_bytes(PNG).block()], tool_call_id="c1"),
     ]
     await ask(service.model(model="llava-1.5-7b-hf"), "invoke", messages)
-    assert service.body["messages"][2]["content"][-1]["image_url"]["url"] == DATA_URL
+    assert service.body["messages"][0]["content"][-1]["image_url"]["url"] == DATA_URL
