@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_visioncraft._compat import httpx
+from langchain_visioncraft.client.pools import Pools
 from langchain_visioncraft.config import Timeout
 from langchain_visioncraft.errors import InvalidRequestError
 
@@ -65,36 +66,36 @@ class LoopSafeAsyncClient(httpx.AsyncClient):
     """An `AsyncClient` that may be used from several event loops, one after another or at once.
 
     A connection belongs to the loop that opened it; a plain `AsyncClient` fails in the second
-    `asyncio.run`. This one keeps an inner client for each loop and closes it with the loop.
+    `asyncio.run`. This one keeps inner clients for each loop and closes them with the loop.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._inner_options = options
         self._inner: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, AsyncGenerator[None, None]]
+            asyncio.AbstractEventLoop, tuple[Pools, AsyncGenerator[None, None]]
         ] = weakref.WeakKeyDictionary()
         self._inner_lock = threading.Lock()
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send with the client of the running loop."""
+        """Send with the connections of the running loop."""
         if self.is_closed:
             msg = "Cannot send a request, as the client has been closed."
             raise RuntimeError(msg)
-        client = await self._client_of_running_loop()
-        return await client.send(request, **options)
+        pools = await self._pools_of_running_loop()
+        return await pools.send(request, **options)
 
-    async def _client_of_running_loop(self) -> httpx.AsyncClient:
+    async def _pools_of_running_loop(self) -> Pools:
         loop = asyncio.get_running_loop()
         with self._inner_lock:
             known = self._inner.get(loop)
             if known is not None:
                 return known[0]
-            client = httpx.AsyncClient(**self._inner_options)
-            keeper = _close_with_loop(client, self._inner)
-            self._inner[loop] = client, keeper
+            pools = Pools(self._inner_options)
+            keeper = _close_with_loop(pools, self._inner)
+            self._inner[loop] = pools, keeper
         await keeper.__anext__()
-        return client
+        return pools
 
     async def aclose(self) -> None:
         """Close the connections of the running loop; other loops close theirs when they end."""
@@ -106,7 +107,7 @@ class LoopSafeAsyncClient(httpx.AsyncClient):
 
 
 async def _close_with_loop(
-    client: httpx.AsyncClient, inner: MutableMapping[asyncio.AbstractEventLoop, Any]
+    pools: Pools, inner: MutableMapping[asyncio.AbstractEventLoop, Any]
 ) -> AsyncGenerator[None, None]:
     # `asyncio.run` closes the async generators of its loop before it ends: the only hook that a
     # library has into the end of somebody else's loop.
@@ -115,4 +116,4 @@ async def _close_with_loop(
     finally:
         # The generator knows its loop, so the weak key alone would never let go of it.
         inner.pop(asyncio.get_running_loop(), None)
-        await client.aclose()
+        await pools.aclose()
