@@ -16,7 +16,7 @@ demo: $(VENV)/demo.stamp  ## Set up and let an agent illustrate a story (demo_ou
 	$(BIN)/python cookbook/illustrated_story.py
 
 test: $(VENV)/test.stamp  ## Set up and run all tests, with their coverage
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term
 
 lint: $(VENV)/test.stamp  ## Check style, format and types
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any
 
@@ -18,16 +19,29 @@ def driver(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that would have been slept; the clock goes on by as much."""
-    slept: list[float] = []
-    real_sleep, real_clock = asyncio.sleep, time.monotonic
+    """The seconds that would have been slept; the clock goes on by as much.
 
-    async def nap(seconds: float, *_: Any) -> None:
+    Only in the thread of the test: a sandbox that runs in another one sleeps as ever.
+    """
+    slept: list[float] = []
+    real_nap, real_sleep, real_clock = time.sleep, asyncio.sleep, time.monotonic
+    tested = threading.get_ident()
+
+    def nap(seconds: float) -> None:
+        if threading.get_ident() == tested:
+            slept.append(seconds)
+        else:
+            real_nap(seconds)
+
+    async def async_nap(seconds: float, *_: Any) -> None:
+        if threading.get_ident() != tested:
+            await real_sleep(seconds)
+            return
         if seconds:
             slept.append(seconds)
         await real_sleep(0)
 
-    monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(asyncio, "sleep", nap)
+    monkeypatch.setattr(time, "sleep", nap)
+    monkeypatch.setattr(asyncio, "sleep", async_nap)
     monkeypatch.setattr(time, "monotonic", lambda: real_clock() + sum(slept))
     return slept

@@ -286,9 +286,9 @@ def test_a_header_that_is_no_wait_is_none(header: str) -> None:
 
 @pytest.mark.parametrize("body", [b"<" * 65_536, b"<title>" * 9_000, b"<h1 " * 16_000])
 def test_a_hostile_page_costs_no_time(body: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     service_message(body)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 2  # a pattern that goes back and forth takes 5 to 9
 
 
 @pytest.mark.parametrize("name", ["statusCode", "code", "status"])

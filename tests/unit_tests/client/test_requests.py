@@ -365,7 +365,9 @@ def test_a_placeholder_for_a_key_does_not_black_out_words(driver: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"bytes", Path("cat.png"), math.nan, math.inf, {1, 2}, object()], ids=repr
+    "content",
+    [b"bytes", Path("cat.png"), math.nan, math.inf, {1, 2}, object()],
+    ids=["bytes", "path", "nan", "inf", "set", "object"],
 )
 def test_a_message_that_is_no_json_is_told_before_anything_is_sent(
     driver: Any, content: Any
