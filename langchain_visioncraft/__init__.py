@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from langchain_visioncraft.chat_models import ChatVisionCraft
+    from langchain_visioncraft.chat_models import ChatVisionCraft, ChatVisionCraftLegacy
     from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
     from langchain_visioncraft.document_loaders import (
         VisionCraftCaptionParser,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "AsyncVisionCraftClient": "client",
     "ChatVisionCraft": "chat_models",
+    "ChatVisionCraftLegacy": "chat_models",
     "Media": "media",
     "MediaStore": "media",
     "VisionCraftCaption": "tools",
@@ -73,6 +74,7 @@ _MODULES = {
 __all__ = [
     "AsyncVisionCraftClient",
     "ChatVisionCraft",
+    "ChatVisionCraftLegacy",
     "Media",
     "MediaStore",
     "VisionCraftCaption",

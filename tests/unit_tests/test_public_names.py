@@ -11,7 +11,8 @@ from langchain_visioncraft import client, errors, media
 from langchain_visioncraft.client import endpoints
 
 PUBLIC = {
-    "AsyncVisionCraftClient", "ChatVisionCraft", "Media", "MediaStore", "VisionCraftCaption",
+    "AsyncVisionCraftClient", "ChatVisionCraft", "ChatVisionCraftLegacy", "Media", "MediaStore",
+    "VisionCraftCaption",
     "VisionCraftCatalog", "VisionCraftClient", "VisionCraftError", "VisionCraftImageToImage",
     "VisionCraftImageToVideo", "VisionCraftLimits", "VisionCraftMidjourney",
     "VisionCraftOpenjourney", "VisionCraftTextToGif", "VisionCraftTextToImage",
