@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -113,4 +114,4 @@ def read(*texts: str, offered: Offered = OFFERED, cut_off: bool = False) -> list
 def cut(text: str, places: list[int]) -> list[str]:
     """The text, cut at these places."""
     edges = [0, *sorted({place % (len(text) + 1) for place in places}), len(text)]
-    return [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [text[a:b] for a, b in itertools.pairwise(edges)]
