@@ -147,8 +147,13 @@ def _read(value: Any, offered: Offered, text: str) -> Call | BrokenCall | None:
 def _name(inner: Mapping[str, Any]) -> str | None:
     for key in NAME_KEYS:
         if isinstance(inner.get(key), str):
-            return str(inner[key]).strip()
+            return bare_name(inner[key])
     return None
+
+
+def bare_name(name: str) -> str:
+    """The name without what some models put behind it: ``draw()``, ``draw(a cat)``."""
+    return name.partition("(")[0].strip()
 
 
 def _named(

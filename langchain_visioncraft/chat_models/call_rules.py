@@ -9,6 +9,7 @@ from langchain_visioncraft.chat_models.call_forms import (
     CALL_TYPES,
     NAME_KEYS,
     Offered,
+    bare_name,
 )
 from langchain_visioncraft.chat_models.json_span import Field
 
@@ -48,7 +49,10 @@ class CallRules:
         if field.value is None:
             opens_object = field.key in ("function", "tool") and field.opens == "{"
             return bool(field.opens) and not opens_object
-        return not _begins(field.value.lstrip(), self._names, whole=field.value_is_whole)
+        name = field.value.lstrip()
+        if "(" in name:
+            return bare_name(name) not in self._names
+        return not _begins(name, self._names, whole=field.value_is_whole)
 
     def begins_name(self, field: Field | None) -> bool:
         """Whether the name of a tool has begun."""
@@ -58,7 +62,7 @@ class CallRules:
         """The tool that is named here, if one is."""
         if field is None or field.key not in NAME_KEYS or not field.value_is_whole:
             return None
-        name = (field.value or "").strip()
+        name = bare_name(field.value or "")
         return name if name in self._names else None
 
 

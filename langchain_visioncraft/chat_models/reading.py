@@ -21,6 +21,7 @@ from langchain_visioncraft.chat_models.call_forms import Prose
 
 Found: TypeAlias = Prose | ToolCall | InvalidToolCall
 
+_BEYOND_TEXT = 1000
 NOT_VALID = "(not valid) "
 """Stands before the text of an invalid call: LangChain mends JSON in streams, and would make a
 valid call of a damaged one."""
@@ -155,10 +156,12 @@ class StreamedReading:
     Args:
         task: What was asked.
         correct: Whether the model may be asked again.
+        as_blocks: Whether LangChain makes content blocks of the chunks (``output_version="v1"``).
     """
 
-    def __init__(self, task: Task, *, correct: bool) -> None:
+    def __init__(self, task: Task, *, correct: bool, as_blocks: bool = False) -> None:
         self.reading = task.reading(correct=correct)
+        self._as_blocks = as_blocks
         self._index = 0
         self._finished = False
 
@@ -216,7 +219,9 @@ class StreamedReading:
     def _chunk_of(self, call: ToolCall | InvalidToolCall) -> Any:
         arguments = call["args"]
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-        index, self._index = self._index, self._index + 1
+        number, self._index = self._index, self._index + 1
+        # LangChain numbers blocks of text itself, and would merge a call with the same number.
+        index = number + _BEYOND_TEXT if self._as_blocks else number
         return tool_call_chunk(name=call["name"], args=text, id=call["id"], index=index)
 
 

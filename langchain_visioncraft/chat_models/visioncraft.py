@@ -220,7 +220,11 @@ class ChatVisionCraft(PlainChatModel):
                 yield left
 
     def _reading_of(self, task: Task) -> StreamedReading:
-        return StreamedReading(task, correct=self.correct_tool_calls and task.corrects_streams)
+        return StreamedReading(
+            task,
+            correct=self.correct_tool_calls and task.corrects_streams,
+            as_blocks=self.output_version == "v1",
+        )
 
     # ---- answers in a form --------------------------------------------------------------------
 

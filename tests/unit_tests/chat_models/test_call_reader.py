@@ -137,6 +137,9 @@ def test_prose_with_braces_and_json_stays_prose(text: str) -> None:
         ('{"name": "draw", "prompt": "a cat"}', {"prompt": "a cat"}),
         ('{"name": "draw", "arguments": {"prompt": "a\ncat"}}', {"prompt": "a\ncat"}),
         ('{"tool": "draw", "input": {"prompt": "a cat"}}', {"prompt": "a cat"}),
+        ('{"name": "draw(a cat)", "arguments": {"prompt": "a cat"}}', {"prompt": "a cat"}),
+        ('{"name": "draw", "arguments": {"prompt": "a", "type": "object"}}', {"prompt": "a"}),
+        ('{"name": "draw", "arguments": {"properties": {"prompt": "a"}}}', {"prompt": "a"}),
     ],
 )
 def test_damaged_json_is_mended(text: str, expected: dict[str, object]) -> None:

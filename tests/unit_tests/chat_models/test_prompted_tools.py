@@ -306,3 +306,14 @@ async def test_errors_of_the_second_round_trip_are_this_packages(
     service.respond = respond
     with pytest.raises(errors.RateLimitError):
         await ask(service.model(model=UNKNOWN).bind_tools([draw]), way)
+
+
+async def test_content_blocks_keep_prose_and_calls_apart(service: Service, way: str) -> None:
+    says(service, f"Sure!\n{DRAW}\n{DRAW}\nDone.")
+    model = service.model(model=UNKNOWN, output_version="v1").bind_tools([draw])
+    answer = await ask(model, way)
+    kinds = [block["type"] for block in answer.content_blocks]
+    assert kinds.count("tool_call") == 2
+    assert "text" in kinds
+    assert answer.text.startswith("Sure!")
+    assert len(answer.tool_calls) == 2
