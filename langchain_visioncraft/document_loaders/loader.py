@@ -15,6 +15,7 @@ from typing_extensions import Unpack
 
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client.flow import fetch
+from langchain_visioncraft.document_loaders.base import VisionCraftParser
 from langchain_visioncraft.document_loaders.blobs import (
     Facts,
     document_id,
@@ -31,7 +32,6 @@ from langchain_visioncraft.document_loaders.connections import (
 )
 from langchain_visioncraft.document_loaders.parsers import (
     VisionCraftCaptionParser,
-    VisionCraftParser,
     VisionCraftTranscriptParser,
 )
 from langchain_visioncraft.document_loaders.progress import progress_bar

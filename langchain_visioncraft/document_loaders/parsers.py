@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from abc import abstractmethod
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from langchain_core.document_loaders import BaseBlobParser
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from langchain_core.language_models import BaseChatModel
@@ -16,34 +14,34 @@ from typing_extensions import Unpack
 
 from langchain_visioncraft.client.schemas import TranscribeOptions
 from langchain_visioncraft.document_loaders import pictures, recordings
+from langchain_visioncraft.document_loaders.base import (
+    VisionCraftParser,
+    check_number,
+    check_text,
+)
 from langchain_visioncraft.document_loaders.blobs import (
     Facts,
     document_id,
     local_path,
-    measure,
-    naming,
 )
 from langchain_visioncraft.document_loaders.caching import (
     Cache,
     CacheTypes,
     cache_key,
-    open_cache,
     recalled,
     remembered,
 )
 from langchain_visioncraft.document_loaders.connections import (
     AnyClient,
     ConnectionSettings,
-    connect,
     scratch_store,
 )
-from langchain_visioncraft.document_loaders.steps import Steps, UseTool, Work, adrive, drive
+from langchain_visioncraft.document_loaders.steps import Steps, UseTool, Work
 from langchain_visioncraft.document_loaders.transcripts import Heard, joined, windows
 from langchain_visioncraft.errors import (
     InvalidRequestError,
     MediaInputError,
     UnexpectedAnswerError,
-    VisionCraftError,
 )
 from langchain_visioncraft.tools.caption import DEFAULT_CAPTION_MODEL, VisionCraftCaption
 from langchain_visioncraft.tools.speech import VisionCraftTranscribe
@@ -57,68 +55,6 @@ TRANSCRIPT_MODEL = "whisper"
 DEFAULT_MAX_SIDE = 1024
 DEFAULT_MAX_PIXELS = 64_000_000
 DEFAULT_CHUNK_SECONDS = 600.0
-
-
-class VisionCraftParser(BaseBlobParser):
-    """What both parsers share. A subclass says in `steps` what it does.
-
-    Args:
-        client: A ready client (sync or async), instead of the settings of the connection.
-        cache: Where answers are kept: one of LangChain's byte stores, or the path of a folder.
-        **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.
-    """
-
-    kinds: ClassVar[tuple[str, ...]] = ()
-    """Of which kinds of file it makes documents."""
-
-    def __init__(
-        self,
-        *,
-        client: AnyClient | None = None,
-        cache: CacheTypes = None,
-        **connection: Unpack[ConnectionSettings],
-    ) -> None:
-        self.client = connect(client, connection)
-        self.cache: Cache | None = open_cache(cache)
-
-    @abstractmethod
-    def documents(self, blob: Blob, facts: Facts, cache: Cache | None) -> Steps[None]:
-        """Yield `Step`s and documents."""
-
-    def steps(
-        self, blob: Blob, *, facts: Facts | None = None, cache: Cache | None = None
-    ) -> Steps[None]:
-        """What to do for a blob; `drive` and `adrive` do it.
-
-        Args:
-            blob: A file.
-            facts: Of the blob, if they are known.
-            cache: Is used if this parser has none of its own.
-        """
-        if facts is None:
-            facts = yield from Work(lambda: measure(blob, self.kinds)).ask()
-        try:
-            yield from self.documents(blob, facts, self.cache if self.cache is not None else cache)
-        except VisionCraftError as error:
-            raise naming(error, facts.source) from error.__cause__
-
-    def lazy_parse(self, blob: Blob) -> Iterator[Document]:
-        """Give the documents of a blob, each when it is ready.
-
-        Raises:
-            MediaInputError: If it is no file of the right kind, empty or damaged; the message has
-                its name.
-            VisionCraftError: If a call fails.
-        """
-        return drive(self.steps(blob))
-
-    def alazy_parse(self, blob: Blob) -> AsyncIterator[Document]:
-        """Give the documents of a blob without blocking: see `lazy_parse`."""
-        return adrive(self.steps(blob))
-
-    async def aparse(self, blob: Blob) -> list[Document]:
-        """All documents of a blob, without blocking."""
-        return [document async for document in self.alazy_parse(blob)]
 
 
 class VisionCraftCaptionParser(VisionCraftParser):
@@ -178,11 +114,11 @@ class VisionCraftCaptionParser(VisionCraftParser):
     ) -> None:
         super().__init__(client=client, cache=cache, **connection)
         pictures.require_pillow()
-        _check_text("prompt", prompt)
-        _check_text("model", model)
+        check_text("prompt", prompt)
+        check_text("model", model)
         if max_side is not None:
-            _check_number("max_side", max_side, 1)
-        _check_number("max_pixels", max_pixels, 1)
+            check_number("max_side", max_side, 1)
+        check_number("max_pixels", max_pixels, 1)
         self.prompt = prompt
         self.frames = pictures.check_frames(frames)
         self.max_side = max_side
@@ -308,13 +244,13 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         if by not in ("whole", "segment", "window"):
             msg = f"by={by!r} is not valid: 'whole', 'segment' or 'window'."
             raise InvalidRequestError(msg)
-        _check_number("window_seconds", window_seconds, 1)
-        _check_number("overlap_seconds", overlap_seconds, 0)
+        check_number("window_seconds", window_seconds, 1)
+        check_number("overlap_seconds", overlap_seconds, 0)
         if overlap_seconds >= window_seconds:
             msg = f"overlap_seconds={overlap_seconds} must be less than {window_seconds=}."
             raise InvalidRequestError(msg)
         if chunk_seconds is not None:
-            _check_number("chunk_seconds", chunk_seconds, 1)
+            check_number("chunk_seconds", chunk_seconds, 1)
         try:
             TranscribeOptions(task=task, language=language)
         except ValueError as error:
@@ -425,15 +361,3 @@ class VisionCraftTranscriptParser(VisionCraftParser):
             **self._options,
             "chunk_seconds": self.chunk_seconds,
         }
-
-
-def _check_text(name: str, value: Any) -> None:
-    if not isinstance(value, str) or not value.strip():
-        msg = f"{name}={value!r} is not valid: give a text."
-        raise InvalidRequestError(msg)
-
-
-def _check_number(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
-        msg = f"{name}={value!r} is not valid: give a number from {least}."
-        raise InvalidRequestError(msg)
