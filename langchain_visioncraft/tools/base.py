@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForToolRun,
@@ -344,8 +344,11 @@ class VisionCraftTool(StructuredTool):
         **kwargs: Any,
     ) -> Any:
         with self._telling_the_model():
-            # The store's disk or network is not waited for on the event loop.
-            job = await asyncio.to_thread(self.prepare, kwargs)
+            # The store is not waited for on the event loop, nor asked if no argument is a medium.
+            if self.request().media_kinds:
+                job = await asyncio.to_thread(self.prepare, kwargs)
+            else:
+                job = self.prepare(kwargs)
             result = await self.aexecute(job, _child(config, run_manager))
             return await asyncio.to_thread(self.finish, result, job)
 
@@ -369,6 +372,11 @@ class VisionCraftTool(StructuredTool):
         if self.content == "text" or not pictures:
             return text
         return [{"type": "text", "text": text}, *(medium.block() for medium in pictures)]
+
+
+# LangChain asks for these types at every call, and Python would compile each anew from its text.
+for _method in (VisionCraftTool._run, VisionCraftTool._arun):
+    _method.__annotations__ = get_type_hints(_method)
 
 
 def _twin(client: Any) -> Any:
