@@ -140,8 +140,8 @@ class VisionCraftMediaLoader(BaseLoader):
 
     Args:
         source: A file, a folder (with those in it; hidden files are left out), a glob
-            (``photos/**/*.jpg``), an http(s) URL, a `Media`, a `Blob`, a `BlobLoader`, or an
-            iterable of these.
+            (``photos/**/*.jpg``), an http(s) URL, a `Media`, a `MediaStore`, a `Blob`, a
+            `BlobLoader`, or an iterable of these.
         suffixes: Which files of folders and globs, such as ``[".jpg", ".ogg"]``. Default: all.
         caption_parser: For pictures, instead of one built here.
         transcript_parser: For recordings, instead of one built here.

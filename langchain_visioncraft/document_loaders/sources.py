@@ -15,12 +15,12 @@ from langchain_core.documents.base import Blob
 
 from langchain_visioncraft.document_loaders.blobs import name_of
 from langchain_visioncraft.errors import InvalidRequestError
-from langchain_visioncraft.media import Media
+from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.inputs import is_link
 
-OneSource: TypeAlias = str | os.PathLike[str] | Media | Blob | BlobLoader
+OneSource: TypeAlias = str | os.PathLike[str] | Media | MediaStore | Blob | BlobLoader
 SourceTypes: TypeAlias = OneSource | Iterable[OneSource]
-"""A file, folder, glob, URL, `Media`, blob or blob loader, or several of them."""
+"""A file, folder, glob, URL, `Media`, `MediaStore`, blob or blob loader, or several of them."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ def items_of(sources: Iterable[Any], suffixes: Sequence[str] | None) -> Iterator
             yield Item(name_of(source), source)
         elif isinstance(source, Media):
             yield Item(source.location or source.handle, source)
+        elif isinstance(source, MediaStore):
+            yield from items_of(source, suffixes)
         elif isinstance(source, BlobLoader):
             for blob in source.yield_blobs():
                 yield Item(name_of(blob), blob)

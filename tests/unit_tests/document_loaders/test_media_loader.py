@@ -198,6 +198,7 @@ def test_a_file_may_be_named_in_many_ways(
 def test_a_store_is_a_source(make: Any, load: Any, store: MediaStore) -> None:
     kept = [store.add(picture(name)) for name in ("red", "lime", "blue")]
     documents = load(make(store))
+    assert load(make([store])) == documents
     assert {document.metadata["handle"] for document in documents} == {m.handle for m in kept}
 
 
