@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format record wheel clean
+.PHONY: help demo test lint format record notebooks wheel clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo.stamp  ## Set up and let an agent illustrate a story (demo_output/index.html)
 	$(BIN)/python cookbook/illustrated_story.py
@@ -29,6 +29,9 @@ format: $(VENV)/test.stamp  ## Mend style and format
 
 record: $(VENV)/test.stamp  ## Record the cassettes anew (sandbox, or the live host if a key is set)
 	$(BIN)/python -m tests.recording
+
+notebooks: $(VENV)/test.stamp  ## Run the cookbook's notebooks and save their outputs
+	cd cookbook && ../$(BIN)/python -m nbclient.cli --inplace --timeout 300 *.ipynb
 
 wheel: $(VENV)/test.stamp  ## Build the wheel, and try it in a fresh environment without the sources
 	PYTHON=$(BIN)/python .ci/try-wheel
@@ -52,5 +55,5 @@ $(VENV)/demo.stamp: pyproject.toml $(VENV)/python.stamp
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
-	$(PIP) --editable '.[sandbox,remote]' --group demo --group test --group lint
+	$(PIP) --editable '.[sandbox,remote,media]' --group demo --group test --group lint
 	@touch $@
