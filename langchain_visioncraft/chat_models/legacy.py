@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
@@ -19,7 +20,13 @@ from langchain_visioncraft.chat_models.plain import PROVIDER
 from langchain_visioncraft.chat_models.profiles import profile_of
 from langchain_visioncraft.chat_models.prompted_answers import PromptedAnswer
 from langchain_visioncraft.chat_models.prompted_tools import OPTIONS, PromptedTools
-from langchain_visioncraft.chat_models.reading import Task, adrive, drive, whole_result
+from langchain_visioncraft.chat_models.reading import (
+    Task,
+    adrive,
+    drive,
+    one_chunk,
+    whole_result,
+)
 from langchain_visioncraft.chat_models.structured import ANSWER_FORM, Method, prompted_output
 from langchain_visioncraft.chat_models.tokens import estimate_message_tokens, estimate_tokens
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
@@ -36,6 +43,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
 
+_STANDARD = ("temperature", "max_tokens")
 _CONNECTION = frozenset(
     {
         *("visioncraft_api_key", "visioncraft_api_base", "verify", "request_timeout"),
@@ -60,10 +68,10 @@ class ChatVisionCraftLegacy(BaseChatModel):
     ```
 
     The document knows a model and messages, nothing else, so there is no temperature and no
-    ``max_tokens``. Stop sequences are cut on this side, a stream is one chunk, tools and
-    structured output are asked for in words (as `ChatVisionCraft` does with
-    ``tool_calling="prompted"``), and usage is not reported, because the host does not. A message
-    carries at most one image.
+    ``max_tokens``: given to the constructor they cause a warning. Stop sequences are cut on this
+    side, a stream is one chunk, tools and structured output are asked for in words (as by
+    `ChatVisionCraft` with ``tool_calling="prompted"``), and usage is not reported, because the
+    host does not. A message carries at most one image.
 
     Raises:
         MissingKeyError: If there is no key, neither as ``api_key`` nor in ``VISIONCRAFT_API_KEY``.
@@ -119,6 +127,21 @@ class ChatVisionCraftLegacy(BaseChatModel):
     _async_client: AsyncVisionCraftClient | None = PrivateAttr(default=None)
 
     # ---- construction, copies, pickles --------------------------------------------------------
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_what_the_endpoint_does_not_know(cls, values: Any) -> Any:
+        """LangChain's standard parameters may be given to any chat model."""
+        if not isinstance(values, dict):
+            return values
+        unknown = [name for name in _STANDARD if values.get(name) is not None]
+        if unknown:
+            warnings.warn(
+                f"{' and '.join(unknown)} has no effect: POST /llm knows model and messages.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return {k: v for k, v in values.items() if k not in (*_STANDARD, "streaming")}
 
     @field_validator("store", mode="before")
     @classmethod
@@ -276,7 +299,7 @@ class ChatVisionCraftLegacy(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        chunk = _one_chunk(self._generate(messages, stop, run_manager, **kwargs))
+        chunk = one_chunk(self._generate(messages, stop, run_manager, **kwargs))
         if run_manager:
             run_manager.on_llm_new_token(chunk.text, chunk=chunk)
         yield chunk
@@ -288,7 +311,7 @@ class ChatVisionCraftLegacy(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        chunk = _one_chunk(await self._agenerate(messages, stop, run_manager, **kwargs))
+        chunk = one_chunk(await self._agenerate(messages, stop, run_manager, **kwargs))
         if run_manager:
             await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
         yield chunk
@@ -372,17 +395,3 @@ class ChatVisionCraftLegacy(BaseChatModel):
         params["ls_provider"] = PROVIDER
         params["ls_model_name"] = str(kwargs.get("model") or self.model_name)
         return params
-
-
-def _one_chunk(result: ChatResult) -> ChatGenerationChunk:
-    message = result.generations[0].message
-    calls: dict[str, Any] = {}
-    if isinstance(message, AIMessage):
-        calls = {
-            "tool_calls": message.tool_calls,
-            "invalid_tool_calls": message.invalid_tool_calls,
-        }
-    chunk = AIMessageChunk(
-        content=message.content, response_metadata=message.response_metadata, **calls
-    )
-    return ChatGenerationChunk(message=chunk)

@@ -251,3 +251,18 @@ async def adrive(
     except StopIteration as done:
         result: ChatResult = done.value
         return result
+
+
+def one_chunk(result: ChatResult) -> ChatGenerationChunk:
+    """A whole answer as the only chunk of a stream."""
+    message = result.generations[0].message
+    calls: dict[str, Any] = {}
+    if isinstance(message, AIMessage):
+        calls = {
+            "tool_calls": message.tool_calls,
+            "invalid_tool_calls": message.invalid_tool_calls,
+        }
+    chunk = AIMessageChunk(
+        content=message.content, response_metadata=message.response_metadata, **calls
+    )
+    return ChatGenerationChunk(message=chunk)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import io
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from chat_service import Service, ask
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from langchain_visioncraft import Media
+from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.chat_models.images import image_url_block
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 
@@ -176,3 +179,103 @@ async def test_an_image_of_a_tool_reaches_the_model(service: Service) -> None:
     ]
     await ask(service.model(model="llava-1.5-7b-hf"), "invoke", messages)
     assert service.body["messages"][0]["content"][-1]["image_url"]["url"] == DATA_URL
+
+
+@pytest.fixture
+def kept(store: MediaStore) -> Media:
+    return store.add(PNG)
+
+
+def forms_in_code(kept: Media) -> list[dict[str, Any]]:
+    return [
+        {"type": "image", "image": kept.path},
+        {"type": "image", "image": kept},
+        {"type": "image", "media": kept},
+        {"type": "image", "path": kept.path},
+        {"type": "image_url", "image_url": kept.path},
+        {"type": "image_url", "image_url": {"url": kept}},
+        {"type": "image", "image": PNG},
+    ]
+
+
+def forms_of_handles(kept: Media) -> list[dict[str, Any]]:
+    return [
+        {"type": "image", "image": kept.handle},
+        {"type": "image", "file_id": kept.handle},
+        {"type": "image", "url": kept.handle},
+        {"type": "image_url", "image_url": {"url": kept.handle}},
+        {"type": "image", "source": {"type": "file", "file_id": kept.handle}},
+        {"type": "file", "file_id": kept.handle},
+        {"type": "image", "image": Media.to_artifact([kept])},
+    ]
+
+
+async def test_what_code_has_at_hand_goes_out_too(
+    service: Service, way: str, kept: Media, store: MediaStore
+) -> None:
+    for block in forms_in_code(kept):
+        await ask(service.model(model="llava-1.5-7b-hf"), way, question(block))
+        assert service.body["messages"][0]["content"][1]["image_url"]["url"] == DATA_URL
+    seeing = service.model(model="llava-1.5-7b-hf", store=store)
+    for block in [*forms_in_code(kept), *forms_of_handles(kept)]:
+        await ask(seeing, way, question(block))
+        assert service.body["messages"][0]["content"][1]["image_url"]["url"] == DATA_URL
+        assert "store" not in service.body
+
+
+async def test_several_images_go_out_in_order(service: Service, kept: Media) -> None:
+    blocks = [{"type": "image", "image": kept}, {"type": "image", "url": LINK}]
+    await ask(service.model(model="llava-1.5-7b-hf"), "invoke", [HumanMessage(blocks)])
+    urls = [part["image_url"]["url"] for part in service.body["messages"][0]["content"]]
+    assert urls == [DATA_URL, LINK]
+
+
+def test_handles_need_a_store_and_forged_places_do_not_count(
+    service: Service, kept: Media, store: MediaStore, tmp_path: Path
+) -> None:
+    for block in forms_of_handles(kept)[:4]:
+        with pytest.raises(MediaInputError, match="store"):
+            service.model(model="llava-1.5-7b-hf").invoke(question(block))
+    other = tmp_path / "secret.png"
+    other.write_bytes(PNG + b"secret")
+    forged = {**Media.to_artifact([kept]), "location": str(other)}
+    model = service.model(model="llava-1.5-7b-hf", store=store)
+    model.invoke(question({"type": "image", "image": forged}))
+    assert service.body["messages"][0]["content"][1]["image_url"]["url"] == DATA_URL
+    for value in (tmp_path / "none.png", "b" * 12 + ".png", b"%PDF-1.7 ...", "/etc/passwd"):
+        with pytest.raises(MediaInputError):
+            model.invoke(question({"type": "image", "image": value}))
+
+
+@pytest.mark.parametrize(("kind", "mime"), [("PNG", "png"), ("JPEG", "jpeg"), ("BMP", "png")])
+def test_large_pictures_are_made_smaller_on_request(kind: str, mime: str) -> None:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (400, 100), "red").save(file, kind)
+    media = Media.from_bytes(file.getvalue())
+    small = image_url_block(media.block(), max_side=200)["image_url"]["url"]
+    assert small.startswith(f"data:image/{mime};base64,")
+    data = base64.b64decode(small.partition(",")[2])
+    assert Media.from_bytes(data).width == 200
+    assert Media.from_bytes(data).height == 50
+    same = image_url_block(media.block(), max_side=400)["image_url"]["url"]
+    assert same == media.data_url()
+    link = {"type": "image", "url": LINK}
+    assert image_url_block(link, max_side=10)["image_url"]["url"] == LINK
+
+
+def test_without_pillow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (40, 10)).save(file, "PNG")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"langchain-visioncraft\[images\]"):
+        image_url_block(Media.from_bytes(file.getvalue()).block(), max_side=20)
+
+
+def test_a_picture_that_cannot_be_decoded_is_an_error() -> None:
+    broken = base64.b64encode(PNG[:20] + b"\x00\x00\x10\x00\x00\x00\x10\x00" + PNG[28:40])
+    with pytest.raises(MediaInputError, match="cannot be made smaller"):
+        image_url_block({"type": "image", "base64": broken.decode()}, max_side=20)

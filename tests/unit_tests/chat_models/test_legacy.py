@@ -186,3 +186,10 @@ def test_models_and_tokens(service: OldService) -> None:
     assert service.model().get_num_tokens_from_messages([HumanMessage("Hi")]) > 0
     assert service.model()._get_ls_params()["ls_provider"] == "visioncraft"
     assert service.model().profile["max_input_tokens"] == 32_768
+
+
+def test_parameters_without_effect_are_named() -> None:
+    with pytest.warns(UserWarning, match="temperature has no effect"):
+        ChatVisionCraftLegacy(model="m", api_key=KEY, temperature=0)
+    with pytest.raises(ValueError, match="temprature"):
+        ChatVisionCraftLegacy(model="m", api_key=KEY, temprature=0)
