@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format record notebooks wheel clean
+.PHONY: help demo test lint format record notebooks bench wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ record: $(VENV)/test.stamp  ## Record the cassettes anew (sandbox, or the live h
 notebooks: $(VENV)/test.stamp  ## Run the cookbook's notebooks and save their outputs
 	cd cookbook && ../$(BIN)/python -m nbclient.cli --inplace --timeout 300 *.ipynb
 
+bench: $(VENV)/bench.stamp  ## Measure speed and memory beside others (benchmarks/results.json, .svg)
+	$(BIN)/python -m benchmarks --write benchmarks
+
 wheel: $(VENV)/test.stamp  ## Build the wheel, and try it in a fresh environment without the sources
 	PYTHON=$(BIN)/python .ci/try-wheel
 
@@ -56,4 +59,8 @@ $(VENV)/demo.stamp: pyproject.toml $(VENV)/python.stamp
 
 $(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
 	$(PIP) --editable '.[sandbox,remote,media]' --group demo --group test --group lint
+	@touch $@
+
+$(VENV)/bench.stamp: pyproject.toml $(VENV)/python.stamp
+	$(PIP) --editable '.[media]' --group bench
 	@touch $@

@@ -74,7 +74,7 @@ def run(
             command = [sys.executable, "-m", "benchmarks.measure", case.name, contender.name]
             command += [url, str(shared), *(["--small"] if small else [])]
             done = subprocess.run(
-                command, check=True, capture_output=True, text=True, env=_environment()
+                command, check=True, stdout=subprocess.PIPE, text=True, env=_environment()
             )
             found[case.name, contender.name].append(Measurement(**json.loads(done.stdout)))
     print("\r" + " " * 70 + "\r", end="")

@@ -103,6 +103,8 @@ GOALS = (
     _cpu_ratio("64 in flight: client.run / httpx2", 1.5, "fan-out-64", "client.run", "httpx2"),
     _rate("64 in flight: tool.abatch, rate", 0.9, "fan-out-64", "tool.abatch"),
     _cpu_ratio("64 in flight: tool.abatch / httpx2", 1.5, "fan-out-64", "tool.abatch", "httpx2"),
+    _rate("64 in flight: loader, rate", 0.9, "fan-out-64", "loader.alazy_load"),
+    _cpu_ratio("64 in flight: loader / httpx2", 1.5, "fan-out-64", "loader.alazy_load", "httpx2"),
     _cpu_ratio(
         "client.run: 512 / 64 in flight, per call",
         1.1,
@@ -121,6 +123,13 @@ GOALS = (
     ),
     _cpu_ratio("chat invoke / ChatOpenAI", 1.1, "chat", "ChatVisionCraft", "ChatOpenAI"),
     _cpu_ratio("chat stream / ChatOpenAI", 1.1, "chat-stream", "ChatVisionCraft", "ChatOpenAI"),
+    _cpu_ratio(
+        "chat stream, tools in plain text / ChatOpenAI",
+        1.5,
+        "chat-stream",
+        "ChatVisionCraft, tools in plain text",
+        "ChatOpenAI",
+    ),
     _over_bare("import langchain_visioncraft, over bare", 50, "langchain_visioncraft"),
     _over_bare("import of a tool class, over bare", 350, "VisionCraftTextToImage"),
     _cpu_ratio(

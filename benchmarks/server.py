@@ -19,6 +19,7 @@ from collections.abc import Iterator
 PICTURE_BYTES = 1_500_000
 SMALL_PICTURE_BYTES = 2_000
 FILM_BYTES = 200_000_000
+SMALL_FILM_BYTES = 1_200_000
 _BLOCK = bytes(1 << 18)
 _FILM_HEAD = b"\0\0\0\x18ftypisom\0\0\2\0isommp41" + b"\0\0\0\x08moov"
 _BODY_START = 4096
@@ -79,9 +80,11 @@ def _stream(chunks: int) -> bytes:
 
 def _transcript() -> bytes:
     status = {"status": "ok", "runtime_ms": 1, "cost": 0.0, "tokens_generated": 2}
+    segment = {"id": 0, "seek": 0, "start": 0.0, "end": 1.0, "text": "So it goes.", "tokens": []}
+    segment |= dict.fromkeys(("temperature", "avg_logprob", "compression_ratio"), 0.0)
     answer = {
         "text": "So it goes.",
-        "segments": [],
+        "segments": [{**segment, "no_speech_prob": 0.0}],
         "language": "en",
         "input_length_ms": 1000,
         "request_id": "1",
@@ -91,7 +94,7 @@ def _transcript() -> bytes:
     return _head("application/json", len(body)) + body
 
 
-_WHOLE = {b"/whisper": _transcript()}
+_WHOLE = {b"/whisper": _transcript(), b"/small/whisper": _transcript()}
 _PICTURES = {b"/sd": picture(PICTURE_BYTES), b"/upscale": picture(SMALL_PICTURE_BYTES)}
 _PICTURES |= {b"/large/upscale": _PICTURES[b"/sd"], b"/small/sd": _PICTURES[b"/upscale"]}
 _COMPLETION, _STREAM = _completion(), _stream(50)
@@ -148,8 +151,9 @@ class _Connection(asyncio.BufferedProtocol):
             stamp = b"%012d" % next(_COUNTER)
             head = _head("image/png", len(body))
             self._transport.writelines([head, body[:64], stamp, memoryview(body)[76:]])
-        elif path == b"/img2video":
-            task = asyncio.get_running_loop().create_task(self._send_film())
+        elif path.endswith(b"/img2video"):
+            size = SMALL_FILM_BYTES if path.startswith(b"/small/") else FILM_BYTES
+            task = asyncio.get_running_loop().create_task(self._send_film(size))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         elif path.endswith(b"/chat/completions"):
@@ -158,10 +162,10 @@ class _Connection(asyncio.BufferedProtocol):
         else:
             self._transport.write(_WHOLE[path])
 
-    async def _send_film(self) -> None:
-        rest = FILM_BYTES - len(_FILM_HEAD)
+    async def _send_film(self, size: int) -> None:
+        rest = size - len(_FILM_HEAD)
         box = struct.pack(">I4s", rest, b"mdat")
-        self._transport.write(_head("video/mp4", FILM_BYTES) + _FILM_HEAD + box)
+        self._transport.write(_head("video/mp4", size) + _FILM_HEAD + box)
         rest -= len(box)
         while rest and not self._transport.is_closing():
             await self._writable.wait()

@@ -84,8 +84,20 @@ def _chat_visioncraft_stream(place: Place) -> Iterator[Run]:
     yield one_by_one(lambda: list(model.stream(_QUESTION)))
 
 
-def _model_of_visioncraft(place: Place) -> Any:
+@stream.contender("ChatVisionCraft, tools in plain text")
+@contextmanager
+def _chat_visioncraft_prompted(place: Place) -> Iterator[Run]:
+    model = _model_of_visioncraft(place, tool_calling="prompted").bind_tools([_look_up])
+    yield one_by_one(lambda: list(model.stream(_QUESTION)))
+
+
+def _look_up(place: str) -> str:
+    """Look up what is known of a place."""
+    return place
+
+
+def _model_of_visioncraft(place: Place, **more: Any) -> Any:
     from langchain_visioncraft import ChatVisionCraft
 
-    options: dict[str, Any] = {"api_key": "key", "base_url": place.url}
+    options: dict[str, Any] = {"api_key": "key", "base_url": place.url, **more}
     return ChatVisionCraft(model=_MODEL, **options)

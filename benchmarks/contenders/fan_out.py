@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -90,6 +92,38 @@ wide = Case(
     ideal_rate=512 / LATENCY,
 )
 _add(wide, 512)
+
+
+@fan_out.contender("loader.alazy_load", "PIL", "av")
+@asynccontextmanager
+async def _loader(place: Place) -> AsyncIterator[Run]:
+    from langchain_core.documents.base import Blob
+
+    from langchain_visioncraft import VisionCraftMediaLoader
+
+    async def run(count: int) -> None:
+        # No two alike: a loader gives the same recording once.
+        blobs = [
+            Blob.from_data(_recording(number), path=f"{number}.wav") for number in range(count)
+        ]
+        loader = VisionCraftMediaLoader(
+            blobs, max_concurrency=64, api_key="key", base_url=place.url + PATH
+        )
+        documents = [document async for document in loader.alazy_load()]
+        assert len(documents) == count
+
+    yield run
+
+
+def _recording(number: int) -> bytes:
+    """A second of sound, as WAV: two notes that differ from recording to recording."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes((1000 + number).to_bytes(4, "little") * 4000)
+    return file.getvalue()
 
 
 @fan_out.contender("httpx", "httpx")

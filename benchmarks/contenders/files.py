@@ -6,6 +6,7 @@ import base64
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,14 @@ def _transcribe(place: Place) -> Iterator[Run]:
     yield from _client(place, "transcribe", audio=_make_recording(place))
 
 
+def _film(place: Place) -> str:
+    return "/small/img2video" if place.small else "/img2video"
+
+
 @film.contender("client.run")
 @contextmanager
 def _image_to_video(place: Place) -> Iterator[Run]:
+    place = replace(place, url=place.url + _film(place).removesuffix("/img2video"))
     yield from _client(place, "image_to_video", image="https://files.test/picture.png")
 
 
@@ -133,7 +139,8 @@ def _transcribe_tool(place: Place) -> Iterator[Run]:
 def _image_to_video_tool(place: Place) -> Iterator[Run]:
     from langchain_visioncraft import MediaStore, VisionCraftImageToVideo, VisionCraftTextToImage
 
-    shared: dict[str, Any] = {"api_key": "key", "base_url": place.url}
+    root = place.url + _film(place).removesuffix("/img2video")
+    shared: dict[str, Any] = {"api_key": "key", "base_url": root}
     shared["store"] = MediaStore(place.folder / "store")
     VisionCraftTextToImage(**shared).invoke({"prompt": "warm up"})
     film_it = VisionCraftImageToVideo(**shared)
@@ -147,7 +154,7 @@ def _film_in_memory(place: Place) -> Iterator[Run]:
 
     with httpx2.Client(timeout=60) as client:
         client.post(f"{place.url}/sd", json={})
-        yield one_by_one(lambda: client.post(f"{place.url}/img2video", json={}).content)
+        yield one_by_one(lambda: client.post(place.url + _film(place), json={}).content)
 
 
 @film.contender("httpx2, stream by hand", "httpx2")
@@ -179,4 +186,4 @@ def _film_by_hand(place: Place, *, hashed: bool) -> Iterator[Run]:
                         digest.update(chunk)
 
         call("/sd")
-        yield one_by_one(functools.partial(call, "/img2video"))
+        yield one_by_one(functools.partial(call, _film(place)))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from benchmarks.cases import Case, Place, Run, one_by_one
 
-imports = Case("import", "Imports", calls=3, warm_up=1, of_children=True)
+imports = Case("import", "Imports", calls=1, warm_up=1, of_children=True)
 
 BARE = "a bare interpreter"
 
