@@ -109,7 +109,7 @@ def models(url: str) -> dict[str, Any]:
 
     from langchain_visioncraft import ChatVisionCraft
 
-    options = {"model": "small", "api_key": "any", "temperature": 0, "max_tokens": 160}
+    options = {"model": "small", "api_key": "any", "temperature": 0, "max_tokens": 320}
     return {
         "ChatOpenAI": ChatOpenAI(base_url=f"{url}/v1", timeout=900, **options),
         "ChatVisionCraft": ChatVisionCraft(base_url=url, timeout=900, **options),

@@ -13,7 +13,7 @@ NAME_KEYS = ("name", "tool_name", "tool", "function")
 ARGUMENT_KEYS = ("arguments", "parameters", "args", "input")
 OTHER_KEYS = ("id", "type", "tool_calls")
 CALL_KEYS = frozenset({*NAME_KEYS, *ARGUMENT_KEYS, *OTHER_KEYS})
-_OF_SCHEMAS = ("type", "required")
+_OF_SCHEMAS: dict[str, type] = {"type": str, "required": list}
 """What small models copy from the schema into the arguments."""
 
 CALL_TYPES = ("function", "function_call", "tool_call", "tool_use")
@@ -173,9 +173,8 @@ def _named(
     own = offered.properties(name)
     if isinstance(value.get("properties"), Mapping) and not {"properties", "type"} & set(own):
         return _from_schema(name, value["properties"], own)
-    if value.get("type") == "object" and "type" not in own:
-        value = {key: each for key, each in value.items() if key in own or key not in _OF_SCHEMAS}
-    return Call(name, dict(value))
+    copied = {key for key, kind in _OF_SCHEMAS.items() if isinstance(value.get(key), kind)}
+    return Call(name, {key: each for key, each in value.items() if key in own or key not in copied})
 
 
 def _from_schema(name: str, values: Mapping[str, Any], own: Mapping[str, Any]) -> Call | None:

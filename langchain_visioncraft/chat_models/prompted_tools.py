@@ -244,9 +244,13 @@ class ToolReading(Reading):
 
     def again(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
         """What to ask the model next; ``None`` if its answer is to be taken as it is."""
-        if not self._correct or self._cut_off:
+        if not self._correct:
             return None
         unfit = [each for each in self._held if isinstance(each, _Unfit)]
+        if self._cut_off:
+            # A small model repeats itself without end; it must not read that once more.
+            name = next((each.call.name for each in unfit if each.call.name), None)
+            return with_reminder(messages, _SHORT.format(name=name)) if name else None
         if unfit:
             complaint = "\n".join([*map(self._complaint, unfit), _AGAIN])
         elif self._repeated and not self._given and not self._held:
@@ -355,6 +359,7 @@ class ToolReading(Reading):
         )
 
 
+_SHORT = f"{_REMINDER} Keep its values short, and give only those that are needed."
 _AGAIN = "Write it again, corrected, between <tool_call> tags, and nothing else."
 
 

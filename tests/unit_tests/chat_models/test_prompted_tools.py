@@ -226,7 +226,11 @@ async def test_an_answer_that_was_cut_off_is_no_call(service: Service, way: str)
     assert not answer.tool_calls
     assert not answer.text
     assert [call["name"] for call in answer.invalid_tool_calls] == ["draw"]
-    assert len(service.requests) == 1
+    assert len(service.requests) == 2
+    assert "Keep its values short" in sent(service)["messages"][-1]["content"]
+    off = service.model(model=UNKNOWN, correct_tool_calls=False).bind_tools([draw])
+    assert (await ask(off, way)).invalid_tool_calls
+    assert len(service.requests) == 3
 
 
 async def test_a_tool_that_was_not_offered_is_never_called(service: Service, way: str) -> None:
