@@ -96,7 +96,7 @@ class AnswerReading(Reading):
         )
         return [*messages, AIMessage(self.text), HumanMessage(complaint)]
 
-    def settle(self, again: str | None = None) -> list[Found]:
+    def settle(self, again: str | None = None, *, cut_off: bool = False) -> list[Found]:  # noqa: ARG002 -- the form tells
         """Give the answer, or the second one if that has the right form."""
         text = again if again and not self._reasons(again) else self.text
         return [Prose(text)] if text else []

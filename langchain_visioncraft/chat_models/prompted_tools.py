@@ -275,13 +275,14 @@ class ToolReading(Reading):
         hint = f" Its arguments: {wanted}" if schema else ""
         return f"{name} does not fit: {'; '.join(unfit.reasons)}.{hint}"
 
-    def settle(self, again: str | None = None) -> list[Found]:
+    def settle(self, again: str | None = None, *, cut_off: bool = False) -> list[Found]:
         """Give the calls that were held back.
 
         Args:
             again: What the model answered when it was asked again.
+            cut_off: Whether that was ended by its greatest length.
         """
-        prose, better = self._read_again(again or "")
+        prose, better = self._read_again(again or "", cut_off)
         settled: list[Found] = []
         for each in self._held:
             if isinstance(each, Call):
@@ -301,9 +302,9 @@ class ToolReading(Reading):
         self._held = []
         return settled
 
-    def _read_again(self, text: str) -> tuple[str, list[Call]]:
+    def _read_again(self, text: str, cut_off: bool) -> tuple[str, list[Call]]:
         reader = CallReader(self._tools.offered)
-        pieces = [*reader.feed(text), *reader.finish()]
+        pieces = [*reader.feed(text), *reader.finish(cut_off=cut_off)]
         checked = [self._fitted(piece) for piece in pieces if not isinstance(piece, Prose)]
         prose = "".join(piece.text for piece in pieces if isinstance(piece, Prose))
         return prose.strip(), [each for each in checked if isinstance(each, Call)]

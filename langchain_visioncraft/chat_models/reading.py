@@ -54,8 +54,13 @@ class Reading:
         """
         return None
 
-    def settle(self, again: str | None = None) -> list[Found]:  # noqa: ARG002 -- of the interface
-        """Give what was held back, with what the model answered when it was asked again."""
+    def settle(self, again: str | None = None, *, cut_off: bool = False) -> list[Found]:  # noqa: ARG002 -- of the interface
+        """Give what was held back.
+
+        Args:
+            again: What the model answered when it was asked again.
+            cut_off: Whether that was ended by its greatest length.
+        """
         return []
 
 
@@ -101,8 +106,7 @@ def whole_result(
         question, second = reading.again(messages), None
         if question is not None:
             second = yield question
-        again = None if second is None else str(second.generations[0].message.text)
-        found += reading.settle(again)
+        found += _settled(reading, second)
         read = _read_message(message, found)
         if second is not None:
             read.usage_metadata = _usage(message, second)
@@ -111,6 +115,13 @@ def whole_result(
             message=read, generation_info=generation.generation_info
         )
     return result
+
+
+def _settled(reading: Reading, second: ChatResult | None) -> list[Found]:
+    if second is None:
+        return reading.settle()
+    answer = second.generations[0]
+    return reading.settle(str(answer.message.text), cut_off=_is_cut_off(answer))
 
 
 def _is_cut_off(generation: ChatGeneration) -> bool:
@@ -188,12 +199,9 @@ class StreamedReading:
 
     def settle(self, second: ChatResult | None = None) -> ChatGenerationChunk | None:
         """What was held back, with the answer to the second question, and with its usage."""
-        if second is None:
-            return self._new(self.reading.settle())
-        message = second.generations[0].message
-        return self._new(
-            self.reading.settle(message.text), usage=getattr(message, "usage_metadata", None)
-        )
+        message = second.generations[0].message if second else None
+        usage = getattr(message, "usage_metadata", None)
+        return self._new(_settled(self.reading, second), usage=usage)
 
     def _new(self, found: Sequence[Found], usage: Any = None) -> ChatGenerationChunk | None:
         if not found and usage is None:

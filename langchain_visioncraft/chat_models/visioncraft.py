@@ -89,9 +89,10 @@ class ChatVisionCraft(PlainChatModel):
     correct_tool_calls: bool = True
     """Whether a model is asked once more when what it wrote in words does not fit: a call whose
     arguments do not match the schema, a call that is longer than ``max_tokens``, a call of an
-    unknown tool, no call where one is required, an answer in the wrong form. A call that already has its result since the user spoke last is not
-    made again either: the model is asked to answer from the results, without tools; switch this
-    off for tools that are polled. Both answers count in the usage."""
+    unknown tool, no call where one is required, an answer in the wrong form. A call that already
+    has its result since the user spoke last is not made again either: the model is asked to answer
+    from the results, without tools; switch this off for tools that are polled. Both answers count
+    in the usage."""
 
     # ---- what is asked in words ---------------------------------------------------------------
 
