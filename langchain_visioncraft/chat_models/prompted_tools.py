@@ -175,8 +175,15 @@ def _described(tool: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_UNTOLD = ("title", "additionalProperties", "maxProperties", "minProperties")
+
+
 def compact(schema: Any) -> Any:
-    """A schema without what costs tokens and says nothing: titles, ``null`` beside a type."""
+    """A schema without what costs tokens and says little: titles, ``null`` beside a type.
+
+    Bounds on unknown keys go too: small models copy them into the arguments, without an end.
+    Calls are checked against the whole schema.
+    """
     if isinstance(schema, list):
         return [compact(part) for part in schema]
     if not isinstance(schema, Mapping):
@@ -191,9 +198,7 @@ def compact(schema: Any) -> Any:
                 result |= compact(parts[0])
             else:
                 result[key] = compact(parts)
-        elif not (key == "title" and isinstance(value, str)) and not (
-            key == "default" and value is None
-        ):
+        elif key not in _UNTOLD and (key != "default" or value is not None):
             result[key] = compact(value)
     return result
 
