@@ -166,7 +166,7 @@ def cited_answer_chain(
 
     memory = InMemoryVectorStore(DeterministicFakeEmbedding(size=64))   # take real embeddings
     memory.add_documents(VisionCraftMediaLoader("recordings").load())
-    chat = ChatVisionCraft(model="Llama-3.1-70B-Instruct")
+    chat = ChatVisionCraft(model="Llama-3.1-70B-Instruct", max_tokens=128)
     chain = cited_answer_chain(memory.as_retriever(), chat)
     answer = chain.invoke("What does the author want on the last page?")
     print(answer)           # the answer, then lines like: [1] spoken_note.ogg, 0:00-0:06

@@ -223,6 +223,7 @@ class LanguageModel:
         # llama.cpp's threads wait for each other by spinning: where other work takes a core, two
         # threads are not twice as fast but twenty times slower. Half of the cores stay free.
         threads = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // 2))
+        params.cpuparams.poll = params.cpuparams_batch.poll = 0
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         params.verbosity = -1
         params.warmup = False

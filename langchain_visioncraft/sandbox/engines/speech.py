@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 import time
 import uuid
@@ -84,8 +85,14 @@ class Transcriber:
                 raise EngineUnavailable(
                     "The speech model's runtime (faster-whisper)", "faster-whisper"
                 ) from error
+            # As for the language model: threads that wait by spinning slow down whatever else runs.
+            threads = max(1, (os.cpu_count() or 1) // 2)
             self._model = WhisperModel(
-                str(whisper_model_dir()), device="cpu", compute_type="int8", local_files_only=True
+                str(whisper_model_dir()),
+                device="cpu",
+                compute_type="int8",
+                cpu_threads=threads,
+                local_files_only=True,
             )
         return self._model
 
