@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format record notebooks bench wheel clean
+.PHONY: help demo test coverage lint format record notebooks bench wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,10 @@ help:  ## Show this list
 demo: $(VENV)/demo.stamp  ## Set up and let an agent illustrate a story (demo_output/index.html)
 	$(BIN)/python cookbook/illustrated_story.py
 
-test: $(VENV)/test.stamp  ## Set up and run all tests, with their coverage
+test: $(VENV)/test.stamp  ## Set up and run all tests
+	$(BIN)/python -m pytest -n auto
+
+coverage: $(VENV)/test.stamp  ## The same, and how much of the package the tests run
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term
 
 lint: $(VENV)/test.stamp  ## Check style, format and types

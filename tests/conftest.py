@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +39,6 @@ def store(tmp_path: Path) -> MediaStore:
 
 
 @pytest.fixture
-def pictures() -> Iterator[Path]:
+def pictures() -> Path:
     """The folder of small media that tests send."""
-    yield Path(__file__).parent / "media"
+    return Path(__file__).parent / "media"

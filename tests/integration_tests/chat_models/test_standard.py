@@ -80,25 +80,12 @@ class TestTextModel(ChatModelIntegrationTests):
         super().test_unicode_tool_call_integration(model)
 
 
-class TestVisionModel(TestTextModel):
-    """LLaVA: images as well."""
+class TestVisionModel:
+    """LLaVA: images. The standard suite's own test downloads its picture from the internet."""
 
-    model_name = "llava-1.5-7b-hf"
-
-    @property
-    def has_tool_calling(self) -> bool:
-        """Off: LLaVA writes its calls as text, which the sandbox's measuring stand-in does not."""
-        return False
-
-    @property
-    def has_structured_output(self) -> bool:
-        """Off: as above; `test_standard_prompted` has tools and forms in words."""
-        return False
-
-    @property
-    def supports_image_inputs(self) -> bool:
-        """Off: the test downloads its picture from the internet; `test_images` has its own."""
-        return False
+    @pytest.fixture
+    def model(self, sandbox: Sandbox) -> BaseChatModel:
+        return ChatVisionCraft(model="llava-1.5-7b-hf", base_url=sandbox.url, api_key="any")
 
     @pytest.mark.parametrize("form", ["openai", "standard", "media", "anthropic"])
     def test_images(self, model: BaseChatModel, form: str) -> None:
