@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -42,12 +43,19 @@ def main() -> None:
         parser.error(f"there is no case {', '.join(sorted(unknown))}")
     cases = [case for case in CASES.values() if not given.cases or case.name in given.cases]
     with server.running() as url, tempfile.TemporaryDirectory() as shared:
-        rounds = run(cases, given.rounds, url, Path(shared), only=given.only, small=given.small)
+        rounds: Rounds = {}
+        options = {"only": given.only, "small": given.small}
+        for rounds in run(cases, given.rounds, url, Path(shared), **options):
+            if given.write is not None:
+                write(given.write, rounds)  # after each round: one may not want to wait for all
     print(as_text(cases, rounds))
-    if given.write is not None:
-        given.write.mkdir(parents=True, exist_ok=True)
-        (given.write / "results.json").write_text(as_json(rounds), encoding="utf-8")
-        (given.write / "results.svg").write_text(chart.draw(medians(rounds)), encoding="utf-8")
+
+
+def write(folder: Path, rounds: Rounds) -> None:
+    """Write what was measured so far, and its chart."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(as_json(rounds), encoding="utf-8")
+    (folder / "results.svg").write_text(chart.draw(medians(rounds)), encoding="utf-8")
 
 
 def run(
@@ -58,8 +66,8 @@ def run(
     *,
     only: str | None = None,
     small: bool = False,
-) -> Rounds:
-    """Measure all contenders that can run, one after another, round after round."""
+) -> Iterator[Rounds]:
+    """Measure all contenders that can run, one after another; gives all there is each round."""
     chosen = [
         (case, contender)
         for case in cases
@@ -77,8 +85,8 @@ def run(
                 command, check=True, stdout=subprocess.PIPE, text=True, env=_environment()
             )
             found[case.name, contender.name].append(Measurement(**json.loads(done.stdout)))
-    print("\r" + " " * 70 + "\r", end="")
-    return found
+        print("\r" + " " * 70 + "\r", end="")
+        yield found
 
 
 def _environment() -> dict[str, str]:
