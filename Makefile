@@ -61,7 +61,7 @@ $(VENV)/demo.stamp: pyproject.toml $(VENV)/python.stamp
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
-	$(PIP) --editable '.[sandbox,remote,media]' --group demo --group test --group lint
+	$(PIP) --editable '.[sandbox,remote,media,cli]' --group demo --group test --group lint
 	@touch $@
 
 $(VENV)/bench.stamp: pyproject.toml $(VENV)/python.stamp

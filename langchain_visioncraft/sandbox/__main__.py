@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from langchain_visioncraft.sandbox.cli import main
+from langchain_visioncraft.cli import main
 
 if __name__ == "__main__":
     main(["sandbox", *sys.argv[1:]])

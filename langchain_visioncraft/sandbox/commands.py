@@ -1,37 +1,29 @@
-"""The commands of ``visioncraft``; `cli` starts them, and explains a missing extra."""
+"""The commands ``visioncraft sandbox`` and ``visioncraft setup``, which `cli.app` registers."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from importlib import util
 from typing import Annotated
 
 import typer
+import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from langchain_visioncraft.sandbox.faults import Fault
+from langchain_visioncraft.cli.problems import fail
+from langchain_visioncraft.sandbox.app import create_app
+from langchain_visioncraft.sandbox.faults import Fault, FaultBook
+from langchain_visioncraft.sandbox.server import listen, server_config
 from langchain_visioncraft.sandbox.settings import SandboxConfig
 from langchain_visioncraft.sandbox.weights_setup import PACKAGES, SetupError, install
 
-app = typer.Typer(
-    name="visioncraft",
-    help="The VisionCraft API on your own machine.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
 console = Console()
-complaints = Console(stderr=True)
 
 _GRACE_SECONDS = 3
 
 
-def _fail(message: str) -> typer.Exit:
-    complaints.print(f"[red]visioncraft:[/red] {message}", highlight=False, soft_wrap=True)
-    return typer.Exit(1)
-
-
-@app.command()
 def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8765,
@@ -64,15 +56,6 @@ def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
     ] = 2.5,
 ) -> None:
     """Serve the VisionCraft API on this machine; it takes any key and needs no network."""
-    import asyncio  # noqa: PLC0415  # `visioncraft --help` answers at once
-    import contextlib  # noqa: PLC0415
-
-    import uvicorn  # noqa: PLC0415
-
-    from langchain_visioncraft.sandbox.app import create_app  # noqa: PLC0415
-    from langchain_visioncraft.sandbox.faults import FaultBook  # noqa: PLC0415
-    from langchain_visioncraft.sandbox.server import listen, server_config  # noqa: PLC0415
-
     try:
         faults = [Fault.parse(text) for text in fault or ()]
         config = SandboxConfig(
@@ -84,13 +67,13 @@ def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
             midjourney_seconds=midjourney_seconds,
         )
     except ValueError as error:
-        raise _fail(str(error)) from None
+        raise fail(str(error)) from None
     try:
         listener = listen(host, port)
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"cannot listen on {host}:{port}: {reason}. Choose another with --port."
-        raise _fail(message) from None
+        raise fail(message) from None
     with listener:
         _banner(config, host, listener.getsockname()[1], faults)
         server = uvicorn.Server(
@@ -139,7 +122,6 @@ def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:
     ]
 
 
-@app.command()
 def setup(
     check: Annotated[bool, typer.Option("--check", help="Only report what is missing.")] = False,
 ) -> None:
@@ -155,7 +137,7 @@ def setup(
                 try:
                     install(package)
                 except SetupError as error:
-                    raise _fail(str(error)) from None
+                    raise fail(str(error)) from None
             console.print(f"{package.requirement}: installed, for {package.what}")
     if check and missing:
         raise typer.Exit(1)

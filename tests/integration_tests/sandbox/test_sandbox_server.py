@@ -329,7 +329,7 @@ def test_what_cannot_be_used_is_told_in_one_line(arguments: tuple[str, ...], wor
 
 
 def test_setup_reports_what_is_there() -> None:
-    code = "from langchain_visioncraft.sandbox.cli import main; main(['setup', '--check'])"
+    code = "from langchain_visioncraft.cli import main; main(['setup', '--check'])"
     ran = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -342,20 +342,22 @@ def test_setup_reports_what_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "status"),
+    ("hidden", "code", "extra"),
     [
-        ("from langchain_visioncraft.sandbox import Sandbox", 1),
-        ("from langchain_visioncraft.sandbox.cli import main; main()", 1),
+        ("uvicorn", "from langchain_visioncraft.sandbox import Sandbox", "sandbox"),
+        ("uvicorn", "from langchain_visioncraft.cli import main; main(['sandbox'])", "sandbox"),
+        ("typer", "from langchain_visioncraft.cli import main; main(['sandbox'])", "sandbox"),
+        ("typer", "from langchain_visioncraft.cli import main; main(['--help'])", "cli"),
     ],
 )
-def test_a_missing_extra_names_what_to_install(code: str, status: int) -> None:
-    hidden = "import sys; sys.modules['uvicorn'] = sys.modules['typer'] = None; "
+def test_a_missing_extra_names_what_to_install(hidden: str, code: str, extra: str) -> None:
+    hide = f"import sys; sys.modules[{hidden!r}] = None; "
     ran = subprocess.run(
-        [sys.executable, "-c", hidden + code],
+        [sys.executable, "-c", hide + code],
         capture_output=True,
         text=True,
         env=environment(),
         check=False,
     )
-    assert ran.returncode == status
-    assert "pip install 'langchain-visioncraft[sandbox]'" in ran.stderr.splitlines()[-1]
+    assert ran.returncode == 1
+    assert f"pip install 'langchain-visioncraft[{extra}]'" in ran.stderr.splitlines()[-1]
