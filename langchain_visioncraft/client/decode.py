@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -81,7 +80,7 @@ class _Embedded(HeldBytes):
     def __init__(self, data: bytes, answer: Answer) -> None:
         super().__init__(data)
         self.endpoint, self.base_url = answer.endpoint, answer.base_url
-        self.size, self.sha256 = len(data), hashlib.sha256(data).hexdigest()
+        self.size = len(data)
         self.announced_type: str | None = None
 
 
@@ -261,9 +260,7 @@ def _medium(answer: Answer, kinds: tuple[str, ...]) -> Media:
             )
             raise TruncatedAnswerError(msg, **_facts(answer))
         shape = shape_of(file, mime)
-    return Media.holding(
-        answer, mime_type=mime, sha256=answer.sha256, size=answer.size, shape=shape
-    )
+    return Media.holding(answer, mime_type=mime, size=answer.size, shape=shape)
 
 
 def _type_of(answer: Answer) -> str | None:

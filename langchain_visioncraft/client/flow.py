@@ -84,7 +84,6 @@ class Answer(Protocol):
     endpoint: str
     base_url: str
     size: int
-    sha256: str
     announced_type: str | None
 
     def open(self, mode: str = "rb", /) -> BinaryIO:

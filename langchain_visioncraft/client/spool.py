@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import os
 import tempfile
@@ -31,7 +30,7 @@ class SpoolError(Exception):
 
 
 class Spool:
-    """Collects the body of an answer and its SHA-256.
+    """Collects the body of an answer.
 
     The temporary file goes away with the object, unless `take_file` moved it elsewhere.
 
@@ -50,7 +49,6 @@ class Spool:
         self._limit = limit
         self._keep = keep
         self._folder = folder
-        self._digest = hashlib.sha256()
         self._buffer = bytearray()
         self._path: Path | None = None
         self._file: BinaryIO | None = None
@@ -77,7 +75,6 @@ class Spool:
         if self.size > self._limit:
             self.discard()
             raise self._too_large()
-        self._digest.update(chunk)
         try:
             if self._file is None and self.size > MEMORY_BYTES:
                 self._file = self._open_file()
@@ -135,11 +132,6 @@ class Spool:
         self._buffer = bytearray()
         if self._cleanup is not None:
             self._cleanup()
-
-    @property
-    def sha256(self) -> str:
-        """Of all bytes, 64 hex digits."""
-        return self._digest.hexdigest()
 
     @property
     def path(self) -> Path | None:

@@ -5,19 +5,31 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import pybase64
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    computed_field,
+    model_validator,
+)
+from typing_extensions import Self
 
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, Shape, shape_of, sniff
 
 _DIGITS = 12
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def handle_for(sha256: str, mime_type: str) -> str:
@@ -34,6 +46,13 @@ def readable_size(size: int) -> str:
             number = size / scale
             return f"{number:.1f} {unit}" if number < 9.95 else f"{number:,.0f} {unit}"
     raise AssertionError(size)  # unreachable: megabytes take everything
+
+
+def _sha256_of(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 class Holder(Protocol):
@@ -68,6 +87,7 @@ class Media(BaseModel):
 
     It is plain data: ``model_dump()`` is JSON-safe and ``Media.model_validate`` gives it back, as
     long as it is in a store (then `location` says where) or its bytes are dumped by other means.
+    Two are equal if they have the same bytes and lie at the same place.
 
     ```python
     from langchain_visioncraft import Media
@@ -78,10 +98,8 @@ class Media(BaseModel):
     ```
 
     Attributes:
-        handle: 12 hex digits of the SHA-256 and the true extension: the name in a store.
         mime_type: By content, not by what the service said.
         size: Bytes.
-        sha256: Of the bytes, 64 hex digits.
         width: Pixels, for pictures and videos.
         height: Pixels, for pictures and videos.
         duration: Seconds, for MP4 and WAV.
@@ -90,16 +108,57 @@ class Media(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    handle: str = Field(pattern=r"^[0-9a-f]{12}\.[a-z0-9]+$")
     mime_type: str
     size: int = Field(ge=0)
-    sha256: str
     width: int | None = None
     height: int | None = None
     duration: float | None = None
     location: str | None = None
 
     _held: Holder | None = PrivateAttr(default=None)
+    _digest: str | None = PrivateAttr(default=None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _take_digest(cls, value: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        media = validate(value)
+        if isinstance(value, Mapping):
+            digest = value.get("sha256")
+            if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
+                msg = "sha256 must be 64 hex digits"
+                raise ValueError(msg)
+            media._digest = digest
+            if value.get("handle", media.handle) != media.handle:
+                msg = f"handle must be {media.handle}, by sha256 and mime_type"
+                raise ValueError(msg)
+        return media
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows none over another decorator
+    @cached_property
+    def sha256(self) -> str:
+        """Of the bytes, 64 hex digits. Computed when first asked for, which reads all of them."""
+        if self._digest is not None:
+            return self._digest
+        with self.open() as file:
+            return _sha256_of(file)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @cached_property
+    def handle(self) -> str:
+        """12 hex digits of the SHA-256 and the true extension: the name in a store."""
+        return handle_for(self.sha256, self.mime_type)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Media):
+            return NotImplemented
+        return (self.sha256, self.mime_type, self.location) == (
+            other.sha256,
+            other.mime_type,
+            other.location,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.size, self.mime_type, self.location))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Media:
@@ -108,7 +167,7 @@ class Media(BaseModel):
         Raises:
             InvalidRequestError: If they are no medium that is known.
         """
-        return cls._from_file(HeldBytes(data), hashlib.sha256(data).hexdigest(), len(data))
+        return cls._from_file(HeldBytes(data), len(data))
 
     @classmethod
     def from_path(cls, path: str | os.PathLike[str]) -> Media:
@@ -119,16 +178,15 @@ class Media(BaseModel):
             OSError: If it cannot be read.
         """
         path = Path(path)
-        digest = hashlib.sha256()
         with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
+            digest = _sha256_of(file)  # now: the file may change
             size = file.tell()
-        media = cls._from_file(path, digest.hexdigest(), size)
+        media = cls._from_file(path, size)
+        media._digest = digest
         return media.at(str(path.absolute()))
 
     @classmethod
-    def _from_file(cls, holder: Holder | Path, sha256: str, size: int) -> Media:
+    def _from_file(cls, holder: Holder | Path, size: int) -> Media:
         with holder.open("rb") as file:
             mime = sniff(file.read(HEAD_BYTES))
             if mime not in EXTENSIONS:
@@ -136,19 +194,17 @@ class Media(BaseModel):
                 raise InvalidRequestError(msg)
             shape = shape_of(file, mime)
         held = HeldBytes(b"") if isinstance(holder, Path) else holder
-        return cls.holding(held, mime_type=mime, sha256=sha256, size=size, shape=shape)
+        return cls.holding(held, mime_type=mime, size=size, shape=shape)
 
     @classmethod
     def holding(
-        cls, holder: Holder, *, mime_type: str, sha256: str, size: int, shape: Shape | None = None
+        cls, holder: Holder, *, mime_type: str, size: int, shape: Shape | None = None
     ) -> Media:
         """Build one from facts that are known, and what holds its bytes."""
         shape = shape or Shape()
-        media = cls(
-            handle=handle_for(sha256, mime_type),
+        media = cls.model_construct(
             mime_type=mime_type,
             size=size,
-            sha256=sha256,
             width=shape.width,
             height=shape.height,
             duration=shape.duration,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import pickle
 from pathlib import Path
 
@@ -31,10 +30,10 @@ def test_a_short_body_stays_in_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, MEMORY_BYTES, MEMORY_BYTES + 1, 3 * MEMORY_BYTES])
-def test_size_and_digest_are_those_of_all_bytes(tmp_path: Path, size: int) -> None:
+def test_size_and_bytes_are_those_that_came(tmp_path: Path, size: int) -> None:
     data = bytes(range(256)) * (size // 256) + bytes(size % 256)
     spool = filled(tmp_path, data)
-    assert (spool.size, spool.sha256) == (size, hashlib.sha256(data).hexdigest())
+    assert spool.size == size
     with spool.open() as file:
         assert file.read() == data
 

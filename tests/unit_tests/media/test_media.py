@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import io
 import json
 import pickle
 import threading
@@ -16,7 +18,7 @@ from pydantic import ValidationError
 from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.client.decode import media_from
 from langchain_visioncraft.errors import InvalidRequestError
-from langchain_visioncraft.media.media import readable_size
+from langchain_visioncraft.media.media import HeldBytes, readable_size
 
 ALL = {"png": PNG, "jpg": JPEG, "gif": GIF, "webp": WEBP, "mp4": MP4, "wav": WAV}
 
@@ -26,6 +28,24 @@ def test_a_handle_is_the_digest_and_the_true_extension(extension: str, data: byt
     media = Media.from_bytes(data)
     assert media.handle == f"{media.sha256[:12]}.{extension}"
     assert media.size == len(data)
+
+
+def test_the_digest_is_computed_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    holder = HeldBytes(PNG)
+    monkeypatch.setattr(holder, "open", lambda mode: opened.append(mode) or io.BytesIO(PNG))
+    media = Media.holding(holder, mime_type="image/png", size=len(PNG))
+    assert opened == []
+    assert media.sha256 == hashlib.sha256(PNG).hexdigest()
+    assert media.handle == f"{media.sha256[:12]}.png"
+    assert opened == ["rb"]
+    assert media.at("/elsewhere.png").sha256 == media.sha256
+
+
+@pytest.mark.parametrize("digest", [None, 1, "", "x" * 64, "a" * 63, "A" * 64])
+def test_plain_data_without_a_digest_is_refused(digest: object) -> None:
+    with pytest.raises(ValidationError, match="64 hex digits"):
+        Media.model_validate({**Media.from_bytes(PNG).model_dump(), "sha256": digest})
 
 
 def test_a_file_with_a_lying_name_has_its_true_type(tmp_path: Path) -> None:

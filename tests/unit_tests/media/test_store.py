@@ -282,9 +282,7 @@ def spooled(store: MediaStore, data: bytes) -> Media:
     spool.accept(data)
     spool.finish()
     assert spool.path
-    return Media.holding(
-        spool, mime_type="image/png", sha256=spool.sha256, size=spool.size
-    )  # fmt: skip
+    return Media.holding(spool, mime_type="image/png", size=spool.size)
 
 
 BIG = PNG + bytes(2 << 20)
