@@ -6,6 +6,7 @@ VisionCraftError
 ├── InvalidRequestError             what was asked cannot be sent (also a ValueError)   [model]
 │   └── MediaInputError             an image, mask or audio that cannot be used         [model]
 │       ├── UnknownHandleError      no file with this handle in the store               [model]
+│       ├── DamagedMediaError       a file whose bytes are not those that were saved    [model]
 │       └── ForbiddenInputError     a path outside `allowed_dirs`, or an unsafe link    [model]
 ├── TransportError                  the host was not reached, or hung up
 │   ├── ConnectionFailedError       refused, reset, unresolved, or closed too early
@@ -113,6 +114,10 @@ class MediaInputError(InvalidRequestError):
 
 class UnknownHandleError(MediaInputError):
     """No file with this handle is in the store."""
+
+
+class DamagedMediaError(MediaInputError):
+    """The bytes of a medium are not those that its handle stands for."""
 
 
 class ForbiddenInputError(MediaInputError):

@@ -2,5 +2,6 @@
 
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.store import MediaStore
+from langchain_visioncraft.media.verify import Problem
 
-__all__ = ["Media", "MediaStore"]
+__all__ = ["Media", "MediaStore", "Problem"]

@@ -1,20 +1,23 @@
-"""Where a store keeps its files: a local folder, or any file system that fsspec opens."""
+"""Where a store keeps its files: what a folder can do, and the local one."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
 import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol
 
+from langchain_visioncraft.errors import DamagedMediaError
 from langchain_visioncraft.media.media import Media
 
-_MISSING_EXTRA = (
-    "A media store at {root!r} needs fsspec: pip install 'langchain-visioncraft[remote]', and the "
-    "package for that kind of storage (s3fs for s3://, gcsfs for gs://, adlfs for az://)."
-)
+INCOMING = ".incoming"
+"""The folder, inside of a store, of what is being written."""
+
+_CHUNK_BYTES = 1 << 20
 
 
 class Folder(Protocol):
@@ -31,12 +34,28 @@ class Folder(Protocol):
         """Write a text under this name, unless there is one already."""
         ...
 
+    def replace_text(self, name: str, text: str) -> None:
+        """Write a text under this name, over what is there."""
+        ...
+
+    def settle(self) -> None:
+        """Return when all that was written will outlast a power cut."""
+        ...
+
     def read_text(self, name: str) -> str | None:
-        """Read a text; ``None`` if there is none."""
+        """Read a text, damaged as it may be; ``None`` if there is none."""
+        ...
+
+    def take_text(self, name: str) -> str | None:
+        """Remove a text, and give what it was; ``None`` if there is none."""
         ...
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; ``None`` if there is none."""
+        ...
+
+    def digest(self, name: str) -> str | None:
+        """SHA-256 of a file, 64 hex digits; ``None`` if there is none."""
         ...
 
     def at(self, media: Media, name: str) -> Media:
@@ -47,8 +66,20 @@ class Folder(Protocol):
         """Build the medium from the file itself."""
         ...
 
+    def where(self, name: str) -> str:
+        """The path or URL of a file."""
+        ...
+
     def names(self) -> Iterator[tuple[float, str]]:
-        """Modification time and name of every file."""
+        """Modification time (0 if unknown) and name of every file."""
+        ...
+
+    def leftovers(self) -> Iterator[tuple[float, str]]:
+        """The same of what is being written, or was when its writer died."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
         ...
 
 
@@ -59,37 +90,65 @@ def open_folder(root: str, storage_options: dict[str, Any]) -> Folder:
         ImportError: If fsspec is needed and not installed.
     """
     if "://" in root or "::" in root:
+        from langchain_visioncraft.media.remote import RemoteFolder  # noqa: PLC0415 -- extra
+
         return RemoteFolder(root, storage_options)
     return LocalFolder(Path(root).expanduser().absolute())
 
 
+def copy_exactly(media: Media, target: BinaryIO) -> None:
+    """Write the bytes of a medium, and make sure that they are the ones that it was made of.
+
+    Raises:
+        DamagedMediaError: If they are not.
+    """
+    expected, digest = media.sha256, hashlib.sha256()
+    with media.open() as source:
+        while chunk := source.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            target.write(chunk)
+    if digest.hexdigest() != expected:
+        msg = f"The bytes of {media.handle} changed before they were saved; read the file anew."
+        raise DamagedMediaError(msg)
+
+
+def digest_of(file: BinaryIO) -> str:
+    """SHA-256 of a file, 64 hex digits."""
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
 class LocalFolder:
-    """A folder of the local file system, safe for threads and processes."""
+    """A folder of the local file system, safe for threads and processes.
+
+    What `settle` returned for outlasts a power cut: files are synced, then the folder.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.spool_dir: Path | None = path
+        self.spool_dir: Path | None = path / INCOMING
 
     def keep(self, media: Media, name: str) -> None:
         """Write a medium under this name, over what is there."""
-        self.path.mkdir(parents=True, exist_ok=True)
         target = self.path / name
-        # What was spooled into this folder is only renamed.
-        if media.held is not None and media.held.take_file(target):
-            return
-        partial = self._partial()
-        try:
-            with media.open() as source, partial.open("xb") as copy:
-                shutil.copyfileobj(source, copy, 1 << 20)
+        with self._partial() as partial:
+            # What was spooled into this folder is only renamed.
+            if media.held is not None and media.held.take_file(target):
+                with target.open("rb") as file:
+                    _sync(file.fileno())
+                return
+            with partial.open("xb") as file:
+                copy_exactly(media, file)
+                file.flush()
+                _sync(file.fileno())
             partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
 
     def create_text(self, name: str, text: str) -> None:
         """Write a text under this name, unless there is one already."""
-        target, partial = self.path / name, self._partial()
-        try:
-            partial.write_text(text, encoding="utf-8")
+        target = self.path / name
+        with self._written(text) as partial:
             try:
                 os.link(partial, target)  # unlike a rename, it fails if the target exists
             except FileExistsError:
@@ -97,15 +156,38 @@ class LocalFolder:
             except OSError:  # a file system without hard links
                 if not target.exists():
                     partial.replace(target)
+
+    def replace_text(self, name: str, text: str) -> None:
+        """Write a text under this name, over what is there."""
+        with self._written(text) as partial:
+            partial.replace(self.path / name)
+
+    def settle(self) -> None:
+        """Return when all that was written will outlast a power cut."""
+        if os.name != "posix":  # elsewhere a folder cannot be opened
+            return
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            _sync(descriptor)
         finally:
-            partial.unlink(missing_ok=True)
+            os.close(descriptor)
 
     def read_text(self, name: str) -> str | None:
-        """Read a text; ``None`` if there is none."""
+        """Read a text, damaged as it may be; ``None`` if there is none."""
         try:
-            return (self.path / name).read_text(encoding="utf-8")
+            return (self.path / name).read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return None
+
+    def take_text(self, name: str) -> str | None:
+        """Remove a text, and give what it was; ``None`` if there is none."""
+        # Renamed first: what is read is what was removed, whoever writes meanwhile.
+        with self._partial() as partial:
+            try:
+                (self.path / name).replace(partial)
+            except FileNotFoundError:
+                return None
+            return partial.read_text(encoding="utf-8", errors="replace")
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; ``None`` if there is none."""
@@ -114,118 +196,79 @@ class LocalFolder:
         except FileNotFoundError:
             return None
 
+    def digest(self, name: str) -> str | None:
+        """SHA-256 of a file, 64 hex digits; ``None`` if there is none."""
+        try:
+            with (self.path / name).open("rb") as file:
+                return digest_of(file)
+        except FileNotFoundError:
+            return None
+
     def at(self, media: Media, name: str) -> Media:
         """The same medium, known to lie here."""
-        return media.at(str(self.path / name))
+        return media.at(self.where(name))
 
     def load(self, name: str) -> Media:
         """Build the medium from the file itself."""
         return Media.from_path(self.path / name)
 
+    def where(self, name: str) -> str:
+        """The path of a file."""
+        return str(self.path / name)
+
     def names(self) -> Iterator[tuple[float, str]]:
         """Modification time and name of every file."""
+        return self._entries(self.path)
+
+    def leftovers(self) -> Iterator[tuple[float, str]]:
+        """The same of what is being written, or was when its writer died."""
+        for changed, name in self._entries(self.path / INCOMING):
+            yield changed, f"{INCOMING}/{name}"
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        (self.path / name).unlink(missing_ok=True)
+
+    @staticmethod
+    def _entries(folder: Path) -> Iterator[tuple[float, str]]:
         try:
-            entries = os.scandir(self.path)
+            entries = os.scandir(folder)
         except FileNotFoundError:
             return
         with entries:
             for entry in entries:
-                yield entry.stat().st_mtime, entry.name
+                with contextlib.suppress(FileNotFoundError):  # gone since the folder was read
+                    yield entry.stat().st_mtime, entry.name
 
-    def _partial(self) -> Path:
-        return self.path / f".{uuid.uuid4().hex}.part"
-
-
-class RemoteFolder:
-    """A folder of any file system that fsspec opens: S3, GCS, Azure, ``memory://``, …"""
-
-    def __init__(self, root: str, storage_options: dict[str, Any]) -> None:
+    @contextlib.contextmanager
+    def _partial(self) -> Iterator[Path]:
+        """A name for a file that is not complete yet."""
+        incoming = self.path / INCOMING
+        incoming.mkdir(parents=True, exist_ok=True)
+        partial = incoming / f"{uuid.uuid4().hex}.part"
         try:
-            from fsspec.core import url_to_fs  # noqa: PLC0415 -- the extra `remote`
-        except ImportError as error:
-            raise ImportError(_MISSING_EXTRA.format(root=root)) from error
-        self._files, path = url_to_fs(root, **storage_options)
-        self._path = path.rstrip("/")
-        self.spool_dir: Path | None = None
-
-    def keep(self, media: Media, name: str) -> None:
-        """Write a medium under this name, over what is there."""
-        with media.open() as source:
-            self._write(name, source)
-
-    def create_text(self, name: str, text: str) -> None:
-        """Write a text under this name, unless there is one already."""
-        if not self._files.exists(self._at(name)):
-            self._files.pipe_file(self._at(name), text.encode())
-
-    def read_text(self, name: str) -> str | None:
-        """Read a text; ``None`` if there is none."""
-        try:
-            return cast("bytes", self._files.cat_file(self._at(name))).decode()
-        except FileNotFoundError:
-            return None
-
-    def size(self, name: str) -> int | None:
-        """Bytes of a file; ``None`` if there is none."""
-        try:
-            return int(self._files.info(self._at(name))["size"])
-        except FileNotFoundError:
-            return None
-
-    def at(self, media: Media, name: str) -> Media:
-        """The same medium, known to lie here."""
-        located = media.at(self._files.unstrip_protocol(self._at(name)))
-        return located.opened_by(_RemoteFile(self._files, self._at(name)))
-
-    def load(self, name: str) -> Media:
-        """Build the medium from the file itself."""
-        with self._files.open(self._at(name), "rb") as file:
-            return self.at(Media.from_bytes(file.read()), name)
-
-    def names(self) -> Iterator[tuple[float, str]]:
-        """Modification time (0 if unknown) and name of every file."""
-        if not self._files.exists(self._path):
-            return
-        for info in self._files.ls(self._path, detail=True):
-            changed = info.get("created") or info.get("LastModified") or info.get("mtime") or 0.0
-            stamp = changed.timestamp() if hasattr(changed, "timestamp") else float(changed)
-            yield stamp, str(info["name"]).rpartition("/")[2]
-
-    def _at(self, name: str) -> str:
-        return f"{self._path}/{name}"
-
-    def _write(self, name: str, source: BinaryIO) -> None:
-        # Object stores show a file when it is complete; others need the rename.
-        partial = self._at(f".{uuid.uuid4().hex}.part")
-        self._files.makedirs(self._path, exist_ok=True)
-        try:
-            with self._files.open(partial, "wb") as copy:
-                shutil.copyfileobj(source, copy, 1 << 20)
-            self._files.mv(partial, self._at(name))
+            yield partial
         finally:
-            if self._files.exists(partial):
-                self._files.rm(partial)
+            partial.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _written(self, text: str) -> Iterator[Path]:
+        with self._partial() as partial:
+            with partial.open("xb") as file:
+                file.write(to_bytes(text))
+                file.flush()
+                _sync(file.fileno())
+            yield partial
 
 
-class _RemoteFile:
-    """A file with the `open` of a path, which knows how to sign in."""
-
-    def __init__(self, files: Any, path: str) -> None:
-        self._files, self._path = files, path
-
-    def open(self, mode: str = "rb") -> BinaryIO:
-        opened: BinaryIO = self._files.open(self._path, mode)
-        return opened
-
-    def take_file(self, _target: Path) -> bool:
-        return False
+def to_bytes(text: str) -> bytes:
+    """JSON as UTF-8; half of a surrogate pair, which a model may write, is escaped."""
+    return text.encode("utf-8", "backslashreplace")
 
 
-def open_remote(location: str) -> BinaryIO:
-    """Open a remote file by its URL, with what the environment knows about signing in."""
+def _sync(descriptor: int) -> None:
     try:
-        import fsspec  # noqa: PLC0415 -- the extra `remote`
-    except ImportError as error:
-        raise ImportError(_MISSING_EXTRA.format(root=location)) from error
-    opened: BinaryIO = fsspec.open(location, "rb").open()
-    return opened
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # not every file system can
+            raise

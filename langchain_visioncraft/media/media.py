@@ -267,7 +267,7 @@ class Media(BaseModel):
             raise FileNotFoundError(msg)
         if self.path is not None:
             return self.path.open("rb")
-        from langchain_visioncraft.media.filesystems import open_remote  # noqa: PLC0415 -- extra
+        from langchain_visioncraft.media.remote import open_remote  # noqa: PLC0415 -- extra
 
         return open_remote(self.location)
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from langchain_visioncraft.errors import UnknownHandleError, VisionCraftError
+from langchain_visioncraft.errors import (
+    DamagedMediaError,
+    InvalidRequestError,
+    UnknownHandleError,
+    VisionCraftError,
+)
 from langchain_visioncraft.media.filesystems import open_folder
-from langchain_visioncraft.media.media import Media, handle_for
+from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
 from langchain_visioncraft.media.sniff import EXTENSIONS
+from langchain_visioncraft.media.verify import DAY, HANDLE_DIGITS, Problem, find_problems, sweep
 
 _HANDLE = re.compile(
     rf"(?<![0-9a-f])([0-9a-f]{{12}})(?:\.({'|'.join(sorted({*EXTENSIONS.values()}))}))?(?![0-9a-z])"
@@ -25,7 +31,10 @@ class MediaStore:
     """A folder of media, named by their content.
 
     The same bytes have one handle however often they are saved. A file appears when it is
-    complete; beside it ``<handle>.json`` keeps its provenance, that of the first save.
+    complete; beside it ``<handle>.json`` keeps its provenance, that of the first save. What `add`
+    returned for survives a process that is killed, and on a local disk a power cut; what was being
+    written lies in the folder ``.incoming`` and is swept a day later. Threads, processes and
+    machines may share a store.
 
     ```python
     from langchain_visioncraft import MediaStore
@@ -51,6 +60,7 @@ class MediaStore:
         self.root = os.fspath(root)
         self._storage_options = dict(storage_options or {})
         self._folder = open_folder(self.root, self._storage_options)
+        self._swept = False
 
     @property
     def spool_dir(self) -> Path | None:
@@ -78,46 +88,66 @@ class MediaStore:
 
         Raises:
             InvalidRequestError: If bytes or a file are no medium that is known.
-            OSError: If the folder cannot be written.
+            DamagedMediaError: If the file has changed since the `Media` was made of it.
+            OSError: If the folder cannot be written, or the disk is full.
         """
         if isinstance(media, bytes):
             media = Media.from_bytes(media)
         elif not isinstance(media, Media):
             media = Media.from_path(media)
-        name, sidecar = media.handle, f"{media.handle}.json"
-        known = self._read_sidecar(name)
-        if known is not None and known["sha256"] != media.sha256:
+        wrote = self._keep_file(media)
+        wrote |= self._keep_sidecar(
+            media, write_sidecar(media, tool=tool, arguments=arguments, sources=sources)
+        )
+        if wrote:
+            self._folder.settle()
+            self._sweep_once()
+        return self._folder.at(media, media.handle)
+
+    def _keep_file(self, media: Media) -> bool:
+        """Make sure that the file is there and whole; true if it had to be written."""
+        name = media.handle
+        # What is there is read, not believed: a damaged file is replaced.
+        found = self._folder.digest(name)
+        if found == media.sha256:
+            return False
+        if found is not None and name.startswith(found[:HANDLE_DIGITS]):
             msg = f"{name} is taken by another file with the same first 12 digits of its SHA-256."
             raise VisionCraftError(msg)
-        if self._folder.size(name) != media.size:
-            self._folder.keep(media, name)
-        kept = self._folder.at(media, name)
-        if known is None:
-            facts = {
-                **media.model_dump(exclude={"location"}, exclude_none=True),
-                "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-                "tool": tool,
-                "arguments": dict(arguments or {}),
-                "sources": list(sources),
-            }
-            text = json.dumps(facts, indent=2, ensure_ascii=False, default=str)
+        self._folder.keep(media, name)
+        return True
+
+    def _keep_sidecar(self, media: Media, text: str) -> bool:
+        """Make sure that the sidecar is there and whole; true if it had to be written."""
+        sidecar = sidecar_of(media.handle)
+        present = self._folder.read_text(sidecar)
+        facts = read_sidecar(present, media.handle)
+        if facts is not None and (facts["sha256"], facts["size"]) == (media.sha256, media.size):
+            return False
+        if present is None:
             self._folder.create_text(sidecar, text)
-        return kept
+        else:
+            self._folder.replace_text(sidecar, text)
+        return True
 
     def get(self, handle: str) -> Media:
         """Find a medium by its handle; quotes, blanks and a missing extension are forgiven.
 
+        Bytes are not read: `verify` does that. Only a file without a whole sidecar, or of another
+        size, is looked at.
+
         Raises:
             UnknownHandleError: If there is none.
+            DamagedMediaError: If the file is not what its handle says.
         """
         for name in _candidates(handle):
             size = self._folder.size(name)
             if size is None:
                 continue
-            facts = self._read_sidecar(name)
-            if facts is None or facts["size"] != size:
-                return self._folder.load(name)  # saved by hand, or its saving was cut short
-            return self._folder.at(Media.model_validate(facts), name)
+            facts = self._facts(name)
+            if facts is not None and facts["size"] == size:
+                return self._folder.at(Media.model_validate(facts), name)
+            return self._load(name)  # saved by hand, or its saving was cut short
         recent = [name for _, name in heapq.nlargest(5, self._handles())]
         known = f"The newest here: {', '.join(recent)}." if recent else "The store is empty."
         msg = (
@@ -133,8 +163,53 @@ class MediaStore:
             UnknownHandleError: If there is no such medium.
         """
         media = self.get(handle)
-        facts = self._read_sidecar(media.handle)
+        facts = self._facts(media.handle)
         return facts or media.model_dump(exclude={"location"}, exclude_none=True)
+
+    def verify(
+        self, *, contents: bool = True, repair: bool = False, older_than: float = DAY
+    ) -> Iterator[Problem]:
+        """Say what is damaged, one problem at a time.
+
+        ```python
+        from langchain_visioncraft import MediaStore
+
+        store = MediaStore("memory://verified")
+        store.add(b"GIF89a" + bytes(7) + b";")
+        for problem in store.verify():
+            print(problem)  # nothing is damaged: nothing is printed
+        ```
+
+        Args:
+            contents: Read each file and compare its SHA-256. Otherwise only sizes and sidecars
+                are looked at, which is quick, and sees no other bytes of the same number.
+            repair: Write missing and damaged sidecars anew from whole files, and remove sidecars
+                that say nothing and leftovers. The bytes of media are never touched: a damaged
+                file becomes whole when the same medium is saved again.
+            older_than: Seconds, a day by default. What is younger may belong to a save that is
+                under way: leftovers and missing sidecars are then no problem yet.
+
+        Yields:
+            What is wrong with one file each, and whether it was repaired.
+        """
+        yield from find_problems(
+            self._folder,
+            is_handle=lambda name: _HANDLE.fullmatch(name) is not None,
+            contents=contents,
+            repair=repair,
+            older_than=older_than,
+        )
+
+    def sweep(self, *, older_than: float = DAY) -> int:
+        """Remove the leftovers of processes that died while they saved; gives how many.
+
+        The first save of each store object does it, too. Media and sidecars are never touched, and
+        neither is what somebody may be writing just now.
+
+        Args:
+            older_than: Seconds since a leftover was last written to, a day by default.
+        """
+        return sum(1 for _ in sweep(self._folder, older_than=older_than))
 
     def __contains__(self, handle: object) -> bool:
         names = _candidates(handle) if isinstance(handle, str) else ()
@@ -160,14 +235,29 @@ class MediaStore:
     def _handles(self) -> Iterator[tuple[float, str]]:
         return ((time, name) for time, name in self._folder.names() if _HANDLE.fullmatch(name))
 
-    def _read_sidecar(self, name: str) -> dict[str, Any] | None:
+    def _facts(self, name: str) -> dict[str, Any] | None:
+        return read_sidecar(self._folder.read_text(sidecar_of(name)), name)
+
+    def _load(self, name: str) -> Media:
         try:
-            facts = json.loads(self._folder.read_text(f"{name}.json") or "null")
-            media = Media.model_validate(facts)
-        except (ValueError, RecursionError):  # damaged; pydantic's error is a ValueError, too
-            return None
-        true = media.handle == name == handle_for(media.sha256, media.mime_type)
-        return dict(facts) if true else None
+            media = self._folder.load(name)
+            true = name.startswith(media.sha256[:HANDLE_DIGITS])
+        except InvalidRequestError:
+            true = False
+        if not true:
+            msg = (
+                f"{name} is damaged in the media store: its bytes are not those that were saved. "
+                "Make it anew, or save it again."
+            )
+            raise DamagedMediaError(msg)
+        return media
+
+    def _sweep_once(self) -> None:
+        """What a process that was killed left behind goes away with the next one's first save."""
+        if not self._swept:
+            self._swept = True
+            with contextlib.suppress(OSError):  # the medium is saved; another may sweep
+                self.sweep()
 
 
 def _reopen(root: str, storage_options: dict[str, Any]) -> MediaStore:

@@ -56,7 +56,7 @@ def test_another_name_is_an_attribute_error() -> None:
             {"AsyncVisionCraftClient", "Progress", "Segment", "Transcript", "VisionCraftClient",
              "endpoints"},
         ),
-        (media, {"Media", "MediaStore"}),
+        (media, {"Media", "MediaStore", "Problem"}),
     ],
 )  # fmt: skip
 def test_the_names_of_a_module_are_pinned(module: object, names: set[str]) -> None:

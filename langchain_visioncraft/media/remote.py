@@ -1,0 +1,185 @@
+"""Stores on any file system that fsspec opens: the extra ``remote``."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from langchain_visioncraft.media.filesystems import INCOMING, copy_exactly, digest_of, to_bytes
+from langchain_visioncraft.media.media import Media
+
+_MISSING_EXTRA = (
+    "A media store at {root!r} needs fsspec: pip install 'langchain-visioncraft[remote]', and the "
+    "package for that kind of storage (s3fs for s3://, gcsfs for gs://, adlfs for az://)."
+)
+
+
+class RemoteFolder:
+    """A folder of any file system that fsspec opens: S3, GCS, Azure, ``memory://``, …
+
+    A file is uploaded under another name and then moved, because fsspec ends an upload that
+    failed like one that did not, and not every storage shows a file only when it is complete.
+    """
+
+    def __init__(self, root: str, storage_options: dict[str, Any]) -> None:
+        try:
+            from fsspec.core import url_to_fs  # noqa: PLC0415 -- the extra `remote`
+        except ImportError as error:
+            raise ImportError(_MISSING_EXTRA.format(root=root)) from error
+        self._files, path = url_to_fs(root, **storage_options)
+        self._path = path.rstrip("/")
+        self.spool_dir: Path | None = None
+
+    def keep(self, media: Media, name: str) -> None:
+        """Write a medium under this name, over what is there."""
+        with self._uploading(name) as copy:
+            copy_exactly(media, copy)
+
+    def create_text(self, name: str, text: str) -> None:
+        """Write a text under this name, unless there is one already.
+
+        Where the storage itself refuses to overwrite (S3, GCS, Azure), the first writer wins;
+        elsewhere the last of those that write at the same moment does.
+        """
+        if self.size(name) is None:
+            with contextlib.suppress(FileExistsError):
+                self._files.pipe_file(self._at(name), to_bytes(text), mode="create")
+
+    def replace_text(self, name: str, text: str) -> None:
+        """Write a text under this name, over what is there."""
+        with self._uploading(name) as copy:
+            copy.write(to_bytes(text))
+
+    def settle(self) -> None:
+        """There is nothing to wait for: an upload that ended is kept."""
+
+    def read_text(self, name: str) -> str | None:
+        """Read a text, damaged as it may be; ``None`` if there is none."""
+        try:
+            return cast("bytes", self._files.cat_file(self._at(name))).decode(errors="replace")
+        except FileNotFoundError:
+            return None
+
+    def take_text(self, name: str) -> str | None:
+        """Remove a text, and give what it was; ``None`` if there is none."""
+        text = self.read_text(name)
+        self.remove(name)
+        return text
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; ``None`` if there is none."""
+        self._forget_listings()
+        try:
+            return int(self._files.info(self._at(name))["size"])
+        except FileNotFoundError:
+            return None
+
+    def digest(self, name: str) -> str | None:
+        """SHA-256 of a file, 64 hex digits; ``None`` if there is none."""
+        try:
+            with _open(self._files, self._at(name)) as file:
+                return digest_of(file)
+        except FileNotFoundError:
+            return None
+
+    def at(self, media: Media, name: str) -> Media:
+        """The same medium, known to lie here."""
+        return media.at(self.where(name)).opened_by(_RemoteFile(self._files, self._at(name)))
+
+    def load(self, name: str) -> Media:
+        """Build the medium from the file itself."""
+        with _open(self._files, self._at(name)) as file:
+            return self.at(Media.from_bytes(file.read()), name)
+
+    def where(self, name: str) -> str:
+        """The URL of a file."""
+        return str(self._files.unstrip_protocol(self._at(name)))
+
+    def names(self) -> Iterator[tuple[float, str]]:
+        """Modification time (0 if unknown) and name of every file."""
+        return self._entries(self._path)
+
+    def leftovers(self) -> Iterator[tuple[float, str]]:
+        """The same of what is being written, or was when its writer died."""
+        for changed, name in self._entries(self._at(INCOMING)):
+            yield changed, f"{INCOMING}/{name}"
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(self._at(name))
+
+    def _at(self, name: str) -> str:
+        return f"{self._path}/{name}"
+
+    def _forget_listings(self) -> None:
+        # Others save here, too; a listing that fsspec remembers does not show it.
+        self._files.invalidate_cache(self._path)
+
+    def _entries(self, folder: str) -> Iterator[tuple[float, str]]:
+        self._forget_listings()
+        try:
+            found = self._files.ls(folder, detail=True)
+        except FileNotFoundError:
+            return
+        for info in found:
+            changed = info.get("created") or info.get("LastModified") or info.get("mtime") or 0.0
+            stamp = changed.timestamp() if hasattr(changed, "timestamp") else float(changed)
+            yield stamp, str(info["name"]).rpartition("/")[2]
+
+    @contextlib.contextmanager
+    def _uploading(self, name: str) -> Iterator[BinaryIO]:
+        partial = f"{INCOMING}/{uuid.uuid4().hex}.part"
+        self._files.makedirs(self._at(INCOMING), exist_ok=True)
+        try:
+            with self._files.open(self._at(partial), "wb") as copy:
+                yield copy
+                written = copy.tell()
+            self._expect(partial, written)
+            self._files.mv(self._at(partial), self._at(name))
+        except BaseException:
+            with contextlib.suppress(OSError):  # what cannot be removed now is swept later
+                self.remove(partial)
+            raise
+
+    def _expect(self, name: str, written: int) -> None:
+        arrived = self.size(name)
+        if arrived != written:
+            msg = f"An upload was cut short: of {written:,} bytes {arrived or 0:,} arrived."
+            raise OSError(msg)
+
+
+class _RemoteFile:
+    """A file with the `open` of a path, which knows how to sign in."""
+
+    def __init__(self, files: Any, path: str) -> None:
+        self._files, self._path = files, path
+
+    def open(self, _mode: str = "rb", /) -> BinaryIO:
+        return _open(self._files, self._path)
+
+    def take_file(self, _target: Path, /) -> bool:
+        return False
+
+
+def open_remote(location: str) -> BinaryIO:
+    """Open a remote file by its URL, with what the environment knows about signing in."""
+    try:
+        from fsspec.core import url_to_fs  # noqa: PLC0415 -- the extra `remote`
+    except ImportError as error:
+        raise ImportError(_MISSING_EXTRA.format(root=location)) from error
+    return _open(*url_to_fs(location))
+
+
+def _open(files: Any, path: str) -> BinaryIO:
+    from fsspec.implementations.memory import MemoryFileSystem  # noqa: PLC0415 -- the extra
+
+    if isinstance(files, MemoryFileSystem):
+        # Its open files share one position, so that two readers get each other's bytes.
+        return io.BytesIO(files.cat_file(path))
+    opened: BinaryIO = files.open(path, "rb")
+    return opened

@@ -1,0 +1,56 @@
+"""Sidecars: the JSON beside a medium that says where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from langchain_visioncraft.media.media import Media, handle_for
+
+_CHECKSUM = "checksum"
+
+
+def sidecar_of(handle: str) -> str:
+    """The name of a medium's sidecar."""
+    return f"{handle}.json"
+
+
+def write_sidecar(
+    media: Media,
+    *,
+    tool: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    sources: Sequence[str] = (),
+) -> str:
+    """The text of a sidecar. Values that JSON does not know are written as text."""
+    facts = {
+        **media.model_dump(exclude={"location"}, exclude_none=True),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "tool": tool,
+        "arguments": dict(arguments or {}),
+        "sources": list(sources),
+    }
+    facts = json.loads(json.dumps(facts, default=str))
+    facts[_CHECKSUM] = _checksum(facts)
+    return json.dumps(facts, indent=2, ensure_ascii=False)
+
+
+def read_sidecar(text: str | None, handle: str) -> dict[str, Any] | None:
+    """The facts in the sidecar of a medium; ``None`` if they are not there, or damaged."""
+    try:
+        facts = json.loads(text or "null")
+        media = Media.model_validate(facts)
+        # One that was written by hand has no checksum.
+        whole = facts.pop(_CHECKSUM, None) in (None, _checksum(facts))
+    except (ValueError, RecursionError):  # pydantic's error is a ValueError, too
+        return None
+    true = media.handle == handle == handle_for(media.sha256, media.mime_type)
+    return dict(facts) if true and whole else None
+
+
+def _checksum(facts: Mapping[str, Any]) -> str:
+    text = json.dumps(facts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
