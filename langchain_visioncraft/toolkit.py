@@ -20,24 +20,13 @@ from langchain_visioncraft.tools import (
     VisionCraftImageToImage,
     VisionCraftImageToVideo,
     VisionCraftLimits,
-    VisionCraftMidjourney,
-    VisionCraftOpenjourney,
     VisionCraftTextToGif,
-    VisionCraftTextToImage,
-    VisionCraftTextToImageSD1,
-    VisionCraftTextToImageSDXL,
     VisionCraftTool,
     VisionCraftTranscribe,
     VisionCraftUpscale,
 )
+from langchain_visioncraft.tools.images import TEXT_TO_IMAGE
 
-_ENGINES: dict[str, type[VisionCraftTool]] = {
-    "sd": VisionCraftTextToImage,
-    "sd1": VisionCraftTextToImageSD1,
-    "sdxl": VisionCraftTextToImageSDXL,
-    "midjourney": VisionCraftMidjourney,
-    "openjourney": VisionCraftOpenjourney,
-}
 _OTHERS: tuple[type[VisionCraftTool], ...] = (
     VisionCraftImageToImage,
     VisionCraftTextToGif,
@@ -122,7 +111,7 @@ class VisionCraftToolkit(BaseToolkit):
 
     def get_tools(self) -> list[BaseTool]:
         """One tool that draws, and one for each other capability."""
-        classes = (_ENGINES[self.text_to_image], *_OTHERS)
+        classes = (TEXT_TO_IMAGE[self.text_to_image], *_OTHERS)
         tools: list[BaseTool] = [self._make(kind) for kind in classes]
         caption = self._make(VisionCraftCaption, chat_model=self.chat_model)
         return [*tools[:5], caption, *tools[5:]]

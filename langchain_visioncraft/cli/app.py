@@ -9,9 +9,25 @@ import typer
 from langchain_visioncraft.cli.lazy import LazyCommand, LazyGroup
 from langchain_visioncraft.version import __version__
 
+_CLI = "langchain_visioncraft.cli"
 _SANDBOX = "langchain_visioncraft.sandbox.commands"
 
 COMMANDS = {
+    "image": LazyCommand("Draw a picture from words.", f"{_CLI}.capabilities:image"),
+    "edit": LazyCommand("Change a picture by words.", f"{_CLI}.capabilities:edit"),
+    "gif": LazyCommand("Make an animated GIF from words.", f"{_CLI}.capabilities:gif"),
+    "video": LazyCommand("Make a short video of a picture.", f"{_CLI}.capabilities:video"),
+    "upscale": LazyCommand("Give a picture more pixels.", f"{_CLI}.capabilities:upscale"),
+    "transcribe": LazyCommand(
+        "Write down what is said in a recording.", f"{_CLI}.capabilities:transcribe"
+    ),
+    "caption": LazyCommand(
+        "Describe a picture, or answer a question about it.", f"{_CLI}.capabilities:caption"
+    ),
+    "chat": LazyCommand("Ask a chat model once, or talk to it.", f"{_CLI}.chat:chat"),
+    "models": LazyCommand("List the names that a host knows.", f"{_CLI}.host:models"),
+    "limits": LazyCommand("Show the limits of each tier.", f"{_CLI}.host:limits"),
+    "store": LazyCommand("Look into a media store.", f"{_CLI}.store:store"),
     "sandbox": LazyCommand(
         "Serve the VisionCraft API on this machine, with no key and no network.",
         f"{_SANDBOX}:sandbox",

@@ -18,7 +18,7 @@ class LazyCommand:
     """A command that is not imported yet.
 
     Attributes:
-        help: One sentence for the list of commands.
+        help: One sentence, for the list of commands and the command itself.
         target: ``module:name`` of a Typer application or a function, or of a `Chosen`.
         extra: What to install where the module needs a package that is not there.
     """
@@ -49,7 +49,7 @@ class LazyCommand:
             return group
         if isinstance(found, Chosen):
             found = found.choose(arguments)
-        return _command(name, found, found.__doc__)
+        return _command(name, found, self.help)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Chosen:
     choose: Callable[[list[str]], Callable[..., Any]]
 
 
-def _command(name: str, function: Callable[..., Any], text: str | None) -> Any:
+def _command(name: str, function: Callable[..., Any], text: str) -> Any:
     """One Typer command of a function."""
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     single.command(name, help=text)(function)

@@ -79,8 +79,11 @@ def _invalid(error: ValueError) -> Exception:
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, errors.MissingKeyError):
-        return f"{error} To try a command without a key, add --sandbox."
+    if isinstance(error, errors.MissingKeyError) and str(error) == str(errors.MissingKeyError()):
+        return (
+            "No VisionCraft API key. Set the environment variable VISIONCRAFT_API_KEY (a key comes "
+            "from the service's Telegram bot), or add --sandbox, which needs none."
+        )
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
     return str(error)

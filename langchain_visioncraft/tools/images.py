@@ -131,3 +131,13 @@ class VisionCraftImageToImage(
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """``POST /img2img``."""
         return self.dialects[self.dialect]
+
+
+TEXT_TO_IMAGE: dict[str, type[VisionCraftTool]] = {
+    "sd": VisionCraftTextToImage,
+    "sd1": VisionCraftTextToImageSD1,
+    "sdxl": VisionCraftTextToImageSDXL,
+    "midjourney": VisionCraftMidjourney,
+    "openjourney": VisionCraftOpenjourney,
+}
+"""The engines that draw from words."""
