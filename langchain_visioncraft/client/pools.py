@@ -7,21 +7,29 @@ goes to the first pool with room, so that few connections stay open and are used
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 from langchain_visioncraft._compat import httpx
 
-CALLS_A_POOL = 16
-_KEPT_POOLS = 4
-"""Pools that keep their connections when they have nothing to do."""
+CALLS_A_POOL = 8
+_KEPT_POOLS = 8
+"""Pools that keep their connections however long they have nothing to do."""
+_KEPT_SECONDS = 5.0
+"""For the others: a burst of calls is mostly followed by another."""
 
 
 @dataclass
 class _Pool:
     client: httpx.AsyncClient
     calls: int = 0
+    idle_since: float = 0.0
+
+    def is_idle(self, now: float) -> bool:
+        """Whether nothing came for some time."""
+        return not self.calls and now - self.idle_since > _KEPT_SECONDS
 
 
 class Pools:
@@ -56,9 +64,10 @@ class Pools:
     async def leave(self, pool: _Pool) -> None:
         """One of its calls is done with."""
         pool.calls -= 1
-        if not pool.calls and len(self._pools) > _KEPT_POOLS and pool in self._pools:
-            self._pools.remove(pool)
-            await pool.client.aclose()
+        now = pool.idle_since = asyncio.get_running_loop().time()
+        # The first pools have the work when there is little, so the last ones idle longest.
+        while len(self._pools) > _KEPT_POOLS and self._pools[-1].is_idle(now):
+            await self._pools.pop().client.aclose()
 
     async def aclose(self) -> None:
         """Close all connections."""
