@@ -9,6 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 and the number of the signal."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``visioncraft``, and say in one line what to install where its extra is missing.
@@ -22,9 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if (error.name or "").startswith("langchain_visioncraft"):
             raise
         given = sys.argv[1:] if arguments is None else arguments
-        extra = "sandbox" if given and given[0] in ("sandbox", "setup") else "cli"
+        extras = {"sandbox": "sandbox", "setup": "sandbox", "mcp": "mcp"}
+        extra = extras.get(given[0], "cli") if given else "cli"
         sys.exit(
             f"visioncraft: the package {error.name!r} is not installed. "
             f"Run: pip install 'langchain-visioncraft[{extra}]'"
         )
-    app(args=None if arguments is None else list(arguments), prog_name="visioncraft")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="visioncraft")
+    except KeyboardInterrupt:  # during shell completion, or on the way out
+        sys.exit(INTERRUPTED)

@@ -28,6 +28,11 @@ COMMANDS = {
     "models": LazyCommand("List the names that a host knows.", f"{_CLI}.host:models"),
     "limits": LazyCommand("Show the limits of each tier.", f"{_CLI}.host:limits"),
     "store": LazyCommand("Look into a media store.", f"{_CLI}.store:store"),
+    "mcp": LazyCommand(
+        "Serve the tools to MCP clients, over stdio or HTTP.",
+        "langchain_visioncraft.mcp.command:mcp",
+        extra="mcp",
+    ),
     "sandbox": LazyCommand(
         "Serve the VisionCraft API on this machine, with no key and no network.",
         f"{_SANDBOX}:sandbox",

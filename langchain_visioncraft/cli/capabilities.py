@@ -85,8 +85,8 @@ class Capability:
                 call = {name: given.pop(name) for name in tool.args if name in given}
                 with connected(connection) as client, _place(handles, output) as place:
                     ready = make(client=client, store=place, **_RAISE, **given)
-                    with working(self.doing) as reporting:
-                        content, artifact = _call(ready, call, reporting)
+                    with working(self.doing) as tell:
+                        content, artifact = _call(ready, call, tell)
                     if display is None:
                         deliver_text(content, artifact, output)
                     else:
@@ -128,11 +128,23 @@ def _place(store: MediaStore, output: Output) -> Iterator[MediaStore]:
 
 
 def _call(
-    tool: VisionCraftTool, arguments: dict[str, Any], reporting: BaseCallbackHandler
+    tool: VisionCraftTool, arguments: dict[str, Any], tell: Callable[[str], None]
 ) -> tuple[str, Any]:
     call = {"type": "tool_call", "id": "command", "name": tool.name, "args": arguments}
-    message = tool.invoke(call, {"callbacks": [reporting]})
+    message = tool.invoke(call, {"callbacks": [_Progress(tell)]})
     return str(message.content), message.artifact
+
+
+class _Progress(BaseCallbackHandler):
+    """Tells what a tool reports of its progress."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def on_custom_event(self, name: str, data: Any, **_: Any) -> None:
+        """Tell the message of a progress event."""
+        if name == tools.PROGRESS_EVENT:
+            self._tell(str(data["message"]))
 
 
 def _engines() -> Mapping[str, _Tool]:

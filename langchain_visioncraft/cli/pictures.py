@@ -29,20 +29,17 @@ def show_picture(medium: Media, console: Console, show: bool | None = None) -> N
     if show is None and (not console.is_terminal or console.is_dumb_terminal):
         return
     try:
-        problem = None if _can_ask() else "stdin must be the terminal, too"
-        picture = None if problem else _renderable(medium, console)
+        problem = None if _can_ask() else "stdin must be the terminal, too."
+        if problem is None:
+            console.print(_renderable(medium, console))
     except ImportError as error:
-        if show is None:
-            return
         problem = (
             f"the package {error.name!r} is not installed. "
             "Run: pip install 'langchain-visioncraft[cli]'"
         )
     except OSError as error:  # Pillow's are, too
         problem = str(error)
-    if problem is None:
-        console.print(picture)
-    else:
+    if problem and show:
         note(f"The picture is not shown: {problem}")
 
 

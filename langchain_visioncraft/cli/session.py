@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from langchain_core.callbacks import BaseCallbackHandler
 from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -14,7 +13,6 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from langchain_visioncraft.cli.options import Connection
 from langchain_visioncraft.client import VisionCraftClient
 from langchain_visioncraft.errors import InvalidRequestError
-from langchain_visioncraft.tools import PROGRESS_EVENT
 
 
 @contextlib.contextmanager
@@ -52,30 +50,18 @@ def connected(connection: Connection) -> Iterator[VisionCraftClient]:
 
 
 @contextlib.contextmanager
-def working(what: str) -> Iterator[BaseCallbackHandler]:
+def working(what: str) -> Iterator[Callable[[str], None]]:
     """Show that something is being done, and for how long: on stderr, if it is a terminal.
 
     Args:
-        what: What is being done, until a tool tells more.
+        what: What is being done.
 
     Yields:
-        A callback handler for the tool, which shows what it reports.
+        A function that shows another text instead.
     """
     console = Console(stderr=True)
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     hidden = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-        yield _Reported(progress, progress.add_task(what, total=None))
-
-
-class _Reported(BaseCallbackHandler):
-    """Shows the progress events of a tool."""
-
-    def __init__(self, progress: Progress, task: Any) -> None:
-        self._progress = progress
-        self._task = task
-
-    def on_custom_event(self, name: str, data: Any, **_: Any) -> None:
-        """Show the message of a progress event."""
-        if name == PROGRESS_EVENT:
-            self._progress.update(self._task, description=str(data["message"]))
+        task = progress.add_task(what, total=None)
+        yield lambda text: progress.update(task, description=text)

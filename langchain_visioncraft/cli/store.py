@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any
 
 import typer
@@ -50,6 +51,36 @@ def _provenance(handle: Handle, *, place: Store) -> None:
         print_json(MediaStore(place.store).provenance(handle))
 
 
+def _verify(
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Compare sizes and sidecars only, not contents.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Write damaged sidecars anew, remove leftovers.")
+    ] = False,
+    place: Store,
+    output: AsJSON,
+) -> None:
+    """Look for damage, one line a problem; the exit code is 1 if any is left."""
+    with explained(output.as_json):
+        problems = []
+        for problem in MediaStore(place.store).verify(contents=not quick, repair=repair):
+            problems.append(problem)
+            if not output.as_json:
+                typer.echo(problem)
+    if output.as_json:
+        print_json({"problems": [dataclasses.asdict(problem) for problem in problems]})
+    if any(not problem.repaired for problem in problems):
+        raise typer.Exit(1)
+
+
+def _sweep(*, place: Store) -> None:
+    """Remove what interrupted saves left behind; media and sidecars are never touched."""
+    with explained():
+        typer.echo(f"{MediaStore(place.store).sweep()} leftovers removed.")
+
+
 def _plain(medium: Media) -> dict[str, Any]:
     return medium.model_dump(exclude_none=True)
 
@@ -58,3 +89,5 @@ store.command("list")(command(_list, place=Store, output=AsJSON))
 store.command("show")(command(_show, place=Store))
 store.command("path")(command(_path, place=Store))
 store.command("provenance")(command(_provenance, place=Store))
+store.command("verify")(command(_verify, place=Store, output=AsJSON))
+store.command("sweep")(command(_sweep, place=Store))
