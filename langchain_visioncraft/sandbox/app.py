@@ -20,6 +20,7 @@ from langchain_visioncraft.sandbox import (
     routes_media,
     routes_midjourney,
 )
+from langchain_visioncraft.sandbox.backends.hosts import Backends
 from langchain_visioncraft.sandbox.fault_gate import FaultGate
 from langchain_visioncraft.sandbox.faults import FaultBook
 from langchain_visioncraft.sandbox.files import FileStore
@@ -63,6 +64,7 @@ def create_app(
         files=FileStore(config.files_max_bytes, config.files_seconds),
         limiter=Limiter(config.limits),
         midjourney=Midjourney(config.midjourney_seconds),
+        backends=Backends(config),
     )
     app.state.faults = faults
     app.state.requests = requests
@@ -71,9 +73,11 @@ def create_app(
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    yield
     services: Services = app.state.services
+    await services.backends.open()
+    yield
     services.workshop.close()
+    await services.backends.close()
 
 
 def _routes() -> list[BaseRoute]:

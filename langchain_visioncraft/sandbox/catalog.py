@@ -137,8 +137,11 @@ def takes_images(model: str) -> bool:
 def unknown_names(kind: str, given: Iterable[str], path: str) -> list[str]:
     """Sentences about names that a list does not hold, as the service words them."""
     known = LISTS[path]
+    return not_known(kind, (name for name in given if name not in known), path)
+
+
+def not_known(kind: str, names: Iterable[str], path: str) -> list[str]:
+    """The sentences for names that are known to be missing."""
     return [
-        f"This host doesn't have {kind} {name!r}. See GET {path} for the names."
-        for name in given
-        if name not in known
+        f"This host doesn't have {kind} {name!r}. See GET {path} for the names." for name in names
     ]

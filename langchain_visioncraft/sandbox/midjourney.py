@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
 import threading
@@ -31,6 +32,7 @@ class Task:
         requested: The same moment, as a date.
         fate: What a fault has in store for it.
         file: The name of the finished picture.
+        engine: What drew it.
         lock: Held while the picture is drawn, so that it is drawn once.
     """
 
@@ -40,7 +42,8 @@ class Task:
     requested: datetime
     fate: str | None = None
     file: str | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    engine: str = ""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Midjourney:

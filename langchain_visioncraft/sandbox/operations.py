@@ -21,7 +21,7 @@ from langchain_visioncraft.sandbox.answers import (
     link_to,
     refusal_response,
 )
-from langchain_visioncraft.sandbox.catalog import unknown_names
+from langchain_visioncraft.sandbox.backends.hosts import Backends
 from langchain_visioncraft.sandbox.files import FileStore
 from langchain_visioncraft.sandbox.intake import check_key, check_parameters, read_body
 from langchain_visioncraft.sandbox.limits import Limiter
@@ -42,6 +42,7 @@ class Services:
     files: FileStore
     limiter: Limiter
     midjourney: Midjourney
+    backends: Backends
 
 
 @dataclass(frozen=True)
@@ -121,15 +122,15 @@ class Operation:
         key = check_key(body.get("token"), services.config)
         services.limiter.check(f"{request.method} {self.path}", key)
         parameters = check_parameters(self.schema, body)
-        self._check_names(parameters)
+        await self._check_names(parameters, services.backends)
         return await self.work(Job(request, services, parameters))
 
-    def _check_names(self, parameters: Wire) -> None:
+    async def _check_names(self, parameters: Wire, backends: Backends) -> None:
         problems: list[str] = []
         for name, (kind, path) in self.names.items():
             value = getattr(parameters, name)
             given = [value] if isinstance(value, str) else list(value or ())
-            problems += unknown_names(kind, given, path)
+            problems += await backends.unknown_names(kind, given, path)
         if problems:
             raise Refusal(400, " ".join(problems))
 

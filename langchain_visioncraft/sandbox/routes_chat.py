@@ -23,6 +23,7 @@ from langchain_visioncraft.sandbox.answers import (
     Refusal,
     json_response,
 )
+from langchain_visioncraft.sandbox.backends.chat import ToolsRefused
 from langchain_visioncraft.sandbox.chat import (
     Chat,
     Chunks,
@@ -43,7 +44,7 @@ from langchain_visioncraft.sandbox.engines.language import (
 from langchain_visioncraft.sandbox.forms import form_instruction
 from langchain_visioncraft.sandbox.intake import bearer_key, check_key, read_body
 from langchain_visioncraft.sandbox.operations import Job, Operation, Services, guarded
-from langchain_visioncraft.sandbox.proxy import forward
+from langchain_visioncraft.sandbox.routes_chat_servers import answered_there
 from langchain_visioncraft.sandbox.uploads import Uploads
 from langchain_visioncraft.sandbox.workshop import CATALOG, VISION
 
@@ -69,12 +70,19 @@ async def _chat_completions(request: Request, services: Services) -> Response:
     check_key(key, services.config)
     services.limiter.check("POST /v1/chat/completions", key)
     chat = read_chat(body)
-    if services.config.llm_server is not None:
-        return await forward(services.config, body, stream=chat.stream)
+    server = services.backends.chat_for(chat.model, with_images=_has_images(chat))
+    if server is not None:
+        try:
+            return await answered_there(server, request, services, body, stream=chat.stream)
+        except ToolsRefused:
+            return _given(chat, await _plan(chat, services))
     _check_model(chat.model, services)
     if _is_live(chat):
         return await _stream_live(chat, services)
-    reply = await _reply(chat, services, request.url.netloc)
+    return _given(chat, await _reply(chat, services, request.url.netloc))
+
+
+def _given(chat: Chat, reply: Reply) -> Response:
     if chat.stream:
         return StreamingResponse(
             _written(chat, reply), media_type=_EVENT_STREAM, headers={ENGINE_HEADER: reply.engine}
@@ -83,7 +91,7 @@ async def _chat_completions(request: Request, services: Services) -> Response:
 
 
 def _check_model(model: str, services: Services) -> None:
-    if services.config.llm is None:
+    if services.config.llm_file is None:
         problems = catalog.unknown_names("model", [model], _MODELS)
         if problems:
             raise Refusal(400, problems[0])
@@ -110,7 +118,7 @@ async def _reply(chat: Chat, services: Services, origin: str) -> Reply:
         if not _offers_tools(chat):
             return await _look(chat, services, origin)
     if _offers_tools(chat):
-        if services.config.llm is not None:
+        if services.config.llm_file is not None:
             return await _call_tools(chat, services)
         return await _plan(chat, services)
     model = services.workshop.language_model()
@@ -273,20 +281,25 @@ async def _llm(job: Job) -> Response:
     wanted: LegacyChatRequest = job.parameters
     check_messages(wanted.messages)
     services = job.services
-    if services.config.llm_server is not None:
-        body = {"model": wanted.model, "messages": wanted.messages}
-        return await forward(services.config, body, stream=False)
-    _check_model(wanted.model, services)
     chat = Chat(model=wanted.model, messages=wanted.messages)
+    server = services.backends.chat_for(chat.model, with_images=_has_images(chat))
+    if server is not None:
+        body = {"model": wanted.model, "messages": wanted.messages}
+        return await answered_there(server, job.request, services, body, stream=False)
+    _check_model(wanted.model, services)
     reply = await _reply(chat, services, job.request.url.netloc)
     return json_response(completion(wanted.model, reply), reply.engine)
 
 
-async def models(_: Request) -> Response:
+async def models(request: Request) -> Response:
     """``GET /v1/models``: the chat models as OpenAI lists them."""
+    return await guarded(_list_models(request.app.state.services), ErrorStyle.OBJECT)
+
+
+async def _list_models(services: Services) -> Response:
     data = [
         {"id": name, "object": "model", "created": 0, "owned_by": "visioncraft-sandbox"}
-        for name in catalog.LISTS[_MODELS]
+        for name in await services.backends.names(_MODELS)
     ]
     return json_response({"object": "list", "data": data}, CATALOG)
 

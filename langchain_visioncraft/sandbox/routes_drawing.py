@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from functools import partial
-from typing import TYPE_CHECKING
 
+from PIL import Image
 from starlette.responses import Response
 
 from langchain_visioncraft.client.schemas import (
@@ -16,123 +17,97 @@ from langchain_visioncraft.client.schemas import (
     TextToImageSDXLRequest,
 )
 from langchain_visioncraft.sandbox.answers import ErrorStyle, media_response
+from langchain_visioncraft.sandbox.backends.images import Made, Order
 from langchain_visioncraft.sandbox.operations import Job, Operation
-from langchain_visioncraft.sandbox.workshop import DRAWING, MOTION
-
-if TYPE_CHECKING:
-    from langchain_visioncraft.sandbox.engines.upscaling import Upscaler
+from langchain_visioncraft.sandbox.pictures import drawn, enlarged
+from langchain_visioncraft.sandbox.workshop import MOTION
 
 _SD1_SIDE = 512
 
 
-def picture(
-    prompt: str,
-    *,
-    width: int,
-    height: int,
-    negative_prompt: str | None = None,
-    index: int = 0,
-    model: str | None = None,
-    sampler: str | None = None,
-    steps: int | None = None,
-    cfg_scale: float | None = None,
-    upscaler: Upscaler | None = None,
-) -> bytes:
-    """Draw a picture and give it as PNG with its generation text; blocks, so call it in threads."""
-    # Imported at the first picture: the artwork makes it slow, and a sandbox starts fast.
-    from langchain_visioncraft.sandbox.engines import drawing  # noqa: PLC0415
-
-    image = drawing.draw(
-        prompt,
-        width=width,
-        height=height,
-        negative_prompt=negative_prompt,
-        index=index,
-        style=model,
-    )
-    if upscaler is not None:
-        image = upscaler.upscale(image, 2)
-    text = drawing.parameters_text(
-        prompt,
-        negative_prompt=negative_prompt,
-        model=model,
-        sampler=sampler,
-        steps=steps,
-        cfg_scale=cfg_scale,
-        width=image.width,
-        height=image.height,
-    )
-    return drawing.to_png(image, parameters=text)
-
-
 async def _sd(job: Job) -> Response:
     wanted: TextToImageRequest = job.parameters
-    task = partial(
-        picture,
+    order = Order(
         wanted.prompt,
-        width=wanted.width,
-        height=wanted.height,
+        wanted.width,
+        wanted.height,
         negative_prompt=wanted.negative_prompt,
         model=wanted.model,
         sampler=wanted.sampler,
         steps=wanted.steps,
         cfg_scale=wanted.cfg_scale,
+        loras=wanted.loras or {},
     )
-    return media_response(await job.services.workshop.work(task), DRAWING)
+    return _shown(await drawn(job, order))
+
+
+def _shown(made: Made) -> Response:
+    return media_response(made.files[0], made.engine)
 
 
 async def _generate(job: Job) -> Response:
     wanted: TextToImageSD1Request = job.parameters
     job.check_side(width=wanted.width, height=wanted.height)
-    workshop = job.services.workshop
-    upscaler = workshop.upscaler() if wanted.upscale else None
-    draw = partial(
-        picture,
+    order = Order(
         wanted.prompt,
-        width=wanted.width or _SD1_SIDE,
-        height=wanted.height or _SD1_SIDE,
+        wanted.width or _SD1_SIDE,
+        wanted.height or _SD1_SIDE,
         negative_prompt=wanted.negative_prompt,
+        count=wanted.image_count,
         model=wanted.model,
         sampler=wanted.sampler,
         steps=wanted.steps,
         cfg_scale=wanted.cfg_scale,
-        upscaler=upscaler,
+        loras=wanted.loras or {},
     )
-    files = [await workshop.work(partial(draw, index=index)) for index in range(wanted.image_count)]
-    return job.links(files, f"{DRAWING}, {upscaler.name}" if upscaler else DRAWING)
+    made = await drawn(job, order)
+    if not wanted.upscale:
+        return job.links(made.files, made.engine)
+    larger = []
+    for file in made.files:
+        picture = await job.services.workshop.read(partial(_opened, file))
+        larger.append(await enlarged(job, picture, 2))
+    files = [file for result in larger for file in result.files]
+    return job.links(files, f"{made.engine}, {larger[0].engine}")
+
+
+def _opened(file: bytes) -> Image.Image:
+    picture = Image.open(io.BytesIO(file))
+    picture.load()
+    return picture
 
 
 async def _generate_xl(job: Job) -> Response:
     wanted: TextToImageSDXLRequest = job.parameters
-    task = partial(
-        picture,
+    order = Order(
         wanted.prompt,
-        width=wanted.width,
-        height=wanted.height,
+        wanted.width,
+        wanted.height,
         negative_prompt=wanted.negative_prompt,
         model=wanted.model,
-        sampler=f"{wanted.sampler} ({wanted.scheduler})",
+        sampler=wanted.sampler,
+        scheduler=wanted.scheduler,
     )
-    return media_response(await job.services.workshop.work(task), DRAWING)
+    return _shown(await drawn(job, order))
 
 
 async def _openjourney(job: Job) -> Response:
     wanted: OpenjourneyRequest = job.parameters
-    task = partial(
-        picture,
+    order = Order(
         wanted.prompt,
-        width=wanted.width,
-        height=wanted.height,
+        wanted.width,
+        wanted.height,
         negative_prompt=wanted.negative_prompt,
         model="openjourney",
         steps=wanted.steps,
         cfg_scale=wanted.cfg_scale,
     )
-    return media_response(await job.services.workshop.work(task), DRAWING)
+    return _shown(await drawn(job, order))
 
 
 def _gif(prompt: str, negative_prompt: str | None = None) -> bytes:
-    from langchain_visioncraft.sandbox.engines import motion  # noqa: PLC0415  # see picture()
+    # Imported at the first GIF: the artwork makes it slow, and a sandbox starts fast.
+    from langchain_visioncraft.sandbox.engines import motion  # noqa: PLC0415
 
     return motion.animate(prompt, negative_prompt=negative_prompt)
 

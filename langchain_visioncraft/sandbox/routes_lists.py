@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib import metadata
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from langchain_visioncraft.sandbox.answers import ENGINE_HEADER, json_response
+from langchain_visioncraft.sandbox.answers import ENGINE_HEADER, ErrorStyle, json_response
 from langchain_visioncraft.sandbox.catalog import LIMITS, LISTS
-from langchain_visioncraft.sandbox.operations import Services
+from langchain_visioncraft.sandbox.operations import Services, guarded
 from langchain_visioncraft.sandbox.workshop import CATALOG
 
 _PAGE = """<!DOCTYPE html>
@@ -31,11 +31,13 @@ says what made it.</p>
 """
 
 
-def _list_endpoint(path: str) -> Callable[[Request], Response]:
-    names = list(LISTS[path])
-
-    def endpoint(_: Request) -> Response:
+def _list_endpoint(path: str) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(services: Services) -> Response:
+        names = await services.backends.names(path)
         return json_response(names, CATALOG)
+
+    async def endpoint(request: Request) -> Response:
+        return await guarded(answer(request.app.state.services), ErrorStyle.TEXT)
 
     return endpoint
 
@@ -91,7 +93,7 @@ def _version() -> str:
 def routes() -> list[BaseRoute]:
     """The routes of this module."""
     return [
-        *(Route(path, _async(_list_endpoint(path)), methods=["GET"]) for path in LISTS),
+        *(Route(path, _list_endpoint(path), methods=["GET"]) for path in LISTS),
         Route("/limits", _async(limits), methods=["GET"]),
         Route("/files/{name}", file, methods=["GET"]),
         Route("/", index, methods=["GET"]),

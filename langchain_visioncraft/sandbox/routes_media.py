@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,69 +20,49 @@ from langchain_visioncraft.sandbox.answers import (
     json_response,
     media_response,
 )
+from langchain_visioncraft.sandbox.backends.images import Order
+from langchain_visioncraft.sandbox.backends.speech import SpeechServer
+from langchain_visioncraft.sandbox.disconnects import unless_gone
 from langchain_visioncraft.sandbox.intake import check_key, check_parameters, read_body
 from langchain_visioncraft.sandbox.operations import Job, Operation, Services, guarded
-from langchain_visioncraft.sandbox.workshop import MOTION, REWORK
+from langchain_visioncraft.sandbox.pictures import Sources, enlarged, reworked
+from langchain_visioncraft.sandbox.workshop import MOTION
 
 _STRENGTH = 0.8
-
-
-def _reworked(
-    image: Image.Image,
-    prompt: str,
-    *,
-    negative_prompt: str | None,
-    strength: float,
-    mask: Image.Image | None,
-    facts: dict[str, Any],
-) -> bytes:
-    # Imported at the first use: a sandbox starts fast.
-    from langchain_visioncraft.sandbox.engines import drawing, rework  # noqa: PLC0415
-
-    result = rework.rework(
-        image, prompt, negative_prompt=negative_prompt, strength=strength, mask=mask
-    )
-    text = drawing.parameters_text(
-        prompt, negative_prompt=negative_prompt, width=result.width, height=result.height, **facts
-    )
-    return drawing.to_png(result, parameters=text)
 
 
 async def _img2img_image(job: Job) -> Response:
     wanted: ImageToImageRequest = job.parameters
     image = await job.picture("image")
-    mask = None
-    if wanted.mask is not None:
-        mask = await job.picture("mask")
-    task = partial(
-        _reworked,
-        image,
+    mask = await job.picture("mask") if wanted.mask is not None else None
+    order = Order(
         wanted.prompt,
+        image.width,
+        image.height,
         negative_prompt=wanted.negative_prompt,
+        sampler=wanted.scheduler,
+        steps=wanted.steps,
         strength=wanted.strength,
-        mask=mask,
-        facts={"sampler": wanted.scheduler, "steps": wanted.steps},
     )
-    return media_response(await job.services.workshop.work(task), REWORK)
+    made = await reworked(job, order, Sources(image, mask))
+    return media_response(made.files[0], made.engine)
 
 
 async def _img2img_init_images(job: Job) -> Response:
     wanted: ImageToImage2023Request = job.parameters
     job.check_side(width=wanted.width, height=wanted.height)
     image = await job.picture("image")
-
-    def work() -> bytes:
-        sized = image.convert("RGB").resize((wanted.width, wanted.height), Image.Resampling.LANCZOS)
-        return _reworked(
-            sized,
-            wanted.prompt,
-            negative_prompt=wanted.negative_prompt,
-            strength=_STRENGTH,
-            mask=None,
-            facts={"steps": wanted.steps, "cfg_scale": wanted.cfg_scale},
-        )
-
-    return job.links([await job.services.workshop.work(work)], REWORK)
+    order = Order(
+        wanted.prompt,
+        wanted.width,
+        wanted.height,
+        negative_prompt=wanted.negative_prompt,
+        steps=wanted.steps,
+        cfg_scale=wanted.cfg_scale,
+        strength=_STRENGTH,
+    )
+    made = await reworked(job, order, Sources(image))
+    return job.links(made.files, made.engine)
 
 
 _IMG2IMG = Operation(
@@ -131,26 +109,19 @@ async def _img2video(job: Job) -> Response:
 
 async def _upscale(job: Job) -> Response:
     wanted: UpscaleRequest = job.parameters
-    services = job.services
-    upscaler = services.workshop.upscaler()
+    if await job.services.backends.images() is None:
+        job.services.workshop.upscaler()  # says at once if it is switched off
     image = await job.picture("image")
-    factor = wanted.resize or 2
-    if image.width * image.height * factor**2 > services.config.max_pixels:
-        most = services.config.max_pixels
-        raise Refusal(400, f"The result would have more than {most:,} pixels.")
-
-    def work() -> bytes:
-        from langchain_visioncraft.sandbox.engines import drawing  # noqa: PLC0415  # as above
-
-        result = upscaler.upscale(image, factor)
-        return drawing.to_png(result, parameters=drawing.read_parameters(image) or "")
-
-    return media_response(await services.workshop.work(work), upscaler.name)
+    made = await enlarged(job, image, wanted.resize or 2, wanted.model)
+    return media_response(made.files[0], made.engine)
 
 
 async def _whisper(job: Job) -> Response:
     wanted: TranscribeRequest = job.parameters
     services = job.services
+    server = await services.backends.speech()
+    if server is not None:
+        return await _transcribed_there(job, server)
     transcriber = services.workshop.transcriber()
     audio = await job.recording("audio")
 
@@ -163,6 +134,33 @@ async def _whisper(job: Job) -> Response:
             raise Refusal(400, str(error)) from error
 
     return json_response(await services.workshop.work(work), transcriber.name)
+
+
+async def _transcribed_there(job: Job, server: SpeechServer) -> Response:
+    wanted: TranscribeRequest = job.parameters
+    audio = await job.recording("audio")
+    seconds = None
+    if not server.takes_any_file:
+
+        def convert() -> tuple[bytes, float]:
+            from langchain_visioncraft.sandbox.engines import speech  # noqa: PLC0415  # PyAV
+
+            try:
+                return speech.as_wav(audio)
+            except ValueError as error:
+                raise Refusal(400, str(error)) from error
+
+        audio, seconds = await job.services.workshop.work(convert)
+    answer = await unless_gone(
+        job.request,
+        server.transcribe(
+            audio,
+            task=wanted.task or "transcribe",
+            language=None if wanted.language == "auto" else wanted.language,
+            seconds=seconds,
+        ),
+    )
+    return json_response(answer, server.engine)
 
 
 OPERATIONS = (

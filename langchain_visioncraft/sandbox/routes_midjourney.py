@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from langchain_visioncraft.client.schemas import MidjourneyRequest, Wire
 from langchain_visioncraft.sandbox.answers import ErrorStyle, Refusal, json_response, link_to
+from langchain_visioncraft.sandbox.backends.images import Order
 from langchain_visioncraft.sandbox.fault_gate import FAULT_KEY
 from langchain_visioncraft.sandbox.midjourney import Task, split_prompt
 from langchain_visioncraft.sandbox.operations import Job, Operation
-from langchain_visioncraft.sandbox.routes_drawing import picture
-from langchain_visioncraft.sandbox.workshop import DRAWING
+from langchain_visioncraft.sandbox.pictures import drawn
 
 
 class MidjourneyResultRequest(Wire):
@@ -44,20 +42,19 @@ async def _result(job: Job) -> Response:
             {"ImageID": task.number, "Status": "failed", "message": "The prompt was refused."},
             "tasks",
         )
-    if task.file is None or services.files.get(task.file) is None:
-        await services.workshop.work(partial(_draw, job, task))
+    await _draw(job, task)
     url = link_to(job.request, task.file or "")
-    return json_response(services.midjourney.finished(task, url), DRAWING)
+    return json_response(services.midjourney.finished(task, url), task.engine)
 
 
-def _draw(job: Job, task: Task) -> None:
+async def _draw(job: Job, task: Task) -> None:
     # Whoever polls while it is being drawn waits for the same picture.
-    with task.lock:
+    async with task.lock:
         if task.file is not None and job.services.files.get(task.file) is not None:
             return
         prompt, width, height = split_prompt(task.prompt)
-        data = picture(prompt, width=width, height=height, model="midjourney")
-        task.file = job.services.files.add(data, DRAWING)
+        made = await drawn(job, Order(prompt, width, height, model="midjourney"))
+        task.file, task.engine = job.services.files.add(made.files[0], made.engine), made.engine
 
 
 OPERATIONS = (

@@ -15,6 +15,7 @@ import uvicorn
 from typing_extensions import Self
 
 from langchain_visioncraft.sandbox.app import create_app
+from langchain_visioncraft.sandbox.backends.connection import BackendError
 from langchain_visioncraft.sandbox.connections import HangUpProtocol
 from langchain_visioncraft.sandbox.faults import Fault, FaultBook
 from langchain_visioncraft.sandbox.files import FileStore
@@ -48,7 +49,8 @@ class Sandbox:
         port: The port; 0 takes a free one.
         llm: A GGUF file or an OpenAI-compatible server for chats.
         midjourney_seconds: How long a Midjourney task says "generating".
-        settings: Any further field of `SandboxConfig`.
+        settings: Any further field of `SandboxConfig`, such as `images` and `speech`: servers
+            that do what the sandbox's small models do not do well enough.
 
     Attributes:
         faults: Failures that are ordered, and to be ordered.
@@ -109,6 +111,7 @@ class Sandbox:
 
         Raises:
             OSError: If the port is taken.
+            BackendError: If a server that is to stand behind it is not there; a RuntimeError.
             RuntimeError: If it runs already, or does not come up.
         """
         if self._thread is not None:
@@ -130,6 +133,8 @@ class Sandbox:
         ready.wait(_READY_SECONDS)
         if not server.started:
             self.stop()
+            if isinstance(self._failure, BackendError):
+                raise self._failure
             msg = "The sandbox did not start."
             raise RuntimeError(msg) from self._failure
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -147,12 +152,17 @@ class Sandbox:
 
     def _run(self, server: uvicorn.Server, listener: socket.socket, ready: threading.Event) -> None:
         try:
-            asyncio.run(server.serve(sockets=[listener]))
+            asyncio.run(self._serve(server, listener))
         except BaseException as error:  # noqa: BLE001  # told by start(), in the caller's thread
             self._failure = error
         finally:
             listener.close()
             ready.set()
+
+    async def _serve(self, server: uvicorn.Server, listener: socket.socket) -> None:
+        # Before the application's own start would: what is wrong there is only logged.
+        await self._app.state.services.backends.open()
+        await server.serve(sockets=[listener])
 
     def __enter__(self) -> Self:
         return self.start()

@@ -7,6 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from langchain_visioncraft.sandbox.backends.addresses import (
+    CHAT_KINDS,
+    IMAGE_KINDS,
+    SPEECH_KINDS,
+    Address,
+    is_url,
+    parse_address,
+)
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -42,7 +51,23 @@ class SandboxConfig:
         llm: What answers chats instead of SmolLM2: the path of a GGUF file, or the root of an
             OpenAI-compatible server such as ``http://127.0.0.1:8080/v1``.
         llm_key: The key for that server. The caller's own key is never passed on.
-        llm_model: The model's name at that server; by default the caller's own.
+        llm_model: The model's name at that server; by default the one that the caller names if
+            the server has it, otherwise the server's first.
+        vision_llm: The root of an OpenAI-compatible server for chats with pictures, and for LLaVA
+            models; by default `llm` if that is a server.
+        vision_llm_key: See `llm_key`; likewise the other keys.
+        vision_llm_model: See `llm_model`.
+        images: A host that makes pictures: the root of Automatic1111, Forge or ComfyUI, such as
+            ``http://127.0.0.1:7860``. Which one it is shows itself, or is said by a prefix:
+            ``a1111+http://…``, ``forge+http://…``, ``comfyui+http://…``.
+        images_key: A bearer token, or ``user:password`` (Automatic1111's ``--api-auth``).
+        images_model: The checkpoint there, whatever the caller names.
+        speech: The root of a Whisper server that speaks OpenAI's API (speaches,
+            faster-whisper-server, LocalAI), or of whisper.cpp's server; a prefix
+            (``openai+http://…``, ``whispercpp+http://…``) says which.
+        speech_key: See `llm_key`.
+        speech_model: The model there; by default the first that transcribes.
+        backend_seconds: How long such a server may be silent before the caller gets 504.
         midjourney_seconds: How long a Midjourney task says "generating".
         limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
         max_body_bytes: Larger requests get 413.
@@ -59,6 +84,16 @@ class SandboxConfig:
     llm: str | None = None
     llm_key: str | None = field(default=None, repr=False)
     llm_model: str | None = None
+    vision_llm: str | None = None
+    vision_llm_key: str | None = field(default=None, repr=False)
+    vision_llm_model: str | None = None
+    images: str | None = None
+    images_key: str | None = field(default=None, repr=False)
+    images_model: str | None = None
+    speech: str | None = None
+    speech_key: str | None = field(default=None, repr=False)
+    speech_model: str | None = None
+    backend_seconds: float = 600.0
     midjourney_seconds: float = 2.5
     limits: Mapping[str, Limit] = field(default_factory=dict)
     max_body_bytes: int = 512 << 20
@@ -70,13 +105,41 @@ class SandboxConfig:
     requests_kept: int = 1000
 
     def __post_init__(self) -> None:
-        if self.llm and self.llm_server is None and not Path(self.llm).is_file():
+        if self.llm and not is_url(self.llm) and not Path(self.llm).is_file():
             msg = f"llm={self.llm!r} is neither a GGUF file that exists nor an http(s) URL."
             raise ValueError(msg)
+        if self.backend_seconds <= 0:
+            msg = f"backend_seconds={self.backend_seconds} must be positive."
+            raise ValueError(msg)
+        # Reading the addresses tells what is wrong with them.
+        _ = self.llm_server, self.vision_llm_server, self.images_server, self.speech_server
 
     @property
-    def llm_server(self) -> str | None:
-        """The root of the server behind the chat endpoints, if `llm` names one."""
-        if self.llm and self.llm.lower().startswith(("http://", "https://")):
-            return self.llm.rstrip("/")
-        return None
+    def llm_file(self) -> str | None:
+        """The GGUF file that `llm` names, if it is one."""
+        return self.llm if self.llm and not is_url(self.llm) else None
+
+    @property
+    def llm_server(self) -> Address | None:
+        """The server that `llm` names, if it is one."""
+        text = self.llm if self.llm and is_url(self.llm) else None
+        return _address("--llm", text, CHAT_KINDS)
+
+    @property
+    def vision_llm_server(self) -> Address | None:
+        """The server for chats with pictures."""
+        return _address("--vision-llm", self.vision_llm, CHAT_KINDS)
+
+    @property
+    def images_server(self) -> Address | None:
+        """The host of pictures."""
+        return _address("--images", self.images, IMAGE_KINDS)
+
+    @property
+    def speech_server(self) -> Address | None:
+        """The Whisper server."""
+        return _address("--speech", self.speech, SPEECH_KINDS)
+
+
+def _address(option: str, text: str | None, kinds: Mapping[str, str]) -> Address | None:
+    return parse_address(option, text, kinds) if text else None

@@ -126,13 +126,13 @@ class Workshop:
         Raises:
             Refusal: 503 if models are switched off and none was given.
         """
-        if self._config.llm is None:
+        if self._config.llm_file is None:
             self._require_models("Text generation")
         from langchain_visioncraft.sandbox.engines.language import (  # noqa: PLC0415  # heavy
             shared_model,
         )
 
-        return shared_model(self._config.llm)
+        return shared_model(self._config.llm_file)
 
     def _require_models(self, what: str) -> None:
         if not self._config.models:

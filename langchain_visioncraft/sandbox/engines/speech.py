@@ -7,6 +7,7 @@ import os
 import threading
 import time
 import uuid
+import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,28 @@ def _check(task: str, language: str | None) -> None:
             f"The sandbox's speech model (Whisper tiny.en) understands English only; "
             f"language {language!r} is not available here. Use language='en' or leave it out."
         )
+
+
+def as_wav(audio: bytes | Path) -> tuple[bytes, float]:
+    """A recording as WAV: 16 bits, mono, 16,000 samples per second, as Whisper hears it.
+
+    Args:
+        audio: The file's bytes or its path.
+
+    Returns:
+        The WAV file, and its length in seconds.
+
+    Raises:
+        ValueError: There is no sound in ``audio``.
+    """
+    samples = (_decode(audio) * 32768.0).astype("<i2")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(_RATE)
+        file.writeframes(samples.tobytes())
+    return buffer.getvalue(), len(samples) / _RATE
 
 
 def _decode(audio: bytes | Path) -> NDArray[np.float32]:

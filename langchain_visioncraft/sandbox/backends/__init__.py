@@ -1,0 +1,18 @@
+"""Servers of one's own behind the VisionCraft API, where the sandbox's small models do not do.
+
+| endpoints | option | made by |
+|---|---|---|
+| ``/v1/chat/completions``, ``/llm`` | ``--llm`` | an OpenAI-compatible server |
+| the same with pictures, or a LLaVA model | ``--vision-llm``, else ``--llm`` | the same |
+| the same with tools that the server refuses | ``--llm`` | the sandbox's planner |
+| ``/sd``, ``/generate``, ``/generate-xl``, ``/openjourney``, ``/midjourney`` | ``--images`` | the host |
+| ``/img2img``, both forms, with and without mask | ``--images`` | the host |
+| ``/upscale``, ``upscale`` of ``/generate`` | ``--images`` | the host if it has an upscaler, else the sandbox |
+| ``/text2gif``, ``/generate-gif``, ``/img2video`` | | the sandbox |
+| ``/whisper`` | ``--speech`` | a Whisper server |
+| lists of models, samplers, schedulers, LoRAs | ``--images``, ``--llm`` | the host |
+
+``x-visioncraft-engine`` says of each answer who made it. A documented name that the host does not
+know (a model, a sampler) stands for the nearest that it has; a LoRA that it lacks is refused.
+The caller's key never leaves the sandbox.
+"""  # noqa: E501  # a table
