@@ -61,7 +61,9 @@ $(VENV)/demo.stamp: pyproject.toml $(VENV)/python.stamp
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
-	$(PIP) --editable '.[sandbox,remote,media,cli]' --group demo --group test --group lint
+	$(PIP) --editable '.[sandbox,remote,media,cli,mcp]' --group demo --group test --group lint
+	$(PIP) --upgrade --no-deps --target $(VENV)/mcp-2 \
+		'mcp>=2.3,<3' 'mcp-types>=2.3,<3' 'opentelemetry-api>=1.28'
 	@touch $@
 
 $(VENV)/bench.stamp: pyproject.toml $(VENV)/python.stamp

@@ -136,12 +136,18 @@ def _duration(image: Image.Image, count: int) -> float | None:
 
 
 def prepare(
-    blob: Blob, facts: Facts, frame: int, *, max_side: int | None, max_pixels: int
+    blob: Blob,
+    facts: Facts,
+    frame: int,
+    *,
+    max_side: int | None,
+    max_pixels: int,
+    as_it_is: bool = True,
 ) -> bytes:
     """One frame of a picture as bytes to be sent.
 
-    A picture that is upright, whole, of a common type and small enough is sent as it is.
-    Otherwise it becomes a PNG if it has transparency, and a JPEG if not.
+    A picture that is upright, whole, of a common type and small enough is sent as it is, unless
+    `as_it_is` is false. Otherwise it becomes a PNG if it has transparency, and a JPEG if not.
 
     Raises:
         MediaInputError: If it is damaged, or has more than `max_pixels` pixels.
@@ -161,7 +167,7 @@ def prepare(
             # A JPEG decoder can leave out what is scaled away anyhow.
             image.draft(None, (2 * max_side, 2 * max_side))
         image.load()  # finds out whether it is damaged
-        if plain and single and not turned and not too_large:
+        if as_it_is and plain and single and not turned and not too_large:
             with opened(blob) as file:
                 return file.read()
         ready = ImageOps.exif_transpose(image) if turned else image

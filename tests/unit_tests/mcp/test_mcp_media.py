@@ -1,0 +1,154 @@
+"""Pictures that are shown within bounds, and the store as resources."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import mcp
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import AnyUrl
+from tool_service import medium, silence
+
+from langchain_visioncraft import Media, MediaStore
+from langchain_visioncraft.mcp import resources
+from langchain_visioncraft.mcp.resources import uri_of
+from langchain_visioncraft.mcp.results import picture_content
+
+
+def noise(side: int, kind: str = "PNG", mode: str = "RGB") -> bytes:
+    """A picture that compresses badly."""
+    bands = Image.new(mode, (1, 1)).getbands()
+    pixels = np.random.default_rng(1).integers(0, 255, (side, side, len(bands)), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels, mode).save(file, kind)
+    return file.getvalue()
+
+
+def shown(content: dict[str, Any] | None) -> tuple[bytes, Image.Image]:
+    assert content is not None
+    data = base64.b64decode(content["data"])
+    image = Image.open(io.BytesIO(data))
+    assert Image.MIME[image.format or ""] == content["mimeType"]
+    return data, image
+
+
+def test_a_picture_that_fits_is_shown_as_it_is() -> None:
+    data = medium("cat.png")
+    assert shown(picture_content(Media.from_bytes(data), len(data)))[0] == data
+
+
+@pytest.mark.parametrize("most", [100_000, 20_000, 3000])
+def test_a_large_picture_is_made_smaller(most: int) -> None:
+    data, image = shown(picture_content(Media.from_bytes(noise(400)), most))
+    assert most / 4 < len(data) <= most
+    assert image.format == "JPEG"
+
+
+def test_a_transparent_picture_stays_transparent() -> None:
+    data, image = shown(picture_content(Media.from_bytes(noise(200, mode="RGBA")), 20_000))
+    assert len(data) <= 20_000
+    assert image.mode == "RGBA"
+
+
+def test_what_models_do_not_read_is_shown_in_a_form_that_they_do() -> None:
+    _, image = shown(picture_content(Media.from_bytes(noise(64, "BMP")), 100_000))
+    assert (image.format, image.size) == ("JPEG", (64, 64))
+
+
+@pytest.mark.parametrize("damage", ["cut off", "too many pixels", "no room"])
+def test_what_cannot_be_shown_is_left_to_its_link(damage: str) -> None:
+    data, most = noise(100), 1000
+    if damage == "cut off":
+        data = data[:2000] + data[-20:]
+    elif damage == "too many pixels":
+        data = data[:16] + (60_000).to_bytes(4, "big") * 2 + data[24:]
+    else:
+        most = 10
+    assert picture_content(Media.from_bytes(data), most) is None
+
+
+async def test_the_pictures_of_a_result_share_the_bound(connect: Any, service: Any) -> None:
+    pictures = [noise(side) for side in (100, 120, 140)]
+    encoded = [base64.b64encode(picture).decode() for picture in pictures]
+    service.says("/generate", json={"images": encoded})
+    async with connect({"text_to_image": "sd1"}, picture_bytes=30_000) as client:
+        arguments = {"prompt": "x", "image_count": 3, "width": 64, "height": 64}
+        result = await client.call_tool("visioncraft_text_to_image_sd1", arguments)
+    images = [block for block in result.content if block.type == "image"]
+    links = [block for block in result.content if block.type == "resource_link"]
+    assert len(images) == len(links) == 3
+    assert sum(len(base64.b64decode(image.data)) for image in images) <= 30_000
+    assert [link.size for link in links] == [len(each) for each in pictures]
+
+
+async def test_a_resource_holds_the_bytes(connect: Any, store: MediaStore) -> None:
+    media = [store.add(data) for data in (medium("cat.png"), medium("cat.mp4"), silence())]
+    async with connect() as client:
+        for each in media:
+            read = await client.read_resource(AnyUrl(uri_of(each.handle)))
+            [contents] = read.contents
+            assert base64.b64decode(contents.blob) == each.read()
+            assert contents.mimeType == each.mime_type
+
+
+async def test_resources_are_listed_page_by_page(
+    connect: Any, store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "PAGE", 2)
+    names = ("cat.png", "cat.gif", "cat.mp4", "cat.webp", "mask.png")
+    handles = {store.add(medium(name)).handle for name in names}
+    seen, cursor, pages = [], None, 0
+    async with connect() as client:
+        while pages == 0 or cursor:
+            page = await client.list_resources(cursor)
+            seen += [str(each.uri) for each in page.resources]
+            cursor, pages = page.nextCursor, pages + 1
+        with pytest.raises(mcp.McpError, match="no cursor"):
+            await client.list_resources("-1")
+    assert pages == 3
+    assert sorted(seen) == sorted(map(uri_of, handles))
+
+
+async def test_the_form_of_resources_is_told(connect: Any) -> None:
+    async with connect() as client:
+        [template] = (await client.list_resource_templates()).resourceTemplates
+    assert template.uriTemplate == "visioncraft://media/{handle}"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "visioncraft://media/ffffffffffff.png",
+        "visioncraft://media/../../etc/passwd",
+        "visioncraft://media/..%2F..%2Fsecret.png",
+        "visioncraft://media/%2Fetc%2Fpasswd",
+        "visioncraft://media/",
+        "visioncraft://other/ffffffffffff.png",
+        "file:///etc/passwd",
+        "http://127.0.0.1/x.png",
+    ],
+)
+async def test_only_media_of_the_store_can_be_read(
+    connect: Any, store: MediaStore, tmp_path: Path, uri: str
+) -> None:
+    (tmp_path / "secret.png").write_bytes(medium("cat.png"))
+    store.add(medium("mask.png"))
+    async with connect() as client:
+        with pytest.raises(mcp.McpError) as refused:
+            await client.read_resource(AnyUrl(uri))
+    assert refused.value.error.code == resources.RESOURCE_NOT_FOUND
+
+
+async def test_a_resource_that_is_too_large_is_refused(
+    connect: Any, store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "LARGEST_RESOURCE", 100)
+    handle = store.add(medium("cat.png")).handle
+    async with connect() as client:
+        with pytest.raises(mcp.McpError, match="more than the 100 bytes"):
+            await client.read_resource(AnyUrl(uri_of(handle)))
