@@ -55,7 +55,8 @@ class VisionCraftConnectedModel(BaseChatOpenAI):
     """
 
     # Errors of construction would otherwise quote the beginning of the input, and with it the key.
-    model_config = ConfigDict(hide_input_in_errors=True)
+    # The validators of a class are built at its first use: those of the bases are not needed.
+    model_config = ConfigDict(hide_input_in_errors=True, defer_build=True)
 
     client: Any = Field(default=_UNCONNECTED, exclude=True, repr=False)
     async_client: Any = Field(default=_UNCONNECTED, exclude=True, repr=False)

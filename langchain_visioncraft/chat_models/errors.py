@@ -32,7 +32,7 @@ from langchain_core import exceptions as langchain_errors
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft.chat_models.connection import CHAT_PATH
-from langchain_visioncraft.client import exchange
+from langchain_visioncraft.client import translation
 from langchain_visioncraft.client.answers import (
     error_under_200,
     service_message,
@@ -149,7 +149,7 @@ class Boundary:
             ours = self._error(errors.ResponseError, f"gave no answer ({error})")
         elif is_from_httpx(error, "HTTPError", "InvalidURL"):
             # An SDK before 3 lets these through when a stream breaks off.
-            ours = exchange.translate(error, self._host, True, self._facts)
+            ours = translation.translate(error, self._host, True, self._facts)
         if ours is None:
             return None
         facts = {**error.__dict__, **ours.__dict__}
@@ -196,7 +196,7 @@ class Boundary:
         answered = any("incomplete" in str(cause) for cause in causes)
         for cause in causes:
             if isinstance(cause, Exception) and not isinstance(cause, openai.OpenAIError):
-                found = exchange.translate(cause, self._host, answered, self._facts)
+                found = translation.translate(cause, self._host, answered, self._facts)
                 if found is not None:
                     return found
         if isinstance(error, openai.APITimeoutError):

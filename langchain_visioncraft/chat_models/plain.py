@@ -16,7 +16,6 @@ from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
 from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, both
 from langchain_visioncraft.chat_models.images import ImageRules, prepare_messages
 from langchain_visioncraft.chat_models.tokens import estimate_message_tokens, estimate_tokens
-from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
 from langchain_visioncraft.config import API_KEY_VARIABLE
 from langchain_visioncraft.errors import InvalidRequestError, UnexpectedAnswerError
 
@@ -208,11 +207,15 @@ class PlainChatModel(VisionCraftConnectedModel):
         Raises:
             VisionCraftError: If the host cannot be asked, or does not answer with such a list.
         """
+        from langchain_visioncraft.client import VisionCraftClient, endpoints  # noqa: PLC0415 -- only here
+
         client = VisionCraftClient(http_client=self.root_client.http, **self._of_lists())
         return client.run(endpoints.list_names(family="llm", kind="models"))
 
     async def alist_models(self) -> list[str]:
         """The same as `list_models`, async."""
+        from langchain_visioncraft.client import AsyncVisionCraftClient, endpoints  # noqa: PLC0415
+
         http = self.root_async_client.http
         client = AsyncVisionCraftClient(http_async_client=http, **self._of_lists())
         return await client.run(endpoints.list_names(family="llm", kind="models"))

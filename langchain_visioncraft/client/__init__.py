@@ -1,9 +1,25 @@
 """The client: `VisionCraftClient`, `AsyncVisionCraftClient` and the `endpoints` that they run."""
 
-from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.client.decode import Segment, Transcript
-from langchain_visioncraft.client.drivers import AsyncVisionCraftClient, VisionCraftClient
-from langchain_visioncraft.client.flow import Progress
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from langchain_visioncraft._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from langchain_visioncraft.client import endpoints
+    from langchain_visioncraft.client.decode import Segment, Transcript
+    from langchain_visioncraft.client.drivers import AsyncVisionCraftClient, VisionCraftClient
+    from langchain_visioncraft.client.flow import Progress
+
+_MODULES = {
+    "AsyncVisionCraftClient": "drivers",
+    "Progress": "flow",
+    "Segment": "decode",
+    "Transcript": "decode",
+    "VisionCraftClient": "drivers",
+    "endpoints": "endpoints",
+}
 
 __all__ = [
     "AsyncVisionCraftClient",
@@ -13,3 +29,5 @@ __all__ = [
     "VisionCraftClient",
     "endpoints",
 ]
+
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -5,8 +5,9 @@ Each is imported when it is first used: building the classes of all costs more t
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from langchain_visioncraft._lazy import lazy_names
 
 if TYPE_CHECKING:
     from langchain_visioncraft.tools.base import PROGRESS_EVENT, VisionCraftTool
@@ -60,16 +61,4 @@ __all__ = [
     "VisionCraftUpscale",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    module = _MODULES.get(name)
-    if module is None:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)
