@@ -89,9 +89,9 @@ class VisionCraftClient(Exchange):
         spool_dir: Path | None,
     ) -> Spool | float | None:
         if isinstance(step, Call):
-            return self._retrying(Retrying)(self._call, step, spool_dir)
+            return self.retrying(Retrying)(self._call, step, spool_dir)
         if isinstance(step, Fetch):
-            return self._retrying(Retrying)(self._fetch, step, spool_dir)
+            return self.retrying(Retrying)(self._fetch, step, spool_dir)
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return time.monotonic() - began
@@ -249,9 +249,9 @@ class AsyncVisionCraftClient(Exchange):
         spool_dir: Path | None,
     ) -> Spool | float | None:
         if isinstance(step, Call):
-            return await self._retrying(AsyncRetrying)(self._call, step, spool_dir)
+            return await self.retrying(AsyncRetrying)(self._call, step, spool_dir)
         if isinstance(step, Fetch):
-            return await self._retrying(AsyncRetrying)(self._fetch, step, spool_dir)
+            return await self.retrying(AsyncRetrying)(self._fetch, step, spool_dir)
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return time.monotonic() - began

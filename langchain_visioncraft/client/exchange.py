@@ -347,7 +347,7 @@ class Exchange:
     def _facts(self, endpoint: str) -> dict[str, Any]:
         return {"endpoint": endpoint, "base_url": self.settings.base_url}
 
-    def _retrying(self, kind: Callable[..., _RetryingT]) -> _RetryingT:
+    def retrying(self, kind: Callable[..., _RetryingT]) -> _RetryingT:
         """The retry policy, for `tenacity.Retrying` or `tenacity.AsyncRetrying`."""
 
         def should_retry(state: RetryCallState) -> bool:

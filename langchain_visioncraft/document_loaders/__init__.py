@@ -1,9 +1,9 @@
 """Pictures and recordings as documents: parsers, a loader, and retrieval that shows its sources."""
 
 from langchain_visioncraft.document_loaders.caching import FolderByteStore
+from langchain_visioncraft.document_loaders.guarding import Skipped
 from langchain_visioncraft.document_loaders.loader import (
     LoadReport,
-    Skipped,
     VisionCraftMediaLoader,
 )
 from langchain_visioncraft.document_loaders.parsers import (

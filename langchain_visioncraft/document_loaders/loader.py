@@ -6,15 +6,13 @@ import functools
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from typing_extensions import Unpack
 
-from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
-from langchain_visioncraft.client.flow import fetch
 from langchain_visioncraft.document_loaders.base import VisionCraftParser
 from langchain_visioncraft.document_loaders.blobs import (
     Facts,
@@ -27,9 +25,10 @@ from langchain_visioncraft.document_loaders.caching import CacheTypes, open_cach
 from langchain_visioncraft.document_loaders.connections import (
     AnyClient,
     ConnectionSettings,
-    both_kinds,
     connect,
 )
+from langchain_visioncraft.document_loaders.fetching import Fetcher
+from langchain_visioncraft.document_loaders.guarding import Skipped, guarded
 from langchain_visioncraft.document_loaders.parsers import (
     VisionCraftCaptionParser,
     VisionCraftTranscriptParser,
@@ -41,57 +40,13 @@ from langchain_visioncraft.document_loaders.sources import (
     check_sources,
     count_items,
     items_of,
-    origin_of,
 )
-from langchain_visioncraft.document_loaders.steps import Run, Steps, Work, adrive, drive
+from langchain_visioncraft.document_loaders.steps import Steps, Work, adrive, drive
 from langchain_visioncraft.document_loaders.window import in_tasks, in_threads
-from langchain_visioncraft.errors import (
-    AuthenticationError,
-    CertificateError,
-    EndpointNotFoundError,
-    InvalidRequestError,
-    LinkExpiredError,
-    MediaInputError,
-    MissingKeyError,
-    RateLimitError,
-    SubscriptionError,
-    UnsafeLinkError,
-)
+from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media import Media, MediaStore
 
-if TYPE_CHECKING:
-    from langchain_visioncraft.client.spool import Spool
-
 OnError: TypeAlias = Literal["raise", "skip", "document"]
-
-_CONCERN_ALL = (
-    MissingKeyError,
-    AuthenticationError,
-    SubscriptionError,
-    EndpointNotFoundError,
-    CertificateError,
-    RateLimitError,
-)
-"""What fails for one file fails for all: these are raised whatever `on_error` says.
-
-A rate limit is among them when waiting for it did not help: it would only be hit again by every
-further file. With a cache, the next run goes on from there.
-"""
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that could not be loaded, or not to its end.
-
-    Attributes:
-        source: Its path, URL or handle.
-        reason: What was wrong.
-        error: The class of the error.
-    """
-
-    source: str
-    reason: str
-    error: str
 
 
 @dataclass
@@ -200,7 +155,7 @@ class VisionCraftMediaLoader(BaseLoader):
         self._sources = check_sources(source)
         self._suffixes = tuple(suffix.lower() for suffix in suffixes) if suffixes else None
         given = connect(client, connection)
-        self._client, self._async_client = both_kinds(given)
+        self._fetcher = Fetcher(given, allow_private_urls=allow_private_urls)
         self.cache = open_cache(cache)
         self.caption_parser = caption_parser or VisionCraftCaptionParser(
             client=given, **dict(caption_options or {})
@@ -212,7 +167,6 @@ class VisionCraftMediaLoader(BaseLoader):
         self.on_error = on_error
         self.store = store
         self.show_progress = show_progress
-        self.allow_private_urls = allow_private_urls
         self.report = LoadReport()
 
     def lazy_load(self) -> Iterator[Document]:
@@ -269,20 +223,12 @@ class VisionCraftMediaLoader(BaseLoader):
     # One file, as steps
 
     def _guarded(self, item: Item) -> Steps[None]:
-        try:
-            yield from self._documents(item)
-        except Exception as error:
-            # Also what somebody else's chat model raises.
-            if self.on_error == "raise" or isinstance(error, (*_CONCERN_ALL, ImportError)):
-                raise
-            reason = str(error) or type(error).__name__
-            if item.name not in reason:
-                reason = f"{item.name}: {reason}"
-            yield Skipped(item.name, reason, type(error).__name__)
+        steps = self._documents(item)
+        return steps if self.on_error == "raise" else guarded(steps, item.name)
 
     def _documents(self, item: Item) -> Steps[None]:
         # What holds the bytes of a URL must live as long as the blob.
-        blob, _holder = yield from self._blob_of(item)
+        blob, _holder = yield from self._fetcher.blob_of(item)
         facts: Facts = yield from Work(functools.partial(measure, blob)).ask()
         if self.store is not None:
             yield from Work(functools.partial(self._keep, self.store, blob, facts)).ask()
@@ -290,58 +236,6 @@ class VisionCraftMediaLoader(BaseLoader):
             self.caption_parser if facts.kind == "image" else self.transcript_parser
         )
         yield from parser.steps(blob, facts=facts, cache=self.cache)
-
-    def _blob_of(self, item: Item) -> Steps[tuple[Blob, Any]]:
-        content = item.content
-        if isinstance(content, Blob):
-            return content, None
-        if isinstance(content, Media):
-            metadata = {"source": item.name}
-            if content.path is not None and content.held is None:
-                return Blob.from_path(content.path, guess_type=False, metadata=metadata), None
-            data: bytes = yield from Work(content.read).ask()
-            return Blob.from_data(data, metadata=metadata), None
-        return (yield from self._fetched(content))
-
-    def _fetched(self, url: str) -> Steps[tuple[Blob, Any]]:
-        client, async_client = self._client, self._async_client
-        if self.allow_private_urls:
-            # A client whose own host is that of the link; the key goes along with no link.
-            client, async_client = self._clients_at(origin_of(url))
-        try:
-            answer = yield from Run(client, async_client, fetch(url, f"GET {url}")).ask()
-        except LinkExpiredError as error:
-            msg = f"{url} leads to nothing any more ({error.status})."
-            raise LinkExpiredError(msg, status=error.status) from error
-        except UnsafeLinkError as error:
-            reason = str(error).partition("not followed: ")[2] or str(error)
-            msg = (
-                f"{url} was not fetched: {reason} If all URLs are your own, pass "
-                "allow_private_urls=True."
-            )
-            raise UnsafeLinkError(msg) from error
-        except _CONCERN_ALL as error:
-            # Here it concerns the host of one link.
-            msg = f"{url} cannot be fetched: {error}"
-            raise MediaInputError(msg) from error
-        spool = cast("Spool", answer)
-        if spool.path is not None:
-            metadata = {"source": url}
-            return Blob.from_path(spool.path, guess_type=False, metadata=metadata), spool
-        with spool.open() as file:
-            return Blob.from_data(file.read(), metadata={"source": url}), None
-
-    def _clients_at(self, origin: str) -> tuple[VisionCraftClient, AsyncVisionCraftClient]:
-        settings = self._client.settings
-        client = VisionCraftClient(
-            base_url=origin,
-            timeout=(settings.timeout.connect, settings.timeout.read),
-            max_retries=settings.max_retries,
-            http_client=self._client.http(),
-            http_async_client=self._async_client.http(),
-            max_answer_bytes=self._client.max_answer_bytes,
-        )
-        return client, client.as_async()
 
     @staticmethod
     def _keep(store: MediaStore, blob: Blob, facts: Facts) -> None:
