@@ -20,7 +20,7 @@ from langchain_visioncraft.cli.inputs import read_arguments
 from langchain_visioncraft.cli.lazy import Chosen
 from langchain_visioncraft.cli.options import Connection, Display, Output, Store
 from langchain_visioncraft.cli.parameters import command, keyword, parameters_of
-from langchain_visioncraft.cli.problems import explained
+from langchain_visioncraft.cli.problems import explained, note
 from langchain_visioncraft.cli.results import check, deliver_media, deliver_text
 from langchain_visioncraft.cli.session import connected, working
 from langchain_visioncraft.client import VisionCraftClient
@@ -90,7 +90,8 @@ class Capability:
                     if display is None:
                         deliver_text(content, artifact, output)
                     else:
-                        deliver_media(Media.from_artifact(artifact), output, display.show)
+                        with _kept_if_lost(artifact, handles):
+                            deliver_media(Media.from_artifact(artifact), output, display.show)
 
         groups: dict[str, Any] = {"connection": Connection, "store": Store, "output": Output}
         if not self.makes_text:
@@ -125,6 +126,19 @@ def _place(store: MediaStore, output: Output) -> Iterator[MediaStore]:
         return
     with tempfile.TemporaryDirectory(prefix="visioncraft-") as folder:
         yield MediaStore(folder)
+
+
+@contextlib.contextmanager
+def _kept_if_lost(artifact: Any, store: MediaStore) -> Iterator[None]:
+    """Keep media in the store if they cannot be written where they should: they may be paid for."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError:
+        for medium in Media.from_artifact(artifact):
+            note(f"Kept in the store instead: {store.add(medium).location}")
+        raise
 
 
 def _call(

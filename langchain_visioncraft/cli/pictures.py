@@ -37,8 +37,8 @@ def show_picture(medium: Media, console: Console, show: bool | None = None) -> N
             f"the package {error.name!r} is not installed. "
             "Run: pip install 'langchain-visioncraft[cli]'"
         )
-    except OSError as error:  # Pillow's are, too
-        problem = str(error)
+    except Exception as error:  # noqa: BLE001  # whatever a terminal answers, the result stands
+        problem = f"{type(error).__name__}: {error}"
     if problem and show:
         note(f"The picture is not shown: {problem}")
 

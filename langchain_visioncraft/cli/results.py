@@ -26,9 +26,16 @@ def check(output: Output, *, binary: bool) -> None:
     """Refuse what cannot be done, before it costs anything.
 
     Raises:
-        typer.BadParameter: If stdout is wanted twice, or bytes would go to a terminal.
+        typer.BadParameter: If stdout is wanted twice, bytes would go to a terminal, or the folder
+            for the result is not there.
     """
+    if output.out is None:
+        return
     if output.out != STDOUT:
+        folder = Path(output.out).parent
+        if not _is_folder(output.out) and not folder.is_dir():
+            msg = f"there is no folder {str(folder)!r}: make it first."
+            raise typer.BadParameter(msg, param_hint="--out")
         return
     if output.as_json:
         msg = "--json and -o - both want stdout: name a file."
@@ -66,7 +73,7 @@ def deliver_media(media: Sequence[Media], output: Output, show: bool | None) -> 
 
 def _save(media: Sequence[Media], out: str) -> list[Media]:
     target = Path(out)
-    if out.endswith(("/", os.sep)) or (len(media) > 1 and not target.suffix):
+    if _is_folder(out):
         target.mkdir(parents=True, exist_ok=True)
     saved = []
     for number, medium in enumerate(media, 1):
@@ -77,6 +84,10 @@ def _save(media: Sequence[Media], out: str) -> list[Media]:
         _note_other_type(path, medium)
         saved.append(medium.at(str(path)))
     return saved
+
+
+def _is_folder(out: str) -> bool:
+    return out.endswith(("/", os.sep))
 
 
 def _note_other_type(path: Path, medium: Media) -> None:
@@ -99,7 +110,9 @@ def deliver_text(text: str, facts: dict[str, Any], output: Output) -> None:
     """
     if output.out not in (None, STDOUT):
         path = Path(str(output.out))
-        path = path / "text.txt" if path.is_dir() else path
+        if path.is_dir() or _is_folder(str(output.out)):
+            path.mkdir(parents=True, exist_ok=True)
+            path /= "text.txt"
         path.write_text(f"{text}\n", encoding="utf-8")
         facts = {**facts, "location": str(path)}
         if not output.as_json:

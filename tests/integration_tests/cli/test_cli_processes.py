@@ -1,0 +1,143 @@
+"""The command as a process: pipes, signals and a terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+from langchain_visioncraft import Media
+from langchain_visioncraft.sandbox import Fault, Sandbox
+
+MAIN = "from langchain_visioncraft.cli import main; main()"
+COMMAND = [sys.executable, "-c", MAIN]
+# The first terminal that the leader of a session opens is the one that controls it.
+IN_TERMINAL = [
+    *(sys.executable, "-c"),
+    f"import os; os.close(os.open(os.ttyname(0), os.O_RDWR)); {MAIN}",
+]
+SMALL = ("--width", "64", "--height", "64")
+
+
+def environment(sandbox: Sandbox) -> dict[str, str]:
+    settings = {"VISIONCRAFT_BASE_URL": sandbox.url, "VISIONCRAFT_API_KEY": "any"}
+    return {**os.environ, **settings, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+
+
+def test_bytes_pass_through(drawing_sandbox: Sandbox, tmp_path: Path, pictures: Path) -> None:
+    ran = subprocess.run(
+        [*COMMAND, "edit", "-", "at night", "-o", "-"],
+        input=(pictures / "cat.png").read_bytes(),
+        capture_output=True,
+        check=False,
+        env=environment(drawing_sandbox),
+        cwd=tmp_path,
+    )
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert Media.from_bytes(ran.stdout).mime_type == "image/png"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_ends_it_quietly(drawing_sandbox: Sandbox, tmp_path: Path) -> None:
+    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", delay=60))
+    asked = len(drawing_sandbox.requests)
+    running = subprocess.Popen(
+        [*COMMAND, "image", "a fox", *SMALL, "-o", "fox.png"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**environment(drawing_sandbox), "TMPDIR": str(tmp_path)},
+        cwd=tmp_path,
+    )
+    while len(drawing_sandbox.requests) == asked and running.poll() is None:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    out, told = running.communicate(timeout=30)
+    assert (running.returncode, out, told) == (130, b"", b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+class Terminal:
+    """A terminal with a command in it."""
+
+    def __init__(self, *arguments: str, sandbox: Sandbox, folder: Path) -> None:
+        self._end, other = pty.openpty()
+        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+        self.process = subprocess.Popen(
+            [*IN_TERMINAL, *arguments],
+            stdin=other,
+            stdout=other,
+            stderr=other,
+            env=environment(sandbox),
+            cwd=folder,
+            start_new_session=True,
+        )
+        os.close(other)
+        self.shown = ""
+
+    def until(self, text: str) -> None:
+        """Read until this was shown."""
+        while text not in self.shown and self._read():
+            pass
+        assert text in self.shown
+        self.shown = self.shown.partition(text)[2]
+
+    def rest(self) -> str:
+        """Read to the end, and give what was shown without colours."""
+        while self._read():
+            pass
+        self.process.wait()
+        os.close(self._end)
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.shown)
+
+    def type(self, text: str) -> None:
+        os.write(self._end, text.encode())
+
+    def _read(self) -> bool:
+        try:
+            data = os.read(self._end, 65536)
+        except OSError:  # Linux says so when the last process of a terminal has left
+            return False
+        self.shown += data.decode(errors="replace")
+        return bool(data)
+
+
+def test_a_terminal_shows_progress_and_the_picture(
+    drawing_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    terminal = Terminal("image", "a fox", *SMALL, sandbox=drawing_sandbox, folder=tmp_path)
+    terminal.until("Drawing")
+    shown = terminal.rest()
+    assert terminal.process.returncode == 0, shown
+    assert "▀▀▀▀" in shown
+    assert re.search(r"/visioncraft-media/\w+\.png \(image/png, 64x64, ", shown)
+
+
+def test_a_conversation(drawing_sandbox: Sandbox, tmp_path: Path, pictures: Path) -> None:
+    terminal = Terminal(
+        *("chat", "--image", str(pictures / "cat.png")), sandbox=drawing_sandbox, folder=tmp_path
+    )
+    terminal.until("> ")
+    terminal.type("What is it?\n")
+    terminal.until("pixels")
+    terminal.until("> ")
+    drawing_sandbox.faults.order(Fault(endpoint="POST /v1/chat/completions", status=400))
+    terminal.type("And its colours?\n")
+    terminal.until("400")
+    terminal.until("> ")
+    terminal.type("What was it?\n")
+    terminal.until("> ")
+    terminal.type("\x04")
+    terminal.rest()
+    assert terminal.process.returncode == 0
+    said = drawing_sandbox.requests[-1].body["messages"]
+    # What failed was not said; the picture was, once.
+    assert [each["role"] for each in said] == ["user", "assistant", "user"]
+    assert said[-1]["content"] == "What was it?"

@@ -1,0 +1,178 @@
+"""Exit codes, missing packages, and what a start imports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from langchain_visioncraft import MediaStore, errors
+from langchain_visioncraft.cli.app import app
+from langchain_visioncraft.cli.options import Output
+from langchain_visioncraft.cli.problems import exit_code, explained
+from langchain_visioncraft.cli.results import check
+
+CODES = {
+    errors.InvalidRequestError: 2,
+    errors.UnknownHandleError: 2,
+    errors.ForbiddenInputError: 2,
+    errors.MissingKeyError: 3,
+    errors.AuthenticationError: 3,
+    errors.SubscriptionError: 3,
+    errors.RateLimitError: 4,
+    errors.ConnectionFailedError: 5,
+    errors.TimedOutError: 5,
+    errors.CertificateError: 5,
+    errors.BadRequestError: 6,
+    errors.UnknownNameError: 6,
+    errors.EndpointNotFoundError: 6,
+    errors.ServerError: 6,
+    errors.UnexpectedAnswerError: 6,
+    errors.TaskFailedError: 6,
+    errors.TaskDeadlineError: 6,
+    errors.VisionCraftError: 1,
+    OSError: 1,
+}
+
+
+@pytest.mark.parametrize("kind", CODES, ids=lambda kind: kind.__name__)
+def test_an_error_has_its_exit_code(kind: type[Exception]) -> None:
+    assert exit_code(kind("What was wrong.")) == CODES[kind]
+
+
+def test_a_failure_is_one_sentence_and_json_if_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(typer.Exit) as left, explained(as_json=True):
+        raise errors.RateLimitError("Wait.", status=429, endpoint="POST /sd", retry_after=7.0)
+    printed = capsys.readouterr()
+    assert left.value.exit_code == 4
+    assert printed.err == "visioncraft: Wait.\n"
+    assert json.loads(printed.out) == {
+        "error": {
+            "type": "RateLimitError",
+            "message": "Wait.",
+            "status": 429,
+            "endpoint": "POST /sd",
+            "retry_after": 7.0,
+        }
+    }
+
+
+def test_a_bug_is_not_hidden() -> None:
+    with pytest.raises(ValueError, match="a bug"), explained():
+        raise ValueError("a bug")
+
+
+def test_without_a_key_the_sentence_says_what_to_do(tmp_path: Path) -> None:
+    ran = CliRunner().invoke(app, ["image", "a fox", "--store", str(tmp_path)])
+    assert ran.exit_code == 3
+    assert "VISIONCRAFT_API_KEY" in ran.stderr
+    assert "--sandbox" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["image"], "Missing argument"),
+        (["image", "-"], "nothing came from stdin"),
+        (["image", "a fox", "-o", "-", "--json"], "both want stdout"),
+        (["image", "a fox", "-o", "none/fox.png"], "there is no folder"),
+        (["image", "a fox", "--sandbox", "--base-url", "http://x"], "exclude each other"),
+        (["image", "a fox", "--base-url", "ftp://x"], "base_url"),
+        (["image", "a fox", "--timeout", "-1"], "timeout"),
+        (["upscale", "none.png"], "There is no file"),
+        (["upscale", "-"], "Nothing came from stdin"),
+        (["transcribe", "a.wav", "--language", "english"], "There is no file"),
+        (["models", "img2img", "loras"], "only schedulers, refiners"),
+        (["store", "path", "0123456789ab.png"], "The store is empty"),
+        (["paint"], "No such command"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_done_is_told_before_anything_is_sent(
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(app, arguments, env={"VISIONCRAFT_API_KEY": "k", "COLUMNS": "200"})
+    assert ran.exit_code == 2, ran.output
+    assert words in ran.stderr
+    assert ran.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_start_imports_nothing_that_a_command_needs() -> None:
+    code = (
+        "import sys; from langchain_visioncraft.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print('MODULES', *sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = ran.stdout.partition("MODULES")[2].split()
+    heavy = {"openai", "langchain_openai", "langchain_core", "httpx", "httpx2", "PIL", "starlette"}
+    assert "typer" in modules
+    assert heavy & {name.partition(".")[0] for name in modules} == set()
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("visioncraft up", "upscale"),
+        ("visioncraft image --engine mid", "midjourney"),
+        ("visioncraft image --engine midjourney --dea", "--deadline"),
+        ("visioncraft store prov", "provenance"),
+    ],
+)
+def test_a_shell_completes(line: str, completed: str) -> None:
+    environment = {
+        "_VISIONCRAFT_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split()) - 1),
+    }
+    ran = CliRunner().invoke(app, env=environment, prog_name="visioncraft")
+    assert ran.stdout.split() == [completed]
+
+
+def test_bytes_do_not_spoil_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with pytest.raises(typer.BadParameter, match="is a terminal"):
+        check(Output(out="-"), binary=True)
+    check(Output(out="-"), binary=False)
+
+
+# textual-image for Python 3.11 still reads pixels in the way of Pillow 13.
+@pytest.mark.filterwarnings("ignore:Image.Image.getdata:DeprecationWarning")
+def test_the_store_is_listed_told_and_verified(tmp_path: Path, pictures: Path) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        ran = CliRunner().invoke(app, ["store", *arguments, "--store", str(tmp_path / "media")])
+        return ran.exit_code, ran.stdout
+
+    store = MediaStore(tmp_path / "media")
+    kept = store.add(pictures / "cat.png", tool="by hand", arguments={"prompt": "a cat"})
+    assert run("list") == (0, f"{kept.describe()}\n")
+    assert run("path", kept.handle) == (0, f"{kept.path}\n")
+    assert json.loads(run("list", "--json")[1])["media"][0]["handle"] == kept.handle
+    assert json.loads(run("provenance", kept.handle)[1])["arguments"] == {"prompt": "a cat"}
+    code, shown = run("show", kept.handle)
+    assert (code, shown.splitlines()[-1]) == (0, kept.describe())
+    assert "▀" in shown
+    assert run("verify") == (0, "")
+    assert run("sweep") == (0, "0 leftovers removed.\n")
+    assert kept.path
+    kept.path.write_bytes(b"damaged")
+    code, told = run("verify")
+    assert code == 1
+    assert kept.handle in told
+    code, told = run("verify", "--json", "--quick")
+    assert code == 1
+    assert json.loads(told)["problems"][0]["handle"] == kept.handle
+
+
+def test_the_version_is_told() -> None:
+    ran = CliRunner().invoke(app, ["--version"])
+    assert (ran.exit_code, ran.stdout.split()[0]) == (0, "langchain-visioncraft")
