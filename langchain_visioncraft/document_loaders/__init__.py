@@ -1,6 +1,6 @@
 """Pictures and recordings as documents: parsers, a loader, and retrieval that shows its sources."""
 
-from langchain_visioncraft.document_loaders.caching import FolderByteStore
+from langchain_visioncraft.document_loaders.caching import FolderByteStore, RemoteByteStore
 from langchain_visioncraft.document_loaders.guarding import Skipped
 from langchain_visioncraft.document_loaders.loader import (
     LoadReport,
@@ -22,6 +22,7 @@ __all__ = [
     "CitedAnswer",
     "FolderByteStore",
     "LoadReport",
+    "RemoteByteStore",
     "Skipped",
     "VisionCraftCaptionParser",
     "VisionCraftMediaLoader",

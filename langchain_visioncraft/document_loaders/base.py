@@ -27,7 +27,8 @@ class VisionCraftParser(BaseBlobParser):
 
     Args:
         client: A ready client (sync or async), instead of the settings of the connection.
-        cache: Where answers are kept: one of LangChain's byte stores, or the path of a folder.
+        cache: Where answers are kept: one of LangChain's byte stores, the path of a folder, or
+            an fsspec URL such as ``s3://bucket/answers``.
         **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.
     """
 

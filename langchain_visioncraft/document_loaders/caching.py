@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ from langchain_visioncraft.errors import InvalidRequestError
 
 Cache: TypeAlias = BaseStore[str, bytes]
 CacheTypes: TypeAlias = BaseStore[str, bytes] | str | os.PathLike[str] | None
-"""Any of LangChain's byte stores, or the path of a folder."""
+"""Any of LangChain's byte stores, the path of a folder, or an fsspec URL."""
 
 _KEY = re.compile(r"[\w.-]{1,200}")
 
@@ -72,10 +73,7 @@ class FolderByteStore(BaseStore[str, bytes]):
                     yield entry.name
 
     def _file(self, key: str) -> Path:
-        if not _KEY.fullmatch(key) or key.startswith("."):
-            msg = f"{key!r} is no key: letters, digits, '_', '-' and '.' are."
-            raise InvalidRequestError(msg)
-        return self.folder / key
+        return self.folder / _checked(key)
 
     def _read(self, key: str) -> bytes | None:
         try:
@@ -84,8 +82,94 @@ class FolderByteStore(BaseStore[str, bytes]):
             return None
 
 
+class RemoteByteStore(BaseStore[str, bytes]):
+    """A cache on any file system that fsspec opens: ``s3://bucket/answers``, ``gs://…``, …
+
+    ```python
+    from langchain_visioncraft.document_loaders import RemoteByteStore
+
+    cache = RemoteByteStore("memory://answers")
+    cache.mset([("greeting", b"hello")])
+    assert cache.mget(["greeting", "farewell"]) == [b"hello", None]
+    ```
+
+    Args:
+        url: Of a folder; it is made when something is kept. Object stores show a value when it is
+            complete; on others a kill may leave the beginning of one, which the parsers take for
+            nothing.
+        storage_options: For fsspec: keys, endpoints and the like.
+
+    Raises:
+        ImportError: If fsspec, or the package for that kind of storage, is not installed.
+    """
+
+    def __init__(self, url: str, *, storage_options: Mapping[str, Any] | None = None) -> None:
+        try:
+            from fsspec.core import url_to_fs  # noqa: PLC0415 -- the extra `remote`
+        except ImportError as error:
+            msg = (
+                f"A cache at {url!r} needs fsspec: pip install 'langchain-visioncraft[remote]', "
+                "and the package for that kind of storage (s3fs for s3://, gcsfs for gs://)."
+            )
+            raise ImportError(msg) from error
+        self.url = url
+        self._files, path = url_to_fs(url, **(storage_options or {}))
+        self._path = path.rstrip("/")
+
+    def mget(self, keys: Sequence[str]) -> list[bytes | None]:
+        """What is kept under each key, or `None`."""
+        return [self._read(key) for key in keys]
+
+    def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
+        """Keep values."""
+        self._files.makedirs(self._path, exist_ok=True)
+        for key, value in key_value_pairs:
+            self._files.pipe_file(self._at(key), value)
+
+    def mdelete(self, keys: Sequence[str]) -> None:
+        """Forget values."""
+        for key in keys:
+            with contextlib.suppress(FileNotFoundError):
+                self._files.rm_file(self._at(key))
+
+    def yield_keys(self, *, prefix: str | None = None) -> Iterator[str]:
+        """The keys, in no particular order."""
+        self._files.invalidate_cache(self._path)
+        try:
+            found = self._files.ls(self._path, detail=False)
+        except FileNotFoundError:
+            return
+        for path in found:
+            name = str(path).rpartition("/")[2]
+            if name.startswith(prefix or ""):
+                yield name
+
+    def __repr__(self) -> str:
+        return f"RemoteByteStore({self.url!r})"
+
+    def _at(self, key: str) -> str:
+        return f"{self._path}/{_checked(key)}"
+
+    def _read(self, key: str) -> bytes | None:
+        try:
+            content: bytes = self._files.cat_file(self._at(key))
+        except FileNotFoundError:
+            return None
+        return content
+
+
+def _checked(key: str) -> str:
+    """A key that is the name of a file, and nothing else."""
+    if not _KEY.fullmatch(key) or key.startswith("."):
+        msg = f"{key!r} is no key: letters, digits, '_', '-' and '.' are."
+        raise InvalidRequestError(msg)
+    return key
+
+
 def open_cache(cache: CacheTypes) -> Cache | None:
     """The store that a user means."""
+    if isinstance(cache, str) and ("://" in cache or "::" in cache):
+        return RemoteByteStore(cache)
     return FolderByteStore(cache) if isinstance(cache, str | os.PathLike) else cache
 
 

@@ -105,7 +105,8 @@ class VisionCraftMediaLoader(BaseLoader):
         max_concurrency: How many files are worked on at a time.
         on_error: What to do with a file that fails: `"raise"`, `"skip"` it, or give a `"document"`
             that says so (its metadata have `error`). See `report` for what was skipped.
-        cache: Where answers are kept: one of LangChain's byte stores, or the path of a folder.
+        cache: Where answers are kept: one of LangChain's byte stores, the path of a folder, or
+            an fsspec URL such as ``s3://bucket/answers``.
         store: Keeps a copy of every file; `media_of` then finds it by its handle.
         show_progress: Whether to show a progress bar (tqdm).
         allow_private_urls: Whether URLs may lead to this machine or this network. Give it only if

@@ -89,7 +89,8 @@ class VisionCraftCaptionParser(VisionCraftParser):
             never scales.
         max_pixels: Pictures with more are refused before they are decoded.
         client: A ready client (sync or async), instead of the settings of the connection.
-        cache: Where answers are kept: one of LangChain's byte stores, or the path of a folder.
+        cache: Where answers are kept: one of LangChain's byte stores, the path of a folder, or
+            an fsspec URL such as ``s3://bucket/answers``.
         **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.
 
     Raises:
@@ -216,7 +217,8 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         task: `"transcribe"` keeps the language, `"translate"` gives English. Default: the host's.
         language: ISO 639-1 code such as `"en"`, or `"auto"`. Default: the host's.
         client: A ready client (sync or async), instead of the settings of the connection.
-        cache: Where answers are kept: one of LangChain's byte stores, or the path of a folder.
+        cache: Where answers are kept: one of LangChain's byte stores, the path of a folder, or
+            an fsspec URL such as ``s3://bucket/answers``.
         **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.
 
     Raises:

@@ -1,0 +1,93 @@
+"""Where answers are kept: a folder, or whatever fsspec opens. Both obey the same rules."""
+
+from __future__ import annotations
+
+import pickle
+import uuid
+from pathlib import Path
+
+import pytest
+from langchain_core.stores import BaseStore
+from media_host import MediaHost, picture
+
+from langchain_visioncraft import VisionCraftMediaLoader
+from langchain_visioncraft.document_loaders import FolderByteStore, RemoteByteStore
+from langchain_visioncraft.document_loaders.caching import open_cache
+from langchain_visioncraft.errors import InvalidRequestError
+
+
+@pytest.fixture(params=["folder", "memory", "file"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """What a user writes for ``cache=``."""
+    return {
+        "folder": str(tmp_path / "answers"),
+        "memory": f"memory://{uuid.uuid4().hex}/answers",
+        "file": (tmp_path / "answers").as_uri(),
+    }[request.param]
+
+
+@pytest.fixture
+def cache(place: str) -> BaseStore[str, bytes]:
+    opened = open_cache(place)
+    assert opened is not None
+    return opened
+
+
+def test_the_place_decides_the_kind_of_store(tmp_path: Path) -> None:
+    assert isinstance(open_cache(tmp_path), FolderByteStore)
+    assert isinstance(open_cache("answers"), FolderByteStore)
+    assert isinstance(open_cache("memory://answers"), RemoteByteStore)
+    assert open_cache(None) is None
+
+
+def test_what_was_kept_is_given_back(cache: BaseStore[str, bytes]) -> None:
+    assert cache.mget(["one"]) == [None]
+    assert list(cache.yield_keys()) == []
+    cache.mset([("one", b"1"), ("two", b"2"), ("one", b"first")])
+    assert cache.mget(["two", "none", "one"]) == [b"2", None, b"first"]
+    assert sorted(cache.yield_keys()) == ["one", "two"]
+    assert list(cache.yield_keys(prefix="tw")) == ["two"]
+
+
+async def test_it_is_the_same_without_blocking(cache: BaseStore[str, bytes]) -> None:
+    await cache.amset([("one", b"1")])
+    assert await cache.amget(["one", "none"]) == [b"1", None]
+
+
+def test_what_is_forgotten_is_gone_and_may_be_forgotten_twice(
+    cache: BaseStore[str, bytes],
+) -> None:
+    cache.mset([("one", b"1")])
+    cache.mdelete(["one", "none"])
+    cache.mdelete(["one"])
+    assert cache.mget(["one"]) == [None]
+
+
+@pytest.mark.parametrize("key", ["", ".hidden", "../up", "a/b", "a\x00b", "k" * 201])
+def test_a_key_is_the_name_of_a_file_and_nothing_else(
+    cache: BaseStore[str, bytes], key: str
+) -> None:
+    for use in (lambda: cache.mget([key]), lambda: cache.mset([(key, b"")])):
+        with pytest.raises(InvalidRequestError, match="is no key"):
+            use()
+
+
+def test_a_pickled_cache_finds_what_was_kept(cache: BaseStore[str, bytes]) -> None:
+    cache.mset([("one", b"1")])
+    assert pickle.loads(pickle.dumps(cache)).mget(["one"]) == [b"1"]
+
+
+def test_sign_in_of_a_remote_cache_is_not_shown() -> None:
+    cache = RemoteByteStore("memory://answers", storage_options={"secret": "hush"})
+    assert repr(cache) == "RemoteByteStore('memory://answers')"
+
+
+def test_a_loader_asks_once_whatever_the_kind_of_cache(place: str, tmp_path: Path) -> None:
+    host = MediaHost()
+    (tmp_path / "red.png").write_bytes(picture("red"))
+    runs = [
+        VisionCraftMediaLoader(tmp_path / "red.png", cache=place, **host.clients()).load()
+        for _ in range(2)
+    ]
+    assert runs[0] == runs[1]
+    assert len(host.asked) == 1
