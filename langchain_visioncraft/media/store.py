@@ -194,7 +194,7 @@ class MediaStore:
         """
         yield from find_problems(
             self._folder,
-            is_handle=lambda name: _HANDLE.fullmatch(name) is not None,
+            is_handle=_is_handle,
             contents=contents,
             repair=repair,
             older_than=older_than,
@@ -233,7 +233,7 @@ class MediaStore:
         return _reopen, (self.root, self._storage_options)
 
     def _handles(self) -> Iterator[tuple[float, str]]:
-        return ((time, name) for time, name in self._folder.names() if _HANDLE.fullmatch(name))
+        return ((time, name) for time, name in self._folder.names() if _is_handle(name))
 
     def _facts(self, name: str) -> dict[str, Any] | None:
         return read_sidecar(self._folder.read_text(sidecar_of(name)), name)
@@ -262,6 +262,12 @@ class MediaStore:
 
 def _reopen(root: str, storage_options: dict[str, Any]) -> MediaStore:
     return MediaStore(root, storage_options=storage_options)
+
+
+def _is_handle(name: str) -> bool:
+    """Whether a file of this name is a medium: the extension may not be missing here."""
+    match = _HANDLE.fullmatch(name)
+    return match is not None and match[2] is not None
 
 
 def _candidates(handle: str) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media.filesystems import Folder
 from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
 
@@ -157,7 +158,10 @@ class _Check:
         return self.problem(kind, name, detail, repaired=repaired)
 
     def _mend(self, kind: ProblemKind, handle: str) -> bool:
-        media = self.folder.load(handle)
+        try:
+            media = self.folder.load(handle)
+        except InvalidRequestError:
+            return False
         if media.handle != handle:  # only a whole file can tell
             return False
         taken = self.folder.take_text(sidecar_of(handle)) if kind == "damaged-sidecar" else None
