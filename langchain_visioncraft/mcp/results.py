@@ -10,8 +10,6 @@ from langchain_core.documents.base import Blob
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 
-from langchain_visioncraft.document_loaders.blobs import Facts
-from langchain_visioncraft.document_loaders.pictures import prepare
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.mcp.outputs import makes_media, structured_media
 from langchain_visioncraft.mcp.resources import described
@@ -72,6 +70,10 @@ def picture_content(media: Media, most: int) -> dict[str, Any] | None:
 
 def _smaller(data: bytes, media: Media, most: int) -> tuple[bytes, str]:
     """Encoded anew as JPEG, or PNG where it is transparent, and scaled down until it fits."""
+    # Only now: both take time to import, and a client waits for the server to start.
+    from langchain_visioncraft.document_loaders.blobs import Facts  # noqa: PLC0415
+    from langchain_visioncraft.document_loaders.pictures import prepare  # noqa: PLC0415
+
     blob = Blob.from_data(data, mime_type=media.mime_type)
     facts = Facts(media.handle, media.mime_type, media.sha256, media.size)
     side = max(media.width or 0, media.height or 0) or None

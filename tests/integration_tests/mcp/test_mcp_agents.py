@@ -1,0 +1,58 @@
+"""Back into LangChain: an agent that works with the tools through its MCP client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import ToolMessage
+from langchain_mcp_adapters.client import MultiServerMCPClient
+
+from langchain_visioncraft import ChatVisionCraft, VisionCraftToolkit
+from langchain_visioncraft.sandbox import Sandbox
+
+NIGHT = "Draw a picture of a cat, 64x64. Then make it night."
+
+
+def adapted(url: str, **options: Any) -> MultiServerMCPClient:
+    return MultiServerMCPClient({"studio": {"transport": "streamable_http", "url": url, **options}})
+
+
+async def test_the_tools_come_back_as_tools_of_langchain(
+    toolkit: VisionCraftToolkit, serve: Any
+) -> None:
+    tools = await adapted(serve(toolkit, content="pictures")).get_tools()
+    ours = {tool.name: tool for tool in toolkit.get_tools()}
+    assert [tool.name for tool in tools] == list(ours)
+    assert tools[0].args_schema == ours[tools[0].name].args_schema.model_json_schema()
+    call = {"type": "tool_call", "id": "1", "name": tools[0].name}
+    drawn = await tools[0].ainvoke({**call, "args": {"prompt": "x", "width": 64, "height": 64}})
+    assert [block["type"] for block in drawn.content] == ["text", "image"]
+    [medium] = drawn.artifact["structured_content"]["media"]
+    assert medium["handle"] in toolkit.store
+    failed = await tools[0].ainvoke({**call, "args": {"prompt": "x", "width": 5000}})
+    assert failed.status == "error"
+    assert "1024" in failed.text
+
+
+@pytest.mark.parametrize(
+    ("content", "model"),
+    [("text", "Llama-3.1-70B-Instruct"), ("pictures", "llava-1.5-7b-hf")],
+    ids=["text", "pictures"],
+)
+async def test_an_agent_passes_handles_from_tool_to_tool(
+    drawing_sandbox: Sandbox, toolkit: VisionCraftToolkit, serve: Any, content: str, model: str
+) -> None:
+    url = serve(toolkit, content=content, app={"token": "secret"})
+    client = adapted(url, headers={"Authorization": "Bearer secret"})
+    connection = {"api_key": "any", "base_url": drawing_sandbox.url}
+    chat = ChatVisionCraft(model=model, tool_calling="native", **connection)
+    agent = create_agent(chat, await client.get_tools())
+    state = await agent.ainvoke({"messages": [("user", NIGHT)]})
+    results = [message for message in state["messages"] if isinstance(message, ToolMessage)]
+    drawn, changed = [
+        message.artifact["structured_content"]["media"][0]["handle"] for message in results
+    ]
+    assert toolkit.store.provenance(changed)["sources"] == [drawn]
+    assert changed in state["messages"][-1].text

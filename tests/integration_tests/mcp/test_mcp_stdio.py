@@ -1,0 +1,117 @@
+"""``visioncraft mcp`` as a process, with clients of both versions of the SDK."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import StdioServerParameters
+from mcp_clients import SDK_2, over_stdio, running
+from pydantic import AnyUrl
+
+from langchain_visioncraft import MediaStore, VisionCraftToolkit
+from langchain_visioncraft.mcp import create_http_app, create_server
+from langchain_visioncraft.mcp.stdio import stdout_for_the_protocol
+from langchain_visioncraft.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[3]
+NOISE = """
+import os
+from langchain_visioncraft.tools import VisionCraftTool
+
+finish = VisionCraftTool.finish
+
+def noisy(self, result, job):
+    print("a library prints")
+    os.write(1, b"C code prints\\n")
+    return finish(self, result, job)
+
+VisionCraftTool.finish = noisy
+"""
+
+
+@pytest.fixture
+def environment(drawing_sandbox: Sandbox) -> dict[str, str]:
+    return {"VISIONCRAFT_API_KEY": "any", "VISIONCRAFT_BASE_URL": drawing_sandbox.url}
+
+
+async def test_the_readmes_configuration_works_and_stdout_is_the_protocols(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+    told = json.loads(block)["mcpServers"]["visioncraft"]
+    assert set(told["env"]) < set(environment)
+    (tmp_path / "sitecustomize.py").write_text(NOISE)
+    parameters = StdioServerParameters(
+        command=str(Path(sys.executable).with_name(told["command"])),
+        args=told["args"],
+        env={**environment, "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path)},
+        cwd="/",  # where desktop clients start it
+    )
+    log = tmp_path / "stderr"
+    with log.open("w") as errlog:
+        async with over_stdio(parameters, errlog) as client:
+            arguments = {"prompt": "a cat", "width": 64, "height": 64}
+            drawn = await client.call_tool("visioncraft_text_to_image", arguments)
+            [_, image, link] = drawn.content
+            read = await client.read_resource(AnyUrl(str(link.uri)))
+    data = base64.b64decode(image.data)
+    assert data == base64.b64decode(read.contents[0].blob)
+    assert data == (tmp_path / "Pictures" / "visioncraft" / link.name).read_bytes()
+    assert sorted(log.read_text().splitlines()) == ["C code prints", "a library prints"]
+
+
+def test_what_is_printed_goes_to_stderr(capfd: Any) -> None:
+    with stdout_for_the_protocol() as stdout:
+        os.write(1, b"print\n")
+        stdout.write("{}\n")
+    os.write(1, b"after\n")
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("{}\nafter\n", "print\n")
+
+
+@pytest.mark.skipif(not SDK_2.is_dir(), reason="`make test` puts version 2 of the SDK there")
+@pytest.mark.parametrize("server", ["version 2 over stdio", "version 1 over HTTP"])
+def test_a_client_of_version_2_of_the_sdk(
+    server: str, store: MediaStore, environment: dict[str, str]
+) -> None:
+    client = Path(__file__).with_name("sdk_2_client.py")
+    with Sandbox(models=False, midjourney_seconds=0.2) as sandbox:
+        env = {**os.environ, **environment, "VISIONCRAFT_BASE_URL": sandbox.url}
+        env["PYTHONPATH"] = str(SDK_2)
+
+        def ask(mode: str, target: str) -> dict[str, Any]:
+            done = subprocess.run(
+                [sys.executable, str(client), mode, target],
+                env=env, check=True, capture_output=True, text=True, timeout=90,
+            )  # fmt: skip
+            answer: dict[str, Any] = json.loads(done.stdout)
+            return answer
+
+        if server == "version 2 over stdio":
+            told = ask("stdio", str(store.root))
+        else:
+            toolkit = VisionCraftToolkit(
+                api_key="any", base_url=sandbox.url, store=store, text_to_image="midjourney"
+            )
+            with running(create_http_app(create_server(toolkit))) as url:
+                told = ask("http", url)
+    assert told.pop("version") == ("2026-07-28" if "stdio" in server else "2025-11-25")
+    assert told.pop("progress")[0] == "submitted to Midjourney"
+    assert told == {
+        "tools": 9,
+        "kinds": ["text", "image", "resource_link"],
+        "mime_type": "image/png",
+        "resources": 1,
+        "templates": 1,
+        "error": True,
+        "refused": -32002,
+    }
