@@ -27,6 +27,8 @@ from langchain_visioncraft.sandbox.files import FileStore
 from langchain_visioncraft.sandbox.limits import Limiter
 from langchain_visioncraft.sandbox.midjourney import Midjourney
 from langchain_visioncraft.sandbox.operations import Services
+from langchain_visioncraft.sandbox.page.gate import PageGate
+from langchain_visioncraft.sandbox.page.journal import Journal
 from langchain_visioncraft.sandbox.records import Received, Recorder
 from langchain_visioncraft.sandbox.settings import SandboxConfig
 from langchain_visioncraft.sandbox.workshop import Workshop
@@ -46,15 +48,21 @@ def create_app(
         requests: Where it notes what it was asked.
 
     Returns:
-        An application whose ``state`` has ``services``, ``faults`` and ``requests``.
+        An application whose ``state`` has ``services``, ``faults``, ``requests`` and, with a page,
+        its ``journal``.
     """
     config = config or SandboxConfig()
     faults = faults if faults is not None else FaultBook()
     requests = requests if requests is not None else deque(maxlen=config.requests_kept)
+    journal = Journal(config.page_entries, config.page_bytes) if config.page else None
     app = Starlette(
         routes=_routes(),
-        # The recorder stands outside, so that it notes what a fault made of the answer.
-        middleware=[Middleware(Recorder, log=requests), Middleware(FaultGate, book=faults)],
+        middleware=[
+            *([Middleware(PageGate, journal=journal)] if journal is not None else []),
+            # The recorder stands outside, so that it notes what a fault made of the answer.
+            Middleware(Recorder, log=requests),
+            Middleware(FaultGate, book=faults),
+        ],
         exception_handlers={HTTPException: _http_error},
         lifespan=_lifespan,
     )
@@ -68,15 +76,27 @@ def create_app(
     )
     app.state.faults = faults
     app.state.requests = requests
+    app.state.journal = journal
     return app
+
+
+def wind_down(app: Starlette) -> None:
+    """End what would go on for long, such as open pages; the server stops. Safe for threads."""
+    services: Services = app.state.services
+    services.workshop.close()
+    journal: Journal | None = app.state.journal
+    if journal is not None:
+        journal.close()
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     services: Services = app.state.services
     await services.backends.open()
+    if app.state.journal is not None:
+        app.state.journal.open()
     yield
-    services.workshop.close()
+    wind_down(app)
     await services.backends.close()
 
 

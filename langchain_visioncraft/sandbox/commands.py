@@ -8,7 +8,6 @@ from importlib import util
 from typing import Annotated
 
 import typer
-import uvicorn
 from rich.console import Console
 from rich.table import Table
 
@@ -18,7 +17,7 @@ from langchain_visioncraft.sandbox.backends import options
 from langchain_visioncraft.sandbox.backends.addresses import Address
 from langchain_visioncraft.sandbox.backends.connection import BackendError
 from langchain_visioncraft.sandbox.faults import Fault, FaultBook
-from langchain_visioncraft.sandbox.server import listen, server_config
+from langchain_visioncraft.sandbox.server import SandboxServer, listen, server_config
 from langchain_visioncraft.sandbox.settings import SandboxConfig
 from langchain_visioncraft.sandbox.weights_setup import PACKAGES, SetupError, install
 
@@ -59,6 +58,9 @@ def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
     midjourney_seconds: Annotated[
         float, typer.Option(help="How long a Midjourney task takes.", min=0)
     ] = 2.5,
+    no_page: Annotated[
+        bool, typer.Option("--no-page", help="Show a browser no page of what came in and went out.")
+    ] = False,
 ) -> None:
     """Serve the VisionCraft API on this machine; it takes any key and needs no network."""
     try:
@@ -80,6 +82,8 @@ def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
             speech_model=speech_model,
             backend_seconds=backend_seconds,
             midjourney_seconds=midjourney_seconds,
+            page=not no_page,
+            page_hosts=(host,),
         )
     except ValueError as error:
         raise fail(str(error)) from None
@@ -94,7 +98,7 @@ def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
     async def serve() -> None:
         await app.state.services.backends.open()
         _banner(config, host, listener.getsockname()[1], faults)
-        await uvicorn.Server(server_config(app, _GRACE_SECONDS)).serve(sockets=[listener])
+        await SandboxServer(server_config(app, _GRACE_SECONDS)).serve(sockets=[listener])
 
     # uvicorn stops cleanly, then raises the signal again for whoever is outside.
     with listener, contextlib.suppress(KeyboardInterrupt):
@@ -114,14 +118,15 @@ def _banner(config: SandboxConfig, host: str, port: int, faults: list[Fault]) ->
     )
     console.print(f"  export VISIONCRAFT_BASE_URL={url}", highlight=False, soft_wrap=True)
     console.print(f"  export VISIONCRAFT_API_KEY={key}", highlight=False, soft_wrap=True)
+    if config.page:
+        signing_in = "; any name, the key as password" if config.keys else ""
+        console.print(f"  what comes in and goes out: [link={url}/]{url}/[/link]{signing_in}")
     table = Table(box=None, show_header=False, padding=(0, 2))
     for name, state in engine_states(config):
         table.add_row(name, state)
     console.print(table)
     for fault in faults:
-        changed = fault.model_dump(exclude_unset=True, exclude={"endpoint"})
-        told = " ".join(f"{name}={value}" for name, value in changed.items())
-        console.print(f"  fault: {fault.endpoint} {told}", markup=False, highlight=False)
+        console.print(f"  fault: {fault.told()}", markup=False, highlight=False)
 
 
 def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:

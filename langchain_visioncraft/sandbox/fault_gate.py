@@ -12,7 +12,7 @@ from langchain_visioncraft.sandbox.connections import Connection
 from langchain_visioncraft.sandbox.faults import Fault, FaultBook
 
 FAULT_KEY = "visioncraft.fault"
-"""Where a request's scope holds the fault that a route must take care of."""
+"""Where a request's scope holds the fault that it met; some must be taken care of by a route."""
 
 _PIECE = 1 << 16
 
@@ -32,6 +32,7 @@ class FaultGate:
         if fault is None:
             await self._app(scope, receive, send)
             return
+        scope[FAULT_KEY] = fault
         if fault.delay:
             await asyncio.sleep(fault.delay)
         connection = Connection.of(scope)
@@ -44,7 +45,7 @@ class FaultGate:
             answer = _Answer(status, _raw({ENGINE_HEADER: "fault", **headers}), body)
             answer.repeat_to = fault.oversize
         elif fault.task is not None:
-            await self._app({**scope, FAULT_KEY: fault}, receive, send)
+            await self._app(scope, receive, send)
             return
         else:
             answer = _Answer()

@@ -145,6 +145,11 @@ class Fault(BaseModel):
             content = {"error": _MESSAGES.get(status, f"Status {status}.")}
         return status, {"content-type": "application/json"}, json.dumps(content).encode()
 
+    def told(self) -> str:
+        """The fault as the command line writes it: ``POST /sd status=503``."""
+        changed = self.model_dump(exclude_unset=True, exclude={"endpoint"})
+        return " ".join([self.endpoint, *(f"{name}={value}" for name, value in changed.items())])
+
     @classmethod
     def parse(cls, text: str) -> Fault:
         """Read a fault as the command line has it: ``POST /sd status=503 times=1``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from langchain_visioncraft.sandbox.answers import ENGINE_HEADER
 
 HIDDEN = "***"
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
-_SECRET_FIELDS = frozenset({"token", "api_key", "key"})
+SECRET_FIELDS = frozenset({"token", "api_key", "key"})
 _LONGEST_TEXT = 2000
 _BODY_BYTES = 1 << 20
 """Larger bodies are not kept: a recording or a picture would fill the memory."""
@@ -54,7 +55,7 @@ class Recorder:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        noted = Received(scope["method"], scope["path"], _headers(scope))
+        noted = Received(scope["method"], scope["path"], shown_headers(scope["headers"]))
         self._log.append(noted)
         parts: list[bytes] = []
 
@@ -78,26 +79,28 @@ class Recorder:
         await self._app(scope, note_body, note_status)
 
 
-def _headers(scope: Scope) -> dict[str, str]:
-    named = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+def shown_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name, with the secret ones hidden."""
+    named = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
     return {name: HIDDEN if name in _SECRET_HEADERS else value for name, value in named}
 
 
 def _readable(data: bytes) -> Any:
     try:
-        return _clean(json.loads(data))
+        return shown(json.loads(data))
     except (ValueError, RecursionError):
         return None
 
 
-def _clean(value: Any) -> Any:
+def shown(value: Any, longest: int = _LONGEST_TEXT) -> Any:
+    """JSON with its secret fields hidden and its long texts shortened."""
     if isinstance(value, dict):
         return {
-            name: HIDDEN if name in _SECRET_FIELDS and value[name] else _clean(value[name])
+            name: HIDDEN if name in SECRET_FIELDS and value[name] else shown(value[name], longest)
             for name in value
         }
     if isinstance(value, list):
-        return [_clean(part) for part in value]
-    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        return [shown(part, longest) for part in value]
+    if isinstance(value, str) and len(value) > longest:
         return f"{value[:80]}… ({len(value):,} characters)"
     return value

@@ -12,9 +12,10 @@ from typing import Any
 
 import anyio.to_thread
 import uvicorn
+from starlette.applications import Starlette
 from typing_extensions import Self
 
-from langchain_visioncraft.sandbox.app import create_app
+from langchain_visioncraft.sandbox.app import create_app, wind_down
 from langchain_visioncraft.sandbox.backends.connection import BackendError
 from langchain_visioncraft.sandbox.connections import HangUpProtocol
 from langchain_visioncraft.sandbox.faults import Fault, FaultBook
@@ -49,6 +50,7 @@ class Sandbox:
         port: The port; 0 takes a free one.
         llm: A GGUF file or an OpenAI-compatible server for chats.
         midjourney_seconds: How long a Midjourney task says "generating".
+        page: Whether a browser is shown what came in and went out; see `SandboxConfig.page`.
         settings: Any further field of `SandboxConfig`, such as `images` and `speech`: servers
             that do what the sandbox's small models do not do well enough.
 
@@ -68,6 +70,7 @@ class Sandbox:
         port: int = 0,
         llm: str | None = None,
         midjourney_seconds: float = 2.5,
+        page: bool = True,
         **settings: Any,
     ) -> None:
         self.config = SandboxConfig(
@@ -76,7 +79,8 @@ class Sandbox:
             limits=dict(limits or {}),
             llm=llm,
             midjourney_seconds=midjourney_seconds,
-            **settings,
+            page=page,
+            **{"page_hosts": (host,), **settings},
         )
         self.faults = FaultBook()
         self.faults.order(*faults)
@@ -146,7 +150,7 @@ class Sandbox:
         self._server = self._thread = self._url = None
         if server is None or thread is None:
             return
-        self._app.state.services.workshop.close()
+        wind_down(self._app)
         server.should_exit = True
         thread.join(_STOP_SECONDS)
 
@@ -187,7 +191,17 @@ class Sandbox:
         await anyio.to_thread.run_sync(self.stop)
 
 
-class _TellingServer(uvicorn.Server):
+class SandboxServer(uvicorn.Server):
+    """Lets open pages go before it waits for the requests that are under way."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wind down, then stop."""
+        if isinstance(self.config.app, Starlette):
+            wind_down(self.config.app)
+        await super().shutdown(sockets=sockets)
+
+
+class _TellingServer(SandboxServer):
     """Tells when it answers."""
 
     def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:

@@ -77,6 +77,12 @@ class SandboxConfig:
         files_max_bytes: Memory for the files that links lead to; the oldest go first.
         files_seconds: How long a link works.
         requests_kept: How many received requests are remembered for tests.
+        page: Whether ``GET /`` shows a browser what came in and went out.
+        page_entries: How many requests the page remembers.
+        page_bytes: Memory for their bodies; the oldest go first, and what is larger than a
+            quarter of it is not kept.
+        page_hosts: Names under which the page may be opened, beside IP addresses, localhost and
+            the name of this machine.
     """
 
     models: bool = True
@@ -103,6 +109,10 @@ class SandboxConfig:
     files_max_bytes: int = 256 << 20
     files_seconds: float = 3600.0
     requests_kept: int = 1000
+    page: bool = True
+    page_entries: int = 200
+    page_bytes: int = 64 << 20
+    page_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.llm and not is_url(self.llm) and not Path(self.llm).is_file():
@@ -110,6 +120,9 @@ class SandboxConfig:
             raise ValueError(msg)
         if self.backend_seconds <= 0:
             msg = f"backend_seconds={self.backend_seconds} must be positive."
+            raise ValueError(msg)
+        if self.page_entries < 1 or self.page_bytes < 1:
+            msg = "page_entries and page_bytes start at 1; page=False switches the page off."
             raise ValueError(msg)
         # Reading the addresses tells what is wrong with them.
         _ = self.llm_server, self.vision_llm_server, self.images_server, self.speech_server

@@ -1,0 +1,296 @@
+"""The forms: one for each capability, out of the same schemas that check the requests."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+
+from langchain_visioncraft.client import schemas
+from langchain_visioncraft.client.schemas import Wire
+
+
+@dataclass(frozen=True)
+class Control:
+    """One field of a form.
+
+    Attributes:
+        name: The parameter.
+        kind: ``text``, ``textarea``, ``number``, ``select``, ``checkbox`` or ``file``.
+        value: What it holds at first.
+        required: Whether it must be filled in.
+        help: What it means.
+        bounds: ``min``, ``max`` and ``step`` of a number.
+        options: The values of a select.
+        names: The path of the list whose names it takes.
+        accept: The types of a file.
+    """
+
+    name: str
+    kind: str
+    value: str = ""
+    required: bool = False
+    help: str = ""
+    bounds: Mapping[str, Any] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    names: str = ""
+    accept: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name in words."""
+        words = self.name.replace("_", " ")
+        return words[:1].upper() + words[1:]
+
+
+@dataclass(frozen=True)
+class Capability:
+    """Something that can be tried.
+
+    Attributes:
+        name: In addresses.
+        title: For people.
+        path: The endpoint.
+        schema: Its parameters.
+        shown: Which parameters are not under "More".
+        values: What they hold at first, beyond the schema's defaults.
+        names: Which parameters are names, and the list of each.
+    """
+
+    name: str
+    title: str
+    path: str
+    schema: type[Wire]
+    shown: tuple[str, ...] = ("prompt",)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether it is a conversation, whose one message stands in ``prompt``."""
+        return self.schema is schemas.ChatRequest
+
+    def controls(self) -> list[Control]:
+        """The fields of the form, the important ones first."""
+        fields = self.schema.model_json_schema()["properties"]
+        required = self.schema.model_json_schema().get("required", ())
+        made = {
+            name: self._control(name, spec, name in required)
+            for name, spec in fields.items()
+            if name not in ("loras", "messages", "deadline")
+        }
+        if self.is_chat:
+            made = {"prompt": _message(self.values), "image": _LOOK_AT, **made, "stream": _STREAM}
+        return [made[name] for name in self.shown] + [
+            control for name, control in made.items() if name not in self.shown
+        ]
+
+    def _control(self, name: str, spec: Mapping[str, Any], required: bool) -> Control:
+        spec = _without_null(spec)
+        value = self.values.get(name, spec.get("default"))
+        facts: dict[str, Any] = {
+            "name": name,
+            "value": "" if value is None else str(value),
+            "required": required,
+            "help": str(spec.get("description", "")).partition(" [")[0],
+        }
+        if name in self.schema.media_kinds:
+            sound = self.schema.media_kinds[name] == "audio"
+            facts["help"] = facts["help"].replace("a handle or a URL", "a file or a URL")
+            return Control(kind="file", accept="audio/*,video/*" if sound else "image/*", **facts)
+        if "enum" in spec:
+            options = tuple(str(option) for option in spec["enum"])
+            return Control(kind="select", options=options, **facts)
+        if spec.get("type") == "boolean":
+            return Control(kind="checkbox", **facts)
+        if spec.get("type") in ("integer", "number"):
+            return Control(kind="number", bounds=_bounds(spec), **facts)
+        kind = "textarea" if name == "prompt" else "text"
+        return Control(kind=kind, names=self.names.get(name, ""), **facts)
+
+    async def body(self, form: FormData) -> dict[str, Any]:
+        """The JSON body that the form stands for; what is empty is left out."""
+        body: dict[str, Any] = {}
+        for control in self.controls():
+            value = await _value(control, form)
+            if value is not None:
+                body[control.name] = value
+        return _conversation(body) if self.is_chat else body
+
+
+def _message(values: Mapping[str, Any]) -> Control:
+    return Control("prompt", "textarea", str(values["prompt"]), True, "What to say to the model.")
+
+
+_LOOK_AT = Control(
+    "image", "file", help="A picture to talk about, for LLaVA: a file or a URL.", accept="image/*"
+)
+_STREAM = Control("stream", "checkbox", "true", help="Show the answer while it is written.")
+
+
+def _without_null(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter that may be left out, without the null."""
+    inner = [part for part in spec.get("anyOf", ()) if part.get("type") != "null"]
+    return {**(inner[0] if inner else {}), **{k: v for k, v in spec.items() if k != "anyOf"}}
+
+
+def _bounds(spec: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"min": "minimum", "max": "maximum"}
+    bounds = {name: spec[key] for name, key in names.items() if key in spec}
+    return {**bounds, "step": 1 if spec["type"] == "integer" else "any"}
+
+
+async def _value(control: Control, form: FormData) -> Any:
+    if control.kind == "file":
+        return await _medium(control.name, form)
+    given = form.get(control.name)
+    if not isinstance(given, str) or not given.strip():
+        return None
+    if control.kind in ("number", "select", "checkbox"):
+        try:
+            return json.loads(given)
+        except ValueError:  # a word, or a mistake that the endpoint will tell
+            return given
+    return given.replace("\r\n", "\n")
+
+
+async def _medium(name: str, form: FormData) -> str | None:
+    """A file as base64, otherwise the URL."""
+    for given in form.getlist(name):
+        if isinstance(given, UploadFile):
+            data = await given.read()
+            if data:
+                return base64.b64encode(data).decode()
+        elif given.strip():
+            return given.strip()
+    return None
+
+
+def _conversation(body: dict[str, Any]) -> dict[str, Any]:
+    text, image = body.pop("prompt", ""), body.pop("image", None)
+    content: Any = text
+    if image is not None:
+        url = image if image.startswith("http") else f"data:application/octet-stream;base64,{image}"
+        content = [
+            {"type": "text", "text": text},
+            {"type": "image_url", "image_url": {"url": url}},
+        ]
+    return {"messages": [{"role": "user", "content": content}], **body}
+
+
+CAPABILITIES = {
+    each.name: each
+    for each in (
+        Capability(
+            "draw",
+            "Draw a picture",
+            "/sd",
+            schemas.TextToImageRequest,
+            ("prompt", "width", "height"),
+            {
+                "prompt": "A lighthouse in a storm at night",
+                "model": "sdxl-base",
+                "width": 768,
+                "height": 512,
+            },
+            {"model": "/sd/models", "sampler": "/sd/samplers"},
+        ),
+        Capability(
+            "gif",
+            "Make a GIF",
+            "/text2gif",
+            schemas.TextToGifRequest,
+            values={"prompt": "A sailboat on the waves under the stars"},
+        ),
+        Capability(
+            "edit",
+            "Change a picture",
+            "/img2img",
+            schemas.ImageToImageRequest,
+            ("image", "prompt", "mask", "strength"),
+            {"prompt": "A rainbow over the hills"},
+            {"scheduler": "/img2img/schedulers", "refiner": "/img2img/refiners"},
+        ),
+        Capability("video", "Make a video", "/img2video", schemas.ImageToVideoRequest, ("image",)),
+        Capability(
+            "upscale",
+            "Upscale a picture",
+            "/upscale",
+            schemas.UpscaleRequest,
+            ("image", "resize"),
+            {"resize": 2},
+        ),
+        Capability(
+            "transcribe", "Transcribe speech", "/whisper", schemas.TranscribeRequest, ("audio",)
+        ),
+        Capability(
+            "chat",
+            "Chat",
+            "/v1/chat/completions",
+            schemas.ChatRequest,
+            ("prompt", "model"),
+            {
+                "prompt": "Name three things that float.",
+                "model": "Llama-3.1-8B-Instruct",
+                "max_tokens": 128,
+            },
+            {"model": "/models-llm"},
+        ),
+        Capability(
+            "look",
+            "Describe a picture",
+            "/v1/chat/completions",
+            schemas.ChatRequest,
+            ("image", "prompt"),
+            {"prompt": "What's in this image?", "model": "llava-1.5-7b-hf"},
+            {"model": "/models-llm"},
+        ),
+        Capability(
+            "sd1",
+            "Draw with Stable Diffusion 1",
+            "/generate",
+            schemas.TextToImageSD1Request,
+            ("prompt", "image_count"),
+            {
+                "prompt": "A cat in a boat",
+                "model": "anything_V5",
+                "sampler": "Euler",
+                "image_count": 2,
+            },
+            {"model": "/models", "sampler": "/samplers"},
+        ),
+        Capability(
+            "sdxl",
+            "Draw with Stable Diffusion XL",
+            "/generate-xl",
+            schemas.TextToImageSDXLRequest,
+            ("prompt",),
+            {
+                "prompt": "A castle on a hill at sunset",
+                "model": "sdxl-turbo",
+                "sampler": "euler",
+                "scheduler": "normal",
+            },
+            {"model": "/models-xl", "sampler": "/samplers-xl", "scheduler": "/schedulers-xl"},
+        ),
+        Capability(
+            "openjourney",
+            "Draw with Openjourney",
+            "/openjourney",
+            schemas.OpenjourneyRequest,
+            values={"prompt": "mdjrny-v4 style, a windmill in a field"},
+        ),
+        Capability(
+            "midjourney",
+            "Submit to Midjourney",
+            "/midjourney",
+            schemas.MidjourneyRequest,
+            values={"prompt": "A robot in the rain --ar 3:2"},
+        ),
+    )
+}
+"""What can be tried, in the order of the page."""
