@@ -91,7 +91,7 @@ class VisionCraftClient(Exchange):
         if isinstance(step, Call):
             return self.retrying(Retrying)(self._call, step, spool_dir)
         if isinstance(step, Fetch):
-            return self.retrying(Retrying)(self._fetch, step, spool_dir)
+            return self.retrying(Retrying, download=True)(self._fetch, step, spool_dir)
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return time.monotonic() - began
@@ -251,7 +251,8 @@ class AsyncVisionCraftClient(Exchange):
         if isinstance(step, Call):
             return await self.retrying(AsyncRetrying)(self._call, step, spool_dir)
         if isinstance(step, Fetch):
-            return await self.retrying(AsyncRetrying)(self._fetch, step, spool_dir)
+            retrying = self.retrying(AsyncRetrying, download=True)
+            return await retrying(self._fetch, step, spool_dir)
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return time.monotonic() - began

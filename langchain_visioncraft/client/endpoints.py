@@ -37,6 +37,7 @@ from langchain_visioncraft.client.decode import (
     transcript_from,
 )
 from langchain_visioncraft.client.flow import (
+    RETRY_STATUSES,
     Answer,
     Call,
     Flow,
@@ -217,10 +218,11 @@ def _await_task(task_id: str, deadline: float) -> Flow[list[Media]]:
         try:
             answer = yield from call(Call("POST", "/midjourney/result", {"task_id": task_id}))
             state = json_from(answer)
-        except _PASSING as error:
+        except VisionCraftError as error:
             # The picture is being made, and paid for: one bad moment must not lose it.
             failures += 1
-            if failures > _POLL_FAILURES:
+            passing = isinstance(error, _PASSING) or error.status in RETRY_STATUSES
+            if not passing or failures > _POLL_FAILURES:
                 raise
             interval = max(interval, error.retry_after or 0.0)
             continue

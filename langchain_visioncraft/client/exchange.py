@@ -347,13 +347,13 @@ class Exchange:
     def _facts(self, endpoint: str) -> dict[str, Any]:
         return {"endpoint": endpoint, "base_url": self.settings.base_url}
 
-    def retrying(self, kind: Callable[..., _RetryingT]) -> _RetryingT:
+    def retrying(self, kind: Callable[..., _RetryingT], *, download: bool = False) -> _RetryingT:
         """The retry policy, for `tenacity.Retrying` or `tenacity.AsyncRetrying`."""
 
         def should_retry(state: RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
             again = self.retry_after_timeout
-            return error is not None and is_retryable(error, after_timeout=again)
+            return error is not None and is_retryable(error, after_timeout=again, download=download)
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None

@@ -122,17 +122,20 @@ def report(progress: Progress) -> Flow[None]:
     yield progress
 
 
-def is_retryable(error: BaseException, *, after_timeout: bool = False) -> bool:
+def is_retryable(
+    error: BaseException, *, after_timeout: bool = False, download: bool = False
+) -> bool:
     """Whether the same call may be made again.
 
     Yes for a connection that failed before any answer, and for 408, 429, 500, 502, 503 and 504,
     unless the service asks for a wait of more than `LONGEST_RETRY_WAIT`. A read timeout only if
-    asked for: the generation may have been done, and paid for.
+    asked for: the generation may have been done, and paid for. A `download` of what was made is
+    repeated also when it broke off: that costs nothing, and giving it up loses the picture.
     """
     if isinstance(error, TimedOutError):
         return error.phase == "connect" or after_timeout
     if isinstance(error, ConnectionFailedError):
-        return not error.answered
+        return download or not error.answered
     if isinstance(error, APIStatusError):
         wait = error.retry_after or 0.0
         return error.status in RETRY_STATUSES and wait <= LONGEST_RETRY_WAIT

@@ -9,6 +9,7 @@ from client_driving import PNG, Host, drive, given, play
 
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.errors import (
+    APIStatusError,
     AuthenticationError,
     BadRequestError,
     ConnectionFailedError,
@@ -136,6 +137,12 @@ def test_a_limit_while_polling_is_waited_out() -> None:
     limit = RateLimitError("limit", status=429, retry_after=120)
     played = play(endpoints.midjourney(prompt="x"), submitted(), limit, success(), given(PNG))
     assert played.pauses == [2.0, 120]
+
+
+def test_a_status_that_passes_is_waited_out_while_polling() -> None:
+    slow = APIStatusError("408", status=408)
+    played = play(endpoints.midjourney(prompt="x"), submitted(), slow, success(), given(PNG))
+    assert len(played.pauses) == 2
 
 
 def test_a_wrong_key_ends_the_wait_at_once() -> None:

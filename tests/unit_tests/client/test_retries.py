@@ -257,6 +257,13 @@ def test_the_rule_itself(error: Exception, again: bool) -> None:
     assert is_retryable(error) is again
 
 
+@pytest.mark.parametrize("download", [False, True])
+def test_only_a_download_is_repeated_after_it_broke_off(download: bool) -> None:
+    broken = ConnectionFailedError("")
+    broken.answered = True
+    assert is_retryable(broken, download=download) is download
+
+
 @pytest.mark.parametrize(("asked", "wait"), [(None, 2.0), (1.0, 2.0), (9.0, 9.0)])
 def test_a_wait_is_never_shorter_than_the_backoff(asked: float | None, wait: float) -> None:
     assert retry_wait(RateLimitError("", retry_after=asked), 2.0) == wait
