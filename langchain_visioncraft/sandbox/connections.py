@@ -7,6 +7,9 @@ ASGI has no message for that. `HangUpProtocol` is uvicorn's own HTTP protocol pl
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import struct
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -30,13 +33,33 @@ class Connection:
         found = scope.get("extensions", {}).get(_EXTENSION)
         return found if isinstance(found, cls) else cls()
 
-    async def hang_up(self) -> None:
+    @property
+    def closed(self) -> bool:
+        """Whether the client, or we, have closed it."""
+        return self._transport is not None and self._transport.is_closing()
+
+    async def wait(self, seconds: float) -> None:
+        """Sleep, but not longer than there is somebody who waits for an answer."""
+        if self._closed is None:
+            await asyncio.sleep(seconds)
+            return
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), seconds)
+
+    async def hang_up(self, *, reset: bool = False) -> None:
         """Close it at once; what is not yet sent is lost.
+
+        Args:
+            reset: Tell the client by a TCP reset, instead of an orderly end.
 
         Raises:
             ConnectionAbortedError: If there is no socket, as in tests of the bare application.
         """
-        self._open_transport().abort()
+        transport = self._open_transport()
+        if reset:
+            connected = transport.get_extra_info("socket")
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
         await self._until_closed()
 
     async def close(self) -> None:

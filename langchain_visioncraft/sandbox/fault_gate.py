@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,11 +36,13 @@ class FaultGate:
             await self._app(scope, receive, send)
             return
         scope[FAULT_KEY] = fault
-        if fault.delay:
-            await asyncio.sleep(fault.delay)
         connection = Connection.of(scope)
+        if fault.delay:
+            await connection.wait(fault.delay)
         if fault.hang_up == "before":
-            await connection.hang_up()
+            # What was not read would turn the end of the connection into a reset.
+            await _drain(receive)
+            await connection.hang_up(reset=fault.reset)
             return
         if fault.replaces:
             await _drain(receive)
@@ -86,28 +91,44 @@ class _Answer:
 
     async def deliver(self, fault: Fault, send: Send, connection: Connection) -> None:
         """Send it with everything that the fault wants to go wrong."""
+        bomb = fault.gzip and self.repeat_to is not None
+        if fault.gzip and not bomb:
+            self.body = gzip.compress(self.body)
         total = self.repeat_to if self.repeat_to is not None else len(self.body)
         shown = _shown(fault.truncate, total)
         cut = shown < total or fault.hang_up == "mid-body"
         headers = self._headers(fault)
         if fault.hang_up == "mid-body":
             shown = min(shown, max(1, total // 2))
-        if not cut or fault.announce:
+        if fault.announce and not bomb:
             headers.append((b"content-length", str(total).encode()))
         start: dict[str, Any] = {
             "type": "http.response.start", "status": self.status, "headers": headers
         }  # fmt: skip
         await send(start)
-        await self._send_body(shown, fault.stall, send)
-        if cut and (fault.announce or fault.hang_up):
+        pieces = _compressed(shown) if bomb else self._pieces(shown, fault.stall)
+        for piece in pieces:
+            await asyncio.sleep(0)  # or a client that leaves would not be noticed
+            if connection.closed:
+                await connection.close()
+                return
+            if piece is None:
+                await connection.wait(fault.stall)
+            else:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if cut and fault.reset:
+            await connection.hang_up(reset=True)
+        elif cut and (fault.announce or fault.hang_up):
             await connection.close()
-            return
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        else:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _headers(self, fault: Fault) -> list[tuple[bytes, bytes]]:
         changed = {name.lower(): value for name, value in fault.headers.items()}
         if fault.content_type is not None:
             changed["content-type"] = fault.content_type
+        if fault.gzip:
+            changed["content-encoding"] = "gzip"
         if fault.retry_after is not None:
             changed["retry-after"] = (
                 fault.retry_after
@@ -117,25 +138,32 @@ class _Answer:
         dropped = {name.encode() for name in changed} | {b"content-length", b"transfer-encoding"}
         return [pair for pair in self.headers if pair[0].lower() not in dropped] + _raw(changed)
 
-    async def _send_body(self, shown: int, stall: float, send: Send) -> None:
+    def _pieces(self, shown: int, stall: float) -> Iterator[bytes | None]:
+        """The first `shown` bytes; ``None`` is the silence in their middle."""
         pause_at = shown // 2 if stall else None
         sent = 0
         while sent < shown:
             end = min(shown, sent + _PIECE)
-            if pause_at is not None and sent <= pause_at < end:
-                end = max(pause_at, sent + 1)
-                pause_at = None
-                await self._send_piece(sent, end, send)
-                await asyncio.sleep(stall)
-            else:
-                await self._send_piece(sent, end, send)
+            stop = pause_at if pause_at is not None and sent <= pause_at < end else None
+            if stop is not None:
+                end, pause_at = max(stop, sent + 1), None
+            yield self.body[sent:end] if self.repeat_to is None else bytes(end - sent)
+            if stop is not None:
+                yield None
             sent = end
         if pause_at is not None:  # an empty body stalls too
-            await asyncio.sleep(stall)
+            yield None
 
-    async def _send_piece(self, begin: int, end: int, send: Send) -> None:
-        piece = self.body[begin:end] if self.repeat_to is None else bytes(end - begin)
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+def _compressed(total: int) -> Iterator[bytes]:
+    """So many zeros as gzip, made while they are sent."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    while total > 0:
+        piece = packer.compress(bytes(min(total, _PIECE * 16)))
+        total -= _PIECE * 16
+        if piece:
+            yield piece
+    yield packer.flush()
 
 
 def _shown(truncate: float | None, total: int) -> int:

@@ -7,6 +7,7 @@ Fault(endpoint="POST /sd", status=503)                          # once, then all
 Fault(endpoint="POST /sd", status=429, retry_after=2, times=3)
 Fault(endpoint="POST /generate-xl", hang_up="mid-body", every=2, times=None)
 Fault(endpoint="GET /files/*", status=410)                      # a link that expired
+Fault(endpoint="POST /sd", oversize=10**9, gzip=True)           # a bomb: a megabyte becomes 1 GB
 Fault(endpoint="POST /midjourney", task="failed")               # this task will fail
 ```
 """
@@ -31,6 +32,7 @@ _MESSAGES = {
     403: "You have exceeded your usage limits or are not subscribed to the required Telegram "
     "channel.",
     404: "Not found.",
+    408: "The request took too long.",
     410: "This link has expired.",
     413: "Subscribe to premium to use this.",
     429: "Free users can make 10 requests per 5 minutes.",
@@ -51,7 +53,7 @@ class Fault(BaseModel):
 
     The fields that replace the answer are `status`, `body`, `html`, `empty`, `redirect` and
     `oversize`; those that spoil the true (or the replaced) answer are `delay`, `stall`,
-    `hang_up`, `truncate`, `content_type` and `headers`. They may be combined.
+    `hang_up`, `truncate`, `announce`, `gzip`, `content_type` and `headers`. They may be combined.
 
     Attributes:
         endpoint: ``POST /sd``, ``/sd`` (any method) or a pattern such as ``GET /files/*``.
@@ -65,14 +67,16 @@ class Fault(BaseModel):
         delay: Seconds of silence before the headers.
         stall: Seconds of silence in the middle of the body.
         hang_up: Close the connection ``before`` any answer, or in the ``mid-body``.
+        reset: With `hang_up`: reset it (TCP RST) instead of ending it.
         truncate: How many bytes of the body are sent, or (below 1) which share of it.
-        announce: With `truncate`: whether ``Content-Length`` announces the whole body (and the
-            connection is then closed too early) or the answer just ends.
+        announce: Whether ``Content-Length`` announces the whole body. With `truncate`, the
+            connection is then closed too early; without, the answer just ends.
+        gzip: Compress the body, whatever the client accepts.
         content_type: Another ``Content-Type`` than the true one.
         html: A proxy's HTML page instead of the answer; status 502 unless `status` says another.
         empty: No body at all.
         redirect: A 302 to this URL.
-        oversize: A body of so many bytes.
+        oversize: A body of so many bytes, made while it is sent.
         task: For ``POST /midjourney``: the task ``never`` ends, has ``failed``, or is
             ``forgotten``.
     """
@@ -91,8 +95,10 @@ class Fault(BaseModel):
     delay: float = Field(0.0, ge=0)
     stall: float = Field(0.0, ge=0)
     hang_up: Literal["before", "mid-body"] | None = None
+    reset: bool = False
     truncate: float | None = Field(None, ge=0)
     announce: bool = True
+    gzip: bool = False
     content_type: str | None = None
     html: bool = False
     empty: bool = False
@@ -102,9 +108,15 @@ class Fault(BaseModel):
 
     @model_validator(mode="after")
     def _does_something(self) -> Fault:
-        idle = {"endpoint", "times", "every", "skip", "announce"}
+        idle = {"endpoint", "times", "every", "skip"}
         if not set(self.model_fields_set) - idle:
             msg = "a fault needs something that goes wrong, such as status=503"
+            raise ValueError(msg)
+        if self.reset and self.hang_up is None:
+            msg = "reset says how to hang up: give hang_up=before or hang_up=mid-body as well"
+            raise ValueError(msg)
+        if self.gzip and self.oversize is not None and (self.truncate is not None or self.stall):
+            msg = "a compressed body that is made while it is sent cannot stall or be truncated"
             raise ValueError(msg)
         return self
 

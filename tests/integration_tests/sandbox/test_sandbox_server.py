@@ -77,7 +77,9 @@ def test_requests_are_noted_without_keys() -> None:
     ("fault", "error"),
     [
         (Fault(hang_up="before"), httpx.RemoteProtocolError),
+        (Fault(hang_up="before", reset=True), httpx.ReadError),
         (Fault(hang_up="mid-body"), httpx.RemoteProtocolError),
+        (Fault(hang_up="mid-body", reset=True), (httpx.ReadError, httpx.RemoteProtocolError)),
         (Fault(hang_up="mid-body", announce=False), httpx.RemoteProtocolError),
         (Fault(truncate=0.5), httpx.RemoteProtocolError),
         (Fault(delay=1.0), httpx.ReadTimeout),

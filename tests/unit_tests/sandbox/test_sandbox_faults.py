@@ -99,6 +99,37 @@ async def test_an_answer_may_be_empty_oversized_or_elsewhere() -> None:
     assert (moved.status_code, moved.headers["location"]) == (302, "http://10.0.0.1/x")
 
 
+async def test_an_answer_may_come_without_its_length() -> None:
+    answer = await get("/limits", Fault(announce=False))
+    assert answer.json()
+    assert "content-length" not in answer.headers
+
+
+async def test_an_answer_may_be_compressed_though_nobody_asked() -> None:
+    answer = await get("/limits", Fault(gzip=True))
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.json() == (await get("/limits")).json()
+
+
+async def test_a_bomb_is_small_on_the_wire_and_large_when_unpacked() -> None:
+    answer = await get("/limits", Fault(gzip=True, oversize=5_000_000))
+    assert answer.content == bytes(5_000_000)
+    assert answer.num_bytes_downloaded < 50_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/sd reset=true",
+        "/sd gzip=true oversize=1000 stall=1",
+        "/sd gzip=true oversize=9 truncate=1",
+    ],
+)
+def test_faults_that_make_no_sense_are_refused(line: str) -> None:
+    with pytest.raises(InvalidRequestError, match="cannot be used"):
+        Fault.parse(line)
+
+
 async def test_a_hang_up_without_a_socket_is_an_aborted_connection() -> None:
     with pytest.raises(ConnectionAbortedError):
         await get("/limits", Fault(hang_up="before"))
