@@ -1,0 +1,155 @@
+"""One cell of the fault matrix: one endpoint, sync or async, meets one fault."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import inspect
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from client_driving import DRIVERS, KEY
+from fault_columns import Column
+from fault_hosts import Door, open_connections, remembering_sandbox
+from fault_table import CLOSED_PORT, NOT_APPLICABLE, UNKNOWN_CERTIFICATE, Row
+from typing_extensions import Self
+
+from langchain_visioncraft.client import VisionCraftClient, endpoints
+from langchain_visioncraft.errors import VisionCraftError
+
+CAP = 8 << 20
+"""Bytes of an answer that a client accepts here."""
+
+_PATIENCE, _IMPATIENCE = 30.0, 0.3
+"""Seconds: as long as a busy machine may take, and as long as a silence is waited out."""
+
+
+@dataclass
+class Outcome:
+    """What became of a call.
+
+    Attributes:
+        expected: As the table has it.
+        found: The same in reality.
+        problems: What was left behind, or did not work afterwards.
+    """
+
+    expected: str
+    found: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether all is as it should be."""
+        return self.found == self.expected and not self.problems
+
+    def __str__(self) -> str:
+        wrong = [] if self.found == self.expected else [f"{self.found}, not {self.expected}"]
+        return "; ".join([*wrong, *self.problems]) or self.found
+
+
+class Bench:
+    """A sandbox on which one column is tried, row by row."""
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+        self._sandbox = remembering_sandbox(models=column.models)
+        self._stack = contextlib.ExitStack()
+        self._task = ""
+        self._path = column.place.split()[1]
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self._sandbox)
+        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        try:
+            self._warm_up()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _warm_up(self) -> None:
+        """All is well once, and what is to be known of the host is known."""
+        with VisionCraftClient(base_url=self._sandbox.url, api_key=KEY) as client:
+            if self.column.kind == "poll":
+                told: list[Any] = []
+                client.run(endpoints.midjourney(prompt="a cat"), on_progress=told.append)
+                self._task = str(told[0].details["task_id"])
+            client.run(self.column.flow(self._task, 60.0))
+        if "*" in self._path:
+            self._path = self._sandbox.requests[-1].path
+
+    def outcome(self, row: Row, driver: str) -> Outcome | None:
+        """Let the column meet a fault; ``None`` if that means nothing."""
+        expected = row.expected.get(self.column.kind, NOT_APPLICABLE)
+        if expected == NOT_APPLICABLE:
+            return None
+        outcome = Outcome(expected)
+        if row.order in (CLOSED_PORT, UNKNOWN_CERTIFICATE):
+            with Door(self._sandbox, tls=row.order == UNKNOWN_CERTIFICATE) as door:
+                asyncio.run(self._meet(row, driver, outcome, door))
+        else:
+            port = int(self._sandbox.url.rpartition(":")[2])
+            self._sandbox.faults.order(row.fault(self.column.place, port=port, path=self._path))
+            asyncio.run(self._meet(row, driver, outcome, None))
+        return outcome
+
+    async def _meet(self, row: Row, driver: str, outcome: Outcome, door: Door | None) -> None:
+        client = DRIVERS[driver](
+            api_key=KEY,
+            base_url=door.url if door else self._sandbox.url,
+            verify=door.verify if door else None,
+            timeout=(_PATIENCE, _IMPATIENCE if row.is_quiet else _PATIENCE),
+            max_answer_bytes=CAP,
+        )
+        deadline = 1.0 if "Deadline" in outcome.expected else 60.0
+        calls = len(self._sandbox.requests)
+        try:
+            await self._run(client, self.column.flow(self._task, deadline))
+            came = "ok"
+        except VisionCraftError as error:
+            came = type(error).__name__
+            if KEY in f"{error}{error.detail}":
+                outcome.problems.append("the key is in the message")
+        asked = list(self._sandbox.requests)[calls:]
+        fault = row.order.startswith("(") or row.fault(self.column.place, port=0, path=self._path)
+        made = 0 if fault is True else sum(fault.matches(one.method, one.path) for one in asked)
+        outcome.found = f"{came} x{made}"
+        self._sandbox.faults.clear()
+        if door is not None:
+            door.mend()
+        await self._look_around(client, outcome)
+
+    async def _run(self, client: Any, flow: Any) -> Any:
+        result = client.run(flow, spool_dir=self._folder)
+        return await result if inspect.isawaitable(result) else result
+
+    async def _look_around(self, client: Any, outcome: Outcome) -> None:
+        """What is left, and whether the same client can go on."""
+        if any(self._folder.iterdir()) and gc.collect() and any(self._folder.iterdir()):
+            outcome.problems.append("a temporary file is left")
+        try:
+            await self._run(client, endpoints.list_names(family="sd", kind="models"))
+        except VisionCraftError as error:
+            outcome.problems.append(f"the next call fails: {error}")
+        await self._expect_connections(1, "beside the pool's one", outcome)
+        if len(asyncio.all_tasks()) > 1:
+            outcome.problems.append("a task is left")
+        if isinstance(client, VisionCraftClient):
+            client.close()
+        else:
+            await client.aclose()
+        await self._expect_connections(0, "after closing", outcome)
+
+    async def _expect_connections(self, most: int, when: str, outcome: Outcome) -> None:
+        for _ in range(1000):  # the host learns of an end a moment later
+            if open_connections(self._sandbox) <= most:
+                return
+            await asyncio.sleep(0.01)
+        outcome.problems.append(f"{open_connections(self._sandbox)} connections {when}")
