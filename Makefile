@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage lint format record notebooks bench wheel clean
+.PHONY: help demo test coverage lint format faults record notebooks bench wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: $(VENV)/test.stamp  ## Check style, format and types
 format: $(VENV)/test.stamp  ## Mend style and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+faults: $(VENV)/test.stamp  ## Let every endpoint meet every fault, and print what becomes of it
+	PYTHONPATH=tests $(BIN)/python -W error tests/integration_tests/robustness/fault_matrix.py
 
 record: $(VENV)/test.stamp  ## Record the cassettes anew (sandbox, or the live host if a key is set)
 	$(BIN)/python -m tests.recording
