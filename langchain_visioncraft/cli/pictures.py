@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 from typing import Any
@@ -59,6 +60,8 @@ def _renderable(medium: Media, console: Console) -> Any:
     from PIL import Image as Pillow  # noqa: PLC0415  # an extra
     from textual_image.renderable import HalfcellImage, Image, UnicodeImage  # noqa: PLC0415
 
+    # It logs how it fares with a terminal that tells no more than its columns.
+    logging.getLogger("textual_image").setLevel(logging.CRITICAL)
     picture = Pillow.open(io.BytesIO(medium.read()))
     # A cell is about twice as high as wide.
     most_columns = min(_MOST_COLUMNS, console.width)

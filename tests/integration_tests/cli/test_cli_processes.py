@@ -117,6 +117,7 @@ def test_a_terminal_shows_progress_and_the_picture(
     shown = terminal.rest()
     assert terminal.process.returncode == 0, shown
     assert "▀▀▀▀" in shown
+    assert "Traceback" not in shown
     assert re.search(r"/visioncraft-media/\w+\.png \(image/png, 64x64, ", shown)
 
 
