@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
-from rich.console import Console
 
 from langchain_visioncraft.chat_models import ChatVisionCraft
 from langchain_visioncraft.cli.inputs import STDIN, medium, text_from_stdin
@@ -110,11 +110,12 @@ class Talk:
 
 def _converse(talk: Talk, name: str) -> None:
     """Ask and answer until the end of stdin (Ctrl-D); Ctrl-C interrupts an answer."""
-    console = Console()
+    with contextlib.suppress(ImportError):  # Windows has none
+        import readline  # noqa: F401, PLC0415  # `input` edits lines and remembers them with it
     note(f"{name}. Ctrl-D ends, Ctrl-C interrupts an answer.")
     while True:
         try:
-            text = console.input("[bold]> [/bold]").strip()
+            text = input("> ").strip()
         except (EOFError, KeyboardInterrupt):
             typer.echo()
             return

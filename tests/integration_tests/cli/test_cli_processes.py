@@ -14,7 +14,7 @@ import termios
 import time
 from pathlib import Path
 
-from langchain_visioncraft import Media
+from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.sandbox import Fault, Sandbox
 
 MAIN = "from langchain_visioncraft.cli import main; main()"
@@ -119,6 +119,20 @@ def test_a_terminal_shows_progress_and_the_picture(
     assert "▀▀▀▀" in shown
     assert "Traceback" not in shown
     assert re.search(r"/visioncraft-media/\w+\.png \(image/png, 64x64, ", shown)
+
+
+def test_a_terminal_that_knows_sixel_gets_it(
+    drawing_sandbox: Sandbox, tmp_path: Path, pictures: Path
+) -> None:
+    kept = MediaStore(tmp_path).add(pictures / "cat.png")
+    terminal = Terminal(
+        *("store", "show", kept.handle, "--store", "."), sandbox=drawing_sandbox, folder=tmp_path
+    )
+    terminal.until("\x1b[c")  # it asks what the terminal is,
+    terminal.type("\x1b[?62;4c")  # which is one with Sixel
+    terminal.until("\x1bP")
+    assert terminal.rest().endswith(f"{kept.describe()}\r\n")
+    assert terminal.process.returncode == 0
 
 
 def test_a_conversation(drawing_sandbox: Sandbox, tmp_path: Path, pictures: Path) -> None:
