@@ -71,10 +71,12 @@ class Backends:
                     await chat.open()
             await self.images()
             await self.speech()
+            self._is_open = True
         except Refusal as refusal:
-            await self.close()
             raise BackendError(refusal.message) from refusal
-        self._is_open = True
+        finally:
+            if not self._is_open:
+                await self.close()
 
     async def close(self) -> None:
         """Close the connections; the next request opens them again."""
