@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage lint format faults record notebooks bench wheel clean
+.PHONY: help demo test coverage lint format faults soak test-lowest audit record notebooks bench wheel clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo.stamp  ## Set up and let an agent illustrate a story (demo_output/index.html)
 	$(BIN)/python cookbook/illustrated_story.py
@@ -32,6 +32,16 @@ format: $(VENV)/test.stamp  ## Mend style and format
 
 faults: $(VENV)/test.stamp  ## Let every endpoint meet every fault, and print what becomes of it
 	PYTHONPATH=tests $(BIN)/python -W error tests/integration_tests/robustness/fault_matrix.py
+
+soak: $(VENV)/test.stamp  ## Look for leaks: an hour of agent traffic with faults, in some minutes
+	$(BIN)/python -m benchmarks.soak
+
+test-lowest: $(VENV)/lowest.stamp  ## Run unit tests with the oldest dependencies that are allowed
+	$(VENV)/lowest/bin/python -m pytest -q $(addprefix tests/unit_tests/, \
+		client tools chat_models media document_loaders)
+
+audit: $(VENV)/test.stamp  ## Look for known vulnerabilities in what is installed
+	.ci/audit
 
 record: $(VENV)/test.stamp  ## Record the cassettes anew (sandbox, or the live host if a key is set)
 	$(BIN)/python -m tests.recording
@@ -64,11 +74,22 @@ $(VENV)/demo.stamp: pyproject.toml $(VENV)/python.stamp
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
-	$(PIP) --editable '.[sandbox,remote,media,cli,mcp]' --group demo --group test --group lint
+	$(PIP) --editable '.[sandbox,remote,media,cli,mcp,ray]' --group demo --group test --group lint
 	$(PIP) --upgrade --no-deps --target $(VENV)/mcp-2 \
 		'mcp>=2.3,<3' 'mcp-types>=2.3,<3' 'opentelemetry-api>=1.28'
 	@touch $@
 
 $(VENV)/bench.stamp: pyproject.toml $(VENV)/python.stamp
 	$(PIP) --editable '.[media]' --group bench
+	@touch $@
+
+$(VENV)/lowest.stamp: pyproject.toml $(VENV)/python.stamp
+	$(PIP) --group lowest
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
+	$(BIN)/uv pip install --quiet --python $(VENV)/lowest --resolution lowest-direct \
+		--editable '.[remote,media]' --group test
+	@touch $@
+
+$(VENV)/audit.stamp: pyproject.toml $(VENV)/python.stamp
+	$(PIP) --group audit
 	@touch $@
