@@ -80,6 +80,7 @@ def _mcp(  # noqa: PLR0917  # Typer's way: every parameter is an option
     store: Store,
 ) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    logging.getLogger("mcp.server.streamable_http").addFilter(_is_worth_telling)
     with explained(), contextlib.ExitStack() as stack:
         # Before anything else can print.
         stdout = stack.enter_context(stdout_for_the_protocol()) if transport == "stdio" else None
@@ -97,6 +98,11 @@ def _mcp(  # noqa: PLR0917  # Typer's way: every parameter is an option
 
 
 mcp = command(_mcp, connection=Connection, store=Store)
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Version 1 of the SDK logs a traceback for each client that leaves."""
+    return not (record.exc_info and isinstance(record.exc_info[1], anyio.ClosedResourceError))
 
 
 def _opened(root: str) -> MediaStore:

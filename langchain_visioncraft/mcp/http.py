@@ -32,6 +32,9 @@ def create_http_app(
 ) -> Starlette:
     """Make an ASGI application that serves MCP over streamable HTTP at ``/mcp``.
 
+    Results fit into the 1 MiB that clients of version 2 of the SDK take as one event; to read the
+    resources of larger media, such a client raises its ``max_sse_event_size``.
+
     ```python
     from langchain_visioncraft import MediaStore, VisionCraftToolkit
     from langchain_visioncraft.mcp import create_http_app, create_server

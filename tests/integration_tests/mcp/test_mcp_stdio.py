@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from mcp import StdioServerParameters
-from mcp_clients import SDK_2, over_stdio, running
+from mcp_clients import SDK_2, over_stdio
 from pydantic import AnyUrl
 
-from langchain_visioncraft import MediaStore, VisionCraftToolkit
-from langchain_visioncraft.mcp import create_http_app, create_server
+from langchain_visioncraft import MediaStore
+from langchain_visioncraft.mcp.resources import RESOURCE_NOT_FOUND
 from langchain_visioncraft.mcp.stdio import stdout_for_the_protocol
 from langchain_visioncraft.sandbox import Sandbox
 
@@ -50,10 +50,11 @@ async def test_the_readmes_configuration_works_and_stdout_is_the_protocols(
     told = json.loads(block)["mcpServers"]["visioncraft"]
     assert set(told["env"]) < set(environment)
     (tmp_path / "sitecustomize.py").write_text(NOISE)
+    path = os.pathsep.join([str(tmp_path), str(SDK_2)])  # the newest SDK, as pip installs it
     parameters = StdioServerParameters(
         command=str(Path(sys.executable).with_name(told["command"])),
         args=told["args"],
-        env={**environment, "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path)},
+        env={**environment, "HOME": str(tmp_path), "PYTHONPATH": path},
         cwd="/",  # where desktop clients start it
     )
     log = tmp_path / "stderr"
@@ -79,39 +80,27 @@ def test_what_is_printed_goes_to_stderr(capfd: Any) -> None:
 
 
 @pytest.mark.skipif(not SDK_2.is_dir(), reason="`make test` puts version 2 of the SDK there")
-@pytest.mark.parametrize("server", ["version 2 over stdio", "version 1 over HTTP"])
-def test_a_client_of_version_2_of_the_sdk(
-    server: str, store: MediaStore, environment: dict[str, str]
-) -> None:
-    client = Path(__file__).with_name("sdk_2_client.py")
+def test_server_and_client_on_version_2_of_the_sdk(store: MediaStore) -> None:
+    script = Path(__file__).with_name("sdk_2_session.py")
+    path = os.pathsep.join([str(SDK_2), str(ROOT / "tests")])
     with Sandbox(models=False, midjourney_seconds=0.2) as sandbox:
-        env = {**os.environ, **environment, "VISIONCRAFT_BASE_URL": sandbox.url}
-        env["PYTHONPATH"] = str(SDK_2)
-
-        def ask(mode: str, target: str) -> dict[str, Any]:
-            done = subprocess.run(
-                [sys.executable, str(client), mode, target],
-                env=env, check=True, capture_output=True, text=True, timeout=90,
-            )  # fmt: skip
-            answer: dict[str, Any] = json.loads(done.stdout)
-            return answer
-
-        if server == "version 2 over stdio":
-            told = ask("stdio", str(store.root))
-        else:
-            toolkit = VisionCraftToolkit(
-                api_key="any", base_url=sandbox.url, store=store, text_to_image="midjourney"
-            )
-            with running(create_http_app(create_server(toolkit))) as url:
-                told = ask("http", url)
-    assert told.pop("version") == ("2026-07-28" if "stdio" in server else "2025-11-25")
+        done = subprocess.run(
+            [sys.executable, str(script), sandbox.url, str(store.root)],
+            env={**os.environ, "PYTHONPATH": path},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    told = json.loads(done.stdout)
     assert told.pop("progress")[0] == "submitted to Midjourney"
     assert told == {
+        "version": "2026-07-28",
         "tools": 9,
         "kinds": ["text", "image", "resource_link"],
-        "mime_type": "image/png",
-        "resources": 1,
+        "shown": "image/jpeg",
+        "read": "image/png",
+        "listed": True,
         "templates": 1,
         "error": True,
-        "refused": -32002,
+        "codes": [RESOURCE_NOT_FOUND] * 2,
     }
