@@ -89,7 +89,7 @@ class Entry:
     number: int
     method: str
     path: str
-    query: str
+    query: str = field(repr=False)
     headers: list[tuple[bytes, bytes]] = field(repr=False)
     request: Body = field(repr=False)
     answer: Body = field(repr=False)

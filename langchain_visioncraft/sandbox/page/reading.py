@@ -158,7 +158,7 @@ class _Reader:
         if not data:
             return None
         mime = sniff(data[:HEAD_BYTES])
-        if kind_of(mime) in _SHOWN_KINDS and mime != "image/svg+xml":
+        if _can_be_shown(mime):
             self._add(side, "", data[:_HEAD_TEXT], len(data), _Source(data=data))
             return None
         try:
@@ -197,7 +197,7 @@ class _Reader:
         if len(text) < _SHORTEST_MEDIUM:
             return None
         head = _decoded(text[:_HEAD_TEXT]) or b""
-        if kind_of(sniff(head[:HEAD_BYTES])) not in _SHOWN_KINDS:
+        if not _can_be_shown(sniff(head[:HEAD_BYTES])):
             return None
         size = (len(text) - text.find(",") - 1) * 3 // 4
         medium = self._add(side, name, head, size, _Source(text=text))
@@ -208,7 +208,7 @@ class _Reader:
         path = urlsplit(url).path
         if path.startswith("/files/"):
             file = self._files.get(path.removeprefix("/files/"))
-            if file is not None and kind_of(file.mime_type) in _SHOWN_KINDS:
+            if file is not None and _can_be_shown(file.mime_type):
                 self._add(side, name, file.data, len(file.data), _Source(data=file.data))
         return None
 
@@ -240,7 +240,10 @@ class _Reader:
         if value is None:
             return ""
         if not isinstance(value, str):
-            value = json.dumps(value, indent=2, ensure_ascii=False)
+            try:
+                value = json.dumps(value, indent=2, ensure_ascii=False)
+            except RecursionError:
+                return "[nested too deeply to be shown]"
         return self._hide(value)[:_LONGEST_TEXT]
 
     def _hide(self, text: str) -> str:
@@ -248,6 +251,11 @@ class _Reader:
             if len(secret) >= _SHORTEST_SECRET:
                 text = text.replace(secret, HIDDEN)
         return text
+
+
+def _can_be_shown(mime: str | None) -> bool:
+    """Whether it is a picture, video or recording; SVG is a program as well, and stays text."""
+    return kind_of(mime) in _SHOWN_KINDS and mime != "image/svg+xml"
 
 
 def _decoded(text: str) -> bytes | None:

@@ -52,6 +52,11 @@
     document.querySelectorAll(".entries > li:nth-child(n+" + (MOST + 1) + ")")
       .forEach(function (item) { item.remove(); });
   });
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    if (event.target.id === "form") {
+      document.getElementById("told").textContent = "Sent. The answer is awaited.";
+    }
+  });
   // A form that could not be sent at all.
   document.addEventListener("htmx:sendError", function () {
     document.getElementById("told").textContent = "The sandbox was not reached.";
