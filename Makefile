@@ -16,10 +16,10 @@ demo: $(VENV)/demo.stamp  ## Set up and let an agent illustrate a story (demo_ou
 	$(BIN)/python cookbook/illustrated_story.py
 
 test: $(VENV)/test.stamp  ## Set up and run all tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 coverage: $(VENV)/test.stamp  ## The same, and how much of the package the tests run
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term
 
 lint: $(VENV)/test.stamp  ## Check style, format and types
 	$(BIN)/ruff check .
@@ -74,7 +74,8 @@ $(VENV)/demo.stamp: pyproject.toml $(VENV)/python.stamp
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
-	$(PIP) --editable '.[sandbox,remote,media,cli,mcp,ray]' --group demo --group test --group lint
+	$(PIP) --editable '.[sandbox,remote,media,cli,mcp,ray]' \
+		--group demo --group test --group mcp-client --group lint
 	$(PIP) --upgrade --no-deps --target $(VENV)/mcp-2 \
 		'mcp>=2.3,<3' 'mcp-types>=2.3,<3' 'opentelemetry-api>=1.28'
 	@touch $@

@@ -9,6 +9,14 @@ import pytest
 
 from langchain_visioncraft import MediaStore
 
+# Read when Ray is imported. Its machines talk over loopback, it reports to nobody, and it writes
+# down all that it could tell: no key may be in it.
+os.environ |= {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_export_api_write": "1",
+}
+
 INTEGRATION = Path(__file__).parent / "integration_tests"
 
 

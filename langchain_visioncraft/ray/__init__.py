@@ -1,0 +1,16 @@
+"""More than one machine: pictures and recordings in Ray Data datasets, captioned and transcribed.
+
+`caption` and `transcribe` take a dataset of paths, URLs or bytes, and give it back with columns
+added; `CallLimits` are for the calls of the whole cluster.
+"""
+
+try:
+    import ray.data  # noqa: F401
+except ImportError as error:
+    msg = "langchain_visioncraft.ray needs Ray Data: pip install 'langchain-visioncraft[ray]'"
+    raise ImportError(msg) from error
+
+from langchain_visioncraft.ray.datasets import caption, transcribe
+from langchain_visioncraft.ray.limits import CallLimits
+
+__all__ = ["CallLimits", "caption", "transcribe"]
