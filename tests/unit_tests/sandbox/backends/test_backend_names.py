@@ -13,7 +13,8 @@ from langchain_visioncraft.sandbox.backends.samplers import choose
 from langchain_visioncraft.sandbox.catalog import LISTS
 
 A1111 = ["DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "Euler a", "Euler", "LMS", "Heun", "DPM2",
-         "DPM2 a", "DPM++ 2S a", "DPM++ 3M SDE", "LCM", "DPM fast", "DPM adaptive", "DDIM", "PLMS", "UniPC"]  # fmt: skip
+         "DPM2 a", "DPM++ 2S a", "DPM++ 3M SDE", "LCM",
+         "DPM fast", "DPM adaptive", "DDIM", "PLMS", "UniPC"]  # fmt: skip
 COMFYUI = ["euler", "euler_ancestral", "heun", "heunpp2", "dpm_2", "dpm_2_ancestral", "lms",
            "dpm_fast", "dpm_adaptive", "dpmpp_2s_ancestral", "dpmpp_sde", "dpmpp_2m",
            "dpmpp_2m_sde", "dpmpp_3m_sde", "ddpm", "lcm", "ipndm", "ddim", "uni_pc",
