@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,8 +18,9 @@ from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-SDK_2 = Path(sys.prefix) / "mcp-2"
-"""Where `make test` puts version 2 of the SDK; LangChain's adapters need version 1 beside it."""
+_SDK_2 = Path(sys.prefix) / "mcp-2"
+SDK_2 = _SDK_2 if _SDK_2.is_dir() and find_spec("httpx2") else None
+"""Version 2 of the SDK, which `make test` puts apart: LangChain's adapters need version 1."""
 
 
 @contextlib.contextmanager

@@ -100,8 +100,8 @@ def _chosen(tools: Sequence[BaseTool], names: Sequence[str] | None) -> dict[str,
     unknown = [name for name in wanted if name not in there]
     if unknown or not wanted:
         have = ", ".join(name.removeprefix(_PREFIX) for name in there)
-        msg = f"There is no tool {', '.join(unknown) or 'chosen'}. Choose among {have}."
-        raise InvalidRequestError(msg)
+        problem = f"There is no tool {', '.join(unknown)}" if unknown else "No tool is chosen"
+        raise InvalidRequestError(f"{problem}. Choose among {have}.")
     return {name: there[name] for name in there if name in wanted}
 
 
