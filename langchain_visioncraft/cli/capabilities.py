@@ -74,29 +74,42 @@ class Capability:
             choice = keyword(self.choice, Annotated[names, typer.Option(help=text)], first)
             parameters.insert(len(self.positional), choice)
 
-        def run(connection: Connection, store: Store, output: Output, **values: Any) -> None:
-            display = values.pop("display", None)
+        def run(**values: Any) -> None:
             values.pop(self.choice or "", None)
-            with explained(output.as_json):
-                check(output, binary=not self.makes_text)
-                handles = MediaStore(store.store)
-                texts = [name for name in self.positional if name not in media]
-                given = read_arguments(values, media=media, texts=texts, store=handles)
-                call = {name: given.pop(name) for name in tool.args if name in given}
-                with connected(connection) as client, _place(handles, output) as place:
-                    ready = make(client=client, store=place, **_RAISE, **given)
-                    with working(self.doing) as tell:
-                        content, artifact = _call(ready, call, tell)
-                    if display is None:
-                        deliver_text(content, artifact, output)
-                    else:
-                        with _kept_if_lost(artifact, handles):
-                            deliver_media(Media.from_artifact(artifact), output, display.show)
+            self._run(make, tool, **values)
 
         groups: dict[str, Any] = {"connection": Connection, "store": Store, "output": Output}
         if not self.makes_text:
             groups["display"] = Display
         return command(run, *parameters, **groups)
+
+    def _run(
+        self,
+        make: _Tool,
+        schema: VisionCraftTool,
+        *,
+        connection: Connection,
+        store: Store,
+        output: Output,
+        display: Display | None = None,
+        **values: Any,
+    ) -> None:
+        with explained(output.as_json):
+            check(output, binary=not self.makes_text)
+            media = schema.request().media_kinds
+            texts = [name for name in self.positional if name not in media]
+            handles = MediaStore(store.store)
+            given = read_arguments(values, media=media, texts=texts, store=handles)
+            call = {name: given.pop(name) for name in schema.args if name in given}
+            with connected(connection) as client, _place(handles, output) as place:
+                tool = make(client=client, store=place, **_RAISE, **given)
+                with working(self.doing) as tell:
+                    content, artifact = _call(tool, call, tell)
+                if display is None:
+                    deliver_text(content, artifact, output)
+                    return
+                with _kept_if_lost(artifact, handles):
+                    deliver_media(Media.from_artifact(artifact), output, display.show)
 
     def _variant(self, arguments: list[str], variants: Mapping[str, Any]) -> str:
         default = next(iter(variants))

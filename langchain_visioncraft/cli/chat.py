@@ -15,7 +15,7 @@ from langchain_visioncraft.cli.inputs import STDIN, medium, text_from_stdin
 from langchain_visioncraft.cli.options import AsJSON, Connection, Store
 from langchain_visioncraft.cli.parameters import command, parameters_of
 from langchain_visioncraft.cli.problems import explained, note
-from langchain_visioncraft.cli.results import print_json
+from langchain_visioncraft.cli.results import print_json, say
 from langchain_visioncraft.cli.session import settings_of
 from langchain_visioncraft.client.schemas import ChatOptions
 from langchain_visioncraft.errors import VisionCraftError
@@ -97,11 +97,10 @@ class Talk:
             for chunk in self._llm.stream([*self._said, asked]):
                 whole = chunk if whole is None else whole + chunk
                 if not quiet:
-                    sys.stdout.write(chunk.text)
-                    sys.stdout.flush()
+                    say(chunk.text)
         finally:
             if not quiet:
-                sys.stdout.write("\n")
+                say("\n")
         answer = whole or AIMessageChunk(content="")
         self._said += [asked, answer]
         self._pictures = []

@@ -8,11 +8,12 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from langchain_visioncraft.cli.options import AsJSON, Connection
 from langchain_visioncraft.cli.parameters import command
-from langchain_visioncraft.cli.problems import explained, note
-from langchain_visioncraft.cli.results import print_json
+from langchain_visioncraft.cli.problems import explained, harmless, note
+from langchain_visioncraft.cli.results import print_json, say
 from langchain_visioncraft.cli.session import connected, working
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.schemas import LIST_PATHS, Family, ListKind, ListRequest
@@ -56,7 +57,7 @@ def _models(
         # With one family a line is a name, for scripts; with several, the family stands before it.
         before = "" if family else f"{entry['family']}\t"
         for name in entry["names"]:
-            typer.echo(f"{before}{name}")
+            say(f"{before}{name}\n")
 
 
 def _limits(*, connection: Connection, output: AsJSON) -> None:
@@ -69,11 +70,11 @@ def _limits(*, connection: Connection, output: AsJSON) -> None:
     console = Console()
     if not console.is_terminal:
         for row in rows:
-            typer.echo("\t".join(row))
+            say("\t".join(row) + "\n")
         return
     table = Table("tier", "what", "limit", box=None)
-    for tier, what, limit in rows:
-        table.add_row(tier, what, limit)
+    for row in rows:
+        table.add_row(*(Text(harmless(cell)) for cell in row))
     console.print(table)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 
 import typer
@@ -20,6 +21,7 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
     ((errors.TransportError,), UNREACHED),
     ((errors.APIStatusError, errors.ResponseError, errors.TaskError), REFUSED),
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _FACTS = ("status", "detail", "endpoint", "base_url", "retry_after")
 
 
@@ -28,17 +30,23 @@ def exit_code(error: Exception) -> int:
     return next((code for kinds, code in _CODES if isinstance(error, kinds)), 1)
 
 
+def harmless(text: str) -> str:
+    """A text from elsewhere without the control characters by which it could steer a terminal."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def fail(message: str, code: int = 1) -> typer.Exit:
     """Print one sentence to stderr, and give what to raise."""
     console = Console(stderr=True)
     console.print("[red]visioncraft:[/red]", end=" ")
-    console.print(message, markup=False, highlight=False, soft_wrap=True)
+    console.print(harmless(message), markup=False, highlight=False, soft_wrap=True)
     return typer.Exit(code)
 
 
 def note(message: str) -> None:
     """Print a remark to stderr."""
-    Console(stderr=True).print(message, style="dim", markup=False, highlight=False, soft_wrap=True)
+    console = Console(stderr=True)
+    console.print(harmless(message), style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from rich.console import Console
 from langchain_visioncraft.cli.inputs import STDIN
 from langchain_visioncraft.cli.options import Output
 from langchain_visioncraft.cli.pictures import show_picture
-from langchain_visioncraft.cli.problems import note
+from langchain_visioncraft.cli.problems import harmless, note
 from langchain_visioncraft.media import Media
 
 STDOUT = STDIN
@@ -121,7 +121,13 @@ def deliver_text(text: str, facts: dict[str, Any], output: Output) -> None:
     if output.as_json:
         print_json(facts)
     else:
-        typer.echo(text)
+        say(f"{text}\n")
+
+
+def say(text: str) -> None:
+    """Write a text that came from a host to stdout: as it is, but harmless to a terminal."""
+    sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
 
 
 def print_json(value: Any) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from langchain_visioncraft.cli.options import Connection
+from langchain_visioncraft.cli.problems import harmless
 from langchain_visioncraft.client import VisionCraftClient
 from langchain_visioncraft.errors import InvalidRequestError
 
@@ -60,8 +61,8 @@ def working(what: str) -> Iterator[Callable[[str], None]]:
         A function that shows another text instead.
     """
     console = Console(stderr=True)
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
     hidden = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task(what, total=None)
-        yield lambda text: progress.update(task, description=text)
+        yield lambda text: progress.update(task, description=harmless(text))

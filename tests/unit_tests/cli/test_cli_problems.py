@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
-from langchain_visioncraft import MediaStore, errors
+from langchain_visioncraft import Media, MediaStore, errors
 from langchain_visioncraft.cli.app import app
 from langchain_visioncraft.cli.options import Output
+from langchain_visioncraft.cli.pictures import show_picture
 from langchain_visioncraft.cli.problems import exit_code, explained
-from langchain_visioncraft.cli.results import check
+from langchain_visioncraft.cli.results import check, say
 
 CODES = {
     errors.InvalidRequestError: 2,
@@ -62,6 +64,32 @@ def test_a_failure_is_one_sentence_and_json_if_asked_for(
             "retry_after": 7.0,
         }
     }
+
+
+def test_what_comes_from_a_host_cannot_steer_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = "a\x1b]0;title\x07\x9b2J[red]b"
+    with pytest.raises(typer.Exit), explained():
+        raise errors.ServerError(hostile)
+    say(hostile)
+    assert capsys.readouterr() == (hostile, "visioncraft: a�]0;title��2J[red]b\n")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    say(hostile)
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_without_its_package_a_picture_is_not_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pictures: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "textual_image.renderable", None)
+    medium = Media.from_path(pictures / "cat.png")
+    show_picture(medium, Console(force_terminal=True))
+    assert capsys.readouterr() == ("", "")
+    show_picture(medium, Console(), show=True)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "pip install 'langchain-visioncraft[cli]'" in printed.err
 
 
 def test_a_bug_is_not_hidden() -> None:
