@@ -28,7 +28,8 @@ _HEADERS = {
     "content-security-policy": PAGE_POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    # Stricter, and a browser would not say where a form comes from.
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
@@ -68,6 +69,8 @@ class Guard:
                 "or as localhost, or name this host in SandboxConfig.page_hosts."
             )
             return PlainTextResponse(text, 421)
+        if is_embedded_elsewhere(headers):
+            return PlainTextResponse("Other sites may link to the page, but not use it.", 403)
         if self._config.keys and key_of(headers, self._config) is None:
             text = "This sandbox was given keys: sign in with any name, and a key as the password."
             challenge = {"www-authenticate": 'Basic realm="VisionCraft sandbox", charset="UTF-8"'}
@@ -98,6 +101,12 @@ def _is_address(name: str) -> bool:
 
 def _is_local(name: str) -> bool:
     return name == "localhost" or name.endswith(".localhost")
+
+
+def is_embedded_elsewhere(headers: Headers) -> bool:
+    """Whether another site's page loads this, instead of leading a person here."""
+    site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
+    return site in ("cross-site", "same-site") and mode != "navigate"
 
 
 def comes_from_the_page(headers: Headers) -> bool:

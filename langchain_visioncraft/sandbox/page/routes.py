@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import anyio.to_thread
-from PIL import Image
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -19,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.media.sniff import HEAD_BYTES, sniff
+from langchain_visioncraft.sandbox.answers import Refusal
 from langchain_visioncraft.sandbox.operations import Services
 from langchain_visioncraft.sandbox.page import live, reading
 from langchain_visioncraft.sandbox.page.guard import MEDIA_POLICY, Guard, page_key
@@ -26,6 +26,7 @@ from langchain_visioncraft.sandbox.page.journal import Entry, Journal
 from langchain_visioncraft.sandbox.page.ranges import ranged
 from langchain_visioncraft.sandbox.page.trial import CAPABILITIES, Capability
 from langchain_visioncraft.sandbox.page.views import Filter, Writer, endpoints_of, render, summary
+from langchain_visioncraft.sandbox.uploads import decode_picture
 from langchain_visioncraft.version import __version__
 
 _SIDES: Mapping[str, reading.Side] = {"in": "in", "out": "out"}
@@ -128,7 +129,8 @@ class _Page:
         if data is None:
             raise HTTPException(410, "This is no longer kept.")
         if "still" in request.query_params:
-            data = await anyio.to_thread.run_sync(_first_frame, data)
+            most = self._services.config.max_pixels
+            data = await anyio.to_thread.run_sync(_first_frame, data, most)
         mime = sniff(data[:HEAD_BYTES]) or "application/octet-stream"
         headers = {
             "content-security-policy": MEDIA_POLICY,
@@ -193,9 +195,11 @@ def _filter_of(request: Request) -> Filter:
     return Filter(query.get("endpoint", ""), query.get("failed") == "1")
 
 
-def _first_frame(data: bytes) -> bytes:
+def _first_frame(data: bytes, max_pixels: int) -> bytes:
     """A still of an animation, for those who want no motion."""
     buffer = io.BytesIO()
-    with Image.open(io.BytesIO(data)) as image:
-        image.convert("RGBA").save(buffer, "PNG")
+    try:
+        decode_picture(data, "still", max_pixels).convert("RGBA").save(buffer, "PNG")
+    except Refusal as error:
+        raise HTTPException(415, error.message) from error
     return buffer.getvalue()

@@ -144,7 +144,7 @@ def test_the_answer_is_protected(client: httpx.Client) -> None:
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert not re.search(
         r"<style|<script>|\sstyle=|\son\w+=|https?://(?!127\.0\.0\.1)", answer.text
     )
@@ -175,6 +175,13 @@ def test_a_gif_has_a_still_for_those_who_want_no_motion(client: httpx.Client) ->
     assert client.get(f"{url}?still=1").headers["content-type"] == "image/png"
 
 
+def test_there_is_no_still_of_what_is_no_picture(client: httpx.Client, pictures: Path) -> None:
+    video = base64.b64encode((pictures / "cat.mp4").read_bytes()).decode()
+    client.post("/whisper", json={"token": KEY, "audio": video})
+    [url] = MEDIUM.findall(page(client))
+    assert client.get(f"{url}?still=1").status_code == 415
+
+
 def test_a_strangers_name_for_this_machine_is_refused(watched: Sandbox) -> None:
     for path in ("/", "/page/events", "/page/journal"):
         answer = httpx.get(f"{watched.url}{path}", headers={**HTML, "host": "evil.example"})
@@ -182,6 +189,12 @@ def test_a_strangers_name_for_this_machine_is_refused(watched: Sandbox) -> None:
         assert "page_hosts" in answer.text
     # The API itself answers under any name, as it always did.
     assert httpx.get(f"{watched.url}/limits", headers={"host": "evil.example"}).status_code == 200
+
+
+def test_another_site_may_link_to_the_page_but_not_embed_it(client: httpx.Client) -> None:
+    here = {**HTML, "sec-fetch-site": "cross-site"}
+    assert client.get("/", headers={**here, "sec-fetch-mode": "navigate"}).status_code == 200
+    assert client.get("/page/events", headers={**here, "sec-fetch-mode": "cors"}).status_code == 403
 
 
 def test_with_keys_the_page_wants_one() -> None:

@@ -88,6 +88,19 @@ def test_a_form_is_filled_in_and_sent(page: Page, pictures: Path) -> None:
     expect(page.locator(".entries > li").first.locator("pre").first).to_contain_text('"***"')
 
 
+def test_without_scripts_forms_and_filters_still_work(watched: Sandbox, browser: Browser) -> None:
+    opened = browser.new_page(java_script_enabled=False)
+    opened.goto(watched.url)
+    opened.get_by_label("Width", exact=True).fill("64")
+    opened.get_by_label("Height", exact=True).fill("64")
+    opened.get_by_role("button", name="Send").click()
+    expect(opened.locator(".entries > li")).to_have_count(1)
+    opened.get_by_label("Failures only").check()
+    opened.get_by_role("button", name="Filter").click()
+    expect(opened.get_by_text("No request fits this filter.")).to_be_visible()
+    opened.close()
+
+
 def test_a_page_finds_its_sandbox_again(browser: Browser) -> None:
     with Sandbox(models=False) as first:
         port = int(first.url.rpartition(":")[2])
