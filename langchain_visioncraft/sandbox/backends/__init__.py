@@ -13,6 +13,11 @@
 | lists of models, samplers, schedulers, LoRAs | ``--images``, ``--llm`` | the host |
 
 ``x-visioncraft-engine`` says of each answer who made it. A documented name that the host does not
-know (a model, a sampler) stands for the nearest that it has; a LoRA that it lacks is refused.
-The caller's key never leaves the sandbox.
+know (a model, a sampler) stands for the nearest that it has; a LoRA that it lacks is refused, and
+the ``refiner`` of ``/img2img`` is not used. Sides are made in multiples of 8 pixels and cut to what
+was asked. The caller's key never leaves the sandbox.
+
+When a caller hangs up, the work is ended on the server, too: the connection is closed (chat,
+speech), the order is interrupted (Automatic1111, if it is the one at work) or taken out of the
+queue (ComfyUI).
 """  # noqa: E501  # a table

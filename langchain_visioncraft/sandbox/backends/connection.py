@@ -38,7 +38,9 @@ class Connection:
 
     def engine(self, kind: str, model: str | None = None) -> str:
         """What ``x-visioncraft-engine`` says: the kind, the host, the model."""
-        told = f"{kind} ({self.address.host})" + (f", {model}" if model else "")
+        # llama.cpp names a model by its path, which is the host's own business.
+        shown = model.rpartition("/")[2] if model and model.startswith("/") else model
+        told = f"{kind} ({self.address.host})" + (f", {shown}" if shown else "")
         return told.encode("ascii", "replace").decode()[:_LONGEST_ENGINE]
 
     async def close(self) -> None:

@@ -47,7 +47,9 @@ def asked(content: Any) -> Any:
 
 def test_it_answers_whole_and_in_pieces_with_usage(client: openai.OpenAI) -> None:
     raw = client.chat.completions.with_raw_response.create(messages=asked("Say: yes"), **SHORT)
-    assert raw.headers["x-visioncraft-engine"].startswith("llm (127.0.0.1:")
+    engine = raw.headers["x-visioncraft-engine"]
+    assert engine.startswith("llm (127.0.0.1:")
+    assert engine.endswith("), SmolLM2-135M-Instruct.Q4_1.gguf")
     whole = raw.parse()
     assert whole.choices[0].message.content
     assert whole.usage is not None
