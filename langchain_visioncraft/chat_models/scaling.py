@@ -7,6 +7,7 @@ import io
 import pybase64
 
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.decoding import picture_formats
 from langchain_visioncraft.media.inputs import parse_source
 from langchain_visioncraft.media.sniff import HEAD_BYTES, shape_of, sniff
 
@@ -45,7 +46,7 @@ def _scaled(data: bytes, mime: str, max_side: int) -> tuple[str, bytes]:
         raise ImportError(msg) from error
     kind = {"image/jpeg": "JPEG", "image/webp": "WEBP"}.get(mime, "PNG")
     try:
-        with Image.open(io.BytesIO(data)) as opened:
+        with Image.open(io.BytesIO(data), formats=picture_formats()) as opened:
             picture = ImageOps.exif_transpose(opened)
             if picture.mode not in ("RGB", "RGBA", "L", "LA"):
                 picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
@@ -54,7 +55,7 @@ def _scaled(data: bytes, mime: str, max_side: int) -> tuple[str, bytes]:
                 picture = picture.convert("RGB")
             file = io.BytesIO()
             picture.save(file, kind, quality=_QUALITY)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # decoders of damaged files raise all there is
         msg = f"This picture ({mime or 'of unknown type'}) cannot be made smaller: {error}"
         raise MediaInputError(msg) from error
     return f"image/{kind.lower()}", file.getvalue()

@@ -13,6 +13,7 @@ from langchain_core.documents.base import Blob
 
 from langchain_visioncraft.document_loaders.blobs import Facts, opened
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
+from langchain_visioncraft.media.decoding import picture_formats
 from langchain_visioncraft.media.sniff import shape_of
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def _opened(blob: Blob, facts: Facts, max_pixels: int) -> Iterator[Image.Image]:
                 # Before Pillow looks at it, which warns of large pictures with words of its own.
                 _check_pixels((shape.width, shape.height), facts.source, max_pixels)
             file.seek(0)
-            with Image.open(file) as image:
+            with Image.open(file, formats=picture_formats()) as image:
                 _check_pixels(image.size, facts.source, max_pixels)
                 yield image
         except MediaInputError:

@@ -23,6 +23,8 @@ from langchain_visioncraft.media.store import MediaStore
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _LONGEST_NAME = 4096
+LONGEST_TEXT = 64 << 20
+"""Characters of a data URL: a picture or recording of 48 MiB. Files may be larger."""
 
 
 def readable_source(value: Any, store: MediaStore, allowed_dirs: Sequence[Path]) -> MediaSource:
@@ -43,6 +45,12 @@ def readable_source(value: Any, store: MediaStore, allowed_dirs: Sequence[Path])
         value = str(value.get("handle", ""))
     if not isinstance(value, str):
         return parse_source(value)
+    if len(value) > LONGEST_TEXT:
+        msg = (
+            f"A data URL of {len(value):,} characters is too long: at most {LONGEST_TEXT:,}. Give "
+            "a handle or an http(s) URL instead."
+        )
+        raise MediaInputError(msg)
     text = value.strip().strip("'\"`<>")
     if is_link(text) or text[:5].lower() == "data:":
         return parse_source(text)
@@ -55,17 +63,18 @@ def readable_source(value: Any, store: MediaStore, allowed_dirs: Sequence[Path])
     if _SCHEME.match(text) and not (len(text) > 1 and text[1] == ":"):
         msg = f"{text[:80]!r} is not accepted: only http, https and data URLs, and handles."
         raise ForbiddenInputError(msg)
-    return MediaSource(label=text, path=_allowed_file(text, store, allowed_dirs))
+    return _allowed_file(text, store, allowed_dirs)
 
 
-def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[Path]) -> Path:
+def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[Path]) -> MediaSource:
     folders = [Path(folder).expanduser().resolve() for folder in allowed_dirs]
     for folder in folders:
         # Links are resolved first, so that one inside an allowed folder cannot lead out of it.
         try:
             path = (folder / Path(text).expanduser()).resolve()
             if path.is_relative_to(folder) and path.is_file():
-                return path
+                # Bound to the folder: the name may lead elsewhere by the time it is opened.
+                return MediaSource(label=text, path=path, beneath=folder)
         except (OSError, RuntimeError, ValueError):  # too long, unknown user, not encodable
             continue
     if "/" not in text and "\\" not in text:

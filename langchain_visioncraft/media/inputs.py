@@ -14,6 +14,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 import pybase64
 
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.beneath import open_beneath
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
 
@@ -33,6 +34,9 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{4,}={0,2}\s*", re.ASCII)
 # A multiple of 3, so that the base64 of the parts is the base64 of the whole.
 CHUNK_BYTES = 3 * (1 << 16)
 
+LONGEST_LINK = 16_384
+"""Characters. Longer than any signed URL."""
+
 
 @dataclass(frozen=True)
 class MediaSource:
@@ -40,6 +44,7 @@ class MediaSource:
 
     Attributes:
         label: How to call it in messages and in provenance: a handle, a path, a URL, ``<bytes>``.
+        beneath: The folder that `path` must lie in when it is opened, if it is bound to one.
     """
 
     label: str
@@ -47,6 +52,7 @@ class MediaSource:
     text: str | None = field(default=None, repr=False)
     data: bytes | None = field(default=None, repr=False)
     path: Path | None = None
+    beneath: Path | None = None
     media: Media | None = field(default=None, repr=False)
 
     def open(self) -> BinaryIO:
@@ -62,6 +68,8 @@ class MediaSource:
         try:
             if self.media is not None:
                 return self.media.open()
+            if self.path is not None and self.beneath is not None:
+                return open_beneath(self.beneath, self.path)
             if self.path is not None:
                 return self.path.open("rb")
         except OSError as error:
@@ -162,8 +170,8 @@ def _names_a_host(url: str) -> bool:
 
 def _parse_text(text: str) -> MediaSource:
     if is_link(text):
-        if not _names_a_host(text):
-            msg = f"{text[:80]!r} is not a URL: it is damaged, or names no host."
+        if len(text) > LONGEST_LINK or not _names_a_host(text):
+            msg = f"{text[:80]!r} is not a URL: it is damaged, too long, or names no host."
             raise MediaInputError(msg)
         return MediaSource(label=text, url=text)
     if text[:5].lower() == "data:":

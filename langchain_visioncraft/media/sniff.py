@@ -181,9 +181,17 @@ def _wav_duration(file: BinaryIO) -> float | None:
     return length / rate if rate and length < 0xFFFFFF00 else None
 
 
+_MOST_BOXES = 20_000
+
+
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The MP4 boxes between two offsets: type, start of the payload, end."""
-    while start + 8 <= end:
+    """The MP4 boxes between two offsets: type, start of the payload, end.
+
+    No more than `_MOST_BOXES`: a file of nothing else would keep us busy for a minute.
+    """
+    for _ in range(_MOST_BOXES):
+        if start + 8 > end:
+            return
         file.seek(start)
         size, kind = struct.unpack(">I4s", file.read(8))
         payload = start + 8

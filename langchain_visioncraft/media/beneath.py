@@ -1,0 +1,55 @@
+"""Opening a file that must lie in a folder, also while somebody swaps names there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+# Without waiting: a FIFO that took the place of a file would never open.
+_FLAGS = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK")
+)
+_STEPWISE = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+
+
+def open_beneath(folder: Path, path: Path) -> BinaryIO:
+    """Open a regular file in a folder without following a single symbolic link.
+
+    Args:
+        folder: Absolute, with its own links resolved.
+        path: In that folder, with its links resolved. Where one is a link by now, or anything but
+            a regular file stands there, it is not opened.
+
+    Raises:
+        OSError: If it cannot be opened so.
+    """
+    parts = path.relative_to(folder).parts
+    descriptor = _open_stepwise(folder, parts) if _STEPWISE else _open_checked(path)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def _open_stepwise(folder: Path, parts: tuple[str, ...]) -> int:
+    """From folder to folder: each name is looked up where the last one led, not by its path."""
+    here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    for part in parts:
+        try:
+            there = os.open(part, _FLAGS, dir_fd=here)
+        finally:
+            os.close(here)
+        here = there
+    return here
+
+
+def _open_checked(path: Path) -> int:
+    """For Windows, which opens nothing relative to a folder: the name is looked at once more."""
+    descriptor = os.open(path, _FLAGS)
+    if path.resolve() != path:
+        os.close(descriptor)
+        raise OSError(errno.ELOOP, "became a link", str(path))
+    return descriptor
