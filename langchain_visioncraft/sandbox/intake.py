@@ -19,6 +19,7 @@ _WireT = TypeVar("_WireT", bound=Wire)
 
 # Parsing a smaller body takes less time than handing it to a thread.
 _PARSE_HERE_BYTES = 1 << 18
+_LONGEST_KEY = 4096
 
 
 async def read_body(request: Request, max_bytes: int) -> dict[str, Any]:
@@ -74,9 +75,12 @@ def check_key(given: object, config: SandboxConfig) -> str:
     key = given.strip() if isinstance(given, str) else ""
     if not key:
         raise Refusal(401, "Your API key is missing: put it into `token`.")
+    if len(key) > _LONGEST_KEY:
+        raise Refusal(401, "Your API key is invalid.")
     if config.keys:
         # All are compared, each in constant time, so that the answer's time tells nothing.
-        matches = [hmac.compare_digest(key.encode(), known.encode()) for known in config.keys]
+        given_bytes = key.encode("utf-8", "surrogatepass")
+        matches = [hmac.compare_digest(given_bytes, known.encode()) for known in config.keys]
         if not any(matches):
             raise Refusal(401, "Your API key is invalid.")
     return key
@@ -108,6 +112,18 @@ def check_parameters(schema: type[_WireT], body: Mapping[str, Any]) -> _WireT:
         return schema.model_validate(known)
     except ValidationError as error:
         raise Refusal(400, _sentences(error)) from None
+
+
+def check_texts(parameters: Wire, longest: int) -> None:
+    """Bound the texts among the parameters, other than media.
+
+    Raises:
+        Refusal: 400.
+    """
+    for name in type(parameters).model_fields:
+        value = getattr(parameters, name)
+        if name not in parameters.media_kinds and isinstance(value, str) and len(value) > longest:
+            raise Refusal(400, f"{name}: at most {longest:,} characters here.")
 
 
 def _sentences(error: ValidationError) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from langchain_visioncraft.sandbox.answers import Refusal
 from langchain_visioncraft.sandbox.settings import Limit
 
+_MOST_KEYS = 10_000
+
 
 class Limiter:
     """Counts the calls of each key to each limited endpoint in a sliding window."""
@@ -38,6 +40,8 @@ class Limiter:
             return
         now = self._clock()
         with self._lock:
+            if len(self._calls) > _MOST_KEYS:
+                self._forget_idle(now)
             calls = self._calls[endpoint, key]
             while calls and calls[0] <= now - limit.seconds:
                 calls.popleft()
@@ -52,6 +56,14 @@ class Limiter:
             f"{spoken(limit.seconds)}. Try again in {seconds} seconds.",
             {"Retry-After": str(seconds)} if limit.announce else {},
         )
+
+    def _forget_idle(self, now: float) -> None:
+        """Let go of keys whose calls no longer count; anybody may invent keys."""
+        for (endpoint, key), calls in list(self._calls.items()):
+            if not calls or calls[-1] <= now - self._limits[endpoint].seconds:
+                del self._calls[endpoint, key]
+        while len(self._calls) > _MOST_KEYS:
+            del self._calls[next(iter(self._calls))]
 
 
 def spoken(seconds: float) -> str:

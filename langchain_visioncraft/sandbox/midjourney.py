@@ -16,6 +16,7 @@ from typing import Any
 from langchain_visioncraft.sandbox.faults import Fault
 
 _FIRST_ID = 75_435
+_LONGEST_ID = 18
 _TASKS_KEPT = 1000
 _ASPECT = re.compile(r"--(?:ar|aspect)\s+(\d{1,3}):(\d{1,3})\b")
 _SWITCH = re.compile(r"\s--[a-z]+(?:\s+(?!--)\S+)?")
@@ -78,7 +79,9 @@ class Midjourney:
         """The task of this id."""
         text = task_id.strip()
         with self._lock:
-            return self._tasks.get(int(text)) if text.isascii() and text.isdigit() else None
+            # Not more digits than a task has: Python refuses to read thousands of them.
+            is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID
+            return self._tasks.get(int(text)) if is_number else None
 
     def is_due(self, task: Task) -> bool:
         """Whether its time is over."""
@@ -108,7 +111,7 @@ def split_prompt(prompt: str) -> tuple[str, int, int]:
     """
     match = _ASPECT.search(prompt)
     across, down = (int(match[1]), int(match[2])) if match else (1, 1)
-    if not 1 / 4 <= across / max(down, 1) <= 4:
+    if not down or not 1 / 4 <= across / down <= 4:
         across, down = 1, 1
     scale = (1024 * 1024 / (across * down)) ** 0.5
     text = _SWITCH.sub("", f" {prompt}").strip()

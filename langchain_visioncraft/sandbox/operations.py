@@ -23,7 +23,7 @@ from langchain_visioncraft.sandbox.answers import (
 )
 from langchain_visioncraft.sandbox.backends.hosts import Backends
 from langchain_visioncraft.sandbox.files import FileStore
-from langchain_visioncraft.sandbox.intake import check_key, check_parameters, read_body
+from langchain_visioncraft.sandbox.intake import check_key, check_parameters, check_texts, read_body
 from langchain_visioncraft.sandbox.limits import Limiter
 from langchain_visioncraft.sandbox.midjourney import Midjourney
 from langchain_visioncraft.sandbox.settings import SandboxConfig
@@ -122,6 +122,7 @@ class Operation:
         key = check_key(body.get("token"), services.config)
         services.limiter.check(f"{request.method} {self.path}", key)
         parameters = check_parameters(self.schema, body)
+        check_texts(parameters, services.config.max_text)
         await self._check_names(parameters, services.backends)
         return await self.work(Job(request, services, parameters))
 

@@ -20,6 +20,9 @@ _LONGEST_TEXT = 2000
 _BODY_BYTES = 1 << 20
 """Larger bodies are not kept: a recording or a picture would fill the memory."""
 
+_KEPT_BYTES = 1 << 16
+"""What is left of a body without its long texts; callers may send a million small ones."""
+
 
 @dataclass
 class Received:
@@ -30,7 +33,7 @@ class Received:
         path: Such as ``/sd``.
         headers: By lower-case name; secrets are replaced by ``***``.
         body: The JSON body with the key replaced and long texts shortened; ``None`` if there was
-            none, it was no JSON, or it was larger than a megabyte.
+            none, it was no JSON, or it was larger than a megabyte, or than 64 kB without those.
         body_bytes: How large the body was.
         status: The status of the answer; ``None`` while there is none, or if there never was.
     """
@@ -38,9 +41,20 @@ class Received:
     method: str
     path: str
     headers: dict[str, str] = field(default_factory=dict)
-    body: Any = None
     body_bytes: int = 0
     status: int | None = None
+    _body: bytes = field(default=b"null", repr=False)
+
+    @property
+    def body(self) -> Any:
+        """The JSON body; kept as text, which takes a tenth of the memory."""
+        return json.loads(self._body)
+
+    def keep(self, data: bytes) -> None:
+        """Keep what may be kept of a body."""
+        kept = json.dumps(_readable(data)).encode()
+        if len(kept) <= _KEPT_BYTES:
+            self._body = kept
 
 
 class Recorder:
@@ -67,7 +81,7 @@ class Recorder:
                 if noted.body_bytes <= _BODY_BYTES:
                     parts.append(part)
                 if not message.get("more_body", False) and 0 < noted.body_bytes <= _BODY_BYTES:
-                    noted.body = _readable(b"".join(parts))
+                    noted.keep(b"".join(parts))
             return message
 
         async def note_status(message: Message) -> None:

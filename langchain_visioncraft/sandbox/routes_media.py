@@ -23,7 +23,7 @@ from langchain_visioncraft.sandbox.answers import (
 from langchain_visioncraft.sandbox.backends.images import Order
 from langchain_visioncraft.sandbox.backends.speech import SpeechServer
 from langchain_visioncraft.sandbox.disconnects import unless_gone
-from langchain_visioncraft.sandbox.intake import check_key, check_parameters, read_body
+from langchain_visioncraft.sandbox.intake import check_key, check_parameters, check_texts, read_body
 from langchain_visioncraft.sandbox.operations import Job, Operation, Services, guarded
 from langchain_visioncraft.sandbox.pictures import Sources, enlarged, reworked
 from langchain_visioncraft.sandbox.workshop import MOTION
@@ -93,6 +93,7 @@ async def _img2img(request: Request, services: Services) -> Response:
     if not isinstance(images, list) or len(images) != 1 or not isinstance(images[0], str):
         raise Refusal(400, "init_images must be a list with one URL.")
     parameters = check_parameters(ImageToImage2023Request, {**body, "image": images[0]})
+    check_texts(parameters, services.config.max_text)
     return await _img2img_init_images(Job(request, services, parameters))
 
 
@@ -128,7 +129,10 @@ async def _whisper(job: Job) -> Response:
     def work() -> dict[str, Any]:
         try:
             return transcriber.transcribe(
-                audio, task=wanted.task or "transcribe", language=wanted.language
+                audio,
+                task=wanted.task or "transcribe",
+                language=wanted.language,
+                max_seconds=services.config.max_audio_seconds,
             )
         except ValueError as error:
             raise Refusal(400, str(error)) from error
@@ -146,7 +150,7 @@ async def _transcribed_there(job: Job, server: SpeechServer) -> Response:
             from langchain_visioncraft.sandbox.engines import speech  # noqa: PLC0415  # PyAV
 
             try:
-                return speech.as_wav(audio)
+                return speech.as_wav(audio, max_seconds=job.services.config.max_audio_seconds)
             except ValueError as error:
                 raise Refusal(400, str(error)) from error
 

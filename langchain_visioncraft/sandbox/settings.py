@@ -73,6 +73,10 @@ class SandboxConfig:
         max_body_bytes: Larger requests get 413.
         max_pixels: Larger pictures get 400; nothing beyond it is decoded or made.
         max_fetch_bytes: The most that is read from a URL which stands for a picture or recording.
+        max_audio_seconds: Longer recordings get 400; nothing beyond it is decoded.
+        max_text: Characters; longer texts, such as prompts, get 400. Chats have no such bound.
+        allow_private_urls: Whether such URLs may lead to this machine or this network. Anybody who
+            can reach the sandbox could look around there; its own links always work.
         max_side: The longest side where no document gives a bound, in pixels.
         files_max_bytes: Memory for the files that links lead to; the oldest go first.
         files_seconds: How long a link works.
@@ -105,6 +109,9 @@ class SandboxConfig:
     max_body_bytes: int = 512 << 20
     max_pixels: int = 64_000_000
     max_fetch_bytes: int = 128 << 20
+    max_audio_seconds: float = 7200.0
+    max_text: int = 100_000
+    allow_private_urls: bool = False
     max_side: int = 4096
     files_max_bytes: int = 256 << 20
     files_seconds: float = 3600.0

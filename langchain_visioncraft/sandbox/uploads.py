@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import io
+import socket
+import time
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from PIL import Image
 
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.client import links
+from langchain_visioncraft.errors import MediaInputError, UnsafeLinkError
+from langchain_visioncraft.media.decoding import picture_formats
 from langchain_visioncraft.media.inputs import MediaSource
 from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, shape_of, sniff
 from langchain_visioncraft.sandbox.answers import Refusal
 from langchain_visioncraft.sandbox.files import FileStore
 from langchain_visioncraft.sandbox.settings import SandboxConfig
 
-_FETCH_SECONDS = 30.0
+_SILENT_SECONDS = 30.0
+_FETCH_SECONDS = 120.0
 _MAX_REDIRECTS = 3
+_SHOWN = 200
+"""Characters of a link in a message."""
 
 
 @dataclass(frozen=True)
@@ -69,42 +76,78 @@ class Uploads:
         return data
 
     def _fetch(self, url: str, name: str) -> bytes:
+        until = time.monotonic() + _FETCH_SECONDS
         try:
-            with httpx.Client(timeout=_FETCH_SECONDS, follow_redirects=False) as client:
+            with httpx.Client(timeout=_SILENT_SECONDS, follow_redirects=False) as client:
                 for _ in range(_MAX_REDIRECTS + 1):
                     own = self._own(url)
                     if own is not None:
                         return own
-                    with client.stream("GET", url) as response:
+                    target = self._target(url)
+                    headers = {"Accept-Encoding": "identity", **target.headers}
+                    with client.stream(
+                        "GET", target.url, headers=headers, extensions=target.extensions
+                    ) as response:
                         if not response.is_redirect:
-                            return self._body(response, url, name)
+                            return self._body(response, until)
                         url = urljoin(url, response.headers.get("location", ""))
-                    if urlsplit(url).scheme not in ("http", "https"):
-                        raise Refusal(400, f"{name}: the link redirects to no http(s) URL.")
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        except UnsafeLinkError as error:
+            message = f"{name}: {url[:_SHOWN]} was not fetched: {error.reason}."
+            raise Refusal(400, message) from error
+        except _Unusable as error:
+            raise Refusal(400, f"{name}: {url[:_SHOWN]} {error}.") from error
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             reason = type(error).__name__
-            raise Refusal(400, f"{name}: {url} could not be fetched ({reason}).") from error
-        raise Refusal(400, f"{name}: {url} redirects too often.")
+            message = f"{name}: {url[:_SHOWN]} could not be fetched ({reason})."
+            raise Refusal(400, message) from error
+        raise Refusal(400, f"{name}: {url[:_SHOWN]} redirects too often.")
+
+    def _target(self, url: str) -> links.Target:
+        """Where to connect for a link; it may come from anybody who can reach this sandbox.
+
+        Raises:
+            UnsafeLinkError: If it leads to an address that is not public.
+            OSError: If its host is not known.
+        """
+        # No origin is our own here: links to ourselves are answered without a connection.
+        link = links.check_link(url, base_url="http://sandbox.invalid", endpoint="")
+        if self.config.allow_private_urls:
+            return links.own_target(link)
+        found = socket.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
+        return links.pin(link, found, base_url="", endpoint="")
 
     def _own(self, url: str) -> bytes | None:
+        """The file that a link of ours leads to.
+
+        Names are digests, so a known one means that file whatever name our host was called by.
+        """
         parts = urlsplit(url)
-        if parts.netloc != self.origin or not parts.path.startswith("/files/"):
+        if not parts.path.startswith("/files/"):
             return None
         file = self.files.get(parts.path.removeprefix("/files/"))
-        if file is None:
-            raise Refusal(400, f"The link {url} has expired or never existed.")
-        return file.data
+        if file is not None:
+            return file.data
+        if parts.netloc == self.origin:
+            raise Refusal(400, f"The link {url[:_SHOWN]} has expired or never existed.")
+        return None
 
-    def _body(self, response: httpx.Response, url: str, name: str) -> bytes:
+    def _body(self, response: httpx.Response, until: float) -> bytes:
         if response.status_code != 200:
-            raise Refusal(400, f"{name}: {url} answered with status {response.status_code}.")
+            raise _Unusable(f"answered with status {response.status_code}")
+        if "," in response.headers.get("content-encoding", ""):
+            raise _Unusable("is compressed more than once")
         data = bytearray()
         for part in response.iter_bytes():
             data += part
             if len(data) > self.config.max_fetch_bytes:
-                most = self.config.max_fetch_bytes
-                raise Refusal(400, f"{name}: {url} holds more than {most:,} bytes.")
+                raise _Unusable(f"holds more than {self.config.max_fetch_bytes:,} bytes")
+            if time.monotonic() > until:
+                raise _Unusable(f"takes longer than {_FETCH_SECONDS:.0f} seconds")
         return bytes(data)
+
+
+class _Unusable(Exception):  # noqa: N818  # the link is, for a reason that its text tells
+    """What a link leads to is of no use."""
 
 
 def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
@@ -121,12 +164,15 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
         if (shape.width or 0) * (shape.height or 0) > max_pixels:
             raise Refusal(400, too_many)
     try:
-        picture = Image.open(io.BytesIO(data))
-        if picture.width * picture.height > max_pixels:
-            raise Refusal(400, too_many)
-        picture.load()
+        picture = Image.open(io.BytesIO(data), formats=picture_formats())
+        fits = picture.width * picture.height <= max_pixels
+        if fits:
+            picture.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refusal(400, too_many) from error
-    except (OSError, SyntaxError, ValueError, MemoryError) as error:
+    except Exception as error:
+        # Decoders of damaged files raise all there is: OSError, SyntaxError, IndexError, …
         raise Refusal(400, f"{name} is not a picture that can be read.") from error
+    if not fits:
+        raise Refusal(400, too_many)
     return picture

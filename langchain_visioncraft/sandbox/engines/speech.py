@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import threading
 import time
@@ -37,7 +38,12 @@ class Transcriber:
         self._model: Any = None
 
     def transcribe(
-        self, audio: bytes | Path, *, task: str = "transcribe", language: str | None = None
+        self,
+        audio: bytes | Path,
+        *,
+        task: str = "transcribe",
+        language: str | None = None,
+        max_seconds: float | None = None,
     ) -> dict[str, Any]:
         """Transcribe one recording.
 
@@ -45,18 +51,20 @@ class Transcriber:
             audio: The file's bytes or its path: any container and codec that FFmpeg decodes.
             task: ``"transcribe"``; the English-only model cannot translate.
             language: ``"en"`` or None.
+            max_seconds: The longest recording that is decoded; None has no bound.
 
         Returns:
             The service's answer: ``text``, ``segments`` (times in seconds), ``language``,
             ``input_length_ms``, ``request_id`` and ``inference_status``. Plain JSON types only.
 
         Raises:
-            ValueError: The task or language is beyond the model, or there is no sound in ``audio``.
+            ValueError: The task or language is beyond the model, there is no sound in ``audio``,
+                or it is longer than `max_seconds`.
             EngineUnavailable: faster-whisper or the model is not installed.
         """
         _check(task, language)
         started = time.perf_counter()
-        samples = _decode(audio)
+        samples = _decode(audio, max_seconds)
         with self._lock:
             heard, _ = self._load().transcribe(samples, language="en", task="transcribe")
             # The segments come from a generator that does the work while it is read.
@@ -112,19 +120,20 @@ def _check(task: str, language: str | None) -> None:
         )
 
 
-def as_wav(audio: bytes | Path) -> tuple[bytes, float]:
+def as_wav(audio: bytes | Path, *, max_seconds: float | None = None) -> tuple[bytes, float]:
     """A recording as WAV: 16 bits, mono, 16,000 samples per second, as Whisper hears it.
 
     Args:
         audio: The file's bytes or its path.
+        max_seconds: The longest recording that is decoded; None has no bound.
 
     Returns:
         The WAV file, and its length in seconds.
 
     Raises:
-        ValueError: There is no sound in ``audio``.
+        ValueError: There is no sound in ``audio``, or it is longer than `max_seconds`.
     """
-    samples = (_decode(audio) * 32768.0).astype("<i2")
+    samples = (_decode(audio, max_seconds) * 32768.0).astype("<i2")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
@@ -134,18 +143,24 @@ def as_wav(audio: bytes | Path) -> tuple[bytes, float]:
     return buffer.getvalue(), len(samples) / _RATE
 
 
-def _decode(audio: bytes | Path) -> NDArray[np.float32]:
+def _decode(audio: bytes | Path, max_seconds: float | None = None) -> NDArray[np.float32]:
     """The recording as mono samples between -1 and 1, 16,000 per second."""
     source = str(audio) if isinstance(audio, Path) else io.BytesIO(audio)
     resampler = av.AudioResampler(format="s16", layout="mono", rate=_RATE)
     chunks: list[NDArray[np.int16]] = []
+    left = math.inf if max_seconds is None else max_seconds * _RATE
     try:
         with av.open(source, mode="r", metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise ValueError("The file has no audio stream to transcribe.")
             for frame in container.decode(container.streams.audio[0]):
                 frame.pts = None
-                chunks += _arrays(resampler.resample(frame))
+                arrays = _arrays(resampler.resample(frame))
+                left -= sum(array.size for array in arrays)
+                if left < 0:
+                    # A few kilobytes may hold days of silence.
+                    raise ValueError(f"The recording is longer than {max_seconds:,.0f} seconds.")
+                chunks += arrays
             chunks += _arrays(resampler.resample(None))
     except av.error.FFmpegError as error:
         # A recording cut short still says what it says up to the cut.
@@ -153,7 +168,9 @@ def _decode(audio: bytes | Path) -> NDArray[np.float32]:
             raise ValueError(f"The file is not audio that can be decoded ({error}).") from error
     if not chunks or not (samples := np.concatenate(chunks)).size:
         raise ValueError("The file's audio stream is empty.")
-    return samples.astype(np.float32) / 32768.0
+    scaled = samples.astype(np.float32)
+    scaled /= 32768.0
+    return scaled
 
 
 def _arrays(frames: list[av.AudioFrame]) -> list[NDArray[np.int16]]:
