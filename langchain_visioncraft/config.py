@@ -113,6 +113,7 @@ def resolve(
     Raises:
         InvalidRequestError: If a value cannot be used.
     """
+    api_key = as_secret(api_key)
     if max_retries is None:
         max_retries = DEFAULT_MAX_RETRIES
     if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
@@ -151,25 +152,33 @@ def environment_key() -> str | None:
     Raises:
         MissingKeyError: If it cannot be sent.
     """
-    return _sendable(os.environ.get(API_KEY_VARIABLE, ""), API_KEY_VARIABLE)
+    key = _sendable(SecretStr(os.environ.get(API_KEY_VARIABLE, "")), API_KEY_VARIABLE)
+    return key.get_secret_value() if key else None
 
 
-def _secret(api_key: str | SecretStr | None) -> SecretStr | None:
-    text = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
-    text = _sendable(text or "", "api_key=") or environment_key()
-    return SecretStr(text) if text else None
+def as_secret(api_key: str | SecretStr | None) -> SecretStr | None:
+    """A key wrapped, so that it is not among the locals that a traceback may show."""
+    return SecretStr(api_key) if isinstance(api_key, str) else api_key
 
 
-def _sendable(key: str, source: str) -> str | None:
+def _secret(api_key: SecretStr | None) -> SecretStr | None:
+    return _sendable(api_key or SecretStr(""), "api_key=") or as_secret(environment_key())
+
+
+def _sendable(key: SecretStr, source: str) -> SecretStr | None:
     """A key without blanks around it; one that no header takes would end up in its error."""
-    key = key.strip()
-    if not all("!" <= character <= "~" for character in key):
+    key = SecretStr(key.get_secret_value().strip())
+    if not _fits_header(key):
         msg = (
             f"The key in {source} cannot be sent: it holds blanks, control or other characters "
             "than ASCII. Copy it again from the service's Telegram bot."
         )
         raise MissingKeyError(msg)
-    return key or None
+    return key if key.get_secret_value() else None
+
+
+def _fits_header(key: SecretStr) -> bool:
+    return all("!" <= character <= "~" for character in key.get_secret_value())
 
 
 def normalize_base_url(url: str | None) -> str:

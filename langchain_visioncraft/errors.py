@@ -213,7 +213,13 @@ class AnswerTooLargeError(ResponseError):
 
 
 class UnsafeLinkError(ResponseError):
-    """A link in an answer leads to an address that is not public."""
+    """A link in an answer leads to an address that is not public.
+
+    Attributes:
+        reason: Why it was not followed.
+    """
+
+    reason: str = ""
 
 
 class LinkExpiredError(ResponseError):

@@ -19,6 +19,7 @@ from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client.transport import (
     LoopSafeAsyncClient,
     client_options,
+    no_cookies,
 )
 from langchain_visioncraft.version import __version__
 
@@ -63,8 +64,8 @@ def connect(
         MissingKeyError: If there is no key.
         InvalidRequestError: If the certificates that ``verify`` names cannot be loaded.
     """
+    settings.require_key()  # that there is none is told before all else
     options: dict[str, Any] = {
-        "api_key": settings.require_key(),
         "base_url": f"{settings.base_url}/v1",
         # Of the SDK's own HTTP library, whichever that is.
         "timeout": openai.Timeout(
@@ -80,9 +81,11 @@ def connect(
         shared = _shared_clients(os.getpid(), settings.verify, settings.timeout)
         http_client = http_client or shared[0]
         http_async_client = http_async_client or shared[1]
-    client = VisionCraftSDK(http_client=http_client, **options)
+    client = VisionCraftSDK(api_key=settings.require_key(), http_client=http_client, **options)
     client.http = http_client
-    async_client = AsyncVisionCraftSDK(http_client=http_async_client, **options)
+    async_client = AsyncVisionCraftSDK(
+        api_key=settings.require_key(), http_client=http_async_client, **options
+    )
     async_client.http = http_async_client
     for each in (client, async_client):
         each.own_headers = dict(headers or {})
@@ -204,6 +207,7 @@ def _clients_of_sdk(context: ssl.SSLContext, timeout: Timeout) -> tuple[Any, Any
             connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None
         ),
         "follow_redirects": False,
+        "cookies": no_cookies(),
     }
     limits: Any = classic.Limits(max_connections=None, max_keepalive_connections=0)
     pooled: Any = classic.Limits(max_connections=None, max_keepalive_connections=64)

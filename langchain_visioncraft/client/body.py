@@ -11,6 +11,8 @@ import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from typing import Any
 
+from pydantic import SecretStr
+
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.inputs import Upload
 
@@ -19,7 +21,7 @@ class JSONBody:
     """A JSON object as an iterable of bytes with a known length; it can be sent again.
 
     Args:
-        fields: What to send; every `Upload` in it becomes base64.
+        fields: What to send; every `Upload` in it becomes base64, and a `SecretStr` its text.
 
     Raises:
         InvalidRequestError: If it cannot be written as JSON.
@@ -27,15 +29,15 @@ class JSONBody:
     """
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
-        uploads: dict[str, Upload] = {}
+        marked: dict[str, Upload | SecretStr] = {}
         mark = uuid.uuid4().hex  # unguessable, so that no prompt can contain it
 
         def leave_mark(value: Any) -> str:
-            if not isinstance(value, Upload):
+            if not isinstance(value, Upload | SecretStr):
                 msg = f"a {type(value).__name__} is among the parameters"
                 raise TypeError(msg)
-            key = f"{mark}-{len(uploads)}."
-            uploads[key] = value
+            key = f"{mark}-{len(marked)}."
+            marked[key] = value
             return key
 
         try:
@@ -50,10 +52,13 @@ class JSONBody:
             msg = f"The parameters cannot be sent as JSON: {error}."
             raise InvalidRequestError(msg) from error
         self._parts: list[bytes | tuple[Upload, int]] = []
-        for key, upload in uploads.items():
+        for key, value in marked.items():
             before, _, rest = rest.partition(key)
             # A lone surrogate cannot be sent as UTF-8; the service would not know it either.
-            self._parts += [before.encode("utf-8", "replace"), (upload, upload.check())]
+            self._parts.append(before.encode("utf-8", "replace"))
+            self._parts.append(
+                (value, value.check()) if isinstance(value, Upload) else _text(value)
+            )
         self._parts.append(rest.encode("utf-8", "replace"))
         self.content_length = sum(
             len(part) if isinstance(part, bytes) else _base64_length(part[1])
@@ -76,8 +81,8 @@ class JSONBody:
         return self._bytes() or _AsyncChunks(self)
 
     def _bytes(self) -> bytes | None:
-        [first, *others] = self._parts
-        return first if isinstance(first, bytes) and not others else None
+        texts = [part for part in self._parts if isinstance(part, bytes)]
+        return b"".join(texts) if len(texts) == len(self._parts) else None
 
 
 class _AsyncChunks:
@@ -91,6 +96,10 @@ class _AsyncChunks:
         # hop to a thread would.
         for chunk in self._body:
             yield chunk
+
+
+def _text(secret: SecretStr) -> bytes:
+    return json.dumps(secret.get_secret_value())[1:-1].encode()
 
 
 def _base64_length(size: int) -> int:

@@ -127,9 +127,9 @@ class VisionCraftClient(Exchange):
     def _send(self, outgoing: Outgoing, folder: Path | None) -> tuple[httpx.Response, Spool]:
         with self.translating(outgoing.endpoint, outgoing.host) as state:
             http = self.http()
-            content = outgoing.content and outgoing.content.content()
-            request = http.build_request(**outgoing.arguments(content))
-            response = http.send(request, stream=True, follow_redirects=False)
+            body = outgoing.content
+            request = outgoing.request(http, body and body.content())
+            response = http.send(request, stream=True, **outgoing.options())
             try:
                 state.answered = True
                 with self.spool(response, outgoing, folder) as spool:
@@ -291,9 +291,9 @@ class AsyncVisionCraftClient(Exchange):
     async def _send(self, outgoing: Outgoing, folder: Path | None) -> tuple[httpx.Response, Spool]:
         with self.translating(outgoing.endpoint, outgoing.host) as state:
             http = self.http()
-            content = outgoing.content and outgoing.content.async_content()
-            request = http.build_request(**outgoing.arguments(content))
-            response = await http.send(request, stream=True, follow_redirects=False)
+            body = outgoing.content
+            request = outgoing.request(http, body and body.async_content())
+            response = await http.send(request, stream=True, **outgoing.options())
             try:
                 state.answered = True
                 with self.spool(response, outgoing, folder) as spool:

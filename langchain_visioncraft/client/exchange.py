@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import os
 import threading
+import traceback
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,13 @@ from langchain_visioncraft.client.secret import Secret
 from langchain_visioncraft.client.spool import Spool, SpoolError
 from langchain_visioncraft.client.translation import translate
 from langchain_visioncraft.client.transport import tls_context
-from langchain_visioncraft.config import TimeoutTypes, VerifyTypes, environment_key, resolve
+from langchain_visioncraft.config import (
+    TimeoutTypes,
+    VerifyTypes,
+    as_secret,
+    environment_key,
+    resolve,
+)
 
 __all__ = ["DEFAULT_MAX_ANSWER_BYTES", "Exchange", "translate"]
 
@@ -45,10 +52,6 @@ _ExchangeT = TypeVar("_ExchangeT", bound="Exchange")
 @dataclass
 class _Sending:
     answered: bool = False
-
-
-def _clear(key: str | SecretStr | None) -> str:
-    return key.get_secret_value() if isinstance(key, SecretStr) else key or ""
 
 
 class Exchange:
@@ -87,6 +90,7 @@ class Exchange:
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
         retry_after_timeout: bool = False,
     ) -> None:
+        api_key = as_secret(api_key)
         self.settings = resolve(
             api_key=api_key,
             base_url=base_url,
@@ -95,7 +99,7 @@ class Exchange:
             max_retries=max_retries,
         )
         # A key that came from the environment is read again there, and never put into a pickle.
-        self._key_was_given = bool(_clear(api_key).strip())
+        self._key_was_given = bool(api_key and api_key.get_secret_value().strip())
         if isinstance(verify, str):
             tls_context(verify)  # told now, not at the first call
         self.http_client = http_client
@@ -167,15 +171,16 @@ class Exchange:
         """Turn a call into a request, with the key where it belongs."""
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()}
         content = None
-        if call.auth == "bearer":
-            headers["Authorization"] = f"Bearer {self.key()}"
         if call.method == "POST":
             fields = dict(call.body or {})
             if call.auth == "token":
-                fields["token"] = self.key()
+                # Wrapped, since tools that show the locals of a traceback show these.
+                fields["token"] = SecretStr(self.key())
             content = JSONBody(fields)
             headers["Content-Type"] = "application/json"
             headers["Content-Length"] = str(content.content_length)
+        if call.auth == "bearer":
+            headers["Authorization"] = f"Bearer {self.key()}"
         base_url = self.settings.base_url
         return Outgoing(
             method=call.method,
@@ -196,6 +201,7 @@ class Exchange:
             host=target.headers.get("Host") or urlsplit(target.url).netloc,
             headers=headers | target.headers,
             extensions=target.extensions,
+            abroad=not target.own,
         )
 
     # Answers
@@ -342,6 +348,8 @@ class Exchange:
             translated = translate(error, host, state.answered, self._facts(endpoint))
             if translated is None:
                 raise
+            # Frames of the HTTP library hold the request, and the key in it.
+            traceback.clear_frames(error.__traceback__)
             raise translated from error
 
     def _facts(self, endpoint: str) -> dict[str, Any]:

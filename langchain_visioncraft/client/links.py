@@ -45,6 +45,7 @@ class Target:
     url: str
     headers: dict[str, str]
     extensions: dict[str, Any]
+    own: bool = False
 
 
 def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
@@ -104,23 +105,43 @@ def pin(link: Link, addresses: Sequence[Any], *, base_url: str, endpoint: str) -
 
 def own_target(link: Link) -> Target:
     """The API's own origin is where the user sent us: it is used as it is."""
-    return Target(url=link.url, headers={}, extensions={})
+    return Target(url=link.url, headers={}, extensions={}, own=True)
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Whether an address is out in the internet, also when IPv4 is dressed as IPv6."""
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is None and address.teredo is not None:
-            inner = address.teredo[1]
+        inner = _carried(address)
         if inner is not None:
             return is_public(inner)
+        if address not in _GLOBAL_UNICAST:
+            return False
+    if any(address in network for network in _SPECIAL):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
+def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address to which this one leads through a translator or a tunnel."""
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if address in _NAT64:
+        return last
+    if (int(address) >> 32) & 0xFDFFFFFF == _ISATAP and address in _GLOBAL_UNICAST:
+        return last
+    if address.teredo is not None:
+        return address.teredo[1]
+    return address.ipv4_mapped or address.sixtofour
+
+
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_ISATAP = 0x5EFE
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_SPECIAL = (
+    ipaddress.IPv4Network("168.63.129.16/32"),  # Azure: the host of a virtual machine
+    ipaddress.IPv4Network("192.0.0.0/24"),  # 192.0.0.192: Oracle's metadata; Pythons disagree
+    ipaddress.IPv4Network("192.88.99.0/24"),  # relays of 6to4, withdrawn
+    ipaddress.IPv6Network("3fff::/20"),  # documentation, since 2024
+)
 
 RESOLVE_OPTIONS: dict[str, int] = {"type": socket.SOCK_STREAM}
 
@@ -133,4 +154,6 @@ def _host_header(parts: SplitResult) -> str:
 
 def _unsafe(url: str, reason: str, base_url: str, endpoint: str) -> UnsafeLinkError:
     msg = f"{endpoint} answered with the link {url[:200]!r}, which was not followed: {reason}."
-    return UnsafeLinkError(msg, endpoint=endpoint, base_url=base_url)
+    error = UnsafeLinkError(msg, endpoint=endpoint, base_url=base_url)
+    error.reason = reason
+    return error

@@ -8,6 +8,7 @@ import ssl
 import threading
 import weakref
 from collections.abc import AsyncGenerator, MutableMapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,13 @@ def client_options(verify: Any, timeout: Timeout) -> dict[str, Any]:
         "timeout": http_timeout(timeout),
         "follow_redirects": False,
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=64),
+        "cookies": no_cookies(),
     }
+
+
+def no_cookies() -> CookieJar:
+    """A jar that stays empty: hosts of links that share an address would get each other's."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def tls_context(verify: Any) -> ssl.SSLContext:
