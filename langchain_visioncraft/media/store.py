@@ -204,7 +204,8 @@ class MediaStore:
         """Remove the leftovers of processes that died while they saved; gives how many.
 
         The first save of each store object does it, too. Media and sidecars are never touched, and
-        neither is what somebody may be writing just now.
+        neither is what somebody may be writing just now. On object storage, the parts of a large
+        upload that was killed are no files yet: a lifecycle rule of the bucket removes them.
 
         Args:
             older_than: Seconds since a leftover was last written to, a day by default.
