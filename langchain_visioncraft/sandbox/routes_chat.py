@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +24,7 @@ from langchain_visioncraft.sandbox.answers import (
     Refusal,
     json_response,
 )
-from langchain_visioncraft.sandbox.backends.chat import ToolsRefused
+from langchain_visioncraft.sandbox.backends.chat import Unsupported
 from langchain_visioncraft.sandbox.chat import (
     Chat,
     Chunks,
@@ -74,8 +75,8 @@ async def _chat_completions(request: Request, services: Services) -> Response:
     if server is not None:
         try:
             return await answered_there(server, request, services, body, stream=chat.stream)
-        except ToolsRefused:
-            return _given(chat, await _plan(chat, services))
+        except Unsupported:
+            return _given(chat, await _reply(chat, services, request.url.netloc))
     _check_model(chat.model, services)
     if _is_live(chat):
         return await _stream_live(chat, services)
@@ -285,8 +286,10 @@ async def _llm(job: Job) -> Response:
     server = services.backends.chat_for(chat.model, with_images=_has_images(chat))
     if server is not None:
         body = {"model": wanted.model, "messages": wanted.messages}
-        return await answered_there(server, job.request, services, body, stream=False)
-    _check_model(wanted.model, services)
+        with contextlib.suppress(Unsupported):
+            return await answered_there(server, job.request, services, body, stream=False)
+    else:
+        _check_model(wanted.model, services)
     reply = await _reply(chat, services, job.request.url.netloc)
     return json_response(completion(wanted.model, reply), reply.engine)
 

@@ -28,7 +28,7 @@ async def answered_there(
     """Pass a chat request on, without the caller's key, and its answer back.
 
     Raises:
-        ToolsRefused: If the request offers tools and the server takes none.
+        Unsupported: If the server takes no tools or no pictures, and the request has some.
         Refusal: If the server fails.
     """
     model = await server.model_for(str(body["model"]))

@@ -4,7 +4,7 @@
 |---|---|---|
 | ``/v1/chat/completions``, ``/llm`` | ``--llm`` | an OpenAI-compatible server |
 | the same with pictures, or a LLaVA model | ``--vision-llm``, else ``--llm`` | the same |
-| the same with tools that the server refuses | ``--llm`` | the sandbox's planner |
+| the same with tools, or pictures, that the server refuses | | the sandbox |
 | ``/sd``, ``/generate``, ``/generate-xl``, ``/openjourney``, ``/midjourney`` | ``--images`` | the host |
 | ``/img2img``, both forms, with and without mask | ``--images`` | the host |
 | ``/upscale``, ``upscale`` of ``/generate`` | ``--images`` | the host if it has an upscaler, else the sandbox |

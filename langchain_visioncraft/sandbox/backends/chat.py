@@ -14,17 +14,22 @@ from langchain_visioncraft.sandbox.answers import Refusal
 from langchain_visioncraft.sandbox.backends.connection import BackendError, Connection, said_in
 from langchain_visioncraft.sandbox.backends.names import closest
 
-# As vLLM, llama.cpp and Ollama word it.
-_TOOLS_REFUSED = re.compile(
+# As vLLM, llama.cpp, Ollama and LM Studio word it.
+_NO_TOOLS = re.compile(
     r"does not support (?:tools|function|tool)|enable-auto-tool-choice|requires? --jinja"
     r"|tools? (?:is|are) not supported|tools? param(?:eter)? (?:is|requires)",
+    re.IGNORECASE,
+)
+_NO_PICTURES = re.compile(
+    r"image input is not supported|not a multimodal model|does not support (?:images|image|vision)"
+    r"|missing data required for image input|image_url is only supported",
     re.IGNORECASE,
 )
 _DONE = b"data: [DONE]\n\n"
 
 
-class ToolsRefused(Exception):  # noqa: N818  # an answer, not a mistake
-    """The server's model takes no tools."""
+class Unsupported(Exception):  # noqa: N818  # an answer, not a mistake
+    """The server's model takes no tools, or no pictures; the sandbox has something that does."""
 
 
 class ChatServer:
@@ -89,7 +94,7 @@ class ChatServer:
         """A whole answer.
 
         Raises:
-            ToolsRefused: If the server takes no tools.
+            Unsupported: If the server takes no tools, or no pictures.
             Refusal: If it fails.
         """
         answer = await self._post(body, stream=False)
@@ -104,7 +109,7 @@ class ChatServer:
         When the caller stops reading, the connection is closed, and the server stops writing.
 
         Raises:
-            ToolsRefused: If the server takes no tools.
+            Unsupported: If the server takes no tools, or no pictures.
             Refusal: If it fails before the first piece.
         """
         answer = await self._post(body, stream=True)
@@ -142,8 +147,9 @@ class ChatServer:
             await answer.aclose()
         if answer.status_code == 404:
             self._names = None  # its models may have changed
-        if body.get("tools") and _TOOLS_REFUSED.search(said_in(answer) or ""):
-            raise ToolsRefused
+        said = said_in(answer) or ""
+        if (body.get("tools") and _NO_TOOLS.search(said)) or _NO_PICTURES.search(said):
+            raise Unsupported(said)
         raise self.connection.refusal(answer)
 
 

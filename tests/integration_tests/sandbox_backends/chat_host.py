@@ -27,6 +27,16 @@ NO_TOOLS = {
 }  # fmt: skip
 
 
+# The same to pictures.
+NO_PICTURES = {
+    "llama.cpp": (500, {"error": {"code": 500, "message": "image input is not supported - hint: if "
+                                  "this is unexpected, you may need to provide the mmproj",
+                                  "type": "server_error"}}),
+    "vllm": (400, {"object": "error", "message": "Qwen2-7B is not a multimodal model",
+                   "type": "BadRequestError", "param": None, "code": 400}),
+}  # fmt: skip
+
+
 class ChatHost:
     """One server, and what it was asked."""
 

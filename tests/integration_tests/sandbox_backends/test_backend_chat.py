@@ -11,7 +11,7 @@ import httpx
 import openai
 import pytest
 from backend_serving import PATIENCE, asked_and_left, encoded, happens, opened, png, served, text
-from chat_host import NO_TOOLS, ChatHost
+from chat_host import NO_PICTURES, NO_TOOLS, ChatHost
 from PIL import Image
 
 from langchain_visioncraft import ChatVisionCraft
@@ -176,6 +176,18 @@ def test_the_old_endpoint_carries_its_picture_over(vision: ChatHost, client: htt
     assert sent["content"][0] == {"type": "text", "text": "What is it?"}
     assert sent["content"][1]["image_url"]["url"].startswith("data:image/png;base64,")
     assert "image" not in sent
+
+
+@pytest.mark.parametrize("server", sorted(NO_PICTURES))
+def test_where_the_server_refuses_pictures_they_are_measured(
+    vision: ChatHost, client: httpx.Client, server: str
+) -> None:
+    vision.error = (*NO_PICTURES[server], {})
+    message = {"role": "user", "content": "What is it?", "image": text(png(40, 30))}
+    body = {"token": "k", "model": "llava-1.5-7b-hf", "messages": [message]}
+    answer = client.post("/llm", json=body)
+    assert answer.headers["x-visioncraft-engine"] == "vision (measurements)"
+    assert "40 x 30 pixels" in answer.json()["choices"][0]["message"]["content"]
 
 
 def test_what_is_no_picture_is_the_callers_to_mend(vision: ChatHost, client: httpx.Client) -> None:

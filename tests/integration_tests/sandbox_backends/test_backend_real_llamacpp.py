@@ -65,12 +65,17 @@ def test_it_answers_whole_and_in_pieces_with_usage(client: openai.OpenAI) -> Non
 def test_its_refusals_are_told_in_its_words(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="exceeds the available context size"):
         client.chat.completions.create(messages=asked("word " * 600), **SHORT)
+
+
+def test_where_it_takes_no_pictures_they_are_measured(client: openai.OpenAI) -> None:
     picture = {
         "type": "image_url",
         "image_url": {"url": f"data:image/png;base64,{text(png(4, 4))}"},
     }
-    with pytest.raises(openai.APIStatusError, match="image input is not supported"):
-        client.chat.completions.create(messages=asked([picture]), **SHORT)
+    seen = client.chat.completions.create(
+        messages=asked([picture]), **{**SHORT, "model": "llava-1.5-7b-hf"}
+    )
+    assert "measures 4 x 4 pixels" in str(seen.choices[0].message.content)
 
 
 def test_its_model_is_listed(client: openai.OpenAI) -> None:
