@@ -65,6 +65,8 @@ class Backends:
         """
         if self._is_open:
             return
+        # What stood there before a stop may be another server now.
+        self._images, self._speech_is_open = None, False
         try:
             for chat in (self.llm, self.vision):
                 if chat is not None:

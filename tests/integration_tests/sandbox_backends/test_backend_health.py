@@ -50,13 +50,16 @@ def test_a_prefix_decides_what_a_server_must_be() -> None:
             Sandbox(models=False, images=f"forge+{url}").start()
 
 
-def test_a_sandbox_that_starts_again_finds_its_servers_again() -> None:
-    with served(ComfyHost().app) as url, served(ChatHost("m").app) as chat_url:
-        sandbox = Sandbox(models=False, images=url, llm=chat_url)
-        for _ in range(2):
-            with sandbox:
-                assert len(httpx.get(f"{sandbox.url}/models").json()) == 2
-                assert httpx.get(f"{sandbox.url}/models-llm").json() == ["m"]
+def test_a_sandbox_that_starts_again_looks_again() -> None:
+    with served(ChatHost("m").app) as chat_url:
+        with served(ComfyHost().app) as url:
+            sandbox = Sandbox(models=False, images=url, llm=chat_url)
+            for _ in range(2):
+                with sandbox:
+                    assert len(httpx.get(f"{sandbox.url}/models").json()) == 2
+                    assert httpx.get(f"{sandbox.url}/models-llm").json() == ["m"]
+        with pytest.raises(BackendError, match="--images"):
+            sandbox.start()
 
 
 def test_a_missing_and_a_wrong_key_are_told_apart_and_never_shown() -> None:
