@@ -297,6 +297,7 @@ def test_the_command_says_where_it_is_and_stops_on_ctrl_c() -> None:
             banner += running.stdout.readline()
         url = f"http://127.0.0.1:{port}"
         assert f"export VISIONCRAFT_BASE_URL={url}" in banner
+        assert f"what comes in and goes out: {url}/\n" in banner
         with httpx.Client(transport=httpx.HTTPTransport(retries=5)) as client:
             statuses = [client.get(f"{url}/limits").status_code for _ in range(2)]
         assert statuses == [503, 200]
@@ -305,8 +306,10 @@ def test_the_command_says_where_it_is_and_stops_on_ctrl_c() -> None:
         assert second.returncode == 1
         assert complaint.count("\n") == 1
         assert "already in use" in complaint
-        running.send_signal(signal.SIGINT)
-        rest, complaint = running.communicate(timeout=30)
+        with httpx.stream("GET", f"{url}/page/events") as open_page:
+            running.send_signal(signal.SIGINT)
+            rest, complaint = running.communicate(timeout=30)
+            assert open_page.read().endswith(b"\n\n")  # it was ended, not broken off
         assert (running.returncode, complaint) == (0, "")
         assert "Stopped." in rest
     finally:
