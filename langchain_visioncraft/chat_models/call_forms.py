@@ -9,11 +9,13 @@ from typing import Any
 
 import json_repair
 
+from langchain_visioncraft.chat_models.told_schemas import repeats
+
 NAME_KEYS = ("name", "tool_name", "tool", "function")
 ARGUMENT_KEYS = ("arguments", "parameters", "args", "input")
 OTHER_KEYS = ("id", "type", "tool_calls")
 CALL_KEYS = frozenset({*NAME_KEYS, *ARGUMENT_KEYS, *OTHER_KEYS})
-_OF_SCHEMAS: dict[str, type] = {"type": str, "required": list}
+OF_SCHEMAS: dict[str, type] = {"type": str, "required": list}
 """What small models copy from the schema into the arguments."""
 
 CALL_TYPES = ("function", "function_call", "tool_call", "tool_use")
@@ -173,8 +175,18 @@ def _named(
     own = offered.properties(name)
     if isinstance(value.get("properties"), Mapping) and not {"properties", "type"} & set(own):
         return _from_schema(name, value["properties"], own)
-    copied = {key for key, kind in _OF_SCHEMAS.items() if isinstance(value.get(key), kind)}
-    return Call(name, {key: each for key, each in value.items() if key in own or key not in copied})
+    # Some close the arguments too early, and go on beside them.
+    beside = {key: each for key, each in inner.items() if key in own and key not in CALL_KEYS}
+    given = {**beside, **value}
+    copied = {key for key, kind in OF_SCHEMAS.items() if isinstance(given.get(key), kind)}
+    return Call(
+        name,
+        {
+            key: each
+            for key, each in given.items()
+            if (key in own or key not in copied) and not repeats(each, own.get(key))
+        },
+    )
 
 
 def _from_schema(name: str, values: Mapping[str, Any], own: Mapping[str, Any]) -> Call | None:

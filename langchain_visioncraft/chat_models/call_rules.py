@@ -8,6 +8,7 @@ from langchain_visioncraft.chat_models.call_forms import (
     CALL_KEYS,
     CALL_TYPES,
     NAME_KEYS,
+    OF_SCHEMAS,
     Offered,
     bare_name,
 )
@@ -28,7 +29,7 @@ class CallRules:
         forced = offered.implied
         self._alone = set(offered.properties(forced)) if forced else set()
         self._first = CALL_KEYS | self._alone
-        self._later = self._first | self._beside
+        self._later = self._first | self._beside | set(OF_SCHEMAS)
 
     def exclude(self, field: Field | None) -> bool:
         """Whether this is certainly no call."""

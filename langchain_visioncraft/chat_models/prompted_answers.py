@@ -18,8 +18,8 @@ from langchain_visioncraft.chat_models.arguments import adjusted, problems
 from langchain_visioncraft.chat_models.call_forms import Prose, load
 from langchain_visioncraft.chat_models.json_span import JsonSpan
 from langchain_visioncraft.chat_models.prompted_history import as_text, with_instructions
-from langchain_visioncraft.chat_models.prompted_tools import compact
 from langchain_visioncraft.chat_models.reading import Found, Reading
+from langchain_visioncraft.chat_models.told_schemas import told
 
 _INSTRUCTIONS = """\
 Answer with one JSON object and nothing else: no explanation, no code fence. It is a \
@@ -53,7 +53,7 @@ class PromptedAnswer:
         return _INSTRUCTIONS.format(
             name=self.form.get("name") or "object",
             purpose=f" ({purpose})" if purpose else "",
-            schema=json.dumps(compact(self.schema), ensure_ascii=False),
+            schema=json.dumps(told(self.schema), ensure_ascii=False),
         )
 
     @property

@@ -32,6 +32,7 @@ from langchain_visioncraft.chat_models.prompted_history import (
     with_reminder,
 )
 from langchain_visioncraft.chat_models.reading import NOT_VALID, Found, Reading
+from langchain_visioncraft.chat_models.told_schemas import told
 from langchain_visioncraft.errors import InvalidRequestError
 
 OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "strict")
@@ -171,36 +172,8 @@ def _described(tool: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": tool["name"],
         "description": tool.get("description") or "",
-        "parameters": compact(tool.get("parameters") or {}),
+        "parameters": told(tool.get("parameters") or {}),
     }
-
-
-_UNTOLD = ("title", "additionalProperties", "maxProperties", "minProperties")
-
-
-def compact(schema: Any) -> Any:
-    """A schema without what costs tokens and says little: titles, ``null`` beside a type.
-
-    Bounds on unknown keys go too: small models copy them into the arguments, without an end.
-    Calls are checked against the whole schema.
-    """
-    if isinstance(schema, list):
-        return [compact(part) for part in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    result: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key in ("properties", "$defs", "definitions") and isinstance(value, Mapping):
-            result[key] = {name: compact(part) for name, part in value.items()}
-        elif key == "anyOf" and isinstance(value, list):
-            parts = [part for part in value if part != {"type": "null"}]
-            if len(parts) == 1 and isinstance(parts[0], Mapping):
-                result |= compact(parts[0])
-            else:
-                result[key] = compact(parts)
-        elif key not in _UNTOLD and (key != "default" or value is not None):
-            result[key] = compact(value)
-    return result
 
 
 @dataclass(frozen=True)
@@ -276,7 +249,7 @@ class ToolReading(Reading):
     def _complaint(self, unfit: _Unfit) -> str:
         name = f"Your call of {unfit.call.name}" if unfit.call.name else "Your call"
         schema = self._schemas.get(unfit.call.name or "")
-        wanted = json.dumps(compact(schema), ensure_ascii=False)
+        wanted = json.dumps(told(schema), ensure_ascii=False)
         hint = f" Its arguments: {wanted}" if schema else ""
         return f"{name} does not fit: {'; '.join(unfit.reasons)}.{hint}"
 
@@ -366,7 +339,7 @@ class ToolReading(Reading):
 
 
 _SHORT = f"{_REMINDER} Keep its values short, and give only those that are needed."
-_AGAIN = "Write it again, corrected, between <tool_call> tags, and nothing else."
+_AGAIN = "Write only the call, corrected, with values of your own, between <tool_call> tags."
 
 
 def _tool_call(call: Call) -> ToolCall:

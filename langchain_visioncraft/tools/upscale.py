@@ -17,8 +17,8 @@ class VisionCraftUpscale(VisionCraftTool, schemas.UpscaleOptions):
 
     name: str = "visioncraft_upscale"
     description: str = (
-        "Enlarge a picture and sharpen its details. Takes the handle or URL of the picture; "
-        "gives the handle of the larger one."
+        "Enlarge a picture: more pixels, higher resolution, sharper details. Takes the handle or "
+        "URL of the picture; gives the handle of the larger one."
     )
 
     def endpoint(self) -> Endpoint[..., Any, Any]:

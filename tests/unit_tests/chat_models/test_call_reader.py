@@ -249,3 +249,47 @@ def test_deep_nesting_does_not_break_it() -> None:
     deep = "[" * 5000 + "]" * 5000
     text = f'{{"name": "draw", "arguments": {deep}}}'
     assert not any(isinstance(piece, Call) for piece in read(text))
+
+
+TOLD = {
+    "type": "object",
+    "properties": {
+        "prompt": {"type": "string", "description": "What to draw."},
+        "loras": {
+            "anyOf": [{"type": "object", "maxProperties": 5}, {"type": "null"}],
+            "description": "Weights.",
+        },
+        "steps": {"type": "integer", "default": 30},
+    },
+    "required": ["prompt"],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ('{"prompt": "a cat"}, "steps": 20', {"prompt": "a cat", "steps": 20}),
+        ('{"prompt": "a cat", "steps": 9}, "steps": 20', {"prompt": "a cat", "steps": 9}),
+        ('{"prompt": "a cat"}, "required": ["prompt"]', {"prompt": "a cat"}),
+        ('{"prompt": "What to draw.", "steps": 20}', {"steps": 20}),
+        (
+            '{"prompt": "a cat", "loras": {"type": "object", "description": "Weights."}}',
+            {"prompt": "a cat"},
+        ),
+        ('{"prompt": "a cat", "steps": {"type": "integer"}}', {"prompt": "a cat"}),
+        (
+            '{"prompt": "a cat", "loras": {"detail": 0.5}}',
+            {"prompt": "a cat", "loras": {"detail": 0.5}},
+        ),
+    ],
+)
+def test_what_small_models_copy_from_the_schema_is_no_value(
+    text: str, arguments: dict[str, object]
+) -> None:
+    answer = f'{{"name": "draw", "arguments": {text}}}'
+    offered = Offered({"draw": TOLD})
+    expected = [Call("draw", arguments)]
+    for pieces in ([answer], list(answer)):
+        reader = CallReader(offered)
+        found = [each for piece in pieces for each in reader.feed(piece)] + reader.finish()
+        assert found == expected
