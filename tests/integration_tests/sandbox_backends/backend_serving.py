@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from langchain_visioncraft.sandbox.server import listen
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which something that should have happened has not."""
 
 

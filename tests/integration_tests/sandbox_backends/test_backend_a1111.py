@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from a1111_host import MODELS, A1111Host
-from backend_serving import asked_and_left, half_white, happens, opened, png, served, text
+from backend_serving import PATIENCE, asked_and_left, half_white, happens, opened, png, served, text
 
 from langchain_visioncraft import VisionCraftTextToImage
 from langchain_visioncraft.sandbox import Sandbox
@@ -36,7 +36,7 @@ def host(running: tuple[A1111Host, Sandbox]) -> A1111Host:
 
 @pytest.fixture
 def client(running: tuple[A1111Host, Sandbox]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=running[1].url) as client:
+    with httpx.Client(base_url=running[1].url, timeout=PATIENCE) as client:
         yield client
 
 
@@ -150,7 +150,7 @@ def test_what_the_host_cannot_do_the_sandbox_does(client: httpx.Client) -> None:
 def test_a_host_without_upscaler_leaves_upscaling_to_the_sandbox() -> None:
     with served(A1111Host(upscalers=False).app) as url, Sandbox(images=url) as sandbox:
         body = {"token": "k", "image": text(png(8, 8))}
-        answer = httpx.post(f"{sandbox.url}/upscale", json=body, timeout=60)
+        answer = httpx.post(f"{sandbox.url}/upscale", json=body, timeout=PATIENCE)
     assert opened(answer.content).size == (16, 16)
     assert answer.headers["x-visioncraft-engine"].startswith("realesr")
 

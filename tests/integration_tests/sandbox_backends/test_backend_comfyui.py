@@ -8,7 +8,17 @@ from typing import Any
 
 import httpx
 import pytest
-from backend_serving import asked_and_left, half_white, happens, opened, png, served, text, turns
+from backend_serving import (
+    PATIENCE,
+    asked_and_left,
+    half_white,
+    happens,
+    opened,
+    png,
+    served,
+    text,
+    turns,
+)
 from comfyui_host import MODELS, ComfyHost
 
 from langchain_visioncraft.sandbox import Sandbox
@@ -35,7 +45,7 @@ def host(running: tuple[ComfyHost, Sandbox]) -> ComfyHost:
 
 @pytest.fixture
 def client(running: tuple[ComfyHost, Sandbox]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=running[1].url) as client:
+    with httpx.Client(base_url=running[1].url, timeout=PATIENCE) as client:
         yield client
 
 
@@ -166,7 +176,7 @@ async def test_a_caller_who_hangs_up_leaves_the_queue_and_another_is_served(
 ) -> None:
     host.hold = True
     url = f"{running[1].url}/sd"
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
         first = asyncio.create_task(client.post(url, json=SD))
         await happens(host.started)
         second = asyncio.create_task(client.post(url, json=SD))

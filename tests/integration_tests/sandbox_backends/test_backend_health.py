@@ -9,7 +9,7 @@ import sys
 import httpx
 import pytest
 from a1111_host import A1111Host
-from backend_serving import served
+from backend_serving import PATIENCE, served
 from chat_host import ChatHost
 from comfyui_host import ComfyHost
 from starlette.applications import Starlette
@@ -45,7 +45,7 @@ def test_something_else_is_told_at_the_start(option: str, words: str) -> None:
 def test_a_prefix_decides_what_a_server_must_be() -> None:
     with served(ComfyHost().app) as url:
         with Sandbox(models=False, images=f"comfyui+{url}") as sandbox:
-            assert len(httpx.get(f"{sandbox.url}/models").json()) == 2
+            assert len(httpx.get(f"{sandbox.url}/models", timeout=PATIENCE).json()) == 2
         with pytest.raises(BackendError, match="not as a1111 does"):
             Sandbox(models=False, images=f"forge+{url}").start()
 
@@ -56,8 +56,8 @@ def test_a_sandbox_that_starts_again_looks_again() -> None:
             sandbox = Sandbox(models=False, images=url, llm=chat_url)
             for _ in range(2):
                 with sandbox:
-                    assert len(httpx.get(f"{sandbox.url}/models").json()) == 2
-                    assert httpx.get(f"{sandbox.url}/models-llm").json() == ["m"]
+                    assert len(httpx.get(f"{sandbox.url}/models", timeout=PATIENCE).json()) == 2
+                    assert httpx.get(f"{sandbox.url}/models-llm", timeout=PATIENCE).json() == ["m"]
         with pytest.raises(BackendError, match="--images"):
             sandbox.start()
 
@@ -108,7 +108,7 @@ def test_servers_go_and_come_back(caplog: pytest.LogCaptureFixture) -> None:
             models=False, images=a, images_key="user:word", llm=b, llm_key="chat-key", speech=c
         ).start()
     try:
-        with httpx.Client(base_url=sandbox.url, timeout=20) as client:
+        with httpx.Client(base_url=sandbox.url, timeout=PATIENCE) as client:
             assert statuses(client) == [503] * 3
             with (
                 served(images.app, ports[0]),

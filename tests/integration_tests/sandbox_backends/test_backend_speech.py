@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from backend_serving import served, text
+from backend_serving import PATIENCE, served, text
 from whisper_hosts import WHISPER, SpeachesHost, WhisperCppHost
 
 from langchain_visioncraft import VisionCraftTranscribe
@@ -25,7 +25,7 @@ def wav(seconds: float = 0.5, rate: int = 8000) -> bytes:
 
 def whisper(sandbox: Sandbox, audio: bytes, **body: Any) -> httpx.Response:
     asked = {"token": "caller", "audio": text(audio), **body}
-    return httpx.post(f"{sandbox.url}/whisper", json=asked)
+    return httpx.post(f"{sandbox.url}/whisper", json=asked, timeout=PATIENCE)
 
 
 def test_an_openai_server_answers_in_the_services_form() -> None:
