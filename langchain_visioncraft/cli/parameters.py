@@ -92,13 +92,13 @@ def command(
 
     Args:
         function: Gets everything by name. Its own parameters are options as Typer reads them.
-        more: Further parameters, which it gets as they are.
+        more: Further parameters, which it gets as they are; they come after its own.
         groups: Parameters of `function` that are dataclasses; each field of one is an option.
     """
-    hints = get_type_hints(function, include_extras=True)
+    # `get_type_hints` would hide what is annotated behind an Optional, on Python 3.10.
     own = [
-        keyword(each.name, hints[each.name], each.default)
-        for each in inspect.signature(function).parameters.values()
+        keyword(each.name, each.annotation, each.default)
+        for each in inspect.signature(function, eval_str=True).parameters.values()
         if each.name not in groups and each.kind is not inspect.Parameter.VAR_KEYWORD
     ]
     members = {name: _members(group) for name, group in groups.items()}
@@ -110,7 +110,7 @@ def command(
             values[name] = group(**{each.name: values.pop(each.name) for each in members[name]})
         function(**values)
 
-    parameters = [*more, *own, *grouped]
+    parameters = [*own, *more, *grouped]
     del run.__wrapped__  # inspect would look through to the parameters of `function`
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
