@@ -6,12 +6,13 @@ Everything that both do the same way stands in `client/exchange.py`; here is onl
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import os
 import socket
 import time
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ from langchain_visioncraft.client.transport import LoopSafeAsyncClient, client_o
 from langchain_visioncraft.errors import VisionCraftError
 
 ResultT = TypeVar("ResultT")
+StepT = TypeVar("StepT", Call, Fetch)
 
 
 class VisionCraftClient(Exchange):
@@ -65,7 +67,7 @@ class VisionCraftClient(Exchange):
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
         """
         began = time.monotonic()
-        with self.running(flow) as given:
+        with self._closing_after_interrupt(), self.running(flow) as given:
             try:
                 step = next(flow)
                 while True:
@@ -89,15 +91,40 @@ class VisionCraftClient(Exchange):
         spool_dir: Path | None,
     ) -> Spool | float | None:
         if isinstance(step, Call):
-            return self.retrying(Retrying)(self._call, step, spool_dir)
+            return self._until_done(step, self._call, spool_dir)
         if isinstance(step, Fetch):
-            return self.retrying(Retrying, download=True)(self._fetch, step, spool_dir)
+            return self._until_done(step, self._fetch, spool_dir)
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return time.monotonic() - began
         if on_progress is not None:
             on_progress(step)
         return None
+
+    @contextlib.contextmanager
+    def _closing_after_interrupt(self) -> Iterator[None]:
+        """Ctrl-C hits the HTTP library, too, whose pool then holds a connection for nobody."""
+        try:
+            with self._own_lock():
+                self._busy += 1
+            yield
+        except KeyboardInterrupt:
+            if self._busy == 1:  # otherwise other threads still talk
+                self.close()
+            raise
+        finally:
+            with self._own_lock():
+                self._busy -= 1
+
+    def _until_done(
+        self, step: StepT, work: Callable[[StepT, Path | None], Spool], spool_dir: Path | None
+    ) -> Spool:
+        # Not `retrying(work, ...)`: that would hold the spool, and its file, until the next
+        # collection of garbage.
+        for attempt in self.retrying(Retrying, download=isinstance(step, Fetch)):
+            with attempt:
+                return work(step, spool_dir)
+        raise AssertionError  # the policy raises what it does not repeat
 
     def _call(self, call: Call, spool_dir: Path | None) -> Spool:
         outgoing = self.outgoing(call)
@@ -249,10 +276,9 @@ class AsyncVisionCraftClient(Exchange):
         spool_dir: Path | None,
     ) -> Spool | float | None:
         if isinstance(step, Call):
-            return await self.retrying(AsyncRetrying)(self._call, step, spool_dir)
+            return await self._until_done(step, self._call, spool_dir)
         if isinstance(step, Fetch):
-            retrying = self.retrying(AsyncRetrying, download=True)
-            return await retrying(self._fetch, step, spool_dir)
+            return await self._until_done(step, self._fetch, spool_dir)
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return time.monotonic() - began
@@ -261,6 +287,17 @@ class AsyncVisionCraftClient(Exchange):
             if inspect.isawaitable(told):
                 await told
         return None
+
+    async def _until_done(
+        self,
+        step: StepT,
+        work: Callable[[StepT, Path | None], Awaitable[Spool]],
+        spool_dir: Path | None,
+    ) -> Spool:
+        async for attempt in self.retrying(AsyncRetrying, download=isinstance(step, Fetch)):
+            with attempt:
+                return await work(step, spool_dir)
+        raise AssertionError  # as in the sync driver
 
     async def _call(self, call: Call, spool_dir: Path | None) -> Spool:
         outgoing = self.outgoing(call)

@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_MAX_ANSWER_BYTES = 256 * 1024 * 1024
 _MAX_ERROR_BYTES = 1 << 16
 _BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
-_RUNTIME = frozenset({"_lock", "_http", "_process", "_closer"})
+_RUNTIME = frozenset({"_lock", "_http", "_process", "_closer", "_busy"})
 _RetryingT = TypeVar("_RetryingT")
 _ExchangeT = TypeVar("_ExchangeT", bound="Exchange")
 
@@ -114,6 +114,7 @@ class Exchange:
         self._http: Any = None
         self._closer: weakref.finalize[Any, Any] | None = None
         self._process = os.getpid()
+        self._busy = 0
 
     def _own_lock(self) -> threading.Lock:
         """The lock of this process: one that a thread held during a fork is never released."""
