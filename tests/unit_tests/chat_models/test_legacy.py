@@ -8,14 +8,13 @@ import pickle
 from typing import Any
 
 import pytest
-from chat_service import KEY, Service, ask
+from chat_service import KEY, Service, ask, httpx
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 from test_chat_images import DATA_URL, LINK, PNG, TEXT
 from test_prompted_tools import draw
 
 from langchain_visioncraft import ChatVisionCraftLegacy, Media, errors
-from langchain_visioncraft._compat import httpx
 
 ANSWERS: dict[str, Any] = {
     "choices": {"choices": [{"message": {"role": "assistant", "content": "Hello!"}}]},
