@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
@@ -17,10 +18,12 @@ from ray.cluster_utils import Cluster
 
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError
 from langchain_visioncraft.ray import CallLimits, caption, transcribe
+from langchain_visioncraft.sandbox import Sandbox
 
 # One worker of xdist runs them all: starting a cluster is most of the work.
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
 
+README = Path(__file__).parents[2] / "README.md"
 PICTURES = 64
 IN_FLIGHT = 8
 MACHINE = {"num_cpus": 2, "object_store_memory": 100_000_000, "node_ip_address": "127.0.0.1"}
@@ -263,6 +266,25 @@ def test_what_cannot_work_is_told_before_anything_starts(
     with pytest.raises(Exception, match=message) as caught:
         caption(rows, **given)
     assert KEY not in str(caught.value)
+
+
+def test_the_block_of_the_readme_runs(
+    cluster: Any,
+    drawing_sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("VISIONCRAFT_API_KEY", "any")
+    monkeypatch.setenv("VISIONCRAFT_BASE_URL", drawing_sandbox.url)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+    [code] = [block for block in blocks if "langchain_visioncraft.ray" in block]
+    exec(compile(code, "README", "exec"), {"__name__": "__main__"})
+    told = capsys.readouterr().out
+    assert "A lighthouse at dawn" in told
+    assert "missing.jpg missing.jpg cannot be read" in told
+    assert list((tmp_path / "answers").iterdir())
 
 
 def test_a_key_is_needed_before_anything_starts(cluster: Any) -> None:
