@@ -1,6 +1,6 @@
 """Stops work on a media store at each of its steps: by SIGKILL, or by an error of the disk.
 
-A step is a call into the operating system (open, write, fsync, link, rename, unlink, …), found by
+A step is a call into the operating system (open, write, link, rename, unlink, …), found by
 Python's own profiler, so that no step can be forgotten when the store changes.
 
     python tests/store_steps.py SCENARIO FOLDER

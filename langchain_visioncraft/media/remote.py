@@ -54,9 +54,6 @@ class RemoteFolder:
         with self._uploading(name) as copy:
             copy.write(to_bytes(text))
 
-    def settle(self) -> None:
-        """There is nothing to wait for: an upload that ended is kept."""
-
     def read_text(self, name: str) -> str | None:
         """Read a text, damaged as it may be; ``None`` if there is none."""
         try:

@@ -32,9 +32,8 @@ class MediaStore:
 
     The same bytes have one handle however often they are saved. A file appears when it is
     complete; beside it ``<handle>.json`` keeps its provenance, that of the first save. What `add`
-    returned for survives a process that is killed, and on a local disk a power cut; what was being
-    written lies in the folder ``.incoming`` and is swept a day later. Threads, processes and
-    machines may share a store.
+    returned for survives a process that is killed; what was being written lies in the folder
+    ``.incoming`` and is swept a day later. Threads, processes and machines may share a store.
 
     ```python
     from langchain_visioncraft import MediaStore
@@ -100,7 +99,6 @@ class MediaStore:
             media, write_sidecar(media, tool=tool, arguments=arguments, sources=sources)
         )
         if wrote:
-            self._folder.settle()
             self._sweep_once()
         return self._folder.at(media, media.handle)
 

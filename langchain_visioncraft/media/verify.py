@@ -167,7 +167,6 @@ class _Check:
         taken = self.folder.take_text(sidecar_of(handle)) if kind == "damaged-sidecar" else None
         if not self._put_back_if_whole(handle, taken):
             self.folder.create_text(sidecar_of(handle), write_sidecar(media))
-        self.folder.settle()
         return True
 
     def _put_back_if_whole(self, handle: str, taken: str | None) -> bool:
