@@ -14,6 +14,7 @@ from langchain_visioncraft.client.schemas import ChatRequest
 from langchain_visioncraft.sandbox.answers import Refusal
 from langchain_visioncraft.sandbox.engines.language import Sampling
 from langchain_visioncraft.sandbox.intake import check_parameters
+from langchain_visioncraft.sandbox.schema_shape import problem_of_schema
 
 _SAMPLED = (
     "max_tokens",
@@ -151,6 +152,9 @@ def _tools(value: Any) -> list[dict[str, Any]]:
         function = tool.get("function") if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             raise Refusal(400, f"tools.{number}.function.name is required.")
+        problem = problem_of_schema(function.get("parameters") or {})
+        if problem:
+            raise Refusal(400, f"tools.{number}.function.parameters: {problem}.")
     return tools
 
 
@@ -163,7 +167,8 @@ def _tool_choice(value: Any, tools: list[dict[str, Any]]) -> tuple[str, bool]:
         if value not in ("none", "auto", "required"):
             raise Refusal(400, "tool_choice must be none, auto, required or a function.")
         return value, False
-    name = value.get("function", {}).get("name") if isinstance(value, dict) else None
+    function = value.get("function") if isinstance(value, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
     if name not in [tool["function"]["name"] for tool in tools]:
         raise Refusal(400, f"tool_choice names {name!r}, which is not among the tools.")
     return str(name), True
@@ -174,9 +179,13 @@ def _schema(value: Any, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     if kind in (None, "text"):
         return None
     if kind == "json_schema":
-        schema = value.get("json_schema", {}).get("schema")
+        given = value.get("json_schema")
+        schema = given.get("schema") if isinstance(given, dict) else None
         if not isinstance(schema, dict):
             raise Refusal(400, "response_format.json_schema.schema is required.")
+        problem = problem_of_schema(schema)
+        if problem:
+            raise Refusal(400, f"response_format.json_schema.schema: {problem}.")
         return schema
     if kind == "json_object":
         return _object_schema(messages)

@@ -58,6 +58,13 @@ def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
     midjourney_seconds: Annotated[
         float, typer.Option(help="How long a Midjourney task takes.", min=0)
     ] = 2.5,
+    allow_private_urls: Annotated[
+        bool,
+        typer.Option(
+            "--allow-private-urls",
+            help="Fetch pictures and recordings from this machine and network too.",
+        ),
+    ] = False,
     no_page: Annotated[
         bool, typer.Option("--no-page", help="Show a browser no page of what came in and went out.")
     ] = False,
@@ -82,6 +89,7 @@ def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
             speech_model=speech_model,
             backend_seconds=backend_seconds,
             midjourney_seconds=midjourney_seconds,
+            allow_private_urls=allow_private_urls,
             page=not no_page,
             page_hosts=(host,),
         )

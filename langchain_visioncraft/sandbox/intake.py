@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ _WireT = TypeVar("_WireT", bound=Wire)
 # Parsing a smaller body takes less time than handing it to a thread.
 _PARSE_HERE_BYTES = 1 << 18
 _LONGEST_KEY = 4096
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 async def read_body(request: Request, max_bytes: int) -> dict[str, Any]:
@@ -63,7 +65,18 @@ def _parse(data: bytes) -> dict[str, Any]:
         raise Refusal(400, "The body is not valid JSON.") from error
     if not isinstance(body, dict):
         raise Refusal(400, "The body must be a JSON object.")
+    if _SURROGATE.search(data) and not _is_unicode(body):
+        raise Refusal(400, "The body holds half a character (a lone surrogate).")
     return body
+
+
+def _is_unicode(body: dict[str, Any]) -> bool:
+    """Whether all texts can be written down again, in an answer or into a file."""
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def check_key(given: object, config: SandboxConfig) -> str:

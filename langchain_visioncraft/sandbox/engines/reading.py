@@ -284,6 +284,12 @@ def _hour(place: str, weather: set[str], subjects: list[Subject], number: int) -
     return ("day", "day", "sunset", "dawn")[number // 7 % 4]
 
 
+def _small_number(word: str) -> int:
+    # Python refuses to read numbers of thousands of digits.
+    number = int(word) if word.isdecimal() and len(word) <= 2 else 0
+    return number if number <= 12 else 0
+
+
 def _subjects(
     words: list[str], hidden: frozenset[str]
 ) -> tuple[list[Subject], tuple[int, int, int] | None]:
@@ -304,8 +310,8 @@ def _subjects(
             tint = COLOURS[word]
             if accent is None and _colours_all(words, at + 1):
                 accent = tint
-        if word in NUMBERS or word.isdigit():
-            count = NUMBERS.get(word, int(word) if word.isdigit() and int(word) <= 12 else 0)
+        if word in NUMBERS or word.isdecimal():
+            count = NUMBERS.get(word, _small_number(word))
         elif word in SIZES:
             scale = SIZES[word]
         elif thing is not None or word in {",", ".", ";"}:

@@ -33,7 +33,7 @@ async def events(
         known: The id of the last event, or of the list, that the browser has.
     """
     mark, _, digits = known.partition("-")
-    seen = int(digits) if mark == journal.mark and digits.isdigit() else None
+    seen = int(digits) if mark == journal.mark and digits.isdecimal() and len(digits) < 19 else None
     listed = _listed_at(journal, wanted, seen) if seen is not None else set()
     yield "retry: 1000\n\n"
     while not journal.closed:

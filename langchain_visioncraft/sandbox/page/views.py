@@ -72,8 +72,9 @@ def environment() -> jinja2.Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill in a template."""
-    return environment().get_template(template).render(**values)
+    """Fill in a template. Callers may have sent halves of characters, which no page can hold."""
+    text = environment().get_template(template).render(**values)
+    return text.encode("utf-8", "replace").decode()
 
 
 def duration(seconds: float) -> str:
