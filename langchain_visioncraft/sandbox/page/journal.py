@@ -79,6 +79,7 @@ class Entry:
         answer_headers: By lower-case name.
         seconds: How long it took; ``None`` while it goes on.
         complete: Whether the answer was sent to its end.
+        failed: Whether the caller did not get what was asked: an error, or an answer cut short.
         fault: The ordered failure that it met, as the command line writes it.
         born: The journal's version when it came.
         version: The journal's version when it last changed.
@@ -98,6 +99,7 @@ class Entry:
     answer_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     seconds: float | None = None
     complete: bool = False
+    failed: bool = False
     fault: str | None = None
     born: int = 0
     version: int = 0
@@ -121,15 +123,6 @@ class Entry:
         """The answer's, without parameters."""
         return self.answer_headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    @property
-    def failed(self) -> bool:
-        """Whether the caller did not get what was asked: an error, or an answer cut short."""
-        if not self.done:
-            return False
-        if self.status is None or self.status >= 400 or not self.complete:
-            return True
-        return self._tells_an_error()
-
     def drop(self) -> None:
         """Make room: hold only what is short. What is not done yet holds nothing that counts."""
         if self.held:
@@ -137,6 +130,15 @@ class Entry:
             self.answer.drop()
             self.held = 0
             self.reading = None
+
+    def end(self, *, complete: bool) -> None:
+        """Note that nothing more is to come."""
+        self.complete = complete
+        # Now, as what the answer says may have to make room.
+        self.failed = (
+            self.status is None or self.status >= 400 or not complete or self._tells_an_error()
+        )
+        self.seconds = time.monotonic() - self._clock
 
     def _tells_an_error(self) -> bool:
         if "json" not in self.content_type or self.answer.kept > _ERROR_BYTES:
@@ -209,8 +211,7 @@ class Journal:
 
     def finish(self, entry: Entry, *, complete: bool) -> None:
         """Note the end of an entry, and make room if the bodies are too many."""
-        entry.complete = complete
-        entry.seconds = time.monotonic() - entry._clock
+        entry.end(complete=complete)
         with self._lock:
             if self._entries and entry.number >= self._entries[0].number:
                 entry.held = entry.request.kept + entry.answer.kept

@@ -160,7 +160,11 @@ class _Page:
         capability = CAPABILITIES.get(request.path_params["capability"])
         if capability is None:
             raise HTTPException(404)
-        async with request.form(max_part_size=self._services.config.max_body_bytes) as form:
+        most = self._services.config.max_body_bytes
+        announced = request.headers.get("content-length", "")
+        if not announced.isdecimal() or int(announced) > most:
+            raise HTTPException(413, f"A form may have {most:,} bytes.")
+        async with request.form(max_part_size=most) as form:
             body = await capability.body(form)
         told = await self._call(request, capability, body)
         if "hx-request" in request.headers:

@@ -249,6 +249,13 @@ def test_a_form_tells_mistakes_and_faults(watched: Sandbox, client: httpx.Client
     assert send(client, "nothing").status_code == 404
 
 
+def test_a_form_that_is_too_large_is_refused() -> None:
+    with Sandbox(models=False, max_body_bytes=1000) as small:
+        with httpx.Client(base_url=small.url) as client:
+            assert send(client, "gif", prompt="x" * 2000).status_code == 413
+        assert not small.requests
+
+
 def test_a_form_of_another_site_is_refused(watched: Sandbox, client: httpx.Client) -> None:
     data = {"prompt": "A cat", "model": "sdxl-base"}
     for headers in ({}, {"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}):

@@ -151,7 +151,8 @@ def test_stopping_breaks_off_what_still_runs() -> None:
 
         waiting = threading.Thread(target=ask)
         waiting.start()
-        time.sleep(0.2)
+        while not sandbox.requests:
+            time.sleep(0.01)
         began = time.monotonic()
     assert time.monotonic() - began < 30  # and not the minute of the fault
     waiting.join(5)

@@ -149,6 +149,15 @@ def test_a_failure_is_whatever_did_not_give_what_was_asked(
     assert noted(journal, **facts).failed is failed
 
 
+def test_a_failure_stays_one_when_its_body_has_made_room() -> None:
+    journal = Journal(entries=100, max_bytes=4000)
+    failed = noted(journal, answer={"error": "The model is down."})
+    for _ in range(10):
+        noted(journal, b"x" * 900)
+    assert failed.answer.dropped
+    assert failed.failed
+
+
 # What is read
 
 

@@ -57,6 +57,10 @@
       document.getElementById("told").textContent = "Sent. The answer is awaited.";
     }
   });
+  document.addEventListener("htmx:responseError", function (event) {
+    document.getElementById("told").textContent =
+      "The sandbox refused this (" + event.detail.xhr.status + "). Load the page again.";
+  });
   // A form that could not be sent at all.
   document.addEventListener("htmx:sendError", function () {
     document.getElementById("told").textContent = "The sandbox was not reached.";
