@@ -128,7 +128,8 @@ def _banner(config: SandboxConfig, host: str, port: int, faults: list[Fault]) ->
     console.print(f"  export VISIONCRAFT_API_KEY={key}", highlight=False, soft_wrap=True)
     if config.page:
         signing_in = "; any name, the key as password" if config.keys else ""
-        console.print(f"  what comes in and goes out: [link={url}/]{url}/[/link]{signing_in}")
+        address = f"[link={url}/]{url}/[/link]"
+        console.print(f"  what comes in and goes out: {address}{signing_in}", soft_wrap=True)
     table = Table(box=None, show_header=False, padding=(0, 2))
     for name, state in engine_states(config):
         table.add_row(name, state)
