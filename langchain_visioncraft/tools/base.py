@@ -45,6 +45,7 @@ from langchain_visioncraft.config import VerifyTypes
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
+from langchain_visioncraft.tools.saving import in_thread, let_go
 
 PROGRESS_EVENT = "visioncraft_progress"
 """Name of the custom event by which long work reports itself."""
@@ -334,7 +335,7 @@ class VisionCraftTool(StructuredTool):
     ) -> Any:
         with self._telling_the_model():
             job = self.prepare(kwargs)
-            return self.finish(self.execute(job, _child(config, run_manager)), job)
+            return self._keep(self.execute(job, _child(config, run_manager)), job)
 
     async def _arun(
         self,
@@ -350,7 +351,13 @@ class VisionCraftTool(StructuredTool):
             else:
                 job = self.prepare(kwargs)
             result = await self.aexecute(job, _child(config, run_manager))
-            return await asyncio.to_thread(self.finish, result, job)
+            return await in_thread(self._keep, result, job)
+
+    def _keep(self, result: Any, job: Job) -> tuple[Any, Any]:
+        try:
+            return self.finish(result, job)
+        finally:
+            let_go(result)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 -- LangChain's name
         """Run without blocking. `StructuredTool` would go to the sync side: see `BaseTool`."""

@@ -52,9 +52,7 @@ def show(console: Console, table: list[Row], columns: int, found: Found) -> None
         if not outcome.is_good:
             console.print(f"{row_name} | {column} | {driver}: {outcome}", style="red", markup=False)
     good = sum(outcome.is_good for outcome in found.values())
-    console.print(
-        f"{good} of {len(found)} cells are good ({len(columns)} columns, sync and async)."
-    )
+    console.print(f"{good} of {len(found)} cells are good ({columns} columns, sync and async).")
 
 
 def try_all(columns: list[Column], table: list[Row], tell: Callable[[], Any]) -> Found:
