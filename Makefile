@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage lint format faults soak test-lowest audit record notebooks bench wheel clean
+.PHONY: help demo test coverage lint format faults fuzz soak test-lowest audit record notebooks bench wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ format: $(VENV)/test.stamp  ## Mend style and format
 
 faults: $(VENV)/test.stamp  ## Let every endpoint meet every fault, and print what becomes of it
 	PYTHONPATH=tests $(BIN)/python -W error tests/integration_tests/robustness/fault_matrix.py
+	$(BIN)/python -m tests.hostile_corpus
+
+fuzz: $(VENV)/test.stamp  ## Send the sandbox a million broken requests, or as many as ten minutes take
+	$(BIN)/python -m tests.fuzzing
 
 soak: $(VENV)/test.stamp  ## Look for leaks: an hour of agent traffic with faults, in some minutes
 	$(BIN)/python -m benchmarks.soak
