@@ -151,6 +151,8 @@ class ChatVisionCraftLegacy(BaseChatModel):
     @model_validator(mode="after")
     def _check_connection(self) -> Self:
         self._read_settings()
+        if self.profile is None:  # langchain-core fills it in only in later versions
+            self.__dict__["profile"] = self._resolve_model_profile()
         return self
 
     def _read_settings(self) -> None:
