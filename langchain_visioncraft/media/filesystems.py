@@ -165,6 +165,7 @@ class LocalFolder:
         """Remove a text, and give what it was; ``None`` if there is none."""
         # Renamed first: what is read is what was removed, whoever writes meanwhile.
         with self._partial() as partial:
+            partial.parent.mkdir(exist_ok=True)
             try:
                 (self.path / name).replace(partial)
             except FileNotFoundError:

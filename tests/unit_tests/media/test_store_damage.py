@@ -103,6 +103,17 @@ def test_what_can_be_repaired_is_and_the_rest_by_saving_again(
     assert store.provenance(kept.handle)["sha256"] == kept.sha256
 
 
+def test_a_store_that_was_copied_without_its_hidden_folder_is_repaired(
+    store: MediaStore, kept: Media
+) -> None:
+    spoil(file_of(kept, ".json"))
+    assert store.spool_dir
+    store.spool_dir.rmdir()
+    [problem] = store.verify(repair=True)
+    assert problem.repaired
+    assert list(store.verify(older_than=-1)) == []
+
+
 @pytest.mark.parametrize("damage", [name for name in DAMAGES if "sidecar" in name])
 def test_a_save_makes_a_damaged_sidecar_whole(store: MediaStore, kept: Media, damage: str) -> None:
     damages()[damage](kept)
