@@ -121,7 +121,9 @@ def serve() -> None:
     """Be that process."""
     from langchain_visioncraft.sandbox import Sandbox
 
-    with Sandbox(models=False, faults=FAULTS, page=False) as sandbox:
+    # What it remembers on purpose is soon full, so that only a leak grows.
+    memory = {"requests_kept": 50, "files_max_bytes": 1 << 20}
+    with Sandbox(models=False, faults=FAULTS, page=False, **memory) as sandbox:
         print(sandbox.url, flush=True)
         sys.stdin.read()
 
