@@ -23,7 +23,7 @@ from langchain_visioncraft.errors import VisionCraftError
 CAP = 8 << 20
 """Bytes of an answer that a client accepts here."""
 
-_PATIENCE, _IMPATIENCE = 30.0, 0.3
+_PATIENCE, _IMPATIENCE = 300.0, 0.3
 """Seconds: as long as a busy machine may take, and as long as a silence is waited out."""
 
 

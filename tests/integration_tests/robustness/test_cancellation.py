@@ -92,7 +92,7 @@ def test_ctrl_c_may_come_at_any_line(
     lines = lines_of(lambda: tool.invoke(arguments))
     assert lines > 1000
     left = {}
-    for chosen in range(1, lines, lines // 60):
+    for chosen in range(1, lines, lines // 30):
         around.forget()
         with pytest.raises(KeyboardInterrupt):
             lines_of(lambda: tool.invoke(arguments), chosen)
