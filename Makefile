@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage lint format faults fuzz soak test-lowest audit record notebooks bench wheel clean
+.PHONY: help demo test test-ray coverage lint format faults fuzz soak test-lowest audit record notebooks bench wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(VENV)/demo.stamp  ## Set up and let an agent illustrate a story (demo_ou
 
 test: $(VENV)/test.stamp  ## Set up and run all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+test-ray: $(VENV)/test.stamp  ## Test datasets on a cluster of two machines, one of which is lost
+	RAY_TESTS=1 $(BIN)/python -m pytest tests/integration_tests/test_ray_data.py
 
 coverage: $(VENV)/test.stamp  ## The same, and how much of the package the tests run
 	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -23,6 +24,10 @@ from langchain_visioncraft.sandbox import Sandbox
 # One worker of xdist runs them all: starting a cluster is most of the work.
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
 
+# Every actor is a process that imports everything: together they take a minute and more of a
+# processor's time.
+thorough = pytest.mark.skipif("RAY_TESTS" not in os.environ, reason="takes long: make test-ray")
+
 README = Path(__file__).parents[2] / "README.md"
 PICTURES = 64
 IN_FLIGHT = 8
@@ -42,7 +47,6 @@ def cluster() -> Iterator[Any]:
     head = {"include_dashboard": False, **MACHINE}
     running = Cluster(initialize_head=True, head_node_args=head)
     try:
-        running.add_node(**MACHINE)
         ray.init(address=running.address, _node_ip_address="127.0.0.1", log_to_driver=False)
         ray.data.DataContext.get_current().enable_progress_bars = False
         yield running
@@ -90,6 +94,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@thorough
 def test_every_row_comes_once_though_a_machine_is_lost(
     cluster: Any, host: MediaHost, connection: dict[str, Any], paths: list[str], tmp_path: Path
 ) -> None:
@@ -105,12 +110,12 @@ def test_every_row_comes_once_though_a_machine_is_lost(
         )
         return list(rows.take_all())
 
+    second = cluster.add_node(**MACHINE)
     host.delay = 0.3
     found: list[dict[str, Any]] = []
     working = threading.Thread(target=lambda: found.extend(run(actors=2)))
     working.start()
     wait_until(lambda: len(machines_at_work()) == 2 and len(host.answered) >= IN_FLIGHT)
-    [second] = cluster.worker_nodes
     assert second.node_id in machines_at_work()
     cluster.remove_node(second, allow_graceful=False)
     asked = len(host.asked)
@@ -133,6 +138,7 @@ def test_every_row_comes_once_though_a_machine_is_lost(
     assert len(host.asked) == made
 
 
+@thorough
 def test_what_is_wrong_with_a_row_stands_in_its_columns(
     cluster: Any, host: MediaHost, connection: dict[str, Any], paths: list[str], tmp_path: Path
 ) -> None:
@@ -189,6 +195,7 @@ def test_what_is_wrong_with_a_row_stands_in_its_columns(
     assert Counter(asked.status for asked in host.asked)[503] == 2  # max_retries=1
 
 
+@thorough
 def test_recordings_as_bytes_are_heard_with_their_times(
     cluster: Any, connection: dict[str, Any]
 ) -> None:
@@ -232,6 +239,7 @@ def test_a_wrong_key_ends_the_job_and_no_key_is_told(
         assert KEY.encode() not in text
 
 
+@thorough
 def test_with_raise_the_first_row_that_fails_ends_the_job(
     cluster: Any, connection: dict[str, Any], tmp_path: Path
 ) -> None:
