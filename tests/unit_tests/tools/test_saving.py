@@ -1,0 +1,75 @@
+"""Keeping what a call made: cancelled callers wait, and nothing else of it stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from client_driving import DRIVERS, PNG, Host, drive
+
+from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.tools.saving import in_thread, let_go
+
+LONG = PNG + bytes(2 << 20) + PNG[-12:]
+
+
+@pytest.fixture
+def _no_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_who_is_cancelled_waits_for_the_thread(fails: bool) -> None:
+    started, go_on, done = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        started.set()
+        go_on.wait(30)
+        done.append(True)
+        if fails:
+            raise OSError("the disk is full")
+
+    task = asyncio.create_task(in_thread(work))
+    await asyncio.to_thread(started.wait)
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == [True]
+
+
+async def test_the_result_and_the_error_of_a_thread_are_given() -> None:
+    assert await in_thread(int, "7") == 7
+    with pytest.raises(ValueError, match="seven"):
+        await in_thread(int, "seven")
+
+
+def drawn(driver: Any, folder: Path) -> Any:
+    flow = endpoints.text_to_image(prompt="x", model="m")
+    return drive(Host(LONG).client(driver), flow, spool_dir=folder)
+
+
+@pytest.mark.usefixtures("_no_collection")
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_a_temporary_file_goes_with_its_medium(driver: Any, tmp_path: Path) -> None:
+    media = drawn(driver, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    del media
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_media_that_are_let_go_leave_no_file(tmp_path: Path) -> None:
+    media = drawn(DRIVERS["sync"], tmp_path)
+    let_go(media)
+    assert list(tmp_path.iterdir()) == []
+    let_go("a text has none")
