@@ -22,7 +22,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -109,7 +109,7 @@ class Boundary:
     """
 
     base_url: str
-    key: str
+    key: str = field(repr=False)
     endpoint: str = CHAT_ENDPOINT
     model: str = ""
 
@@ -125,6 +125,7 @@ class Boundary:
             ours = self.translate(error)
             if ours is None:
                 raise
+            translation.forget_locals(error)
             raise ours from error
 
     def translate(self, error: Exception) -> Exception | None:
@@ -266,11 +267,14 @@ def _masked(value: Any, key: str) -> Any:
     if isinstance(value, dict | list):
         text = json.dumps(value, default=str)
         return json.loads(text.replace(key, _MASK)) if key in text else value
-    content = _content(value) if hasattr(value, "status_code") else b""
-    if key.encode() in content:
+    if not hasattr(value, "status_code"):
+        return value
+    content = _content(value)
+    if key.encode() in content or any(key in text for text in value.headers.values()):
+        headers = {"content-type": value.headers.get("content-type", "")}
         return type(value)(
             value.status_code,
-            headers={"content-type": value.headers.get("content-type", "")},
+            headers={name: text.replace(key, _MASK) for name, text in headers.items()},
             content=content.replace(key.encode(), _MASK.encode()),
             request=value.request,
         )

@@ -7,7 +7,6 @@ import dataclasses
 import logging
 import os
 import threading
-import traceback
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from langchain_visioncraft.client.flow import Call, Fetch, Flow, is_retryable, r
 from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.secret import Secret
 from langchain_visioncraft.client.spool import Spool, SpoolError
-from langchain_visioncraft.client.translation import translate
+from langchain_visioncraft.client.translation import forget_locals, translate
 from langchain_visioncraft.client.transport import tls_context
 from langchain_visioncraft.config import (
     TimeoutTypes,
@@ -139,7 +138,9 @@ class Exchange:
         self._start()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.settings.base_url!r})"
+        # A traceback with locals shows also those whose construction failed.
+        settings = vars(self).get("settings")
+        return f"{type(self).__name__}(base_url={settings.base_url if settings else None!r})"
 
     @contextlib.contextmanager
     def running(self, flow: Flow[Any]) -> Iterator[weakref.WeakSet[Spool]]:
@@ -152,6 +153,7 @@ class Exchange:
                 spool.discard()
             if isinstance(error, errors.VisionCraftError):
                 self.without_key(error)
+                forget_locals(error)
             raise
         finally:
             flow.close()
@@ -349,8 +351,7 @@ class Exchange:
             translated = translate(error, host, state.answered, self._facts(endpoint))
             if translated is None:
                 raise
-            # Frames of the HTTP library hold the request, and the key in it.
-            traceback.clear_frames(error.__traceback__)
+            forget_locals(error)
             raise translated from error
 
     def _facts(self, endpoint: str) -> dict[str, Any]:

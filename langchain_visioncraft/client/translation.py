@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,20 @@ def translate(
         msg = f"{facts['endpoint']}: {host} cannot be called ({error})."
         return errors.InvalidRequestError(msg, **facts)
     return None
+
+
+def forget_locals(error: BaseException) -> None:
+    """Empty the finished frames of an error and of what caused it.
+
+    Frames of the HTTP library hold the request, and those that read an answer what the host said:
+    the key may be in both, and tools that show the locals of a traceback would show it.
+    """
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
 
 
 def _certificate_problem(error: BaseException | None) -> str | None:
