@@ -58,7 +58,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "/generate-xl": [{"prompt": "a cat", "model": "sdxl-turbo", "sampler": "euler"}],
     "/openjourney": [{"prompt": "a cat", **SMALL}],
     "/midjourney": [{"prompt": "a cat --ar 16:9"}],
-    "/midjourney/result": [{"taskId": "75435"}, {"task_id": "75436"}],
+    "/midjourney/result": [{"task_id": "75435"}],
     "/img2img": [
         {"prompt": "at night", "image": PICTURE},
         {"prompt": "at night", "image": PICTURE, "mask": GIF, "strength": 0.5},

@@ -34,6 +34,8 @@ _STRENGTH = 0.8
 async def _img2img_image(job: Job) -> Response:
     wanted: ImageToImageRequest = job.parameters
     image = await job.picture("image")
+    # It is reworked in its own size, which takes long for many pixels.
+    job.check_side(width=image.width, height=image.height)
     mask = await job.picture("mask") if wanted.mask is not None else None
     order = Order(
         wanted.prompt,

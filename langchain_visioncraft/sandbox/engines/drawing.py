@@ -53,6 +53,9 @@ _PLACES: Final[dict[str, tuple[Callable[[Stage], None], float]]] = {
     "underwater": (waters.underwater, 0.40),
     "room": (spaces.room, 0.50),
 }
+SMALLEST_SIDE: Final = 64
+"""Pixels that painters need; smaller pictures are drawn larger and made smaller."""
+
 _SKYLESS: Final = frozenset({"underwater", "room"})
 
 
@@ -106,8 +109,8 @@ def draw(
 
     Args:
         prompt: What to draw, in English.
-        width: In pixels, 64 to 2048.
-        height: In pixels, 64 to 2048.
+        width: In pixels, 1 to 4096.
+        height: In pixels, 1 to 4096.
         negative_prompt: What not to draw.
         seed: Another number, another picture of the same prompt.
         index: The picture's number within one request.
@@ -118,6 +121,7 @@ def draw(
         An RGB picture; the same arguments always give the same pixels.
     """
     idea = read(prompt, negative_prompt=negative_prompt, seed=seed, index=index, style=style)
-    stage = set_stage(idea, width, height)
+    stage = set_stage(idea, max(width, SMALLEST_SIDE), max(height, SMALLEST_SIDE))
     picture = flatten(base_picture(stage), stage.layers)
-    return apply_styles(finish(picture, stage), idea.styles, idea.seed)
+    drawn = apply_styles(finish(picture, stage), idea.styles, idea.seed)
+    return drawn if drawn.size == (width, height) else drawn.resize((width, height))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from langchain_visioncraft.sandbox.engines.artwork import portrait, shaded
-from langchain_visioncraft.sandbox.engines.drawing import set_stage
+from langchain_visioncraft.sandbox.engines.drawing import SMALLEST_SIDE, set_stage
 from langchain_visioncraft.sandbox.engines.finishing import base_picture, finish, flatten
 from langchain_visioncraft.sandbox.engines.reading import read
 from langchain_visioncraft.sandbox.engines.styles import apply_styles
@@ -43,6 +43,13 @@ def rework(
         A picture of the same size; RGBA if the source has transparency, else RGB. Outside the
         mask every pixel is that of the source.
     """
+    if min(image.size) < SMALLEST_SIDE:
+        # Painters need some pixels. By its nearest pixels a picture becomes again what it was.
+        size = tuple(max(side, SMALLEST_SIDE) for side in image.size)
+        large = image.resize((size[0], size[1]), Image.Resampling.NEAREST)
+        options: dict[str, Any] = {"strength": strength, "mask": mask, "seed": seed}
+        done = rework(large, prompt, negative_prompt=negative_prompt, **options)
+        return done.resize(image.size, Image.Resampling.NEAREST)
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     source = image.convert("RGB")
     strength = min(max(strength, 0.0), 1.0)
