@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ os.environ |= {
 }
 
 INTEGRATION = Path(__file__).parent / "integration_tests"
+
+
+def pytest_configure() -> None:
+    """Processes that tests start hear Ctrl-C, also if the tests run in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
