@@ -1,0 +1,3 @@
+from langchain_visioncraft import VisionCraftLimits
+
+print(VisionCraftLimits().invoke({}))

@@ -1,0 +1,4 @@
+from langchain_visioncraft import VisionCraftTextToImageSD1
+
+draw = VisionCraftTextToImageSD1(image_count=2, width=384, height=384)
+print(draw.invoke({"prompt": "A robot with flowers in a meadow"}))  # a line for each picture

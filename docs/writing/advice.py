@@ -1,0 +1,44 @@
+"""What a person can do about each error."""
+
+from __future__ import annotations
+
+from langchain_visioncraft import errors
+
+ADVICE: dict[type[errors.VisionCraftError], str] = {
+    errors.VisionCraftError: "Catch it to catch all of these.",
+    errors.MissingKeyError: "Set `VISIONCRAFT_API_KEY`, or pass `api_key=`; or start a sandbox.",
+    errors.InvalidRequestError: "Read the message: it names the parameter and its bounds.",
+    errors.MediaInputError: "Give a handle, a URL, or a file of a type that the message names.",
+    errors.UnknownHandleError: "Give both tools the same `store=`. The message names a handle "
+    "that is there.",
+    errors.DamagedMediaError: "`MediaStore.verify(repair=True)` mends what can be mended; make "
+    "the file again otherwise.",
+    errors.ForbiddenInputError: "Add the folder to `allowed_dirs=`, if models may read it.",
+    errors.TransportError: "Check `base_url`, the network and proxies; then try again.",
+    errors.ConnectionFailedError: "It was tried again already, `max_retries` times. Ask whether "
+    "the host has moved.",
+    errors.TimedOutError: "Raise `timeout=(connect, read)`. After a read timeout nothing was tried "
+    "again, since the work may have been paid for.",
+    errors.CertificateError: "Pass `verify=` with a CA bundle. `verify=False` switches the check "
+    "off, and warns.",
+    errors.APIStatusError: "Read `status` and `detail`: these are the host's own words.",
+    errors.BadRequestError: "Change the parameter or the prompt that `detail` speaks of.",
+    errors.UnknownNameError: "Take one of `suggestions`, or ask `VisionCraftCatalog` for the list.",
+    errors.AuthenticationError: "Check the key, and that it is one for this host.",
+    errors.SubscriptionError: "Renew the subscription, or take what the tier allows.",
+    errors.RateLimitError: "Wait `retry_after` seconds. A `rate_limiter=` keeps below the limit.",
+    errors.EndpointNotFoundError: "Take another generation of the endpoint: see "
+    "[the API](api.md). Check `base_url`.",
+    errors.ServerError: "It was tried again already, `max_retries` times. Try later.",
+    errors.ResponseError: "Check that `base_url` is the API, not a proxy or a web page.",
+    errors.UnexpectedAnswerError: "Open the host in a browser: a proxy may answer in its place.",
+    errors.TruncatedAnswerError: "Try again; the connection broke, or the host gave nothing.",
+    errors.AnswerTooLargeError: "Raise `max_answer_bytes` of the client, if you expect as much.",
+    errors.UnsafeLinkError: "Nothing: a host that answers with private addresses is broken, or "
+    "hostile.",
+    errors.LinkExpiredError: "Make it again, and fetch at once: links live for a short time.",
+    errors.TaskError: "See the two below.",
+    errors.TaskFailedError: "Change the prompt: the service gave its reason in the message.",
+    errors.TaskDeadlineError: "Raise `deadline`, or ask again with the task's id: "
+    "`endpoints.midjourney_result(task_id=...)`.",
+}
