@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ray coverage lint format faults fuzz soak test-lowest audit record notebooks bench wheel clean
+.PHONY: help demo test test-ray coverage lint format faults fuzz soak test-lowest audit record notebooks bench docs wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,11 +59,16 @@ notebooks: $(VENV)/test.stamp  ## Run the cookbook's notebooks and save their ou
 bench: $(VENV)/bench.stamp  ## Measure speed and memory beside others (benchmarks/results.json, .svg)
 	$(BIN)/python -m benchmarks --write benchmarks
 
+docs: $(VENV)/docs.stamp  ## Build the documentation site into site/, and check its links
+	$(BIN)/python docs/write_pages.py build/docs
+	$(BIN)/zensical build --strict --clean --config-file mkdocs.yml
+	$(BIN)/python docs/check_site.py site
+
 wheel: $(VENV)/test.stamp  ## Build the wheel, and try it in a fresh environment without the sources
 	PYTHON=$(BIN)/python .ci/try-wheel
 
 clean:  ## Remove what these targets made
-	rm -rf $(VENV) dist build demo_output visioncraft-media .coverage .coverage.* \
+	rm -rf $(VENV) dist build site demo_output visioncraft-media .coverage .coverage.* \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamps stand for what is installed; a changed pyproject.toml installs again.
@@ -89,6 +94,10 @@ $(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
 
 $(VENV)/bench.stamp: pyproject.toml $(VENV)/python.stamp
 	$(PIP) --editable '.[media]' --group bench
+	@touch $@
+
+$(VENV)/docs.stamp: pyproject.toml $(VENV)/python.stamp
+	$(PIP) --editable . --group docs
 	@touch $@
 
 $(VENV)/lowest.stamp: pyproject.toml $(VENV)/python.stamp

@@ -69,7 +69,7 @@ def errors() -> str:
     """The tree of errors: when each is raised, whether a model is told, and what to do."""
     rows = [
         (
-            "&emsp;" * depth
+            "&nbsp;&nbsp;&nbsp;" * depth
             + f"[`{kind.__name__}`](reference/errors.md#{kind.__module__}.{kind.__name__})",
             cell((inspect.getdoc(kind) or "").partition("\n\n")[0]),
             "yes" if kind.mendable else "",

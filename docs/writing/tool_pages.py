@@ -75,7 +75,8 @@ def gallery() -> str:
     for name, kind in tool_classes().items():
         if shown(name):
             path = f"pictures/{shown(name)}"
-            medium = _video(path) if path.endswith(".mp4") else f'<img src="{path}" alt="">'
+            still = f'<video src="{path}" muted playsinline></video>'
+            medium = still if path.endswith(".mp4") else f'<img src="{path}" alt="">'
             label = f"<span>{kind.__name__.removeprefix('VisionCraft')}</span>"
             items.append(f'<a href="tools/{name}.html">{medium}{label}</a>')
     return '<div class="gallery">\n' + "\n".join(items) + "\n</div>"

@@ -1,10 +1,13 @@
-"""Every code block of the README and of the package's docstrings runs."""
+"""Every code block of the README, the site's pages and the package's docstrings runs."""
 
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shutil
+import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +46,17 @@ README = [
     if "langchain_visioncraft.ray" not in code
 ]
 DOCSTRINGS = list(docstrings())
+DOCS = ROOT / "docs"
+PAGES = [
+    (f"{path.relative_to(DOCS).with_suffix('')} {number}", code)
+    for path in sorted(DOCS.rglob("*.md"))
+    for number, code in enumerate(blocks(path.read_text(encoding="utf-8")), 1)
+]
+IN_THE_README = {"image_to_video", "text_to_gif", "transcribe", "upscale"}  # and slow
+EXAMPLES = [
+    path for path in sorted((DOCS / "examples").glob("*.py")) if path.stem not in IN_THE_README
+]
+SHELL = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -57,7 +71,7 @@ def as_a_user(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def run(code: str, name: str) -> None:
-    exec(compile(code, name, "exec"), {"__name__": "__main__"})
+    exec(compile(code, name, "exec", dont_inherit=True), {"__name__": "__main__"})
 
 
 @pytest.mark.parametrize("number", range(len(README)), ids=lambda number: f"block {number + 1}")
@@ -65,11 +79,47 @@ def test_block_of_the_readme_runs(number: int, as_a_user: Path) -> None:
     run(README[number], f"README block {number + 1}")
 
 
+@pytest.mark.parametrize(("name", "code"), PAGES, ids=[name for name, _ in PAGES])
+def test_block_of_a_page_runs(name: str, code: str, as_a_user: Path) -> None:
+    run(code, name)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[path.stem for path in EXAMPLES])
+def test_example_of_a_tool_prints_what_its_page_says(
+    example: Path, as_a_user: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(example.read_text(encoding="utf-8"), example.name)
+    told = (DOCS / "pictures" / f"{example.stem}.txt").read_text(encoding="utf-8")
+    assert without_handles(capsys.readouterr().out) == without_handles(told)
+
+
+def without_handles(output: str) -> str:
+    """Other versions of Pillow, FFmpeg and the engines give other bytes for the same picture."""
+    return re.sub(r"[0-9a-f]{12}\.(?=\w+ \()|, [\d.]+ [kM]B(?=\))", "", output)
+
+
+def test_the_shell_recipe_runs(as_a_user: Path) -> None:
+    recipe = (DOCS / "recipes/scripts.md").read_text(encoding="utf-8")
+    commands = str(Path(sys.executable).parent)
+    result = subprocess.run(
+        ["bash", "-euc", "\n".join(SHELL.findall(recipe))],
+        env={**os.environ, "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert re.fullmatch(r"[0-9a-f]{12}\.png", result.stdout.splitlines()[-1])
+    assert {path.name for path in as_a_user.glob("*.png")} == {"scene-1.png", "scene-2.png"}
+
+
 @pytest.mark.parametrize(("name", "code"), DOCSTRINGS, ids=[name for name, _ in DOCSTRINGS])
 def test_block_of_a_docstring_runs(name: str, code: str, as_a_user: Path) -> None:
     run(code, name)
 
 
-def test_the_readme_and_the_docstrings_have_code() -> None:
+def test_the_readme_the_pages_and_the_docstrings_have_code() -> None:
     assert len(README) >= 10
+    assert len(PAGES) >= 10
+    assert len(EXAMPLES) >= 9
     assert len(DOCSTRINGS) >= 8

@@ -1,0 +1,134 @@
+"""The site's pages are written completely; its links are checked by what `make docs` runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from langchain_visioncraft import errors, tools
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The script that writes the pages, with its modules, as if run from its own folder."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    before = set(sys.modules)
+    yield importlib.import_module("write_pages")
+    for name in set(sys.modules) - before:
+        if name == "write_pages" or name.partition(".")[0] == "writing":
+            del sys.modules[name]
+
+
+@pytest.fixture
+def pages(imported: ModuleType) -> dict[str, str]:
+    written: dict[str, str] = imported.pages()
+    return written
+
+
+@pytest.fixture
+def checker(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    return importlib.import_module("check_site")
+
+
+def test_every_page_is_in_the_navigation_once(pages: dict[str, str]) -> None:
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    listed = list(_files(nav))
+    assert sorted(listed) == sorted(pages)
+
+
+def _files(nav: object) -> Iterator[str]:
+    if isinstance(nav, str):
+        yield nav
+        return
+    below = nav.values() if isinstance(nav, dict) else nav
+    for each in below:  # type: ignore[attr-defined]
+        yield from _files(each)
+
+
+def test_nothing_is_left_to_be_put_in(pages: dict[str, str]) -> None:
+    assert not [name for name, text in pages.items() if "<!-- " in text]
+
+
+def test_each_tool_has_a_page_with_all_its_arguments(pages: dict[str, str]) -> None:
+    kinds = [getattr(tools, name) for name in tools.__all__ if name.startswith("VisionCraft")]
+    for kind in (kind for kind in kinds if kind is not tools.VisionCraftTool):
+        name = kind.model_fields["name"].default.removeprefix("visioncraft_")
+        text = pages[f"tools/{name}.md"]
+        assert text.startswith(f"# {kind.__name__}\n")
+        assert not [
+            argument for argument in kind(api_key="any").args if f"`{argument}`" not in text
+        ]
+
+
+def test_bounds_stand_in_the_table_of_arguments(pages: dict[str, str]) -> None:
+    rows = pages["tools/text_to_image.md"].splitlines()
+    assert any(row.startswith("| `steps` | integer, 1 to 35 | `30` |") for row in rows)
+
+
+def test_each_error_has_its_row(pages: dict[str, str]) -> None:
+    kinds = [value for value in vars(errors).values() if isinstance(value, type)]
+    tree = [kind.__name__ for kind in kinds if issubclass(kind, errors.VisionCraftError)]
+    assert len(tree) > 20
+    assert not [name for name in tree if f"[`{name}`]" not in pages["errors.md"]]
+
+
+def test_links_of_included_texts_lead_to_pages(imported: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "A.md").write_text(
+        "# A\n## B\n[e](#e) [two\nlines](CHANGELOG.md) [site](https://example.org) [f](src/f.py)\n"
+        "![p](p.jpg)\n```\n[e](#e)\n```\n## D\n### E\n"
+    )
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/f.py").touch()
+    includes = imported.Includes(tmp_path, {"p.jpg": "assets/p.jpg"})
+    sources = {"x/b.md": "<!-- include: A.md#b -->", "d.md": "<!-- include: A.md#d -->"}
+    includes.learn(sources)
+    assert includes.resolve(sources["x/b.md"], "x/b.md") == (
+        "[e](../d.md#e) [two\nlines](../changelog.md) [site](https://example.org) "
+        "f (`src/f.py` in the repository)\n"
+        "![p](../assets/p.jpg)\n```\n[e](#e)\n```"
+    )
+
+
+def test_a_section_that_is_not_there_is_named(imported: ModuleType) -> None:
+    includes = imported.Includes(ROOT, {})
+    with pytest.raises(ValueError, match=r"README\.md has no section 'chatt', only"):
+        includes.resolve("<!-- include: README.md#chatt -->", "guides/chat.md")
+
+
+def test_headings_in_code_are_no_sections(imported: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "A.md").write_text("# A\n## B\nb\n```sh\n# c\n```\n### D `d`\nd\n## E\n")
+    text = imported.Includes(tmp_path, {}).resolve("<!-- include: A.md#b -->", "x.md")
+    assert text == "b\n```sh\n# c\n```\n## D `d`\nd"
+    own = imported.Includes(tmp_path, {}).resolve("<!-- include: A.md#b own -->", "x.md")
+    assert own == "b\n```sh\n# c\n```"
+
+
+def test_the_check_finds_broken_links_and_other_hosts(checker: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "index.html").write_text(
+        '<h1 id="top">A</h1><a href="folder/b.html#here">b</a><a href="#top">top</a>'
+        '<a href="https://example.org">elsewhere</a><a href="gone.html">gone</a>'
+        '<a href="folder/b.html#nowhere">nowhere</a><script src="https://example.org/a.js"></script>'
+    )
+    (tmp_path / "folder/b.html").write_text('<p id="here"><img src="/logo.png">')
+    assert list(checker.problems(tmp_path)) == [
+        "folder/b.html: /logo.png: is absolute, and breaks in a folder or without a server",
+        "index.html: gone.html: leads to nothing",
+        "index.html: folder/b.html#nowhere: leads to a page without this anchor",
+        "index.html: https://example.org/a.js: is loaded from another host",
+    ]
+
+
+def test_pictures_are_small() -> None:
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "docs/pictures").iterdir()}
+    assert max(sizes.values()) < 60_000
+    assert sum(sizes.values()) < 700_000
