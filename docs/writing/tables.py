@@ -67,17 +67,13 @@ def lists() -> str:
 
 def errors() -> str:
     """The tree of errors: when each is raised, whether a model is told, and what to do."""
-    rows = [
-        (
-            "&nbsp;&nbsp;&nbsp;" * depth
-            + f"[`{kind.__name__}`](reference/errors.md#{kind.__module__}.{kind.__name__})",
-            cell((inspect.getdoc(kind) or "").partition("\n\n")[0]),
-            "yes" if kind.mendable else "",
-            ADVICE[kind],
-        )
-        for depth, kind in _descend(VisionCraftError)
-    ]
-    return markdown_table(("error", "when", "mendable", "what to do"), rows)
+    rows = []
+    for depth, kind in _descend(VisionCraftError):
+        link = f"reference/errors.md#{kind.__module__}.{kind.__name__}"
+        when = cell((inspect.getdoc(kind) or "").partition("\n\n")[0])
+        name = f"{'&nbsp;&nbsp;&nbsp;' * depth}[`{kind.__name__}`]({link})"
+        rows.append((name, when + (" *Mendable.*" if kind.mendable else ""), ADVICE[kind]))
+    return markdown_table(("error", "when", "what to do"), rows)
 
 
 def _descend(kind: type[VisionCraftError], depth: int = 0) -> Iterator[tuple[int, Any]]:

@@ -181,8 +181,6 @@ def _one_type(facts: dict[str, Any]) -> str:
         return f"{kind}, {low:g} to {high:g}"
     if low is not None:
         return f"{kind}, from {low:g}"
-    if "pattern" in facts:
-        return f"{kind} like `{facts['pattern']}`"
     return str(kind)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,8 @@ def _files(nav: object) -> Iterator[str]:
 
 
 def test_nothing_is_left_to_be_put_in(pages: dict[str, str]) -> None:
-    assert not [name for name, text in pages.items() if "<!-- " in text]
+    left = re.compile(r"(?<!`)<!-- ")  # in backticks, CONTRIBUTING.md speaks of it
+    assert not [name for name, text in pages.items() if left.search(text)]
 
 
 def test_each_tool_has_a_page_with_all_its_arguments(pages: dict[str, str]) -> None:
