@@ -30,6 +30,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "lists": tables.lists,
     "errors": tables.errors,
     "gallery": tool_pages.gallery,
+    "parameters": tool_pages.parameters,
     "tools": tool_pages.table,
     "benchmark chart": lambda: tables.chart(ROOT),
 }

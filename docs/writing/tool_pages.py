@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_visioncraft import tools
+from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.tools import VisionCraftTool
 from writing.tables import cell, markdown_table
@@ -146,11 +147,21 @@ def _default_mark(tool: Any, dialect: str) -> str:
     return ", the default" if tool.dialect == dialect else ""
 
 
+def parameters() -> str:
+    """The parameters of each endpoint."""
+    known = {name: each for name, each in vars(endpoints).items() if isinstance(each, Endpoint)}
+    return "\n\n".join(
+        f"### `{name}` takes {{ #takes-{name} }}\n\n{_schema_table(each.request)}"
+        for name, each in known.items()
+    )
+
+
 def _schema_table(schema: Any) -> str:
     described = schema.model_json_schema()
     required = set(described.get("required", ()))
     rows = []
-    for name, facts in described["properties"].items():
+    listed = sorted(described["properties"].items(), key=lambda item: item[0] not in required)
+    for name, facts in listed:
         default = "required" if name in required else _shown_default(facts.get("default"))
         rows.append(
             (f"`{name}`", cell(type_of(facts)), default, cell(facts.get("description", "")))
