@@ -6,6 +6,7 @@ canary, and yields what could be seen by somebody else.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import pickle
@@ -177,7 +178,7 @@ def runs_of_tracers(scene: Scene) -> Iterator[Any]:
 
 
 def failures(scene: Scene) -> Iterator[BaseException]:
-    """One error of each way in which things fail."""
+    """One error of each way in which things fail, sync and async."""
 
     def refuse(request: Any) -> Any:
         raise httpx.ConnectError(f"no route for {request.url}", request=request)
@@ -189,6 +190,8 @@ def failures(scene: Scene) -> Iterator[BaseException]:
         raise httpx.ReadTimeout("stalled", request=request)
 
     answers: list[Any] = [refuse, break_off, stall]
+    stops = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, RuntimeError)
+    answers += map(_stopped_by, stops)
     for status in (200, 400, 401, 429, 500):
         words = {"error": f"The key {KEY} is not good."}
         answers.append(lambda _, status=status, words=words: httpx.Response(status, json=words))
@@ -196,12 +199,28 @@ def failures(scene: Scene) -> Iterator[BaseException]:
     client = VisionCraftClient(**scene.settings)
     chat = ChatVisionCraft(model="m", **scene.settings)
     tool = VisionCraftTextToImage(store=scene.store, handle_tool_error=False, **scene.settings)
+    async_client = AsyncVisionCraftClient(**scene.settings)
+
+    def drawing() -> Any:
+        return endpoints.text_to_image(prompt="x", model="m")
+
+    def chatting() -> Any:
+        return call("POST", "/v1/chat/completions", {"a": 1}, auth="bearer")
+
+    async def stream() -> list[Any]:
+        return [chunk async for chunk in chat.astream("Hi")]
+
     flows = [
-        lambda: client.run(endpoints.text_to_image(prompt="x", model="m")),
-        lambda: client.run(call("POST", "/v1/chat/completions", {"a": 1}, auth="bearer")),
+        lambda: client.run(drawing()),
+        lambda: client.run(chatting()),
         lambda: chat.invoke("Hi"),
         lambda: list(chat.stream("Hi")),
         lambda: tool.invoke({"prompt": "x"}),
+        lambda: asyncio.run(async_client.run(drawing())),
+        lambda: asyncio.run(async_client.run(chatting())),
+        lambda: asyncio.run(chat.ainvoke("Hi")),
+        lambda: asyncio.run(stream()),
+        lambda: asyncio.run(tool.ainvoke({"prompt": "x"})),
     ]
     for answer in answers:
         scene.service.answers = dict.fromkeys(("/sd", "/v1/chat/completions"), answer)
@@ -221,10 +240,23 @@ def failures(scene: Scene) -> Iterator[BaseException]:
     yield from _raised(lambda: VisionCraftClient(api_key=f"{KEY} with blanks"))
 
 
+def _stopped_by(error: type[BaseException]) -> Callable[[Any], Any]:
+    """Something else ends a call while frames below hold the request; here, those of `json`."""
+
+    def respond(request: Any) -> Any:
+        def stop(_: Any) -> Any:
+            raise error
+
+        sent = json.dumps([dict(request.headers), request.content.decode()])
+        return json.loads(sent, object_hook=stop)
+
+    return respond
+
+
 def _raised(work: Callable[[], Any]) -> Iterator[BaseException]:
     try:
         work()
-    except Exception as error:
+    except BaseException as error:
         yield error
 
 
@@ -238,7 +270,7 @@ def chain_of(error: BaseException | None) -> Iterator[BaseException]:
 @place
 def errors_with_causes_and_notes(scene: Scene) -> Iterator[Any]:
     errors = list(failures(scene))
-    assert len(errors) > 40
+    assert len(errors) > 80
     for error in errors:
         yield "".join(traceback.format_exception(error))
         for each in chain_of(error):

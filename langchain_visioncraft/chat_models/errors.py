@@ -120,12 +120,15 @@ class Boundary:
             yield
         except errors.VisionCraftError:
             raise
+        except translation.INTERRUPTIONS as error:
+            translation.forget_locals(error)
+            raise
         except Exception as error:
             _forget_key(error, self.key)
             ours = self.translate(error)
+            translation.forget_locals(error)
             if ours is None:
                 raise
-            translation.forget_locals(error)
             raise ours from error
 
     def translate(self, error: Exception) -> Exception | None:

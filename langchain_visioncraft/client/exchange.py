@@ -26,7 +26,7 @@ from langchain_visioncraft.client.flow import Call, Fetch, Flow, is_retryable, r
 from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.secret import Secret
 from langchain_visioncraft.client.spool import Spool, SpoolError
-from langchain_visioncraft.client.translation import forget_locals, translate
+from langchain_visioncraft.client.translation import INTERRUPTIONS, forget_locals, translate
 from langchain_visioncraft.client.transport import tls_context
 from langchain_visioncraft.config import (
     TimeoutTypes,
@@ -153,6 +153,8 @@ class Exchange:
                 spool.discard()
             if isinstance(error, errors.VisionCraftError):
                 self.without_key(error)
+                forget_locals(error)
+            elif isinstance(error, INTERRUPTIONS):
                 forget_locals(error)
             raise
         finally:
@@ -349,9 +351,9 @@ class Exchange:
             raise error.cause from None
         except Exception as error:
             translated = translate(error, host, state.answered, self._facts(endpoint))
+            forget_locals(error)
             if translated is None:
                 raise
-            forget_locals(error)
             raise translated from error
 
     def _facts(self, endpoint: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import traceback
 from collections.abc import Mapping
@@ -9,6 +10,9 @@ from typing import Any
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
+
+INTERRUPTIONS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
+"""What ends a call from outside; it may do so while frames of the HTTP library hold the key."""
 
 
 def translate(
