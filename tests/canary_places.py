@@ -18,6 +18,7 @@ from typing import Any
 
 from hostile_corpus import no_network
 from langchain_core.load import dumpd, dumps
+from langchain_core.messages import AIMessage
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run
 from pydantic import SecretStr
@@ -45,6 +46,7 @@ from langchain_visioncraft.errors import VisionCraftError
 PARTS = (KEY, KEY[:12], KEY[-8:])
 """Not only the whole key: messages that are cut short show a part of it."""
 HERE = Path(__file__).parent
+COOKBOOK = HERE.parent / "cookbook"
 Place = Callable[["Scene"], Iterator[Any]]
 PLACES: dict[str, Place] = {}
 
@@ -150,8 +152,31 @@ def sidecars_and_caches(scene: Scene) -> Iterator[Any]:
 
 @place
 def cassettes_and_what_else_is_in_the_repository(_: Scene) -> Iterator[Any]:
-    for path in sorted(HERE.glob("cassettes/*.yaml")):
+    for path in (*sorted(HERE.glob("cassettes/*.yaml")), *sorted(COOKBOOK.rglob("*.ipynb"))):
         yield path.read_bytes()
+
+
+@place
+def the_page_of_the_demo(scene: Scene) -> Iterator[Any]:
+    from story_page import write_page  # of the cookbook
+
+    messages: list[Any] = []
+    for kind in TOOLS:
+        tool = kind(store=scene.store, **scene.settings)
+        asked = {"name": tool.name, "args": arguments_for(kind, scene.store), "id": tool.name}
+        messages.append(AIMessage("", tool_calls=[asked]))
+        messages.append(tool.invoke({**asked, "type": "tool_call"}))
+    messages.append(ChatVisionCraft(model="m", **scene.settings).invoke("Hi"))
+    page = write_page(
+        Path(scene.store.root).parent,
+        title="A story",
+        story=["Mina climbs the hill.", "A storm breaks over the sea."],
+        messages=messages,
+        store=scene.store,
+        note=COOKBOOK / "assets" / "spoken_note.ogg",
+    ).read_text()
+    assert all(message.name in page for message in messages if message.type == "tool")
+    yield page
 
 
 class _Kept(BaseTracer):
@@ -179,52 +204,9 @@ def runs_of_tracers(scene: Scene) -> Iterator[Any]:
 
 def failures(scene: Scene) -> Iterator[BaseException]:
     """One error of each way in which things fail, sync and async."""
-
-    def refuse(request: Any) -> Any:
-        raise httpx.ConnectError(f"no route for {request.url}", request=request)
-
-    def break_off(request: Any) -> Any:
-        raise httpx.WriteError("broken pipe", request=request)
-
-    def stall(request: Any) -> Any:
-        raise httpx.ReadTimeout("stalled", request=request)
-
-    answers: list[Any] = [refuse, break_off, stall]
-    stops = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, RuntimeError)
-    answers += map(_stopped_by, stops)
-    for status in (200, 400, 401, 429, 500):
-        words = {"error": f"The key {KEY} is not good."}
-        answers.append(lambda _, status=status, words=words: httpx.Response(status, json=words))
-    answers.append(lambda _: httpx.Response(302, headers={"location": f"http://x/?token={KEY}"}))
-    client = VisionCraftClient(**scene.settings)
-    chat = ChatVisionCraft(model="m", **scene.settings)
-    tool = VisionCraftTextToImage(store=scene.store, handle_tool_error=False, **scene.settings)
-    async_client = AsyncVisionCraftClient(**scene.settings)
-
-    def drawing() -> Any:
-        return endpoints.text_to_image(prompt="x", model="m")
-
-    def chatting() -> Any:
-        return call("POST", "/v1/chat/completions", {"a": 1}, auth="bearer")
-
-    async def stream() -> list[Any]:
-        return [chunk async for chunk in chat.astream("Hi")]
-
-    flows = [
-        lambda: client.run(drawing()),
-        lambda: client.run(chatting()),
-        lambda: chat.invoke("Hi"),
-        lambda: list(chat.stream("Hi")),
-        lambda: tool.invoke({"prompt": "x"}),
-        lambda: asyncio.run(async_client.run(drawing())),
-        lambda: asyncio.run(async_client.run(chatting())),
-        lambda: asyncio.run(chat.ainvoke("Hi")),
-        lambda: asyncio.run(stream()),
-        lambda: asyncio.run(tool.ainvoke({"prompt": "x"})),
-    ]
-    for answer in answers:
+    for answer in _bad_answers():
         scene.service.answers = dict.fromkeys(("/sd", "/v1/chat/completions"), answer)
-        for work in flows:
+        for work in _calls(scene):
             yield from _raised(work)
     missing = {"image": Path("/no/such/file.png")}
     yield from _raised(
@@ -238,6 +220,55 @@ def failures(scene: Scene) -> Iterator[BaseException]:
             lambda wrong=wrong: ChatVisionCraft(**{"api_key": key, "model": "m", **wrong})
         )
     yield from _raised(lambda: VisionCraftClient(api_key=f"{KEY} with blanks"))
+
+
+def _bad_answers() -> Iterator[Callable[[Any], Any]]:
+    def refuse(request: Any) -> Any:
+        raise httpx.ConnectError(f"no route for {request.url}", request=request)
+
+    def break_off(request: Any) -> Any:
+        raise httpx.WriteError("broken pipe", request=request)
+
+    def stall(request: Any) -> Any:
+        raise httpx.ReadTimeout("stalled", request=request)
+
+    yield from (refuse, break_off, stall)
+    yield from map(
+        _stopped_by, (asyncio.CancelledError, KeyboardInterrupt, SystemExit, RuntimeError)
+    )
+    for status in (200, 400, 401, 429, 500):
+        words = {"error": f"The key {KEY} is not good."}
+        yield lambda _, status=status, words=words: httpx.Response(status, json=words)
+    yield lambda _: httpx.Response(302, headers={"location": f"http://x/?token={KEY}"})
+
+
+def _calls(scene: Scene) -> list[Callable[[], Any]]:
+    client = VisionCraftClient(**scene.settings)
+    async_client = AsyncVisionCraftClient(**scene.settings)
+    chat = ChatVisionCraft(model="m", **scene.settings)
+    tool = VisionCraftTextToImage(store=scene.store, handle_tool_error=False, **scene.settings)
+
+    def drawing() -> Any:
+        return endpoints.text_to_image(prompt="x", model="m")
+
+    def chatting() -> Any:
+        return call("POST", "/v1/chat/completions", {"a": 1}, auth="bearer")
+
+    async def stream() -> list[Any]:
+        return [chunk async for chunk in chat.astream("Hi")]
+
+    return [
+        lambda: client.run(drawing()),
+        lambda: client.run(chatting()),
+        lambda: chat.invoke("Hi"),
+        lambda: list(chat.stream("Hi")),
+        lambda: tool.invoke({"prompt": "x"}),
+        lambda: asyncio.run(async_client.run(drawing())),
+        lambda: asyncio.run(async_client.run(chatting())),
+        lambda: asyncio.run(chat.ainvoke("Hi")),
+        lambda: asyncio.run(stream()),
+        lambda: asyncio.run(tool.ainvoke({"prompt": "x"})),
+    ]
 
 
 def _stopped_by(error: type[BaseException]) -> Callable[[Any], Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from canary_places import KEY, found_in
 from nbclient import NotebookClient
 
 from langchain_visioncraft.sandbox import Sandbox
@@ -41,7 +42,7 @@ def test_there_are_six() -> None:
 def test_a_notebook_runs(
     path: Path, folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VISIONCRAFT_API_KEY", "any")
+    monkeypatch.setenv("VISIONCRAFT_API_KEY", KEY)
     monkeypatch.setenv("VISIONCRAFT_BASE_URL", sandbox.url)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
@@ -55,6 +56,7 @@ def test_a_notebook_runs(
         coalesce_streams=True,
     )
     client.execute()
+    assert not found_in(nbformat.writes(notebook))
     assert shapes(notebook) == shapes(nbformat.read(path, as_version=4)), "save it anew"
 
 

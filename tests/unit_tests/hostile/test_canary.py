@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from canary_places import KEY, PLACES, Place, Scene, found_in
+from canary_places import COOKBOOK, KEY, PLACES, Place, Scene, found_in
 from pydantic import SecretStr
 from tool_service import HOST, Service
 
@@ -25,6 +25,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def scene(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, store: MediaStore
 ) -> Scene:
+    monkeypatch.syspath_prepend(COOKBOOK)
     service = Service()
     common = {"base_url": HOST, "max_retries": 0, **service.clients()}
     if request.param == "wrapped":
