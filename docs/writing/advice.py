@@ -17,8 +17,8 @@ ADVICE: dict[type[errors.VisionCraftError], str] = {
     errors.TransportError: "Check `base_url`, the network and proxies; then try again.",
     errors.ConnectionFailedError: "It was tried again already, `max_retries` times. Ask whether "
     "the host has moved.",
-    errors.TimedOutError: "Raise `timeout=(connect, read)`. Clients and tools do not try again after "
-    "a read timeout, since the work may have been paid for.",
+    errors.TimedOutError: "Raise `timeout=(connect, read)`. Clients and tools do not try again "
+    "after a read timeout, since the work may have been paid for.",
     errors.CertificateError: "Pass `verify=` with a CA bundle. `verify=False` switches the check "
     "off, and warns.",
     errors.APIStatusError: "Read `status` and `detail`: these are the host's own words.",
