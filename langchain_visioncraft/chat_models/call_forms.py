@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ OTHER_KEYS = ("id", "type", "tool_calls")
 CALL_KEYS = frozenset({*NAME_KEYS, *ARGUMENT_KEYS, *OTHER_KEYS})
 OF_SCHEMAS: dict[str, type] = {"type": str, "required": list}
 """What small models copy from the schema into the arguments."""
+
+_REFRAIN = re.compile(r"(.{2,80}?)\1{7,}(?P<rest>.{0,80})\Z", re.DOTALL)
+_LONGEST_SEARCHED = 8000
 
 CALL_TYPES = ("function", "function_call", "tool_call", "tool_use")
 
@@ -123,6 +127,30 @@ def load(text: str) -> Any:
         return json_repair.loads(text, skip_json_loads=True)
     except (ValueError, RecursionError, IndexError):
         return None
+
+
+def without_refrain(text: str, offered: Offered) -> Call | None:
+    """The call in an answer that was cut off while it repeated itself without end.
+
+    ```python
+    from langchain_visioncraft.chat_models.call_forms import Call, Offered, without_refrain
+
+    offered = Offered({"draw": {"properties": {"prompt": {"type": "string"}}}})
+    text = '{"name": "draw", "arguments": {"prompt": "A house' + ", a lake" * 40 + ", a l"
+    assert without_refrain(text, offered) == Call("draw", {"prompt": "A house, a lake"})
+    ```
+    """
+    start = max(text.find("{"), 0)
+    match = _REFRAIN.search(text, max(start, len(text) - _LONGEST_SEARCHED))
+    if match is None or not match[1].startswith(match["rest"]):
+        return None
+    if not any(char.isalpha() for char in match[1]):  # where digits end, nobody can tell
+        return None
+    end = match.end(1)
+    while text[end - 1].isalnum() and end < len(text) and text[end].isalnum():
+        end += 1  # the refrain may begin within a word
+    found = interpret(text[start:end].rstrip(" ,"), offered, marked=False)
+    return found[0] if found and len(found) == 1 and isinstance(found[0], Call) else None
 
 
 def _items(value: Any) -> list[Any]:

@@ -21,7 +21,13 @@ from langchain_core.messages import (
 )
 
 from langchain_visioncraft.chat_models.arguments import adjusted, problems
-from langchain_visioncraft.chat_models.call_forms import BrokenCall, Call, Offered, Prose
+from langchain_visioncraft.chat_models.call_forms import (
+    BrokenCall,
+    Call,
+    Offered,
+    Prose,
+    without_refrain,
+)
 from langchain_visioncraft.chat_models.call_reader import CallReader, Piece
 from langchain_visioncraft.chat_models.prompted_history import (
     answered,
@@ -58,7 +64,10 @@ For each function call, return a json object with function name and arguments wi
 
 {when}"""
 _WHEN = {
-    "auto": ("Call a function only if the query needs one; otherwise answer in plain words."),
+    "auto": (
+        "If one of the functions can do what the query asks for, call it; answer in plain words "
+        "only if none can."
+    ),
     "required": "You must call a function now, whatever is asked.",
 }
 _NAMED = "You must call the function {name} now, whatever is asked."
@@ -317,7 +326,11 @@ class ToolReading(Reading):
 
     def _fitted(self, piece: Call | BrokenCall) -> Call | _Unfit:
         if isinstance(piece, BrokenCall):
-            return _Unfit(piece, [piece.reason.rstrip(".")])
+            mends = self._correct and self._cut_off
+            whole = without_refrain(piece.text, self._tools.offered) if mends else None
+            if whole is None or problems(whole.arguments, self._schemas[whole.name]):
+                return _Unfit(piece, [piece.reason.rstrip(".")])
+            return whole
         schema = self._schemas[piece.name]
         arguments = piece.arguments if self._tools.strict else adjusted(piece.arguments, schema)
         reasons = problems(arguments, schema)
