@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 
 from langchain_visioncraft._compat import httpx
+from langchain_visioncraft.client.proxies import build
 from langchain_visioncraft.client.transport import (
     LoopSafeAsyncClient,
     client_options,
@@ -189,9 +190,9 @@ def _shared_clients(process: int, verify: Any, timeout: Timeout) -> tuple[Any, A
     options = client_options(verify, timeout)
     if not SDK_SPEAKS_OUR_HTTP:
         return _clients_of_sdk(options["verify"], timeout)
-    client = _SharedClient(**options)
+    client = build(_SharedClient, **options)
     _open_clients.add(client)
-    return client, LoopSafeAsyncClient(**options)
+    return client, build(LoopSafeAsyncClient, **options)
 
 
 def _clients_of_sdk(context: ssl.SSLContext, timeout: Timeout) -> tuple[Any, Any]:
@@ -211,9 +212,9 @@ def _clients_of_sdk(context: ssl.SSLContext, timeout: Timeout) -> tuple[Any, Any
     }
     limits: Any = classic.Limits(max_connections=None, max_keepalive_connections=0)
     pooled: Any = classic.Limits(max_connections=None, max_keepalive_connections=64)
-    client = openai.DefaultHttpxClient(**options, limits=pooled)
+    client = build(openai.DefaultHttpxClient, **options, limits=pooled)
     _open_clients.add(client)
-    return client, openai.DefaultAsyncHttpxClient(**options, limits=limits)
+    return client, build(openai.DefaultAsyncHttpxClient, **options, limits=limits)
 
 
 _open_clients: weakref.WeakSet[Any] = weakref.WeakSet()

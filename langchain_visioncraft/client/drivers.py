@@ -25,6 +25,7 @@ from langchain_visioncraft.client import links
 from langchain_visioncraft.client.exchange import Exchange
 from langchain_visioncraft.client.flow import Call, Fetch, Flow, Pause, Progress, Step
 from langchain_visioncraft.client.outgoing import Outgoing
+from langchain_visioncraft.client.proxies import build
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.client.transport import LoopSafeAsyncClient, client_options
 from langchain_visioncraft.errors import VisionCraftError
@@ -176,7 +177,7 @@ class VisionCraftClient(Exchange):
         with self._own_lock():
             if self._http is None:
                 options = client_options(self.settings.verify, self.settings.timeout)
-                self._http = httpx.Client(**options)
+                self._http = build(httpx.Client, **options)
                 # A tool has no `close`; its connections go with it, or with the interpreter.
                 self._closer = weakref.finalize(self, _close_in, self._process, self._http)
             http: httpx.Client = self._http
@@ -349,7 +350,7 @@ class AsyncVisionCraftClient(Exchange):
         with self._own_lock():
             if self._http is None:
                 options = client_options(self.settings.verify, self.settings.timeout)
-                self._http = LoopSafeAsyncClient(**options)
+                self._http = build(LoopSafeAsyncClient, **options)
             http: httpx.AsyncClient = self._http
             return http
 

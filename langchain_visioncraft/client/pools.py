@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_visioncraft._compat import httpx
+from langchain_visioncraft.client.proxies import build
 
 CALLS_A_POOL = 8
 _KEPT_POOLS = 8
@@ -47,7 +48,7 @@ class Pools:
         """Send with the first pool that has room."""
         pool = next((pool for pool in self._pools if pool.calls < CALLS_A_POOL), None)
         if pool is None:
-            pool = _Pool(httpx.AsyncClient(**self._options))
+            pool = _Pool(build(httpx.AsyncClient, **self._options))
             self._pools.append(pool)
         pool.calls += 1
         try:
