@@ -20,6 +20,7 @@ from pydantic import (
 from langchain_visioncraft.client.answers import error_under_200, service_message
 from langchain_visioncraft.client.flow import Answer, Flow, fetch
 from langchain_visioncraft.errors import (
+    AnswerTooLargeError,
     MediaInputError,
     ResponseError,
     TruncatedAnswerError,
@@ -39,6 +40,9 @@ from langchain_visioncraft.media.sniff import (
 _LINK_FIELDS = ("images", "URL", "url", "image", "urls", "gif", "video", "result", "output", "data")
 _LONGEST_LINK = 4096
 _LONGEST_REFUSAL = 1 << 16
+_LONGEST_JSON = 16 << 20
+_MOST_VALUES = 1 << 16
+"""In longer JSON: files as base64 are few values; many small ones take 20 times the memory."""
 _LIKE_A_LINK = re.compile(r"^/|[./]\w+[?#]?|://")
 
 
@@ -100,6 +104,7 @@ def json_from(answer: Answer) -> Any:
     """The decoded JSON of an answer; text that is no JSON stays text.
 
     Raises:
+        AnswerTooLargeError: If it is longer than 16 MiB and not for the files in it.
         APIStatusError: If it is an error under status 200.
         TruncatedAnswerError: If it is empty, or JSON that was cut off.
         UnexpectedAnswerError: If it is HTML or binary data.
@@ -109,6 +114,12 @@ def json_from(answer: Answer) -> Any:
         raise _unexpected(answer, f"with {mime or 'unknown data'}")
     with answer.open() as file:
         body = file.read()
+    if len(body) > _LONGEST_JSON and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        msg = (
+            f"{answer.endpoint} on {_host(answer)} answered {len(body):,} bytes of JSON or text. "
+            f"More than {_LONGEST_JSON:,} are accepted only for files in it. Ask for less."
+        )
+        raise AnswerTooLargeError(msg, **_facts(answer))
     try:
         decoded = json.loads(body)
     except (ValueError, RecursionError) as error:

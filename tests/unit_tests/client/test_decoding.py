@@ -12,6 +12,7 @@ from client_driving import GIF, JPEG, MP4, PNG, WAV, WEBP, given, play
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.decode import json_from, media_from, names_from
 from langchain_visioncraft.errors import (
+    AnswerTooLargeError,
     AuthenticationError,
     BadRequestError,
     RateLimitError,
@@ -214,3 +215,17 @@ def test_a_file_inside_json_must_be_of_the_right_kind() -> None:
 def test_json_that_is_nested_without_end_is_damaged() -> None:
     with pytest.raises(TruncatedAnswerError, match="damaged"):
         decode(given(b"[" * 100_000))
+
+
+@pytest.mark.parametrize("value", [b"[],", b"{},", b"1, "], ids=["lists", "objects", "numbers"])
+def test_long_json_of_many_small_values_is_not_parsed(value: bytes) -> None:
+    body = b"[" + value * (6 << 20) + b"1]"
+    with pytest.raises(AnswerTooLargeError, match="16,777,216 are accepted") as caught:
+        json_from(given(body))
+    assert caught.value.status == 200
+
+
+def test_json_may_be_long_for_the_files_in_it() -> None:
+    file = PNG[:-12] + bytes(13 << 20) + PNG[-12:]
+    [medium] = decode(given({"image": base64.b64encode(file).decode()})).result
+    assert medium.size == len(file)
