@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 
 from langchain_visioncraft._compat import httpx
+from langchain_visioncraft.chat_models.bounds import abound, bound, raise_refusal
 from langchain_visioncraft.client.proxies import build
 from langchain_visioncraft.client.transport import (
     LoopSafeAsyncClient,
@@ -56,7 +57,7 @@ def connect(
     Args:
         settings: The key, the host, and so on.
         http_client: Used as it is. Default: one that all models with the same `verify` and
-            `timeout` share.
+            `timeout` share; it reads `bounds.MAX_ANSWER_BYTES` of an answer at most.
         http_async_client: The same for async calls; the default one works in any event loop.
         headers: Sent with every request.
         query: Sent with every request.
@@ -111,6 +112,7 @@ class _OwnHeaders:
     def default_headers(self) -> dict[str, str | openai.Omit]:
         return {
             "Accept": "application/json",
+            "Accept-Encoding": "identity",
             "Content-Type": "application/json",
             "User-Agent": USER_AGENT,
             **self.own_headers,
@@ -123,6 +125,7 @@ class VisionCraftSDK(_OwnHeaders, openai.OpenAI):
 
     def _process_response(self, **options: Any) -> Any:
         response: Any = options.get("response")
+        raise_refusal(response)
         if _is_suspicious(response, streamed=bool(options.get("stream"))):
             response.read()
             _refuse_other_than_completion(response, streamed=bool(options.get("stream")))
@@ -134,6 +137,7 @@ class AsyncVisionCraftSDK(_OwnHeaders, openai.AsyncOpenAI):
 
     async def _process_response(self, **options: Any) -> Any:
         response: Any = options.get("response")
+        raise_refusal(response)
         if _is_suspicious(response, streamed=bool(options.get("stream"))):
             await response.aread()
             _refuse_other_than_completion(response, streamed=bool(options.get("stream")))
@@ -178,6 +182,10 @@ def _has_messages(answer: Mapping[str, Any]) -> bool:
     )
 
 
+_BOUNDED: dict[str, Any] = {"event_hooks": {"response": [bound]}}
+_ABOUNDED: dict[str, Any] = {"event_hooks": {"response": [abound]}}
+
+
 class _SharedClient(httpx.Client):
     def __del__(self) -> None:
         with contextlib.suppress(Exception):
@@ -190,9 +198,9 @@ def _shared_clients(process: int, verify: Any, timeout: Timeout) -> tuple[Any, A
     options = client_options(verify, timeout)
     if not SDK_SPEAKS_OUR_HTTP:
         return _clients_of_sdk(options["verify"], timeout)
-    client = build(_SharedClient, **options)
+    client = build(_SharedClient, **options, **_BOUNDED)
     _open_clients.add(client)
-    return client, build(LoopSafeAsyncClient, **options)
+    return client, build(LoopSafeAsyncClient, **options, **_ABOUNDED)
 
 
 def _clients_of_sdk(context: ssl.SSLContext, timeout: Timeout) -> tuple[Any, Any]:
@@ -212,9 +220,9 @@ def _clients_of_sdk(context: ssl.SSLContext, timeout: Timeout) -> tuple[Any, Any
     }
     limits: Any = classic.Limits(max_connections=None, max_keepalive_connections=0)
     pooled: Any = classic.Limits(max_connections=None, max_keepalive_connections=64)
-    client = build(openai.DefaultHttpxClient, **options, limits=pooled)
+    client = build(openai.DefaultHttpxClient, **options, limits=pooled, **_BOUNDED)
     _open_clients.add(client)
-    return client, build(openai.DefaultAsyncHttpxClient, **options, limits=limits)
+    return client, build(openai.DefaultAsyncHttpxClient, **options, limits=limits, **_ABOUNDED)
 
 
 _open_clients: weakref.WeakSet[Any] = weakref.WeakSet()
