@@ -2,6 +2,7 @@
 # Another Python: `make test PYTHON=python3.12`.
 
 PYTHON ?= python3
+WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -16,13 +17,13 @@ demo: $(VENV)/demo.stamp  ## Set up and let an agent illustrate a story (demo_ou
 	$(BIN)/python cookbook/illustrated_story.py
 
 test: $(VENV)/test.stamp  ## Set up and run all tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-ray: $(VENV)/test.stamp  ## Test datasets on a cluster of two machines, one of which is lost
 	RAY_TESTS=1 $(BIN)/python -m pytest tests/integration_tests/test_ray_data.py
 
 coverage: $(VENV)/test.stamp  ## The same, and how much of the package the tests run
-	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
 
 lint: $(VENV)/test.stamp  ## Check style, format and types
 	$(BIN)/ruff check .

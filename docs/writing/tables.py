@@ -79,7 +79,8 @@ def errors() -> str:
 def _descend(kind: type[VisionCraftError], depth: int = 0) -> Iterator[tuple[int, Any]]:
     yield depth, kind
     for below in kind.__subclasses__():
-        if below.__module__ == tree.__name__:  # other modules join them with foreign errors
+        # Calls join them with foreign errors, under the same name.
+        if vars(tree).get(below.__name__) is below:
             yield from _descend(below, depth + 1)
 
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from langchain_visioncraft import errors, tools
+from langchain_visioncraft.chat_models.errors import both
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +31,7 @@ def imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 
 @pytest.fixture
 def pages(imported: ModuleType) -> dict[str, str]:
+    both(errors.InvalidRequestError, ValueError)  # as calls make them: it is no row of its own
     written: dict[str, str] = imported.pages()
     return written
 
@@ -81,6 +83,7 @@ def test_each_error_has_its_row(pages: dict[str, str]) -> None:
     tree = [kind.__name__ for kind in kinds if issubclass(kind, errors.VisionCraftError)]
     assert len(tree) > 20
     assert not [name for name in tree if f"[`{name}`]" not in pages["errors.md"]]
+    assert pages["errors.md"].count("[`InvalidRequestError`]") == 1
 
 
 def test_links_of_included_texts_lead_to_pages(imported: ModuleType, tmp_path: Path) -> None:
