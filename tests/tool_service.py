@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import io
 import json
 import wave
@@ -10,11 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import openai
 from langchain_core.messages import ToolMessage
 
 from langchain_visioncraft import MediaStore, tools
-from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.tools import VisionCraftTool
+
+# The SDK's own library, which the clients of this package take as well.
+httpx: Any = importlib.import_module(
+    openai.DefaultHttpxClient.__mro__[1].__module__.partition(".")[0]
+)
 
 KEY = "vc-canary-5f1e9a77c3d2"
 HOST = "http://service.test"

@@ -246,7 +246,10 @@ BAD = {
     "notes.txt": (b"Buy milk.", "is text/plain, not a picture"),
     "nothing.jpg": (b"", "is empty"),
     "corrupt.jpg": (picture(form="JPEG", size=(300, 300))[:900], "is a damaged image/jpeg"),
-    "garbage.png": (b"\x89PNG\r\n\x1a\n" + b"?" * 300, "image/png, but cannot be opened"),
+    "garbage.png": (
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\n\0\0\0\n" + b"?" * 300,
+        "image/png, but cannot be opened",
+    ),
     "noise.bin": (bytes(range(128, 256)) * 4, "is unknown data"),
     "drawing.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is image/svg"),
     "huge.png": (huge(), "has 10000x10000 pixels, more than max_pixels=64,000,000"),

@@ -14,7 +14,7 @@ import pytest
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from tool_service import HOST, KEY, WAYS, Service, arguments_for, call
+from tool_service import HOST, KEY, WAYS, Service, arguments_for, call, httpx
 
 from langchain_visioncraft import (
     AsyncVisionCraftClient,
@@ -25,7 +25,6 @@ from langchain_visioncraft import (
     VisionCraftTextToImage,
     VisionCraftTranscribe,
 )
-from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.tools import VisionCraftTool
 
 Make = Callable[..., Any]
