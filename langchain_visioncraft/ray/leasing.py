@@ -32,7 +32,9 @@ class Leased(Step[Any]):
         Raises:
             NotImplementedError: Always.
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            "A call with a slot waits for the slot in an event loop: drive these steps by `adrive`."
+        )
 
     async def ado(self) -> Any:
         """Call, and call again after a failure that may pass."""

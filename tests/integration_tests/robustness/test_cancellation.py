@@ -6,13 +6,11 @@ import asyncio
 import io
 import random
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from client_driving import KEY
-from fault_hosts import remembering_sandbox
 from interruptions import Steps, Surroundings, lines_of
 from PIL import Image
 
@@ -20,12 +18,6 @@ from langchain_visioncraft import VisionCraftImageToImage
 from langchain_visioncraft.sandbox import Sandbox
 
 SIZE = (720, 480)
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[Sandbox]:
-    with remembering_sandbox(models=False) as running:
-        yield running
 
 
 @pytest.fixture

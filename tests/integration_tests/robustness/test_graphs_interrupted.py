@@ -6,12 +6,11 @@ import asyncio
 import gc
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from client_driving import KEY
-from fault_hosts import open_connections, remembering_sandbox
+from fault_hosts import open_connections
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
@@ -31,25 +30,6 @@ THREAD: Any = {"configurable": {"thread_id": "1"}}
 class State(TypedDict, total=False):
     approved: bool
     line: str
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[Sandbox]:
-    with remembering_sandbox(models=False) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _no_faults(host: Sandbox) -> Iterator[None]:
-    yield
-    host.faults.clear()
-
-
-@pytest.fixture
-def tool(host: Sandbox, store: MediaStore) -> Iterator[VisionCraftTextToImage]:
-    made = VisionCraftTextToImage(api_key=KEY, base_url=host.url, store=store)
-    yield made
-    made._sync_client.close()  # otherwise its connection goes with it, at some collection
 
 
 class Fake(GenericFakeChatModel):

@@ -7,37 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from client_driving import KEY
-from fault_hosts import open_connections, remembering_sandbox
+from fault_hosts import open_connections
 
-from langchain_visioncraft import MediaStore, VisionCraftTextToImage
+from langchain_visioncraft import VisionCraftTextToImage
 from langchain_visioncraft.sandbox import Sandbox
 
 ASK = {"prompt": "a cat", "width": 64, "height": 64}
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[Sandbox]:
-    with remembering_sandbox(models=False) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _no_faults(host: Sandbox) -> Iterator[None]:
-    yield
-    host.faults.clear()
-
-
-@pytest.fixture
-def tool(host: Sandbox, store: MediaStore) -> Iterator[VisionCraftTextToImage]:
-    made = VisionCraftTextToImage(api_key=KEY, base_url=host.url, store=store)
-    yield made
-    made._sync_client.close()  # otherwise its connection goes with it, at some collection
 
 
 def closed(host: Sandbox) -> bool:
