@@ -5,7 +5,9 @@ PYTHON ?= python3
 WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Of hundreds of megabytes a tenth is ever imported: Python compiles that when it is.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-ray coverage lint format faults fuzz soak test-lowest audit record notebooks bench docs wheel clean

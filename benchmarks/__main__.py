@@ -90,12 +90,12 @@ def run(
 
 
 def _environment() -> dict[str, str]:
-    """Nobody's keys, proxies or tracing take part."""
+    """Nobody's keys, proxies or tracing take part; modules are compiled once, as if installed."""
     foreign = ("VISIONCRAFT_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "HTTP_PROXY", "HTTPS_PROXY")
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.upper().startswith((*foreign, "ALL_PROXY", "PYTHONTRACEMALLOC"))
+        if not name.upper().startswith((*foreign, "ALL_PROXY", "PYTHON"))
     }
 
 

@@ -102,7 +102,8 @@ class VisionCraftMediaLoader(BaseLoader):
         transcript_parser: For recordings, instead of one built here.
         caption_options: Arguments for the `VisionCraftCaptionParser`, such as ``{"prompt": "…"}``.
         transcript_options: Arguments for the `VisionCraftTranscriptParser`.
-        max_concurrency: How many files are worked on at a time.
+        max_concurrency: How many files are worked on at a time. Up to four times as many may be
+            done before the one that is given next.
         on_error: What to do with a file that fails: `"raise"`, `"skip"` it, or give a `"document"`
             that says so (its metadata have `error`). See `report` for what was skipped.
         cache: Where answers are kept: one of LangChain's byte stores, the path of a folder, or

@@ -12,6 +12,8 @@ import pytest
 from loader_driving import ORDER, CountingBlobs, names
 from media_host import MediaHost
 
+from langchain_visioncraft.document_loaders.window import AHEAD
+
 
 @pytest.mark.parametrize("max_concurrency", [1, 3, 50])
 def test_a_folder_is_loaded_in_order(
@@ -48,9 +50,9 @@ def test_files_are_taken_only_when_there_is_room(make: Any, host: MediaHost) -> 
     documents = make(blobs, max_concurrency=4).lazy_load()
     for number in range(20):
         assert next(documents).metadata["source"] == f"blob-{number}"
-        assert blobs.taken <= number + 4
+        assert blobs.taken <= number + 4 * AHEAD
     documents.close()
-    assert len(host.asked) <= 24
+    assert len(host.asked) <= 20 + 4 * AHEAD
 
 
 async def test_tasks_take_files_only_when_there_is_room(make: Any, host: MediaHost) -> None:
@@ -58,9 +60,9 @@ async def test_tasks_take_files_only_when_there_is_room(make: Any, host: MediaHo
     documents = make(blobs, max_concurrency=4).alazy_load()
     for number in range(20):
         assert (await anext(documents)).metadata["source"] == f"blob-{number}"
-        assert blobs.taken <= number + 4
+        assert blobs.taken <= number + 4 * AHEAD
     await documents.aclose()
-    assert len(host.asked) <= 24
+    assert len(host.asked) <= 20 + 4 * AHEAD
     assert len(asyncio.all_tasks()) == 1
 
 
