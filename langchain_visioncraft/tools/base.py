@@ -50,9 +50,6 @@ from langchain_visioncraft.tools.saving import in_thread, let_go
 PROGRESS_EVENT = "visioncraft_progress"
 """Name of the custom event by which long work reports itself."""
 
-MediaArgument = Annotated[Any, WithJsonSchema({"type": "string"})]
-"""What a model says for a picture or recording; `readable_source` decides what it means."""
-
 
 def _json_form(value: Any) -> Any:
     """A class of arguments as its JSON schema, a function or a TLS context as text."""
@@ -215,7 +212,9 @@ class VisionCraftTool(StructuredTool):
             described = copy.copy(info)
             annotation: Any = info.annotation
             if name in request.media_kinds:
-                annotation, described.metadata = MediaArgument, []
+                # What a model says for it; `readable_source` decides what that means. The schema is
+                # new each time: pydantic 2.10 writes the default of one field into it.
+                annotation, described.metadata = Any, [WithJsonSchema({"type": "string"})]
             if name in type(self).model_fields:
                 described.default = getattr(self, name)
             fields[name] = (annotation, described)
