@@ -54,7 +54,7 @@ audit: $(VENV)/test.stamp  ## Look for known vulnerabilities in what is installe
 	.ci/audit
 
 record: $(VENV)/test.stamp  ## Record the cassettes anew (sandbox, or the live host if a key is set)
-	$(BIN)/python -m tests.recording
+	PYTHONPATH=tests $(BIN)/python -m recording
 
 notebooks: $(VENV)/test.stamp  ## Run the cookbook's notebooks and save their outputs
 	cd cookbook && ../$(BIN)/python -m nbclient.cli --inplace --timeout 300 *.ipynb

@@ -1,29 +1,34 @@
-"""Recorded HTTP, replayed without a network; see tests/recording.py."""
+"""Recorded HTTP, replayed without a network; see tests/recording.py and tests/tape.py."""
 
 from __future__ import annotations
 
 import json
 import re
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
-from recording import CASSETTES, HIDDEN, HOST, KEY, SCENES, Scene, cassette, interactions
+from chat_scenes import CHAT_SCENES
+from scenes import SCENES, Scene
+from tape import CASSETTES, HIDDEN, HOST, KEY, Scrubber, interactions, tape
+from vcr.cassette import Cassette
 
 from langchain_visioncraft import errors
 from langchain_visioncraft.client import endpoints, exchange
 from langchain_visioncraft.sandbox import create_app
 
 FILES = sorted(CASSETTES.glob("*.yaml"))
+ALL_FILES = sorted(CASSETTES.rglob("*.yaml"))
 LABEL = re.compile(
-    r"# Recorded from (a sandbox of this package|a live host) on \d{4}-\d\d-\d\d "
-    r"by tests/recording\.py; no keys\.\n"
+    r"# Recorded from "
+    r"(a sandbox of this package( with Qwen2\.5-Coder-0\.5B-Instruct)?|a live host) on "
+    r"\d{4}-\d\d-\d\d by tests/recording\.py; no keys\.\n"
 )
 UNDOCUMENTED = ("/", "/files/{name}", "/v1/models")
 """What the sandbox offers beyond the service's documents."""
 
-BY_NAME = {scene.name: scene for scene in SCENES}
+ALL_SCENES = [*SCENES, *CHAT_SCENES]
+BY_NAME = {scene.name: scene for scene in ALL_SCENES}
 
 
 @pytest.fixture(autouse=True)
@@ -35,34 +40,34 @@ def _no_waiting_and_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: public)
 
 
-async def replay(scene: Scene, way: str) -> tuple[Any, Any]:
-    """Replay a scene; gives its result, or its error, and the tape."""
-    with cassette(scene) as tape:
+async def replay(scene: Scene, way: str) -> tuple[Any, Cassette]:
+    """Replay a scene; gives its result, or its error, and its cassette."""
+    with tape(scene.path, Scrubber(HOST, *filter(None, (KEY, scene.key)))) as cassette:
         try:
             result = scene.play(HOST, KEY) if way == "sync" else await scene.aplay(HOST, KEY)
         except errors.VisionCraftError as error:
             result = error
-    return result, tape
+    return result, cassette
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+@pytest.mark.parametrize("scene", ALL_SCENES, ids=lambda scene: scene.name)
 async def test_a_recording_replays_to_its_end(scene: Scene, way: str) -> None:
-    result, tape = await replay(scene, way)
+    result, cassette = await replay(scene, way)
     if scene.error:
         assert type(result).__name__ == scene.error
     else:
         assert not isinstance(result, Exception), result
         assert scene.expect(result)
-    assert tape.all_played
+    assert cassette.all_played
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])
 async def test_polls_replay_in_their_order(way: str) -> None:
-    _, tape = await replay(BY_NAME["midjourney"], way)
+    _, cassette = await replay(BY_NAME["midjourney"], way)
     states = [
         json.loads(answer["body"]["string"])["Status"]
-        for request, answer in tape._played_interactions
+        for request, answer in cassette._played_interactions
         if request.uri.endswith("/result")
     ]
     assert states == [*["generating"] * (len(states) - 1), "success"]
@@ -71,8 +76,8 @@ async def test_polls_replay_in_their_order(way: str) -> None:
 
 @pytest.mark.parametrize("way", ["sync", "async"])
 async def test_retries_replay_in_their_order(way: str) -> None:
-    _, tape = await replay(BY_NAME["retries"], way)
-    statuses = [answer["status"]["code"] for _, answer in tape._played_interactions]
+    _, cassette = await replay(BY_NAME["retries"], way)
+    statuses = [answer["status"]["code"] for _, answer in cassette._played_interactions]
     assert statuses == [503, 429, 200]
 
 
@@ -84,7 +89,8 @@ async def test_a_refused_name_is_looked_up_in_the_hosts_list(way: str) -> None:
 
 
 def test_what_was_not_recorded_is_not_answered() -> None:
-    with cassette(BY_NAME["sd"]), pytest.raises(Exception, match="overwrite existing cassette"):
+    recorded = tape(BY_NAME["sd"].path, Scrubber(HOST, KEY))
+    with recorded, pytest.raises(Exception, match="overwrite existing cassette"):
         BY_NAME["openjourney"].play(HOST, KEY)
 
 
@@ -108,35 +114,49 @@ def test_every_documented_endpoint_is_recorded() -> None:
     assert documented <= recorded
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_cassette_says_where_and_when_it_was_recorded(path: Path) -> None:
-    assert LABEL.match(path.read_text("utf-8"))
+def test_what_a_legacy_model_stops_at_was_answered() -> None:
+    [part] = interactions(BY_NAME["legacy-stop"].path)
+    assert "," in json.loads(part["response"]["body"]["string"])["choices"][0]["message"]["content"]
+    assert "stop" not in json.loads(part["request"]["body"])
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_cassette_holds_no_key(path: Path) -> None:
-    text = path.read_text("utf-8")
-    assert not re.search(r"vc-\w+-key", text)
-    for part in interactions(path):
-        request = part["request"]
-        body = json.loads(request["body"]) if request["body"] else {}
-        assert body.get("token", HIDDEN) == HIDDEN
-        assert request["headers"].get("authorization", [f"Bearer {HIDDEN}"]) == [f"Bearer {HIDDEN}"]
+def test_cassettes_say_where_and_when_they_were_recorded() -> None:
+    assert [path for path in ALL_FILES if not LABEL.match(path.read_text("utf-8"))] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_cassette_names_no_machine(path: Path) -> None:
-    assert not re.search(r"127\.0\.0\.1|localhost|/home/|/r[o]ot/|/tmp/", path.read_text("utf-8"))
+def test_cassettes_name_the_model_that_calls_tools_in_words() -> None:
+    for path in ALL_FILES:
+        label, _, text = path.read_text("utf-8").partition("\n")
+        models = set(re.findall(r"- (\S+) \(llama\.cpp\)", text))
+        small = {"qwen2.5-coder-0.5b-instruct" if "Qwen" in label else "smollm2-135m-instruct"}
+        assert models <= small, path
+
+
+def test_cassettes_hold_no_key() -> None:
+    for path in ALL_FILES:
+        assert not re.search(r"vc-\w+-key", path.read_text("utf-8")), path
+        for part in interactions(path):
+            request = part["request"]
+            body = json.loads(request["body"]) if request["body"] else {}
+            assert body.get("token", HIDDEN) == HIDDEN, path
+            bearer = [f"Bearer {HIDDEN}"]
+            assert request["headers"].get("authorization", bearer) == bearer, path
+
+
+def test_cassettes_name_no_machine() -> None:
+    machine = re.compile(r"127\.0\.0\.1|localhost|/home/|/r[o]ot/|/tmp/")
+    assert [path for path in ALL_FILES if machine.search(path.read_text("utf-8"))] == []
 
 
 def test_the_key_of_every_call_was_there_and_hidden() -> None:
-    for path in FILES:
+    for path in ALL_FILES:
         for part in interactions(path):
             request = part["request"]
             if request["method"] == "POST":
                 bearer = request["headers"].get("authorization")
-                assert bearer or json.loads(request["body"])["token"] == HIDDEN
+                assert bearer or json.loads(request["body"])["token"] == HIDDEN, path
 
 
 def test_cassettes_are_small() -> None:
     assert sum(path.stat().st_size for path in FILES) < 3_000_000
+    assert sum(path.stat().st_size for path in set(ALL_FILES) - set(FILES)) < 1_000_000
