@@ -55,6 +55,8 @@ audit: $(VENV)/test.stamp  ## Look for known vulnerabilities in what is installe
 
 record: $(VENV)/test.stamp  ## Record the cassettes anew (sandbox, or the live host if a key is set)
 	PYTHONPATH=tests $(BIN)/python -m recording
+	$(BIN)/python -m pytest -rs --record-mode=rewrite --force-enable-socket --timeout=600 \
+		tests/unit_tests/test_recorded_standard.py
 
 notebooks: $(VENV)/test.stamp  ## Run the cookbook's notebooks and save their outputs
 	cd cookbook && ../$(BIN)/python -m nbclient.cli --inplace --timeout 300 *.ipynb
