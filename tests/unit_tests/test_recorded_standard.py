@@ -133,6 +133,11 @@ class _Recorded(ChatModelIntegrationTests):
         return True
 
     @property
+    def supports_json_mode(self) -> bool:
+        """Off but for `TestNative`: a model is prompted where the host has no such mode."""
+        return False
+
+    @property
     def supports_image_inputs(self) -> bool:
         """On, with LLaVA. ``supports_image_urls`` is off: that picture is on the internet."""
         return True
@@ -170,11 +175,6 @@ class TestPrompted(_Recorded):
     @property
     def chat_model_params(self) -> dict[str, Any]:
         return {**super().chat_model_params, "tool_calling": "prompted"}
-
-    @property
-    def supports_json_mode(self) -> bool:
-        """Off: a model is prompted where the host has no such mode."""
-        return False
 
     @pytest.mark.xfail(
         reason="The 0.5B model calls the function by the name of the Japanese customer.",
