@@ -1,8 +1,8 @@
 """No answer fills the memory: a bound on what the shared HTTP clients of chat models read.
 
-An answer that is refused ends early, and the error waits in the response for whoever looks at it
-(`raise_refusal`): raised while the SDK reads, it would be taken for a lost connection, and the call
-would be made again.
+A whole answer that is refused ends early, and the error waits in the response for whoever looks at
+it (`raise_refusal`): raised while the SDK reads, it would be taken for a lost connection, and the
+call would be made again. In a stream, which is read after that, it is raised at once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from langchain_visioncraft.errors import (
     AnswerTooLargeError,
+    TruncatedAnswerError,
     UnexpectedAnswerError,
     VisionCraftError,
 )
@@ -24,6 +25,7 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """The longest chat answer that is read, whole or streamed, after decompression."""
 
 _REFUSAL = "visioncraft_refusal"
+_LOOKED_AT = "visioncraft_looked_at"
 _PIECE_BYTES = 1 << 20
 _GZIP_OR_ZLIB = 47
 
@@ -43,11 +45,13 @@ def raise_refusal(response: Any) -> None:
 
     Raises:
         AnswerTooLargeError: If it is longer than `MAX_ANSWER_BYTES`.
+        TruncatedAnswerError: If its compression is damaged.
         UnexpectedAnswerError: If it is compressed in a way that nobody asked for.
     """
-    refusal = response.extensions.get(_REFUSAL) if response is not None else None
+    refusal = response.extensions.get(_REFUSAL)
     if isinstance(refusal, VisionCraftError):
         raise refusal
+    response.extensions[_LOOKED_AT] = True
 
 
 def _library_of(response: Any) -> Any:
@@ -60,7 +64,6 @@ class _Meter:
     def __init__(self, response: Any) -> None:
         self._response = response
         self._left = MAX_ANSWER_BYTES
-        self._streams = response.headers.get("content-type", "").startswith("text/event-stream")
         # The library would decompress a whole chunk at once, to a thousand times its size.
         encoding = str(response.headers.pop("content-encoding", "identity")).strip().lower()
         self._decoder: Any = None
@@ -80,7 +83,7 @@ class _Meter:
             try:
                 piece = self._decoder.decompress(chunk, _PIECE_BYTES)
             except zlib.error:
-                self._refuse(UnexpectedAnswerError, "is compressed, and damaged")
+                self._refuse(TruncatedAnswerError, "is damaged (its compression)")
                 return
             chunk = self._decoder.unconsumed_tail
             if piece and self._counts(len(piece)):
@@ -105,8 +108,8 @@ class _Meter:
             base_url=f"{url.scheme}://{host}",
         )
         self._response.extensions[_REFUSAL] = error
-        if self._streams and self._response.is_stream_consumed:
-            raise error  # nobody looks at the response of a stream any more
+        if _LOOKED_AT in self._response.extensions:
+            raise error
 
 
 # httpx and httpx2 take only streams of their own kind.

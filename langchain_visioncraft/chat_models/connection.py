@@ -17,6 +17,7 @@ import openai
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.chat_models.bounds import abound, bound, raise_refusal
+from langchain_visioncraft.chat_models.streams import WholeStreams
 from langchain_visioncraft.client.proxies import build
 from langchain_visioncraft.client.transport import (
     LoopSafeAsyncClient,
@@ -124,28 +125,42 @@ class VisionCraftSDK(_OwnHeaders, openai.OpenAI):
     """The SDK's client for VisionCraft."""
 
     def _process_response(self, **options: Any) -> Any:
-        response: Any = options.get("response")
-        raise_refusal(response)
-        if _is_suspicious(response, streamed=bool(options.get("stream"))):
-            response.read()
-            _refuse_other_than_completion(response, streamed=bool(options.get("stream")))
+        response, streamed = options["response"], bool(options.get("stream"))
+        try:
+            raise_refusal(response)
+            if _is_suspicious(response, streamed=streamed):
+                response.read()
+                _refuse_other_than_completion(response, streamed=streamed)
+        except BaseException:
+            response.close()  # a stream would keep its connection
+            raise
         return super()._process_response(**options)
+
+    def _make_sse_decoder(self) -> Any:
+        return WholeStreams(super()._make_sse_decoder())
 
 
 class AsyncVisionCraftSDK(_OwnHeaders, openai.AsyncOpenAI):
     """The SDK's async client for VisionCraft."""
 
     async def _process_response(self, **options: Any) -> Any:
-        response: Any = options.get("response")
-        raise_refusal(response)
-        if _is_suspicious(response, streamed=bool(options.get("stream"))):
-            await response.aread()
-            _refuse_other_than_completion(response, streamed=bool(options.get("stream")))
+        response, streamed = options["response"], bool(options.get("stream"))
+        try:
+            raise_refusal(response)
+            if _is_suspicious(response, streamed=streamed):
+                await response.aread()
+                _refuse_other_than_completion(response, streamed=streamed)
+        except BaseException:
+            await response.aclose()
+            raise
         return await super()._process_response(**options)
+
+    def _make_sse_decoder(self) -> Any:
+        return WholeStreams(super()._make_sse_decoder())
 
 
 def _is_suspicious(response: Any, *, streamed: bool) -> bool:
-    if response is None or not response.request.url.path.endswith("/chat/completions"):
+    if not response.request.url.path.endswith("/chat/completions"):
         return False
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return not streamed or kind.endswith(("json", "html"))
@@ -153,9 +168,11 @@ def _is_suspicious(response: Any, *, streamed: bool) -> bool:
 
 def _refuse_other_than_completion(response: Any, *, streamed: bool) -> None:
     """Raise for an answer under status 200 that is none, as the SDK would raise."""
+    if streamed and response.content.lstrip().startswith((b"data:", b"event:", b":")):
+        return  # a stream, only its type is wrong
     try:
         answer = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise openai.APIResponseValidationError(
             response=response, body=response.text, message="The answer is not JSON."
         ) from None

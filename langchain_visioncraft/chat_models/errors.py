@@ -32,6 +32,7 @@ from langchain_core import exceptions as langchain_errors
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft.chat_models.connection import CHAT_PATH
+from langchain_visioncraft.chat_models.streams import CutOffStreamError
 from langchain_visioncraft.client import translation
 from langchain_visioncraft.client.answers import (
     error_under_200,
@@ -47,6 +48,13 @@ _OVERFLOW: tuple[type[Exception], ...] = tuple(
     for name in ("ContextOverflowError",)
     if hasattr(langchain_errors, name)  # not in langchain-core 1.2.0
 )
+_CUT_OFF: dict[type[Exception], str] = {
+    openai.LengthFinishReasonError: "reached max_tokens before its answer was complete: raise "
+    "max_tokens",
+    CutOffStreamError: "streamed an answer that was cut off: it came to an end with neither "
+    "finish_reason nor [DONE]. If the host never sends them, use disable_streaming=True",
+    json.JSONDecodeError: "streamed JSON that is damaged",
+}
 _MASK = "**********"
 _SHORTEST_SECRET = 8
 """A shorter key is a word like "any" for a sandbox; masking it would only garble messages."""
@@ -141,11 +149,9 @@ class Boundary:
             ours = self._of_connection(error)
         elif isinstance(error, openai.APIError):
             ours, extra = self._of_answer(error)
-        elif isinstance(error, openai.LengthFinishReasonError):
-            what = "reached max_tokens before its answer was complete: raise max_tokens"
+        elif isinstance(error, tuple(_CUT_OFF)):
+            what = next(what for kind, what in _CUT_OFF.items() if isinstance(error, kind))
             ours = self._error(errors.TruncatedAnswerError, what)
-        elif isinstance(error, json.JSONDecodeError):
-            ours = self._error(errors.TruncatedAnswerError, "streamed JSON that is damaged")
         elif isinstance(error, TimeoutError | asyncio.TimeoutError):
             # langchain-openai's own limit for the time between two chunks.
             ours = self._error(errors.TimedOutError, f"stopped streaming ({error})")
@@ -211,8 +217,11 @@ class Boundary:
         """An answer under status 200 that is none."""
         body = error.body
         if isinstance(error, openai.APIResponseValidationError):
-            response = error.response
-            held, says = body, service_message(_content(response))
+            content = _content(error.response)
+            what = _cut_off(content)
+            if what is not None:
+                return self._error(errors.TruncatedAnswerError, what, status=200), ()
+            held, says = body, service_message(content)
         else:
             # An error event in a stream: the SDK gives what was under "error".
             held = {"error": body or error.message}
@@ -231,6 +240,19 @@ class Boundary:
             "use disable_streaming=True"
         )
         return self._error(errors.UnexpectedAnswerError, what, status=200, detail=says), ()
+
+
+def _cut_off(content: bytes) -> str | None:
+    """What is missing of an answer that is neither JSON nor something else; ``None`` if nothing."""
+    if not content.strip():
+        return "gave an empty answer"
+    if not content.lstrip().startswith((b"{", b"[")):
+        return None
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return "answered JSON that is damaged or cut off"
+    return None
 
 
 def _content(response: Any) -> bytes:

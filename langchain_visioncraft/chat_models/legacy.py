@@ -14,6 +14,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 from typing_extensions import Self
 
+from langchain_visioncraft.chat_models import bounds
 from langchain_visioncraft.chat_models.images import ImageRules, prepare_messages
 from langchain_visioncraft.chat_models.legacy_messages import body_of, cut_at
 from langchain_visioncraft.chat_models.plain import PROVIDER
@@ -212,6 +213,7 @@ class ChatVisionCraftLegacy(BaseChatModel):
             "verify": self.verify,
             "timeout": self.request_timeout,
             "max_retries": self.max_retries,
+            "max_answer_bytes": bounds.MAX_ANSWER_BYTES,
         }
 
     def _sync(self) -> VisionCraftClient:

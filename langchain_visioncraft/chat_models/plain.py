@@ -17,7 +17,7 @@ from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, bo
 from langchain_visioncraft.chat_models.images import ImageRules, prepare_messages
 from langchain_visioncraft.chat_models.tokens import estimate_message_tokens, estimate_tokens
 from langchain_visioncraft.config import API_KEY_VARIABLE
-from langchain_visioncraft.errors import InvalidRequestError, UnexpectedAnswerError
+from langchain_visioncraft.errors import InvalidRequestError, TruncatedAnswerError
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import (
@@ -164,8 +164,8 @@ class PlainChatModel(VisionCraftConnectedModel):
         if not some:
             raise self._nothing_streamed()
 
-    def _nothing_streamed(self) -> UnexpectedAnswerError:
-        return UnexpectedAnswerError(
+    def _nothing_streamed(self) -> TruncatedAnswerError:
+        return TruncatedAnswerError(
             f"{CHAT_ENDPOINT} on {self.visioncraft_api_base} answered 200, but streamed nothing. "
             "If the host does not stream, use disable_streaming=True.",
             status=200,

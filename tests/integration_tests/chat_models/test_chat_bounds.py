@@ -14,7 +14,11 @@ import pytest
 
 from langchain_visioncraft import ChatVisionCraft
 from langchain_visioncraft.chat_models import bounds
-from langchain_visioncraft.errors import AnswerTooLargeError, UnexpectedAnswerError
+from langchain_visioncraft.errors import (
+    AnswerTooLargeError,
+    TruncatedAnswerError,
+    UnexpectedAnswerError,
+)
 
 BOUND = 200_000
 WORDS = {"role": "assistant", "content": "A lighthouse."}
@@ -128,5 +132,29 @@ def test_other_compression_is_refused(host: ThreadingHTTPServer, encoding: str, 
     url = f"http://127.0.0.1:{host.server_port}"
     model = ChatVisionCraft(model="llama-3-8b", api_key="canary", base_url=url)
     with pytest.raises(UnexpectedAnswerError, match="unasked"):
+        ask(model, way)
+    assert len(Host.asked) == 1
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+@pytest.mark.parametrize("kind", ["text/plain", "text/html"])
+def test_a_long_stream_under_another_type_is_refused(
+    host: ThreadingHTTPServer, kind: str, way: str
+) -> None:
+    Host.body = answers(way, long=True)
+    Host.kind = kind
+    url = f"http://127.0.0.1:{host.server_port}"
+    model = ChatVisionCraft(model="llama-3-8b", api_key="canary", base_url=url)
+    with pytest.raises(AnswerTooLargeError):
+        ask(model, way)
+    assert len(Host.asked) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_damaged_compression_is_a_truncated_answer(host: ThreadingHTTPServer, way: str) -> None:
+    Host.body, Host.encoding = answers(way, long=False), "gzip"
+    url = f"http://127.0.0.1:{host.server_port}"
+    model = ChatVisionCraft(model="llama-3-8b", api_key="canary", base_url=url)
+    with pytest.raises(TruncatedAnswerError, match="compression"):
         ask(model, way)
     assert len(Host.asked) == 1

@@ -250,8 +250,46 @@ async def test_an_error_within_a_stream_is_an_error(
 async def test_an_empty_stream_is_an_error(service: Service, way: str) -> None:
     service.says(200, content=b"", headers={"content-type": "text/event-stream"})
     error = await failure(service, way)
-    assert isinstance(error, errors.UnexpectedAnswerError)
+    assert isinstance(error, errors.TruncatedAnswerError)
     assert "streamed nothing" in str(error)
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+@pytest.mark.parametrize("cut", [b'"finish_reason": "stop"', b'"lo"', b'"content": ""'])
+async def test_a_stream_that_ends_too_early_is_an_error(
+    service: Service, way: str, cut: bytes
+) -> None:
+    content = events("Hel", "lo").partition(cut)[0]
+    service.says(200, content=content, headers={"content-type": "text/event-stream"})
+    error = await failure(service, way)
+    assert isinstance(error, errors.TruncatedAnswerError)
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+@pytest.mark.parametrize("missing", [b'"finish_reason": "stop"', b"data: [DONE]\n\n"])
+async def test_either_sign_of_the_end_is_enough(service: Service, way: str, missing: bytes) -> None:
+    content = events("Hel", "lo").replace(
+        missing, b'"finish_reason": null' * missing.startswith(b'"')
+    )
+    service.says(200, content=content, headers={"content-type": "text/event-stream"})
+    assert (await ask(service.model(), way)).text == "Hello"
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+@pytest.mark.parametrize("kind", ["text/html", "application/json", "text/plain"])
+async def test_a_stream_under_another_type_is_read(service: Service, way: str, kind: str) -> None:
+    service.says(200, content=events("Hel", "lo"), headers={"content-type": kind})
+    assert (await ask(service.model(), way)).text == "Hello"
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b'{"choices": [{"mess', b'[{"a"'])
+async def test_an_answer_that_is_empty_or_cut_off_is_truncated(
+    service: Service, way: str, content: bytes
+) -> None:
+    service.says(200, content=content, headers={"content-type": "application/json"})
+    error = await failure(service, way)
+    assert isinstance(error, errors.TruncatedAnswerError)
+    assert error.status == 200
 
 
 @pytest.mark.parametrize("way", ["stream", "astream"])
@@ -299,7 +337,7 @@ async def test_an_error_under_200_is_an_unexpected_answer(
 
 @pytest.mark.parametrize(
     "answer",
-    [{}, [], "text", None, {"choices": None}, {"choices": []}, {"choices": [{"message": None}]}],
+    [{}, [], "text", 42, {"choices": None}, {"choices": []}, {"choices": [{"message": None}]}],
     ids=repr,
 )
 async def test_json_that_is_no_completion_is_an_unexpected_answer(

@@ -15,6 +15,7 @@ from test_chat_images import DATA_URL, LINK, PNG, TEXT
 from test_prompted_tools import draw
 
 from langchain_visioncraft import ChatVisionCraftLegacy, Media, errors
+from langchain_visioncraft.chat_models import bounds
 
 ANSWERS: dict[str, Any] = {
     "choices": {"choices": [{"message": {"role": "assistant", "content": "Hello!"}}]},
@@ -192,3 +193,12 @@ def test_parameters_without_effect_are_named() -> None:
         ChatVisionCraftLegacy(model="m", api_key=KEY, temperature=0)
     with pytest.raises(ValueError, match="temprature"):
         ChatVisionCraftLegacy(model="m", api_key=KEY, temprature=0)
+
+
+async def test_a_long_answer_is_refused(
+    service: OldService, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "MAX_ANSWER_BYTES", 1000)
+    service.gives("Hello! " * 200)
+    with pytest.raises(errors.AnswerTooLargeError):
+        await ask(service.model(), way)
