@@ -36,7 +36,7 @@ format: $(VENV)/test.stamp  ## Mend style and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-faults: $(VENV)/test.stamp  ## Let every endpoint meet every fault, and print what becomes of it
+faults: $(VENV)/test.stamp  ## Let endpoints and chat models meet every fault, and print what becomes of it
 	PYTHONPATH=tests $(BIN)/python -W error tests/integration_tests/robustness/fault_matrix.py
 	$(BIN)/python -m tests.hostile_corpus
 

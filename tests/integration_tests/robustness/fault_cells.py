@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import inspect
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from client_driving import DRIVERS, KEY
+from client_driving import KEY
+from fault_callers import Caller
 from fault_columns import Column
-from fault_hosts import Door, open_connections, remembering_sandbox
+from fault_hosts import Door, keep_connections, open_connections, remembering_sandbox
 from fault_table import CLOSED_PORT, NOT_APPLICABLE, UNKNOWN_CERTIFICATE, Row
 from typing_extensions import Self
 
+from langchain_visioncraft import errors
 from langchain_visioncraft.client import VisionCraftClient, endpoints
 from langchain_visioncraft.errors import VisionCraftError
 
-CAP = 8 << 20
-"""Bytes of an answer that a client accepts here."""
-
 _PATIENCE, _IMPATIENCE = 300.0, 0.3
 """Seconds: as long as a busy machine may take, and as long as a silence is waited out."""
+_IMPATIENCE_OF_STREAMS = 2.0
+"""Seconds: where a silence after the headers differs from one before, these must come in time."""
+_LONG_ENOUGH = 60.0
+"""Seconds for a task."""
 
 
 @dataclass
@@ -59,10 +62,13 @@ class Bench:
         self._sandbox = remembering_sandbox(models=column.models)
         self._stack = contextlib.ExitStack()
         self._task = ""
+        self._whole: str | None = None
+        self._impatience = _IMPATIENCE_OF_STREAMS if column.kind == "stream" else _IMPATIENCE
         self._path = column.place.split()[1]
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self._sandbox)
+        keep_connections(self._sandbox)
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         try:
             self._warm_up()
@@ -81,7 +87,8 @@ class Bench:
                 told: list[Any] = []
                 client.run(endpoints.midjourney(prompt="a cat"), on_progress=told.append)
                 self._task = str(told[0].details["task_id"])
-            client.run(self.column.flow(self._task, 60.0))
+        caller = self._caller("sync", base_url=self._sandbox.url, verify=None, timeout=_PATIENCE)
+        self._whole = asyncio.run(self._asked(caller))
         if "*" in self._path:
             self._path = self._sandbox.requests[-1].path
 
@@ -101,20 +108,19 @@ class Bench:
         return outcome
 
     async def _meet(self, row: Row, driver: str, outcome: Outcome, door: Door | None) -> None:
-        client = DRIVERS[driver](
-            api_key=KEY,
+        caller = self._caller(
+            driver,
             base_url=door.url if door else self._sandbox.url,
             verify=door.verify if door else None,
-            timeout=(_PATIENCE, _IMPATIENCE if row.is_quiet else _PATIENCE),
-            max_answer_bytes=CAP,
+            timeout=(_PATIENCE, self._impatience if row.is_quiet else _PATIENCE),
         )
-        deadline = 1.0 if "Deadline" in outcome.expected else 60.0
+        deadline = 1.0 if "Deadline" in outcome.expected else _LONG_ENOUGH
         calls = len(self._sandbox.requests)
         try:
-            await self._run(client, self.column.flow(self._task, deadline))
-            came = "ok"
+            answer = await caller.ask(self._task, deadline)
+            came = "ok" if answer == self._whole else "another answer"
         except VisionCraftError as error:
-            came = type(error).__name__
+            came = " and ".join(_classes_of(error))
             if KEY in f"{error}{error.detail}":
                 outcome.problems.append("the key is in the message")
         asked = list(self._sandbox.requests)[calls:]
@@ -124,32 +130,54 @@ class Bench:
         self._sandbox.faults.clear()
         if door is not None:
             door.mend()
-        await self._look_around(client, outcome)
+        await self._look_around(caller, outcome)
 
-    async def _run(self, client: Any, flow: Any) -> Any:
-        result = client.run(flow, spool_dir=self._folder)
-        return await result if inspect.isawaitable(result) else result
+    def _caller(self, driver: str, **settings: Any) -> Caller:
+        return self.column.caller(driver, self._folder, api_key=KEY, **settings)
 
-    async def _look_around(self, client: Any, outcome: Outcome) -> None:
-        """What is left, and whether the same client can go on."""
-        if any(self._folder.iterdir()) and gc.collect() and any(self._folder.iterdir()):
+    async def _asked(self, caller: Caller) -> str | None:
+        try:
+            return await caller.ask(self._task, _LONG_ENOUGH)
+        finally:
+            await caller.close()
+
+    async def _look_around(self, caller: Caller, outcome: Outcome) -> None:
+        """What is left, and whether who asked can go on."""
+        if self._temporary_files():
+            gc.collect()
+        if not await _soon(lambda: not self._temporary_files()):
             outcome.problems.append("a temporary file is left")
         try:
-            await self._run(client, endpoints.list_names(family="sd", kind="models"))
+            await caller.ask_again()
         except VisionCraftError as error:
             outcome.problems.append(f"the next call fails: {error}")
         await self._expect_connections(1, "beside the pool's one", outcome)
-        if len(asyncio.all_tasks()) > 1:
+        if not await _soon(lambda: len(asyncio.all_tasks()) == 1):
             outcome.problems.append("a task is left")
-        if isinstance(client, VisionCraftClient):
-            client.close()
-        else:
-            await client.aclose()
+        await caller.close()
         await self._expect_connections(0, "after closing", outcome)
 
+    def _temporary_files(self) -> list[Path]:
+        """Those of this bench, and those of callers who cannot be told a folder."""
+        shared = Path(tempfile.gettempdir()).glob(".visioncraft-*")
+        return [*self._folder.iterdir(), *shared]
+
     async def _expect_connections(self, most: int, when: str, outcome: Outcome) -> None:
-        for _ in range(1000):  # the host learns of an end a moment later
-            if open_connections(self._sandbox) <= most:
-                return
-            await asyncio.sleep(0.01)
-        outcome.problems.append(f"{open_connections(self._sandbox)} connections {when}")
+        if not await _soon(lambda: open_connections(self._sandbox) <= most):
+            outcome.problems.append(f"{open_connections(self._sandbox)} connections {when}")
+
+
+def _classes_of(error: VisionCraftError) -> list[str]:
+    """The names of its classes in our tree: those of chat models join several into one."""
+    kind = type(error)
+    kinds = [kind] if vars(errors).get(kind.__name__) is kind else kind.__bases__
+    return [each.__name__ for each in kinds if issubclass(each, VisionCraftError)]
+
+
+async def _soon(is_so: Callable[[], bool]) -> bool:
+    """Whether it becomes so: the host learns of an end a moment later, files go elsewhere too."""
+    for _ in range(1000):
+        if is_so():
+            return True
+        await asyncio.sleep(0.01)
+    return is_so()

@@ -8,17 +8,21 @@ import ipaddress
 import select
 import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
+import openai
 import trustme
+from fault_callers import CAP
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tenacity import wait_none
 from typing_extensions import Self
 
+from langchain_visioncraft.chat_models import bounds
 from langchain_visioncraft.client import endpoints, exchange, links
 from langchain_visioncraft.sandbox import Sandbox
 from langchain_visioncraft.sandbox.fault_gate import FAULT_KEY
@@ -31,8 +35,7 @@ class Remembering:
         self._app, self._answers = app, answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # A task is not remembered while it is being done.
-        if scope.get("method") != "POST" or FAULT_KEY in scope or "result" in scope["path"]:
+        if scope.get("method") != "POST" or _is_of_task(scope):
             await self._app(scope, receive, send)
             return
         body = b""
@@ -43,22 +46,29 @@ class Remembering:
             more = message.get("more_body", False)
         known = self._answers.get((scope["path"], body))
         if known is None:
-            known = await self._ask(scope, body)
+            known = await self._ask(scope, body, receive)
             self._answers[scope["path"], body] = known
         for message in known:
             await send(dict(message))
 
-    async def _ask(self, scope: Scope, body: bytes) -> list[Message]:
+    async def _ask(self, scope: Scope, body: bytes, receive: Receive) -> list[Message]:
         said: list[Message] = []
+        given = iter([{"type": "http.request", "body": body, "more_body": False}])
 
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
+        async def again() -> Message:
+            return next(given, None) or await receive()  # later: whether the caller has left
 
         async def note(message: Message) -> None:
             said.append(message)
 
-        await self._app(scope, receive, note)
+        await self._app(scope, again, note)
         return said
+
+
+def _is_of_task(scope: Scope) -> bool:
+    """A task is not remembered while it is being done, nor one that is to go wrong."""
+    fault = scope.get(FAULT_KEY)
+    return "result" in scope["path"] or (fault is not None and fault.task is not None)
 
 
 def remembering_sandbox(**options: Any) -> Sandbox:
@@ -72,6 +82,12 @@ def open_connections(sandbox: Sandbox) -> int:
     """How many connections the sandbox has at this moment."""
     server = sandbox._server
     return len(server.server_state.connections) if server is not None else 0
+
+
+def keep_connections(sandbox: Sandbox) -> None:
+    """Let it never end a connection that is idle: whoever has lost one would not be found out."""
+    if sandbox._server is not None:
+        sandbox._server.config.timeout_keep_alive = 3600
 
 
 @functools.cache
@@ -159,8 +175,20 @@ def short_waits() -> Iterator[None]:
     """No backoff and short polls: what a host asks for is still waited."""
     with (
         mock.patch.object(exchange, "_BACKOFF", wait_none()),
+        mock.patch.object(openai._base_client, "INITIAL_RETRY_DELAY", 0.0),
         mock.patch.object(endpoints, "MIDJOURNEY_FIRST_PAUSE", 0.01),
         mock.patch.object(endpoints, "MIDJOURNEY_LONGEST_PAUSE", 0.02),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def little_room() -> Iterator[None]:
+    """Chat models accept `CAP`; a folder for temporary files that nothing else uses."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(bounds, "MAX_ANSWER_BYTES", CAP),
+        mock.patch.object(tempfile, "tempdir", folder),
     ):
         yield
 

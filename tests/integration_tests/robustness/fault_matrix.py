@@ -1,4 +1,4 @@
-"""``make faults``: every endpoint meets every fault, sync and async; the table of what became.
+"""``make faults``: endpoints and chat models meet every fault, sync and async; what becomes of it.
 
 Arguments are names of columns, such as ``text_to_image``; without any, all are tried.
 """
@@ -15,7 +15,7 @@ from typing import Any
 from client_driving import DRIVERS
 from fault_cells import Bench, Outcome
 from fault_columns import COLUMNS, Column
-from fault_hosts import elsewhere_is_here, short_waits
+from fault_hosts import elsewhere_is_here, little_room, short_waits
 from fault_table import Row, rows
 from rich.console import Console
 from rich.progress import Progress
@@ -59,7 +59,7 @@ def try_all(columns: list[Column], table: list[Row], tell: Callable[[], Any]) ->
     """All columns, some at a time: much of it is waiting."""
     # Those with models first: they take longest.
     ordered = sorted(columns, key=lambda column: not column.models)
-    with short_waits(), elsewhere_is_here(), ThreadPoolExecutor(WORKERS) as pool:
+    with short_waits(), little_room(), elsewhere_is_here(), ThreadPoolExecutor(WORKERS) as pool:
         parts = pool.map(lambda column: try_column(column, table, tell), ordered)
         return {key: outcome for part in parts for key, outcome in part.items()}
 

@@ -29,7 +29,7 @@ class Row:
         name: In words.
         order: As the command line reads it, without the endpoint; or how the host cannot be
             connected to at all, in parentheses.
-        expected: By the kind of column: ``call``, ``poll``, ``link`` or ``task``.
+        expected: By the kind of column, such as ``call`` or ``link``.
     """
 
     name: str

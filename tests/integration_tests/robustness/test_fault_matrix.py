@@ -10,10 +10,10 @@ from fault_columns import COLUMNS
 from fault_matrix import try_all
 from fault_table import NOT_APPLICABLE, Row, rows
 
-from langchain_visioncraft import errors
+from langchain_visioncraft import ChatVisionCraft, ChatVisionCraftLegacy, errors
 
 TABLE = rows()
-KINDS = {"call", "poll", "link", "task"}
+KINDS = {"call", "poll", "link", "task", "chat", "stream"}
 QUICK = [column for column in COLUMNS if column.quick]
 
 
@@ -29,8 +29,11 @@ def test_the_quick_columns_are_of_every_kind() -> None:
     assert {column.kind for column in QUICK} == KINDS
 
 
-def test_every_endpoint_has_a_column() -> None:
-    assert {column.name.partition(",")[0] for column in COLUMNS} == set(REQUIRED)
+def test_every_endpoint_and_chat_model_has_a_column() -> None:
+    names = {column.name.partition(",")[0] for column in COLUMNS}
+    models = (ChatVisionCraft, ChatVisionCraftLegacy)
+    chats = {f"{model.__name__}.{way}" for model in models for way in ("invoke", "stream")}
+    assert names == {*REQUIRED, *chats}
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
@@ -39,8 +42,9 @@ def test_each_row_can_be_read(row: Row) -> None:
     told = [text for text in row.expected.values() if text != NOT_APPLICABLE]
     assert told
     for text in told:
-        name = re.fullmatch(r"(\w+) x\d+", text)
-        assert name is not None, text
-        assert name[1] == "ok" or issubclass(getattr(errors, name[1]), errors.VisionCraftError)
+        read = re.fullmatch(r"(\w+(?: and \w+)*) x\d+", text)
+        assert read is not None, text
+        for name in read[1].split(" and "):
+            assert name == "ok" or issubclass(getattr(errors, name), errors.VisionCraftError)
     if not row.order.startswith("("):
         assert row.fault("POST /sd", port=1, path="/sd")
