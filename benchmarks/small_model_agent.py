@@ -1,9 +1,9 @@
 """Agents on a real small model that writes tool calls as text: ChatOpenAI and ChatVisionCraft.
 
-Both talk to the same llama.cpp server (xllamacpp) with the same GGUF model, by default
-Qwen2.5-Coder-0.5B-Instruct. A ``create_agent`` with five VisionCraft tools gets forty requests:
-is the first call the right one? Then, with tools that work in a sandbox, does the agent draw a
-picture and enlarge it by its handle?
+The latter describes tools in both of its ways, "full" and "simple" (`tool_prompt`). All talk to the
+same llama.cpp server (xllamacpp) with the same GGUF model, by default Qwen2.5-Coder-0.5B-Instruct.
+A ``create_agent`` with five VisionCraft tools gets forty requests: is the first call the right one?
+Then, with tools that work in a sandbox, does the agent draw a picture and enlarge it by its handle?
 
     python benchmarks/small_model_agent.py [MODEL.gguf] [--url http://127.0.0.1:8931] [--only N]
 
@@ -104,7 +104,7 @@ def served(path: Path, url: str | None) -> Iterator[str]:
 
 
 def models(url: str) -> dict[str, Any]:
-    """The two chat models on one server."""
+    """The chat models on one server."""
     from langchain_openai import ChatOpenAI
 
     from langchain_visioncraft import ChatVisionCraft
@@ -113,6 +113,9 @@ def models(url: str) -> dict[str, Any]:
     return {
         "ChatOpenAI": ChatOpenAI(base_url=f"{url}/v1", timeout=900, **options),
         "ChatVisionCraft": ChatVisionCraft(base_url=url, timeout=900, **options),
+        "ChatVisionCraft, simple": ChatVisionCraft(
+            base_url=url, timeout=900, tool_prompt="simple", **options
+        ),
     }
 
 
@@ -185,7 +188,7 @@ def main() -> None:
     parser.add_argument("model", nargs="?", type=Path, default=MODEL)
     parser.add_argument("--url", help="a server that runs already, without /v1")
     parser.add_argument("--only", type=int, help="so many requests for each tool")
-    parser.add_argument("--models", default="ChatOpenAI,ChatVisionCraft")
+    parser.add_argument("--models", help="only those whose name begins so")
     options = parser.parse_args()
     if not options.url and not options.model.is_file():
         print(f"There is no model at {options.model}. Give the path of a GGUF file, or --url.")
@@ -193,7 +196,7 @@ def main() -> None:
     rows = []
     with served(options.model, options.url) as url:
         for name, model in models(url).items():
-            if name not in options.models.split(","):
+            if not name.startswith(options.models or ""):
                 continue
             print(f"{name}: wrong first calls", flush=True)
             began = time.perf_counter()

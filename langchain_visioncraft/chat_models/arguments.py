@@ -171,6 +171,14 @@ def adjusted(value: Any, schema: Mapping[str, Any]) -> Any:
     return _adjusted(value, schema, schema, 0)
 
 
+def known_of(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that a schema names; all, if it takes any."""
+    properties = schema.get("properties")
+    if not properties or schema.get("additionalProperties"):
+        return dict(arguments)
+    return {name: value for name, value in arguments.items() if name in properties}
+
+
 def _adjusted(value: Any, schema: Any, root: Mapping[str, Any], depth: int) -> Any:
     schema = _resolved(schema, root)
     if not isinstance(schema, Mapping) or depth > _DEEPEST:

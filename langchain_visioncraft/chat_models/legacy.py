@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -26,8 +26,8 @@ from langchain_visioncraft.chat_models.reading import (
     adrive,
     drive,
     one_chunk,
-    whole_result,
 )
+from langchain_visioncraft.chat_models.steps import answer
 from langchain_visioncraft.chat_models.structured import ANSWER_FORM, Method, prompted_output
 from langchain_visioncraft.chat_models.tokens import estimate_message_tokens, estimate_tokens
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
@@ -120,6 +120,9 @@ class ChatVisionCraftLegacy(BaseChatModel):
 
     max_image_side: int | None = Field(default=None, ge=1)
     """Pixels: larger pictures are made smaller before they are sent, which takes Pillow."""
+
+    tool_prompt: Literal["full", "simple"] = "full"
+    """As in `ChatVisionCraft`."""
 
     correct_tool_calls: bool = True
     """As in `ChatVisionCraft`."""
@@ -241,7 +244,7 @@ class ChatVisionCraftLegacy(BaseChatModel):
             raise InvalidRequestError(msg)
         if options.get(ANSWER_FORM) is not None:
             return PromptedAnswer(options[ANSWER_FORM])
-        return PromptedTools.of(options, messages)
+        return PromptedTools.of(options, messages, simple=self.tool_prompt == "simple")
 
     def _request(self, messages: Sequence[BaseMessage], options: Mapping[str, Any]) -> Any:
         model = str(options.get("model") or self.model_name)
@@ -270,14 +273,12 @@ class ChatVisionCraftLegacy(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         task = self._task(messages, kwargs)
-        asked = task.messages(messages)
 
         def ask(conversation: list[BaseMessage]) -> ChatResult:
             text = self._sync().run(self._request(conversation, kwargs))
             return self._result(text, stop, kwargs)
 
-        first = ask(asked)
-        return drive(whole_result(task, asked, first, correct=self.correct_tool_calls), ask)
+        return drive(answer(task, messages, correct=self.correct_tool_calls), ask)
 
     async def _agenerate(
         self,
@@ -287,14 +288,12 @@ class ChatVisionCraftLegacy(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         task = self._task(messages, kwargs)
-        asked = task.messages(messages)
 
         async def ask(conversation: list[BaseMessage]) -> ChatResult:
             text = await self._async().run(self._request(conversation, kwargs))
             return self._result(text, stop, kwargs)
 
-        first = await ask(asked)
-        return await adrive(whole_result(task, asked, first, correct=self.correct_tool_calls), ask)
+        return await adrive(answer(task, messages, correct=self.correct_tool_calls), ask)
 
     def _stream(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import (
@@ -21,6 +22,25 @@ _NEXT = (
     "answer the query in plain words."
 )
 _CALL_BLOCKS = frozenset({"tool_use", "tool_call", "tool_call_chunk", "function_call"})
+
+
+@dataclass(frozen=True)
+class Done:
+    """A call with its result.
+
+    Attributes:
+        name: Of the function.
+        arguments: What it was called with.
+        text: What it gave, or why it failed.
+        failed: Whether it failed.
+        others: Blocks of the result that are no text, such as pictures.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    text: str
+    failed: bool
+    others: Sequence[Any] = field(repr=False)
 
 
 def call_text(name: str, arguments: Mapping[str, Any]) -> str:
@@ -51,10 +71,10 @@ def as_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     ```
     """
     if messages and isinstance(messages[-1], ToolMessage):
-        start = _start_of_turn(messages)
+        start = start_of_turn(messages)
         if start is not None:
-            return [*_with_tags(messages[:start]), _told_again(messages[start:])]
-    return _with_tags(messages)
+            return [*earlier(messages[:start]), _told_again(messages[start:])]
+    return earlier(messages)
 
 
 def answered(messages: Sequence[BaseMessage]) -> dict[str, str]:
@@ -62,9 +82,8 @@ def answered(messages: Sequence[BaseMessage]) -> dict[str, str]:
 
     Calls are in the form of `key_of`; those that failed do not count: they may be tried again.
     """
-    start = _start_of_turn(messages)
-    done = _done(messages[start or 0 :])
-    return {key_of(name, args): text for name, args, text, failed, _ in done if not failed}
+    done = done_in(messages[start_of_turn(messages) or 0 :])
+    return {key_of(each.name, each.arguments): each.text for each in done if not each.failed}
 
 
 def key_of(name: str, arguments: Mapping[str, Any]) -> str:
@@ -72,14 +91,14 @@ def key_of(name: str, arguments: Mapping[str, Any]) -> str:
     return json.dumps([name, arguments], sort_keys=True, default=str)
 
 
-def _start_of_turn(messages: Sequence[BaseMessage]) -> int | None:
+def start_of_turn(messages: Sequence[BaseMessage]) -> int | None:
     """Where the user spoke last."""
     people = [n for n, message in enumerate(messages) if isinstance(message, HumanMessage)]
     return people[-1] if people else None
 
 
-def _done(turn: Sequence[BaseMessage]) -> list[tuple[str, dict[str, Any], str, bool, list[Any]]]:
-    """Name, arguments, result, whether it failed, and pictures of each call with a result."""
+def done_in(turn: Sequence[BaseMessage]) -> list[Done]:
+    """The calls that have a result."""
     calls = {
         call["id"]: call
         for message in turn
@@ -93,26 +112,29 @@ def _done(turn: Sequence[BaseMessage]) -> list[tuple[str, dict[str, Any], str, b
             name = message.name or (call["name"] if call else "a function")
             text, others = _parts(message)
             arguments = call["args"] if call else {}
-            done.append((name, arguments, text, message.status == "error", others))
+            done.append(Done(name, arguments, text, message.status == "error", others))
     return done
 
 
 def _told_again(turn: Sequence[BaseMessage]) -> HumanMessage:
     """The request, what was done for it, and what to do next."""
-    lines, pictures = [], []
-    for name, arguments, text, failed, others in _done(turn):
-        written = json.dumps(arguments, ensure_ascii=False, default=str)
-        lines.append(f"- {name} with {written} {'failed' if failed else 'gave'}: {text}")
-        pictures += others
+    lines: list[str] = []
+    pictures: list[Any] = []
+    for each in done_in(turn):
+        written = json.dumps(each.arguments, ensure_ascii=False, default=str)
+        verb = "failed" if each.failed else "gave"
+        lines.append(f"- {each.name} with {written} {verb}: {each.text}")
+        pictures += each.others
     text = "\n".join(["\n\nDone so far:", *lines, f"\n{_NEXT}"])
     told: Any = [{"type": "text", "text": text}, *pictures] if pictures else text
     content = turn[0].content
     if isinstance(content, str) and isinstance(told, str):
         return HumanMessage(content + told)
-    return HumanMessage([*_blocks(content), *_blocks(told)])
+    return HumanMessage([*blocks_of(content), *blocks_of(told)])
 
 
-def _with_tags(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+def earlier(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """A conversation with Hermes tags instead of tool calls and their results."""
     names: dict[str | None, str] = {}
     written: list[BaseMessage] = []
     joins = False
@@ -196,9 +218,10 @@ def _joined(written: list[BaseMessage], message: HumanMessage) -> list[BaseMessa
     if isinstance(last.content, str) and isinstance(message.content, str):
         content: Any = f"{last.content}\n{message.content}"
     else:
-        content = [*_blocks(last.content), *_blocks(message.content)]
+        content = [*blocks_of(last.content), *blocks_of(message.content)]
     return [*written[:-1], HumanMessage(content)]
 
 
-def _blocks(content: str | list[Any]) -> list[Any]:
+def blocks_of(content: str | list[Any]) -> list[Any]:
+    """Content as a list of blocks."""
     return [{"type": "text", "text": content}] if isinstance(content, str) else content

@@ -20,7 +20,7 @@ from langchain_core.messages import (
     ToolCall,
 )
 
-from langchain_visioncraft.chat_models.arguments import adjusted, problems
+from langchain_visioncraft.chat_models.arguments import adjusted, known_of, problems
 from langchain_visioncraft.chat_models.call_forms import (
     BrokenCall,
     Call,
@@ -38,7 +38,7 @@ from langchain_visioncraft.chat_models.prompted_history import (
     with_reminder,
 )
 from langchain_visioncraft.chat_models.reading import NOT_VALID, Found, Reading
-from langchain_visioncraft.chat_models.told_schemas import told
+from langchain_visioncraft.chat_models.told_schemas import required_of, told
 from langchain_visioncraft.errors import InvalidRequestError
 
 OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "strict")
@@ -87,6 +87,8 @@ class PromptedTools:
         parallel: Whether several may be called at once; if not, all but the first are dropped.
         strict: Whether a call whose arguments do not fit is an invalid one.
         history: The conversation before it was written as text.
+        simple: Whether only required arguments are told, and one step of a request at a time;
+            arguments that no tool has are left out of calls.
     """
 
     tools: Sequence[Mapping[str, Any]]
@@ -94,11 +96,18 @@ class PromptedTools:
     parallel: bool = True
     strict: bool = False
     history: Sequence[BaseMessage] = ()
+    simple: bool = False
     corrects_streams = True
     """Calls are given when they are complete, so one that does not fit was not given yet."""
 
     @classmethod
-    def of(cls, options: Mapping[str, Any], history: Sequence[BaseMessage] = ()) -> PromptedTools:
+    def of(
+        cls,
+        options: Mapping[str, Any],
+        history: Sequence[BaseMessage] = (),
+        *,
+        simple: bool = False,
+    ) -> PromptedTools:
         """Read what `bind_tools` has bound, in OpenAI's terms.
 
         Raises:
@@ -123,6 +132,7 @@ class PromptedTools:
             strict=bool(options.get("strict"))
             or any(function.get("strict") for function in functions),
             history=history,
+            simple=simple,
         )
 
     @property
@@ -148,7 +158,7 @@ class PromptedTools:
     def instructions(self) -> str:
         """What the system message says of the tools."""
         tools = "\n".join(
-            json.dumps({"type": "function", "function": _described(tool)}, ensure_ascii=False)
+            json.dumps({"type": "function", "function": self._described(tool)}, ensure_ascii=False)
             for tool in self.tools
         )
         return _INSTRUCTIONS.format(
@@ -156,6 +166,17 @@ class PromptedTools:
             tools=tools,
             when=_WHEN.get(self.choice) or _NAMED.format(name=self.choice),
         )
+
+    def told(self, schema: Mapping[str, Any]) -> Any:
+        """What a model is told of a schema."""
+        return told(required_of(schema) if self.simple else schema)
+
+    def _described(self, tool: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "name": tool["name"],
+            "description": tool.get("description") or "",
+            "parameters": self.told(tool.get("parameters") or {}),
+        }
 
     def reading(self, *, correct: bool) -> Reading:
         """Reads an answer."""
@@ -175,14 +196,6 @@ def _choice(choice: Any, names: Sequence[str]) -> str:
         msg = f"Nothing was sent: tool_choice={choice!r} is none of the tools {', '.join(names)}."
         raise InvalidRequestError(msg)
     return str(choice)
-
-
-def _described(tool: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": tool["name"],
-        "description": tool.get("description") or "",
-        "parameters": told(tool.get("parameters") or {}),
-    }
 
 
 @dataclass(frozen=True)
@@ -257,8 +270,8 @@ class ToolReading(Reading):
 
     def _complaint(self, unfit: _Unfit) -> str:
         name = f"Your call of {unfit.call.name}" if unfit.call.name else "Your call"
-        schema = self._schemas.get(unfit.call.name or "")
-        wanted = json.dumps(told(schema), ensure_ascii=False)
+        schema = self._schemas.get(unfit.call.name or "") or {}
+        wanted = json.dumps(self._tools.told(schema), ensure_ascii=False)
         hint = f" Its arguments: {wanted}" if schema else ""
         return f"{name} does not fit: {'; '.join(unfit.reasons)}.{hint}"
 
@@ -332,7 +345,10 @@ class ToolReading(Reading):
                 return _Unfit(piece, [piece.reason.rstrip(".")])
             return whole
         schema = self._schemas[piece.name]
-        arguments = piece.arguments if self._tools.strict else adjusted(piece.arguments, schema)
+        arguments = piece.arguments
+        if not self._tools.strict:
+            known = known_of(arguments, schema) if self._tools.simple else arguments
+            arguments = adjusted(known, schema)
         reasons = problems(arguments, schema)
         call = Call(piece.name, arguments)
         return _Unfit(call, reasons) if reasons else call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from langchain_core.messages import (
     AIMessage,
@@ -13,13 +13,14 @@ from langchain_core.messages import (
     InvalidToolCall,
     ToolCall,
 )
-from langchain_core.messages.ai import add_usage
+from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from langchain_visioncraft.chat_models.call_forms import Prose
 
 Found: TypeAlias = Prose | ToolCall | InvalidToolCall
+ResultT = TypeVar("ResultT")
 
 _BEYOND_TEXT = 1000
 NOT_VALID = "(not valid) "
@@ -108,12 +109,11 @@ def whole_result(
             second = yield question
         found += _settled(reading, second)
         read = _read_message(message, found)
-        if second is not None:
-            read.usage_metadata = _usage(message, second)
-            _count_both(result, read)
         result.generations[number] = ChatGeneration(
             message=read, generation_info=generation.generation_info
         )
+        if second is not None:
+            count_usage(result, usage_of(second))
     return result
 
 
@@ -146,13 +146,18 @@ def _read_message(message: AIMessage, found: Sequence[Found]) -> AIMessage:
     )
 
 
-def _usage(message: AIMessage, second: ChatResult) -> Any:
-    more = second.generations[0].message
-    return add_usage(message.usage_metadata, getattr(more, "usage_metadata", None))
+def usage_of(result: ChatResult) -> UsageMetadata | None:
+    """The tokens of an answer, if the host has said."""
+    message = result.generations[0].message
+    return message.usage_metadata if isinstance(message, AIMessage) else None
 
 
-def _count_both(result: ChatResult, message: AIMessage) -> None:
-    usage = message.usage_metadata
+def count_usage(result: ChatResult, more: UsageMetadata | None) -> None:
+    """Count the tokens of another question in what is reported of this one."""
+    message = result.generations[0].message
+    if not isinstance(message, AIMessage):
+        return
+    usage = message.usage_metadata = add_usage(message.usage_metadata, more)
     if usage and result.llm_output and result.llm_output.get("token_usage"):
         result.llm_output["token_usage"] = {
             "prompt_tokens": usage["input_tokens"],
@@ -168,11 +173,20 @@ class StreamedReading:
         task: What was asked.
         correct: Whether the model may be asked again.
         as_blocks: Whether LangChain makes content blocks of the chunks (``output_version="v1"``).
+        usage: Of a question that came before, to be counted as well.
     """
 
-    def __init__(self, task: Task, *, correct: bool, as_blocks: bool = False) -> None:
+    def __init__(
+        self,
+        task: Task,
+        *,
+        correct: bool,
+        as_blocks: bool = False,
+        usage: UsageMetadata | None = None,
+    ) -> None:
         self.reading = task.reading(correct=correct)
         self._as_blocks = as_blocks
+        self._usage = usage
         self._index = 0
         self._finished = False
 
@@ -199,8 +213,8 @@ class StreamedReading:
 
     def settle(self, second: ChatResult | None = None) -> ChatGenerationChunk | None:
         """What was held back, with the answer to the second question, and with its usage."""
-        message = second.generations[0].message if second else None
-        usage = getattr(message, "usage_metadata", None)
+        more = usage_of(second) if second else None
+        usage = add_usage(self._usage, more) if self._usage or more else None
         return self._new(_settled(self.reading, second), usage=usage)
 
     def _new(self, found: Sequence[Found], usage: Any = None) -> ChatGenerationChunk | None:
@@ -234,30 +248,30 @@ class StreamedReading:
 
 
 def drive(
-    reading: Generator[list[BaseMessage], ChatResult, ChatResult],
+    asking: Generator[list[BaseMessage], ChatResult, ResultT],
     ask: Callable[[list[BaseMessage]], ChatResult],
-) -> ChatResult:
-    """Run `whole_result`."""
+) -> ResultT:
+    """Ask all that is to be asked."""
     try:
-        messages = next(reading)
+        messages = next(asking)
         while True:
-            messages = reading.send(ask(messages))
+            messages = asking.send(ask(messages))
     except StopIteration as done:
-        result: ChatResult = done.value
+        result: ResultT = done.value
         return result
 
 
 async def adrive(
-    reading: Generator[list[BaseMessage], ChatResult, ChatResult],
+    asking: Generator[list[BaseMessage], ChatResult, ResultT],
     ask: Callable[[list[BaseMessage]], Awaitable[ChatResult]],
-) -> ChatResult:
-    """Run `whole_result` without blocking."""
+) -> ResultT:
+    """Ask all that is to be asked, without blocking."""
     try:
-        messages = next(reading)
+        messages = next(asking)
         while True:
-            messages = reading.send(await ask(messages))
+            messages = asking.send(await ask(messages))
     except StopIteration as done:
-        result: ChatResult = done.value
+        result: ResultT = done.value
         return result
 
 

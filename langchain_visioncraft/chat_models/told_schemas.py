@@ -33,6 +33,15 @@ def told(schema: Any) -> Any:
     return result
 
 
+def required_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema with its required properties alone; whole if none is required."""
+    required, properties = schema.get("required"), schema.get("properties")
+    if not required or not isinstance(properties, Mapping):
+        return schema
+    left = {name: part for name, part in properties.items() if name in required}
+    return {**schema, "properties": left}
+
+
 def repeats(value: Any, schema: Any) -> bool:
     """Whether a value is no value, but what was told of it: small models fill in everything.
 

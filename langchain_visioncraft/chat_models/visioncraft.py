@@ -17,8 +17,8 @@ from langchain_visioncraft.chat_models.reading import (
     Task,
     adrive,
     drive,
-    whole_result,
 )
+from langchain_visioncraft.chat_models.steps import Opening, answer, opening
 from langchain_visioncraft.chat_models.structured import ANSWER_FORM, Method, prompted_output
 from langchain_visioncraft.errors import InvalidRequestError
 
@@ -88,6 +88,13 @@ class ChatVisionCraft(PlainChatModel):
     message and reads the calls out of the text. ``auto`` is native for models that are known to be
     trained for it (their profile says ``tool_calling``, see `MODEL_PROFILES`)."""
 
+    tool_prompt: Literal["full", "simple"] = "full"
+    """How tools are described in words. ``simple`` is for very small models, of some three billion
+    parameters and less: they are told only the arguments that a tool requires (others that they
+    make up are left out), and a request of several steps one step at a time. For that, the model
+    is asked before each answer to a result which steps the request has; that short question counts
+    in the usage."""
+
     correct_tool_calls: bool = True
     """Whether a model is asked once more when what it wrote in words does not fit: a call whose
     arguments do not match the schema, a call that is longer than ``max_tokens``, a call of an
@@ -121,7 +128,7 @@ class ChatVisionCraft(PlainChatModel):
                 raise InvalidRequestError(msg)
             return PromptedAnswer(form, history_as_text=not native), left
         if options.get("tools") or any(map(_is_of_tools, messages)):
-            return PromptedTools.of(options, messages), left
+            return PromptedTools.of(options, messages, simple=self.tool_prompt == "simple"), left
         return None, left
 
     def _generate(
@@ -134,15 +141,13 @@ class ChatVisionCraft(PlainChatModel):
         task, options = self._task(messages, kwargs)
         if task is None:
             return super()._generate(messages, stop, run_manager, **options)
-        asked = task.messages(messages)
 
         def ask(conversation: list[BaseMessage]) -> ChatResult:
             return super(ChatVisionCraft, self)._generate(
                 conversation, stop, run_manager, **options
             )
 
-        first = ask(asked)
-        return drive(whole_result(task, asked, first, correct=self.correct_tool_calls), ask)
+        return drive(answer(task, messages, correct=self.correct_tool_calls), ask)
 
     async def _agenerate(
         self,
@@ -154,15 +159,13 @@ class ChatVisionCraft(PlainChatModel):
         task, options = self._task(messages, kwargs)
         if task is None:
             return await super()._agenerate(messages, stop, run_manager, **options)
-        asked = task.messages(messages)
 
         async def ask(conversation: list[BaseMessage]) -> ChatResult:
             return await super(ChatVisionCraft, self)._agenerate(
                 conversation, stop, run_manager, **options
             )
 
-        first = await ask(asked)
-        return await adrive(whole_result(task, asked, first, correct=self.correct_tool_calls), ask)
+        return await adrive(answer(task, messages, correct=self.correct_tool_calls), ask)
 
     def _stream(
         self,
@@ -175,18 +178,23 @@ class ChatVisionCraft(PlainChatModel):
         if task is None:
             yield from super()._stream(messages, stop, run_manager, **options)
             return
-        asked = task.messages(messages)
-        stream = self._reading_of(task)
+
+        def ask(conversation: list[BaseMessage]) -> ChatResult:
+            return super(ChatVisionCraft, self)._generate(
+                conversation, stop, None, **_unstreamed(options)
+            )
+
+        opened = drive(opening(task, messages), ask)
+        stream = self._reading_of(opened)
         # Callbacks hear of what was read, not of the text that it was read from.
-        for raw in super()._stream(asked, stop, None, **options):
+        for raw in super()._stream(opened.messages, stop, None, **options):
             if chunk := stream.read(raw):
                 if run_manager:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
         last = [stream.rest()]
-        again, second = stream.reading.again(asked), None
-        if again is not None:
-            second = super()._generate(again, stop, None, **_unstreamed(options))
+        again = stream.reading.again(opened.messages)
+        second = None if again is None else ask(again)
         for chunk in (*last, stream.settle(second)):
             if chunk:
                 if run_manager:
@@ -205,28 +213,34 @@ class ChatVisionCraft(PlainChatModel):
             async for chunk in super()._astream(messages, stop, run_manager, **options):
                 yield chunk
             return
-        asked = task.messages(messages)
-        stream = self._reading_of(task)
-        async for raw in super()._astream(asked, stop, None, **options):
+
+        async def ask(conversation: list[BaseMessage]) -> ChatResult:
+            return await super(ChatVisionCraft, self)._agenerate(
+                conversation, stop, None, **_unstreamed(options)
+            )
+
+        opened = await adrive(opening(task, messages), ask)
+        stream = self._reading_of(opened)
+        async for raw in super()._astream(opened.messages, stop, None, **options):
             if read := stream.read(raw):
                 if run_manager:
                     await run_manager.on_llm_new_token(read.text, chunk=read)
                 yield read
         last = [stream.rest()]
-        again, second = stream.reading.again(asked), None
-        if again is not None:
-            second = await super()._agenerate(again, stop, None, **_unstreamed(options))
+        again = stream.reading.again(opened.messages)
+        second = None if again is None else await ask(again)
         for left in (*last, stream.settle(second)):
             if left:
                 if run_manager:
                     await run_manager.on_llm_new_token(left.text, chunk=left)
                 yield left
 
-    def _reading_of(self, task: Task) -> StreamedReading:
+    def _reading_of(self, opened: Opening) -> StreamedReading:
         return StreamedReading(
-            task,
-            correct=self.correct_tool_calls and task.corrects_streams,
+            opened.task,
+            correct=self.correct_tool_calls and opened.task.corrects_streams,
             as_blocks=self.output_version == "v1",
+            usage=opened.usage,
         )
 
     # ---- answers in a form --------------------------------------------------------------------

@@ -22,6 +22,7 @@ from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_sourc
 from langchain_visioncraft.media.store import MediaStore
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_DESCRIBED = re.compile(r"(\S+) \([^()]*\)")
 _LONGEST_NAME = 4096
 LONGEST_TEXT = 64 << 20
 """Characters of a data URL: a picture or recording of 48 MiB. Files may be larger."""
@@ -57,6 +58,10 @@ def readable_source(value: Any, store: MediaStore, allowed_dirs: Sequence[Path])
     if not text or len(text) > _LONGEST_NAME or "\x00" in text:
         msg = "Give a handle such as a1b2c3d4e5f6.png, an http(s) URL or a data URL."
         raise MediaInputError(msg)
+    # Models copy the whole line in which a tool gave the handle: `Media.describe`.
+    described = _DESCRIBED.fullmatch(text)
+    if described and described[1] in store:
+        text = described[1]
     has_path = "/" in text or "\\" in text
     if not has_path and text in store:
         return parse_source(store.get(text))

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 from answers import FORMS
-from chat_service import Service, ask, completion, events, httpx
+from chat_service import Service, ask, httpx
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
+from prompted_service import UNKNOWN, says, sent
 from pydantic import BaseModel, Field
 
 from langchain_visioncraft import errors
 from langchain_visioncraft.chat_models import MODEL_PROFILES
 from langchain_visioncraft.chat_models.call_forms import Call
 
-UNKNOWN = "some-open-model"
 DRAW = '{"name": "draw", "arguments": {"prompt": "a cat", "width": 512}}'
 
 
@@ -40,30 +40,8 @@ class Upscale(BaseModel):
     image: str = Field(description="A handle.")
 
 
-def says(service: Service, *answers: str, finish_reason: str = "stop") -> None:
-    """Let the host give these texts, one after another; the last one again and again."""
-    left = list(answers)
-
-    def respond(request: Any) -> Any:
-        text = left.pop(0) if len(left) > 1 else left[0]
-        if json.loads(request.content).get("stream"):
-            pieces = [text[at : at + 3] for at in range(0, len(text), 3)]
-            body = events(*pieces).replace(b'"stop"', f'"{finish_reason}"'.encode())
-            headers = {"content-type": "text/event-stream"}
-            return httpx.Response(200, headers=headers, content=body)
-        answer = completion(text)
-        answer["choices"][0]["finish_reason"] = finish_reason
-        return httpx.Response(200, json=answer)
-
-    service.respond = respond
-
-
 def calls_of(message: AIMessage) -> list[tuple[str, Any]]:
     return [(call["name"], call["args"]) for call in message.tool_calls]
-
-
-def sent(service: Service, number: int = -1) -> dict[str, Any]:
-    return json.loads(service.requests[number].content)
 
 
 @pytest.mark.parametrize("form", FORMS)

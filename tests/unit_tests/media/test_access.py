@@ -38,7 +38,8 @@ def allowed(tmp_path: Path) -> Path:
 
 def test_a_handle_is_found_in_the_store(store: MediaStore) -> None:
     kept = store.add(PNG)
-    for text in (kept.handle, f" `{kept.handle}` ", kept.handle.upper(), kept.handle[:12]):
+    spellings = (kept.handle, f" `{kept.handle}` ", kept.handle.upper(), kept.handle[:12])
+    for text in (*spellings, kept.describe()):  # models copy the whole line of a result
         assert readable_source(text, store, []).media == kept
 
 
@@ -46,6 +47,13 @@ def test_an_unknown_handle_names_the_newest(store: MediaStore) -> None:
     kept = store.add(PNG)
     with pytest.raises(UnknownHandleError, match=kept.handle):
         readable_source("000000000000.png", store, [])
+
+
+def test_words_behind_a_path_do_not_make_a_handle_of_it(store: MediaStore, secret: Path) -> None:
+    store.add(PNG)
+    for text in (f"{secret} (image/png, 1x1)", f"../{secret.name} (image/png)"):
+        with pytest.raises(VisionCraftError):
+            readable_source(text, store, [])
 
 
 @pytest.mark.parametrize("text", ["https://h.example/a.png", "data:image/png;base64,iVBORw0KGgo="])
