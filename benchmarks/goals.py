@@ -103,8 +103,8 @@ GOALS = (
     _cpu_ratio("64 in flight: client.run / httpx2", 1.5, "fan-out-64", "client.run", "httpx2"),
     _rate("64 in flight: tool.abatch, rate", 0.9, "fan-out-64", "tool.abatch"),
     _cpu_ratio("64 in flight: tool.abatch / httpx2", 1.5, "fan-out-64", "tool.abatch", "httpx2"),
-    _rate("64 in flight: loader, rate", 0.9, "fan-out-64", "loader.alazy_load"),
-    _cpu_ratio("64 in flight: loader / httpx2", 1.5, "fan-out-64", "loader.alazy_load", "httpx2"),
+    _rate("64 in flight: loader, pictures, rate", 0.9, "fan-out-64", "loader, pictures"),
+    _cpu_ratio("64 in flight: the same / httpx2", 1.5, "fan-out-64", "loader, pictures", "httpx2"),
     _cpu_ratio(
         "client.run: 512 / 64 in flight, per call",
         1.1,

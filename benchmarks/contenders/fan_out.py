@@ -94,25 +94,26 @@ wide = Case(
 _add(wide, 512)
 
 
-@fan_out.contender("loader.alazy_load", "PIL", "av")
-@asynccontextmanager
-async def _loader(place: Place) -> AsyncIterator[Run]:
-    from langchain_core.documents.base import Blob
+def _loader(name: str, make: Callable[[int], bytes], suffix: str) -> None:
+    @fan_out.contender(name, "PIL", "av")
+    @asynccontextmanager
+    async def _load(place: Place) -> AsyncIterator[Run]:
+        from langchain_core.documents.base import Blob
 
-    from langchain_visioncraft import VisionCraftMediaLoader
+        from langchain_visioncraft import VisionCraftMediaLoader
 
-    async def run(count: int) -> None:
-        # No two alike: a loader gives the same recording once.
-        blobs = [
-            Blob.from_data(_recording(number), path=f"{number}.wav") for number in range(count)
-        ]
-        loader = VisionCraftMediaLoader(
-            blobs, max_concurrency=64, api_key="key", base_url=place.url + PATH
-        )
-        documents = [document async for document in loader.alazy_load()]
-        assert len(documents) == count
+        async def run(count: int) -> None:
+            # No two alike: a loader asks once about the same file.
+            blobs = [
+                Blob.from_data(make(number), path=f"{number}{suffix}") for number in range(count)
+            ]
+            loader = VisionCraftMediaLoader(
+                blobs, max_concurrency=64, api_key="key", base_url=place.url + PATH
+            )
+            documents = [document async for document in loader.alazy_load()]
+            assert len(documents) == count
 
-    yield run
+        yield run
 
 
 def _recording(number: int) -> bytes:
@@ -124,6 +125,19 @@ def _recording(number: int) -> bytes:
         sound.setframerate(8000)
         sound.writeframes((1000 + number).to_bytes(4, "little") * 4000)
     return file.getvalue()
+
+
+def _picture(number: int) -> bytes:
+    """A small picture in a colour of its own, as PNG."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), (number % 256, number // 256, 7)).save(file, "PNG")
+    return file.getvalue()
+
+
+_loader("loader, pictures", _picture, ".png")
+_loader("loader, recordings", _recording, ".wav")
 
 
 @fan_out.contender("httpx", "httpx")

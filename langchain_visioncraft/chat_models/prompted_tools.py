@@ -38,7 +38,7 @@ from langchain_visioncraft.chat_models.prompted_history import (
     with_reminder,
 )
 from langchain_visioncraft.chat_models.reading import NOT_VALID, Found, Reading
-from langchain_visioncraft.chat_models.told_schemas import required_of, told
+from langchain_visioncraft.chat_models.told_schemas import told, without_optional_objects
 from langchain_visioncraft.errors import InvalidRequestError
 
 OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "strict")
@@ -87,8 +87,8 @@ class PromptedTools:
         parallel: Whether several may be called at once; if not, all but the first are dropped.
         strict: Whether a call whose arguments do not fit is an invalid one.
         history: The conversation before it was written as text.
-        simple: Whether only required arguments are told, and one step of a request at a time;
-            arguments that no tool has are left out of calls.
+        simple: Whether one step of a request is told at a time, and no optional argument that is
+            an object; arguments that no tool has are left out of calls.
     """
 
     tools: Sequence[Mapping[str, Any]]
@@ -169,7 +169,7 @@ class PromptedTools:
 
     def told(self, schema: Mapping[str, Any]) -> Any:
         """What a model is told of a schema."""
-        return told(required_of(schema) if self.simple else schema)
+        return told(without_optional_objects(schema) if self.simple else schema)
 
     def _described(self, tool: Mapping[str, Any]) -> dict[str, Any]:
         return {

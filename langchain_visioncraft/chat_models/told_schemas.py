@@ -33,13 +33,28 @@ def told(schema: Any) -> Any:
     return result
 
 
-def required_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A schema with its required properties alone; whole if none is required."""
-    required, properties = schema.get("required"), schema.get("properties")
-    if not required or not isinstance(properties, Mapping):
+def without_optional_objects(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema without optional arguments that are objects: small models make up their keys.
+
+    Other optional arguments stay, though they go unused: by them such a model tells tools apart.
+    """
+    properties = schema.get("properties")
+    if not isinstance(properties, Mapping):
         return schema
-    left = {name: part for name, part in properties.items() if name in required}
+    required = schema.get("required") or ()
+    left = {
+        name: part
+        for name, part in properties.items()
+        if name in required or not _may_be_object(part)
+    }
     return {**schema, "properties": left}
+
+
+def _may_be_object(schema: Any) -> bool:
+    if not isinstance(schema, Mapping):
+        return False
+    parts = [schema, *(schema.get("anyOf") or ())]
+    return any("$ref" in part or part.get("type") == "object" for part in parts)
 
 
 def repeats(value: Any, schema: Any) -> bool:

@@ -89,11 +89,11 @@ class ChatVisionCraft(PlainChatModel):
     trained for it (their profile says ``tool_calling``, see `MODEL_PROFILES`)."""
 
     tool_prompt: Literal["full", "simple"] = "full"
-    """How tools are described in words. ``simple`` is for very small models, of some three billion
-    parameters and less: they are told only the arguments that a tool requires (others that they
-    make up are left out), and a request of several steps one step at a time. For that, the model
-    is asked before each answer to a result which steps the request has; that short question counts
-    in the usage."""
+    """How tools are used in words. ``simple`` is for very small models, of some three billion
+    parameters and less: a request of several steps is told them one step at a time. For that, the
+    model is asked before each answer to a result which steps the request has; that short question
+    counts in the usage. Optional arguments that are objects are not told, and arguments that the
+    model makes up are left out of the call."""
 
     correct_tool_calls: bool = True
     """Whether a model is asked once more when what it wrote in words does not fit: a call whose

@@ -1,4 +1,4 @@
-"""Very small models: told what a tool requires, and one step of a request at a time."""
+"""Very small models: told one step of a request at a time, and no optional objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prompted_service import UNKNOWN, says, sent
 
 from langchain_visioncraft import ChatVisionCraftLegacy
 from langchain_visioncraft.chat_models.arguments import known_of
-from langchain_visioncraft.chat_models.told_schemas import required_of
+from langchain_visioncraft.chat_models.told_schemas import without_optional_objects
 
 TWO = "1. Draw a cat\n2. Upscale the picture"
 DRAW = {"name": "draw", "args": {"prompt": "a cat"}}
@@ -21,7 +21,7 @@ UPSCALE = '{"name": "upscale", "arguments": {"image": "a.png"}}'
 
 
 @tool
-def draw(prompt: str, width: int = 1024) -> str:
+def draw(prompt: str, width: int = 1024, styles: dict[str, float] | None = None) -> str:
     """Draw a picture."""
     return prompt
 
@@ -46,13 +46,12 @@ def small(service: Service) -> Any:
     return service.model(model=UNKNOWN, tool_prompt="simple").bind_tools([draw, upscale])
 
 
-async def test_only_required_arguments_are_told(service: Service, way: str) -> None:
+async def test_objects_are_not_told_and_what_was_made_up_goes(service: Service, way: str) -> None:
     says(service, '{"name": "draw", "arguments": {"prompt": "a cat", "size": "9x9", "width": 64}}')
     answer = await ask(small(service), way, "Draw a cat.")
     told = sent(service)["messages"][0]["content"]
-    assert '"prompt"' in told
-    assert "width" not in told
-    # What is known stays, whether told or not; what was made up goes.
+    assert '"width"' in told
+    assert "styles" not in told
     assert [call["args"] for call in answer.tool_calls] == [{"prompt": "a cat", "width": 64}]
     assert len(service.requests) == 1
 
@@ -146,12 +145,18 @@ async def test_the_legacy_model_takes_steps_too(service: Service, way: str) -> N
     assert len(service.requests) == 2
 
 
-def test_schemas_without_required_arguments_stay_whole() -> None:
-    open_ = {"type": "object", "properties": {"a": {}}}
-    assert required_of(open_) == open_
-    assert required_of({}) == {}
-    closed = {"properties": {"a": {}, "b": {}}, "required": ["b"]}
-    assert required_of(closed)["properties"] == {"b": {}}
+def test_required_objects_are_told_optional_ones_are_not() -> None:
+    kinds = {
+        "must": {"type": "object"},
+        "may": {"type": "object"},
+        "nullable": {"anyOf": [{"type": "object"}, {"type": "null"}]},
+        "elsewhere": {"$ref": "#/$defs/Thing"},
+        "text": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "anything": {},
+    }
+    left = without_optional_objects({"properties": kinds, "required": ["must"]})
+    assert list(left["properties"]) == ["must", "text", "anything"]
+    assert without_optional_objects({}) == {}
 
 
 def test_arguments_of_any_name_stay_where_they_may_have_any() -> None:
