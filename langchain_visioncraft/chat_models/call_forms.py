@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import json_repair
-
 from langchain_visioncraft.chat_models.told_schemas import repeats
 
 NAME_KEYS = ("name", "tool_name", "tool", "function")
@@ -123,6 +121,8 @@ def load(text: str) -> Any:
         return None
     except ValueError:
         pass
+    import json_repair  # noqa: PLC0415 -- only where something is to be mended
+
     try:
         return json_repair.loads(text, skip_json_loads=True)
     except (ValueError, RecursionError, IndexError):

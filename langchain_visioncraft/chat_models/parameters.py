@@ -1,20 +1,20 @@
 """The parameters of ``POST /v1/chat/completions`` and their bounds (document of 2024-09).
 
-The bounds themselves stand in one place, `langchain_visioncraft.client.schemas.ChatOptions`.
+The bounds themselves stand in one place, `langchain_visioncraft.client.options.ChatOptions`.
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from openai.resources.chat.completions import Completions
 from pydantic import ValidationError
 
+from langchain_visioncraft.client.options import ChatOptions
 from langchain_visioncraft.client.problems import invalid_request
-from langchain_visioncraft.client.schemas import ChatOptions
 from langchain_visioncraft.errors import InvalidRequestError
 
 MIN_MAX_TOKENS = 128
@@ -29,8 +29,14 @@ EXTRA = ("top_k", "repetition_penalty")
 NEVER_SENT = ("reasoning", "include", "truncation", "context_management", "store")
 """Fields inherited from OpenAI's class that only its Responses API knows, and our own `store`."""
 
-# What the SDK's own method takes; a name outside would end in its TypeError.
-_KNOWN = frozenset(inspect.signature(Completions.create).parameters) - {"self"}
+
+@functools.cache
+def _known() -> frozenset[str]:
+    """What the SDK's own method takes; a name outside would end in its TypeError."""
+    # A fiftieth of what an import of the SDK takes, which needs no more of it until the first call.
+    from openai.resources.chat.completions import Completions  # noqa: PLC0415
+
+    return frozenset(inspect.signature(Completions.create).parameters) - {"self"}
 
 
 def check(options: Mapping[str, Any]) -> None:
@@ -89,10 +95,10 @@ def refuse_unknown(payload: Mapping[str, Any], endpoint: str) -> None:
     Raises:
         InvalidRequestError: If there is such a parameter.
     """
-    unknown = sorted(set(payload) - _KNOWN)
+    unknown = sorted(set(payload) - _known())
     if not unknown:
         return
-    known = sorted(_KNOWN | set(EXTRA))
+    known = sorted(_known() | set(EXTRA))
     near = difflib.get_close_matches(unknown[0], known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     msg = (

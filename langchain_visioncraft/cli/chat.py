@@ -17,7 +17,7 @@ from langchain_visioncraft.cli.parameters import command, parameters_of
 from langchain_visioncraft.cli.problems import explained, note
 from langchain_visioncraft.cli.results import print_json, say
 from langchain_visioncraft.cli.session import settings_of
-from langchain_visioncraft.client.schemas import ChatOptions
+from langchain_visioncraft.client.options import ChatOptions
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import MediaStore
 from langchain_visioncraft.tools.caption import DEFAULT_CAPTION_MODEL

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from langchain_visioncraft.client.options import ChatOptions, Options
 from langchain_visioncraft.media.inputs import MediaKind, MediaSource, Upload, parse_source
 from langchain_visioncraft.media.media import Media
 
@@ -62,13 +63,7 @@ class Wire(BaseModel):
         return body
 
 
-class _Options(BaseModel):
-    """Base of what may be left out. Validators are built when a request is first made."""
-
-    model_config = ConfigDict(protected_namespaces=(), defer_build=True)
-
-
-class TextToImageOptions(_Options):
+class TextToImageOptions(Options):
     """Optional parameters of ``POST /sd`` (2024-09; the bounds of 2024-07 are in brackets)."""
 
     negative_prompt: NegativePrompt = None
@@ -91,7 +86,7 @@ class TextToImageRequest(TextToImageOptions, Wire):
     model: str = Field(min_length=1, description="A model of the family 'sd', e.g. 'sdxl-base'.")
 
 
-class TextToImageSD1Options(_Options):
+class TextToImageSD1Options(Options):
     """Optional parameters of ``POST /generate`` (2024-03; 2023-11 has at most 30 steps)."""
 
     negative_prompt: NegativePrompt = None
@@ -120,7 +115,7 @@ class TextToImageSD1Request(TextToImageSD1Options, Wire):
     sampler: str = Field(min_length=1, description="A sampler of the family 'sd1', e.g. 'Euler'.")
 
 
-class TextToImageSDXLOptions(_Options):
+class TextToImageSDXLOptions(Options):
     """Optional parameters of ``POST /generate-xl`` (2024-03)."""
 
     negative_prompt: NegativePrompt = None
@@ -139,7 +134,7 @@ class TextToImageSDXLRequest(TextToImageSDXLOptions, Wire):
     )
 
 
-class MidjourneyOptions(_Options):
+class MidjourneyOptions(Options):
     """How long to wait for ``POST /midjourney`` (2024-03); not sent."""
 
     deadline: float = Field(
@@ -162,7 +157,7 @@ class MidjourneyResultRequest(MidjourneyOptions, Wire):
     task_id: str | int = Field(description="The `data` that submitting the task gave.")
 
 
-class OpenjourneyOptions(_Options):
+class OpenjourneyOptions(Options):
     """Optional parameters of ``POST /openjourney`` (2024-03)."""
 
     negative_prompt: NegativePrompt = None
@@ -180,7 +175,7 @@ class OpenjourneyRequest(OpenjourneyOptions, Wire):
     prompt: Prompt
 
 
-class ImageToImageOptions(_Options):
+class ImageToImageOptions(Options):
     """Optional parameters of ``POST /img2img`` with ``image`` (2024-03)."""
 
     negative_prompt: NegativePrompt = None
@@ -207,7 +202,7 @@ class ImageToImageRequest(ImageToImageOptions, Wire):
     )
 
 
-class ImageToImage2023Options(_Options):
+class ImageToImage2023Options(Options):
     """Optional parameters of ``POST /img2img`` with ``init_images`` (2023-11)."""
 
     negative_prompt: NegativePrompt = None
@@ -238,7 +233,7 @@ class TextToGifRequest(Wire):
     prompt: Prompt
 
 
-class TextToGif2024Options(_Options):
+class TextToGif2024Options(Options):
     """Optional parameters of ``POST /generate-gif`` (2024-03, 2024-05)."""
 
     negative_prompt: NegativePrompt = None
@@ -263,7 +258,7 @@ class ImageToVideoRequest(Wire):
     image: MediaInput = Field(description="The picture to animate: a handle or a URL.")
 
 
-class UpscaleOptions(_Options):
+class UpscaleOptions(Options):
     """Optional parameters of ``POST /upscale``; hosts since 2024-04 take them."""
 
     model: str | None = Field(None, description="Which upscaler; leave out for the host's own.")
@@ -280,7 +275,7 @@ class UpscaleRequest(UpscaleOptions, Wire):
     image: MediaInput = Field(description="The picture to enlarge: a handle or a URL.")
 
 
-class TranscribeOptions(_Options):
+class TranscribeOptions(Options):
     """Optional parameters of ``POST /whisper``; hosts since 2024-04 take them."""
 
     task: Literal["transcribe", "translate"] | None = Field(
@@ -346,22 +341,6 @@ class ListRequest(Wire):
 
 class LimitsRequest(Wire):
     """``GET /limits`` (2024-03): the tiers and their limits."""
-
-
-class ChatOptions(_Options):
-    """Optional parameters of ``POST /v1/chat/completions`` (2024-09)."""
-
-    max_tokens: int | None = Field(
-        None, ge=128, le=100_000, description="Longest answer in tokens, 128 to 100000."
-    )
-    temperature: float | None = Field(None, ge=0, le=100, description="0 to 100, default 0.7.")
-    top_p: float | None = Field(None, ge=0, le=1, description="0 to 1, default 0.9.")
-    top_k: int | None = Field(None, ge=0, le=99_999, description="0 to 99999, default 0.")
-    repetition_penalty: float | None = Field(
-        None, ge=0.01, le=5, description="0.01 to 5, default 1."
-    )
-    presence_penalty: float | None = Field(None, ge=-2, le=2, description="-2 to 2, default 0.")
-    frequency_penalty: float | None = Field(None, ge=-2, le=2, description="-2 to 2, default 0.")
 
 
 class ChatRequest(ChatOptions, Wire):

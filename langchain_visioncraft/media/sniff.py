@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import imagesize
-
 HEAD_BYTES = 512
 """How many of the first bytes `sniff` wants to see."""
 
@@ -138,6 +136,8 @@ def _measured(file: BinaryIO, mime_type: str) -> Shape:
         return Shape(duration=_wav_duration(file))
     if kind_of(mime_type) != "image":
         return Shape()
+    import imagesize  # noqa: PLC0415 -- loads an XML parser
+
     width, height = imagesize.get(io.BytesIO(file.read(65536)))
     if width <= 0:  # the size stands further back, behind large metadata
         file.seek(0)
