@@ -81,7 +81,7 @@ def opening(
     if not isinstance(task, PromptedTools) or not task.simple or start is None:
         return Opening(task, task.messages(messages))
     request, done = messages[start], done_in(messages[start:])
-    if not done or not task.tools or task.choice != "auto":
+    if not done or not task.tools or task.choice != "auto" or not request.text.strip():
         return Opening(task, task.messages(messages))
     split = yield [*_examples(), HumanMessage(request.text)]
     steps, usage = _steps(split), usage_of(split)
@@ -125,6 +125,10 @@ def _last_words(request: str, results: Sequence[Done]) -> str:
 
 def _with(request: BaseMessage, text: str, done: Sequence[Done]) -> HumanMessage:
     """The text instead of the request's, with its pictures and those of the results."""
-    others = [block for block in blocks_of(request.content) if block.get("type") != "text"]
+    others = [
+        block
+        for block in blocks_of(request.content)
+        if isinstance(block, dict) and block.get("type") != "text"
+    ]
     others += [block for each in done for block in each.others]
     return HumanMessage([{"type": "text", "text": text}, *others] if others else text)

@@ -109,6 +109,19 @@ async def test_pictures_of_the_request_and_of_results_stay(service: Service, way
     assert [block["type"] for block in told] == ["text", "image_url", "image_url"]
 
 
+async def test_a_request_of_texts_is_told_like_any_other(service: Service, way: str) -> None:
+    says(service, TWO, UPSCALE)
+    await ask(small(service), way, turn("a.png", request=["Draw a cat, ", "then upscale it."]))
+    assert sent(service, 0)["messages"][-1]["content"] == "Draw a cat, then upscale it."
+    assert sent(service)["messages"][-1]["content"].endswith("Upscale the picture.")
+
+
+async def test_a_request_without_words_has_no_steps(service: Service, way: str) -> None:
+    says(service, "Done.")
+    assert (await ask(small(service), way, turn("a.png", request=" "))).text == "Done."
+    assert len(service.requests) == 1
+
+
 @pytest.mark.parametrize(
     "options", [{"tool_choice": "any"}, {"tool_choice": "draw"}], ids=["any", "named"]
 )
