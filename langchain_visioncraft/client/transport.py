@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import ssl
 import threading
 import weakref
-from collections.abc import AsyncGenerator, MutableMapping
+from collections.abc import AsyncGenerator, Mapping, MutableMapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,8 @@ class LoopSafeAsyncClient(httpx.AsyncClient):
             asyncio.AbstractEventLoop, tuple[Pools, AsyncGenerator[None, None]]
         ] = weakref.WeakKeyDictionary()
         self._inner_lock = threading.Lock()
+        # Held by this, the connections outlive a client that nobody closed, until they are closed.
+        weakref.finalize(self, _close_in_their_loops, self._inner).atexit = False
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send with the connections of the running loop."""
@@ -124,3 +127,23 @@ async def _close_with_loop(
         # The generator knows its loop, so the weak key alone would never let go of it.
         inner.pop(asyncio.get_running_loop(), None)
         await pools.aclose()
+
+
+def _close_in_their_loops(inner: Mapping[asyncio.AbstractEventLoop, tuple[Any, Any]]) -> None:
+    for loop, (_, keeper) in list(inner.items()):
+        with contextlib.suppress(RuntimeError):  # a loop that is closed has closed them
+            loop.call_soon_threadsafe(_close_soon, keeper)
+
+
+_CLOSING: set[asyncio.Task[None]] = set()
+
+
+def _close_soon(keeper: AsyncGenerator[None, None]) -> None:
+    task = asyncio.get_running_loop().create_task(_closed(keeper))
+    _CLOSING.add(task)  # a loop forgets tasks that nobody holds
+    task.add_done_callback(_CLOSING.discard)
+
+
+async def _closed(keeper: AsyncGenerator[None, None]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop ends, and closes it just now
+        await keeper.aclose()

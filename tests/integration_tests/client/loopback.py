@@ -7,6 +7,7 @@ import hashlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -104,6 +105,13 @@ class RawHost:
             while self._receive(connection):
                 if not self._respond(connection):
                     return
+
+    def goodbyes(self, seconds: float = 10) -> bool:
+        """Wait until all connections are closed; whether they are."""
+        deadline = time.monotonic() + seconds
+        while self._open and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return not self._open
 
     def _forget(self, connection: socket.socket) -> None:
         with self._lock:

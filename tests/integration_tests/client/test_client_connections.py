@@ -66,6 +66,27 @@ def test_a_client_serves_one_event_loop_after_another() -> None:
         gc.collect()
 
 
+def test_a_client_that_is_dropped_in_its_loop_closes_its_connections() -> None:
+    async def main(host: RawHost) -> None:
+        client = AsyncVisionCraftClient(base_url=host.url)
+        await client.run(names())
+        assert not host.goodbyes(0)
+        del client
+        gc.collect()  # of a transport that is not closed Python warns, which is an error here
+        assert await asyncio.to_thread(host.goodbyes)
+
+    async def drop(url: str) -> None:
+        await AsyncVisionCraftClient(base_url=url).run(names())
+
+    with RawHost(NAMES) as host:
+        asyncio.run(main(host))
+        asyncio.run(drop(host.url))  # the loop ends at once
+        dropped_later = AsyncVisionCraftClient(base_url=host.url)
+        drive(dropped_later, names())
+        del dropped_later
+        gc.collect()
+
+
 def test_a_client_serves_several_event_loops_at_once() -> None:
     with RawHost(NAMES) as host:
         client = AsyncVisionCraftClient(base_url=host.url)
