@@ -14,9 +14,9 @@ from typing import BinaryIO
 from typing_extensions import Self
 
 from langchain_visioncraft.errors import AnswerTooLargeError
+from langchain_visioncraft.media.filesystems import NEW_FILE
 from langchain_visioncraft.media.media import HeldBytes, readable_size
 
-_BINARY = getattr(os, "O_BINARY", 0)  # of Windows
 MEMORY_BYTES = 1 << 20
 """Longer bodies go to a temporary file."""
 
@@ -101,9 +101,12 @@ class Spool:
             self._path = Path(name)
         else:
             # It may become a file of a store, readable by whom the others are.
-            self._folder.mkdir(parents=True, exist_ok=True)
             self._path = self._folder / f".visioncraft-{uuid.uuid4().hex}.part"
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+            try:
+                descriptor = os.open(self._path, NEW_FILE, 0o666)
+            except (FileNotFoundError, NotADirectoryError):  # the first in this folder, or none
+                self._folder.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(self._path, NEW_FILE, 0o666)
         self._cleanup = weakref.finalize(self, _remove, self._path, os.getpid())
         return os.fdopen(descriptor, "wb", buffering=1 << 18)
 

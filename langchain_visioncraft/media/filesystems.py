@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -17,6 +18,8 @@ INCOMING = ".incoming"
 """The folder, inside of a store, of what is being written."""
 
 _CHUNK_BYTES = 1 << 20
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+"""How a file is opened that must not be there yet; the last is for Windows."""
 
 
 class Folder(Protocol):
@@ -91,17 +94,20 @@ def open_folder(root: str, storage_options: dict[str, Any]) -> Folder:
     return LocalFolder(Path(root).expanduser().absolute())
 
 
-def copy_exactly(media: Media, target: BinaryIO) -> None:
-    """Write the bytes of a medium, and make sure that they are the ones that it was made of.
+def checked_chunks(media: Media) -> Iterator[bytes]:
+    """The bytes of a medium, piece by piece; at the end it is sure that they are its own.
 
     Raises:
-        DamagedMediaError: If they are not.
+        DamagedMediaError: If they are others than those that it was made of.
     """
     expected, digest = media.sha256, hashlib.sha256()
     with media.open() as source:
+        if isinstance(source, io.BytesIO):  # nobody changes what is in memory
+            yield source.getvalue()
+            return
         while chunk := source.read(_CHUNK_BYTES):
             digest.update(chunk)
-            target.write(chunk)
+            yield chunk
     if digest.hexdigest() != expected:
         msg = f"The bytes of {media.handle} changed before they were saved; read the file anew."
         raise DamagedMediaError(msg)
@@ -122,42 +128,47 @@ class LocalFolder:
     as long: after a power cut, `MediaStore.verify` says what is damaged.
     """
 
+    # Names are text, not `pathlib.Path`, and no system call is made in vain: after each of them a
+    # thread waits for the interpreter's lock, and an event loop's pictures are kept in threads.
+
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._root = str(path)
+        self._incoming = str(path / INCOMING)
         self.spool_dir: Path | None = path / INCOMING
 
     def keep(self, media: Media, name: str) -> None:
         """Write a medium under this name, over what is there."""
-        target = self.path / name
-        with self._partial() as partial:
-            # What was spooled into this folder is only renamed.
-            if media.held is not None and media.held.take_file(target):
-                return
-            with self._create(partial) as file:
-                copy_exactly(media, file)
-            partial.replace(target)
+        target = self.where(name)
+        # What was spooled into this folder is only renamed.
+        if media.held is not None and media.held.take_file(Path(target)):
+            return
+        with self._written(checked_chunks(media)) as partial:
+            os.replace(partial, target)
 
     def create_text(self, name: str, text: str) -> None:
         """Write a text under this name, unless there is one already."""
-        target = self.path / name
-        with self._written(text) as partial:
+        target = self.where(name)
+        with self._written([to_bytes(text)]) as partial:
             try:
                 os.link(partial, target)  # unlike a rename, it fails if the target exists
             except FileExistsError:
-                return
+                pass
             except OSError:  # a file system without hard links
-                if not target.exists():
-                    partial.replace(target)
+                if not os.path.exists(target):
+                    os.replace(partial, target)
+                    return
+            _unlink(partial)
 
     def replace_text(self, name: str, text: str) -> None:
         """Write a text under this name, over what is there."""
-        with self._written(text) as partial:
-            partial.replace(self.path / name)
+        with self._written([to_bytes(text)]) as partial:
+            os.replace(partial, self.where(name))
 
     def read_text(self, name: str) -> str | None:
         """Read a text, damaged as it may be; ``None`` if there is none."""
         try:
-            return (self.path / name).read_text(encoding="utf-8", errors="replace")
+            with open(self.where(name), "rb") as file:
+                return file.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return None
 
@@ -165,24 +176,27 @@ class LocalFolder:
         """Remove a text, and give what it was; ``None`` if there is none."""
         # Renamed first: what is read is what was removed, whoever writes meanwhile.
         with self._partial() as partial:
-            partial.parent.mkdir(exist_ok=True)
+            os.makedirs(self._incoming, exist_ok=True)
             try:
-                (self.path / name).replace(partial)
+                os.replace(self.where(name), partial)
             except FileNotFoundError:
                 return None
-            return partial.read_text(encoding="utf-8", errors="replace")
+            with open(partial, "rb") as file:
+                text = file.read().decode("utf-8", "replace")
+            _unlink(partial)
+            return text
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; ``None`` if there is none."""
         try:
-            return (self.path / name).stat().st_size
+            return os.stat(self.where(name)).st_size
         except FileNotFoundError:
             return None
 
     def digest(self, name: str) -> str | None:
         """SHA-256 of a file, 64 hex digits; ``None`` if there is none."""
         try:
-            with (self.path / name).open("rb") as file:
+            with open(self.where(name), "rb") as file:
                 return digest_of(file)
         except FileNotFoundError:
             return None
@@ -193,27 +207,27 @@ class LocalFolder:
 
     def load(self, name: str) -> Media:
         """Build the medium from the file itself."""
-        return Media.from_path(self.path / name)
+        return Media.from_path(self.where(name))
 
     def where(self, name: str) -> str:
         """The path of a file."""
-        return str(self.path / name)
+        return os.path.join(self._root, name)
 
     def names(self) -> Iterator[tuple[float, str]]:
         """Modification time and name of every file."""
-        return self._entries(self.path)
+        return self._entries(self._root)
 
     def leftovers(self) -> Iterator[tuple[float, str]]:
         """The same of what is being written, or was when its writer died."""
-        for changed, name in self._entries(self.path / INCOMING):
+        for changed, name in self._entries(self._incoming):
             yield changed, f"{INCOMING}/{name}"
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
-        (self.path / name).unlink(missing_ok=True)
+        _unlink(self.where(name))
 
     @staticmethod
-    def _entries(folder: Path) -> Iterator[tuple[float, str]]:
+    def _entries(folder: str) -> Iterator[tuple[float, str]]:
         try:
             entries = os.scandir(folder)
         except FileNotFoundError:
@@ -224,28 +238,42 @@ class LocalFolder:
                     yield entry.stat().st_mtime, entry.name
 
     @contextlib.contextmanager
-    def _partial(self) -> Iterator[Path]:
-        """A name for a file that is not complete yet."""
-        partial = self.path / INCOMING / f"{uuid.uuid4().hex}.part"
+    def _partial(self) -> Iterator[str]:
+        """A name for a file that is not complete yet; it is gone at the end, unless all went well.
+
+        Whoever has written it moves or removes it.
+        """
+        partial = os.path.join(self._incoming, f"{uuid.uuid4().hex}.part")
         try:
             yield partial
-        finally:
-            partial.unlink(missing_ok=True)
-
-    @staticmethod
-    def _create(partial: Path) -> BinaryIO:
-        try:
-            return partial.open("xb")
-        except FileNotFoundError:  # the first in this folder
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            return partial.open("xb")
+        except BaseException:
+            _unlink(partial)
+            raise
 
     @contextlib.contextmanager
-    def _written(self, text: str) -> Iterator[Path]:
+    def _written(self, chunks: Iterable[bytes]) -> Iterator[str]:
         with self._partial() as partial:
-            with self._create(partial) as file:
-                file.write(to_bytes(text))
+            file = self._create(partial)
+            try:
+                for chunk in chunks:
+                    rest = memoryview(chunk)
+                    while rest:
+                        rest = rest[os.write(file, rest) :]
+            finally:
+                os.close(file)
             yield partial
+
+    def _create(self, partial: str) -> int:
+        try:
+            return os.open(partial, NEW_FILE, 0o666)
+        except FileNotFoundError:  # the first in this folder
+            os.makedirs(self._incoming, exist_ok=True)
+            return os.open(partial, NEW_FILE, 0o666)
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):  # others may sweep
+        os.unlink(path)
 
 
 def to_bytes(text: str) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from langchain_visioncraft.media.filesystems import INCOMING, copy_exactly, digest_of, to_bytes
+from langchain_visioncraft.media.filesystems import INCOMING, checked_chunks, digest_of, to_bytes
 from langchain_visioncraft.media.media import Media
 
 _MISSING_EXTRA = (
@@ -37,7 +37,8 @@ class RemoteFolder:
     def keep(self, media: Media, name: str) -> None:
         """Write a medium under this name, over what is there."""
         with self._uploading(name) as copy:
-            copy_exactly(media, copy)
+            for chunk in checked_chunks(media):
+                copy.write(chunk)
 
     def create_text(self, name: str, text: str) -> None:
         """Write a text under this name, unless there is one already.
