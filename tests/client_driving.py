@@ -46,6 +46,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "list_names": {"family": "sd", "kind": "models"},
     "limits": {},
     "chat": {"model": "Llama-3-8B-Instruct", "messages": [{"role": "user", "content": "Hi"}]},
+    "caption": {"image": PNG},
     "legacy_chat": {"model": "Mixtral", "messages": [{"role": "user", "content": "Hi"}]},
 }  # fmt: skip
 """What must be given to each endpoint, and no more."""

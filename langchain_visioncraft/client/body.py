@@ -14,7 +14,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
-from langchain_visioncraft.media.inputs import Upload
+from langchain_visioncraft.media.inputs import DataURL, Upload
+
+SHORT_BYTES = 1 << 18
+"""Bodies up to this length are sent in one piece."""
 
 
 class JSONBody:
@@ -56,9 +59,13 @@ class JSONBody:
             before, _, rest = rest.partition(key)
             # A lone surrogate cannot be sent as UTF-8; the service would not know it either.
             self._parts.append(before.encode("utf-8", "replace"))
-            self._parts.append(
-                (value, value.check()) if isinstance(value, Upload) else _text(value)
-            )
+            if isinstance(value, SecretStr):
+                self._parts.append(_text(value))
+                continue
+            size = value.check()
+            if isinstance(value, DataURL):
+                self._parts.append(value.head())
+            self._parts.append((value, size))
         self._parts.append(rest.encode("utf-8", "replace"))
         self.content_length = sum(
             len(part) if isinstance(part, bytes) else _base64_length(part[1])
@@ -73,16 +80,16 @@ class JSONBody:
                 yield from _encode(*part)
 
     def content(self) -> bytes | JSONBody:
-        """What a sync HTTP client sends: plain bytes where no file rides along."""
-        return self._bytes() or self
+        """What a sync HTTP client sends: plain bytes where it is short."""
+        return b"".join(self) if self._is_short() else self
 
     def async_content(self) -> bytes | AsyncIterable[bytes]:
         """What an async HTTP client sends; the libraries tell the two apart by their methods."""
-        return self._bytes() or _AsyncChunks(self)
+        return b"".join(self) if self._is_short() else _AsyncChunks(self)
 
-    def _bytes(self) -> bytes | None:
-        texts = [part for part in self._parts if isinstance(part, bytes)]
-        return b"".join(texts) if len(texts) == len(self._parts) else None
+    def _is_short(self) -> bool:
+        # Each piece is a write of its own, with a timeout and a visit to the event loop.
+        return self.content_length <= SHORT_BYTES
 
 
 class _AsyncChunks:

@@ -39,6 +39,7 @@ from langchain_visioncraft.client.decode import (
 from langchain_visioncraft.client.flow import (
     RETRY_STATUSES,
     Answer,
+    Auth,
     Call,
     Flow,
     Progress,
@@ -114,10 +115,12 @@ def endpoint(
     return lambda function: Endpoint(request, function)
 
 
-def _post(path: str, request: schemas.Wire, family: str | None = None) -> Flow[Answer]:
+def _post(
+    path: str, request: schemas.Wire, family: str | None = None, auth: Auth = "token"
+) -> Flow[Answer]:
     """Make a call; where the host refuses a name, say which names are near."""
     try:
-        answer = yield from call(Call("POST", path, request.body()))
+        answer = yield from call(Call("POST", path, request.body(), auth=auth))
         check_refusal(answer)
     except BadRequestError as error:
         kind = unknown_kind(error.detail)
@@ -323,6 +326,13 @@ def chat(request: schemas.ChatRequest) -> Flow[dict[str, Any]]:
             msg, status=200, endpoint=answer.endpoint, base_url=answer.base_url
         )
     return decoded
+
+
+@endpoint(schemas.CaptionRequest)
+def caption(request: schemas.CaptionRequest) -> Flow[str]:
+    """``POST /v1/chat/completions`` (2024-09): what a LLaVA model sees in a picture."""
+    path = "/v1/chat/completions"
+    return text_from((yield from _post(path, request, "llm", auth="bearer")))
 
 
 @endpoint(schemas.LegacyChatRequest)

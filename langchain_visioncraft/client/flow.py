@@ -24,6 +24,8 @@ ResultT = TypeVar("ResultT")
 LONGEST_RETRY_WAIT = 60.0
 """Seconds. A longer wait is not slept through but told to the caller, as `RateLimitError`."""
 
+Auth: TypeAlias = Literal["token", "bearer", "none"]
+
 RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -39,7 +41,7 @@ class Call:
     method: Literal["GET", "POST"]
     path: str
     body: Mapping[str, Any] | None = field(default=None, repr=False)
-    auth: Literal["token", "bearer", "none"] = "token"
+    auth: Auth = "token"
 
     @property
     def endpoint(self) -> str:

@@ -15,7 +15,13 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from langchain_visioncraft.client.options import ChatOptions, Options
-from langchain_visioncraft.media.inputs import MediaKind, MediaSource, Upload, parse_source
+from langchain_visioncraft.media.inputs import (
+    DataURL,
+    MediaKind,
+    MediaSource,
+    Upload,
+    parse_source,
+)
 from langchain_visioncraft.media.media import Media
 
 Prompt: TypeAlias = Annotated[
@@ -348,6 +354,39 @@ class ChatRequest(ChatOptions, Wire):
 
     model: str = Field(min_length=1, description="A model of the family 'llm'.")
     messages: list[dict[str, Any]] = Field(min_length=1, description="OpenAI chat messages.")
+
+
+DEFAULT_CAPTION_MODEL = "llava-1.5-7b-hf"
+DEFAULT_CAPTION_PROMPT = (
+    "Describe this picture in two or three sentences: its subjects, the setting, any text in it, "
+    "and its style."
+)
+
+
+class CaptionRequest(Wire):
+    """``POST /v1/chat/completions`` with a picture: what a LLaVA model sees in it."""
+
+    media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
+
+    image: MediaInput = Field(description="The picture to look at: a handle or a URL.")
+    prompt: str = Field(
+        DEFAULT_CAPTION_PROMPT, min_length=1, description="What to tell about it, or a question."
+    )
+    model: str = Field(
+        DEFAULT_CAPTION_MODEL,
+        min_length=1,
+        description="The chat model that looks. Only LLaVA models take pictures (2024-09).",
+    )
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body: one message with the words and the picture."""
+        assert isinstance(self.image, MediaSource)  # noqa: S101 -- `MediaInput` made it one
+        picture = self.image.url or DataURL(self.image, "image", "image")
+        content = [
+            {"type": "text", "text": self.prompt},
+            {"type": "image_url", "image_url": {"url": picture}},
+        ]
+        return {"model": self.model, "messages": [{"role": "user", "content": content}]}
 
 
 class LegacyChatRequest(Wire):

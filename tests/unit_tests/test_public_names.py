@@ -71,7 +71,7 @@ def test_the_endpoints_are_pinned() -> None:
         "text_to_image", "text_to_image_sd1", "text_to_image_sdxl", "openjourney", "midjourney",
         "midjourney_result", "image_to_image", "image_to_image_2023", "text_to_gif",
         "text_to_gif_2024", "image_to_video", "upscale", "transcribe", "list_names", "limits",
-        "chat", "legacy_chat",
+        "chat", "caption", "legacy_chat",
     }  # fmt: skip
 
 

@@ -95,6 +95,7 @@ COLUMNS: tuple[Column, ...] = (
     _call("list_names", "GET /sd/models", family="sd", kind="models"),
     _call("limits", "GET /limits"),
     _call("chat", CHAT, models=True, model="Llama-3-8B-Instruct", messages=ASK),
+    _call("caption", CHAT, models=True, image=PNG),
     _call("legacy_chat", "POST /llm", models=True, model="Mixtral-8x22B-v0.1", messages=ASK),
     Column(
         "midjourney",

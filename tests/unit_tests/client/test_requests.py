@@ -26,7 +26,7 @@ from client_driving import (
 from langchain_visioncraft import Media
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.client.body import JSONBody
+from langchain_visioncraft.client.body import SHORT_BYTES, JSONBody
 from langchain_visioncraft.client.flow import Call
 from langchain_visioncraft.errors import (
     ForbiddenInputError,
@@ -36,7 +36,13 @@ from langchain_visioncraft.errors import (
     UnexpectedAnswerError,
     VisionCraftError,
 )
-from langchain_visioncraft.media.inputs import CHUNK_BYTES, MediaSource, Upload, parse_source
+from langchain_visioncraft.media.inputs import (
+    CHUNK_BYTES,
+    DataURL,
+    MediaSource,
+    Upload,
+    parse_source,
+)
 
 COMPLETION = {"choices": [{"message": {"role": "assistant", "content": "Hello"}}]}
 ANSWERS: dict[str, list[Any]] = {
@@ -49,6 +55,7 @@ ANSWERS: dict[str, list[Any]] = {
     "list_names": [["a"]],
     "limits": [{"Free Tier": {}}],
     "chat": [COMPLETION],
+    "caption": [COMPLETION],
     "legacy_chat": [{"text": "Hi"}],
 }
 PICTURE = b"\x89PNG\r\n\x1a\n"
@@ -67,7 +74,7 @@ def test_the_key_rides_where_the_documents_say_and_nowhere_else(
     for request in host.requests:
         text = request.content.decode()
         link, free = request.url.path == "/m.png", request.method == "GET"
-        bearer = name == "chat"
+        bearer = name in ("chat", "caption")
         assert request.headers.get("authorization") == (f"Bearer {KEY}" if bearer else None)
         assert text.count(KEY) == (0 if link or free or bearer else 1)
         assert KEY not in str(request.url)
@@ -202,10 +209,33 @@ def test_a_body_without_a_file_is_sent_in_one_piece() -> None:
     assert isinstance(body.async_content(), bytes)
 
 
-def test_a_body_can_be_sent_again() -> None:
-    body = JSONBody({"image": Upload(parse_source(PNG), "image", "image"), "steps": 1})
+@pytest.mark.parametrize("padding", [0, SHORT_BYTES])
+def test_a_body_can_be_sent_again(padding: int) -> None:
+    picture = PNG + bytes(padding)
+    body = JSONBody({"image": Upload(parse_source(picture), "image", "image"), "steps": 1})
     assert b"".join(body) == b"".join(body)
-    assert body.content() is body
+    assert len(b"".join(body)) == body.content_length
+    assert body.content() == (body if padding else b"".join(body))
+
+
+async def test_a_short_body_with_a_file_is_sent_in_one_piece() -> None:
+    short = Upload(parse_source(PNG), "image", "image")
+    for body in (JSONBody({"image": short}), JSONBody({"images": [short, "x"]})):
+        assert isinstance(body.async_content(), bytes)
+        assert body.async_content() == body.content() == b"".join(body)
+    long = Upload(parse_source(PNG + bytes(SHORT_BYTES)), "image", "image")
+    chunks = [chunk async for chunk in JSONBody({"image": long}).async_content()]
+    assert len(chunks) > 2
+
+
+def test_a_picture_may_ride_as_a_data_url(tmp_path: Path) -> None:
+    sent = json.loads(b"".join(JSONBody({"url": DataURL(parse_source(PNG), "image", "image")})))
+    assert sent == {"url": f"data:image/png;base64,{base64.b64encode(PNG).decode()}"}
+    for content, said in ((b"", "empty"), (bytes(9), "unknown data"), (b"<svg ", "svg")):
+        path = tmp_path / "file"
+        path.write_bytes(content)
+        with pytest.raises(MediaInputError, match=f"image: .*file is .*{said}"):
+            JSONBody({"url": DataURL(parse_source(path), "image", "image")})
 
 
 def test_several_files_keep_their_places() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
-from client_driving import REQUIRED, given, play
+from client_driving import PNG, REQUIRED, given, play
 
 from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.client.body import JSONBody
 from langchain_visioncraft.errors import UnexpectedAnswerError
 
 
@@ -17,6 +20,10 @@ def transcribe(body: Any) -> Any:
 
 def chat(body: Any) -> str:
     return play(endpoints.legacy_chat(**REQUIRED["legacy_chat"]), given(body)).result
+
+
+def caption(body: Any, **more: Any) -> Any:
+    return play(endpoints.caption(**REQUIRED["caption"], **more), given(body))
 
 
 WHISPER = {
@@ -134,3 +141,32 @@ def test_only_the_text_of_a_transcript_is_relied_on(extra: Any) -> None:
     transcript = transcribe({"text": "Hi", **extra})
     assert (transcript.text, transcript.segments) == ("Hi", [])
     assert (transcript.language, transcript.input_length_ms) == (None, None)
+
+
+def test_a_caption_is_a_message_with_the_words_and_the_picture() -> None:
+    answer = {"choices": [{"message": {"role": "assistant", "content": "A cat."}}]}
+    played = caption(answer, prompt="What is it?", model="llava-next")
+    assert played.result == "A cat."
+    [step] = played.steps
+    assert (step.endpoint, step.auth) == ("POST /v1/chat/completions", "bearer")
+    [message] = json.loads(b"".join(JSONBody(step.body)))["messages"]
+    assert step.body["model"] == "llava-next"
+    assert message["role"] == "user"
+    assert message["content"] == [
+        {"type": "text", "text": "What is it?"},
+        {
+            "type": "image_url",
+            "image_url": {"url": f"data:image/png;base64,{base64.b64encode(PNG).decode()}"},
+        },
+    ]
+
+
+def test_a_caption_of_a_link_sends_the_link() -> None:
+    flow = endpoints.caption(image="https://example.com/cat.png")
+    content = next(flow).body["messages"][0]["content"]
+    assert content[1]["image_url"] == {"url": "https://example.com/cat.png"}
+
+
+def test_a_caption_without_a_text_is_an_error() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="without a text"):
+        caption({"choices": [{"message": {"role": "assistant", "content": None}}]})

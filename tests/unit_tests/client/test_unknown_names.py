@@ -39,6 +39,8 @@ CASES = [
     ("text_to_gif_2024", {"sampler": "euler"}, "sampler", "/samplers", SAMPLERS, "Euler"),
     ("legacy_chat", {"model": "mixtral-8x7b"}, "model", "/models-llm", ["Mixtral-8x7B-Instruct"],
      "Mixtral-8x7B-Instruct"),
+    ("caption", {"model": "llava-7b"}, "model", "/models-llm", ["llava-1.5-7b-hf"],
+     "llava-1.5-7b-hf"),
 ]  # fmt: skip
 
 
