@@ -8,7 +8,7 @@ import copy
 import functools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import typer
@@ -42,7 +42,6 @@ class Capability:
         positional: Which parameters are arguments, in this order.
         variants: The tools behind it by name, the default first.
         choice: The option that names one of them, if there are several.
-        settings: Fields of the tool that are no parameters of a call, with their help.
         makes_text: Whether it gives a text, and not media.
     """
 
@@ -50,7 +49,6 @@ class Capability:
     positional: tuple[str, ...]
     variants: Callable[[], Mapping[str, _Tool]]
     choice: str | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)
     makes_text: bool = False
 
     def function(self, arguments: list[str]) -> Callable[..., None]:
@@ -63,10 +61,6 @@ class Capability:
         media = tool.request().media_kinds
         fields = _fields(tool)
         parameters = parameters_of(fields, positional=self.positional, media=media)
-        for setting, text in self.settings.items():
-            default = getattr(tool, setting)
-            option: Any = Annotated[type(default), typer.Option(help=text)]
-            parameters.append(keyword(setting, option, default))
         if self.choice:
             names = Literal[tuple(variants)]  # type: ignore[valid-type]
             text = f"Each has options of its own: see --{self.choice} … --help."
@@ -208,13 +202,7 @@ CAPABILITIES = {
     "transcribe": Capability(
         "Listening", ("audio",), _only("VisionCraftTranscribe"), makes_text=True
     ),
-    "caption": Capability(
-        "Looking",
-        ("image",),
-        _only("VisionCraftCaption"),
-        settings={"model": "The chat model that looks; it must take pictures."},
-        makes_text=True,
-    ),
+    "caption": Capability("Looking", ("image",), _only("VisionCraftCaption"), makes_text=True),
 }
 
 image, edit, gif, video, upscale, transcribe, caption = (

@@ -18,9 +18,9 @@ from langchain_visioncraft.cli.problems import explained, note
 from langchain_visioncraft.cli.results import print_json, say
 from langchain_visioncraft.cli.session import settings_of
 from langchain_visioncraft.client.options import ChatOptions
+from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import MediaStore
-from langchain_visioncraft.tools.caption import DEFAULT_CAPTION_MODEL
 
 DEFAULT_CHAT_MODEL = "Llama-3.1-70B-Instruct"
 

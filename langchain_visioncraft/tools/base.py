@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import copy
-import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,15 +35,17 @@ from pydantic import (
 )
 from typing_extensions import Self
 
+from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, Progress, VisionCraftClient
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.problems import describe_problems
 from langchain_visioncraft.client.schemas import Wire
+from langchain_visioncraft.client.twins import AnyClient, both_kinds
 from langchain_visioncraft.config import VerifyTypes
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
-from langchain_visioncraft.tools.saving import in_thread, let_go
+from langchain_visioncraft.tools.saving import let_go
 
 PROGRESS_EVENT = "visioncraft_progress"
 """Name of the custom event by which long work reports itself."""
@@ -66,9 +66,6 @@ _RUNTIME = ("args_schema",)
 _SHARED_BY_COPIES = ("client", *_CONNECTION_OBJECTS, "verify")
 _LONGEST_MESSAGE = 1500
 """Characters. What a model is told of an error repeats its arguments, which may be megabytes."""
-
-_TWINS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-"""The other driver of each client that was given, so that tools with one client share both."""
 
 
 def _describe_validation(error: Any) -> str:
@@ -137,9 +134,7 @@ class VisionCraftTool(StructuredTool):
     http_client: Any = Field(default=None, repr=False, exclude=True)
     http_async_client: Any = Field(default=None, repr=False, exclude=True)
     rate_limiter: BaseRateLimiter | None = Field(default=None, repr=False, exclude=True)
-    client: VisionCraftClient | AsyncVisionCraftClient | None = Field(
-        default=None, repr=False, exclude=True
-    )
+    client: AnyClient | None = Field(default=None, repr=False, exclude=True)
     store: MediaStore = Field(default_factory=MediaStore, exclude=True)
     content: Literal["text", "blocks"] = "text"
     allowed_dirs: list[Path] = Field(default_factory=list)
@@ -195,10 +190,8 @@ class VisionCraftTool(StructuredTool):
             given = ", ".join(name for name, value in settings.items() if value is not None)
             msg = f"Give either client= or {given}=: the client has its own settings."
             raise ValueError(msg)
-        elif isinstance(self.client, VisionCraftClient):
-            self._sync_client, self._async_client = self.client, _twin(self.client)
         else:
-            self._sync_client, self._async_client = _twin(self.client), self.client
+            self._sync_client, self._async_client = both_kinds(self.client)
         # Not through our own __setattr__, which would come back here.
         super().__setattr__("args_schema", self._build_args_schema())
 
@@ -312,18 +305,23 @@ class VisionCraftTool(StructuredTool):
             spool_dir=self.store.spool_dir,
         )
 
+    # LangChain looks through all annotations of the schema, at every call and twice, for arguments
+    # that it is to inject. The schema here is built from a request and has none.
+
     def _to_args_and_kwargs(
-        self, tool_input: str | dict[str, Any], tool_call_id: str | None
+        self,
+        tool_input: str | dict[str, Any],
+        tool_call_id: str | None,  # noqa: ARG002 -- as in BaseTool
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        # A bare text stands for the first argument, with the defaults of the others.
         parameters = self.args_schema.model_fields
-        first = next(iter(parameters), None)
-        if isinstance(tool_input, str) and first is not None:
-            tool_input = {first: tool_input}
-        positional, given = super()._to_args_and_kwargs(tool_input, tool_call_id)
-        # langchain-core fills these in since 1.2.5 only.
-        defaults = {name: info.default for name, info in parameters.items() if name not in given}
-        return positional, {**defaults, **given}
+        if isinstance(tool_input, str):
+            # A bare text stands for the first argument, with the defaults of the others.
+            tool_input = dict.fromkeys(list(parameters)[:1], tool_input)
+        checked = self.args_schema.model_validate(tool_input)
+        return (), {name: getattr(checked, name) for name in parameters}
+
+    def _filter_injected_args(self, tool_input: dict[str, Any]) -> dict[str, Any]:
+        return dict(tool_input)
 
     def _run(
         self,
@@ -346,7 +344,7 @@ class VisionCraftTool(StructuredTool):
         with self._telling_the_model():
             # The store is not waited for on the event loop, nor asked if no argument is a medium.
             if self.request().media_kinds:
-                job = await asyncio.to_thread(self.prepare, kwargs)
+                job = await in_thread(self.prepare, kwargs)
             else:
                 job = self.prepare(kwargs)
             result = await self.aexecute(job, _child(config, run_manager))
@@ -383,15 +381,6 @@ class VisionCraftTool(StructuredTool):
 # LangChain asks for these types at every call, and Python would compile each anew from its text.
 for _method in (VisionCraftTool._run, VisionCraftTool._arun):
     _method.__annotations__ = get_type_hints(_method)
-
-
-def _twin(client: Any) -> Any:
-    """The driver of the other kind for a client: one for all tools that were given this client."""
-    twin = _TWINS.get(client)
-    if twin is None:
-        twin = client.as_async() if isinstance(client, VisionCraftClient) else client.as_sync()
-        twin = _TWINS.setdefault(client, twin)
-    return twin
 
 
 def _child(

@@ -13,26 +13,9 @@ from pydantic import Field, PrivateAttr, SecretStr
 from langchain_visioncraft.client import endpoints, schemas
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
-from langchain_visioncraft.media.inputs import MediaKind, MediaSource, Upload
+from langchain_visioncraft.media.inputs import MediaSource, Upload
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.tools.base import Job, VisionCraftTool
-
-DEFAULT_CAPTION_PROMPT = (
-    "Describe this picture in two or three sentences: its subjects, the setting, any text in it, "
-    "and its style."
-)
-DEFAULT_CAPTION_MODEL = "llava-1.5-7b-hf"
-
-
-class CaptionRequest(schemas.Wire):
-    """What a model says to have a picture looked at."""
-
-    media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
-
-    image: schemas.MediaInput = Field(description="The picture to look at: a handle or a URL.")
-    prompt: str = Field(
-        DEFAULT_CAPTION_PROMPT, min_length=1, description="What to tell about it, or a question."
-    )
 
 
 class VisionCraftCaption(VisionCraftTool):
@@ -54,18 +37,16 @@ class VisionCraftCaption(VisionCraftTool):
         "of the picture; gives a text."
     )
     chat_model: BaseChatModel | None = Field(default=None, repr=False, exclude=True)
-    model: str = DEFAULT_CAPTION_MODEL
-    prompt: str = DEFAULT_CAPTION_PROMPT
+    model: str = schemas.DEFAULT_CAPTION_MODEL
+    prompt: str = schemas.DEFAULT_CAPTION_PROMPT
+
+    hidden_from_model: ClassVar[frozenset[str]] = frozenset({"model"})
 
     _default_chat_model: BaseChatModel | None = PrivateAttr(default=None)
 
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """``POST /v1/chat/completions``, through the chat model."""
-        return endpoints.chat
-
-    def request(self) -> type[schemas.Wire]:
-        """A picture and a question, not the chat endpoint's own parameters."""
-        return CaptionRequest
+        return endpoints.caption
 
     def _refresh(self) -> None:
         super()._refresh()
