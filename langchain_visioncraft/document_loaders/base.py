@@ -11,10 +11,10 @@ from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from typing_extensions import Unpack
 
+from langchain_visioncraft.client.twins import AnyClient, both_kinds
 from langchain_visioncraft.document_loaders.blobs import Facts, measure, naming
 from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, open_cache
 from langchain_visioncraft.document_loaders.connections import (
-    AnyClient,
     ConnectionSettings,
     connect,
 )
@@ -43,6 +43,7 @@ class VisionCraftParser(BaseBlobParser):
         **connection: Unpack[ConnectionSettings],
     ) -> None:
         self.client = connect(client, connection)
+        self._clients = both_kinds(self.client)
         self.cache: Cache | None = open_cache(cache)
 
     @abstractmethod

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
-from typing import Any, TypeAlias
+from typing import Any
 
 from langchain_core.rate_limiters import BaseRateLimiter
 from pydantic import SecretStr
 from typing_extensions import TypedDict
 
-from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
+from langchain_visioncraft.client import VisionCraftClient
+from langchain_visioncraft.client.twins import AnyClient
 from langchain_visioncraft.config import TimeoutTypes, VerifyTypes
 from langchain_visioncraft.errors import InvalidRequestError
-from langchain_visioncraft.media import MediaStore
-
-AnyClient: TypeAlias = VisionCraftClient | AsyncVisionCraftClient
 
 MAX_RETRIES = 6
 """A batch of hundreds meets every rare failure, and may well wait for a service to come back."""
@@ -46,15 +43,3 @@ def connect(client: AnyClient | None, settings: ConnectionSettings) -> AnyClient
         msg = f"Give either client= or {', '.join(given)}=: the client has its own settings."
         raise InvalidRequestError(msg)
     return client
-
-
-def both_kinds(client: AnyClient) -> tuple[VisionCraftClient, AsyncVisionCraftClient]:
-    """The sync and the async client with the same settings."""
-    if isinstance(client, VisionCraftClient):
-        return client, client.as_async()
-    return client.as_sync(), client
-
-
-def scratch_store() -> MediaStore:
-    """A store for tools that keep nothing; long answers are spooled beside it."""
-    return MediaStore(tempfile.gettempdir())

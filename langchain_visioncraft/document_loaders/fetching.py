@@ -10,7 +10,7 @@ from langchain_core.documents.base import Blob
 
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client.flow import fetch
-from langchain_visioncraft.document_loaders.connections import AnyClient, both_kinds
+from langchain_visioncraft.client.twins import AnyClient, both_kinds
 from langchain_visioncraft.document_loaders.guarding import CONCERN_ALL
 from langchain_visioncraft.document_loaders.sources import Item, origin_of
 from langchain_visioncraft.document_loaders.steps import Run, Steps, Work

@@ -13,6 +13,7 @@ from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from typing_extensions import Unpack
 
+from langchain_visioncraft.client.twins import AnyClient
 from langchain_visioncraft.document_loaders.base import VisionCraftParser
 from langchain_visioncraft.document_loaders.blobs import (
     Facts,
@@ -23,7 +24,6 @@ from langchain_visioncraft.document_loaders.blobs import (
 )
 from langchain_visioncraft.document_loaders.caching import CacheTypes, open_cache
 from langchain_visioncraft.document_loaders.connections import (
-    AnyClient,
     ConnectionSettings,
     connect,
 )

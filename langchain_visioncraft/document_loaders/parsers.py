@@ -10,9 +10,12 @@ from typing import Any, ClassVar, Literal
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage
 from typing_extensions import Unpack
 
-from langchain_visioncraft.client.schemas import TranscribeOptions
+from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL, TranscribeOptions
+from langchain_visioncraft.client.twins import AnyClient
 from langchain_visioncraft.document_loaders import pictures, recordings
 from langchain_visioncraft.document_loaders.base import (
     VisionCraftParser,
@@ -32,19 +35,22 @@ from langchain_visioncraft.document_loaders.caching import (
     remembered,
 )
 from langchain_visioncraft.document_loaders.connections import (
-    AnyClient,
     ConnectionSettings,
-    scratch_store,
 )
-from langchain_visioncraft.document_loaders.steps import Steps, UseTool, Work
+from langchain_visioncraft.document_loaders.steps import (
+    AskChatModel,
+    CallEndpoint,
+    PaidCall,
+    Steps,
+    Work,
+)
 from langchain_visioncraft.document_loaders.transcripts import Heard, joined, windows
 from langchain_visioncraft.errors import (
     InvalidRequestError,
     MediaInputError,
     UnexpectedAnswerError,
 )
-from langchain_visioncraft.tools.caption import DEFAULT_CAPTION_MODEL, VisionCraftCaption
-from langchain_visioncraft.tools.speech import VisionCraftTranscribe
+from langchain_visioncraft.media import Media
 
 RETRIEVAL_PROMPT = (
     "Describe this picture for a search index, in plain sentences: its subjects and what they do, "
@@ -124,16 +130,17 @@ class VisionCraftCaptionParser(VisionCraftParser):
         self.frames = pictures.check_frames(frames)
         self.max_side = max_side
         self.max_pixels = max_pixels
-        self._tool = VisionCraftCaption(
-            client=self.client, chat_model=chat_model, model=model, store=scratch_store()
-        )
+        self._chat_model = chat_model
+        self._model = model
 
     @property
     def model(self) -> str:
         """The name of the model that looks."""
-        chat = self._tool.chat_model
+        chat = self._chat_model
+        if chat is None:
+            return self._model
         name = getattr(chat, "model_name", None) or getattr(chat, "model", None)
-        return str(name or (type(chat).__name__ if chat else self._tool.model))
+        return str(name or type(chat).__name__)
 
     def documents(self, blob: Blob, facts: Facts, cache: Cache | None) -> Steps[None]:
         """One document a chosen frame."""
@@ -159,7 +166,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
             )
 
     def _caption(self, blob: Blob, facts: Facts, frame: int, cache: Cache | None) -> Steps[str]:
-        chat = self._tool.chat_model
+        chat = self._chat_model
         key = cache_key(
             "caption",
             {
@@ -179,13 +186,20 @@ class VisionCraftCaptionParser(VisionCraftParser):
                 blob, facts, frame, max_side=self.max_side, max_pixels=self.max_pixels
             )
         ).ask()
-        answer = yield from UseTool(self._tool, {"image": data, "prompt": self.prompt}).ask()
-        caption = str(answer).strip()
+        caption = (yield from self._asking(data).ask()).strip()
         if not caption:
             msg = f"{self.model} had nothing to say about {facts.source}."
             raise UnexpectedAnswerError(msg)
         yield from remembered(cache, key, {"caption": caption})
         return caption
+
+    def _asking(self, picture: bytes) -> PaidCall[str]:
+        if self._chat_model is None:
+            arguments = {"image": picture, "prompt": self.prompt, "model": self.model}
+            return CallEndpoint(self._clients, endpoints.caption, arguments)
+        block = dict(Media.from_bytes(picture).block())
+        message = HumanMessage([{"type": "text", "text": self.prompt}, block])
+        return AskChatModel(self._chat_model, message)
 
 
 class VisionCraftTranscriptParser(VisionCraftParser):
@@ -263,10 +277,6 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         self.overlap_seconds = overlap_seconds
         self.chunk_seconds = chunk_seconds
         self._options: dict[str, Any] = {"task": task, "language": language}
-        # Nothing here reads the tool's own defaults: the options go along with each call.
-        self._tool = VisionCraftTranscribe(
-            client=self.client, store=scratch_store(), task=None, language=None
-        )
 
     @property
     def model(self) -> str:
@@ -354,7 +364,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
 
     def _transcribe(self, audio: Path | bytes) -> Steps[Any]:
         arguments = {"audio": audio, **self._options}
-        return (yield from UseTool(self._tool, arguments).ask())
+        return (yield from CallEndpoint(self._clients, endpoints.transcribe, arguments).ask())
 
     def _facts_of_call(self, facts: Facts) -> Mapping[str, Any]:
         return {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +82,16 @@ def listen(blob: Blob, facts: Facts) -> Sound:
     Raises:
         MediaInputError: If it has no sound track, or cannot be decoded.
     """
-    total, loudest = 0, 0
-    for samples in _samples(blob, facts):
-        total += len(samples)
-        loudest = max(loudest, _peak(samples))
-    return Sound(total / RATE, loudest < _SILENT)
+    seconds, loudest = 0.0, 0
+    samples: Counter[int] = Counter()
+    # At its own rate and in all its channels: bringing it to others would double the work.
+    for silence, frames in _pieces(blob, facts, format="s16"):
+        seconds += silence
+        for frame in frames:
+            samples[frame.sample_rate] += frame.samples
+            loudest = max(loudest, _peak(frame.to_ndarray()))
+    seconds += sum(count / rate for rate, count in samples.items())
+    return Sound(seconds, loudest < _SILENT)
 
 
 def cut(
@@ -160,33 +166,45 @@ def encode(samples: NDArray[np.int16], path: Path) -> None:
 
 
 def _peak(samples: NDArray[np.int16]) -> int:
-    return max(int(samples.max()), -int(samples.min())) if len(samples) else 0
+    return max(int(samples.max()), -int(samples.min())) if samples.size else 0
 
 
 def _samples(blob: Blob, facts: Facts) -> Iterator[NDArray[np.int16]]:
-    """The sound track as mono samples, piece by piece.
+    """The sound track as mono samples, piece by piece."""
+    import numpy as np  # noqa: PLC0415 -- the extra `media`
 
-    In a video it may begin later than the picture; the silence before counts.
+    for silence, frames in _pieces(blob, facts, format="s16", layout="mono", rate=RATE):
+        if silence:
+            yield np.zeros(int(silence * RATE), dtype=np.int16)
+        for frame in frames:
+            array: NDArray[np.int16] = frame.to_ndarray().reshape(-1)
+            yield array
+
+
+def _pieces(blob: Blob, facts: Facts, **form: Any) -> Iterator[tuple[float, Sequence[Any]]]:
+    """The sound track in this form, piece by piece, each with the seconds of silence before it.
+
+    In a video it may begin later than the picture.
     """
     import av  # noqa: PLC0415 -- the extra `media`
-    import numpy as np  # noqa: PLC0415
 
     with _container(blob, facts) as container:
         if not container.streams.audio:
             msg = f"{facts.source} has no sound track."
             raise MediaInputError(msg)
         stream = container.streams.audio[0]
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+        resampler = av.AudioResampler(**form)
         some = False
         try:
             for frame in container.decode(stream):
+                late = 0.0
                 if not some and facts.kind == "video" and frame.time:
-                    late = frame.time - (container.start_time or 0) / av.time_base
-                    yield np.zeros(max(0, int(late * RATE)), dtype=np.int16)
+                    late = max(0.0, frame.time - (container.start_time or 0) / av.time_base)
                 some = True
                 frame.pts = None
-                yield from _arrays(resampler.resample(frame))
-            yield from _arrays(resampler.resample(None))
+                yield late, resampler.resample(frame)
+            # Where there is nothing to convert, there is nothing left, which PyAV gives as a None.
+            yield 0.0, [frame for frame in resampler.resample(None) if frame is not None]
         except av.error.FFmpegError as error:
             # A recording that was cut short still says what it says up to there.
             if not some:
@@ -195,12 +213,6 @@ def _samples(blob: Blob, facts: Facts) -> Iterator[NDArray[np.int16]]:
         if not some:
             msg = f"{facts.source} has an empty sound track."
             raise MediaInputError(msg)
-
-
-def _arrays(frames: Any) -> Iterator[NDArray[np.int16]]:
-    for frame in frames:
-        array: NDArray[np.int16] = frame.to_ndarray().reshape(-1)
-        yield array
 
 
 @contextmanager

@@ -7,17 +7,23 @@ else a parser yields (documents) is passed on to the caller.
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from langchain_core.stores import BaseStore
 
+from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client.flow import Flow
-from langchain_visioncraft.tools.base import VisionCraftTool
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import HumanMessage
+
+    from langchain_visioncraft.client.endpoints import Endpoint
 
 OutputT = TypeVar("OutputT")
 ResultT = TypeVar("ResultT")
@@ -56,24 +62,44 @@ class Work(Step[ResultT]):
 
     async def ado(self) -> ResultT:
         """Do it in a thread, so that the event loop stays free."""
-        return await asyncio.to_thread(self.function)
+        return await in_thread(self.function)
+
+
+class PaidCall(Step[ResultT]):
+    """A call that counts against limits, and may cost money. It can be done again."""
 
 
 @dataclass(frozen=True)
-class UseTool(Step[Any]):
-    """A call of the API by a tool, with arguments that code gives."""
+class CallEndpoint(PaidCall[ResultT]):
+    """A call of the API."""
 
-    tool: VisionCraftTool
+    clients: tuple[VisionCraftClient, AsyncVisionCraftClient]
+    endpoint: Endpoint[..., Any, ResultT]
     arguments: dict[str, Any] = field(repr=False)
 
-    def do(self) -> Any:
+    def do(self) -> ResultT:
         """Call."""
-        return self.tool.execute(self.tool.prepare(self.arguments), {})
+        return self.clients[0].run(self.endpoint(**self.arguments))
 
-    async def ado(self) -> Any:
+    async def ado(self) -> ResultT:
         """Call without blocking."""
-        job = await asyncio.to_thread(self.tool.prepare, self.arguments)
-        return await self.tool.aexecute(job, {})
+        return await self.clients[1].run(self.endpoint(**self.arguments))
+
+
+@dataclass(frozen=True)
+class AskChatModel(PaidCall[str]):
+    """A message to a chat model; its answer as text."""
+
+    chat_model: BaseChatModel
+    message: HumanMessage = field(repr=False)
+
+    def do(self) -> str:
+        """Ask."""
+        return str(self.chat_model.invoke([self.message]).text)
+
+    async def ado(self) -> str:
+        """Ask without blocking."""
+        return str((await self.chat_model.ainvoke([self.message])).text)
 
 
 @dataclass(frozen=True)
@@ -126,6 +152,9 @@ class Remember(Step[None]):
         await self.cache.amset([(self.key, self.value)])
 
 
+_END = object()
+
+
 def drive(steps: Steps[Any], stopped: Callable[[], bool] = lambda: False) -> Iterator[Any]:
     """Do the steps, and give the outputs.
 
@@ -134,22 +163,15 @@ def drive(steps: Steps[Any], stopped: Callable[[], bool] = lambda: False) -> Ite
         stopped: Is asked before each step; true ends the work.
     """
     try:
-        item = next(steps)
-        while True:
+        item = _next(steps)
+        while item is not _END:
             if not isinstance(item, Step):
                 yield item
-                item = steps.send(None)
-                continue
-            if stopped():
+                item = _next(steps)
+            elif stopped():
                 return
-            try:
-                result = item.do()
-            except Exception as error:  # noqa: BLE001 -- it is the generator's to judge
-                item = steps.throw(error)
             else:
-                item = steps.send(result)
-    except StopIteration:
-        return
+                item = _after(steps, item)
     finally:
         steps.close()
 
@@ -157,19 +179,44 @@ def drive(steps: Steps[Any], stopped: Callable[[], bool] = lambda: False) -> Ite
 async def adrive(steps: Steps[Any]) -> AsyncIterator[Any]:
     """Do the steps without blocking, and give the outputs."""
     try:
-        item = next(steps)
-        while True:
-            if not isinstance(item, Step):
-                yield item
-                item = steps.send(None)
-                continue
-            try:
-                result = await item.ado()
-            except Exception as error:  # noqa: BLE001 -- it is the generator's to judge
-                item = steps.throw(error)
+        item = _next(steps)
+        while item is not _END:
+            if isinstance(item, Work):
+                stop = threading.Event()
+                item = await in_thread(_after_work, steps, item, stop, stop=stop)
+            elif isinstance(item, Step):
+                try:
+                    result = await item.ado()
+                except Exception as error:  # noqa: BLE001 -- it is the generator's to judge
+                    item = _next(steps, error=error)
+                else:
+                    item = _next(steps, result)
             else:
-                item = steps.send(result)
-    except StopIteration:
-        return
+                yield item
+                item = _next(steps)
     finally:
         steps.close()
+
+
+def _next(steps: Steps[Any], result: Any = None, error: Exception | None = None) -> Any:
+    """Send in what came of a step; gives the next step or output, or `_END`."""
+    try:
+        return steps.send(result) if error is None else steps.throw(error)
+    except StopIteration:
+        return _END
+
+
+def _after(steps: Steps[Any], step: Step[Any]) -> Any:
+    """Do a step; gives what comes next."""
+    try:
+        result = step.do()
+    except Exception as error:  # noqa: BLE001 -- it is the generator's to judge
+        return _next(steps, error=error)
+    return _next(steps, result)
+
+
+def _after_work(steps: Steps[Any], item: Any, stop: threading.Event) -> Any:
+    """Do some work and what work follows, for one visit to a thread; gives what comes next."""
+    while isinstance(item, Work) and not stop.is_set():
+        item = _after(steps, item)
+    return item

@@ -8,7 +8,7 @@ from typing import Any
 from tenacity import AsyncRetrying
 
 from langchain_visioncraft.client import AsyncVisionCraftClient
-from langchain_visioncraft.document_loaders.steps import Step, Steps, UseTool
+from langchain_visioncraft.document_loaders.steps import PaidCall, Step, Steps
 from langchain_visioncraft.ray.limits import Slots
 
 
@@ -22,7 +22,7 @@ class Leased(Step[Any]):
         slots: Of this actor.
     """
 
-    call: UseTool
+    call: PaidCall[Any]
     client: AsyncVisionCraftClient
     slots: Slots
 
@@ -50,7 +50,7 @@ def leased(steps: Steps[None], client: AsyncVisionCraftClient, slots: Slots) -> 
     try:
         item = next(steps)
         while True:
-            if isinstance(item, UseTool):
+            if isinstance(item, PaidCall):
                 item = Leased(item, client, slots)
             try:
                 result = yield item

@@ -10,7 +10,7 @@ import pytest
 from ray.exceptions import RayError
 
 from langchain_visioncraft import AsyncVisionCraftClient
-from langchain_visioncraft.document_loaders.steps import UseTool, Work, adrive
+from langchain_visioncraft.document_loaders.steps import CallEndpoint, Work, adrive
 from langchain_visioncraft.errors import InvalidRequestError, ServerError
 from langchain_visioncraft.ray import CallLimits
 from langchain_visioncraft.ray.leasing import leased
@@ -196,7 +196,7 @@ async def test_a_ledger_that_is_gone_is_told_to_all_who_wait() -> None:
     assert [type(error) for error in found] == [RayError, RayError]
 
 
-class Failing(UseTool):
+class Failing(CallEndpoint):
     """Fails with 503, and then gives an answer."""
 
     async def ado(self) -> Any:
@@ -212,7 +212,7 @@ async def test_an_attempt_has_a_slot_and_the_pause_before_the_next_has_none() ->
     slots = Slots(handle, 60)
     during: list[int] = []
     arguments = {"during": during, "held": lambda: sum(x.slots for x in book._leases.values())}
-    call = Failing(None, arguments)  # type: ignore[arg-type]
+    call = Failing(None, None, arguments)  # type: ignore[arg-type]
 
     def steps() -> Any:
         name = yield from Work(lambda: "work without a slot").ask()
