@@ -140,10 +140,12 @@ _CLOSING: set[asyncio.Task[None]] = set()
 
 def _close_soon(keeper: AsyncGenerator[None, None]) -> None:
     task = asyncio.get_running_loop().create_task(_closed(keeper))
+    _CLOSING.difference_update([each for each in _CLOSING if each.get_loop().is_closed()])
     _CLOSING.add(task)  # a loop forgets tasks that nobody holds
     task.add_done_callback(_CLOSING.discard)
 
 
 async def _closed(keeper: AsyncGenerator[None, None]) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop ends, and closes it just now
+    # RuntimeError: the loop ends, and closes it just now. OSError: the connection was broken.
+    with contextlib.suppress(RuntimeError, OSError):
         await keeper.aclose()

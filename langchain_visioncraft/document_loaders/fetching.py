@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.documents.base import Blob
 
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
-from langchain_visioncraft.client.flow import fetch
+from langchain_visioncraft.client.flow import Answer, fetch
 from langchain_visioncraft.client.twins import AnyClient, both_kinds
 from langchain_visioncraft.document_loaders.guarding import CONCERN_ALL
 from langchain_visioncraft.document_loaders.sources import Item, origin_of
@@ -32,7 +32,7 @@ class Fetcher:
     """
 
     def __init__(self, client: AnyClient, *, allow_private_urls: bool = False) -> None:
-        self._client, self._async_client = both_kinds(client)
+        self._clients = both_kinds(client)
         self.allow_private_urls = allow_private_urls
 
     def blob_of(self, item: Item) -> Steps[tuple[Blob, Any]]:
@@ -57,12 +57,12 @@ class Fetcher:
         return (yield from Work(lambda: _copied(content)).ask())
 
     def _fetched(self, url: str) -> Steps[tuple[Blob, Any]]:
-        client, async_client = self._client, self._async_client
+        clients = self._clients
         if self.allow_private_urls:
             # A client whose own host is that of the link; the key goes along with no link.
-            client, async_client = self._clients_at(origin_of(url))
+            clients = self._clients_at(origin_of(url))
         try:
-            answer = yield from Run(client, async_client, fetch(url, f"GET {url}")).ask()
+            answer: Answer = yield from Run(clients, fetch(url, f"GET {url}")).ask()
         except LinkExpiredError as error:
             msg = f"{url} leads to nothing any more ({error.status})."
             raise LinkExpiredError(msg, status=error.status) from error
@@ -85,16 +85,17 @@ class Fetcher:
             return Blob.from_data(file.read(), metadata={"source": url}), None
 
     def _clients_at(self, origin: str) -> tuple[VisionCraftClient, AsyncVisionCraftClient]:
-        settings = self._client.settings
-        client = VisionCraftClient(
+        client, async_client = self._clients
+        settings = client.settings
+        there = VisionCraftClient(
             base_url=origin,
             timeout=(settings.timeout.connect, settings.timeout.read),
             max_retries=settings.max_retries,
-            http_client=self._client.http(),
-            http_async_client=self._async_client.http(),
-            max_answer_bytes=self._client.max_answer_bytes,
+            http_client=client.http(),
+            http_async_client=async_client.http(),
+            max_answer_bytes=client.max_answer_bytes,
         )
-        return client, client.as_async()
+        return both_kinds(there)
 
 
 def _copied(url: str) -> tuple[Blob, Any]:

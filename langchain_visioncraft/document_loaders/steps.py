@@ -47,7 +47,7 @@ class Step(ABC, Generic[ResultT]):
 
 
 Steps: TypeAlias = Generator[Any, Any, ResultT]
-"""Yields steps and outputs."""
+"""Yields steps and outputs. After each yield it may go on in another thread and context."""
 
 
 @dataclass(frozen=True)
@@ -106,17 +106,16 @@ class AskChatModel(PaidCall[str]):
 class Run(Step[ResultT]):
     """A flow of the client."""
 
-    client: VisionCraftClient
-    async_client: AsyncVisionCraftClient
+    clients: tuple[VisionCraftClient, AsyncVisionCraftClient]
     flow: Flow[ResultT]
 
     def do(self) -> ResultT:
         """Run it."""
-        return self.client.run(self.flow)
+        return self.clients[0].run(self.flow)
 
     async def ado(self) -> ResultT:
         """Run it without blocking."""
-        return await self.async_client.run(self.flow)
+        return await self.clients[1].run(self.flow)
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ async def adrive(steps: Steps[Any]) -> AsyncIterator[Any]:
         while item is not _END:
             if isinstance(item, Work):
                 stop = threading.Event()
-                item = await in_thread(_after_work, steps, item, stop, stop=stop)
+                item = await in_thread(_after_work, steps, item, stop, on_cancel=stop.set)
             elif isinstance(item, Step):
                 try:
                     result = await item.ado()

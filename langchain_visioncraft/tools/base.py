@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 from abc import abstractmethod
@@ -314,6 +315,8 @@ class VisionCraftTool(StructuredTool):
         tool_call_id: str | None,  # noqa: ARG002 -- as in BaseTool
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         parameters = self.args_schema.model_fields
+        if not parameters:  # models give something all the same
+            return (), {}
         if isinstance(tool_input, str):
             # A bare text stands for the first argument, with the defaults of the others.
             tool_input = dict.fromkeys(list(parameters)[:1], tool_input)
@@ -344,7 +347,7 @@ class VisionCraftTool(StructuredTool):
         with self._telling_the_model():
             # The store is not waited for on the event loop, nor asked if no argument is a medium.
             if self.request().media_kinds:
-                job = await in_thread(self.prepare, kwargs)
+                job = await asyncio.to_thread(self.prepare, kwargs)
             else:
                 job = self.prepare(kwargs)
             result = await self.aexecute(job, _child(config, run_manager))

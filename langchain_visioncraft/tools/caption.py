@@ -45,7 +45,7 @@ class VisionCraftCaption(VisionCraftTool):
     _default_chat_model: BaseChatModel | None = PrivateAttr(default=None)
 
     def endpoint(self) -> Endpoint[..., Any, Any]:
-        """``POST /v1/chat/completions``, through the chat model."""
+        """What a call may say. The question itself goes through the chat model."""
         return endpoints.caption
 
     def _refresh(self) -> None:

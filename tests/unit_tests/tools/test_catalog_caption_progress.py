@@ -106,6 +106,13 @@ async def test_limits_are_told_as_the_host_words_them(make: Make, way: str) -> N
     assert "10 per 5 minutes" in message.content
 
 
+@pytest.mark.parametrize("given", [{"__arg1": "x"}, {"query": ""}, {}])
+async def test_a_tool_without_parameters_takes_what_models_give_all_the_same(
+    make: Make, way: str, given: dict[str, str]
+) -> None:
+    assert (await call(make(VisionCraftLimits), way, given)).artifact == LIMITS
+
+
 async def test_lists_and_limits_send_no_key(make: Make, service: Service, way: str) -> None:
     await call(make(VisionCraftCatalog), way, SAMPLERS)
     await call(make(VisionCraftLimits), way, {})
@@ -191,6 +198,15 @@ async def test_the_prompt_of_the_constructor_is_asked(
     await call(make(VisionCraftCaption, prompt="Any text in it?"), way, {"image": handle})
     [message] = service.body("/v1/chat/completions")["messages"]
     assert message["content"][0]["text"] == "Any text in it?"
+
+
+def test_the_model_that_looks_is_not_the_agents_choice(make: Make, store: MediaStore) -> None:
+    tool = make(VisionCraftCaption)
+    assert set(tool.args) == {"image", "prompt"}
+    arguments = {**arguments_for(VisionCraftCaption, store), "model": "another"}
+    message = tool.invoke({"type": "tool_call", "id": "1", "name": tool.name, "args": arguments})
+    assert message.status == "error"
+    assert "model" in message.content
 
 
 def test_the_default_chat_model_follows_the_settings(

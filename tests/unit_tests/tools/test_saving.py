@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from client_driving import DRIVERS, PNG, Host, drive
 
@@ -48,6 +49,42 @@ async def test_who_is_cancelled_waits_for_the_thread(fails: bool) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert done == [True]
+
+
+async def test_scopes_of_anyio_wait_without_being_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, wait = [], asyncio.wait
+    go_on = threading.Event()
+
+    async def counted(futures: Any) -> Any:
+        waits.append(futures)
+        return await wait(futures)
+
+    monkeypatch.setattr(asyncio, "wait", counted)
+    asyncio.get_running_loop().call_later(0.2, go_on.set)
+    with anyio.move_on_after(0.05) as scope:
+        await in_thread(go_on.wait, 30)
+    assert scope.cancelled_caught
+    assert go_on.is_set()
+    assert len(waits) <= 3
+
+
+async def test_what_became_of_a_thread_is_told_to_nobody_who_was_cancelled() -> None:
+    told: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    go_on = threading.Event()
+
+    def work() -> None:
+        go_on.wait(30)
+        raise OSError("the disk is full")
+
+    task = asyncio.create_task(in_thread(work, on_cancel=go_on.set))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del task
+    gc.collect()
+    assert told == []
 
 
 async def test_the_result_and_the_error_of_a_thread_are_given() -> None:
