@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -164,8 +165,8 @@ def names_from(answer: Answer) -> list[str]:
 def text_from(answer: Answer) -> str:
     """The text of a chat answer, in every form that hosts have used.
 
-    ``choices[].message.content``, ``{role, content}``, ``{text}``, ``{response}``, ``{result}``,
-    or a bare string.
+    ``choices[].message.content`` (also in parts), ``{role, content}``, ``{text}``, ``{response}``,
+    ``{result}``, or a bare string.
 
     Raises:
         UnexpectedAnswerError: If none of them is there.
@@ -175,6 +176,9 @@ def text_from(answer: Answer) -> str:
     if isinstance(candidate, Mapping) and candidate.get("choices"):
         candidate = candidate["choices"][0]
     for _ in range(3):
+        if isinstance(candidate, list):  # of content parts
+            texts = [part.get("text") for part in candidate if isinstance(part, Mapping)]
+            candidate = "".join(filter(None, texts)) if any(texts) else None
         if not isinstance(candidate, Mapping):
             break
         names = ("message", "content", "text", "response", "result", "answer")
@@ -271,7 +275,8 @@ def _medium(answer: Answer, kinds: tuple[str, ...]) -> Media:
             )
             raise TruncatedAnswerError(msg, **_facts(answer))
         shape = shape_of(file, mime)
-    return Media.holding(answer, mime_type=mime, size=answer.size, shape=shape)
+        holder = HeldBytes(file.getvalue()) if isinstance(file, io.BytesIO) else answer
+    return Media.holding(holder, mime_type=mime, size=answer.size, shape=shape)
 
 
 def _type_of(answer: Answer) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from langchain_visioncraft.errors import DamagedMediaError
-from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.media import HeldBytes, Media
 
 INCOMING = ".incoming"
 """The folder, inside of a store, of what is being written."""
@@ -102,8 +101,8 @@ def checked_chunks(media: Media) -> Iterator[bytes]:
     """
     expected, digest = media.sha256, hashlib.sha256()
     with media.open() as source:
-        if isinstance(source, io.BytesIO):  # nobody changes what is in memory
-            yield source.getvalue()
+        if isinstance(media.held, HeldBytes):  # which nobody changes
+            yield source.read()
             return
         while chunk := source.read(_CHUNK_BYTES):
             digest.update(chunk)

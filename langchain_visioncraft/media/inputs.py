@@ -130,7 +130,7 @@ class Upload:
 
 
 class DataURL(Upload):
-    """The same, sent as a data URL: base64 behind ``data:image/png;base64,``."""
+    """A source that is sent as a data URL: base64 behind ``data:image/png;base64,``."""
 
     def head(self) -> bytes:
         """What stands before the base64.

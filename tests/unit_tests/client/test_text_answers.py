@@ -161,6 +161,12 @@ def test_a_caption_is_a_message_with_the_words_and_the_picture() -> None:
     ]
 
 
+def test_a_text_may_come_in_parts() -> None:
+    parts = [{"type": "text", "text": "A "}, {"type": "image"}, {"type": "text", "text": "cat."}]
+    assert caption({"choices": [{"message": {"content": parts}}]}).result == "A cat."
+    assert chat({"role": "assistant", "content": parts}) == "A cat."
+
+
 def test_a_caption_of_a_link_sends_the_link() -> None:
     flow = endpoints.caption(image="https://example.com/cat.png")
     content = next(flow).body["messages"][0]["content"]

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from client_driving import GIF, PNG
 from store_steps import spoil
 
 from langchain_visioncraft import Media, MediaStore
+from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.errors import DamagedMediaError
 from langchain_visioncraft.media import Problem
 
@@ -246,3 +248,27 @@ def test_repair_and_saves_at_once_lose_nothing(store: MediaStore, kept: Media) -
         thread.join()
     assert failures == []
     assert list(store.verify(older_than=-1)) == []
+
+
+def test_what_changed_in_a_memory_file_system_is_not_saved_under_its_old_name(
+    store: MediaStore,
+) -> None:
+    elsewhere = MediaStore("memory://changed-before-saving")
+    kept = elsewhere.add(PNG)
+    file = fsspec.filesystem("memory").store[f"/changed-before-saving/{kept.handle}"]
+    file.seek(0)
+    file.write(b"GIF89a")
+    with pytest.raises(DamagedMediaError, match="changed before"):
+        store.add(kept)
+    assert len(store) == 0
+
+
+def test_what_was_discarded_is_not_saved_as_nothing(store: MediaStore) -> None:
+    with Spool(1 << 20) as spool:
+        spool.accept(PNG)
+    media = Media.holding(spool, mime_type="image/png", size=spool.size)
+    assert media.handle
+    spool.discard()
+    with pytest.raises(DamagedMediaError, match="changed before"):
+        store.add(media)
+    assert len(store) == 0
