@@ -263,12 +263,12 @@ def frames(colours: Sequence[str], form: str = "GIF", **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def samples_of(tones: Iterable[tuple[float, float, int]], seconds: float) -> Any:
+def samples_of(tones: Iterable[tuple[float, float, int]], seconds: float, rate: int = RATE) -> Any:
     """Silence with tones in it: start and end in seconds, pitch in Hz."""
-    samples = np.zeros(int(seconds * RATE))
+    samples = np.zeros(int(seconds * rate))
     for start, end, pitch in tones:
-        times = np.arange(int(start * RATE), int(end * RATE))
-        samples[times] = np.sin(2 * np.pi * pitch * times / RATE) * 12000
+        times = np.arange(int(start * rate), int(end * rate))
+        samples[times] = np.sin(2 * np.pi * pitch * times / rate) * 12000
     return samples.astype(np.int16)
 
 
@@ -283,20 +283,28 @@ def recording(tones: Iterable[tuple[float, float, int]], seconds: float) -> byte
     return buffer.getvalue()
 
 
-def video(path: Path, tones: Iterable[tuple[float, float, int]], seconds: float) -> Path:
-    """An MP4 whose sound track has tones in it."""
+def video(
+    path: Path,
+    tones: Iterable[tuple[float, float, int]],
+    seconds: float,
+    *,
+    rate: int = RATE,
+    late: float = 0.0,
+) -> Path:
+    """An MP4 whose sound track has tones in it, and begins some seconds after the picture."""
     with av.open(str(path), "w") as container:
         pictures = container.add_stream("mpeg4", rate=10)
         pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
-        sound = container.add_stream("aac", rate=RATE, layout="mono")
+        sound = container.add_stream("aac", rate=rate, layout="mono")
         for _ in range(int(seconds * 10)):
             image = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
             container.mux(pictures.encode(image))
         container.mux(pictures.encode(None))
         frame = av.AudioFrame.from_ndarray(
-            samples_of(tones, seconds).reshape(1, -1), format="s16", layout="mono"
+            samples_of(tones, seconds, rate).reshape(1, -1), format="s16", layout="mono"
         )
-        frame.sample_rate = RATE
+        frame.sample_rate = rate
+        frame.pts = int(late * rate)
         container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
     return path

@@ -88,7 +88,9 @@ class VisionCraftCaptionParser(VisionCraftParser):
     Args:
         prompt: What to tell about a picture; taken literally. Default: for retrieval.
         model: For the default chat model. Only LLaVA models take images (2024-09).
-        chat_model: Any LangChain chat model that takes images, instead.
+        chat_model: Any LangChain chat model that takes images, instead. Without one, pictures go
+            straight to the API; ``ChatVisionCraft(model=…)`` here brings LangChain's callbacks,
+            tracing, cache and count of tokens.
         frames: Of animations and multi-page TIFFs: `"auto"` (the middle of an animation, all
             pages), `"first"`, `"middle"`, `"all"`, how many evenly spread ones, or their numbers.
         max_side: Larger pictures are scaled down to this before they are sent, in pixels; `None`
@@ -323,7 +325,8 @@ class VisionCraftTranscriptParser(VisionCraftParser):
             return known
         sound: recordings.Sound = yield from Work(lambda: recordings.listen(blob, facts)).ask()
         heard = Heard(sound.seconds)
-        longest = self.chunk_seconds or sound.seconds
+        # At another rate it may be a little longer.
+        longest = self.chunk_seconds or sound.seconds + 1
         if sound.silent:
             pass  # nothing to be heard, so nothing to pay for
         elif facts.kind == "audio" and sound.seconds <= longest:

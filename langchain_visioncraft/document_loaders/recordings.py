@@ -84,8 +84,8 @@ def listen(blob: Blob, facts: Facts) -> Sound:
     """
     seconds, loudest = 0.0, 0
     samples: Counter[int] = Counter()
-    # At its own rate and in all its channels: bringing it to others would double the work.
-    for silence, frames in _pieces(blob, facts, format="s16"):
+    # At its own rate: bringing it to another would double the work.
+    for silence, frames in _pieces(blob, facts, format="s16", layout="mono"):
         seconds += silence
         for frame in frames:
             samples[frame.sample_rate] += frame.samples
@@ -202,9 +202,14 @@ def _pieces(blob: Blob, facts: Facts, **form: Any) -> Iterator[tuple[float, Sequ
                     late = max(0.0, frame.time - (container.start_time or 0) / av.time_base)
                 some = True
                 frame.pts = None
-                yield late, resampler.resample(frame)
-            # Where there is nothing to convert, there is nothing left, which PyAV gives as a None.
-            yield 0.0, [frame for frame in resampler.resample(None) if frame is not None]
+                try:
+                    frames = resampler.resample(frame)
+                except ValueError:  # recordings were joined: here begins one of another rate
+                    frames = [*_rest(resampler)]
+                    resampler = av.AudioResampler(**form)
+                    frames += resampler.resample(frame)
+                yield late, frames
+            yield 0.0, _rest(resampler)
         except av.error.FFmpegError as error:
             # A recording that was cut short still says what it says up to there.
             if not some:
@@ -213,6 +218,11 @@ def _pieces(blob: Blob, facts: Facts, **form: Any) -> Iterator[tuple[float, Sequ
         if not some:
             msg = f"{facts.source} has an empty sound track."
             raise MediaInputError(msg)
+
+
+def _rest(resampler: Any) -> list[Any]:
+    # Where there was nothing to convert, some versions of PyAV give a None.
+    return [frame for frame in resampler.resample(None) if frame is not None]
 
 
 @contextmanager

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from langchain_core.documents.base import Blob
 from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.stores import InMemoryByteStore
 from media_host import HOST, KEY, MediaHost, frames, picture
 from PIL import Image
@@ -347,6 +349,26 @@ def test_any_chat_model_may_look(host: MediaHost, parse: Any) -> None:
     [document] = parse(parser, Blob.from_data(picture()))
     assert document.page_content == "A fox."
     assert document.metadata["model"] == "FakeListChatModel"
+
+
+async def test_a_chat_model_is_asked_without_blocking() -> None:
+    loop = asyncio.get_running_loop()
+
+    class Chat(FakeListChatModel):
+        async def _acall(self, *_: Any, **__: Any) -> str:
+            assert asyncio.get_running_loop() is loop
+            return "asked without blocking"
+
+        def _call(self, *_: Any, **__: Any) -> str:
+            return "asked in a thread"
+
+        async def _agenerate(self, *args: Any, **given: Any) -> ChatResult:
+            message = AIMessage(await self._acall(*args, **given))
+            return ChatResult(generations=[ChatGeneration(message=message)])
+
+    parser = VisionCraftCaptionParser(chat_model=Chat(responses=[]), api_key=KEY)
+    [document] = await parser.aparse(Blob.from_data(picture()))
+    assert document.page_content == "asked without blocking"
 
 
 def test_the_async_side_is_async(host: MediaHost) -> None:

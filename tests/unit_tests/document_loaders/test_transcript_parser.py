@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.documents.base import Blob
 from langchain_core.stores import InMemoryByteStore
-from media_host import HOST, KEY, MediaHost, picture, recording, video
+from media_host import HOST, KEY, MediaHost, picture, recording, samples_of, video
 
 from langchain_visioncraft import VisionCraftTranscriptParser
+from langchain_visioncraft.document_loaders import recordings
+from langchain_visioncraft.document_loaders.blobs import measure
 from langchain_visioncraft.document_loaders.transcripts import Passage, windows
 from langchain_visioncraft.errors import (
     BadRequestError,
@@ -158,6 +162,46 @@ def test_without_a_quiet_place_it_is_cut_all_the_same(
 def test_none_never_cuts(make: Any, parse: Any, host: MediaHost, speech: bytes) -> None:
     parse(make(chunk_seconds=None), Blob.from_data(speech))
     assert len(host.asked) == 1
+
+
+@pytest.mark.parametrize("rate", [22050, 44100, 48000])
+def test_none_never_cuts_a_video(
+    make: Any, parse: Any, host: MediaHost, tmp_path: Path, rate: int
+) -> None:
+    path = video(tmp_path / "talk.mp4", [(0.2, 5.0, 400)], 5.123, rate=rate)
+    [document] = parse(make(chunk_seconds=None, by="whole"), Blob.from_path(path))
+    assert len(host.asked) == 1
+    assert document.metadata["duration"] == pytest.approx(5.123, abs=0.1)
+
+
+def test_the_silence_before_the_sound_of_a_video_counts(
+    make: Any, parse: Any, tmp_path: Path
+) -> None:
+    path = video(tmp_path / "talk.mp4", [(0.5, 1.5, 400)], 2.0, late=3.0)
+    [document] = parse(make(), Blob.from_path(path))
+    assert document.metadata["start"] == pytest.approx(3.5, abs=0.15)
+    assert document.metadata["duration"] == pytest.approx(5.0, abs=0.15)
+
+
+def test_where_recordings_were_joined_the_rate_may_change(tmp_path: Path) -> None:
+    parts = [mp3(samples_of([(0.2, 0.8, 400)], 1.0, rate), rate) for rate in (44100, 22050)]
+    whole = Blob.from_data(b"".join(parts))
+    facts = measure(whole)
+    heard = recordings.listen(whole, facts)
+    assert heard.seconds > 1.05  # FFmpeg gives the first frames of the second
+    [part] = recordings.cut(whole, facts, 2.0, tmp_path)
+    assert part.seconds == pytest.approx(heard.seconds, abs=0.01)
+
+
+def mp3(samples: Any, rate: int) -> bytes:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp3", options={"write_xing": "0"}) as container:
+        stream = container.add_stream("libmp3lame", rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate, frame.pts = rate, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
 
 
 def test_a_video_is_heard_by_its_sound_track(
