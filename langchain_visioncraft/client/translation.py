@@ -19,7 +19,7 @@ def translate(
     error: Exception, host: str, answered: bool, facts: Mapping[str, Any]
 ) -> errors.VisionCraftError | None:
     """The error of our tree for one of httpx, httpx2 or the system; ``None`` for a bug."""
-    if is_from_httpx(error, "TimeoutException"):
+    if is_from_httpx(error, "TimeoutException") and _is_timeout(error):
         name = type(error).__name__.removesuffix("Timeout").lower()
         what = "no connection" if name == "connect" else "no answer"
         hint = "" if name == "connect" else " Generations take minutes: raise timeout=."
@@ -64,6 +64,14 @@ def forget_locals(error: BaseException) -> None:
         link = link.__cause__ or link.__context__
 
 
+def _is_timeout(error: BaseException) -> bool:
+    """Whether it is one: httpx-aiohttp calls every connection that fails a ``ConnectTimeout``."""
+    cause = error.__cause__
+    if cause is None:
+        return True
+    return isinstance(cause, TimeoutError) or "timeout" in type(cause).__name__.lower()
+
+
 def _certificate_problem(error: BaseException | None) -> str | None:
     chain: list[BaseException] = []
     while error is not None:
@@ -71,7 +79,8 @@ def _certificate_problem(error: BaseException | None) -> str | None:
         error = error.__cause__ or error.__context__
     for link in chain:
         if isinstance(link, ssl.SSLCertVerificationError):
-            return link.verify_message or "certificate verify failed"
+            # aiohttp's own subclass lacks the attribute.
+            return getattr(link, "verify_message", "") or "certificate verify failed"
     for link in chain:
         if isinstance(link, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError):
             return None  # the host hung up, which says nothing about its certificate

@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 
 from typing_extensions import Self
 
+from langchain_visioncraft.client import endpoints
+
 HANG_UP = b""
 """An answer that is none: the connection is closed."""
 
@@ -149,3 +151,19 @@ class RawHost:
             return False
         connection.sendall(told)
         return bool(told) and b"Connection: close" not in told
+
+
+NAMES = answer(b'["one", "two"]')
+
+
+def names() -> Any:
+    return endpoints.list_names(family="sd", kind="models")
+
+
+def draw() -> Any:
+    return endpoints.text_to_image(prompt="x", model="m")
+
+
+def closed_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -6,11 +6,9 @@ import asyncio
 import gc
 import os
 import pickle
-import shutil
 import signal
 import socket
 import ssl
-import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from typing import Any
 import httpx as classic
 import pytest
 from client_driving import DRIVERS, KEY, PNG, drive
-from loopback import RawHost, answer
+from loopback import NAMES, RawHost, answer, closed_port, draw, names
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints, links
@@ -28,16 +26,6 @@ from langchain_visioncraft.errors import (
     ServerError,
     UnsafeLinkError,
 )
-
-NAMES = answer(b'["one", "two"]')
-
-
-def names() -> Any:
-    return endpoints.list_names(family="sd", kind="models")
-
-
-def draw() -> Any:
-    return endpoints.text_to_image(prompt="x", model="m")
 
 
 def test_a_connection_is_kept_from_call_to_call() -> None:
@@ -185,11 +173,6 @@ def test_errors_of_either_library_are_translated(library: Any) -> None:
             client.run(names())
 
 
-def closed_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
 def test_a_refused_connection_says_who_refused(driver: Any, no_waiting: None) -> None:
     url = closed_port()
     with pytest.raises(ConnectionFailedError, match=f"the connection to {url[7:]} failed"):
@@ -218,36 +201,6 @@ def test_a_link_to_the_apis_own_port_is_followed_without_the_key(driver: Any) ->
 
 
 # TLS
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of its own authority, for a.example, b.example and this machine."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-    command = [
-        openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-        "-nodes", "-keyout", "key.pem", "-out", "ca.pem", "-days", "2", "-subj", "/CN=test",
-        "-addext", "subjectAltName=DNS:a.example,DNS:b.example,IP:127.0.0.1",
-    ]  # fmt: skip
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder / "ca.pem"
-
-
-@pytest.fixture
-def asked_for() -> list[str | None]:
-    """The names that were asked for in the TLS handshakes."""
-    return []
-
-
-@pytest.fixture
-def tls(certificate: Path, asked_for: list[str | None]) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
-    context.sni_callback = lambda _, name, __: asked_for.append(name)  # type: ignore[assignment]
-    return context
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(driver: Any, tls: ssl.SSLContext) -> None:
