@@ -83,6 +83,7 @@ def _over_bare(what: str, limit: float, ours: str) -> Goal:
 
 _HASHED = "httpx2, to disk with SHA-256"
 _STREAM = "httpx2, stream by hand"
+_OVER_AIOHTTP = "client.run, httpx-aiohttp"
 _FILM_HASHED = "httpx2, stream by hand with SHA-256"
 
 GOALS = (
@@ -101,8 +102,11 @@ GOALS = (
     _memory("200 MB answer: tool.invoke, peak RSS", 16, "film", "tool.invoke"),
     _rate("64 in flight: client.run, rate", 0.9, "fan-out-64", "client.run"),
     _cpu_ratio("64 in flight: client.run / httpx2", 1.5, "fan-out-64", "client.run", "httpx2"),
+    _rate("64 in flight: client.run, httpx-aiohttp, rate", 0.9, "fan-out-64", _OVER_AIOHTTP),
+    _cpu_ratio("the same / httpx2", 1.5, "fan-out-64", _OVER_AIOHTTP, "httpx2"),
     _rate("64 in flight: tool.abatch, rate", 0.9, "fan-out-64", "tool.abatch"),
     _cpu_ratio("64 in flight: tool.abatch / httpx2", 1.5, "fan-out-64", "tool.abatch", "httpx2"),
+    _cpu_ratio("the same / kept by hand", 1.5, "fan-out-64", "tool.abatch", "httpx2, kept by hand"),
     _rate("64 in flight: loader, pictures, rate", 0.9, "fan-out-64", "loader, pictures"),
     _cpu_ratio("64 in flight: the same / httpx2", 1.5, "fan-out-64", "loader, pictures", "httpx2"),
     _cpu_ratio(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
+import json
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case, Place, Run
@@ -63,6 +66,34 @@ def _add(case: Case, limit: int) -> None:
         async with AsyncVisionCraftClient(api_key="key", base_url=place.url + PATH) as client:
             yield in_flight(lambda: client.run(endpoints.text_to_image(**WORDS)), limit)
 
+    @case.contender("client.run, httpx-aiohttp", "httpx_aiohttp")
+    @asynccontextmanager
+    async def _client_over_aiohttp(place: Place) -> AsyncIterator[Run]:
+        import httpx
+        from httpx_aiohttp import HttpxAiohttpClient
+
+        from langchain_visioncraft.client import AsyncVisionCraftClient, endpoints
+
+        async with HttpxAiohttpClient(limits=httpx.Limits(max_connections=limit)) as http:
+            client = AsyncVisionCraftClient(
+                api_key="key", base_url=place.url + PATH, http_async_client=http
+            )
+            yield in_flight(lambda: client.run(endpoints.text_to_image(**WORDS)), limit)
+
+    @case.contender("httpx2, kept by hand", "httpx2")
+    @asynccontextmanager
+    async def _kept(place: Place) -> AsyncIterator[Run]:
+        import httpx2
+
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=limit)
+        async with httpx2.AsyncClient(limits=limits, timeout=60) as client:
+
+            async def call() -> None:
+                response = await client.post(f"{place.url}{PATH}/sd", json=BODY)
+                await asyncio.to_thread(_keep, place.folder, response.content)
+
+            yield in_flight(call, limit)
+
     @case.contender("tool.abatch")
     @asynccontextmanager
     async def _abatch(place: Place) -> AsyncIterator[Run]:
@@ -73,6 +104,14 @@ def _add(case: Case, limit: int) -> None:
             await draw.abatch(calls, config={"max_concurrency": limit})
 
         yield run
+
+
+def _keep(folder: Path, picture: bytes) -> None:
+    """What a tool does with a picture, at its simplest: two files, named by content."""
+    digest = hashlib.sha256(picture).hexdigest()
+    (folder / f"{digest[:12]}.png").write_bytes(picture)
+    facts = {"sha256": digest, "size": len(picture), "arguments": WORDS}
+    (folder / f"{digest[:12]}.png.json").write_text(json.dumps(facts, indent=2))
 
 
 fan_out = Case(
