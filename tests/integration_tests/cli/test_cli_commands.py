@@ -130,13 +130,17 @@ def test_options_reach_the_host(run: Run, drawing_sandbox: Sandbox) -> None:
     assert sent["loras"] == {"add_detail": 0.5}
 
 
-def test_a_caption_is_a_line_a_file_or_json(run: Run, picture: str, tmp_path: Path) -> None:
+def test_a_caption_is_a_line_a_file_or_json(
+    run: Run, picture: str, tmp_path: Path, drawing_sandbox: Sandbox
+) -> None:
     text = run("caption", picture).stdout
     assert "pixels" in text
     assert run("caption", picture, "-o", "cat.txt").stdout == "cat.txt\n"
     assert (tmp_path / "cat.txt").read_text() == text
     told = json.loads(run("caption", picture, "--prompt", "Which colours?", "--json").stdout)
     assert (told["prompt"], told["source"]) == ("Which colours?", picture)
+    run("caption", picture, "--model", "llava-v1.6-34b")
+    assert drawing_sandbox.requests[-1].body["model"] == "llava-v1.6-34b"
 
 
 def test_chat_answers_about_a_picture(run: Run, picture: str, drawing_sandbox: Sandbox) -> None:
