@@ -177,8 +177,8 @@ def text_from(answer: Answer) -> str:
         candidate = candidate["choices"][0]
     for _ in range(3):
         if isinstance(candidate, list):  # of content parts
-            texts = [part.get("text") for part in candidate if isinstance(part, Mapping)]
-            candidate = "".join(filter(None, texts)) if any(texts) else None
+            texts = (part.get("text") for part in candidate if isinstance(part, Mapping))
+            candidate = "".join(text for text in texts if isinstance(text, str)) or None
         if not isinstance(candidate, Mapping):
             break
         names = ("message", "content", "text", "response", "result", "answer")

@@ -14,10 +14,7 @@ from typing_extensions import Unpack
 from langchain_visioncraft.client.twins import AnyClient, both_kinds
 from langchain_visioncraft.document_loaders.blobs import Facts, measure, naming
 from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, open_cache
-from langchain_visioncraft.document_loaders.connections import (
-    ConnectionSettings,
-    connect,
-)
+from langchain_visioncraft.document_loaders.connections import ConnectionSettings, connect
 from langchain_visioncraft.document_loaders.steps import Steps, Work, adrive, drive
 from langchain_visioncraft.errors import InvalidRequestError, VisionCraftError
 

@@ -23,10 +23,7 @@ from langchain_visioncraft.document_loaders.blobs import (
     opened,
 )
 from langchain_visioncraft.document_loaders.caching import CacheTypes, open_cache
-from langchain_visioncraft.document_loaders.connections import (
-    ConnectionSettings,
-    connect,
-)
+from langchain_visioncraft.document_loaders.connections import ConnectionSettings, connect
 from langchain_visioncraft.document_loaders.fetching import Fetcher
 from langchain_visioncraft.document_loaders.guarding import Skipped, guarded
 from langchain_visioncraft.document_loaders.parsers import (

@@ -34,9 +34,7 @@ from langchain_visioncraft.document_loaders.caching import (
     recalled,
     remembered,
 )
-from langchain_visioncraft.document_loaders.connections import (
-    ConnectionSettings,
-)
+from langchain_visioncraft.document_loaders.connections import ConnectionSettings
 from langchain_visioncraft.document_loaders.steps import (
     AskChatModel,
     CallEndpoint,

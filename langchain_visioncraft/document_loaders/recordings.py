@@ -205,7 +205,7 @@ def _pieces(blob: Blob, facts: Facts, **form: Any) -> Iterator[tuple[float, Sequ
                 try:
                     frames = resampler.resample(frame)
                 except ValueError:  # recordings were joined: here begins one of another rate
-                    frames = [*_rest(resampler)]
+                    frames = _rest(resampler)
                     resampler = av.AudioResampler(**form)
                     frames += resampler.resample(frame)
                 yield late, frames

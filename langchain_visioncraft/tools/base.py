@@ -319,7 +319,7 @@ class VisionCraftTool(StructuredTool):
             return (), {}
         if isinstance(tool_input, str):
             # A bare text stands for the first argument, with the defaults of the others.
-            tool_input = dict.fromkeys(list(parameters)[:1], tool_input)
+            tool_input = {next(iter(parameters)): tool_input}
         checked = self.args_schema.model_validate(tool_input)
         return (), {name: getattr(checked, name) for name in parameters}
 
