@@ -34,6 +34,10 @@ def translate(
             "verify=False, which gives your key to whoever answers."
         )
         return errors.CertificateError(msg, **facts)
+    if is_from_httpx(error, "RemoteProtocolError") and "location header" in str(error):
+        # Some versions read where a redirect leads even if it is not to be followed.
+        msg = f"{facts['endpoint']}: {host} redirected to what is no URL; it was not followed."
+        return errors.UnsafeLinkError(msg, **facts)
     if is_from_httpx(error, "TransportError") or isinstance(error, OSError):
         when = "broke off in the middle of the answer" if answered else "failed"
         reason = str(error) or type(error).__name__
@@ -41,6 +45,13 @@ def translate(
         failed = errors.ConnectionFailedError(msg, **facts)
         failed.answered = answered
         return failed
+    return _without_a_connection(error, host, facts)
+
+
+def _without_a_connection(
+    error: Exception, host: str, facts: Mapping[str, Any]
+) -> errors.VisionCraftError | None:
+    """The same for errors that say nothing of a connection."""
     if is_from_httpx(error, "DecodingError"):
         msg = f"{facts['endpoint']}: the answer of {host} is damaged (its compression)."
         return errors.TruncatedAnswerError(msg, **facts)

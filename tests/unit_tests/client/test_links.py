@@ -295,6 +295,16 @@ def test_a_damaged_redirect_of_a_link_is_not_followed(driver: Any, location: str
         draw(Host({"url": "https://a.example/a.png"}, lambda _: moved).client(driver))
 
 
+def test_a_library_may_read_a_redirect_that_is_not_to_be_followed(driver: Any, dns: Any) -> None:
+    def refuse(_: Any) -> Any:
+        raise httpx.RemoteProtocolError("Invalid URL in location header: Invalid port: 'port'.")
+
+    host = Host({"url": "https://a.example/a.png"}, refuse)
+    with pytest.raises(UnsafeLinkError, match="redirected to what is no URL"):
+        draw(host.client(driver))
+    assert len(host.requests) == 2
+
+
 @pytest.mark.parametrize("location", ["http://[bad", "", None])
 def test_a_damaged_redirect_of_a_call_is_told_as_one(driver: Any, location: str | None) -> None:
     headers = {} if location is None else {"location": location}
