@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+from cancelling import cancel_thrice
 
 from langchain_visioncraft.document_loaders.steps import PaidCall, Steps, Work, adrive, drive
 
@@ -95,11 +96,5 @@ async def test_who_is_cancelled_waits_for_the_work_under_way_and_not_for_what_fo
 
     task = asyncio.create_task(outputs_of(some()))
     await asyncio.to_thread(started.wait)
-    for _ in range(3):
-        task.cancel()
-        await asyncio.sleep(0)
-        assert not task.done()
-    go_on.set()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancel_thrice(task, go_on)
     assert done == ["slow", "closed"]

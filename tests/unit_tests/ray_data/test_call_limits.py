@@ -13,7 +13,7 @@ from langchain_visioncraft import AsyncVisionCraftClient
 from langchain_visioncraft.document_loaders.steps import CallEndpoint, Work, adrive
 from langchain_visioncraft.errors import InvalidRequestError, ServerError
 from langchain_visioncraft.ray import CallLimits
-from langchain_visioncraft.ray.leasing import leased
+from langchain_visioncraft.ray.leasing import Leased, leased
 from langchain_visioncraft.ray.ledger import Ledger
 from langchain_visioncraft.ray.limits import Slots
 
@@ -245,3 +245,9 @@ def test_numbers_that_cannot_be_limits_are_refused(arguments: dict[str, Any]) ->
     [name] = arguments
     with pytest.raises(InvalidRequestError, match=f"{name}=.* is not valid"):
         CallLimits(**arguments)
+
+
+def test_a_call_with_a_slot_says_what_drives_it() -> None:
+    call: Any = CallEndpoint(None, None, {})  # type: ignore[arg-type]
+    with pytest.raises(NotImplementedError, match="drive these steps by `adrive`"):
+        Leased(call, None, None).do()  # type: ignore[arg-type]

@@ -11,8 +11,10 @@ from typing import Any
 
 import anyio
 import pytest
+from cancelling import cancel_thrice
 from client_driving import DRIVERS, PNG, Host, drive
 
+from langchain_visioncraft import MediaStore, VisionCraftUpscale
 from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.tools.saving import let_go
@@ -41,14 +43,27 @@ async def test_who_is_cancelled_waits_for_the_thread(fails: bool) -> None:
 
     task = asyncio.create_task(in_thread(work))
     await asyncio.to_thread(started.wait)
-    for _ in range(3):
-        task.cancel()
-        await asyncio.sleep(0)
-        assert not task.done()
-    go_on.set()
+    await cancel_thrice(task, go_on)
+    assert done == [True]
+
+
+async def test_who_is_cancelled_does_not_wait_until_a_store_is_read(tmp_path: Path) -> None:
+    started, go_on, ended = threading.Event(), threading.Event(), []
+
+    class Slow(MediaStore):
+        def __contains__(self, handle: object) -> bool:
+            started.set()
+            ended.append(go_on.wait(5))
+            return False
+
+    tool = VisionCraftUpscale(api_key="key", store=Slow(tmp_path))
+    task = asyncio.create_task(tool.ainvoke({"image": "a1b2c3d4e5f6.png"}))
+    await asyncio.to_thread(started.wait)
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert done == [True]
+    assert ended == []
+    go_on.set()
 
 
 async def test_scopes_of_anyio_wait_without_being_busy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +98,7 @@ async def test_what_became_of_a_thread_is_told_to_nobody_who_was_cancelled() -> 
     with pytest.raises(asyncio.CancelledError):
         await task
     del task
+    await asyncio.sleep(0.05)  # the thread lets go of it, too
     gc.collect()
     assert told == []
 
