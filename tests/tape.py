@@ -10,6 +10,7 @@ from typing import Any
 
 import vcr
 import yaml
+from meaning import same_meaning
 from vcr.cassette import Cassette
 from vcr.request import Request
 from vcr.serializers import yamlserializer
@@ -111,11 +112,12 @@ def tape(
             retry would get the first one again and again.
     """
     machine = vcr.VCR(
-        match_on=("method", "uri", "body"),
+        match_on=("method", "uri", "meaning"),
         record_mode=vcr.mode.ALL if source else vcr.mode.NONE,
         before_record_request=scrubber.request,
         before_record_response=scrubber.response,
     )
+    machine.register_matcher("meaning", same_meaning)
     machine.register_serializer("labelled", _Labelled(source, versions))
     if source:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -74,7 +74,7 @@ class TestTextModel(ChatModelIntegrationTests):
 
     @pytest.mark.xfail(
         reason="The sandbox's 135M model fills in the arguments, and does not copy Chinese names.",
-        strict=False,
+        strict=True,
     )
     def test_unicode_tool_call_integration(self, model: BaseChatModel) -> None:
         super().test_unicode_tool_call_integration(model)
