@@ -3,14 +3,14 @@
 
 PYTHON ?= python3
 WORKERS ?= auto
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 # Of hundreds of megabytes a tenth is ever imported: Python compiles that when it is.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ray coverage lint format faults fuzz soak test-lowest audit record notebooks bench docs wheel clean
+.PHONY: help demo test test-unit test-ray coverage lint format faults fuzz soak test-lowest audit record notebooks bench docs wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: $(VENV)/demo.stamp  ## Set up and let an agent illustrate a story (demo_ou
 
 test: $(VENV)/test.stamp  ## Set up and run all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+test-unit: $(VENV)/test.stamp  ## Set up and run the unit tests, which need no network
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/unit_tests
 
 test-ray: $(VENV)/test.stamp  ## Test datasets on a cluster of two machines, one of which is lost
 	RAY_TESTS=1 $(BIN)/python -m pytest tests/integration_tests/test_ray_data.py
@@ -48,7 +51,7 @@ soak: $(VENV)/test.stamp  ## Look for leaks: an hour of agent traffic with fault
 
 test-lowest: $(VENV)/lowest.stamp  ## Run unit tests with the oldest dependencies that are allowed
 	$(VENV)/lowest/bin/python -m pytest -q $(addprefix tests/unit_tests/, \
-		client tools chat_models media document_loaders)
+		client tools chat_models media document_loaders test_recorded_standard.py)
 
 audit: $(VENV)/test.stamp  ## Look for known vulnerabilities in what is installed
 	.ci/audit
@@ -78,8 +81,8 @@ clean:  ## Remove what these targets made
 
 # The stamps stand for what is installed; a changed pyproject.toml installs again.
 $(VENV)/python.stamp:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-		{ echo "Python 3.10 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade 'pip>=25.1'
 	@touch $@

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import ConfigDict, Field, SecretStr, SkipValidation, model_validator
-from typing_extensions import Self
 
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.config import VerifyTypes

@@ -1,9 +1,8 @@
 """Whether two requests mean the same, though other versions of the libraries wrote them.
 
-What libraries, Python and chance decide does not count: defaults of
-the protocol, the indentation of docstrings (Python 3.13 strips it), and the ids of calls.
-Everything else does: one parameter, message, schema or word more, fewer or different makes another
-request.
+What libraries, Python and chance decide does not count: defaults of the protocol, the indentation
+of docstrings (Python 3.13 strips it), and the ids of calls. Everything else does: one parameter,
+message, schema or word more, fewer or different makes another request.
 """
 
 from __future__ import annotations

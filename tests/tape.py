@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import AbstractContextManager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class _Labelled:
         self._versions = versions
 
     def serialize(self, cassette: dict[str, Any]) -> str:
-        today = datetime.now(timezone.utc).date().isoformat()
+        today = datetime.now(UTC).date().isoformat()
         label = f"# Recorded from {self._source} on {today} by tests/recording.py; no keys.\n"
         if self._versions:
             label += f"# With {self._versions}.\n"

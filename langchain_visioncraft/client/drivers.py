@@ -15,10 +15,9 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from tenacity import AsyncRetrying, Retrying
-from typing_extensions import Self
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import links

@@ -9,9 +9,7 @@ import tempfile
 import uuid
 import weakref
 from pathlib import Path
-from typing import BinaryIO
-
-from typing_extensions import Self
+from typing import BinaryIO, Self
 
 from langchain_visioncraft.errors import AnswerTooLargeError
 from langchain_visioncraft.media.filesystems import NEW_FILE

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, Self
 
 import pybase64
 from pydantic import (
@@ -23,7 +23,6 @@ from pydantic import (
     model_validator,
 )
 from pydantic.functional_validators import ModelWrapValidatorHandler
-from typing_extensions import Self
 
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, Shape, shape_of, sniff

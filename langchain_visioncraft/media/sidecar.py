@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from langchain_visioncraft.media.media import Media, handle_for
@@ -28,7 +28,7 @@ def write_sidecar(
     """The text of a sidecar. Values that JSON does not know are written as text."""
     facts = {
         **media.model_dump(exclude={"location"}, exclude_none=True),
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "tool": tool,
         "arguments": dict(arguments or {}),
         "sources": list(sources),

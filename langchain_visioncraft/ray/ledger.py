@@ -65,7 +65,7 @@ class Ledger:
                 self._given_back.clear()
                 try:
                     await asyncio.wait_for(self._given_back.wait(), self._until_next())
-                except asyncio.TimeoutError:
+                except TimeoutError:
                     continue  # the time has come for a lease to end, or for the next call
             self._saved -= count if self._per_second else 0
             self._put(holder, self.held(holder) + count)

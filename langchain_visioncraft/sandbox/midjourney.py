@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from langchain_visioncraft.sandbox.faults import Fault
@@ -66,9 +66,7 @@ class Midjourney:
         """Take a prompt and give its task."""
         fate = fault.task if fault is not None else None
         with self._lock:
-            task = Task(
-                next(self._numbers), prompt, self._clock(), datetime.now(timezone.utc), fate
-            )
+            task = Task(next(self._numbers), prompt, self._clock(), datetime.now(UTC), fate)
             if fate != "forgotten":
                 self._tasks[task.number] = task
             while len(self._tasks) > _TASKS_KEPT:

@@ -8,12 +8,11 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import anyio.to_thread
 import uvicorn
 from starlette.applications import Starlette
-from typing_extensions import Self
 
 from langchain_visioncraft.sandbox.app import create_app, wind_down
 from langchain_visioncraft.sandbox.backends.connection import BackendError

@@ -9,17 +9,15 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, Self, get_type_hints
 
 from langchain_core.callbacks import (
-    AsyncCallbackManagerForToolRun,
-    CallbackManagerForToolRun,
     adispatch_custom_event,
     dispatch_custom_event,
 )
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import patch_config
+from langchain_core.runnables.config import ensure_config
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import (
     BaseModel,
@@ -34,7 +32,6 @@ from pydantic import (
     create_model,
     model_validator,
 )
-from typing_extensions import Self
 
 from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, Progress, VisionCraftClient
@@ -286,24 +283,14 @@ class VisionCraftTool(StructuredTool):
             given[name] = getattr(self, name)
         return Job(work=self.endpoint()(**given), arguments=shown, sources=sources)
 
-    def execute(self, job: Job, config: RunnableConfig) -> Any:
-        """Do the work. `config` is that of a child of this tool's run."""
-        return self._sync_client.run(
-            job.work,
-            on_progress=lambda progress: dispatch_custom_event(
-                PROGRESS_EVENT, _event(progress), config=config
-            ),
-            spool_dir=self.store.spool_dir,
-        )
+    def execute(self, job: Job) -> Any:
+        """Do the work."""
+        return self._sync_client.run(job.work, on_progress=_report, spool_dir=self.store.spool_dir)
 
-    async def aexecute(self, job: Job, config: RunnableConfig) -> Any:
+    async def aexecute(self, job: Job) -> Any:
         """Do the work without blocking."""
         return await self._async_client.run(
-            job.work,
-            on_progress=lambda progress: adispatch_custom_event(
-                PROGRESS_EVENT, _event(progress), config=config
-            ),
-            spool_dir=self.store.spool_dir,
+            job.work, on_progress=_areport, spool_dir=self.store.spool_dir
         )
 
     # LangChain looks through all annotations of the schema, at every call and twice, for arguments
@@ -326,31 +313,21 @@ class VisionCraftTool(StructuredTool):
     def _filter_injected_args(self, tool_input: dict[str, Any]) -> dict[str, Any]:
         return dict(tool_input)
 
-    def _run(
-        self,
-        *args: Any,  # noqa: ARG002 -- as in StructuredTool
-        config: RunnableConfig,
-        run_manager: CallbackManagerForToolRun | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        with self._telling_the_model():
-            job = self.prepare(kwargs)
-            return self._keep(self.execute(job, _child(config, run_manager)), job)
+    # Without `config` and `run_manager`: what runs inside finds the run in the context.
 
-    async def _arun(
-        self,
-        *args: Any,  # noqa: ARG002 -- as in StructuredTool
-        config: RunnableConfig,
-        run_manager: AsyncCallbackManagerForToolRun | None = None,
-        **kwargs: Any,
-    ) -> Any:
+    def _run(self, *_: Any, **arguments: Any) -> Any:
+        with self._telling_the_model():
+            job = self.prepare(arguments)
+            return self._keep(self.execute(job), job)
+
+    async def _arun(self, *_: Any, **arguments: Any) -> Any:
         with self._telling_the_model():
             # The store is not waited for on the event loop, nor asked if no argument is a medium.
             if self.request().media_kinds:
-                job = await asyncio.to_thread(self.prepare, kwargs)
+                job = await asyncio.to_thread(self.prepare, arguments)
             else:
-                job = self.prepare(kwargs)
-            result = await self.aexecute(job, _child(config, run_manager))
+                job = self.prepare(arguments)
+            result = await self.aexecute(job)
             return await in_thread(self._keep, result, job)
 
     def _keep(self, result: Any, job: Job) -> tuple[Any, Any]:
@@ -386,12 +363,19 @@ for _method in (VisionCraftTool._run, VisionCraftTool._arun):
     _method.__annotations__ = get_type_hints(_method)
 
 
-def _child(
-    config: RunnableConfig,
-    run_manager: CallbackManagerForToolRun | AsyncCallbackManagerForToolRun | None,
-) -> RunnableConfig:
-    """The configuration of what runs inside this tool run; events need it on Python 3.10."""
-    return patch_config(config, callbacks=run_manager.get_child() if run_manager else None)
+def _report(progress: Progress) -> None:
+    if _in_a_run():
+        dispatch_custom_event(PROGRESS_EVENT, _event(progress))
+
+
+async def _areport(progress: Progress) -> None:
+    if _in_a_run():
+        await adispatch_custom_event(PROGRESS_EVENT, _event(progress))
+
+
+def _in_a_run() -> bool:
+    # Frameworks that call `_run` themselves have none, and nobody who listens.
+    return ensure_config().get("callbacks") is not None
 
 
 def _event(progress: Progress) -> dict[str, Any]:

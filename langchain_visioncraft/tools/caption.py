@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
-from langchain_core.runnables import RunnableConfig
 from pydantic import Field, PrivateAttr, SecretStr
 
 from langchain_visioncraft.client import endpoints, schemas
@@ -64,13 +63,13 @@ class VisionCraftCaption(VisionCraftTool):
         shown = {"image": label, "prompt": prompt}
         return Job(work=[HumanMessage(content)], arguments=shown, sources=[label])
 
-    def execute(self, job: Job, config: RunnableConfig) -> str:
+    def execute(self, job: Job) -> str:
         """Ask the chat model."""
-        return self._chat().invoke(job.work, config).text
+        return self._chat().invoke(job.work).text
 
-    async def aexecute(self, job: Job, config: RunnableConfig) -> str:
+    async def aexecute(self, job: Job) -> str:
         """Ask the chat model without blocking."""
-        return (await self._chat().ainvoke(job.work, config)).text
+        return (await self._chat().ainvoke(job.work)).text
 
     def finish(self, result: str, job: Job) -> tuple[str, dict[str, Any]]:
         """The caption, and what it is about."""

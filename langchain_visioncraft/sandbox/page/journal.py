@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from langchain_visioncraft.sandbox.answers import ENGINE_HEADER
@@ -188,7 +188,7 @@ class Journal:
             headers=headers,
             request=Body(self.body_limit),
             answer=Body(self.body_limit),
-            started=datetime.now(timezone.utc),
+            started=datetime.now(UTC),
         )
         with self._lock:
             self._count += 1

@@ -63,7 +63,7 @@ async def events(
             yield _event(name, text, f"{journal.mark}-{version}")
         try:
             await asyncio.wait_for(journal.wait(version), _HEARTBEAT)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             yield ": still here\n\n"
         if not journal.closed:
             await asyncio.sleep(_PAUSE)

@@ -10,9 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-from typing_extensions import Self
+from typing import Any, Self, TypeAlias
 
 from langchain_visioncraft.client import endpoints
 

@@ -9,14 +9,13 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from client_driving import KEY
 from fault_callers import Caller
 from fault_columns import Column
 from fault_hosts import Door, keep_connections, open_connections, remembering_sandbox
 from fault_table import CLOSED_PORT, NOT_APPLICABLE, UNKNOWN_CERTIFICATE, Row
-from typing_extensions import Self
 
 from langchain_visioncraft import errors
 from langchain_visioncraft.client import VisionCraftClient, endpoints

@@ -11,7 +11,7 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 from unittest import mock
 
 import openai
@@ -20,7 +20,6 @@ from fault_callers import CAP
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tenacity import wait_none
-from typing_extensions import Self
 
 from langchain_visioncraft.chat_models import bounds
 from langchain_visioncraft.client import endpoints, exchange, links

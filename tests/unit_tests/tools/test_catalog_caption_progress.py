@@ -286,26 +286,14 @@ async def test_progress_reaches_astream_events(make: Make, service: Service) -> 
     check_progress(told)
 
 
-async def test_the_context_is_not_needed_for_progress(
-    make: Make, service: Service, monkeypatch: pytest.MonkeyPatch
+async def test_a_framework_may_call_the_tool_outside_of_a_run(
+    make: Make, service: Service, way: str
 ) -> None:
-    """Python 3.10 loses context variables in tasks: the configuration is passed on by hand."""
-    from langchain_core.callbacks import manager
-    from langchain_core.runnables.config import var_child_runnable_config
-
-    dispatch = manager.adispatch_custom_event
-
-    async def without_context(name: str, data: Any, *, config: Any = None) -> None:
-        token = var_child_runnable_config.set(None)
-        try:
-            await dispatch(name, data, config=config)
-        finally:
-            var_child_runnable_config.reset(token)
-
-    monkeypatch.setattr("langchain_visioncraft.tools.base.adispatch_custom_event", without_context)
-    notes = AsyncNotes()
-    await call(make(VisionCraftMidjourney), "ainvoke", {"prompt": "x"}, {"callbacks": [notes]})
-    assert notes.told
+    service.polls_until_done = 2
+    tool = make(VisionCraftMidjourney)
+    ran = tool._run(prompt="x") if way == "invoke" else await tool._arun(prompt="x")
+    content, _ = ran
+    assert "image/png" in content
 
 
 async def test_a_deadline_that_passes_is_raised(make: Make, service: Service, way: str) -> None:
