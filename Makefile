@@ -33,7 +33,7 @@ coverage: $(VENV)/test.stamp  ## The same, and how much of the package the tests
 lint: $(VENV)/test.stamp  ## Check style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy langchain_visioncraft
+	$(BIN)/mypy
 
 format: $(VENV)/test.stamp  ## Mend style and format
 	$(BIN)/ruff check --fix .
@@ -87,14 +87,14 @@ $(VENV)/python.stamp:
 	$(PIP) --upgrade 'pip>=25.1'
 	@touch $@
 
-$(VENV)/demo.stamp: pyproject.toml $(VENV)/python.stamp
+$(VENV)/demo.stamp: pyproject.toml sandbox/pyproject.toml $(VENV)/python.stamp
 	@echo "Setting up (about a minute, once) ..."
-	$(PIP) --editable '.[sandbox]' --group demo
+	$(PIP) --editable '.[sandbox]' --editable sandbox --group demo
 	$(BIN)/visioncraft setup
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
-	$(PIP) --editable '.[sandbox,remote,media,cli,mcp,ray]' \
+	$(PIP) --editable '.[sandbox,remote,media,cli,mcp,ray]' --editable sandbox \
 		--group demo --group test --group mcp-client --group lint
 	$(PIP) --upgrade --no-deps --target $(VENV)/mcp-2 \
 		'mcp>=2.3,<3' 'mcp-types>=2.3,<3' 'opentelemetry-api>=1.28'

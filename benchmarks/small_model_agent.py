@@ -156,10 +156,10 @@ def first_calls(model: Any, only: int | None) -> tuple[int, int]:
 def draws_then_upscales(model: Any) -> str:
     """What became of a request that takes two steps, with tools that work."""
     from langchain.agents import create_agent
+    from visioncraft_sandbox import Sandbox
 
     from langchain_visioncraft import MediaStore
     from langchain_visioncraft import tools as kinds
-    from langchain_visioncraft.sandbox import Sandbox
 
     with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         options = {"base_url": sandbox.url, "api_key": "any", "store": MediaStore(folder)}

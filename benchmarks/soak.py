@@ -119,7 +119,7 @@ def sandbox_process() -> Iterator[tuple[int, str]]:
 
 def serve() -> None:
     """Be that process."""
-    from langchain_visioncraft.sandbox import Sandbox
+    from visioncraft_sandbox import Sandbox
 
     # What it remembers on purpose is soon full, so that only a leak grows.
     memory = {"requests_kept": 50, "files_max_bytes": 1 << 20}

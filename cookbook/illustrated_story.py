@@ -25,9 +25,9 @@ from langchain.agents import create_agent
 from rich.console import Console
 from story_display import StepDisplay
 from story_page import write_page
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import ChatVisionCraft, MediaStore, VisionCraftToolkit
-from langchain_visioncraft.sandbox import Sandbox
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import av
 from PIL import Image, ImageSequence
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import Media, MediaStore
-from langchain_visioncraft.sandbox import Sandbox
 
 DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "pictures"

@@ -328,7 +328,7 @@ class Client:
 
 def serving() -> Iterator[tuple[str, int]]:
     """A sandbox in a process of its own: its URL, and the number of the process."""
-    command = [sys.executable, "-m", "langchain_visioncraft.sandbox", "--no-models", "--port", "0"]
+    command = [sys.executable, "-m", "visioncraft_sandbox", "--no-models", "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:

@@ -171,8 +171,7 @@ def serving(host: MediaHost) -> Iterator[str]:
     from starlette.requests import Request
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
-
-    from langchain_visioncraft.sandbox.server import listen, server_config
+    from visioncraft_sandbox.server import listen, server_config
 
     async def respond(request: Request) -> Response:
         asked = host.read(request.method, request.url.path, await request.body())

@@ -25,7 +25,7 @@ from scenes import SCENES, Scene
 from tape import KEY, Scrubber, tape
 
 if TYPE_CHECKING:
-    from langchain_visioncraft.sandbox import Sandbox
+    from visioncraft_sandbox import Sandbox
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def running_host(*, writes_calls: bool = False) -> Iterator[Host]:
 
         yield Host(resolve().base_url, key, "a live host")
         return
-    from langchain_visioncraft.sandbox import Sandbox
+    from visioncraft_sandbox import Sandbox
 
     source, llm = "a sandbox of this package", None
     if writes_calls:

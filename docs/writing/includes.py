@@ -22,6 +22,7 @@ _PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "NOTICE": "notice.md",
+    "sandbox/NOTICE": "notice.md",
     "README.md": "index.md",
     "cookbook": "recipes/index.md",
 }

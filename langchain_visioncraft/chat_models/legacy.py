@@ -57,7 +57,7 @@ class ChatVisionCraftLegacy(BaseChatModel):
 
     ```python
     from langchain_visioncraft import ChatVisionCraftLegacy
-    from langchain_visioncraft.sandbox import Sandbox
+    from visioncraft_sandbox import Sandbox
 
     with Sandbox() as sandbox:
         model = ChatVisionCraftLegacy(

@@ -36,7 +36,7 @@ class ChatVisionCraft(PlainChatModel):
 
     ```python
     from langchain_visioncraft import ChatVisionCraft
-    from langchain_visioncraft.sandbox import Sandbox
+    from visioncraft_sandbox import Sandbox
 
     with Sandbox() as sandbox:
         model = ChatVisionCraft(

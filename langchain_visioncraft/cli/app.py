@@ -10,7 +10,7 @@ from langchain_visioncraft.cli.lazy import LazyCommand, LazyGroup
 from langchain_visioncraft.version import __version__
 
 _CLI = "langchain_visioncraft.cli"
-_SANDBOX = "langchain_visioncraft.sandbox.commands"
+_SANDBOX = "visioncraft_sandbox.commands"
 
 COMMANDS = {
     "image": LazyCommand("Draw a picture from words.", f"{_CLI}.capabilities:image"),

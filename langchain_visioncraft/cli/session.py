@@ -37,7 +37,7 @@ def settings_of(connection: Connection) -> Iterator[dict[str, Any]]:
     if connection.base_url is not None:
         msg = "--sandbox and --base-url exclude each other: a sandbox has its own address."
         raise InvalidRequestError(msg)
-    from langchain_visioncraft.sandbox import Sandbox  # noqa: PLC0415  # an extra
+    from visioncraft_sandbox import Sandbox  # noqa: PLC0415  # an extra
 
     with Sandbox() as sandbox:
         yield {**given, "base_url": sandbox.url, "api_key": SecretStr("sandbox")}

@@ -38,7 +38,7 @@ class VisionCraftClient(Exchange):
 
     ```python
     from langchain_visioncraft.client import VisionCraftClient, endpoints
-    from langchain_visioncraft.sandbox import Sandbox
+    from visioncraft_sandbox import Sandbox
 
     with Sandbox(models=False) as sandbox:
         with VisionCraftClient(api_key="any", base_url=sandbox.url) as client:
@@ -217,7 +217,7 @@ class AsyncVisionCraftClient(Exchange):
     import asyncio
 
     from langchain_visioncraft.client import AsyncVisionCraftClient, endpoints
-    from langchain_visioncraft.sandbox import Sandbox
+    from visioncraft_sandbox import Sandbox
 
 
     async def main() -> None:

@@ -2,7 +2,7 @@
 
 ```python
 from langchain_visioncraft.client import VisionCraftClient, endpoints
-from langchain_visioncraft.sandbox import Sandbox
+from visioncraft_sandbox import Sandbox
 
 with Sandbox(models=False) as sandbox:
     with VisionCraftClient(base_url=sandbox.url, api_key="any") as client:

@@ -22,7 +22,7 @@ class VisionCraftTextToImage(VisionCraftTool, schemas.TextToImageOptions):
 
     ```python
     from langchain_visioncraft import Media, MediaStore, VisionCraftTextToImage
-    from langchain_visioncraft.sandbox import Sandbox
+    from visioncraft_sandbox import Sandbox
 
     with Sandbox(models=False) as sandbox:
         draw = VisionCraftTextToImage(

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from langchain_visioncraft.sandbox import Sandbox
+from visioncraft_sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "langchain_visioncraft"

@@ -12,8 +12,7 @@ import nbformat
 import pytest
 from canary_places import KEY, found_in
 from nbclient import NotebookClient
-
-from langchain_visioncraft.sandbox import Sandbox
+from visioncraft_sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 COOKBOOK = ROOT / "cookbook"

@@ -16,10 +16,10 @@ import ray
 from langchain_core.stores import InMemoryByteStore
 from media_host import KEY, Asked, MediaHost, picture, recording, serving
 from ray.cluster_utils import Cluster
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError
 from langchain_visioncraft.ray import CallLimits, caption, transcribe
-from langchain_visioncraft.sandbox import Sandbox
 
 # One worker of xdist runs them all: starting a cluster is most of the work.
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]

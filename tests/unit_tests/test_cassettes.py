@@ -12,10 +12,10 @@ from chat_scenes import CHAT_SCENES
 from scenes import SCENES, Scene
 from tape import CASSETTES, HIDDEN, HOST, KEY, Scrubber, interactions, tape
 from vcr.cassette import Cassette
+from visioncraft_sandbox import create_app
 
 from langchain_visioncraft import errors
 from langchain_visioncraft.client import endpoints, exchange
-from langchain_visioncraft.sandbox import create_app
 
 FILES = sorted(CASSETTES.glob("*.yaml"))
 ALL_FILES = sorted(CASSETTES.rglob("*.yaml"))

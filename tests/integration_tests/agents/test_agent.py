@@ -12,10 +12,10 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
+from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft import Media, MediaStore, VisionCraftToolkit, errors
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.sandbox import Fault, Sandbox
 
 Step = Callable[[Sequence[ToolMessage]], list[dict[str, Any]]]
 

@@ -9,9 +9,9 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 from langchain_tests.integration_tests import ChatModelIntegrationTests
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import ChatVisionCraft, Media
-from langchain_visioncraft.sandbox import Sandbox
 
 pytestmark = pytest.mark.enable_socket
 

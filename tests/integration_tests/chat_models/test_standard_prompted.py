@@ -17,9 +17,9 @@ from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from text_model import text_model_host
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import ChatVisionCraft, ChatVisionCraftLegacy, Media
-from langchain_visioncraft.sandbox import Sandbox
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

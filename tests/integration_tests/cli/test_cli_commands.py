@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
+from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.cli.app import app
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.sandbox import Fault, Sandbox
 
 KEY = "vc-canary-2b7d40c9e1aa"
 SMALL = ("--width", "64", "--height", "64")

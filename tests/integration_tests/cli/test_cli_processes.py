@@ -14,8 +14,9 @@ import termios
 import time
 from pathlib import Path
 
+from visioncraft_sandbox import Fault, Sandbox
+
 from langchain_visioncraft import Media, MediaStore
-from langchain_visioncraft.sandbox import Fault, Sandbox
 
 MAIN = "from langchain_visioncraft.cli import main; main()"
 COMMAND = [sys.executable, "-c", MAIN]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft.cli.app import app
-from langchain_visioncraft.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from client_driving import KEY, PNG, drive
+from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft.client import VisionCraftClient, endpoints
 from langchain_visioncraft.errors import (
@@ -25,7 +26,6 @@ from langchain_visioncraft.errors import (
     UnknownNameError,
     VisionCraftError,
 )
-from langchain_visioncraft.sandbox import Fault, Sandbox
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from langchain_core.documents.base import Blob
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import (
     MediaStore,
@@ -16,7 +17,6 @@ from langchain_visioncraft import (
     VisionCraftTranscriptParser,
     media_of,
 )
-from langchain_visioncraft.sandbox import Sandbox
 
 NOTE = Path(__file__).parents[3] / "cookbook/assets/spoken_note.ogg"
 

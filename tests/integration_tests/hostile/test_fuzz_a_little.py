@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from fuzzing import Found, fuzz, request_of
-
-from langchain_visioncraft.sandbox import Fault, Sandbox
+from visioncraft_sandbox import Fault, Sandbox
 
 
 def test_the_sandbox_bears_bent_and_broken_requests() -> None:

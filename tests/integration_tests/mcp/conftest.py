@@ -6,11 +6,11 @@ from typing import Any, TypeAlias
 
 import pytest
 from mcp_clients import running
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import MediaStore, VisionCraftToolkit
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.mcp import create_http_app, create_server
-from langchain_visioncraft.sandbox import Sandbox
 
 Serve: TypeAlias = Callable[..., str]
 

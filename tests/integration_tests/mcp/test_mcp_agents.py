@@ -8,9 +8,9 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import ToolMessage
 from langchain_mcp_adapters.client import MultiServerMCPClient
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import ChatVisionCraft, VisionCraftToolkit
-from langchain_visioncraft.sandbox import Sandbox
 
 NIGHT = "Draw a picture of a cat, 64x64. Then make it night."
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import uvicorn
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft.cli import main
-from langchain_visioncraft.sandbox import Sandbox
 
 HTTP = ("--transport", "http", "--port", "0")
 

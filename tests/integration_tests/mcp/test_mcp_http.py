@@ -14,13 +14,13 @@ import pytest
 from mcp import types
 from mcp_clients import over_http
 from pydantic import AnyUrl
+from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft import MediaStore, VisionCraftToolkit
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.mcp import create_http_app, create_server
 from langchain_visioncraft.mcp.http import LOOPBACK, hosts_for
-from langchain_visioncraft.sandbox import Fault, Sandbox
 
 DRAW = "visioncraft_text_to_image"
 SMALL = {"prompt": "a cat", "width": 64, "height": 64}

@@ -15,11 +15,11 @@ import pytest
 from mcp import StdioServerParameters
 from mcp_clients import SDK_2, over_stdio
 from pydantic import AnyUrl
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import MediaStore
 from langchain_visioncraft.mcp.resources import RESOURCE_NOT_FOUND
 from langchain_visioncraft.mcp.stdio import stdout_for_the_protocol
-from langchain_visioncraft.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[3]
 NOISE = """

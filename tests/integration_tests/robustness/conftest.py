@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from client_driving import KEY
 from fault_hosts import remembering_sandbox
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import MediaStore, VisionCraftTextToImage
-from langchain_visioncraft.sandbox import Sandbox
 
 
 @pytest.fixture(scope="module")

@@ -20,11 +20,11 @@ from fault_callers import CAP
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tenacity import wait_none
+from visioncraft_sandbox import Sandbox
+from visioncraft_sandbox.fault_gate import FAULT_KEY
 
 from langchain_visioncraft.chat_models import bounds
 from langchain_visioncraft.client import endpoints, exchange, links
-from langchain_visioncraft.sandbox import Sandbox
-from langchain_visioncraft.sandbox.fault_gate import FAULT_KEY
 
 
 class Remembering:

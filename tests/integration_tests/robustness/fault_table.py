@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from langchain_visioncraft.sandbox import Fault
+from visioncraft_sandbox import Fault
 
 TABLE = Path(__file__).with_name("FAULTS.md")
 CLOSED_PORT = "(closed port)"

@@ -14,9 +14,9 @@ from types import CodeType, FrameType
 from typing import Any
 
 from fault_hosts import open_connections
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import MediaStore
-from langchain_visioncraft.sandbox import Sandbox
 
 WATCHED = ("langchain_visioncraft", "httpx", "httpcore")
 """Whose lines a Ctrl-C may hit, by the start of a package's folder."""

@@ -13,9 +13,9 @@ import pytest
 from client_driving import KEY
 from interruptions import Steps, Surroundings, lines_of
 from PIL import Image
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import VisionCraftImageToImage
-from langchain_visioncraft.sandbox import Sandbox
 
 SIZE = (720, 480)
 

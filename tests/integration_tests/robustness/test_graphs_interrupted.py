@@ -19,9 +19,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 from typing_extensions import TypedDict
+from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft import ChatVisionCraft, MediaStore, VisionCraftTextToImage
-from langchain_visioncraft.sandbox import Fault, Sandbox
 
 ASK = {"prompt": "a cat", "width": 64, "height": 64}
 THREAD: Any = {"configurable": {"thread_id": "1"}}

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from fault_hosts import open_connections
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import VisionCraftTextToImage
-from langchain_visioncraft.sandbox import Sandbox
 
 ASK = {"prompt": "a cat", "width": 64, "height": 64}
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.sandbox import Sandbox
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tool_service import TOOLS, arguments_for, call, name_of
+from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft import (
     Media,
@@ -23,7 +24,6 @@ from langchain_visioncraft import (
     VisionCraftUpscale,
     errors,
 )
-from langchain_visioncraft.sandbox import Fault, Sandbox
 from langchain_visioncraft.tools import VisionCraftTool
 
 SMALL = {"prompt": "a cat", "width": 64, "height": 64}

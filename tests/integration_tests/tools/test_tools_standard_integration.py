@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from langchain_tests.integration_tests import ToolsIntegrationTests
 from tool_service import ARGUMENTS, PICTURE, RECORDING, TOOLS, medium, name_of
+from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import MediaStore, VisionCraftMidjourney
-from langchain_visioncraft.sandbox import Sandbox
 from langchain_visioncraft.tools import VisionCraftTool
 
 NOTE = Path(__file__).parents[3] / "cookbook" / "assets" / "spoken_note.ogg"

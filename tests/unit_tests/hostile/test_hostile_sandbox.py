@@ -14,13 +14,13 @@ import httpx
 import pytest
 from hostile_corpus import LINKS, no_network
 from PIL import EpsImagePlugin, Image
+from visioncraft_sandbox import Limit, SandboxConfig, create_app
+from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.limits import Limiter
+from visioncraft_sandbox.records import Received
+from visioncraft_sandbox.uploads import decode_picture
 
 from langchain_visioncraft.media.sniff import shape_of, truncation_of
-from langchain_visioncraft.sandbox import Limit, SandboxConfig, create_app
-from langchain_visioncraft.sandbox.answers import Refusal
-from langchain_visioncraft.sandbox.limits import Limiter
-from langchain_visioncraft.sandbox.records import Received
-from langchain_visioncraft.sandbox.uploads import decode_picture
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_file_of_a_million_boxes_is_not_walked_to_its_end() -> None:
 
 
 def test_a_recording_of_days_is_not_decoded() -> None:
-    from langchain_visioncraft.sandbox.engines.speech import as_wav
+    from visioncraft_sandbox.engines.speech import as_wav
 
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
@@ -226,7 +226,7 @@ async def test_odd_schemas_are_refused(
 
 
 def test_invented_keys_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_visioncraft.sandbox.limits._MOST_KEYS", 50)
+    monkeypatch.setattr("visioncraft_sandbox.limits._MOST_KEYS", 50)
     limiter = Limiter({"POST /sd": Limit(1)})
     for number in range(500):
         limiter.check("POST /sd", f"key-{number}")
@@ -265,7 +265,7 @@ async def test_tiny_pictures_are_reworked(client: httpx.AsyncClient, size: tuple
 
 @pytest.mark.parametrize("size", [(1, 1), (64, 1), (1, 64), (7, 9)])
 def test_tiny_pictures_are_drawn(size: tuple[int, int]) -> None:
-    from langchain_visioncraft.sandbox.engines.drawing import draw
+    from visioncraft_sandbox.engines.drawing import draw
 
     assert draw("clouds over a lake", width=size[0], height=size[1]).size == size
 

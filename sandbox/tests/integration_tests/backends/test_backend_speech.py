@@ -1,0 +1,98 @@
+"""Whisper servers behind the sandbox."""
+
+from __future__ import annotations
+
+import io
+import wave
+from typing import Any
+
+import httpx
+import pytest
+from backend_serving import PATIENCE, served, text
+from visioncraft_sandbox import Sandbox
+from whisper_hosts import WHISPER, SpeachesHost, WhisperCppHost
+
+from langchain_visioncraft import VisionCraftTranscribe
+
+
+def wav(seconds: float = 0.5, rate: int = 8000) -> bytes:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(bytes(2 * int(seconds * rate)))
+    return buffer.getvalue()
+
+
+def whisper(sandbox: Sandbox, audio: bytes, **body: Any) -> httpx.Response:
+    asked = {"token": "caller", "audio": text(audio), **body}
+    return httpx.post(f"{sandbox.url}/whisper", json=asked, timeout=PATIENCE)
+
+
+def test_an_openai_server_answers_in_the_services_form() -> None:
+    host = SpeachesHost()
+    with served(host.app) as url, Sandbox(models=False, speech=url) as sandbox:
+        answer = whisper(sandbox, wav(), language="de")
+        whisper(sandbox, wav(), task="translate", language="auto")
+        refused = whisper(sandbox, wav() + b"broken")
+    told = answer.json()
+    assert answer.headers["x-visioncraft-engine"].endswith(f", {WHISPER}")
+    assert (told["text"], told["language"], told["input_length_ms"]) == ("Hallo Welt.", "de", 2500)
+    [segment] = told["segments"]
+    assert (segment["id"], segment["start"], segment["end"]) == (0, 0.0, 2.5)
+    assert segment["tokens"] == [50364, 15302, 50489]
+    assert told["inference_status"]["tokens_generated"] == 3
+    first, second = host.forms[:2]
+    assert first["file"] == ("audio.wav", wav())
+    assert first["language"] == "de"
+    assert first["timestamp_granularities[]"] == "segment"
+    assert host.paths[1] == "/v1/audio/translations"
+    assert "language" not in second
+    assert refused.status_code == 400
+    assert "Failed to decode audio" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("has_health", [True, False], ids=["today", "before"])
+def test_whisper_cpp_gets_wav_of_16_khz(has_health: bool) -> None:
+    host = WhisperCppHost(has_health=has_health)
+    with served(host.app) as url, Sandbox(models=False, speech=url) as sandbox:
+        answer = whisper(sandbox, wav(0.5, 8000))
+        whisper(sandbox, wav(), task="translate", language="fr")
+    told = answer.json()
+    assert answer.headers["x-visioncraft-engine"].startswith("whisper.cpp (127.0.0.1:")
+    assert told["text"] == "It says nothing, and says it twice."
+    assert (told["language"], told["input_length_ms"]) == ("en", 500)
+    assert [segment["end"] for segment in told["segments"]] == [0.25, 0.5]
+    assert "seek" not in told["segments"][0]
+    assert (host.forms[0]["language"], host.forms[0]["translate"]) == ("auto", "false")
+    assert (host.forms[1]["language"], host.forms[1]["translate"]) == ("fr", "true")
+
+
+def test_what_is_no_recording_is_the_callers_to_mend() -> None:
+    with (
+        served(WhisperCppHost().app) as url,
+        Sandbox(models=False, speech=f"whispercpp+{url}") as sandbox,
+    ):
+        answer = whisper(sandbox, b"\x00\x01\x02\x03" * 50)
+    assert answer.status_code == 400
+    assert "not audio that can be decoded" in answer.json()["detail"]
+
+
+def test_a_model_that_is_not_there_is_not_the_callers_fault() -> None:
+    with (
+        served(SpeachesHost().app) as url,
+        Sandbox(models=False, speech=f"{url}/v1", speech_model="large-v3") as sandbox,
+    ):
+        answer = whisper(sandbox, wav())
+    assert answer.status_code == 502
+    assert "'large-v3' is not installed" in answer.json()["detail"]
+
+
+async def test_the_tool_transcribes_there(tmp_path: Any) -> None:
+    (tmp_path / "note.wav").write_bytes(wav())
+    with served(WhisperCppHost().app) as url:
+        async with Sandbox(models=False, speech=url) as sandbox:
+            listen = VisionCraftTranscribe(
+                api_key="caller", base_url=sandbox.url, allowed_dirs=[tmp_path]
+            )
+            heard = await listen.ainvoke({"audio": str(tmp_path / "note.wav")})
+    assert "It says nothing" in heard

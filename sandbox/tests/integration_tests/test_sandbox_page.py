@@ -1,0 +1,336 @@
+"""The sandbox's page over HTTP: what it shows, what it hides, and whom it lets in."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from visioncraft_sandbox import Fault, Sandbox
+
+KEY = "a-key-that-must-not-show"
+HTML = {"accept": "text/html"}
+MEDIUM = re.compile(r'src="(/page/media/[^"]+)"')
+
+
+@pytest.fixture
+def watched() -> Iterator[Sandbox]:
+    with Sandbox(models=False, midjourney_seconds=0) as running:
+        yield running
+
+
+@pytest.fixture
+def client(watched: Sandbox) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=watched.url, timeout=30) as opened:
+        yield opened
+
+
+def draw(client: httpx.Client, prompt: str = "A cat", **body: object) -> httpx.Response:
+    sent = {"token": KEY, "prompt": prompt, "model": "sdxl-base", "width": 64, "height": 64}
+    return client.post("/sd", json={**sent, **body})
+
+
+def page(client: httpx.Client, query: str = "") -> str:
+    answer = client.get(f"/{query}", headers=HTML)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def items(text: str) -> int:
+    return text.count("<li id=")
+
+
+def test_who_does_not_ask_for_html_gets_what_it_always_got(client: httpx.Client) -> None:
+    with Sandbox(models=False, page=False) as plain:
+        assert client.get("/").text == httpx.get(plain.url).text
+        assert client.get("/", headers={"accept": "application/json"}).text == client.get("/").text
+        assert "Try it" not in httpx.get(plain.url, headers=HTML).text
+        assert httpx.get(f"{plain.url}/page/journal").status_code == 404
+
+
+def test_an_empty_page_says_what_to_do(watched: Sandbox, client: httpx.Client) -> None:
+    text = page(client)
+    assert "Nothing has come in yet" in text
+    assert f'VISIONCRAFT_BASE_URL=<wbr><span class="whole">{watched.url}</span>' in text
+    assert items(text) == 0
+
+
+def test_a_request_is_shown_with_what_came_of_it_and_without_the_key(client: httpx.Client) -> None:
+    png = draw(client, f"A cat, says {KEY}").content
+    text = page(client)
+    assert KEY not in text
+    for shown in ("POST", "/sd", "A cat, says ***", "sdxl-base", "drawing (Pillow, OpenMoji)"):
+        assert shown in text
+    [url] = MEDIUM.findall(text)
+    medium = client.get(url)
+    assert (medium.content, medium.headers["content-type"]) == (png, "image/png")
+    [entry] = re.findall(r'hx-get="(/page/entry/[^"]+)"', text)
+    for headers in ({"hx-request": "true"}, HTML):
+        detail = client.get(entry, headers=headers).text
+        assert KEY not in detail
+        assert "&#34;token&#34;: &#34;***&#34;" in detail
+
+
+def test_the_page_is_neither_in_the_journal_nor_in_the_record_nor_met_by_faults(
+    watched: Sandbox, client: httpx.Client
+) -> None:
+    watched.faults.order(Fault(endpoint="*", status=503, times=None))
+    assert items(page(client)) == 0
+    assert client.get("/page/static/page.css").status_code == 200
+    assert not watched.requests
+
+
+@pytest.mark.parametrize(
+    ("fault", "shown"),
+    [
+        ("POST /sd status=503", ("503", "The server is overloaded.", "POST /sd status=503")),
+        ("POST /sd hang_up=mid-body", ("200, cut short", "closed after", "hang_up=mid-body")),
+        ("POST /sd hang_up=before", ("no answer", "before any answer", "hang_up=before")),
+        ('POST /sd body=\'{"error": "Not today."}\'', ("200", "Not today.", "body=")),
+        ("POST /sd html=true", ("502", "&lt;h1&gt;502 Bad Gateway&lt;/h1&gt;")),
+    ],
+    ids=["status", "mid-body", "before", "error-under-200", "html"],
+)
+def test_faults_show(
+    watched: Sandbox, client: httpx.Client, fault: str, shown: tuple[str, ...]
+) -> None:
+    draw(client)
+    watched.faults.order(fault)
+    with contextlib.suppress(httpx.RemoteProtocolError):  # of those that hang up
+        draw(client)
+    text = page(client, "?failed=1")
+    assert items(text) == 1
+    for each in shown:
+        assert each in text
+    assert items(page(client)) == 2
+
+
+def test_entries_are_filtered_by_endpoint_and_by_failure(client: httpx.Client) -> None:
+    draw(client)
+    draw(client, width=1)
+    client.get("/limits")
+    client.get("/files/none.png")
+    assert items(page(client)) == 4
+    assert items(page(client, "?failed=1")) == 2
+    assert items(page(client, "?endpoint=POST+/sd")) == 2
+    assert items(page(client, "?endpoint=POST+/sd&failed=1")) == 1
+    assert items(page(client, "?endpoint=GET+/files/%7Bname%7D")) == 1
+    answer = client.get("/page/journal?endpoint=POST+/sd")
+    assert items(answer.text) == 2
+    assert answer.headers["hx-push-url"] == "/?endpoint=POST+/sd"
+    assert "No request fits" in page(client, "?endpoint=POST+/whisper")
+
+
+def test_what_is_too_large_is_not_kept_and_that_is_said(pictures: Path) -> None:
+    with Sandbox(models=False, page_bytes=4000) as small:
+        with httpx.Client(base_url=small.url) as client:
+            image = base64.b64encode((pictures / "cat.png").read_bytes()).decode()
+            client.post("/img2video", json={"token": "", "image": image})
+            text = page(client)
+        assert "The body of the request (101 kB) is not kept" in text
+        assert not MEDIUM.findall(text)
+
+
+def test_the_answer_is_protected(client: httpx.Client) -> None:
+    draw(client)
+    answer = client.get("/", headers=HTML)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "same-origin"
+    assert not re.search(
+        r"<style|<script>|\sstyle=|\son\w+=|https?://(?!127\.0\.0\.1)", answer.text
+    )
+    [url] = MEDIUM.findall(answer.text)
+    medium = client.get(url)
+    assert "sandbox" in medium.headers["content-security-policy"]
+    assert medium.headers["x-content-type-options"] == "nosniff"
+
+
+def test_media_come_in_parts_and_are_gone_with_their_journal(client: httpx.Client) -> None:
+    png = draw(client).content
+    [url] = MEDIUM.findall(page(client))
+    part = client.get(url, headers={"range": "bytes=0-7"})
+    assert (part.status_code, part.content) == (206, png[:8])
+    mark = url.split("/")[3]
+    assert client.get(url.replace(mark, "00000000")).status_code == 404
+    assert client.get(url.replace("/out/0", "/out/7")).status_code == 410
+    assert client.get(url.replace("/out/0", "/up/0")).status_code == 404
+    assert client.get(url.replace("/1/out", "/99/out")).status_code == 404
+
+
+def test_a_gif_has_a_still_for_those_who_want_no_motion(client: httpx.Client) -> None:
+    client.post("/text2gif", json={"token": KEY, "prompt": "A boat"})
+    text = page(client)
+    [url] = MEDIUM.findall(text)
+    assert client.get(url).headers["content-type"] == "image/gif"
+    assert f'srcset="{url}?still=1"' in text
+    assert client.get(f"{url}?still=1").headers["content-type"] == "image/png"
+
+
+def test_there_is_no_still_of_what_is_no_picture(client: httpx.Client, pictures: Path) -> None:
+    video = base64.b64encode((pictures / "cat.mp4").read_bytes()).decode()
+    client.post("/whisper", json={"token": KEY, "audio": video})
+    [url] = MEDIUM.findall(page(client))
+    assert client.get(f"{url}?still=1").status_code == 415
+
+
+def test_a_strangers_name_for_this_machine_is_refused(watched: Sandbox) -> None:
+    for path in ("/", "/page/events", "/page/journal"):
+        answer = httpx.get(f"{watched.url}{path}", headers={**HTML, "host": "evil.example"})
+        assert answer.status_code == 421
+        assert "page_hosts" in answer.text
+    # The API itself answers under any name, as it always did.
+    assert httpx.get(f"{watched.url}/limits", headers={"host": "evil.example"}).status_code == 200
+
+
+def test_another_site_may_link_to_the_page_but_not_embed_it(client: httpx.Client) -> None:
+    here = {**HTML, "sec-fetch-site": "cross-site"}
+    assert client.get("/", headers={**here, "sec-fetch-mode": "navigate"}).status_code == 200
+    assert client.get("/page/events", headers={**here, "sec-fetch-mode": "cors"}).status_code == 403
+
+
+def test_with_keys_the_page_wants_one() -> None:
+    with Sandbox(models=False, keys=[KEY]) as locked:
+        assert httpx.get(locked.url, headers=HTML).status_code == 401
+        assert httpx.get(f"{locked.url}/page/events", auth=("me", "wrong")).status_code == 401
+        with httpx.Client(base_url=locked.url, auth=("me", KEY), headers=HTML) as client:
+            sent = client.post(
+                "/page/try/draw",
+                data={"prompt": "A cat", "model": "sdxl-base", "width": "64", "height": "64"},
+                headers={"origin": locked.url},
+            )
+            assert sent.status_code == 303
+            text = page(client)
+        assert KEY not in text
+        assert '<span class="status">200</span>' in text
+
+
+# Forms
+
+
+def send(client: httpx.Client, name: str, **data: str) -> httpx.Response:
+    origin = str(client.base_url).rstrip("/")
+    headers = {"origin": origin, "hx-request": "true"}
+    return client.post(f"/page/try/{name}", data=data, headers=headers)
+
+
+def test_a_form_goes_through_the_api(watched: Sandbox, client: httpx.Client) -> None:
+    told = send(client, "draw", prompt="A kite", model="sdxl-base", width="64", height="64")
+    assert "/sd answered 200" in told.text
+    assert [(each.path, each.status) for each in watched.requests] == [("/sd", 200)]
+    text = page(client)
+    assert "A kite" in text
+    assert len(MEDIUM.findall(text)) == 1
+
+
+def test_a_form_sends_files(client: httpx.Client, pictures: Path) -> None:
+    answer = client.post(
+        "/page/try/edit",
+        data={"prompt": "Snow", "scheduler": "DDIM", "image": ""},
+        files={"image": ("cat.png", (pictures / "cat.png").read_bytes(), "image/png")},
+        headers={"origin": str(client.base_url).rstrip("/"), "hx-request": "true"},
+    )
+    assert "answered 200" in answer.text
+    assert len(MEDIUM.findall(page(client))) == 2
+
+
+def test_a_form_tells_mistakes_and_faults(watched: Sandbox, client: httpx.Client) -> None:
+    assert "answered 400" in send(client, "draw", prompt="", model="sdxl-base").text
+    watched.faults.order(Fault(endpoint="POST /text2gif", hang_up="before"))
+    assert "gave no answer" in send(client, "gif", prompt="A boat").text
+    assert send(client, "nothing").status_code == 404
+
+
+def test_a_form_that_is_too_large_is_refused() -> None:
+    with Sandbox(models=False, max_body_bytes=1000) as small:
+        with httpx.Client(base_url=small.url) as client:
+            assert send(client, "gif", prompt="x" * 2000).status_code == 413
+        assert not small.requests
+
+
+def test_a_form_of_another_site_is_refused(watched: Sandbox, client: httpx.Client) -> None:
+    data = {"prompt": "A cat", "model": "sdxl-base"}
+    for headers in ({}, {"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}):
+        answer = client.post("/page/try/draw", data=data, headers=headers)
+        assert answer.status_code == 403
+    assert not watched.requests
+
+
+# Events
+
+
+def events(answer: httpx.Response) -> Iterator[tuple[str, str]]:
+    name, data = "", ""
+    for line in answer.iter_lines():
+        if line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("data: "):
+            data += line[6:]
+        elif not line and name:
+            yield name, data
+            name, data = "", ""
+
+
+def connect_to(text: str) -> str:
+    [url] = re.findall(r'sse-connect="([^"]+)"', text)
+    return str(url).replace("&amp;", "&")
+
+
+def test_events_tell_what_is_new_and_what_has_changed(
+    watched: Sandbox, client: httpx.Client
+) -> None:
+    draw(client, "An old cat")
+    url = connect_to(page(client))
+    with client.stream("GET", url) as answer, httpx.Client(base_url=watched.url) as other:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        draw(other, "A new cat")
+        told: list[tuple[str, str]] = []
+        for name, data in events(answer):
+            told.append((name, data))
+            if name == "summary" and "under way" not in data:
+                break
+    assert told[0][0] == "entry"
+    assert told[-1] == ("summary", "2 requests")
+    assert 'id="e2"' in told[0][1]
+    assert "An old cat" not in "".join(data for _, data in told)
+    assert "A new cat" in "".join(data for _, data in told)
+
+
+def test_after_a_break_the_whole_list_comes(watched: Sandbox, client: httpx.Client) -> None:
+    draw(client)
+    with client.stream("GET", "/page/events?after=another-1") as answer:
+        name, data = next(events(answer))
+    assert name == "list"
+    assert items(data) == 1
+
+
+def test_under_a_filter_only_what_fits_is_told(client: httpx.Client, watched: Sandbox) -> None:
+    url = connect_to(page(client, "?failed=1"))
+    with client.stream("GET", url) as answer, httpx.Client(base_url=watched.url) as other:
+        draw(other)
+        draw(other, width=1)
+        names = []
+        for name, data in events(answer):
+            names.append(name)
+            if data == "2 requests · 1 failed":
+                break
+    assert names.count("entry") == 1
+
+
+def test_an_open_page_does_not_hold_up_the_end() -> None:
+    with (
+        Sandbox(models=False) as stopping,
+        httpx.Client(base_url=stopping.url) as client,
+        client.stream("GET", connect_to(page(client))) as answer,
+    ):
+        pieces = answer.iter_text()
+        assert next(pieces).startswith("retry:")
+        stopping.stop()
+        assert "".join(pieces).strip() == ""

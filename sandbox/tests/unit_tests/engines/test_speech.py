@@ -1,0 +1,99 @@
+"""Transcription with the real model."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("av", reason="PyAV is not installed")
+pytest.importorskip("faster_whisper", reason="faster-whisper is not installed")
+
+from visioncraft_sandbox.engines import weights
+from visioncraft_sandbox.engines.speech import Transcriber
+
+try:
+    weights.whisper_model_dir()
+except weights.EngineUnavailable as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+NOTE = Path(__file__).parents[4] / "cookbook" / "assets" / "spoken_note.ogg"
+
+
+@pytest.fixture(scope="module")
+def transcriber():
+    return Transcriber()
+
+
+@pytest.fixture(scope="module")
+def answer(transcriber):
+    return transcriber.transcribe(NOTE.read_bytes())
+
+
+@pytest.mark.parametrize("word", ["author", "Mina", "lighthouse", "orange cat", "boat", "stars"])
+def test_the_key_words_of_the_note_are_heard(answer, word):
+    assert word in answer["text"]
+
+
+def test_segments_follow_each_other_in_time(answer):
+    times = [time for segment in answer["segments"] for time in (segment["start"], segment["end"])]
+    assert times == sorted(times)
+
+
+def test_the_last_segment_ends_within_the_recording(answer):
+    assert answer["segments"][-1]["end"] * 1000 <= answer["input_length_ms"] + 500
+
+
+def test_the_recordings_length_is_told(answer):
+    assert 11_000 < answer["input_length_ms"] < 12_500
+
+
+def test_the_answer_has_exactly_the_documented_keys(answer):
+    assert set(answer) == {
+        "text", "segments", "language", "input_length_ms", "request_id", "inference_status",
+    }  # fmt: skip
+
+
+def test_a_segment_has_exactly_the_documented_keys(answer):
+    assert set(answer["segments"][0]) == {
+        "id", "seek", "start", "end", "text", "tokens", "temperature", "avg_logprob",
+        "compression_ratio", "no_speech_prob",
+    }  # fmt: skip
+
+
+def test_the_answer_is_plain_json(answer):
+    assert json.loads(json.dumps(answer)) == answer
+
+
+def test_a_path_is_heard_like_its_bytes(transcriber, answer):
+    assert transcriber.transcribe(NOTE)["text"] == answer["text"]
+
+
+@pytest.mark.parametrize("data", [b"", b"this is text, not sound"])
+def test_bytes_without_sound_are_refused(transcriber, data):
+    with pytest.raises(ValueError, match="not audio that can be decoded"):
+        transcriber.transcribe(data)
+
+
+def test_a_picture_is_refused_as_having_no_sound(transcriber):
+    import io
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(buffer, "PNG")
+    with pytest.raises(ValueError, match="no audio stream"):
+        transcriber.transcribe(buffer.getvalue())
+
+
+def test_translation_is_refused_with_the_reason(transcriber):
+    with pytest.raises(ValueError, match="can only transcribe English"):
+        transcriber.transcribe(NOTE, task="translate")
+
+
+def test_another_language_is_refused_with_the_reason(transcriber):
+    with pytest.raises(ValueError, match="English only"):
+        transcriber.transcribe(NOTE, language="fr")
+
+
+def test_regional_english_is_accepted(transcriber):
+    assert transcriber.transcribe(NOTE, language="en-GB")["language"] == "en"

@@ -1,0 +1,73 @@
+"""Upscaling with the real network."""
+
+import numpy as np
+import pytest
+
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+pytest.importorskip("ncnn", reason="ncnn is not installed")
+
+from visioncraft_sandbox.engines import weights  # noqa: E402
+from visioncraft_sandbox.engines.drawing import draw  # noqa: E402
+from visioncraft_sandbox.engines.upscaling import Upscaler  # noqa: E402
+
+try:
+    weights.upscaler_model(2)
+except weights.EngineUnavailable as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def upscaler():
+    return Upscaler()
+
+
+@pytest.fixture(scope="module")
+def source():
+    return draw("a fox in the snow", width=96, height=64)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_the_picture_grows_by_the_factor(upscaler, source, factor):
+    assert upscaler.upscale(source, factor).size == (96 * factor, 64 * factor)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_made_small_again_it_is_the_source(upscaler, source, factor):
+    again = upscaler.upscale(source, factor).resize(source.size, Image.Resampling.BOX)
+    away = np.abs(np.asarray(again, dtype=float) - np.asarray(source, dtype=float)).mean()
+    assert away < 6
+
+
+def test_edges_are_sharper_than_those_of_plain_resizing(upscaler, source):
+    def edges(image):
+        return np.abs(np.diff(np.asarray(image.convert("L"), dtype=float), axis=1)).max(1).mean()
+
+    assert edges(upscaler.upscale(source, 4)) > 1.2 * edges(
+        source.resize((384, 256), Image.Resampling.BICUBIC)
+    )
+
+
+def test_tiles_meet_without_a_seam(upscaler, monkeypatch, source):
+    whole = np.asarray(upscaler.upscale(source, 2), dtype=float)
+    monkeypatch.setattr("visioncraft_sandbox.engines.upscaling._TILE", 40)
+    tiled = np.asarray(upscaler.upscale(source, 2), dtype=float)
+    assert np.abs(whole - tiled).max() <= 3
+
+
+def test_transparency_is_kept(upscaler, source):
+    see_through = source.copy()
+    see_through.putalpha(77)
+    assert upscaler.upscale(see_through, 2).getchannel("A").getextrema() == (77, 77)
+
+
+def test_threads_can_share_one_upscaler(upscaler, source):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda _: upscaler.upscale(source, 2).tobytes(), range(3)))
+    assert len(set(results)) == 1
+
+
+def test_another_factor_is_refused(upscaler, source):
+    with pytest.raises(ValueError, match="factor must be 2 or 4"):
+        upscaler.upscale(source, 3)

@@ -1,0 +1,107 @@
+"""The page's journal: its bounds, who waits for it, and what counts as a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from page_entries import noted
+from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.page.journal import Journal
+from visioncraft_sandbox.page.reading import read
+
+
+def test_only_the_latest_entries_are_kept(journal: Journal) -> None:
+    for _ in range(25):
+        noted(journal)
+    assert [entry.number for entry in journal.entries()] == list(range(25, 15, -1))
+    assert journal.find(3) is None
+
+
+def test_the_oldest_bodies_make_room_and_the_entries_say_so(files: FileStore) -> None:
+    journal = Journal(entries=100, max_bytes=4000)
+    entries = [noted(journal, b"x" * 900) for _ in range(10)]
+    held = [entry.request.kept for entry in entries]
+    assert sum(held) <= 4000
+    assert held == [0] * 6 + [900] * 4
+    assert "(900 bytes) is not kept" in read(entries[0], files).notes[0]
+
+
+def test_a_body_larger_than_a_quarter_is_not_held_while_it_passes() -> None:
+    journal = Journal(entries=10, max_bytes=4000)
+    entry = journal.begin("POST", "/whisper", "", [])
+    for _ in range(100):
+        entry.request.add(b"x" * 100)
+    assert entry.request.kept == 0
+    assert entry.request.bytes() == b""
+    assert entry.request.size == 10_000
+
+
+def test_entries_that_are_crowded_out_give_their_bytes_back() -> None:
+    journal = Journal(entries=2, max_bytes=4000)
+    for _ in range(50):
+        latest = noted(journal, b"x" * 900)
+    assert [entry.request.kept for entry in journal.entries()] == [900, 900]
+    assert latest.held == 900
+
+
+def test_many_threads_may_note_at_once(files: FileStore) -> None:
+    journal = Journal(entries=50, max_bytes=10_000)
+
+    def note_some() -> None:
+        for number in range(40):
+            noted(journal, {"prompt": str(number)})
+
+    threads = [threading.Thread(target=note_some) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    numbers = [entry.number for entry in journal.entries()]
+    assert len(set(numbers)) == 50
+    assert max(numbers) == 320
+    assert sum(entry.held for entry in journal.entries()) <= 10_000
+
+
+async def test_whoever_waits_is_woken_by_a_change_from_another_thread(journal: Journal) -> None:
+    waiting = asyncio.ensure_future(journal.wait(journal.version))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(noted, journal)
+    await asyncio.wait_for(waiting, 10)
+
+
+async def test_whoever_waits_is_let_go_when_the_server_stops(journal: Journal) -> None:
+    waiting = asyncio.ensure_future(journal.wait(journal.version))
+    await asyncio.sleep(0)
+    journal.close()
+    await asyncio.wait_for(waiting, 10)
+
+
+@pytest.mark.parametrize(
+    ("facts", "failed"),
+    [
+        ({}, False),
+        ({"status": 404}, True),
+        ({"status": None, "complete": False}, True),
+        ({"complete": False}, True),
+        ({"answer": {"error": "The model is down."}}, True),
+        ({"answer": {"error": None, "images": []}}, False),
+        ({"answer": {"choices": [{"message": {"content": 'it says "error"'}}]}}, False),
+    ],
+    ids=["fine", "status", "hung-up", "cut-short", "error-under-200", "no-error", "a-word"],
+)
+def test_a_failure_is_whatever_did_not_give_what_was_asked(
+    journal: Journal, facts: dict[str, Any], failed: bool
+) -> None:
+    assert noted(journal, **facts).failed is failed
+
+
+def test_a_failure_stays_one_when_its_body_has_made_room() -> None:
+    journal = Journal(entries=100, max_bytes=4000)
+    failed = noted(journal, answer={"error": "The model is down."})
+    for _ in range(10):
+        noted(journal, b"x" * 900)
+    assert failed.answer.dropped
+    assert failed.failed

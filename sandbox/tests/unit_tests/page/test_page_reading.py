@@ -1,0 +1,190 @@
+"""What the page reads of an entry, and how it writes it: media, words, no key, no markup."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_entries import KEY, noted
+from visioncraft_sandbox import Fault
+from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.page import words
+from visioncraft_sandbox.page.journal import Journal
+from visioncraft_sandbox.page.reading import medium_bytes, read
+from visioncraft_sandbox.page.views import Filter, duration, render
+
+
+def test_no_text_of_an_entry_holds_the_key(journal: Journal, files: FileStore) -> None:
+    entry = noted(
+        journal,
+        {"token": KEY, "prompt": f"my key is {KEY}", "nested": {"api_key": KEY}},
+        {"error": f"The key {KEY} is wrong."},
+        query=f"token={KEY}&page=2",
+        headers=((b"authorization", f"Bearer {KEY}".encode()), (b"cookie", KEY.encode())),
+    )
+    reading = read(entry, files)
+    assert KEY not in repr(reading)
+    assert reading.title == "my key is ***"
+    assert KEY not in repr(entry)
+
+
+def test_a_key_in_a_query_is_hidden(journal: Journal, files: FileStore) -> None:
+    reading = read(noted(journal, b"", query=f"token={KEY}&page=2"), files)
+    assert reading.title == "token=***&page=2"
+
+
+def test_a_request_that_is_no_json_is_not_shown_because_it_may_hold_a_key(
+    journal: Journal, files: FileStore
+) -> None:
+    reading = read(noted(journal, f'{{"token": "{KEY}", '.encode()), files)
+    assert KEY not in repr(reading)
+    assert "is no JSON" in reading.notes[0]
+
+
+def test_pictures_are_read_out_of_fields_links_and_answers(
+    journal: Journal, files: FileStore, pictures: Path
+) -> None:
+    png = (pictures / "cat.png").read_bytes()
+    name = files.add(png, "drawing")
+    entry = noted(
+        journal,
+        {
+            "token": KEY,
+            "image": base64.b64encode(png).decode(),
+            "mask": f"data:image/png;base64,{base64.b64encode(png).decode()}",
+        },
+        {"images": [f"http://127.0.0.1:1/files/{name}", "http://127.0.0.1:1/files/gone.png"]},
+    )
+    reading = read(entry, files)
+    told = [(each.side, each.index, each.name, each.mime) for each in reading.media]
+    assert told == [
+        ("in", 0, "image", "image/png"),
+        ("in", 1, "mask", "image/png"),
+        ("out", 0, "", "image/png"),
+    ]
+    assert {(each.width, each.height) for each in reading.media} == {(256, 192)}
+    for each in reading.media:
+        assert medium_bytes(entry, files, each.side, each.index) == png
+    assert medium_bytes(entry, files, "out", 1) is None
+    assert "[image/png, " in reading.request
+    assert len(reading.request) < 300
+
+
+def test_the_picture_of_a_chat_message_is_read(
+    journal: Journal, files: FileStore, pictures: Path
+) -> None:
+    url = f"data:;base64,{base64.b64encode((pictures / 'cat.jpg').read_bytes()).decode()}"
+    content = [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
+    reading = read(noted(journal, {"messages": [{"role": "user", "content": content}]}), files)
+    assert reading.title == "What is this?"
+    assert [(each.name, each.mime) for each in reading.media] == [("image", "image/jpeg")]
+
+
+def test_svg_is_text_and_never_a_picture(journal: Journal, files: FileStore) -> None:
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    entry = noted(
+        journal,
+        {"image": base64.b64encode(svg).decode()},
+        svg,
+        content_type="image/svg+xml",
+    )
+    reading = read(entry, files)
+    assert reading.media == ()
+    assert medium_bytes(entry, files, "out", 0) is None
+    assert "&lt;script&gt;" in render("detail.html", entry=entry, reading=reading)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"[" * 100_000, b'{"a":' * 900 + b"1" + b"}" * 900, b"\xff\xfe\x00", b'"text"', b"null", b"1"],
+    ids=["brackets", "deep", "binary", "text", "null", "number"],
+)
+def test_any_body_can_be_read(journal: Journal, files: FileStore, data: bytes) -> None:
+    reading = read(noted(journal, data, data), files)
+    assert isinstance(reading.answer, str)
+
+
+STREAM = (
+    'data: {"choices": [{"delta": {"role": "assistant", "content": ""}}]}\n\n'
+    'data: {"choices": [{"delta": {"content": "A cork, "}}]}\n\n'
+    'data: {"choices": [{"delta": {"content": "a boat."}}]}\n\n'
+    "data: [DONE]\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "content_type", "expected"),
+    [
+        ({"choices": [{"message": {"content": "Hello."}}]}, "application/json", ("Hello.", "")),
+        ({"text": " spoken "}, "application/json", ("spoken", "")),
+        ({"segments": [{"text": " a"}, {"text": "b "}]}, "application/json", ("a b", "")),
+        (["Euler", "DDIM"], "application/json", ("Euler, DDIM", "")),
+        ({"error": {"message": "No."}, "code": 400}, "application/json", ("", "No.")),
+        ({"detail": "Not found."}, "application/json", ("", "Not found.")),
+        (STREAM, "text/event-stream", ("A cork, a boat.", "")),
+        (STREAM[:150], "text/event-stream", ("A cork,", "")),
+        ("<h1>502</h1>", "text/html", ("<h1>502</h1>", "")),
+        (
+            {
+                "choices": [
+                    {
+                        "message": {
+                            "content": None,
+                            "tool_calls": [{"function": {"name": "draw", "arguments": "{}"}}],
+                        }
+                    }
+                ]
+            },
+            "application/json",
+            ("→ draw {}", ""),
+        ),
+    ],
+    ids=[
+        *(
+            "chat",
+            "whisper",
+            "segments",
+            "list",
+            "error-object",
+            "detail",
+            "stream",
+            "half-a-stream",
+        ),
+        *("html", "tool-call"),
+    ],
+)
+def test_the_words_of_an_answer(told: Any, content_type: str, expected: tuple[str, str]) -> None:
+    assert words.answer_words(told, content_type) == expected
+
+
+def test_a_prompt_is_escaped(journal: Journal, files: FileStore) -> None:
+    entry = noted(journal, {"prompt": "<script>alert(1)</script>", "model": '"><img src=x>'})
+    shown = render("item.html", entry=entry, reading=read(entry, files), mark="m")
+    assert "<script" not in shown
+    assert "<img" not in shown
+
+
+def test_a_filter_takes_endpoints_with_parameters(journal: Journal) -> None:
+    entry = noted(journal, path="/files/abc.png")
+    assert Filter("POST /files/{name}").takes(entry)
+    assert not Filter("GET /files/{name}").takes(entry)
+    assert not Filter("POST /sd").takes(entry)
+    assert not Filter(failed=True).takes(entry)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.0004, "0 ms"), (0.42, "420 ms"), (3.21, "3.2 s"), (125, "2 min 5 s")]
+)
+def test_durations_are_written_for_people(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_fault_is_told_as_the_command_line_writes_it() -> None:
+    fault = Fault.parse("POST /sd status=503 times=2")
+    assert fault.told() == "POST /sd times=2 status=503"
+    assert Fault.parse(fault.told()) == fault

@@ -1,0 +1,114 @@
+"""Parts of the sandbox by themselves: files, limits, prompts, the recorder, vision, schemas."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+from visioncraft_sandbox.catalog import LISTS
+from visioncraft_sandbox.engines.language import bounded
+from visioncraft_sandbox.engines.parameters import to_png
+from visioncraft_sandbox.engines.vision import NOTE, describe
+from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.limits import spoken
+from visioncraft_sandbox.midjourney import split_prompt
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_names_of_the_documents_come_first_in_their_order() -> None:
+    assert LISTS["/sd/models"][:3] == ("sdxl-base", "sdxl-refiner", "deliberate_v2")
+    assert LISTS["/sd/samplers"][:3] == ("Euler a", "Euler", "LMS")
+    assert LISTS["/samplers"][:6] == ("Euler", "Euler a", "LMS", "Heun", "DPM2", "DPM2 a")
+    assert LISTS["/models"][7] == "anything_V5"
+    assert "GrayClay_V1.5.5" in LISTS["/loras"]
+    assert "gpt-3.5-turbo" in LISTS["/models-llm"]
+    assert all(len(names) == len(set(names)) for names in LISTS.values())
+
+
+def test_a_file_is_offered_for_its_time_and_then_gone() -> None:
+    clock = Clock()
+    store = FileStore(1000, 60, clock)
+    name = store.add(b"GIF89a", "test")
+    assert name.endswith(".gif")
+    clock.now = 59
+    assert store.get(name) is not None
+    clock.now = 60
+    assert store.get(name) is None
+    assert store.is_gone(name)
+    assert not store.is_gone("other")
+
+
+def test_the_oldest_files_go_when_the_memory_is_full() -> None:
+    store = FileStore(10, 60, Clock())
+    first, second = store.add(b"a" * 6, "test"), store.add(b"b" * 6, "test")
+    assert store.get(first) is None
+    assert store.get(second) is not None
+
+
+def test_all_links_can_be_made_to_expire() -> None:
+    store = FileStore(10, 60, Clock())
+    name = store.add(b"a", "test")
+    store.expire_all()
+    assert store.is_gone(name)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(300, "5 minutes"), (60, "1 minute"), (3600, "1 hour"), (90, "90 seconds")],
+)
+def test_spans_of_time_are_written_as_the_service_writes_them(seconds: float, text: str) -> None:
+    assert spoken(seconds) == text
+
+
+def test_midjourney_switches_are_no_part_of_the_picture() -> None:
+    text, width, height = split_prompt("Paper cut of a seascape --ar 9:16 --v 5.2")
+    assert text == "Paper cut of a seascape"
+    assert width / height == pytest.approx(9 / 16, rel=0.02)
+    assert split_prompt("--v 5")[0] == "--v 5"
+
+
+def test_vision_says_what_is_measured_and_what_is_read() -> None:
+    image = Image.new("RGB", (300, 100), (20, 30, 90))
+    data = to_png(image, parameters="a navy sea\nSteps: 30")
+    told = describe([Image.open(io.BytesIO(data))])
+    assert "300 x 100 pixels (landscape format)" in told
+    assert "navy blue" in told
+    assert "According to the text stored in its file, the picture was made from the prompt" in told
+    assert '"a navy sea"' in told
+    assert told.endswith(NOTE)
+
+
+def test_vision_counts_frames_and_takes_several_pictures() -> None:
+    frames = [Image.new("RGB", (8, 8), shade) for shade in ("red", "lime", "blue")]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    told = describe([Image.open(buffer), Image.new("RGB", (8, 16), "white")])
+    assert "Picture 1 measures 8 x 8 pixels (square, animated with 3 frames)" in told
+    assert "Picture 2 measures 8 x 16 pixels (portrait format)" in told
+    assert "bright (100%)" in told
+
+
+def test_what_a_bounded_schema_allows_the_given_one_allows_too() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "title": {"type": "string"},
+            "kind": {"enum": ["a", "b"], "type": "string"},
+            "tags": {"type": "array", "items": {"type": "string"}, "minItems": 7},
+        },
+        "required": ["title"],
+    }
+    closed = bounded(schema)
+    assert closed["properties"]["title"]["maxLength"] > 0
+    assert "maxLength" not in closed["properties"]["kind"]
+    assert closed["properties"]["tags"]["maxItems"] == 7
+    assert closed["additionalProperties"] is False
+    assert "additionalProperties" not in schema

@@ -1,0 +1,328 @@
+"""The rule-based planner: what it understands, what it calls, and that it comes to an end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from visioncraft_sandbox.chat import read_chat
+from visioncraft_sandbox.planner import answer
+from visioncraft_sandbox.planner.closing import SIGNATURE
+
+TEXT = {"type": "string"}
+
+
+def tool(name: str, description: str, required: str = "", **properties: Any) -> dict[str, Any]:
+    for word in required.split():
+        properties.setdefault(word, TEXT)
+    parameters = {"type": "object", "properties": properties, "required": required.split()}
+    return {
+        "type": "function",
+        "function": {"name": name, "description": description, "parameters": parameters},
+    }
+
+
+STUDIO = [
+    tool("text_to_image", "Draw one picture from words.", "prompt", width={"type": "integer"},
+         height={"type": "integer"}, model=TEXT),
+    tool("midjourney", "Draw one artistic picture from words with Midjourney.", "prompt"),
+    tool("image_to_image", "Change a picture by words.", "prompt image"),
+    tool("text_to_gif", "Make an animated GIF from words.", "prompt"),
+    tool("image_to_video", "Turn a picture into a short video (MP4).", "image"),
+    tool("upscale", "Enlarge a picture.", "image", resize={"type": "integer", "enum": [2, 4]}),
+    tool("transcribe", "Write down what is said in a recording.", "audio"),
+    tool("caption", "Look at a picture: describe it.", "image"),
+    tool("catalog", "List the names of models and samplers.",
+         "family kind",
+         family={"enum": ["sd", "sdxl"]}, kind={"enum": ["models", "samplers"]}),
+    tool("limits", "Tell how many calls each tier allows."),
+]  # fmt: skip
+ENDINGS = {"text_to_gif": "gif", "image_to_video": "mp4"}
+Answering = Callable[[str, dict[str, Any]], str]
+
+
+def studio_result(name: str, arguments: dict[str, Any]) -> str:
+    if name in ("transcribe", "caption", "catalog", "limits"):
+        return "A fox runs. The moon shines."
+    digits = hashlib.sha256(f"{name}{arguments}".encode()).hexdigest()[:12]
+    return f"{digits}.{ENDINGS.get(name, 'png')} (image, 1.4 MB)"
+
+
+class Agent:
+    """Plays the part of an agent: makes the calls and brings the results back."""
+
+    def __init__(self, tools: list[dict[str, Any]] = STUDIO, result: Answering = studio_result):
+        self.tools, self.result = tools, result
+        self.messages: list[dict[str, Any]] = []
+        self.turns: list[list[tuple[str, dict[str, Any]]]] = []
+
+    def ask(self, request: str, **options: Any) -> str:
+        self.messages.append({"role": "user", "content": request})
+        self.turns = []
+        for _ in range(12):
+            body = {"model": "m", "messages": self.messages, "tools": self.tools, **options}
+            reply = answer(read_chat(body), None)
+            if not reply.tool_calls:
+                self.messages.append({"role": "assistant", "content": reply.text})
+                return reply.text or ""
+            self.messages.append(
+                {"role": "assistant", "content": None, "tool_calls": reply.tool_calls}
+            )
+            turn = []
+            for call in reply.tool_calls:
+                name = call["function"]["name"]
+                arguments = json.loads(call["function"]["arguments"])
+                turn.append((name, arguments))
+                content = self.result(name, arguments)
+                self.messages.append(
+                    {"role": "tool", "tool_call_id": call["id"], "content": content}
+                )
+            self.turns.append(turn)
+        raise AssertionError("the planner did not come to an end")
+
+    @property
+    def calls(self) -> list[tuple[str, dict[str, Any]]]:
+        return [call for turn in self.turns for call in turn]
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.calls]
+
+    def handles(self, name: str) -> list[str]:
+        return [studio_result(*call).split()[0] for call in self.calls if call[0] == name]
+
+
+def test_a_numbered_story_is_drawn_scene_by_scene_at_once() -> None:
+    agent = Agent()
+    told = agent.ask(
+        "Illustrate this story: 1. A fox finds a lantern. 2. It climbs a hill. "
+        "3. The stars come down. Then make a GIF of the last scene and upscale the first picture."
+    )
+    assert agent.turns[0] == [
+        ("text_to_image", {"prompt": "A fox finds a lantern"}),
+        ("text_to_image", {"prompt": "It climbs a hill"}),
+        ("text_to_image", {"prompt": "The stars come down"}),
+        ("text_to_gif", {"prompt": "The stars come down"}),
+    ]
+    first = agent.handles("text_to_image")[0]
+    assert agent.turns[1] == [("upscale", {"image": first})]
+    assert all(handle in told for handle in agent.handles("text_to_image"))
+    assert told.endswith(SIGNATURE)
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        "Illustrate my story:\n\n1. A cat finds a balloon.\n2. It flies.\n\nThank you",
+        "Please illustrate this story:\n- A cat finds a balloon.\n- It flies.",
+        "Illustrate this story:\n\nA cat finds a balloon.\n\nIt flies.",
+        "Illustrate this story: A cat finds a balloon. It flies.",
+        "Draw two scenes: A cat finds a balloon; It flies.",
+    ],
+)
+def test_scenes_may_be_written_in_many_ways(request_text: str) -> None:
+    agent = Agent()
+    agent.ask(request_text)
+    assert [arguments["prompt"] for _, arguments in agent.calls[:2]] == [
+        "A cat finds a balloon",
+        "It flies",
+    ]
+
+
+def test_one_result_is_the_next_ones_source() -> None:
+    agent = Agent()
+    agent.ask("Draw a fox in the snow, then upscale it 4x and turn it into a video.")
+    assert agent.names == ["text_to_image", "upscale", "image_to_video"]
+    assert agent.calls[1][1] == {"image": agent.handles("text_to_image")[0], "resize": 4}
+    assert agent.calls[2][1] == {"image": agent.handles("upscale")[0]}
+
+
+def test_pictures_of_earlier_requests_are_remembered() -> None:
+    agent = Agent()
+    agent.ask("Draw a cat. Then draw a dog.")
+    cat = agent.handles("text_to_image")[0]
+    agent.ask("Turn the first picture into a video")
+    assert agent.calls == [("image_to_video", {"image": cat})]
+
+
+def test_each_picture_gets_its_call() -> None:
+    agent = Agent()
+    agent.ask("Draw a cat. Then draw a dog. Then describe both.")
+    assert agent.names == ["text_to_image", "text_to_image", "caption", "caption"]
+    assert [arguments["image"] for _, arguments in agent.calls[2:]] == agent.handles(
+        "text_to_image"
+    )
+
+
+def test_what_a_recording_says_is_drawn() -> None:
+    agent = Agent()
+    agent.ask("Listen to 0123456789ab.ogg and illustrate what it says")
+    assert agent.calls == [
+        ("transcribe", {"audio": "0123456789ab.ogg"}),
+        ("text_to_image", {"prompt": "A fox runs"}),
+        ("text_to_image", {"prompt": "The moon shines"}),
+    ]
+
+
+def test_one_picture_is_drawn_of_all_that_a_recording_says() -> None:
+    agent = Agent()
+    agent.ask(
+        "Make a GIF of the sea. Transcribe my voice note 0123456789ab.ogg, and draw the last page "
+        "as it says."
+    )
+    assert agent.calls == [
+        ("text_to_gif", {"prompt": "the sea"}),
+        ("transcribe", {"audio": "0123456789ab.ogg"}),
+        ("text_to_image", {"prompt": "A fox runs. The moon shines"}),
+    ]
+
+
+def test_a_list_of_things_to_do_after_a_list_of_scenes_is_one_of_its_own() -> None:
+    agent = Agent()
+    agent.ask(
+        "Draw one picture for each scene:\n\n1. A cat finds a balloon.\n2. It flies.\n\nThen:\n"
+        "- upscale the second picture, for the cover;\n"
+        "- describe the first picture in words, for people who cannot see it."
+    )
+    first, second = agent.handles("text_to_image")
+    assert agent.calls == [
+        ("text_to_image", {"prompt": "A cat finds a balloon"}),
+        ("text_to_image", {"prompt": "It flies"}),
+        ("upscale", {"image": second}),
+        ("caption", {"image": first}),
+    ]
+
+
+def test_the_name_of_a_service_is_not_the_name_of_a_tools_work() -> None:
+    tools = [{**each, "function": {**each["function"]}} for each in STUDIO]
+    for each in tools:
+        each["function"]["name"] = f"visioncraft_{each['function']['name']}"
+    rework = next(each for each in tools if "image_to_image" in each["function"]["name"])
+    rework["function"]["description"] += " Describe the picture that is wanted."
+    agent = Agent(tools)
+    agent.ask("Describe 0123456789ab.png in words")
+    assert agent.calls == [("visioncraft_caption", {"image": "0123456789ab.png"})]
+
+
+@pytest.mark.parametrize(
+    ("request_text", "name", "arguments"),
+    [
+        ("Could you draw me a picture of a boat, please?", "text_to_image", {"prompt": "a boat"}),
+        ("I'd like a painting of a boat at sea", "text_to_image", {"prompt": "a boat at sea"}),
+        ("Draw a boat, 512x256", "text_to_image",
+         {"prompt": "a boat", "width": 512, "height": 256}),
+        ("Draw a boat. It has red sails.", "text_to_image",
+         {"prompt": "a boat. It has red sails"}),
+        ("Draw a boat with Midjourney", "midjourney", {"prompt": "a boat"}),
+        ("Make an animated GIF of a boat", "text_to_gif", {"prompt": "a boat"}),
+        ("Describe a1b2c3d4e5f6.png", "caption", {"image": "a1b2c3d4e5f6.png"}),
+        ("What is in https://x.org/a.jpg?", "caption", {"image": "https://x.org/a.jpg"}),
+        ("Turn a1b2c3d4e5f6.png into a watercolour", "image_to_image",
+         {"prompt": "a watercolour", "image": "a1b2c3d4e5f6.png"}),
+        ("Transcribe talk.mp3", "transcribe", {"audio": "talk.mp3"}),
+        ("Which samplers does sdxl have?", "catalog", {"family": "sdxl", "kind": "samplers"}),
+        ("What are the limits?", "limits", {}),
+    ],
+)  # fmt: skip
+def test_a_plain_request_is_one_call(
+    request_text: str, name: str, arguments: dict[str, Any]
+) -> None:
+    agent = Agent()
+    agent.ask(request_text)
+    assert agent.calls == [(name, arguments)]
+
+
+def test_calls_come_one_by_one_if_they_may_not_be_parallel() -> None:
+    agent = Agent()
+    agent.ask("Draw a cat. Then draw a dog.", parallel_tool_calls=False)
+    assert [len(turn) for turn in agent.turns] == [1, 1]
+
+
+def test_no_tool_is_called_where_none_is_meant() -> None:
+    agent = Agent()
+    assert agent.ask("Hello! How are you?").endswith(SIGNATURE)
+    assert agent.calls == []
+
+
+def test_a_refused_name_is_replaced_by_a_near_one_once() -> None:
+    refused = (
+        "POST /sd: the host does not know the model 'sdxl-bass'. Near names: 'sdxl-base'. "
+        "All 22 are in the list 'sd', 'models'."
+    )
+    agent = Agent(result=lambda name, _: refused)
+    told = agent.ask("Draw a castle")
+    assert agent.calls == [
+        ("text_to_image", {"prompt": "a castle"}),
+        ("text_to_image", {"prompt": "a castle", "model": "sdxl-base"}),
+    ]
+    assert "I could not do" in told
+
+
+def test_a_value_out_of_bounds_is_brought_within_them() -> None:
+    def result(name: str, arguments: dict[str, Any]) -> str:
+        if arguments.get("width") == 2048:
+            return (
+                "The arguments are not valid. width: input should be less than or equal to 1024 "
+                "(got 2048). Nothing was done; correct them and try again."
+            )
+        return studio_result(name, arguments)
+
+    agent = Agent(result=result)
+    told = agent.ask("Draw a castle, 2048x512")
+    assert [arguments["width"] for _, arguments in agent.calls] == [2048, 1024]
+    assert "I drew" in told
+
+
+def test_a_hopeless_error_is_not_tried_again_and_others_go_on() -> None:
+    def result(name: str, arguments: dict[str, Any]) -> str:
+        if "cat" in arguments.get("prompt", ""):
+            return "Error: the prompt was refused."
+        return studio_result(name, arguments)
+
+    agent = Agent(result=result)
+    told = agent.ask("Draw a cat. Then draw a dog. Then upscale the last picture.")
+    assert agent.names == ["text_to_image", "text_to_image", "upscale"]
+    assert "the prompt was refused" in told
+
+
+WEATHER = tool("get_weather", "Get the weather at a location.", "location")
+MAGIC = tool("magic_function", "Apply a magic function.", "input", input={"type": "integer"})
+
+
+@pytest.mark.parametrize(
+    ("request_text", "tools", "arguments"),
+    [
+        ("What is the value of magic_function(3)? Use the tool.", [MAGIC], {"input": 3}),
+        ("What is the weather in San Francisco, CA?", [MAGIC, WEATHER],
+         {"location": "San Francisco, CA"}),
+        ("What is the value of no_args()? Use the tool.", [tool("no_args", "Calculate.")], {}),
+        ("Using the tool, generate a Pirate greeting.",
+         [tool("greeting_generator", "Generate a greeting.", "answer_style")],
+         {"answer_style": "Pirate"}),
+        ("Create a customer named '你好啊集团'.",
+         [tool("create_customer", "Create a customer.", "customer_name")],
+         {"customer_name": "你好啊集团"}),
+    ],
+)  # fmt: skip
+def test_other_tools_are_called_by_their_names_and_schemas(
+    request_text: str, tools: list[dict[str, Any]], arguments: dict[str, Any]
+) -> None:
+    agent = Agent(tools, result=lambda *_: "5")
+    agent.ask(request_text)
+    assert [given for _, given in agent.calls] == [arguments]
+
+
+def first_call(request_text: str, **options: Any) -> str:
+    messages = [{"role": "user", "content": request_text}]
+    body = {"model": "m", "messages": messages, "tools": [MAGIC, WEATHER], **options}
+    [call] = answer(read_chat(body), None).tool_calls
+    return str(call["function"]["name"])
+
+
+def test_a_required_or_named_tool_is_called_whatever_was_asked() -> None:
+    assert first_call("Hello!", tool_choice="required") in ("magic_function", "get_weather")
+    named = {"type": "function", "function": {"name": "get_weather"}}
+    assert first_call("Hello!", tool_choice=named) == "get_weather"

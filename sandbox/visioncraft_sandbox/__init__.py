@@ -1,0 +1,57 @@
+"""The VisionCraft API on your own machine, for tests, demos and work without a key.
+
+```python
+from visioncraft_sandbox import Sandbox
+
+with Sandbox(models=False) as sandbox:
+    print(sandbox.url)
+```
+
+On the command line: ``visioncraft sandbox``. What it needs comes with
+``pip install 'langchain-visioncraft[sandbox]'``, and the weights of two models with
+``visioncraft setup``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from visioncraft_sandbox.app import create_app
+    from visioncraft_sandbox.faults import Fault
+    from visioncraft_sandbox.server import Sandbox
+    from visioncraft_sandbox.settings import Limit, SandboxConfig
+
+__all__ = ["Fault", "Limit", "Sandbox", "SandboxConfig", "create_app"]
+
+_MODULES = {
+    "Fault": "faults",
+    "Limit": "settings",
+    "Sandbox": "server",
+    "SandboxConfig": "settings",
+    "create_app": "app",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    try:
+        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("langchain_visioncraft"):
+            raise
+        msg = (
+            f"The sandbox needs the package {error.name!r}: "
+            "pip install 'langchain-visioncraft[sandbox]'"
+        )
+        raise ImportError(msg) from error
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

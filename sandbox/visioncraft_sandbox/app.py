@@ -1,0 +1,124 @@
+"""The ASGI application: every documented request of the VisionCraft API, of all years at once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from visioncraft_sandbox import (
+    routes_chat,
+    routes_drawing,
+    routes_lists,
+    routes_media,
+    routes_midjourney,
+)
+from visioncraft_sandbox.backends.hosts import Backends
+from visioncraft_sandbox.fault_gate import FaultGate
+from visioncraft_sandbox.faults import FaultBook
+from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.limits import Limiter
+from visioncraft_sandbox.midjourney import Midjourney
+from visioncraft_sandbox.operations import Services
+from visioncraft_sandbox.page.gate import PageGate
+from visioncraft_sandbox.page.journal import Journal
+from visioncraft_sandbox.records import Received, Recorder
+from visioncraft_sandbox.settings import SandboxConfig
+from visioncraft_sandbox.workshop import Workshop
+
+
+def create_app(
+    config: SandboxConfig | None = None,
+    *,
+    faults: FaultBook | None = None,
+    requests: deque[Received] | None = None,
+) -> Starlette:
+    """Build the application.
+
+    Args:
+        config: How it behaves.
+        faults: The failures that it is to produce; more can be ordered while it runs.
+        requests: Where it notes what it was asked.
+
+    Returns:
+        An application whose ``state`` has ``services``, ``faults``, ``requests`` and, with a page,
+        its ``journal``.
+    """
+    config = config or SandboxConfig()
+    faults = faults if faults is not None else FaultBook()
+    requests = requests if requests is not None else deque(maxlen=config.requests_kept)
+    journal = Journal(config.page_entries, config.page_bytes) if config.page else None
+    app = Starlette(
+        routes=_routes(),
+        middleware=[
+            *([Middleware(PageGate, journal=journal)] if journal is not None else []),
+            # The recorder stands outside, so that it notes what a fault made of the answer.
+            Middleware(Recorder, log=requests),
+            Middleware(FaultGate, book=faults),
+        ],
+        exception_handlers={HTTPException: _http_error},
+        lifespan=_lifespan,
+    )
+    app.state.services = Services(
+        config=config,
+        workshop=Workshop(config),
+        files=FileStore(config.files_max_bytes, config.files_seconds),
+        limiter=Limiter(config.limits),
+        midjourney=Midjourney(config.midjourney_seconds),
+        backends=Backends(config),
+    )
+    app.state.faults = faults
+    app.state.requests = requests
+    app.state.journal = journal
+    return app
+
+
+def wind_down(app: Starlette) -> None:
+    """End what would go on for long, such as open pages; the server stops. Safe for threads."""
+    services: Services = app.state.services
+    services.workshop.close()
+    journal: Journal | None = app.state.journal
+    if journal is not None:
+        journal.close()
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    await services.backends.open()
+    if app.state.journal is not None:
+        app.state.journal.open()
+    yield
+    wind_down(app)
+    await services.backends.close()
+
+
+def _routes() -> list[BaseRoute]:
+    operations = (
+        *routes_drawing.OPERATIONS,
+        *routes_midjourney.OPERATIONS,
+        *routes_media.OPERATIONS,
+    )
+    return [
+        *(Route(operation.path, operation.serve, methods=["POST"]) for operation in operations),
+        Route("/img2img", routes_media.img2img, methods=["POST"]),
+        *routes_chat.routes(),
+        *routes_lists.routes(),
+    ]
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = {
+        404: f"This host doesn't have {request.method} {request.url.path}.",
+        405: f"{request.method} is not possible here.",
+    }.get(status, str(getattr(error, "detail", "")))
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return JSONResponse({"detail": detail}, status_code=status, headers=headers)

@@ -1,0 +1,161 @@
+"""Automatic1111's stable-diffusion-webui and Forge, through ``/sdapi/v1`` (``--api``)."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+import pybase64
+
+from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.backends.images import (
+    DEFAULT_CFG_SCALE,
+    DEFAULT_STEPS,
+    ImageHost,
+    Made,
+    Offered,
+    Order,
+)
+from visioncraft_sandbox.backends.samplers import choose
+
+PROBE = "/sdapi/v1/samplers"
+_ROOT = "/sdapi/v1"
+_INTERRUPT_SECONDS = 5.0
+_WITHOUT_MODEL = frozenset({"None", "Lanczos", "Nearest"})
+
+
+class A1111(ImageHost):
+    """A host that speaks Automatic1111's API."""
+
+    async def read_offered(self) -> Offered:
+        """Ask the host for its names; what an older host does not list stays empty."""
+        models, samplers, options, schedulers, loras, upscalers = await asyncio.gather(
+            self._list("sd-models"),
+            self._list("samplers"),
+            self.connection.json("GET", f"{_ROOT}/options"),
+            self._list("schedulers", optional=True),
+            self._list("loras", optional=True),
+            self._list("upscalers", optional=True),
+        )
+        loaded = str(options.get("sd_model_checkpoint") or "")
+        titles = {str(model.get("title")): str(model["model_name"]) for model in models}
+        return Offered(
+            models=tuple(str(model["model_name"]) for model in models),
+            samplers=tuple(str(sampler["name"]) for sampler in samplers),
+            schedulers=tuple(str(scheduler["name"]) for scheduler in schedulers),
+            loras=tuple(str(lora["name"]) for lora in loras),
+            upscalers=tuple(
+                str(upscaler["name"])
+                for upscaler in upscalers
+                if upscaler["name"] not in _WITHOUT_MODEL
+            ),
+            loaded=titles.get(loaded) or next(iter(titles.values()), None),
+        )
+
+    async def _list(self, name: str, *, optional: bool = False) -> list[dict[str, Any]]:
+        answer = await self.connection.send("GET", f"{_ROOT}/{name}")
+        if optional and answer.status_code == 404:
+            return []
+        if not answer.is_success:
+            raise self.connection.refusal(answer)
+        found = self.connection.decoded(answer)
+        return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+    async def draw(self, order: Order) -> Made:
+        """See `ImageHost.draw`: ``txt2img``, or ``img2img`` if there is a source."""
+        offered = await self.offered()
+        model = self.model_for(order, offered)
+        body = self._body(order, offered, model)
+        path = "txt2img" if order.source is None else "img2img"
+        try:
+            answer = await self.connection.json("POST", f"{_ROOT}/{path}", json=body)
+        except asyncio.CancelledError:
+            await self._interrupt(body["force_task_id"])
+            raise
+        images = answer.get("images") if isinstance(answer, dict) else None
+        if not images:
+            # An order that someone interrupts on the host's own page ends so.
+            raise Refusal(502, f"{self.connection.address} gave no picture: it was interrupted.")
+        files = [self._picture(image) for image in images[: order.count]]
+        return Made(files, self.connection.engine("a1111", model))
+
+    def _body(self, order: Order, offered: Offered, model: str | None) -> dict[str, Any]:
+        sampler, scheduler = choose(
+            order.sampler,
+            order.scheduler,
+            samplers=offered.samplers,
+            schedulers=offered.schedulers,
+        )
+        loras = "".join(f" <lora:{name}:{weight:g}>" for name, weight in order.loras.items())
+        width, height = order.latent_size
+        body: dict[str, Any] = {
+            "prompt": order.prompt + loras,
+            "negative_prompt": order.negative_prompt or "",
+            "width": width,
+            "height": height,
+            "steps": order.steps or DEFAULT_STEPS,
+            "cfg_scale": DEFAULT_CFG_SCALE if order.cfg_scale is None else order.cfg_scale,
+            "sampler_name": sampler,
+            "seed": -1,
+            "n_iter": order.count,
+            "batch_size": 1,
+            "save_images": False,
+            "force_task_id": f"visioncraft-{uuid.uuid4().hex}",
+        }
+        if scheduler is not None:
+            body["scheduler"] = scheduler
+        if model is not None and model != offered.loaded:
+            # The host goes back to its own checkpoint afterwards.
+            body["override_settings"] = {"sd_model_checkpoint": model}
+        if order.source is not None:
+            body["init_images"] = [_text(order.source)]
+            body["denoising_strength"] = order.strength
+            body["resize_mode"] = 0
+        if order.mask is not None:
+            body["mask"] = _text(order.mask)
+            body["mask_blur"] = 4
+            body["inpainting_fill"] = 1  # begin with what is there
+            body["inpaint_full_res"] = False
+        return body
+
+    async def upscale(self, png: bytes, size: tuple[int, int], model: str | None) -> Made | None:
+        """See `ImageHost.upscale`: ``extra-single-image``."""
+        upscaler = (await self.offered()).upscaler_for(model)
+        if upscaler is None:
+            return None
+        body = {
+            "image": _text(png),
+            "resize_mode": 1,
+            "upscaling_resize_w": size[0],
+            "upscaling_resize_h": size[1],
+            "upscaling_crop": False,
+            "upscaler_1": upscaler,
+        }
+        answer = await self.connection.json("POST", f"{_ROOT}/extra-single-image", json=body)
+        file = self._picture(answer.get("image") if isinstance(answer, dict) else None)
+        return Made([file], self.connection.engine("a1111", upscaler))
+
+    def _picture(self, text: Any) -> bytes:
+        try:
+            return pybase64.b64decode(str(text).rpartition(",")[2], validate=True)
+        except ValueError as error:
+            message = f"{self.connection.address} gave something else than a picture."
+            raise Refusal(502, message) from error
+
+    async def _interrupt(self, task: str) -> None:
+        """End the order, unless the host is at work for somebody else."""
+        options = {"timeout": _INTERRUPT_SECONDS}
+        try:
+            progress = await self.connection.json(
+                "GET", f"{_ROOT}/progress", params={"skip_current_image": "true"}, **options
+            )
+            # Hosts before 1.6 do not tell the task.
+            if progress.get("current_task", task) == task:
+                await self.connection.ask("POST", f"{_ROOT}/interrupt", **options)
+        except Refusal:
+            return  # nobody is left to be told that the host does not listen
+
+
+def _text(data: bytes) -> str:
+    return pybase64.b64encode(data).decode()

@@ -1,0 +1,105 @@
+"""A chat request of VisionCraft as an OpenAI-compatible server takes it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pybase64
+from PIL import Image
+
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.inputs import parse_source
+from langchain_visioncraft.media.sniff import HEAD_BYTES, sniff
+from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.chat import images_of
+from visioncraft_sandbox.uploads import Uploads, decode_picture
+
+_OURS = frozenset({"token", "api_key"})
+# Documented. Servers have others: llama.cpp would write on until its context is full.
+_DEFAULTS = {"max_tokens": 512, "temperature": 0.7, "top_p": 0.9}
+_READ_BY_ALL = frozenset({"image/png", "image/jpeg"})
+
+
+def request_body(
+    body: Mapping[str, Any], model: str, messages: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The body for the server.
+
+    Args:
+        body: The caller's, which was checked.
+        model: The server's model.
+        messages: The caller's, with their pictures as data URLs.
+    """
+    sent = {name: value for name, value in body.items() if name not in _OURS and value is not None}
+    sent.update(model=model, messages=list(messages))
+    for name, value in _DEFAULTS.items():
+        sent.setdefault(name, value)
+    if "max_completion_tokens" in sent:
+        del sent["max_tokens"]
+    if "repetition_penalty" in sent:
+        sent["repeat_penalty"] = sent["repetition_penalty"]  # so llama.cpp calls it
+    if sent.get("tool_choice") == "any":
+        sent["tool_choice"] = "required"
+    return sent
+
+
+def with_data_urls(messages: Sequence[Mapping[str, Any]], uploads: Uploads) -> list[dict[str, Any]]:
+    """The messages with every picture in them, in OpenAI's form; blocks, so call it in a thread.
+
+    The server need not reach what the caller reaches, Ollama takes no links at all, and the
+    ``image`` of ``POST /llm`` is the service's own.
+
+    Raises:
+        Refusal: 400 if a picture cannot be had or is none.
+    """
+    counter = iter(range(1, 10_000))
+
+    def data_url(value: Any) -> str:
+        return _data_url(value, f"image {next(counter)}", uploads)
+
+    return [_converted(message, data_url) for message in messages]
+
+
+def _converted(message: Mapping[str, Any], data_url: Callable[[Any], str]) -> dict[str, Any]:
+    if not images_of(message):
+        return dict(message)
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
+    converted = []
+    for part in parts:
+        [found] = images_of({"content": [part]}) or [None]
+        if isinstance(part, str):
+            part = {"type": "text", "text": part}  # noqa: PLW2901
+        converted.append(part if found is None else _image_part(data_url(found)))
+    if message.get("image"):
+        converted.append(_image_part(data_url(message["image"])))
+    rest = {name: value for name, value in message.items() if name != "image"}
+    return {**rest, "content": converted}
+
+
+def _image_part(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _data_url(value: Any, name: str, uploads: Uploads) -> str:
+    if not isinstance(value, str):
+        raise Refusal(400, f"{name} must be a string: base64 or a URL.")
+    try:
+        source = parse_source(value)
+    except MediaInputError as error:
+        raise Refusal(400, f"{name}: {error}") from error
+    data = uploads.read(source, name)
+    picture = decode_picture(data, name, uploads.config.max_pixels)
+    mime = sniff(data[:HEAD_BYTES])
+    if mime not in _READ_BY_ALL:
+        data, mime = _as_png(picture), "image/png"
+    return f"data:{mime};base64,{pybase64.b64encode(data).decode()}"
+
+
+def _as_png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    mode = "RGBA" if picture.has_transparency_data else "RGB"
+    picture.convert(mode).save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()

@@ -1,0 +1,214 @@
+"""ComfyUI: a workflow is queued, its history is asked for, and the pictures are fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.backends.comfyui_workflows import (
+    Sampled,
+    Workflow,
+    sampling_workflow,
+    upscaling_workflow,
+)
+from visioncraft_sandbox.backends.images import (
+    DEFAULT_CFG_SCALE,
+    DEFAULT_STEPS,
+    ImageHost,
+    Made,
+    Offered,
+    Order,
+)
+from visioncraft_sandbox.backends.samplers import choose
+
+PROBE = "/object_info/KSampler"
+_FOLDER = "visioncraft"
+_FIRST_WAIT = 0.05
+_LONGEST_WAIT = 1.0
+_LOST_AFTER = 3
+_INTERRUPT_SECONDS = 5.0
+
+
+class ComfyUI(ImageHost):
+    """A host that speaks ComfyUI's API.
+
+    Its history is polled, from 20 times a second at first to once a second: a websocket would
+    tell a moment earlier, and would need a library.
+    """
+
+    async def read_offered(self) -> Offered:
+        """Ask the host what its nodes accept."""
+        models, sampler, loras, upscalers = await asyncio.gather(
+            self._inputs("CheckpointLoaderSimple"),
+            self._inputs("KSampler"),
+            self._inputs("LoraLoader"),
+            self._inputs("UpscaleModelLoader"),
+        )
+        return Offered(
+            models=_choices(models, "ckpt_name"),
+            samplers=_choices(sampler, "sampler_name"),
+            schedulers=_choices(sampler, "scheduler"),
+            loras=_choices(loras, "lora_name"),
+            upscalers=_choices(upscalers, "model_name"),
+            loaded=next(iter(_choices(models, "ckpt_name")), None),
+        )
+
+    async def _inputs(self, node: str) -> Mapping[str, Any]:
+        info = await self.connection.json("GET", f"/object_info/{node}")
+        found: Mapping[str, Any] = (info.get(node) or {}).get("input", {}).get("required", {})
+        return found
+
+    async def draw(self, order: Order) -> Made:
+        """See `ImageHost.draw`."""
+        offered = await self.offered()
+        model = self.model_for(order, offered)
+        if model is None:
+            raise Refusal(502, f"{self.connection.address} has no models.")
+        sampler, scheduler = choose(
+            order.sampler,
+            order.scheduler,
+            samplers=offered.samplers,
+            schedulers=offered.schedulers,
+        )
+        width, height = order.latent_size
+        workflow = sampling_workflow(
+            Sampled(
+                model=model,
+                prompt=order.prompt,
+                negative_prompt=order.negative_prompt or "",
+                width=width,
+                height=height,
+                count=order.count,
+                sampler=sampler,
+                scheduler=scheduler or "normal",
+                steps=order.steps or DEFAULT_STEPS,
+                cfg_scale=DEFAULT_CFG_SCALE if order.cfg_scale is None else order.cfg_scale,
+                seed=secrets.randbits(63),
+                loras=order.loras,
+                source=await self._uploaded(order.source),
+                mask=await self._uploaded(order.mask),
+                strength=order.strength,
+            )
+        )
+        files = await self._run(workflow)
+        return Made(files[: order.count], self.connection.engine("comfyui", model))
+
+    async def upscale(self, png: bytes, size: tuple[int, int], model: str | None) -> Made | None:
+        """See `ImageHost.upscale`."""
+        upscaler = (await self.offered()).upscaler_for(model)
+        if upscaler is None:
+            return None
+        picture = await self._uploaded(png) or ""
+        files = await self._run(upscaling_workflow(picture, upscaler, size))
+        return Made(files[:1], self.connection.engine("comfyui", upscaler))
+
+    async def _uploaded(self, png: bytes | None) -> str | None:
+        """Bring a picture there; its name as `LoadImage` takes it."""
+        if png is None:
+            return None
+        name = f"{hashlib.sha256(png).hexdigest()[:24]}.png"
+        answer = await self.connection.json(
+            "POST",
+            "/upload/image",
+            data={"type": "temp", "subfolder": _FOLDER, "overwrite": "true"},
+            files={"image": (name, png, "image/png")},
+        )
+        folder = answer.get("subfolder")
+        path = f"{folder}/{answer['name']}" if folder else answer["name"]
+        return f"{path} [{answer.get('type', 'input')}]"
+
+    async def _run(self, workflow: Workflow) -> list[bytes]:
+        answer = await self.connection.send("POST", "/prompt", json={"prompt": workflow})
+        if not answer.is_success:
+            raise self._refused(answer)
+        number = str(self.connection.decoded(answer)["prompt_id"])
+        try:
+            done = await self._finished(number)
+        except asyncio.CancelledError:
+            await self._interrupt(number)
+            raise
+        images = [
+            image for node in done.get("outputs", {}).values() for image in node.get("images", ())
+        ]
+        if not images:
+            raise Refusal(502, f"{self.connection.address} gave no picture: {_failure(done)}.")
+        return [await self._fetched(image) for image in images]
+
+    async def _finished(self, number: str) -> Mapping[str, Any]:
+        """The entry of the history, once there is one."""
+        wait, missing = _FIRST_WAIT, 0
+        while True:
+            history = await self.connection.json("GET", f"/history/{number}")
+            if number in history:
+                found: Mapping[str, Any] = history[number]
+                return found
+            # A host that was started anew knows nothing of it any more. Between the queue and
+            # the history an order is in neither for a moment.
+            missing = 0 if await self._place(number) else missing + 1
+            if missing >= _LOST_AFTER:
+                raise Refusal(503, f"{self.connection.address} has lost the request. Try again.")
+            await asyncio.sleep(wait)
+            wait = min(wait * 1.5, _LONGEST_WAIT)
+
+    async def _place(self, number: str, **options: Any) -> str | None:
+        """``running``, ``pending``, or neither."""
+        queue = await self.connection.json("GET", "/queue", **options)
+        for place in ("running", "pending"):
+            if any(item[1] == number for item in queue.get(f"queue_{place}", ())):
+                return place
+        return None
+
+    async def _fetched(self, image: Mapping[str, Any]) -> bytes:
+        names = ("filename", "subfolder", "type")
+        where = {name: str(image.get(name, "")) for name in names}
+        return (await self.connection.ask("GET", "/view", params=where)).content
+
+    async def _interrupt(self, number: str) -> None:
+        """Take the order out of the queue, or end it if it is at work."""
+        options = {"timeout": _INTERRUPT_SECONDS}
+        try:
+            await self.connection.ask("POST", "/queue", json={"delete": [number]}, **options)
+            if await self._place(number, **options) == "running":
+                # Hosts that take no `prompt_id` here end what runs, and that is this.
+                body = {"prompt_id": number}
+                await self.connection.ask("POST", "/interrupt", json=body, **options)
+        except Refusal:
+            return  # nobody is left to be told that the host does not listen
+
+    def _refused(self, answer: Any) -> Refusal:
+        """The refusal for a workflow that the host finds wrong, in the words of its nodes."""
+        try:
+            errors = answer.json().get("node_errors") or {}
+        except (ValueError, AttributeError):
+            errors = {}
+        said = [
+            f"{node.get('class_type')}: {error.get('message')} ({error.get('details')})"
+            for node in (errors.values() if isinstance(errors, Mapping) else ())
+            for error in node.get("errors", ())
+        ]
+        if not said:
+            return self.connection.refusal(answer)
+        return Refusal(502, f"{self.connection.address} refused the workflow: {'; '.join(said)}.")
+
+
+def _choices(inputs: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """What a node accepts: ``[[…], {}]``, or ``["COMBO", {"options": […]}]`` in newer nodes."""
+    found: Sequence[Any] = inputs.get(name) or [[]]
+    options = found[0]
+    if isinstance(options, str) and len(found) > 1:
+        options = found[1].get("options", ())
+    return tuple(str(option) for option in options) if not isinstance(options, str) else ()
+
+
+def _failure(done: Mapping[str, Any]) -> str:
+    for kind, message in (done.get("status") or {}).get("messages", ()):
+        if kind == "execution_error":
+            said = " ".join(str(message.get("exception_message", "")).split()).rstrip(".")
+            return f"{message.get('node_type')}: {said}"
+        if kind == "execution_interrupted":
+            return "it was interrupted"
+    return "the workflow had no output"

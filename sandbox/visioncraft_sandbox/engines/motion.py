@@ -1,0 +1,165 @@
+"""Motion: a drawn scene as a looping GIF, and a film that moves over a picture."""
+
+from __future__ import annotations
+
+import io
+import math
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import av
+import numpy as np
+from PIL import Image
+
+from visioncraft_sandbox.engines.drawing import set_stage
+from visioncraft_sandbox.engines.finishing import base_picture, flatten, frame_light
+from visioncraft_sandbox.engines.reading import read
+from visioncraft_sandbox.engines.styles import apply_styles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LOOP: Final = 2400  # Milliseconds of one loop of a GIF
+_LARGEST: Final = 2_000_000  # Bytes
+# An ordered pattern: unlike error diffusion it stands still where the picture stands still.
+_BAYER: Final[NDArray[np.float32]] = np.asarray(
+    [[-8, 0, -6, 2], [4, -4, 6, -2], [-5, 3, -7, 1], [7, -1, 5, -3]], np.float32
+) / np.float32(16)
+
+
+def animate(
+    prompt: str,
+    *,
+    width: int = 512,
+    height: int = 512,
+    negative_prompt: str | None = None,
+    seed: int | None = None,
+    frames: int = 16,
+) -> bytes:
+    """Draw a prompt as an animation that loops without a seam.
+
+    Args:
+        prompt: What to draw, in English.
+        width: In pixels.
+        height: In pixels.
+        negative_prompt: What not to draw.
+        seed: Another number, another animation of the same prompt.
+        frames: How many pictures make up the loop of 2.4 seconds, at least 2.
+
+    Returns:
+        An animated GIF that repeats for ever, below 2 MB.
+    """
+    frames = max(2, frames)
+    idea = read(prompt, negative_prompt=negative_prompt, seed=seed)
+    stage = set_stage(idea, width, height)
+    base, light = base_picture(stage), frame_light((width, height))
+    pictures: list[Image.Image] = []
+    for number in range(frames):
+        picture = flatten(base, stage.layers, time=number / frames)
+        lit = np.asarray(picture, np.float32) * light
+        shown = Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8))
+        pictures.append(apply_styles(shown, idea.styles, idea.seed))
+    colours = 128
+    data = _gif(pictures, colours)
+    while len(data) > _LARGEST and colours > 8:
+        colours //= 2
+        # Fewer colours first, then fewer pixels: a loop that stutters is the worst of the three.
+        size = (max(16, pictures[0].width * 4 // 5), max(16, pictures[0].height * 4 // 5))
+        small = (
+            [p.resize(size, Image.Resampling.BOX) for p in pictures] if colours < 64 else pictures
+        )
+        enlarged = [p.resize((width, height), Image.Resampling.NEAREST) for p in small]
+        data = _gif(enlarged, colours)
+    return data
+
+
+def _gif(pictures: list[Image.Image], colours: int) -> bytes:
+    width, height = pictures[0].size
+    # One palette for all frames, from four of them side by side.
+    chosen = [pictures[i * len(pictures) // 4] for i in range(4)]
+    sample = Image.new("RGB", (width, height))
+    for number, picture in enumerate(chosen):
+        part = picture.resize((max(1, width // 2), max(1, height // 2)), Image.Resampling.NEAREST)
+        sample.paste(part, (number % 2 * (width // 2), number // 2 * (height // 2)))
+    palette = sample.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    pattern = np.tile(_BAYER, (-(-height // 4), -(-width // 4)))[:height, :width, None]
+    pattern = pattern * (1100 / max(colours, 1) ** 0.96)
+    frames = [
+        Image.fromarray(
+            np.clip(np.asarray(p, np.float32) + pattern, 0, 255).astype(np.uint8)
+        ).quantize(palette=palette, dither=Image.Dither.NONE)
+        for p in pictures
+    ]
+    buffer = io.BytesIO()
+    frames[0].save(
+        buffer,
+        format="GIF",
+        save_all=True,
+        append_images=frames[1:],
+        # GIF counts in hundredths of a second.
+        duration=max(20, round(_LOOP / len(frames) / 10) * 10),
+        loop=0,
+        optimize=False,
+        disposal=1,
+    )
+    return buffer.getvalue()
+
+
+def film(image: Image.Image, *, seconds: float = 4.0, fps: int = 24, max_side: int = 768) -> bytes:
+    """Move slowly over a picture and back again, as a film.
+
+    Args:
+        image: The picture.
+        seconds: How long.
+        fps: Frames per second.
+        max_side: The longer side of the film in pixels, at most; both sides are made even.
+
+    Returns:
+        An MP4 file: H.264, yuv420p, playable while it is loaded.
+    """
+    source = _opaque(image)
+    part = min(1.0, max_side / max(source.size))
+    width, height = (max(16, round(side * part / 2) * 2) for side in source.size)
+    # A quarter more than the film shows: enough for the closest view, and quick to sample.
+    margin = min(1.0, 1.2 * max(width / source.width, height / source.height))
+    if margin < 1.0:
+        size = (round(source.width * margin), round(source.height * margin))
+        source = source.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    count = max(2, round(seconds * fps))
+    # A real file: to move the index to the front ("faststart") FFmpeg opens its output again.
+    with tempfile.TemporaryDirectory(prefix="visioncraft-") as folder:
+        path = Path(folder, "film.mp4")
+        with av.open(str(path), mode="w", options={"movflags": "+faststart"}) as container:
+            stream = container.add_stream("libx264", rate=Fraction(fps))
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.options = {"preset": "superfast", "crf": "21"}
+            for number in range(count):
+                box = _view(source.size, number / count)
+                picture = source.resize((width, height), Image.Resampling.BILINEAR, box=box)
+                frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path.read_bytes()
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    with_alpha = image.convert("RGBA")
+    paper = Image.new("RGBA", with_alpha.size, (255, 255, 255, 255))
+    paper.alpha_composite(with_alpha)
+    return paper.convert("RGB")
+
+
+def _view(size: tuple[int, int], time: float) -> tuple[float, float, float, float]:
+    """What the camera sees at a moment of the loop: all of it, then closer, then all of it."""
+    turn = 2 * math.pi * time
+    near = (1 - math.cos(turn)) / 2
+    zoom = 1 - 0.17 * near
+    width, height = size[0] * zoom, size[1] * zoom
+    across = 0.5 + 0.38 * near * math.sin(turn + 0.9)
+    down = 0.5 + 0.20 * near * math.cos(turn)
+    left, top = (size[0] - width) * across, (size[1] - height) * down
+    return (left, top, left + width, top + height)

@@ -1,0 +1,296 @@
+"""Places that people build, and the one without air: city, room, outer space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from visioncraft_sandbox.engines.artwork import HANDMADE, glyph, shaded
+from visioncraft_sandbox.engines.props import Pen, darker, lighter
+from visioncraft_sandbox.engines.stage import Layer, lit, mix
+
+if TYPE_CHECKING:
+    from visioncraft_sandbox.engines.stage import Colour, Stage
+
+
+def city(stage: Stage) -> None:
+    """A skyline in three rows over a street; the street shines when it is wet."""
+    dark = stage.idea.hour in {"night", "dusk"} or "storm" in stage.idea.weather
+    street = stage.height * 0.76
+    for row, tone in enumerate(((126, 142, 178), (104, 112, 150), (84, 84, 120))):
+        _buildings(stage, row, tone, street, dark=dark)
+    wet = bool(stage.idea.weather & {"rain", "storm"})
+    first = int(street)
+    ground = np.full(stage.width, street, np.float32)
+    if wet:
+        mirrored = stage.pixels[max(0, 2 * first - stage.height) : first][::-1]
+        soft = Image.fromarray(np.clip(mirrored, 0, 255).astype(np.uint8)).filter(
+            ImageFilter.BoxBlur((stage.unit * 0.006, stage.unit * 0.04))
+        )
+    stage.land(ground, (112, 112, 128), (70, 70, 88), mottle=0.03, cell=stage.unit * 0.01)
+    if wet:
+        area = stage.pixels[first : first + soft.height]
+        area += (np.asarray(soft, np.float32) - area) * 0.55
+    _street(stage, street, dark=dark)
+    stage.ground = (stage.height * 0.83, stage.height * 0.94)
+    stage.back = (street + stage.unit * 0.01, street + stage.unit * 0.02)
+
+
+def _buildings(stage: Stage, row: int, tone: Colour, street: float, *, dark: bool) -> None:
+    haze = (0.62, 0.36, 0.10)[row]
+    sheet = Image.new("RGB", (stage.width, stage.height))
+    mask = Image.new("L", sheet.size, 0)
+    draw, cover = ImageDraw.Draw(sheet), ImageDraw.Draw(mask)
+    x = -stage.unit * 0.05
+    while x < stage.width:
+        wide = stage.unit * stage.rng.uniform(0.11, 0.2)
+        edge = abs((x + wide / 2) / stage.width - 0.5) * 2
+        tall = stage.height * (0.58 - 0.15 * row) * stage.rng.uniform(0.55, 1.0)
+        tall *= 0.8 + 0.35 * edge
+        top = street - tall
+        shade = lit(mix(tone, (170, 130, 120), stage.rng.random() * 0.35), stage.light.ambient)
+        red, green, blue = (int(c) for c in mix(shade, stage.light.haze, haze))
+        draw.rectangle((x, top, x + wide, street), fill=(red, green, blue))
+        cover.rectangle((x, top, x + wide, street), fill=255)
+        if stage.rng.random() < 0.35:
+            mid = x + wide / 2
+            roof = [(x, top), (mid, top - wide * 0.5), (x + wide, top)]
+            draw.polygon(roof, fill=(red, green, blue))
+            cover.polygon(roof, fill=255)
+        _windows(stage, draw, (x, top, wide, tall), (red, green, blue), haze, dark=dark)
+        x += wide * stage.rng.uniform(0.92, 1.15)
+    part = np.asarray(mask, np.float32)[..., None] / 255
+    stage.pixels += (np.asarray(sheet, np.float32) - stage.pixels) * part
+
+
+def _windows(
+    stage: Stage, draw: ImageDraw.ImageDraw, box: tuple[float, float, float, float],
+    wall: tuple[int, int, int], haze: float, *, dark: bool,
+) -> None:  # fmt: skip
+    x, top, wide, tall = box
+    step = stage.unit * 0.034
+    columns, rows = max(1, int(wide / step) - 1), max(1, int(tall / (step * 1.25)) - 1)
+    gap = (wide - columns * step) / 2
+    for row in range(rows):
+        for column in range(columns):
+            glow = stage.rng.random() < (0.55 if dark else 0.12)
+            tone = (255, 214, 130) if glow else (darker(wall, 0.72) if dark else lighter(wall, 0.3))
+            red, green, blue = (int(c) for c in mix(tone, stage.light.haze, haze * 0.6))
+            left, upper = x + gap + column * step, top + step * 0.7 + row * step * 1.25
+            draw.rectangle(
+                (left + step * 0.24, upper, left + step * 0.76, upper + step * 0.72),
+                fill=(red, green, blue),
+            )
+
+
+def _street(stage: Stage, street: float, *, dark: bool) -> None:
+    sheet = Image.new("RGBA", (stage.width, stage.height), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(sheet)
+    curb = tuple(int(c) for c in lit((176, 172, 176), stage.light.ambient))
+    draw.rectangle((0, street, stage.width, street + stage.unit * 0.02), fill=(*curb, 255))
+    y, high = stage.height * 0.885, stage.unit * 0.012
+    for number in range(-1, 8):
+        x = stage.width * number / 7
+        draw.polygon(
+            [(x, y), (x + stage.width * 0.07, y), (x + stage.width * 0.06, y + high),
+             (x - stage.width * 0.012, y + high)], fill=(240, 226, 180, 110),
+        )  # fmt: skip
+    stage.put(Layer(sheet, 0, 0, -20))
+    for side in (0.08, 0.92):
+        pen = Pen(max(20, round(stage.unit * 0.42)), 30)
+        pen.stroke([(15, 18), (15, 98)], (62, 62, 84), 3)
+        pen.block((9, 95, 21, 99), (62, 62, 84), 1)
+        pen.block((9.5, 6, 20.5, 19), (255, 226, 150), 2)
+        pen.shape([(8, 7), (15, 1), (22, 7)], (62, 62, 84))
+        lamp = shaded(pen.done(), mix(stage.light.ambient, (1, 1, 1), 0.4))
+        y = street + stage.unit * 0.06
+        x = stage.width * side
+        stage.put(Layer(lamp, x - lamp.width / 2, y - lamp.height, y))
+        if dark:
+            stage.glow(x, y - lamp.height * 0.87, stage.unit * 0.12, (255, 214, 140), 0.75)
+            stage.glow(x, stage.height * 0.86, stage.unit * 0.10, (255, 204, 130), 0.35)
+
+
+def space(stage: Stage) -> None:
+    """Stars and nebulae; a moon to stand on where somebody needs ground."""
+    stage.pixels[:] = np.asarray((12, 12, 38), np.float32)
+    first, second = stage.idea.accent or (126, 66, 170), (36, 104, 168)
+    cloud = stage.noise(stage.unit * 0.32) + 0.5 * stage.noise(stage.unit * 0.13)
+    cloud = cloud + 0.25 * stage.noise(stage.unit * 0.05)
+    drift = (stage.rows / stage.height - stage.columns / stage.width) * 1.6
+    band = np.exp(-((drift + 0.4 * cloud) ** 2) * 1.6)
+    hue = np.clip(0.5 + 0.5 * stage.noise(stage.unit * 0.4), 0, 1)[..., None]
+    colour = np.asarray(first, np.float32) * hue + np.asarray(second, np.float32) * (1 - hue)
+    strength = np.clip(band * (0.50 + 0.32 * cloud), 0, 0.9)[..., None]
+    stage.pixels += (colour - stage.pixels) * strength
+    stage.pixels += (np.asarray((255, 206, 190), np.float32) - stage.pixels) * strength**3 * 0.4
+    _planet(stage)
+    stage.water = (stage.height * 0.2, stage.height * 0.7)
+    if any(s.thing.habitat in {"ground", "back"} for s in stage.idea.subjects):
+        ridge = stage.height * 0.80 + stage.unit * 0.02 * stage.line(2)
+        bow = ((stage.columns / stage.width - 0.5) ** 2) * stage.unit * 0.25
+        stage.land((ridge + bow).astype(np.float32), (206, 204, 222), (110, 108, 146),
+                   cell=stage.unit * 0.02)  # fmt: skip
+        for _ in range(9):
+            x, down = stage.rng.random() * stage.width, stage.rng.uniform(0.86, 0.98)
+            _crater(stage, x, down * stage.height, stage.unit * stage.rng.uniform(0.02, 0.06))
+        stage.ground = (stage.height * 0.85, stage.height * 0.94)
+        stage.back = (stage.height * 0.83, stage.height * 0.84)
+
+
+def _crater(stage: Stage, x: float, y: float, r: float) -> None:
+    away = np.hypot((stage.columns - x) / r, (stage.rows - y) / (r * 0.36))
+    stage.pixels *= (1 - 0.22 * np.clip(1.1 - away, 0, 0.6))[..., None]
+    rim = np.exp(-((away - 1) ** 2) * 40) * (stage.rows > y)
+    stage.pixels += (255 - stage.pixels) * (0.22 * rim)[..., None].astype(np.float32)
+
+
+def _planet(stage: Stage) -> None:
+    left = stage.idea.seed % 2
+    x, y = stage.width * (0.18 if left else 0.82), stage.height * 0.24
+    r = stage.unit * 0.15
+    across, down = (stage.columns - x) / r, (stage.rows - y) / r
+    away = np.hypot(across, down)
+    tone = ((236, 150, 110), (110, 170, 200), (220, 180, 120), (170, 130, 210))[
+        stage.idea.seed // 2 % 4
+    ]
+    belts = 1 + 0.10 * np.sin(down * 9 + 1.2 * across * down + stage.noise(stage.unit * 0.08) * 0.6)
+    bright = np.clip(1.05 - 0.62 * np.hypot(across + 0.5, down + 0.5) ** 1.5, 0.10, 1.1)
+    colour = np.asarray(tone, np.float32) * (belts * bright)[..., None]
+    stage.glow(x, y, r * 1.25, tone, 0.35)
+    cover = np.clip((1 - away) * r + 0.5, 0, 1)[..., None]
+    stage.pixels += (colour - stage.pixels) * cover
+
+
+def room(stage: Stage) -> None:
+    """A warm room: papered wall, wooden floor, window, fireplace, rug and shelf."""
+    warm = stage.idea.accent or (206, 142, 104)
+    floor = stage.height * 0.72
+    wall = mix((232, 196, 152), warm, 0.42)
+    if stage.idea.hour in {"night", "dusk"}:
+        wall = mix(wall, (120, 72, 72), 0.30)
+    stage.pixels[:] = np.asarray(wall, np.float32)
+    stripe = stage.columns / (stage.unit * 0.075) % 2 < 1
+    stage.pixels *= (1 - 0.035 * stripe)[None, :, None].astype(np.float32)
+    stage.pixels *= 1 - 0.18 * (stage.rows / stage.height)[..., None]
+    panel = (stage.rows > floor - stage.unit * 0.1) & (stage.rows < floor)
+    stage.pixels *= 1 - 0.16 * panel[..., None]
+    edge = (stage.rows > floor - stage.unit * 0.105) & (stage.rows < floor - stage.unit * 0.09)
+    stage.pixels *= 1 - 0.25 * edge[..., None]
+    _floor(stage, floor)
+    right = stage.idea.seed % 2 == 0
+    fire_x = stage.width * (0.80 if right else 0.20)
+    _fireplace(stage, fire_x, floor + stage.unit * 0.02)
+    _window(stage, stage.width * (0.24 if right else 0.76), floor - stage.unit * 0.50)
+    _furnish(stage, floor, right=right)
+    stage.ground = (stage.height * 0.84, stage.height * 0.92)
+    stage.back = (floor + stage.unit * 0.01, floor + stage.unit * 0.02)
+    stage.water = stage.ground
+
+
+def _floor(stage: Stage, floor: float) -> None:
+    first = int(floor)
+    rows = stage.rows[first:] - floor
+    depth = rows / max(stage.height - floor, 1)
+    vanish = stage.width / 2
+    plank = (stage.columns - vanish) / (0.45 + 0.75 * depth) / (stage.unit * 0.12)
+    number = np.floor(plank).astype(np.int64)
+    tones = np.asarray([0.94, 1.0, 0.90, 1.04, 0.97], np.float32)[np.abs(number * 7) % 5]
+    gap = np.abs(plank - np.round(plank)) < 0.025
+    colour = np.asarray((158, 100, 66), np.float32) * (0.82 + 0.25 * depth)[..., None]
+    stage.pixels[first:] = colour * (tones * (1 - 0.3 * gap))[..., None]
+    x, y, rx, ry = stage.width / 2, stage.height * 0.885, stage.width * 0.33, stage.height * 0.085
+    away = np.hypot((stage.columns - x) / rx, (stage.rows - y) / ry)
+    for size, tone in ((1.0, (168, 60, 64)), (0.88, (240, 214, 160)), (0.80, (186, 78, 74)),
+                       (0.48, (240, 214, 160)), (0.42, (92, 120, 140))):  # fmt: skip
+        cover = np.clip((size - away) * ry + 0.5, 0, 1)[..., None] * 0.94
+        stage.pixels += (np.asarray(tone, np.float32) - stage.pixels) * cover
+
+
+def _fireplace(stage: Stage, x: float, base: float) -> None:
+    high = max(24, round(stage.unit * 0.46))
+    pen = Pen(high, 110)
+    pen.block((8, 12, 102, 99), (172, 92, 76), 1)
+    for row in range(8):
+        y = 22 + row * 9.7
+        pen.stroke([(9, y), (101, y)], (140, 70, 62), 1.1)
+        for column in range(8):
+            bx = 16 + column * 13 + (row % 2) * 6.5
+            if bx < 100:
+                pen.stroke([(bx, y), (bx, y + 9.7)], (140, 70, 62), 1.1)
+    pen.block((26, 40, 84, 99), (56, 36, 44), 12)
+    pen.block((26, 70, 84, 99), (56, 36, 44), outline=False)
+    pen.block((3, 6, 107, 16), (112, 72, 52), 2)
+    image = pen.done()
+    top = base - image.height
+    stage.put(Layer(image, x - image.width / 2, top, -48))
+    fire = HANDMADE["campfire"](max(10, round(high * 0.44)), None)
+    stage.put(Layer(fire, x - fire.width / 2, base - fire.height - high * 0.03, -47, "flicker"))
+    halo = _light(stage.unit * 1.0, (255, 168, 84), 120)
+    stage.put(Layer(halo, x - halo.width / 2, base - high * 0.25 - halo.height / 2, -46, "twinkle"))
+    for number, text in enumerate(("🕰", "🕯", "🪴")):
+        item = glyph(text, max(8, round(stage.unit * (0.10, 0.08, 0.10)[number])))
+        px = x + (-0.02, -0.19, 0.17)[number] * stage.unit - item.width / 2
+        stage.put(Layer(item, px, top + high * 0.01 - item.height, -45))
+
+
+def _light(size: float, colour: tuple[int, int, int], strength: int) -> Image.Image:
+    wide = max(8, int(size))
+    rows, columns = np.mgrid[0:wide, 0:wide].astype(np.float32) / wide * 2 - 1
+    tone = np.empty((wide, wide, 4), np.uint8)
+    tone[..., :3] = colour
+    tone[..., 3] = strength * np.clip(1 - np.hypot(rows, columns), 0, 1) ** 1.8
+    return Image.fromarray(tone)
+
+
+def _window(stage: Stage, x: float, y: float) -> None:
+    high = max(24, round(stage.unit * 0.36))
+    pen = Pen(high, 92)
+    night = stage.idea.hour in {"night", "dusk"}
+    pen.block((8, 4, 84, 92), (246, 236, 218), 2)
+    pen.block((14, 10, 78, 86), (38, 56, 112) if night else (158, 210, 240), 1)
+    if night:
+        pen.oval(62, 26, 7, 7, (252, 240, 200), outline=False)
+        pen.oval(58.5, 24, 6.4, 6.4, (38, 56, 112), outline=False)
+        for sx, sy in ((24, 20), (36, 34), (22, 44), (44, 18), (66, 46), (32, 56)):
+            pen.oval(sx, sy, 1.1, 1.1, (250, 246, 226), outline=False)
+        hill = (30, 60, 84)
+    else:
+        pen.oval(60, 26, 7, 7, (255, 236, 150), outline=False)
+        hill = (126, 178, 104)
+    if "snowfall" in stage.idea.weather:
+        hill = lighter(hill, 0.7)
+        for step in range(18):
+            pen.oval(
+                17 + step * 37 % 60, 14 + step * 23 % 66, 1.3, 1.3, (255, 255, 255), outline=False
+            )
+    pen.shape([(15, 85), (15, 68), (34, 62), (56, 70), (77, 60), (77, 85)], hill, outline=False)
+    pen.stroke([(46, 10), (46, 86)], (246, 236, 218), 4)
+    pen.stroke([(14, 48), (78, 48)], (246, 236, 218), 4)
+    pen.block((3, 90, 89, 97), (246, 236, 218), 2)
+    for side in (-1, 1):
+        cx = 46 + side * 34
+        pen.shape(
+            [(cx - 10, 0), (cx + 10, 0), (cx + side * 9, 50), (cx + side * 10, 95),
+             (cx + side * 1, 95), (cx - side * 7, 40)], (178, 72, 76),
+        )  # fmt: skip
+    pen.block((0, 0, 92, 4), (112, 72, 52), 2)
+    image = pen.done()
+    stage.put(Layer(image, x - image.width / 2, y, -48))
+
+
+def _furnish(stage: Stage, floor: float, *, right: bool) -> None:
+    way = 1 if right else -1
+    middle = stage.width / 2
+    pieces = (
+        ("🖼", 0.15, 0.0, -0.42, False),
+        ("🪴", 0.22, -0.42, 0.03, True),
+        ("📚", 0.09, -0.30, 0.03, True),
+    )
+    for text, size, across, down, standing in pieces:
+        image = shaded(glyph(text, max(8, round(stage.unit * size))), (0.96, 0.88, 0.80))
+        x = middle + way * across * stage.width - image.width / 2
+        y = floor + down * stage.unit - (image.height if standing else 0)
+        stage.put(Layer(image, x, y, -44))

@@ -1,0 +1,192 @@
+"""Transcription: Whisper tiny.en on the CPU, through faster-whisper."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import threading
+import time
+import uuid
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import av.error
+import numpy as np
+
+from visioncraft_sandbox.engines.weights import EngineUnavailable, whisper_model_dir
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_RATE = 16_000  # Hz: what Whisper hears
+_ENGLISH = frozenset({"", "auto", "en", "eng", "english"})
+
+
+class Transcriber:
+    """Turns recordings of English speech into text with time stamps.
+
+    The model is loaded at the first recording. One instance serves many threads, one at a time.
+    """
+
+    name = "whisper tiny.en (faster-whisper)"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._model: Any = None
+
+    def transcribe(
+        self,
+        audio: bytes | Path,
+        *,
+        task: str = "transcribe",
+        language: str | None = None,
+        max_seconds: float | None = None,
+    ) -> dict[str, Any]:
+        """Transcribe one recording.
+
+        Args:
+            audio: The file's bytes or its path: any container and codec that FFmpeg decodes.
+            task: ``"transcribe"``; the English-only model cannot translate.
+            language: ``"en"`` or None.
+            max_seconds: The longest recording that is decoded; None has no bound.
+
+        Returns:
+            The service's answer: ``text``, ``segments`` (times in seconds), ``language``,
+            ``input_length_ms``, ``request_id`` and ``inference_status``. Plain JSON types only.
+
+        Raises:
+            ValueError: The task or language is beyond the model, there is no sound in ``audio``,
+                or it is longer than `max_seconds`.
+            EngineUnavailable: faster-whisper or the model is not installed.
+        """
+        _check(task, language)
+        started = time.perf_counter()
+        samples = _decode(audio, max_seconds)
+        with self._lock:
+            heard, _ = self._load().transcribe(samples, language="en", task="transcribe")
+            # The segments come from a generator that does the work while it is read.
+            segments = [_segment(index, segment) for index, segment in enumerate(heard)]
+        return {
+            "text": "".join(segment["text"] for segment in segments).strip(),
+            "segments": segments,
+            "language": "en",
+            "input_length_ms": round(len(samples) * 1000 / _RATE),
+            "request_id": f"sandbox-{uuid.uuid4().hex}",
+            "inference_status": {
+                "status": "succeeded",
+                "runtime_ms": round((time.perf_counter() - started) * 1000),
+                "cost": 0.0,
+                "tokens_generated": sum(len(segment["tokens"]) for segment in segments),
+                "tokens_input": 0,
+            },
+        }
+
+    def _load(self) -> Any:
+        if self._model is None:
+            try:
+                from faster_whisper import (  # noqa: PLC0415  # optional and heavy
+                    WhisperModel,
+                )
+            except ImportError as error:
+                raise EngineUnavailable(
+                    "The speech model's runtime (faster-whisper)", "faster-whisper"
+                ) from error
+            # As for the language model: threads that wait by spinning slow down whatever else runs.
+            threads = max(1, (os.cpu_count() or 1) // 2)
+            self._model = WhisperModel(
+                str(whisper_model_dir()),
+                device="cpu",
+                compute_type="int8",
+                cpu_threads=threads,
+                local_files_only=True,
+            )
+        return self._model
+
+
+def _check(task: str, language: str | None) -> None:
+    if task != "transcribe":
+        raise ValueError(
+            f"The sandbox's speech model (Whisper tiny.en) can only transcribe English; "
+            f"task {task!r} is not available here. Use task='transcribe'."
+        )
+    spoken = (language or "").strip().lower().replace("_", "-").split("-")[0]
+    if spoken not in _ENGLISH:
+        raise ValueError(
+            f"The sandbox's speech model (Whisper tiny.en) understands English only; "
+            f"language {language!r} is not available here. Use language='en' or leave it out."
+        )
+
+
+def as_wav(audio: bytes | Path, *, max_seconds: float | None = None) -> tuple[bytes, float]:
+    """A recording as WAV: 16 bits, mono, 16,000 samples per second, as Whisper hears it.
+
+    Args:
+        audio: The file's bytes or its path.
+        max_seconds: The longest recording that is decoded; None has no bound.
+
+    Returns:
+        The WAV file, and its length in seconds.
+
+    Raises:
+        ValueError: There is no sound in ``audio``, or it is longer than `max_seconds`.
+    """
+    samples = (_decode(audio, max_seconds) * 32768.0).astype("<i2")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(_RATE)
+        file.writeframes(samples.tobytes())
+    return buffer.getvalue(), len(samples) / _RATE
+
+
+def _decode(audio: bytes | Path, max_seconds: float | None = None) -> NDArray[np.float32]:
+    """The recording as mono samples between -1 and 1, 16,000 per second."""
+    source = str(audio) if isinstance(audio, Path) else io.BytesIO(audio)
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=_RATE)
+    chunks: list[NDArray[np.int16]] = []
+    left = math.inf if max_seconds is None else max_seconds * _RATE
+    try:
+        with av.open(source, mode="r", metadata_errors="ignore") as container:
+            if not container.streams.audio:
+                raise ValueError("The file has no audio stream to transcribe.")
+            for frame in container.decode(container.streams.audio[0]):
+                frame.pts = None
+                arrays = _arrays(resampler.resample(frame))
+                left -= sum(array.size for array in arrays)
+                if left < 0:
+                    # A few kilobytes may hold days of silence.
+                    raise ValueError(f"The recording is longer than {max_seconds:,.0f} seconds.")
+                chunks += arrays
+            chunks += _arrays(resampler.resample(None))
+    except av.error.FFmpegError as error:
+        # A recording cut short still says what it says up to the cut.
+        if not chunks:
+            raise ValueError(f"The file is not audio that can be decoded ({error}).") from error
+    if not chunks or not (samples := np.concatenate(chunks)).size:
+        raise ValueError("The file's audio stream is empty.")
+    scaled = samples.astype(np.float32)
+    scaled /= 32768.0
+    return scaled
+
+
+def _arrays(frames: list[av.AudioFrame]) -> list[NDArray[np.int16]]:
+    return [frame.to_ndarray().reshape(-1).astype(np.int16) for frame in frames]
+
+
+def _segment(index: int, segment: Any) -> dict[str, Any]:
+    return {
+        "id": index,
+        "seek": int(segment.seek),
+        "start": round(float(segment.start), 3),
+        "end": round(float(segment.end), 3),
+        "text": str(segment.text),
+        "tokens": [int(token) for token in segment.tokens],
+        "temperature": float(segment.temperature or 0.0),
+        "avg_logprob": float(segment.avg_logprob),
+        "compression_ratio": float(segment.compression_ratio),
+        "no_speech_prob": float(segment.no_speech_prob),
+    }

@@ -1,0 +1,293 @@
+"""Where things stand: each where it belongs, none over another, the nearer ones in front."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from visioncraft_sandbox.engines import props
+from visioncraft_sandbox.engines.artwork import portrait, shaded
+from visioncraft_sandbox.engines.stage import Layer, mix
+
+if TYPE_CHECKING:
+    from visioncraft_sandbox.engines.reading import Subject
+    from visioncraft_sandbox.engines.stage import Stage
+
+Box = tuple[float, float, float, float]
+
+_SEATED: Final = {"🐈": "^🐱", "🐕": "^🐶"}
+_SHINING: Final = frozenset({"lantern", "candle", "campfire", "crystal ball", "pumpkin"})
+_AFLOAT: Final = frozenset({"underwater", "space"})
+_MAKERS: Final = {"boat": props.boat, "sailboat": props.sailboat}
+_TREES: Final = frozenset({"@tree", "@pine", "🌴", "🎄", "🎋"})
+
+
+def place_subjects(stage: Stage) -> None:
+    """Put every subject of the idea on the stage."""
+    subjects = list(stage.idea.subjects)
+    riders = [s for s in subjects if s.aboard]
+    alone = [s for s in subjects if not s.aboard]
+    boxes: list[Box] = []
+    crowd = 1.0 if len(alone) < 3 else max(0.62, 1.12 - 0.09 * len(alone))
+    if len(alone) == 1:
+        crowd = 1.18
+    # Buildings first, sky last: what is rooted chooses its place before what can fly aside.
+    order = {"back": 0, "water": 1, "ground": 2, "deep": 3, "space": 4, "sky": 5}
+    people: list[Box] = []
+    kites: list[Box] = []
+    for number, subject in sorted(
+        enumerate(alone), key=lambda pair: (order.get(pair[1].thing.habitat, 2), pair[0])
+    ):
+        box = _place(stage, subject, riders=riders, boxes=boxes, crowd=crowd, number=number)
+        boxes.append(box)
+        if subject.thing.art[0] == "&" and not people:
+            people.append(box)
+        if subject.thing.name == "kite":
+            kites.append(box)
+    if people and kites:
+        _string(stage, kites[0], people[0])
+
+
+def _zone(stage: Stage, subject: Subject) -> tuple[str, Box]:
+    """The zone's kind and, for the middle of the lower edge, its left, top, right, bottom."""
+    habitat, place = subject.thing.habitat, stage.idea.place
+    wide, high = stage.width, stage.height
+    left, right = stage.span[0] * wide, stage.span[1] * wide
+    if habitat in {"sky", "space"} or (habitat in {"water", "deep"} and place in _AFLOAT):
+        return _aloft(stage)
+    if habitat in {"water", "deep"} and stage.water is not None and place != "room":
+        shore = stage.ground is not None and place == "sea"
+        if shore and stage.span[0] > 0.1:
+            left, right = 0.0, left
+        elif shore:
+            left, right = right, float(wide)
+        else:
+            left, right = 0.06 * wide, 0.94 * wide
+        return "water", (left, stage.water[0], right, stage.water[1])
+    if habitat == "back" and stage.back is not None:
+        return "back", (left, stage.back[0], right, stage.back[1])
+    if stage.ground is not None:
+        return "ground", (left, stage.ground[0], right, stage.ground[1])
+    return "sky", (0.06 * wide, high * 0.2, 0.94 * wide, high * 0.6)
+
+
+def _aloft(stage: Stage) -> tuple[str, Box]:
+    """Where what flies or swims may be."""
+    place, wide, high = stage.idea.place, stage.width, stage.height
+    if place == "underwater":
+        return "float", (0.08 * wide, high * 0.26, 0.92 * wide, high * 0.80)
+    if place == "space":
+        low = 0.74 if stage.ground else 0.86
+        return "float", (0.10 * wide, high * 0.36, 0.90 * wide, high * low)
+    if place == "room":
+        return "sky", (0.36 * wide, high * 0.22, 0.64 * wide, high * 0.44)
+    low = 0.62 if place == "forest" else 0.90
+    return "sky", (0.06 * wide, stage.horizon * 0.26, 0.94 * wide, stage.horizon * low)
+
+
+def _place(
+    stage: Stage,
+    subject: Subject,
+    *,
+    riders: list[Subject],
+    boxes: list[Box],
+    crowd: float,
+    number: int,
+) -> Box:
+    kind, zone = _zone(stage, subject)
+    size = subject.thing.size * subject.scale * crowd
+    if kind == "back" and stage.idea.place == "sea":
+        size *= 0.86
+    height = min(size * stage.unit, stage.height * 0.62)
+    if kind == "back":
+        height = min(height, zone[3] * 0.88)
+    image = _picture(stage, subject, riders, height, number)
+    room = max(zone[2] - zone[0], stage.width * 0.2)
+    limit = min(stage.width * 0.8, room * (1.25 if kind == "back" else 1.0))
+    if image.width > limit:
+        part = limit / image.width
+        image = image.resize(
+            (max(1, round(image.width * part)), max(1, round(image.height * part))),
+            Image.Resampling.LANCZOS,
+        )
+    if kind in {"sky", "float"} and stage.rng.random() < 0.5 and subject.thing.name != "kite":
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    box = _choose(stage, kind, zone, image, boxes)
+    _lay(stage, subject, kind, image, box)
+    return box
+
+
+def _picture(
+    stage: Stage, subject: Subject, riders: list[Subject], height: float, number: int
+) -> Image.Image:
+    number += stage.idea.seed % 97
+    maker = _MAKERS.get(subject.thing.name)
+    if maker is not None and riders:
+        seated: list[Image.Image] = []
+        for rider in riders:
+            art = _SEATED.get(rider.thing.art)
+            if art is not None:
+                rider = replace(rider, thing=replace(rider.thing, art=art, size=0.30))  # noqa: PLW2901
+            tall = rider.thing.size * max(0.85, rider.scale) * height
+            seated.append(
+                portrait(rider, tall * (3.2 if subject.thing.name == "boat" else 1.5), number)
+            )
+        riders.clear()
+        image = maker(round(height * 1.35), subject.tint, seated)
+    else:
+        image = portrait(subject, height, number)
+    # A little of their own light: faces must stay readable at night.
+    ambient = mix(stage.light.ambient, (1, 1, 1), 0.32)
+    if stage.idea.place == "underwater":
+        ambient = mix(ambient, (0.72, 0.92, 1.0), 0.7)
+    if stage.idea.place == "room":
+        ambient = (1.0, 0.92, 0.84)
+    if subject.thing.name in _SHINING:
+        ambient = mix(ambient, (1.08, 1.04, 0.98), 0.8)
+    return shaded(image, ambient)
+
+
+def _choose(stage: Stage, kind: str, zone: Box, image: Image.Image, boxes: list[Box]) -> Box:
+    """The best of many random places: apart from the others, in the frame, well composed."""
+    wide, high = image.size
+    left, right = zone[0] + wide / 2, zone[2] - wide / 2
+    left, right = max(left, wide * 0.54), min(right, stage.width - wide * 0.54)
+    if left > right:
+        left = right = min(max((zone[0] + zone[2]) / 2, wide / 2), stage.width - wide / 2)
+    best, least = (left, zone[3]), float("inf")
+    third = 1 / 3 if stage.idea.seed % 2 else 2 / 3
+    for _ in range(90):
+        x, foot = stage.rng.uniform(left, right), stage.rng.uniform(zone[1], zone[3])
+        if kind in {"sky", "float"}:
+            foot = max(foot, high * 1.06)
+        box = (x - wide / 2, foot - high, x + wide / 2, foot)
+        cost = 0.0
+        for other in boxes:
+            pad = stage.unit * 0.012
+            over_x = min(box[2], other[2]) - max(box[0], other[0]) + pad
+            over_y = min(box[3], other[3]) - max(box[1], other[1]) + pad
+            if over_x > 0 and over_y > 0:
+                smaller = min(wide * high, (other[2] - other[0]) * (other[3] - other[1]))
+                cost += 3 * over_x * over_y / max(smaller, 1) + 0.3
+        middle = (zone[0] + (zone[2] - zone[0]) * third) if not boxes else (zone[0] + zone[2]) / 2
+        cost += 0.5 * abs(x - middle) / max(stage.width, 1)
+        near = (
+            abs(x - stage.sun[0]) < wide / 2 and box[1] - high < stage.sun[1] < box[3] + high * 0.3
+        )
+        cost += 0.25 * near
+        if kind == "ground":
+            cost += 0.12 * abs(foot - (zone[1] + zone[3]) / 2) / max(zone[3] - zone[1], 1)
+        if cost < least:
+            best, least = (x, foot), cost
+    x, foot = best
+    return (x - wide / 2, foot - high, x + wide / 2, foot)
+
+
+def _lay(stage: Stage, subject: Subject, kind: str, image: Image.Image, box: Box) -> None:
+    left, top, right, foot = box
+    wide, unit = right - left, stage.unit
+    phase = float(stage.rng.random())
+    rise = stage.lift if kind in {"ground", "back"} else 0.0
+    if kind in {"ground", "back"}:
+        _shadow(stage, (left + right) / 2, foot, wide * 0.51, foot + rise - 0.6)
+    name, depth = subject.thing.name, foot + rise
+    motion, reach = "still", 0.0
+    if kind == "water":
+        motion, reach, depth = "bob", unit * 0.008, foot - unit * 0.035
+        _shadow(stage, (left + right) / 2, foot - unit * 0.012, wide * 0.5, depth - 0.5)
+    elif kind in {"sky", "float"}:
+        motion, reach, depth = "bob", unit * 0.014, -10 + foot / stage.height
+        depth = depth if kind == "sky" else foot
+    elif kind == "ground" and not subject.thing.art.startswith("@campfire"):
+        motion, reach = "hop", unit * 0.012
+    if kind == "back":
+        depth -= 1.0 if subject.thing.art in _TREES else 0.0
+        if stage.idea.place != "sea":
+            depth = min(depth, stage.height * 0.755)
+    stage.put(Layer(image, left, top, depth, motion, reach, phase))
+    dark = stage.idea.hour in {"night", "dusk"} or "storm" in stage.idea.weather
+    if name in _SHINING:
+        _halo(
+            stage,
+            (left + right) / 2,
+            foot - (foot - top) * 0.45,
+            unit * 0.42,
+            depth=depth + 0.5,
+            strength=150,
+        )
+    elif name == "lighthouse" and dark:
+        _beam(stage, (left + right) / 2, top + (foot - top) * 0.19, depth - 0.8)
+        _halo(
+            stage,
+            (left + right) / 2,
+            top + (foot - top) * 0.19,
+            unit * 0.34,
+            depth=depth + 0.5,
+            strength=190,
+        )
+    elif dark and kind == "back" and subject.thing.art.startswith("@"):
+        _halo(
+            stage,
+            (left + right) / 2,
+            foot - (foot - top) * 0.3,
+            wide * 1.1,
+            depth=depth + 0.5,
+            strength=80,
+        )
+
+
+def _shadow(stage: Stage, x: float, y: float, wide: float, depth: float) -> None:
+    half, high = max(4, int(wide * 1.3)), max(3, int(wide * 0.22))
+    mask = Image.new("L", (2 * half, 2 * high), 0)
+    box = (half - wide * 0.95, high * 0.45, half + wide * 0.95, high * 1.55)
+    ImageDraw.Draw(mask).ellipse(box, fill=120)
+    mask = mask.filter(ImageFilter.GaussianBlur(max(1.0, high * 0.26)))
+    dark = Image.new("RGBA", mask.size, (22, 24, 48, 0))
+    dark.putalpha(mask)
+    stage.put(Layer(dark, x - half, y - high * 1.1, depth))
+
+
+def _halo(stage: Stage, x: float, y: float, size: float, *, depth: float, strength: int) -> None:
+    wide = max(8, int(size * 1.3))
+    rows, columns = np.mgrid[0:wide, 0:wide].astype(np.float32) / wide * 2 - 1
+    tone = np.empty((wide, wide, 4), np.uint8)
+    tone[..., :3] = (255, 222, 150)
+    tone[..., 3] = strength * np.clip(1 - np.hypot(rows, columns), 0, 1) ** 2.2
+    image = Image.fromarray(tone)
+    stage.put(Layer(image, x - wide / 2, y - wide / 2, depth, "twinkle"))
+
+
+def _beam(stage: Stage, x: float, y: float, depth: float) -> None:
+    """Two cones of light from a lamp."""
+    across, down = stage.columns - x, stage.rows - y
+    away = np.hypot(across, down) + 1
+    angle = np.arctan2(down, np.abs(across)) - np.where(across > 0, -0.10, 0.06)
+    cone = np.exp(-((angle / 0.085) ** 2)) * np.exp(-away / (stage.unit * 0.75)) * 0.72
+    tone = np.empty((stage.height, stage.width, 4), np.float32)
+    tone[..., :3] = (255, 236, 170)
+    tone[..., 3] = cone * 255
+    stage.put(Layer(Image.fromarray(tone.astype(np.uint8)), 0, 0, depth, "twinkle", phase=0.25))
+
+
+def _string(stage: Stage, kite: Box, person: Box) -> None:
+    """The string from the kite's tail to a hand."""
+    start = (kite[2] - (kite[2] - kite[0]) * 0.08, kite[3] - (kite[3] - kite[1]) * 0.02)
+    end = ((person[0] + person[2]) / 2 + (person[2] - person[0]) * 0.25,
+           person[1] + (person[3] - person[1]) * 0.66)  # fmt: skip
+    sheet = Image.new("RGBA", (stage.width * 2, stage.height * 2), (250, 246, 236, 0))
+    points = []
+    for step in range(41):
+        part = step / 40
+        sag = stage.unit * 0.05 * np.sin(part * np.pi)
+        points.append(
+            ((start[0] + (end[0] - start[0]) * part) * 2,
+             (start[1] + (end[1] - start[1]) * part + sag) * 2)
+        )  # fmt: skip
+    ImageDraw.Draw(sheet).line(
+        points, fill=(44, 36, 58, 210), width=max(1, round(stage.unit * 0.005)), joint="curve"
+    )
+    small = sheet.resize((stage.width, stage.height), Image.Resampling.BOX)
+    stage.put(Layer(small, 0, 0, person[3] + stage.lift - 0.5))

@@ -1,0 +1,172 @@
+"""The middleware that makes ordered faults happen, down to the socket."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from visioncraft_sandbox.answers import ENGINE_HEADER
+from visioncraft_sandbox.connections import Connection
+from visioncraft_sandbox.faults import Fault, FaultBook
+
+FAULT_KEY = "visioncraft.fault"
+"""Where a request's scope holds the fault that it met; some must be taken care of by a route."""
+
+_PIECE = 1 << 16
+
+
+class FaultGate:
+    """Lets a request through, spoils its answer, or answers in its stead."""
+
+    def __init__(self, app: ASGIApp, book: FaultBook) -> None:
+        self._app = app
+        self._book = book
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection or request."""
+        fault = (
+            self._book.next_for(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        )
+        if fault is None:
+            await self._app(scope, receive, send)
+            return
+        scope[FAULT_KEY] = fault
+        connection = Connection.of(scope)
+        if fault.delay:
+            await connection.wait(fault.delay)
+        if fault.hang_up == "before":
+            # What was not read would turn the end of the connection into a reset.
+            await _drain(receive)
+            await connection.hang_up(reset=fault.reset)
+            return
+        if fault.replaces:
+            await _drain(receive)
+            status, headers, body = fault.replacement()
+            answer = _Answer(status, _raw({ENGINE_HEADER: "fault", **headers}), body)
+            answer.repeat_to = fault.oversize
+        elif fault.task is not None:
+            await self._app(scope, receive, send)
+            return
+        else:
+            answer = _Answer()
+            await self._app(scope, receive, answer.collect)
+        await answer.deliver(fault, send, connection)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read the request to its end, as a server that answers after reading would."""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
+
+
+def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+class _Answer:
+    """A complete answer that can be given out spoilt."""
+
+    def __init__(
+        self, status: int = 200, headers: list[tuple[bytes, bytes]] | None = None, body: bytes = b""
+    ) -> None:
+        self.status = status
+        self.headers = headers or []
+        self.body = body
+        self.repeat_to: int | None = None
+
+    async def collect(self, message: Message) -> None:
+        """Take over the true answer instead of sending it."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = list(message.get("headers", []))
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+    async def deliver(self, fault: Fault, send: Send, connection: Connection) -> None:
+        """Send it with everything that the fault wants to go wrong."""
+        bomb = fault.gzip and self.repeat_to is not None
+        if fault.gzip and not bomb:
+            self.body = gzip.compress(self.body)
+        total = self.repeat_to if self.repeat_to is not None else len(self.body)
+        shown = _shown(fault.truncate, total)
+        cut = shown < total or fault.hang_up == "mid-body"
+        headers = self._headers(fault)
+        if fault.hang_up == "mid-body":
+            shown = min(shown, max(1, total // 2))
+        if fault.announce and not bomb:
+            headers.append((b"content-length", str(total).encode()))
+        start: dict[str, Any] = {
+            "type": "http.response.start", "status": self.status, "headers": headers
+        }  # fmt: skip
+        await send(start)
+        pieces = _compressed(shown) if bomb else self._pieces(shown, fault.stall)
+        for piece in pieces:
+            await asyncio.sleep(0)  # or a client that leaves would not be noticed
+            if connection.closed:
+                await connection.close()
+                return
+            if piece is None:
+                await connection.wait(fault.stall)
+            else:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if cut and fault.reset:
+            await connection.hang_up(reset=True)
+        elif cut and (fault.announce or fault.hang_up):
+            await connection.close()
+        else:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _headers(self, fault: Fault) -> list[tuple[bytes, bytes]]:
+        changed = {name.lower(): value for name, value in fault.headers.items()}
+        if fault.content_type is not None:
+            changed["content-type"] = fault.content_type
+        if fault.gzip:
+            changed["content-encoding"] = "gzip"
+        if fault.retry_after is not None:
+            changed["retry-after"] = (
+                fault.retry_after
+                if isinstance(fault.retry_after, str)
+                else f"{fault.retry_after:g}"
+            )
+        dropped = {name.encode() for name in changed} | {b"content-length", b"transfer-encoding"}
+        return [pair for pair in self.headers if pair[0].lower() not in dropped] + _raw(changed)
+
+    def _pieces(self, shown: int, stall: float) -> Iterator[bytes | None]:
+        """The first `shown` bytes; ``None`` is the silence in their middle."""
+        pause_at = shown // 2 if stall else None
+        sent = 0
+        while sent < shown:
+            end = min(shown, sent + _PIECE)
+            stop = pause_at if pause_at is not None and sent <= pause_at < end else None
+            if stop is not None:
+                end, pause_at = max(stop, sent + 1), None
+            yield self.body[sent:end] if self.repeat_to is None else bytes(end - sent)
+            if stop is not None:
+                yield None
+            sent = end
+        if pause_at is not None:  # an empty body stalls too
+            yield None
+
+
+def _compressed(total: int) -> Iterator[bytes]:
+    """So many zeros as gzip, made while they are sent."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    while total > 0:
+        piece = packer.compress(bytes(min(total, _PIECE * 16)))
+        total -= _PIECE * 16
+        if piece:
+            yield piece
+    yield packer.flush()
+
+
+def _shown(truncate: float | None, total: int) -> int:
+    if truncate is None:
+        return total
+    return min(total, int(total * truncate) if truncate < 1 else int(truncate))

@@ -1,0 +1,151 @@
+"""What comes in: the body, the key, and the parameters with their documented bounds."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import anyio.to_thread
+from pydantic import ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from langchain_visioncraft.client.schemas import Wire
+from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.settings import SandboxConfig
+
+_WireT = TypeVar("_WireT", bound=Wire)
+
+# Parsing a smaller body takes less time than handing it to a thread.
+_PARSE_HERE_BYTES = 1 << 18
+_LONGEST_KEY = 4096
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+async def read_body(request: Request, max_bytes: int) -> dict[str, Any]:
+    """Read the JSON object of a request, whatever its ``Content-Type`` says.
+
+    The documents' own examples send JSON as a form (``requests.post(data=...)``, ``curl -d``).
+
+    Raises:
+        Refusal: 413 beyond the bound, 400 if it is no JSON object.
+    """
+    too_large = Refusal(413, f"The request is larger than {max_bytes:,} bytes.")
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > max_bytes:
+                raise too_large
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise Refusal(400, "The connection broke before the request was complete.") from error
+    data = b"".join(parts)
+    del parts
+    if size > _PARSE_HERE_BYTES:
+        return await anyio.to_thread.run_sync(_parse, data)
+    return _parse(data)
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    if not data.strip():
+        raise Refusal(400, "The request has no body; a JSON object is needed.")
+    try:
+        body = json.loads(data)
+    except json.JSONDecodeError as error:
+        where = f"{error.msg} at character {error.pos}"
+        raise Refusal(400, f"The body is not valid JSON ({where}).") from error
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, "The body is not valid JSON.") from error
+    if not isinstance(body, dict):
+        raise Refusal(400, "The body must be a JSON object.")
+    if _SURROGATE.search(data) and not _is_unicode(body):
+        raise Refusal(400, "The body holds half a character (a lone surrogate).")
+    return body
+
+
+def _is_unicode(body: dict[str, Any]) -> bool:
+    """Whether all texts can be written down again, in an answer or into a file."""
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
+
+
+def check_key(given: object, config: SandboxConfig) -> str:
+    """Check the caller's key and give it.
+
+    Raises:
+        Refusal: 401 if it is missing or wrong.
+    """
+    key = given.strip() if isinstance(given, str) else ""
+    if not key:
+        raise Refusal(401, "Your API key is missing: put it into `token`.")
+    if len(key) > _LONGEST_KEY:
+        raise Refusal(401, "Your API key is invalid.")
+    if config.keys:
+        # All are compared, each in constant time, so that the answer's time tells nothing.
+        given_bytes = key.encode("utf-8", "surrogatepass")
+        matches = [hmac.compare_digest(given_bytes, known.encode()) for known in config.keys]
+        if not any(matches):
+            raise Refusal(401, "Your API key is invalid.")
+    return key
+
+
+def bearer_key(request: Request) -> str:
+    """The key of an ``Authorization: Bearer`` header; empty if there is none."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def check_parameters(schema: type[_WireT], body: Mapping[str, Any]) -> _WireT:
+    """Check parameters against an endpoint's request model; unknown ones are left out.
+
+    Raises:
+        Refusal: 400 with all problems in one message.
+    """
+    known = {
+        name: value
+        for name, value in body.items()
+        # What is left out and what is null mean the same to the service.
+        if name in schema.model_fields and value is not None
+    }
+    for name in schema.media_kinds:
+        # In code a request also takes paths and Media; from outside they must stay closed.
+        if name in known and not isinstance(known[name], str):
+            raise Refusal(400, f"{name} must be a string: base64 or a URL.")
+    try:
+        return schema.model_validate(known)
+    except ValidationError as error:
+        raise Refusal(400, _sentences(error)) from None
+
+
+def check_texts(parameters: Wire, longest: int) -> None:
+    """Bound the texts among the parameters, other than media.
+
+    Raises:
+        Refusal: 400.
+    """
+    for name in type(parameters).model_fields:
+        value = getattr(parameters, name)
+        if name not in parameters.media_kinds and isinstance(value, str) and len(value) > longest:
+            raise Refusal(400, f"{name}: at most {longest:,} characters here.")
+
+
+def _sentences(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors(include_url=False, include_input=False):
+        name = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "missing":
+            problems.append(f"{name} is required")
+        else:
+            text = problem["msg"].removeprefix("Value error, ").rstrip(".")
+            problems.append(f"{name}: {text}" if name else text)
+    return "; ".join(dict.fromkeys(problems)) + "."

@@ -1,0 +1,148 @@
+"""One documented POST endpoint as data, and the one handler that serves them all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import Response
+
+from langchain_visioncraft.client.schemas import Wire
+from langchain_visioncraft.media.inputs import parse_source
+from visioncraft_sandbox.answers import (
+    ErrorStyle,
+    Refusal,
+    json_response,
+    link_to,
+    refusal_response,
+)
+from visioncraft_sandbox.backends.hosts import Backends
+from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.intake import check_key, check_parameters, check_texts, read_body
+from visioncraft_sandbox.limits import Limiter
+from visioncraft_sandbox.midjourney import Midjourney
+from visioncraft_sandbox.settings import SandboxConfig
+from visioncraft_sandbox.uploads import Uploads
+from visioncraft_sandbox.workshop import Workshop
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes of one application share."""
+
+    config: SandboxConfig
+    workshop: Workshop
+    files: FileStore
+    limiter: Limiter
+    midjourney: Midjourney
+    backends: Backends
+
+
+@dataclass(frozen=True)
+class Job:
+    """One request that passed the checks."""
+
+    request: Request
+    services: Services
+    parameters: Any
+    """An instance of the operation's schema."""
+
+    def uploads(self) -> Uploads:
+        """What decodes this request's pictures and recordings."""
+        services = self.services
+        return Uploads(services.config, services.files, self.request.url.netloc)
+
+    async def picture(self, name: str) -> Image.Image:
+        """Decode the picture of this parameter, in a thread."""
+        source = parse_source(getattr(self.parameters, name))
+        return await self.services.workshop.read(partial(self.uploads().picture, source, name))
+
+    async def recording(self, name: str) -> bytes:
+        """The bytes of this parameter's recording, had in a thread."""
+        source = parse_source(getattr(self.parameters, name))
+        return await self.services.workshop.read(partial(self.uploads().recording, source, name))
+
+    def links(self, files: list[bytes], engine: str) -> Response:
+        """``{"images": [url, …]}``, the files being kept for a while."""
+        names = [self.services.files.add(data, engine) for data in files]
+        return json_response({"images": [link_to(self.request, name) for name in names]}, engine)
+
+    def check_side(self, **sides: int | None) -> None:
+        """Bound sides for which no document gives a bound.
+
+        Raises:
+            Refusal: 400.
+        """
+        most = self.services.config.max_side
+        for name, value in sides.items():
+            if value is not None and value > most:
+                raise Refusal(400, f"{name}: at most {most} pixels here.")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A documented POST endpoint.
+
+    Attributes:
+        path: Its path.
+        schema: Its parameters and their bounds.
+        style: The shape of its errors.
+        work: What gives the answer.
+        names: Which parameters are names, and the list that each must be in.
+    """
+
+    path: str
+    schema: type[Wire]
+    style: ErrorStyle
+    work: Callable[[Job], Awaitable[Response]]
+    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    async def serve(self, request: Request) -> Response:
+        """Answer a request: body, key, limit, parameters, names, work."""
+        services: Services = request.app.state.services
+        return await guarded(self._read_and_answer(request, services), self.style)
+
+    async def _read_and_answer(self, request: Request, services: Services) -> Response:
+        body = await read_body(request, services.config.max_body_bytes)
+        return await self.answer(request, services, body)
+
+    async def answer(self, request: Request, services: Services, body: dict[str, Any]) -> Response:
+        """Answer a request whose body is read.
+
+        Raises:
+            Refusal: If it does not pass the checks.
+        """
+        key = check_key(body.get("token"), services.config)
+        services.limiter.check(f"{request.method} {self.path}", key)
+        parameters = check_parameters(self.schema, body)
+        check_texts(parameters, services.config.max_text)
+        await self._check_names(parameters, services.backends)
+        return await self.work(Job(request, services, parameters))
+
+    async def _check_names(self, parameters: Wire, backends: Backends) -> None:
+        problems: list[str] = []
+        for name, (kind, path) in self.names.items():
+            value = getattr(parameters, name)
+            given = [value] if isinstance(value, str) else list(value or ())
+            problems += await backends.unknown_names(kind, given, path)
+        if problems:
+            raise Refusal(400, " ".join(problems))
+
+
+async def guarded(answer: Awaitable[Response], style: ErrorStyle) -> Response:
+    """Await an answer and turn refusals and mishaps into the error shape of this endpoint."""
+    try:
+        return await answer
+    except Refusal as refusal:
+        return refusal_response(refusal, style)
+    except Exception:
+        logger.exception("A request of the sandbox failed")
+        message = "An unexpected error occurred on the server; its log says more."
+        return refusal_response(Refusal(500, message), style)

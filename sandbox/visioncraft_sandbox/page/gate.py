@@ -1,0 +1,96 @@
+"""The middleware that notes every request, and that gives a browser the page."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from visioncraft_sandbox.fault_gate import FAULT_KEY
+from visioncraft_sandbox.faults import Fault
+from visioncraft_sandbox.page.journal import Entry, Journal
+
+PREFIX = "/page/"
+
+
+class PageGate:
+    """Stands outermost: neither faults nor the record of requests meet the page's own traffic."""
+
+    def __init__(self, app: ASGIApp, journal: Journal) -> None:
+        self._app = app
+        self._journal = journal
+        self._page: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection or request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif _is_for_page(scope):
+            await self._built(scope)(scope, receive, send)
+        else:
+            await self._noted(scope, receive, send)
+
+    def _built(self, scope: Scope) -> ASGIApp:
+        if self._page is None:
+            # Imported when someone looks: templates make it slow, and a sandbox starts fast.
+            from visioncraft_sandbox.page.routes import (  # noqa: PLC0415
+                create_page,
+            )
+
+            self._page = create_page(scope["app"], self._journal)
+        return self._page
+
+    async def _noted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        journal = self._journal
+        entry = journal.begin(
+            scope["method"],
+            scope["path"],
+            scope["query_string"].decode("latin-1"),
+            scope["headers"],
+        )
+
+        async def note_request() -> Message:
+            message = await receive()
+            if message["type"] == "http.request":
+                entry.request.add(message.get("body", b""))
+            return message
+
+        async def note_answer(message: Message) -> None:
+            _note(entry, message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                # Before it is sent: who has the answer finds it on the page.
+                _note_fault(entry, scope)
+                journal.finish(entry, complete=True)
+            elif not entry.done:
+                journal.touch(entry)
+            await send(message)
+
+        try:
+            await self._app(scope, note_request, note_answer)
+        finally:
+            if not entry.done:
+                _note_fault(entry, scope)
+                journal.finish(entry, complete=False)
+
+
+def _is_for_page(scope: Scope) -> bool:
+    if scope["path"].startswith(PREFIX):
+        return True
+    return (
+        scope["path"] == "/"
+        and scope["method"] in ("GET", "HEAD")
+        and "text/html" in Headers(scope=scope).get("accept", "")
+    )
+
+
+def _note(entry: Entry, message: Message) -> None:
+    if message["type"] == "http.response.start":
+        entry.status = message["status"]
+        entry.answer_headers = dict(Headers(raw=list(message.get("headers", []))))
+    elif message["type"] == "http.response.body":
+        entry.answer.add(message.get("body", b""))
+
+
+def _note_fault(entry: Entry, scope: Scope) -> None:
+    fault = scope.get(FAULT_KEY)
+    if isinstance(fault, Fault):
+        entry.fault = fault.told()

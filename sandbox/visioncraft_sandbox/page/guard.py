@@ -1,0 +1,142 @@
+"""Who may see the page and send its forms, and what a browser may do with it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import socket
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.intake import check_key
+from visioncraft_sandbox.settings import SandboxConfig
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+MEDIA_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
+
+_HEADERS = {
+    "content-security-policy": PAGE_POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    # Stricter, and a browser would not say where a form comes from.
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+_ANY_KEY = "sandbox"
+
+
+class Guard:
+    """Lets those in who may see the page, and adds the headers that protect it."""
+
+    def __init__(self, app: ASGIApp, config: SandboxConfig) -> None:
+        self._app = app
+        self._config = config
+        self._names = _names_of_this_machine(config.page_hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refusal = self._refusal(scope)
+        await (refusal or self._app)(scope, receive, send_guarded)
+
+    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        # A name that a stranger's DNS has pointed here would make the page the stranger's own.
+        if not is_ours(host, self._names):
+            text = (
+                f"The page is not shown under the name {host[:200]!r}. Open it by its IP address "
+                "or as localhost, or name this host in SandboxConfig.page_hosts."
+            )
+            return PlainTextResponse(text, 421)
+        if is_embedded_elsewhere(headers):
+            return PlainTextResponse("Other sites may link to the page, but not use it.", 403)
+        if self._config.keys and key_of(headers, self._config) is None:
+            text = "This sandbox was given keys: sign in with any name, and a key as the password."
+            challenge = {"www-authenticate": 'Basic realm="VisionCraft sandbox", charset="UTF-8"'}
+            return PlainTextResponse(text, 401, challenge)
+        if scope["method"] not in ("GET", "HEAD") and not comes_from_the_page(headers):
+            return PlainTextResponse("This form was sent by another site; send it here.", 403)
+        return None
+
+
+def is_ours(host: str, names: Iterable[str] = ()) -> bool:
+    """Whether a ``Host`` header is an IP address, localhost, or one of these names."""
+    try:
+        parts = urlsplit(f"//{host}")
+        plain = parts.netloc == host and parts.port != 0 and "@" not in host
+    except ValueError:
+        return False
+    name = (parts.hostname or "").rstrip(".")
+    return plain and (_is_address(name) or _is_local(name) or name in names)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_local(name: str) -> bool:
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def is_embedded_elsewhere(headers: Headers) -> bool:
+    """Whether another site's page loads this, instead of leading a person here."""
+    site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
+    return site in ("cross-site", "same-site") and mode != "navigate"
+
+
+def comes_from_the_page(headers: Headers) -> bool:
+    """Whether a browser sent this from the page itself."""
+    origin = headers.get("origin")
+    if origin is not None:
+        return urlsplit(origin).netloc == headers.get("host")
+    # Without an origin only a browser that vouches for the site is believed.
+    return headers.get("sec-fetch-site") == "same-origin"
+
+
+def key_of(headers: Headers, config: SandboxConfig) -> str | None:
+    """The key with which the page's own calls are made; ``None`` if none was given that fits."""
+    if not config.keys:
+        return _ANY_KEY
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        password = base64.b64decode(value, validate=True).decode().partition(":")[2]
+        return check_key(password, config)
+    except (binascii.Error, UnicodeDecodeError, Refusal):
+        return None
+
+
+def page_key(request: Request, config: SandboxConfig) -> str:
+    """The key for a request that passed the guard."""
+    return key_of(request.headers, config) or ""
+
+
+def _names_of_this_machine(further: Iterable[str]) -> frozenset[str]:
+    own = socket.gethostname().lower()
+    return frozenset({own, f"{own}.local", *(name.lower() for name in further)})

@@ -1,0 +1,86 @@
+"""Server-sent events: each change of the journal as a piece of HTML."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import anyio.to_thread
+
+from visioncraft_sandbox.page.journal import Journal
+from visioncraft_sandbox.page.views import Filter, Writer, summary
+
+_PAUSE = 0.15
+"""Seconds between two looks: a burst of requests becomes one update."""
+_HEARTBEAT = 15.0
+"""Seconds after which a silent connection says that it lives, and notices if nobody listens."""
+_MOST = 40
+"""With more changes than this the whole list is sent."""
+
+
+async def events(
+    journal: Journal, writer: Writer, wanted: Filter, known: str
+) -> AsyncIterator[str]:
+    """What changes from now on.
+
+    There are four kinds: ``list`` (all of it anew), ``entry`` (one that is new), ``entry-N``
+    (number N has changed) and ``summary``.
+
+    Args:
+        journal: What is told.
+        writer: Writes the HTML.
+        wanted: Which entries.
+        known: The id of the last event, or of the list, that the browser has.
+    """
+    mark, _, digits = known.partition("-")
+    seen = int(digits) if mark == journal.mark and digits.isdecimal() and len(digits) < 19 else None
+    listed = _listed_at(journal, wanted, seen) if seen is not None else set()
+    yield "retry: 1000\n\n"
+    while not journal.closed:
+        version = journal.version
+        changed = [
+            entry for entry in reversed(journal.entries()) if seen is None or entry.version > seen
+        ]
+        told = []
+        if seen is None or len(changed) > _MOST:
+            shown = [entry for entry in journal.entries() if wanted.takes(entry)]
+            listed = {entry.number for entry in shown}
+            told.append(("list", await anyio.to_thread.run_sync(writer.listed, shown)))
+        else:
+            for entry in changed:
+                if entry.number in listed:
+                    name = f"entry-{entry.number}"
+                elif wanted.takes(entry):
+                    name = "entry"
+                    listed.add(entry.number)
+                else:
+                    continue
+                told.append((name, await anyio.to_thread.run_sync(writer.item, entry)))
+        if changed or seen is None:
+            told.append(("summary", summary(journal.entries())))
+        seen = version
+        for name, text in told:
+            yield _event(name, text, f"{journal.mark}-{version}")
+        try:
+            await asyncio.wait_for(journal.wait(version), _HEARTBEAT)
+        except TimeoutError:
+            yield ": still here\n\n"
+        if not journal.closed:
+            await asyncio.sleep(_PAUSE)
+
+
+def _listed_at(journal: Journal, wanted: Filter, version: int) -> set[int]:
+    """The entries that the list of this version holds."""
+    return {
+        entry.number
+        for entry in journal.entries()
+        if entry.born <= version
+        and wanted.takes_endpoint(entry)
+        # What changed later was not done then, and so was no failure.
+        and (wanted.takes(entry) if entry.version <= version else not wanted.failed)
+    }
+
+
+def _event(name: str, text: str, number: str) -> str:
+    lines = "".join(f"data: {line}\n" for line in text.splitlines() or [""])
+    return f"event: {name}\nid: {number}\n{lines}\n"

@@ -1,0 +1,300 @@
+"""What people see of an entry: the prompt, the parameters, the media, the words. Never the key."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.inputs import is_link, parse_source
+from langchain_visioncraft.media.media import readable_size
+from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, shape_of, sniff
+from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.page import words
+from visioncraft_sandbox.page.journal import Body, Entry
+from visioncraft_sandbox.records import HIDDEN, SECRET_FIELDS, shown, shown_headers
+
+Side = Literal["in", "out"]
+
+_SHOWN_KINDS = ("image", "video", "audio")
+_NAMES = {"url": "", "data": "", "image_url": "image", "input_audio": "audio"}
+"""How the fields of chat messages are called; an empty name is that of what they are in."""
+_SHORTEST_MEDIUM = 64
+"""Shorter texts are names and words, not base64."""
+_SHORTEST_SECRET = 8
+"""A shorter key is hidden where keys stand, not wherever its letters occur."""
+_LONGEST_TEXT = 20_000
+_HEAD_TEXT = 1 << 17
+"""So many characters of base64 show what a file is and how large a picture is."""
+
+
+@dataclass(frozen=True)
+class Medium:
+    """A picture, video or recording of an entry, without its bytes.
+
+    Attributes:
+        side: Whether it came in or went out.
+        index: Which one of that side.
+        name: The parameter it came in, or what it is.
+        mime: Its true type.
+        size: Its bytes, for people.
+        width: In pixels, if known.
+        height: In pixels, if known.
+    """
+
+    side: Side
+    index: int
+    name: str
+    mime: str
+    size: str
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """``image``, ``video`` or ``audio``."""
+        return kind_of(self.mime) or ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is shown of an entry.
+
+    Attributes:
+        title: What was asked, in words.
+        facts: Short parameters by name.
+        media: Pictures, videos and recordings, those that came in first.
+        text: What the answer says in words.
+        error: What the answer says went wrong.
+        request: The request's body as text.
+        answer: The answer's body as text.
+        notes: What is not shown, and why.
+        headers: The request's headers.
+    """
+
+    title: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+    media: tuple[Medium, ...] = ()
+    text: str = ""
+    error: str = ""
+    request: str = ""
+    answer: str = ""
+    notes: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def media_of(self, side: Side) -> list[Medium]:
+        """The media that came in, or went out."""
+        return [medium for medium in self.media if medium.side == side]
+
+
+def read(entry: Entry, files: FileStore) -> Reading:
+    """Read an entry; what is done is read once."""
+    if entry.reading is None:
+        reading = _Reader(entry, files).reading()
+        if not entry.done:
+            return reading
+        entry.reading = reading
+    found: Reading = entry.reading
+    return found
+
+
+def medium_bytes(entry: Entry, files: FileStore, side: Side, index: int) -> bytes | None:
+    """The bytes of one medium; ``None`` if they are no longer kept."""
+    reader = _Reader(entry, files)
+    reader.reading()
+    found = [source for medium, source in reader.media if medium.side == side]
+    return found[index].read() if index < len(found) else None
+
+
+class _Source:
+    """Where a medium's bytes are."""
+
+    def __init__(self, data: bytes | None = None, text: str | None = None) -> None:
+        self._data = data
+        self._text = text
+
+    def read(self) -> bytes | None:
+        if self._data is not None or self._text is None:
+            return self._data
+        return _decoded(self._text)
+
+
+class _Reader:
+    """Goes through one entry and gathers its media."""
+
+    def __init__(self, entry: Entry, files: FileStore) -> None:
+        self._entry = entry
+        self._files = files
+        self._secrets: set[str] = set()
+        self._notes = list(_notes(entry))
+        self.media: list[tuple[Medium, _Source]] = []
+
+    def reading(self) -> Reading:
+        entry = self._entry
+        headers = shown_headers(entry.headers)
+        self._secrets.update(_bearer_keys(entry))
+        asked = self._body(entry.request, "in", headers.get("content-type", ""))
+        told = self._body(entry.answer, "out", entry.content_type)
+        text, error = words.answer_words(told, entry.content_type)
+        return Reading(
+            title=self._hide(words.title(asked) or self._query()),
+            facts=self._facts(asked),
+            media=tuple(medium for medium, _ in self.media),
+            text=self._hide(text)[:_LONGEST_TEXT],
+            error=self._hide(error)[:_LONGEST_TEXT],
+            request=self._as_text(asked),
+            answer=self._as_text(told),
+            notes=tuple(self._notes),
+            headers={name: self._hide(value) for name, value in headers.items()},
+        )
+
+    def _body(self, body: Body, side: Side, content_type: str) -> Any:
+        """A body as JSON without keys, as text, or ``None`` if it is a medium or not kept."""
+        data = body.bytes()
+        if not data:
+            return None
+        mime = sniff(data[:HEAD_BYTES])
+        if _can_be_shown(mime):
+            self._add(side, "", data[:_HEAD_TEXT], len(data), _Source(data=data))
+            return None
+        try:
+            value = json.loads(data)
+            if side == "in":
+                self._secrets.update(_keys_in(value))
+            return shown(self._without_media(value, side, ""), _LONGEST_TEXT)
+        except (ValueError, RecursionError):
+            is_text = mime is not None or "json" in content_type or "text" in content_type
+            return self._unread(data, side) if is_text else None
+
+    def _unread(self, data: bytes, side: Side) -> str | None:
+        if side == "in":
+            size = readable_size(len(data))
+            self._notes.append(
+                f"The body of the request ({size}) is no JSON. It is not shown: it may hold a key."
+            )
+            return None
+        return data[: _LONGEST_TEXT * 4].decode("utf-8", "replace")
+
+    def _without_media(self, value: Any, side: Side, name: str) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: self._without_media(part, side, _NAMES.get(key, key) or name)
+                for key, part in value.items()
+            }
+        if isinstance(value, list):
+            return [self._without_media(part, side, name) for part in value]
+        if isinstance(value, str):
+            return self._medium_in(value, side, name) or value
+        return value
+
+    def _medium_in(self, text: str, side: Side, name: str) -> str | None:
+        if is_link(text):
+            return self._linked(text, side, name)
+        if len(text) < _SHORTEST_MEDIUM:
+            return None
+        head = _decoded(text[:_HEAD_TEXT]) or b""
+        if not _can_be_shown(sniff(head[:HEAD_BYTES])):
+            return None
+        size = (len(text) - text.find(",") - 1) * 3 // 4
+        medium = self._add(side, name, head, size, _Source(text=text))
+        return f"[{medium.mime}, {medium.size}]"
+
+    def _linked(self, url: str, side: Side, name: str) -> str | None:
+        """A link to one of our own files is shown while it is offered."""
+        path = urlsplit(url).path
+        if path.startswith("/files/"):
+            file = self._files.get(path.removeprefix("/files/"))
+            if file is not None and _can_be_shown(file.mime_type):
+                self._add(side, name, file.data, len(file.data), _Source(data=file.data))
+        return None
+
+    def _add(self, side: Side, name: str, head: bytes, size: int, source: _Source) -> Medium:
+        mime = sniff(head[:HEAD_BYTES]) or "application/octet-stream"
+        shape = shape_of(io.BytesIO(head), mime)
+        index = sum(medium.side == side for medium, _ in self.media)
+        label = name if side == "in" else ""
+        medium = Medium(side, index, label, mime, readable_size(size), shape.width, shape.height)
+        self.media.append((medium, source))
+        return medium
+
+    def _facts(self, asked: Any) -> dict[str, str]:
+        shown_as_media = {medium.name for medium, _ in self.media}
+        return {
+            name: self._hide(value)
+            for name, value in words.facts(asked).items()
+            if name not in shown_as_media
+        }
+
+    def _query(self) -> str:
+        pairs = parse_qsl(self._entry.query, keep_blank_values=True)
+        self._secrets.update(value for name, value in pairs if name in SECRET_FIELDS)
+        return urlencode(
+            [(name, HIDDEN if name in SECRET_FIELDS else value) for name, value in pairs], safe="*"
+        )
+
+    def _as_text(self, value: Any) -> str:
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            try:
+                value = json.dumps(value, indent=2, ensure_ascii=False)
+            except RecursionError:
+                return "[nested too deeply to be shown]"
+        return self._hide(value)[:_LONGEST_TEXT]
+
+    def _hide(self, text: str) -> str:
+        for secret in self._secrets:
+            if len(secret) >= _SHORTEST_SECRET:
+                text = text.replace(secret, HIDDEN)
+        return text
+
+
+def _can_be_shown(mime: str | None) -> bool:
+    """Whether it is a picture, video or recording; SVG is a program as well, and stays text."""
+    return kind_of(mime) in _SHOWN_KINDS and mime != "image/svg+xml"
+
+
+def _decoded(text: str) -> bytes | None:
+    """The bytes of base64 or a data URL, also of the beginning of one."""
+    if text.startswith("data:"):
+        head, _, payload = text.partition(",")
+        whole = payload[: len(payload) // 4 * 4]
+        text = f"{head},{whole}"
+    else:
+        text = text[: len(text) // 4 * 4]
+    try:
+        source = parse_source(text)
+        return None if source.url else source.open().read()
+    except MediaInputError:
+        return None
+
+
+def _bearer_keys(entry: Entry) -> Iterator[str]:
+    for name, value in entry.headers:
+        if name in (b"authorization", b"x-api-key"):
+            yield value.decode("latin-1").rpartition(" ")[2]
+
+
+def _keys_in(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name in SECRET_FIELDS and isinstance(part, str):
+                yield part.strip()
+
+
+def _notes(entry: Entry) -> Iterator[str]:
+    for body, what in ((entry.request, "request"), (entry.answer, "answer")):
+        if body.dropped:
+            size = readable_size(body.size)
+            yield f"The body of the {what} ({size}) is not kept: too large, or it made room."
+    if entry.done and not entry.complete:
+        sent = readable_size(entry.answer.size)
+        yield (
+            "The connection was closed before any answer."
+            if entry.status is None
+            else f"The connection was closed after {sent} of the answer."
+        )

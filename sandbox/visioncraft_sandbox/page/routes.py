@@ -1,0 +1,209 @@
+"""The page's own application: HTML, events, media and forms."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from langchain_visioncraft._compat import httpx
+from langchain_visioncraft.media.sniff import HEAD_BYTES, sniff
+from langchain_visioncraft.version import __version__
+from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.operations import Services
+from visioncraft_sandbox.page import live, reading
+from visioncraft_sandbox.page.guard import MEDIA_POLICY, Guard, page_key
+from visioncraft_sandbox.page.journal import Entry, Journal
+from visioncraft_sandbox.page.ranges import ranged
+from visioncraft_sandbox.page.trial import CAPABILITIES, Capability
+from visioncraft_sandbox.page.views import Filter, Writer, endpoints_of, render, summary
+from visioncraft_sandbox.uploads import decode_picture
+
+_SIDES: Mapping[str, reading.Side] = {"in": "in", "out": "out"}
+
+
+def create_page(api: Starlette, journal: Journal) -> Starlette:
+    """Build the page of this API."""
+    services: Services = api.state.services
+    page = _Page(api, journal, services)
+    return Starlette(
+        routes=[
+            Route("/", page.index),
+            Route("/page/journal", page.journal),
+            Route("/page/events", page.events),
+            Route("/page/form", page.form),
+            Route("/page/try/{capability}", page.try_it, methods=["POST"]),
+            Route("/page/entry/{mark}/{number:int}", page.entry),
+            Route("/page/media/{mark}/{number:int}/{side}/{index:int}", page.medium),
+            Mount(
+                "/page/static",
+                StaticFiles(packages=[("visioncraft_sandbox.page", "static")]),
+                name="static",
+            ),
+        ],
+        middleware=[Middleware(Guard, config=services.config)],
+    )
+
+
+class _Page:
+    """The routes, around one journal."""
+
+    def __init__(self, api: Starlette, journal: Journal, services: Services) -> None:
+        self._api = api
+        self._journal = journal
+        self._services = services
+        self._writer = Writer(journal, services.files)
+        self._endpoints = endpoints_of(api)
+
+    async def index(self, request: Request) -> Response:
+        """``GET /``: the whole page."""
+        config = self._services.config
+        values = {
+            "version": __version__,
+            "base_url": str(request.base_url).rstrip("/"),
+            "any_key": not config.keys,
+            "models": config.models,
+            "capabilities": list(CAPABILITIES.values()),
+            **await self._listed(_filter_of(request)),
+            **await self._form_values(request),
+        }
+        return HTMLResponse(render("index.html", **values))
+
+    async def journal(self, request: Request) -> Response:
+        """``GET /page/journal``: the list alone, when the filter has changed."""
+        wanted = _filter_of(request)
+        query = request.url.query
+        return HTMLResponse(
+            render("journal.html", **await self._listed(wanted)),
+            headers={"hx-push-url": f"/?{query}" if wanted != Filter() else "/"},
+        )
+
+    async def _listed(self, wanted: Filter) -> dict[str, Any]:
+        version = self._journal.version
+        entries = self._journal.entries()
+        fitting = [entry for entry in entries if wanted.takes(entry)]
+        return {
+            "filter": wanted,
+            "endpoints": self._endpoints,
+            "mark": self._journal.mark,
+            "seen": version,
+            # Reading many large bodies takes a while.
+            "rows": await anyio.to_thread.run_sync(self._writer.rows, fitting),
+            "summary": summary(entries),
+        }
+
+    async def events(self, request: Request) -> Response:
+        """``GET /page/events``: what changes, as server-sent events."""
+        known = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        events = live.events(self._journal, self._writer, _filter_of(request), known)
+        return StreamingResponse(events, media_type="text/event-stream")
+
+    async def entry(self, request: Request) -> Response:
+        """``GET /page/entry/…``: everything about one entry."""
+        found = self._find(request)
+        row = await anyio.to_thread.run_sync(self._writer.row, found)
+        template = "detail.html" if "hx-request" in request.headers else "entry.html"
+        values = {"entry": row.entry, "reading": row.reading, "version": __version__}
+        return HTMLResponse(render(template, **values))
+
+    async def medium(self, request: Request) -> Response:
+        """``GET /page/media/…``: the bytes of a picture, video or recording."""
+        found = self._find(request)
+        side = _SIDES.get(request.path_params["side"])
+        if side is None:
+            raise HTTPException(404)
+        task = partial(
+            reading.medium_bytes, found, self._services.files, side, request.path_params["index"]
+        )
+        data = await anyio.to_thread.run_sync(task)
+        if data is None:
+            raise HTTPException(410, "This is no longer kept.")
+        if "still" in request.query_params:
+            most = self._services.config.max_pixels
+            data = await anyio.to_thread.run_sync(_first_frame, data, most)
+        mime = sniff(data[:HEAD_BYTES]) or "application/octet-stream"
+        headers = {
+            "content-security-policy": MEDIA_POLICY,
+            "content-disposition": "inline",
+            "cache-control": "private, max-age=3600, immutable" if found.done else "no-store",
+        }
+        return ranged(data, mime, request.headers.get("range"), headers)
+
+    async def form(self, request: Request) -> Response:
+        """``GET /page/form``: the form of one capability."""
+        return HTMLResponse(render("form.html", **await self._form_values(request)))
+
+    async def _form_values(self, request: Request) -> dict[str, Any]:
+        name = request.query_params.get("try", "")
+        capability = CAPABILITIES.get(name) or next(iter(CAPABILITIES.values()))
+        controls = capability.controls()
+        paths = {control.names for control in controls if control.names}
+        return {
+            "capability": capability,
+            "shown": controls[: len(capability.shown)],
+            "more": controls[len(capability.shown) :],
+            "names": {path: await self._services.backends.names(path) for path in paths},
+        }
+
+    async def try_it(self, request: Request) -> Response:
+        """``POST /page/try/…``: make the call that the form stands for, through the API itself."""
+        capability = CAPABILITIES.get(request.path_params["capability"])
+        if capability is None:
+            raise HTTPException(404)
+        most = self._services.config.max_body_bytes
+        announced = request.headers.get("content-length", "")
+        if not announced.isdecimal() or int(announced) > most:
+            raise HTTPException(413, f"A form may have {most:,} bytes.")
+        async with request.form(max_part_size=most) as form:
+            body = await capability.body(form)
+        told = await self._call(request, capability, body)
+        if "hx-request" in request.headers:
+            return HTMLResponse(render("told.html", **told))
+        return RedirectResponse(f"/?try={capability.name}", 303)
+
+    async def _call(
+        self, request: Request, capability: Capability, body: dict[str, Any]
+    ) -> dict[str, Any]:
+        key = page_key(request, self._services.config)
+        headers = {"authorization": f"Bearer {key}", "user-agent": "the page's form"}
+        if not capability.is_chat:
+            body = {"token": key, **body}
+        transport = httpx.ASGITransport(self._api)
+        root = str(request.base_url)
+        async with httpx.AsyncClient(transport=transport, base_url=root) as client:
+            try:
+                answer = await client.post(capability.path, json=body, headers=headers)
+            except ConnectionError as error:  # an ordered failure
+                return {"capability": capability, "status": None, "error": str(error)}
+        return {"capability": capability, "status": answer.status_code, "error": ""}
+
+    def _find(self, request: Request) -> Entry:
+        found = self._journal.find(request.path_params["number"])
+        if found is None or request.path_params["mark"] != self._journal.mark:
+            raise HTTPException(404, "This request is no longer kept.")
+        return found
+
+
+def _filter_of(request: Request) -> Filter:
+    query = request.query_params
+    return Filter(query.get("endpoint", ""), query.get("failed") == "1")
+
+
+def _first_frame(data: bytes, max_pixels: int) -> bytes:
+    """A still of an animation, for those who want no motion."""
+    buffer = io.BytesIO()
+    try:
+        decode_picture(data, "still", max_pixels).convert("RGBA").save(buffer, "PNG")
+    except Refusal as error:
+        raise HTTPException(415, error.message) from error
+    return buffer.getvalue()

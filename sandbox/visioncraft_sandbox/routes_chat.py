@@ -1,0 +1,319 @@
+"""Chat: ``POST /v1/chat/completions`` (2024-09) and ``POST /llm`` (2024-03)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from langchain_visioncraft.client.schemas import LegacyChatRequest
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.inputs import parse_source
+from visioncraft_sandbox import catalog
+from visioncraft_sandbox.answers import (
+    ENGINE_HEADER,
+    ErrorStyle,
+    Refusal,
+    json_response,
+)
+from visioncraft_sandbox.backends.chat import Unsupported
+from visioncraft_sandbox.chat import (
+    Chat,
+    Chunks,
+    Reply,
+    check_messages,
+    completion,
+    count,
+    images_of,
+    plain_messages,
+    read_chat,
+    text_of,
+)
+from visioncraft_sandbox.engines.language import (
+    Completion,
+    LanguageModel,
+    PromptTooLongError,
+)
+from visioncraft_sandbox.forms import form_instruction
+from visioncraft_sandbox.intake import bearer_key, check_key, read_body
+from visioncraft_sandbox.operations import Job, Operation, Services, guarded
+from visioncraft_sandbox.routes_chat_servers import answered_there
+from visioncraft_sandbox.uploads import Uploads
+from visioncraft_sandbox.workshop import CATALOG, VISION
+
+logger = logging.getLogger(__name__)
+
+_ResultT = TypeVar("_ResultT")
+
+_MODELS = "/models-llm"
+_EVENT_STREAM = "text/event-stream"
+
+
+async def chat_completions(request: Request) -> Response:
+    """``POST /v1/chat/completions``."""
+    services: Services = request.app.state.services
+    return await guarded(_chat_completions(request, services), ErrorStyle.OBJECT)
+
+
+async def _chat_completions(request: Request, services: Services) -> Response:
+    body = await read_body(request, services.config.max_body_bytes)
+    key = bearer_key(request)
+    if not key:
+        raise Refusal(401, "Your API key is missing: send `Authorization: Bearer <key>`.")
+    check_key(key, services.config)
+    services.limiter.check("POST /v1/chat/completions", key)
+    chat = read_chat(body)
+    server = services.backends.chat_for(chat.model, with_images=_has_images(chat))
+    if server is not None:
+        try:
+            return await answered_there(server, request, services, body, stream=chat.stream)
+        except Unsupported:
+            return _given(chat, await _reply(chat, services, request.url.netloc))
+    _check_model(chat.model, services)
+    if _is_live(chat):
+        return await _stream_live(chat, services)
+    return _given(chat, await _reply(chat, services, request.url.netloc))
+
+
+def _given(chat: Chat, reply: Reply) -> Response:
+    if chat.stream:
+        return StreamingResponse(
+            _written(chat, reply), media_type=_EVENT_STREAM, headers={ENGINE_HEADER: reply.engine}
+        )
+    return json_response(completion(chat.model, reply), reply.engine)
+
+
+def _check_model(model: str, services: Services) -> None:
+    if services.config.llm_file is None:
+        problems = catalog.unknown_names("model", [model], _MODELS)
+        if problems:
+            raise Refusal(400, problems[0])
+
+
+def _has_images(chat: Chat) -> bool:
+    return any(images_of(message) for message in chat.messages)
+
+
+def _is_live(chat: Chat) -> bool:
+    """Whether it is plain text that streams as the model writes it."""
+    return chat.stream and not _offers_tools(chat) and not _has_images(chat)
+
+
+def _offers_tools(chat: Chat) -> bool:
+    return bool(chat.tools) and chat.tool_choice != "none"
+
+
+async def _reply(chat: Chat, services: Services, origin: str) -> Reply:
+    if _has_images(chat):
+        if not catalog.takes_images(chat.model):
+            message = f"The model {chat.model!r} takes no images; only LLaVA models do."
+            raise Refusal(400, message)
+        if not _offers_tools(chat):
+            return await _look(chat, services, origin)
+    if _offers_tools(chat):
+        if services.config.llm_file is not None:
+            return await _call_tools(chat, services)
+        return await _plan(chat, services)
+    model = services.workshop.language_model()
+    task = partial(model.generate, plain_messages(chat.messages), chat.sampling, schema=chat.schema)
+    return _told(await _generated(services, task), model)
+
+
+def _spoken(chat: Chat) -> list[dict[str, str]]:
+    """The conversation for the language model, with the form that its answer must have."""
+    messages = plain_messages(chat.messages)
+    if chat.schema is None:
+        return messages
+    return [{"role": "system", "content": form_instruction(chat.schema)}, *messages]
+
+
+async def _generated(services: Services, task: Callable[[], _ResultT]) -> _ResultT:
+    """Run a task of the language model; what it cannot take is the caller's to mend."""
+    try:
+        return await services.workshop.write(task)
+    except PromptTooLongError as error:
+        raise Refusal(400, f"The conversation is too long for this model: {error}.") from error
+    except ValueError as error:
+        raise Refusal(400, f"The language model refused the request: {error}") from error
+
+
+def _told(done: Completion, model: LanguageModel) -> Reply:
+    return Reply(
+        text=None if done.tool_calls and not done.text else done.text,
+        engine=model.name,
+        tool_calls=done.tool_calls,
+        finish_reason=done.finish_reason,
+        prompt_tokens=done.prompt_tokens,
+        completion_tokens=done.completion_tokens,
+    )
+
+
+async def _call_tools(chat: Chat, services: Services) -> Reply:
+    model = services.workshop.language_model()
+    tools = [
+        tool
+        for tool in chat.tools
+        if not chat.named or tool["function"]["name"] == chat.tool_choice
+    ]
+    task = partial(
+        model.call_tools,
+        chat.messages,
+        chat.sampling,
+        tools=tools,
+        tool_choice="required" if chat.named else chat.tool_choice,
+        parallel=chat.parallel,
+    )
+    return _told(await _generated(services, task), model)
+
+
+async def _plan(chat: Chat, services: Services) -> Reply:
+    from visioncraft_sandbox import planner  # noqa: PLC0415  # only agents need it
+
+    writer = services.workshop.language_model() if services.config.models else None
+    return await _generated(services, partial(planner.answer, chat, writer))
+
+
+async def _look(chat: Chat, services: Services, origin: str) -> Reply:
+    # The pictures of the last message that has some: earlier ones were already talked about.
+    asked = next(message for message in reversed(chat.messages) if images_of(message))
+    uploads = Uploads(services.config, services.files, origin)
+    images = []
+    for number, value in enumerate(images_of(asked), 1):
+        name = f"image {number}"
+        if not isinstance(value, str):
+            raise Refusal(400, f"{name} must be a string: base64 or a URL.")
+        try:
+            source = parse_source(value)
+        except MediaInputError as error:
+            raise Refusal(400, f"{name}: {error}") from error
+        images.append(await services.workshop.read(partial(uploads.picture, source, name)))
+
+    def work() -> str:
+        from visioncraft_sandbox.engines import vision  # noqa: PLC0415  # NumPy
+
+        return vision.describe(images, text_of(asked))
+
+    text = await services.workshop.work(work)
+    asked_words = sum(count(text_of(message)) for message in chat.messages)
+    return Reply(text, VISION, prompt_tokens=asked_words, completion_tokens=count(text))
+
+
+async def _written(chat: Chat, reply: Reply) -> AsyncIterator[bytes]:
+    chunks = Chunks(chat)
+    yield chunks.begin()
+    for event in chunks.body(reply):
+        yield event
+    for event in chunks.end(reply):
+        yield event
+
+
+async def _stream_live(chat: Chat, services: Services) -> Response:
+    model = services.workshop.language_model()
+    loop = asyncio.get_running_loop()
+    pieces: asyncio.Queue[str | None] = asyncio.Queue()
+    stopped = threading.Event()
+
+    def put(piece: str | None) -> None:
+        # The loop may be gone when a stream outlives its server.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(pieces.put_nowait, piece)
+
+    def task() -> Completion:
+        try:
+            return model.generate(
+                _spoken(chat),
+                chat.sampling,
+                schema=chat.schema,
+                on_text=put,
+                cancelled=lambda: stopped.is_set() or services.workshop.closed,
+            )
+        finally:
+            put(None)
+
+    work = asyncio.ensure_future(_generated(services, task))
+    # Until the first piece is there, an error can still be told by its status.
+    first = await _first_of(pieces, work)
+
+    async def events() -> AsyncIterator[bytes]:
+        chunks = Chunks(chat)
+        piece = first
+        try:
+            yield chunks.begin()
+            while piece is not None:
+                yield chunks.text(piece)
+                piece = await pieces.get()
+            reply = _told(await work, model)
+            for event in chunks.end(reply):
+                yield event
+        except Refusal as refusal:
+            yield chunks.error(refusal.message)
+        except RuntimeError:
+            logger.exception("A streamed answer of the sandbox failed")
+            yield chunks.error("The language model failed.")
+        finally:
+            stopped.set()
+
+    return StreamingResponse(
+        events(), media_type=_EVENT_STREAM, headers={ENGINE_HEADER: model.name}
+    )
+
+
+async def _first_of(pieces: asyncio.Queue[str | None], work: asyncio.Future[Any]) -> str | None:
+    getting = asyncio.ensure_future(pieces.get())
+    await asyncio.wait({getting, work}, return_when=asyncio.FIRST_COMPLETED)
+    if not getting.done() and work.done() and work.exception() is not None:
+        getting.cancel()
+        await work  # raises
+    first = await getting
+    if first is None:
+        await work  # an empty answer, or an error
+    return first
+
+
+async def _llm(job: Job) -> Response:
+    wanted: LegacyChatRequest = job.parameters
+    check_messages(wanted.messages)
+    services = job.services
+    chat = Chat(model=wanted.model, messages=wanted.messages)
+    server = services.backends.chat_for(chat.model, with_images=_has_images(chat))
+    if server is not None:
+        body = {"model": wanted.model, "messages": wanted.messages}
+        with contextlib.suppress(Unsupported):
+            return await answered_there(server, job.request, services, body, stream=False)
+    else:
+        _check_model(wanted.model, services)
+    reply = await _reply(chat, services, job.request.url.netloc)
+    return json_response(completion(wanted.model, reply), reply.engine)
+
+
+async def models(request: Request) -> Response:
+    """``GET /v1/models``: the chat models as OpenAI lists them."""
+    return await guarded(_list_models(request.app.state.services), ErrorStyle.OBJECT)
+
+
+async def _list_models(services: Services) -> Response:
+    data = [
+        {"id": name, "object": "model", "created": 0, "owned_by": "visioncraft-sandbox"}
+        for name in await services.backends.names(_MODELS)
+    ]
+    return json_response({"object": "list", "data": data}, CATALOG)
+
+
+_LLM = Operation("/llm", LegacyChatRequest, ErrorStyle.DETAIL, _llm)
+
+
+def routes() -> list[BaseRoute]:
+    """The routes of this module."""
+    return [
+        Route("/v1/chat/completions", chat_completions, methods=["POST"]),
+        Route("/v1/models", models, methods=["GET"]),
+        Route(_LLM.path, _LLM.serve, methods=["POST"]),
+    ]

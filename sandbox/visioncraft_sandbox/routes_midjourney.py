@@ -1,0 +1,63 @@
+"""Midjourney: submit a prompt, then ask for its picture."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+from starlette.responses import Response
+
+from langchain_visioncraft.client.schemas import MidjourneyRequest, Wire
+from visioncraft_sandbox.answers import ErrorStyle, Refusal, json_response, link_to
+from visioncraft_sandbox.backends.images import Order
+from visioncraft_sandbox.fault_gate import FAULT_KEY
+from visioncraft_sandbox.midjourney import Task, split_prompt
+from visioncraft_sandbox.operations import Job, Operation
+from visioncraft_sandbox.pictures import drawn
+
+
+class MidjourneyResultRequest(Wire):
+    """``POST /midjourney/result`` (2024-03); the id comes as text or as a number."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    task_id: str = Field(min_length=1)
+
+
+async def _submit(job: Job) -> Response:
+    wanted: MidjourneyRequest = job.parameters
+    fault = job.request.scope.get(FAULT_KEY)
+    task = job.services.midjourney.submit(wanted.prompt, fault)
+    return json_response({"statusCode": 200, "message": "Success", "data": task.number}, "tasks")
+
+
+async def _result(job: Job) -> Response:
+    wanted: MidjourneyResultRequest = job.parameters
+    services = job.services
+    task = services.midjourney.find(wanted.task_id)
+    if task is None:
+        raise Refusal(400, f"There is no task with the id {wanted.task_id!r}.")
+    if not services.midjourney.is_due(task):
+        return json_response({"ImageID": task.number, "Status": "generating"}, "tasks")
+    if task.fate == "failed":
+        return json_response(
+            {"ImageID": task.number, "Status": "failed", "message": "The prompt was refused."},
+            "tasks",
+        )
+    await _draw(job, task)
+    url = link_to(job.request, task.file or "")
+    return json_response(services.midjourney.finished(task, url), task.engine)
+
+
+async def _draw(job: Job, task: Task) -> None:
+    # Whoever polls while it is being drawn waits for the same picture.
+    async with task.lock:
+        if task.file is not None and job.services.files.get(task.file) is not None:
+            return
+        prompt, width, height = split_prompt(task.prompt)
+        made = await drawn(job, Order(prompt, width, height, model="midjourney"))
+        task.file, task.engine = job.services.files.add(made.files[0], made.engine), made.engine
+
+
+OPERATIONS = (
+    Operation("/midjourney", MidjourneyRequest, ErrorStyle.TEXT, _submit),
+    Operation("/midjourney/result", MidjourneyResultRequest, ErrorStyle.TEXT, _result),
+)

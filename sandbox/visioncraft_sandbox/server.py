@@ -1,0 +1,248 @@
+"""A sandbox that runs beside the code that uses it, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import anyio.to_thread
+import uvicorn
+from starlette.applications import Starlette
+
+from visioncraft_sandbox.app import create_app, wind_down
+from visioncraft_sandbox.backends.connection import BackendError
+from visioncraft_sandbox.connections import HangUpProtocol
+from visioncraft_sandbox.faults import Fault, FaultBook
+from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.records import Received
+from visioncraft_sandbox.settings import Limit, SandboxConfig
+
+_READY_SECONDS = 30.0
+_STOP_SECONDS = 15.0
+_GRACE_SECONDS = 1
+
+
+class Sandbox:
+    """The VisionCraft API on this machine, for as long as a ``with`` block lasts.
+
+    ```python
+    from visioncraft_sandbox import Fault, Sandbox
+
+    with Sandbox(models=False) as sandbox:
+        sandbox.faults.order(Fault(endpoint="POST /sd", status=503))
+        print(sandbox.url)                  # http://127.0.0.1:40123
+    ```
+
+    It also works as ``async with``. Starting and stopping never block a running event loop then.
+
+    Args:
+        models: Whether the models may run; see `SandboxConfig.models`.
+        keys: The keys that are accepted; none means any.
+        faults: Failures to begin with, as `Fault` or as the command line writes them.
+        limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        llm: A GGUF file or an OpenAI-compatible server for chats.
+        midjourney_seconds: How long a Midjourney task says "generating".
+        page: Whether a browser is shown what came in and went out; see `SandboxConfig.page`.
+        settings: Any further field of `SandboxConfig`, such as `images` and `speech`: servers
+            that do what the sandbox's small models do not do well enough.
+
+    Attributes:
+        faults: Failures that are ordered, and to be ordered.
+        requests: What was asked, the latest last; keys are replaced.
+    """
+
+    def __init__(
+        self,
+        *,
+        models: bool = True,
+        keys: Iterable[str] = (),
+        faults: Iterable[Fault | str] = (),
+        limits: Mapping[str, Limit] | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        llm: str | None = None,
+        midjourney_seconds: float = 2.5,
+        page: bool = True,
+        **settings: Any,
+    ) -> None:
+        self.config = SandboxConfig(
+            models=models,
+            keys=(keys,) if isinstance(keys, str) else tuple(keys),
+            limits=dict(limits or {}),
+            llm=llm,
+            midjourney_seconds=midjourney_seconds,
+            page=page,
+            **{"page_hosts": (host,), **settings},
+        )
+        self.faults = FaultBook()
+        self.faults.order(*faults)
+        self.requests: deque[Received] = deque(maxlen=self.config.requests_kept)
+        self._address = (host, port)
+        self._app = create_app(self.config, faults=self.faults, requests=self.requests)
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._url: str | None = None
+        self._failure: BaseException | None = None
+
+    @property
+    def url(self) -> str:
+        """The root of the host, such as ``http://127.0.0.1:40123``.
+
+        Raises:
+            RuntimeError: If it is not running.
+        """
+        if self._url is None:
+            msg = "This sandbox is not running; use it in a `with` block or call start()."
+            raise RuntimeError(msg)
+        return self._url
+
+    @property
+    def files(self) -> FileStore:
+        """The files that links lead to."""
+        files: FileStore = self._app.state.services.files
+        return files
+
+    def start(self) -> Self:
+        """Start, and return when it answers.
+
+        Raises:
+            OSError: If the port is taken.
+            BackendError: If a server that is to stand behind it is not there; a RuntimeError.
+            RuntimeError: If it runs already, or does not come up.
+        """
+        if self._thread is not None:
+            msg = "This sandbox is running already."
+            raise RuntimeError(msg)
+        listener = listen(*self._address)
+        host, port = listener.getsockname()[:2]
+        ready = threading.Event()
+        server = _TellingServer(server_config(self._app, _GRACE_SECONDS), ready)
+        self._failure = None
+        thread = threading.Thread(
+            target=self._run,
+            args=(server, listener, ready),
+            name="visioncraft-sandbox",
+            daemon=True,
+        )
+        self._server, self._thread = server, thread
+        thread.start()
+        ready.wait(_READY_SECONDS)
+        if not server.started:
+            self.stop()
+            if isinstance(self._failure, BackendError):
+                raise self._failure
+            msg = "The sandbox did not start."
+            raise RuntimeError(msg) from self._failure
+        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return self
+
+    def stop(self) -> None:
+        """Stop, and return when it has; a sandbox that does not run is left alone."""
+        server, thread = self._server, self._thread
+        self._server = self._thread = self._url = None
+        if server is None or thread is None:
+            return
+        wind_down(self._app)
+        server.should_exit = True
+        thread.join(_STOP_SECONDS)
+
+    def _run(self, server: uvicorn.Server, listener: socket.socket, ready: threading.Event) -> None:
+        try:
+            asyncio.run(self._serve(server, listener))
+        except BaseException as error:  # noqa: BLE001  # told by start(), in the caller's thread
+            self._failure = error
+        finally:
+            listener.close()
+            ready.set()
+
+    async def _serve(self, server: uvicorn.Server, listener: socket.socket) -> None:
+        # Before the application's own start would: what is wrong there is only logged.
+        await self._app.state.services.backends.open()
+        await server.serve(sockets=[listener])
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await anyio.to_thread.run_sync(self.start)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await anyio.to_thread.run_sync(self.stop)
+
+
+class SandboxServer(uvicorn.Server):
+    """Lets open pages go before it waits for the requests that are under way."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wind down, then stop."""
+        if isinstance(self.config.app, Starlette):
+            wind_down(self.config.app)
+        await super().shutdown(sockets=sockets)
+
+
+class _TellingServer(SandboxServer):
+    """Tells when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets=sockets)
+        self._ready.set()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port.
+
+    Raises:
+        OSError: If it is taken, or the address is not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol must be named: asyncio switches Nagle's algorithm off only where it is, and
+    # without that every answer takes 40 ms longer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(256)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def server_config(app: Any, grace_seconds: int) -> uvicorn.Config:
+    """How uvicorn runs the application: it can hang up, and leaves logging to the process."""
+    return uvicorn.Config(
+        app,
+        http=HangUpProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=grace_seconds,
+    )

@@ -1,0 +1,139 @@
+"""The engines, loaded when first needed and run in threads, so that the event loop never waits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.engines.weights import EngineUnavailable
+from visioncraft_sandbox.settings import SandboxConfig
+
+if TYPE_CHECKING:
+    from visioncraft_sandbox.engines.language import LanguageModel
+    from visioncraft_sandbox.engines.speech import Transcriber
+    from visioncraft_sandbox.engines.upscaling import Upscaler
+
+_ResultT = TypeVar("_ResultT")
+
+DRAWING = "drawing (Pillow, OpenMoji)"
+MOTION = "motion (Pillow, OpenMoji, PyAV)"
+REWORK = "rework (Pillow, NumPy)"
+VISION = "vision (measurements)"
+PLANNER = "planner (rules)"
+CATALOG = "catalog"
+
+_SWITCHED_OFF = (
+    "{what} is switched off here: this sandbox runs without models (--no-models, or "
+    "Sandbox(models=False)). Start it without that option, after `visioncraft setup`."
+)
+
+_NOT_INSTALLED = (
+    "This engine needs the package {name!r}, which is not installed: "
+    "pip install 'langchain-visioncraft[sandbox]', then `visioncraft setup`."
+)
+
+
+@cache
+def _upscaler() -> Upscaler:
+    from visioncraft_sandbox.engines.upscaling import (  # noqa: PLC0415  # heavy
+        Upscaler,
+    )
+
+    return Upscaler()
+
+
+@cache
+def _transcriber() -> Transcriber:
+    from visioncraft_sandbox.engines.speech import (  # noqa: PLC0415  # heavy
+        Transcriber,
+    )
+
+    return Transcriber()
+
+
+class Workshop:
+    """Runs the engines for one application.
+
+    Models are shared by all sandboxes of a process: loading them costs time and memory, and they
+    keep nothing between two calls.
+    """
+
+    def __init__(self, config: SandboxConfig) -> None:
+        self._config = config
+        cores = os.cpu_count() or 1
+        self._limiter = anyio.CapacityLimiter(max(2, cores))
+        # Waiting for a link costs no core; it must not keep those from working who do.
+        self._reading = anyio.CapacityLimiter(16)
+        self._writing = anyio.CapacityLimiter(4)
+        self.closed = False
+        """Whether the application is shutting down: long generations end early."""
+
+    def close(self) -> None:
+        """Let what is still generating come to an end."""
+        self.closed = True
+
+    async def work(self, task: Callable[[], _ResultT]) -> _ResultT:
+        """Run an engine's task in a thread; at most as many at once as there are cores.
+
+        Raises:
+            Refusal: 503 if the engine's weights are not installed.
+        """
+        return await self._run(task, self._limiter)
+
+    async def read(self, task: Callable[[], _ResultT]) -> _ResultT:
+        """Decode or fetch something in a thread."""
+        return await self._run(task, self._reading)
+
+    async def write(self, task: Callable[[], _ResultT]) -> _ResultT:
+        """Run a task of the language model in a thread."""
+        return await self._run(task, self._writing)
+
+    async def _run(self, task: Callable[[], _ResultT], limiter: anyio.CapacityLimiter) -> _ResultT:
+        try:
+            return await anyio.to_thread.run_sync(task, limiter=limiter)
+        except EngineUnavailable as error:
+            raise Refusal(503, str(error)) from error
+        except ImportError as error:
+            raise Refusal(503, _NOT_INSTALLED.format(name=error.name or error)) from error
+
+    def upscaler(self) -> Upscaler:
+        """The upscaler.
+
+        Raises:
+            Refusal: 503 if models are switched off.
+        """
+        self._require_models("Upscaling")
+        return _upscaler()
+
+    def transcriber(self) -> Transcriber:
+        """The transcriber.
+
+        Raises:
+            Refusal: 503 if models are switched off.
+        """
+        self._require_models("Transcription")
+        return _transcriber()
+
+    def language_model(self) -> LanguageModel:
+        """The language model, which loads at its first use.
+
+        Raises:
+            Refusal: 503 if models are switched off and none was given.
+        """
+        if self._config.llm_file is None:
+            self._require_models("Text generation")
+        from visioncraft_sandbox.engines.language import (  # noqa: PLC0415  # heavy
+            shared_model,
+        )
+
+        return shared_model(self._config.llm_file)
+
+    def _require_models(self, what: str) -> None:
+        if not self._config.models:
+            raise Refusal(503, _SWITCHED_OFF.format(what=what))
