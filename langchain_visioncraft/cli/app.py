@@ -30,7 +30,7 @@ COMMANDS = {
     "store": LazyCommand("Look into a media store.", f"{_CLI}.store:store"),
     "mcp": LazyCommand(
         "Serve the tools to MCP clients, over stdio or HTTP.",
-        "langchain_visioncraft.mcp.command:mcp",
+        "langchain_visioncraft.cli.mcp:mcp",
         extra="mcp",
     ),
     "sandbox": LazyCommand(

@@ -17,7 +17,7 @@ from langchain_visioncraft.document_loaders.steps import Run, Steps, Work
 from langchain_visioncraft.errors import LinkExpiredError, MediaInputError, UnsafeLinkError
 from langchain_visioncraft.media import Media
 from langchain_visioncraft.media.inputs import is_link
-from langchain_visioncraft.media.remote import open_remote
+from langchain_visioncraft.media.urls import open_url
 
 if TYPE_CHECKING:
     from langchain_visioncraft.client.spool import Spool
@@ -102,7 +102,7 @@ def _copied(url: str) -> tuple[Blob, Any]:
     """A file of any file system that fsspec opens, copied here: decoders seek to and fro in it."""
     holder = tempfile.NamedTemporaryFile(prefix="visioncraft-")  # noqa: SIM115 -- the caller holds it
     try:
-        with open_remote(url) as remote:
+        with open_url(url) as remote:
             copyfileobj(remote, holder, 1 << 20)
         holder.flush()
     except (OSError, ValueError) as error:

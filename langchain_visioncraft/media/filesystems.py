@@ -8,7 +8,7 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from langchain_visioncraft.errors import DamagedMediaError
 from langchain_visioncraft.media.media import HeldBytes, Media
@@ -78,19 +78,6 @@ class Folder(Protocol):
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         ...
-
-
-def open_folder(root: str, storage_options: dict[str, Any]) -> Folder:
-    """The folder at a path or an fsspec URL.
-
-    Raises:
-        ImportError: If fsspec is needed and not installed.
-    """
-    if "://" in root or "::" in root:
-        from langchain_visioncraft.media.remote import RemoteFolder  # noqa: PLC0415 -- extra
-
-        return RemoteFolder(root, storage_options)
-    return LocalFolder(Path(root).expanduser().absolute())
 
 
 def checked_chunks(media: Media) -> Iterator[bytes]:

@@ -26,6 +26,7 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, Shape, shape_of, sniff
+from langchain_visioncraft.media.urls import open_url
 
 _DIGITS = 12
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -266,9 +267,8 @@ class Media(BaseModel):
             raise FileNotFoundError(msg)
         if self.path is not None:
             return self.path.open("rb")
-        from langchain_visioncraft.media.remote import open_remote  # noqa: PLC0415 -- extra
 
-        return open_remote(self.location)
+        return open_url(self.location)
 
     def read(self) -> bytes:
         """All bytes."""

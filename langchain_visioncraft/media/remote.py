@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +10,7 @@ from typing import Any, BinaryIO, cast
 
 from langchain_visioncraft.media.filesystems import INCOMING, checked_chunks, digest_of, to_bytes
 from langchain_visioncraft.media.media import Media
-
-_MISSING_EXTRA = (
-    "A media store at {root!r} needs fsspec: pip install 'langchain-visioncraft[remote]', and the "
-    "package for that kind of storage (s3fs for s3://, gcsfs for gs://, adlfs for az://)."
-)
+from langchain_visioncraft.media.urls import find, open_file
 
 
 class RemoteFolder:
@@ -26,11 +21,7 @@ class RemoteFolder:
     """
 
     def __init__(self, root: str, storage_options: dict[str, Any]) -> None:
-        try:
-            from fsspec.core import url_to_fs  # noqa: PLC0415 -- the extra `remote`
-        except ImportError as error:
-            raise ImportError(_MISSING_EXTRA.format(root=root)) from error
-        self._files, path = url_to_fs(root, **storage_options)
+        self._files, path = find(root, **storage_options)
         self._path = path.rstrip("/")
         self.spool_dir: Path | None = None
 
@@ -79,7 +70,7 @@ class RemoteFolder:
     def digest(self, name: str) -> str | None:
         """SHA-256 of a file, 64 hex digits; ``None`` if there is none."""
         try:
-            with _open(self._files, self._at(name)) as file:
+            with open_file(self._files, self._at(name)) as file:
                 return digest_of(file)
         except FileNotFoundError:
             return None
@@ -90,7 +81,7 @@ class RemoteFolder:
 
     def load(self, name: str) -> Media:
         """Build the medium from the file itself."""
-        with _open(self._files, self._at(name)) as file:
+        with open_file(self._files, self._at(name)) as file:
             return self.at(Media.from_bytes(file.read()), name)
 
     def where(self, name: str) -> str:
@@ -158,26 +149,7 @@ class _RemoteFile:
         self._files, self._path = files, path
 
     def open(self, _mode: str = "rb", /) -> BinaryIO:
-        return _open(self._files, self._path)
+        return open_file(self._files, self._path)
 
     def take_file(self, _target: Path, /) -> bool:
         return False
-
-
-def open_remote(location: str) -> BinaryIO:
-    """Open a remote file by its URL, with what the environment knows about signing in."""
-    try:
-        from fsspec.core import url_to_fs  # noqa: PLC0415 -- the extra `remote`
-    except ImportError as error:
-        raise ImportError(_MISSING_EXTRA.format(root=location)) from error
-    return _open(*url_to_fs(location))
-
-
-def _open(files: Any, path: str) -> BinaryIO:
-    from fsspec.implementations.memory import MemoryFileSystem  # noqa: PLC0415 -- the extra
-
-    if isinstance(files, MemoryFileSystem):
-        # Its open files share one position, so that two readers get each other's bytes.
-        return io.BytesIO(files.cat_file(path))
-    opened: BinaryIO = files.open(path, "rb")
-    return opened

@@ -16,8 +16,9 @@ from langchain_visioncraft.errors import (
     UnknownHandleError,
     VisionCraftError,
 )
-from langchain_visioncraft.media.filesystems import open_folder
+from langchain_visioncraft.media.filesystems import Folder, LocalFolder
 from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.remote import RemoteFolder
 from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
 from langchain_visioncraft.media.sniff import EXTENSIONS
 from langchain_visioncraft.media.verify import DAY, HANDLE_DIGITS, Problem, find_problems, sweep
@@ -58,7 +59,7 @@ class MediaStore:
     ) -> None:
         self.root = os.fspath(root)
         self._storage_options = dict(storage_options or {})
-        self._folder = open_folder(self.root, self._storage_options)
+        self._folder = _open_folder(self.root, self._storage_options)
         self._swept = False
 
     @property
@@ -279,3 +280,14 @@ def _candidates(handle: str) -> list[str]:
     if match[2]:
         return [match[0]]
     return [f"{match[1]}.{extension}" for extension in EXTENSIONS.values()]
+
+
+def _open_folder(root: str, storage_options: dict[str, Any]) -> Folder:
+    """The folder at a path or an fsspec URL.
+
+    Raises:
+        ImportError: If fsspec is needed and not installed.
+    """
+    if "://" in root or "::" in root:
+        return RemoteFolder(root, storage_options)
+    return LocalFolder(Path(root).expanduser().absolute())

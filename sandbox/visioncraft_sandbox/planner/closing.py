@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from visioncraft_sandbox.planner.steps import Step
 from visioncraft_sandbox.planner.talk import HANDLE, Call, Talk
-
-if TYPE_CHECKING:
-    from visioncraft_sandbox.planner.planner import Step
 
 SIGNATURE = "(This was written by the sandbox's rule-based planner, which is no language model.)"
 _NOTHING = (

@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from visioncraft_sandbox.chat import Chat, Reply, count, plain_messages, text_of
@@ -21,6 +21,7 @@ from visioncraft_sandbox.planner.patterns import (
     tidy,
     without_greeting,
 )
+from visioncraft_sandbox.planner.steps import Step
 from visioncraft_sandbox.planner.talk import (
     Call,
     Talk,
@@ -42,31 +43,6 @@ _MOST_CALLS = 40
 _MOST_SPOKEN = 6
 _COUNTED = frozenset({"draw", "rework"})
 """What "the first picture" counts: neither GIFs nor enlargements."""
-
-
-@dataclass
-class Step:
-    """A wish, the tool that does it, and what has been tried.
-
-    Attributes:
-        parts: For each source (or the one call that needs none): the attempts so far.
-    """
-
-    wish: Wish
-    tool: Tool
-    parts: dict[int, list[Call]] = field(default_factory=dict)
-
-    def results(self) -> list[Call]:
-        """The calls that succeeded."""
-        return [
-            attempts[-1]
-            for _, attempts in sorted(self.parts.items())
-            if attempts and attempts[-1].result is not None and not attempts[-1].failed
-        ]
-
-    def files(self) -> list[str]:
-        """The handles that its calls gave."""
-        return [file for call in self.results() for file in call.files]
 
 
 def answer(chat: Chat, writer: LanguageModel | None) -> Reply:
