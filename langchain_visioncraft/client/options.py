@@ -18,13 +18,19 @@ class ChatOptions(Options):
     """Optional parameters of ``POST /v1/chat/completions`` (2024-09)."""
 
     max_tokens: int | None = Field(
-        None, ge=128, le=100_000, description="Longest answer in tokens, 128 to 100000."
+        default=None, ge=128, le=100_000, description="Longest answer in tokens, 128 to 100000."
     )
-    temperature: float | None = Field(None, ge=0, le=100, description="0 to 100, default 0.7.")
-    top_p: float | None = Field(None, ge=0, le=1, description="0 to 1, default 0.9.")
-    top_k: int | None = Field(None, ge=0, le=99_999, description="0 to 99999, default 0.")
+    temperature: float | None = Field(
+        default=None, ge=0, le=100, description="0 to 100, default 0.7."
+    )
+    top_p: float | None = Field(default=None, ge=0, le=1, description="0 to 1, default 0.9.")
+    top_k: int | None = Field(default=None, ge=0, le=99_999, description="0 to 99999, default 0.")
     repetition_penalty: float | None = Field(
-        None, ge=0.01, le=5, description="0.01 to 5, default 1."
+        default=None, ge=0.01, le=5, description="0.01 to 5, default 1."
     )
-    presence_penalty: float | None = Field(None, ge=-2, le=2, description="-2 to 2, default 0.")
-    frequency_penalty: float | None = Field(None, ge=-2, le=2, description="-2 to 2, default 0.")
+    presence_penalty: float | None = Field(
+        default=None, ge=-2, le=2, description="-2 to 2, default 0."
+    )
+    frequency_penalty: float | None = Field(
+        default=None, ge=-2, le=2, description="-2 to 2, default 0."
+    )

@@ -10,7 +10,7 @@ The years are those of the service's documents: 2023-11, 2024-03, 2024-05, 2024-
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -30,12 +30,17 @@ Prompt: TypeAlias = Annotated[
 NegativePrompt: TypeAlias = Annotated[
     str | None, Field(description="What must not be in the picture, in words.")
 ]
-MediaInput: TypeAlias = Annotated[
-    str | bytes | Path | Media | MediaSource,
-    BeforeValidator(parse_source),
-    WithJsonSchema({"type": "string"}),
-]
-"""An http(s) URL, a data URL or base64 as text; in code also a path, bytes or `Media`."""
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    MediaInput: TypeAlias = str | bytes | Path | Media | MediaSource | Image
+else:
+    MediaInput = Annotated[
+        str | bytes | Path | Media | MediaSource,
+        BeforeValidator(parse_source),
+        WithJsonSchema({"type": "string"}),
+    ]
+"""An http(s) URL, a data URL or base64; in code also a path, bytes, `Media` or a PIL image."""
 
 Loras: TypeAlias = Annotated[
     dict[str, float] | None,
@@ -56,6 +61,9 @@ class Wire(BaseModel):
     media_kinds: ClassVar[dict[str, MediaKind]] = {}
     """Which fields carry media, and of which kind."""
 
+    required_by_api: ClassVar[frozenset[str]] = frozenset()
+    """What a host requires although it has a default here: it is always sent."""
+
     def body(self) -> dict[str, Any]:
         """The JSON body; a medium is its URL, or an `Upload` that the driver streams."""
         body: dict[str, Any] = {}
@@ -72,15 +80,21 @@ class Wire(BaseModel):
 class TextToImageOptions(Options):
     """Optional parameters of ``POST /sd`` (2024-09; the bounds of 2024-07 are in brackets)."""
 
+    model: str = Field(
+        default="sdxl-base",
+        min_length=1,
+        description="A model of the family 'sd', e.g. 'sdxl-base'.",
+    )
     negative_prompt: NegativePrompt = None
     sampler: str | None = Field(
-        None, description="A sampler of the family 'sd', e.g. 'Euler'. [Required in 2024-07.]"
+        default=None,
+        description="A sampler of the family 'sd', e.g. 'Euler'. [Required in 2024-07.]",
     )
-    steps: int = Field(35, ge=1, le=35, description="Refinement steps, 1 to 35. [1 to 30.]")
-    width: int = Field(1024, ge=64, le=1024, description="Width in pixels, 64 to 1024.")
-    height: int = Field(1024, ge=64, le=1024, description="Height in pixels, 64 to 1024.")
+    steps: int = Field(default=35, ge=1, le=35, description="Refinement steps, 1 to 35. [1 to 30.]")
+    width: int = Field(default=1024, ge=64, le=1024, description="Width in pixels, 64 to 1024.")
+    height: int = Field(default=1024, ge=64, le=1024, description="Height in pixels, 64 to 1024.")
     cfg_scale: int = Field(
-        7, ge=1, le=30, description="Guidance: how closely to follow the prompt, 1 to 30."
+        default=7, ge=1, le=30, description="Guidance: how closely to follow the prompt, 1 to 30."
     )
     loras: Loras = None
 
@@ -88,63 +102,82 @@ class TextToImageOptions(Options):
 class TextToImageRequest(TextToImageOptions, Wire):
     """``POST /sd``: one image from words, by any Stable Diffusion model of the host."""
 
-    prompt: Prompt
-    model: str = Field(min_length=1, description="A model of the family 'sd', e.g. 'sdxl-base'.")
+    required_by_api: ClassVar[frozenset[str]] = frozenset({"model"})
+
+    prompt: Prompt = Field(kw_only=False)
 
 
 class TextToImageSD1Options(Options):
     """Optional parameters of ``POST /generate`` (2024-03; 2023-11 has at most 30 steps)."""
 
-    negative_prompt: NegativePrompt = None
-    image_count: int = Field(1, ge=1, le=5, description="How many images, 1 to 5.")
-    cfg_scale: int = Field(
-        10, ge=0, le=20, description="Guidance: how closely to follow the prompt, 0 to 20."
+    model: str = Field(
+        default="anything_V5",
+        min_length=1,
+        description="A model of the family 'sd1', e.g. 'anything_V5'.",
     )
-    steps: int = Field(30, ge=1, le=50, description="Refinement steps, 1 to 50.")
+    sampler: str = Field(
+        default="Euler", min_length=1, description="A sampler of the family 'sd1', e.g. 'Euler'."
+    )
+    negative_prompt: NegativePrompt = None
+    image_count: int = Field(default=1, ge=1, le=5, description="How many images, 1 to 5.")
+    cfg_scale: int = Field(
+        default=10, ge=0, le=20, description="Guidance: how closely to follow the prompt, 0 to 20."
+    )
+    steps: int = Field(default=30, ge=1, le=50, description="Refinement steps, 1 to 50.")
     loras: Loras = None
     width: int | None = Field(
-        None, ge=1, description="Width in pixels; hosts since 2024-04 take it."
+        default=None, ge=1, description="Width in pixels; hosts since 2024-04 take it."
     )
     height: int | None = Field(
-        None, ge=1, description="Height in pixels; hosts since 2024-04 take it."
+        default=None, ge=1, description="Height in pixels; hosts since 2024-04 take it."
     )
     upscale: bool | None = Field(
-        None, description="Whether to upscale the result; hosts since 2024-04 take it."
+        default=None, description="Whether to upscale the result; hosts since 2024-04 take it."
     )
 
 
 class TextToImageSD1Request(TextToImageSD1Options, Wire):
     """``POST /generate``: up to five images from words, by a Stable Diffusion 1.x model."""
 
-    prompt: Prompt
-    model: str = Field(min_length=1, description="A model of the family 'sd1', e.g. 'anything_V5'.")
-    sampler: str = Field(min_length=1, description="A sampler of the family 'sd1', e.g. 'Euler'.")
+    required_by_api: ClassVar[frozenset[str]] = frozenset({"model", "sampler"})
+
+    prompt: Prompt = Field(kw_only=False)
 
 
 class TextToImageSDXLOptions(Options):
     """Optional parameters of ``POST /generate-xl`` (2024-03)."""
 
+    model: str = Field(
+        default="sdxl-base",
+        min_length=1,
+        description="A model of the family 'sdxl', e.g. 'sdxl-turbo'.",
+    )
+    sampler: str = Field(
+        default="euler", min_length=1, description="A sampler of the family 'sdxl', e.g. 'euler'."
+    )
+    scheduler: str = Field(
+        default="normal",
+        min_length=1,
+        description="A scheduler of the family 'sdxl', e.g. 'normal'.",
+    )
     negative_prompt: NegativePrompt = None
-    width: int = Field(1024, ge=512, le=1024, description="Width in pixels, 512 to 1024.")
-    height: int = Field(1024, ge=512, le=1024, description="Height in pixels, 512 to 1024.")
+    width: int = Field(default=1024, ge=512, le=1024, description="Width in pixels, 512 to 1024.")
+    height: int = Field(default=1024, ge=512, le=1024, description="Height in pixels, 512 to 1024.")
 
 
 class TextToImageSDXLRequest(TextToImageSDXLOptions, Wire):
     """``POST /generate-xl``: one image from words, by a Stable Diffusion XL model."""
 
-    prompt: Prompt
-    model: str = Field(min_length=1, description="A model of the family 'sdxl', e.g. 'sdxl-turbo'.")
-    sampler: str = Field(min_length=1, description="A sampler of the family 'sdxl', e.g. 'euler'.")
-    scheduler: str = Field(
-        min_length=1, description="A scheduler of the family 'sdxl', e.g. 'normal'."
-    )
+    required_by_api: ClassVar[frozenset[str]] = frozenset({"model", "sampler", "scheduler"})
+
+    prompt: Prompt = Field(kw_only=False)
 
 
 class MidjourneyOptions(Options):
     """How long to wait for ``POST /midjourney`` (2024-03); not sent."""
 
     deadline: float = Field(
-        900.0, gt=0, exclude=True, description="Seconds to wait for the picture at most."
+        default=900.0, gt=0, exclude=True, description="Seconds to wait for the picture at most."
     )
 
 
@@ -154,13 +187,15 @@ class MidjourneyRequest(MidjourneyOptions, Wire):
     Midjourney's own switches may stand in the prompt (``--ar 9:16 --v 5.2``).
     """
 
-    prompt: Prompt
+    prompt: Prompt = Field(kw_only=False)
 
 
 class MidjourneyResultRequest(MidjourneyOptions, Wire):
     """``POST /midjourney/result``: the image of a task that was submitted before."""
 
-    task_id: str | int = Field(description="The `data` that submitting the task gave.")
+    task_id: str | int = Field(
+        kw_only=False, description="The `data` that submitting the task gave."
+    )
 
 
 class OpenjourneyOptions(Options):
@@ -168,32 +203,36 @@ class OpenjourneyOptions(Options):
 
     negative_prompt: NegativePrompt = None
     cfg_scale: float = Field(
-        7.5, ge=1, le=20, description="Guidance: how closely to follow the prompt, 1 to 20."
+        default=7.5, ge=1, le=20, description="Guidance: how closely to follow the prompt, 1 to 20."
     )
-    steps: int = Field(50, ge=1, le=50, description="Refinement steps, 1 to 50.")
-    width: OpenjourneySide = Field(1024, description="Width in pixels, one of the listed values.")
-    height: OpenjourneySide = Field(1024, description="Height in pixels, one of the listed values.")
+    steps: int = Field(default=50, ge=1, le=50, description="Refinement steps, 1 to 50.")
+    width: OpenjourneySide = Field(
+        default=1024, description="Width in pixels, one of the listed values."
+    )
+    height: OpenjourneySide = Field(
+        default=1024, description="Height in pixels, one of the listed values."
+    )
 
 
 class OpenjourneyRequest(OpenjourneyOptions, Wire):
     """``POST /openjourney``: one image from words; put ``mdjrny-v4 style`` into the prompt."""
 
-    prompt: Prompt
+    prompt: Prompt = Field(kw_only=False)
 
 
 class ImageToImageOptions(Options):
     """Optional parameters of ``POST /img2img`` with ``image`` (2024-03)."""
 
     negative_prompt: NegativePrompt = None
-    scheduler: str = Field("DDIM", description="A scheduler of the family 'img2img'.")
-    steps: int = Field(50, ge=1, le=50, description="Refinement steps, 1 to 50.")
+    scheduler: str = Field(default="DDIM", description="A scheduler of the family 'img2img'.")
+    steps: int = Field(default=50, ge=1, le=50, description="Refinement steps, 1 to 50.")
     strength: float = Field(
-        0.8,
+        default=0.8,
         ge=0,
         le=1,
         description="How much to change: 0 keeps the picture, 1 keeps nothing of it.",
     )
-    refiner: str = Field("no_refiner", description="A refiner of the family 'img2img'.")
+    refiner: str = Field(default="no_refiner", description="A refiner of the family 'img2img'.")
 
 
 class ImageToImageRequest(ImageToImageOptions, Wire):
@@ -201,10 +240,12 @@ class ImageToImageRequest(ImageToImageOptions, Wire):
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image", "mask": "image"}
 
-    prompt: Prompt
-    image: MediaInput = Field(description="The picture to change: a handle or a URL.")
+    image: MediaInput = Field(
+        kw_only=False, description="The picture to change: a handle or a URL."
+    )
+    prompt: Prompt = Field(kw_only=False)
     mask: MediaInput | None = Field(
-        None, description="Inpainting mask, white where to repaint: a handle or a URL."
+        default=None, description="Inpainting mask, white where to repaint: a handle or a URL."
     )
 
 
@@ -212,10 +253,12 @@ class ImageToImage2023Options(Options):
     """Optional parameters of ``POST /img2img`` with ``init_images`` (2023-11)."""
 
     negative_prompt: NegativePrompt = None
-    steps: int = Field(50, ge=1, description="Refinement steps, from 1.")
-    cfg_scale: float = Field(7.0, ge=0, description="Guidance: how closely to follow the prompt.")
-    width: int = Field(512, ge=1, description="Width in pixels.")
-    height: int = Field(512, ge=1, description="Height in pixels.")
+    steps: int = Field(default=50, ge=1, description="Refinement steps, from 1.")
+    cfg_scale: float = Field(
+        default=7.0, ge=0, description="Guidance: how closely to follow the prompt."
+    )
+    width: int = Field(default=512, ge=1, description="Width in pixels.")
+    height: int = Field(default=512, ge=1, description="Height in pixels.")
 
 
 class ImageToImage2023Request(ImageToImage2023Options, Wire):
@@ -223,8 +266,10 @@ class ImageToImage2023Request(ImageToImage2023Options, Wire):
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
 
-    prompt: Prompt
-    image: MediaInput = Field(description="The picture to change: a handle or a URL.")
+    image: MediaInput = Field(
+        kw_only=False, description="The picture to change: a handle or a URL."
+    )
+    prompt: Prompt = Field(kw_only=False)
 
     def body(self) -> dict[str, Any]:
         """The JSON body, with the picture as a list of one."""
@@ -236,24 +281,28 @@ class ImageToImage2023Request(ImageToImage2023Options, Wire):
 class TextToGifRequest(Wire):
     """``POST /text2gif`` (2024-09): an animated GIF from words."""
 
-    prompt: Prompt
+    prompt: Prompt = Field(kw_only=False)
 
 
 class TextToGif2024Options(Options):
     """Optional parameters of ``POST /generate-gif`` (2024-03, 2024-05)."""
 
+    sampler: str = Field(
+        default="Euler", min_length=1, description="A sampler of the family 'sd1', e.g. 'Euler'."
+    )
     negative_prompt: NegativePrompt = None
     cfg_scale: int = Field(
-        10, ge=0, le=20, description="Guidance: how closely to follow the prompt, 0 to 20."
+        default=10, ge=0, le=20, description="Guidance: how closely to follow the prompt, 0 to 20."
     )
-    steps: int = Field(30, ge=1, le=50, description="Refinement steps, 1 to 50.")
+    steps: int = Field(default=30, ge=1, le=50, description="Refinement steps, 1 to 50.")
 
 
 class TextToGif2024Request(TextToGif2024Options, Wire):
     """``POST /generate-gif``: animated GIFs from words."""
 
-    prompt: Prompt
-    sampler: str = Field(min_length=1, description="A sampler of the family 'sd1', e.g. 'Euler'.")
+    required_by_api: ClassVar[frozenset[str]] = frozenset({"sampler"})
+
+    prompt: Prompt = Field(kw_only=False)
 
 
 class ImageToVideoRequest(Wire):
@@ -261,15 +310,19 @@ class ImageToVideoRequest(Wire):
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
 
-    image: MediaInput = Field(description="The picture to animate: a handle or a URL.")
+    image: MediaInput = Field(
+        kw_only=False, description="The picture to animate: a handle or a URL."
+    )
 
 
 class UpscaleOptions(Options):
     """Optional parameters of ``POST /upscale``; hosts since 2024-04 take them."""
 
-    model: str | None = Field(None, description="Which upscaler; leave out for the host's own.")
+    model: str | None = Field(
+        default=None, description="Which upscaler; leave out for the host's own."
+    )
     resize: Literal[2, 4] | None = Field(
-        None, description="Factor, 2 or 4; leave out for the host's own."
+        default=None, description="Factor, 2 or 4; leave out for the host's own."
     )
 
 
@@ -278,17 +331,21 @@ class UpscaleRequest(UpscaleOptions, Wire):
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
 
-    image: MediaInput = Field(description="The picture to enlarge: a handle or a URL.")
+    image: MediaInput = Field(
+        kw_only=False, description="The picture to enlarge: a handle or a URL."
+    )
 
 
 class TranscribeOptions(Options):
     """Optional parameters of ``POST /whisper``; hosts since 2024-04 take them."""
 
     task: Literal["transcribe", "translate"] | None = Field(
-        None, description="'transcribe' keeps the language, 'translate' gives English."
+        default=None, description="'transcribe' keeps the language, 'translate' gives English."
     )
     language: str | None = Field(
-        None, pattern=r"^([a-z]{2}|auto)$", description="ISO 639-1 code, e.g. 'en', or 'auto'."
+        default=None,
+        pattern=r"^([a-z]{2}|auto)$",
+        description="ISO 639-1 code, e.g. 'en', or 'auto'.",
     )
 
 
@@ -297,7 +354,7 @@ class TranscribeRequest(TranscribeOptions, Wire):
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"audio": "audio"}
 
-    audio: MediaInput = Field(description="The recording: a handle or a URL.")
+    audio: MediaInput = Field(kw_only=False, description="The recording: a handle or a URL.")
 
 
 Family: TypeAlias = Literal["sd", "sd1", "sdxl", "img2img", "llm"]
@@ -324,12 +381,14 @@ class ListRequest(Wire):
     """One of the lists of names, such as ``GET /sd/models``."""
 
     family: Family = Field(
+        kw_only=False,
         description="'sd' (text to image), 'sd1' (Stable Diffusion 1.x), 'sdxl', 'img2img' "
-        "(image to image) or 'llm' (chat)."
+        "(image to image) or 'llm' (chat).",
     )
     kind: ListKind = Field(
+        kw_only=False,
         description="What to list: sd and sd1 have models, samplers, loras; sdxl has models, "
-        "samplers, schedulers; img2img has schedulers, refiners; llm has models."
+        "samplers, schedulers; img2img has schedulers, refiners; llm has models.",
     )
 
     def model_post_init(self, _: Any) -> None:
@@ -368,12 +427,17 @@ class CaptionRequest(Wire):
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
 
-    image: MediaInput = Field(description="The picture to look at: a handle or a URL.")
+    image: MediaInput = Field(
+        kw_only=False, description="The picture to look at: a handle or a URL."
+    )
     prompt: str = Field(
-        DEFAULT_CAPTION_PROMPT, min_length=1, description="What to tell about it, or a question."
+        default=DEFAULT_CAPTION_PROMPT,
+        kw_only=False,
+        min_length=1,
+        description="What to tell about it, or a question.",
     )
     model: str = Field(
-        DEFAULT_CAPTION_MODEL,
+        default=DEFAULT_CAPTION_MODEL,
         min_length=1,
         description="The chat model that looks. Only LLaVA models take pictures (2024-09).",
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import binascii
 import io
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 import pybase64
@@ -17,6 +18,9 @@ from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.beneath import open_beneath
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PILImage
 
 MediaKind: TypeAlias = Literal["image", "audio"]
 
@@ -33,6 +37,9 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{4,}={0,2}\s*", re.ASCII)
 
 # A multiple of 3, so that the base64 of the parts is the base64 of the whole.
 CHUNK_BYTES = 3 * (1 << 16)
+
+_LONGEST_PATH = 4096
+_PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
 
 LONGEST_LINK = 16_384
 """Characters. Longer than any signed URL."""
@@ -150,8 +157,8 @@ def parse_source(value: Any) -> MediaSource:
     """Read what a user or a request may give for a medium.
 
     Args:
-        value: An http(s) URL, a data URL or base64 as text; a path, bytes, a `Media`, or the
-            plain dictionary that a tool gave as its artifact.
+        value: An http(s) URL, a data URL or base64 as text; a path, bytes, a `Media`, a PIL image,
+            or the plain dictionary that a tool gave as its artifact.
 
     Raises:
         MediaInputError: If it is none of these.
@@ -168,8 +175,42 @@ def parse_source(value: Any) -> MediaSource:
         return MediaSource(label="<bytes>", data=bytes(value))
     if isinstance(value, str):
         return _parse_text(value.strip())
-    msg = f"{type(value).__name__} is not accepted: give a URL, a path, bytes or a Media."
+    if "PIL.Image" in sys.modules and isinstance(value, sys.modules["PIL.Image"].Image):
+        return MediaSource(label="<PIL image>", data=_png_of(value))
+    msg = (
+        f"{type(value).__name__} cannot be sent: give a URL, a path, bytes, a Media or a PIL image."
+    )
     raise MediaInputError(msg)
+
+
+def source_in_code(text: str) -> str | MediaSource:
+    """What a text stands for that the developer wrote: also a path, which no model may name.
+
+    Raises:
+        MediaInputError: If it looks like the path of a file that is missing.
+    """
+    if is_link(text) or text[:5].lower() == "data:" or len(text) > _LONGEST_PATH:
+        return text
+    path = Path(text).expanduser()
+    try:
+        if path.is_file():
+            return MediaSource(label=text, path=path)
+    except (OSError, ValueError):  # no path at all
+        return text
+    if _BASE64.fullmatch(text):
+        return text
+    msg = f"There is no file {text!r}. Give a path, an http(s) URL, a data URL, bytes or a Media."
+    raise MediaInputError(msg)
+
+
+def _png_of(picture: PILImage) -> bytes:
+    from PIL import ImageOps  # noqa: PLC0415 -- an extra, which whoever made the picture has
+
+    upright = ImageOps.exif_transpose(picture)
+    kept = upright if upright.mode in _PNG_MODES else upright.convert("RGB")
+    buffer = io.BytesIO()
+    kept.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def is_link(text: str) -> bool:

@@ -37,7 +37,6 @@ class VisionCraftTextToImage(VisionCraftTool, schemas.TextToImageOptions):
 
     name: str = "visioncraft_text_to_image"
     description: str = f"Draw one picture from words with Stable Diffusion. {_GIVES}"
-    model: str = "sdxl-base"
     sampler: str | None = "Euler"
     steps: int = Field(30, ge=1, le=35)
 
@@ -53,8 +52,6 @@ class VisionCraftTextToImageSD1(VisionCraftTool, schemas.TextToImageSD1Options):
     description: str = (
         f"Draw one to five pictures from words with a Stable Diffusion 1.x model. {_GIVES}"
     )
-    model: str = "anything_V5"
-    sampler: str = "Euler"
 
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """``POST /generate``."""
@@ -66,9 +63,6 @@ class VisionCraftTextToImageSDXL(VisionCraftTool, schemas.TextToImageSDXLOptions
 
     name: str = "visioncraft_text_to_image_sdxl"
     description: str = f"Draw one picture from words with Stable Diffusion XL. {_GIVES}"
-    model: str = "sdxl-base"
-    sampler: str = "euler"
-    scheduler: str = "normal"
 
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """``POST /generate-xl``."""

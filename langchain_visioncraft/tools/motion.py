@@ -23,7 +23,6 @@ class VisionCraftTextToGif(VisionCraftTool, schemas.TextToGif2024Options):
         "Make a short animated GIF from words: say what moves. Gives the handle of the GIF."
     )
     dialect: Literal["text2gif", "generate-gif"] = "text2gif"
-    sampler: str = "Euler"
     dialects: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {
         "text2gif": endpoints.text_to_gif,
         "generate-gif": endpoints.text_to_gif_2024,

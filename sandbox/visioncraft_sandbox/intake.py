@@ -121,10 +121,14 @@ def check_parameters(schema: type[_WireT], body: Mapping[str, Any]) -> _WireT:
         # In code a request also takes paths and Media; from outside they must stay closed.
         if name in known and not isinstance(known[name], str):
             raise Refusal(400, f"{name} must be a string: base64 or a URL.")
+    problems = [f"{name} is required" for name in sorted(schema.required_by_api - set(known))]
     try:
-        return schema.model_validate(known)
+        parameters = schema.model_validate(known)
     except ValidationError as error:
-        raise Refusal(400, _sentences(error)) from None
+        problems += _problems(error)
+    if problems:
+        raise Refusal(400, "; ".join(dict.fromkeys(problems)) + ".")
+    return parameters
 
 
 def check_texts(parameters: Wire, longest: int) -> None:
@@ -139,7 +143,7 @@ def check_texts(parameters: Wire, longest: int) -> None:
             raise Refusal(400, f"{name}: at most {longest:,} characters here.")
 
 
-def _sentences(error: ValidationError) -> str:
+def _problems(error: ValidationError) -> list[str]:
     problems = []
     for problem in error.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in problem["loc"])
@@ -148,4 +152,4 @@ def _sentences(error: ValidationError) -> str:
         else:
             text = problem["msg"].removeprefix("Value error, ").rstrip(".")
             problems.append(f"{name}: {text}" if name else text)
-    return "; ".join(dict.fromkeys(problems)) + "."
+    return problems

@@ -26,7 +26,7 @@ LAYERS = [
     {"__main__"},
 ]
 """Each imports from those before it, and from itself."""
-HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}
+HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in sorted(layer)}
 
 
 def imported(tree: ast.AST, *, at_import: bool) -> Iterator[str]:

@@ -77,7 +77,10 @@ class Capability:
     def controls(self) -> list[Control]:
         """The fields of the form, the important ones first."""
         fields = self.schema.model_json_schema()["properties"]
-        required = self.schema.model_json_schema().get("required", ())
+        required = {
+            *self.schema.model_json_schema().get("required", ()),
+            *self.schema.required_by_api,
+        }
         made = {
             name: self._control(name, spec, name in required)
             for name, spec in fields.items()

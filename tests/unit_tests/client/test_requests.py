@@ -323,7 +323,7 @@ def test_a_host_that_repeats_the_key_does_not_get_it_into_an_error(
 
 
 def test_unsupported_values_are_no_inputs() -> None:
-    with pytest.raises(MediaInputError, match="float is not accepted"):
+    with pytest.raises(MediaInputError, match="float cannot be sent"):
         parse_source(math.pi)
 
 

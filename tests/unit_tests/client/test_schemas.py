@@ -111,12 +111,24 @@ def test_the_defaults_are_the_documented_ones(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "field"),
-    [(name, field) for name, required in REQUIRED.items() for field in required],
+    [
+        (name, field)
+        for name, required in REQUIRED.items()
+        for field in required
+        if field not in getattr(endpoints, name).request.required_by_api
+    ],
 )
 def test_a_missing_required_field_is_named(name: str, field: str) -> None:
     arguments = {key: value for key, value in REQUIRED[name].items() if key != field}
     with pytest.raises(InvalidRequestError, match=f"{field}: is required"):
         getattr(endpoints, name)(**arguments)
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_what_the_api_requires_is_sent_even_if_it_is_left_out(name: str) -> None:
+    request = getattr(endpoints, name).request
+    given = {k: v for k, v in REQUIRED[name].items() if k not in request.required_by_api}
+    assert request.required_by_api <= set(request(**given).body())
 
 
 @pytest.mark.parametrize("name", REQUIRED)

@@ -187,7 +187,7 @@ def test_a_bare_text_is_the_first_argument(
     make: Make, service: Service, kind: type[VisionCraftTool]
 ) -> None:
     if kind is VisionCraftImageToImage:
-        assert "image: is required" in make(kind).invoke("a cat")
+        assert "prompt: is required" in make(kind).invoke("a cat")
         return
     assert "image/" in make(kind).invoke("a cat")
     assert service.body(ENDPOINTS[name_of(kind)])["prompt"] == "a cat"
