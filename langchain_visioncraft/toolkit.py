@@ -10,6 +10,7 @@ from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import ConfigDict, Field, SecretStr, SkipValidation, model_validator
 
+from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.config import VerifyTypes
 from langchain_visioncraft.media import MediaStore
@@ -47,7 +48,7 @@ _CONNECTION = (
 )
 
 
-class VisionCraftToolkit(BaseToolkit):
+class VisionCraftToolkit(KnownKeywords, BaseToolkit):
     """Nine tools around one client and one store, so that handles pass from tool to tool.
 
     ```python

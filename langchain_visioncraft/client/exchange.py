@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from tenacity import RetryCallState, stop_after_attempt, wait_exponential, wait_random
 
 from langchain_visioncraft import errors
+from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.client import endpoints, links
 from langchain_visioncraft.client.answers import status_error
 from langchain_visioncraft.client.body import JSONBody
@@ -53,7 +54,7 @@ class _Sending:
     answered: bool = False
 
 
-class Exchange:
+class Exchange(KnownKeywords):
     """Base of the drivers.
 
     Args:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.errors import (
     DamagedMediaError,
     InvalidRequestError,
@@ -28,7 +29,7 @@ _HANDLE = re.compile(
 )
 
 
-class MediaStore:
+class MediaStore(KnownKeywords):
     """A folder of media, named by their content.
 
     The same bytes have one handle however often they are saved. A file appears when it is

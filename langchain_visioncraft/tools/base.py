@@ -33,6 +33,7 @@ from pydantic import (
     model_validator,
 )
 
+from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, Progress, VisionCraftClient
 from langchain_visioncraft.client.endpoints import Endpoint
@@ -88,7 +89,7 @@ class Job:
     sources: list[str] = field(default_factory=list)
 
 
-class VisionCraftTool(StructuredTool):
+class VisionCraftTool(KnownKeywords, StructuredTool):
     """Base of the tools: a `StructuredTool` whose async side is async, and which pickles.
 
     Fields named like a parameter of the endpoint are defaults, which a call's own arguments

@@ -14,6 +14,7 @@ import anyio.to_thread
 import uvicorn
 from starlette.applications import Starlette
 
+from langchain_visioncraft._keywords import unknown_keyword
 from visioncraft_sandbox.app import create_app, wind_down
 from visioncraft_sandbox.backends.connection import BackendError
 from visioncraft_sandbox.connections import HangUpProtocol
@@ -72,6 +73,9 @@ class Sandbox:
         page: bool = True,
         **settings: Any,
     ) -> None:
+        known = tuple(SandboxConfig.__dataclass_fields__)
+        for name in set(settings) - set(known):
+            raise TypeError(unknown_keyword("Sandbox", name, known))
         self.config = SandboxConfig(
             models=models,
             keys=(keys,) if isinstance(keys, str) else tuple(keys),

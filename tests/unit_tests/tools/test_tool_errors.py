@@ -276,7 +276,7 @@ async def test_an_empty_catalog_says_so(make: Make, service: Service, way: str) 
 def test_a_tool_that_cannot_be_built_does_not_show_its_key(
     kind: type[VisionCraftTool], wrong: dict[str, Any]
 ) -> None:
-    with pytest.raises(ValueError, match="1 validation error") as caught:
+    with pytest.raises((ValueError, TypeError), match=r"1 validation error|unknown") as caught:
         kind(**{"api_key": KEY, **wrong})
     assert KEY[:8] not in str(caught.value)
 
