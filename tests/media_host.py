@@ -25,6 +25,8 @@ import numpy as np
 import openai
 from PIL import Image
 
+from langchain_visioncraft.media.decoding import open_recording
+
 # The SDK's own library, which the clients of this package take as well.
 httpx = importlib.import_module(openai.DefaultHttpxClient.__mro__[1].__module__.partition(".")[0])
 
@@ -220,7 +222,7 @@ def describe(data: bytes) -> str:
 
 def hear(data: bytes) -> list[dict[str, Any]]:
     """The tones in a recording: when, and of which pitch."""
-    with av.open(io.BytesIO(data)) as container:
+    with open_recording(io.BytesIO(data)) as container:
         resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
         frames = [f for frame in container.decode(audio=0) for f in resampler.resample(frame)]
         frames += resampler.resample(None)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents.base import Blob
 
-from langchain_visioncraft.document_loaders.blobs import Facts, local_path, opened
+from langchain_visioncraft.document_loaders.blobs import Facts, opened
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.decoding import open_recording
 
 if TYPE_CHECKING:
     import numpy as np
@@ -187,55 +187,43 @@ def _pieces(blob: Blob, facts: Facts, **form: Any) -> Iterator[tuple[float, Sequ
     In a video it may begin later than the picture.
     """
     import av  # noqa: PLC0415 -- the extra `media`
+    import av.error  # noqa: PLC0415
 
-    with _container(blob, facts) as container:
-        if not container.streams.audio:
-            msg = f"{facts.source} has no sound track."
-            raise MediaInputError(msg)
-        stream = container.streams.audio[0]
-        resampler = av.AudioResampler(**form)
-        some = False
+    some = False
+    with opened(blob) as file:
         try:
-            for frame in container.decode(stream):
-                late = 0.0
-                if not some and facts.kind == "video" and frame.time:
-                    late = max(0.0, frame.time - (container.start_time or 0) / av.time_base)
-                some = True
-                frame.pts = None
-                try:
-                    frames = resampler.resample(frame)
-                except ValueError:  # recordings were joined: here begins one of another rate
-                    frames = _rest(resampler)
-                    resampler = av.AudioResampler(**form)
-                    frames += resampler.resample(frame)
-                yield late, frames
-            yield 0.0, _rest(resampler)
+            with open_recording(file) as container:
+                if not container.streams.audio:
+                    msg = f"{facts.source} has no sound track."
+                    raise MediaInputError(msg)
+                resampler = av.AudioResampler(**form)
+                for frame in container.decode(container.streams.audio[0]):
+                    late = 0.0
+                    if not some and facts.kind == "video" and frame.time:
+                        late = max(0.0, frame.time - (container.start_time or 0) / av.time_base)
+                    some = True
+                    frame.pts = None
+                    try:
+                        frames = resampler.resample(frame)
+                    except ValueError:  # recordings were joined: here begins one of another rate
+                        frames = _rest(resampler)
+                        resampler = av.AudioResampler(**form)
+                        frames += resampler.resample(frame)
+                    yield late, frames
+                yield 0.0, _rest(resampler)
         except av.error.FFmpegError as error:
             # A recording that was cut short still says what it says up to there.
             if not some:
-                msg = f"{facts.source} is a damaged {facts.mime_type} ({error})."
+                msg = f"{facts.source} is a damaged {facts.mime_type} ({error.strerror})."
                 raise MediaInputError(msg) from error
-        if not some:
-            msg = f"{facts.source} has an empty sound track."
-            raise MediaInputError(msg)
+        except OSError as error:
+            msg = f"{facts.source} cannot be read: {error.strerror or error}."
+            raise MediaInputError(msg) from error
+    if not some:
+        msg = f"{facts.source} has an empty sound track."
+        raise MediaInputError(msg)
 
 
 def _rest(resampler: Any) -> list[Any]:
     # Where there was nothing to convert, some versions of PyAV give a None.
     return [frame for frame in resampler.resample(None) if frame is not None]
-
-
-@contextmanager
-def _container(blob: Blob, facts: Facts) -> Iterator[Any]:
-    import av  # noqa: PLC0415 -- the extra `media`
-    import av.error  # noqa: PLC0415
-
-    path = local_path(blob)
-    with opened(blob) as file:
-        try:
-            container = av.open(str(path) if path else file, mode="r", metadata_errors="ignore")
-        except (av.error.FFmpegError, ValueError) as error:
-            msg = f"{facts.source} is a damaged {facts.mime_type} ({error})."
-            raise MediaInputError(msg) from error
-        with container:
-            yield container

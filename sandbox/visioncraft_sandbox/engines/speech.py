@@ -16,6 +16,7 @@ import av
 import av.error
 import numpy as np
 
+from langchain_visioncraft.media.decoding import open_recording
 from visioncraft_sandbox.engines.weights import EngineUnavailable, whisper_model_dir
 
 if TYPE_CHECKING:
@@ -145,12 +146,14 @@ def as_wav(audio: bytes | Path, *, max_seconds: float | None = None) -> tuple[by
 
 def _decode(audio: bytes | Path, max_seconds: float | None = None) -> NDArray[np.float32]:
     """The recording as mono samples between -1 and 1, 16,000 per second."""
-    source = str(audio) if isinstance(audio, Path) else io.BytesIO(audio)
     resampler = av.AudioResampler(format="s16", layout="mono", rate=_RATE)
     chunks: list[NDArray[np.int16]] = []
     left = math.inf if max_seconds is None else max_seconds * _RATE
     try:
-        with av.open(source, mode="r", metadata_errors="ignore") as container:
+        with (
+            audio.open("rb") if isinstance(audio, Path) else io.BytesIO(audio) as file,
+            open_recording(file) as container,
+        ):
             if not container.streams.audio:
                 raise ValueError("The file has no audio stream to transcribe.")
             for frame in container.decode(container.streams.audio[0]):
@@ -165,7 +168,9 @@ def _decode(audio: bytes | Path, max_seconds: float | None = None) -> NDArray[np
     except av.error.FFmpegError as error:
         # A recording cut short still says what it says up to the cut.
         if not chunks:
-            raise ValueError(f"The file is not audio that can be decoded ({error}).") from error
+            raise ValueError(
+                f"The file is not audio that can be decoded ({error.strerror})."
+            ) from error
     if not chunks or not (samples := np.concatenate(chunks)).size:
         raise ValueError("The file's audio stream is empty.")
     scaled = samples.astype(np.float32)

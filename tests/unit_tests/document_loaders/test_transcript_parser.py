@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -41,6 +45,13 @@ def make(host: MediaHost) -> Any:
 @pytest.fixture(scope="module")
 def speech() -> bytes:
     return recording(TONES, SECONDS)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def times(documents: Any) -> list[tuple[float, float, str]]:
@@ -228,12 +239,60 @@ def test_a_part_in_which_nothing_sounds_is_not_sent(make: Any, parse: Any, host:
     assert len(host.asked) == 2
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["concat:talk.wav", "a:b.ogg", "http:talk.wav", "cache:talk.wav", "data:,talk", "pipe:0"],
+)
+def test_a_name_with_a_colon_is_a_file(
+    make: Any, parse: Any, speech: bytes, here: Path, name: str
+) -> None:
+    (here / name).write_bytes(speech)
+    documents = parse(make(chunk_seconds=4), Blob.from_path(name))
+    assert_heard(documents)
+    assert documents[0].metadata["source"] == name
+
+
+def test_a_tag_that_is_not_utf8_reaches_no_document(make: Any, parse: Any, speech: bytes) -> None:
+    tag = b"LIST\x10\0\0\0INFOINAM\x04\0\0\0Caf\xe9"
+    [document] = parse(make(by="whole"), Blob.from_data(speech + tag))
+    document.model_dump_json().encode()
+
+
+def test_a_disk_that_fails_is_not_called_a_damaged_recording(
+    make: Any, parse: Any, speech: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "talk.wav"
+    path.write_bytes(speech)
+
+    @contextmanager
+    def failing(blob: Blob) -> Iterator[Any]:
+        yield FailsAtByte(speech, 200_000)
+
+    monkeypatch.setattr(recordings, "opened", failing)
+    with pytest.raises(MediaInputError, match=r"talk\.wav cannot be read: Input/output error\.$"):
+        parse(make(), Blob.from_path(path))
+
+
+class FailsAtByte(io.BytesIO):
+    def __init__(self, data: bytes, place: int) -> None:
+        super().__init__(data)
+        self._place = place
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() >= self._place:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().read(size)
+
+
 BAD = {
     "silence.wav": (recording([], 3), "holds no speech (3 s were heard)"),
     "hum.wav": (recording([(0, 0.05, 50)], 2), "holds no speech (2 s were heard)"),
     "nothing.wav": (b"", "is empty"),
     "cut.wav": (recording([], 0), "empty sound track"),
-    "noise.mp3": (b"ID3" + b"\x00" * 500, "is a damaged audio/mpeg"),
+    "noise.mp3": (
+        b"ID3" + b"\x00" * 500,
+        "is a damaged audio/mpeg (Invalid data found when processing input).",
+    ),
     "picture.mp4": (picture(), "is image/png, not a recording or a video"),
     "notes.txt": (b"Buy milk.", "is text/plain"),
 }

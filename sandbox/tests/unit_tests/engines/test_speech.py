@@ -68,6 +68,29 @@ def test_a_path_is_heard_like_its_bytes(transcriber, answer):
     assert transcriber.transcribe(NOTE)["text"] == answer["text"]
 
 
+def test_a_path_with_a_colon_is_a_file(transcriber, answer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("concat:note.ogg").write_bytes(NOTE.read_bytes())
+    assert transcriber.transcribe(Path("concat:note.ogg"))["text"] == answer["text"]
+
+
+def test_faster_whispers_own_decoder_is_not_used(transcriber, answer, monkeypatch):
+    # It does not know PyAV 19.
+    def refuse(*args, **kwargs):
+        pytest.fail("faster-whisper decodes by itself")
+
+    monkeypatch.setattr("faster_whisper.transcribe.decode_audio", refuse)
+    monkeypatch.setattr("faster_whisper.audio.decode_audio", refuse)
+    assert transcriber.transcribe(NOTE)["text"] == answer["text"]
+
+
+def test_a_list_of_files_opens_none_of_them(transcriber, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("note.ogg").write_bytes(NOTE.read_bytes())
+    with pytest.raises(ValueError, match=r"not audio that can be decoded \([^\]\['<]+\)\.$"):
+        transcriber.transcribe(b"ffconcat version 1.0\nfile note.ogg\n")
+
+
 @pytest.mark.parametrize("data", [b"", b"this is text, not sound"])
 def test_bytes_without_sound_are_refused(transcriber, data):
     with pytest.raises(ValueError, match="not audio that can be decoded"):
