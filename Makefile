@@ -68,6 +68,7 @@ bench: $(VENV)/bench.stamp  ## Measure speed and memory beside others (benchmark
 	$(BIN)/python -m benchmarks --write benchmarks
 
 docs: $(VENV)/docs.stamp  ## Build the documentation site into site/, and check its links
+	$(BIN)/python docs/write_pages.py
 	$(BIN)/python docs/write_pages.py build/docs
 	$(BIN)/zensical build --strict --clean --config-file mkdocs.yml
 	$(BIN)/python docs/check_site.py site

@@ -1,29 +1,24 @@
-"""Writes the site's sources: the pages, with what they include and what is generated.
+"""Keeps the pages complete, and gathers the sources of the site.
 
-``python docs/write_pages.py FOLDER`` fills the folder, from which the site is then built.
+``python docs/write_pages.py`` writes into ``docs/`` what follows from the code: the pages of the
+tools, and the tables between ``<!-- generated: NAME -->`` and ``<!-- end -->``. So the pages can be
+read anywhere. ``python docs/write_pages.py FOLDER`` copies everything that the site consists of
+into a folder, with the notebooks as pages.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from writing import tables, tool_pages
-from writing.includes import Includes
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-
-COPIED = {
-    "cookbook/assets/demo-page.jpg": "assets/demo-page.jpg",
-    "cookbook/assets/sandbox-page.jpg": "assets/sandbox-page.jpg",
-    "cookbook/assets/command-line.png": "assets/command-line.png",
-    "cookbook/assets/spoken_note.ogg": "assets/spoken_note.ogg",
-    "benchmarks/results.svg": "assets/results.svg",
-}
-"""Files of the repository that pages show, where they are there."""
 
 GENERATED: dict[str, Callable[[], str]] = {
     "endpoints": tables.endpoints,
@@ -32,55 +27,94 @@ GENERATED: dict[str, Callable[[], str]] = {
     "gallery": tool_pages.gallery,
     "parameters": tool_pages.parameters,
     "tools": tool_pages.table,
-    "benchmark chart": lambda: tables.chart(ROOT),
 }
-"""What stands for ``<!-- generated: NAME -->`` in a page."""
+
+ELSEWHERE = {
+    "README.md": "index.md",
+    "sandbox/README.md": "guides/sandbox.md",
+    "cookbook": "recipes/index.md",
+    "benchmarks/results.svg": "assets/results.svg",
+    **{f"{name}.md": f"{name.lower()}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")},
+    **{f"cookbook/{path.name}": f"notebooks/{path.stem}.md"
+       for path in sorted((ROOT / "cookbook").glob("*.ipynb"))},
+    **{f"cookbook/assets/{path.name}": f"assets/{path.name}"
+       for path in sorted((ROOT / "cookbook/assets").glob("*.*"))},
+}  # fmt: skip
+"""Where files that lie outside of ``docs/`` are on the site."""
+
+_SECTION = re.compile(r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_FENCE = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"""(?P<before>\]\(|src=")(?P<path>[^)\s"#:]+)(?P<anchor>#[^)\s"]*)?(?=[)"])""")
 
 
-def pages() -> dict[str, str]:
-    """Path → Markdown of each page, complete."""
-    written = {
-        str(path.relative_to(DOCS)): path.read_text(encoding="utf-8")
-        for path in sorted(DOCS.rglob("*.md"))
-    }
-    written |= {f"tools/{name}.md": text for name, text in tool_pages.pages().items()}
-    includes = Includes(ROOT, copied())
-    includes.learn(written)
-    return {name: includes.resolve(_generated(text), name) for name, text in written.items()}
+def pages() -> dict[Path, str]:
+    """The pages in ``docs/`` as they should be."""
+
+    def generated(part: re.Match[str]) -> str:
+        return f"{part[1]}{GENERATED[part[2]]()}\n{part[3]}"
+
+    written = {path: _SECTION.sub(generated, path.read_text()) for path in DOCS.rglob("*.md")}
+    return written | {DOCS / f"tools/{n}.md": text for n, text in tool_pages.pages().items()}
 
 
-def copied() -> dict[str, str]:
-    """Files from elsewhere in the repository, and where they are on the site."""
-    notebooks = {
-        f"cookbook/{path.name}": f"notebooks/{path.name}"
-        for path in sorted((ROOT / "cookbook").glob("*.ipynb"))
-    }
-    there = {**COPIED, **notebooks}
-    return {source: target for source, target in there.items() if (ROOT / source).exists()}
-
-
-def _generated(text: str) -> str:
-    for name, write in GENERATED.items():
-        comment = f"<!-- generated: {name} -->"
-        if comment in text:
-            text = text.replace(comment, write())
-    return text
-
-
-def main(folder: Path) -> None:
-    """Write everything into an empty folder."""
+def gather(folder: Path) -> None:
+    """Write the sources of the site into a folder; what was in it is removed."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(DOCS / "pictures", folder / "pictures", ignore=shutil.ignore_patterns("*.txt"))
-    shutil.copy(DOCS / "site.css", folder)
-    for name, text in pages().items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    for source, target in copied().items():
-        path = folder / target
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / source, path)
+    ignored = shutil.ignore_patterns("*.py", "*.txt", "__pycache__")
+    shutil.copytree(DOCS, folder, ignore=ignored, ignore_dangling_symlinks=True)
+    for path in sorted(folder.rglob("*.md")):
+        name = str(path.relative_to(folder))
+        path.write_text(on_the_site(path.read_text(), DOCS / name, name))
+    for source, target in ELSEWHERE.items():
+        if source in ("README.md", "cookbook"):  # their pages are written for the site
+            continue
+        (folder / target).parent.mkdir(exist_ok=True)
+        if source.endswith(".ipynb"):
+            _notebook(ROOT / source, folder / target)
+        elif source.endswith(".md"):
+            text = (ROOT / source).read_text()
+            (folder / target).write_text(on_the_site(text, ROOT / source, target))
+        else:
+            shutil.copy(ROOT / source, folder / target)
+    _licences(folder / "licences.md")
+
+
+def on_the_site(text: str, source: Path, page: str) -> str:
+    """A page's text, with links that lead out of ``docs/`` led to where things are on the site."""
+
+    def lead(link: re.Match[str]) -> str:
+        target = (source.parent / link["path"]).resolve()
+        if target.is_relative_to(DOCS):
+            place = str(target.relative_to(DOCS))
+        elif not target.exists():
+            raise ValueError(f"{source.relative_to(ROOT)} links to {link['path']}: it is missing.")
+        else:
+            place = ELSEWHERE.get(str(target.relative_to(ROOT)), "contributing.md")
+        relative = os.path.relpath(place, Path(page).parent)
+        return f"{link['before']}{relative}{link['anchor'] or ''}"
+
+    parts = _FENCE.split(text)
+    return "".join(part if n % 2 else _LINK.sub(lead, part) for n, part in enumerate(parts))
+
+
+def _notebook(source: Path, target: Path) -> None:
+    from nbconvert import MarkdownExporter  # noqa: PLC0415 -- only the site needs it
+
+    text, resources = MarkdownExporter().from_filename(source)
+    for name, data in resources["outputs"].items():
+        target.with_name(f"{target.stem}-{name}").write_bytes(data)
+        text = text.replace(f"({name})", f"({target.stem}-{name})")
+    target.write_text(text)
+
+
+def _licences(page: Path) -> None:
+    notices = [(ROOT / name).read_text() for name in ("sandbox/NOTICE", "NOTICE")]
+    page.write_text("# Licences\n\n" + "\n".join(f"```text\n{text}```\n" for text in notices))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if sys.argv[1:]:
+        gather(Path(sys.argv[1]))
+    else:
+        for path, text in pages().items():
+            path.write_text(text)

@@ -100,7 +100,7 @@ def record(*names: str) -> None:
 def _record(scene: Scene, host: Host) -> None:
     if host.sandbox is not None:
         host.sandbox.faults.clear()
-        host.sandbox.faults.order(*scene.faults)
+        host.sandbox.faults.inject(*scene.faults)
     elif scene.faults:
         return
     scrubber = Scrubber(host.base_url, *filter(None, (host.key, scene.key)))

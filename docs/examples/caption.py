@@ -1,7 +1,7 @@
-from langchain_visioncraft import VisionCraftCaption, VisionCraftTextToImage
+from langchain_visioncraft import VisionCraftCaption, VisionCraftClient
 
-draw = VisionCraftTextToImage(width=512, height=384)
-harbor = draw.invoke({"prompt": "A harbor with sailboats at sunset"}).split()[0]
-
-look = VisionCraftCaption(store=draw.store)
+[harbor] = VisionCraftClient().text_to_image(
+    "A harbor with sailboats at sunset", width=512, height=384
+)
+look = VisionCraftCaption()
 print(look.invoke({"image": harbor, "prompt": "What's in this image?"}))

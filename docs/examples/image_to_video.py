@@ -1,7 +1,5 @@
-from langchain_visioncraft import VisionCraftImageToVideo, VisionCraftTextToImage
+from langchain_visioncraft import VisionCraftClient, VisionCraftImageToVideo
 
-draw = VisionCraftTextToImage(width=512, height=384)
-fox = draw.invoke({"prompt": "A red fox in a snowy forest"}).split()[0]
-
-film = VisionCraftImageToVideo(store=draw.store)
+[fox] = VisionCraftClient().text_to_image("A red fox in a snowy forest", width=512, height=384)
+film = VisionCraftImageToVideo()
 print(film.invoke({"image": fox}))

@@ -1,7 +1,5 @@
-from langchain_visioncraft import VisionCraftTextToImage, VisionCraftUpscale
+from langchain_visioncraft import VisionCraftClient, VisionCraftUpscale
 
-draw = VisionCraftTextToImage(width=192, height=144)
-cat = draw.invoke({"prompt": "An orange cat in a wooden boat"}).split()[0]
-
-upscale = VisionCraftUpscale(store=draw.store)
+[cat] = VisionCraftClient().text_to_image("An orange cat in a wooden boat", width=192, height=144)
+upscale = VisionCraftUpscale()
 print(upscale.invoke({"image": cat, "resize": 4}))

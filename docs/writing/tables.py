@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from langchain_visioncraft import errors as tree
@@ -72,7 +71,7 @@ def errors() -> str:
         link = f"reference/errors.md#{kind.__module__}.{kind.__name__}"
         when = cell((inspect.getdoc(kind) or "").partition("\n\n")[0])
         name = f"{'&nbsp;&nbsp;&nbsp;' * depth}[`{kind.__name__}`]({link})"
-        rows.append((name, when + (" *Mendable.*" if kind.mendable else ""), ADVICE[kind]))
+        rows.append((name, when + (" *Recoverable.*" if kind.mendable else ""), ADVICE[kind]))
     return markdown_table(("error", "when", "what to do"), rows)
 
 
@@ -82,13 +81,6 @@ def _descend(kind: type[VisionCraftError], depth: int = 0) -> Iterator[tuple[int
         # Calls join them with foreign errors, under the same name.
         if vars(tree).get(below.__name__) is below:
             yield from _descend(below, depth + 1)
-
-
-def chart(root: Path) -> str:
-    """The chart of the last benchmark run, where there is one."""
-    if (root / "benchmarks/results.svg").exists():
-        return "![Times of the package beside others](assets/results.svg)"
-    return "This copy of the site was built without a run: `make bench` writes one."
 
 
 def cell(text: str, ticks: int = 1) -> str:

@@ -26,7 +26,7 @@ ABOUT_ARGUMENTS = (
     "A call may give these; those with a default may also be given to the constructor, as "
     "defaults for all calls."
 )
-RECORDING = '<audio src="../assets/spoken_note.ogg" controls></audio>'
+RECORDING = '<audio src="../../cookbook/assets/spoken_note.ogg" controls></audio>'
 
 
 def tool_classes() -> dict[str, type[VisionCraftTool]]:
@@ -57,7 +57,7 @@ def page(name: str, kind: type[VisionCraftTool]) -> str:
         *([_figure(name), ABOUT_PICTURES] if shown(name) else []),
         *([RECORDING] if "audio" in tool.args else []),
         f"```python\n{example}```",
-        f"It prints:\n\n```text {{ .wrapped }}\n{output.rstrip()}\n```",
+        f"It prints:\n\n```text\n{output.rstrip()}\n```",
         "## Arguments",
         ABOUT_ARGUMENTS,
         *_arguments(tool),
@@ -79,7 +79,7 @@ def gallery() -> str:
             still = f'<video src="{path}" muted playsinline></video>'
             medium = still if path.endswith(".mp4") else f'<img src="{path}" alt="">'
             label = f"<span>{kind.__name__.removeprefix('VisionCraft')}</span>"
-            items.append(f'<a href="tools/{name}.html">{medium}{label}</a>')
+            items.append(f'<a href="tools/{name}.md">{medium}{label}</a>')
     return '<div class="gallery">\n' + "\n".join(items) + "\n</div>"
 
 

@@ -227,7 +227,7 @@ class FaultBook:
         self._ordered = [_Ordered(fault) for fault in faults]
         self._lock = threading.Lock()
 
-    def order(self, *faults: Fault | str) -> None:
+    def inject(self, *faults: Fault | str) -> None:
         """Order failures; text is read as the command line reads it."""
         read = [Fault.parse(fault) if isinstance(fault, str) else fault for fault in faults]
         with self._lock:

@@ -35,7 +35,7 @@ class Sandbox:
     from visioncraft_sandbox import Fault, Sandbox
 
     with Sandbox(models=False) as sandbox:
-        sandbox.faults.order(Fault(endpoint="POST /sd", status=503))
+        sandbox.faults.inject(Fault(endpoint="POST /sd", status=503))
         print(sandbox.url)                  # http://127.0.0.1:40123
     ```
 
@@ -86,7 +86,7 @@ class Sandbox:
             **{"page_hosts": (host,), **settings},
         )
         self.faults = FaultBook()
-        self.faults.order(*faults)
+        self.faults.inject(*faults)
         self.requests: deque[Received] = deque(maxlen=self.config.requests_kept)
         self._address = (host, port)
         self._app = create_app(self.config, faults=self.faults, requests=self.requests)

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
 # processor's time.
 thorough = pytest.mark.skipif("RAY_TESTS" not in os.environ, reason="takes long: make test-ray")
 
-README = Path(__file__).parents[2] / "README.md"
+RECIPE = Path(__file__).parents[2] / "docs/recipes/ray.md"
 PICTURES = 64
 IN_FLIGHT = 8
 MACHINE = {"num_cpus": 2, "object_store_memory": 100_000_000, "node_ip_address": "127.0.0.1"}
@@ -287,9 +287,9 @@ def test_the_block_of_the_readme_runs(
     monkeypatch.setenv("VISIONCRAFT_API_KEY", "any")
     monkeypatch.setenv("VISIONCRAFT_BASE_URL", drawing_sandbox.url)
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```python\n(.*?)^```", RECIPE.read_text(), re.MULTILINE | re.DOTALL)
     [code] = [block for block in blocks if "langchain_visioncraft.ray" in block]
-    exec(compile(code, "README", "exec"), {"__name__": "__main__"})
+    exec(compile(code, "recipe", "exec"), {"__name__": "__main__"})
     told = capsys.readouterr().out
     assert "A lighthouse at dawn" in told
     assert "missing.jpg missing.jpg cannot be read" in told

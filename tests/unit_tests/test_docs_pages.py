@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,8 +31,14 @@ def imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 @pytest.fixture
 def pages(imported: ModuleType) -> dict[str, str]:
     both(errors.InvalidRequestError, ValueError)  # as calls make them: it is no row of its own
-    written: dict[str, str] = imported.pages()
-    return written
+    written: dict[Path, str] = imported.pages()
+    return {str(path.relative_to(ROOT / "docs")): text for path, text in written.items()}
+
+
+def test_the_pages_are_complete(imported: ModuleType, pages: dict[str, str]) -> None:
+    """After a change of a tool, an endpoint or an error: ``python docs/write_pages.py``."""
+    stale = [name for name, text in pages.items() if (ROOT / "docs" / name).read_text() != text]
+    assert stale == []
 
 
 @pytest.fixture
@@ -42,10 +47,10 @@ def checker(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("check_site")
 
 
-def test_every_page_is_in_the_navigation_once(pages: dict[str, str]) -> None:
+def test_every_page_is_in_the_navigation_once(imported: ModuleType, pages: dict[str, str]) -> None:
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
-    listed = list(_files(nav))
-    assert sorted(listed) == sorted(pages)
+    copied = {page for page in imported.ELSEWHERE.values() if page.endswith(".md")}
+    assert sorted(_files(nav)) == sorted({*pages, *copied, "licences.md"})
 
 
 def _files(nav: object) -> Iterator[str]:
@@ -55,11 +60,6 @@ def _files(nav: object) -> Iterator[str]:
     below = nav.values() if isinstance(nav, dict) else nav
     for each in below:  # type: ignore[attr-defined]
         yield from _files(each)
-
-
-def test_nothing_is_left_to_be_put_in(pages: dict[str, str]) -> None:
-    left = re.compile(r"(?<!`)<!-- ")  # in backticks, CONTRIBUTING.md speaks of it
-    assert not [name for name, text in pages.items() if left.search(text)]
 
 
 def test_each_tool_has_a_page_with_all_its_arguments(pages: dict[str, str]) -> None:
@@ -86,35 +86,23 @@ def test_each_error_has_its_row(pages: dict[str, str]) -> None:
     assert pages["errors.md"].count("[`InvalidRequestError`]") == 1
 
 
-def test_links_of_included_texts_lead_to_pages(imported: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "A.md").write_text(
-        "# A\n## B\n[e](#e) [two\nlines](CHANGELOG.md) [site](https://example.org) [f](src/f.py)\n"
-        "![p](p.jpg)\n```\n[e](#e)\n```\n## D\n### E\n"
+def test_links_lead_to_where_things_are_on_the_site(imported: ModuleType) -> None:
+    text = (
+        "[a](../errors.md#x) ![b](../../cookbook/assets/demo-page.jpg) [c](https://example.org)\n"
+        '[d](../../SECURITY.md) <audio src="../../cookbook/assets/spoken_note.ogg">\n'
+        "[e](../../cookbook/01_quickstart.ipynb) [f](#here)\n```\n[a](../gone.md)\n```\n"
     )
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src/f.py").touch()
-    includes = imported.Includes(tmp_path, {"p.jpg": "assets/p.jpg"})
-    sources = {"x/b.md": "<!-- include: A.md#b -->", "d.md": "<!-- include: A.md#d -->"}
-    includes.learn(sources)
-    assert includes.resolve(sources["x/b.md"], "x/b.md") == (
-        "[e](../d.md#e) [two\nlines](../changelog.md) [site](https://example.org) "
-        "f (`src/f.py` in the repository)\n"
-        "![p](../assets/p.jpg)\n```\n[e](#e)\n```"
+    page = imported.on_the_site(text, ROOT / "docs/guides/chat.md", "guides/chat.md")
+    assert page == (
+        "[a](../errors.md#x) ![b](../assets/demo-page.jpg) [c](https://example.org)\n"
+        '[d](../security.md) <audio src="../assets/spoken_note.ogg">\n'
+        "[e](../notebooks/01_quickstart.md) [f](#here)\n```\n[a](../gone.md)\n```\n"
     )
 
 
-def test_a_section_that_is_not_there_is_named(imported: ModuleType) -> None:
-    includes = imported.Includes(ROOT, {})
-    with pytest.raises(ValueError, match=r"README\.md has no section 'chatt', only"):
-        includes.resolve("<!-- include: README.md#chatt -->", "guides/chat.md")
-
-
-def test_headings_in_code_are_no_sections(imported: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "A.md").write_text("# A\n## B\nb\n```sh\n# c\n```\n### D `d`\nd\n## E\n")
-    text = imported.Includes(tmp_path, {}).resolve("<!-- include: A.md#b -->", "x.md")
-    assert text == "b\n```sh\n# c\n```\n## D `d`\nd"
-    own = imported.Includes(tmp_path, {}).resolve("<!-- include: A.md#b own -->", "x.md")
-    assert own == "b\n```sh\n# c\n```"
+def test_a_link_to_nothing_is_named(imported: ModuleType) -> None:
+    with pytest.raises(ValueError, match=r"guides/chat\.md links to \.\./\.\./gone\.md"):
+        imported.on_the_site("[x](../../gone.md)", ROOT / "docs/guides/chat.md", "guides/chat.md")
 
 
 def test_the_check_finds_broken_links_and_other_hosts(checker: ModuleType, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_request_is_shown_with_what_came_of_it_and_without_the_key(client: htt
 def test_the_page_is_neither_in_the_journal_nor_in_the_record_nor_met_by_faults(
     watched: Sandbox, client: httpx.Client
 ) -> None:
-    watched.faults.order(Fault(endpoint="*", status=503, times=None))
+    watched.faults.inject(Fault(endpoint="*", status=503, times=None))
     assert items(page(client)) == 0
     assert client.get("/page/static/page.css").status_code == 200
     assert not watched.requests
@@ -99,7 +99,7 @@ def test_faults_show(
     watched: Sandbox, client: httpx.Client, fault: str, shown: tuple[str, ...]
 ) -> None:
     draw(client)
-    watched.faults.order(fault)
+    watched.faults.inject(fault)
     with contextlib.suppress(httpx.RemoteProtocolError):  # of those that hang up
         draw(client)
     text = page(client, "?failed=1")
@@ -243,7 +243,7 @@ def test_a_form_sends_files(client: httpx.Client, pictures: Path) -> None:
 
 def test_a_form_tells_mistakes_and_faults(watched: Sandbox, client: httpx.Client) -> None:
     assert "answered 400" in send(client, "draw", prompt="", model="sdxl-base").text
-    watched.faults.order(Fault(endpoint="POST /text2gif", hang_up="before"))
+    watched.faults.inject(Fault(endpoint="POST /text2gif", hang_up="before"))
     assert "gave no answer" in send(client, "gif", prompt="A boat").text
     assert send(client, "nothing").status_code == 404
 

@@ -89,7 +89,7 @@ def test_requests_are_noted_without_keys() -> None:
 def test_a_connection_breaks_as_ordered_and_the_next_is_well(
     drawing_sandbox: Sandbox, fault: Fault, error: type[Exception]
 ) -> None:
-    drawing_sandbox.faults.order(fault.model_copy(update={"endpoint": "POST /sd"}))
+    drawing_sandbox.faults.inject(fault.model_copy(update={"endpoint": "POST /sd"}))
     with httpx.Client(base_url=drawing_sandbox.url, timeout=httpx.Timeout(10, read=0.5)) as client:
         with pytest.raises(error):
             client.post("/sd", json=SD)
@@ -98,7 +98,7 @@ def test_a_connection_breaks_as_ordered_and_the_next_is_well(
 
 
 def test_a_cut_answer_without_a_length_is_complete_http(drawing_sandbox: Sandbox) -> None:
-    drawing_sandbox.faults.order("POST /sd truncate=100 announce=false")
+    drawing_sandbox.faults.inject("POST /sd truncate=100 announce=false")
     answer = httpx.post(f"{drawing_sandbox.url}/sd", json=SD)
     assert len(answer.content) == 100
     assert "content-length" not in answer.headers
@@ -107,7 +107,7 @@ def test_a_cut_answer_without_a_length_is_complete_http(drawing_sandbox: Sandbox
 def test_a_large_answer_is_cut_after_all_that_was_promised_is_sent(
     drawing_sandbox: Sandbox,
 ) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", oversize=20_000_000, truncate=0.5))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", oversize=20_000_000, truncate=0.5))
     with httpx.stream("POST", f"{drawing_sandbox.url}/sd", json=SD) as answer:
         with pytest.raises(httpx.RemoteProtocolError):
             answer.read()
@@ -120,7 +120,7 @@ def test_a_large_answer_is_cut_after_all_that_was_promised_is_sent(
 )
 def test_a_midjourney_task_meets_its_fate(fate: str, status: int, told: str) -> None:
     with Sandbox(models=False, midjourney_seconds=0) as sandbox:
-        sandbox.faults.order(f"POST /midjourney task={fate}")
+        sandbox.faults.inject(f"POST /midjourney task={fate}")
         with httpx.Client(base_url=sandbox.url) as client:
             task = client.post("/midjourney", json={"token": "k", "prompt": "x"}).json()["data"]
             result = client.post("/midjourney/result", json={"token": "k", "task_id": task})
@@ -139,7 +139,7 @@ def test_a_link_expires() -> None:
 
 def test_stopping_breaks_off_what_still_runs() -> None:
     with Sandbox(models=False) as sandbox:
-        sandbox.faults.order(Fault(endpoint="GET /limits", delay=60))
+        sandbox.faults.inject(Fault(endpoint="GET /limits", delay=60))
         errors: list[Exception] = []
 
         def ask() -> None:
@@ -258,7 +258,7 @@ def test_another_server_answers_chats_and_never_sees_the_key() -> None:
         Sandbox(models=False, llm=f"{behind.url}/v1", llm_key="other") as front,
         openai.OpenAI(api_key="callers-key", base_url=f"{front.url}/v1") as client,
     ):
-        behind.faults.order(Fault(endpoint="POST /v1/chat/completions", status=429))
+        behind.faults.inject(Fault(endpoint="POST /v1/chat/completions", status=429))
         with pytest.raises(openai.RateLimitError):
             client.with_options(max_retries=0).chat.completions.create(
                 model="Yi-34B-Chat", messages=MESSAGES

@@ -120,7 +120,7 @@ async def test_pictures_reach_the_model_if_it_is_to_see_them(
 async def test_errors_that_the_model_can_mend_do_not_end_the_agent(
     drawing_sandbox: Sandbox, store: MediaStore, way: str
 ) -> None:
-    drawing_sandbox.faults.order(
+    drawing_sandbox.faults.inject(
         Fault(endpoint="POST /text2gif", status=429, retry_after=300),
         Fault(endpoint="POST /generate-gif", status=400, body={"error": "Prompt refused."}),
     )
@@ -147,7 +147,7 @@ async def test_errors_that_the_model_can_mend_do_not_end_the_agent(
 async def test_what_needs_a_person_ends_the_agent(
     drawing_sandbox: Sandbox, store: MediaStore, way: str
 ) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", status=401))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", status=401))
     steps: list[Step] = [lambda _: [ask("text_to_image", prompt="x", width=64, height=64)]]
     agent = create_agent(Scripted(steps=steps), tools_of(drawing_sandbox, store))
     with pytest.raises(errors.AuthenticationError):

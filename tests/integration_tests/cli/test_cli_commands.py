@@ -167,7 +167,7 @@ def test_lists_and_limits(run: Run) -> None:
 
 
 def test_a_list_that_a_host_does_not_have_is_left_out(run: Run, drawing_sandbox: Sandbox) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="GET /models-xl", status=404))
+    drawing_sandbox.faults.inject(Fault(endpoint="GET /models-xl", status=404))
     ran = run("models", "--json")
     assert [each["family"] for each in json.loads(ran.stdout)["lists"]] == ["sd", "sd1", "llm"]
     assert "/models-xl" in ran.stderr
@@ -187,7 +187,7 @@ def test_a_list_that_a_host_does_not_have_is_left_out(run: Run, drawing_sandbox:
 def test_a_failure_has_an_exit_code_and_a_sentence(
     run: Run, drawing_sandbox: Sandbox, fault: dict[str, Any], code: int, kind: str
 ) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", **fault))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", **fault))
     ran = run("image", "a fox", *SMALL, "--json")
     assert ran.exit_code == code
     told = json.loads(ran.stdout)["error"]

@@ -48,7 +48,7 @@ def test_bytes_pass_through(drawing_sandbox: Sandbox, tmp_path: Path, pictures: 
 
 
 def test_an_interrupt_ends_it_quietly(drawing_sandbox: Sandbox, tmp_path: Path) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", delay=60))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", delay=60))
     asked = len(drawing_sandbox.requests)
     running = subprocess.Popen(
         [*COMMAND, "image", "a fox", *SMALL, "-o", "fox.png"],
@@ -144,7 +144,7 @@ def test_a_conversation(drawing_sandbox: Sandbox, tmp_path: Path, pictures: Path
     terminal.type("What is it?\n")
     terminal.until("pixels")
     terminal.until("> ")
-    drawing_sandbox.faults.order(Fault(endpoint="POST /v1/chat/completions", status=400))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /v1/chat/completions", status=400))
     terminal.type("And its colours?\n")
     terminal.until("400")
     terminal.until("> ")

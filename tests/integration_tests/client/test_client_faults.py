@@ -119,7 +119,7 @@ def test_midjourney_is_polled_for(driver: Any, quick_sandbox: Sandbox) -> None:
 def test_a_midjourney_task_may_fail(
     driver: Any, quick_sandbox: Sandbox, task: Any, kind: type[Exception]
 ) -> None:
-    quick_sandbox.faults.order(Fault(endpoint="POST /midjourney", task=task))
+    quick_sandbox.faults.inject(Fault(endpoint="POST /midjourney", task=task))
     with pytest.raises(kind):
         at(driver, quick_sandbox, endpoints.midjourney(prompt="a cat", deadline=1.0))
 
@@ -160,7 +160,7 @@ LASTING: list[tuple[dict[str, Any], type[VisionCraftError]]] = [
 def test_a_failure_is_told_by_its_own_name_after_one_call(
     client: Any, drawing_sandbox: Sandbox, fault: dict[str, Any], kind: type[Exception]
 ) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", times=None, **fault))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", times=None, **fault))
     before = len(drawing_sandbox.requests)
     with pytest.raises(kind) as caught:
         drive(client, draw())
@@ -178,7 +178,7 @@ PASSING: list[dict[str, Any]] = [
 def test_a_failure_that_passes_is_waited_out(
     client: Any, drawing_sandbox: Sandbox, fault: dict[str, Any], no_waiting: None
 ) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", times=2, **fault))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", times=2, **fault))
     assert drive(client, draw())
 
 
@@ -186,23 +186,23 @@ def test_a_failure_that_passes_is_waited_out(
 def test_what_does_no_harm_does_none(
     client: Any, drawing_sandbox: Sandbox, fault: dict[str, Any]
 ) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", **fault))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", **fault))
     assert drive(client, draw())[0].mime_type == "image/png"
 
 
 def test_a_link_that_expired_is_told(client: Any, drawing_sandbox: Sandbox) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="GET /files/*", status=410))
+    drawing_sandbox.faults.inject(Fault(endpoint="GET /files/*", status=410))
     with pytest.raises(LinkExpiredError):
         drive(client, FLOWS["text_to_image_sd1"][0]())
 
 
 def test_a_real_wait_is_waited(client: Any, drawing_sandbox: Sandbox) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", status=503))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", status=503))
     assert drive(client, draw())
 
 
 def test_a_cap_is_kept_to(driver: Any, drawing_sandbox: Sandbox) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", oversize=8 << 20))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", oversize=8 << 20))
     client = driver(base_url=drawing_sandbox.url, api_key=KEY, max_answer_bytes=1 << 20)
     with pytest.raises(AnswerTooLargeError):
         drive(client, draw())
@@ -213,6 +213,6 @@ def test_a_cap_is_kept_to(driver: Any, drawing_sandbox: Sandbox) -> None:
 def test_a_host_that_stays_down_is_told(
     client: Any, drawing_sandbox: Sandbox, no_waiting: None
 ) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", status=503, times=None))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", status=503, times=None))
     with pytest.raises(ServerError):
         drive(client, draw())

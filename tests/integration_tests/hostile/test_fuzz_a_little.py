@@ -15,7 +15,7 @@ def test_the_sandbox_bears_bent_and_broken_requests() -> None:
 
 def test_the_fuzzer_notices_an_error_of_the_server() -> None:
     with Sandbox(models=False) as sandbox:
-        sandbox.faults.order(Fault(status=500))
+        sandbox.faults.inject(Fault(status=500))
         found = fuzz(sandbox.url, requests=10, seconds=30)
     assert found.failures
     assert not found.is_good

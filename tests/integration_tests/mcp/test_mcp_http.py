@@ -96,7 +96,7 @@ async def test_progress_arrives_on_the_stream_of_the_request(store: MediaStore, 
 async def test_a_cancelled_request_leaves_the_session_usable(
     toolkit: VisionCraftToolkit, drawing_sandbox: Sandbox, serve: Any
 ) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", delay=20))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", delay=20))
     before = len(drawing_sandbox.requests)
 
     async def call(client: mcp.ClientSession) -> None:

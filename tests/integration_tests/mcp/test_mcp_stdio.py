@@ -42,11 +42,11 @@ def environment(drawing_sandbox: Sandbox) -> dict[str, str]:
     return {"VISIONCRAFT_API_KEY": "any", "VISIONCRAFT_BASE_URL": drawing_sandbox.url}
 
 
-async def test_the_readmes_configuration_works_and_stdout_is_the_protocols(
+async def test_the_recipes_configuration_works_and_stdout_is_the_protocols(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    [block] = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+    recipe = (ROOT / "docs/recipes/mcp.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```json\n(.*?)```", recipe, re.DOTALL)
     told = json.loads(block)["mcpServers"]["visioncraft"]
     assert set(told["env"]) < set(environment)
     (tmp_path / "sitecustomize.py").write_text(NOISE)

@@ -102,7 +102,7 @@ class Bench:
                 asyncio.run(self._meet(row, driver, outcome, door))
         else:
             port = int(self._sandbox.url.rpartition(":")[2])
-            self._sandbox.faults.order(row.fault(self.column.place, port=port, path=self._path))
+            self._sandbox.faults.inject(row.fault(self.column.place, port=port, path=self._path))
             asyncio.run(self._meet(row, driver, outcome, None))
         return outcome
 

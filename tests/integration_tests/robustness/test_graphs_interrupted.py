@@ -92,7 +92,7 @@ async def test_a_step_that_takes_too_long_is_broken_off_cleanly(
     builder.add_edge(START, "draw")
     graph = builder.compile()
     assert "image/png" in (await graph.ainvoke({}))["line"]
-    host.faults.order(Fault(endpoint="POST /sd", delay=100))
+    host.faults.inject(Fault(endpoint="POST /sd", delay=100))
     graph.step_timeout = 0.3
     with pytest.raises(asyncio.TimeoutError):
         await graph.ainvoke({})
@@ -131,7 +131,7 @@ def stalling_stream() -> Fault:
 
 def test_a_stream_that_is_left_early_is_closed(host: Sandbox) -> None:
     chat = ChatVisionCraft(model="m", api_key=KEY, base_url=host.url, max_retries=0)
-    host.faults.order(stalling_stream())
+    host.faults.inject(stalling_stream())
     stream = chat.stream("Hi")
     assert next(stream).text == "word "
     assert open_connections(host) > 0
@@ -141,7 +141,7 @@ def test_a_stream_that_is_left_early_is_closed(host: Sandbox) -> None:
 
 async def test_an_async_stream_that_is_left_early_is_closed(host: Sandbox) -> None:
     chat = ChatVisionCraft(model="m", api_key=KEY, base_url=host.url, max_retries=0)
-    host.faults.order(stalling_stream())
+    host.faults.inject(stalling_stream())
     stream = chat.astream("Hi")
     assert (await anext(stream)).text == "word "
     assert open_connections(host) > 0

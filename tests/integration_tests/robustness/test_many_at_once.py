@@ -119,7 +119,7 @@ def test_ctrl_c_ends_a_call_that_waits(call: str, host: Sandbox, tmp_path: Path)
 
 def begun(code: str, host: Sandbox, folder: Path) -> subprocess.Popen[str]:
     """A process whose call has reached the host, which does not answer."""
-    host.faults.order("POST /sd delay=100 times=always")
+    host.faults.inject("POST /sd delay=100 times=always")
     asked = len(host.requests)
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", BEGINNING.format(url=host.url) + code],

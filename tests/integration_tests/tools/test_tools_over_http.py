@@ -125,7 +125,7 @@ async def test_each_dialect_works(
 async def test_a_busy_moment_is_survived(
     drawing_sandbox: Sandbox, connection: dict[str, Any], way: str
 ) -> None:
-    drawing_sandbox.faults.order(
+    drawing_sandbox.faults.inject(
         Fault(endpoint="POST /sd", status=503), Fault(endpoint="POST /sd", hang_up="before")
     )
     assert (await call(VisionCraftTextToImage(**connection), way, SMALL)).status == "success"
@@ -134,7 +134,7 @@ async def test_a_busy_moment_is_survived(
 async def test_a_long_limit_is_told_at_once(
     drawing_sandbox: Sandbox, connection: dict[str, Any], way: str
 ) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", status=429, retry_after=300))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", status=429, retry_after=300))
     message = await call(VisionCraftTextToImage(**connection), way, SMALL)
     assert message.status == "error"
     assert "try again in 300 seconds" in message.content
@@ -152,7 +152,7 @@ async def test_an_unknown_sampler_comes_with_near_names(
 async def test_a_host_without_the_endpoint_is_named(
     drawing_sandbox: Sandbox, connection: dict[str, Any], way: str
 ) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /img2video", status=404))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /img2video", status=404))
     tool = VisionCraftImageToVideo(**connection)
     with pytest.raises(errors.EndpointNotFoundError, match="does not offer POST /img2video"):
         await call(tool, way, arguments_for(VisionCraftImageToVideo, tool.store))
@@ -176,7 +176,7 @@ async def test_a_wrong_key_is_raised(store: MediaStore, way: str) -> None:
 async def test_a_cancelled_call_leaves_the_tool_usable(
     drawing_sandbox: Sandbox, connection: dict[str, Any]
 ) -> None:
-    drawing_sandbox.faults.order(Fault(endpoint="POST /sd", delay=5))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", delay=5))
     tool = VisionCraftTextToImage(**connection)
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(tool.ainvoke(SMALL), 0.3)

@@ -1,4 +1,4 @@
-"""The commands of the README run as they stand there."""
+"""The commands of the guide run as they stand there."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[3]
 
 
 def commands() -> list[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"^## Command line\n.*?^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    text = (ROOT / "docs/guides/command-line.md").read_text(encoding="utf-8")
+    found = re.search(r"^# Command line\n.*?^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert found
     return found[1].splitlines()
 
@@ -27,7 +27,7 @@ def commands() -> list[str]:
 NEED_MODELS = ("visioncraft upscale", "visioncraft transcribe", 'visioncraft chat "Name')
 
 
-def test_the_commands_of_the_readme_run(
+def test_the_commands_of_the_guide_run(
     drawing_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
