@@ -53,7 +53,7 @@ LOOK = [
 BODIES: dict[str, list[dict[str, Any]]] = {
     "/sd": [{"prompt": "a cat", "model": "sdxl-base", "sampler": "Euler", **SMALL}],
     "/generate": [
-        {"prompt": "a cat", "model": "anything_V5", "sampler": "Euler", "image_count": 1, **SMALL}
+        {"prompt": "a cat", "model": "anything_V5", "sampler": "Euler", "width": 512, "height": 512}
     ],
     "/generate-xl": [{"prompt": "a cat", "model": "sdxl-turbo", "sampler": "euler"}],
     "/openjourney": [{"prompt": "a cat", **SMALL}],

@@ -14,7 +14,7 @@ from langchain_visioncraft import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.decode import json_from
 from langchain_visioncraft.client.flow import Call, Flow, call
-from langchain_visioncraft.client.schemas import LIST_PATHS
+from langchain_visioncraft.client.schemas import LIST_PATHS, ImageToImage2023Request
 
 MEDIA = Path(__file__).parent / "media"
 NOTE = Path(__file__).parents[1] / "cookbook" / "assets" / "spoken_note.ogg"
@@ -78,8 +78,9 @@ class Scene:
 
 def _link() -> Flow[str]:
     """A link to a picture that the host itself made."""
-    asked = {"prompt": "a cat", "model": "sd_v1.5", "sampler": "Euler", "width": 256, "height": 256}
-    decoded = json_from((yield from call(Call("POST", "/generate", asked))))
+    # By the form that gives links, in few pixels.
+    asked = ImageToImage2023Request(prompt="a cat", image=_CAT, width=256, height=256)
+    decoded = json_from((yield from call(Call("POST", "/img2img", asked.body()))))
     link: str = decoded["images"][0]
     return link
 
@@ -119,7 +120,7 @@ SCENES = [
     Scene("sd", lambda: endpoints.text_to_image(**_SD), expect=_PNG),
     Scene(
         "generate",
-        lambda: endpoints.text_to_image_sd1(**_SD1, image_count=2, width=256, height=256),
+        lambda: endpoints.text_to_image_sd1(**_SD1, image_count=2, width=512, height=512),
         expect=_is("image/png", "image/png"),
     ),
     Scene(

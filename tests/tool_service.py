@@ -56,7 +56,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "visioncraft_openjourney": {"prompt": "a cat", "width": 128, "height": 128},
     "visioncraft_text_to_gif": {"prompt": "a cat jumps"},
     "visioncraft_text_to_image": {"prompt": "a cat", "width": 64, "height": 64},
-    "visioncraft_text_to_image_sd1": {"prompt": "a cat", "width": 64, "height": 64},
+    "visioncraft_text_to_image_sd1": {"prompt": "a cat", "width": 512, "height": 512},
     "visioncraft_text_to_image_sdxl": {"prompt": "a cat", "width": 512, "height": 512},
     "visioncraft_transcribe": {"audio": RECORDING},
     "visioncraft_upscale": {"image": PICTURE},

@@ -43,8 +43,7 @@ else:
 """An http(s) URL, a data URL or base64; in code also a path, bytes, `Media` or a PIL image."""
 
 Loras: TypeAlias = Annotated[
-    dict[str, float] | None,
-    Field(max_length=5, description="LoRA names with their weights, at most 5."),
+    dict[str, float] | None, Field(description="LoRA names with their weights.")
 ]
 OpenjourneySide: TypeAlias = Literal[
     128, 256, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960, 1024
@@ -96,7 +95,9 @@ class TextToImageOptions(Options):
     cfg_scale: int = Field(
         default=7, ge=1, le=30, description="Guidance: how closely to follow the prompt, 1 to 30."
     )
-    loras: Loras = None
+    loras: Loras = Field(
+        default=None, max_length=5, description="LoRA names with their weights, at most 5."
+    )
 
 
 class TextToImageRequest(TextToImageOptions, Wire):
@@ -126,10 +127,16 @@ class TextToImageSD1Options(Options):
     steps: int = Field(default=30, ge=1, le=50, description="Refinement steps, 1 to 50.")
     loras: Loras = None
     width: int | None = Field(
-        default=None, ge=1, description="Width in pixels; hosts since 2024-04 take it."
+        default=None,
+        ge=512,
+        le=1024,
+        description="Width in pixels, 512 to 1024; hosts since 2024-04 take it.",
     )
     height: int | None = Field(
-        default=None, ge=1, description="Height in pixels; hosts since 2024-04 take it."
+        default=None,
+        ge=512,
+        le=1024,
+        description="Height in pixels, 512 to 1024; hosts since 2024-04 take it.",
     )
     upscale: bool | None = Field(
         default=None, description="Whether to upscale the result; hosts since 2024-04 take it."
@@ -193,7 +200,7 @@ class MidjourneyRequest(MidjourneyOptions, Wire):
 class MidjourneyResultRequest(MidjourneyOptions, Wire):
     """``POST /midjourney/result``: the image of a task that was submitted before."""
 
-    task_id: str | int = Field(
+    task_id: Annotated[str, Field(min_length=1)] | int = Field(
         kw_only=False, description="The `data` that submitting the task gave."
     )
 
@@ -250,15 +257,21 @@ class ImageToImageRequest(ImageToImageOptions, Wire):
 
 
 class ImageToImage2023Options(Options):
-    """Optional parameters of ``POST /img2img`` with ``init_images`` (2023-11)."""
+    """Optional parameters of ``POST /img2img`` with ``init_images`` (2023-11).
+
+    The bounds are those of the service's documentation a few days later.
+    """
 
     negative_prompt: NegativePrompt = None
-    steps: int = Field(default=50, ge=1, description="Refinement steps, from 1.")
+    steps: int = Field(default=50, ge=1, le=100, description="Refinement steps, 1 to 100.")
     cfg_scale: float = Field(
-        default=7.0, ge=0, description="Guidance: how closely to follow the prompt."
+        default=7.0,
+        ge=0,
+        le=20,
+        description="Guidance: how closely to follow the prompt, 0 to 20.",
     )
-    width: int = Field(default=512, ge=1, description="Width in pixels.")
-    height: int = Field(default=512, ge=1, description="Height in pixels.")
+    width: int = Field(default=512, ge=64, le=1024, description="Width in pixels, 64 to 1024.")
+    height: int = Field(default=512, ge=64, le=1024, description="Height in pixels, 64 to 1024.")
 
 
 class ImageToImage2023Request(ImageToImage2023Options, Wire):

@@ -176,8 +176,25 @@ class VisionCraftTool(KnownKeywords, StructuredTool):
             names = ", ".join(sorted(unused))
             msg = f"{self.endpoint()} has no parameter {names}: another dialect of this tool has"
             raise ValueError(msg)
+        if self.dialects:
+            self._check_dialect()
         self._refresh()
         return self
+
+    def _check_dialect(self) -> None:
+        """Refuse what only another dialect takes: fields have the widest bounds of all."""
+        request = self.request()
+        given = self.model_fields_set & set(request.model_fields)
+        try:
+            request.model_validate({name: getattr(self, name) for name in given})
+        except ValidationError as error:
+            wrong = [
+                f"{problem['loc'][0]}: {problem['msg']}"
+                for problem in error.errors(include_url=False, include_input=False)
+                if problem["type"] != "missing"
+            ]
+            if wrong:
+                raise ValueError("; ".join(wrong)) from None
 
     def _refresh(self) -> None:
         """Build again what depends on the fields."""

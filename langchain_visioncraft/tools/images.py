@@ -117,6 +117,7 @@ class VisionCraftImageToImage(
         "that is wanted, not only the change. Gives the handle of the new picture."
     )
     dialect: Literal["image", "init_images"] = "image"
+    steps: int = Field(50, ge=1, le=100)  # in the dialect "image" at most 50
     dialects: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {
         "image": endpoints.image_to_image,
         "init_images": endpoints.image_to_image_2023,

@@ -22,7 +22,9 @@ from visioncraft_sandbox.operations import Job, Operation
 from visioncraft_sandbox.pictures import drawn, enlarged
 from visioncraft_sandbox.workshop import MOTION
 
-_SD1_SIDE = 512
+_SD1_SIDE = 1024
+_SD_SAMPLER = "Euler a"
+"""No document states this default; the service's own page for trying ``/sd`` out had it."""
 
 
 async def _sd(job: Job) -> Response:
@@ -33,7 +35,7 @@ async def _sd(job: Job) -> Response:
         wanted.height,
         negative_prompt=wanted.negative_prompt,
         model=wanted.model,
-        sampler=wanted.sampler,
+        sampler=wanted.sampler or _SD_SAMPLER,
         steps=wanted.steps,
         cfg_scale=wanted.cfg_scale,
         loras=wanted.loras or {},

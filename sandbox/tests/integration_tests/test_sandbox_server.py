@@ -131,7 +131,9 @@ def test_a_midjourney_task_meets_its_fate(fate: str, status: int, told: str) -> 
 def test_a_link_expires() -> None:
     with Sandbox(models=False) as sandbox, httpx.Client(base_url=sandbox.url) as client:
         body = {"token": "k", "prompt": "x", "model": "anything_V5", "sampler": "Euler"}
-        [link] = client.post("/generate", json={**body, "width": 64, "height": 64}).json()["images"]
+        [link] = client.post("/generate", json={**body, "width": 512, "height": 512}).json()[
+            "images"
+        ]
         assert client.get(link).status_code == 200
         sandbox.files.expire_all()
         assert client.get(link).status_code == 410

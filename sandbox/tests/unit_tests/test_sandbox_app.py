@@ -74,8 +74,8 @@ async def test_generate_gives_links_that_lead_to_the_pictures(client: httpx.Asyn
         sampler="Euler",
         prompt="a hill",
         image_count=2,
-        width=64,
-        height=64,
+        width=512,
+        height=512,
     )
     links = answer.json()["images"]
     assert len(set(links)) == 2
@@ -88,13 +88,13 @@ async def test_img2img_answers_bytes_in_one_form_and_links_in_the_other(
 ) -> None:
     new = await post(client, "/img2img", prompt="night", image=f"data:image/png;base64,{png()}")
     assert Image.open(io.BytesIO(new.content)).size == (40, 30)
-    old = await post(client, "/img2img", prompt="night", init_images=[png()], width=64, height=48)
+    old = await post(client, "/img2img", prompt="night", init_images=[png()], width=96, height=64)
     [link] = old.json()["images"]
-    assert Image.open(io.BytesIO((await client.get(link)).content)).size == (64, 48)
+    assert Image.open(io.BytesIO((await client.get(link)).content)).size == (96, 64)
 
 
 async def test_our_own_links_are_accepted_as_pictures(client: httpx.AsyncClient) -> None:
-    made = await post(client, "/img2img", prompt="dusk", init_images=[png()], width=64, height=48)
+    made = await post(client, "/img2img", prompt="dusk", init_images=[png()], width=96, height=64)
     [link] = made.json()["images"]
     film = await post(client, "/img2video", image=link)
     assert film.headers["content-type"] == "video/mp4"

@@ -65,7 +65,7 @@ async def test_links_of_its_own_work_under_any_name(client: httpx.AsyncClient) -
         "/generate",
         json={
             "token": "key", "prompt": "x", "model": "anything_V5", "sampler": "Euler",
-            "width": 64, "height": 64,
+            "width": 512, "height": 512,
         },
     )  # fmt: skip
     [link] = made.json()["images"]

@@ -77,7 +77,7 @@ async def test_the_pictures_of_a_result_share_the_bound(connect: Any, service: A
     encoded = [base64.b64encode(picture).decode() for picture in pictures]
     service.says("/generate", json={"images": encoded})
     async with connect({"text_to_image": "sd1"}, picture_bytes=30_000) as client:
-        arguments = {"prompt": "x", "image_count": 3, "width": 64, "height": 64}
+        arguments = {"prompt": "x", "image_count": 3}
         result = await client.call_tool("visioncraft_text_to_image_sd1", arguments)
     images = [block for block in result.content if block.type == "image"]
     links = [block for block in result.content if block.type == "resource_link"]

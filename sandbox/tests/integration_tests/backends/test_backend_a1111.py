@@ -76,13 +76,13 @@ def test_several_pictures_come_as_links_upscaled_there(
 ) -> None:
     answer = post(
         client, "/generate", model="dreamshaper_v8", sampler="Heun", image_count=2,
-        width=64, height=64, upscale=True,
+        width=512, height=512, upscale=True,
     )  # fmt: skip
     assert host.orders[0]["n_iter"] == 2
     assert host.orders[0]["override_settings"]["sd_model_checkpoint"] == "dreamshaper_8"
     assert [order["upscaler_1"] for order in host.orders[1:]] == ["R-ESRGAN 4x+"] * 2
     links = answer.json()["images"]
-    assert opened(client.get(links[0]).content).size == (128, 128)
+    assert opened(client.get(links[0]).content).size == (1024, 1024)
     assert "R-ESRGAN 4x+" in answer.headers["x-visioncraft-engine"]
 
 
@@ -126,9 +126,9 @@ def test_a_masked_picture_is_inpainted_and_stays_as_it_is_elsewhere(
 def test_the_form_of_2023_is_of_the_size_that_was_asked(
     host: A1111Host, client: httpx.Client
 ) -> None:
-    answer = post(client, "/img2img", init_images=[text(png(10, 10))], width=72, height=40)
+    answer = post(client, "/img2img", init_images=[text(png(10, 10))], width=100, height=70)
     [link] = answer.json()["images"]
-    assert opened(client.get(link).content).size == (72, 40)
+    assert opened(client.get(link).content).size == (100, 70)
     assert host.orders[0]["denoising_strength"] == 0.8
 
 

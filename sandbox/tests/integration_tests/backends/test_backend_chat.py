@@ -141,7 +141,7 @@ def test_pictures_go_to_the_vision_server_as_data_urls(
     made = client.post(
         "/generate",
         json={"token": "k", "prompt": "x", "model": "anything_V5", "sampler": "Euler",
-              "width": 64, "height": 64},
+              "width": 512, "height": 512},
     )  # fmt: skip
     [link] = made.json()["images"]
     parts = [
@@ -157,7 +157,7 @@ def test_pictures_go_to_the_vision_server_as_data_urls(
         opened(base64.b64decode(part["image_url"]["url"].split(",")[1])) for part in content[1:]
     ]
     assert [(picture.format, picture.size) for picture in pictures] == [
-        ("PNG", (64, 64)), ("PNG", (5, 4)),
+        ("PNG", (512, 512)), ("PNG", (5, 4)),
     ]  # fmt: skip
     assert not host.bodies
 

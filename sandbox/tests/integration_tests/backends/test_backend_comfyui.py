@@ -84,6 +84,7 @@ def test_sd_becomes_a_workflow_with_the_names_of_the_host(
 
 def test_several_pictures_are_one_batch(host: ComfyHost, client: httpx.Client) -> None:
     body = {**SD, "model": "sd_v1.5", "sampler": "Euler", "image_count": 3}
+    body |= {"width": 512, "height": 512}
     assert len(client.post("/generate", json=body).json()["images"]) == 3
     assert nodes(host.workflows[0], "EmptyLatentImage")[0]["batch_size"] == 3
 
