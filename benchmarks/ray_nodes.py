@@ -49,6 +49,7 @@ def with_loader(paths: list[str], in_flight: int, connection: dict[str, Any]) ->
 def with_ray(paths: list[str], in_flight: int, connection: dict[str, Any], machines: int) -> int:
     """On a cluster, with one actor a machine."""
     import ray
+    from ray.data import ActorPoolStrategy
 
     from langchain_visioncraft.ray import CallLimits, caption
 
@@ -58,7 +59,7 @@ def with_ray(paths: list[str], in_flight: int, connection: dict[str, Any], machi
         "path",
         limits=CallLimits(in_flight),
         max_concurrency=in_flight // machines,
-        actors=machines,
+        compute=ActorPoolStrategy(size=machines),
         on_error="raise",
         **connection,
     )

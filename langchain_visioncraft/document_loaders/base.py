@@ -94,12 +94,13 @@ def check_text(name: str, value: Any) -> None:
         raise InvalidRequestError(msg)
 
 
-def check_number(name: str, value: Any, least: int) -> None:
+def check_number(name: str, value: Any, least: float, *, whole: bool = False) -> None:
     """Refuse what is no number, or less than `least`.
 
     Raises:
         InvalidRequestError: If it is.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
-        msg = f"{name}={value!r} is not valid: give a number from {least}."
+    number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not number or not value >= least:
+        msg = f"{name}={value!r} is not valid: give a {'whole ' * whole}number from {least}."
         raise InvalidRequestError(msg)

@@ -36,11 +36,12 @@ class FolderByteStore(BaseStore[str, bytes]):
     ```
 
     Args:
-        folder: Is made when something is kept.
+        folder: Is made when something is kept; ``~`` is your home.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        # Absolute, since it may be pickled to a process that works in another folder.
+        self.folder = Path(folder).expanduser().absolute()
 
     def mget(self, keys: Sequence[str]) -> list[bytes | None]:
         """What is kept under each key, or `None`."""

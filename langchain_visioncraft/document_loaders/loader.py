@@ -14,7 +14,7 @@ from langchain_core.documents.base import Blob
 from typing_extensions import Unpack
 
 from langchain_visioncraft.client.twins import AnyClient
-from langchain_visioncraft.document_loaders.base import VisionCraftParser
+from langchain_visioncraft.document_loaders.base import VisionCraftParser, check_number
 from langchain_visioncraft.document_loaders.blobs import (
     Facts,
     document_id,
@@ -141,9 +141,7 @@ class VisionCraftMediaLoader(BaseLoader):
         if on_error not in ("raise", "skip", "document"):
             msg = f"on_error={on_error!r} is not valid: 'raise', 'skip' or 'document'."
             raise InvalidRequestError(msg)
-        if type(max_concurrency) is not int or max_concurrency < 1:
-            msg = f"max_concurrency={max_concurrency!r} is not valid: a whole number from 1."
-            raise InvalidRequestError(msg)
+        check_number("max_concurrency", max_concurrency, 1, whole=True)
         for name, parser, options in (
             ("caption", caption_parser, caption_options),
             ("transcript", transcript_parser, transcript_options),

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from langchain_core.stores import BaseStore
@@ -175,8 +176,15 @@ def drive(steps: Steps[Any], stopped: Callable[[], bool] = lambda: False) -> Ite
         steps.close()
 
 
-async def adrive(steps: Steps[Any]) -> AsyncIterator[Any]:
-    """Do the steps without blocking, and give the outputs."""
+async def adrive(
+    steps: Steps[Any], call: Callable[[PaidCall[Any]], Awaitable[Any]] = methodcaller("ado")
+) -> AsyncIterator[Any]:
+    """Do the steps without blocking, and give the outputs.
+
+    Args:
+        steps: A parser's generator. What a step raises is thrown into it.
+        call: Makes the calls of the API.
+    """
     try:
         item = _next(steps)
         while item is not _END:
@@ -185,7 +193,7 @@ async def adrive(steps: Steps[Any]) -> AsyncIterator[Any]:
                 item = await in_thread(_after_work, steps, item, stop, on_cancel=stop.set)
             elif isinstance(item, Step):
                 try:
-                    result = await item.ado()
+                    result = await (call(item) if isinstance(item, PaidCall) else item.ado())
                 except Exception as error:  # noqa: BLE001 -- it is the generator's to judge
                     item = _next(steps, error=error)
                 else:

@@ -2,134 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from langchain_core.documents import Document
 
+from langchain_visioncraft.document_loaders.base import VisionCraftParser
 from langchain_visioncraft.document_loaders.guarding import Skipped
+from langchain_visioncraft.document_loaders.parsers import (
+    VisionCraftCaptionParser,
+    VisionCraftTranscriptParser,
+)
 from langchain_visioncraft.errors import InvalidRequestError
 
-_SEGMENT = pa.struct([("start", pa.float64()), ("end", pa.float64()), ("text", pa.string())])
+_READABLE = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.null())
+_SEGMENTS = pa.list_(pa.struct({"start": pa.float64(), "end": pa.float64(), "text": pa.string()}))
+_COMMON = {"_sha256": pa.string(), "_error": pa.string(), "_error_type": pa.string()}
 
 
-def check_source(column: str, names: Sequence[str], types: Sequence[Any]) -> None:
-    """Refuse a column that is not there, or holds something else than paths, URLs or bytes.
+def _captioned(documents: Sequence[Document]) -> dict[str, Any]:
+    # Several frames or pages are told apart by an empty line.
+    return {"": "\n\n".join(document.page_content for document in documents)}
 
-    Args:
-        column: Its name.
-        names: Of the columns of a dataset.
-        types: Of these columns, as far as they are known: other things than Arrow's are passed.
+
+def _transcribed(documents: Sequence[Document]) -> dict[str, Any]:
+    return {
+        "": " ".join(document.page_content for document in documents),
+        # Start and end are among the metadata; of the others Arrow takes none.
+        "_segments": [{**each.metadata, "text": each.page_content} for each in documents],
+        "_language": documents[0].metadata.get("language"),
+    }
+
+
+class Kind(NamedTuple):
+    """What is made of a file: by which parser, in which columns, with which values in them."""
+
+    parser: type[VisionCraftParser]
+    types: Mapping[str, pa.DataType]
+    """Of the columns, by the ends of their names."""
+    values: Callable[[Sequence[Document]], dict[str, Any]]
+
+
+CAPTION = Kind(VisionCraftCaptionParser, {"": pa.string(), **_COMMON}, _captioned)
+TRANSCRIPT = Kind(
+    VisionCraftTranscriptParser,
+    {"": pa.string(), "_segments": _SEGMENTS, "_language": pa.string(), **_COMMON},
+    _transcribed,
+)
+
+
+def values_of(kind: Kind, outputs: Sequence[Any]) -> dict[str, Any]:
+    """The values of a row, from what came of its file; those that are left out are null."""
+    last: Document | Skipped = outputs[-1]
+    if isinstance(last, Skipped):
+        return {"_error": last.reason, "_error_type": last.error}
+    return {**kind.values(outputs), "_sha256": last.metadata["sha256"]}
+
+
+def added(rows: pa.Table, kind: Kind, output: str, values: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """The rows with the columns; their types do not depend on the values."""
+    for ending, of_type in kind.types.items():
+        column = pa.array([row.get(ending) for row in values], of_type)
+        rows = rows.append_column(output + ending, column)
+    return rows
+
+
+def check_columns(kind: Kind, column: str, output: str, schema: Any) -> None:
+    """Refuse to read a column that is missing or holds something else, and to write over columns.
 
     Raises:
-        InvalidRequestError: If it cannot be used.
+        InvalidRequestError: If one does. Other types than Arrow's are not checked.
     """
-    if column not in names:
-        msg = f"The dataset has no column {column!r}. Its columns: {', '.join(names) or 'none'}."
+    types = dict(zip(schema.names, schema.types, strict=True))
+    if column not in types:
+        msg = f"The dataset has no column {column!r}. Its columns: {', '.join(types) or 'none'}."
         raise InvalidRequestError(msg)
-    kind = types[list(names).index(column)]
-    if isinstance(kind, pa.DataType) and not _is_readable(kind):
+    if isinstance(types[column], pa.DataType) and types[column] not in _READABLE:
         msg = (
-            f"Column {column!r} holds {kind}: it must hold paths or URLs (texts), or the bytes of "
-            "files, as ray.data.read_binary_files gives them."
+            f"Column {column!r} holds {types[column]}: it must hold paths or URLs (texts), or the "
+            "bytes of files, as ray.data.read_binary_files gives them."
         )
         raise InvalidRequestError(msg)
-
-
-def _is_readable(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_null(kind)
-    )
-
-
-def check_new(added: Sequence[str], names: Sequence[str]) -> None:
-    """Refuse to write over columns.
-
-    Raises:
-        InvalidRequestError: If one of the new columns is there already.
-    """
-    taken = [name for name in added if name in names]
-    if taken:
+    if taken := [output + ending for ending in kind.types if output + ending in types]:
         msg = f"The dataset has {', '.join(taken)} already: name other columns with output=."
         raise InvalidRequestError(msg)
-
-
-@dataclass(frozen=True)
-class Columns:
-    """What is added for every row.
-
-    Attributes:
-        output: The first column; the names of the others begin with it.
-    """
-
-    output: str
-
-    def schema(self) -> pa.Schema:
-        """The columns that are added."""
-        return pa.schema(
-            [
-                (self.output, pa.string()),
-                *self.further(),
-                (f"{self.output}_sha256", pa.string()),
-                (f"{self.output}_error", pa.string()),
-                (f"{self.output}_error_type", pa.string()),
-            ]
-        )
-
-    def further(self) -> list[tuple[str, Any]]:
-        """Columns of this kind alone."""
-        return []
-
-    def values(self, documents: Sequence[Document]) -> Mapping[str, Any]:
-        """Their values in a row that was seen or heard; the others are null."""
-        # Several frames or pages are told apart by an empty line.
-        text = "\n\n".join(document.page_content for document in documents)
-        return {self.output: text, f"{self.output}_sha256": documents[0].metadata["sha256"]}
-
-    def failed(self, skipped: Skipped) -> Mapping[str, Any]:
-        """Their values in a row that was not."""
-        return {
-            f"{self.output}_error": skipped.reason,
-            f"{self.output}_error_type": skipped.error,
-        }
-
-    def added(self, rows: pa.Table, values: Sequence[Mapping[str, Any]]) -> pa.Table:
-        """The rows with the columns; their types do not depend on the values."""
-        for field in self.schema():
-            column = pa.array([row.get(field.name) for row in values], type=field.type)
-            rows = rows.append_column(field, column)
-        return rows
-
-
-class TranscriptColumns(Columns):
-    """A transcript also has segments with times, and a language."""
-
-    def further(self) -> list[tuple[str, Any]]:
-        """The segments, in order, and the language as the host names it."""
-        return [
-            (f"{self.output}_segments", pa.list_(_SEGMENT)),
-            (f"{self.output}_language", pa.string()),
-        ]
-
-    def values(self, documents: Sequence[Document]) -> Mapping[str, Any]:
-        """One document is one segment."""
-        segments = [
-            {
-                "start": document.metadata["start"],
-                "end": document.metadata["end"],
-                "text": document.page_content,
-            }
-            for document in documents
-        ]
-        return {
-            **super().values(documents),
-            self.output: " ".join(document.page_content for document in documents),
-            f"{self.output}_segments": segments,
-            f"{self.output}_language": documents[0].metadata.get("language"),
-        }

@@ -1,23 +1,22 @@
-"""Limits that hold for a whole cluster, and the part that an actor has in them."""
+"""Limits that hold for a whole cluster, and the permits that an actor has under them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
+import time
 import uuid
-from collections import deque
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from tenacity import AsyncRetrying
 
-from langchain_visioncraft.errors import InvalidRequestError
-from langchain_visioncraft.ray.ledger import Ledger
-
-DEFAULT_IN_FLIGHT = 32
+from langchain_visioncraft.client import AsyncVisionCraftClient
+from langchain_visioncraft.document_loaders.base import check_number
+from langchain_visioncraft.document_loaders.steps import PaidCall
 
 
 class CallLimits:
@@ -34,10 +33,11 @@ class CallLimits:
 
     Args:
         in_flight: How many calls may be under way, from 1.
-        per_second: How many calls may begin a second; `None`: as many as `in_flight` lets through.
-            Up to a twentieth of a second's worth may begin at once.
-        lease_seconds: After how long the calls of a machine that is lost no longer count. A
-            machine that only was held up for so long may exceed `in_flight` for a moment.
+        per_second: How many calls may begin a second, evenly spread; `None`: as many as `in_flight`
+            lets through.
+        heartbeat_timeout: Seconds, from 1, after which the calls of a machine that is lost no
+            longer count. A machine that was only held up for so long may exceed `in_flight` for a
+            moment.
 
     Raises:
         InvalidRequestError: If a number cannot be used.
@@ -45,127 +45,135 @@ class CallLimits:
 
     def __init__(
         self,
-        in_flight: int = DEFAULT_IN_FLIGHT,
+        in_flight: int = 32,
         per_second: float | None = None,
         *,
-        lease_seconds: float = 30.0,
+        heartbeat_timeout: float = 30.0,
     ) -> None:
-        if type(in_flight) is not int or in_flight < 1:
-            msg = f"in_flight={in_flight!r} is not valid: give a whole number from 1."
-            raise InvalidRequestError(msg)
-        _check_positive("lease_seconds", lease_seconds)
+        check_number("in_flight", in_flight, 1, whole=True)
         if per_second is not None:
-            _check_positive("per_second", per_second)
+            check_number("per_second", per_second, 0.001)
+        check_number("heartbeat_timeout", heartbeat_timeout, 1)
         self.in_flight = in_flight
         self.per_second = per_second
-        self.lease_seconds = lease_seconds
-        self._ledger: Any = None
-        self._job: Any = None
+        self.heartbeat_timeout = heartbeat_timeout
+        self._limiter: Any = None
+        self._home: Any = None
 
-    def ledger(self) -> Any:
-        """The handle of the actor that keeps the ledger; it lives as long as handles of it do.
+    def limiter(self) -> Any:
+        """The handle of the actor that counts; it lives as long as handles of it do.
 
         It runs where the job was started, so that losing another machine does not stop the job.
         """
         if not ray.is_initialized():
             ray.init()
         context = ray.get_runtime_context()
-        if self._ledger is None or self._job != context.get_job_id():
-            self._job = context.get_job_id()
-            here = NodeAffinitySchedulingStrategy(context.get_node_id(), soft=False)
-            actor = ray.remote(Ledger).options(num_cpus=0, scheduling_strategy=here)
-            self._ledger = actor.remote(self.in_flight, self.per_second, self.lease_seconds)
-        return self._ledger
+        home = (context.get_job_id(), context.get_node_id())
+        if self._home != home:
+            self._home = home
+            actor = ray.remote(Limiter).options(
+                num_cpus=0,
+                max_concurrency=100_000,  # actors that wait must not keep others from releasing
+                scheduling_strategy=NodeAffinitySchedulingStrategy(home[1], soft=False),
+            )
+            self._limiter = actor.remote(self.in_flight, self.per_second, self.heartbeat_timeout)
+        return self._limiter
 
     def __repr__(self) -> str:
         return f"CallLimits(in_flight={self.in_flight}, per_second={self.per_second})"
 
 
-def _check_positive(name: str, value: Any) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:
-        msg = f"{name}={value!r} is not valid: give a number above 0."
-        raise InvalidRequestError(msg)
+class Limiter:
+    """Gives permits for calls, first come, first served. No Ray here; it belongs to one event loop.
 
-
-class Slots:
-    """What one actor has of the limits. It belongs to one event loop.
-
-    All calls that wait are asked for with one message, and all that end at the same time are given
-    back with one, so that the ledger hears less from each actor the more there is to do.
-
-    Args:
-        ledger: The handle of the ledger.
-        lease_seconds: Of the ledger.
+    Permits of a holder whose heartbeat stopped do not count: a machine that is lost keeps none. If
+    it was only held up, they count again until they are released.
     """
 
-    def __init__(self, ledger: Any, lease_seconds: float) -> None:
-        self._ledger = ledger
-        self._lease_seconds = lease_seconds
-        self._name = uuid.uuid4().hex
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._held = 0
-        self._done = 0
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+    def __init__(
+        self,
+        in_flight: int,
+        per_second: float | None,
+        heartbeat_timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._permits = in_flight
+        self._interval = 1 / per_second if per_second else 0.0
+        self._heartbeat_timeout = heartbeat_timeout
+        self._clock = clock
+        self._held: Counter[str] = Counter()
+        self._heard: dict[str, float] = {}
+        self._last = 0.0
+        self._turn = asyncio.Lock()
+        self._released = asyncio.Event()
+
+    async def acquire(self, holder: str) -> None:
+        """Wait for a permit."""
+        async with self._turn:
+            while self.in_flight() >= self._permits:
+                self._released.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._heartbeat_timeout):
+                        await self._released.wait()
+            self._last = max(self._last + self._interval, self._clock())
+            await asyncio.sleep(self._last - self._clock())
+            self._held[holder] += 1
+            await self.heartbeat(holder)
+
+    async def release(self, holder: str) -> None:
+        """Take a permit back."""
+        self._held[holder] -= 1
+        self._released.set()
+
+    async def heartbeat(self, holder: str) -> None:
+        """A sign of life."""
+        self._heard[holder] = self._clock()
+
+    def in_flight(self) -> int:
+        """How many permits are held."""
+        since = self._clock() - self._heartbeat_timeout
+        return sum(count for holder, count in self._held.items() if self._heard[holder] > since)
+
+
+class Permits:
+    """Makes the calls of one process, with permits of a limiter. It belongs to one event loop."""
+
+    def __init__(self, limiter: Any, client: AsyncVisionCraftClient) -> None:
+        self._limiter = limiter
+        self._client = client
+        # Not the id of the actor: Ray starts the same one again when a process is lost.
+        self._holder = uuid.uuid4().hex
+        self._asking = asyncio.Lock()
+
+    async def call(self, call: PaidCall[Any]) -> Any:
+        """Make a call, and again as the client says; while it waits for that, it has no permit."""
+
+        async def attempt() -> Any:
+            async with self.permit():
+                return await call.ado()
+
+        return await self._client.retrying(AsyncRetrying)(attempt)
 
     @contextlib.asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Wait for a slot, and have it for the time of a call."""
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        self._see_to("ask", self._ask)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._give_back()
-            raise
+    async def permit(self) -> AsyncIterator[None]:
+        """Wait for a permit, and have it for the time of a call."""
+        async with self._asking:
+            given = asyncio.ensure_future(self._limiter.acquire.remote(self._holder))
+            try:
+                await asyncio.shield(given)
+            except asyncio.CancelledError:
+                given.add_done_callback(self._release)  # it comes all the same
+                raise
         try:
             yield
         finally:
-            self._give_back()
+            self._release()
 
-    def _see_to(self, name: str, work: Any) -> None:
-        task = self._tasks.get(name)
-        if task is None or task.done():
-            self._tasks[name] = asyncio.get_running_loop().create_task(work())
+    def _release(self, _: Any = None) -> None:
+        self._limiter.release.remote(self._holder)
 
-    async def _ask(self) -> None:
-        try:
-            while wanted := sum(not turn.done() for turn in self._waiting):
-                granted = await self._ledger.lease.remote(self._name, wanted)
-                self._held += granted
-                self._see_to("renew", self._renew)
-                self._hand_out(granted)
-        except Exception as error:  # noqa: BLE001 -- whoever waits is told
-            while self._waiting:
-                turn = self._waiting.popleft()
-                if not turn.done():
-                    turn.set_exception(error)
-
-    def _hand_out(self, granted: int) -> None:
-        while granted and self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():  # cancelled while it waited
-                turn.set_result(None)
-                granted -= 1
-        for _ in range(granted):
-            self._give_back()
-
-    def _give_back(self) -> None:
-        self._done += 1
-        self._see_to("give back", self._tell_what_is_done)
-
-    async def _tell_what_is_done(self) -> None:
-        while done := self._done:
-            self._done = 0
-            self._held -= done
-            # A ledger that is gone is told to whoever asks it next.
-            with contextlib.suppress(RayError):
-                await self._ledger.give_back.remote(self._name, done)
-
-    async def _renew(self) -> None:
-        while self._held:
-            with contextlib.suppress(RayError):
-                await self._ledger.renew.remote(self._name, self._held)
-            await asyncio.sleep(self._lease_seconds / 3)
+    async def keep_alive(self, seconds: float) -> None:
+        """Give a sign of life every so many seconds."""
+        while True:
+            self._limiter.heartbeat.remote(self._holder)
+            await asyncio.sleep(seconds)

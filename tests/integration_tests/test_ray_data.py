@@ -16,6 +16,7 @@ import ray
 from langchain_core.stores import InMemoryByteStore
 from media_host import KEY, Asked, MediaHost, picture, recording, serving
 from ray.cluster_utils import Cluster
+from ray.data import ActorPoolStrategy
 from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError
@@ -79,6 +80,10 @@ def dataset(column: str, values: list[Any], blocks: int = 1) -> Any:
     return ray.data.from_items([{column: value} for value in values], override_num_blocks=blocks)
 
 
+def pool(actors: int) -> ActorPoolStrategy:
+    return ActorPoolStrategy(size=actors)
+
+
 def machines_at_work() -> set[str]:
     """The ids of the machines that work on rows."""
     return {
@@ -98,14 +103,16 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def test_every_row_comes_once_though_a_machine_is_lost(
     cluster: Any, host: MediaHost, connection: dict[str, Any], paths: list[str], tmp_path: Path
 ) -> None:
+    limits = CallLimits(IN_FLIGHT, heartbeat_timeout=3)
+
     def run(actors: int) -> list[dict[str, Any]]:
         rows = caption(
             dataset("path", paths, blocks=16),
             "path",
-            limits=CallLimits(IN_FLIGHT, lease_seconds=3),
+            limits=limits,
             cache=tmp_path / "answers",
             max_concurrency=4,
-            actors=actors,
+            compute=pool(actors),
             **connection,
         )
         return list(rows.take_all())
@@ -126,7 +133,8 @@ def test_every_row_comes_once_though_a_machine_is_lost(
     for row in found:
         assert row["caption"].endswith(f"({int(Path(row['path']).stem)}, 0, 99)")
         assert row["caption_error"] is row["caption_error_type"] is None
-    # The slots of the lost machine came back, and none was given twice.
+    # The permits of the lost machine came back, and none was given twice.
+    wait_until(lambda: ray.get(limits.limiter().in_flight.remote()) == 0)
     assert host.most_at_once <= IN_FLIGHT
     calls = Counter(asked.sha256 for asked in host.asked)
     assert len(calls) == PICTURES
@@ -169,7 +177,7 @@ def test_what_is_wrong_with_a_row_stands_in_its_columns(
         output="seen",
         timeout=(5, 1),
         allow_private_urls=True,
-        actors=1,
+        compute=pool(1),
         **connection,
     ).take_all()
 
@@ -202,7 +210,7 @@ def test_recordings_as_bytes_are_heard_with_their_times(
     voice = recording([(0.2, 0.6, 300), (1.0, 1.5, 600)], 2)
     silence = recording([], 1)
     heard = transcribe(
-        dataset("bytes", [voice, silence]), "bytes", actors=1, **connection
+        dataset("bytes", [voice, silence]), "bytes", compute=pool(1), **connection
     ).materialize()
     rows = {row["bytes"]: row for row in heard.take_all()}
     assert rows[voice]["transcript"] == "tone 300 tone 600"
@@ -225,7 +233,7 @@ def test_a_wrong_key_ends_the_job_and_no_key_is_told(
         "path",
         limits=CallLimits(2),
         max_concurrency=2,
-        actors=1,
+        compute=pool(1),
         **connection,
     )
     with pytest.raises(ray.exceptions.RayTaskError, match="AuthenticationError") as caught:
@@ -244,7 +252,9 @@ def test_with_raise_the_first_row_that_fails_ends_the_job(
     cluster: Any, connection: dict[str, Any], tmp_path: Path
 ) -> None:
     missing = f"{tmp_path}/none.png"
-    rows = caption(dataset("path", [missing]), "path", on_error="raise", actors=1, **connection)
+    rows = caption(
+        dataset("path", [missing]), "path", on_error="raise", compute=pool(1), **connection
+    )
     with pytest.raises(ray.exceptions.RayTaskError, match=r"none\.png cannot be read"):
         rows.take_all()
 
@@ -257,8 +267,6 @@ def test_with_raise_the_first_row_that_fails_ends_the_job(
         ({"output": "path"}, "The dataset has path already"),
         ({"on_error": "skip"}, "'column' or 'raise'"),
         ({"max_concurrency": 0}, "max_concurrency=0 is not valid"),
-        ({"actors": (3, 1)}, "the least comes first"),
-        ({"actors": True}, "actors=True is not valid"),
         ({"options": {"prompt": ""}}, "prompt='' is not valid"),
         ({"rate_limiter": object()}, "CallLimits"),
         ({"http_client": object()}, "cannot be sent to other machines"),
@@ -309,6 +317,7 @@ def test_a_transcript_is_not_cut_into_documents(cluster: Any) -> None:
 
 def test_datasets_may_share_their_limits(cluster: Any) -> None:
     limits = CallLimits(in_flight=3)
-    assert limits.ledger() is limits.ledger()
-    assert ray.get(limits.ledger().lease.remote("one", 2)) == 2
-    assert ray.get(limits.ledger().lease.remote("two", 2)) == 1
+    assert limits.limiter() is limits.limiter()
+    for holder in ("one", "two"):
+        ray.get(limits.limiter().acquire.remote(holder))
+    assert ray.get(limits.limiter().in_flight.remote()) == 2

@@ -1,4 +1,4 @@
-"""Limits of a cluster, without a cluster: the ledger, and an actor's slots in it."""
+"""Limits of a cluster, without a cluster: the limiter, and a process's permits from it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from langchain_visioncraft import AsyncVisionCraftClient
 from langchain_visioncraft.document_loaders.steps import CallEndpoint, Work, adrive
 from langchain_visioncraft.errors import InvalidRequestError, ServerError
 from langchain_visioncraft.ray import CallLimits
-from langchain_visioncraft.ray.leasing import Leased, leased
-from langchain_visioncraft.ray.ledger import Ledger
-from langchain_visioncraft.ray.limits import Slots
+from langchain_visioncraft.ray.limits import Limiter, Permits
+
+CLIENT = AsyncVisionCraftClient(api_key="any", max_retries=2)
 
 
 class Clock:
@@ -33,9 +33,9 @@ def clock() -> Clock:
     return Clock()
 
 
-def ledger(clock: Clock, in_flight: int = 3, per_second: float | None = None) -> Ledger:
-    # A waiting lease looks at the clock this often.
-    return Ledger(in_flight, per_second, lease_seconds=0.01, clock=clock)
+def new_limiter(clock: Clock, in_flight: int = 3, per_second: float | None = None) -> Limiter:
+    # Whoever waits looks at the clock this often.
+    return Limiter(in_flight, per_second, heartbeat_timeout=0.01, clock=clock)
 
 
 async def until_all_wait() -> None:
@@ -43,160 +43,163 @@ async def until_all_wait() -> None:
         await asyncio.sleep(0)
 
 
-async def test_no_more_slots_are_leased_than_there_are(clock: Clock) -> None:
-    book = ledger(clock)
-    assert await book.lease("one", 2) == 2
-    assert await book.lease("two", 5) == 1
-    waiting = asyncio.create_task(book.lease("two", 5))
+async def test_no_more_permits_are_given_than_there_are(clock: Clock) -> None:
+    limiter = new_limiter(clock)
+    for holder in ("one", "one", "two"):
+        await limiter.acquire(holder)
+    waiting = asyncio.create_task(limiter.acquire("two"))
     await until_all_wait()
     assert not waiting.done()
-    await book.give_back("one", 2)
-    assert await waiting == 2
-    assert book.held("two") == 3
-    assert book.held("one") == 0
+    await limiter.release("one")
+    await waiting
+    assert limiter.in_flight() == 3
 
 
 async def test_who_waits_longest_is_served_first(clock: Clock) -> None:
-    book = ledger(clock, in_flight=1)
-    await book.lease("first", 1)
+    limiter = new_limiter(clock, in_flight=1)
+    await limiter.acquire("first")
     served: list[str] = []
 
     async def wait(name: str) -> None:
-        await book.lease(name, 1)
+        await limiter.acquire(name)
         served.append(name)
-        await book.give_back(name, 1)
+        await limiter.release(name)
 
     names = ["second", "third", "fourth"]
     waiting = [asyncio.create_task(wait(name)) for name in names]
     await until_all_wait()
-    await book.give_back("first", 1)
+    await limiter.release("first")
     await asyncio.gather(*waiting)
     assert served == names
 
 
-async def test_the_slots_of_one_that_is_lost_come_back(clock: Clock) -> None:
-    book = ledger(clock)
-    await book.lease("lost", 2)
-    await book.lease("alive", 1)
-    waiting = asyncio.create_task(book.lease("alive", 2))
+async def test_the_permits_of_one_that_is_lost_come_back(clock: Clock) -> None:
+    limiter = new_limiter(clock)
+    for holder in ("lost", "lost", "alive"):
+        await limiter.acquire(holder)
+    waiting = asyncio.create_task(limiter.acquire("alive"))
     clock.now += 0.009
-    await book.renew("alive", 1)
+    await limiter.heartbeat("alive")
     clock.now += 0.005
-    assert await waiting == 2
-    assert book.held("lost") == 0
-    assert book.held("alive") == 3
+    await waiting
+    assert limiter.in_flight() == 2  # both are with the one that is alive
 
 
 async def test_one_that_was_only_held_up_is_counted_again(clock: Clock) -> None:
-    book = ledger(clock)
-    await book.lease("slow", 3)
+    limiter = new_limiter(clock)
+    for _ in range(3):
+        await limiter.acquire("slow")
     clock.now += 1
-    assert await book.lease("other", 3) == 3
-    await book.renew("slow", 3)  # six calls are under way
-    await book.give_back("other", 3)
-    waiting = asyncio.create_task(book.lease("other", 1))
+    for _ in range(3):
+        await limiter.acquire("other")
+    await limiter.heartbeat("slow")
+    assert limiter.in_flight() == 6
+    for _ in range(3):
+        await limiter.release("other")
+    waiting = asyncio.create_task(limiter.acquire("other"))
     await until_all_wait()
     assert not waiting.done()
-    await book.give_back("slow", 3)
-    assert await waiting == 1
-    await book.give_back("slow", 3)  # told twice, it changes nothing
-    assert await book.lease("third", 9) == 2
+    await limiter.release("slow")
+    await waiting
+    assert limiter.in_flight() == 3
 
 
-async def test_calls_begin_at_the_rate(clock: Clock) -> None:
-    book = ledger(clock, in_flight=1000, per_second=100)
-    begun = [await book.lease("one", 1000)]
-    assert begun == [5]  # a twentieth of a second's worth
-    for _ in range(50):
-        waiting = asyncio.create_task(book.lease("one", 1000))
-        await until_all_wait()
-        assert not waiting.done()
-        clock.now += 0.02
-        begun.append(await waiting)
-    assert set(begun[1:]) == {2}
+async def test_calls_begin_at_the_rate(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter = new_limiter(clock, in_flight=1000, per_second=50)
+    begun: list[float] = []
 
+    async def sleep(seconds: float) -> None:
+        clock.now += seconds
 
-async def test_a_slow_rate_lets_single_calls_through(clock: Clock) -> None:
-    book = ledger(clock, in_flight=1000, per_second=50)
-    assert await book.lease("one", 9) == 2
-    clock.now += 0.01
-    waiting = asyncio.create_task(book.lease("two", 9))
-    clock.now += 0.03
-    assert await waiting == 2
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    for waited in (0, 0.005, 0, 1, 0):  # a pause earns nothing
+        clock.now += waited
+        await limiter.acquire("one")
+        begun.append(round(clock.now - 1000, 6))
+    assert begun == [0, 0.02, 0.04, 1.04, 1.06]
 
 
 class Handle:
     """Of an actor that is here."""
 
-    def __init__(self, book: Ledger) -> None:
-        self.messages: list[tuple[str, Any]] = []
-        for name in ("lease", "give_back", "renew"):
-            remote = self._counted(name, getattr(book, name))
+    def __init__(self, limiter: Limiter) -> None:
+        self.messages: list[str] = []
+        for name in ("acquire", "release", "heartbeat"):
+            remote = self._noted(name, getattr(limiter, name))
             setattr(self, name, SimpleNamespace(remote=remote))
 
-    def _counted(self, name: str, method: Any) -> Any:
-        async def call(holder: str, count: int) -> Any:
-            self.messages.append((name, count))
-            return await method(holder, count)
+    def _noted(self, name: str, method: Any) -> Any:
+        async def call(holder: str) -> None:
+            self.messages.append(name)
+            await method(holder)
 
-        return call
+        return lambda holder: asyncio.create_task(call(holder))
 
 
-async def test_calls_of_one_actor_share_its_messages() -> None:
-    book = Ledger(4, None, lease_seconds=60)
-    handle = Handle(book)
-    slots = Slots(handle, 60)
+async def test_calls_of_one_process_wait_for_permits() -> None:
+    limiter = Limiter(4, None, heartbeat_timeout=60)
+    permits = Permits(Handle(limiter), CLIENT)
     now, most = 0, 0
 
     async def call() -> None:
         nonlocal now, most
-        async with slots.slot():
+        async with permits.permit():
             now += 1
             most = max(most, now)
-            await until_all_wait()
+            for _ in range(10):
+                await until_all_wait()
             now -= 1
 
     await asyncio.gather(*(call() for _ in range(40)))
     await until_all_wait()
     assert most == 4
-    assert await book.lease("other", 9) == 4  # all came back
-    assert sum(count for name, count in handle.messages if name == "give_back") == 40
-    assert len(handle.messages) < 40
+    assert limiter.in_flight() == 0
 
 
-async def test_who_gives_up_waiting_takes_no_slot() -> None:
-    book = Ledger(1, None, lease_seconds=60)
-    slots = Slots(Handle(book), 60)
+async def test_who_gives_up_waiting_takes_no_permit() -> None:
+    limiter = Limiter(1, None, heartbeat_timeout=60)
+    permits = Permits(Handle(limiter), CLIENT)
 
     async def call() -> None:
-        async with slots.slot():
+        async with permits.permit():
             await asyncio.sleep(60)
 
-    calls = [asyncio.create_task(call()) for _ in range(3)]
+    calls = [asyncio.create_task(call()) for _ in range(4)]
     await until_all_wait()
-    for each in (calls[1], calls[0], calls[2]):
+    for each in (calls[2], calls[1], calls[0], calls[3]):
         each.cancel()
         await until_all_wait()
     await asyncio.gather(*calls, return_exceptions=True)
     await until_all_wait()
-    assert await book.lease("other", 1) == 1
+    assert limiter.in_flight() == 0
 
 
-async def test_a_ledger_that_is_gone_is_told_to_all_who_wait() -> None:
+async def test_a_process_that_calls_for_long_keeps_its_permits(clock: Clock) -> None:
+    limiter = new_limiter(clock)
+    permits = Permits(Handle(limiter), CLIENT)
+    beats = asyncio.create_task(permits.keep_alive(0))
+    async with permits.permit():
+        clock.now += 60
+        await until_all_wait()
+        assert limiter.in_flight() == 1
+    beats.cancel()
+
+
+async def test_all_who_wait_hear_that_the_limiter_is_gone() -> None:
     async def gone(*_: Any) -> int:
         raise RayError
 
-    slots = Slots(SimpleNamespace(lease=SimpleNamespace(remote=gone)), 60)
+    permits = Permits(SimpleNamespace(acquire=SimpleNamespace(remote=gone)), CLIENT)
 
     async def call() -> None:
-        async with slots.slot():
+        async with permits.permit():
             pass
 
     found = await asyncio.gather(call(), call(), return_exceptions=True)
     assert [type(error) for error in found] == [RayError, RayError]
 
 
-class Failing(CallEndpoint):
+class Failing(CallEndpoint[Any]):
     """Fails with 503, and then gives an answer."""
 
     async def ado(self) -> Any:
@@ -206,25 +209,23 @@ class Failing(CallEndpoint):
         return "seen"
 
 
-async def test_an_attempt_has_a_slot_and_the_pause_before_the_next_has_none() -> None:
-    book = Ledger(1, None, lease_seconds=60)
-    handle = Handle(book)
-    slots = Slots(handle, 60)
+async def test_an_attempt_has_a_permit_and_the_pause_before_the_next_has_none() -> None:
+    limiter = Limiter(1, None, heartbeat_timeout=60)
+    handle = Handle(limiter)
     during: list[int] = []
-    arguments = {"during": during, "held": lambda: sum(x.slots for x in book._leases.values())}
-    call = Failing(None, None, arguments)  # type: ignore[arg-type]
+    call = Failing(None, None, {"during": during, "held": limiter.in_flight})  # type: ignore[arg-type]
 
     def steps() -> Any:
-        name = yield from Work(lambda: "work without a slot").ask()
+        name = yield from Work(lambda: "work without a permit").ask()
         yield name
         yield (yield from call.ask())
 
-    client = AsyncVisionCraftClient(api_key="any", max_retries=2)
-    found = [output async for output in adrive(leased(steps(), client, slots))]
-    assert found == ["work without a slot", "seen"]
+    permits = Permits(handle, CLIENT)
+    found = [output async for output in adrive(steps(), permits.call)]
+    assert found == ["work without a permit", "seen"]
     assert during == [1, 1, 1]
     await until_all_wait()
-    assert [name for name, _ in handle.messages if name != "renew"] == ["lease", "give_back"] * 3
+    assert [name for name in handle.messages if name != "heartbeat"] == ["acquire", "release"] * 3
 
 
 @pytest.mark.parametrize(
@@ -236,8 +237,8 @@ async def test_an_attempt_has_a_slot_and_the_pause_before_the_next_has_none() ->
         {"per_second": 0},
         {"per_second": float("nan")},
         {"per_second": "2"},
-        {"lease_seconds": None},
-        {"lease_seconds": -1},
+        {"heartbeat_timeout": None},
+        {"heartbeat_timeout": -1},
     ],
     ids=str,
 )
@@ -245,9 +246,3 @@ def test_numbers_that_cannot_be_limits_are_refused(arguments: dict[str, Any]) ->
     [name] = arguments
     with pytest.raises(InvalidRequestError, match=f"{name}=.* is not valid"):
         CallLimits(**arguments)
-
-
-def test_a_call_with_a_slot_says_what_drives_it() -> None:
-    call: Any = CallEndpoint(None, None, {})  # type: ignore[arg-type]
-    with pytest.raises(NotImplementedError, match="drive these steps by `adrive`"):
-        Leased(call, None, None).do()  # type: ignore[arg-type]
