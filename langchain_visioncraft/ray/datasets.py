@@ -36,7 +36,7 @@ class DatasetSettings(ConnectionSettings, total=False):
         limits: Of the calls that the whole cluster makes. Default: 32 in flight.
         cache: Where answers are kept: the path of a folder or an fsspec URL that all machines
             reach, such as ``s3://bucket/answers``, or one of LangChain's byte stores that does.
-        on_error: `"column"` (default) tells of a row that fails in its columns, `"raise"` ends the
+        on_error: `"column"` (default) reports a row that fails in its columns, `"raise"` ends the
             job.
         max_concurrency: How many rows an actor works on at a time, from 1. Default: 16.
         compute: How many actors. Default: from one to as many as the cluster has machines now. They
@@ -73,7 +73,7 @@ def caption(
 
     A row that fails says so in its columns. What concerns all rows (a wrong key, a lapsed
     subscription, a rate limit that waiting does not lift, an endpoint that the host does not have,
-    TLS) ends the job, also with ``on_error="column"``; Ray raises it as a `RayTaskError` that tells
+    TLS) ends the job, also with ``on_error="column"``; Ray raises it as a `RayTaskError` that says
     what was wrong.
 
     Rows that were under way on a machine that is lost are done again on another one. With a
@@ -88,9 +88,8 @@ def caption(
         **settings: See `DatasetSettings`.
 
     Raises:
-        InvalidRequestError: If an argument cannot be used, a column is missing or taken (which is
-            told when the job runs if the columns are not known before), or an argument cannot be
-            sent to other machines.
+        InvalidRequestError: If an argument cannot be used or sent to other machines, or a column is
+            missing or taken (reported when the job runs if the columns are not known before).
         MissingKeyError: If there is no key.
     """
     return _mapped(dataset, column, CAPTION, output, dict(options or {}), **settings)

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
@@ -19,6 +20,7 @@ from langchain_visioncraft.document_loaders.base import check_number
 from langchain_visioncraft.document_loaders.steps import PaidCall
 
 
+@dataclass(eq=False)
 class CallLimits:
     """How many calls are made at the same time, and how many a second, by a whole cluster.
 
@@ -43,20 +45,15 @@ class CallLimits:
         InvalidRequestError: If a number cannot be used.
     """
 
-    def __init__(
-        self,
-        in_flight: int = 32,
-        per_second: float | None = None,
-        *,
-        heartbeat_timeout: float = 30.0,
-    ) -> None:
-        check_number("in_flight", in_flight, 1, whole=True)
-        if per_second is not None:
-            check_number("per_second", per_second, 0.001)
-        check_number("heartbeat_timeout", heartbeat_timeout, 1)
-        self.in_flight = in_flight
-        self.per_second = per_second
-        self.heartbeat_timeout = heartbeat_timeout
+    in_flight: int = 32
+    per_second: float | None = None
+    heartbeat_timeout: float = field(default=30.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_number("in_flight", self.in_flight, 1, whole=True)
+        if self.per_second is not None:
+            check_number("per_second", self.per_second, 0.001)
+        check_number("heartbeat_timeout", self.heartbeat_timeout, 1)
         self._limiter: Any = None
         self._home: Any = None
 
@@ -78,9 +75,6 @@ class CallLimits:
             )
             self._limiter = actor.remote(self.in_flight, self.per_second, self.heartbeat_timeout)
         return self._limiter
-
-    def __repr__(self) -> str:
-        return f"CallLimits(in_flight={self.in_flight}, per_second={self.per_second})"
 
 
 class Limiter:
@@ -126,7 +120,7 @@ class Limiter:
         self._released.set()
 
     async def heartbeat(self, holder: str) -> None:
-        """A sign of life."""
+        """Take a sign of life."""
         self._heard[holder] = self._clock()
 
     def in_flight(self) -> int:
