@@ -40,6 +40,20 @@ def test_the_place_decides_the_kind_of_store(tmp_path: Path) -> None:
     assert open_cache(None) is None
 
 
+def test_a_folder_is_the_same_in_a_process_that_works_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    here, at_home = FolderByteStore("answers"), FolderByteStore("~/answers")
+    here.mset([("one", b"1")])
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for cache in (here, at_home):
+        assert pickle.loads(pickle.dumps(cache)).mget(["one"]) == [b"1"]
+
+
 def test_what_was_kept_is_given_back(cache: BaseStore[str, bytes]) -> None:
     assert cache.mget(["one"]) == [None]
     assert list(cache.yield_keys()) == []

@@ -50,6 +50,17 @@ async def test_both_drivers_give_the_same() -> None:
     assert await outputs_of(steps()) == list(drive(steps())) == ["first", 2, "broken", "last"]
 
 
+async def test_calls_may_be_made_by_somebody_else() -> None:
+    def calling() -> Steps[None]:
+        yield from Work(int).ask()
+        yield (yield from Call().ask())
+
+    async def call(call: PaidCall[Any]) -> str:
+        return f"by somebody else: {await call.ado()}"
+
+    assert [output async for output in adrive(calling(), call)] == [f"by somebody else: {here()}"]
+
+
 async def test_steps_may_end_with_work() -> None:
     def ends_with_work() -> Steps[None]:
         yield from Work(int).ask()
