@@ -97,8 +97,6 @@ $(VENV)/demo.stamp: pyproject.toml sandbox/pyproject.toml $(VENV)/python.stamp
 $(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
 	$(PIP) --editable '.[sandbox,remote,media,cli,mcp,ray]' --editable sandbox \
 		--group demo --group test --group mcp-client --group lint
-	$(PIP) --upgrade --no-deps --target $(VENV)/mcp-2 \
-		'mcp>=2.3,<3' 'mcp-types>=2.3,<3' 'opentelemetry-api>=1.28'
 	@touch $@
 
 $(VENV)/bench.stamp: pyproject.toml $(VENV)/python.stamp

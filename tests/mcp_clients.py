@@ -1,26 +1,19 @@
-"""MCP servers on loopback, and clients of the SDK for them."""
+"""MCP servers on loopback, and clients of the official SDK for them."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, TextIO
 
-import httpx
+import httpx2
 import uvicorn
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
-
-_SDK_2 = Path(sys.prefix) / "mcp-2"
-SDK_2 = _SDK_2 if _SDK_2.is_dir() and find_spec("httpx2") else None
-"""Version 2 of the SDK, which `make test` puts apart: LangChain's adapters need version 1."""
 
 
 @contextlib.contextmanager
@@ -43,8 +36,8 @@ def running(app: Any) -> Iterator[str]:
 async def over_http(url: str, **headers: str) -> AsyncIterator[ClientSession]:
     """A client for streamable HTTP, which sends these headers."""
     async with (
-        httpx.AsyncClient(headers=headers, timeout=30) as http_client,
-        streamable_http_client(url, http_client=http_client) as (read, write, _),
+        httpx2.AsyncClient(headers=headers, timeout=30) as http_client,
+        streamable_http_client(url, http_client=http_client) as (read, write),
         ClientSession(read, write) as session,
     ):
         await session.initialize()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import anyio
 import typer
 import uvicorn
-from mcp.server.lowlevel import Server
+from fastmcp import FastMCP
 
 from langchain_visioncraft.cli.options import Connection, Store
 from langchain_visioncraft.cli.parameters import command
@@ -22,7 +22,6 @@ from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.mcp.http import PATH, create_http_app, hosts_for, is_loopback
 from langchain_visioncraft.mcp.results import ContentTypes
 from langchain_visioncraft.mcp.server import create_server
-from langchain_visioncraft.mcp.stdio import serve_stdio, stdout_for_the_protocol
 from langchain_visioncraft.media import MediaStore
 from langchain_visioncraft.toolkit import VisionCraftToolkit
 
@@ -80,29 +79,24 @@ def _mcp(  # noqa: PLR0917  # Typer's way: every parameter is an option
     store: Store,
 ) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
-    logging.getLogger("mcp.server.streamable_http").addFilter(_is_worth_telling)
-    with explained(), contextlib.ExitStack() as stack:
-        # Before anything else can print.
-        stdout = stack.enter_context(stdout_for_the_protocol()) if transport == "stdio" else None
+    with explained(), connected(connection) as client:
         toolkit = VisionCraftToolkit(
-            client=stack.enter_context(connected(connection)),
+            client=client,
             store=_opened(store.store),
             text_to_image=text_to_image,
             allowed_dirs=allow_dir or [],
         )
         server = create_server(toolkit, tools=tools.split(",") if tools else None, content=content)
-        if stdout is not None:
-            anyio.run(serve_stdio, server, stdout)
+        if transport == "stdio":
+            try:
+                server.run("stdio", show_banner=False, log_level="WARNING")
+            finally:
+                os.dup2(2, 1)  # what was printed meanwhile may lie in a buffer, and is for nobody
         else:
             _serve_http(server, host, port, token, allowed_host or [])
 
 
 mcp = command(_mcp, connection=Connection, store=Store)
-
-
-def _is_worth_telling(record: logging.LogRecord) -> bool:
-    """Version 1 of the SDK logs a traceback for each client that leaves."""
-    return not (record.exc_info and isinstance(record.exc_info[1], anyio.ClosedResourceError))
 
 
 def _opened(root: str) -> MediaStore:
@@ -113,7 +107,7 @@ def _opened(root: str) -> MediaStore:
 
 
 def _serve_http(
-    server: Server[Any], host: str, port: int, token: str | None, named: list[str]
+    server: FastMCP[Any], host: str, port: int, token: str | None, named: list[str]
 ) -> None:
     app = create_http_app(server, token=token, allowed_hosts=hosts_for(host, named, token))
     with _listening(host, port) as listener:

@@ -3,105 +3,99 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import islice
+import logging
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import unquote
 
-import pybase64
+from fastmcp import FastMCP
+from fastmcp.exceptions import ValidationError
+from fastmcp.resources import Resource, ResourceContent, ResourceResult
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from mcp import types
+from pydantic import AnyUrl, Field
 
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.mcp.sdk import (
-    INVALID_PARAMS,
-    RESOURCE_NOT_FOUND,
-    Handler,
-    Report,
-    protocol_error,
-)
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.media import readable_size
 
 LARGEST_RESOURCE = 50_000_000
 """Bytes. A resource is one JSON message, which both sides hold in memory."""
 
-PAGE = 100
-"""Media on one page of the list."""
-
-_ROOT = "visioncraft://media/"
-_TEMPLATE = {
-    "uriTemplate": f"{_ROOT}{{handle}}",
-    "name": "medium",
-    "title": "A picture, GIF, video or recording",
-    "description": "The bytes of a medium by the handle that a tool gave.",
-}
+ROOT = "visioncraft://media/"
 
 
 def uri_of(handle: str) -> str:
     """The resource that holds the bytes of a medium."""
-    return f"{_ROOT}{handle}"
-
-
-def handle_of(uri: str) -> str | None:
-    """The handle that a resource stands for; ``None`` if it is no medium."""
-    return unquote(uri.removeprefix(_ROOT)) if uri.startswith(_ROOT) else None
+    return f"{ROOT}{handle}"
 
 
 def described(media: Media) -> dict[str, Any]:
-    """A medium as the protocol lists resources."""
+    """A medium as the protocol lists and links resources."""
     return {
         "uri": uri_of(media.handle),
         "name": media.handle,
         "title": media.describe(),
-        "mimeType": media.mime_type,
+        "mime_type": media.mime_type,
         "size": media.size,
     }
 
 
-def resource_handlers(store: MediaStore) -> dict[str, Handler]:
-    """The methods by which clients list and read a store."""
+def add_resources(server: FastMCP[Any], store: MediaStore) -> None:
+    """Let the clients of a server list and read a store."""
 
-    async def templates(_params: dict[str, Any], _report: Report | None) -> dict[str, Any]:
-        return {"resourceTemplates": [_TEMPLATE]}
+    @server.resource(
+        f"{ROOT}{{handle}}",
+        name="medium",
+        title="A picture, GIF, video or recording",
+        description="The bytes of a medium by the handle that a tool gave.",
+        mime_type="application/octet-stream",
+    )
+    def read(handle: str) -> ResourceResult:
+        try:
+            media = store.get(handle)
+        except MediaInputError as error:
+            raise _refused(str(error)) from error
+        if media.size > LARGEST_RESOURCE:
+            raise _refused(
+                f"{media.handle} has {readable_size(media.size)}, more than the "
+                f"{readable_size(LARGEST_RESOURCE)} that are sent. Take the file from the store's "
+                "folder on the server."
+            )
+        return ResourceResult([ResourceContent(media.read(), media.mime_type)])
 
-    async def listed(params: dict[str, Any], _report: Report | None) -> dict[str, Any]:
-        return await asyncio.to_thread(_page, store, params.get("cursor", "0"))
-
-    async def read(params: dict[str, Any], _report: Report | None) -> dict[str, Any]:
-        return await asyncio.to_thread(_read, store, params["uri"])
-
-    return {
-        "resources/list": listed,
-        "resources/read": read,
-        "resources/templates/list": templates,
-    }
-
-
-def _page(store: MediaStore, cursor: str) -> dict[str, Any]:
-    # Oldest first: what is made meanwhile comes after the pages that were seen.
-    if not (cursor.isascii() and cursor.isdigit()):
-        raise protocol_error(INVALID_PARAMS, f"{cursor[:80]!r} is no cursor of this server.")
-    start = int(cursor)
-    media = list(islice(store, start, start + PAGE + 1))
-    page: dict[str, Any] = {"resources": [described(each) for each in media[:PAGE]]}
-    if len(media) > PAGE:
-        page["nextCursor"] = str(start + PAGE)
-    return page
+    server.add_middleware(_Listing(store))
 
 
-def _read(store: MediaStore, uri: str) -> dict[str, Any]:
-    handle = handle_of(uri)
-    if handle is None:
-        message = f"{uri[:200]!r} is not a medium: {_TEMPLATE['uriTemplate']} is the form."
-        raise protocol_error(RESOURCE_NOT_FOUND, message)
-    try:
-        media = store.get(handle)
-    except MediaInputError as error:
-        raise protocol_error(RESOURCE_NOT_FOUND, str(error)) from error
-    if media.size > LARGEST_RESOURCE:
-        message = (
-            f"{media.handle} has {readable_size(media.size)}, more than the "
-            f"{readable_size(LARGEST_RESOURCE)} that are sent. Take the file from the store's "
-            "folder on the server."
-        )
-        raise protocol_error(INVALID_PARAMS, message)
-    blob = pybase64.b64encode_as_string(media.read())
-    return {"contents": [{"uri": uri, "mimeType": media.mime_type, "blob": blob}]}
+def _refused(message: str) -> ValidationError:
+    """An error of the protocol: invalid parameters. A client's mistake is not worth a log line."""
+    return ValidationError(message, log_level=logging.DEBUG)
+
+
+class _Medium(Resource):
+    """A medium in the list."""
+
+    media: Media = Field(exclude=True)
+
+    def to_mcp_resource(self, **_: Any) -> types.Resource:
+        return types.Resource(**described(self.media))
+
+
+class _Listing(Middleware):
+    """Lists what is in the store at that moment."""
+
+    def __init__(self, store: MediaStore) -> None:
+        self._store = store
+
+    async def on_list_resources(
+        self,
+        context: MiddlewareContext[types.ListResourcesRequest],
+        call_next: CallNext[types.ListResourcesRequest, Sequence[Resource]],
+    ) -> list[Resource]:
+        return [*await call_next(context), *await asyncio.to_thread(self._listed)]
+
+    def _listed(self) -> list[Resource]:
+        # Oldest first: what is made meanwhile comes after the pages that were seen.
+        return [
+            _Medium(uri=AnyUrl(uri_of(media.handle)), name=media.handle, media=media)
+            for media in self._store
+        ]

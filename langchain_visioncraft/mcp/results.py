@@ -1,19 +1,28 @@
-"""What a tool gave, as the protocol's content: text, pictures that can be seen, links."""
+"""What a tool gave, as the protocol's content: text, pictures that can be seen, links, JSON."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import pybase64
+from fastmcp.tools import ToolResult
 from langchain_core.documents.base import Blob
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
+from mcp import types
+from pydantic import BaseModel, Field, create_model
 
+from langchain_visioncraft.client import Transcript
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.mcp.outputs import makes_media, structured_media
-from langchain_visioncraft.mcp.resources import described
+from langchain_visioncraft.mcp.resources import described, uri_of
 from langchain_visioncraft.media import Media
+from langchain_visioncraft.tools import (
+    VisionCraftCaption,
+    VisionCraftCatalog,
+    VisionCraftLimits,
+    VisionCraftTranscribe,
+)
 
 ContentTypes: TypeAlias = Literal["text", "pictures", "full"]
 """What a result shows: the line of text; the pictures as well; links to the media, too."""
@@ -23,38 +32,61 @@ _MOST_PIXELS = 100_000_000
 _SMALLEST_SIDE = 16
 
 
-def failed(text: str) -> dict[str, Any]:
-    """A tool error: a result that tells the model what was wrong."""
-    return {"content": [{"type": "text", "text": text}], "isError": True}
+class Medium(BaseModel):
+    """A picture, GIF or video that a tool made; not where it lies on this machine's disk."""
+
+    handle: str = Field(description="What other tools take as `image`.")
+    uri: str = Field(description="The resource that holds its bytes.")
+    mime_type: str
+    size: int = Field(description="Bytes.")
+    width: int | None = Field(None, description="Pixels.")
+    height: int | None = Field(None, description="Pixels.")
+    duration: float | None = Field(None, description="Seconds, of videos.")
+
+
+_SOURCE = Annotated[str, Field(description="The handle or address of what was looked at.")]
+_MADE = create_model("Made", media=list[Medium])
+_OUTPUTS: dict[type[BaseTool], type[BaseModel] | None] = {
+    VisionCraftCaption: create_model("Caption", caption=str, prompt=str, source=_SOURCE, model=str),
+    VisionCraftCatalog: create_model("Catalog", family=str, kind=str, names=list[str]),
+    VisionCraftLimits: None,  # tiers and their limits, as the host names them
+    VisionCraftTranscribe: create_model("Transcript", __base__=Transcript, source=_SOURCE),
+}
+"""What the tools give that make no media."""
+
+
+def makes_media(tool: BaseTool) -> bool:
+    """Whether the results of a tool are files in the store."""
+    return type(tool) not in _OUTPUTS
+
+
+def output_schema(tool: BaseTool) -> dict[str, Any] | None:
+    """The JSON schema of a tool's structured result; ``None`` if it is free."""
+    model = _OUTPUTS.get(type(tool), _MADE)
+    return model.model_json_schema(mode="serialization") if model else None
 
 
 def result_of(
     tool: BaseTool, message: ToolMessage, *, content: ContentTypes, picture_bytes: int
-) -> dict[str, Any]:
-    """The result of a call.
-
-    Args:
-        tool: What was called.
-        message: What it gave.
-        content: What is shown.
-        picture_bytes: Bytes that all its pictures together may have.
-    """
+) -> ToolResult:
+    """What the client gets; all pictures together have at most `picture_bytes`."""
     if message.status == "error":
-        return failed(message.text)
-    blocks: list[dict[str, Any]] = [{"type": "text", "text": message.text}]
+        return ToolResult(message.text, is_error=True)
+    blocks: list[types.ContentBlock] = [types.TextContent(text=message.text)]
     if not makes_media(tool):
-        return {"content": blocks, "structuredContent": message.artifact}
+        return ToolResult(blocks, message.artifact)
     media = Media.from_artifact(message.artifact)
     pictures = [each for each in media if each.mime_type.startswith("image/")]
     if content != "text":
         shown = [picture_content(each, picture_bytes // len(pictures)) for each in pictures]
         blocks += [each for each in shown if each is not None]
     if content == "full":
-        blocks += [{"type": "resource_link", **described(each)} for each in media]
-    return {"content": blocks, "structuredContent": structured_media(media)}
+        blocks += [types.ResourceLink(**described(each)) for each in media]
+    told = [Medium(uri=uri_of(each.handle), **each.model_dump()) for each in media]
+    return ToolResult(blocks, {"media": [each.model_dump(exclude_none=True) for each in told]})
 
 
-def picture_content(media: Media, most: int) -> dict[str, Any] | None:
+def picture_content(media: Media, most: int) -> types.ImageContent | None:
     """A picture as image content of at most so many bytes, made smaller if it has more.
 
     Of a GIF that is too large the first frame is shown. ``None`` if it cannot be decoded here.
@@ -65,7 +97,7 @@ def picture_content(media: Media, most: int) -> dict[str, Any] | None:
             data, mime = _smaller(data, media, most)
         except MediaInputError:
             return None
-    return {"type": "image", "data": pybase64.b64encode_as_string(data), "mimeType": mime}
+    return types.ImageContent(data=pybase64.b64encode_as_string(data), mime_type=mime)
 
 
 def _smaller(data: bytes, media: Media, most: int) -> tuple[bytes, str]:

@@ -1,25 +1,26 @@
-"""`create_server`: the tools of a toolkit as a server of the official MCP SDK."""
+"""`create_server`: the tools of a toolkit as a FastMCP server."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Self, TypeAlias
 
+from fastmcp import Context, FastMCP
+from fastmcp.server.dependencies import get_context
+from fastmcp.tools import Tool, ToolResult
 from langchain_core.callbacks import AsyncCallbackHandler
-from langchain_core.messages import ToolCall, ToolMessage
+from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
-from mcp.server.lowlevel import Server
-from pydantic import BaseModel
+from mcp.types import ToolAnnotations
+from pydantic import Field
 
 from langchain_visioncraft.errors import InvalidRequestError, VisionCraftError
-from langchain_visioncraft.mcp.outputs import makes_media, output_schema
-from langchain_visioncraft.mcp.resources import handle_of, resource_handlers
-from langchain_visioncraft.mcp.results import ContentTypes, failed, result_of
-from langchain_visioncraft.mcp.sdk import INVALID_PARAMS, Report, new_server, protocol_error
+from langchain_visioncraft.mcp.resources import ROOT, add_resources
+from langchain_visioncraft.mcp.results import ContentTypes, makes_media, output_schema, result_of
 from langchain_visioncraft.toolkit import VisionCraftToolkit
 from langchain_visioncraft.tools import PROGRESS_EVENT
 from langchain_visioncraft.version import __version__
@@ -31,6 +32,12 @@ PICTURE_BYTES = 600_000
 
 HEARTBEAT_SECONDS = 10.0
 """How often a call that takes longer reports itself. Many clients give up after 60 s of silence."""
+
+PAGE = 1000
+"""Media on one page of the list, which the framework makes anew for each page."""
+
+Show: TypeAlias = Callable[[BaseTool, ToolMessage], ToolResult]
+"""Turns what a tool gave into what the client gets."""
 
 _PREFIX = "visioncraft_"
 _INSTRUCTIONS = (
@@ -46,8 +53,8 @@ def create_server(
     tools: Sequence[str] | None = None,
     content: ContentTypes = "full",
     picture_bytes: int = PICTURE_BYTES,
-) -> Server[Any]:
-    """Make a server of the MCP SDK that offers the tools of a toolkit.
+) -> FastMCP[Any]:
+    """Make a FastMCP server that offers the tools of a toolkit.
 
     Beside what is shown, results have structured content with a schema. Progress is reported to
     clients that ask for it, cancelled requests end the call of the service, and errors are tool
@@ -79,126 +86,103 @@ def create_server(
     """
     assert toolkit.client is not None  # noqa: S101  # its validator makes one
     toolkit.client.key()  # a server without a key would only tell at the first call
-    caller = _Caller(_chosen(toolkit.get_tools(), tools), content, picture_bytes)
-    return new_server(
+    show = partial(result_of, content=content, picture_bytes=picture_bytes)
+    server: FastMCP[Any] = FastMCP(
         "visioncraft",
+        _INSTRUCTIONS,
         version=__version__,
-        instructions=_INSTRUCTIONS,
-        handlers={
-            "tools/list": caller.listed,
-            "tools/call": caller.called,
-            **resource_handlers(toolkit.store),
-        },
+        tools=[_offered(tool, show) for tool in _chosen(toolkit, tools)],
+        mask_error_details=True,  # of failures that nobody foresaw
+        list_page_size=PAGE,
     )
+    add_resources(server, toolkit.store)
+    return server
 
 
-def _chosen(tools: Sequence[BaseTool], names: Sequence[str] | None) -> dict[str, BaseTool]:
-    there = {tool.name: tool for tool in tools}
+def _chosen(toolkit: VisionCraftToolkit, names: Sequence[str] | None) -> list[BaseTool]:
+    tools = toolkit.get_tools()
     if names is None:
-        return there
+        return tools
+    there = [tool.name for tool in tools]
     wanted = [_PREFIX + name.strip().removeprefix(_PREFIX) for name in names]
     unknown = [name for name in wanted if name not in there]
     if unknown or not wanted:
         have = ", ".join(name.removeprefix(_PREFIX) for name in there)
         problem = f"There is no tool {', '.join(unknown)}" if unknown else "No tool is chosen"
         raise InvalidRequestError(f"{problem}. Choose among {have}.")
-    return {name: there[name] for name in there if name in wanted}
+    return [tool for tool in tools if tool.name in wanted]
 
 
-class _Caller:
-    """Lists and calls the tools."""
-
-    def __init__(
-        self, tools: Mapping[str, BaseTool], content: ContentTypes, picture_bytes: int
-    ) -> None:
-        self._tools = tools
-        self._content: ContentTypes = content
-        self._picture_bytes = picture_bytes
-
-    async def listed(self, _params: dict[str, Any], _report: Report | None) -> dict[str, Any]:
-        return {"tools": [_described(tool) for tool in self._tools.values()]}
-
-    async def called(self, params: dict[str, Any], report: Report | None) -> dict[str, Any]:
-        tool = self._tools.get(params["name"])
-        if tool is None:
-            message = f"There is no tool {params['name'][:80]!r}: {', '.join(self._tools)}."
-            raise protocol_error(INVALID_PARAMS, message)
-        arguments = {name: _handle(value) for name, value in params.get("arguments", {}).items()}
-        call = ToolCall(name=tool.name, args=arguments, id="mcp", type="tool_call")
-        try:
-            async with _told(report) as progress:
-                message = await tool.ainvoke(dict(call), {"callbacks": [progress]})
-            assert isinstance(message, ToolMessage)  # noqa: S101  # what a ToolCall gives
-            return await asyncio.to_thread(
-                result_of, tool, message, content=self._content, picture_bytes=self._picture_bytes
-            )
-        except VisionCraftError as error:  # what needs a person, who reads it in the client
-            logger.warning("%s: %s", tool.name, error)
-            return failed(str(error))
-        except Exception:
-            logger.exception("%s failed", tool.name)
-            return failed(f"{tool.name} failed in the server, whose log says why.")
-
-
-def _described(tool: BaseTool) -> dict[str, Any]:
-    schema = cast("type[BaseModel]", tool.args_schema)
+def _offered(tool: BaseTool, show: Show) -> _Tool:
     makes = makes_media(tool)
-    described = {
-        "name": tool.name,
-        "title": tool.name.removeprefix(_PREFIX).replace("_", " ").capitalize(),
-        "description": tool.description,
-        "inputSchema": schema.model_json_schema(),
-        "annotations": {
-            "readOnlyHint": not makes,
+    return _Tool(
+        name=tool.name,
+        title=tool.name.removeprefix(_PREFIX).replace("_", " ").capitalize(),
+        description=tool.description,
+        parameters=tool.get_input_jsonschema(),
+        output_schema=output_schema(tool),
+        annotations=ToolAnnotations(
+            read_only_hint=not makes,
             # What is made is added to the store; nothing there is ever changed.
-            "destructiveHint": False,
-            "idempotentHint": not makes,
-            "openWorldHint": True,
-        },
-    }
-    output = output_schema(tool)
-    return {**described, "outputSchema": output} if output else described
+            destructive_hint=False,
+            idempotent_hint=not makes,
+            open_world_hint=True,
+        ),
+        tool=tool,
+        show=show,
+    )
 
 
-def _handle(value: Any) -> Any:
-    """A medium may be named by its resource as well."""
-    return (handle_of(value) or value) if isinstance(value, str) else value
+class _Tool(Tool):
+    """A tool of the toolkit, which checks its arguments itself."""
+
+    tool: BaseTool = Field(exclude=True)
+    show: Show = Field(exclude=True)
+
+    async def run(self, arguments: dict[str, Any]) -> ToolResult:
+        # A medium may be named by its resource as well.
+        given = {
+            name: value.removeprefix(ROOT) if isinstance(value, str) else value
+            for name, value in arguments.items()
+        }
+        call = {"type": "tool_call", "id": "mcp", "name": self.name, "args": given}
+        try:
+            async with _Progress(get_context()) as progress:
+                message = await self.tool.ainvoke(call, {"callbacks": [progress]})
+            return await asyncio.to_thread(self.show, self.tool, message)
+        except VisionCraftError as error:  # what needs a person, who reads it in the client
+            logger.warning("%s: %s", self.name, error)
+            return ToolResult(str(error), is_error=True)
 
 
 class _Progress(AsyncCallbackHandler):
     """Hands on what a tool reports of itself, and that it is still at work."""
 
-    def __init__(self, report: Report | None) -> None:
-        self._report = report
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._began = time.monotonic()
         self._message = "working"
+
+    async def __aenter__(self) -> Self:
+        self._beat = asyncio.create_task(self._keep_telling())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._beat.cancel()
+        # Also collects what it raised, if the client went away.
+        await asyncio.gather(self._beat, return_exceptions=True)
 
     async def on_custom_event(self, name: str, data: Any, **_: Any) -> None:
         if name == PROGRESS_EVENT:
             self._message = str(data["message"])
-            await self.tell()
+            await self._tell()
 
-    async def tell(self) -> None:
-        if self._report is not None:
-            # The total is not known; seconds at least grow, as the protocol demands.
-            await self._report(time.monotonic() - self._began, self._message)
+    async def _tell(self) -> None:
+        # The total is not known; seconds at least grow, as the protocol demands.
+        seconds = time.monotonic() - self._began
+        await self._context.report_progress(seconds, message=self._message)
 
-    async def keep_telling(self) -> None:
+    async def _keep_telling(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            await self.tell()
-
-
-@contextlib.asynccontextmanager
-async def _told(report: Report | None) -> AsyncIterator[_Progress]:
-    progress = _Progress(report)
-    if report is None:
-        yield progress
-        return
-    beat = asyncio.create_task(progress.keep_telling())
-    try:
-        yield progress
-    finally:
-        beat.cancel()
-        # Also collects what it raised, if the client went away.
-        await asyncio.gather(beat, return_exceptions=True)
+            await self._tell()

@@ -1,28 +1,25 @@
-"""Back into LangChain: an agent that works with the tools through its MCP client."""
+"""Back into LangChain: an agent that works with the tools through `MCPAdapter`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StreamableHttpTransport
 from langchain.agents import create_agent
+from langchain.mcp import MCPAdapter
 from langchain_core.messages import ToolMessage
-from langchain_mcp_adapters.client import MultiServerMCPClient
 from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import ChatVisionCraft, VisionCraftToolkit
+from langchain_visioncraft.mcp import create_server
 
 NIGHT = "Draw a picture of a cat, 64x64. Then make it night."
 
 
-def adapted(url: str, **options: Any) -> MultiServerMCPClient:
-    return MultiServerMCPClient({"studio": {"transport": "streamable_http", "url": url, **options}})
-
-
-async def test_the_tools_come_back_as_tools_of_langchain(
-    toolkit: VisionCraftToolkit, serve: Any
-) -> None:
-    tools = await adapted(serve(toolkit, content="pictures")).get_tools()
+async def test_the_tools_come_back_as_tools_of_langchain(toolkit: VisionCraftToolkit) -> None:
+    tools = await MCPAdapter(create_server(toolkit, content="pictures")).list_tools()
     ours = {tool.name: tool for tool in toolkit.get_tools()}
     assert [tool.name for tool in tools] == list(ours)
     assert tools[0].args_schema == ours[tools[0].name].args_schema.model_json_schema()
@@ -45,11 +42,12 @@ async def test_an_agent_passes_handles_from_tool_to_tool(
     drawing_sandbox: Sandbox, toolkit: VisionCraftToolkit, serve: Any, content: str, model: str
 ) -> None:
     url = serve(toolkit, content=content, app={"token": "secret"})
-    client = adapted(url, headers={"Authorization": "Bearer secret"})
+    client = Client(StreamableHttpTransport(url, auth="secret"))
     connection = {"api_key": "any", "base_url": drawing_sandbox.url}
     chat = ChatVisionCraft(model=model, tool_calling="native", **connection)
-    agent = create_agent(chat, await client.get_tools())
-    state = await agent.ainvoke({"messages": [("user", NIGHT)]})
+    async with MCPAdapter(client) as adapter:
+        agent = create_agent(chat, await adapter.list_tools())
+        state = await agent.ainvoke({"messages": [("user", NIGHT)]})
     results = [message for message in state["messages"] if isinstance(message, ToolMessage)]
     drawn, changed = [
         message.artifact["structured_content"]["media"][0]["handle"] for message in results

@@ -110,7 +110,7 @@ def test_a_missing_extra_is_named(start: Any, monkeypatch: pytest.MonkeyPatch) -
     of_mcp = ("langchain_visioncraft.mcp", "langchain_visioncraft.cli.mcp")
     for name in [name for name in sys.modules if name.startswith(of_mcp)]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "mcp", None)
+    monkeypatch.setitem(sys.modules, "fastmcp", None)
     code, told = start()
     assert code == 1
     assert "pip install 'langchain-visioncraft[mcp]'" in told

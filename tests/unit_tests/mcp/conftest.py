@@ -1,4 +1,4 @@
-"""An MCP client that is connected to a server of the tools in memory."""
+"""FastMCP's client, connected to a server of the tools in memory."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeAlias
 
 import pytest
+from fastmcp import Client
 from mcp import ClientSession
-from mcp.shared.memory import create_connected_server_and_client_session
 from tool_service import HOST, KEY, Service
 
 from langchain_visioncraft import MediaStore, VisionCraftToolkit
@@ -50,8 +50,8 @@ def connect(toolkit: Callable[..., VisionCraftToolkit]) -> Connect:
         options: dict[str, Any] | None = None, **settings: Any
     ) -> AsyncIterator[ClientSession]:
         server = create_server(toolkit(**(options or {})), **settings)
-        async with create_connected_server_and_client_session(server) as session:
-            yield session
+        async with Client(server) as client:
+            yield client.session
 
     return connect
 

@@ -10,12 +10,12 @@ from typing import Any
 import mcp
 import numpy as np
 import pytest
+from mcp.types import INVALID_PARAMS, ImageContent, PaginatedRequestParams
 from PIL import Image
-from pydantic import AnyUrl
 from tool_service import medium, silence
 
 from langchain_visioncraft import Media, MediaStore
-from langchain_visioncraft.mcp import resources
+from langchain_visioncraft.mcp import resources, server
 from langchain_visioncraft.mcp.resources import uri_of
 from langchain_visioncraft.mcp.results import picture_content
 
@@ -29,11 +29,11 @@ def noise(side: int, kind: str = "PNG", mode: str = "RGB") -> bytes:
     return file.getvalue()
 
 
-def shown(content: dict[str, Any] | None) -> tuple[bytes, Image.Image]:
+def shown(content: ImageContent | None) -> tuple[bytes, Image.Image]:
     assert content is not None
-    data = base64.b64decode(content["data"])
+    data = base64.b64decode(content.data)
     image = Image.open(io.BytesIO(data))
-    assert Image.MIME[image.format or ""] == content["mimeType"]
+    assert Image.MIME[image.format or ""] == content.mime_type
     return data, image
 
 
@@ -90,34 +90,34 @@ async def test_a_resource_holds_the_bytes(connect: Any, store: MediaStore) -> No
     media = [store.add(data) for data in (medium("cat.png"), medium("cat.mp4"), silence())]
     async with connect() as client:
         for each in media:
-            read = await client.read_resource(AnyUrl(uri_of(each.handle)))
+            read = await client.read_resource(uri_of(each.handle))
             [contents] = read.contents
             assert base64.b64decode(contents.blob) == each.read()
-            assert contents.mimeType == each.mime_type
+            assert contents.mime_type == each.mime_type
 
 
 async def test_resources_are_listed_page_by_page(
     connect: Any, store: MediaStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resources, "PAGE", 2)
+    monkeypatch.setattr(server, "PAGE", 2)
     names = ("cat.png", "cat.gif", "cat.mp4", "cat.webp", "mask.png")
     handles = {store.add(medium(name)).handle for name in names}
     seen, cursor, pages = [], None, 0
     async with connect() as client:
         while pages == 0 or cursor:
-            page = await client.list_resources(cursor)
+            page = await client.list_resources(params=PaginatedRequestParams(cursor=cursor))
             seen += [str(each.uri) for each in page.resources]
-            cursor, pages = page.nextCursor, pages + 1
-        with pytest.raises(mcp.McpError, match="no cursor"):
-            await client.list_resources("-1")
+            cursor, pages = page.next_cursor, pages + 1
+        with pytest.raises(mcp.MCPError, match="Invalid cursor"):
+            await client.list_resources(params=PaginatedRequestParams(cursor="-1"))
     assert pages == 3
     assert sorted(seen) == sorted(map(uri_of, handles))
 
 
 async def test_the_form_of_resources_is_told(connect: Any) -> None:
     async with connect() as client:
-        [template] = (await client.list_resource_templates()).resourceTemplates
-    assert template.uriTemplate == "visioncraft://media/{handle}"
+        [template] = (await client.list_resource_templates()).resource_templates
+    assert template.uri_template == "visioncraft://media/{handle}"
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ async def test_only_media_of_the_store_can_be_read(
     (tmp_path / "secret.png").write_bytes(medium("cat.png"))
     store.add(medium("mask.png"))
     async with connect() as client:
-        with pytest.raises(mcp.McpError) as refused:
-            await client.read_resource(AnyUrl(uri))
-    assert refused.value.error.code == resources.RESOURCE_NOT_FOUND
+        with pytest.raises(mcp.MCPError) as refused:
+            await client.read_resource(uri)
+    assert refused.value.error.code == INVALID_PARAMS
 
 
 async def test_a_resource_that_is_too_large_is_refused(
@@ -150,5 +150,5 @@ async def test_a_resource_that_is_too_large_is_refused(
     monkeypatch.setattr(resources, "LARGEST_RESOURCE", 100)
     handle = store.add(medium("cat.png")).handle
     async with connect() as client:
-        with pytest.raises(mcp.McpError, match="more than the 100 bytes"):
-            await client.read_resource(AnyUrl(uri_of(handle)))
+        with pytest.raises(mcp.MCPError, match="more than the 100 bytes"):
+            await client.read_resource(uri_of(handle))
