@@ -231,9 +231,12 @@ class Media(BaseModel):
 
     @classmethod
     def from_artifact(cls, artifact: Any) -> list[Media]:
-        """The media of a tool message's `artifact`, however many there are."""
+        """The media of a tool message's `artifact`, however many there are.
+
+        None in the artifact of a tool that makes no media, such as a transcript, or in no artifact.
+        """
         items = artifact if isinstance(artifact, list) else [artifact]
-        return [cls.model_validate(item) for item in items]
+        return [cls.model_validate(item) for item in items if _is_media(item)]
 
     @staticmethod
     def to_artifact(media: Sequence[Media]) -> Any:
@@ -324,3 +327,7 @@ class Media(BaseModel):
             loop = " loop" if kind == "video" else ""
             bundle["text/html"] = f'<{kind} controls{loop} src="{self.data_url()}"></{kind}>'
         return bundle
+
+
+def _is_media(item: Any) -> bool:
+    return isinstance(item, Media) or (isinstance(item, dict) and {"mime_type", "size"} <= {*item})

@@ -70,6 +70,11 @@ def test_an_artifact_survives_json(tmp_path: Path) -> None:
         assert [medium.read() for medium in again] == [medium.read() for medium in media]
 
 
+@pytest.mark.parametrize("artifact", [None, [], {"text": "Hello.", "segments": []}, "x", [None]])
+def test_an_artifact_without_media_gives_none(artifact: object) -> None:
+    assert Media.from_artifact(artifact) == []
+
+
 def test_a_medium_that_was_dumped_without_a_store_says_what_to_do() -> None:
     again = Media.model_validate(Media.from_bytes(PNG).model_dump())
     with pytest.raises(FileNotFoundError, match=r"MediaStore\.add"):
