@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from langchain_visioncraft import tools
 from langchain_visioncraft._lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -23,22 +24,7 @@ if TYPE_CHECKING:
     from langchain_visioncraft.errors import VisionCraftError
     from langchain_visioncraft.media import Media, MediaStore
     from langchain_visioncraft.toolkit import VisionCraftToolkit
-    from langchain_visioncraft.tools import (
-        VisionCraftCaption,
-        VisionCraftCatalog,
-        VisionCraftImageToImage,
-        VisionCraftImageToVideo,
-        VisionCraftLimits,
-        VisionCraftMidjourney,
-        VisionCraftOpenjourney,
-        VisionCraftTextToGif,
-        VisionCraftTextToImage,
-        VisionCraftTextToImageSD1,
-        VisionCraftTextToImageSDXL,
-        VisionCraftTool,
-        VisionCraftTranscribe,
-        VisionCraftUpscale,
-    )
+    from langchain_visioncraft.tools import *  # noqa: F403 -- as `tools` lists them
     from langchain_visioncraft.version import __version__
 
 _MODULES = {
@@ -47,26 +33,12 @@ _MODULES = {
     "ChatVisionCraftLegacy": "chat_models",
     "Media": "media",
     "MediaStore": "media",
-    "VisionCraftCaption": "tools",
     "VisionCraftCaptionParser": "document_loaders",
-    "VisionCraftCatalog": "tools",
     "VisionCraftClient": "client",
     "VisionCraftError": "errors",
-    "VisionCraftImageToImage": "tools",
-    "VisionCraftImageToVideo": "tools",
-    "VisionCraftLimits": "tools",
     "VisionCraftMediaLoader": "document_loaders",
-    "VisionCraftMidjourney": "tools",
-    "VisionCraftOpenjourney": "tools",
-    "VisionCraftTextToGif": "tools",
-    "VisionCraftTextToImage": "tools",
-    "VisionCraftTextToImageSD1": "tools",
-    "VisionCraftTextToImageSDXL": "tools",
-    "VisionCraftTool": "tools",
     "VisionCraftToolkit": "toolkit",
-    "VisionCraftTranscribe": "tools",
     "VisionCraftTranscriptParser": "document_loaders",
-    "VisionCraftUpscale": "tools",
     "__version__": "version",
     "cited_answer_chain": "document_loaders",
     "media_of": "document_loaders",
@@ -78,29 +50,16 @@ __all__ = [
     "ChatVisionCraftLegacy",
     "Media",
     "MediaStore",
-    "VisionCraftCaption",
     "VisionCraftCaptionParser",
-    "VisionCraftCatalog",
     "VisionCraftClient",
     "VisionCraftError",
-    "VisionCraftImageToImage",
-    "VisionCraftImageToVideo",
-    "VisionCraftLimits",
     "VisionCraftMediaLoader",
-    "VisionCraftMidjourney",
-    "VisionCraftOpenjourney",
-    "VisionCraftTextToGif",
-    "VisionCraftTextToImage",
-    "VisionCraftTextToImageSD1",
-    "VisionCraftTextToImageSDXL",
-    "VisionCraftTool",
     "VisionCraftToolkit",
-    "VisionCraftTranscribe",
     "VisionCraftTranscriptParser",
-    "VisionCraftUpscale",
     "__version__",
     "cited_answer_chain",
     "media_of",
 ]
+__all__ += tools.__all__
 
-__getattr__, __dir__ = lazy_names(__name__, _MODULES)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES | dict.fromkeys(tools.__all__, "tools"))

@@ -11,44 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from samples import GIF, MEDIA, MP4, PNG, SAMPLES, WAV
+
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client.flow import Call, Fetch, Pause, Progress
 
+__all__ = ["GIF", "MEDIA", "MP4", "PNG", "WAV"]  # of `samples`, for those who drive
+
 KEY = "vc-secret-key-1234567890"
 BASE_URL = "http://service.test"
-MEDIA = Path(__file__).parent / "media"
-PNG = (MEDIA / "cat.png").read_bytes()
 JPEG = (MEDIA / "cat.jpg").read_bytes()
-GIF = (MEDIA / "cat.gif").read_bytes()
 WEBP = (MEDIA / "cat.webp").read_bytes()
-MP4 = (MEDIA / "cat.mp4").read_bytes()
-WAV = b"RIFF" + (36 + 16).to_bytes(4, "little") + (
-    b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x10\0\0\0" + bytes(16)
-)  # fmt: skip
-
-REQUIRED: dict[str, dict[str, Any]] = {
-    "text_to_image": {"prompt": "a cat", "model": "sdxl-base"},
-    "text_to_image_sd1": {"prompt": "a cat", "model": "anything_V5", "sampler": "Euler"},
-    "text_to_image_sdxl": {
-        "prompt": "a cat", "model": "sdxl-turbo", "sampler": "euler", "scheduler": "normal",
-    },
-    "openjourney": {"prompt": "a cat"},
-    "midjourney": {"prompt": "a cat"},
-    "midjourney_result": {"task_id": "75435"},
-    "image_to_image": {"prompt": "a cat", "image": PNG},
-    "image_to_image_2023": {"prompt": "a cat", "image": PNG},
-    "text_to_gif": {"prompt": "a cat"},
-    "text_to_gif_2024": {"prompt": "a cat", "sampler": "Euler"},
-    "image_to_video": {"image": PNG},
-    "upscale": {"image": PNG},
-    "transcribe": {"audio": WAV},
-    "list_names": {"family": "sd", "kind": "models"},
-    "limits": {},
-    "chat": {"model": "Llama-3-8B-Instruct", "messages": [{"role": "user", "content": "Hi"}]},
-    "caption": {"image": PNG},
-    "legacy_chat": {"model": "Mixtral", "messages": [{"role": "user", "content": "Hi"}]},
-}  # fmt: skip
+REQUIRED: dict[str, dict[str, Any]] = {name: {**each.given} for name, each in SAMPLES.items()}
 """What must be given to each endpoint, and no more."""
 
 

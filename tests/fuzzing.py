@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from samples import SAMPLES
+
 MEDIA = Path(__file__).parent / "media"
 SECONDS = 600.0
 REQUESTS = 1_000_000
@@ -74,6 +76,16 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"model": "llava-1.5-7b-hf", "messages": [{"role": "user", "content": LOOK}]},
         {**CHAT, "response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
     ],
+}
+BODIES |= {
+    sample.path: [
+        {
+            name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+            for name, value in {**sample.given, **sample.small}.items()
+        }
+    ]
+    for sample in SAMPLES.values()
+    if sample.request.startswith("POST") and sample.path not in BODIES
 }
 READ = ("/limits", "/v1/models", "/sd/models", "/models-xl", "/files/x.png", "/", "/page/journal")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import Runnable
+from samples import SAMPLES
 from tape import CASSETTES
 
 from langchain_visioncraft import AsyncVisionCraftClient, VisionCraftClient
@@ -203,3 +204,19 @@ SCENES = [
         faults=("POST /sd status=429",),
     ),
 ]
+
+_BY_HAND = {
+    *("text_to_image", "text_to_image_sd1", "text_to_image_sdxl", "openjourney", "midjourney"),
+    *("midjourney_result", "image_to_image", "image_to_image_2023", "text_to_gif", "caption"),
+    *("text_to_gif_2024", "image_to_video", "upscale", "transcribe", "list_names", "limits"),
+    *("chat", "legacy_chat"),
+}
+"""The endpoints with scenes of their own above, or in `chat_scenes`; others play their sample."""
+
+
+def _play(name: str) -> Callable[[], Flow[Any]]:
+    sample = SAMPLES[name]
+    return lambda: getattr(endpoints, name)(**sample.given, **sample.small)
+
+
+SCENES += [Scene(name.replace("_", "-"), _play(name)) for name in SAMPLES if name not in _BY_HAND]

@@ -13,6 +13,7 @@ from typing import Any
 
 import openai
 from langchain_core.messages import ToolMessage
+from samples import PNG, SAMPLES, WAV, Sample
 
 from langchain_visioncraft import MediaStore, tools
 from langchain_visioncraft.tools import VisionCraftTool
@@ -26,6 +27,12 @@ KEY = "vc-canary-5f1e9a77c3d2"
 HOST = "http://service.test"
 MEDIA = Path(__file__).parent / "media"
 WAYS = ("invoke", "ainvoke")
+
+
+def name_of(kind: type[VisionCraftTool]) -> str:
+    name: str = kind.model_fields["name"].default
+    return name
+
 
 TOOLS: list[type[VisionCraftTool]] = [
     getattr(tools, name)
@@ -46,41 +53,32 @@ MAKERS = [
 """The tools that make media."""
 
 PICTURE, RECORDING = "<picture>", "<recording>"
-ARGUMENTS: dict[str, dict[str, Any]] = {
+_OTHERS: dict[str, dict[str, Any]] = {
     "visioncraft_caption": {"image": PICTURE, "prompt": "What is it?"},
     "visioncraft_catalog": {"family": "sd", "kind": "samplers"},
-    "visioncraft_image_to_image": {"image": PICTURE, "prompt": "at night"},
-    "visioncraft_image_to_video": {"image": PICTURE},
-    "visioncraft_limits": {},
-    "visioncraft_midjourney": {"prompt": "a cat"},
-    "visioncraft_openjourney": {"prompt": "a cat", "width": 128, "height": 128},
-    "visioncraft_text_to_gif": {"prompt": "a cat jumps"},
-    "visioncraft_text_to_image": {"prompt": "a cat", "width": 64, "height": 64},
-    "visioncraft_text_to_image_sd1": {"prompt": "a cat", "width": 512, "height": 512},
-    "visioncraft_text_to_image_sdxl": {"prompt": "a cat", "width": 512, "height": 512},
-    "visioncraft_transcribe": {"audio": RECORDING},
-    "visioncraft_upscale": {"image": PICTURE},
-}
-ENDPOINTS = {
-    "visioncraft_caption": "/v1/chat/completions",
-    "visioncraft_catalog": "/sd/samplers",
-    "visioncraft_image_to_image": "/img2img",
-    "visioncraft_image_to_video": "/img2video",
-    "visioncraft_limits": "/limits",
-    "visioncraft_midjourney": "/midjourney",
-    "visioncraft_openjourney": "/openjourney",
-    "visioncraft_text_to_gif": "/text2gif",
-    "visioncraft_text_to_image": "/sd",
-    "visioncraft_text_to_image_sd1": "/generate",
-    "visioncraft_text_to_image_sdxl": "/generate-xl",
-    "visioncraft_transcribe": "/whisper",
-    "visioncraft_upscale": "/upscale",
 }
 
 
-def name_of(kind: type[VisionCraftTool]) -> str:
-    name: str = kind.model_fields["name"].default
-    return name
+def _sample(kind: type[VisionCraftTool]) -> Sample:
+    name = kind(api_key=KEY).endpoint().__name__
+    return SAMPLES["list_names" if kind is tools.VisionCraftCatalog else name]
+
+
+def _arguments(kind: type[VisionCraftTool]) -> dict[str, Any]:
+    sample = _sample(kind)
+    names = {PNG: PICTURE, WAV: RECORDING}
+    given = {k: v for k, v in sample.given.items() if k in kind(api_key=KEY).args}
+    return {
+        name: names[value] if isinstance(value, bytes) else value
+        for name, value in {**given, **sample.small}.items()
+        if name not in kind.model_fields or name in sample.small
+    }
+
+
+ARGUMENTS = {name_of(kind): _OTHERS.get(name_of(kind)) or _arguments(kind) for kind in TOOLS}
+ENDPOINTS = {name_of(kind): _sample(kind).path for kind in TOOLS} | {
+    "visioncraft_catalog": "/sd/samplers"
+}
 
 
 @functools.cache
@@ -168,8 +166,6 @@ class Service:
             "/text2gif": "cat.gif",
             "/img2video": "cat.mp4",
         }
-        if path in files:
-            return httpx.Response(200, content=medium(files[path]))
         if path == "/midjourney/result":
             self._polls += 1
             done = self._polls > self.polls_until_done
@@ -186,6 +182,10 @@ class Service:
         }
         if path in answers:
             return httpx.Response(200, json=answers[path])
+        sampled = {sample.path: sample.answers[0] for sample in SAMPLES.values()}
+        content = medium(files[path]) if path in files else sampled.get(path)
+        if isinstance(content, bytes):
+            return httpx.Response(200, content=content)
         return httpx.Response(404, json={"detail": "Not Found"})
 
     def clients(self) -> dict[str, Any]:

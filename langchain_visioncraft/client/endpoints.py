@@ -416,3 +416,26 @@ def caption(request: schemas.CaptionRequest) -> Flow[str]:
 def legacy_chat(request: schemas.LegacyChatRequest) -> Flow[str]:
     """``POST /llm`` (2024-03): the text of a chat answer."""
     return text_from((yield from _post("/llm", request, "llm")))
+
+
+class EndpointMethods:
+    """Each endpoint as a method, which runs its flow; see `Endpoint`. Both clients have them."""
+
+    text_to_image = text_to_image
+    text_to_image_sd1 = text_to_image_sd1
+    text_to_image_sdxl = text_to_image_sdxl
+    openjourney = openjourney
+    midjourney = midjourney
+    midjourney_result = midjourney_result
+    image_to_image = image_to_image
+    image_to_image_2023 = image_to_image_2023
+    text_to_gif = text_to_gif
+    text_to_gif_2024 = text_to_gif_2024
+    image_to_video = image_to_video
+    upscale = upscale
+    transcribe = transcribe
+    list_names = list_names
+    limits = limits
+    chat = chat
+    caption = caption
+    legacy_chat = legacy_chat

@@ -20,9 +20,10 @@ from tenacity import RetryCallState, stop_after_attempt, wait_exponential, wait_
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._keywords import KnownKeywords
-from langchain_visioncraft.client import endpoints, links
+from langchain_visioncraft.client import links
 from langchain_visioncraft.client.answers import status_error
 from langchain_visioncraft.client.body import JSONBody
+from langchain_visioncraft.client.endpoints import EndpointMethods
 from langchain_visioncraft.client.flow import Call, Fetch, Flow, is_retryable, retry_wait
 from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.secret import Secret
@@ -54,7 +55,7 @@ class _Sending:
     answered: bool = False
 
 
-class Exchange(KnownKeywords):
+class Exchange(KnownKeywords, EndpointMethods):
     """Base of the drivers.
 
     Args:
@@ -75,26 +76,6 @@ class Exchange(KnownKeywords):
     Raises:
         InvalidRequestError: If one of them cannot be used. Nothing is sent here.
     """
-
-    # Each endpoint as a method, which runs its flow.
-    text_to_image = endpoints.text_to_image
-    text_to_image_sd1 = endpoints.text_to_image_sd1
-    text_to_image_sdxl = endpoints.text_to_image_sdxl
-    openjourney = endpoints.openjourney
-    midjourney = endpoints.midjourney
-    midjourney_result = endpoints.midjourney_result
-    image_to_image = endpoints.image_to_image
-    image_to_image_2023 = endpoints.image_to_image_2023
-    text_to_gif = endpoints.text_to_gif
-    text_to_gif_2024 = endpoints.text_to_gif_2024
-    image_to_video = endpoints.image_to_video
-    upscale = endpoints.upscale
-    transcribe = endpoints.transcribe
-    list_names = endpoints.list_names
-    limits = endpoints.limits
-    chat = endpoints.chat
-    caption = endpoints.caption
-    legacy_chat = endpoints.legacy_chat
 
     def __init__(
         self,

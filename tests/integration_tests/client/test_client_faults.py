@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from client_driving import KEY, PNG, drive
+from client_driving import KEY, drive
+from samples import MAKES_MEDIA, SAMPLES
 from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft.client import VisionCraftClient, endpoints
@@ -26,6 +27,7 @@ from langchain_visioncraft.errors import (
     UnknownNameError,
     VisionCraftError,
 )
+from langchain_visioncraft.media.sniff import sniff
 
 
 @pytest.fixture
@@ -44,42 +46,22 @@ def draw() -> Any:
     return endpoints.text_to_image(**SMALL)
 
 
-FLOWS = {
-    "text_to_image": (draw, "image/png", 1),
-    "text_to_image_sd1": (
-        lambda: endpoints.text_to_image_sd1(
-            prompt="a cat", model="anything_V5", sampler="Euler", image_count=2
-        ), "image/png", 2,
-    ),
-    "text_to_image_sdxl": (
-        lambda: endpoints.text_to_image_sdxl(
-            prompt="a cat", model="sdxl-turbo", sampler="euler", scheduler="normal",
-            width=512, height=512,
-        ), "image/png", 1,
-    ),
-    "openjourney": (
-        lambda: endpoints.openjourney(prompt="a cat", width=128, height=128), "image/png", 1,
-    ),
-    "image_to_image": (
-        lambda: endpoints.image_to_image(prompt="a dog", image=PNG, mask=PNG), "image/png", 1,
-    ),
-    "image_to_image_2023": (
-        lambda: endpoints.image_to_image_2023(prompt="a dog", image=PNG, width=64, height=64),
-        "image/png", 1,
-    ),
-    "text_to_gif": (lambda: endpoints.text_to_gif(prompt="a cat"), "image/gif", 1),
-    "text_to_gif_2024": (
-        lambda: endpoints.text_to_gif_2024(prompt="a cat", sampler="Euler"), "image/gif", 1,
-    ),
-    "image_to_video": (lambda: endpoints.image_to_video(image=PNG), "video/mp4", 1),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize(
+    "name", [name for name in MAKES_MEDIA if not SAMPLES[name].models], ids=str
+)
 def test_an_endpoint_gives_its_media(client: Any, name: str) -> None:
-    flow, mime, count = FLOWS[name]
-    media = drive(client, flow())
-    assert [medium.mime_type for medium in media] == [mime] * count
+    sample = SAMPLES[name]
+    media = drive(client, getattr(endpoints, name)(**sample.given, **sample.small))
+    assert [medium.mime_type for medium in media] == [sniff(sample.answers[0])]
+
+
+def links() -> Any:
+    return endpoints.text_to_image_sd1("a cat", image_count=2, width=512, height=512)
+
+
+def test_one_call_may_give_several_pictures(client: Any) -> None:
+    media = drive(client, links())
+    assert [medium.mime_type for medium in media] == ["image/png", "image/png"]
 
 
 @pytest.fixture(autouse=True)
@@ -193,7 +175,7 @@ def test_what_does_no_harm_does_none(
 def test_a_link_that_expired_is_told(client: Any, drawing_sandbox: Sandbox) -> None:
     drawing_sandbox.faults.inject(Fault(endpoint="GET /files/*", status=410))
     with pytest.raises(LinkExpiredError):
-        drive(client, FLOWS["text_to_image_sd1"][0]())
+        drive(client, links())
 
 
 def test_a_real_wait_is_waited(client: Any, drawing_sandbox: Sandbox) -> None:

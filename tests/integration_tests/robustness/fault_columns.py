@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from client_driving import PNG
 from fault_callers import Caller, ChatCaller, ClientCaller
+from samples import NOTE, PNG, SAMPLES
 
 from langchain_visioncraft import ChatVisionCraft, ChatVisionCraftLegacy
 from langchain_visioncraft.client import endpoints
 
-NOTE = Path(__file__).parents[3] / "cookbook" / "assets" / "spoken_note.ogg"
 SMALL = {"width": 64, "height": 64}
 CHAT = "POST /v1/chat/completions"
-ASK = [{"role": "user", "content": "Hi"}]
 
 
 @dataclass(frozen=True)
@@ -47,9 +44,11 @@ def _client(flow: Callable[[str, float], Any]) -> Callable[..., Caller]:
     return partial(ClientCaller, flow)
 
 
-def _call(name: str, place: str, *, models: bool = False, quick: bool = False, **given: Any) -> Any:
-    function = getattr(endpoints, name)
-    return Column(name, "call", place, _client(lambda *_: function(**given)), models, quick)
+def _call(name: str) -> Column:
+    sample, function = SAMPLES[name], getattr(endpoints, name)
+    given = {**sample.given, **sample.small, **_GIVEN.get(name, {})}
+    client = _client(lambda *_: function(**given))
+    return Column(name, "call", sample.request, client, sample.models, name == "text_to_image")
 
 
 def _chat(way: str, *, quick: bool) -> Column:
@@ -65,38 +64,11 @@ def _legacy_chat(way: str) -> Column:
     return Column(f"ChatVisionCraftLegacy.{way}", "call", "POST /llm", caller, models=True)
 
 
+_GIVEN: dict[str, dict[str, Any]] = {"image_to_image": {"mask": PNG}, "transcribe": {"audio": NOTE}}
+"""What makes more of a call than its sample does."""
+
 COLUMNS: tuple[Column, ...] = (
-    _call("text_to_image", "POST /sd", quick=True, prompt="a cat", model="sdxl-base", **SMALL),
-    _call(
-        "text_to_image_sd1",
-        "POST /generate",
-        prompt="a cat",
-        model="anything_V5",
-        sampler="Euler",
-    ),
-    _call(
-        "text_to_image_sdxl",
-        "POST /generate-xl",
-        prompt="a cat",
-        model="sdxl-turbo",
-        sampler="euler",
-        scheduler="normal",
-        width=512,
-        height=512,
-    ),
-    _call("openjourney", "POST /openjourney", prompt="a cat", width=128, height=128),
-    _call("image_to_image", "POST /img2img", prompt="a dog", image=PNG, mask=PNG),
-    _call("image_to_image_2023", "POST /img2img", prompt="a dog", image=PNG, **SMALL),
-    _call("text_to_gif", "POST /text2gif", prompt="a cat"),
-    _call("text_to_gif_2024", "POST /generate-gif", prompt="a cat", sampler="Euler"),
-    _call("image_to_video", "POST /img2video", image=PNG),
-    _call("upscale", "POST /upscale", models=True, image=PNG),
-    _call("transcribe", "POST /whisper", models=True, audio=NOTE),
-    _call("list_names", "GET /sd/models", family="sd", kind="models"),
-    _call("limits", "GET /limits"),
-    _call("chat", CHAT, models=True, model="Llama-3-8B-Instruct", messages=ASK),
-    _call("caption", CHAT, models=True, image=PNG),
-    _call("legacy_chat", "POST /llm", models=True, model="Mixtral-8x22B-v0.1", messages=ASK),
+    *(_call(name) for name in SAMPLES if not name.startswith("midjourney")),
     Column(
         "midjourney",
         "call",

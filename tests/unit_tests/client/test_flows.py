@@ -5,26 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from client_driving import GIF, MP4, PNG, REQUIRED, given, play
+from client_driving import PNG, REQUIRED, given, play
+from samples import MAKES_MEDIA, SAMPLES
 
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.body import JSONBody
 from langchain_visioncraft.client.flow import Call
 from langchain_visioncraft.client.schemas import LIST_PATHS
 from langchain_visioncraft.media.inputs import Upload
+from langchain_visioncraft.media.sniff import sniff
 
 MEDIA_ENDPOINTS = {
-    "text_to_image": ("/sd", PNG, "image/png"),
-    "text_to_image_sd1": ("/generate", PNG, "image/png"),
-    "text_to_image_sdxl": ("/generate-xl", PNG, "image/png"),
-    "openjourney": ("/openjourney", PNG, "image/png"),
-    "image_to_image": ("/img2img", PNG, "image/png"),
-    "image_to_image_2023": ("/img2img", PNG, "image/png"),
-    "text_to_gif": ("/text2gif", GIF, "image/gif"),
-    "text_to_gif_2024": ("/generate-gif", GIF, "image/gif"),
-    "image_to_video": ("/img2video", MP4, "video/mp4"),
-    "upscale": ("/upscale", PNG, "image/png"),
+    name: (SAMPLES[name].path, SAMPLES[name].answers[0], sniff(SAMPLES[name].answers[0]))
+    for name in MAKES_MEDIA
 }
+TAKE_A_PICTURE = [
+    name for name in MAKES_MEDIA if "image" in REQUIRED[name] and name != "image_to_image_2023"
+]
 LINK = "https://cdn.example.com/file"
 
 
@@ -67,13 +64,19 @@ def test_what_is_not_set_is_not_sent(name: str) -> None:
     assert "negative_prompt" not in (call.body or {})
 
 
-@pytest.mark.parametrize("name", ["image_to_image", "image_to_video", "upscale"])
+@pytest.mark.parametrize(
+    "name",
+    [name for name in MAKES_MEDIA if name != "image_to_image_2023" and "image" in REQUIRED[name]],
+)
 def test_a_picture_rides_along_as_a_stream(name: str) -> None:
     [call] = play(flow_of(name), given(MEDIA_ENDPOINTS[name][1])).calls
     assert isinstance((call.body or {})["image"], Upload)
 
 
-@pytest.mark.parametrize("name", ["image_to_image", "image_to_video", "upscale"])
+@pytest.mark.parametrize(
+    "name",
+    [name for name in MAKES_MEDIA if name != "image_to_image_2023" and "image" in REQUIRED[name]],
+)
 def test_a_link_to_a_picture_is_passed_on_and_not_read(name: str) -> None:
     flow = flow_of(name, image="https://example.com/cat.png")
     [call] = play(flow, given(MEDIA_ENDPOINTS[name][1])).calls

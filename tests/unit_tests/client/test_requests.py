@@ -22,6 +22,7 @@ from client_driving import (
     drive,
     failure_of,
 )
+from samples import COMPLETION, SAMPLES
 
 from langchain_visioncraft import Media
 from langchain_visioncraft._compat import httpx
@@ -44,20 +45,7 @@ from langchain_visioncraft.media.inputs import (
     parse_source,
 )
 
-COMPLETION = {"choices": [{"message": {"role": "assistant", "content": "Hello"}}]}
-ANSWERS: dict[str, list[Any]] = {
-    "text_to_gif": [GIF],
-    "text_to_gif_2024": [GIF],
-    "image_to_video": [MP4],
-    "midjourney": [{"data": 1}, {"URL": "/m.png"}, PNG],
-    "midjourney_result": [{"URL": "/m.png"}, PNG],
-    "transcribe": [{"text": "Hi"}],
-    "list_names": [["a"]],
-    "limits": [{"Free Tier": {}}],
-    "chat": [COMPLETION],
-    "caption": [COMPLETION],
-    "legacy_chat": [{"text": "Hi"}],
-}
+ANSWERS: dict[str, list[Any]] = {name: [*each.answers] for name, each in SAMPLES.items()}
 PICTURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -69,7 +57,7 @@ def flow_of(name: str, **more: Any) -> Any:
 def test_the_key_rides_where_the_documents_say_and_nowhere_else(
     driver: Any, name: str, naps: list[float]
 ) -> None:
-    host = Host(*ANSWERS.get(name, [PNG]))
+    host = Host(*ANSWERS[name])
     drive(host.client(driver), flow_of(name))
     for request in host.requests:
         text = request.content.decode()
@@ -84,7 +72,7 @@ def test_the_key_rides_where_the_documents_say_and_nowhere_else(
 
 @pytest.mark.parametrize("name", REQUIRED)
 def test_the_announced_length_is_the_sent_length(driver: Any, name: str, naps: list[float]) -> None:
-    host = Host(*ANSWERS.get(name, [PNG]))
+    host = Host(*ANSWERS[name])
     drive(host.client(driver), flow_of(name))
     for request in host.requests:
         assert int(request.headers.get("content-length", 0)) == len(request.content)
