@@ -59,6 +59,9 @@ _MASK = "**********"
 _SHORTEST_SECRET = 8
 """A shorter key is a word like "any" for a sandbox; masking it would only garble messages."""
 
+_OF_RAW_BYTES = ("content-encoding", "content-length", "transfer-encoding")
+"""Headers that are not true of content that was decoded, or masked."""
+
 _CONTEXT = re.compile(
     r"(?:maximum|max\.?) (?:context|sequence) length|context[ _](?:length|window|size)"
     r"|too many (?:input |prompt )?tokens|prompt is too long",
@@ -296,10 +299,13 @@ def _masked(value: Any, key: str) -> Any:
         return value
     content = _content(value)
     if key.encode() in content or any(key in text for text in value.headers.values()):
-        headers = {"content-type": value.headers.get("content-type", "")}
         return type(value)(
             value.status_code,
-            headers={name: text.replace(key, _MASK) for name, text in headers.items()},
+            headers={
+                name: text.replace(key, _MASK)
+                for name, text in value.headers.items()
+                if name.lower() not in _OF_RAW_BYTES
+            },
             content=content.replace(key.encode(), _MASK.encode()),
             request=value.request,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import logging
 import traceback
 from typing import Any
@@ -96,6 +98,24 @@ async def test_errors_do_not_show_it_even_if_the_host_repeats_it(
             assert KEY not in response.text
             assert KEY not in str(response.request.headers.raw)
         error = error.__cause__ or error.__context__
+
+
+async def test_an_answer_that_repeats_it_keeps_its_other_facts(service: Service, way: str) -> None:
+    body = gzip.compress(json.dumps({"error": f"Too many requests for {KEY}"}).encode())
+    service.says(
+        429, headers={"retry-after": "7", "content-encoding": "gzip", "x-for": KEY}, content=body
+    )
+    with pytest.raises(errors.RateLimitError) as caught:
+        await ask(service.model(), way)
+    assert caught.value.retry_after == 7
+    assert caught.value.detail == "Too many requests for **********"
+    assert KEY not in str(caught.value.response.headers.raw)
+
+
+async def test_a_redirect_that_repeats_it_is_named(service: Service, way: str) -> None:
+    service.says(302, headers={"location": f"https://elsewhere.test/?key={KEY}"})
+    with pytest.raises(errors.UnexpectedAnswerError, match=r"to https://elsewhere\.test\."):
+        await ask(service.model(), way)
 
 
 async def test_errors_of_the_transport_do_not_hold_it(service: Service, way: str) -> None:
