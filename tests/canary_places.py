@@ -7,6 +7,7 @@ canary, and yields what could be seen by somebody else.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import json
 import pickle
@@ -21,7 +22,7 @@ from langchain_core.load import dumpd, dumps
 from langchain_core.messages import AIMessage
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from rich.traceback import Traceback
 from tool_service import HOST, KEY, TOOLS, Service, arguments_for
 
@@ -40,8 +41,19 @@ from langchain_visioncraft import (
 )
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.client.flow import call
-from langchain_visioncraft.errors import VisionCraftError
+from langchain_visioncraft.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ConnectionFailedError,
+    InvalidRequestError,
+    MediaInputError,
+    MissingKeyError,
+    RateLimitError,
+    ServerError,
+    TimedOutError,
+    UnexpectedAnswerError,
+    VisionCraftError,
+)
 
 PARTS = (KEY, KEY[:12], KEY[-8:])
 """Not only the whole key: messages that are cut short show a part of it."""
@@ -201,28 +213,49 @@ def runs_of_tracers(scene: Scene) -> Iterator[Any]:
 
 # Errors, with all that hangs on them
 
+Failing = tuple[type[BaseException], Callable[..., Any]]
+"""What must be raised, and what makes it so: an answer of the host, or something to do."""
+
 
 def failures(scene: Scene) -> Iterator[BaseException]:
     """One error of each way in which things fail, sync and async."""
-    for answer in _bad_answers():
+    for kind, answer in _bad_answers():
         scene.service.answers = dict.fromkeys(("/sd", "/v1/chat/completions"), answer)
         for work in _calls(scene):
-            yield from _raised(work)
+            yield raised(kind, work)
+    for kind, work in _bad_arguments(scene):
+        yield raised(kind, work)
+
+
+def raised(kind: type[BaseException], work: Callable[[], Any]) -> BaseException:
+    """What `work` raises. Of another kind, it would be searched in place of what the row names."""
+    error: BaseException | None = None
+    try:
+        work()
+    except BaseException as caught:
+        error = caught
+    assert isinstance(error, kind), f"{kind.__name__} was to be raised, not {error!r}"
+    return error
+
+
+def _bad_arguments(scene: Scene) -> Iterator[Failing]:
     missing = {"image": Path("/no/such/file.png")}
-    yield from _raised(
-        lambda: VisionCraftClient(**scene.settings).run(endpoints.upscale(**missing))
+    yield (
+        MediaInputError,
+        lambda: VisionCraftClient(**scene.settings).run(endpoints.upscale(**missing)),
     )
     key = SecretStr(KEY)
     for wrong in ({"base_url": "x"}, {"max_retries": -1}, {"timeout": -1}, {"verify": "/no/such"}):
-        yield from _raised(lambda wrong=wrong: VisionCraftClient(**{"api_key": KEY, **wrong}))
-        yield from _raised(lambda wrong=wrong: config.resolve(**{"api_key": KEY, **wrong}))
-        yield from _raised(
-            lambda wrong=wrong: ChatVisionCraft(**{"api_key": key, "model": "m", **wrong})
-        )
-    yield from _raised(lambda: VisionCraftClient(api_key=f"{KEY} with blanks"))
+        given = {"api_key": KEY, **wrong}
+        yield InvalidRequestError, lambda given=given: VisionCraftClient(**given)
+        if "verify" not in wrong:  # whether there is such a file is not asked there
+            yield InvalidRequestError, lambda given=given: config.resolve(**given)
+        given = {**given, "api_key": key, "model": "m"}
+        yield ValidationError, lambda given=given: ChatVisionCraft(**given)
+    yield MissingKeyError, lambda: VisionCraftClient(api_key=f"{KEY} with blanks")
 
 
-def _bad_answers() -> Iterator[Callable[[Any], Any]]:
+def _bad_answers() -> Iterator[Failing]:
     def refuse(request: Any) -> Any:
         raise httpx.ConnectError(f"no route for {request.url}", request=request)
 
@@ -232,14 +265,21 @@ def _bad_answers() -> Iterator[Callable[[Any], Any]]:
     def stall(request: Any) -> Any:
         raise httpx.ReadTimeout("stalled", request=request)
 
-    yield from (refuse, break_off, stall)
-    yield from map(
-        _stopped_by, (asyncio.CancelledError, KeyboardInterrupt, SystemExit, RuntimeError)
-    )
-    for status in (200, 400, 401, 429, 500):
-        words = {"error": f"The key {KEY} is not good."}
-        yield lambda _, status=status, words=words: httpx.Response(status, json=words)
-    yield lambda _: httpx.Response(302, headers={"location": f"http://x/?token={KEY}"})
+    yield from ((ConnectionFailedError, refuse), (ConnectionFailedError, break_off))
+    yield TimedOutError, stall
+    for kind in (asyncio.CancelledError, KeyboardInterrupt, SystemExit, RuntimeError):
+        yield kind, _stopped_by(kind)
+    words = {"error": f"The key {KEY} is not good."}
+    for status, refusal in (
+        (200, BadRequestError),
+        (400, BadRequestError),
+        (401, AuthenticationError),
+        (429, RateLimitError),
+        (500, ServerError),
+    ):
+        yield refusal, lambda _, status=status: httpx.Response(status, json=words)
+    away = {"location": f"http://x/?token={KEY}"}
+    yield UnexpectedAnswerError, lambda _: httpx.Response(302, headers=away)
 
 
 def _calls(scene: Scene) -> list[Callable[[], Any]]:
@@ -248,11 +288,11 @@ def _calls(scene: Scene) -> list[Callable[[], Any]]:
     chat = ChatVisionCraft(model="m", **scene.settings)
     tool = VisionCraftTextToImage(store=scene.store, handle_tool_error=False, **scene.settings)
 
-    def drawing() -> Any:
+    def drawing() -> Any:  # the key is in the body
         return endpoints.text_to_image(prompt="x", model="m")
 
-    def chatting() -> Any:
-        return call("POST", "/v1/chat/completions", {"a": 1}, auth="bearer")
+    def chatting() -> Any:  # the key is in a header
+        return endpoints.chat(model="m", messages=[{"role": "user", "content": "Hi"}])
 
     async def stream() -> list[Any]:
         return [chunk async for chunk in chat.astream("Hi")]
@@ -276,6 +316,8 @@ def _stopped_by(error: type[BaseException]) -> Callable[[Any], Any]:
 
     def respond(request: Any) -> Any:
         def stop(_: Any) -> Any:
+            if error is asyncio.CancelledError:
+                _cancel_who_waits()
             raise error
 
         sent = json.dumps([dict(request.headers), request.content.decode()])
@@ -284,11 +326,11 @@ def _stopped_by(error: type[BaseException]) -> Callable[[Any], Any]:
     return respond
 
 
-def _raised(work: Callable[[], Any]) -> Iterator[BaseException]:
-    try:
-        work()
-    except BaseException as error:
-        yield error
+def _cancel_who_waits() -> None:
+    """A call is cancelled from outside; LangChain makes an AttributeError of one from inside."""
+    with contextlib.suppress(RuntimeError):  # a sync call has no loop
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
 
 
 def chain_of(error: BaseException | None) -> Iterator[BaseException]:
@@ -301,7 +343,7 @@ def chain_of(error: BaseException | None) -> Iterator[BaseException]:
 @place
 def errors_with_causes_and_notes(scene: Scene) -> Iterator[Any]:
     errors = list(failures(scene))
-    assert len(errors) > 80
+    assert len(errors) > 130
     for error in errors:
         yield "".join(traceback.format_exception(error))
         for each in chain_of(error):

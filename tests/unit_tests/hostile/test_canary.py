@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from canary_places import COOKBOOK, KEY, PLACES, Place, Scene, found_in
+from canary_places import COOKBOOK, KEY, PLACES, Place, Scene, found_in, raised
 from pydantic import SecretStr
 from tool_service import HOST, Service
 
@@ -68,6 +68,13 @@ def test_the_search_finds_a_key_that_is_there() -> None:
     assert found_in(f"token={KEY[:12]}…")
     assert found_in(KEY.encode())
     assert not found_in("token=***")
+
+
+@pytest.mark.parametrize("work", [lambda: None, lambda: int("x"), lambda: int(None)])
+def test_a_row_that_does_not_fail_as_it_says_is_no_row(work: Any) -> None:
+    assert isinstance(raised(ValueError, lambda: int("x")), ValueError)
+    with pytest.raises(AssertionError, match="KeyError was to be raised, not "):
+        raised(KeyError, work)
 
 
 @pytest.mark.filterwarnings("ignore:astream_log is deprecated")
