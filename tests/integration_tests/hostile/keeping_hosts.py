@@ -26,6 +26,7 @@ class Host(ThreadingHTTPServer):
             self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server_port}"
         self.tunnel_to: int | None = None
+        self.cookie: str | None = None
         self.heads: list[dict[str, str]] = []
         self.lines: list[str] = []
         self.bodies: list[bytes] = []
@@ -66,6 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         if content.startswith(b"{"):
             self.send_header("Content-Type", "application/json")
+        if self.server.cookie is not None:
+            self.send_header("Set-Cookie", self.server.cookie)
         self.end_headers()
         self.wfile.write(content)
 

@@ -198,3 +198,14 @@ def test_a_host_that_needs_no_proxy_does_not_get_its_password(
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     call(**settings_for(host.url))
     check_identity(host)
+
+
+@by_call
+def test_a_cookie_is_not_sent_back(call: Callable[..., Any], host: Host) -> None:
+    host.cookie = f"session={OTHER}; Path=/"
+    settings = settings_for(host.url)  # twice the same: models share their HTTP clients
+    for _ in range(2):
+        call(**settings)
+    assert len(host.heads) >= 2
+    assert not any("cookie" in head for head in host.heads)
+    check_identity(host)
