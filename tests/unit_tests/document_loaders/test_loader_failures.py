@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.documents.base import Blob
 from langchain_core.language_models import FakeListChatModel
-from loader_driving import names
-from media_host import HOST, MediaHost, picture, recording
+from loader_driving import CountingBlobs, names
+from media_host import HOST, MediaHost, httpx, picture, recording
 
 from langchain_visioncraft import (
     VisionCraftCaptionParser,
 )
+from langchain_visioncraft.document_loaders.guarding import CONCERN_ALL
 from langchain_visioncraft.errors import (
     AuthenticationError,
+    CertificateError,
     EndpointNotFoundError,
+    MissingKeyError,
     RateLimitError,
     SubscriptionError,
     VisionCraftError,
@@ -108,24 +112,52 @@ def test_pages_before_a_failure_are_not_lost(make: Any, load: Any, host: MediaHo
     assert loader.report.skipped[0].source == "s.tiff"
 
 
+def refuse_certificate(_: Any) -> Any:
+    cause = ssl.SSLCertVerificationError()
+    cause.verify_message = "certificate has expired"
+    raise httpx.ConnectError("TLS") from cause
+
+
+LIMITED = "Free users can make 10 requests per 5 minutes."
+CONCERNING: dict[type[VisionCraftError], Any] = {
+    MissingKeyError: None,  # nothing is asked
+    AuthenticationError: lambda _: (401, {"error": "The API key is invalid."}),
+    SubscriptionError: lambda _: (402, {"error": "Subscribe to premium."}),
+    EndpointNotFoundError: lambda _: (404, {"error": "Not found."}),
+    CertificateError: refuse_certificate,
+    RateLimitError: lambda _: (429, {"error": LIMITED}),
+}
+
+
+def test_what_concerns_all_files_is_tried_whole() -> None:
+    assert set(CONCERNING) == set(CONCERN_ALL)
+
+
 @pytest.mark.parametrize("on_error", ["skip", "document"])
-@pytest.mark.parametrize(
-    "refused",
-    [
-        ((401, {"error": "The API key is invalid."}), AuthenticationError),
-        ((402, {"error": "Subscribe to premium."}), SubscriptionError),
-        ((404, {"error": "Not found."}), EndpointNotFoundError),
-        ((429, {"error": "Free users can make 10 requests per 5 minutes."}), RateLimitError),
-    ],
-)
+@pytest.mark.parametrize("kind", CONCERNING)
 def test_what_concerns_all_files_is_raised_whatever_is_said(
-    make: Any, host: MediaHost, folder: Path, on_error: Any, refused: Any
+    make: Any, load: Any, host: MediaHost, on_error: Any, kind: Any
 ) -> None:
-    answer, kind = refused
-    host.fault = lambda _: answer
+    host.fault = CONCERNING[kind]
+    options = {"api_key": None} if kind is MissingKeyError else {}
+    blobs = CountingBlobs(50)
     with pytest.raises(kind):
-        make(folder, on_error=on_error).load()
-    assert len(host.asked) < 10
+        load(make(blobs, on_error=on_error, max_concurrency=3, **options))
+    assert blobs.taken < 10
+
+
+@pytest.mark.parametrize("kind", [SubscriptionError, CertificateError, RateLimitError])
+def test_what_is_wrong_with_the_host_of_a_link_concerns_that_link(
+    make: Any, load: Any, host: MediaHost, red: Path, kind: Any
+) -> None:
+    refuse = CONCERNING[kind]
+    host.fault = lambda asked: refuse(asked) if asked.path.startswith("/files/") else None
+    link = f"{HOST}/files/a.png"
+    loader = make([link, red], on_error="skip")
+    assert len(load(loader)) == 1
+    [skipped] = loader.report.skipped
+    assert (skipped.source, skipped.error) == (link, "MediaInputError")
+    assert "cannot be fetched" in skipped.reason
 
 
 def test_what_a_chat_model_of_your_own_raises_is_reported(make: Any, load: Any, red: Path) -> None:
