@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from langchain_visioncraft.document_loaders.window import AHEAD, in_tasks, in_threads
+from langchain_visioncraft.document_loaders.window import AHEAD, _Window, in_tasks, in_threads
 
 WIDTH = 2
 
@@ -87,3 +88,98 @@ def test_nothing_is_taken_behind_a_failure_and_what_is_before_it_is_given(load: 
     jobs, results = load(failing=3)
     assert results == [0, 1, 2]
     assert jobs.taken == 4
+
+
+PATIENCE = 60
+"""Seconds, after which a test fails that would hang."""
+
+
+class Held:
+    """Jobs that end in order, one at a time, and only while the window waits for one of them.
+
+    So whenever it waits, what it has taken is all under way.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.waited_for: list[int] = []
+        self.running: list[int] = []
+        self._running = 0
+        self._released = 0
+        self._changed = threading.Condition()
+
+    def __iter__(self) -> Iterator[int]:
+        yield from range(4 * self.width)
+        self.release(self.width)  # for the last of them nobody waits in the window
+
+    def work(self, number: int, _: Any = None) -> int:
+        with self._changed:
+            self._running += 1
+            self._changed.notify_all()
+            assert self._changed.wait_for(lambda: number < self._released, PATIENCE)
+            self._running -= 1
+        return number
+
+    def release(self, count: int) -> None:
+        with self._changed:
+            self._released += count
+            self._changed.notify_all()
+
+    def look(self, jobs: Any) -> None:
+        """At the moment when the window waits for one of these."""
+        with self._changed:
+            wanted = min(len(jobs), self.width)
+            assert self._changed.wait_for(lambda: self._running >= wanted, PATIENCE)
+            self.waited_for.append(len(jobs))
+            self.running.append(self._running)
+        self.release(1)
+
+
+def held_threads(held: Held, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    wait = concurrent.futures.wait
+
+    def looking(jobs: Any, **options: Any) -> Any:
+        held.look(jobs)
+        return wait(jobs, **options)
+
+    monkeypatch.setattr(concurrent.futures, "wait", looking)
+    return list(in_threads(held, held.work, held.width))
+
+
+def held_tasks(held: Held, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    wait = asyncio.wait
+
+    async def looking(jobs: Any, **options: Any) -> Any:
+        await asyncio.to_thread(held.look, jobs)
+        return await wait(jobs, **options)
+
+    async def main() -> list[int]:
+        return [result async for result in in_tasks(held, work, held.width)]
+
+    async def work(number: int) -> int:
+        return await asyncio.get_running_loop().run_in_executor(pool, held.work, number)
+
+    monkeypatch.setattr(asyncio, "wait", looking)
+    with concurrent.futures.ThreadPoolExecutor(4 * held.width) as pool:
+        return asyncio.run(main())
+
+
+@pytest.mark.parametrize("load", [held_threads, held_tasks])
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_as_many_jobs_as_the_window_is_wide_run_at_once(
+    load: Any, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(width)
+    assert load(held, monkeypatch) == list(range(4 * width))
+    assert set(held.waited_for) == {width}
+    assert set(held.running) == {width}
+
+
+def test_as_many_results_wait_behind_a_slow_job_as_may_be_ahead() -> None:
+    slow, ready = (concurrent.futures.Future[int]() for _ in range(2))
+    ready.set_result(1)
+    window = _Window[concurrent.futures.Future[int]](WIDTH)
+    window.jobs.extend([slow, *[ready] * (AHEAD * WIDTH - 2)])
+    assert not window.gives()
+    window.jobs.append(ready)
+    assert window.gives()
