@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+import visioncraft_sandbox
 from PIL import Image
 from visioncraft_sandbox.catalog import LISTS
 from visioncraft_sandbox.engines.language import bounded
@@ -21,6 +22,14 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def test_the_public_names_are_pinned() -> None:
+    names = {"Fault", "Limit", "Sandbox", "SandboxConfig", "create_app"}
+    assert set(visioncraft_sandbox.__all__) == set(dir(visioncraft_sandbox)) == names
+    assert {getattr(visioncraft_sandbox, name).__name__ for name in names} == names
+    with pytest.raises(AttributeError, match="has no attribute 'Sandpit'"):
+        _ = visioncraft_sandbox.Sandpit
 
 
 def test_the_names_of_the_documents_come_first_in_their_order() -> None:
