@@ -234,6 +234,7 @@ def test_verify_false_warns() -> None:
         ChatVisionCraft(**MODEL, verify=False)
 
 
-def test_max_tokens_above_the_documented_maximum_is_an_error() -> None:
+@pytest.mark.parametrize("tokens", [-1, 0, 100_001])
+def test_max_tokens_out_of_their_bounds_are_an_error(tokens: int) -> None:
     with pytest.raises(ValidationError, match="max_tokens"):
-        ChatVisionCraft(**MODEL, max_tokens=100_001)
+        ChatVisionCraft(**MODEL, max_tokens=tokens)

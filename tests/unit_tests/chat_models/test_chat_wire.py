@@ -194,6 +194,32 @@ async def test_few_max_tokens_are_raised_with_one_warning(service: Service) -> N
         await ask(service.model(max_tokens=5), "invoke")
 
 
+@pytest.mark.parametrize("tokens", [1, 127])
+async def test_the_fewest_and_the_most_of_few_max_tokens_are_raised(
+    service: Service, tokens: int
+) -> None:
+    with pytest.warns(UserWarning, match=f"max_tokens={tokens} is sent as 128"):
+        await ask(service.model(), "invoke", max_tokens=tokens)
+    assert service.body["max_tokens"] == 128
+
+
+@pytest.mark.parametrize("tokens", [128, 100_000])
+async def test_max_tokens_that_the_service_takes_are_sent_as_they_are(
+    service: Service, way: str, tokens: int
+) -> None:
+    await ask(service.model(max_tokens=tokens), way)
+    assert service.body["max_tokens"] == tokens
+
+
+@pytest.mark.parametrize("tokens", [0, -1, True, 0.5, 100_001])
+async def test_max_tokens_that_cannot_be_meant_are_refused(
+    service: Service, way: str, tokens: Any
+) -> None:
+    with pytest.raises(InvalidRequestError, match="max_tokens"):
+        await ask(service.model(), way, max_tokens=tokens)
+    assert not service.requests
+
+
 async def test_an_unknown_parameter_is_named_with_a_hint(service: Service, way: str) -> None:
     with pytest.raises(InvalidRequestError, match=r"'temprature'.*mean 'temperature'"):
         await ask(service.model(), way, temprature=1)
