@@ -63,6 +63,30 @@ def test_a_body_that_is_too_long_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("limit", [0, 1, 10, MEMORY_BYTES, MEMORY_BYTES + 10])
+def test_as_many_bytes_as_are_allowed_are_accepted_and_not_one_more(
+    tmp_path: Path, limit: int
+) -> None:
+    spool = Spool(limit, tmp_path)
+    assert spool.accept(bytes(limit))
+    assert spool.accept(b"")
+    with pytest.raises(AnswerTooLargeError):
+        spool.accept(b"1")
+    whole = Spool(limit, tmp_path)
+    with pytest.raises(AnswerTooLargeError):
+        whole.accept(bytes(limit + 1))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "is_in_memory"), [(MEMORY_BYTES, True), (MEMORY_BYTES + 1, False)]
+)
+def test_a_body_is_in_memory_up_to_a_mebibyte(
+    tmp_path: Path, size: int, is_in_memory: bool
+) -> None:
+    assert (filled(tmp_path, bytes(size)).path is None) is is_in_memory
+
+
 def test_an_announced_length_is_refused_before_it_comes(tmp_path: Path) -> None:
     spool = Spool(100, tmp_path)
     spool.expect(100)
@@ -72,9 +96,11 @@ def test_an_announced_length_is_refused_before_it_comes(tmp_path: Path) -> None:
 
 def test_only_the_beginning_is_kept_where_that_is_enough(tmp_path: Path) -> None:
     spool = Spool(100, tmp_path, keep=5)
-    assert spool.accept(b"123")
-    assert not spool.accept(b"45678")
+    assert spool.accept(b"1234")
+    assert not spool.accept(b"5678")
     assert spool.open().read() == b"12345"
+    exact = Spool(100, tmp_path, keep=5)
+    assert not exact.accept(b"12345")
 
 
 def test_a_file_can_be_taken_over_once(tmp_path: Path) -> None:
