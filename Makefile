@@ -35,18 +35,18 @@ lint: $(VENV)/test.stamp  ## Check style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(VENV)/test.stamp  ## Mend style and format
+format: $(VENV)/test.stamp  ## Repair style and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-faults: $(VENV)/test.stamp  ## Let endpoints and chat models meet every fault, and print what becomes of it
+faults: $(VENV)/test.stamp  ## Run the fault matrix: every endpoint and chat model under every fault
 	PYTHONPATH=tests $(BIN)/python -W error tests/integration_tests/robustness/fault_matrix.py
 	$(BIN)/python -m tests.hostile_corpus
 
 fuzz: $(VENV)/test.stamp  ## Send the sandbox a million broken requests, or as many as ten minutes take
 	$(BIN)/python -m tests.fuzzing
 
-soak: $(VENV)/test.stamp  ## Look for leaks: an hour of agent traffic with faults, in some minutes
+soak: $(VENV)/test.stamp  ## Look for leaks: an hour of agent traffic with faults, in a few minutes
 	$(BIN)/python -m benchmarks.soak
 
 test-lowest: $(VENV)/lowest.stamp  ## Run unit tests with the oldest dependencies that are allowed
@@ -56,10 +56,12 @@ test-lowest: $(VENV)/lowest.stamp  ## Run unit tests with the oldest dependencie
 audit: $(VENV)/test.stamp  ## Look for known vulnerabilities in what is installed
 	.ci/audit
 
-record: $(VENV)/test.stamp  ## Record the cassettes anew (sandbox, or the live host if a key is set)
-	PYTHONPATH=tests $(BIN)/python -m recording
+record: $(VENV)/test.stamp  ## Record the cassettes again, or one: make record NAME=sd
+	PYTHONPATH=tests $(BIN)/python -m recording $(NAME)
+ifndef NAME
 	$(BIN)/python -m pytest -rs --record-mode=rewrite --force-enable-socket --timeout=600 \
 		tests/unit_tests/test_recorded_standard.py
+endif
 
 notebooks: $(VENV)/test.stamp  ## Run the cookbook's notebooks and save their outputs
 	cd cookbook && ../$(BIN)/python -m nbclient.cli --inplace --timeout 300 *.ipynb

@@ -27,6 +27,9 @@ GENERATED: dict[str, Callable[[], str]] = {
     "gallery": tool_pages.gallery,
     "parameters": tool_pages.parameters,
     "tools": tool_pages.table,
+    "tools of the readme": tool_pages.readme_table,
+    "reference of the tools": tool_pages.reference,
+    "navigation of the tools": tool_pages.navigation,
 }
 
 ELSEWHERE = {
@@ -42,18 +45,22 @@ ELSEWHERE = {
 }  # fmt: skip
 """Where files that lie outside of ``docs/`` are on the site."""
 
-_SECTION = re.compile(r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_SECTION = re.compile(
+    r"((?:<!--|#) generated: ([a-z ]+?)(?: -->)?\n).*?(\n?^ *(?:<!--|#) end(?: -->)?$)",
+    re.DOTALL | re.MULTILINE,
+)
 _FENCE = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"""(?P<before>\]\(|src=")(?P<path>[^)\s"#:]+)(?P<anchor>#[^)\s"]*)?(?=[)"])""")
 
 
 def pages() -> dict[Path, str]:
-    """The pages in ``docs/`` as they should be."""
+    """The pages in ``docs/``, README and navigation, as they should be."""
 
     def generated(part: re.Match[str]) -> str:
-        return f"{part[1]}{GENERATED[part[2]]()}\n{part[3]}"
+        return f"{part[1]}{GENERATED[part[2]]()}\n{part[3].lstrip(chr(10))}"
 
-    written = {path: _SECTION.sub(generated, path.read_text()) for path in DOCS.rglob("*.md")}
+    sources = [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "mkdocs.yml"]
+    written = {path: _SECTION.sub(generated, path.read_text()) for path in sources}
     return written | {DOCS / f"tools/{n}.md": text for n, text in tool_pages.pages().items()}
 
 

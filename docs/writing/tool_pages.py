@@ -17,6 +17,8 @@ DOCS = Path(__file__).resolve().parents[1]
 PICTURES = DOCS / "pictures"
 SHARED = "[what all tools share](index.md#what-all-tools-share)"
 
+VISIBLE = frozenset(tools.__all__) - {"PROGRESS_EVENT", "VisionCraftTool"}
+
 ABOUT_PICTURES = (
     "The sandbox made this, with its own small engines. A host with the models themselves gives "
     "other pictures for the same call."
@@ -30,14 +32,9 @@ RECORDING = '<audio src="../../cookbook/assets/spoken_note.ogg" controls></audio
 
 
 def tool_classes() -> dict[str, type[VisionCraftTool]]:
-    """The tools by the names of their pages, such as ``text_to_image``, in README's order."""
-    named = {
-        kind.model_fields["name"].default.removeprefix("visioncraft_"): kind
-        for kind in (getattr(tools, name) for name in tools.__all__ if name != "PROGRESS_EVENT")
-        if kind is not VisionCraftTool
-    }
-    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    return dict(sorted(named.items(), key=lambda item: readme.index(f"| `{item[1].__name__}`")))
+    """The tools by the names of their pages, such as ``text_to_image``, in their module's order."""
+    kinds = [getattr(tools, name) for name in tools._MODULES if name in VISIBLE]
+    return {kind.model_fields["name"].default.removeprefix("visioncraft_"): kind for kind in kinds}
 
 
 def pages() -> dict[str, str]:
@@ -84,16 +81,37 @@ def gallery() -> str:
 
 
 def table() -> str:
-    """All tools, what they do, and their endpoints."""
+    """All tools, what they do, and their names for the model."""
     rows = [
-        (
-            f"[`{kind.__name__}`]({name}.md)",
-            cell(_first_sentence(kind)),
-            f"`{kind(api_key='any').name}`",
-        )
+        (f"[`{kind.__name__}`]({name}.md)", _gives(kind), f"`{kind(api_key='any').name}`")
         for name, kind in tool_classes().items()
     ]
     return markdown_table(("class", "what it does", "name for the model"), rows)
+
+
+def readme_table() -> str:
+    """All tools and what they do, for the README."""
+    rows = [
+        (f"[`{kind.__name__}`](docs/tools/{name}.md)", _gives(kind))
+        for name, kind in tool_classes().items()
+    ]
+    return markdown_table(("tool", "what it does"), rows)
+
+
+def _gives(kind: type[VisionCraftTool]) -> str:
+    return cell(_first_sentence(kind)).rstrip(".")
+
+
+def reference() -> str:
+    """The directives that write the reference of each tool from its docstring."""
+    kinds = [VisionCraftTool, *tool_classes().values()]
+    return "\n\n".join(f"::: {kind.__module__}.{kind.__name__}" for kind in kinds)
+
+
+def navigation() -> str:
+    """The lines of the site's navigation that lead to the tools' pages."""
+    lines = (f"      - {kind.__name__}: tools/{name}.md" for name, kind in tool_classes().items())
+    return "\n".join(lines)
 
 
 def shown(name: str) -> str:

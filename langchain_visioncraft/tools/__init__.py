@@ -26,22 +26,23 @@ if TYPE_CHECKING:
     from langchain_visioncraft.tools.upscale import VisionCraftUpscale
 
 _MODULES = {
-    "PROGRESS_EVENT": "base",
-    "VisionCraftCaption": "caption",
-    "VisionCraftCatalog": "catalog",
-    "VisionCraftImageToImage": "images",
-    "VisionCraftImageToVideo": "motion",
-    "VisionCraftLimits": "catalog",
-    "VisionCraftMidjourney": "images",
-    "VisionCraftOpenjourney": "images",
-    "VisionCraftTextToGif": "motion",
     "VisionCraftTextToImage": "images",
     "VisionCraftTextToImageSD1": "images",
     "VisionCraftTextToImageSDXL": "images",
-    "VisionCraftTool": "base",
-    "VisionCraftTranscribe": "speech",
+    "VisionCraftMidjourney": "images",
+    "VisionCraftOpenjourney": "images",
+    "VisionCraftImageToImage": "images",
+    "VisionCraftTextToGif": "motion",
+    "VisionCraftImageToVideo": "motion",
     "VisionCraftUpscale": "upscale",
+    "VisionCraftTranscribe": "speech",
+    "VisionCraftCaption": "caption",
+    "VisionCraftCatalog": "catalog",
+    "VisionCraftLimits": "catalog",
+    "VisionCraftTool": "base",
+    "PROGRESS_EVENT": "base",
 }
+"""The module of each name, in the order in which the manual lists the tools."""
 
 __all__ = [
     "PROGRESS_EVENT",
