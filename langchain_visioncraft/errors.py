@@ -31,7 +31,7 @@ VisionCraftError
     └── TaskDeadlineError           it took longer than the deadline
 ```
 
-`[model]`: `mendable` is true. A language model that called a tool can do better next time, so
+`[model]`: `recoverable` is true. A language model that called a tool can do better next time, so
 tools give it the text as an error message; the others need a person and are raised.
 """
 
@@ -53,7 +53,7 @@ class VisionCraftError(Exception):
         retry_after: Seconds after which it is worth another try, where the service says so.
     """
 
-    mendable: ClassVar[bool] = False
+    recoverable: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class MissingKeyError(VisionCraftError):
 class InvalidRequestError(VisionCraftError, ValueError):
     """What was asked cannot be sent; nothing was."""
 
-    mendable = True
+    recoverable = True
 
 
 class MediaInputError(InvalidRequestError):
@@ -159,7 +159,7 @@ class APIStatusError(VisionCraftError):
 class BadRequestError(APIStatusError):
     """400 or 422, or an error under status 200: a parameter or the prompt was refused."""
 
-    mendable = True
+    recoverable = True
 
 
 class UnknownNameError(BadRequestError):
@@ -185,7 +185,7 @@ class SubscriptionError(APIStatusError):
 class RateLimitError(APIStatusError):
     """A limit was reached; ``retry_after`` holds the wait in seconds, where it is known."""
 
-    mendable = True
+    recoverable = True
 
 
 class EndpointNotFoundError(APIStatusError):
@@ -225,7 +225,7 @@ class UnsafeLinkError(ResponseError):
 class LinkExpiredError(ResponseError):
     """A link in an answer, or one that was passed on, leads to nothing any more."""
 
-    mendable = True
+    recoverable = True
 
 
 class TaskError(VisionCraftError):
@@ -235,7 +235,7 @@ class TaskError(VisionCraftError):
 class TaskFailedError(TaskError):
     """The service gave the task up, for example because it refused the prompt."""
 
-    mendable = True
+    recoverable = True
 
 
 class TaskDeadlineError(TaskError):

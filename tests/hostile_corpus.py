@@ -262,8 +262,8 @@ def outcome_of(case: Case, place: Path, store: MediaStore, allowed: Path) -> str
         if source.url is None:
             Upload(source, "image", "image").check()
     except VisionCraftError as error:
-        # What is not mendable ends the agent's run; a long message fills the model's context.
-        bad = not error.mendable or len(str(error)) > 1000
+        # What is not recoverable ends the agent's run; a long message fills the model's context.
+        bad = not error.recoverable or len(str(error)) > 1000
         return f"{type(error).__name__}{' (unfit for a model)' if bad else ''}"
     return "sent on"
 

@@ -71,7 +71,7 @@ def errors() -> str:
         link = f"reference/errors.md#{kind.__module__}.{kind.__name__}"
         when = cell((inspect.getdoc(kind) or "").partition("\n\n")[0])
         name = f"{'&nbsp;&nbsp;&nbsp;' * depth}[`{kind.__name__}`]({link})"
-        rows.append((name, when + (" *Recoverable.*" if kind.mendable else ""), ADVICE[kind]))
+        rows.append((name, when + (" *Recoverable.*" if kind.recoverable else ""), ADVICE[kind]))
     return markdown_table(("error", "when", "what to do"), rows)
 
 

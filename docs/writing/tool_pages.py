@@ -151,18 +151,18 @@ def _video(path: str) -> str:
 
 
 def _arguments(tool: VisionCraftTool) -> list[str]:
-    if not tool.dialects:
+    if not tool.api_versions:
         return [_schema_table(tool.args_schema)]
     parts = []
-    for dialect in tool.dialects:
-        spoken = type(tool)(api_key="any", dialect=dialect)
-        parts.append(f'With `dialect="{dialect}"`{_default_mark(tool, dialect)}:')
+    for version in tool.api_versions:
+        spoken = type(tool)(api_key="any", api_version=version)
+        parts.append(f'With `api_version="{version}"`{_default_mark(tool, version)}:')
         parts.append(_schema_table(spoken.args_schema))
     return parts
 
 
-def _default_mark(tool: Any, dialect: str) -> str:
-    return ", the default" if tool.dialect == dialect else ""
+def _default_mark(tool: Any, version: str) -> str:
+    return ", the default" if tool.api_version == version else ""
 
 
 def parameters() -> str:
@@ -222,8 +222,8 @@ def _only_in_code(tool: VisionCraftTool) -> list[str]:
         for name, field in kind.model_fields.items()
         if name not in VisionCraftTool.model_fields and name not in arguments
     }
-    if tool.dialects:
-        spoken = {name for each in tool.dialects.values() for name in each.request.model_fields}
+    if tool.api_versions:
+        spoken = {name for each in tool.api_versions.values() for name in each.request.model_fields}
         own = {name: field for name, field in own.items() if name not in spoken}
     if not own:
         return []
@@ -247,6 +247,6 @@ def _attributes(kind: type[VisionCraftTool]) -> dict[str, str]:
 
 
 def _endpoints(tool: VisionCraftTool) -> str:
-    called: list[Endpoint[..., Any, Any]] = [*tool.dialects.values()] or [tool.endpoint()]
+    called: list[Endpoint[..., Any, Any]] = [*tool.api_versions.values()] or [tool.endpoint()]
     lines = [f"- {cell((inspect.getdoc(each) or '').partition(chr(10) * 2)[0])}" for each in called]
     return "\n".join(lines) + "\n\nAll endpoints and their years: [the API](../api.md)."

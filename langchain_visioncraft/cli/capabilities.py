@@ -178,12 +178,12 @@ def _only(tool: str) -> Callable[[], Mapping[str, _Tool]]:
     return lambda: {tool: getattr(tools, tool)}
 
 
-def _dialects(tool: str) -> Callable[[], Mapping[str, _Tool]]:
-    def dialects() -> dict[str, _Tool]:
+def _api_versions(tool: str) -> Callable[[], Mapping[str, _Tool]]:
+    def versions() -> dict[str, _Tool]:
         kind = getattr(tools, tool)
-        return {name: functools.partial(kind, dialect=name) for name in kind.dialects}
+        return {name: functools.partial(kind, api_version=name) for name in kind.api_versions}
 
-    return dialects
+    return versions
 
 
 CAPABILITIES = {
@@ -191,11 +191,11 @@ CAPABILITIES = {
     "edit": Capability(
         "Changing the picture",
         ("image", "prompt"),
-        _dialects("VisionCraftImageToImage"),
-        choice="dialect",
+        _api_versions("VisionCraftImageToImage"),
+        choice="api_version",
     ),
     "gif": Capability(
-        "Animating", ("prompt",), _dialects("VisionCraftTextToGif"), choice="dialect"
+        "Animating", ("prompt",), _api_versions("VisionCraftTextToGif"), choice="api_version"
     ),
     "video": Capability("Making the video", ("image",), _only("VisionCraftImageToVideo")),
     "upscale": Capability("Enlarging", ("image",), _only("VisionCraftUpscale")),

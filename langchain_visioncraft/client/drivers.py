@@ -1,6 +1,6 @@
 """The two drivers: `VisionCraftClient` and `AsyncVisionCraftClient` run flows over HTTP.
 
-Everything that both do the same way stands in `client/exchange.py`; here is only what waits.
+Everything that both do the same way stands in `client/base.py`; here is only what waits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tenacity import AsyncRetrying, Retrying
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import links
-from langchain_visioncraft.client.exchange import Exchange
+from langchain_visioncraft.client.base import BaseClient
 from langchain_visioncraft.client.flow import Call, Fetch, Flow, Pause, Progress, Step
 from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.proxies import build
@@ -33,7 +33,7 @@ ResultT = TypeVar("ResultT")
 StepT = TypeVar("StepT", Call, Fetch)
 
 
-class VisionCraftClient(Exchange):
+class VisionCraftClient(BaseClient):
     """Runs flows, and waits for them. Safe for threads and forks; it pickles.
 
     ```python
@@ -46,7 +46,7 @@ class VisionCraftClient(Exchange):
     assert "sdxl-base" in models
     ```
 
-    The arguments are those of `Exchange`.
+    The arguments are those of `BaseClient`.
     """
 
     def run(
@@ -210,7 +210,7 @@ def _close_in(process: int, http: httpx.Client) -> None:
         http.close()
 
 
-class AsyncVisionCraftClient(Exchange):
+class AsyncVisionCraftClient(BaseClient):
     """Runs flows without blocking. Safe for several event loops, one after another; it pickles.
 
     ```python
@@ -231,7 +231,7 @@ class AsyncVisionCraftClient(Exchange):
         asyncio.run(main())
     ```
 
-    The arguments are those of `Exchange`.
+    The arguments are those of `BaseClient`.
     """
 
     async def run(

@@ -70,7 +70,7 @@ from langchain_visioncraft.media.media import Media
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
-RequestT = TypeVar("RequestT", bound=schemas.Wire)
+RequestT = TypeVar("RequestT", bound=schemas.Request)
 
 MIDJOURNEY_FIRST_PAUSE = 2.0
 MIDJOURNEY_LONGEST_PAUSE = 15.0
@@ -193,7 +193,7 @@ def endpoint(
 
 
 def _post(
-    path: str, request: schemas.Wire, family: str | None = None, auth: Auth = "token"
+    path: str, request: schemas.Request, family: str | None = None, auth: Auth = "token"
 ) -> Flow[Answer]:
     """Make a call; where the host refuses a name, say which names are near."""
     try:
@@ -209,7 +209,9 @@ def _post(
     return (yield from _suggest(*problem, family, request))
 
 
-def _suggest(error: BadRequestError, kind: str, family: str, request: schemas.Wire) -> Flow[Answer]:
+def _suggest(
+    error: BadRequestError, kind: str, family: str, request: schemas.Request
+) -> Flow[Answer]:
     try:
         path = schemas.LIST_PATHS[family, kind]
         names = names_from((yield from call(Call("GET", path, auth="none"))))

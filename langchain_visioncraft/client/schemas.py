@@ -50,7 +50,7 @@ OpenjourneySide: TypeAlias = Literal[
 ]
 
 
-class Wire(BaseModel):
+class Request(BaseModel):
     """Base of all requests: unknown fields are refused, nothing unset goes out."""
 
     model_config = ConfigDict(
@@ -100,7 +100,7 @@ class TextToImageOptions(Options):
     )
 
 
-class TextToImageRequest(TextToImageOptions, Wire):
+class TextToImageRequest(TextToImageOptions, Request):
     """``POST /sd``: one image from words, by any Stable Diffusion model of the host."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model"})
@@ -143,7 +143,7 @@ class TextToImageSD1Options(Options):
     )
 
 
-class TextToImageSD1Request(TextToImageSD1Options, Wire):
+class TextToImageSD1Request(TextToImageSD1Options, Request):
     """``POST /generate``: up to five images from words, by a Stable Diffusion 1.x model."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model", "sampler"})
@@ -172,7 +172,7 @@ class TextToImageSDXLOptions(Options):
     height: int = Field(default=1024, ge=512, le=1024, description="Height in pixels, 512 to 1024.")
 
 
-class TextToImageSDXLRequest(TextToImageSDXLOptions, Wire):
+class TextToImageSDXLRequest(TextToImageSDXLOptions, Request):
     """``POST /generate-xl``: one image from words, by a Stable Diffusion XL model."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model", "sampler", "scheduler"})
@@ -188,7 +188,7 @@ class MidjourneyOptions(Options):
     )
 
 
-class MidjourneyRequest(MidjourneyOptions, Wire):
+class MidjourneyRequest(MidjourneyOptions, Request):
     """``POST /midjourney``: one image from words; takes minutes.
 
     Midjourney's own switches may stand in the prompt (``--ar 9:16 --v 5.2``).
@@ -197,7 +197,7 @@ class MidjourneyRequest(MidjourneyOptions, Wire):
     prompt: Prompt = Field(kw_only=False)
 
 
-class MidjourneyResultRequest(MidjourneyOptions, Wire):
+class MidjourneyResultRequest(MidjourneyOptions, Request):
     """``POST /midjourney/result``: the image of a task that was submitted before."""
 
     task_id: Annotated[str, Field(min_length=1)] | int = Field(
@@ -221,7 +221,7 @@ class OpenjourneyOptions(Options):
     )
 
 
-class OpenjourneyRequest(OpenjourneyOptions, Wire):
+class OpenjourneyRequest(OpenjourneyOptions, Request):
     """``POST /openjourney``: one image from words; put ``mdjrny-v4 style`` into the prompt."""
 
     prompt: Prompt = Field(kw_only=False)
@@ -242,7 +242,7 @@ class ImageToImageOptions(Options):
     refiner: str = Field(default="no_refiner", description="A refiner of the family 'img2img'.")
 
 
-class ImageToImageRequest(ImageToImageOptions, Wire):
+class ImageToImageRequest(ImageToImageOptions, Request):
     """``POST /img2img``: a picture changed by words; with a mask only where the mask is white."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image", "mask": "image"}
@@ -274,7 +274,7 @@ class ImageToImage2023Options(Options):
     height: int = Field(default=512, ge=64, le=1024, description="Height in pixels, 64 to 1024.")
 
 
-class ImageToImage2023Request(ImageToImage2023Options, Wire):
+class ImageToImage2023Request(ImageToImage2023Options, Request):
     """``POST /img2img`` in the form of 2023-11: the picture rides in ``init_images``."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
@@ -291,7 +291,7 @@ class ImageToImage2023Request(ImageToImage2023Options, Wire):
         return body
 
 
-class TextToGifRequest(Wire):
+class TextToGifRequest(Request):
     """``POST /text2gif`` (2024-09): an animated GIF from words."""
 
     prompt: Prompt = Field(kw_only=False)
@@ -310,7 +310,7 @@ class TextToGif2024Options(Options):
     steps: int = Field(default=30, ge=1, le=50, description="Refinement steps, 1 to 50.")
 
 
-class TextToGif2024Request(TextToGif2024Options, Wire):
+class TextToGif2024Request(TextToGif2024Options, Request):
     """``POST /generate-gif``: animated GIFs from words."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"sampler"})
@@ -318,7 +318,7 @@ class TextToGif2024Request(TextToGif2024Options, Wire):
     prompt: Prompt = Field(kw_only=False)
 
 
-class ImageToVideoRequest(Wire):
+class ImageToVideoRequest(Request):
     """``POST /img2video`` (2024-03): a short MP4 that moves a picture."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
@@ -339,7 +339,7 @@ class UpscaleOptions(Options):
     )
 
 
-class UpscaleRequest(UpscaleOptions, Wire):
+class UpscaleRequest(UpscaleOptions, Request):
     """``POST /upscale`` (2024-03): the same picture with more pixels."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
@@ -362,7 +362,7 @@ class TranscribeOptions(Options):
     )
 
 
-class TranscribeRequest(TranscribeOptions, Wire):
+class TranscribeRequest(TranscribeOptions, Request):
     """``POST /whisper`` (2024-03): the words of a recording."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"audio": "audio"}
@@ -390,7 +390,7 @@ LIST_PATHS: dict[tuple[str, str], str] = {
 """Where each family's lists are served."""
 
 
-class ListRequest(Wire):
+class ListRequest(Request):
     """One of the lists of names, such as ``GET /sd/models``."""
 
     family: Family = Field(
@@ -417,11 +417,11 @@ class ListRequest(Wire):
         return LIST_PATHS[self.family, self.kind]
 
 
-class LimitsRequest(Wire):
+class LimitsRequest(Request):
     """``GET /limits`` (2024-03): the tiers and their limits."""
 
 
-class ChatRequest(ChatOptions, Wire):
+class ChatRequest(ChatOptions, Request):
     """``POST /v1/chat/completions``: an OpenAI chat completion, not streamed."""
 
     model: str = Field(min_length=1, description="A model of the family 'llm'.")
@@ -435,7 +435,7 @@ DEFAULT_CAPTION_PROMPT = (
 )
 
 
-class CaptionRequest(Wire):
+class CaptionRequest(Request):
     """``POST /v1/chat/completions`` with a picture: what a LLaVA model sees in it."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
@@ -466,7 +466,7 @@ class CaptionRequest(Wire):
         return {"model": self.model, "messages": [{"role": "user", "content": content}]}
 
 
-class LegacyChatRequest(Wire):
+class LegacyChatRequest(Request):
     """``POST /llm`` (2024-03): a chat answer; a message may carry ``image`` (base64 or URL)."""
 
     model: str = Field(min_length=1, description="A model of the family 'llm'.")

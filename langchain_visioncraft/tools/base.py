@@ -38,7 +38,7 @@ from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, Progress, VisionCraftClient
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.problems import describe_problems
-from langchain_visioncraft.client.schemas import Wire
+from langchain_visioncraft.client.schemas import Request
 from langchain_visioncraft.client.twins import AnyClient, both_kinds
 from langchain_visioncraft.config import VerifyTypes
 from langchain_visioncraft.errors import VisionCraftError
@@ -141,7 +141,7 @@ class VisionCraftTool(KnownKeywords, StructuredTool):
     hidden_from_model: ClassVar[frozenset[str]] = frozenset()
     """Parameters that only the developer sets."""
 
-    dialects: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {}
+    api_versions: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {}
     """The endpoints of a capability whose path or parameters changed over time."""
 
     _sync_client: VisionCraftClient = PrivateAttr()
@@ -153,9 +153,9 @@ class VisionCraftTool(KnownKeywords, StructuredTool):
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """The endpoint that this tool calls, with its present settings."""
 
-    def request(self) -> type[Wire]:
+    def request(self) -> type[Request]:
         """The parameters, of which the model sees those that are not hidden from it."""
-        request: type[Wire] = self.endpoint().request
+        request: type[Request] = self.endpoint().request
         return request
 
     def finish(self, result: Any, job: Job) -> tuple[Any, Any]:
@@ -170,19 +170,19 @@ class VisionCraftTool(KnownKeywords, StructuredTool):
 
     @model_validator(mode="after")
     def _connect_and_describe(self) -> Self:
-        known = {name for each in self.dialects.values() for name in each.request.model_fields}
+        known = {name for each in self.api_versions.values() for name in each.request.model_fields}
         unused = (self.model_fields_set & known) - set(self.request().model_fields)
         if unused:
             names = ", ".join(sorted(unused))
-            msg = f"{self.endpoint()} has no parameter {names}: another dialect of this tool has"
+            msg = f"{self.endpoint()} has no parameter {names}: another api_version has"
             raise ValueError(msg)
-        if self.dialects:
-            self._check_dialect()
+        if self.api_versions:
+            self._check_api_version()
         self._refresh()
         return self
 
-    def _check_dialect(self) -> None:
-        """Refuse what only another dialect takes: fields have the widest bounds of all."""
+    def _check_api_version(self) -> None:
+        """Refuse what only another generation takes: fields have the widest bounds of all."""
         request = self.request()
         given = self.model_fields_set & set(request.model_fields)
         try:
@@ -364,7 +364,7 @@ class VisionCraftTool(KnownKeywords, StructuredTool):
         try:
             yield
         except VisionCraftError as error:
-            if error.mendable and self.handle_tool_error:
+            if error.recoverable and self.handle_tool_error:
                 raise ToolException(_shortened(str(error))) from error
             raise
 

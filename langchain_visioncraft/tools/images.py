@@ -107,8 +107,8 @@ class VisionCraftImageToImage(
     """Changes a picture by words, by ``POST /img2img`` in either of its forms.
 
     Attributes:
-        dialect: ``"image"`` (2024-03: `mask`, `strength`, `scheduler`, `refiner`) or
-            ``"init_images"`` (2023-11: `width`, `height`, `cfg_scale`).
+        api_version: ``"2024-03"`` (`mask`, `strength`, `scheduler`, `refiner`) or ``"2023-11"``
+            (`width`, `height`, `cfg_scale`; the picture goes into ``init_images``).
     """
 
     name: str = "visioncraft_image_to_image"
@@ -116,16 +116,16 @@ class VisionCraftImageToImage(
         "Change a picture by words, or repaint only where a mask is white. Describe the picture "
         "that is wanted, not only the change. Gives the handle of the new picture."
     )
-    dialect: Literal["image", "init_images"] = "image"
-    steps: int = Field(50, ge=1, le=100)  # in the dialect "image" at most 50
-    dialects: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {
-        "image": endpoints.image_to_image,
-        "init_images": endpoints.image_to_image_2023,
+    api_version: Literal["2024-03", "2023-11"] = "2024-03"
+    steps: int = Field(50, ge=1, le=100)  # at most 50 in 2024-03
+    api_versions: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {
+        "2024-03": endpoints.image_to_image,
+        "2023-11": endpoints.image_to_image_2023,
     }
 
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """``POST /img2img``."""
-        return self.dialects[self.dialect]
+        return self.api_versions[self.api_version]
 
 
 TEXT_TO_IMAGE: dict[str, type[VisionCraftTool]] = {

@@ -14,23 +14,23 @@ class VisionCraftTextToGif(VisionCraftTool, schemas.TextToGif2024Options):
     """Makes an animated GIF from words, by either of its endpoints.
 
     Attributes:
-        dialect: ``"text2gif"`` (``POST /text2gif``, 2024-09, takes only a prompt) or
-            ``"generate-gif"`` (``POST /generate-gif``, 2024-03, with sampler and steps).
+        api_version: ``"2024-09"`` (``POST /text2gif``, which takes only a prompt) or ``"2024-03"``
+            (``POST /generate-gif``, with sampler and steps).
     """
 
     name: str = "visioncraft_text_to_gif"
     description: str = (
         "Make a short animated GIF from words: say what moves. Gives the handle of the GIF."
     )
-    dialect: Literal["text2gif", "generate-gif"] = "text2gif"
-    dialects: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {
-        "text2gif": endpoints.text_to_gif,
-        "generate-gif": endpoints.text_to_gif_2024,
+    api_version: Literal["2024-09", "2024-03"] = "2024-09"
+    api_versions: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {
+        "2024-09": endpoints.text_to_gif,
+        "2024-03": endpoints.text_to_gif_2024,
     }
 
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """``POST /text2gif`` or ``POST /generate-gif``."""
-        return self.dialects[self.dialect]
+        return self.api_versions[self.api_version]
 
 
 class VisionCraftImageToVideo(VisionCraftTool):

@@ -12,11 +12,11 @@ import anyio.to_thread
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 
-from langchain_visioncraft.client.schemas import Wire
+from langchain_visioncraft.client import schemas
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.settings import SandboxConfig
 
-_WireT = TypeVar("_WireT", bound=Wire)
+_ParametersT = TypeVar("_ParametersT", bound=schemas.Request)
 
 # Parsing a smaller body takes less time than handing it to a thread.
 _PARSE_HERE_BYTES = 1 << 18
@@ -105,7 +105,7 @@ def bearer_key(request: Request) -> str:
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
-def check_parameters(schema: type[_WireT], body: Mapping[str, Any]) -> _WireT:
+def check_parameters(schema: type[_ParametersT], body: Mapping[str, Any]) -> _ParametersT:
     """Check parameters against an endpoint's request model; unknown ones are left out.
 
     Raises:
@@ -131,7 +131,7 @@ def check_parameters(schema: type[_WireT], body: Mapping[str, Any]) -> _WireT:
     return parameters
 
 
-def check_texts(parameters: Wire, longest: int) -> None:
+def check_texts(parameters: schemas.Request, longest: int) -> None:
     """Bound the texts among the parameters, other than media.
 
     Raises:

@@ -12,7 +12,7 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
-from langchain_visioncraft.client.schemas import Wire
+from langchain_visioncraft.client import schemas
 from langchain_visioncraft.media.inputs import parse_source
 from visioncraft_sandbox.answers import (
     ErrorStyle,
@@ -99,7 +99,7 @@ class Operation:
     """
 
     path: str
-    schema: type[Wire]
+    schema: type[schemas.Request]
     style: ErrorStyle
     work: Callable[[Job], Awaitable[Response]]
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -126,7 +126,7 @@ class Operation:
         await self._check_names(parameters, services.backends)
         return await self.work(Job(request, services, parameters))
 
-    async def _check_names(self, parameters: Wire, backends: Backends) -> None:
+    async def _check_names(self, parameters: schemas.Request, backends: Backends) -> None:
         problems: list[str] = []
         for name, (kind, path) in self.names.items():
             value = getattr(parameters, name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from langchain_visioncraft.client.schemas import MidjourneyRequest, Wire
+from langchain_visioncraft.client import schemas
+from langchain_visioncraft.client.schemas import MidjourneyRequest
 from visioncraft_sandbox.answers import ErrorStyle, Refusal, json_response, link_to
 from visioncraft_sandbox.backends.images import Order
 from visioncraft_sandbox.fault_gate import FAULT_KEY
@@ -14,7 +15,7 @@ from visioncraft_sandbox.operations import Job, Operation
 from visioncraft_sandbox.pictures import drawn
 
 
-class MidjourneyResultRequest(Wire):
+class MidjourneyResultRequest(schemas.Request):
     """``POST /midjourney/result`` (2024-03); the id comes as text or as a number."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)

@@ -40,7 +40,7 @@ class Case(NamedTuple):
     function: str
     body: dict[str, Any]
     tool: Callable[..., VisionCraftTool] | None = None
-    dialect: str | None = None
+    version: str | None = None
 
 
 CASES = {
@@ -67,14 +67,14 @@ CASES = {
         "image_to_image_2023",
         {**PROMPT, "init_images": [IMAGE]},
         tools.VisionCraftImageToImage,
-        "init_images",
+        "2023-11",
     ),
     "POST /text2gif": Case("text_to_gif", PROMPT),
     "POST /generate-gif": Case(
         "text_to_gif_2024",
         {**PROMPT, "sampler": "Euler"},
         tools.VisionCraftTextToGif,
-        "generate-gif",
+        "2024-03",
     ),
     "POST /img2video": Case("image_to_video", {"image": IMAGE}),
     "POST /upscale": Case("upscale", {"image": IMAGE}, tools.VisionCraftUpscale),
@@ -277,8 +277,8 @@ def tool_with(row: Row, value: Any) -> VisionCraftTool:
     """The tool with a default of its own for this parameter."""
     case = CASES[row.request]
     assert case.tool is not None
-    dialect = {"dialect": case.dialect} if case.dialect else {}
-    return case.tool(**dialect, **{row.name: value})
+    chosen = {"api_version": case.version} if case.version else {}
+    return case.tool(**chosen, **{row.name: value})
 
 
 def asked_of(tool: VisionCraftTool, **arguments: Any) -> Any:

@@ -21,7 +21,7 @@ _LINE = re.compile(r"^((?:[│ ]   )*)(?:[├└]── )?(\w+(?:Error))\b(.*)$"
 
 
 def drawn() -> dict[str, tuple[str | None, bool]]:
-    """Name → (name of the parent, whether it is marked as mendable), from the docstring."""
+    """Name → (name of the parent, whether it is marked as recoverable), from the docstring."""
     found: dict[str, tuple[str | None, bool]] = {}
     path: list[str] = []
     tree = str(errors.__doc__).partition("```text\n")[2].partition("```")[0]
@@ -45,8 +45,8 @@ def test_a_class_stands_where_it_is_drawn(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_a_class_is_mendable_as_it_is_marked(name: str) -> None:
-    assert CLASSES[name].mendable is drawn()[name][1]
+def test_a_class_is_recoverable_as_it_is_marked(name: str) -> None:
+    assert CLASSES[name].recoverable is drawn()[name][1]
 
 
 @pytest.mark.parametrize("name", CLASSES)

@@ -11,7 +11,6 @@ from typing import Any
 from starlette.datastructures import FormData, UploadFile
 
 from langchain_visioncraft.client import schemas
-from langchain_visioncraft.client.schemas import Wire
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Capability:
     name: str
     title: str
     path: str
-    schema: type[Wire]
+    schema: type[schemas.Request]
     shown: tuple[str, ...] = ("prompt",)
     values: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)

@@ -52,7 +52,7 @@ def picture(pictures: Path) -> str:
         (("image", "a fox", "--engine", "sd1", *SMALL), "image/png"),
         (("image", "a fox", "--engine", "openjourney", "--width", "128"), "image/png"),
         (("edit", "<picture>", "at night", "--strength", "0.4"), "image/png"),
-        (("edit", "<picture>", "at night", "--dialect", "init_images", *SMALL), "image/png"),
+        (("edit", "<picture>", "at night", "--api-version", "2023-11", *SMALL), "image/png"),
     ],
     ids=lambda value: "-".join(value[:4:3]) if isinstance(value, tuple) else "",
 )

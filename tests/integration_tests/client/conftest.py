@@ -21,9 +21,9 @@ def driver(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries follow at once; other sleeping is as ever."""
-    from langchain_visioncraft.client import exchange
+    from langchain_visioncraft.client import base
 
-    monkeypatch.setattr(exchange, "retry_wait", lambda *_: 0.0)
+    monkeypatch.setattr(base, "retry_wait", lambda *_: 0.0)
 
 
 @pytest.fixture(scope="module")

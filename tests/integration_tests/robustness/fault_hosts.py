@@ -24,7 +24,7 @@ from visioncraft_sandbox import Sandbox
 from visioncraft_sandbox.fault_gate import FAULT_KEY
 
 from langchain_visioncraft.chat_models import bounds
-from langchain_visioncraft.client import endpoints, exchange, links
+from langchain_visioncraft.client import base, endpoints, links
 
 
 class Remembering:
@@ -173,7 +173,7 @@ def _server_context(authority: trustme.CA) -> ssl.SSLContext:
 def short_waits() -> Iterator[None]:
     """No backoff and short polls: what a host asks for is still waited."""
     with (
-        mock.patch.object(exchange, "_BACKOFF", wait_none()),
+        mock.patch.object(base, "_BACKOFF", wait_none()),
         mock.patch.object(openai._base_client, "INITIAL_RETRY_DELAY", 0.0),
         mock.patch.object(endpoints, "MIDJOURNEY_FIRST_PAUSE", 0.01),
         mock.patch.object(endpoints, "MIDJOURNEY_LONGEST_PAUSE", 0.02),

@@ -27,11 +27,11 @@ def around(host: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Su
     return Surroundings(host, tmp_path)
 
 
-@pytest.fixture(params=["image", "init_images"])
+@pytest.fixture(params=["2024-03", "2023-11"])
 def tool(request: pytest.FixtureRequest, around: Surroundings) -> VisionCraftImageToImage:
     """Uploads; the answer is a long file, or a link to one."""
     return VisionCraftImageToImage(
-        api_key=KEY, base_url=around.sandbox.url, store=around.store, dialect=request.param
+        api_key=KEY, base_url=around.sandbox.url, store=around.store, api_version=request.param
     )
 
 

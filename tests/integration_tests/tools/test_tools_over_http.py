@@ -106,18 +106,18 @@ async def test_a_chain_of_tools_by_handle(sandbox: Sandbox, store: MediaStore, w
 
 
 @pytest.mark.parametrize(
-    ("kind", "dialect"),
+    ("kind", "version"),
     [
-        (VisionCraftTextToGif, "text2gif"),
-        (VisionCraftTextToGif, "generate-gif"),
-        (VisionCraftImageToImage, "image"),
-        (VisionCraftImageToImage, "init_images"),
+        (VisionCraftTextToGif, "2024-09"),
+        (VisionCraftTextToGif, "2024-03"),
+        (VisionCraftImageToImage, "2024-03"),
+        (VisionCraftImageToImage, "2023-11"),
     ],
 )
-async def test_each_dialect_works(
-    kind: type[VisionCraftTool], dialect: str, connection: dict[str, Any], store: MediaStore
+async def test_each_generation_works(
+    kind: type[VisionCraftTool], version: str, connection: dict[str, Any], store: MediaStore
 ) -> None:
-    tool = kind(dialect=dialect, **connection)
+    tool = kind(api_version=version, **connection)
     message = await call(tool, "ainvoke", arguments_for(kind, store))
     assert Media.from_artifact(message.artifact)[0].mime_type.startswith("image/")
 

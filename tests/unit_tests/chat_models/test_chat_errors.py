@@ -89,7 +89,7 @@ async def test_a_rate_limit_says_how_long_to_wait(
     service.says(429, json={"error": words}, headers=headers)
     error = await failure(service, way)
     assert error.retry_after == seconds
-    assert error.mendable
+    assert error.recoverable
 
 
 async def test_classes_of_langchain_still_catch(service: Service, way: str) -> None:

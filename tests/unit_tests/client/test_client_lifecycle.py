@@ -17,7 +17,7 @@ from client_driving import BASE_URL, KEY, PNG, Host, drive
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
-from langchain_visioncraft.client.exchange import DEFAULT_MAX_ANSWER_BYTES
+from langchain_visioncraft.client.base import DEFAULT_MAX_ANSWER_BYTES
 from langchain_visioncraft.client.transport import LoopSafeAsyncClient
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError, VisionCraftError
 

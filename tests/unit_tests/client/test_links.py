@@ -229,7 +229,7 @@ def test_a_link_that_is_gone_says_so(driver: Any, status: int, naps: list[float]
     host = Host({"url": "/a.png"}, lambda _: httpx.Response(status))
     with pytest.raises(LinkExpiredError, match="make the call again") as caught:
         draw(host.client(driver))
-    assert (caught.value.status, caught.value.mendable) == (status, True)
+    assert (caught.value.status, caught.value.recoverable) == (status, True)
     assert len(host.requests) == 2
 
 

@@ -81,7 +81,7 @@ def test_progress_is_told_at_the_start_and_at_every_look() -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", "FAILED", "error", "cancelled", "banned"])
-def test_a_task_that_the_service_gives_up_is_mendable_by_another_prompt(status: str) -> None:
+def test_a_task_that_the_service_gives_up_is_recoverable_by_another_prompt(status: str) -> None:
     with pytest.raises(TaskFailedError, match="75435") as caught:
         play(
             endpoints.midjourney(prompt="x"),
@@ -89,7 +89,7 @@ def test_a_task_that_the_service_gives_up_is_mendable_by_another_prompt(status: 
             given({"Status": status, "message": "blood is not allowed"}),
         )
     assert "blood is not allowed" in str(caught.value)
-    assert caught.value.mendable
+    assert caught.value.recoverable
 
 
 def test_the_deadline_ends_the_wait_and_says_how_to_go_on() -> None:

@@ -87,7 +87,7 @@ def test_a_list_that_no_family_has_is_refused_with_those_that_it_has() -> None:
 def test_several_problems_are_told_at_once() -> None:
     with pytest.raises(InvalidRequestError, match=r"steps: .*; width: ") as caught:
         request_of("text_to_image", steps=99, width=5000)
-    assert caught.value.mendable
+    assert caught.value.recoverable
 
 
 def test_a_picture_that_is_none_keeps_its_own_error() -> None:

@@ -58,7 +58,7 @@ def test_a_refused_name_comes_with_near_names_of_the_right_list(
     assert caught.value.suggestions[0] == near
     assert repr(near) in str(caught.value)
     assert caught.value.detail
-    assert caught.value.mendable
+    assert caught.value.recoverable
 
 
 def test_a_name_that_resembles_nothing_comes_with_examples() -> None:

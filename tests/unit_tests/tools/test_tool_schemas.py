@@ -79,7 +79,16 @@ def test_bounds_are_those_of_the_endpoint(kind: type[VisionCraftTool]) -> None:
 
 
 def test_settings_are_not_shown_to_a_model(kind: type[VisionCraftTool]) -> None:
-    hidden = {"api_key", "base_url", "client", "store", "timeout", "dialect", "deadline", "token"}
+    hidden = {
+        "api_key",
+        "base_url",
+        "client",
+        "store",
+        "timeout",
+        "api_version",
+        "deadline",
+        "token",
+    }
     assert not hidden & set(shown(kind())["properties"])
 
 
@@ -128,7 +137,7 @@ async def test_null_takes_a_default_back(make: Make, service: Service, way: str)
         (VisionCraftTextToImageSDXL, {"height": 256}),
         (VisionCraftMidjourney, {"deadline": 0}),
         (VisionCraftImageToImage, {"strength": 1.5}),
-        (VisionCraftImageToImage, {"dialect": "pix2pix"}),
+        (VisionCraftImageToImage, {"api_version": "2022-01"}),
     ],
 )
 def test_a_default_out_of_bounds_is_refused_at_once(
@@ -144,34 +153,34 @@ def test_an_unknown_constructor_field_is_refused(kind: type[VisionCraftTool]) ->
 
 
 @pytest.mark.parametrize(
-    ("dialect", "path", "sent"),
-    [("text2gif", "/text2gif", {"prompt"}), ("generate-gif", "/generate-gif", {"sampler"})],
+    ("version", "path", "sent"),
+    [("2024-09", "/text2gif", {"prompt"}), ("2024-03", "/generate-gif", {"sampler"})],
 )
-async def test_each_dialect_of_a_gif_goes_to_its_own_path(
-    make: Make, service: Service, *, way: str, dialect: str, path: str, sent: set[str]
+async def test_each_generation_of_a_gif_goes_to_its_own_path(
+    make: Make, service: Service, *, way: str, version: str, path: str, sent: set[str]
 ) -> None:
-    message = await call(make(VisionCraftTextToGif, dialect=dialect), way, {"prompt": "a cat"})
+    message = await call(make(VisionCraftTextToGif, api_version=version), way, {"prompt": "a cat"})
     assert sent <= service.body(path).keys()
     assert message.artifact["mime_type"] == "image/gif"
 
 
-@pytest.mark.parametrize(("dialect", "field"), [("image", "image"), ("init_images", "init_images")])
-async def test_each_dialect_of_image_to_image_names_the_picture_its_own_way(
-    make: Make, service: Service, store: MediaStore, *, way: str, dialect: str, field: str
+@pytest.mark.parametrize(("version", "field"), [("2024-03", "image"), ("2023-11", "init_images")])
+async def test_each_generation_of_image_to_image_names_the_picture_its_own_way(
+    make: Make, service: Service, store: MediaStore, *, way: str, version: str, field: str
 ) -> None:
-    tool = make(VisionCraftImageToImage, dialect=dialect)
+    tool = make(VisionCraftImageToImage, api_version=version)
     await call(tool, way, arguments_for(VisionCraftImageToImage, store))
     assert {"image", "init_images"} & service.body("/img2img").keys() == {field}
 
 
-def test_only_the_parameters_of_the_dialect_are_shown() -> None:
+def test_only_the_parameters_of_the_generation_are_shown() -> None:
     new = shown(VisionCraftImageToImage())["properties"]
-    old = shown(VisionCraftImageToImage(dialect="init_images"))["properties"]
+    old = shown(VisionCraftImageToImage(api_version="2023-11"))["properties"]
     assert {"mask", "strength"} <= new.keys() - old.keys()
     assert {"width", "height"} <= old.keys() - new.keys()
 
 
-def test_a_field_of_the_other_dialect_is_refused() -> None:
+def test_a_field_of_another_generation_is_refused() -> None:
     with pytest.raises(ValidationError, match="no parameter width"):
         VisionCraftImageToImage(width=512)
 
@@ -207,9 +216,9 @@ def test_setting_a_field_changes_the_schema(kind: type[VisionCraftTool]) -> None
         assert tool.args[name]["default"] == value
 
 
-def test_setting_the_dialect_changes_the_parameters() -> None:
+def test_setting_the_generation_changes_the_parameters() -> None:
     tool = VisionCraftImageToImage()
-    tool.dialect = "init_images"
+    tool.api_version = "2023-11"
     assert "cfg_scale" in tool.args
 
 

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 from visioncraft_sandbox.page.ranges import ranged
 from visioncraft_sandbox.page.trial import CAPABILITIES
 
-from langchain_visioncraft.client.schemas import Wire
+from langchain_visioncraft.client import schemas
 
 
 @pytest.mark.parametrize("name", CAPABILITIES)
@@ -20,7 +20,7 @@ async def test_what_a_form_holds_at_first_passes_the_checks(name: str, pictures:
     link = "http://127.0.0.1:1/files/cat.png"
     given |= {control.name: link for control in controls if control.kind == "file"}
     body = await capability.body(FormData(given))
-    schema: type[Wire] = capability.schema
+    schema: type[schemas.Request] = capability.schema
     schema.model_validate({key: value for key, value in body.items() if key in schema.model_fields})
     required = {name for name, field in schema.model_fields.items() if field.is_required()}
     assert required <= set(body)

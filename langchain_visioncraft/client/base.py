@@ -38,7 +38,7 @@ from langchain_visioncraft.config import (
     resolve,
 )
 
-__all__ = ["DEFAULT_MAX_ANSWER_BYTES", "Exchange", "translate"]
+__all__ = ["DEFAULT_MAX_ANSWER_BYTES", "BaseClient", "translate"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ _MAX_ERROR_BYTES = 1 << 16
 _BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
 _RUNTIME = frozenset({"_lock", "_http", "_process", "_closer", "_busy"})
 _RetryingT = TypeVar("_RetryingT")
-_ExchangeT = TypeVar("_ExchangeT", bound="Exchange")
+_ClientT = TypeVar("_ClientT", bound="BaseClient")
 
 
 @dataclass
@@ -55,7 +55,7 @@ class _Sending:
     answered: bool = False
 
 
-class Exchange(KnownKeywords, EndpointMethods):
+class BaseClient(KnownKeywords, EndpointMethods):
     """Base of the drivers.
 
     Args:
@@ -123,7 +123,7 @@ class Exchange(KnownKeywords, EndpointMethods):
             self._start()
         return self._lock
 
-    def _twin(self, kind: type[_ExchangeT]) -> _ExchangeT:
+    def _twin(self, kind: type[_ClientT]) -> _ClientT:
         """Another client with the same settings, without its constructor's warnings."""
         twin = kind.__new__(kind)
         twin.__setstate__({**self.__getstate__(), "settings": self.settings})
