@@ -130,8 +130,9 @@ def beyond(row: Row) -> list[Any]:
     if row.choices and row.type == "string":
         return ["something else"]
     if row.choices:
+        most = max(row.choices)
         near = {choice + step for choice in row.choices for step in (-1, 1)}
-        return sorted(near - set(row.choices))
+        return sorted({*near, *range(0, 2 * most + 1, max(1, most // 16))} - set(row.choices))
     if row.type == "dict":
         return [loras(row, row.highest + 1)] if row.highest else []
     if row.type == "list":
