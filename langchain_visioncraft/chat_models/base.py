@@ -1,16 +1,17 @@
-"""What `ChatVisionCraft` is built from: its fields, its connection, its copies and pickles."""
+"""What `ChatVisionCraft` is built from: its fields and its connection."""
 
 from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
 
 from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 
 from langchain_visioncraft._compat import is_from_httpx
+from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft.chat_models import parameters
 from langchain_visioncraft.chat_models.connection import connect
 from langchain_visioncraft.chat_models.profiles import profile_of
@@ -18,14 +19,6 @@ from langchain_visioncraft.config import resolve
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media.store import MediaStore
 from langchain_visioncraft.version import __version__
-
-_CLIENTS = ("client", "async_client", "root_client", "root_async_client")
-_CONNECTION = frozenset(
-    {
-        *("visioncraft_api_key", "visioncraft_api_base", "verify", "request_timeout"),
-        *("max_retries", "http_client", "http_async_client", "default_headers", "default_query"),
-    }
-)
 
 _NOT_HERE = {
     "openai_api_key": "Pass api_key=, or set VISIONCRAFT_API_KEY.",
@@ -46,7 +39,7 @@ class _Unconnected:
 _UNCONNECTED = _Unconnected()
 
 
-class VisionCraftConnectedModel(BaseChatOpenAI):
+class VisionCraftConnectedModel(HoldsConnections, BaseChatOpenAI):
     """OpenAI's chat model connected to VisionCraft, with the parameters that it documents.
 
     Validators have names of their own throughout: pydantic lets one with the name of an inherited
@@ -56,6 +49,10 @@ class VisionCraftConnectedModel(BaseChatOpenAI):
     # Errors of construction would otherwise quote the beginning of the input, and with it the key.
     # The validators of a class are built at its first use: those of the bases are not needed.
     model_config = ConfigDict(hide_input_in_errors=True, defer_build=True)
+
+    _derived: ClassVar[tuple[str, ...]] = (
+        *("client", "async_client", "root_client", "root_async_client"),
+    )
 
     client: Any = Field(default=_UNCONNECTED, exclude=True, repr=False)
     async_client: Any = Field(default=_UNCONNECTED, exclude=True, repr=False)
@@ -196,13 +193,13 @@ class VisionCraftConnectedModel(BaseChatOpenAI):
         self.__dict__.update(
             openai_api_key=None, openai_api_base=None, openai_organization=None, openai_proxy=None
         )
-        self._connect()
+        self._rebuild()
         add_version = getattr(self, "_add_version", None)  # not in langchain-core before 1.3
         if add_version is not None:
             add_version("langchain-visioncraft", __version__)
         return self
 
-    def _connect(self) -> None:
+    def _rebuild(self) -> None:
         timeout = self.request_timeout
         if is_from_httpx(timeout, "Timeout"):
             timeout = (timeout.connect, timeout.read)
@@ -238,37 +235,3 @@ class VisionCraftConnectedModel(BaseChatOpenAI):
     def model(self) -> str:
         """The same as `model_name`."""
         return self.model_name
-
-    # ---- copies and pickles -------------------------------------------------------------------
-
-    def __getstate__(self) -> dict[Any, Any]:
-        if self.http_client is not None or self.http_async_client is not None:
-            msg = (
-                "A ChatVisionCraft with an http_client or http_async_client of your own cannot be "
-                "pickled, because connections cannot. Build the model where it is used."
-            )
-            raise TypeError(msg)
-        state = super().__getstate__()
-        values = {name: held for name, held in state["__dict__"].items() if name not in _CLIENTS}
-        if "visioncraft_api_key" not in self.model_fields_set:
-            values["visioncraft_api_key"] = None
-        return {**state, "__dict__": values}
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        super().__setstate__(state)
-        self._connect()
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        # Connections and what limits or watches them are shared: they hold locks and sockets.
-        memo = {} if memo is None else memo
-        for name in (*_CLIENTS, "http_client", "http_async_client", "rate_limiter", "verify"):
-            shared = self.__dict__.get(name)
-            memo[id(shared)] = shared
-        return super().__deepcopy__(memo)
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Copy; the copy talks to the host, and with the key, that `update` gives it."""
-        copied = super().model_copy(update=update, deep=deep)
-        if update and not _CONNECTION.isdisjoint(update):
-            copied._connect()
-        return copied

@@ -13,6 +13,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 
+from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft.chat_models import bounds
 from langchain_visioncraft.chat_models.images import ImageRules, prepare_messages
 from langchain_visioncraft.chat_models.legacy_messages import body_of, cut_at
@@ -44,15 +45,9 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
 _STANDARD = ("temperature", "max_tokens")
-_CONNECTION = frozenset(
-    {
-        *("visioncraft_api_key", "visioncraft_api_base", "verify", "request_timeout"),
-        *("max_retries", "http_client", "http_async_client"),
-    }
-)
 
 
-class ChatVisionCraftLegacy(BaseChatModel):
+class ChatVisionCraftLegacy(HoldsConnections, BaseChatModel):
     r"""Chat models over ``POST /llm`` (document of 2024-03), for hosts that offer nothing newer.
 
     ```python
@@ -129,7 +124,7 @@ class ChatVisionCraftLegacy(BaseChatModel):
     _client: VisionCraftClient | None = PrivateAttr(default=None)
     _async_client: AsyncVisionCraftClient | None = PrivateAttr(default=None)
 
-    # ---- construction, copies, pickles --------------------------------------------------------
+    # ---- construction -----------------------------------------------------------------------
 
     @model_validator(mode="before")
     @classmethod
@@ -153,12 +148,12 @@ class ChatVisionCraftLegacy(BaseChatModel):
 
     @model_validator(mode="after")
     def _check_connection(self) -> Self:
-        self._read_settings()
+        self._rebuild()
         if self.profile is None:  # langchain-core fills it in only in later versions
             self.__dict__["profile"] = self._resolve_model_profile()
         return self
 
-    def _read_settings(self) -> None:
+    def _rebuild(self) -> None:
         settings = resolve(
             api_key=self.visioncraft_api_key,
             base_url=self.visioncraft_api_base,
@@ -171,42 +166,10 @@ class ChatVisionCraftLegacy(BaseChatModel):
         self.__dict__.update(
             visioncraft_api_key=settings.api_key, visioncraft_api_base=settings.base_url
         )
+        self._client = self._async_client = None
 
     def _resolve_model_profile(self) -> Any:
         return profile_of(self.model_name)
-
-    def __getstate__(self) -> dict[Any, Any]:
-        if self.http_client is not None or self.http_async_client is not None:
-            msg = (
-                "A ChatVisionCraftLegacy with an http_client or http_async_client of your own "
-                "cannot be pickled. Build the model where it is used."
-            )
-            raise TypeError(msg)
-        state = super().__getstate__()
-        values = dict(state["__dict__"])
-        if "visioncraft_api_key" not in self.model_fields_set:
-            values["visioncraft_api_key"] = None
-        private = {"_client": None, "_async_client": None}
-        return {**state, "__dict__": values, "__pydantic_private__": private}
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        super().__setstate__(state)
-        self._read_settings()
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        memo = {} if memo is None else memo
-        for name in ("http_client", "http_async_client", "rate_limiter", "verify"):
-            memo[id(self.__dict__.get(name))] = self.__dict__.get(name)
-        for client in (self._client, self._async_client):
-            memo[id(client)] = client
-        return super().__deepcopy__(memo)
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Copy; the copy talks to the host, and with the key, that `update` gives it."""
-        copied = super().model_copy(update=update, deep=deep)
-        if update and not _CONNECTION.isdisjoint(update):
-            copied._client = copied._async_client = None
-        return copied
 
     def _settings(self) -> dict[str, Any]:
         return {

@@ -33,6 +33,7 @@ from pydantic import (
     model_validator,
 )
 
+from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, Progress, VisionCraftClient
@@ -61,8 +62,6 @@ _InJSON = PlainSerializer(_json_form, when_used="json-unless-none")
 
 _CONNECTION = ("api_key", "base_url", "verify", "timeout", "max_retries")
 _CONNECTION_OBJECTS = ("http_client", "http_async_client", "rate_limiter")
-_RUNTIME = ("args_schema",)
-_SHARED_BY_COPIES = ("client", *_CONNECTION_OBJECTS, "verify")
 _LONGEST_MESSAGE = 1500
 """Characters. What a model is told of an error repeats its arguments, which may be megabytes."""
 
@@ -89,7 +88,7 @@ class Job:
     sources: list[str] = field(default_factory=list)
 
 
-class VisionCraftTool(KnownKeywords, StructuredTool):
+class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool):
     """Base of the tools: a `StructuredTool` whose async side is async, and which pickles.
 
     Fields named like a parameter of the endpoint are defaults, which a call's own arguments
@@ -138,6 +137,8 @@ class VisionCraftTool(KnownKeywords, StructuredTool):
     content: Literal["text", "blocks"] = "text"
     allowed_dirs: list[Path] = Field(default_factory=list)
 
+    _derived: ClassVar[tuple[str, ...]] = ("args_schema",)
+
     hidden_from_model: ClassVar[frozenset[str]] = frozenset()
     """Parameters that only the developer sets."""
 
@@ -178,7 +179,7 @@ class VisionCraftTool(KnownKeywords, StructuredTool):
             raise ValueError(msg)
         if self.api_versions:
             self._check_api_version()
-        self._refresh()
+        self._rebuild()
         return self
 
     def _check_api_version(self) -> None:
@@ -196,7 +197,7 @@ class VisionCraftTool(KnownKeywords, StructuredTool):
             if wrong:
                 raise ValueError("; ".join(wrong)) from None
 
-    def _refresh(self) -> None:
+    def _rebuild(self) -> None:
         """Build again what depends on the fields."""
         settings = {name: getattr(self, name) for name in _CONNECTION + _CONNECTION_OBJECTS}
         if self.client is None:
@@ -237,49 +238,19 @@ class VisionCraftTool(KnownKeywords, StructuredTool):
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in type(self).model_fields or name in _RUNTIME or not self.args_schema:
+        if name not in type(self).model_fields or name in self._derived or not self.args_schema:
             super().__setattr__(name, value)
             return
         before = getattr(self, name)
         super().__setattr__(name, value)
         try:
-            self._refresh()
+            self._rebuild()
         except Exception:
             super().__setattr__(name, before)
             raise
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Copy, with the schema that fits the updated fields."""
-        duplicate = super().model_copy(update=update, deep=deep)
-        duplicate._refresh()
-        return duplicate
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        # Connections are shared: they hold locks and sockets, which cannot be copied.
-        memo = {} if memo is None else memo
-        for name in _SHARED_BY_COPIES:
-            shared = getattr(self, name)
-            memo[id(shared)] = shared
-        duplicate = super().__deepcopy__(memo)
-        duplicate._refresh()
-        return duplicate
-
-    def __getstate__(self) -> dict[Any, Any]:
-        if self._sync_client.http_client or self._sync_client.http_async_client:
-            msg = (
-                f"A {type(self).__name__} with an http_client or http_async_client of your own "
-                "cannot be pickled, because connections cannot. Build the tool where it is used."
-            )
-            raise TypeError(msg)
-        state = super().__getstate__()
-        # The schema is a class made at run time, which pickle cannot find; it is built again.
-        fields = {**state["__dict__"], "args_schema": None}
-        return {**state, "__dict__": fields, "__pydantic_private__": None}
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        super().__setstate__(state)
-        object.__setattr__(self, "__pydantic_private__", {})
-        self._refresh()
+    def _own_http_clients(self) -> tuple[Any, Any]:
+        return self._sync_client.http_client, self._sync_client.http_async_client
 
     # One call
 

@@ -47,8 +47,8 @@ class VisionCraftCaption(VisionCraftTool):
         """What a call may say. The question itself goes through the chat model."""
         return endpoints.caption
 
-    def _refresh(self) -> None:
-        super()._refresh()
+    def _rebuild(self) -> None:
+        super()._rebuild()
         self._default_chat_model = None
 
     def prepare(self, arguments: Mapping[str, Any]) -> Job:

@@ -43,8 +43,8 @@ class VisionCraftCatalog(VisionCraftTool):
 
     _lists: dict[str, tuple[float, list[str]]] = PrivateAttr(default_factory=dict)
 
-    def _refresh(self) -> None:
-        super()._refresh()
+    def _rebuild(self) -> None:
+        super()._rebuild()
         self._lists = {}  # another host, or another key, may have other names
 
     def endpoint(self) -> Endpoint[..., Any, Any]:

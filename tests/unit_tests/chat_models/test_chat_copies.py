@@ -26,6 +26,9 @@ COPIES: dict[str, Any] = {
     "deepcopy": copy.deepcopy,
     "model_copy": lambda model: model.model_copy(),
     "model_copy deep": lambda model: model.model_copy(deep=True),
+    "model_copy deep, updated": lambda model: model.model_copy(
+        deep=True, update={"max_retries": 1}
+    ),
     "with_config": lambda model: model.with_config(tags=["x"]),
 }
 

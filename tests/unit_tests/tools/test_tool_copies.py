@@ -33,6 +33,7 @@ COPIES: dict[str, Callable[[Any], Any]] = {
     "deepcopy": copy.deepcopy,
     "model_copy": lambda tool: tool.model_copy(),
     "model_copy deep": lambda tool: tool.model_copy(deep=True),
+    "model_copy deep, updated": lambda tool: tool.model_copy(deep=True, update={"max_retries": 1}),
 }
 
 
@@ -75,7 +76,7 @@ async def test_a_pickled_tool_works(
 def test_a_tool_with_connections_of_ones_own_says_why_it_does_not_pickle(
     make: Make, kind: type[VisionCraftTool]
 ) -> None:
-    with pytest.raises(TypeError, match="Build the tool where it is used"):
+    with pytest.raises(TypeError, match="Build it where it is used"):
         pickle.dumps(make(kind))
 
 
