@@ -6,7 +6,7 @@
 
 The machines are nodes of a Ray cluster on this computer, with one actor each. They share its
 processors, so two are not faster here where processors are what is short. Time counts from the call
-until all rows are there; what it takes to start the cluster is told apart. All pictures differ.
+until all rows are there; starting the cluster is reported separately. All pictures differ.
 """
 
 from __future__ import annotations

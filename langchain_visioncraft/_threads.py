@@ -39,7 +39,7 @@ async def in_thread(
 
 
 async def _at_last(working: asyncio.Future[Any]) -> None:
-    """Wait for the end, however often one is cancelled; how it ended is told to nobody."""
+    """Wait for the end, however often one is cancelled; how it ended is ignored."""
     import anyio  # noqa: PLC0415 -- costs time, and is for this alone
 
     # Scopes of anyio cancel again in each round of the event loop, unless they are kept out.

@@ -1,4 +1,4 @@
-"""What an injected prompt may make a model write into a tool's arguments, and what becomes of it.
+"""What an injected prompt may make a model write into a tool's arguments, and what happens then.
 
 ``python -m tests.hostile_corpus`` tries all of it and prints a table; the unit tests assert it.
 Files are made here, small or sparse; nothing is connected to.

@@ -11,7 +11,7 @@ ADVICE: dict[type[errors.VisionCraftError], str] = {
     errors.MediaInputError: "Give a handle, a URL, or a file of a type that the message names.",
     errors.UnknownHandleError: "Give both tools the same `store=`. The message names a handle "
     "that is there.",
-    errors.DamagedMediaError: "`MediaStore.verify(repair=True)` mends what can be mended; make "
+    errors.DamagedMediaError: "`MediaStore.verify(repair=True)` repairs what it can; make "
     "the file again otherwise.",
     errors.ForbiddenInputError: "Add the folder to `allowed_dirs=`, if models may read it.",
     errors.TransportError: "Check `base_url`, the network and proxies; then try again.",

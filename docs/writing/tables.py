@@ -65,7 +65,7 @@ def lists() -> str:
 
 
 def errors() -> str:
-    """The tree of errors: when each is raised, whether a model is told, and what to do."""
+    """The tree of errors: when each is raised, whether a model can recover, and what to do."""
     rows = []
     for depth, kind in _descend(VisionCraftError):
         link = f"reference/errors.md#{kind.__module__}.{kind.__name__}"

@@ -59,7 +59,7 @@ def page(name: str, kind: type[VisionCraftTool]) -> str:
         ABOUT_ARGUMENTS,
         *_arguments(tool),
         *_only_in_code(tool),
-        "## What the model is told",
+        "## What the model sees",
         f"The tool's name is `{tool.name}`. Its description:\n\n> {tool.description}",
         f"## Endpoint\n\n{_endpoints(tool)}",
         f"## More\n\n- Settings, errors and results: {SHARED}.\n- In the reference: {entry}.",

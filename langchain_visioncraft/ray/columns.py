@@ -22,7 +22,7 @@ _COMMON = {"_sha256": pa.string(), "_error": pa.string(), "_error_type": pa.stri
 
 
 def _captioned(documents: Sequence[Document]) -> dict[str, Any]:
-    # Several frames or pages are told apart by an empty line.
+    # Several frames or pages are separated by an empty line.
     return {"": "\n\n".join(document.page_content for document in documents)}
 
 

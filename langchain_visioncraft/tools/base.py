@@ -63,7 +63,7 @@ _InJSON = PlainSerializer(_json_form, when_used="json-unless-none")
 _CONNECTION = ("api_key", "base_url", "verify", "timeout", "max_retries")
 _CONNECTION_OBJECTS = ("http_client", "http_async_client", "rate_limiter")
 _LONGEST_MESSAGE = 1500
-"""Characters. What a model is told of an error repeats its arguments, which may be megabytes."""
+"""Characters. An error message for a model repeats its arguments, which may be megabytes."""
 
 
 def _describe_validation(error: Any) -> str:
@@ -100,7 +100,7 @@ class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool):
       ride along as content blocks only with ``content="blocks"``;
     - artifact: plain dictionaries; ``Media.from_artifact(message.artifact)`` gives the media back.
 
-    Errors that a model can mend (a bad argument, an unknown handle, a rate limit, a refused
+    Errors that a model can correct (a bad argument, an unknown handle, a rate limit, a refused
     prompt) come back as an error `ToolMessage`; others are raised.
 
     Attributes:
@@ -331,7 +331,7 @@ class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool):
 
     @contextlib.contextmanager
     def _telling_the_model(self) -> Iterator[None]:
-        """Turn what a model can mend into a `ToolException`, which LangChain makes a message."""
+        """Turn a recoverable error into a `ToolException`, which LangChain makes a message."""
         try:
             yield
         except VisionCraftError as error:

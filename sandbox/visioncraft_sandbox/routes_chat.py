@@ -136,7 +136,7 @@ def _spoken(chat: Chat) -> list[dict[str, str]]:
 
 
 async def _generated(services: Services, task: Callable[[], _ResultT]) -> _ResultT:
-    """Run a task of the language model; what it cannot take is the caller's to mend."""
+    """Run a task of the language model; what it cannot take is the caller's to correct."""
     try:
         return await services.workshop.write(task)
     except PromptTooLongError as error:

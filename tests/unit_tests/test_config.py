@@ -1,4 +1,4 @@
-"""Settings: arguments first, then the environment; what cannot be used is told at once."""
+"""Settings: arguments first, then the environment; what cannot be used is refused at once."""
 
 from __future__ import annotations
 

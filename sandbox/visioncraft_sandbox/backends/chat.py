@@ -120,7 +120,7 @@ class ChatServer:
             async for piece in answer.aiter_raw():
                 yield piece
         except httpx.HTTPError as error:
-            # The status is long sent: what went wrong is told as an event.
+            # The status is long sent: the error is sent as an event.
             told = {"error": {"message": self.connection.gone(error).message}, "code": 503}
             yield b"\n\ndata: " + json.dumps(told).encode() + b"\n\n" + _DONE
         finally:

@@ -128,7 +128,7 @@ class Connection:
     def refusal(self, answer: httpx.Response) -> Refusal:
         """The refusal for an answer with an error status; its body must be read.
 
-        What the caller can mend stays 400 and a limit 429; a wrong key, a missing model and a
+        What the caller can correct stays 400 and a limit 429; a wrong key, a missing model and a
         failure are not the caller's and become 502 or 503.
         """
         status = answer.status_code

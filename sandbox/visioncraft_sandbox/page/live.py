@@ -27,7 +27,7 @@ async def events(
     (number N has changed) and ``summary``.
 
     Args:
-        journal: What is told.
+        journal: What is shown.
         writer: Writes the HTML.
         wanted: Which entries.
         known: The id of the last event, or of the list, that the browser has.

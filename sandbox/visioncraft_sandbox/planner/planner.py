@@ -14,13 +14,13 @@ from visioncraft_sandbox.engines.language import LanguageModel
 from visioncraft_sandbox.engines.weights import EngineUnavailable
 from visioncraft_sandbox.planner.closing import closing_text
 from visioncraft_sandbox.planner.forced import fill_by_model
-from visioncraft_sandbox.planner.mending import mended
 from visioncraft_sandbox.planner.patterns import (
     SENTENCE_END,
     means_one_picture,
     tidy,
     without_greeting,
 )
+from visioncraft_sandbox.planner.repair import repaired
 from visioncraft_sandbox.planner.steps import Step
 from visioncraft_sandbox.planner.talk import (
     Call,
@@ -152,8 +152,8 @@ def next_calls(talk: Talk, steps: list[Step]) -> list[dict[str, Any]]:
 
 
 def _second_try(attempts: list[Call], tool: Tool) -> dict[str, Any] | None:
-    """Arguments for the one more try that a step gets if its error says how to mend it."""
-    return mended(attempts[0], tool) if len(attempts) == 1 and attempts[0].failed else None
+    """Arguments for the one more try that a step gets if its error says how to repair it."""
+    return repaired(attempts[0], tool) if len(attempts) == 1 and attempts[0].failed else None
 
 
 def _made_definite(wish: Wish, before: list[Step]) -> list[Wish]:

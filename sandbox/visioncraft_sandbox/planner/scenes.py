@@ -66,7 +66,7 @@ def listed(request: str) -> tuple[str, list[str], str]:
 
 
 def told(request: str) -> tuple[str, list[str]]:
-    """Split a story that is told after a colon: by paragraphs, lines, sentences or signs."""
+    """Split a story that follows a colon: by paragraphs, lines, sentences or signs."""
     intro, colon, story = request.partition(":")
     if not colon or not _STORY.search(intro) or len(story.split()) < 4:
         return request, []

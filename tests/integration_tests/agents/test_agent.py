@@ -136,9 +136,9 @@ async def test_errors_that_the_model_can_mend_do_not_end_the_agent(
         lambda _: [ask("text_to_image", prompt="x", sampler="Euler", width=64, height=64)],
     ]
     agent = create_agent(Scripted(steps=steps), tools_of(drawing_sandbox, store))
-    *failed, mended = await run(agent, way)
+    *failed, corrected = await run(agent, way)
     assert [message.status for message in failed] == ["error"] * 6
-    assert mended.status == "success"
+    assert corrected.status == "success"
     told = " ".join(message.text for message in failed)
     for advice in ("1024", "media store", "Use a handle", "300 seconds", "'Euler'"):
         assert advice in told

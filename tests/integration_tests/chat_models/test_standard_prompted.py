@@ -105,7 +105,7 @@ async def test_the_sandbox_answers_the_legacy_model(sandbox: Sandbox) -> None:
 
 
 def test_the_sandbox_does_not_break_prompted_calls(sandbox: Sandbox) -> None:
-    """Its small model does not call tools that it is told of: it answers something, as prose."""
+    """Its small model does not call tools that it is offered: it answers something, as prose."""
 
     @tool
     def draw(prompt: str) -> str:

@@ -1,4 +1,4 @@
-"""A host on this machine that answers with the very bytes it is told to."""
+"""A host on this machine that answers with exactly the bytes that a test gives."""
 
 from __future__ import annotations
 

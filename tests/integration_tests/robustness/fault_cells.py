@@ -128,7 +128,7 @@ class Bench:
         outcome.found = f"{came} x{made}"
         self._sandbox.faults.clear()
         if door is not None:
-            door.mend()
+            door.repair()
         await self._look_around(caller, outcome)
 
     def _caller(self, driver: str, **settings: Any) -> Caller:

@@ -95,7 +95,7 @@ def _certificates() -> tuple[trustme.CA, trustme.CA]:
 
 
 class Door:
-    """A port before a sandbox: closed, or with a certificate that nobody knows, until mended."""
+    """A port before a sandbox: closed, or with a certificate that nobody knows, until repaired."""
 
     def __init__(self, sandbox: Sandbox, *, tls: bool) -> None:
         self._inside = int(sandbox.url.rpartition(":")[2])
@@ -122,7 +122,7 @@ class Door:
         for thread in self._threads:
             thread.join(10)
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """From now on all is well."""
         if self._tls is None:
             self._open()

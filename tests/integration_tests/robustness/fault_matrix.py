@@ -1,4 +1,4 @@
-"""``make faults``: endpoints and chat models meet every fault, sync and async; what becomes of it.
+"""``make faults``: the fault matrix of endpoints and chat models, sync and async.
 
 Arguments are names of columns, such as ``text_to_image``; without any, all are tried.
 """
@@ -39,8 +39,8 @@ def try_column(column: Column, table: list[Row], tell: Callable[[], Any]) -> Fou
 
 
 def show(console: Console, table: list[Row], columns: int, found: Found) -> None:
-    """A line a fault: what becomes of it, and in how many cells; then what is not as expected."""
-    shown = Table("fault", "what becomes of it", "cells", "good", title="Fault matrix")
+    """A line a fault: what happens, and in how many cells; then what is not as expected."""
+    shown = Table("fault", "what happens", "cells", "good", title="Fault matrix")
     for row in table:
         cells = [found[key] for key in found if key[0] == row.name]
         told = dict.fromkeys(cell.found for cell in cells)

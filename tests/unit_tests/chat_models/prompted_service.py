@@ -1,4 +1,4 @@
-"""A model that writes what it is told to write, and what it was sent."""
+"""A model that writes what a test gives it, and what it was sent."""
 
 from __future__ import annotations
 

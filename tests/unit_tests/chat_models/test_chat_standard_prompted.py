@@ -12,7 +12,7 @@ from langchain_visioncraft import ChatVisionCraftLegacy
 
 
 class TestPromptedModel(_TextModel):
-    """A model whose tools are told in words."""
+    """A model whose tools are described in words."""
 
     @property
     def chat_model_params(self) -> dict[str, Any]:

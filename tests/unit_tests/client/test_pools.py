@@ -13,7 +13,7 @@ from langchain_visioncraft.client.pools import CALLS_A_POOL, Pools
 
 
 class Host:
-    """Answers when it is told to, as a transport; counts how often it was closed."""
+    """Answers when a test lets it, as a transport; counts how often it was closed."""
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()

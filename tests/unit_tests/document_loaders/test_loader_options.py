@@ -1,4 +1,4 @@
-"""Cache, parsers, progress, and what is told when a loader is built."""
+"""Cache, parsers, progress, and what is reported when a loader is built."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools over MCP: what is listed, what is given, how errors are told."""
+"""Tools over MCP: what is listed, what is given, how errors are reported."""
 
 from __future__ import annotations
 

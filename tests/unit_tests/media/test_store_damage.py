@@ -1,4 +1,4 @@
-"""What happens to a damaged store: it is told, mended where it can be, and never made worse."""
+"""What happens to a damaged store: it is reported, repaired if possible, and never made worse."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ CLIENT = AsyncVisionCraftClient(api_key="any", max_retries=2)
 
 
 class Clock:
-    """Stands still until it is told."""
+    """Stands still until a test lets it go."""
 
     def __init__(self) -> None:
         self.now = 1000.0

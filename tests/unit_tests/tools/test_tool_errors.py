@@ -1,4 +1,4 @@
-"""What a model can mend comes back as an error message; what needs a person is raised."""
+"""Recoverable errors come back as error messages; what needs a person raises."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _UNKNOWN = re.compile(
 )
 
 
-def mended(call: Call, tool: Tool) -> dict[str, Any] | None:
+def repaired(call: Call, tool: Tool) -> dict[str, Any] | None:
     """Arguments for one more try, or ``None`` if the message gives no hope."""
     message = call.result or ""
     bounds = _within_bounds(call, message, tool)
