@@ -210,7 +210,7 @@ class VisionCraftConnectedModel(HoldsConnections, BaseChatOpenAI):
             timeout=timeout,
             max_retries=self.max_retries,
         )
-        connection = connect(
+        client, async_client = connect(
             settings,
             http_client=self.http_client,
             http_async_client=self.http_async_client,
@@ -221,10 +221,10 @@ class VisionCraftConnectedModel(HoldsConnections, BaseChatOpenAI):
         self.__dict__.update(
             visioncraft_api_key=settings.api_key,
             visioncraft_api_base=settings.base_url,
-            root_client=connection.client,
-            client=connection.client.chat.completions,
-            root_async_client=connection.async_client,
-            async_client=connection.async_client.chat.completions,
+            root_client=client,
+            client=client.chat.completions,
+            root_async_client=async_client,
+            async_client=async_client.chat.completions,
         )
 
     def _resolve_model_profile(self) -> Any:

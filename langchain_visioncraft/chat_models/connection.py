@@ -5,19 +5,23 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
-import json
 import os
 import ssl
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import openai
 
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.chat_models.bounds import abound, bound, raise_refusal
-from langchain_visioncraft.chat_models.streams import WholeStreams
+from langchain_visioncraft.chat_models.completions import (
+    WholeStreams,
+    abound,
+    bound,
+    check_completion,
+    must_be_checked,
+    raise_refusal,
+)
 from langchain_visioncraft.client.proxies import build
 from langchain_visioncraft.client.transport import (
     LoopSafeAsyncClient,
@@ -37,14 +41,6 @@ SDK_SPEAKS_OUR_HTTP = issubclass(openai.DefaultHttpxClient, httpx.Client)
 """False for an SDK before 3 (on httpx) beside an installed httpx2."""
 
 
-@dataclass(frozen=True)
-class Connection:
-    """The two clients of the SDK."""
-
-    client: VisionCraftSDK
-    async_client: AsyncVisionCraftSDK
-
-
 def connect(
     settings: Settings,
     *,
@@ -52,13 +48,13 @@ def connect(
     http_async_client: Any = None,
     headers: Mapping[str, str] | None = None,
     query: Mapping[str, object] | None = None,
-) -> Connection:
+) -> tuple[VisionCraftSDK, AsyncVisionCraftSDK]:
     """Build the SDK's clients; nothing is sent.
 
     Args:
         settings: The key, the host, and so on.
         http_client: Used as it is. Default: one that all models with the same `verify` and
-            `timeout` share; it reads `bounds.MAX_ANSWER_BYTES` of an answer at most.
+            `timeout` share; it reads `completions.MAX_ANSWER_BYTES` of an answer at most.
         http_async_client: The same for async calls; the default one works in any event loop.
         headers: Sent with every request.
         query: Sent with every request.
@@ -67,16 +63,10 @@ def connect(
         MissingKeyError: If there is no key.
         InvalidRequestError: If the certificates that ``verify`` names cannot be loaded.
     """
-    settings.require_key()  # that there is none is told before all else
+    settings.require_key()  # that there is none is said before all else
     options: dict[str, Any] = {
         "base_url": f"{settings.base_url}/v1",
-        # Of the SDK's own HTTP library, whichever that is.
-        "timeout": openai.Timeout(
-            connect=settings.timeout.connect,
-            read=settings.timeout.read,
-            write=settings.timeout.read,
-            pool=None,
-        ),
+        "timeout": _timeout_of_sdk(settings.timeout),
         "max_retries": settings.max_retries,
         "default_query": query,
     }
@@ -84,17 +74,21 @@ def connect(
         shared = _shared_clients(os.getpid(), settings.verify, settings.timeout)
         http_client = http_client or shared[0]
         http_async_client = http_async_client or shared[1]
+    # The key is in no local: tracebacks may show those.
     client = VisionCraftSDK(api_key=settings.require_key(), http_client=http_client, **options)
-    client.http = http_client
     async_client = AsyncVisionCraftSDK(
         api_key=settings.require_key(), http_client=http_async_client, **options
     )
-    async_client.http = http_async_client
+    client.http, async_client.http = http_client, http_async_client
     for each in (client, async_client):
         each.own_headers = dict(headers or {})
-        each.organization = each.project = each.webhook_secret = None
-        each.admin_api_key = None
-    return Connection(client, async_client)
+        each.organization = each.project = each.webhook_secret = each.admin_api_key = None
+    return client, async_client
+
+
+def _timeout_of_sdk(timeout: Timeout) -> Any:
+    """Our two numbers as those of the SDK's own HTTP library, whichever that is."""
+    return openai.Timeout(connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None)
 
 
 class _OwnHeaders:
@@ -128,9 +122,9 @@ class VisionCraftSDK(_OwnHeaders, openai.OpenAI):
         response, streamed = options["response"], bool(options.get("stream"))
         try:
             raise_refusal(response)
-            if _is_suspicious(response, streamed=streamed):
+            if must_be_checked(response, streamed=streamed):
                 response.read()
-                _refuse_other_than_completion(response, streamed=streamed)
+                check_completion(response, streamed=streamed)
         except BaseException:
             response.close()  # a stream would keep its connection
             raise
@@ -147,9 +141,9 @@ class AsyncVisionCraftSDK(_OwnHeaders, openai.AsyncOpenAI):
         response, streamed = options["response"], bool(options.get("stream"))
         try:
             raise_refusal(response)
-            if _is_suspicious(response, streamed=streamed):
+            if must_be_checked(response, streamed=streamed):
                 await response.aread()
-                _refuse_other_than_completion(response, streamed=streamed)
+                check_completion(response, streamed=streamed)
         except BaseException:
             await response.aclose()
             raise
@@ -157,46 +151,6 @@ class AsyncVisionCraftSDK(_OwnHeaders, openai.AsyncOpenAI):
 
     def _make_sse_decoder(self) -> Any:
         return WholeStreams(super()._make_sse_decoder())
-
-
-def _is_suspicious(response: Any, *, streamed: bool) -> bool:
-    if not response.request.url.path.endswith("/chat/completions"):
-        return False
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return not streamed or kind.endswith(("json", "html"))
-
-
-def _refuse_other_than_completion(response: Any, *, streamed: bool) -> None:
-    """Raise for an answer under status 200 that is none, as the SDK would raise."""
-    if streamed and response.content.lstrip().startswith((b"data:", b"event:", b":")):
-        return  # a stream, only its type is wrong
-    try:
-        answer = json.loads(response.content)
-    except (ValueError, RecursionError):
-        raise openai.APIResponseValidationError(
-            response=response, body=response.text, message="The answer is not JSON."
-        ) from None
-    if isinstance(answer, dict) and not answer.get("error") and _has_messages(answer):
-        if not streamed:
-            # The type of an answer has been wrong; the SDK would give its text then.
-            response.headers["content-type"] = "application/json"
-            return
-        message = "The host does not stream: it gave a whole answer."
-    else:
-        message = "The answer is no chat completion."
-    raise openai.APIResponseValidationError(response=response, body=answer, message=message)
-
-
-def _has_messages(answer: Mapping[str, Any]) -> bool:
-    choices = answer.get("choices")
-    return (
-        isinstance(choices, list)
-        and bool(choices)
-        and all(
-            isinstance(choice, dict) and isinstance(choice.get("message"), dict)
-            for choice in choices
-        )
-    )
 
 
 _BOUNDED: dict[str, Any] = {"event_hooks": {"response": [bound]}}
@@ -229,17 +183,15 @@ def _clients_of_sdk(context: ssl.SSLContext, timeout: Timeout) -> tuple[Any, Any
 
     options: dict[str, Any] = {
         "verify": context,
-        "timeout": classic.Timeout(
-            connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None
-        ),
+        "timeout": _timeout_of_sdk(timeout),
         "follow_redirects": False,
         "cookies": no_cookies(),
     }
-    limits: Any = classic.Limits(max_connections=None, max_keepalive_connections=0)
     pooled: Any = classic.Limits(max_connections=None, max_keepalive_connections=64)
-    client = build(openai.DefaultHttpxClient, **options, limits=pooled, **_BOUNDED)
+    unkept: Any = classic.Limits(max_connections=None, max_keepalive_connections=0)
+    client = build(openai.DefaultHttpxClient, **options, **_BOUNDED, limits=pooled)
     _open_clients.add(client)
-    return client, build(openai.DefaultAsyncHttpxClient, **options, limits=limits, **_ABOUNDED)
+    return client, build(openai.DefaultAsyncHttpxClient, **options, **_ABOUNDED, limits=unkept)
 
 
 _open_clients: weakref.WeakSet[Any] = weakref.WeakSet()

@@ -31,8 +31,8 @@ from langchain_core import exceptions as langchain_errors
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
+from langchain_visioncraft.chat_models.completions import CutOffStreamError
 from langchain_visioncraft.chat_models.connection import CHAT_PATH
-from langchain_visioncraft.chat_models.streams import CutOffStreamError
 from langchain_visioncraft.client import translation
 from langchain_visioncraft.client.answers import (
     error_under_200,

@@ -14,7 +14,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 
 from langchain_visioncraft._copying import HoldsConnections
-from langchain_visioncraft.chat_models import bounds
+from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.chat_models.images import ImageRules, prepare_messages
 from langchain_visioncraft.chat_models.legacy_messages import body_of, cut_at
 from langchain_visioncraft.chat_models.plain import PROVIDER
@@ -178,7 +178,7 @@ class ChatVisionCraftLegacy(HoldsConnections, BaseChatModel):
             "verify": self.verify,
             "timeout": self.request_timeout,
             "max_retries": self.max_retries,
-            "max_answer_bytes": bounds.MAX_ANSWER_BYTES,
+            "max_answer_bytes": completions.MAX_ANSWER_BYTES,
         }
 
     def _sync(self) -> VisionCraftClient:

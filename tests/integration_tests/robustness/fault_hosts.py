@@ -23,7 +23,7 @@ from tenacity import wait_none
 from visioncraft_sandbox import Sandbox
 from visioncraft_sandbox.fault_gate import FAULT_KEY
 
-from langchain_visioncraft.chat_models import bounds
+from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.client import base, endpoints, links
 
 
@@ -186,7 +186,7 @@ def little_room() -> Iterator[None]:
     """Chat models accept `CAP`; a folder for temporary files that nothing else uses."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(bounds, "MAX_ANSWER_BYTES", CAP),
+        mock.patch.object(completions, "MAX_ANSWER_BYTES", CAP),
         mock.patch.object(tempfile, "tempdir", folder),
     ):
         yield

@@ -15,7 +15,7 @@ from test_chat_images import DATA_URL, LINK, PNG, TEXT
 from test_prompted_tools import draw
 
 from langchain_visioncraft import ChatVisionCraftLegacy, Media, errors
-from langchain_visioncraft.chat_models import bounds
+from langchain_visioncraft.chat_models import completions
 
 ANSWERS: dict[str, Any] = {
     "choices": {"choices": [{"message": {"role": "assistant", "content": "Hello!"}}]},
@@ -198,7 +198,7 @@ def test_parameters_without_effect_are_named() -> None:
 async def test_a_long_answer_is_refused(
     service: OldService, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounds, "MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(completions, "MAX_ANSWER_BYTES", 1000)
     service.gives("Hello! " * 200)
     with pytest.raises(errors.AnswerTooLargeError):
         await ask(service.model(), way)
