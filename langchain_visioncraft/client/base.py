@@ -11,10 +11,9 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from langchain_core.rate_limiters import BaseRateLimiter
 from pydantic import SecretStr
 from tenacity import RetryCallState, stop_after_attempt, wait_exponential, wait_random
 
@@ -37,6 +36,9 @@ from langchain_visioncraft.config import (
     environment_key,
     resolve,
 )
+
+if TYPE_CHECKING:
+    from langchain_core.rate_limiters import BaseRateLimiter
 
 __all__ = ["DEFAULT_MAX_ANSWER_BYTES", "BaseClient", "translate"]
 
