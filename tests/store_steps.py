@@ -115,6 +115,11 @@ def _sweeping(store: MediaStore) -> Act:
     return lambda: _exhaust([store.sweep(older_than=-1)])
 
 
+def _removing(store: MediaStore) -> Act:
+    handle = store.add(PICTURE, tool="act").handle
+    return lambda: store.remove(handle)
+
+
 def _save(store: MediaStore, data: bytes = PICTURE) -> None:
     store.add(data, tool="act")
 
@@ -132,6 +137,7 @@ SCENARIOS: dict[str, Callable[[MediaStore], Act]] = {
     "damaged sidecar": _with_damaged_sidecar,
     "repair": _repairing,
     "sweep": _sweeping,
+    "remove": _removing,
 }
 
 

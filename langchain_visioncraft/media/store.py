@@ -96,10 +96,13 @@ class MediaStore(KnownKeywords):
             media = Media.from_bytes(media)
         elif not isinstance(media, Media):
             media = Media.from_path(media)
-        wrote = self._keep_file(media)
-        wrote |= self._keep_sidecar(
-            media, write_sidecar(media, tool=tool, arguments=arguments, sources=sources)
-        )
+        text = write_sidecar(media, tool=tool, arguments=arguments, sources=sources)
+        wrote_file = self._keep_file(media)
+        wrote = self._keep_sidecar(media, text) or wrote_file
+        while not wrote_file and self._folder.size(media.handle) is None:
+            # Removed after it was found: kept like a new one.
+            wrote_file = self._keep_file(media)
+            self._keep_sidecar(media, text)
         if wrote:
             self._sweep_once()
         return self._folder.at(media, media.handle)
@@ -140,21 +143,28 @@ class MediaStore(KnownKeywords):
             UnknownHandleError: If there is none.
             DamagedMediaError: If the file is not what its handle says.
         """
-        for name in _candidates(handle):
-            size = self._folder.size(name)
-            if size is None:
-                continue
-            facts = self._facts(name)
-            if facts is not None and facts["size"] == size:
-                return self._folder.at(Media.model_validate(facts), name)
-            return self._load(name)  # saved by hand, or its saving was cut short
-        recent = [name for _, name in heapq.nlargest(5, self._handles())]
-        known = f"The newest here: {', '.join(recent)}." if recent else "The store is empty."
-        msg = (
-            f"There is no {str(handle)[:80]!r} in the media store. Use a handle that a tool gave, "
-            f"such as a1b2c3d4e5f6.png. {known}"
-        )
-        raise UnknownHandleError(msg)
+        name, size = self._find(handle)
+        facts = self._facts(name)
+        if facts is not None and facts["size"] == size:
+            return self._folder.at(Media.model_validate(facts), name)
+        try:
+            return self._load(name)  # saved by hand, or its saving or removal was cut short
+        except FileNotFoundError:  # removed since it was found
+            raise self._unknown(handle) from None
+
+    def remove(self, handle: str) -> None:
+        """Remove a medium and its sidecar, whatever their state.
+
+        The sidecar goes first: of a removal that is cut short, the medium is still there, and can
+        be removed again. Whoever adds the same medium at that moment has it kept anew.
+
+        Raises:
+            UnknownHandleError: If there is no such medium.
+            OSError: If it cannot be removed.
+        """
+        name, _ = self._find(handle)
+        self._folder.remove(sidecar_of(name))
+        self._folder.remove(name)
 
     def provenance(self, handle: str) -> dict[str, Any]:
         """Where a medium came from: tool, arguments, sources, time, sizes.
@@ -235,6 +245,23 @@ class MediaStore(KnownKeywords):
 
     def _handles(self) -> Iterator[tuple[float, str]]:
         return ((time, name) for time, name in self._folder.names() if _is_handle(name))
+
+    def _find(self, handle: str) -> tuple[str, int]:
+        """The name of a medium, and its size."""
+        for name in _candidates(handle):
+            size = self._folder.size(name)
+            if size is not None:
+                return name, size
+        raise self._unknown(handle)
+
+    def _unknown(self, handle: str) -> UnknownHandleError:
+        recent = [name for _, name in heapq.nlargest(5, self._handles())]
+        known = f"The newest here: {', '.join(recent)}." if recent else "The store is empty."
+        msg = (
+            f"There is no {str(handle)[:80]!r} in the media store. Use a handle that a tool gave, "
+            f"such as a1b2c3d4e5f6.png. {known}"
+        )
+        return UnknownHandleError(msg)
 
     def _facts(self, name: str) -> dict[str, Any] | None:
         return read_sidecar(self._folder.read_text(sidecar_of(name)), name)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from langchain_visioncraft import Media, MediaStore
-from langchain_visioncraft.errors import DamagedMediaError
+from langchain_visioncraft.errors import DamagedMediaError, UnknownHandleError
 
 pytest.importorskip("s3fs")
 from moto.server import ThreadedMotoServer
@@ -70,6 +70,18 @@ def test_what_others_save_is_seen_after_a_listing(open_store: Open) -> None:
     kept = theirs.add(PNG)
     assert mine.get(kept.handle).read() == PNG
     assert len(mine) == 2
+
+
+def test_what_others_remove_is_gone_after_a_listing(open_store: Open) -> None:
+    mine, theirs = open_store(0), open_store(1)
+    kept = mine.add(PNG)
+    assert len(mine) == 1
+    theirs.remove(kept.handle)
+    assert kept.handle not in mine
+    assert len(mine) == 0
+    with pytest.raises(UnknownHandleError):
+        mine.remove(kept.handle)
+    assert list(mine.verify(older_than=-1)) == []
 
 
 def test_the_first_provenance_wins(open_store: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import pickle
@@ -80,6 +81,52 @@ def test_what_is_no_medium_is_not_added(any_store: MediaStore) -> None:
     with pytest.raises(InvalidRequestError):
         any_store.add(b"hello")
     assert len(any_store) == 0
+
+
+def test_what_is_removed_is_gone_and_may_come_again(any_store: MediaStore) -> None:
+    other = any_store.add(JPEG)
+    kept = any_store.add(PNG, tool="first")
+    any_store.remove(kept.handle)
+    assert kept.handle not in any_store
+    assert [media.handle for media in any_store] == [other.handle]
+    assert list(any_store.verify(older_than=-1)) == []
+    with pytest.raises(UnknownHandleError, match=other.handle):
+        any_store.remove(kept.handle)
+    assert any_store.add(PNG, tool="second").read() == PNG
+    assert any_store.provenance(kept.handle)["tool"] == "second"
+
+
+def test_what_is_removed_while_it_is_added_again_is_kept_anew(
+    any_store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = any_store.add(PNG, tool="first")
+    digest = any_store._folder.digest
+
+    def removed_after_a_look(name: str) -> str | None:
+        found = digest(name)
+        monkeypatch.undo()
+        any_store.remove(name)
+        return found
+
+    monkeypatch.setattr(any_store._folder, "digest", removed_after_a_look)
+    assert any_store.add(PNG, tool="second").read() == PNG
+    assert any_store.provenance(kept.handle)["tool"] == "second"
+
+
+def test_what_is_removed_while_it_is_looked_up_is_unknown(
+    any_store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = any_store.add(PNG)
+    read_text = any_store._folder.read_text
+
+    def removed_before_a_look(name: str) -> str | None:
+        monkeypatch.undo()
+        any_store.remove(kept.handle)
+        return read_text(name)
+
+    monkeypatch.setattr(any_store._folder, "read_text", removed_before_a_look)
+    with pytest.raises(UnknownHandleError, match="The store is empty"):
+        any_store.get(kept.handle)
 
 
 def test_a_store_pickles(any_store: MediaStore) -> None:
@@ -241,6 +288,42 @@ def test_processes_may_save_the_same_media(store: MediaStore) -> None:
     assert [worker.exitcode for worker in workers] == [0] * 4
     assert len(store) == 11
     assert all(media.sha256 == Media.from_bytes(media.read()).sha256 for media in store)
+
+
+def test_threads_may_add_and_remove_the_same_medium(any_store: MediaStore) -> None:
+    handle = Media.from_bytes(PNG).handle
+
+    def work(number: int) -> None:
+        for _ in range(20):
+            with contextlib.suppress(UnknownHandleError):
+                any_store.remove(handle) if number % 2 else any_store.add(PNG)
+            with contextlib.suppress(UnknownHandleError, FileNotFoundError):
+                assert any_store.get(handle).read() == PNG
+
+    assert in_threads(work) == []
+    assert any_store.add(PNG).read() == PNG
+    assert [media.handle for media in any_store] == [handle]
+    assert list(any_store.verify(older_than=-1)) == []
+
+
+def _add_and_remove(root: str, number: int) -> None:
+    store = MediaStore(root)
+    for turn in range(20):
+        with contextlib.suppress(UnknownHandleError):
+            store.remove(store.add(distinct((number + turn) % 3)).handle)
+
+
+def test_processes_may_add_and_remove_the_same_media(store: MediaStore) -> None:
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_add_and_remove, args=(store.root, n)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    for number in range(3):
+        assert store.add(distinct(number)).read() == distinct(number)
+    assert list(store.verify(older_than=-1)) == []
 
 
 KILLED = """

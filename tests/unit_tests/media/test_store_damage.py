@@ -139,6 +139,14 @@ def test_a_file_that_is_not_what_its_handle_says_is_not_given(
     assert list(store) == []
 
 
+def test_a_damaged_file_is_removed(store: MediaStore, kept: Media) -> None:
+    file_of(kept).write_bytes(b"damaged")
+    file_of(kept, ".json").write_bytes(b"{")
+    store.remove(kept.handle)
+    assert kept.handle not in store
+    assert list(store.verify(older_than=-1)) == []
+
+
 def test_a_file_that_changes_before_it_is_saved_is_not_saved(
     store: MediaStore, tmp_path: Path
 ) -> None:

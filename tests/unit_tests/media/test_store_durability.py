@@ -26,6 +26,7 @@ EXPECTED_CALLS = {
     "damaged sidecar": {"write", "replace"},
     "repair": {"scandir", "replace", "link"},
     "sweep": {"scandir", "unlink"},
+    "remove": {"stat", "unlink"},
 }
 
 posix = pytest.mark.skipif(os.name != "posix", reason="fork and SIGKILL of POSIX")
