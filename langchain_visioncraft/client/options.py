@@ -21,16 +21,32 @@ class ChatOptions(Options):
         default=None, ge=128, le=100_000, description="Longest answer in tokens, 128 to 100000."
     )
     temperature: float | None = Field(
-        default=None, ge=0, le=100, description="0 to 100, default 0.7."
+        default=None, ge=0, le=100, description="Randomness of the answer, 0 to 100, default 0.7."
     )
-    top_p: float | None = Field(default=None, ge=0, le=1, description="0 to 1, default 0.9.")
-    top_k: int | None = Field(default=None, ge=0, le=99_999, description="0 to 99999, default 0.")
+    top_p: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of the likeliest tokens that may be chosen, 0 to 1, default 0.9.",
+    )
+    top_k: int | None = Field(
+        default=None,
+        ge=0,
+        le=99_999,
+        description="How many of the likeliest tokens may be chosen, 0 to 99999, default 0.",
+    )
     repetition_penalty: float | None = Field(
-        default=None, ge=0.01, le=5, description="0.01 to 5, default 1."
+        default=None,
+        ge=0.01,
+        le=5,
+        description="Over 1 makes repetitions rarer, 0.01 to 5, default 1.",
     )
     presence_penalty: float | None = Field(
-        default=None, ge=-2, le=2, description="-2 to 2, default 0."
+        default=None, ge=-2, le=2, description="Over 0 leads to new topics, -2 to 2, default 0."
     )
     frequency_penalty: float | None = Field(
-        default=None, ge=-2, le=2, description="-2 to 2, default 0."
+        default=None,
+        ge=-2,
+        le=2,
+        description="Over 0 makes frequent words rarer, -2 to 2, default 0.",
     )
