@@ -63,6 +63,9 @@ class Request(BaseModel):
     required_by_api: ClassVar[frozenset[str]] = frozenset()
     """What a host requires although it has a default here: it is always sent."""
 
+    suggested: ClassVar[dict[str, Any]] = {}
+    """What tools and commands take instead of a default here, to fit all years of a host."""
+
     def body(self) -> dict[str, Any]:
         """The JSON body; a medium is its URL, or an `Upload` that the driver streams."""
         body: dict[str, Any] = {}
@@ -104,6 +107,7 @@ class TextToImageRequest(TextToImageOptions, Request):
     """``POST /sd``: one image from words, by any Stable Diffusion model of the host."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model"})
+    suggested: ClassVar[dict[str, Any]] = {"sampler": "Euler", "steps": 30}
 
     prompt: Prompt = Field(kw_only=False)
 

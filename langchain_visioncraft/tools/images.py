@@ -37,8 +37,8 @@ class VisionCraftTextToImage(VisionCraftTool, schemas.TextToImageOptions):
 
     name: str = "visioncraft_text_to_image"
     description: str = f"Draw one picture from words with Stable Diffusion. {_GIVES}"
-    sampler: str | None = "Euler"
-    steps: int = Field(30, ge=1, le=35)
+    sampler: str | None = schemas.TextToImageRequest.suggested["sampler"]
+    steps: int = Field(schemas.TextToImageRequest.suggested["steps"], ge=1, le=35)
 
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """``POST /sd``."""
