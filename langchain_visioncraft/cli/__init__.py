@@ -1,7 +1,7 @@
-"""The command ``visioncraft``: the tools, the chat model and the sandbox in a shell.
+"""The command ``visioncraft``: the API, the chat model and the sandbox in a shell.
 
-`main` is the entry point. The commands for capabilities are made from the schemas of the tools:
-`capabilities` says which, `parameters` how. Each is loaded when it is used.
+`commands` says which there are; each is imported when it is used. Those for capabilities are made
+from the request models: `capabilities` says which, `parameters` how.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-INTERRUPTED = 130
-"""The exit code after Ctrl-C: 128 and the number of the signal."""
+from langchain_visioncraft.cli.commands import COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -19,21 +18,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: Instead of those of the command line.
     """
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        from langchain_visioncraft.cli.app import app  # noqa: PLC0415  # an extra
+        from langchain_visioncraft.cli.app import app  # noqa: PLC0415 -- click is an extra
+
+        app.main(given, prog_name="visioncraft")
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("langchain_visioncraft"):
             raise
-        given = sys.argv[1:] if arguments is None else arguments
-        extras = {"sandbox": "sandbox", "setup": "sandbox", "mcp": "mcp"}
-        extra = extras.get(given[0], "cli") if given else "cli"
+        extra = COMMANDS.get(given[0], ("", "", "cli"))[2] if given else "cli"
         sys.exit(
             f"visioncraft: the package {error.name!r} is not installed. "
             f"Run: pip install 'langchain-visioncraft[{extra}]'"
         )
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    try:
-        app(args=None if arguments is None else list(arguments), prog_name="visioncraft")
-    except KeyboardInterrupt:  # during shell completion, or on the way out
-        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt:  # while it starts, or on the way out
+        sys.exit(130)

@@ -1,210 +1,197 @@
-"""The commands that are made from tools, with the names, bounds and help of their schemas."""
+"""The commands that call an endpoint, with the names, bounds and help of its request model."""
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import copy
 import functools
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-import typer
-from langchain_core.callbacks import BaseCallbackHandler
-from pydantic.fields import FieldInfo
+import click
+from click.core import ParameterSource
 
-from langchain_visioncraft import tools
+from langchain_visioncraft.cli.base import (
+    CONNECTION,
+    STORE,
+    Choice,
+    Command,
+    connected,
+    note,
+    option,
+)
 from langchain_visioncraft.cli.inputs import read_arguments
-from langchain_visioncraft.cli.lazy import Chosen
-from langchain_visioncraft.cli.options import Connection, Display, Output, Store
-from langchain_visioncraft.cli.parameters import command, keyword, parameters_of
-from langchain_visioncraft.cli.problems import explained, note
-from langchain_visioncraft.cli.results import check, deliver_media, deliver_text
-from langchain_visioncraft.cli.session import connected, working
-from langchain_visioncraft.client import VisionCraftClient
-from langchain_visioncraft.media import Media, MediaStore
-from langchain_visioncraft.tools import VisionCraftTool
+from langchain_visioncraft.cli.parameters import parameters_of
+from langchain_visioncraft.cli.results import (
+    JSON,
+    OUT,
+    SHOW,
+    check,
+    deliver_media,
+    deliver_text,
+    working,
+)
+from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.client.decode import Transcript
+from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.media import MediaStore
+from langchain_visioncraft.media.access import label_for_provenance
+from langchain_visioncraft.media.inputs import MediaSource
+from langchain_visioncraft.tools.saving import let_go
 
-_RAISE = {"handle_tool_error": False, "handle_validation_error": False}
-"""A person reads the errors here, not a model."""
 
-_Tool = Callable[..., VisionCraftTool]
+class Capability(click.Command):
+    """A command that calls an endpoint.
 
-
-@dataclass(frozen=True)
-class Capability:
-    """What a command does.
-
-    Attributes:
+    Args:
         doing: What is shown while it works.
         positional: Which parameters are arguments, in this order.
-        variants: The tools behind it by name, the default first.
+        variants: The endpoints behind it by name, the default first.
         choice: The option that names one of them, if there are several.
-        makes_text: Whether it gives a text, and not media.
+        told: The text and the facts of its result, if that is no media.
     """
 
-    doing: str
-    positional: tuple[str, ...]
-    variants: Callable[[], Mapping[str, _Tool]]
-    choice: str | None = None
-    makes_text: bool = False
+    def __init__(
+        self,
+        doing: str,
+        positional: Sequence[str],
+        variants: Mapping[str, Endpoint[..., Any, Any]],
+        *,
+        choice: str = "",
+        told: Callable[[Any, Mapping[str, Any]], tuple[str, dict[str, Any]]] | None = None,
+    ) -> None:
+        super().__init__(None)
+        self.doing, self.positional, self.told = doing, positional, told
+        self.variants, self.choice = variants, choice
 
-    def function(self, arguments: list[str]) -> Callable[..., None]:
-        """The function of the command, for the variant that its arguments name."""
-        variants = self.variants()
-        name = self._variant(arguments, variants)
-        make = variants[name]
-        # Only its schema is looked at here: no host, no key.
-        tool = make(client=VisionCraftClient(api_key="none", base_url="http://localhost"))
-        media = tool.request().media_kinds
-        fields = _fields(tool)
-        parameters = parameters_of(fields, positional=self.positional, media=media)
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
+        """That of the command for the endpoint that the arguments choose."""
+        default = next(iter(self.variants))
+        lenient = {"resilient_parsing": True, "ignore_unknown_options": True}
+        seen = self.variant(default).make_context(info_name, [*args], *rest, **{**extra, **lenient})
+        chosen = self.variant(seen.params.get(self.choice) or default)
+        return chosen.make_context(info_name, args, *rest, **extra)
+
+    def variant(self, name: str) -> Command:
+        """The command for one of the endpoints."""
+        endpoint = self.variants[name]
+        parameters = parameters_of(
+            endpoint.request.model_fields,
+            defaults=endpoint.request.suggested,
+            positional=self.positional,
+            media=endpoint.request.media_kinds,
+        )
         if self.choice:
-            names = Literal[tuple(variants)]  # type: ignore[valid-type]
             text = f"Each has options of its own: see --{self.choice} … --help."
-            first = next(iter(variants))
-            choice = keyword(self.choice, Annotated[names, typer.Option(help=text)], first)
-            parameters.insert(len(self.positional), choice)
-
-        def run(**values: Any) -> None:
-            values.pop(self.choice or "", None)
-            self._run(make, tool, **values)
-
-        groups: dict[str, Any] = {"connection": Connection, "store": Store, "output": Output}
-        if not self.makes_text:
-            groups["display"] = Display
-        return command(run, *parameters, **groups)
+            kind, default = Choice(self.variants), next(iter(self.variants))
+            chosen = option(f"--{self.choice}", text, type=kind, default=default)
+            parameters.insert(len(self.positional), chosen)
+        parameters += [*CONNECTION, STORE, OUT, JSON, *(() if self.told else (SHOW,))]
+        run = functools.partial(self._run, endpoint)
+        return Command(None, params=parameters, callback=run, help=self.help)
 
     def _run(
         self,
-        make: _Tool,
-        schema: VisionCraftTool,
+        endpoint: Endpoint[..., Any, Any],
         *,
-        connection: Connection,
-        store: Store,
-        output: Output,
-        display: Display | None = None,
+        store: str,
+        out: str | None,
+        as_json: bool,
+        show: bool | None = None,
         **values: Any,
     ) -> None:
-        with explained(output.as_json):
-            check(output, binary=not self.makes_text)
-            media = schema.request().media_kinds
-            texts = [name for name in self.positional if name not in media]
-            handles = MediaStore(store.store)
-            given = read_arguments(values, media=media, texts=texts, store=handles)
-            call = {name: given.pop(name) for name in schema.args if name in given}
-            with connected(connection) as client, _place(handles, output) as place:
-                tool = make(client=client, store=place, **_RAISE, **given)
-                with working(self.doing) as tell:
-                    content, artifact = _call(tool, call, tell)
-                if display is None:
-                    deliver_text(content, artifact, output)
-                    return
-                with _kept_if_lost(artifact, handles):
-                    deliver_media(Media.from_artifact(artifact), output, display.show)
-
-    def _variant(self, arguments: list[str], variants: Mapping[str, Any]) -> str:
-        default = next(iter(variants))
-        if self.choice is None:
-            return default
-        peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        peek.add_argument(f"--{self.choice}", dest="chosen", nargs="?")
-        chosen = peek.parse_known_args(arguments)[0].chosen
-        return chosen if chosen in variants else default  # Typer refuses what is no variant
-
-
-def _fields(tool: VisionCraftTool) -> dict[str, FieldInfo]:
-    """What a call may say, and what only developers say: here a person does both."""
-    fields: dict[str, FieldInfo] = dict(tool.args_schema.model_fields)
-    for name in tool.hidden_from_model:
-        hidden = copy.copy(tool.request().model_fields[name])
-        hidden.default = getattr(tool, name)
-        fields[name] = hidden
-    return fields
-
-
-@contextlib.contextmanager
-def _place(store: MediaStore, output: Output) -> Iterator[MediaStore]:
-    """Where results are kept: what `-o` takes away needs no place in the store."""
-    if output.out is None:
-        yield store
-        return
-    with tempfile.TemporaryDirectory(prefix="visioncraft-") as folder:
-        yield MediaStore(folder)
+        check(out, as_json=as_json, binary=not self.told)
+        connection = {str(each.name): values.pop(str(each.name)) for each in CONNECTION}
+        values.pop(self.choice, None)
+        keep_proportions(click.get_current_context(), values)
+        kinds, place = endpoint.request.media_kinds, MediaStore(store)
+        texts = [name for name in self.positional if name not in kinds]
+        given = read_arguments(values, media=kinds, texts=texts, store=place)
+        flow = endpoint(**given)
+        with connected(**connection) as client, working(self.doing) as tell:
+            result = client.run(
+                flow,
+                on_progress=lambda progress: tell(progress.message),
+                spool_dir=place.spool_dir if out is None else None,
+            )
+        shown = {
+            name: label_for_provenance(value) if isinstance(value, MediaSource) else value
+            for name, value in given.items()
+        }
+        if self.told:
+            deliver_text(*self.told(result, shown), out=out, as_json=as_json)
+            return
+        keep = functools.partial(
+            place.add,
+            # Versions of one tool's endpoint differ in the year at the end.
+            tool=f"visioncraft_{endpoint.__name__}".partition("_20")[0],
+            arguments=shown,
+            sources=[shown[name] for name in kinds if name in shown],
+        )
+        try:
+            media = result if out is not None else [keep(medium) for medium in result]
+            deliver_media(media, out=out, as_json=as_json, show=show)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            for medium in result if out is not None else ():  # they may be paid for
+                note(f"Kept in the store instead: {keep(medium).location}")
+            raise
+        finally:
+            let_go(result)
 
 
-@contextlib.contextmanager
-def _kept_if_lost(artifact: Any, store: MediaStore) -> Iterator[None]:
-    """Keep media in the store if they cannot be written where they should: they may be paid for."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError:
-        for medium in Media.from_artifact(artifact):
-            note(f"Kept in the store instead: {store.add(medium).location}")
-        raise
+def keep_proportions(ctx: click.Context, values: dict[str, Any]) -> None:
+    """Where only a width or only a height is given: the other as in the default picture."""
+    sides: dict[Any, Any] = {
+        each.name: each for each in ctx.command.params if each.name in ("width", "height")
+    }
+    given = [
+        name for name in sides if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if len(sides) == 2 and len(given) == 1:
+        [one], [other] = given, sides.keys() - given
+        proportion = (sides[other].default or 1) / (sides[one].default or 1)
+        wanted, kind = round(values[one] * proportion), sides[other].type
+        if isinstance(kind, Choice):
+            values[other] = min(kind.values.values(), key=lambda side: abs(side - wanted))
+        else:
+            values[other] = min(max(wanted, kind.min), kind.max or wanted)
 
 
-def _call(
-    tool: VisionCraftTool, arguments: dict[str, Any], tell: Callable[[str], None]
-) -> tuple[str, Any]:
-    call = {"type": "tool_call", "id": "command", "name": tool.name, "args": arguments}
-    message = tool.invoke(call, {"callbacks": [_Progress(tell)]})
-    return str(message.content), message.artifact
+def _transcript(result: Transcript, shown: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    facts = {**result.model_dump(mode="json"), "source": shown["audio"]}
+    return result.text or "(No speech was heard in this recording.)", facts
 
 
-class _Progress(BaseCallbackHandler):
-    """Tells what a tool reports of its progress."""
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
-
-    def on_custom_event(self, name: str, data: Any, **_: Any) -> None:
-        """Tell the message of a progress event."""
-        if name == tools.PROGRESS_EVENT:
-            self._tell(str(data["message"]))
+def _caption(result: str, shown: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    facts = {"prompt": shown["prompt"], "source": shown["image"], "model": shown["model"]}
+    return result.strip(), {"caption": result.strip(), **facts}
 
 
-def _engines() -> Mapping[str, _Tool]:
-    from langchain_visioncraft.tools.images import TEXT_TO_IMAGE  # noqa: PLC0415  # only for this
-
-    return TEXT_TO_IMAGE
-
-
-def _only(tool: str) -> Callable[[], Mapping[str, _Tool]]:
-    return lambda: {tool: getattr(tools, tool)}
-
-
-def _api_versions(tool: str) -> Callable[[], Mapping[str, _Tool]]:
-    def versions() -> dict[str, _Tool]:
-        kind = getattr(tools, tool)
-        return {name: functools.partial(kind, api_version=name) for name in kind.api_versions}
-
-    return versions
-
-
-CAPABILITIES = {
-    "image": Capability("Drawing", ("prompt",), _engines, choice="engine"),
-    "edit": Capability(
-        "Changing the picture",
-        ("image", "prompt"),
-        _api_versions("VisionCraftImageToImage"),
-        choice="api_version",
-    ),
-    "gif": Capability(
-        "Animating", ("prompt",), _api_versions("VisionCraftTextToGif"), choice="api_version"
-    ),
-    "video": Capability("Making the video", ("image",), _only("VisionCraftImageToVideo")),
-    "upscale": Capability("Enlarging", ("image",), _only("VisionCraftUpscale")),
-    "transcribe": Capability(
-        "Listening", ("audio",), _only("VisionCraftTranscribe"), makes_text=True
-    ),
-    "caption": Capability("Looking", ("image",), _only("VisionCraftCaption"), makes_text=True),
-}
-
-image, edit, gif, video, upscale, transcribe, caption = (
-    Chosen(each.function) for each in CAPABILITIES.values()
+image = Capability(
+    "Drawing",
+    ["prompt"],
+    {
+        "sd": endpoints.text_to_image,
+        "sd1": endpoints.text_to_image_sd1,
+        "sdxl": endpoints.text_to_image_sdxl,
+        "midjourney": endpoints.midjourney,
+        "openjourney": endpoints.openjourney,
+    },
+    choice="engine",
 )
+edit = Capability(
+    "Changing the picture",
+    ["image", "prompt"],
+    {"2024-03": endpoints.image_to_image, "2023-11": endpoints.image_to_image_2023},
+    choice="api_version",
+)
+gif = Capability(
+    "Animating",
+    ["prompt"],
+    {"2024-09": endpoints.text_to_gif, "2024-03": endpoints.text_to_gif_2024},
+    choice="api_version",
+)
+video = Capability("Making the video", ["image"], {"": endpoints.image_to_video})
+upscale = Capability("Enlarging", ["image"], {"": endpoints.upscale})
+transcribe = Capability("Listening", ["audio"], {"": endpoints.transcribe}, told=_transcript)
+caption = Capability("Looking", ["image"], {"": endpoints.caption}, told=_caption)

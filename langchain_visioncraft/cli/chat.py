@@ -5,93 +5,103 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
+import click
 
-from langchain_visioncraft.chat_models import ChatVisionCraft
+from langchain_visioncraft import chat_models
+from langchain_visioncraft.cli.base import (
+    CONNECTION,
+    STORE,
+    Argument,
+    command,
+    note,
+    option,
+    print_json,
+    settings_of,
+)
 from langchain_visioncraft.cli.inputs import STDIN, medium, text_from_stdin
-from langchain_visioncraft.cli.options import AsJSON, Connection, Store
-from langchain_visioncraft.cli.parameters import command, parameters_of
-from langchain_visioncraft.cli.problems import explained, note
-from langchain_visioncraft.cli.results import print_json, say
-from langchain_visioncraft.cli.session import settings_of
+from langchain_visioncraft.cli.parameters import MEDIUM, parameters_of
+from langchain_visioncraft.cli.results import JSON, say
 from langchain_visioncraft.client.options import ChatOptions
 from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import MediaStore
 
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessageChunk
+
 DEFAULT_CHAT_MODEL = "Llama-3.1-70B-Instruct"
 
 
-def _chat(
-    message: Annotated[
-        str | None,
-        typer.Argument(
-            help="What to say; - reads it from stdin, as does a pipe. "
-            "Without it, in a terminal: a conversation."
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Default: {DEFAULT_CHAT_MODEL}, or {DEFAULT_CAPTION_MODEL} with pictures."
-        ),
-    ] = None,
-    system: Annotated[str | None, typer.Option(help="How the model is to behave.")] = None,
-    image: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE|URL|HANDLE", help="A picture to ask about; repeatable."),
-    ] = None,
+@command(
+    Argument(
+        "message",
+        "What to say; - or a pipe: from stdin. Without it, in a terminal: a conversation.",
+        required=False,
+    ),
+    option("--model", f"Default: {DEFAULT_CHAT_MODEL}, or {DEFAULT_CAPTION_MODEL} with pictures."),
+    option("--system", "How the model is to behave."),
+    option("--image images", "A picture to ask about; repeatable.", multiple=True, **MEDIUM),
+    *parameters_of(ChatOptions.model_fields),
+    *CONNECTION,
+    STORE,
+    JSON,
+)
+def chat(
     *,
-    connection: Connection,
-    store: Store,
-    output: AsJSON,
-    **parameters: Any,
+    message: str | None,
+    model: str | None,
+    system: str | None,
+    images: Sequence[str],
+    store: str,
+    as_json: bool,
+    **values: Any,
 ) -> None:
-    with explained(output.as_json):
-        pictures = [_block(each, MediaStore(store.store)) for each in image or ()]
-        if message is None and not sys.stdin.isatty():
-            message = STDIN
-        if message == STDIN:
-            message = text_from_stdin("message")
-        given = {name: value for name, value in parameters.items() if value is not None}
-        name = model or (DEFAULT_CAPTION_MODEL if pictures else DEFAULT_CHAT_MODEL)
-        with settings_of(connection) as settings:
-            llm = ChatVisionCraft(model=name, vision=bool(pictures) or None, **settings, **given)
-            talk = Talk(llm, system, pictures)
-            if message is None:
-                _converse(talk, name)
-                return
-            answer = talk.say(message, quiet=output.as_json)
-    if output.as_json:
-        facts = {"text": answer.text, "model": name, "usage": answer.usage_metadata}
+    """Ask a chat model once, or talk to it."""
+    connection = {str(each.name): values.pop(str(each.name)) for each in CONNECTION}
+    pictures = [{"type": "image", "image": medium(each, MediaStore(store))} for each in images]
+    if message is None and not sys.stdin.isatty():
+        message = STDIN
+    if message == STDIN:
+        message = text_from_stdin("message")
+    name = model or (DEFAULT_CAPTION_MODEL if pictures else DEFAULT_CHAT_MODEL)
+    given = {option: value for option, value in values.items() if value is not None}
+    with settings_of(**connection) as settings:
+        llm = chat_models.ChatVisionCraft(
+            model=name, vision=bool(pictures) or None, **settings, **given
+        )
+        talk = Talk(llm, system, pictures)
+        if message is None:
+            _converse(talk, name)
+            return
+        answer = talk.say(message, quiet=as_json)
+    if as_json:
+        usage = answer.usage_metadata if answer else None
+        facts = {"text": answer.text if answer else "", "model": name, "usage": usage}
         print_json({key: value for key, value in facts.items() if value is not None})
-
-
-def _block(text: str, store: MediaStore) -> dict[str, Any]:
-    source = medium(text, store)
-    return {"type": "image", "url" if isinstance(source, str) else "image": source}
 
 
 class Talk:
     """A conversation: what was said, and the pictures that the next message brings along."""
 
     def __init__(
-        self, llm: ChatVisionCraft, system: str | None, pictures: Sequence[dict[str, Any]]
+        self,
+        llm: chat_models.ChatVisionCraft,
+        system: str | None,
+        pictures: Sequence[dict[str, Any]],
     ) -> None:
         self._llm = llm
         self._pictures = list(pictures)
-        self._said: list[BaseMessage] = [SystemMessage(system)] if system else []
+        self._said: list[Any] = [("system", system)] if system else []
 
-    def say(self, text: str, *, quiet: bool = False) -> AIMessageChunk:
+    def say(self, text: str, *, quiet: bool = False) -> AIMessageChunk | None:
         """Say something, and print the answer as it comes.
 
         What fails, or is interrupted, was not said.
         """
-        content: list[str | dict[Any, Any]] = [{"type": "text", "text": text}, *self._pictures]
-        asked = HumanMessage(content if self._pictures else text)
+        content = [{"type": "text", "text": text}, *self._pictures] if self._pictures else text
+        asked: Any = ("human", content)
         whole: AIMessageChunk | None = None
         try:
             for chunk in self._llm.stream([*self._said, asked]):
@@ -101,10 +111,9 @@ class Talk:
         finally:
             if not quiet:
                 say("\n")
-        answer = whole or AIMessageChunk(content="")
-        self._said += [asked, answer]
+        self._said += [asked, whole or ("ai", "")]
         self._pictures = []
-        return answer
+        return whole
 
 
 def _converse(talk: Talk, name: str) -> None:
@@ -116,7 +125,7 @@ def _converse(talk: Talk, name: str) -> None:
         try:
             text = input("> ").strip()
         except (EOFError, KeyboardInterrupt):
-            typer.echo()
+            click.echo()
             return
         if not text:
             continue
@@ -126,12 +135,3 @@ def _converse(talk: Talk, name: str) -> None:
             note("Interrupted.")
         except VisionCraftError as error:
             note(str(error))
-
-
-chat = command(
-    _chat,
-    *parameters_of(ChatOptions.model_fields),
-    connection=Connection,
-    store=Store,
-    output=AsJSON,
-)

@@ -2,55 +2,65 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
-import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from langchain_visioncraft.cli.options import AsJSON, Connection
-from langchain_visioncraft.cli.parameters import command
-from langchain_visioncraft.cli.problems import explained, harmless, note
-from langchain_visioncraft.cli.results import print_json, say
-from langchain_visioncraft.cli.session import connected, working
-from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.cli.base import (
+    CONNECTION,
+    Argument,
+    Choice,
+    command,
+    connected,
+    note,
+    option,
+    print_json,
+)
+from langchain_visioncraft.cli.results import JSON, say, working
 from langchain_visioncraft.client.schemas import LIST_PATHS, Family, ListKind, ListRequest
 from langchain_visioncraft.errors import EndpointNotFoundError
 
 _HELP = {name: field.description for name, field in ListRequest.model_fields.items()}
 
 
-def _models(
-    family: Annotated[
-        Family | None, typer.Argument(help=f"{_HELP['family']} Default: all of them.")
-    ] = None,
-    kind: Annotated[ListKind, typer.Argument(help=_HELP["kind"])] = "models",
-    contains: Annotated[str, typer.Option(metavar="TEXT", help="Only names with this text.")] = "",
-    *,
-    connection: Connection,
-    output: AsJSON,
+@command(
+    Argument(
+        "family",
+        f"{_HELP['family']} Default: all of them.",
+        type=Choice(get_args(Family)),
+        metavar="[FAMILY]",
+        required=False,
+    ),
+    Argument(
+        "kind",
+        f"{_HELP['kind']} Default: models.",
+        type=Choice(get_args(ListKind)),
+        metavar="[KIND]",
+        default="models",
+    ),
+    option("--contains", "Only names with this text.", metavar="TEXT"),
+    *CONNECTION,
+    JSON,
+)
+def models(
+    family: Family | None, kind: ListKind, contains: str | None, as_json: bool, **connection: Any
 ) -> None:
-    with explained(output.as_json), connected(connection) as client:
+    """List the models, samplers, schedulers, LoRAs or refiners that a host knows."""
+    with connected(**connection) as client:
         lists = []
-        families = (
-            [family]
-            if family
-            else [each for each in get_args(Family) if (each, kind) in LIST_PATHS]
-        )
-        for each in families:
+        offered: list[Any] = [each for each, listed in LIST_PATHS if listed == kind]
+        for each in [family] if family else offered:
             with working(f"Asking for the {kind} of {each}"):
                 try:
-                    names = client.run(endpoints.list_names(family=each, kind=kind))
+                    names = client.list_names(family=each, kind=kind)
                 except EndpointNotFoundError as error:  # hosts differ in what they offer
                     if family:
                         raise
                     note(str(error))
                     continue
-            found = [name for name in names if contains.lower() in name.lower()]
+            found = [name for name in names if (contains or "").lower() in name.lower()]
             lists.append({"family": each, "kind": kind, "names": found})
-    if output.as_json:
+    if as_json:
         print_json({"lists": lists})
         return
     for entry in lists:
@@ -60,31 +70,22 @@ def _models(
             say(f"{before}{name}\n")
 
 
-def _limits(*, connection: Connection, output: AsJSON) -> None:
-    with explained(output.as_json), connected(connection) as client, working("Asking for limits"):
-        tiers = client.run(endpoints.limits())
-    if output.as_json:
+@command(*CONNECTION, JSON)
+def limits(as_json: bool, **connection: Any) -> None:
+    """Show how much each tier may do."""
+    with connected(**connection) as client, working("Asking for limits"):
+        tiers = client.limits()
+    if as_json:
         print_json(tiers)
         return
-    rows = list(_leaves(tiers))
-    console = Console()
-    if not console.is_terminal:
-        for row in rows:
-            say("\t".join(row) + "\n")
-        return
-    table = Table("tier", "what", "limit", box=None)
-    for row in rows:
-        table.add_row(*(Text(harmless(cell)) for cell in row))
-    console.print(table)
+    for row in _leaves(tiers):
+        line = "\t".join(row)
+        say(f"{line.expandtabs(20) if sys.stdout.isatty() else line}\n")
 
 
-def _leaves(tiers: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _leaves(tiers: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for tier, what in tiers.items():
         if isinstance(what, Mapping):
             yield from ((tier, str(name), str(limit)) for name, limit in what.items())
         else:
             yield tier, "", str(what)
-
-
-models = command(_models, connection=Connection, output=AsJSON)
-limits = command(_limits, connection=Connection, output=AsJSON)

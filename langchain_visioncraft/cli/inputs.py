@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import typer
+import click
 
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media import MediaStore
-from langchain_visioncraft.media.inputs import is_link
+from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_source
 
 STDIN = "-"
 
@@ -19,37 +19,20 @@ STDIN = "-"
 def read_arguments(
     given: Mapping[str, Any], *, media: Collection[str], texts: Collection[str], store: MediaStore
 ) -> dict[str, Any]:
-    """What the tool gets for what the command got; what was not given is left out.
-
-    Args:
-        given: By name.
-        media: Which name a picture or recording.
-        texts: Which are texts that ``-`` reads from stdin.
-        store: Where handles are looked up.
-
-    Raises:
-        MediaInputError: If a medium is not there.
-    """
+    """What an endpoint gets: what was given, with media and texts read from where they are."""
     from_stdin = [name for name in (*media, *texts) if given.get(name) == STDIN]
     if len(from_stdin) > 1:
         msg = f"{' and '.join(from_stdin)} cannot both be read from stdin: name a file for one."
-        raise typer.BadParameter(msg)
-    meant: dict[str, Any] = {}
-    for name, value in given.items():
-        if value is None or value == []:
-            continue
-        if name in media:
-            meant[name] = medium(value, store)
-        elif value == STDIN and name in texts:
-            meant[name] = text_from_stdin(name)
-        elif isinstance(value, list):
-            meant[name] = dict(_pair(name, each) for each in value)
-        else:
-            meant[name] = value
+        raise click.UsageError(msg)
+    meant = {name: value for name, value in given.items() if value is not None}
+    for name in meant.keys() & {*media}:
+        meant[name] = medium(meant[name], store)
+    for name in {*texts}.intersection(from_stdin):
+        meant[name] = text_from_stdin(name)
     return meant
 
 
-def medium(text: str, store: MediaStore) -> Any:
+def medium(text: str, store: MediaStore) -> MediaSource:
     """What a picture or recording on the command line means.
 
     Raises:
@@ -60,14 +43,13 @@ def medium(text: str, store: MediaStore) -> Any:
         if not data:
             msg = "Nothing came from stdin: pipe a picture or recording into it."
             raise MediaInputError(msg)
-        return data
+        return parse_source(data)
     if is_link(text) or text[:5].lower() == "data:":
-        return text
-    path = Path(text)
-    if path.is_file():
-        return path
+        return parse_source(text)
+    if Path(text).is_file():
+        return parse_source(Path(text))
     if text in store:
-        return store.get(text)
+        return parse_source(store.get(text))
     msg = (
         f"There is no file {text[:200]!r}, and no such handle in the store {store.root!r}. "
         "Give a file, a handle, an http(s) URL, or - for stdin."
@@ -79,19 +61,10 @@ def text_from_stdin(name: str) -> str:
     """All of stdin, without the blanks around it.
 
     Raises:
-        typer.BadParameter: If there is nothing.
+        click.UsageError: If there is nothing.
     """
     text = sys.stdin.read().strip()
     if not text:
         msg = f"nothing came from stdin for the {name}."
-        raise typer.BadParameter(msg)
+        raise click.UsageError(msg)
     return text
-
-
-def _pair(name: str, text: str) -> tuple[str, float]:
-    key, _, number = text.rpartition("=")
-    try:
-        return key, float(number)
-    except ValueError:
-        msg = f"{text!r} is not NAME=NUMBER, such as detail=0.5."
-        raise typer.BadParameter(msg, param_hint=f"--{name.removesuffix('s')}") from None

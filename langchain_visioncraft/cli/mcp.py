@@ -1,4 +1,4 @@
-"""The command ``visioncraft mcp``, which `cli.app` registers."""
+"""The command ``visioncraft mcp``, to which `cli.commands` leads."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, get_args
 
-import typer
+import click
 import uvicorn
 from fastmcp import FastMCP
 
-from langchain_visioncraft.cli.options import Connection, Store
-from langchain_visioncraft.cli.parameters import command
-from langchain_visioncraft.cli.problems import explained, note
-from langchain_visioncraft.cli.session import connected
+from langchain_visioncraft.cli.base import (
+    CONNECTION,
+    STORE,
+    Choice,
+    command,
+    connected,
+    note,
+    option,
+    panel,
+)
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.mcp.http import PATH, create_http_app, hosts_for, is_loopback
 from langchain_visioncraft.mcp.results import ContentTypes
@@ -26,65 +33,51 @@ from langchain_visioncraft.media import MediaStore
 from langchain_visioncraft.toolkit import VisionCraftToolkit
 
 _GRACE_SECONDS = 2
-_HTTP = "Streamable HTTP"
+_ENGINES = Choice(["sd", "sd1", "sdxl", "midjourney", "openjourney"])
+_FOLDERS = {"type": click.Path(path_type=Path), "metavar": "FOLDER", "multiple": True}
+_CONTENT = "What results show: the line of text, pictures as well, or links to media, too."
+_PORT = {"type": click.IntRange(0, 65535), "default": 8766}
+_TOKEN = {"envvar": "VISIONCRAFT_MCP_TOKEN", "show_envvar": True}
 
 
-def _mcp(  # noqa: PLR0917  # Typer's way: every parameter is an option
-    transport: Annotated[
-        Literal["stdio", "http"], typer.Option(help="stdio, or streamable HTTP.")
-    ] = "stdio",
-    tools: Annotated[
-        str | None,
-        typer.Option(help="Which tools, e.g. text_to_image,upscale. Default: all nine."),
-    ] = None,
-    text_to_image: Annotated[
-        Literal["sd", "sd1", "sdxl", "midjourney", "openjourney"],
-        typer.Option(help="Which engine draws."),
-    ] = "sd",
-    allow_dir: Annotated[
-        list[Path] | None,
-        typer.Option(help="A folder whose files clients may name; repeatable. Default: none."),
-    ] = None,
-    content: Annotated[
-        ContentTypes,
-        typer.Option(
-            help="What results show: the line of text, pictures as well, or links to media, too."
-        ),
-    ] = "full",
-    host: Annotated[
-        str, typer.Option(help="Address to listen on.", rich_help_panel=_HTTP)
-    ] = "127.0.0.1",
-    port: Annotated[
-        int,
-        typer.Option(help="Port; 0 takes a free one.", min=0, max=65535, rich_help_panel=_HTTP),
-    ] = 8766,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            help="What clients must send as a bearer token.",
-            envvar="VISIONCRAFT_MCP_TOKEN",
-            show_envvar=True,
-            rich_help_panel=_HTTP,
-        ),
-    ] = None,
-    allowed_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A further name by which clients call this server; repeatable.",
-            rich_help_panel=_HTTP,
-        ),
-    ] = None,
+@command(
+    option("--transport", "How clients connect.", type=Choice(["stdio", "http"]), default="stdio"),
+    option("--tools", "Which tools, e.g. text_to_image,upscale. Default: all nine."),
+    option("--text-to-image", "Which engine draws.", type=_ENGINES, default="sd"),
+    option("--allow-dir allowed_dirs", "A folder that clients may read; repeatable.", **_FOLDERS),
+    option("--content", _CONTENT, type=Choice(get_args(ContentTypes)), default="full"),
+    *panel(
+        "Streamable HTTP",
+        option("--host", "Address to listen on.", default="127.0.0.1"),
+        option("--port", "Port; 0 takes a free one.", **_PORT),
+        option("--token", "What clients must send as a bearer token.", **_TOKEN),
+        option("--allowed-host allowed_hosts", "A name of this host; repeatable.", multiple=True),
+    ),
+    *CONNECTION,
+    STORE,
+)
+def mcp(
     *,
-    connection: Connection,
-    store: Store,
+    transport: str,
+    tools: str | None,
+    text_to_image: Any,
+    allowed_dirs: Sequence[Path],
+    content: ContentTypes,
+    host: str,
+    port: int,
+    token: str | None,
+    allowed_hosts: Sequence[str],
+    store: str,
+    **connection: Any,
 ) -> None:
+    """Serve the tools to MCP clients, over stdio or HTTP."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
-    with explained(), connected(connection) as client:
+    with connected(**connection) as client:
         toolkit = VisionCraftToolkit(
             client=client,
-            store=_opened(store.store),
+            store=_opened(store),
             text_to_image=text_to_image,
-            allowed_dirs=allow_dir or [],
+            allowed_dirs=list(allowed_dirs),
         )
         server = create_server(toolkit, tools=tools.split(",") if tools else None, content=content)
         if transport == "stdio":
@@ -93,10 +86,7 @@ def _mcp(  # noqa: PLR0917  # Typer's way: every parameter is an option
             finally:
                 os.dup2(2, 1)  # what was printed meanwhile may lie in a buffer, and is for nobody
         else:
-            _serve_http(server, host, port, token, allowed_host or [])
-
-
-mcp = command(_mcp, connection=Connection, store=Store)
+            _serve_http(server, host, port, token, list(allowed_hosts))
 
 
 def _opened(root: str) -> MediaStore:

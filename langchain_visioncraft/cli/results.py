@@ -2,73 +2,98 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from importlib import util
 from pathlib import Path
 from typing import Any
 
-import typer
-from rich.console import Console
+import click
 
+from langchain_visioncraft.cli.base import harmless, note, option, panel, print_json
 from langchain_visioncraft.cli.inputs import STDIN
-from langchain_visioncraft.cli.options import Output
 from langchain_visioncraft.cli.pictures import show_picture
-from langchain_visioncraft.cli.problems import harmless, note
 from langchain_visioncraft.media import Media
 
 STDOUT = STDIN
+OUT, JSON, SHOW = panel(
+    "Result",
+    option(
+        "--out -o",
+        "Write the result here, - to stdout, instead of into the store.",
+        type=click.Path(readable=False),
+        metavar="FILE|FOLDER|-",
+    ),
+    option("--json as_json", "Print JSON, errors included.", is_flag=True),
+    option("--show/--no-show", "Show pictures. Default: if stdout is a terminal.", default=None),
+)
 
 
-def check(output: Output, *, binary: bool) -> None:
+def check(out: str | None, *, as_json: bool, binary: bool) -> None:
     """Refuse what cannot be done, before it costs anything.
 
     Raises:
-        typer.BadParameter: If stdout is wanted twice, bytes would go to a terminal, or the folder
+        click.UsageError: If stdout is wanted twice, bytes would go to a terminal, or the folder
             for the result is not there.
     """
-    if output.out is None:
+    if out is None:
         return
-    if output.out != STDOUT:
-        folder = Path(output.out).parent
-        if not _is_folder(output.out) and not folder.is_dir():
+    if out != STDOUT:
+        folder = Path(out).parent
+        if not _is_folder(out) and not folder.is_dir():
             msg = f"there is no folder {str(folder)!r}: make it first."
-            raise typer.BadParameter(msg, param_hint="--out")
+            raise click.BadParameter(msg, param_hint="--out")
         return
-    if output.as_json:
+    if as_json:
         msg = "--json and -o - both want stdout: name a file."
-        raise typer.BadParameter(msg)
+        raise click.UsageError(msg)
     if binary and sys.stdout.isatty():
         msg = "stdout is a terminal, which bytes would spoil: pipe it, or name a file with -o."
-        raise typer.BadParameter(msg)
+        raise click.UsageError(msg)
 
 
-def deliver_media(media: Sequence[Media], output: Output, show: bool | None) -> None:
-    """Write media where they are wanted, and say where they are.
+@contextlib.contextmanager
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """Show what is being done, and for how long; gives what changes the text.
 
-    Raises:
-        OSError: If a file cannot be written.
+    On stderr, and only where nothing is piped: the next command may show its own.
     """
-    if output.out == STDOUT:
+    if not (sys.stdout.isatty() and sys.stderr.isatty() and util.find_spec("rich")):
+        yield lambda _: None
+        return
+    from rich import console, progress  # noqa: PLC0415 -- only for terminals
+
+    text = progress.TextColumn("{task.description}", markup=False)
+    columns = progress.SpinnerColumn(), text, progress.TimeElapsedColumn()
+    stderr = console.Console(stderr=True)
+    with progress.Progress(*columns, console=stderr, transient=True) as shown:
+        task = shown.add_task(what, total=None)
+        yield lambda text: shown.update(task, description=harmless(text))
+
+
+def deliver_media(
+    media: Sequence[Media], *, out: str | None, as_json: bool, show: bool | None
+) -> None:
+    """Write media where they are wanted, and say where they are."""
+    if out == STDOUT:
         for medium in media:
             with medium.open() as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
-    if output.out is not None:
-        media = _save(media, output.out)
-    if output.as_json:
+    if out is not None:
+        media = _save(media, out)
+    if as_json:
         print_json({"media": [medium.model_dump(exclude_none=True) for medium in media]})
         return
-    console = Console()
     for medium in media:
-        show_picture(medium, console, show)
+        show_picture(medium, show)
         # A pipe gets the path alone, so that `open $(visioncraft image …)` works.
-        facts = medium.describe().removeprefix(medium.handle) if console.is_terminal else ""
-        console.print(medium.location, markup=False, highlight=False, soft_wrap=True, end="")
-        console.print(facts, style="dim", markup=False, highlight=False, soft_wrap=True)
+        facts = medium.describe().removeprefix(medium.handle) if sys.stdout.isatty() else ""
+        click.echo(f"{medium.location}{click.style(facts, dim=True)}")
 
 
 def _save(media: Sequence[Media], out: str) -> list[Media]:
@@ -81,7 +106,9 @@ def _save(media: Sequence[Media], out: str) -> list[Media]:
         if len(media) > 1 and not target.is_dir():
             path = target.with_name(f"{target.stem}-{number}{target.suffix}")
         path = medium.save(path)
-        _note_other_type(path, medium)
+        true, named = Path(medium.handle).suffix, path.suffix.lower()
+        if named and {".jpeg": ".jpg", ".mpeg": ".mp4"}.get(named, named) != true:
+            note(f"{path} holds {medium.mime_type}: the service chose the type, not the name.")
         saved.append(medium.at(str(path)))
     return saved
 
@@ -90,35 +117,19 @@ def _is_folder(out: str) -> bool:
     return out.endswith(("/", os.sep))
 
 
-def _note_other_type(path: Path, medium: Media) -> None:
-    true, same = Path(medium.handle).suffix, {".jpeg": ".jpg", ".mpeg": ".mp4"}
-    named = path.suffix.lower()
-    if named and same.get(named, named) != true:
-        note(f"{path} holds {medium.mime_type}: the service chose the type, not the name.")
-
-
-def deliver_text(text: str, facts: dict[str, Any], output: Output) -> None:
-    """Write a text where it is wanted.
-
-    Args:
-        text: For people.
-        facts: For scripts.
-        output: Where.
-
-    Raises:
-        OSError: If a file cannot be written.
-    """
-    if output.out not in (None, STDOUT):
-        path = Path(str(output.out))
-        if path.is_dir() or _is_folder(str(output.out)):
+def deliver_text(text: str, facts: dict[str, Any], *, out: str | None, as_json: bool) -> None:
+    """Write a text where it is wanted; `facts` say the same to scripts."""
+    if out not in (None, STDOUT):
+        path = Path(str(out))
+        if path.is_dir() or _is_folder(str(out)):
             path.mkdir(parents=True, exist_ok=True)
             path /= "text.txt"
         path.write_text(f"{text}\n", encoding="utf-8")
         facts = {**facts, "location": str(path)}
-        if not output.as_json:
-            typer.echo(path)
+        if not as_json:
+            click.echo(path)
             return
-    if output.as_json:
+    if as_json:
         print_json(facts)
     else:
         say(f"{text}\n")
@@ -128,8 +139,3 @@ def say(text: str) -> None:
     """Write a text that came from a host to stdout: as it is, but harmless to a terminal."""
     sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
-
-
-def print_json(value: Any) -> None:
-    """Print one JSON object."""
-    typer.echo(json.dumps(value, ensure_ascii=False))

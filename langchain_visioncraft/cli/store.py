@@ -3,91 +3,104 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+import sys
 
-import typer
-from rich.console import Console
+import click
 
-from langchain_visioncraft.cli.options import AsJSON, Store
-from langchain_visioncraft.cli.parameters import command
+from langchain_visioncraft.cli.base import STORE, Argument, Group, option, print_json
 from langchain_visioncraft.cli.pictures import show_picture
-from langchain_visioncraft.cli.problems import explained
-from langchain_visioncraft.cli.results import print_json
-from langchain_visioncraft.media import Media, MediaStore
+from langchain_visioncraft.cli.results import JSON
+from langchain_visioncraft.errors import UnknownHandleError
+from langchain_visioncraft.media import MediaStore
 
-Handle = Annotated[str, typer.Argument(help="A handle, such as a1b2c3d4e5f6.png.")]
+HANDLE = Argument("handle", "A handle, such as a1b2c3d4e5f6.png.")
 
-store = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+store = Group("store")
 
 
-def _list(*, place: Store, output: AsJSON) -> None:
+@store.command("list", params=[STORE, JSON])
+def _list(store: str, as_json: bool) -> None:
     """List the media, oldest first."""
-    with explained(output.as_json):
-        media = list(MediaStore(place.store))
-        if output.as_json:
-            print_json({"media": [_plain(medium) for medium in media]})
-            return
-        for medium in media:
-            typer.echo(medium.describe())
+    media = list(MediaStore(store))
+    if as_json:
+        print_json({"media": [medium.model_dump(exclude_none=True) for medium in media]})
+        return
+    for medium in media:
+        click.echo(medium.describe())
 
 
-def _show(handle: Handle, *, place: Store) -> None:
-    """Show a picture in the terminal, and what it is."""
-    with explained():
-        medium = MediaStore(place.store).get(handle)
-        show_picture(medium, Console(), show=True)
-        typer.echo(medium.describe())
+@store.command("show", params=[HANDLE, STORE])
+def _show(handle: str, store: str) -> None:
+    """Show a picture, and what it is."""
+    medium = MediaStore(store).get(handle)
+    show_picture(medium, show=True)
+    click.echo(medium.describe())
 
 
-def _path(handle: Handle, *, place: Store) -> None:
+@store.command("path", params=[HANDLE, STORE])
+def _path(handle: str, store: str) -> None:
     """Print where a medium lies."""
-    with explained():
-        typer.echo(MediaStore(place.store).get(handle).location)
+    click.echo(MediaStore(store).get(handle).location)
 
 
-def _provenance(handle: Handle, *, place: Store) -> None:
-    """Print which tool made a medium, of what, with which arguments: one JSON object."""
-    with explained():
-        print_json(MediaStore(place.store).provenance(handle))
+@store.command("provenance", params=[HANDLE, STORE])
+def _provenance(handle: str, store: str) -> None:
+    """Print as JSON what made a medium, of what, with which arguments."""
+    print_json(MediaStore(store).provenance(handle))
 
 
-def _verify(
-    *,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Compare sizes and sidecars only, not contents.")
-    ] = False,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Write damaged sidecars anew, remove leftovers.")
-    ] = False,
-    place: Store,
-    output: AsJSON,
-) -> None:
-    """Look for damage, one line a problem; the exit code is 1 if any is left."""
-    with explained(output.as_json):
-        problems = []
-        for problem in MediaStore(place.store).verify(contents=not quick, repair=repair):
-            problems.append(problem)
-            if not output.as_json:
-                typer.echo(problem)
-    if output.as_json:
+@store.command(
+    "rm",
+    params=[
+        Argument("handles", "What to remove.", metavar="HANDLE...", nargs=-1, required=True),
+        option("--yes -y", "Do not ask.", is_flag=True),
+        STORE,
+        JSON,
+    ],
+)
+def _rm(handles: tuple[str, ...], yes: bool, store: str, as_json: bool) -> None:
+    """Remove media, after a question if in a terminal."""
+    media = MediaStore(store)
+    for handle in handles:
+        if handle not in media:
+            msg = f"There is no {handle!r} in the media store {store!r}; nothing was removed."
+            raise UnknownHandleError(msg)
+    if not yes and sys.stdin.isatty():
+        # Not by click.confirm, whose older versions write a blank into a pipe.
+        click.echo(f"Remove {', '.join(handles)} for good? [y/N] ", err=True, nl=False)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise click.exceptions.Exit(1)
+    for handle in handles:
+        media.remove(handle)
+        if not as_json:
+            click.echo(handle)
+    if as_json:
+        print_json({"removed": handles})
+
+
+@store.command(
+    "verify",
+    params=[
+        option("--quick", "Compare only sizes and sidecars.", is_flag=True),
+        option("--repair", "Rewrite sidecars, remove leftovers.", is_flag=True),
+        STORE,
+        JSON,
+    ],
+)
+def _verify(quick: bool, repair: bool, store: str, as_json: bool) -> None:
+    """Look for damage; the exit code is 1 if any is left."""
+    problems = []
+    for problem in MediaStore(store).verify(contents=not quick, repair=repair):
+        problems.append(problem)
+        if not as_json:
+            click.echo(problem)
+    if as_json:
         print_json({"problems": [dataclasses.asdict(problem) for problem in problems]})
     if any(not problem.repaired for problem in problems):
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
-def _sweep(*, place: Store) -> None:
-    """Remove what interrupted saves left behind; media and sidecars are never touched."""
-    with explained():
-        typer.echo(f"{MediaStore(place.store).sweep()} leftovers removed.")
-
-
-def _plain(medium: Media) -> dict[str, Any]:
-    return medium.model_dump(exclude_none=True)
-
-
-store.command("list")(command(_list, place=Store, output=AsJSON))
-store.command("show")(command(_show, place=Store))
-store.command("path")(command(_path, place=Store))
-store.command("provenance")(command(_provenance, place=Store))
-store.command("verify")(command(_verify, place=Store, output=AsJSON))
-store.command("sweep")(command(_sweep, place=Store))
+@store.command("sweep", params=[STORE])
+def _sweep(store: str) -> None:
+    """Remove what interrupted saves left behind, never media."""
+    click.echo(f"{MediaStore(store).sweep()} leftovers removed.")

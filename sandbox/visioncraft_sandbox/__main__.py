@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from langchain_visioncraft.cli import main
+from visioncraft_sandbox.commands import sandbox
 
 if __name__ == "__main__":
-    main(["sandbox", *sys.argv[1:]])
+    sandbox.main(prog_name="visioncraft sandbox")

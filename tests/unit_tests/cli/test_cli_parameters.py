@@ -1,48 +1,91 @@
-"""Options of the commands are what the schemas of the tools say."""
+"""Options of the commands are what the request models say, with the defaults of the tools."""
 
 from __future__ import annotations
 
-import annotated_types
-import pytest
-import typer
-from typer.testing import CliRunner
+import re
+from typing import Any
 
-from langchain_visioncraft import MediaStore
-from langchain_visioncraft.cli.app import COMMANDS, app
-from langchain_visioncraft.cli.capabilities import CAPABILITIES
+import annotated_types
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from langchain_visioncraft import MediaStore, tools
+from langchain_visioncraft.cli.app import app
+from langchain_visioncraft.cli.capabilities import Capability
+from langchain_visioncraft.cli.commands import COMMANDS
 from langchain_visioncraft.cli.inputs import medium, read_arguments
 from langchain_visioncraft.client import VisionCraftClient
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.tools import VisionCraftTool
+from langchain_visioncraft.tools.images import TEXT_TO_IMAGE
 
-VARIANTS = [(name, variant) for name, each in CAPABILITIES.items() for variant in each.variants()]
+TOOLS: dict[str, Any] = {
+    "image": TEXT_TO_IMAGE,
+    "edit": "VisionCraftImageToImage",
+    "gif": "VisionCraftTextToGif",
+    "video": "VisionCraftImageToVideo",
+    "upscale": "VisionCraftUpscale",
+    "transcribe": "VisionCraftTranscribe",
+    "caption": "VisionCraftCaption",
+}
+CAPABILITIES: dict[str, Capability] = {
+    name: getattr(__import__(target.partition(":")[0], fromlist=["x"]), name)
+    for name, (target, _, _) in COMMANDS.items()
+    if name in TOOLS
+}
+VARIANTS = [(name, variant) for name, each in CAPABILITIES.items() for variant in each.variants]
 
 
 def tool_of(name: str, variant: str) -> VisionCraftTool:
     client = VisionCraftClient(api_key="none", base_url="http://localhost")
-    return CAPABILITIES[name].variants()[variant](client=client)
+    if isinstance(TOOLS[name], dict):
+        tool: VisionCraftTool = TOOLS[name][variant](client=client)
+        return tool
+    kind = getattr(tools, TOOLS[name])
+    chosen = {"api_version": variant} if variant else {}
+    made: VisionCraftTool = kind(client=client, **chosen)
+    return made
 
 
 def arguments_of(name: str, variant: str) -> list[str]:
-    choice = CAPABILITIES[name].choice
-    return [f"--{choice}", variant] if choice else []
+    return [f"--{CAPABILITIES[name].choice}", variant] if variant else []
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_every_parameter_of_a_tool_is_one_of_its_command(name: str, variant: str) -> None:
     tool = tool_of(name, variant)
-    command = COMMANDS[name].load(name, arguments_of(name, variant))
-    parameters = {each.name: each for each in command.params}
+    arguments = arguments_of(name, variant)
+    ctx = app.commands[name].make_context(name, arguments, resilient_parsing=True)
+    parameters = {each.name: each for each in ctx.command.params}
     schema = tool.args_schema.model_fields
     assert {*schema, *tool.hidden_from_model} <= set(parameters)
     for field, info in schema.items():
-        parameter = parameters[field]
+        parameter: Any = parameters[field]
         positional = field in CAPABILITIES[name].positional
-        assert parameter.param_type_name == ("argument" if positional else "option")
+        assert isinstance(parameter, click.Argument if positional else click.Option)
         assert parameter.required == info.is_required()
-        assert (info.description or "").split(":")[0] in str(parameter.help)
-        if not info.is_required():
-            assert parameter.default == info.default
+        text = parameter.text if positional else parameter.help
+        assert re.split("[:,.]", info.description)[0] in text
+        if not info.is_required() and field != "loras":
+            assert parameter.get_default(ctx) == info.default
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_a_command_has_the_choices_and_the_name_of_its_tool(name: str, variant: str) -> None:
+    tool = tool_of(name, variant)
+    capability = CAPABILITIES[name]
+    endpoint = capability.variants[variant]
+    assert endpoint is tool.endpoint()
+    assert f"visioncraft_{endpoint.__name__}".partition("_20")[0] == tool.name
+    if name != "image":
+        assert list(capability.variants) == (list(tool.api_versions) or [""])
+    else:
+        assert list(capability.variants) == list(TEXT_TO_IMAGE)
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
@@ -57,39 +100,48 @@ def test_bounds_of_a_schema_are_bounds_of_the_command(name: str, variant: str) -
     for field, value in beyond.items():
         option = f"--{field.replace('_', '-')}"
         words = ["x"] * len(CAPABILITIES[name].positional)
-        ran = CliRunner().invoke(
-            app, [name, *arguments_of(name, variant), *words, option, str(value)]
-        )
+        ran = invoke(name, *arguments_of(name, variant), *words, option, str(value))
         assert ran.exit_code == 2
-        assert option in ran.output
+        assert f"Invalid value for '{option}'" in ran.stderr
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_the_help_says_bounds_once_and_nothing_of_other_years(name: str, variant: str) -> None:
+    ran = invoke(name, *arguments_of(name, variant), "--help")
+    told = " ".join(ran.stdout.split())
+    assert not re.search(r"\d to \d|\d or \d|\[\d+ |Required in|, from \d|\.\.", told)
+    for field, info in tool_of(name, variant).args_schema.model_fields.items():
+        for rule in info.metadata:
+            if isinstance(rule, annotated_types.Le):
+                _, _, text = told.partition(f"--{field.replace('_', '-')} ")
+                assert text.partition("--")[0].count(f"<=x<={rule.le}]") == 1
 
 
 def test_an_engine_has_its_own_options() -> None:
-    ran = CliRunner().invoke(app, ["image", "a fox", "--engine=midjourney", "--steps", "3"])
+    ran = invoke("image", "a fox", "--engine=midjourney", "--steps", "3")
     assert ran.exit_code == 2
-    assert "--steps" in ran.output
-    ran = CliRunner().invoke(app, ["image", "a fox", "--engine", "dall-e"])
+    assert "No such option '--steps'" in ran.stderr
+    ran = invoke("image", "a fox", "--engine", "dall-e")
     assert ran.exit_code == 2
-    assert "openjourney" in ran.output
+    assert "'openjourney'" in ran.stderr
 
 
 def test_every_command_is_listed() -> None:
-    ran = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"})
-    for name, command in COMMANDS.items():
-        assert name in ran.output
-        assert command.help in ran.output
+    ran = invoke("--help")
+    for name, (_, text, _) in COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(text)}$", ran.output, re.MULTILINE)
 
 
-def test_weights_are_pairs(store: MediaStore) -> None:
-    given = {"loras": ["detail=0.5", "a=b=2"], "steps": None, "width": 64}
-    meant = read_arguments(given, media=(), texts=(), store=store)
-    assert meant == {"loras": {"detail": 0.5, "a=b": 2.0}, "width": 64}
-    with pytest.raises(typer.BadParameter, match="NAME=NUMBER"):
-        read_arguments({"loras": ["detail"]}, media=(), texts=(), store=store)
+def test_weights_are_pairs() -> None:
+    [loras] = [each for each in CAPABILITIES["image"].variant("sd").params if each.name == "loras"]
+    ctx = click.Context(click.Command("image"))
+    assert loras.process_value(ctx, ["detail=0.5", "a=b=2"]) == {"detail": 0.5, "a=b": 2.0}
+    assert loras.process_value(ctx, ()) is None
+    assert "NAME=NUMBER" in invoke("image", "a fox", "--lora", "detail").stderr
 
 
 def test_stdin_is_read_once(store: MediaStore) -> None:
-    with pytest.raises(typer.BadParameter, match="image and prompt"):
+    with pytest.raises(click.UsageError, match="image and prompt"):
         read_arguments(
             {"image": "-", "prompt": "-"}, media=("image",), texts=("prompt",), store=store
         )
@@ -97,8 +149,8 @@ def test_stdin_is_read_once(store: MediaStore) -> None:
 
 def test_a_medium_is_a_file_a_handle_or_a_link(store: MediaStore, pictures) -> None:
     kept = store.add(pictures / "cat.png")
-    assert medium(str(pictures / "cat.jpg"), store) == pictures / "cat.jpg"
-    assert medium(kept.handle, store).handle == kept.handle
-    assert medium("https://example.org/cat.png", store) == "https://example.org/cat.png"
+    assert medium(str(pictures / "cat.jpg"), store).path == pictures / "cat.jpg"
+    assert medium(kept.handle, store).media == kept
+    assert medium("https://example.org/cat.png", store).url == "https://example.org/cat.png"
     with pytest.raises(MediaInputError, match="no file"):
         medium("dog.png", store)

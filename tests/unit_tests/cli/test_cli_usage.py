@@ -1,0 +1,271 @@
+"""Wrong usage: what was meant, the same for scripts, and nothing done."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from langchain_visioncraft import MediaStore
+from langchain_visioncraft.cli.app import app
+from langchain_visioncraft.cli.base import Choice, Command, load
+from langchain_visioncraft.cli.capabilities import keep_proportions
+
+
+def invoke(*arguments: str, **settings: Any) -> Result:
+    return CliRunner().invoke(app, arguments, prog_name="visioncraft", **settings)
+
+
+WRONG = [
+    (["imgae", "a fox"], "No such command 'imgae'. Did you mean 'image'?"),
+    (["paint"], "No such command 'paint'."),
+    (["store", "lsit"], "No such command 'lsit'. Did you mean 'list'?"),
+    (
+        ["image", "a", "--size", "64"],
+        "No such option '--size'. Did you mean '--width' or '--height'?",
+    ),
+    (["image", "a", "--size=64"], "No such option '--size'. Did you mean '--width' or '--height'?"),
+    (["image", "a", "--hieght", "64"], "No such option '--hieght'. Did you mean '--height'?"),
+    (
+        ["upscale", "a.png", "--resise", "2"],
+        "No such option '--resise'. Did you mean '--resize' or '--retries'?",
+    ),
+    (["limits", "--qqq"], "No such option '--qqq'."),
+    (["-x"], "No such option '-x'."),
+    (["--verson"], "No such option '--verson'. Did you mean '--version'?"),
+    (
+        ["image", "a", "--engine", "midjurney"],
+        (
+            "'midjurney' is not one of 'sd', 'sd1', 'sdxl', 'midjourney', 'openjourney'."
+            " Did you mean 'midjourney' or 'openjourney'?"
+        ),
+    ),
+    (
+        ["upscale", "a.png", "--resize", "3"],
+        "Invalid value for '--resize': '3' is not one of '2', '4'.",
+    ),
+    (
+        ["image", "a", "--steps", "99"],
+        "Invalid value for '--steps': 99 is not in the range 1<=x<=35.",
+    ),
+    (["image"], "Missing argument 'PROMPT'."),
+    (["image", "a", "--lora", "x"], "'x' is not NAME=NUMBER, such as detail=0.5."),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    WRONG,
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_told_with_what_is_near(arguments: list[str], words: str) -> None:
+    ran = invoke(*arguments)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    told, hint = ran.stderr.splitlines()
+    assert told.startswith("visioncraft: ")
+    assert told.endswith(words)
+    command = "visioncraft store" if arguments[0] == "store" else "visioncraft"
+    assert hint.startswith(f"Try '{command}")
+    assert hint.endswith(" --help'.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    WRONG,
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("first", [True, False], ids=["json-before", "json-behind"])
+def test_wrong_usage_is_json_if_that_is_asked_for_anywhere(
+    arguments: list[str], words: str, first: bool
+) -> None:
+    name, *rest = arguments
+    ran = invoke(name, "--json", *rest) if first else invoke(*arguments, "--json")
+    assert ran.exit_code == 2
+    told = json.loads(ran.stdout)["error"]
+    assert told["type"] == "UsageError"
+    if name != "store":  # a group has no --json of its own
+        assert told["message"].endswith(words)
+    assert told["message"] in ran.stderr
+
+
+def test_a_text_that_says_json_is_no_option() -> None:
+    ran = invoke("image", "a", "--bogus", "--", "--json")
+    assert (ran.exit_code, ran.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("arguments", [[], ["store"]], ids=["visioncraft", "store"])
+def test_a_group_alone_shows_its_help(arguments: list[str]) -> None:
+    ran = invoke(*arguments)
+    assert ran.exit_code == 2
+    assert ran.stdout == invoke(*arguments, "--help").stdout
+
+
+def sides_of(*arguments: str) -> tuple[Any, Any]:
+    ctx = app.commands["image"].make_context("image", ["a fox", *arguments])
+    values = dict(ctx.params)
+    keep_proportions(ctx, values)
+    return values["width"], values["height"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sides"),
+    [
+        ((), (1024, 1024)),
+        (("--width", "256"), (256, 256)),
+        (("--height", "512"), (512, 512)),
+        (("--width", "256", "--height", "64"), (256, 64)),
+        (("--engine", "sd1"), (None, None)),
+        (("--engine", "sd1", "--width", "640"), (640, 640)),
+        (("--engine", "sdxl", "--height", "768"), (768, 768)),
+        (("--engine", "openjourney", "--width", "384"), (384, 384)),
+    ],
+    ids=lambda value: " ".join(map(str, value)),
+)
+def test_one_side_alone_keeps_the_proportions(
+    arguments: tuple[str, ...], sides: tuple[Any, Any]
+) -> None:
+    assert sides_of(*arguments) == sides
+
+
+@pytest.mark.parametrize(
+    ("kind", "width", "height"),
+    [
+        (click.IntRange(64, 768), 1024, 512),
+        (click.IntRange(64, 768), 2000, 768),
+        (click.IntRange(64, 768), 64, 64),
+        (click.IntRange(min=1), 3000, 1500),
+        (Choice([128, 448, 512, 576]), 900, 448),
+        (Choice([128, 448, 512, 576]), 4000, 576),
+    ],
+    ids=repr,
+)
+def test_the_other_side_fits_bounds_and_choices(kind: Any, width: int, height: int) -> None:
+    options = [
+        click.Option(["--width"], type=int, default=1024),
+        click.Option(["--height"], type=kind, default=512),
+    ]
+    ctx = Command("draw", params=options).make_context("draw", ["--width", str(width)])
+    values = dict(ctx.params)
+    keep_proportions(ctx, values)
+    assert values == {"width": width, "height": height}
+
+
+def test_media_are_removed_from_the_store(tmp_path: Path, pictures: Path) -> None:
+    place = ("--store", str(tmp_path / "media"))
+    store = MediaStore(tmp_path / "media")
+    names = ("cat.png", "cat.jpg", "cat.gif")
+    first, second, third = (store.add(pictures / name).handle for name in names)
+    ran = invoke("store", "rm", first, "0123456789ab.png", *place)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "There is no '0123456789ab.png'" in ran.stderr
+    assert len(store) == 3
+    ran = invoke("store", "rm", first, second, *place)
+    assert (ran.exit_code, ran.stdout) == (0, f"{first}\n{second}\n")
+    ran = invoke("store", "rm", third, "--json", *place)
+    assert json.loads(ran.stdout) == {"removed": [third]}
+    assert list(store.verify(older_than=-1)) == []
+    ran = invoke("store", "rm", third, "--json", *place)
+    assert ran.exit_code == 2
+    assert json.loads(ran.stdout)["error"]["type"] == "UnknownHandleError"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "left"),
+    [("n\n", 1, 1), ("", 1, 1), ("y\n", 0, 0), ("--yes", 0, 0)],
+    ids=["no", "end", "yes", "not asked"],
+)
+def test_a_terminal_is_asked_first(
+    store: MediaStore,
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    *,
+    code: int,
+    left: int,
+) -> None:
+    terminal = SimpleNamespace(isatty=lambda: True, readline=lambda: answer)
+    monkeypatch.setattr("langchain_visioncraft.cli.store.sys", SimpleNamespace(stdin=terminal))
+    kept = store.add(pictures / "cat.png")
+    more = [answer] if answer == "--yes" else []
+    ran = invoke("store", "rm", kept.handle, "--store", store.root, *more)
+    assert ran.exit_code == code
+    assert ran.stdout == ("" if code else f"{kept.handle}\n")
+    assert (f"Remove {kept.handle} for good?" in ran.stderr) == (not more)
+    assert len(store) == left
+
+
+def test_what_is_not_installed_is_told_with_how_to_install_it() -> None:
+    with pytest.raises(
+        ImportError, match=r"'nowhere' is not installed\. Run: pip install 'lang.*\[x\]'"
+    ):
+        load("nowhere.commands:command", "x")
+    with pytest.raises(ModuleNotFoundError):  # a bug
+        load("langchain_visioncraft.nowhere:command", "x")
+
+
+@pytest.mark.parametrize(
+    ("shell", "file"),
+    [("bash", ".bashrc"), ("zsh", ".zshrc"), ("fish", ".config/fish/completions/visioncraft.fish")],
+)
+def test_completion_is_installed_once(shell: str, file: str, tmp_path: Path) -> None:
+    environment = {"HOME": str(tmp_path), "SHELL": f"/usr/bin/{shell}"}
+    for _ in range(2):
+        ran = invoke("--install-completion", env=environment)
+        assert ran.exit_code == 0
+        assert str(tmp_path / file) in ran.stdout
+    assert (tmp_path / file).read_text().count(
+        f"_VISIONCRAFT_COMPLETE={shell}_source visioncraft"
+    ) == 1
+    ran = invoke("--install-completion", env={"HOME": str(tmp_path), "SHELL": "/bin/ksh"})
+    assert ran.exit_code == 2
+    assert "SHELL names ksh" in ran.stderr
+
+
+LANGCHAIN = {"langchain_core", "openai", "langchain_openai"}
+SENDING = {"httpx", "httpx2", "tenacity", "rich", "PIL", "asyncio"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "unwanted"),
+    [
+        (["--help"], 0, LANGCHAIN | SENDING | {"pydantic"}),
+        (["store", "--bogus"], 2, LANGCHAIN | SENDING),
+        (["imgae"], 2, LANGCHAIN | SENDING | {"pydantic"}),
+        (["image", "--help"], 0, LANGCHAIN | SENDING),
+        (["image", "--engine", "openjourney", "--help"], 0, LANGCHAIN | SENDING),
+        (["caption", "--help"], 0, LANGCHAIN | SENDING),
+        (["chat", "--help"], 0, LANGCHAIN | SENDING),
+        (["models", "--help"], 0, LANGCHAIN | SENDING),
+        (["image", "a fox"], 3, LANGCHAIN),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_imports_no_more_than_it_needs(
+    arguments: list[str], code: int, unwanted: set[str], tmp_path: Path
+) -> None:
+    program = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('MODULES', *sys.modules))\n"
+        f"from langchain_visioncraft.cli import main; main({arguments})"
+    )
+    environment = {name: value for name, value in os.environ.items() if "VISIONCRAFT" not in name}
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert ran.returncode == code, ran.stderr
+    modules = {name.partition(".")[0] for name in ran.stdout.partition("MODULES")[2].split()}
+    assert "click" in modules
+    assert modules & unwanted == set()
