@@ -80,9 +80,10 @@ class Capability(click.Command):
             media=endpoint.request.media_kinds,
         )
         if self.choice:
-            text = f"Each has options of its own: see --{self.choice} … --help."
+            dashed = self.choice.replace("_", "-")
+            text = f"Each has options of its own: see --{dashed} … --help."
             kind, default = Choice(self.variants), next(iter(self.variants))
-            chosen = option(f"--{self.choice}", text, type=kind, default=default)
+            chosen = option(f"--{dashed}", text, type=kind, default=default)
             parameters.insert(len(self.positional), chosen)
         parameters += [*CONNECTION, STORE, OUT, JSON, *(() if self.told else (SHOW,))]
         run = functools.partial(self._run, endpoint)
