@@ -49,7 +49,8 @@ def tool_of(name: str, variant: str) -> VisionCraftTool:
 
 
 def arguments_of(name: str, variant: str) -> list[str]:
-    return [f"--{CAPABILITIES[name].choice}", variant] if variant else []
+    option = str(CAPABILITIES[name].choice).replace("_", "-")
+    return [f"--{option}", variant] if variant else []
 
 
 def invoke(*arguments: str) -> Result:
