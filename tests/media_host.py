@@ -12,7 +12,6 @@ import importlib
 import io
 import json
 import threading
-import time
 import wave
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -55,7 +54,7 @@ class MediaHost:
         fail_every: Every nth call is answered 503.
         fault: May answer in place of the host: ``(status, JSON or bytes)``.
         files: What ``GET /files/<name>`` gives.
-        delay: Seconds before an answer, or a function of the call.
+        hold: What a call waits for before its answer, in a thread.
         most_at_once: How many calls were under way at the same time.
     """
 
@@ -64,12 +63,12 @@ class MediaHost:
         self.fail_every: int | None = None
         self.fault: Callable[[Asked], tuple[int, Any] | None] = lambda _: None
         self.files: dict[str, bytes] = {}
-        self.delay: float | Callable[[Asked], float] = 0.0
+        self.hold: Callable[[Asked], object] | None = None
         self.times = True
         self.most_at_once = 0
         self._now = 0
         self._count = 0
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
     @property
     def answered(self) -> list[Asked]:
@@ -80,10 +79,7 @@ class MediaHost:
 
     def __call__(self, request: Any) -> Any:
         asked = self.read(request.method, request.url.path, request.read())
-        with self.under_way():
-            time.sleep(self.wait(asked))
-            status, content = self.answer(asked)
-        return self._response(status, content)
+        return self._response(*self.work(asked))
 
     @staticmethod
     def _response(status: int, content: Any) -> Any:
@@ -98,10 +94,9 @@ class MediaHost:
             import asyncio
 
             asked = self.read(request.method, request.url.path, await request.aread())
-            with self.under_way():
-                await asyncio.sleep(self.wait(asked))
-                status, content = self.answer(asked)
-            return self._response(status, content)
+            if self.hold is None:
+                return self._response(*self.work(asked))
+            return self._response(*await asyncio.to_thread(self.work, asked))
 
         return {
             "api_key": KEY,
@@ -112,17 +107,30 @@ class MediaHost:
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
-        with self._lock:
+        with self._changed:
             self._now += 1
             self.most_at_once = max(self.most_at_once, self._now)
         try:
             yield
         finally:
-            with self._lock:
+            with self._changed:
                 self._now -= 1
+                self._changed.notify_all()
 
-    def wait(self, asked: Asked) -> float:
-        return self.delay if isinstance(self.delay, float | int) else self.delay(asked)
+    def work(self, asked: Asked) -> tuple[int, Any]:
+        with self.under_way():
+            if self.hold is not None:
+                self.hold(asked)
+            return self.answer(asked)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for what becomes true with an answer."""
+        with self._changed:
+            assert self._changed.wait_for(condition, 60)
+
+    def is_idle(self) -> bool:
+        """Whether no call is under way."""
+        return not self._now
 
     # What both have in common
 
@@ -141,14 +149,15 @@ class MediaHost:
         return Asked(path, hashlib.sha256(data).hexdigest(), data, prompt, fields)
 
     def answer(self, asked: Asked) -> tuple[int, Any]:
-        with self._lock:
+        with self._changed:
             self._count += 1
             failing = self.fail_every is not None and self._count % self.fail_every == 0
         fault = (503, {"error": "The server is overloaded."}) if failing else self.fault(asked)
         status, content = fault or self._work(asked)
         asked.status = status
-        with self._lock:
+        with self._changed:
             self.asked.append(asked)
+            self._changed.notify_all()
         return status, content
 
     def _work(self, asked: Asked) -> tuple[int, Any]:
@@ -177,13 +186,7 @@ def serving(host: MediaHost) -> Iterator[str]:
 
     async def respond(request: Request) -> Response:
         asked = host.read(request.method, request.url.path, await request.body())
-
-        def work() -> tuple[int, Any]:
-            with host.under_way():
-                time.sleep(host.wait(asked))
-                return host.answer(asked)
-
-        status, content = await to_thread.run_sync(work)
+        status, content = await to_thread.run_sync(host.work, asked)
         if isinstance(content, bytes):
             return Response(content, status)
         return JSONResponse(content, status)

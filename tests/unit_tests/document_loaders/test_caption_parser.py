@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import pickle
+import threading
 import uuid
 from pathlib import Path
 from typing import Any
@@ -371,27 +372,19 @@ async def test_a_chat_model_is_asked_without_blocking() -> None:
     assert document.page_content == "asked without blocking"
 
 
-def test_the_async_side_is_async(host: MediaHost) -> None:
-    clients = host.clients() | {"http_client": None}
-    parser = VisionCraftCaptionParser(**clients)
+async def test_the_event_loop_is_free_while_the_host_looks(make: Any, host: MediaHost) -> None:
+    loop, asked, looked = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
-    async def run() -> int:
-        host.delay = 0.3
-        ticks = 0
+    def hold(_: Any) -> None:
+        loop.call_soon_threadsafe(asked.set)
+        assert looked.wait(60)
 
-        async def tick() -> None:
-            nonlocal ticks
-            while True:
-                await asyncio.sleep(0.01)
-                ticks += 1
-
-        ticking = asyncio.create_task(tick())
-        documents = [document async for document in parser.alazy_parse(Blob.from_data(picture()))]
-        ticking.cancel()
-        assert len(documents) == 1
-        return ticks
-
-    assert asyncio.run(run()) > 10
+    host.hold = hold
+    parsing = asyncio.create_task(make().aparse(Blob.from_data(picture())))
+    await asked.wait()
+    assert not parsing.done()
+    looked.set()
+    assert len(await parsing) == 1
 
 
 def test_documents_come_one_by_one(make: Any, host: MediaHost) -> None:

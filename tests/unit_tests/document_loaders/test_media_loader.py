@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loader_driving import ORDER, CountingBlobs, names
-from media_host import MediaHost
+from media_host import Asked, MediaHost, httpx
 
 from langchain_visioncraft.document_loaders.window import AHEAD
 
@@ -19,13 +18,21 @@ from langchain_visioncraft.document_loaders.window import AHEAD
 def test_a_folder_is_loaded_in_order(
     make: Any, load: Any, host: MediaHost, folder: Path, max_concurrency: int
 ) -> None:
-    host.delay = lambda asked: (asked.data[-20] % 7) / 300  # later ones are ready earlier
+    second = (folder / ORDER[1]).read_bytes()
+    earlier = min(max_concurrency, len(ORDER)) - 1
+
+    def hold(asked: Asked) -> None:
+        if asked.data == second:  # it is ready last of those that are under way
+            host.until(lambda: len(host.asked) >= earlier)
+
+    host.hold = hold
     loader = make(folder, max_concurrency=max_concurrency)
     documents = load(loader)
     assert names(documents, folder) == ORDER
     assert len({document.id for document in documents}) == len(ORDER)
     assert (loader.report.files, loader.report.documents) == (14, 14)
     assert not loader.report.skipped
+    host.hold = None
     assert load(loader) == documents
 
 
@@ -40,7 +47,8 @@ def test_what_a_file_is_decides_what_becomes_of_it(make: Any, load: Any, folder:
 def test_no_more_than_allowed_are_under_way(
     make: Any, load: Any, host: MediaHost, folder: Path
 ) -> None:
-    host.delay = 0.05
+    three = threading.Barrier(3)
+    host.hold = lambda _: three.wait(60)
     load(make(folder, max_concurrency=3, suffixes=[".png"]))
     assert host.most_at_once == 3
 
@@ -67,22 +75,31 @@ async def test_tasks_take_files_only_when_there_is_room(make: Any, host: MediaHo
 
 
 def test_stopping_early_leaves_no_thread(make: Any, host: MediaHost, folder: Path) -> None:
-    host.delay = 0.05
     documents = make(folder, max_concurrency=3).lazy_load()
     next(documents)
     documents.close()
-    calls = len(host.asked)
-    time.sleep(0.15)
-    assert len(host.asked) == calls
     assert not [each for each in threading.enumerate() if "visioncraft-loader" in each.name]
+    assert host.is_idle()
+    assert len(host.asked) < len(ORDER)
 
 
-async def test_a_cancelled_load_cancels_its_calls(make: Any, host: MediaHost, folder: Path) -> None:
-    host.delay = 30
-    task = asyncio.create_task(make(folder).aload())
-    await asyncio.sleep(0.3)
+async def test_a_cancelled_load_cancels_its_calls(make: Any, folder: Path) -> None:
+    asked, ended = asyncio.Semaphore(0), []
+
+    async def endless(request: Any) -> Any:
+        asked.release()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(request)
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(endless))
+    loader = make(folder, http_async_client=client, max_concurrency=3)
+    task = asyncio.create_task(loader.aload())
+    for _ in range(3):
+        await asked.acquire()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert len(ended) == 3
     assert len(asyncio.all_tasks()) == 1
-    assert not host.asked

@@ -53,7 +53,7 @@ async def test_who_is_cancelled_does_not_wait_until_a_store_is_read(tmp_path: Pa
     class Slow(MediaStore):
         def __contains__(self, handle: object) -> bool:
             started.set()
-            ended.append(go_on.wait(5))
+            ended.append(go_on.wait(30))
             return False
 
     tool = VisionCraftUpscale(api_key="key", store=Slow(tmp_path))
@@ -68,16 +68,28 @@ async def test_who_is_cancelled_does_not_wait_until_a_store_is_read(tmp_path: Pa
 
 async def test_scopes_of_anyio_wait_without_being_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     waits, wait = [], asyncio.wait
-    go_on = threading.Event()
+    started, go_on = threading.Event(), threading.Event()
 
     async def counted(futures: Any) -> Any:
         waits.append(futures)
         return await wait(futures)
 
+    def work() -> None:
+        started.set()
+        assert go_on.wait(30)
+
+    async def cancel_and_wait_a_hundred_rounds() -> None:
+        await asyncio.to_thread(started.wait)
+        scope.cancel()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        go_on.set()
+
     monkeypatch.setattr(asyncio, "wait", counted)
-    asyncio.get_running_loop().call_later(0.2, go_on.set)
-    with anyio.move_on_after(0.05) as scope:
-        await in_thread(go_on.wait, 30)
+    task = asyncio.create_task(cancel_and_wait_a_hundred_rounds())
+    with anyio.CancelScope() as scope:
+        await in_thread(work)
+    await task
     assert scope.cancelled_caught
     assert go_on.is_set()
     assert len(waits) <= 3
@@ -86,19 +98,20 @@ async def test_scopes_of_anyio_wait_without_being_busy(monkeypatch: pytest.Monke
 async def test_what_became_of_a_thread_is_told_to_nobody_who_was_cancelled() -> None:
     told: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
-    go_on = threading.Event()
+    started, go_on = threading.Event(), threading.Event()
 
     def work() -> None:
+        started.set()
         go_on.wait(30)
         raise OSError("the disk is full")
 
     task = asyncio.create_task(in_thread(work, on_cancel=go_on.set))
-    await asyncio.sleep(0.05)
+    await asyncio.to_thread(started.wait)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     del task
-    await asyncio.sleep(0.05)  # the thread lets go of it, too
+    await asyncio.get_running_loop().shutdown_default_executor()  # threads let go of it, too
     gc.collect()
     assert told == []
 
