@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Iterator
@@ -57,10 +58,18 @@ def drawing_sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def polled_sandbox() -> Iterator[Sandbox]:
+    """A sandbox that draws; Midjourney's pictures are there at the second look."""
+    with Sandbox(models=False, midjourney_seconds=2) as running:
+        running._app.state.services.midjourney._clock = itertools.count().__next__
+        yield running
+
+
 @pytest.fixture(autouse=True)
 def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """A fault that one test injected does not reach the next."""
     yield
-    for name in ("sandbox", "drawing_sandbox"):
+    for name in ("sandbox", "drawing_sandbox", "polled_sandbox"):
         if name in request.fixturenames:
             request.getfixturevalue(name).faults.clear()

@@ -81,8 +81,8 @@ def test_requests_are_noted_without_keys() -> None:
         (Fault(hang_up="mid-body", reset=True), (httpx.ReadError, httpx.RemoteProtocolError)),
         (Fault(hang_up="mid-body", announce=False), httpx.RemoteProtocolError),
         (Fault(truncate=0.5), httpx.RemoteProtocolError),
-        (Fault(delay=1.0), httpx.ReadTimeout),
-        (Fault(stall=1.0), httpx.ReadTimeout),
+        (Fault(delay=600), httpx.ReadTimeout),
+        (Fault(stall=600), httpx.ReadTimeout),
     ],
     ids=lambda value: str(value.model_dump(exclude_unset=True)) if isinstance(value, Fault) else "",
 )
@@ -90,10 +90,10 @@ def test_a_connection_breaks_as_ordered_and_the_next_is_well(
     drawing_sandbox: Sandbox, fault: Fault, error: type[Exception]
 ) -> None:
     drawing_sandbox.faults.inject(fault.model_copy(update={"endpoint": "POST /sd"}))
-    with httpx.Client(base_url=drawing_sandbox.url, timeout=httpx.Timeout(10, read=0.5)) as client:
+    read = 0.5 if error is httpx.ReadTimeout else 60
+    with httpx.Client(base_url=drawing_sandbox.url, timeout=60) as client:
         with pytest.raises(error):
-            client.post("/sd", json=SD)
-        client.timeout = httpx.Timeout(10)
+            client.post("/sd", json=SD, timeout=httpx.Timeout(60, read=read))
         assert client.post("/sd", json=SD).content.startswith(b"\x89PNG")
 
 
@@ -141,12 +141,12 @@ def test_a_link_expires() -> None:
 
 def test_stopping_breaks_off_what_still_runs() -> None:
     with Sandbox(models=False) as sandbox:
-        sandbox.faults.inject(Fault(endpoint="GET /limits", delay=60))
+        sandbox.faults.inject(Fault(endpoint="GET /limits", delay=600))
         errors: list[Exception] = []
 
         def ask() -> None:
             try:
-                httpx.get(f"{sandbox.url}/limits")
+                httpx.get(f"{sandbox.url}/limits", timeout=600)
             except httpx.HTTPError as error:
                 errors.append(error)
 
@@ -154,9 +154,7 @@ def test_stopping_breaks_off_what_still_runs() -> None:
         waiting.start()
         while not sandbox.requests:
             time.sleep(0.01)
-        began = time.monotonic()
-    assert time.monotonic() - began < 30  # and not the minute of the fault
-    waiting.join(5)
+    waiting.join()
     assert [type(error) for error in errors] == [httpx.RemoteProtocolError]
 
 

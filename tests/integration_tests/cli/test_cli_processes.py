@@ -50,7 +50,7 @@ def test_bytes_pass_through(drawing_sandbox: Sandbox, tmp_path: Path, pictures: 
 
 
 def test_an_interrupt_ends_it_quietly(drawing_sandbox: Sandbox, tmp_path: Path) -> None:
-    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", delay=60))
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", delay=600))
     asked = len(drawing_sandbox.requests)
     running = subprocess.Popen(
         [*COMMAND, "image", "a fox", *SMALL, "-o", "fox.png"],
@@ -62,7 +62,7 @@ def test_an_interrupt_ends_it_quietly(drawing_sandbox: Sandbox, tmp_path: Path) 
     while len(drawing_sandbox.requests) == asked and running.poll() is None:
         time.sleep(0.01)
     running.send_signal(signal.SIGINT)
-    out, told = running.communicate(timeout=30)
+    out, told = running.communicate(timeout=100)
     assert (running.returncode, out, told) == (130, b"", b"\n")
     assert list(tmp_path.iterdir()) == []
 

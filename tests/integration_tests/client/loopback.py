@@ -106,7 +106,7 @@ class RawHost:
                 if not self._respond(connection):
                     return
 
-    def goodbyes(self, seconds: float = 10) -> bool:
+    def goodbyes(self, seconds: float = 60) -> bool:
         """Wait until all connections are closed; whether they are."""
         deadline = time.monotonic() + seconds
         while self._open and time.monotonic() < deadline:

@@ -29,7 +29,7 @@ from langchain_visioncraft.errors import (
 
 @pytest.fixture
 async def http() -> AsyncIterator[HttpxAiohttpClient]:
-    async with HttpxAiohttpClient(timeout=httpx.Timeout(5, read=0.5)) as client:
+    async with HttpxAiohttpClient(timeout=60) as client:
         yield client
 
 
@@ -89,6 +89,7 @@ async def test_a_host_that_says_nothing_is_a_timeout(http: HttpxAiohttpClient) -
         await reader.read()
         writer.close()
 
+    http.timeout = httpx.Timeout(60, read=0.3)
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     async with server:
         host, port = server.sockets[0].getsockname()

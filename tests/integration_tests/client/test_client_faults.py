@@ -70,13 +70,6 @@ def _look_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "MIDJOURNEY_LONGEST_PAUSE", 1.0)
 
 
-@pytest.fixture(scope="module")
-def quick_sandbox() -> Iterator[Sandbox]:
-    """A sandbox whose Midjourney takes no time to speak of."""
-    with Sandbox(models=False, midjourney_seconds=0.3) as running:
-        yield running
-
-
 def at(driver: Any, sandbox: Sandbox, flow: Any, **options: Any) -> Any:
     client = driver(base_url=sandbox.url, api_key=KEY)
     try:
@@ -86,10 +79,10 @@ def at(driver: Any, sandbox: Sandbox, flow: Any, **options: Any) -> Any:
             client.close()
 
 
-def test_midjourney_is_polled_for(driver: Any, quick_sandbox: Sandbox) -> None:
+def test_midjourney_is_polled_for(driver: Any, polled_sandbox: Sandbox) -> None:
     told: list[Any] = []
     [image] = at(
-        driver, quick_sandbox, endpoints.midjourney(prompt="a cat"), on_progress=told.append
+        driver, polled_sandbox, endpoints.midjourney(prompt="a cat"), on_progress=told.append
     )
     assert image.mime_type == "image/png"
     assert told[0].details["task_id"]
@@ -99,11 +92,11 @@ def test_midjourney_is_polled_for(driver: Any, quick_sandbox: Sandbox) -> None:
     ("task", "kind"), [("failed", TaskFailedError), ("never", TaskDeadlineError)]
 )
 def test_a_midjourney_task_may_fail(
-    driver: Any, quick_sandbox: Sandbox, task: Any, kind: type[Exception]
+    driver: Any, polled_sandbox: Sandbox, task: Any, kind: type[Exception]
 ) -> None:
-    quick_sandbox.faults.inject(Fault(endpoint="POST /midjourney", task=task))
+    polled_sandbox.faults.inject(Fault(endpoint="POST /midjourney", task=task))
     with pytest.raises(kind):
-        at(driver, quick_sandbox, endpoints.midjourney(prompt="a cat", deadline=1.0))
+        at(driver, polled_sandbox, endpoints.midjourney(prompt="a cat", deadline=1.0))
 
 
 def test_lists_and_limits_are_served(client: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,13 +95,21 @@ def test_after_a_kill_only_the_missing_calls_are_made(
     host: MediaHost, url: str, folder: Path, tmp_path: Path
 ) -> None:
     host.fail_every = 5
-    host.delay = 0.01
+    killed = threading.Event()
+
+    def hold(_: Any) -> None:
+        if len(host.answered) >= 100:  # not more before the kill
+            assert killed.wait(60)
+
+    host.hold = hold
     cache = tmp_path / "cache"
     arguments = [sys.executable, "-c", PROGRAM, str(folder), str(cache), url]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         first = [process.stdout.readline() for _ in range(70)]
         process.kill()
+    killed.set()
+    host.until(host.is_idle)
     assert len(set(first)) == 70
     kept = set(FolderByteStore(cache).yield_keys())
     done = {asked.sha256 for asked in host.answered}

@@ -131,7 +131,7 @@ class Surroundings:
 
     def left(self, *, connections: int = 1) -> list[str]:
         """What should not be there: half a medium, temporary files, connections beyond a pool's."""
-        for attempt in range(300):  # the host learns of an end a moment later
+        for attempt in range(6000):  # the host learns of an end a moment later
             if open_connections(self.sandbox) <= connections:
                 break
             if attempt == 100:

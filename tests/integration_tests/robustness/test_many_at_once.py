@@ -21,7 +21,7 @@ ASK = {"prompt": "a cat", "width": 64, "height": 64}
 
 def closed(host: Sandbox) -> bool:
     """Whether all connections end; the host learns of it a moment later."""
-    for _ in range(300):
+    for _ in range(6000):
         if not open_connections(host):
             return True
         time.sleep(0.01)

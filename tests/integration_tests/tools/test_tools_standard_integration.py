@@ -19,8 +19,8 @@ NOTE = Path(__file__).parents[3] / "cookbook" / "assets" / "spoken_note.ogg"
 def _standard_tests(kind: type[VisionCraftTool]) -> type[ToolsIntegrationTests]:
     class Standard(ToolsIntegrationTests):
         @pytest.fixture(autouse=True)
-        def _connect(self, sandbox: Sandbox, quick_sandbox: Sandbox, store: MediaStore) -> None:
-            host = quick_sandbox if kind is VisionCraftMidjourney else sandbox
+        def _connect(self, sandbox: Sandbox, polled_sandbox: Sandbox, store: MediaStore) -> None:
+            host = polled_sandbox if kind is VisionCraftMidjourney else sandbox
             self.connection = {"api_key": "any", "base_url": host.url, "store": store}
             self.placed = {
                 PICTURE: store.add(medium("cat.jpg")).handle,
