@@ -26,7 +26,7 @@ from langchain_visioncraft.media.access import LONGEST_TEXT, readable_source
 from langchain_visioncraft.media.inputs import Upload
 
 PNG = (Path(__file__).parent / "media" / "cat.png").read_bytes()
-SECONDS = 20.0
+SECONDS = 60.0
 """Nothing here may take longer: a FIFO or a device would keep a tool for ever."""
 
 FORBIDDEN, INPUT, HANDLE = "ForbiddenInputError", "MediaInputError", "UnknownHandleError"

@@ -8,7 +8,7 @@ from visioncraft_sandbox import Fault, Sandbox
 
 def test_the_sandbox_bears_bent_and_broken_requests() -> None:
     with Sandbox(models=False) as sandbox:
-        found = fuzz(sandbox.url, seed=7, requests=120, seconds=30)
+        found = fuzz(sandbox.url, seed=7, requests=120, seconds=600)
     assert not found.failures
     assert sum(found.statuses.values()) > 20
 
@@ -16,7 +16,7 @@ def test_the_sandbox_bears_bent_and_broken_requests() -> None:
 def test_the_fuzzer_notices_an_error_of_the_server() -> None:
     with Sandbox(models=False) as sandbox:
         sandbox.faults.inject(Fault(status=500))
-        found = fuzz(sandbox.url, requests=10, seconds=30)
+        found = fuzz(sandbox.url, requests=10, seconds=600)
     assert found.failures
     assert not found.is_good
 

@@ -69,14 +69,14 @@ async def test_whoever_waits_is_woken_by_a_change_from_another_thread(journal: J
     waiting = asyncio.ensure_future(journal.wait(journal.version))
     await asyncio.sleep(0)
     await asyncio.to_thread(noted, journal)
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, 60)
 
 
 async def test_whoever_waits_is_let_go_when_the_server_stops(journal: Journal) -> None:
     waiting = asyncio.ensure_future(journal.wait(journal.version))
     await asyncio.sleep(0)
     journal.close()
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, 60)
 
 
 @pytest.mark.parametrize(
