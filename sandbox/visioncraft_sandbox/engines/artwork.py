@@ -101,15 +101,15 @@ def tinted(image: Image.Image, colour: RGB, *, only: tuple[RGB, ...] = ()) -> Im
     if only:
         near = np.stack([np.abs(tone - np.asarray(c, np.float32)).sum(axis=-1) for c in only])
         part = np.clip(1.6 - near.min(axis=0) / 60, 0, 1)[..., None]
-        level = bright / 245
+        full = 245.0
     else:
         # Dark outlines and white highlights keep their own colour.
         part = np.clip((bright - 75) / 60, 0, 1)
         white = np.clip((tone.min(axis=-1) - 205) / 40, 0, 1) * 0.8
         part = (part * (1 - white))[..., None]
         body = bright[(pixels[..., 3] > 128) & (bright > 110)]
-        level = bright / max(float(np.median(body)) if body.size else 200.0, 110.0)
-    shades = np.asarray(colour, np.float32) * np.clip(level, 0.45, 1.25)[..., None]
+        full = max(float(np.median(body)) if body.size else 200.0, 110.0)
+    shades = np.asarray(colour, np.float32) * np.clip(bright / full, 0.45, 1.25)[..., None]
     pixels[..., :3] = tone + (shades - tone) * part
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 

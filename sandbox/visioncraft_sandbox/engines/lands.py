@@ -40,7 +40,7 @@ def mountains(stage: Stage, base: float, high: float, *, snow: float = 0.45) -> 
         ridge = _peaks(stage, base, high * size, 2.2 + 1.6 * far)
         rock = mix((104, 116, 146), (92, 100, 126), far)
         stage.land(ridge, rock, (140, 150, 166), depth=high, haze=haze, mottle=0.05)
-        first = int(max(0, ridge.min()))
+        first = max(0, int(ridge.min()))
         last = int(min(stage.height, base))
         if last - first < 4:
             continue
@@ -230,7 +230,7 @@ def _ground_layer(
     keep = stage.pixels
     stage.pixels = keep.copy()
     stage.land(ridge + stage.unit * 0.01, tone, mix(tone, (30, 60, 50), 0.4), haze=haze)
-    first = int(max(0, ridge.min()))
+    first = max(0, int(ridge.min()))
     area = stage.pixels[first:]
     cover = np.clip(stage.rows[first:] - ridge - stage.unit * 0.01 + 0.5, 0, 1)[..., None] * 255
     image = Image.fromarray(np.clip(np.concatenate([area, cover], -1), 0, 255).astype(np.uint8))

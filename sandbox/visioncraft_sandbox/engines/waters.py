@@ -124,7 +124,7 @@ def _headland(stage: Stage, crowd: int) -> None:
     )  # fmt: skip
     colour = np.asarray(lit((110, 160, 88), stage.light.ambient), np.float32)
     before += (colour - before) * green[..., None].astype(np.float32)
-    first = int(max(0, ridge.min()))
+    first = max(0, int(ridge.min()))
     cover = np.clip(stage.rows[first:] - ridge + 0.5, 0, 1)[..., None] * 255
     pixels = np.clip(np.concatenate([before[first:], cover], -1), 0, 255).astype(np.uint8)
     stage.pixels = keep
