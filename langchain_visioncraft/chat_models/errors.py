@@ -31,6 +31,7 @@ from langchain_core import exceptions as langchain_errors
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
+from langchain_visioncraft._redact import MASK, Redactor, chain, forget_locals
 from langchain_visioncraft.chat_models.completions import CutOffStreamError
 from langchain_visioncraft.chat_models.connection import CHAT_PATH
 from langchain_visioncraft.client import translation
@@ -55,9 +56,6 @@ _CUT_OFF: dict[type[Exception], str] = {
     "finish_reason nor [DONE]. If the host never sends them, use disable_streaming=True",
     json.JSONDecodeError: "streamed JSON that is damaged",
 }
-_MASK = "**********"
-_SHORTEST_SECRET = 8
-"""A shorter key is a word like "any" for a sandbox; masking it would only garble messages."""
 
 _OF_RAW_BYTES = ("content-encoding", "content-length", "transfer-encoding")
 """Headers that are not true of content that was decoded, or masked."""
@@ -132,12 +130,12 @@ class Boundary:
         except errors.VisionCraftError:
             raise
         except translation.INTERRUPTIONS as error:
-            translation.forget_locals(error)
+            forget_locals(error)
             raise
         except Exception as error:
             _forget_key(error, self.key)
             ours = self.translate(error)
-            translation.forget_locals(error)
+            forget_locals(error)
             if ours is None:
                 raise
             raise ours from error
@@ -205,7 +203,7 @@ class Boundary:
 
     def _of_connection(self, error: openai.APIConnectionError) -> errors.VisionCraftError:
         """The SDK says little; the error of the HTTP library below it says why."""
-        causes = list(_chain(error))
+        causes = list(chain(error))
         answered = any("incomplete" in str(cause) for cause in causes)
         for cause in causes:
             if isinstance(cause, Exception) and not isinstance(cause, openai.OpenAIError):
@@ -266,47 +264,27 @@ def _content(response: Any) -> bytes:
     return content
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what caused it, what caused that, …"""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _forget_key(error: BaseException, key: str) -> None:
     """Take the key out of the finished request, and out of an answer that repeats it."""
-    for link in _chain(error):
+    redact = Redactor(key)
+    for link in chain(error):
         with contextlib.suppress(Exception):  # there may be no request, or a stand-in for one
             request = getattr(link, "request", None) or link.response.request  # type: ignore[attr-defined]
             if "authorization" in request.headers:
-                request.headers["authorization"] = f"Bearer {_MASK}"
-        if len(key) < _SHORTEST_SECRET:
-            continue
-        link.args = tuple(_masked(part, key) for part in link.args)
-        for name, value in list(link.__dict__.items()):
-            link.__dict__[name] = _masked(value, key)
+                request.headers["authorization"] = f"Bearer {MASK}"
+        redact.clean(link)
+        if hasattr(response := vars(link).get("response"), "status_code"):
+            vars(link)["response"] = _redacted(response, redact)
 
 
-def _masked(value: Any, key: str) -> Any:
-    if isinstance(value, str):
-        return value.replace(key, _MASK)
-    if isinstance(value, dict | list):
-        text = json.dumps(value, default=str)
-        return json.loads(text.replace(key, _MASK)) if key in text else value
-    if not hasattr(value, "status_code"):
-        return value
-    content = _content(value)
-    if key.encode() in content or any(key in text for text in value.headers.values()):
-        return type(value)(
-            value.status_code,
-            headers={
-                name: text.replace(key, _MASK)
-                for name, text in value.headers.items()
-                if name.lower() not in _OF_RAW_BYTES
-            },
-            content=content.replace(key.encode(), _MASK.encode()),
-            request=value.request,
-        )
-    return value
+def _redacted(response: Any, redact: Redactor) -> Any:
+    content, headers = _content(response), dict(response.headers)
+    if (redact(content), redact(headers)) == (content, headers):
+        return response
+    kept = {name: text for name, text in headers.items() if name.lower() not in _OF_RAW_BYTES}
+    return type(response)(
+        response.status_code,
+        headers=redact(kept),
+        content=redact(content),
+        request=response.request,
+    )

@@ -19,15 +19,15 @@ from tenacity import RetryCallState, stop_after_attempt, wait_exponential, wait_
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._keywords import KnownKeywords
+from langchain_visioncraft._redact import Redactor, forget_locals
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.answers import status_error
 from langchain_visioncraft.client.body import JSONBody
 from langchain_visioncraft.client.endpoints import EndpointMethods
 from langchain_visioncraft.client.flow import Call, Fetch, Flow, is_retryable, retry_wait
 from langchain_visioncraft.client.outgoing import Outgoing
-from langchain_visioncraft.client.secret import Secret
 from langchain_visioncraft.client.spool import Spool, SpoolError
-from langchain_visioncraft.client.translation import INTERRUPTIONS, forget_locals, translate
+from langchain_visioncraft.client.translation import INTERRUPTIONS, translate
 from langchain_visioncraft.client.transport import tls_context
 from langchain_visioncraft.config import (
     TimeoutTypes,
@@ -304,14 +304,8 @@ class BaseClient(KnownKeywords, EndpointMethods):
 
         Hosts have repeated the request in their errors, and may do so under any status.
         """
-        try:
-            secret = Secret(self.key())
-        except errors.MissingKeyError:
-            return error
-        error.args = tuple(secret.hide(arg) if isinstance(arg, str) else arg for arg in error.args)
-        for name, value in vars(error).items():
-            if isinstance(value, str):
-                setattr(error, name, secret.hide(value))
+        with contextlib.suppress(errors.MissingKeyError):
+            Redactor(self.key()).clean(error)
         return error
 
     # Links

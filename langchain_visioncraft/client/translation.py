@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
+from langchain_visioncraft._redact import chain
 
 INTERRUPTIONS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
 """What ends a call from outside; it may do so while frames of the HTTP library hold the key."""
@@ -61,20 +61,6 @@ def _without_a_connection(
     return None
 
 
-def forget_locals(error: BaseException) -> None:
-    """Empty the finished frames of an error and of what caused it.
-
-    Frames of the HTTP library hold the request, and those that read an answer what the host said:
-    the key may be in both, and tools that show the locals of a traceback would show it.
-    """
-    seen: set[int] = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        traceback.clear_frames(link.__traceback__)
-        link = link.__cause__ or link.__context__
-
-
 def _is_timeout(error: BaseException) -> bool:
     """Whether it is one: httpx-aiohttp calls every connection that fails a ``ConnectTimeout``."""
     cause = error.__cause__
@@ -83,16 +69,13 @@ def _is_timeout(error: BaseException) -> bool:
     return isinstance(cause, TimeoutError) or "timeout" in type(cause).__name__.lower()
 
 
-def _certificate_problem(error: BaseException | None) -> str | None:
-    chain: list[BaseException] = []
-    while error is not None:
-        chain.append(error)
-        error = error.__cause__ or error.__context__
-    for link in chain:
+def _certificate_problem(error: BaseException) -> str | None:
+    links = list(chain(error))
+    for link in links:
         if isinstance(link, ssl.SSLCertVerificationError):
             # aiohttp's own subclass lacks the attribute.
             return getattr(link, "verify_message", "") or "certificate verify failed"
-    for link in chain:
+    for link in links:
         if isinstance(link, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError):
             return None  # the host hung up, which says nothing about its certificate
         if isinstance(link, ssl.SSLError):

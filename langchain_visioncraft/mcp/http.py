@@ -12,6 +12,7 @@ from fastmcp.server.auth import AccessToken, TokenVerifier
 from fastmcp.server.http import create_streamable_http_app
 from starlette.applications import Starlette
 
+from langchain_visioncraft._redact import MASK
 from langchain_visioncraft.errors import InvalidRequestError
 
 PATH = "/mcp"
@@ -92,4 +93,4 @@ class _OneToken(TokenVerifier):
     async def verify_token(self, token: str) -> AccessToken | None:
         if not hmac.compare_digest(token.encode(), self._token):
             return None
-        return AccessToken(token="***", client_id="mcp", scopes=[])  # noqa: S106  # not to be kept
+        return AccessToken(token=MASK, client_id="mcp", scopes=[])  # the token is not to be kept

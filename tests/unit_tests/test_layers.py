@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "langchain_visioncraft"
 SANDBOX = "visioncraft_sandbox"
 LAYERS = [
-    {"_compat", "_copying", "_keywords", "_lazy", "_threads", "version", "errors"},
+    {"_compat", "_copying", "_keywords", "_lazy", "_redact", "_threads", "version", "errors"},
     {"config"},
     {"media"},
     {"client"},

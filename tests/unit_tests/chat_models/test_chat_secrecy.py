@@ -108,7 +108,7 @@ async def test_an_answer_that_repeats_it_keeps_its_other_facts(service: Service,
     with pytest.raises(errors.RateLimitError) as caught:
         await ask(service.model(), way)
     assert caught.value.retry_after == 7
-    assert caught.value.detail == "Too many requests for **********"
+    assert caught.value.detail == "Too many requests for ***"
     assert KEY not in str(caught.value.response.headers.raw)
 
 

@@ -1,0 +1,59 @@
+"""Keeping keys out of what is shown: texts, errors with their facts, tracebacks with locals."""
+
+from __future__ import annotations
+
+import json
+import re
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+MASK = "***"
+
+
+class Redactor:
+    """Finds a key, in each way that JSON may write it, and cut off where a text was shortened."""
+
+    def __init__(self, key: str) -> None:
+        spellings = {key, json.dumps(key)[1:-1], json.dumps(key, ensure_ascii=False)[1:-1]}
+        starts = [f"{key[:length]}…" for length in range(len(key) - 1, 4, -1)]
+        found = "|".join(re.escape(text) for text in (*sorted(spellings), *starts))
+        if len(key) < 8:
+            # A placeholder such as "any" or "sandbox" is a word of messages, or a part of one.
+            found = "(?!)" if key.isalpha() else rf"\b(?:{found})\b"
+        self._pattern = re.compile(found)
+
+    def __call__(self, value: Any) -> Any:
+        """The same texts, bytes, lists and dicts, with ``***`` for the key; others as they are."""
+        if isinstance(value, str):
+            return self._pattern.sub(MASK, value)
+        if isinstance(value, bytes):
+            text = value.decode("utf-8", "surrogateescape")
+            return self(text).encode("utf-8", "surrogateescape")
+        if isinstance(value, dict):
+            return {self(name): self(held) for name, held in value.items()}
+        return type(value)(map(self, value)) if type(value) in (list, tuple) else value
+
+    def clean(self, error: BaseException) -> None:
+        """Take the key out of the arguments and the facts of an error."""
+        error.args = self(error.args)
+        vars(error).update(self(vars(error)))
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what caused it, what caused that, …"""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def forget_locals(error: BaseException) -> None:
+    """Empty the finished frames of an error and of what caused it.
+
+    Frames of the HTTP library hold the request, and those that read an answer what the host said:
+    the key may be in both, and tools that show the locals of a traceback would show it.
+    """
+    for link in chain(error):
+        traceback.clear_frames(link.__traceback__)

@@ -1,0 +1,45 @@
+"""Keys are taken out of whatever an error may hold."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from langchain_visioncraft._redact import Redactor, chain, forget_locals
+
+KEY = 'vc-"secret"-key'
+
+
+@pytest.mark.parametrize(
+    ("value", "hidden"),
+    [
+        (f"token {KEY}.", "token ***."),
+        (json.dumps({"token": KEY}), '{"token": "***"}'),
+        (f"{KEY[:9]}…", "***"),
+        (f"\udcff{KEY}", "\udcff***"),
+        (b"\xff" + KEY.encode(), b"\xff***"),
+        ({"error": [KEY, {KEY: (KEY, 1)}]}, {"error": ["***", {"***": ("***", 1)}]}),
+        (404, 404),
+        (None, None),
+    ],
+    ids=repr,
+)
+def test_a_key_is_hidden_wherever_there_is_text(value: Any, hidden: Any) -> None:
+    assert Redactor(KEY)(value) == hidden
+
+
+def test_an_error_that_holds_it_is_cleaned_in_place() -> None:
+    error = ValueError(f"refused {KEY}", 7)
+    error.body = {"token": KEY}  # type: ignore[attr-defined]
+    Redactor(KEY).clean(error)
+    assert error.args == ("refused ***", 7)
+    assert vars(error) == {"body": {"token": "***"}}
+
+
+def test_errors_that_cause_each_other_in_a_circle_are_each_seen_once() -> None:
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert list(chain(first)) == [first, second]
+    forget_locals(first)
