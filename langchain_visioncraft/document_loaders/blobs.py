@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import uuid
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 from langchain_core.documents.base import Blob
 
 from langchain_visioncraft.errors import MediaInputError, VisionCraftError
-from langchain_visioncraft.media.media import handle_for
+from langchain_visioncraft.media.handles import digest_of, digest_of_text, handle_for
 from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
 
 _ErrorT = TypeVar("_ErrorT", bound=VisionCraftError)
@@ -105,12 +104,10 @@ def measure(blob: Blob, kinds: Sequence[str] = ("image", "audio", "video")) -> F
         MediaInputError: If it cannot be read, is empty, or of another kind.
     """
     name = name_of(blob)
-    digest, size, head = hashlib.sha256(), 0, b""
     with opened(blob) as file:
-        while chunk := file.read(1 << 20):
-            head = head or chunk[:HEAD_BYTES]
-            size += len(chunk)
-            digest.update(chunk)
+        head = file.read(HEAD_BYTES)
+        file.seek(0)
+        sha256, size = digest_of(file), file.tell()
     if not size:
         msg = f"{name} is empty (0 bytes)."
         raise MediaInputError(msg)
@@ -119,7 +116,6 @@ def measure(blob: Blob, kinds: Sequence[str] = ("image", "audio", "video")) -> F
         wanted = " or ".join(_KINDS[kind] for kind in kinds)
         msg = f"{name} is {mime_type or 'unknown data'}, not {wanted}."
         raise MediaInputError(msg)
-    sha256 = digest.hexdigest()
     source = str(blob.source) if blob.source else handle_for(sha256, mime_type)
     return Facts(source, mime_type, sha256, size)
 
@@ -130,8 +126,7 @@ def document_id(*parts: Any) -> str:
     It is the beginning of their SHA-256 written as a UUID, the one form that every vector store
     takes as an id.
     """
-    digest = hashlib.sha256("\x00".join(map(str, parts)).encode("utf-8", "surrogatepass"))
-    return str(uuid.UUID(bytes=digest.digest()[:16]))
+    return str(uuid.UUID(digest_of_text("\x00".join(map(str, parts)))[:32]))
 
 
 def naming(error: _ErrorT, source: str) -> _ErrorT:

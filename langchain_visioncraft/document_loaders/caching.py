@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from langchain_core.stores import BaseStore
 
 from langchain_visioncraft.document_loaders.steps import Recall, Remember, Steps
 from langchain_visioncraft.errors import InvalidRequestError
+from langchain_visioncraft.media.handles import digest_of_text
 
 Cache: TypeAlias = BaseStore[str, bytes]
 CacheTypes: TypeAlias = BaseStore[str, bytes] | str | os.PathLike[str] | None
@@ -177,7 +177,7 @@ def open_cache(cache: CacheTypes) -> Cache | None:
 def cache_key(kind: str, facts: Mapping[str, Any]) -> str:
     """The key of a call: a hash of everything that decides its answer."""
     text = json.dumps(facts, sort_keys=True, default=str)
-    return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()}"
+    return f"{kind}-{digest_of_text(text)}"
 
 
 def recalled(cache: Cache | None, key: str, shape: Callable[[Any], Any]) -> Steps[Any]:

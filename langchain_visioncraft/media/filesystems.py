@@ -8,15 +8,15 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from langchain_visioncraft.errors import DamagedMediaError
+from langchain_visioncraft.media.handles import CHUNK_BYTES, digest_of
 from langchain_visioncraft.media.media import HeldBytes, Media
 
 INCOMING = ".incoming"
 """The folder, inside of a store, of what is being written."""
 
-_CHUNK_BYTES = 1 << 20
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 """How a file is opened that must not be there yet; the last is for Windows."""
 
@@ -91,20 +91,12 @@ def checked_chunks(media: Media) -> Iterator[bytes]:
         if isinstance(media.held, HeldBytes):  # which nobody changes
             yield source.read()
             return
-        while chunk := source.read(_CHUNK_BYTES):
+        while chunk := source.read(CHUNK_BYTES):
             digest.update(chunk)
             yield chunk
     if digest.hexdigest() != expected:
         msg = f"The bytes of {media.handle} changed before they were saved; read the file anew."
         raise DamagedMediaError(msg)
-
-
-def digest_of(file: BinaryIO) -> str:
-    """SHA-256 of a file, 64 hex digits."""
-    digest = hashlib.sha256()
-    while chunk := file.read(_CHUNK_BYTES):
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 class LocalFolder:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
@@ -25,16 +23,9 @@ from pydantic import (
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from langchain_visioncraft.errors import InvalidRequestError
+from langchain_visioncraft.media.handles import SHA256, digest_of, handle_for
 from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, Shape, shape_of, sniff
 from langchain_visioncraft.media.urls import open_url
-
-_DIGITS = 12
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-def handle_for(sha256: str, mime_type: str) -> str:
-    """The name of a file in a store: 12 hex digits of its SHA-256 and its true extension."""
-    return f"{sha256[:_DIGITS]}.{EXTENSIONS.get(mime_type, 'bin')}"
 
 
 def readable_size(size: int) -> str:
@@ -46,13 +37,6 @@ def readable_size(size: int) -> str:
             number = size / scale
             return f"{number:.1f} {unit}" if number < 9.95 else f"{number:,.0f} {unit}"
     raise AssertionError(size)  # unreachable: megabytes take everything
-
-
-def _sha256_of(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(1 << 20):
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 class Holder(Protocol):
@@ -124,7 +108,7 @@ class Media(BaseModel):
         media = validate(value)
         if isinstance(value, Mapping):
             digest = value.get("sha256")
-            if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
+            if not isinstance(digest, str) or not SHA256.fullmatch(digest):
                 msg = "sha256 must be 64 hex digits"
                 raise ValueError(msg)
             media._digest = digest
@@ -140,7 +124,7 @@ class Media(BaseModel):
         if self._digest is not None:
             return self._digest
         with self.open() as file:
-            return _sha256_of(file)
+            return digest_of(file)
 
     @computed_field  # type: ignore[prop-decorator]
     @cached_property
@@ -179,7 +163,7 @@ class Media(BaseModel):
         """
         path = Path(path)
         with path.open("rb") as file:
-            digest = _sha256_of(file)  # now: the file may change
+            digest = digest_of(file)  # now: the file may change
             size = file.tell()
         media = cls._from_file(path, size)
         media._digest = digest

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from langchain_visioncraft.media.filesystems import INCOMING, checked_chunks, digest_of, to_bytes
+from langchain_visioncraft.media.filesystems import INCOMING, checked_chunks, to_bytes
+from langchain_visioncraft.media.handles import digest_of
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.urls import find, open_file
 

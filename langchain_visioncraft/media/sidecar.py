@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from langchain_visioncraft.media.media import Media, handle_for
+from langchain_visioncraft.media.handles import digest_of_text, handle_for
+from langchain_visioncraft.media.media import Media
 
 _CHECKSUM = "checksum"
 
@@ -52,5 +52,4 @@ def read_sidecar(text: str | None, handle: str) -> dict[str, Any] | None:
 
 
 def _checksum(facts: Mapping[str, Any]) -> str:
-    text = json.dumps(facts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digest_of_text(json.dumps(facts, sort_keys=True))[:16]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,11 @@ from langchain_visioncraft.errors import (
     VisionCraftError,
 )
 from langchain_visioncraft.media.filesystems import Folder, LocalFolder
+from langchain_visioncraft.media.handles import candidates, is_handle, stands_for
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.remote import RemoteFolder
 from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
-from langchain_visioncraft.media.sniff import EXTENSIONS
-from langchain_visioncraft.media.verify import DAY, HANDLE_DIGITS, Problem, find_problems, sweep
-
-_HANDLE = re.compile(
-    rf"(?<![0-9a-f])([0-9a-f]{{12}})(?:\.({'|'.join(sorted({*EXTENSIONS.values()}))}))?(?![0-9a-z])"
-)
+from langchain_visioncraft.media.verify import DAY, Problem, find_problems, sweep
 
 
 class MediaStore(KnownKeywords):
@@ -114,7 +109,7 @@ class MediaStore(KnownKeywords):
         found = self._folder.digest(name)
         if found == media.sha256:
             return False
-        if found is not None and name.startswith(found[:HANDLE_DIGITS]):
+        if found is not None and stands_for(name, found):
             msg = f"{name} is taken by another file with the same first 12 digits of its SHA-256."
             raise VisionCraftError(msg)
         self._folder.keep(media, name)
@@ -204,7 +199,6 @@ class MediaStore(KnownKeywords):
         """
         yield from find_problems(
             self._folder,
-            is_handle=_is_handle,
             contents=contents,
             repair=repair,
             older_than=older_than,
@@ -223,7 +217,7 @@ class MediaStore(KnownKeywords):
         return sum(1 for _ in sweep(self._folder, older_than=older_than))
 
     def __contains__(self, handle: object) -> bool:
-        names = _candidates(handle) if isinstance(handle, str) else ()
+        names = candidates(handle) if isinstance(handle, str) else ()
         return any(self._folder.size(name) is not None for name in names)
 
     def __iter__(self) -> Iterator[Media]:
@@ -244,11 +238,11 @@ class MediaStore(KnownKeywords):
         return _reopen, (self.root, self._storage_options)
 
     def _handles(self) -> Iterator[tuple[float, str]]:
-        return ((time, name) for time, name in self._folder.names() if _is_handle(name))
+        return ((time, name) for time, name in self._folder.names() if is_handle(name))
 
     def _find(self, handle: str) -> tuple[str, int]:
         """The name of a medium, and its size."""
-        for name in _candidates(handle):
+        for name in candidates(handle):
             size = self._folder.size(name)
             if size is not None:
                 return name, size
@@ -269,7 +263,7 @@ class MediaStore(KnownKeywords):
     def _load(self, name: str) -> Media:
         try:
             media = self._folder.load(name)
-            true = name.startswith(media.sha256[:HANDLE_DIGITS])
+            true = stands_for(name, media.sha256)
         except InvalidRequestError:
             true = False
         if not true:
@@ -290,24 +284,6 @@ class MediaStore(KnownKeywords):
 
 def _reopen(root: str, storage_options: dict[str, Any]) -> MediaStore:
     return MediaStore(root, storage_options=storage_options)
-
-
-def _is_handle(name: str) -> bool:
-    """Whether a file of this name is a medium: the extension may not be missing here."""
-    match = _HANDLE.fullmatch(name)
-    return match is not None and match[2] is not None
-
-
-def _candidates(handle: str) -> list[str]:
-    """The names that a handle may mean. Never anything with a path in it."""
-    if len(handle) > 200:
-        return []
-    match = _HANDLE.search(handle.strip().lower())
-    if match is None:
-        return []
-    if match[2]:
-        return [match[0]]
-    return [f"{match[1]}.{extension}" for extension in EXTENSIONS.values()]
 
 
 def _open_folder(root: str, storage_options: dict[str, Any]) -> Folder:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media.filesystems import Folder
+from langchain_visioncraft.media.handles import is_handle, stands_for
 from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
 
 DAY = 86_400.0
-HANDLE_DIGITS = 12
 
 ProblemKind: TypeAlias = Literal[
     "missing-file",
@@ -62,7 +62,6 @@ class Problem:
 def find_problems(
     folder: Folder,
     *,
-    is_handle: Callable[[str], bool],
     contents: bool,
     repair: bool,
     older_than: float,
@@ -126,7 +125,7 @@ class _Check:
         text = self.folder.read_text(sidecar_of(handle))
         facts = read_sidecar(text, handle)
         digest = self.folder.digest(handle) if self.contents else None
-        whole = digest is None or handle.startswith(digest[:HANDLE_DIGITS])
+        whole = digest is None or stands_for(handle, digest)
         if facts is not None and size < facts["size"]:
             detail = f"only {size:,} of {facts['size']:,} bytes are there"
             yield self.problem("truncated", handle, detail)

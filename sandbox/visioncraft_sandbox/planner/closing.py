@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from langchain_visioncraft.media.handles import HANDLE
 from visioncraft_sandbox.planner.steps import Step
-from visioncraft_sandbox.planner.talk import HANDLE, Call, Talk
+from visioncraft_sandbox.planner.talk import Call, Talk
 
 SIGNATURE = "(This was written by the sandbox's rule-based planner, which is no language model.)"
 _NOTHING = (

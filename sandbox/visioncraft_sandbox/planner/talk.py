@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from langchain_visioncraft.media.handles import HANDLE
 from langchain_visioncraft.media.sniff import EXTENSIONS
 from visioncraft_sandbox.chat import text_of
 
 _SUFFIXES = "|".join(sorted({*EXTENSIONS.values(), "jpeg", "tif"}, key=len, reverse=True))
-HANDLE = re.compile(rf"\b[0-9a-f]{{12}}\.(?:{_SUFFIXES})\b")
 SOURCE = re.compile(
     rf"https?://[^\s<>\"')]+[^\s<>\"').,;!?]|(?<![\w/.])(?:~?/|\.{{1,2}}/)?(?:[\w-]+/)*"
     rf"[\w-][\w.-]*\.(?:{_SUFFIXES})\b"
