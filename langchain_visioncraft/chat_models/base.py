@@ -1,24 +1,28 @@
-"""What `ChatVisionCraft` is built from: its fields and its connection."""
+"""OpenAI's chat model connected to VisionCraft: fields, requests, calls, answers."""
 
 from __future__ import annotations
 
-import os
-import ssl
-from collections.abc import Callable
-from typing import Any, ClassVar, Self
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import openai
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai.chat_models.base import BaseChatOpenAI
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from langchain_visioncraft._compat import is_from_httpx
-from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft.chat_models import parameters
+from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
 from langchain_visioncraft.chat_models.connection import connect
-from langchain_visioncraft.chat_models.profiles import profile_of
-from langchain_visioncraft.config import resolve
-from langchain_visioncraft.errors import InvalidRequestError
-from langchain_visioncraft.media.store import MediaStore
+from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, both
+from langchain_visioncraft.errors import InvalidRequestError, TruncatedAnswerError
 from langchain_visioncraft.version import __version__
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import LanguageModelInput
+
+    from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 
 _NOT_HERE = {
     "openai_api_key": "Pass api_key=, or set VISIONCRAFT_API_KEY.",
@@ -39,16 +43,12 @@ class _Unconnected:
 _UNCONNECTED = _Unconnected()
 
 
-class VisionCraftConnectedModel(HoldsConnections, BaseChatOpenAI):
+class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: ignore[misc]  # fields of OpenAI's with other types
     """OpenAI's chat model connected to VisionCraft, with the parameters that it documents.
 
     Validators have names of their own throughout: pydantic lets one with the name of an inherited
     one replace it silently.
     """
-
-    # Errors of construction would otherwise quote the beginning of the input, and with it the key.
-    # The validators of a class are built at its first use: those of the bases are not needed.
-    model_config = ConfigDict(hide_input_in_errors=True, defer_build=True)
 
     _derived: ClassVar[tuple[str, ...]] = (
         *("client", "async_client", "root_client", "root_async_client"),
@@ -58,32 +58,6 @@ class VisionCraftConnectedModel(HoldsConnections, BaseChatOpenAI):
     async_client: Any = Field(default=_UNCONNECTED, exclude=True, repr=False)
     root_client: Any = Field(default=None, exclude=True, repr=False)
     root_async_client: Any = Field(default=None, exclude=True, repr=False)
-
-    model_name: str = Field(alias="model", min_length=1)
-    """A model of the family ``llm``; `list_models` gives the names."""
-
-    visioncraft_api_key: SecretStr | None = Field(default=None, alias="api_key")
-    """The key. Default: ``VISIONCRAFT_API_KEY``."""
-
-    visioncraft_api_base: str | None = Field(default=None, alias="base_url")
-    """The root of the host; a trailing ``/`` or ``/v1`` means the same. Default:
-    ``VISIONCRAFT_BASE_URL``, else ``https://visioncraft.top``."""
-
-    verify: bool | str | ssl.SSLContext = True
-    """Whether TLS certificates are checked, or the path of a CA bundle, or a ready context."""
-
-    request_timeout: Any = Field(default=None, alias="timeout")
-    """Seconds: one number for the read timeout, or a pair ``(connect, read)`` in which ``None``
-    waits forever. Default: connect 10, read 600."""
-
-    max_retries: int | None = None
-    """How often a failed call is tried again, from 0. Default: 2."""
-
-    http_client: Any | None = Field(default=None, exclude=True, repr=False)
-    """An ``httpx.Client`` or ``httpx2.Client`` of your own, used as it is."""
-
-    http_async_client: Any | None = Field(default=None, exclude=True, repr=False)
-    """An ``AsyncClient`` of your own. The default one may be used from any event loop."""
 
     temperature: float | None = None
     """0 to 100; the host's default is 0.7."""
@@ -106,16 +80,6 @@ class VisionCraftConnectedModel(HoldsConnections, BaseChatOpenAI):
     max_tokens: int | None = None
     """Longest answer in tokens, 1 to 100000. Less than the documented minimum of 128 is sent as
     128, with one warning an instance."""
-
-    vision: bool | None = None
-    """Whether the model takes images. Default: if its profile says so, or its name "llava"."""
-
-    store: MediaStore | None = None  # type: ignore[assignment]  # OpenAI's is a flag, never sent
-    """Where handles in image blocks are looked up; a folder or an fsspec URL opens a store."""
-
-    max_image_side: int | None = Field(default=None, ge=1)
-    """Pixels: larger pictures are made smaller before they are sent, which takes Pillow (the extra
-    ``images``). Links go out as they are."""
 
     stream_usage: bool | None = True
     """Whether a stream ends with usage metadata. A host that knows no ``stream_options`` needs
@@ -164,11 +128,6 @@ class VisionCraftConnectedModel(HoldsConnections, BaseChatOpenAI):
             model.__dict__["temperature"] = None if temperature is None else float(temperature)
         return model
 
-    @field_validator("store", mode="before")
-    @classmethod
-    def _open_store(cls, value: Any) -> Any:
-        return MediaStore(value) if isinstance(value, str | os.PathLike) else value
-
     @field_validator(*sorted(parameters.DOCUMENTED))
     @classmethod
     def _check_documented_bounds(cls, value: Any, info: Any) -> Any:
@@ -200,38 +159,177 @@ class VisionCraftConnectedModel(HoldsConnections, BaseChatOpenAI):
         return self
 
     def _rebuild(self) -> None:
-        timeout = self.request_timeout
-        if is_from_httpx(timeout, "Timeout"):
-            timeout = (timeout.connect, timeout.read)
-        settings = resolve(
-            api_key=self.visioncraft_api_key,
-            base_url=self.visioncraft_api_base,
-            verify=self.verify,
-            timeout=timeout,
-            max_retries=self.max_retries,
-        )
         client, async_client = connect(
-            settings,
+            self._resolve_settings(),
             http_client=self.http_client,
             http_async_client=self.http_async_client,
             headers=self.default_headers,
             query=self.default_query,
         )
-        # Past __setattr__, so that a key from the environment does not count as passed in.
         self.__dict__.update(
-            visioncraft_api_key=settings.api_key,
-            visioncraft_api_base=settings.base_url,
             root_client=client,
             client=client.chat.completions,
             root_async_client=async_client,
             async_client=async_client.chat.completions,
         )
 
-    def _resolve_model_profile(self) -> Any:
-        # The inherited one is OpenAI's, and would apply to a model called gpt-4o.
-        return profile_of(self.model_name)
+    # ---- the request --------------------------------------------------------------------------
 
     @property
-    def model(self) -> str:
-        """The same as `model_name`."""
-        return self.model_name
+    def _default_params(self) -> dict[str, Any]:
+        inherited = super()._default_params
+        params = {
+            name: value for name, value in inherited.items() if name not in parameters.NEVER_SENT
+        }
+        own = {name: getattr(self, name) for name in parameters.EXTRA}
+        return parameters.fold({**params, **{k: v for k, v in own.items() if v is not None}})
+
+    def _get_request_payload(
+        self,
+        input_: LanguageModelInput,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        parameters.check(kwargs)
+        given = self._convert_input(input_).to_messages()
+        messages = self._prepared(given, self._model_of(kwargs))
+        options = parameters.fold(kwargs, self._default_params.get("extra_body"))
+        # Set even if empty: otherwise the instance's would come back.
+        options.setdefault("extra_body", None)
+        try:
+            payload = super()._get_request_payload(messages, stop=stop, **options)
+        except (ValueError, TypeError, KeyError) as error:
+            kind = both(InvalidRequestError, type(error))
+            msg = f"Nothing was sent: the messages cannot be brought to OpenAI's form ({error})."
+            raise kind(msg) from error
+        payload = {
+            name: value
+            for name, value in payload.items()
+            if value is not None
+            or name not in (*parameters.DOCUMENTED, "extra_body", "stop", "model")
+        }
+        parameters.refuse_unknown(payload, CHAT_ENDPOINT)
+        return self._with_enough_tokens(payload)
+
+    def _with_enough_tokens(self, payload: dict[str, Any]) -> dict[str, Any]:
+        if not parameters.is_below_minimum(payload.get("max_tokens")):
+            return payload
+        if not self._raised_max_tokens:
+            self._raised_max_tokens = True
+            warnings.warn(
+                f"max_tokens={payload['max_tokens']} is sent as {parameters.MIN_MAX_TOKENS}, the "
+                "documented minimum; answers may be longer than you asked for.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return {**payload, "max_tokens": parameters.MIN_MAX_TOKENS}
+
+    def bind(self, **kwargs: Any) -> Any:
+        """Bind parameters of calls; those with documented bounds are checked now.
+
+        Raises:
+            InvalidRequestError: If one is out of its bounds.
+        """
+        parameters.check(kwargs)
+        return super().bind(**kwargs)
+
+    def _use_responses_api(self, payload: dict[str, Any]) -> bool:  # noqa: ARG002
+        # Neither LC_OUTPUT_VERSION, nor a name with "codex", nor a tool that is no function.
+        return False
+
+    @property
+    def _uses_gateway(self) -> bool:
+        return False
+
+    # ---- calls --------------------------------------------------------------------------------
+
+    def _boundary(self, options: Mapping[str, Any]) -> Boundary:
+        key = self.visioncraft_api_key.get_secret_value() if self.visioncraft_api_key else ""
+        base_url = self.visioncraft_api_base or ""
+        return Boundary(base_url=base_url, key=key, model=self._model_of(options))
+
+    def _ask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
+        with self._boundary(options)():
+            return super(VisionCraftChatModel, self)._generate(messages, **options)
+
+    async def _aask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
+        with self._boundary(options)():
+            return await super(VisionCraftChatModel, self)._agenerate(messages, **options)
+
+    def _ask_for_stream(
+        self, messages: list[BaseMessage], **options: Any
+    ) -> Iterator[ChatGenerationChunk]:
+        some = False
+        with self._boundary(options)():
+            for chunk in super()._stream(messages, **options):
+                some = True
+                yield chunk
+        if not some:
+            raise self._nothing_streamed()
+
+    async def _aask_for_stream(
+        self, messages: list[BaseMessage], **options: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        some = False
+        with self._boundary(options)():
+            async for chunk in super()._astream(messages, **options):
+                some = True
+                yield chunk
+        if not some:
+            raise self._nothing_streamed()
+
+    def _nothing_streamed(self) -> TruncatedAnswerError:
+        return TruncatedAnswerError(
+            f"{CHAT_ENDPOINT} on {self.visioncraft_api_base} answered 200, but streamed nothing. "
+            "If the host does not stream, use disable_streaming=True.",
+            status=200,
+            endpoint=CHAT_ENDPOINT,
+            base_url=self.visioncraft_api_base,
+        )
+
+    # ---- the answer ---------------------------------------------------------------------------
+
+    def _create_chat_result(
+        self,
+        response: dict[str, Any] | openai.BaseModel,
+        generation_info: dict[str, Any] | None = None,
+    ) -> ChatResult:
+        result = super()._create_chat_result(response, generation_info)
+        result.llm_output = {**(result.llm_output or {}), "model_provider": PROVIDER}
+        for generation in result.generations:
+            generation.message.response_metadata["model_provider"] = PROVIDER
+        return result
+
+    def _convert_chunk_to_generation_chunk(
+        self,
+        chunk: dict[str, Any],
+        default_chunk_class: type,
+        base_generation_info: dict[str, Any] | None,
+    ) -> ChatGenerationChunk | None:
+        converted = super()._convert_chunk_to_generation_chunk(
+            chunk, default_chunk_class, base_generation_info
+        )
+        if converted is not None:
+            converted.message.response_metadata["model_provider"] = PROVIDER
+        return converted
+
+    # ---- models -------------------------------------------------------------------------------
+
+    def _client_of_lists(self) -> VisionCraftClient:
+        from langchain_visioncraft.client import VisionCraftClient  # noqa: PLC0415 -- only here
+
+        return VisionCraftClient(http_client=self.root_client.http, **self._of_lists())
+
+    def _async_client_of_lists(self) -> AsyncVisionCraftClient:
+        from langchain_visioncraft.client import AsyncVisionCraftClient  # noqa: PLC0415
+
+        http = self.root_async_client.http
+        return AsyncVisionCraftClient(http_async_client=http, **self._of_lists())
+
+    def _of_lists(self) -> dict[str, Any]:
+        return {"base_url": self.visioncraft_api_base, "max_retries": self.max_retries}
+
+    @property
+    def _llm_type(self) -> str:
+        return "visioncraft-chat"

@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, PrivateAttr, model_validator
 
-from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft.chat_models import completions
-from langchain_visioncraft.chat_models.images import ImageRules, prepare_messages
-from langchain_visioncraft.chat_models.legacy_messages import body_of, cut_at
-from langchain_visioncraft.chat_models.plain import PROVIDER
-from langchain_visioncraft.chat_models.profiles import profile_of
-from langchain_visioncraft.chat_models.prompted_answers import PromptedAnswer
-from langchain_visioncraft.chat_models.prompted_tools import OPTIONS, PromptedTools
-from langchain_visioncraft.chat_models.reading import (
-    Task,
-    adrive,
-    drive,
-    one_chunk,
+from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
+from langchain_visioncraft.chat_models.prompted.answers import Task, one_chunk
+from langchain_visioncraft.chat_models.prompted.structured import (
+    ANSWER_FORM,
+    Method,
+    PromptedAnswer,
+    prompted_output,
 )
-from langchain_visioncraft.chat_models.steps import answer
-from langchain_visioncraft.chat_models.structured import ANSWER_FORM, Method, prompted_output
-from langchain_visioncraft.chat_models.tokens import estimate_message_tokens, estimate_tokens
+from langchain_visioncraft.chat_models.prompted.tools import OPTIONS, PromptedTools
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
-from langchain_visioncraft.config import API_KEY_VARIABLE, resolve
 from langchain_visioncraft.errors import InvalidRequestError
-from langchain_visioncraft.media.store import MediaStore
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
         CallbackManagerForLLMRun,
     )
-    from langchain_core.language_models import LangSmithParams, LanguageModelInput
+    from langchain_core.language_models import LanguageModelInput
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
 
+_ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 _STANDARD = ("temperature", "max_tokens")
 
 
-class ChatVisionCraftLegacy(HoldsConnections, BaseChatModel):
+class ChatVisionCraftLegacy(VisionCraftChatModel):
     r"""Chat models over ``POST /llm`` (document of 2024-03), for hosts that offer nothing newer.
 
     ```python
@@ -72,59 +62,15 @@ class ChatVisionCraftLegacy(HoldsConnections, BaseChatModel):
         MissingKeyError: If there is no key, neither as ``api_key`` nor in ``VISIONCRAFT_API_KEY``.
     """
 
-    model_config = ConfigDict(
-        populate_by_name=True,
-        arbitrary_types_allowed=True,
-        extra="forbid",
-        protected_namespaces=(),
-    )
-
-    model_name: str = Field(alias="model", min_length=1)
-    """A model of the family ``llm``."""
-
-    visioncraft_api_key: SecretStr | None = Field(default=None, alias="api_key")
-    """The key. Default: ``VISIONCRAFT_API_KEY``."""
-
-    visioncraft_api_base: str | None = Field(default=None, alias="base_url")
-    """The root of the host. Default: ``VISIONCRAFT_BASE_URL``, else ``https://visioncraft.top``."""
-
-    verify: Any = True
-    """Whether TLS certificates are checked, or the path of a CA bundle, or a ready context."""
-
-    request_timeout: Any = Field(default=None, alias="timeout")
-    """Seconds: one number for the read timeout, or ``(connect, read)``. Default: 10, 600."""
-
-    max_retries: int | None = None
-    """How often a failed call is tried again, from 0. Default: 2."""
-
-    http_client: Any | None = Field(default=None, exclude=True, repr=False)
-    """An ``httpx.Client`` of your own, used as it is."""
-
-    http_async_client: Any | None = Field(default=None, exclude=True, repr=False)
-    """An ``httpx.AsyncClient`` of your own."""
+    model_config = ConfigDict(extra="forbid")
 
     stop: list[str] | str | None = None
     """Where answers end, if a call says nothing else."""
 
-    vision: bool | None = None
-    """Whether the model takes images. Default: if its profile says so, or its name "llava"."""
-
-    store: MediaStore | None = None
-    """Where handles in image blocks are looked up; a folder or an fsspec URL opens a store."""
-
-    max_image_side: int | None = Field(default=None, ge=1)
-    """Pixels: larger pictures are made smaller before they are sent, which takes Pillow."""
-
-    tool_prompt: Literal["full", "simple"] = "full"
-    """As in `ChatVisionCraft`."""
-
-    correct_tool_calls: bool = True
-    """As in `ChatVisionCraft`."""
-
     _client: VisionCraftClient | None = PrivateAttr(default=None)
     _async_client: AsyncVisionCraftClient | None = PrivateAttr(default=None)
 
-    # ---- construction -----------------------------------------------------------------------
+    # ---- construction -------------------------------------------------------------------------
 
     @model_validator(mode="before")
     @classmethod
@@ -141,11 +87,6 @@ class ChatVisionCraftLegacy(HoldsConnections, BaseChatModel):
             )
         return {k: v for k, v in values.items() if k not in (*_STANDARD, "streaming")}
 
-    @field_validator("store", mode="before")
-    @classmethod
-    def _open_store(cls, value: Any) -> Any:
-        return MediaStore(value) if isinstance(value, str | os.PathLike) else value
-
     @model_validator(mode="after")
     def _check_connection(self) -> Self:
         self._rebuild()
@@ -154,22 +95,8 @@ class ChatVisionCraftLegacy(HoldsConnections, BaseChatModel):
         return self
 
     def _rebuild(self) -> None:
-        settings = resolve(
-            api_key=self.visioncraft_api_key,
-            base_url=self.visioncraft_api_base,
-            verify=self.verify,
-            timeout=self.request_timeout,
-            max_retries=self.max_retries,
-        )
-        settings.require_key()
-        # Past __setattr__, so that a key from the environment does not count as passed in.
-        self.__dict__.update(
-            visioncraft_api_key=settings.api_key, visioncraft_api_base=settings.base_url
-        )
+        self._resolve_settings()
         self._client = self._async_client = None
-
-    def _resolve_model_profile(self) -> Any:
-        return profile_of(self.model_name)
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -193,9 +120,14 @@ class ChatVisionCraftLegacy(HoldsConnections, BaseChatModel):
             )
         return self._async_client
 
+    _client_of_lists = _sync
+    _async_client_of_lists = _async
+
     # ---- calls --------------------------------------------------------------------------------
 
-    def _task(self, messages: Sequence[BaseMessage], options: Mapping[str, Any]) -> Task:
+    def _task(
+        self, messages: Sequence[BaseMessage], options: dict[str, Any]
+    ) -> tuple[Task, dict[str, Any]]:
         known = {*OPTIONS, ANSWER_FORM, "model", "stream"}
         unknown = sorted(name for name in options if name not in known)
         if unknown:
@@ -204,58 +136,30 @@ class ChatVisionCraftLegacy(HoldsConnections, BaseChatModel):
                 "messages, nothing else. ChatVisionCraft has such parameters."
             )
             raise InvalidRequestError(msg)
+        left = {"model": self._model_of(options)}
         if options.get(ANSWER_FORM) is not None:
-            return PromptedAnswer(options[ANSWER_FORM])
-        return PromptedTools.of(options, messages, simple=self.tool_prompt == "simple")
+            return PromptedAnswer(options[ANSWER_FORM]), left
+        return PromptedTools.of(options, messages, simple=self.tool_prompt == "simple"), left
 
-    def _request(self, messages: Sequence[BaseMessage], options: Mapping[str, Any]) -> Any:
-        model = str(options.get("model") or self.model_name)
-        rules = ImageRules(
-            model=model, vision=self.vision, store=self.store, max_side=self.max_image_side
-        )
-        body = body_of(prepare_messages(messages, rules))
+    def _ask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
+        return self._result(self._sync().run(self._request(messages, **options)), **options)
+
+    async def _aask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
+        return self._result(await self._async().run(self._request(messages, **options)), **options)
+
+    def _request(self, messages: Sequence[BaseMessage], *, model: str, **_: Any) -> Any:
+        body = [_written(message) for message in self._prepared(messages, model)]
         return endpoints.legacy_chat(model=model, messages=body)
 
-    def _result(self, text: str, stop: list[str] | None, options: Mapping[str, Any]) -> ChatResult:
+    def _result(
+        self, text: str, *, model: str, stop: list[str] | None = None, **_: Any
+    ) -> ChatResult:
         own = [self.stop] if isinstance(self.stop, str) else self.stop
-        facts = {
-            "model_name": str(options.get("model") or self.model_name),
-            "model_provider": PROVIDER,
-        }
-        message = AIMessage(
-            cut_at(text, own if stop is None else stop), response_metadata=dict(facts)
-        )
+        marks = (own if stop is None else stop) or ()
+        ends = [text.find(mark) for mark in marks if mark and mark in text]
+        facts = {"model_name": model, "model_provider": PROVIDER}
+        message = AIMessage(text[: min(ends, default=len(text))], response_metadata=dict(facts))
         return ChatResult(generations=[ChatGeneration(message=message)], llm_output=facts)
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- nothing to tell it
-        **kwargs: Any,
-    ) -> ChatResult:
-        task = self._task(messages, kwargs)
-
-        def ask(conversation: list[BaseMessage]) -> ChatResult:
-            text = self._sync().run(self._request(conversation, kwargs))
-            return self._result(text, stop, kwargs)
-
-        return drive(answer(task, messages, correct=self.correct_tool_calls), ask)
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- as above
-        **kwargs: Any,
-    ) -> ChatResult:
-        task = self._task(messages, kwargs)
-
-        async def ask(conversation: list[BaseMessage]) -> ChatResult:
-            text = await self._async().run(self._request(conversation, kwargs))
-            return self._result(text, stop, kwargs)
-
-        return await adrive(answer(task, messages, correct=self.correct_tool_calls), ask)
 
     def _stream(
         self,
@@ -319,29 +223,6 @@ class ChatVisionCraftLegacy(HoldsConnections, BaseChatModel):
         del method
         return prompted_output(self.bind, schema, include_raw=include_raw, strict=strict, **kwargs)
 
-    # ---- models, tokens, and who this is ------------------------------------------------------
-
-    def list_models(self) -> list[str]:
-        """The names of the host's chat models: ``GET /models-llm``."""
-        return self._sync().run(endpoints.list_names(family="llm", kind="models"))
-
-    async def alist_models(self) -> list[str]:
-        """The same as `list_models`, async."""
-        return await self._async().run(endpoints.list_names(family="llm", kind="models"))
-
-    def get_num_tokens(self, text: str) -> int:
-        """Estimate the tokens of a text, offline."""
-        if self.custom_get_token_ids is not None:
-            return len(self.custom_get_token_ids(text))
-        return estimate_tokens(text)
-
-    def get_num_tokens_from_messages(
-        self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
-    ) -> int:
-        """Estimate the tokens of a conversation, offline; an image counts as 576."""
-        schemas = [convert_to_openai_tool(tool) for tool in tools or ()]
-        return estimate_message_tokens(messages, schemas, self.get_num_tokens)
-
     @property
     def _llm_type(self) -> str:
         return "visioncraft-chat-legacy"
@@ -350,13 +231,34 @@ class ChatVisionCraftLegacy(HoldsConnections, BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         return {"model_name": self.model_name, "base_url": self.visioncraft_api_base}
 
-    @property
-    def lc_secrets(self) -> dict[str, str]:
-        """The fields that hold a secret, with the variables that they come from."""
-        return {"visioncraft_api_key": API_KEY_VARIABLE}
 
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = super()._get_ls_params(stop=stop, **kwargs)
-        params["ls_provider"] = PROVIDER
-        params["ls_model_name"] = str(kwargs.get("model") or self.model_name)
-        return params
+def _written(message: BaseMessage) -> dict[str, Any]:
+    """A message as ``POST /llm`` takes it: a role, a text, and for LLaVA one image.
+
+    Raises:
+        InvalidRequestError: If it holds several images, or is of a kind without a role.
+    """
+    role = message.role if isinstance(message, ChatMessage) else _ROLES.get(message.type)
+    if role is None:
+        msg = f"Nothing was sent: POST /llm has no messages of the kind {message.type!r}."
+        raise InvalidRequestError(msg)
+    if isinstance(message.content, str):
+        return {"role": role, "content": message.content}
+    texts, images = [], []
+    for block in message.content:
+        if isinstance(block, dict) and block.get("type") == "image_url":
+            images.append(str(block["image_url"]["url"]))
+        else:
+            texts.append(block if isinstance(block, str) else str(block.get("text") or ""))
+    if len(images) > 1:
+        msg = (
+            f"Nothing was sent: a message of POST /llm carries one image, this one has "
+            f"{len(images)}. Send them in messages of their own, or use ChatVisionCraft."
+        )
+        raise InvalidRequestError(msg)
+    body: dict[str, Any] = {"role": role, "content": "\n".join(filter(None, texts))}
+    if images:
+        # The document shows bare base64, or a link.
+        is_data = images[0][:5].lower() == "data:"
+        body["image"] = images[0].partition(",")[2] if is_data else images[0]
+    return body

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_visioncraft.chat_models.plain import PlainChatModel
+from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
 from langchain_visioncraft.chat_models.profiles import profile_of
-from langchain_visioncraft.chat_models.prompted_answers import PromptedAnswer
-from langchain_visioncraft.chat_models.prompted_tools import OPTIONS, PromptedTools
-from langchain_visioncraft.chat_models.reading import (
-    StreamedReading,
-    Task,
-    adrive,
-    drive,
+from langchain_visioncraft.chat_models.prompted.answers import StreamedReading, Task, adrive, drive
+from langchain_visioncraft.chat_models.prompted.steps import Opening, opening
+from langchain_visioncraft.chat_models.prompted.structured import (
+    ANSWER_FORM,
+    Method,
+    PromptedAnswer,
+    prompted_output,
 )
-from langchain_visioncraft.chat_models.steps import Opening, answer, opening
-from langchain_visioncraft.chat_models.structured import ANSWER_FORM, Method, prompted_output
+from langchain_visioncraft.chat_models.prompted.tools import OPTIONS, PromptedTools
 from langchain_visioncraft.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
 
-class ChatVisionCraft(PlainChatModel):
+class ChatVisionCraft(VisionCraftConnectedModel):
     """Chat models of VisionCraft: ``POST /v1/chat/completions`` (document of 2024-09).
 
     ```python
@@ -88,21 +88,6 @@ class ChatVisionCraft(PlainChatModel):
     message and reads the calls out of the text. ``auto`` is native for models that are known to be
     trained for it (their profile says ``tool_calling``, see `MODEL_PROFILES`)."""
 
-    tool_prompt: Literal["full", "simple"] = "full"
-    """How tools are used in words. ``simple`` is for very small models, of some three billion
-    parameters and less: a request of several steps is told them one step at a time. For that, the
-    model is asked before each answer to a result which steps the request has; that short question
-    counts in the usage. Optional arguments that are objects are not told, and arguments that the
-    model makes up are left out of the call."""
-
-    correct_tool_calls: bool = True
-    """Whether a model is asked once more when what it wrote in words does not fit: a call whose
-    arguments do not match the schema, a call that is longer than ``max_tokens``, a call of an
-    unknown tool, no call where one is required, an answer in the wrong form. A call that already
-    has its result since the user spoke last is not made again either: the model is asked to answer
-    from the results, without tools; switch this off for tools that are polled. Both answers count
-    in the usage."""
-
     # ---- what is asked in words ---------------------------------------------------------------
 
     def _calls_natively(self, model: str) -> bool:
@@ -131,42 +116,6 @@ class ChatVisionCraft(PlainChatModel):
             return PromptedTools.of(options, messages, simple=self.tool_prompt == "simple"), left
         return None, left
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        task, options = self._task(messages, kwargs)
-        if task is None:
-            return super()._generate(messages, stop, run_manager, **options)
-
-        def ask(conversation: list[BaseMessage]) -> ChatResult:
-            return super(ChatVisionCraft, self)._generate(
-                conversation, stop, run_manager, **options
-            )
-
-        return drive(answer(task, messages, correct=self.correct_tool_calls), ask)
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        task, options = self._task(messages, kwargs)
-        if task is None:
-            return await super()._agenerate(messages, stop, run_manager, **options)
-
-        async def ask(conversation: list[BaseMessage]) -> ChatResult:
-            return await super(ChatVisionCraft, self)._agenerate(
-                conversation, stop, run_manager, **options
-            )
-
-        return await adrive(answer(task, messages, correct=self.correct_tool_calls), ask)
-
     def _stream(
         self,
         messages: list[BaseMessage],
@@ -176,30 +125,24 @@ class ChatVisionCraft(PlainChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         task, options = self._task(messages, kwargs)
         if task is None:
-            yield from super()._stream(messages, stop, run_manager, **options)
+            yield from self._ask_for_stream(messages, stop=stop, run_manager=run_manager, **options)
             return
-
-        def ask(conversation: list[BaseMessage]) -> ChatResult:
-            return super(ChatVisionCraft, self)._generate(
-                conversation, stop, None, **_unstreamed(options)
-            )
-
-        opened = drive(opening(task, messages), ask)
-        stream = self._reading_of(opened)
         # Callbacks hear of what was read, not of the text that it was read from.
-        for raw in super()._stream(opened.messages, stop, None, **options):
-            if chunk := stream.read(raw):
-                if run_manager:
-                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
-        last = [stream.rest()]
-        again = stream.reading.again(opened.messages)
-        second = None if again is None else ask(again)
-        for chunk in (*last, stream.settle(second)):
+        for chunk in self._stream_in_words(task, messages, {"stop": stop, **options}):
             if chunk:
                 if run_manager:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
+
+    def _stream_in_words(
+        self, task: Task, messages: list[BaseMessage], options: dict[str, Any]
+    ) -> Iterator[ChatGenerationChunk | None]:
+        ask = functools.partial(self._ask, **_unstreamed(options))
+        opened = drive(opening(task, messages), ask)
+        stream = self._reading_of(opened)
+        for raw in self._ask_for_stream(opened.messages, **options):
+            yield stream.read(raw)
+        yield drive(stream.ending(opened.messages), ask)
 
     async def _astream(
         self,
@@ -210,35 +153,31 @@ class ChatVisionCraft(PlainChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         task, options = self._task(messages, kwargs)
         if task is None:
-            async for chunk in super()._astream(messages, stop, run_manager, **options):
-                yield chunk
+            async for raw in self._aask_for_stream(
+                messages, stop=stop, run_manager=run_manager, **options
+            ):
+                yield raw
             return
+        async for chunk in self._astream_in_words(task, messages, {"stop": stop, **options}):
+            if chunk:
+                if run_manager:
+                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
 
-        async def ask(conversation: list[BaseMessage]) -> ChatResult:
-            return await super(ChatVisionCraft, self)._agenerate(
-                conversation, stop, None, **_unstreamed(options)
-            )
-
+    async def _astream_in_words(
+        self, task: Task, messages: list[BaseMessage], options: dict[str, Any]
+    ) -> AsyncIterator[ChatGenerationChunk | None]:
+        ask = functools.partial(self._aask, **_unstreamed(options))
         opened = await adrive(opening(task, messages), ask)
         stream = self._reading_of(opened)
-        async for raw in super()._astream(opened.messages, stop, None, **options):
-            if read := stream.read(raw):
-                if run_manager:
-                    await run_manager.on_llm_new_token(read.text, chunk=read)
-                yield read
-        last = [stream.rest()]
-        again = stream.reading.again(opened.messages)
-        second = None if again is None else await ask(again)
-        for left in (*last, stream.settle(second)):
-            if left:
-                if run_manager:
-                    await run_manager.on_llm_new_token(left.text, chunk=left)
-                yield left
+        async for raw in self._aask_for_stream(opened.messages, **options):
+            yield stream.read(raw)
+        yield await adrive(stream.ending(opened.messages), ask)
 
     def _reading_of(self, opened: Opening) -> StreamedReading:
         return StreamedReading(
             opened.task,
-            correct=self.correct_tool_calls and opened.task.corrects_streams,
+            correct=self.correct_tool_calls,
             as_blocks=self.output_version == "v1",
             usage=opened.usage,
         )

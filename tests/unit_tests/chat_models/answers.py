@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from langchain_visioncraft.chat_models.call_forms import Call, Offered, Prose
-from langchain_visioncraft.chat_models.call_reader import CallReader, Piece
+from langchain_visioncraft.chat_models.prompted.formats import Call, Offered
+from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
 
 DRAW = {
     "type": "object",
@@ -97,11 +97,17 @@ def joined(pieces: list[Piece]) -> list[Piece]:
     """Neighbouring prose as one piece."""
     result: list[Piece] = []
     for piece in pieces:
-        if isinstance(piece, Prose) and result and isinstance(result[-1], Prose):
-            result[-1] = Prose(result[-1].text + piece.text)
+        last = result[-1] if result else None
+        if isinstance(piece, str) and isinstance(last, str):
+            result[-1] = last + piece
         else:
             result.append(piece)
     return result
+
+
+def is_broken(piece: Piece) -> bool:
+    """Whether this was meant as a call, but cannot be made."""
+    return isinstance(piece, Call) and bool(piece.problems)
 
 
 def read(*texts: str, offered: Offered = OFFERED, cut_off: bool = False) -> list[Piece]:

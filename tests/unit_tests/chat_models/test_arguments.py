@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from langchain_visioncraft.chat_models.arguments import adjusted, known_of, problems
+from langchain_visioncraft.chat_models.prompted.schemas import coerced, known_arguments, problems
 
 BOUNDS: list[tuple[dict[str, Any], list[Any], list[Any], str]] = [
     ({"minimum": 3}, [3, 3.0, 4], [2, 2.9], "must be at least 3"),
@@ -228,17 +228,21 @@ ADJUSTED: list[tuple[Any, Any, Any]] = [
 def test_what_evidently_means_the_right_type_becomes_it(
     value: Any, schema: Any, expected: Any
 ) -> None:
-    found = adjusted(value, schema)
+    found = coerced(value, schema)
     assert repr(found) == repr(expected)  # True is not 1, and 3.0 not 3
 
 
 def test_arguments_that_a_schema_does_not_name_are_left_out_if_it_takes_no_others() -> None:
     named = {"properties": {"a": {}}}
-    assert known_of({"a": 1, "b": 2}, named) == {"a": 1}
-    assert known_of({"a": 1, "b": 2}, {**named, "additionalProperties": False}) == {"a": 1}
-    assert known_of({"a": 1, "b": 2}, {**named, "additionalProperties": True}) == {"a": 1, "b": 2}
-    assert known_of({"a": 1, "b": 2}, {"properties": {}}) == {"a": 1, "b": 2}
-    assert known_of({"a": 1}, {}) == {"a": 1}
+    assert known_arguments({"a": 1, "b": 2}, named) == {"a": 1}
+    assert known_arguments({"a": 1, "b": 2}, {**named, "additionalProperties": False}) == {"a": 1}
+    open_ = {**named, "additionalProperties": True}
+    assert known_arguments({"a": 1, "b": 2}, open_) == {
+        "a": 1,
+        "b": 2,
+    }
+    assert known_arguments({"a": 1, "b": 2}, {"properties": {}}) == {"a": 1, "b": 2}
+    assert known_arguments({"a": 1}, {}) == {"a": 1}
 
 
 # The same as a validator of the whole standard says, for what is checked here

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from answers import ARGUMENTS, CALLS, FORMS, OFFERED, bare, cut, read
+from answers import ARGUMENTS, CALLS, FORMS, OFFERED, bare, cut, is_broken, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_visioncraft.chat_models.call_forms import BrokenCall, Call, Offered, Prose
-from langchain_visioncraft.chat_models.call_reader import CallReader
+from langchain_visioncraft.chat_models.prompted.formats import Call, Offered
+from langchain_visioncraft.chat_models.prompted.reading import CallReader
 
 CALL = Call("draw", {"prompt": 'a {curly} "cat" 🐈'})
 LINES = st.sampled_from(
@@ -39,17 +39,17 @@ def test_every_form_is_read(form: str) -> None:
 def test_prose_around_a_call_stays(form: str) -> None:
     if form in ("hermes without end", "mistral", "llama's python tag"):
         text = f"Sure!\n\n{FORMS[form](CALL)}"
-        assert read(text) == [Prose("Sure!"), CALL]
+        assert read(text) == ["Sure!", CALL]
     else:
         text = f"Sure!\n\n{FORMS[form](CALL)}\n\nDone."
-        assert read(text) == [Prose("Sure!"), CALL, Prose("\n\nDone.")]
+        assert read(text) == ["Sure!", CALL, "\n\nDone."]
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_cut_at_every_position_it_is_the_same(form: str) -> None:
     text = f"Ok {{a}}: {FORMS[form](CALL)}"
     whole = read(text)
-    assert whole == [Prose("Ok {a}:"), CALL]
+    assert whole == ["Ok {a}:", CALL]
     for place in range(len(text)):
         assert read(text[:place], text[place:]) == whole
     assert read(*text) == whole
@@ -96,7 +96,7 @@ def test_text_without_a_call_is_given_as_it_is(parts: list[str], places: list[in
     if any(mark in text for mark in ("<tool", "<func", "[TOOL", "<|")):
         return
     found = read(*cut(text, places))
-    assert found == ([Prose(text)] if text else [])
+    assert found == ([text] if text else [])
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_text_without_a_call_is_given_as_it_is(parts: list[str], places: list[in
     ],
 )
 def test_prose_with_braces_and_json_stays_prose(text: str) -> None:
-    assert read(text) == [Prose(text)]
-    assert read(*text) == [Prose(text)]
+    assert read(text) == [text]
+    assert read(*text) == [text]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_prose_with_braces_and_json_stays_prose(text: str) -> None:
         ('{"name": "draw", "arguments": {"properties": {"prompt": "a"}}}', {"prompt": "a"}),
     ],
 )
-def test_damaged_json_is_mended(text: str, expected: dict[str, object]) -> None:
+def test_damaged_json_is_repaired(text: str, expected: dict[str, object]) -> None:
     for written in (text, f"<tool_call>\n{text}\n</tool_call>", f"```json\n{text}\n```"):
         if written.endswith("```") and text.count("{") > text.count("}"):
             continue
@@ -153,7 +153,7 @@ def test_damaged_json_is_mended(text: str, expected: dict[str, object]) -> None:
 def test_a_tag_ends_what_brackets_do_not() -> None:
     text = '<tool_call>{"name": "draw", "arguments": {"prompt": "a cat"</tool_call>'
     text += '<tool_call>{"name": "limits", "arguments": {}}</tool_call> Done.'
-    assert read(text) == [Call("draw", {"prompt": "a cat"}), Call("limits"), Prose("Done.")]
+    assert read(text) == [Call("draw", {"prompt": "a cat"}), Call("limits"), "Done."]
 
 
 @pytest.mark.parametrize(
@@ -170,16 +170,16 @@ def test_a_tag_ends_what_brackets_do_not() -> None:
 def test_a_call_without_an_end_is_not_guessed(text: str) -> None:
     for texts in ((text,), tuple(text)):
         [broken] = read(*texts)
-        assert isinstance(broken, BrokenCall)
+        assert is_broken(broken)
         assert broken.name in ("draw", None)
 
 
 def test_a_call_that_the_greatest_length_cut_is_not_completed() -> None:
     text = '{"name": "draw", "arguments": {"prompt": "a cat"}'
     assert read(text) == [Call("draw", {"prompt": "a cat"})]
-    assert isinstance(read(text, cut_off=True)[0], BrokenCall)
-    assert isinstance(read(f"<tool_call>{text}", cut_off=True)[0], BrokenCall)
-    assert isinstance(read('{"name": "dra', cut_off=True)[0], BrokenCall)
+    assert is_broken(read(text, cut_off=True)[0])
+    assert is_broken(read(f"<tool_call>{text}", cut_off=True)[0])
+    assert is_broken(read('{"name": "dra', cut_off=True)[0])
 
 
 @pytest.mark.parametrize(
@@ -195,8 +195,8 @@ def test_a_call_that_the_greatest_length_cut_is_not_completed() -> None:
 def test_a_marked_call_that_is_none_is_a_broken_one(text: str, name: str | None) -> None:
     found = read(text)
     assert found
-    assert all(isinstance(each, BrokenCall) and each.name == name for each in found)
-    assert not any(isinstance(each, Prose) for each in read(*text))
+    assert all(is_broken(each) and each.name == name for each in found)
+    assert not any(isinstance(each, str) for each in read(*text))
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_marked_call_that_is_none_is_a_broken_one(text: str, name: str | None)
 )
 def test_prose_is_not_held_back_longer_than_needed(text: str, released: str) -> None:
     reader = CallReader(OFFERED)
-    given_so_far = "".join(piece.text for piece in reader.feed(text))
+    given_so_far = "".join(map(str, reader.feed(text)))
     assert given_so_far.startswith(released)
 
 
@@ -223,8 +223,8 @@ def test_prose_is_not_held_back_longer_than_needed(text: str, released: str) -> 
 def test_nothing_of_a_call_is_ever_prose_on_the_way(form: str, call: Call) -> None:
     reader = CallReader(OFFERED)
     for char in FORMS[form](call):
-        assert not any(isinstance(piece, Prose) for piece in reader.feed(char))
-    assert not any(isinstance(piece, Prose) for piece in reader.finish())
+        assert not any(isinstance(piece, str) for piece in reader.feed(char))
+    assert not any(isinstance(piece, str) for piece in reader.finish())
 
 
 @settings(max_examples=60, deadline=None)
@@ -236,19 +236,19 @@ def test_the_arguments_alone_call_a_tool_that_must_be_called(arguments: dict[str
     text = json.dumps(arguments)
     assert read(text, offered=offered) == [Call("draw", arguments)]
     assert read(*text, offered=offered) == [Call("draw", arguments)]
-    assert read(text) == [Prose(text)]
+    assert read(text) == [text]
 
 
 def test_an_imagined_result_is_dropped() -> None:
     text = f"{bare(CALL)}\n<tool_response>\nok\n</tool_response>\nAll done!"
     assert read(text) == [CALL]
-    assert read("<tool_response> is a tag.") == [Prose("<tool_response> is a tag.")]
+    assert read("<tool_response> is a tag.") == ["<tool_response> is a tag."]
 
 
 def test_deep_nesting_does_not_break_it() -> None:
     deep = "[" * 5000 + "]" * 5000
     text = f'{{"name": "draw", "arguments": {deep}}}'
-    assert not any(isinstance(piece, Call) for piece in read(text))
+    assert not any(isinstance(piece, Call) and not is_broken(piece) for piece in read(text))
 
 
 TOLD = {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, trim_messages
 from langchain_core.tools import tool
 
-from langchain_visioncraft.chat_models.tokens import TOKENS_PER_IMAGE, estimate_tokens
+from langchain_visioncraft.chat_models.common import TOKENS_PER_IMAGE, estimate_tokens
 
 
 @given(st.text())

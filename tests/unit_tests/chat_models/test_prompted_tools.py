@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from langchain_visioncraft import errors
 from langchain_visioncraft.chat_models import MODEL_PROFILES
-from langchain_visioncraft.chat_models.call_forms import Call
+from langchain_visioncraft.chat_models.prompted.formats import Call
 
 DRAW = '{"name": "draw", "arguments": {"prompt": "a cat", "width": 512}}'
 

@@ -12,8 +12,7 @@ from langchain_core.tools import tool
 from prompted_service import UNKNOWN, says, sent
 
 from langchain_visioncraft import ChatVisionCraftLegacy
-from langchain_visioncraft.chat_models.arguments import known_of
-from langchain_visioncraft.chat_models.told_schemas import without_optional_objects
+from langchain_visioncraft.chat_models.prompted.schemas import known_arguments, schema_prompt
 
 TWO = "1. Draw a cat\n2. Upscale the picture"
 DRAW = {"name": "draw", "args": {"prompt": "a cat"}}
@@ -167,14 +166,14 @@ def test_required_objects_are_told_optional_ones_are_not() -> None:
         "text": {"anyOf": [{"type": "string"}, {"type": "null"}]},
         "anything": {},
     }
-    left = without_optional_objects({"properties": kinds, "required": ["must"]})
+    left = schema_prompt({"properties": kinds, "required": ["must"]}, simple=True)
     assert list(left["properties"]) == ["must", "text", "anything"]
-    assert without_optional_objects({}) == {}
+    assert schema_prompt({}, simple=True) == {}
 
 
 def test_arguments_of_any_name_stay_where_they_may_have_any() -> None:
     properties = {"a": {"type": "string"}}
-    assert known_of({"a": "1", "b": 2}, {"properties": properties}) == {"a": "1"}
+    assert known_arguments({"a": "1", "b": 2}, {"properties": properties}) == {"a": "1"}
     open_ = {"properties": properties, "additionalProperties": {"type": "integer"}}
-    assert known_of({"a": "1", "b": 2}, open_) == {"a": "1", "b": 2}
-    assert known_of({"b": 2}, {}) == {"b": 2}
+    assert known_arguments({"a": "1", "b": 2}, open_) == {"a": "1", "b": 2}
+    assert known_arguments({"b": 2}, {}) == {"b": 2}

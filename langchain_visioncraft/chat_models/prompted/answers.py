@@ -1,31 +1,25 @@
-"""What reads an answer, and how a result or a stream is made of what it read. No I/O."""
+"""How an answer in words is read, and what message or stream comes of it. No I/O."""
 
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from langchain_core.messages import (
-    AIMessage,
-    AIMessageChunk,
-    BaseMessage,
-    InvalidToolCall,
-    ToolCall,
-)
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
-from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from langchain_visioncraft.chat_models.call_forms import Prose
+from langchain_visioncraft.chat_models.prompted.formats import INVALID, Call
+from langchain_visioncraft.chat_models.prompted.reading import Piece
 
-Found: TypeAlias = Prose | ToolCall | InvalidToolCall
 ResultT = TypeVar("ResultT")
+Asking: TypeAlias = Generator[list[BaseMessage], ChatResult, ResultT]
+"""Yields conversations to be sent, and is sent the answers."""
 
 _BEYOND_TEXT = 1000
-NOT_VALID = "(not valid) "
-"""Stands before the text of an invalid call: LangChain mends JSON in streams, and would make a
-valid call of a damaged one."""
 
 
 class Reading:
@@ -38,12 +32,12 @@ class Reading:
     def __init__(self) -> None:
         self.text = ""
 
-    def feed(self, text: str) -> list[Found]:
+    def feed(self, text: str) -> list[Piece]:
         """Take a piece of the answer, and give what is certain by now."""
         self.text += text
-        return [Prose(text)] if text else []
+        return [text] if text else []
 
-    def finish(self, *, cut_off: bool = False) -> list[Found]:  # noqa: ARG002 -- of the interface
+    def finish(self, *, cut_off: bool = False) -> list[Piece]:  # noqa: ARG002 -- of the interface
         """Give what is left, but for what the model is to write again."""
         return []
 
@@ -55,7 +49,7 @@ class Reading:
         """
         return None
 
-    def settle(self, again: str | None = None, *, cut_off: bool = False) -> list[Found]:  # noqa: ARG002 -- of the interface
+    def settle(self, again: str = "", *, cut_off: bool = False) -> list[Piece]:  # noqa: ARG002 -- of the interface
         """Give what was held back.
 
         Args:
@@ -76,7 +70,7 @@ class Task(Protocol):
     def corrects_streams(self) -> bool: ...  # noqa: D102 -- above
 
     def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-        """The conversation with what the model is told."""
+        """The conversation with what the model must know."""
         ...
 
     def reading(self, *, correct: bool) -> Reading:
@@ -86,10 +80,8 @@ class Task(Protocol):
 
 def whole_result(
     task: Task, messages: Sequence[BaseMessage], result: ChatResult, *, correct: bool
-) -> Generator[list[BaseMessage], ChatResult, ChatResult]:
+) -> Asking[ChatResult]:
     """Read a whole answer.
-
-    It yields a conversation if the model is to be asked again, and is sent the answer.
 
     Args:
         task: What was asked.
@@ -104,46 +96,56 @@ def whole_result(
             continue
         reading = task.reading(correct=correct)
         found = [*reading.feed(message.text), *reading.finish(cut_off=_is_cut_off(generation))]
-        question, second = reading.again(messages), None
-        if question is not None:
-            second = yield question
-        found += _settled(reading, second)
-        read = _read_message(message, found)
+        held, usage = yield from _held_back(reading, messages)
         result.generations[number] = ChatGeneration(
-            message=read, generation_info=generation.generation_info
+            message=_read_message(message, [*found, *held]),
+            generation_info=generation.generation_info,
         )
-        if second is not None:
-            count_usage(result, usage_of(second))
+        if usage is not None:
+            count_usage(result, usage)
     return result
 
 
-def _settled(reading: Reading, second: ChatResult | None) -> list[Found]:
-    if second is None:
-        return reading.settle()
+def _held_back(
+    reading: Reading, messages: Sequence[BaseMessage]
+) -> Asking[tuple[list[Piece], UsageMetadata | None]]:
+    """What was held back, after a second question where that helps, and what that took."""
+    question = reading.again(messages)
+    if question is None:
+        return reading.settle(), None
+    second = yield question
     answer = second.generations[0]
-    return reading.settle(str(answer.message.text), cut_off=_is_cut_off(answer))
+    held = reading.settle(str(answer.message.text), cut_off=_is_cut_off(answer))
+    return held, usage_of(second)
 
 
 def _is_cut_off(generation: ChatGeneration) -> bool:
     return (generation.generation_info or {}).get("finish_reason") == "length"
 
 
-def _read_message(message: AIMessage, found: Sequence[Found]) -> AIMessage:
-    prose = "".join(each.text for each in found if isinstance(each, Prose))
-    calls = [each for each in found if not isinstance(each, Prose)]
+def _read_message(message: AIMessage, found: Sequence[Piece]) -> AIMessage:
+    calls = [_tool_call(each) for each in found if isinstance(each, Call)]
+    valid = [call for call in calls if call["type"] == "tool_call"]
+    invalid = [call for call in calls if call["type"] != "tool_call"]
     return message.model_copy(
         update={
-            "content": prose,
-            "tool_calls": [
-                *message.tool_calls,
-                *(call for call in calls if call["type"] == "tool_call"),
-            ],
-            "invalid_tool_calls": [
-                *message.invalid_tool_calls,
-                *(call for call in calls if call["type"] != "tool_call"),
-            ],
+            "content": _prose(found),
+            "tool_calls": [*message.tool_calls, *valid],
+            "invalid_tool_calls": [*message.invalid_tool_calls, *invalid],
         }
     )
+
+
+def _prose(found: Sequence[Piece]) -> str:
+    return "".join(each for each in found if isinstance(each, str))
+
+
+def _tool_call(call: Call) -> Any:
+    number = f"call_{uuid.uuid4().hex[:24]}"
+    if not call.problems:
+        return tool_call(name=str(call.name), args=call.arguments, id=number)
+    text = INVALID + (call.text or json.dumps(call.arguments))
+    return invalid_tool_call(name=call.name, args=text, id=number, error="; ".join(call.problems))
 
 
 def usage_of(result: ChatResult) -> UsageMetadata | None:
@@ -152,13 +154,13 @@ def usage_of(result: ChatResult) -> UsageMetadata | None:
     return message.usage_metadata if isinstance(message, AIMessage) else None
 
 
-def count_usage(result: ChatResult, more: UsageMetadata | None) -> None:
+def count_usage(result: ChatResult, more: UsageMetadata) -> None:
     """Count the tokens of another question in what is reported of this one."""
     message = result.generations[0].message
     if not isinstance(message, AIMessage):
         return
     usage = message.usage_metadata = add_usage(message.usage_metadata, more)
-    if usage and result.llm_output and result.llm_output.get("token_usage"):
+    if result.llm_output and result.llm_output.get("token_usage"):
         result.llm_output["token_usage"] = {
             "prompt_tokens": usage["input_tokens"],
             "completion_tokens": usage["output_tokens"],
@@ -184,10 +186,10 @@ class StreamedReading:
         as_blocks: bool = False,
         usage: UsageMetadata | None = None,
     ) -> None:
-        self.reading = task.reading(correct=correct)
-        self._as_blocks = as_blocks
+        self._reading = task.reading(correct=correct and task.corrects_streams)
+        # LangChain numbers blocks of text itself, and would merge a call with the same number.
+        self._next_index = _BEYOND_TEXT if as_blocks else 0
         self._usage = usage
-        self._index = 0
         self._finished = False
 
     def read(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk | None:
@@ -196,83 +198,47 @@ class StreamedReading:
         if not isinstance(message, AIMessageChunk):
             return chunk
         text = message.text
-        found = self.reading.feed(text)
+        found = self._reading.feed(text)
         reason = (chunk.generation_info or {}).get("finish_reason")
         if reason and not self._finished:
             self._finished = True
-            found += self.reading.finish(cut_off=reason == "length")
+            found += self._reading.finish(cut_off=reason == "length")
         if text and not found and not reason and not message.usage_metadata:
             return None
-        return self._with(chunk, message, found)
+        return self._chunk_of(found, message, chunk.generation_info)
 
-    def rest(self) -> ChatGenerationChunk | None:
-        """What is left at the end of a stream that did not say why it ended."""
-        found = [] if self._finished else self.reading.finish()
-        self._finished = True
-        return self._new(found)
-
-    def settle(self, second: ChatResult | None = None) -> ChatGenerationChunk | None:
-        """What was held back, with the answer to the second question, and with its usage."""
-        more = usage_of(second) if second else None
+    def ending(self, messages: Sequence[BaseMessage]) -> Asking[ChatGenerationChunk | None]:
+        """What is left at the end of a stream, with the tokens of the other questions."""
+        found = [] if self._finished else self._reading.finish()
+        held, more = yield from _held_back(self._reading, messages)
         usage = add_usage(self._usage, more) if self._usage or more else None
-        return self._new(_settled(self.reading, second), usage=usage)
-
-    def _new(self, found: Sequence[Found], usage: Any = None) -> ChatGenerationChunk | None:
-        if not found and usage is None:
+        if not found and not held and usage is None:
             return None
-        chunk = ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=usage))
-        return self._with(chunk, AIMessageChunk(content="", usage_metadata=usage), found)
+        return self._chunk_of([*found, *held], AIMessageChunk(content="", usage_metadata=usage))
 
-    def _with(
-        self, chunk: ChatGenerationChunk, message: AIMessageChunk, found: Sequence[Found]
+    def _chunk_of(
+        self, found: Sequence[Piece], message: AIMessageChunk, info: dict[str, Any] | None = None
     ) -> ChatGenerationChunk:
-        read = [self._chunk_of(each) for each in found if not isinstance(each, Prose)]
-        chunks = [*message.tool_call_chunks, *read]
-        new = AIMessageChunk(
-            content="".join(each.text for each in found if isinstance(each, Prose)),
-            tool_call_chunks=chunks,
+        calls = [_tool_call(each) for each in found if isinstance(each, Call)]
+        chunks = [
+            tool_call_chunk(
+                name=call["name"],
+                args=call["args"] if isinstance(call["args"], str) else json.dumps(call["args"]),
+                id=call["id"],
+                index=index,
+            )
+            for index, call in enumerate(calls, self._next_index)
+        ]
+        self._next_index += len(chunks)
+        read = AIMessageChunk(
+            content=_prose(found),
+            tool_call_chunks=[*message.tool_call_chunks, *chunks],
             additional_kwargs=message.additional_kwargs,
             response_metadata=message.response_metadata,
             usage_metadata=message.usage_metadata,
             id=message.id,
         )
-        return ChatGenerationChunk(message=new, generation_info=chunk.generation_info)
-
-    def _chunk_of(self, call: ToolCall | InvalidToolCall) -> Any:
-        arguments = call["args"]
-        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-        number, self._index = self._index, self._index + 1
-        # LangChain numbers blocks of text itself, and would merge a call with the same number.
-        index = number + _BEYOND_TEXT if self._as_blocks else number
-        return tool_call_chunk(name=call["name"], args=text, id=call["id"], index=index)
-
-
-def drive(
-    asking: Generator[list[BaseMessage], ChatResult, ResultT],
-    ask: Callable[[list[BaseMessage]], ChatResult],
-) -> ResultT:
-    """Ask all that is to be asked."""
-    try:
-        messages = next(asking)
-        while True:
-            messages = asking.send(ask(messages))
-    except StopIteration as done:
-        result: ResultT = done.value
-        return result
-
-
-async def adrive(
-    asking: Generator[list[BaseMessage], ChatResult, ResultT],
-    ask: Callable[[list[BaseMessage]], Awaitable[ChatResult]],
-) -> ResultT:
-    """Ask all that is to be asked, without blocking."""
-    try:
-        messages = next(asking)
-        while True:
-            messages = asking.send(await ask(messages))
-    except StopIteration as done:
-        result: ResultT = done.value
-        return result
+        return ChatGenerationChunk(message=read, generation_info=info)
 
 
 def one_chunk(result: ChatResult) -> ChatGenerationChunk:
@@ -288,3 +254,27 @@ def one_chunk(result: ChatResult) -> ChatGenerationChunk:
         content=message.content, response_metadata=message.response_metadata, **calls
     )
     return ChatGenerationChunk(message=chunk)
+
+
+def drive(asking: Asking[ResultT], ask: Callable[[list[BaseMessage]], ChatResult]) -> ResultT:
+    """Ask all that is to be asked."""
+    try:
+        messages = next(asking)
+        while True:
+            messages = asking.send(ask(messages))
+    except StopIteration as done:
+        result: ResultT = done.value
+        return result
+
+
+async def adrive(
+    asking: Asking[ResultT], ask: Callable[[list[BaseMessage]], Awaitable[ChatResult]]
+) -> ResultT:
+    """Ask all that is to be asked, without blocking."""
+    try:
+        messages = next(asking)
+        while True:
+            messages = asking.send(await ask(messages))
+    except StopIteration as done:
+        result: ResultT = done.value
+        return result

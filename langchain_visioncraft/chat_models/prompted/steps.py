@@ -8,22 +8,29 @@ the right function for one step. So that is what it is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatResult
 
-from langchain_visioncraft.chat_models.prompted_history import (
+from langchain_visioncraft.chat_models.prompted.answers import (
+    Asking,
+    Task,
+    count_usage,
+    usage_of,
+    whole_result,
+)
+from langchain_visioncraft.chat_models.prompted.history import (
     Done,
     blocks_of,
     done_in,
     earlier,
+    human,
     start_of_turn,
 )
-from langchain_visioncraft.chat_models.prompted_tools import PromptedTools
-from langchain_visioncraft.chat_models.reading import Task, count_usage, usage_of, whole_result
+from langchain_visioncraft.chat_models.prompted.tools import PromptedTools
 
 _SPLIT = "Split the request into its steps."
 _EXAMPLES = (
@@ -55,9 +62,7 @@ class Opening:
     usage: UsageMetadata | None = None
 
 
-def answer(
-    task: Task, messages: Sequence[BaseMessage], *, correct: bool
-) -> Generator[list[BaseMessage], ChatResult, ChatResult]:
+def answer(task: Task, messages: Sequence[BaseMessage], *, correct: bool) -> Asking[ChatResult]:
     """Ask and read a whole answer.
 
     Args:
@@ -73,9 +78,7 @@ def answer(
     return result
 
 
-def opening(
-    task: Task, messages: Sequence[BaseMessage]
-) -> Generator[list[BaseMessage], ChatResult, Opening]:
+def opening(task: Task, messages: Sequence[BaseMessage]) -> Asking[Opening]:
     """Find out what to ask, which takes a question of its own for a request of several steps."""
     start = start_of_turn(messages)
     if not isinstance(task, PromptedTools) or not task.simple or start is None:
@@ -131,4 +134,4 @@ def _with(request: BaseMessage, text: str, done: Sequence[Done]) -> HumanMessage
         if isinstance(block, dict) and block.get("type") != "text"
     ]
     others += [block for each in done for block in each.others]
-    return HumanMessage([{"type": "text", "text": text}, *others] if others else text)
+    return human(text, others)

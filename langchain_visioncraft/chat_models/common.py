@@ -1,0 +1,315 @@
+"""What both chat models share: calls in words, pictures, tokens, and who they are.
+
+Tokens are estimated without a tokenizer and without the network: the service offers many models
+with different tokenizers and does not count tokens itself. For English prose the estimate is
+usually within a quarter of what Llama, Mistral and Qwen models count; code and rare words take more
+tokens than it says. What an answer really took is in its ``usage_metadata``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import ssl
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatResult
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import ConfigDict, Field, SecretStr, field_validator
+
+from langchain_visioncraft._compat import is_from_httpx
+from langchain_visioncraft._copying import HoldsConnections
+from langchain_visioncraft.chat_models.images import ImageRules, prepare_messages
+from langchain_visioncraft.chat_models.profiles import profile_of
+from langchain_visioncraft.chat_models.prompted.answers import Task, adrive, drive
+from langchain_visioncraft.chat_models.prompted.steps import answer
+from langchain_visioncraft.config import API_KEY_VARIABLE, Settings, resolve
+from langchain_visioncraft.media.store import MediaStore
+
+if TYPE_CHECKING:
+    from langchain_core.callbacks import (
+        AsyncCallbackManagerForLLMRun,
+        CallbackManagerForLLMRun,
+    )
+    from langchain_core.language_models import LangSmithParams
+    from langchain_core.tools import BaseTool
+
+    from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
+
+PROVIDER = "visioncraft"
+CHARS_PER_TOKEN = 4
+"""Of ASCII text. Other characters count as one token each."""
+TOKENS_PER_MESSAGE = 4
+"""The role and the marks around a message."""
+TOKENS_PER_IMAGE = 576
+"""LLaVA 1.5 looks at 24 by 24 patches, whatever the size of the image."""
+
+
+class VisionCraftChatModel(HoldsConnections, BaseChatModel):
+    """Base of the chat models."""
+
+    # Errors of construction would otherwise quote the beginning of the input, and with it the key.
+    # The validators of a class are built at its first use: those of the bases are not needed.
+    model_config = ConfigDict(populate_by_name=True, hide_input_in_errors=True, defer_build=True)
+
+    model_name: str = Field(alias="model", min_length=1)
+    """A model of the family ``llm``; `list_models` gives the names."""
+
+    visioncraft_api_key: SecretStr | None = Field(default=None, alias="api_key")
+    """The key. Default: ``VISIONCRAFT_API_KEY``."""
+
+    visioncraft_api_base: str | None = Field(default=None, alias="base_url")
+    """The root of the host; a trailing ``/`` or ``/v1`` means the same. Default:
+    ``VISIONCRAFT_BASE_URL``, else ``https://visioncraft.top``."""
+
+    verify: bool | str | ssl.SSLContext = True
+    """Whether TLS certificates are checked, or the path of a CA bundle, or a ready context."""
+
+    request_timeout: Any = Field(default=None, alias="timeout")
+    """Seconds: one number for the read timeout, or a pair ``(connect, read)`` in which ``None``
+    waits forever. Default: connect 10, read 600."""
+
+    max_retries: int | None = None
+    """How often a failed call is tried again, from 0. Default: 2."""
+
+    http_client: Any | None = Field(default=None, exclude=True, repr=False)
+    """An ``httpx.Client`` or ``httpx2.Client`` of your own, used as it is."""
+
+    http_async_client: Any | None = Field(default=None, exclude=True, repr=False)
+    """An ``AsyncClient`` of your own. The default one may be used from any event loop."""
+
+    vision: bool | None = None
+    """Whether the model takes images. Default: if its profile says so, or its name "llava"."""
+
+    store: MediaStore | None = None
+    """Where handles in image blocks are looked up; a folder or an fsspec URL opens a store."""
+
+    max_image_side: int | None = Field(default=None, ge=1)
+    """Pixels: larger pictures are made smaller before they are sent, which takes Pillow (the extra
+    ``images``). Links go out as they are."""
+
+    tool_prompt: Literal["full", "simple"] = "full"
+    """How tools are used in words. ``simple`` is for very small models, of some three billion
+    parameters and less: a request of several steps is told them one step at a time. For that, the
+    model is asked before each answer to a result which steps the request has; that short question
+    counts in the usage. Optional arguments that are objects are not told, and arguments that the
+    model makes up are left out of the call."""
+
+    correct_tool_calls: bool = True
+    """Whether a model is asked once more when what it wrote in words does not fit: a call whose
+    arguments do not match the schema, a call that is longer than ``max_tokens``, a call of an
+    unknown tool, no call where one is required, an answer in the wrong form. A call that already
+    has its result since the user spoke last is not made again either: the model is asked to answer
+    from the results, without tools; switch this off for tools that are polled. Both answers count
+    in the usage."""
+
+    # ---- settings -----------------------------------------------------------------------------
+
+    @field_validator("store", mode="before")
+    @classmethod
+    def _open_store(cls, value: Any) -> Any:
+        return MediaStore(value) if isinstance(value, str | os.PathLike) else value
+
+    def _resolve_settings(self) -> Settings:
+        """What the fields and the environment say of the connection.
+
+        Raises:
+            MissingKeyError: If there is no key.
+            InvalidRequestError: If a field cannot be used.
+        """
+        timeout = self.request_timeout
+        if is_from_httpx(timeout, "Timeout"):
+            timeout = (timeout.connect, timeout.read)
+        settings = resolve(
+            api_key=self.visioncraft_api_key,
+            base_url=self.visioncraft_api_base,
+            verify=self.verify,
+            timeout=timeout,
+            max_retries=self.max_retries,
+        )
+        settings.require_key()
+        # Past __setattr__, so that a key from the environment does not count as passed in.
+        self.__dict__.update(
+            visioncraft_api_key=settings.api_key, visioncraft_api_base=settings.base_url
+        )
+        return settings
+
+    def _resolve_model_profile(self) -> Any:
+        # The inherited one is OpenAI's, and would apply to a model called gpt-4o.
+        return profile_of(self.model_name)
+
+    # ---- calls --------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _task(
+        self, messages: Sequence[BaseMessage], options: dict[str, Any]
+    ) -> tuple[Task | None, dict[str, Any]]:
+        """What must be asked in words, if anything, and the options that are left to send."""
+
+    @abstractmethod
+    def _ask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
+        """Ask the host as it is."""
+
+    @abstractmethod
+    async def _aask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
+        """The same, async."""
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        task, options = self._task(messages, kwargs)
+
+        def ask(conversation: list[BaseMessage]) -> ChatResult:
+            return self._ask(conversation, stop=stop, run_manager=run_manager, **options)
+
+        if task is None:
+            return ask(messages)
+        return drive(answer(task, messages, correct=self.correct_tool_calls), ask)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        task, options = self._task(messages, kwargs)
+
+        async def ask(conversation: list[BaseMessage]) -> ChatResult:
+            return await self._aask(conversation, stop=stop, run_manager=run_manager, **options)
+
+        if task is None:
+            return await ask(messages)
+        return await adrive(answer(task, messages, correct=self.correct_tool_calls), ask)
+
+    def _model_of(self, options: Mapping[str, Any]) -> str:
+        return str(options.get("model") or self.model_name)
+
+    def _prepared(self, messages: Sequence[BaseMessage], model: str) -> list[BaseMessage]:
+        """The messages with their pictures in the one form that is sent."""
+        rules = ImageRules(
+            model=model, vision=self.vision, store=self.store, max_side=self.max_image_side
+        )
+        return prepare_messages(messages, rules)
+
+    # ---- models and tokens --------------------------------------------------------------------
+
+    @abstractmethod
+    def _client_of_lists(self) -> VisionCraftClient: ...
+
+    @abstractmethod
+    def _async_client_of_lists(self) -> AsyncVisionCraftClient: ...
+
+    def list_models(self) -> list[str]:
+        """The names of the host's chat models: ``GET /models-llm``, which needs no key.
+
+        Raises:
+            VisionCraftError: If the host cannot be asked, or does not answer with such a list.
+        """
+        return self._client_of_lists().run(_list_of_models())
+
+    async def alist_models(self) -> list[str]:
+        """The same as `list_models`, async."""
+        return await self._async_client_of_lists().run(_list_of_models())
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """The ids of the tokens of a text, if ``custom_get_token_ids`` was given.
+
+        Raises:
+            NotImplementedError: Otherwise: the tokenizers of the models are not part of this
+                package. `get_num_tokens` estimates without them.
+        """
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
+        msg = (
+            f"No tokenizer for {self.model_name!r} is part of this package. Pass one as "
+            "custom_get_token_ids=, or estimate with get_num_tokens()."
+        )
+        raise NotImplementedError(msg)
+
+    def get_num_tokens(self, text: str) -> int:
+        """Estimate the tokens of a text, offline; with ``custom_get_token_ids`` they are counted.
+
+        A token is about four characters of ASCII, or one other character.
+        """
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
+        return estimate_tokens(text)
+
+    def get_num_tokens_from_messages(
+        self,
+        messages: Sequence[BaseMessage],
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
+        *,
+        allow_fetching_images: bool = True,  # noqa: ARG002 -- of OpenAI's signature
+    ) -> int:
+        """Estimate the tokens of a conversation, offline; an image counts as 576."""
+        schemas = [json.dumps(convert_to_openai_tool(tool)) for tool in tools or ()]
+        count = self.get_num_tokens
+        return sum(map(count, schemas)) + sum(_tokens_of(each, count) for each in messages)
+
+    # ---- who this is --------------------------------------------------------------------------
+
+    @property
+    def model(self) -> str:
+        """The same as `model_name`."""
+        return self.model_name
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The fields that hold a secret, with the variables that they come from."""
+        return {"visioncraft_api_key": API_KEY_VARIABLE}
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """False: LangChain's `load` rebuilds only the classes of packages that it lists itself."""
+        return False
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_provider"] = PROVIDER
+        params["ls_model_name"] = self._model_of(kwargs)
+        return params
+
+
+def _list_of_models() -> Any:
+    from langchain_visioncraft.client import endpoints  # noqa: PLC0415 -- only for lists
+
+    return endpoints.list_names(family="llm", kind="models")
+
+
+def estimate_tokens(text: str) -> int:
+    """Estimate the tokens of a text.
+
+    ```python
+    from langchain_visioncraft.chat_models.common import estimate_tokens
+
+    assert estimate_tokens("The lighthouse stands in the storm.") == 9
+    ```
+    """
+    ascii_characters = sum(character.isascii() for character in text)
+    return math.ceil(ascii_characters / CHARS_PER_TOKEN) + len(text) - ascii_characters
+
+
+def _tokens_of(message: BaseMessage, count: Callable[[str], int]) -> int:
+    total = TOKENS_PER_MESSAGE + (count(message.name) if message.name else 0)
+    content = message.content if isinstance(message.content, list) else [message.content]
+    for block in content:
+        if isinstance(block, str):
+            total += count(block)
+        elif block.get("type") in ("image", "image_url") or "image_url" in block:
+            total += TOKENS_PER_IMAGE
+        else:
+            total += count(str(block.get("text", "")))
+    if isinstance(message, AIMessage):
+        total += sum(count(call["name"] + json.dumps(call["args"])) for call in message.tool_calls)
+    return total

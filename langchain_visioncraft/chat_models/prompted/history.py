@@ -1,0 +1,201 @@
+"""A conversation for a model that knows no tool messages: calls and results as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from langchain_visioncraft.chat_models.prompted.formats import INVALID, call_text
+
+_NEXT = (
+    "Do not repeat what is done. If the query needs another function, call that now; otherwise "
+    "answer the query in plain words."
+)
+_CALL_BLOCKS = frozenset({"tool_use", "tool_call", "tool_call_chunk", "function_call"})
+
+
+@dataclass(frozen=True)
+class Done:
+    """A call with its result.
+
+    Attributes:
+        name: Of the function.
+        arguments: What it was called with.
+        text: What it gave, or why it failed.
+        failed: Whether it failed.
+        others: Blocks of the result that are no text, such as pictures.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    text: str
+    failed: bool
+    others: Sequence[Any] = field(repr=False)
+
+    def __str__(self) -> str:
+        written = json.dumps(self.arguments, ensure_ascii=False, default=str)
+        return f"- {self.name} with {written} {'failed' if self.failed else 'gave'}: {self.text}"
+
+
+def as_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Write earlier tool calls and their results as text.
+
+    What was done since the user spoke last goes into one message of the user, with the request:
+    small models take a call in the conversation for something to be written again. Before that,
+    calls become Hermes ``<tool_call>`` tags in what the assistant said, and results
+    ``<tool_response>`` tags in what the user says, as Qwen's and Hermes's own templates do.
+    Messages of one side that follow each other because of that are joined: many templates want
+    the sides to take turns. Pictures in results stay pictures. Other messages stay as they are.
+
+    ```python
+    from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+    from langchain_visioncraft.chat_models.prompted.history import as_text
+
+    call = {"name": "draw", "args": {"prompt": "a cat"}, "id": "1"}
+    result = ToolMessage("a1b2c3d4e5f6.png", tool_call_id="1")
+    [written] = as_text([HumanMessage("Draw a cat."), AIMessage("", tool_calls=[call]), result])
+    assert written.text.startswith("Draw a cat.") and "a1b2c3d4e5f6.png" in written.text
+    ```
+    """
+    start = start_of_turn(messages)
+    if start is None or not isinstance(messages[-1], ToolMessage):
+        return earlier(messages)
+    done = done_in(messages[start:])
+    text = "\n".join(["\n\nDone so far:", *map(str, done), f"\n{_NEXT}"])
+    pictures = [block for each in done for block in each.others]
+    return [*earlier(messages[:start]), _joined(messages[start], human(text, pictures), "")]
+
+
+def start_of_turn(messages: Sequence[BaseMessage]) -> int | None:
+    """Where the user spoke last."""
+    people = [n for n, message in enumerate(messages) if isinstance(message, HumanMessage)]
+    return people[-1] if people else None
+
+
+def done_in(turn: Sequence[BaseMessage]) -> list[Done]:
+    """The calls that have a result."""
+    spoken = [message for message in turn if isinstance(message, AIMessage)]
+    calls: dict[Any, Any] = {call["id"]: call for each in spoken for call in each.tool_calls}
+    done = []
+    for message in turn:
+        if isinstance(message, ToolMessage):
+            call = calls.get(message.tool_call_id) or {"name": "a function", "args": {}}
+            name, (text, others) = message.name or call["name"], _parts(message)
+            done.append(Done(name, call["args"], text, message.status == "error", others))
+    return done
+
+
+def answered(messages: Sequence[BaseMessage]) -> set[str]:
+    """The calls since the user spoke last that have a result, in the form of `key_of`.
+
+    Those that failed do not count: they may be tried again.
+    """
+    done = done_in(messages[start_of_turn(messages) or 0 :])
+    return {key_of(each.name, each.arguments) for each in done if not each.failed}
+
+
+def key_of(name: str | None, arguments: Mapping[str, Any]) -> str:
+    """Two calls are the same if this is."""
+    return json.dumps([name, arguments], sort_keys=True, default=str)
+
+
+def earlier(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """A conversation with Hermes tags instead of tool calls and their results."""
+    names: dict[str | None, str] = {}
+    written: list[BaseMessage] = []
+    joins = False
+    for message in messages:
+        now: BaseMessage = message
+        if isinstance(message, AIMessage):
+            names |= {call["id"]: call["name"] for call in message.tool_calls}
+            now = _with_calls(message)
+        elif isinstance(message, ToolMessage):
+            now = _result(message, message.name or names.get(message.tool_call_id))
+        if joins and isinstance(now, HumanMessage):
+            written[-1] = _joined(written[-1], now)
+        else:
+            written.append(now)
+            joins = isinstance(message, ToolMessage)
+    return written
+
+
+def with_instructions(messages: Sequence[BaseMessage], text: str) -> list[BaseMessage]:
+    """The conversation with this text at the end of its system message."""
+    if not messages or not isinstance(messages[0], SystemMessage):
+        return [SystemMessage(text), *messages]
+    first = messages[0]
+    content: Any = f"{first.content}\n\n{text}" if first.content else text
+    if not isinstance(first.content, str):
+        content = [*first.content, {"type": "text", "text": f"\n\n{text}"}]
+    return [first.model_copy(update={"content": content}), *messages[1:]]
+
+
+def with_reminder(messages: Sequence[BaseMessage], text: str) -> list[BaseMessage]:
+    """The conversation with this text at the end of what the user said last."""
+    if messages and isinstance(messages[-1], HumanMessage):
+        return [*messages[:-1], _joined(messages[-1], HumanMessage(f"\n{text}"))]
+    return [*messages, HumanMessage(text)]
+
+
+def human(text: str, others: Sequence[Any] = ()) -> HumanMessage:
+    """A message of the user: a text, and perhaps pictures."""
+    return HumanMessage([{"type": "text", "text": text}, *others] if others else text)
+
+
+def blocks_of(content: str | list[Any]) -> list[Any]:
+    """Content as a list of blocks."""
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _joined(first: BaseMessage, second: BaseMessage, between: str = "\n") -> HumanMessage:
+    if isinstance(first.content, str) and isinstance(second.content, str):
+        return HumanMessage(first.content + between + second.content)
+    return HumanMessage([*blocks_of(first.content), *blocks_of(second.content)])
+
+
+def _with_calls(message: AIMessage) -> AIMessage:
+    if not message.tool_calls and not message.invalid_tool_calls:
+        return message
+    # The text alone: blocks of calls repeat what stands in `tool_calls`.
+    parts = [message.text.strip()] if isinstance(message.content, str) else _texts(message.content)
+    parts += [call_text(call["name"], call["args"]) for call in message.tool_calls]
+    parts += [(call["args"] or "").removeprefix(INVALID) for call in message.invalid_tool_calls]
+    return AIMessage("\n".join(filter(None, parts)), name=message.name)
+
+
+def _result(message: ToolMessage, name: str | None) -> HumanMessage:
+    text, others = _parts(message)
+    opening = f"{name}: " if name else ""
+    failed = "this call failed. " if message.status == "error" else ""
+    return human(f"<tool_response>\n{opening}{failed}{text}\n</tool_response>", others)
+
+
+def _parts(message: ToolMessage) -> tuple[str, list[Any]]:
+    """The text of a result, and its other blocks."""
+    content = message.content if isinstance(message.content, list) else [message.content]
+    others: list[Any] = [
+        block
+        for block in content
+        if isinstance(block, dict) and "text" not in block and block.get("type") != "text"
+    ]
+    return "\n".join(filter(None, _texts(content))), others
+
+
+def _texts(content: Sequence[Any]) -> list[str]:
+    found = [
+        block if isinstance(block, str) else str(block.get("text") or "")
+        for block in content
+        if isinstance(block, str) or block.get("type") not in _CALL_BLOCKS
+    ]
+    return [text.strip() for text in found]
