@@ -7,9 +7,12 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from visioncraft_sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from visioncraft_sandbox import Sandbox
 
 
 def pytest_configure() -> None:
@@ -47,6 +50,8 @@ def pictures() -> Path:
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox with all its engines, for integration tests."""
+    from visioncraft_sandbox import Sandbox  # noqa: PLC0415 -- `make test-lowest` has none
+
     with Sandbox() as running:
         yield running
 
@@ -54,6 +59,8 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture(scope="session")
 def drawing_sandbox() -> Iterator[Sandbox]:
     """A sandbox that only draws and moves; faults may be injected into it."""
+    from visioncraft_sandbox import Sandbox  # noqa: PLC0415 -- `make test-lowest` has none
+
     with Sandbox(models=False) as running:
         yield running
 
