@@ -1,0 +1,64 @@
+"""Every dependency is bounded by what was tried, and nothing newer is installed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import defaultdict
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+UNBOUNDED = {"fsspec", "pyarrow", "s3fs"}
+"""Their majors come by the calendar: pyproject.toml says so."""
+
+
+def _tables() -> dict[str, list[Requirement]]:
+    """All requirements, by name, of all tables of both distributions."""
+    found = defaultdict(list)
+    for file in (ROOT / "pyproject.toml", ROOT / "sandbox" / "pyproject.toml"):
+        table = tomllib.loads(file.read_text("utf-8"))
+        project, groups = table["project"], table.get("dependency-groups", {})
+        for line in sum(
+            [*project.get("optional-dependencies", {}).values(), *groups.values()],
+            [*table["build-system"]["requires"], *project["dependencies"]],
+        ):
+            requirement = Requirement(line)
+            found[canonicalize_name(requirement.name)].append(requirement)
+    return dict(found)
+
+
+TABLES = _tables()
+
+
+def _bounds(requirement: Requirement, *operators: str) -> list[str]:
+    return [each.version for each in requirement.specifier if each.operator in operators]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_it_has_a_lower_bound_and_one_upper_bound_everywhere(name: str) -> None:
+    assert all(_bounds(requirement, ">=", "==") for requirement in TABLES[name])
+    upper = {tuple(_bounds(requirement, "<", "==")) for requirement in TABLES[name]}
+    assert upper == {()} if name in UNBOUNDED else len(upper) == 1 and all(upper), (
+        f"{name}: write '<' and the next major, the same in each table: {upper}"
+    )
+
+
+def test_the_unbounded_are_still_used() -> None:
+    assert set(TABLES) >= UNBOUNDED
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_what_is_installed_was_tried(name: str) -> None:
+    try:
+        installed = metadata.version(name)
+    except metadata.PackageNotFoundError:  # of an extra or a group that is not here
+        return
+    for requirement in TABLES[name]:
+        assert requirement.specifier.contains(installed, prereleases=True), (
+            f"{name} {installed} is installed, but pyproject.toml says {requirement}: "
+            "run the tests that use it, then move the bound."
+        )
