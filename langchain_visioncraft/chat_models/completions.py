@@ -16,6 +16,7 @@ from typing import Any
 
 import openai
 
+from langchain_visioncraft.client.answers import is_error
 from langchain_visioncraft.errors import (
     AnswerTooLargeError,
     UnexpectedAnswerError,
@@ -28,6 +29,7 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 _REFUSAL = "visioncraft_refusal"
 _LOOKED_AT = "visioncraft_looked_at"
+_LIKE_AN_ERROR = re.compile(r'"(?:error|errors|detail|success|ok|status|code|statusCode)"')
 _FINISHED = re.compile(r'^\[DONE\]|"finish_reason"\s*:\s*"')
 
 # ---- bytes ------------------------------------------------------------------------------------
@@ -169,6 +171,24 @@ class CutOffStreamError(openai.OpenAIError):
     """A stream ended with neither ``finish_reason`` nor ``[DONE]``: it is no short answer."""
 
 
+def _as_error(event: Any) -> Any:
+    """An event that tells an error, in the form in which the SDK knows one; ``None`` for others.
+
+    The SDK keeps what stands under "error", and no words beside it.
+    """
+    text = event.data.strip()
+    named = event.event == "error"
+    if not named and text.startswith("{") and not _LIKE_AN_ERROR.search(text):
+        return None
+    try:
+        data = json.loads(text)
+        told = named or is_error(data)
+    except (ValueError, RecursionError):
+        # JSON that is damaged is another matter, and so is [DONE].
+        data, told = text, bool(text) and (named or not text.startswith(("{", "[")))
+    return type(event)(data=json.dumps({"error": data})) if told else None
+
+
 class WholeStreams:
     """Reads the events of a stream as the SDK's decoder does, which takes any end for the end.
 
@@ -185,14 +205,14 @@ class WholeStreams:
         """The events in these bytes."""
         for event in self._decoder.iter_bytes(pieces):
             self._look_at(event.data)
-            yield event
+            yield _as_error(event) or event
         self._check_end()
 
     async def aiter_bytes(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         """The same for an async client."""
         async for event in self._decoder.aiter_bytes(pieces):
             self._look_at(event.data)
-            yield event
+            yield _as_error(event) or event
         self._check_end()
 
     def _look_at(self, data: str) -> None:

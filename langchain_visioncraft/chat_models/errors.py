@@ -225,16 +225,13 @@ class Boundary:
             held, says = body, service_message(content)
         else:
             # An error event in a stream: the SDK gives what was under "error".
-            held = {"error": body or error.message}
-            if isinstance(body, dict):
-                held["code"] = body.get("code")
-            says = None
+            held, says = {"error": body or error.message}, None
         failure = error_under_200(held, **self._facts)
         if failure is not None:
             ours: errors.VisionCraftError = errors.UnexpectedAnswerError("")
             ours.__dict__.update(failure.__dict__)
             return ours, (type(failure),)
-        hint = f" ({says[:200]})" if says else ""
+        hint = f" ({says})" if says else ""
         what = (
             f"answered 200, but not as documented: {error.message.removesuffix('.')}{hint}. Is it "
             "really the root of a VisionCraft host, and is the service up? If only streams fail, "

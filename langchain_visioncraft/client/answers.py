@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import html
+import http
 import json
 import math
 import re
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from langchain_visioncraft import errors
@@ -32,6 +33,11 @@ _WINDOW = re.compile(rf"\b(?:per|every|each)\s+(?P<count>\d+(?:\.\d+)?)?\s*{_UNI
 _LIMIT = re.compile(
     r"\blimits?\b|\bquota\b|too many requests|\bexceeded\b|\bslow down\b", re.IGNORECASE
 )
+_ALLOWED = re.compile(
+    r"\b(?:you|users?) can\b"
+    r"|\b(?:requests?|calls?|generations?|messages?|images?) (?:per|every|each)\b",
+    re.IGNORECASE,
+)
 _NOT_SUBSCRIBED = re.compile(r"\bsubscri|\bpremium\b", re.IGNORECASE)
 _TOO_LARGE = re.compile(r"\btoo (?:large|big|long)\b", re.IGNORECASE)
 _UNKNOWN_NAME = re.compile(
@@ -46,73 +52,201 @@ _TAG = re.compile(r"<[^<>]*>")
 _MAX_HTML = 4096
 """Characters of a page that are searched for its title."""
 
+_FOR_PEOPLE = (
+    *("message", "detail", "details", "error", "errors", "msg", "reason", "description"),
+    *("errordescription", "errormessage", "title"),
+)
+"""Where hosts put words, in lower case and without "_"; what explains most comes first."""
+_FOR_MACHINES = ("code", "type", "status")
+_FAILED = ("error", "fail", "failed", "failure")
+_EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception)")
+_NO_WORD = re.compile(r"[\W_]+")
+_DEEPEST = 6
+_MOST_PROBLEMS = 20
+_MAX_SEARCHED = 1 << 14
+"""Characters of all that an answer says that are looked through for the kind of its error."""
+
+
+def _plain(text: str) -> str:
+    """The words of a text, without numbers and signs, and without what every error says."""
+    words = re.sub(r"[\W\d_]+", " ", text).casefold().split()
+    return " ".join(word for word in words if word not in _IN_EVERY_ERROR)
+
+
+_IN_EVERY_ERROR = frozenset({"http", "https", "error", "errors", "status", "code"})
+_SAYS_NOTHING = frozenset(
+    map(
+        _plain,
+        (
+            *("", *(status.phrase for status in http.HTTPStatus), "internal error", "server error"),
+            *("unknown error", "an error occurred", "something went wrong", "failed", "failure"),
+            *("fail", "request failed", "invalid request", "access denied", "permission denied"),
+        ),
+    )
+)
+"""No more than a status says."""
+
+
+class Said(NamedTuple):
+    """What an answer says.
+
+    Attributes:
+        message: The words for a person; ``None`` if there are none.
+        everything: All words and codes, to tell what kind of error it is.
+        code: The status of a failure that hosts repeat in the body.
+    """
+
+    message: str | None
+    everything: str
+    code: int | None = None
+
 
 def service_message(body: bytes) -> str | None:
     """Find the service's own words in the body of an error.
 
-    Understands ``{"error": "…"}``, ``{"error": {"message": "…"}}``, ``{"detail": "…"}``, the list
-    of a 422, plain text, and the title of a proxy's HTML page.
+    Understands JSON of many shapes (`said_in`), plain text, and the title of a proxy's HTML page.
     """
-    text = body.decode("utf-8", "replace").strip()
-    if not text:
-        return None
+    return _said_by(body).message
+
+
+def _said_by(body: bytes) -> Said:
+    text = body.decode("utf-8", "replace")
     try:
-        found = message_in(json.loads(text))
+        return said_in(json.loads(text))
     except (ValueError, RecursionError):
-        found = _html_title(text) if text.startswith("<") else text
-    return _shorten(found) if found else None
+        return said_in(text)
 
 
-def message_in(answer: Any) -> str | None:
-    """The error message in a decoded JSON answer; ``None`` if it holds none."""
-    if isinstance(answer, str):
-        return answer or None
-    if not isinstance(answer, Mapping):
-        return None
-    for name in ("error", "detail", "message", "msg"):
-        found = answer.get(name)
-        if isinstance(found, Mapping):
-            found = message_in(found) or json.dumps(found)
-        if isinstance(found, list):
-            found = "; ".join(_problem(item) for item in found)
-        if isinstance(found, str) and found:
-            return found
-    return None
+def said_in(answer: Any) -> Said:
+    """What a decoded answer says, wherever hosts have put it.
+
+    A bare phrase such as "Forbidden" counts only where there is nothing better; different sentences
+    are joined.
+
+    ```python
+    from langchain_visioncraft.client.answers import said_in
+
+    answer = {"error": "Forbidden", "message": "You can make 5 requests per minute"}
+    assert said_in(answer).message == "You can make 5 requests per minute"
+    ```
+    """
+    texts = [" ".join(text.split()) for text in _texts(answer, 0)]
+    telling = [text for text in texts if not _is_bare(text)]
+    words = [text for text in telling if not text.startswith('{"')] or telling
+    message = _joined(words) if words else max(texts, key=len, default="")
+    everything = " ".join([*texts, *_codes(answer, 0)])[:_MAX_SEARCHED]
+    return Said(_shorten(message) or None, everything, _code_in(answer, 0))
 
 
-def error_in(answer: Any) -> str | None:
-    """The error message of a JSON answer under status 200; ``None`` if it is no error."""
-    if not isinstance(answer, Mapping):
-        return None
-    failed = (_code_in(answer) or 0) >= 400
-    if failed or answer.get("error") or answer.get("detail"):
-        return _shorten(message_in(answer) or json.dumps(answer))
-    return None
+def _texts(value: Any, depth: int) -> Iterator[str]:
+    """All texts for a person in a part of an answer, the most telling first."""
+    if isinstance(value, str):
+        yield from _texts_in_text(value, depth)
+    elif depth > _DEEPEST:
+        return
+    elif isinstance(value, list):
+        for item in value[:_MOST_PROBLEMS]:
+            yield from _texts(item, depth + 1)
+    elif isinstance(value, Mapping):
+        parts = {str(name).lower().replace("_", ""): part for name, part in value.items()}
+        named = [parts[name] for name in _FOR_PEOPLE if name in parts]
+        found = [text for part in named for text in _texts(part, depth + 1)]
+        if not found:  # {"status": "error", "data": {"message": "..."}}
+            nested = [part for part in parts.values() if isinstance(part, Mapping)]
+            found = [text for part in nested for text in _texts(part, depth + 1)]
+        if not found and depth and value:
+            found = _dumped(value)
+        where = _place(value.get("loc"))
+        yield from (f"{where}: {text}" if where else text for text in found)
 
 
-def _code_in(answer: Mapping[str, Any]) -> int | None:
-    """The status that hosts repeat in the body, beside the error or inside it."""
-    error = answer.get("error")
-    for place in (answer, error if isinstance(error, Mapping) else {}):
-        for name in ("statusCode", "code", "status"):
-            code = place.get(name)
-            if isinstance(code, int) and not isinstance(code, bool):
-                return code
-    return None
+def _texts_in_text(text: str, depth: int) -> Iterator[str]:
+    text = text.strip()
+    if text.startswith(("{", "[")) and depth <= _DEEPEST:  # JSON within JSON
+        with contextlib.suppress(ValueError, RecursionError):
+            if found := list(_texts(json.loads(text), depth + 1)):
+                yield from found
+                return
+    if text:
+        yield _html_title(text) if text.startswith("<") else text
 
 
-def _problem(item: Any) -> str:
-    """One entry of a 422's ``detail`` list."""
-    if not isinstance(item, Mapping):
-        return str(item)
-    loc = item.get("loc")
+def _place(loc: Any) -> str:
+    """Where a 422 finds its problem."""
     parts = loc if isinstance(loc, list) else [loc]
-    where = ".".join(str(part) for part in parts if part not in ("body", None))
-    what = str(item.get("msg", "")) or json.dumps(item)
-    return f"{where}: {what}" if where else what
+    return ".".join(str(part) for part in parts if part not in ("body", None))
 
 
-def _html_title(text: str) -> str | None:
+def _dumped(value: Any) -> list[str]:
+    try:
+        return [json.dumps(value, ensure_ascii=False)]
+    except (ValueError, RecursionError):
+        return []
+
+
+def _is_bare(text: str) -> bool:
+    """Whether this is no more than the name of a status or of an exception."""
+    return bool(_EXCEPTION.fullmatch(text)) or _plain(text) in _SAYS_NOTHING
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Different texts in a row; what another holds is not repeated."""
+    plain = [f" {_NO_WORD.sub(' ', text).casefold().strip()} " for text in texts]
+    kept = [
+        text
+        for at, text in enumerate(texts)
+        if not any(
+            plain[at] in other and (plain[at] != other or before < at)
+            for before, other in enumerate(plain)
+            if before != at
+        )
+    ]
+    return "; ".join([*(text.rstrip(".;") for text in kept[:-1]), kept[-1]])
+
+
+def _codes(value: Any, depth: int) -> Iterator[str]:
+    """What machines are to read, such as ``rate_limit_exceeded``, in words."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, list):
+        for item in value[:_MOST_PROBLEMS]:
+            yield from _codes(item, depth + 1)
+    elif isinstance(value, Mapping):
+        for name, part in value.items():
+            if name in _FOR_MACHINES and isinstance(part, str):
+                yield part.replace("_", " ")
+            yield from _codes(part, depth + 1)
+
+
+def _code_in(answer: Any, depth: int) -> int | None:
+    """The status of a failure that hosts repeat in the body, beside the error or inside it."""
+    if not isinstance(answer, Mapping) or depth > _DEEPEST:
+        return None
+    for name in ("statusCode", "code", "status"):
+        code = answer.get(name)
+        if isinstance(code, int) and code >= 400:
+            return code
+    return _code_in(answer.get("error"), depth + 1)
+
+
+def is_error(answer: Any) -> bool:
+    """Whether a JSON answer under status 200 is an error."""
+    if isinstance(answer, list):
+        return bool(answer) and all(
+            isinstance(item, Mapping) and (is_error(item) or {"code", "message"} <= item.keys())
+            for item in answer
+        )
+    if not isinstance(answer, Mapping):
+        return False
+    return (
+        _code_in(answer, 0) is not None
+        or any(answer.get(name) for name in ("error", "errors", "detail"))
+        or any(answer.get(name) is False for name in ("success", "ok"))
+        or (str(answer.get("status")).lower() in _FAILED and said_in(answer).message is not None)
+    )
+
+
+def _html_title(text: str) -> str:
     text = text[:_MAX_HTML]
     match = _TITLE.search(text)
     title = match and (match[1] or match[2])
@@ -121,7 +255,6 @@ def _html_title(text: str) -> str | None:
 
 
 def _shorten(text: str) -> str:
-    text = " ".join(text.split())
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 
@@ -174,9 +307,15 @@ def status_error(
         endpoint: Method and path, for the message.
         base_url: The root of the host, for the message.
     """
-    detail = service_message(body)
-    wait = retry_after(headers, detail)
-    kind = _classify(status, detail or "", wait)
+    return _error(status, headers, _said_by(body), endpoint=endpoint, base_url=base_url)
+
+
+def _error(
+    status: int, headers: Mapping[str, str], said: Said, *, endpoint: str, base_url: str
+) -> errors.APIStatusError:
+    wait = retry_after(headers, said.everything)
+    kind = _classify(status, said, wait)
+    detail = said.message
     advice = _wait_advice(wait) if kind is errors.RateLimitError else _ADVICE.get(kind, "")
     host = urlsplit(base_url).netloc
     says = f": {detail}" if detail else ""
@@ -194,15 +333,16 @@ def status_error(
 
 def error_under_200(answer: Any, *, endpoint: str, base_url: str) -> errors.APIStatusError | None:
     """The error that a JSON answer under status 200 holds; ``None`` if it holds none."""
-    detail = error_in(answer)
-    if detail is None:
+    if not is_error(answer):
         return None
-    code = _code_in(answer) or 200
-    status = code if 400 <= code < 600 else 200
-    if status == 200 and _LIMIT.search(detail) and retry_after({}, detail) is not None:
+    said = said_in(answer)
+    if said.message is None:
+        said = said._replace(message=_shorten("".join(_dumped(answer))) or None)
+    status = said.code if said.code and 400 <= said.code < 600 else 200
+    limit = _LIMIT.search(said.everything) or _ALLOWED.search(said.everything)
+    if status == 200 and limit and retry_after({}, said.everything) is not None:
         status = 429
-    body = json.dumps({"error": detail}).encode()
-    return status_error(status, {}, body, endpoint=endpoint, base_url=base_url)
+    return _error(status, {}, said, endpoint=endpoint, base_url=base_url)
 
 
 _REFUSED = frozenset({200, 400, 404, 405, 415, 422})
@@ -217,12 +357,13 @@ _ADVICE: dict[type[errors.APIStatusError], str] = {
 }
 
 
-def _classify(status: int, detail: str, wait: float | None) -> type[errors.APIStatusError]:
+def _classify(status: int, said: Said, wait: float | None) -> type[errors.APIStatusError]:
     kind: type[errors.APIStatusError] = errors.APIStatusError
+    detail = said.everything
     limited = wait is not None or bool(_LIMIT.search(detail))
     # "Subscribe to premium to get more than 10 images per 5 minutes" is a limit, too.
     lapsed = _NOT_SUBSCRIBED.search(detail) and not _WINDOW.search(detail)
-    if status == 429 or (status == 403 and limited and not lapsed):
+    if 429 in (status, said.code) or (status == 403 and limited and not lapsed):
         kind = errors.RateLimitError
     elif status == 401:
         kind = errors.AuthenticationError

@@ -27,7 +27,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 from pydantic import ValidationError
 
 from langchain_visioncraft.client import schemas
-from langchain_visioncraft.client.answers import unknown_kind
+from langchain_visioncraft.client.answers import said_in, unknown_kind
 from langchain_visioncraft.client.decode import (
     Transcript,
     check_refusal,
@@ -315,7 +315,7 @@ def _await_task(task_id: str, deadline: float) -> Flow[list[Media]]:
             return (yield from media_from((yield from fetch(str(url), answer.endpoint))))
         status = str(state.get("Status") or state.get("status") or "unknown").lower()
         if status in ("failed", "failure", "error", "cancelled", "canceled", "banned", "rejected"):
-            msg = f"Midjourney gave up task {task_id}: {state.get('message') or status}."
+            msg = f"Midjourney gave up task {task_id}: {said_in(state).message or status}."
             raise TaskFailedError(
                 f"{msg} Change the prompt and try again.",
                 status=200,

@@ -10,8 +10,9 @@ from typing import Any
 import anyio
 
 from langchain_visioncraft._compat import httpx
+from langchain_visioncraft.client.answers import service_message
 from visioncraft_sandbox.answers import Refusal
-from visioncraft_sandbox.backends.connection import BackendError, Connection, said_in
+from visioncraft_sandbox.backends.connection import BackendError, Connection
 from visioncraft_sandbox.backends.names import closest
 
 # As vLLM, llama.cpp, Ollama and LM Studio word it.
@@ -147,7 +148,7 @@ class ChatServer:
             await answer.aclose()
         if answer.status_code == 404:
             self._names = None  # its models may have changed
-        said = said_in(answer) or ""
+        said = service_message(answer.content) or ""
         if (body.get("tools") and _NO_TOOLS.search(said)) or _NO_PICTURES.search(said):
             raise Unsupported(said)
         raise self.connection.refusal(answer)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from langchain_visioncraft._compat import httpx
@@ -134,7 +132,7 @@ class Connection:
         status = answer.status_code
         if status in (401, 403):
             return Refusal(502, self._key_problem())
-        said = said_in(answer)
+        said = service_message(answer.content)
         message = f"{self.address} answered {status}" + (f": {said}" if said else "")
         message = message if message.endswith((".", "!", "?")) else f"{message}."
         if status == 429:
@@ -163,17 +161,3 @@ class Connection:
                 headers=headers, auth=auth, timeout=timeout, limits=limits
             )
         return self._client
-
-
-def said_in(answer: httpx.Response) -> str | None:
-    """The server's own words in an answer with an error status."""
-    try:
-        body = answer.json()
-    except ValueError:
-        return service_message(answer.content)
-    # Automatic1111 tells the exception's class in `error`, and what happened beside it.
-    if isinstance(body, Mapping) and isinstance(body.get("error"), str):
-        more = body.get("detail") or body.get("errors")
-        if isinstance(more, str) and more:
-            return service_message(json.dumps({"error": more}).encode())
-    return service_message(answer.content)

@@ -20,6 +20,7 @@ from langchain_visioncraft import errors
 from langchain_visioncraft.chat_models.errors import Boundary, both
 
 BASE = "http://service.test"
+ALLOWED = "You can make 5 requests per minute"
 STATUSES: list[tuple[int, str, type[Exception], type[Exception]]] = [
     (400, "No messages", errors.BadRequestError, openai.BadRequestError),
     (401, "Invalid key", errors.AuthenticationError, openai.AuthenticationError),
@@ -47,7 +48,7 @@ async def failure(service: Service, way: str, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize(("status", "words", "ours", "theirs"), STATUSES)
-@pytest.mark.parametrize("shape", ["error", "message", "detail"])
+@pytest.mark.parametrize("shape", ["error", "message", "detail", "beside"])
 async def test_every_status_is_an_error_of_both_trees(  # noqa: PLR0917 -- one a parameter
     service: Service,
     way: str,
@@ -61,6 +62,7 @@ async def test_every_status_is_an_error_of_both_trees(  # noqa: PLR0917 -- one a
         "error": {"error": words},
         "message": {"error": {"message": words}, "code": status},
         "detail": {"detail": words},
+        "beside": {"error": "Forbidden", "message": words},
     }
     service.says(status, json=bodies[shape])
     error = await failure(service, way)
@@ -247,6 +249,44 @@ async def test_an_error_within_a_stream_is_an_error(
 
 
 @pytest.mark.parametrize("way", ["stream", "astream"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        f'data: {{"error": "Forbidden", "message": "{ALLOWED}"}}',
+        f'data: {{"error": true, "message": "{ALLOWED}"}}',
+        f'data: {{"error": {{"message": "Forbidden"}}, "detail": "{ALLOWED}"}}',
+        f'data: {{"detail": "{ALLOWED}"}}',
+        f'data: {{"success": false, "message": "{ALLOWED}"}}',
+        f'data: {{"statusCode": 403, "message": "{ALLOWED}"}}',
+        f'data: {{"choices": [], "error": "Forbidden", "message": "{ALLOWED}"}}',
+        f'data: [{{"code": 0, "message": "{ALLOWED}"}}]',
+        f'event: error\ndata: {{"message": "{ALLOWED}"}}',
+        f"event: error\ndata: {ALLOWED}",
+        f"data: {ALLOWED}",
+    ],
+)
+async def test_no_words_of_an_error_within_a_stream_are_lost(
+    service: Service, way: str, event: str
+) -> None:
+    for start in (b"", _start_of_stream()):
+        content = start + f"{event}\n\ndata: [DONE]\n\n".encode()
+        service.says(200, content=content, headers={"content-type": "text/event-stream"})
+        error = await failure(service, way)
+        assert isinstance(error, errors.RateLimitError)
+        assert isinstance(error, openai.APIError)
+        assert (error.detail, error.retry_after) == (ALLOWED, 60)
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+async def test_a_stream_that_says_that_there_is_no_error_has_none(
+    service: Service, way: str
+) -> None:
+    content = events('"error": "or', ' not"').replace(b'"choices"', b'"error": null, "choices"')
+    service.says(200, content=content, headers={"content-type": "text/event-stream"})
+    assert (await ask(service.model(), way)).text == '"error": "or not"'
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
 async def test_an_empty_stream_is_an_error(service: Service, way: str) -> None:
     service.says(200, content=b"", headers={"content-type": "text/event-stream"})
     error = await failure(service, way)
@@ -322,6 +362,9 @@ async def test_html_under_200_is_an_unexpected_answer(service: Service, way: str
         ({"detail": "The model crashed"}, errors.BadRequestError, None),
         ({"error": "Limit: 10 requests per 5 minutes"}, errors.RateLimitError, 300),
         ({"error": "No such user", "code": 401}, errors.AuthenticationError, None),
+        ({"error": "Forbidden", "message": ALLOWED}, errors.RateLimitError, 60),
+        ({"success": False, "message": ALLOWED}, errors.RateLimitError, 60),
+        ([{"code": 0, "message": ALLOWED}], errors.RateLimitError, 60),
     ],
 )
 async def test_an_error_under_200_is_an_unexpected_answer(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import email.utils
+import http
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -69,6 +71,134 @@ def error_of(status: int, body: Any = b"", **headers: str) -> APIStatusError:
 )
 def test_the_services_words_are_found(body: Any, words: str | None) -> None:
     assert service_message(body if isinstance(body, bytes) else json.dumps(body).encode()) == words
+
+
+SAYS = "You can make 5 requests per minute"
+SHAPES: list[Any] = [
+    {"error": "Forbidden", "message": SAYS},
+    {"detail": "Forbidden", "message": SAYS},
+    {"detail": "FORBIDDEN.", "msg": SAYS},
+    {"message": "Too Many Requests", "detail": SAYS},
+    {"message": "error", "error": SAYS},
+    {"error": "403 Forbidden", "reason": SAYS},
+    {"error": "ForbiddenError", "description": SAYS},
+    {"error": "ForbiddenError", "errors": SAYS},
+    {"error": True, "message": SAYS},
+    {"error": 1, "title": SAYS},
+    {"error": True, "Message": SAYS},
+    {"success": False, "message": SAYS},
+    {"ok": False, "reason": SAYS},
+    {"status": "error", "message": SAYS},
+    {"status": "fail", "data": {"message": SAYS}},
+    {"status": "Failure", "details": [{"description": SAYS}]},
+    {"error": {"message": SAYS}, "code": 403},
+    {"error": {"code": 429, "message": SAYS, "type": "rate_limit_error"}},
+    {"error": {"error": {"message": "Forbidden", "error": SAYS}}},
+    {"error": {"message": "Forbidden", "details": [SAYS]}},
+    {"error": [SAYS]},
+    {"error": ["Forbidden", {"message": SAYS}]},
+    {"errors": [{"message": SAYS}]},
+    {"errors": [{"message": SAYS, "path": ["x"]}, {"message": "Forbidden"}]},
+    {"error": "access_denied: Forbidden", "error_description": f"access_denied: Forbidden: {SAYS}"},
+    {"detail": {"error": "Forbidden", "message": SAYS}},
+    {"detail": [{"msg": SAYS, "type": "forbidden"}]},
+    {"statusCode": 403, "error": "Forbidden", "message": [SAYS]},
+    {"error": json.dumps({"error": "Forbidden", "message": SAYS})},
+    {"id": None, "error": {"message": SAYS}},
+    [{"code": 0, "message": SAYS}],
+    [{"error": "Forbidden", "message": SAYS}],
+    {
+        "type": "https://example.com/problems/forbidden",
+        "title": "Forbidden",
+        "status": 403,
+        "detail": SAYS,
+        "instance": "/sd",
+    },
+]
+
+
+@pytest.mark.parametrize("answer", SHAPES, ids=repr)
+def test_a_limit_is_one_in_every_shape(answer: Any) -> None:
+    refused, under = error_of(403, answer), under_200(answer)
+    for error in (refused, under):
+        assert type(error) is RateLimitError
+        assert error.retry_after == 60
+        assert str(error.detail).endswith(SAYS)
+        assert str(error).count(SAYS) == 1
+        assert "Forbidden" not in str(error).replace("access_denied: Forbidden", "")
+
+
+@pytest.mark.parametrize("answer", SHAPES, ids=repr)
+@pytest.mark.parametrize(
+    ("says", "kind"),
+    [
+        ("You are not subscribed to the channel", SubscriptionError),
+        ("This host doesn't have sampler Eulr", SubscriptionError),
+    ],
+)
+def test_all_else_that_a_403_says_is_found_in_every_shape(
+    answer: Any, says: str, kind: type[APIStatusError]
+) -> None:
+    text = json.dumps(answer).replace(SAYS, says).replace("Too Many", "").replace("429", "403")
+    error = error_of(403, text.replace("rate_limit_error", "").encode())
+    assert type(error) is kind
+    assert says in str(error)
+    assert unknown_kind(error.detail) == ("samplers" if "sampler" in says else None)
+
+
+@pytest.mark.parametrize("form", ["{}", "{}.", "Error: {}", "HTTP {}", "error_{}"])
+@pytest.mark.parametrize("case", [str.upper, str.lower, str.title])
+def test_the_name_of_a_status_gives_way_to_a_sentence(
+    form: str, case: Callable[[str], str]
+) -> None:
+    for status in http.HTTPStatus:
+        name = form.format(case(status.phrase))
+        for answer in ({"message": name, "error": "No."}, {"message": "No.", "error": name}):
+            assert service_message(json.dumps(answer).encode()) == "No."
+
+
+@pytest.mark.parametrize("name", ["Forbidden", "error", "NotFoundError", "403", "Access denied"])
+def test_the_name_of_a_status_is_better_than_nothing(name: str) -> None:
+    assert service_message(json.dumps({"error": name, "code": 403}).encode()) == name
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"error": "No such sampler.", "message": "See the list."},
+         "See the list; No such sampler."),
+        ({"detail": "A", "message": "B", "reason": "C"}, "B; A; C"),
+        ({"error": "The key is banned", "message": "the key is banned!"}, "the key is banned!"),
+        ({"error": "banned", "message": "The key is banned."}, "The key is banned."),
+        ({"error": "ban", "message": "The key is banned."}, "The key is banned; ban"),
+        ({"error": "Bad Request", "errors": {"steps": ["at most 35"]}},
+         '{"steps": ["at most 35"]}'),
+        ({"error": "Нет доступа", "message": "Подпишитесь"}, "Подпишитесь; Нет доступа"),
+        ({"error": "<html><title>403 Forbidden</title></html>"}, "HTML page: 403 Forbidden"),
+        ({"error": "[2] is odd"}, "[2] is odd"),
+        ({"error": "{model} is unknown", "message": "See."}, "See; {model} is unknown"),
+    ],
+)  # fmt: skip
+def test_different_sentences_are_all_told(answer: Any, words: str) -> None:
+    assert service_message(json.dumps(answer).encode()) == words
+
+
+def test_what_is_too_long_to_be_told_still_tells_what_it_is() -> None:
+    answer = {"message": "It went wrong. " * 100, "error": SAYS}
+    error = error_of(403, answer)
+    assert type(error) is RateLimitError
+    assert (len(error.detail or ""), error.retry_after) == (500, 60)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": {"message": "Slowly, please", "type": "rate_limit_exceeded"}},
+        {"error": {"message": "Slowly, please", "code": 429}},
+    ],
+)
+def test_a_code_for_machines_tells_a_limit_too(answer: Any) -> None:
+    assert type(error_of(403, answer)) is RateLimitError
 
 
 def test_a_long_message_is_shortened() -> None:
@@ -221,6 +351,10 @@ def under_200(answer: Any) -> APIStatusError | None:
         ({"code": 500, "message": "no"}, ServerError, 500),
         ({"error": "limit: 3 per minute"}, RateLimitError, 429),
         ({"error": {"message": "no"}, "code": 9999}, BadRequestError, 200),
+        ({"error": "Users can only try again after 30 seconds"}, RateLimitError, 429),
+        ({"error": "The film is longer than 30 frames per second allow"}, BadRequestError, 200),
+        ({"success": False}, BadRequestError, 200),
+        ({"code": 0, "error": {"code": 401, "message": "no"}}, AuthenticationError, 401),
     ],
 )
 def test_an_error_under_200_is_classed_by_what_it_says(
@@ -233,7 +367,16 @@ def test_an_error_under_200_is_classed_by_what_it_says(
 
 @pytest.mark.parametrize(
     "answer",
-    [{}, [], "error", None, {"error": None}, {"error": ""}, {"code": 200}, {"status": "error"}],
+    [
+        *({}, [], "error", None, {"error": None}, {"error": ""}, {"code": 200}),
+        *(
+            {"status": "error"},
+            {"errors": []},
+            {"error": False, "success": True},
+            {"message": SAYS},
+        ),
+        *([{"name": "x"}], ["x"], {"status": "ok", "message": "Done"}),
+    ],
 )
 def test_what_is_no_error_is_none(answer: Any) -> None:
     assert under_200(answer) is None
@@ -243,7 +386,10 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(
         st.sampled_from(
-            ["error", "detail", "message", "msg", "loc", "type", "code", "statusCode", "status"]
+            [
+                *("error", "detail", "message", "msg", "loc", "type", "code", "statusCode"),
+                *("status", "errors", "title", "reason", "success", "data"),
+            ]
         ),
         inner,
     ),

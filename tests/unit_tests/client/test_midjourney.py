@@ -80,13 +80,16 @@ def test_progress_is_told_at_the_start_and_at_every_look() -> None:
     ]
 
 
+@pytest.mark.parametrize("words", ["message", "reason", "description"])
 @pytest.mark.parametrize("status", ["failed", "FAILED", "error", "cancelled", "banned"])
-def test_a_task_that_the_service_gives_up_is_recoverable_by_another_prompt(status: str) -> None:
+def test_a_task_that_the_service_gives_up_is_recoverable_by_another_prompt(
+    status: str, words: str
+) -> None:
     with pytest.raises(TaskFailedError, match="75435") as caught:
         play(
             endpoints.midjourney(prompt="x"),
             submitted(),
-            given({"Status": status, "message": "blood is not allowed"}),
+            given({"Status": status, words: "blood is not allowed"}),
         )
     assert "blood is not allowed" in str(caught.value)
     assert caught.value.recoverable
