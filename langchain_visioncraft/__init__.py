@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         VisionCraftMediaLoader,
         VisionCraftTranscriptParser,
         cited_answer_chain,
-        media_of,
     )
     from langchain_visioncraft.errors import VisionCraftError
     from langchain_visioncraft.media import Media, MediaStore
@@ -41,7 +40,6 @@ _MODULES = {
     "VisionCraftTranscriptParser": "document_loaders",
     "__version__": "version",
     "cited_answer_chain": "document_loaders",
-    "media_of": "document_loaders",
 }
 
 __all__ = [
@@ -58,7 +56,6 @@ __all__ = [
     "VisionCraftTranscriptParser",
     "__version__",
     "cited_answer_chain",
-    "media_of",
 ]
 __all__ += tools.__all__
 

@@ -24,9 +24,10 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._copying import HoldsConnections
+from langchain_visioncraft._flows import adrive, drive
 from langchain_visioncraft.chat_models.images import ImageRules, prepare_messages
 from langchain_visioncraft.chat_models.profiles import profile_of
-from langchain_visioncraft.chat_models.prompted.answers import Task, adrive, drive
+from langchain_visioncraft.chat_models.prompted.answers import Task
 from langchain_visioncraft.chat_models.prompted.steps import answer
 from langchain_visioncraft.config import API_KEY_VARIABLE, Settings, resolve
 from langchain_visioncraft.media.store import MediaStore

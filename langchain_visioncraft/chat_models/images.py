@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,8 @@ from langchain_core.messages import BaseMessage
 from langchain_visioncraft.chat_models.profiles import profile_of
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.inputs import is_link, parse_source
-from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
+from langchain_visioncraft.media.scaling import scaled
+from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, shape_of, sniff
 from langchain_visioncraft.media.store import MediaStore
 
 VISION_MODELS = ("llava-1.5-7b-hf",)
@@ -196,9 +198,14 @@ def _unusable(value: Any, store: MediaStore | None) -> MediaInputError:
 def _fitted(url: str, max_side: int | None) -> str:
     if max_side is None or url[:5].lower() != "data:":
         return url
-    from langchain_visioncraft.chat_models.scaling import scaled_data_url  # noqa: PLC0415 -- extra
-
-    return scaled_data_url(url, max_side)
+    with parse_source(url).open() as file:
+        data = file.read()
+    mime = sniff(data[:HEAD_BYTES])
+    shape = shape_of(io.BytesIO(data), mime or "")
+    if shape.width and shape.height and max(shape.width, shape.height) <= max_side:
+        return url
+    data, mime = scaled(data, max_side, keep_format=True)
+    return f"data:{mime};base64,{pybase64.b64encode_as_string(data)}"
 
 
 def _data_url(data: Any, source: Mapping[Any, Any]) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGenerationChunk
 
+from langchain_visioncraft._flows import adrive, drive
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
 from langchain_visioncraft.chat_models.profiles import profile_of
-from langchain_visioncraft.chat_models.prompted.answers import StreamedReading, Task, adrive, drive
+from langchain_visioncraft.chat_models.prompted.answers import StreamedReading, Task
 from langchain_visioncraft.chat_models.prompted.steps import Opening, opening
 from langchain_visioncraft.chat_models.prompted.structured import (
     ANSWER_FORM,

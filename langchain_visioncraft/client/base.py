@@ -24,7 +24,7 @@ from langchain_visioncraft.client import links
 from langchain_visioncraft.client.answers import status_error
 from langchain_visioncraft.client.body import JSONBody
 from langchain_visioncraft.client.endpoints import EndpointMethods
-from langchain_visioncraft.client.flow import Call, Fetch, Flow, is_retryable, retry_wait
+from langchain_visioncraft.client.flow import Call, Fetch, is_retryable, retry_wait
 from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.spool import Spool, SpoolError
 from langchain_visioncraft.client.translation import INTERRUPTIONS, translate
@@ -147,7 +147,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
         return f"{type(self).__name__}(base_url={settings.base_url if settings else None!r})"
 
     @contextlib.contextmanager
-    def running(self, flow: Flow[Any]) -> Iterator[weakref.WeakSet[Spool]]:
+    def running(self) -> Iterator[weakref.WeakSet[Spool]]:
         """Around a flow: of one that fails nothing stays behind, and its error holds no key."""
         given: weakref.WeakSet[Spool] = weakref.WeakSet()
         try:
@@ -161,8 +161,6 @@ class BaseClient(KnownKeywords, EndpointMethods):
             elif isinstance(error, INTERRUPTIONS):
                 forget_locals(error)
             raise
-        finally:
-            flow.close()
 
     # Requests
 
@@ -311,8 +309,9 @@ class BaseClient(KnownKeywords, EndpointMethods):
     # Links
 
     def check_link(self, url: str, fetch: Fetch) -> links.Link:
-        """See `links.check_link`."""
-        return links.check_link(url, base_url=self.settings.base_url, endpoint=fetch.endpoint)
+        """See `links.check_link`. A private link is trusted as the API's own origin is."""
+        base_url = fetch.url if fetch.private else self.settings.base_url
+        return links.check_link(url, base_url=base_url, endpoint=fetch.endpoint)
 
     def pin(self, link: links.Link, addresses: Sequence[Any], fetch: Fetch) -> links.Target:
         """See `links.pin`."""

@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 from tenacity import AsyncRetrying, Retrying
 
 from langchain_visioncraft._compat import httpx
+from langchain_visioncraft._flows import adrive, drive
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.base import BaseClient
 from langchain_visioncraft.client.flow import Call, Fetch, Flow, Pause, Progress, Step
@@ -27,7 +28,6 @@ from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.proxies import build
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.client.transport import LoopSafeAsyncClient, client_options
-from langchain_visioncraft.errors import VisionCraftError
 
 ResultT = TypeVar("ResultT")
 StepT = TypeVar("StepT", Call, Fetch)
@@ -67,21 +67,15 @@ class VisionCraftClient(BaseClient):
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
         """
         began = time.monotonic()
-        with self._closing_after_interrupt(), self.running(flow) as given:
-            try:
-                step = next(flow)
-                while True:
-                    try:
-                        result = self._do(step, began, on_progress, spool_dir)
-                    except VisionCraftError as error:
-                        step = flow.throw(error)
-                    else:
-                        if isinstance(result, Spool):
-                            given.add(result)
-                        step = flow.send(result)
-            except StopIteration as done:
-                value: ResultT = done.value
-                return value
+        with self._closing_after_interrupt(), self.running() as spools:
+
+            def do(step: Step) -> Spool | float | None:
+                result = self._do(step, began, on_progress, spool_dir)
+                if isinstance(result, Spool):
+                    spools.add(result)
+                return result
+
+            return drive(flow, do)
 
     def _do(
         self,
@@ -252,21 +246,15 @@ class AsyncVisionCraftClient(BaseClient):
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
         """
         began = time.monotonic()
-        with self.running(flow) as given:
-            try:
-                step = next(flow)
-                while True:
-                    try:
-                        result = await self._do(step, began, on_progress, spool_dir)
-                    except VisionCraftError as error:
-                        step = flow.throw(error)
-                    else:
-                        if isinstance(result, Spool):
-                            given.add(result)
-                        step = flow.send(result)
-            except StopIteration as done:
-                value: ResultT = done.value
-                return value
+        with self.running() as spools:
+
+            async def do(step: Step) -> Spool | float | None:
+                result = await self._do(step, began, on_progress, spool_dir)
+                if isinstance(result, Spool):
+                    spools.add(result)
+                return result
+
+            return await adrive(flow, do)
 
     async def _do(
         self,

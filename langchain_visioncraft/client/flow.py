@@ -51,11 +51,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Fetch:
-    """A link in an answer, to be downloaded without the key."""
+    """A link in an answer, to be downloaded without the key.
+
+    Attributes:
+        endpoint: What gave the link, for messages.
+        private: Whether it may lead to this machine or this network.
+    """
 
     url: str
     endpoint: str
-    """What gave the link, for messages."""
+    private: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,9 +112,9 @@ def call(step: Call) -> Flow[Answer]:
     return answer
 
 
-def fetch(url: str, endpoint: str) -> Flow[Answer]:
+def fetch(url: str, endpoint: str, *, private: bool = False) -> Flow[Answer]:
     """Follow a link."""
-    answer: Answer = yield Fetch(url, endpoint)
+    answer: Answer = yield Fetch(url, endpoint, private)
     return answer
 
 

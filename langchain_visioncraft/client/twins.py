@@ -1,11 +1,19 @@
-"""The sync and the async client with the same settings."""
+"""The client that was given or its settings, and the one of the other kind with the same."""
 
 from __future__ import annotations
 
 import weakref
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pydantic import SecretStr
+from typing_extensions import TypedDict
 
 from langchain_visioncraft.client.drivers import AsyncVisionCraftClient, VisionCraftClient
+from langchain_visioncraft.config import TimeoutTypes, VerifyTypes
+from langchain_visioncraft.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from langchain_core.rate_limiters import BaseRateLimiter
 
 AnyClient: TypeAlias = VisionCraftClient | AsyncVisionCraftClient
 
@@ -26,3 +34,36 @@ def _twin(client: AnyClient) -> Any:
         twin = client.as_async() if isinstance(client, VisionCraftClient) else client.as_sync()
         twin = _TWINS.setdefault(client, twin)
     return twin
+
+
+class ConnectionSettings(TypedDict, total=False):
+    """The settings of `VisionCraftClient`, for those who pass them on."""
+
+    api_key: str | SecretStr | None
+    base_url: str | None
+    verify: VerifyTypes | None
+    timeout: TimeoutTypes
+    max_retries: int | None
+    http_client: Any
+    http_async_client: Any
+    rate_limiter: BaseRateLimiter | None
+
+
+def connect(client: AnyClient | None, settings: ConnectionSettings, **defaults: Any) -> AnyClient:
+    """The client that was given, or one with these settings.
+
+    Args:
+        client: A ready one, or `None`.
+        settings: What a user gave beside it.
+        **defaults: Of the caller, where the user gave nothing.
+
+    Raises:
+        InvalidRequestError: If both are given, or a setting cannot be used.
+    """
+    given: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
+    if client is None:
+        return VisionCraftClient(**{**defaults, **given})
+    if given:
+        msg = f"Give either client= or {', '.join(given)}=: the client has its own settings."
+        raise InvalidRequestError(msg)
+    return client

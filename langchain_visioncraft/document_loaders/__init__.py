@@ -1,21 +1,15 @@
 """Pictures and recordings as documents: parsers, a loader, and retrieval that shows its sources."""
 
 from langchain_visioncraft.document_loaders.caching import FolderByteStore, RemoteByteStore
-from langchain_visioncraft.document_loaders.guarding import Skipped
-from langchain_visioncraft.document_loaders.loader import (
-    LoadReport,
-    VisionCraftMediaLoader,
-)
-from langchain_visioncraft.document_loaders.parsers import (
-    VisionCraftCaptionParser,
-    VisionCraftTranscriptParser,
-)
+from langchain_visioncraft.document_loaders.captions import VisionCraftCaptionParser
+from langchain_visioncraft.document_loaders.loader import VisionCraftMediaLoader
+from langchain_visioncraft.document_loaders.reports import LoadReport, Skipped
 from langchain_visioncraft.document_loaders.retrieval import (
     Citation,
     CitedAnswer,
     cited_answer_chain,
-    media_of,
 )
+from langchain_visioncraft.document_loaders.transcripts import VisionCraftTranscriptParser
 
 __all__ = [
     "Citation",
@@ -28,5 +22,4 @@ __all__ = [
     "VisionCraftMediaLoader",
     "VisionCraftTranscriptParser",
     "cited_answer_chain",
-    "media_of",
 ]

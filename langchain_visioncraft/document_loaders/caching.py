@@ -1,4 +1,4 @@
-"""What is kept of finished calls, so that no call is made twice."""
+"""Caches of finished calls, so that none is made twice."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from langchain_core.stores import BaseStore
 
-from langchain_visioncraft.document_loaders.steps import Recall, Remember, Steps
+from langchain_visioncraft._flows import Steps, call
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media.handles import digest_of_text
+from langchain_visioncraft.media.urls import find
 
+ResultT = TypeVar("ResultT")
 Cache: TypeAlias = BaseStore[str, bytes]
 CacheTypes: TypeAlias = BaseStore[str, bytes] | str | os.PathLike[str] | None
 """Any of LangChain's byte stores, the path of a folder, or an fsspec URL."""
@@ -24,7 +26,51 @@ CacheTypes: TypeAlias = BaseStore[str, bytes] | str | os.PathLike[str] | None
 _KEY = re.compile(r"[\w.-]{1,200}")
 
 
-class FolderByteStore(BaseStore[str, bytes]):
+class _FileByteStore(BaseStore[str, bytes]):
+    """A byte store with a file for each key, which is its name."""
+
+    def __init__(self, files: Any, path: str) -> None:
+        self._files, self._path = files, path
+
+    def mget(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The value of each key, or `None`."""
+        found: list[bytes | None] = []
+        for path in map(self._at, keys):
+            try:
+                found.append(self._files.cat_file(path))
+            except FileNotFoundError:
+                found.append(None)
+        return found
+
+    def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
+        """Keep values."""
+        self._files.makedirs(self._path, exist_ok=True)
+        for key, value in key_value_pairs:
+            self._files.pipe_file(self._at(key), value)
+
+    def mdelete(self, keys: Sequence[str]) -> None:
+        """Forget values."""
+        for path in map(self._at, keys):
+            with contextlib.suppress(FileNotFoundError):
+                self._files.rm_file(path)
+
+    def yield_keys(self, *, prefix: str | None = None) -> Iterator[str]:
+        """The keys, in no particular order."""
+        self._files.invalidate_cache(self._path)
+        with contextlib.suppress(FileNotFoundError):
+            for path in self._files.ls(self._path, detail=False):
+                name = str(path).rpartition("/")[2]
+                if name.startswith(prefix or "") and not name.startswith("."):
+                    yield name
+
+    def _at(self, key: str) -> str:
+        if not _KEY.fullmatch(key) or key.startswith("."):
+            msg = f"{key!r} is no key: letters, digits, '_', '-' and '.' are."
+            raise InvalidRequestError(msg)
+        return f"{self._path}/{key}"
+
+
+class FolderByteStore(_FileByteStore):
     """A cache in a folder, one file a key; safe for threads, processes, and a kill at any moment.
 
     ```python
@@ -42,48 +88,10 @@ class FolderByteStore(BaseStore[str, bytes]):
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         # Absolute, since it may be pickled to a process that works in another folder.
         self.folder = Path(folder).expanduser().absolute()
-
-    def mget(self, keys: Sequence[str]) -> list[bytes | None]:
-        """What is kept under each key, or `None`."""
-        return [self._read(key) for key in keys]
-
-    def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
-        """Keep values. A file appears when it is complete, never in part."""
-        for key, value in key_value_pairs:
-            target = self._file(key)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f".{uuid.uuid4().hex}.part")
-            try:
-                partial.write_bytes(value)
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
-
-    def mdelete(self, keys: Sequence[str]) -> None:
-        """Forget values."""
-        for key in keys:
-            self._file(key).unlink(missing_ok=True)
-
-    def yield_keys(self, *, prefix: str | None = None) -> Iterator[str]:
-        """The keys, in no particular order."""
-        if not self.folder.is_dir():
-            return
-        with os.scandir(self.folder) as entries:
-            for entry in entries:
-                if not entry.name.startswith(".") and entry.name.startswith(prefix or ""):
-                    yield entry.name
-
-    def _file(self, key: str) -> Path:
-        return self.folder / _checked(key)
-
-    def _read(self, key: str) -> bytes | None:
-        try:
-            return self._file(key).read_bytes()
-        except FileNotFoundError:
-            return None
+        super().__init__(_LocalFiles(), self.folder.as_posix())
 
 
-class RemoteByteStore(BaseStore[str, bytes]):
+class RemoteByteStore(_FileByteStore):
     """A cache on any file system that fsspec opens: ``s3://bucket/answers``, ``gs://…``, …
 
     ```python
@@ -96,8 +104,7 @@ class RemoteByteStore(BaseStore[str, bytes]):
 
     Args:
         url: Of a folder; it is made when something is kept. Object stores show a value when it is
-            complete; on others a kill may leave the beginning of one, which the parsers take for
-            nothing.
+            complete; elsewhere a kill may leave the beginning of one, which parsers ignore.
         storage_options: For fsspec: keys, endpoints and the like.
 
     Raises:
@@ -105,97 +112,75 @@ class RemoteByteStore(BaseStore[str, bytes]):
     """
 
     def __init__(self, url: str, *, storage_options: Mapping[str, Any] | None = None) -> None:
-        try:
-            from fsspec.core import url_to_fs  # noqa: PLC0415 -- the extra `remote`
-        except ImportError as error:
-            msg = (
-                f"A cache at {url!r} needs fsspec: pip install 'langchain-visioncraft[remote]', "
-                "and the package for that kind of storage (s3fs for s3://, gcsfs for gs://)."
-            )
-            raise ImportError(msg) from error
         self.url = url
-        self._files, path = url_to_fs(url, **(storage_options or {}))
-        self._path = path.rstrip("/")
-
-    def mget(self, keys: Sequence[str]) -> list[bytes | None]:
-        """What is kept under each key, or `None`."""
-        return [self._read(key) for key in keys]
-
-    def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
-        """Keep values."""
-        self._files.makedirs(self._path, exist_ok=True)
-        for key, value in key_value_pairs:
-            self._files.pipe_file(self._at(key), value)
-
-    def mdelete(self, keys: Sequence[str]) -> None:
-        """Forget values."""
-        for key in keys:
-            with contextlib.suppress(FileNotFoundError):
-                self._files.rm_file(self._at(key))
-
-    def yield_keys(self, *, prefix: str | None = None) -> Iterator[str]:
-        """The keys, in no particular order."""
-        self._files.invalidate_cache(self._path)
-        try:
-            found = self._files.ls(self._path, detail=False)
-        except FileNotFoundError:
-            return
-        for path in found:
-            name = str(path).rpartition("/")[2]
-            if name.startswith(prefix or ""):
-                yield name
+        files, path = find(url, **(storage_options or {}))
+        super().__init__(files, path.rstrip("/"))
 
     def __repr__(self) -> str:
         return f"RemoteByteStore({self.url!r})"
 
-    def _at(self, key: str) -> str:
-        return f"{self._path}/{_checked(key)}"
 
-    def _read(self, key: str) -> bytes | None:
+class _LocalFiles:
+    """Local files, with the methods of a file system of fsspec, which is an extra."""
+
+    def cat_file(self, path: str) -> bytes:
+        return Path(path).read_bytes()
+
+    def pipe_file(self, path: str, value: bytes) -> None:
+        # A file appears when it is complete, never in part.
+        partial = Path(path).with_name(f".{uuid.uuid4().hex}.part")
         try:
-            content: bytes = self._files.cat_file(self._at(key))
-        except FileNotFoundError:
-            return None
-        return content
+            partial.write_bytes(value)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
+    def rm_file(self, path: str) -> None:
+        Path(path).unlink()
 
-def _checked(key: str) -> str:
-    """A key that is the name of a file, and nothing else."""
-    if not _KEY.fullmatch(key) or key.startswith("."):
-        msg = f"{key!r} is no key: letters, digits, '_', '-' and '.' are."
-        raise InvalidRequestError(msg)
-    return key
+    def makedirs(self, path: str, *, exist_ok: bool) -> None:
+        Path(path).mkdir(parents=True, exist_ok=exist_ok)
+
+    def ls(self, path: str, **_: Any) -> list[str]:
+        return [each.name for each in Path(path).iterdir()]
+
+    def invalidate_cache(self, path: str) -> None:
+        pass
 
 
 def open_cache(cache: CacheTypes) -> Cache | None:
-    """The store that a user means."""
+    """The store that ``cache=`` means."""
     if isinstance(cache, str) and ("://" in cache or "::" in cache):
         return RemoteByteStore(cache)
     return FolderByteStore(cache) if isinstance(cache, str | os.PathLike) else cache
 
 
-def cache_key(kind: str, facts: Mapping[str, Any]) -> str:
-    """The key of a call: a hash of everything that decides its answer."""
-    text = json.dumps(facts, sort_keys=True, default=str)
-    return f"{kind}-{digest_of_text(text)}"
+def cached(
+    cache: Cache | None,
+    kind: str,
+    facts: Mapping[str, Any],
+    flow: Steps[ResultT],
+    restore: Callable[[Any], ResultT],
+) -> Steps[ResultT]:
+    """The result of a flow, or the one that was kept for the same facts.
 
-
-def recalled(cache: Cache | None, key: str, shape: Callable[[Any], Any]) -> Steps[Any]:
-    """What the cache holds under a key, read by `shape`; `None` if nothing, or nothing whole.
-
-    A store that a kill interrupted may hold the beginning of a value: that counts as nothing.
+    Args:
+        cache: Where results are kept, if anywhere.
+        kind: The beginning of the key.
+        facts: All that decides the result.
+        flow: Runs if nothing whole is kept: a kill may leave the beginning of a value. Its result
+            must be fit for JSON.
+        restore: Makes a result of what JSON gave.
     """
-    found = (yield from Recall(cache, key).ask()) if cache is not None else None
-    if not found:
-        return None
-    try:
-        return shape(json.loads(found))
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-def remembered(cache: Cache | None, key: str, value: Any) -> Steps[None]:
-    """Keep a JSON value."""
-    if cache is not None:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        yield from Remember(cache, key, text.encode("utf-8", "surrogatepass")).ask()
+    if cache is None:
+        return (yield from flow)
+    key = f"{kind}-{digest_of_text(json.dumps(facts, sort_keys=True, default=str))}"
+    found = yield call(cache.mget, cache.amget, [key])
+    with contextlib.suppress(ValueError, TypeError):
+        if found[0] and (known := restore(json.loads(found[0]))):
+            return known
+    result = yield from flow
+    text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
+    kept = [(key, text.encode("utf-8", "surrogatepass"))]
+    yield call(cache.mset, cache.amset, kept)
+    return result

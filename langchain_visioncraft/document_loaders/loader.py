@@ -1,72 +1,34 @@
-"""`VisionCraftMediaLoader`: files, folders, globs and URLs become documents."""
+"""`VisionCraftMediaLoader`: files, folders, globs and URLs become documents.
+
+A file goes straight down: a source gives items, an item becomes a blob (`sources`), the blob is
+read (`blobs`), and a parser makes documents of it (`captions`, `transcripts`).
+"""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from contextlib import aclosing, closing, contextmanager
+from typing import Any
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from typing_extensions import Unpack
 
-from langchain_visioncraft.client.twins import AnyClient
-from langchain_visioncraft.document_loaders.base import VisionCraftParser, check_number
-from langchain_visioncraft.document_loaders.blobs import (
-    Facts,
-    document_id,
-    local_path,
-    measure,
-    opened,
-)
+from langchain_visioncraft._flows import Steps, work
+from langchain_visioncraft.client.twins import AnyClient, ConnectionSettings, connect
+from langchain_visioncraft.document_loaders import base, blobs, sources
 from langchain_visioncraft.document_loaders.caching import CacheTypes, open_cache
-from langchain_visioncraft.document_loaders.connections import ConnectionSettings, connect
-from langchain_visioncraft.document_loaders.fetching import Fetcher
-from langchain_visioncraft.document_loaders.guarding import Skipped, guarded
-from langchain_visioncraft.document_loaders.parsers import (
-    VisionCraftCaptionParser,
-    VisionCraftTranscriptParser,
-)
-from langchain_visioncraft.document_loaders.progress import progress_bar
-from langchain_visioncraft.document_loaders.sources import (
-    Item,
-    SourceTypes,
-    check_sources,
-    count_items,
-    items_of,
-)
-from langchain_visioncraft.document_loaders.steps import Steps, Work, adrive, drive
-from langchain_visioncraft.document_loaders.window import in_tasks, in_threads
+from langchain_visioncraft.document_loaders.captions import VisionCraftCaptionParser
+from langchain_visioncraft.document_loaders.reports import ErrorPolicy, LoadReport, OnError, Skipped
+from langchain_visioncraft.document_loaders.transcripts import VisionCraftTranscriptParser
+from langchain_visioncraft.document_loaders.window import aordered_map, ordered_map
 from langchain_visioncraft.errors import InvalidRequestError
-from langchain_visioncraft.media import Media, MediaStore
-
-OnError: TypeAlias = Literal["raise", "skip", "document"]
-
-
-@dataclass
-class LoadReport:
-    """What came of a run.
-
-    Attributes:
-        files: How many were looked at.
-        documents: How many were made of them.
-        skipped: Which were not loaded, and why.
-    """
-
-    files: int = 0
-    documents: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        lines = [f"{self.documents} documents of {self.files} files, {len(self.skipped)} skipped"]
-        return "\n".join([*lines, *(f"- {each.reason}" for each in self.skipped)])
+from langchain_visioncraft.media import MediaStore
 
 
 class VisionCraftMediaLoader(BaseLoader):
-    """Captions of pictures and transcripts of recordings, of all that it is pointed at.
+    """Loads captions of pictures and transcripts of recordings.
 
     ```python
     from langchain_visioncraft import VisionCraftMediaLoader
@@ -82,9 +44,9 @@ class VisionCraftMediaLoader(BaseLoader):
     print(loader.report)
     ```
 
-    Documents come in the order of the files, whatever the order in which they get ready, each once
-    in a run; the same bytes give the same ids in every run. What a file is decides what becomes of
-    it: pictures are captioned, recordings and the sound tracks of videos transcribed.
+    Documents come in the order of the files, each once in a run; the same bytes give the same ids
+    in every run. By their content, pictures are captioned, and recordings and the sound tracks of
+    videos transcribed.
 
     Errors of the whole run (no key, a wrong key, a lapsed subscription, a rate limit that waiting
     does not lift, an endpoint that the host does not have, TLS) are raised whatever `on_error`
@@ -99,13 +61,12 @@ class VisionCraftMediaLoader(BaseLoader):
         transcript_parser: For recordings, instead of one built here.
         caption_options: Arguments for the `VisionCraftCaptionParser`, such as ``{"prompt": "…"}``.
         transcript_options: Arguments for the `VisionCraftTranscriptParser`.
-        max_concurrency: How many files are worked on at a time. Up to four times as many may be
-            done before the one that is given next.
-        on_error: What to do with a file that fails: `"raise"`, `"skip"` it, or give a `"document"`
-            that says so (its metadata have `error`). See `report` for what was skipped.
-        cache: Where answers are kept: one of LangChain's byte stores, the path of a folder, or
-            an fsspec URL such as ``s3://bucket/answers``.
-        store: Keeps a copy of every file; `media_of` then finds it by its handle.
+        max_concurrency: How many files are loaded at a time. The results of up to four times as
+            many may wait for a slow one before them.
+        on_error: What a file that fails does: `"raise"`, `"skip"` (see `report`), or yield a
+            `"document"` that says so (its metadata have `error`).
+        cache: Where answers are kept: a folder, an fsspec URL, or a byte store of LangChain.
+        store: Keeps a copy of every file; `Media.from_document` then finds it by its handle.
         show_progress: Whether to show a progress bar (tqdm).
         allow_private_urls: Whether URLs may lead to this machine or this network. Give it only if
             all URLs are your own.
@@ -117,12 +78,12 @@ class VisionCraftMediaLoader(BaseLoader):
         InvalidRequestError: If an argument cannot be used.
 
     Attributes:
-        report: Of the latest run, while it goes on and afterwards.
+        report: On the latest run, during and after it.
     """
 
     def __init__(
         self,
-        source: SourceTypes,
+        source: sources.SourceTypes,
         *,
         suffixes: Sequence[str] | None = None,
         caption_parser: VisionCraftCaptionParser | None = None,
@@ -138,10 +99,8 @@ class VisionCraftMediaLoader(BaseLoader):
         client: AnyClient | None = None,
         **connection: Unpack[ConnectionSettings],
     ) -> None:
-        if on_error not in ("raise", "skip", "document"):
-            msg = f"on_error={on_error!r} is not valid: 'raise', 'skip' or 'document'."
-            raise InvalidRequestError(msg)
-        check_number("max_concurrency", max_concurrency, 1, whole=True)
+        self.error_policy = ErrorPolicy(on_error)
+        base.check_number("max_concurrency", max_concurrency, 1, whole=True)
         for name, parser, options in (
             ("caption", caption_parser, caption_options),
             ("transcript", transcript_parser, transcript_options),
@@ -149,109 +108,83 @@ class VisionCraftMediaLoader(BaseLoader):
             if parser is not None and options:
                 msg = f"Give either {name}_parser= or {name}_options=: a parser has its own."
                 raise InvalidRequestError(msg)
-        self._sources = check_sources(source)
-        self._suffixes = tuple(suffix.lower() for suffix in suffixes) if suffixes else None
-        given = connect(client, connection)
-        self._fetcher = Fetcher(given, allow_private_urls=allow_private_urls)
+        self._sources = sources.check_sources(source)
+        self._suffixes = tuple(suffix.lower() for suffix in suffixes or [""])
+        self.client = connect(client, connection, max_retries=base.MAX_RETRIES)
+        self.allow_private_urls = allow_private_urls
         self.cache = open_cache(cache)
         self.caption_parser = caption_parser or VisionCraftCaptionParser(
-            client=given, **dict(caption_options or {})
+            client=self.client, **dict(caption_options or {})
         )
         self.transcript_parser = transcript_parser or VisionCraftTranscriptParser(
-            client=given, **dict(transcript_options or {})
+            client=self.client, **dict(transcript_options or {})
         )
         self.max_concurrency = max_concurrency
-        self.on_error = on_error
         self.store = store
         self.show_progress = show_progress
         self.report = LoadReport()
 
     def lazy_load(self) -> Iterator[Document]:
-        """Give the documents, in the order of the files; `max_concurrency` threads work on them.
+        """Yield the documents in the order of the files, loaded by `max_concurrency` threads.
 
         Raises:
             VisionCraftError: With ``on_error="raise"``, for the first file that fails, after the
                 documents of those before it.
         """
         report = self.report = LoadReport()
-        results = in_threads(self._items(), self._load, self.max_concurrency)
+        results = ordered_map(self._outputs, self._items(), self.max_concurrency)
         with self._progress() as advance, closing(results):
             for outputs in results:
-                yield from self._reported(outputs, report)
+                yield from report.count(outputs, self.error_policy)
                 advance()
 
     async def alazy_load(self) -> AsyncIterator[Document]:
-        """Give the documents without blocking: see `lazy_load`. Tasks work on the files."""
+        """Yield the documents in the order of the files, loaded by `max_concurrency` tasks."""
         report = self.report = LoadReport()
-        results = in_tasks(self._items(), self._aload, self.max_concurrency)
+        results = aordered_map(self._outputs, self._items(), self.max_concurrency)
         with self._progress() as advance:
             async with aclosing(results):
                 async for outputs in results:
-                    for document in self._reported(outputs, report):
+                    for document in report.count(outputs, self.error_policy):
                         yield document
                     advance()
 
-    def _items(self) -> Iterator[Item]:
-        return items_of(self._sources, self._suffixes)
+    def _items(self) -> Iterator[sources.Item]:
+        return sources.items_of(self._sources, self._suffixes)
 
-    def _progress(self) -> Any:
-        count = functools.partial(count_items, self._sources, self._suffixes)
-        return progress_bar(count if self.show_progress else None)
+    def _outputs(self, item: sources.Item) -> Steps[list[Document | Skipped]]:
+        """What one file gives."""
+        outputs: list[Document | Skipped] = []
+        try:
+            private = self.allow_private_urls
+            blob = yield from sources.blob_of(item, self.client, allow_private_urls=private)
+            parser, parts = yield work(self._look_at, blob)
+            cache = self.cache if parser.cache is None else parser.cache
+            for part in parts:
+                outputs += yield from parser.documents(part, cache)
+        except Exception as error:
+            # Anything: parsers may call any chat model.
+            if self.error_policy.raises(error):
+                raise
+            outputs.append(Skipped.because_of(error, blobs.name_of(item)))
+        return outputs
 
-    def _load(self, item: Item, stopped: Callable[[], bool]) -> list[Document | Skipped]:
-        return list(drive(self._guarded(item), stopped))
-
-    async def _aload(self, item: Item) -> list[Document | Skipped]:
-        return [output async for output in adrive(self._guarded(item))]
-
-    def _reported(
-        self, outputs: Sequence[Document | Skipped], report: LoadReport
-    ) -> Iterator[Document]:
-        report.files += 1
-        for output in outputs:
-            if isinstance(output, Document):
-                report.documents += 1
-                yield output
-                continue
-            report.skipped.append(output)
-            if self.on_error == "document":
-                yield _document_about(output)
-
-    # One file, as steps
-
-    def _guarded(self, item: Item) -> Steps[None]:
-        steps = self._documents(item)
-        return steps if self.on_error == "raise" else guarded(steps, item.name)
-
-    def _documents(self, item: Item) -> Steps[None]:
-        # What holds the bytes of a URL must live as long as the blob.
-        blob, _holder = yield from self._fetcher.blob_of(item)
-        facts: Facts = yield from Work(functools.partial(measure, blob)).ask()
+    def _look_at(self, blob: Blob) -> tuple[base.VisionCraftParser, Sequence[Any]]:
+        file = blobs.read(blob)
         if self.store is not None:
-            yield from Work(functools.partial(self._keep, self.store, blob, facts)).ask()
-        parser: VisionCraftParser = (
-            self.caption_parser if facts.kind == "image" else self.transcript_parser
-        )
-        yield from parser.steps(blob, facts=facts, cache=self.cache)
+            self.store.add(file.media, tool="VisionCraftMediaLoader", sources=[file.source])
+        kinds = self.caption_parser.kinds
+        parser = self.caption_parser if file.kind in kinds else self.transcript_parser
+        return parser, parser.parts(file)
 
-    @staticmethod
-    def _keep(store: MediaStore, blob: Blob, facts: Facts) -> None:
-        path = local_path(blob)
-        if path is not None:
-            media = Media.from_path(path)
-        else:
-            with opened(blob) as file:
-                media = Media.from_bytes(file.read())
-        store.add(media, tool="VisionCraftMediaLoader", sources=[facts.source])
+    @contextmanager
+    def _progress(self) -> Iterator[Callable[[], Any]]:
+        """Show a progress bar, if wanted; yields what to call after each file."""
+        if not self.show_progress:
+            yield lambda: None
+            return
+        base.require("show_progress=True", "tqdm", "tqdm")
+        from tqdm import tqdm  # noqa: PLC0415 -- the extra `media`
 
-
-def _document_about(skipped: Skipped) -> Document:
-    return Document(
-        f"[{skipped.reason}]",
-        id=document_id("error", skipped.source, skipped.error),
-        metadata={
-            "source": skipped.source,
-            "error": skipped.reason,
-            "error_type": skipped.error,
-        },
-    )
+        with tqdm(total=sources.count_items(self._sources, self._suffixes), unit="file") as bar:
+            yield bar.update

@@ -1,16 +1,13 @@
-"""Recordings: how long they are, and long ones cut where it is quiet."""
+"""The sound of recordings: its length, and its parts, cut where it is quiet."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langchain_core.documents.base import Blob
-
-from langchain_visioncraft.document_loaders.blobs import Facts, opened
+from langchain_visioncraft.document_loaders.blobs import MediaFile
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.decoding import open_recording
 
@@ -30,30 +27,15 @@ _LONGEST_SEARCH = 60.0
 """Seconds before the latest possible cut in which a quiet place is looked for."""
 
 
-@dataclass(frozen=True)
-class Sound:
-    """What a recording's sound track is like.
-
-    Attributes:
-        seconds: Its length.
-        silent: Whether it is silent throughout.
-    """
+class Sound(NamedTuple):
+    """How many seconds a sound track is long, and whether it is silent throughout."""
 
     seconds: float
     silent: bool
 
 
-@dataclass(frozen=True)
-class Part:
-    """A part of a recording, in a file of its own.
-
-    Attributes:
-        number: From 0.
-        start: Seconds from the beginning of the recording.
-        seconds: Its length.
-        path: A FLAC file, mono, 16 kHz.
-        silent: Whether it is silent throughout.
-    """
+class Part(NamedTuple):
+    """A part of a recording, in a FLAC file of its own: mono, 16 kHz; times in seconds."""
 
     number: int
     start: float
@@ -62,21 +44,7 @@ class Part:
     silent: bool
 
 
-def require_pyav() -> None:
-    """Say what is missing.
-
-    Raises:
-        ImportError: If PyAV or NumPy is not installed.
-    """
-    try:
-        import av  # noqa: F401, PLC0415 -- the extra `media`
-        import numpy as np  # noqa: F401, PLC0415
-    except ImportError as error:
-        msg = "Transcripts need PyAV and NumPy: pip install 'langchain-visioncraft[media]'"
-        raise ImportError(msg) from error
-
-
-def listen(blob: Blob, facts: Facts) -> Sound:
+def listen(recording: MediaFile) -> Sound:
     """Hear a recording through, a piece at a time.
 
     Raises:
@@ -85,7 +53,7 @@ def listen(blob: Blob, facts: Facts) -> Sound:
     seconds, loudest = 0.0, 0
     samples: Counter[int] = Counter()
     # At its own rate: bringing it to another would double the work.
-    for silence, frames in _pieces(blob, facts, format="s16", layout="mono"):
+    for silence, frames in _pieces(recording, format="s16", layout="mono"):
         seconds += silence
         for frame in frames:
             samples[frame.sample_rate] += frame.samples
@@ -94,14 +62,11 @@ def listen(blob: Blob, facts: Facts) -> Sound:
     return Sound(seconds, loudest < _SILENT)
 
 
-def cut(
-    blob: Blob, facts: Facts, chunk_seconds: float, folder: Path
-) -> Generator[Part, None, None]:
+def cut(recording: MediaFile, chunk_seconds: float, folder: Path) -> Generator[Part, None, None]:
     """Cut a recording into parts of at most `chunk_seconds`, each at its quietest late moment.
 
     Args:
-        blob: An audio or video file.
-        facts: Of the blob.
+        recording: An audio or video file.
         chunk_seconds: The longest part, in seconds.
         folder: Where the parts are written; the caller removes them.
 
@@ -111,11 +76,10 @@ def cut(
     import numpy as np  # noqa: PLC0415 -- the extra `media`
 
     most = max(int(chunk_seconds * RATE), 1)
-    held: NDArray[np.int16] = np.empty(0, dtype=np.int16)
     number, done = 0, 0
     waiting: list[NDArray[np.int16]] = []
     length = 0
-    for samples in _samples(blob, facts):
+    for samples in _samples(recording):
         waiting.append(samples)
         length += len(samples)
         while length > most:
@@ -144,36 +108,27 @@ def _quiet_place(samples: NDArray[np.int16]) -> int:
 
 
 def _write(samples: NDArray[np.int16], number: int, done: int, folder: Path) -> Part:
-    path = folder / f"part-{number:04}.flac"
-    encode(samples, path)
-    return Part(number, done / RATE, len(samples) / RATE, path, _peak(samples) < _SILENT)
-
-
-def encode(samples: NDArray[np.int16], path: Path) -> None:
-    """Write mono samples as a FLAC file."""
     import av  # noqa: PLC0415 -- the extra `media`
 
+    path = folder / f"part-{number:04}.flac"
     with av.open(str(path), "w", format="flac") as container:
-        stream: Any = container.add_stream("flac", rate=RATE)
-        stream.layout = "mono"
+        stream: Any = container.add_stream("flac", rate=RATE, layout="mono")
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
-        frame.sample_rate = RATE
-        frame.pts = 0
-        for packet in stream.encode(frame):
-            container.mux(packet)
-        for packet in stream.encode(None):
-            container.mux(packet)
+        frame.sample_rate, frame.pts = RATE, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return Part(number, done / RATE, len(samples) / RATE, path, _peak(samples) < _SILENT)
 
 
 def _peak(samples: NDArray[np.int16]) -> int:
     return max(int(samples.max()), -int(samples.min())) if samples.size else 0
 
 
-def _samples(blob: Blob, facts: Facts) -> Iterator[NDArray[np.int16]]:
+def _samples(recording: MediaFile) -> Iterator[NDArray[np.int16]]:
     """The sound track as mono samples, piece by piece."""
     import numpy as np  # noqa: PLC0415 -- the extra `media`
 
-    for silence, frames in _pieces(blob, facts, format="s16", layout="mono", rate=RATE):
+    for silence, frames in _pieces(recording, format="s16", layout="mono", rate=RATE):
         if silence:
             yield np.zeros(int(silence * RATE), dtype=np.int16)
         for frame in frames:
@@ -181,7 +136,7 @@ def _samples(blob: Blob, facts: Facts) -> Iterator[NDArray[np.int16]]:
             yield array
 
 
-def _pieces(blob: Blob, facts: Facts, **form: Any) -> Iterator[tuple[float, Sequence[Any]]]:
+def _pieces(recording: MediaFile, **form: Any) -> Iterator[tuple[float, Sequence[Any]]]:
     """The sound track in this form, piece by piece, each with the seconds of silence before it.
 
     In a video it may begin later than the picture.
@@ -190,37 +145,37 @@ def _pieces(blob: Blob, facts: Facts, **form: Any) -> Iterator[tuple[float, Sequ
     import av.error  # noqa: PLC0415
 
     some = False
-    with opened(blob) as file:
-        try:
-            with open_recording(file) as container:
-                if not container.streams.audio:
-                    msg = f"{facts.source} has no sound track."
-                    raise MediaInputError(msg)
-                resampler = av.AudioResampler(**form)
-                for frame in container.decode(container.streams.audio[0]):
-                    late = 0.0
-                    if not some and facts.kind == "video" and frame.time:
-                        late = max(0.0, frame.time - (container.start_time or 0) / av.time_base)
-                    some = True
-                    frame.pts = None
-                    try:
-                        frames = resampler.resample(frame)
-                    except ValueError:  # recordings were joined: here begins one of another rate
-                        frames = _rest(resampler)
-                        resampler = av.AudioResampler(**form)
-                        frames += resampler.resample(frame)
-                    yield late, frames
-                yield 0.0, _rest(resampler)
-        except av.error.FFmpegError as error:
-            # A recording that was cut short still says what it says up to there.
-            if not some:
-                msg = f"{facts.source} is a damaged {facts.mime_type} ({error.strerror})."
-                raise MediaInputError(msg) from error
-        except OSError as error:
-            msg = f"{facts.source} cannot be read: {error.strerror or error}."
+    try:
+        with recording.media.open() as file, open_recording(file) as container:
+            if not container.streams.audio:
+                msg = f"{recording.source} has no sound track."
+                raise MediaInputError(msg)
+            resampler = av.AudioResampler(**form)
+            for frame in container.decode(container.streams.audio[0]):
+                late = 0.0
+                if not some and recording.kind == "video" and frame.time:
+                    late = max(0.0, frame.time - (container.start_time or 0) / av.time_base)
+                some = True
+                frame.pts = None
+                try:
+                    frames = resampler.resample(frame)
+                except ValueError:  # recordings were joined: here begins one of another rate
+                    frames = _rest(resampler)
+                    resampler = av.AudioResampler(**form)
+                    frames += resampler.resample(frame)
+                yield late, frames
+            yield 0.0, _rest(resampler)
+    except av.error.FFmpegError as error:
+        # A recording that was cut short still says what it says up to there.
+        if not some:
+            mime_type = recording.media.mime_type
+            msg = f"{recording.source} is a damaged {mime_type} ({error.strerror})."
             raise MediaInputError(msg) from error
+    except OSError as error:
+        msg = f"{recording.source} cannot be read: {error.strerror or error}."
+        raise MediaInputError(msg) from error
     if not some:
-        msg = f"{facts.source} has an empty sound track."
+        msg = f"{recording.source} has an empty sound track."
         raise MediaInputError(msg)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -16,7 +15,7 @@ from langchain_core.retrievers import RetrieverLike
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel, RunnablePassthrough
 from pydantic import BaseModel
 
-from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
+from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.inputs import is_link
 
@@ -70,8 +69,8 @@ class Citation(BaseModel):
         )
 
     def media(self, store: MediaStore | None = None) -> Media:
-        """The picture or recording itself: see `media_of`."""
-        return media_of(self.document, store)
+        """The picture or recording itself: see `Media.from_document`."""
+        return Media.from_document(self.document, store)
 
     def __str__(self) -> str:
         return f"[{self.number}] {self.label}"
@@ -96,42 +95,6 @@ class CitedAnswer(BaseModel):
 
     def __str__(self) -> str:
         return "\n".join([self.answer, "", *map(str, self.citations)])
-
-
-def media_of(document: Document, store: MediaStore | None = None) -> Media:
-    """The picture or recording that a document was made of.
-
-    ```python
-    from langchain_visioncraft import VisionCraftMediaLoader, media_of
-
-    document = VisionCraftMediaLoader("recordings").load()[0]
-    media = media_of(document)
-    assert media.sha256 == document.metadata["sha256"]
-    ```
-
-    Args:
-        document: From one of the parsers here.
-        store: The one that the loader was given; without it the file must still be in its place.
-
-    Raises:
-        MediaInputError: If the file is not there any more, or is another one by now.
-    """
-    metadata = document.metadata
-    handle, source = metadata.get("handle"), str(metadata.get("source") or "")
-    if store is not None and handle and handle in store:
-        return store.get(handle)
-    if not source or is_link(source) or not Path(source).is_file():
-        where = "is not in this store, and" if store is not None else "is in no store that is known"
-        msg = (
-            f"{source or handle or 'This document'}: its file {where} cannot be read from where it "
-            "came from. Give the loader and this function the same store=, which keeps copies."
-        )
-        raise MediaInputError(msg)
-    media = Media.from_path(source)
-    if metadata.get("sha256") not in (None, media.sha256):
-        msg = f"{source} is another file than the one that this document was made of."
-        raise MediaInputError(msg)
-    return media
 
 
 def label_of(document: Document) -> str:

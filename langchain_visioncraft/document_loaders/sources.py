@@ -1,49 +1,51 @@
-"""What a loader may be pointed at, taken apart into single items."""
+"""From what a loader is given to single files, and from these to their blobs."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from shutil import copyfileobj
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from langchain_core.document_loaders import BlobLoader
 from langchain_core.documents.base import Blob
+from pydantic import PrivateAttr
 
+from langchain_visioncraft._flows import Steps, call, work
+from langchain_visioncraft.client.flow import fetch
+from langchain_visioncraft.client.spool import Spool
+from langchain_visioncraft.client.twins import AnyClient, both_kinds
 from langchain_visioncraft.document_loaders.blobs import name_of
-from langchain_visioncraft.errors import InvalidRequestError
+from langchain_visioncraft.document_loaders.reports import CONCERN_ALL
+from langchain_visioncraft.errors import (
+    InvalidRequestError,
+    LinkExpiredError,
+    MediaInputError,
+    UnsafeLinkError,
+)
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.inputs import is_link
+from langchain_visioncraft.media.urls import open_url
 
 OneSource: TypeAlias = str | os.PathLike[str] | Media | MediaStore | Blob | BlobLoader
 SourceTypes: TypeAlias = OneSource | Iterable[OneSource]
 """A file, folder, glob, URL, `Media`, `MediaStore`, blob or blob loader, or several of them."""
 
-
-@dataclass(frozen=True)
-class Item:
-    """One file to be loaded.
-
-    Attributes:
-        name: For messages: a path, a URL, a handle.
-        content: A URL to be fetched, a medium to be read, or a blob.
-    """
-
-    name: str
-    content: str | Media | Blob
+Item: TypeAlias = str | Media | Blob
+"""One file to be loaded: a URL to be fetched, a medium to be read, or a blob."""
 
 
-def check_sources(source: Any) -> list[Any] | Iterable[Any]:
+def check_sources(source: Any) -> Iterable[Any]:
     """Check what can be checked without reading anything.
 
     Raises:
         InvalidRequestError: If it is nothing that can be loaded.
     """
     if isinstance(source, str | os.PathLike | Media | Blob | BlobLoader):
-        source = [source]
+        return [source]
     if isinstance(source, Iterator):
         msg = "An iterator can be loaded only once: give a list, or a BlobLoader."
         raise InvalidRequestError(msg)
@@ -53,48 +55,52 @@ def check_sources(source: Any) -> list[Any] | Iterable[Any]:
     return source
 
 
-def items_of(sources: Iterable[Any], suffixes: Sequence[str] | None) -> Iterator[Item]:
+def items_of(sources: Iterable[Any], suffixes: tuple[str, ...]) -> Iterator[Item]:
     """Every file, in the order of the sources; those of folders and globs sorted by path.
+
+    Args:
+        sources: As `check_sources` gave them.
+        suffixes: Which files of folders and globs, in lower case; ``("",)`` takes all.
 
     Raises:
         InvalidRequestError: If one of the sources is nothing that can be loaded.
     """
     for source in sources:
-        if isinstance(source, Blob):
-            yield Item(name_of(source), source)
-        elif isinstance(source, Media):
-            yield Item(source.location or source.handle, source)
+        if isinstance(source, Media | Blob) or (isinstance(source, str) and is_link(source)):
+            yield source
         elif isinstance(source, MediaStore):
-            yield from items_of(source, suffixes)
+            yield from source
         elif isinstance(source, BlobLoader):
-            for blob in source.yield_blobs():
-                yield Item(name_of(blob), blob)
-        elif isinstance(source, str) and is_link(source):
-            yield Item(source, source)
+            yield from source.yield_blobs()
         elif isinstance(source, str | os.PathLike):
             for path in _files(os.fspath(source), suffixes):
-                yield Item(str(path), Blob.from_path(path, guess_type=False))
+                yield Blob.from_path(path, guess_type=False)
         else:
             msg = f"{type(source).__name__} cannot be loaded: {source!r:.80}."
             raise InvalidRequestError(msg)
 
 
-def _files(text: str, suffixes: Sequence[str] | None) -> Iterator[Path]:
+def count_items(sources: Iterable[Any], suffixes: tuple[str, ...]) -> int | None:
+    """How many files there are, if that can be said without reading them."""
+    if any(isinstance(source, BlobLoader) for source in sources):
+        return None  # a blob loader may download what it yields
+    return sum(1 for _ in items_of(sources, suffixes))
+
+
+def _files(text: str, suffixes: tuple[str, ...]) -> Iterator[Path]:
     path = Path(text).expanduser()
     if path.is_dir():
         yield from _walk(path, suffixes)
     elif glob.has_magic(text) and not path.exists():
         found = sorted(map(Path, glob.iglob(str(path), recursive=True)))  # noqa: PTH207 -- absolute patterns
         for each in found:
-            if each.is_dir():
-                continue
-            if _wanted(each.name, suffixes):
+            if each.name.lower().endswith(suffixes) and not each.is_dir():
                 yield each
     else:
-        yield path  # also a missing one: it is told like everything that cannot be read
+        yield path  # also a missing one: it is reported like everything that cannot be read
 
 
-def _walk(folder: Path, suffixes: Sequence[str] | None) -> Iterator[Path]:
+def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     """The files below a folder, sorted by path, without hidden ones; one folder's names at a time.
 
     Links to folders are not followed: they may lead in a circle.
@@ -103,29 +109,90 @@ def _walk(folder: Path, suffixes: Sequence[str] | None) -> Iterator[Path]:
         with os.scandir(folder) as entries:
             found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     except OSError:
-        yield folder  # it is told like a file that cannot be read
+        yield folder  # it is reported like a file that cannot be read
         return
     for name, is_folder in found:
         if name.startswith("."):
             continue
         if is_folder:
             yield from _walk(folder / name, suffixes)
-        elif _wanted(name, suffixes) and not (folder / name).is_dir():
+        elif name.lower().endswith(suffixes) and not (folder / name).is_dir():
             yield folder / name
 
 
-def _wanted(name: str, suffixes: Sequence[str] | None) -> bool:
-    return suffixes is None or name.lower().endswith(tuple(suffixes))
+def blob_of(item: Item, client: AnyClient, *, allow_private_urls: bool = False) -> Steps[Blob]:
+    """The blob of an item; what is elsewhere is fetched.
+
+    Args:
+        item: One file.
+        client: Fetches URLs. The key goes along with none of them.
+        allow_private_urls: Whether URLs may lead to this machine or this network.
+
+    Raises:
+        MediaInputError: If it cannot be read or fetched.
+        LinkExpiredError: If a URL leads to nothing any more.
+        UnsafeLinkError: If a URL leads to an address that is not public.
+    """
+    if isinstance(item, Blob):
+        return item
+    blob: Blob
+    if isinstance(item, Media):
+        blob = yield work(_blob_of_media, item)
+    elif is_link(item):
+        blob = yield from _fetched(item, client, allow_private_urls)
+    else:
+        blob = yield work(_copied, item)
+    return blob
 
 
-def count_items(sources: Iterable[Any], suffixes: Sequence[str] | None) -> int | None:
-    """How many files there are, if that can be told without reading them."""
-    if any(isinstance(source, BlobLoader) for source in sources):
-        return None  # a blob loader may download what it yields
-    return sum(1 for _ in items_of(sources, suffixes))
+def _blob_of_media(media: Media) -> Blob:
+    metadata = {"source": name_of(media)}
+    if media.path is not None and media.held is None:
+        return Blob.from_path(media.path, guess_type=False, metadata=metadata)
+    return Blob.from_data(media.read(), metadata=metadata)
 
 
-def origin_of(url: str) -> str:
-    """The root of the host of a URL."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+class _TemporaryBlob(Blob):
+    """A blob of a temporary file, which is removed with it."""
+
+    _holder: Any = PrivateAttr(default=None)
+
+    def __init__(self, path: str | Path, url: str, holder: Any) -> None:
+        super().__init__(path=path, metadata={"source": url})
+        self._holder = holder
+
+
+def _fetched(url: str, client: AnyClient, private: bool) -> Steps[Blob]:
+    sync_client, async_client = both_kinds(client)
+    try:
+        flow = fetch(url, f"GET {url}", private=private)
+        spool: Spool = yield call(sync_client.run, async_client.run, flow)
+    except LinkExpiredError as error:
+        msg = f"{url} leads to nothing any more ({error.status})."
+        raise LinkExpiredError(msg, status=error.status) from error
+    except UnsafeLinkError as error:
+        msg = f"{url} was not fetched: {error.reason or error}."
+        msg += " If all URLs are your own, pass allow_private_urls=True."
+        raise UnsafeLinkError(msg) from error
+    except CONCERN_ALL as error:
+        # Here it concerns the host of one link.
+        msg = f"{url} cannot be fetched: {error}"
+        raise MediaInputError(msg) from error
+    if spool.path is not None:
+        return _TemporaryBlob(spool.path, url, spool)
+    with spool.open() as file:
+        return Blob.from_data(file.read(), metadata={"source": url})
+
+
+def _copied(url: str) -> Blob:
+    """A file of any file system that fsspec opens, copied here: decoders seek to and fro in it."""
+    holder = tempfile.NamedTemporaryFile(prefix="visioncraft-")  # noqa: SIM115 -- the blob holds it
+    try:
+        with open_url(url) as remote:
+            copyfileobj(remote, holder, 1 << 20)
+        holder.flush()
+    except (OSError, ValueError) as error:
+        holder.close()
+        msg = f"{url} cannot be read: {error}"
+        raise MediaInputError(msg) from error
+    return _TemporaryBlob(holder.name, url, holder)

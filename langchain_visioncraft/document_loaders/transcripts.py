@@ -1,70 +1,231 @@
-"""Transcripts put together, and grouped into passages."""
+"""Recordings, and the sound tracks of videos, become documents: what is said, and when."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
 
+from langchain_core.documents import Document
+from typing_extensions import Unpack
+
+from langchain_visioncraft._flows import Steps, call, paid, work
 from langchain_visioncraft.client import Transcript
+from langchain_visioncraft.client.schemas import TranscribeOptions
+from langchain_visioncraft.client.twins import AnyClient, ConnectionSettings
+from langchain_visioncraft.document_loaders import recordings
+from langchain_visioncraft.document_loaders.base import (
+    VisionCraftParser,
+    check_number,
+    require,
+)
+from langchain_visioncraft.document_loaders.blobs import MediaFile
+from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, cached
+from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
+from langchain_visioncraft.media import Media
+
+TRANSCRIPT_MODEL = "whisper"
+DEFAULT_CHUNK_SECONDS = 600.0
 
 
-@dataclass(frozen=True)
-class Passage:
-    """What is said between two moments, in seconds."""
+class VisionCraftTranscriptParser(VisionCraftParser):
+    """Transcribes recordings and the sound tracks of videos, with Whisper.
+
+    ```python
+    from langchain_core.documents.base import Blob
+
+    from langchain_visioncraft import VisionCraftTranscriptParser
+
+    parser = VisionCraftTranscriptParser(by="segment")
+    for document in parser.lazy_parse(Blob.from_path("recordings/spoken_note.ogg")):
+        print(document.metadata["start"], document.page_content)
+    ```
+
+    Metadata: `source`, `mime_type` (by content), `sha256`, `handle`, `duration` (seconds), `model`,
+    `task`, `language` (if the host names it), `start` and `end` (seconds from the beginning). What
+    the blob brings along is kept. The id depends on bytes, model, task, language and part alone.
+
+    A recording without speech is an error, since it gives no document.
+
+    Args:
+        by: What a document holds: the `"whole"` recording, a `"segment"` of some seconds as the
+            host cuts them, or a `"window"` of several segments.
+        window_seconds: The longest window.
+        overlap_seconds: How much of a window the next one repeats, in whole segments.
+        chunk_seconds: Longer recordings are sent in parts, cut where it is quiet. `None`: never.
+        task: `"transcribe"` keeps the language, `"translate"` gives English. Default: the host's.
+        language: ISO 639-1 code such as `"en"`, or `"auto"`. Default: the host's.
+        client: A ready client (sync or async), instead of the settings of the connection.
+        cache: Where answers are kept: a folder, an fsspec URL, or a byte store of LangChain.
+        **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.
+
+    Raises:
+        ImportError: If PyAV is missing: ``pip install 'langchain-visioncraft[media]'``.
+        InvalidRequestError: If an argument cannot be used.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("audio", "video")
+
+    def __init__(
+        self,
+        *,
+        by: Literal["whole", "segment", "window"] = "segment",
+        window_seconds: float = 60.0,
+        overlap_seconds: float = 10.0,
+        chunk_seconds: float | None = DEFAULT_CHUNK_SECONDS,
+        task: Literal["transcribe", "translate"] | None = None,
+        language: str | None = None,
+        client: AnyClient | None = None,
+        cache: CacheTypes = None,
+        **connection: Unpack[ConnectionSettings],
+    ) -> None:
+        super().__init__(client=client, cache=cache, **connection)
+        require("Listening to recordings", "PyAV and NumPy", "av", "numpy")
+        if by not in ("whole", "segment", "window"):
+            msg = f"by={by!r} is not valid: 'whole', 'segment' or 'window'."
+            raise InvalidRequestError(msg)
+        check_number("window_seconds", window_seconds, 1)
+        check_number("overlap_seconds", overlap_seconds, 0)
+        if overlap_seconds >= window_seconds:
+            msg = f"overlap_seconds={overlap_seconds} must be less than {window_seconds=}."
+            raise InvalidRequestError(msg)
+        if chunk_seconds is not None:
+            check_number("chunk_seconds", chunk_seconds, 1)
+        try:
+            TranscribeOptions(task=task, language=language)
+        except ValueError as error:
+            msg = f"task={task!r}, language={language!r} is not valid: {error}"
+            raise InvalidRequestError(msg) from None
+        self.by = by
+        self.window_seconds = window_seconds
+        self.overlap_seconds = overlap_seconds
+        self.chunk_seconds = chunk_seconds
+        self._options: dict[str, Any] = {"task": task, "language": language}
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return TRANSCRIPT_MODEL
+
+    def parts(self, file: MediaFile) -> list[MediaFile]:
+        """The recording itself, since segments are known only when it was heard."""
+        return [file]
+
+    def documents(self, part: MediaFile, cache: Cache | None) -> Steps[list[Document]]:
+        """One document a recording, a segment or a window."""
+        facts = self._facts_of_call(part)
+        hearing = self._hear(part, cache)
+        heard = yield from cached(cache, "transcript", facts, hearing, Heard.restore)
+        if not heard.passages:
+            msg = f"{part.source} holds no speech ({heard.seconds:.0f} s were heard)."
+            raise MediaInputError(msg)
+        return [
+            self._document(part, heard, number, joined(group))
+            for number, group in enumerate(self._groups(heard.passages))
+        ]
+
+    def _document(self, file: MediaFile, heard: Heard, number: int, passage: Passage) -> Document:
+        part: str = self.by
+        if part == "window":
+            part += f":{self.window_seconds:g}:{self.overlap_seconds:g}"
+        return file.document(
+            passage.text,
+            (self.model, *self._options.values(), f"{part}:{number}"),
+            duration=round(heard.seconds, 3),
+            model=self.model,
+            task=self._options["task"] or "transcribe",
+            language=heard.language,
+            start=passage.start,
+            end=passage.end,
+        )
+
+    def _groups(self, passages: Sequence[Passage]) -> Iterable[Sequence[Passage]]:
+        if self.by == "whole":
+            return [passages]
+        if self.by == "segment":
+            return ([passage] for passage in passages)
+        return windows(passages, self.window_seconds, self.overlap_seconds)
+
+    def _hear(self, file: MediaFile, cache: Cache | None) -> Steps[Heard]:
+        """Send a recording; a long one, or the sound of a video, in parts."""
+        sound: recordings.Sound = yield work(recordings.listen, file)
+        # At another rate it may be a little longer.
+        longest = self.chunk_seconds or sound.seconds + 1
+        if sound.silent:  # nothing to hear, so nothing to pay for
+            return Heard(sound.seconds, None, [])
+        if file.kind == "audio" and sound.seconds <= longest:
+            return (yield from self._transcribe(file, file.media, 0.0, sound.seconds))
+        heard: list[Heard] = []
+        with (
+            tempfile.TemporaryDirectory(prefix="visioncraft-") as folder,
+            closing(recordings.cut(file, longest, Path(folder))) as parts,
+        ):
+            while part := (yield work(next, parts, None)):
+                if not part.silent:
+                    facts = {**self._facts_of_call(file), "part": part.number}
+                    hearing = self._transcribe(file, part.path, part.start, part.seconds)
+                    kept = cached(cache, "transcript-part", facts, hearing, Heard.restore)
+                    heard.append((yield from kept))
+                part.path.unlink()
+        language = next((each.language for each in heard if each.language), None)
+        return Heard(sound.seconds, language, [said for each in heard for said in each.passages])
+
+    def _transcribe(
+        self, file: MediaFile, audio: Media | Path, start: float, seconds: float
+    ) -> Steps[Heard]:
+        client, aclient = self._clients
+        hearing = call(client.transcribe, aclient.transcribe, audio, **self._options)
+        with file.named_in_errors():
+            transcript: Transcript = yield paid(hearing)
+        return Heard.of(transcript, start, seconds)
+
+    def _facts_of_call(self, file: MediaFile) -> dict[str, Any]:
+        return {
+            "sha256": file.media.sha256,
+            "model": self.model,
+            **self._options,
+            "chunk_seconds": self.chunk_seconds,
+        }
+
+
+class Passage(NamedTuple):
+    """What is said between two times, in seconds from the beginning of the recording."""
 
     start: float
     end: float
     text: str
 
 
-@dataclass
-class Heard:
-    """What was heard in a whole recording.
-
-    Attributes:
-        seconds: The length of the recording.
-        language: As the host named it.
-        passages: In order, with times that count from the beginning of the recording.
-    """
+class Heard(NamedTuple):
+    """What is said in a recording, or in a part of one that is so long; fit for JSON."""
 
     seconds: float
-    language: str | None = None
-    passages: list[Passage] = field(default_factory=list)
+    language: str | None
+    passages: list[Passage]
 
-    def add(self, transcript: Transcript, start: float, seconds: float) -> None:
-        """Append the transcript of the part that begins at `start` and is `seconds` long."""
-        self.language = self.language or transcript.language
-        segments = [segment for segment in transcript.segments if segment.text.strip()]
-        if not segments and transcript.text:
-            # A host that gives no times: all that is known is the part.
-            self.passages.append(Passage(start, start + seconds, transcript.text))
-        for segment in segments:
+    @classmethod
+    def of(cls, transcript: Transcript, start: float, seconds: float) -> Heard:
+        """What a transcript says of the part that begins at `start` and is `seconds` long."""
+        passages: list[Passage] = []
+        for segment in transcript.segments:
             # Whisper pads the last stretch, so its times may lie beyond the end.
             begin = min(max(segment.start, 0.0), seconds)
             end = min(max(segment.end, begin), seconds)
-            times = round(start + begin, 3), round(start + end, 3)
-            self.passages.append(Passage(*times, segment.text.strip()))
-
-    @property
-    def text(self) -> str:
-        """All that was said."""
-        return " ".join(passage.text for passage in self.passages)
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data."""
-        rows = [[passage.start, passage.end, passage.text] for passage in self.passages]
-        return {"seconds": self.seconds, "language": self.language, "passages": rows}
+            if text := segment.text.strip():
+                passages.append(Passage(round(start + begin, 3), round(start + end, 3), text))
+        if not passages and transcript.text:
+            # The host gives no times, so they are those of the part.
+            passages.append(Passage(start, start + seconds, transcript.text))
+        return cls(seconds, transcript.language, passages)
 
     @classmethod
-    def from_json(cls, data: Any) -> Heard:
-        """Back from plain data.
-
-        Raises:
-            ValueError: If it is something else.
-        """
-        passages = [Passage(float(a), float(b), str(text)) for a, b, text in data["passages"]]
-        return cls(float(data["seconds"]), data["language"], passages)
+    def restore(cls, data: Any) -> Heard:
+        """Back from JSON; `ValueError` or `TypeError` if it is something else."""
+        seconds, language, rows = data
+        passages = [Passage(float(start), float(end), str(text)) for start, end, text in rows]
+        return cls(float(seconds), language, passages)
 
 
 def windows(

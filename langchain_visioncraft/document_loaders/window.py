@@ -1,124 +1,114 @@
-"""Many jobs, a few at a time, their results in the order of the jobs.
+"""Many jobs, a few at a time, with their results in the order of the jobs.
 
-At most `width` jobs are taken and not done at a time. A slow one at the head holds up the results
-behind it, not the work: others go on until `AHEAD` times as many wait to be taken. So memory does
-not grow with the number of jobs, and whoever stops has paid for few that were not wanted.
+A slow job holds up the results behind it, but not the work: others go on until `AHEAD` times as
+many results as jobs under way wait for it. So memory does not grow with the number of jobs, and
+whoever stops has paid for few that were not wanted.
 """
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from concurrent import futures
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 
+from langchain_visioncraft._flows import Step, Steps, arun, call, run
+
 JobT = TypeVar("JobT")
 ResultT = TypeVar("ResultT")
+_Future: TypeAlias = futures.Future[Any] | asyncio.Future[Any]
 
 AHEAD = 4
+_END: Any = object()
 
 
-class _Future(Protocol):
-    """Of a thread or of an event loop."""
-
-    def done(self) -> bool: ...
-    def cancelled(self) -> bool: ...
-    def exception(self) -> BaseException | None: ...
-
-
-FutureT = TypeVar("FutureT", bound=_Future)
-
-
-class _Window(Generic[FutureT]):
-    """Jobs that were taken, in order, and whose results were not given yet."""
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self.jobs: deque[FutureT] = deque()
-
-    def busy(self) -> list[FutureT]:
-        """Those that are not done."""
-        return [job for job in self.jobs if not job.done()]
-
-    def gives(self) -> bool:
-        """Whether the first result is due before another job is taken."""
-        return bool(self.jobs) and (
-            self.jobs[0].done() or len(self.jobs) == AHEAD * self.width or self._failed()
-        )
-
-    def _failed(self) -> bool:
-        # Nothing behind a failure will be asked for.
-        return any(job.done() and (job.cancelled() or job.exception()) for job in self.jobs)
-
-
-def in_threads(
-    jobs: Iterable[JobT],
-    work: Callable[[JobT, Callable[[], bool]], ResultT],
-    width: int,
+def ordered_map(
+    flow_of: Callable[[JobT], Steps[ResultT]], jobs: Iterable[JobT], width: int
 ) -> Generator[ResultT, None, None]:
-    """Do jobs in threads.
+    """Run a flow for each job in threads; yield the results in the order of the jobs.
 
-    When the caller stops, or a job fails, what is under way is told to stop and waited for.
+    When the caller stops, or a job fails, flows under way end after their present step.
 
     Args:
-        jobs: Are taken one by one, when there is room.
-        work: Takes a job, and a function that says whether to stop.
-        width: How many at a time.
+        flow_of: Gives the flow of a job.
+        jobs: Taken one by one, when there is room.
+        width: How many run at a time.
     """
     stop = threading.Event()
-    window: _Window[concurrent.futures.Future[ResultT]] = _Window(width)
     with ContextThreadPoolExecutor(width, thread_name_prefix="visioncraft-loader") as executor:
+        window = _Window(lambda job: executor.submit(run, flow_of(job), stop.is_set), jobs, width)
         try:
-            for job in jobs:
-                window.jobs.append(executor.submit(work, job, stop.is_set))
-                while window.gives() or len(busy := window.busy()) == width:
-                    if window.gives():
-                        yield window.jobs.popleft().result()
-                    else:
-                        concurrent.futures.wait(
-                            busy, return_when=concurrent.futures.FIRST_COMPLETED
-                        )
-            while window.jobs:
-                yield window.jobs.popleft().result()
+            while (result := run(window.next_result())) is not _END:
+                yield result
         finally:
             stop.set()
-            for future in window.jobs:
-                future.cancel()
+            window.cancel()
 
 
-async def in_tasks(
-    jobs: Iterable[JobT], work: Callable[[JobT], Awaitable[ResultT]], width: int
+async def aordered_map(
+    flow_of: Callable[[JobT], Steps[ResultT]], jobs: Iterable[JobT], width: int
 ) -> AsyncGenerator[ResultT, None]:
-    """Do jobs in tasks; when the caller stops, or a job fails, the others are cancelled.
-
-    Args:
-        jobs: Are taken one by one in a thread, since finding files may take time.
-        work: Takes a job.
-        width: How many at a time.
-    """
-    window: _Window[asyncio.Task[ResultT]] = _Window(width)
-    iterator, done = iter(jobs), object()
-
-    async def run(job: JobT) -> ResultT:
-        return await work(job)
-
+    """The same in tasks, which are cancelled when the caller stops or a job fails."""
+    window = _Window(lambda job: asyncio.create_task(arun(flow_of(job))), jobs, width)
     try:
-        while (job := await asyncio.to_thread(next, iterator, done)) is not done:
-            window.jobs.append(asyncio.create_task(run(job)))  # type: ignore[arg-type]
-            while window.gives() or len(busy := window.busy()) == width:
-                if window.gives():
-                    yield await window.jobs[0]
-                    window.jobs.popleft()
-                else:
-                    await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
-        while window.jobs:
-            yield await window.jobs[0]
-            window.jobs.popleft()
+        while (result := await arun(window.next_result())) is not _END:
+            yield result
     finally:
-        for task in window.jobs:
-            task.cancel()
-        await asyncio.gather(*window.jobs, return_exceptions=True)
+        await asyncio.gather(*window.cancel(), return_exceptions=True)
+
+
+class _Window:
+    """The jobs that were taken and whose results are still to be given, in order."""
+
+    def __init__(self, start: Callable[[Any], _Future], jobs: Iterable[Any], width: int) -> None:
+        self._start = start
+        self._width = width
+        self._taken: deque[Any] = deque()
+        self._all_taken = False
+        # In a thread, since finding files takes time; nobody waits for it after a stop.
+        take: Callable[[], Any] = partial(next, iter(jobs), _END)
+        self._take = Step(take, partial(asyncio.to_thread, take))
+
+    def next_result(self) -> Steps[Any]:
+        """The next result, as soon as it is due; `_END` after the last one."""
+        while not self._is_due():
+            busy = [each for each in self._taken if not each.done()]
+            if len(busy) == self._width:
+                yield _wait_for_one(busy)
+            elif (job := (yield self._take)) is _END:
+                self._all_taken = True
+            else:
+                self._taken.append(self._start(job))
+        if not self._taken:
+            return _END
+        if not self._taken[0].done():
+            yield _wait_for_one([self._taken[0]])
+        return self._taken.popleft().result()
+
+    def _is_due(self) -> bool:
+        """Whether the next result comes before another job is taken."""
+        taken = self._taken
+        return (
+            self._all_taken
+            or len(taken) == AHEAD * self._width
+            # Results behind a failure are not wanted.
+            or any(
+                each.done() and (each is taken[0] or each.cancelled() or each.exception())
+                for each in taken
+            )
+        )
+
+    def cancel(self) -> deque[Any]:
+        """Cancel the jobs, and give their futures."""
+        for each in self._taken:
+            each.cancel()
+        return self._taken
+
+
+def _wait_for_one(some: list[Any]) -> Step[Any]:
+    return call(futures.wait, asyncio.wait, some, return_when=futures.FIRST_COMPLETED)

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import pybase64
 from fastmcp.tools import ToolResult
-from langchain_core.documents.base import Blob
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 from mcp import types
@@ -17,6 +16,7 @@ from langchain_visioncraft.client import Transcript
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.mcp.resources import described, uri_of
 from langchain_visioncraft.media import Media
+from langchain_visioncraft.media.scaling import scaled
 from langchain_visioncraft.tools import (
     VisionCraftCaption,
     VisionCraftCatalog,
@@ -94,25 +94,21 @@ def picture_content(media: Media, most: int) -> types.ImageContent | None:
     data, mime = media.read(), media.mime_type
     if len(data) > most or mime not in _SEEN_BY_MODELS:
         try:
-            data, mime = _smaller(data, media, most)
+            data, mime = _smaller(media, most)
         except MediaInputError:
             return None
     return types.ImageContent(data=pybase64.b64encode_as_string(data), mime_type=mime)
 
 
-def _smaller(data: bytes, media: Media, most: int) -> tuple[bytes, str]:
+def _smaller(media: Media, most: int) -> tuple[bytes, str]:
     """Encoded anew as JPEG, or PNG where it is transparent, and scaled down until it fits."""
-    # Only now: both take time to import, and a client waits for the server to start.
-    from langchain_visioncraft.document_loaders.blobs import Facts  # noqa: PLC0415
-    from langchain_visioncraft.document_loaders.pictures import prepare  # noqa: PLC0415
-
-    blob = Blob.from_data(data, mime_type=media.mime_type)
-    facts = Facts(media.handle, media.mime_type, media.sha256, media.size)
     side = max(media.width or 0, media.height or 0) or None
     while True:
-        ready = prepare(blob, facts, 0, max_side=side, max_pixels=_MOST_PIXELS, as_it_is=False)
+        ready, mime = scaled(
+            media, side, max_pixels=_MOST_PIXELS, name=media.handle, always_encode=True
+        )
         if len(ready) <= most:
-            return ready, "image/jpeg" if ready.startswith(b"\xff\xd8") else "image/png"
+            return ready, mime
         if side is None or side <= _SMALLEST_SIDE:
             raise MediaInputError(f"{media.handle} cannot be made as small as {most} bytes.")
         # Bytes go with the area; a little less, because small pictures compress less well.

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.media import Media
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "HEIF", "JXL")
 
@@ -19,6 +27,61 @@ def picture_formats() -> tuple[str, ...]:
 
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+@contextmanager
+def open_picture(
+    media: Media, *, name: str = "This picture", frame: int = 0, max_pixels: int | None = None
+) -> Iterator[Image.Image]:
+    """Open a picture with Pillow. What goes wrong inside the `with` block is translated as well.
+
+    Args:
+        media: The picture.
+        name: What to call it in messages.
+        frame: Which frame or page to go to, from 0.
+        max_pixels: Pictures with more are refused before they are decoded.
+
+    Raises:
+        ImportError: If Pillow is not installed.
+        MediaInputError: If it cannot be decoded, or has more than `max_pixels` pixels.
+    """
+    try:
+        from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 -- an extra
+    except ImportError as error:
+        msg = "Looking at pictures needs Pillow: pip install 'langchain-visioncraft[images]'"
+        raise ImportError(msg) from error
+    mime_type = media.mime_type
+    # First of all, since Pillow warns of large pictures in words of its own.
+    _check_pixels(media.width or 0, media.height or 0, name, max_pixels)
+    with media.open() as file:
+        try:
+            with Image.open(file, formats=picture_formats()) as image:
+                if frame:
+                    image.seek(frame)
+                _check_pixels(*image.size, name, max_pixels)
+                yield image
+        except MediaInputError:
+            raise
+        except UnidentifiedImageError as error:
+            hint = " (HEIC needs pillow-heif, registered)" if "heic" in mime_type else ""
+            msg = f"{name} is {mime_type}, but cannot be opened as a picture{hint}."
+            raise MediaInputError(msg) from error
+        except Image.DecompressionBombError as error:
+            msg = f"{name} has too many pixels: {error} If you trust it: PIL.Image.MAX_IMAGE_PIXELS"
+            raise MediaInputError(msg) from error
+        except Exception as error:
+            # Decoders of damaged files raise all there is: OSError, SyntaxError, IndexError, …
+            msg = f"{name} is a damaged {mime_type} ({error})."
+            raise MediaInputError(msg) from error
+
+
+def _check_pixels(width: int, height: int, name: str, max_pixels: int | None) -> None:
+    if max_pixels is not None and width * height > max_pixels:
+        msg = (
+            f"{name} has {width}x{height} pixels, more than max_pixels={max_pixels:,}; it was not "
+            "decoded."
+        )
+        raise MediaInputError(msg)
 
 
 def open_recording(file: BinaryIO) -> Any:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
 
 import pybase64
 from pydantic import (
@@ -22,10 +22,13 @@ from pydantic import (
 )
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
-from langchain_visioncraft.errors import InvalidRequestError
+from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.handles import SHA256, digest_of, handle_for
 from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, Shape, shape_of, sniff
 from langchain_visioncraft.media.urls import open_url
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
 
 
 def readable_size(size: int) -> str:
@@ -49,6 +52,14 @@ class Holder(Protocol):
     def take_file(self, target: Path, /) -> bool:
         """Move them to `target` if they are a file of their own; false if they are not."""
         ...
+
+
+class _Store(Protocol):
+    """What a `MediaStore` is here; its module imports this one."""
+
+    def __contains__(self, handle: object, /) -> bool: ...
+
+    def get(self, handle: str, /) -> Media: ...
 
 
 class HeldBytes:
@@ -168,6 +179,44 @@ class Media(BaseModel):
         media = cls._from_file(path, size)
         media._digest = digest
         return media.at(str(path.absolute()))
+
+    @classmethod
+    def from_document(cls, document: Document, store: _Store | None = None) -> Media:
+        """The picture or recording that a document was made of, by the document's metadata.
+
+        ```python
+        from langchain_visioncraft import Media, VisionCraftMediaLoader
+
+        document = VisionCraftMediaLoader("recordings").load()[0]
+        media = Media.from_document(document)
+        assert media.sha256 == document.metadata["sha256"]
+        ```
+
+        Args:
+            document: From a loader or parser of this package.
+            store: The one that the loader was given; without it the file must still be in its
+                place.
+
+        Raises:
+            MediaInputError: If the file is not there any more, or is another one by now.
+        """
+        metadata = document.metadata
+        handle, source = metadata.get("handle"), str(metadata.get("source") or "")
+        if store is not None and handle and handle in store:
+            return store.get(handle)
+        if not source or not Path(source).is_file():
+            missing = "is in no store that is known" if store is None else "is not in this store"
+            msg = (
+                f"{source or handle or 'This document'}: its file {missing}, and cannot be read "
+                "from where it came from. Give the loader and this method the same store=, which "
+                "keeps copies."
+            )
+            raise MediaInputError(msg)
+        media = cls.from_path(source)
+        if metadata.get("sha256") not in (None, media.sha256):
+            msg = f"{source} is another file than the one that this document was made of."
+            raise MediaInputError(msg)
+        return media
 
     @classmethod
     def _from_file(cls, holder: Holder | Path, size: int) -> Media:

@@ -9,11 +9,9 @@ import pyarrow as pa
 from langchain_core.documents import Document
 
 from langchain_visioncraft.document_loaders.base import VisionCraftParser
-from langchain_visioncraft.document_loaders.guarding import Skipped
-from langchain_visioncraft.document_loaders.parsers import (
-    VisionCraftCaptionParser,
-    VisionCraftTranscriptParser,
-)
+from langchain_visioncraft.document_loaders.captions import VisionCraftCaptionParser
+from langchain_visioncraft.document_loaders.reports import Skipped
+from langchain_visioncraft.document_loaders.transcripts import VisionCraftTranscriptParser
 from langchain_visioncraft.errors import InvalidRequestError
 
 _READABLE = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.null())

@@ -14,11 +14,10 @@ from ray.data import ActorPoolStrategy, Dataset
 from typing_extensions import Unpack
 
 from langchain_visioncraft.client import AsyncVisionCraftClient
-from langchain_visioncraft.client.twins import both_kinds
+from langchain_visioncraft.client.twins import ConnectionSettings, both_kinds, connect
 from langchain_visioncraft.config import as_secret, environment_key
-from langchain_visioncraft.document_loaders.base import check_number, check_text
+from langchain_visioncraft.document_loaders.base import MAX_RETRIES, check_number, check_text
 from langchain_visioncraft.document_loaders.caching import CacheTypes
-from langchain_visioncraft.document_loaders.connections import ConnectionSettings, connect
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError
 from langchain_visioncraft.ray.columns import CAPTION, TRANSCRIPT, Kind, check_columns
 from langchain_visioncraft.ray.limits import CallLimits
@@ -204,4 +203,5 @@ def _client(connection: ConnectionSettings, *, needs_key: bool) -> AsyncVisionCr
     key = as_secret(connection.get("api_key")) or as_secret(environment_key())
     if needs_key and not key:
         raise MissingKeyError
-    return both_kinds(connect(None, {**connection, "api_key": key}))[1]
+    settings: ConnectionSettings = {**connection, "api_key": key}
+    return both_kinds(connect(None, settings, max_retries=MAX_RETRIES))[1]

@@ -15,9 +15,9 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from tenacity import AsyncRetrying
 
+from langchain_visioncraft._flows import Step
 from langchain_visioncraft.client import AsyncVisionCraftClient
 from langchain_visioncraft.document_loaders.base import check_number
-from langchain_visioncraft.document_loaders.steps import PaidCall
 
 
 @dataclass(eq=False)
@@ -139,12 +139,14 @@ class Permits:
         self._holder = uuid.uuid4().hex
         self._asking = asyncio.Lock()
 
-    async def call(self, call: PaidCall[Any]) -> Any:
-        """Make a call, and again as the client says; while it waits for that, it has no permit."""
+    async def do(self, step: Step[Any]) -> Any:
+        """Do a step of a flow. A paid one has a permit at each attempt, and none between them."""
+        if not step.paid:
+            return await step.ado()
 
         async def attempt() -> Any:
             async with self.permit():
-                return await call.ado()
+                return await step.ado()
 
         return await self._client.retrying(AsyncRetrying)(attempt)
 

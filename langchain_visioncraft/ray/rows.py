@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pyarrow as pa
+from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from ray.exceptions import RayError
 
+from langchain_visioncraft._flows import Steps, adrive, work
 from langchain_visioncraft.client import AsyncVisionCraftClient
 from langchain_visioncraft.document_loaders.base import VisionCraftParser
-from langchain_visioncraft.document_loaders.fetching import Fetcher
-from langchain_visioncraft.document_loaders.guarding import guarded
-from langchain_visioncraft.document_loaders.sources import Item
-from langchain_visioncraft.document_loaders.steps import Steps, adrive
+from langchain_visioncraft.document_loaders.reports import ErrorPolicy, OnError, Skipped
+from langchain_visioncraft.document_loaders.sources import Item, blob_of
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.ray.columns import Kind, added, check_columns, values_of
 from langchain_visioncraft.ray.limits import Permits
@@ -65,7 +65,9 @@ class RowWorker:
         self._job = job
         self._permits = Permits(job.limiter, job.client)
         self._room = asyncio.Semaphore(job.max_concurrency)
-        self._fetcher = Fetcher(job.client, allow_private_urls=job.allow_private_urls)
+        # The cluster's own troubles are no fault of a row.
+        on_error: OnError = "raise" if job.on_error == "raise" else "skip"
+        self._error_policy = ErrorPolicy(on_error, raised=(RayError,))
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name=job.name, daemon=True).start()
         heartbeats = self._permits.keep_alive(job.heartbeat_timeout / 3)
@@ -94,27 +96,30 @@ class RowWorker:
 
     async def _values(self, content: Any) -> dict[str, Any]:
         async with self._room:
-            steps = adrive(self._steps(content), self._permits.call)
-            return values_of(self._job.kind, [output async for output in steps])
+            outputs = await adrive(self._outputs(content), self._permits.do)
+        return values_of(self._job.kind, outputs)
 
-    def _steps(self, content: Any) -> Steps[None]:
-        steps = self._documents(content)
-        if self._job.on_error == "raise":
-            return steps
-        # The cluster's own troubles are no fault of a row.
-        name = content if isinstance(content, str) else "<data>"
-        return guarded(steps, name, raised=(RayError,))
+    def _outputs(self, content: str | bytes | None) -> Steps[list[Document | Skipped]]:
+        job, outputs = self._job, list[Document | Skipped]()
+        try:
+            item, private = _item_of(content, job.column), job.allow_private_urls
+            blob = yield from blob_of(item, job.client, allow_private_urls=private)
+            for part in (yield work(job.parser.parts_of, blob)):
+                outputs += yield from job.parser.documents(part, job.parser.cache)
+        except Exception as error:
+            if self._error_policy.raises(error):
+                raise
+            name = content if isinstance(content, str) else "<data>"
+            outputs.append(Skipped.because_of(error, name))
+        return outputs
 
-    def _documents(self, content: str | bytes | None) -> Steps[None]:
-        if content is None:
-            msg = f"Column {self._job.column!r} is empty in this row."
-            raise MediaInputError(msg)
-        if isinstance(content, bytes):
-            item = Item("<data>", Blob.from_data(content))
-        elif "://" in content or "::" in content:
-            item = Item(content, content)
-        else:
-            item = Item(content, Blob.from_path(content, guess_type=False))
-        # What holds the bytes of a URL must live as long as the blob.
-        blob, _holder = yield from self._fetcher.blob_of(item)
-        yield from self._job.parser.steps(blob)
+
+def _item_of(content: str | bytes | None, column: str) -> Item:
+    if content is None:
+        msg = f"Column {column!r} is empty in this row."
+        raise MediaInputError(msg)
+    if isinstance(content, bytes):
+        return Blob.from_data(content)
+    if "://" in content or "::" in content:
+        return content
+    return Blob.from_path(content, guess_type=False)

@@ -15,7 +15,7 @@ PACKAGE = "langchain_visioncraft"
 SANDBOX = "visioncraft_sandbox"
 LAYERS = [
     {"_compat", "_copying", "_keywords", "_lazy", "_redact", "_threads", "version", "errors"},
-    {"config"},
+    {"_flows", "config"},
     {"media"},
     {"client"},
     {"chat_models", "document_loaders"},

@@ -29,7 +29,7 @@ PUBLIC: dict[str, set[str]] = {
         "AsyncVisionCraftClient", "ChatVisionCraft", "ChatVisionCraftLegacy", "Media",
         "MediaStore", "VisionCraftCaptionParser", "VisionCraftClient", "VisionCraftError",
         "VisionCraftMediaLoader", "VisionCraftToolkit", "VisionCraftTranscriptParser",
-        "__version__", "cited_answer_chain", "media_of", "PROGRESS_EVENT",
+        "__version__", "cited_answer_chain", "PROGRESS_EVENT",
     },
     "chat_models": {"ChatVisionCraft", "ChatVisionCraftLegacy", "MODEL_PROFILES"},
     "client": {
@@ -39,7 +39,7 @@ PUBLIC: dict[str, set[str]] = {
     "document_loaders": {
         "Citation", "CitedAnswer", "FolderByteStore", "LoadReport", "RemoteByteStore", "Skipped",
         "VisionCraftCaptionParser", "VisionCraftMediaLoader", "VisionCraftTranscriptParser",
-        "cited_answer_chain", "media_of",
+        "cited_answer_chain",
     },
     "mcp": {"create_http_app", "create_server"},
     "media": {"Media", "MediaStore", "Problem"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -254,27 +254,3 @@ def one_chunk(result: ChatResult) -> ChatGenerationChunk:
         content=message.content, response_metadata=message.response_metadata, **calls
     )
     return ChatGenerationChunk(message=chunk)
-
-
-def drive(asking: Asking[ResultT], ask: Callable[[list[BaseMessage]], ChatResult]) -> ResultT:
-    """Ask all that is to be asked."""
-    try:
-        messages = next(asking)
-        while True:
-            messages = asking.send(ask(messages))
-    except StopIteration as done:
-        result: ResultT = done.value
-        return result
-
-
-async def adrive(
-    asking: Asking[ResultT], ask: Callable[[list[BaseMessage]], Awaitable[ChatResult]]
-) -> ResultT:
-    """Ask all that is to be asked, without blocking."""
-    try:
-        messages = next(asking)
-        while True:
-            messages = asking.send(await ask(messages))
-    except StopIteration as done:
-        result: ResultT = done.value
-        return result

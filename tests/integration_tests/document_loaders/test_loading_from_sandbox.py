@@ -11,11 +11,11 @@ from langchain_core.documents.base import Blob
 from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import (
+    Media,
     MediaStore,
     VisionCraftMediaLoader,
     VisionCraftTextToImage,
     VisionCraftTranscriptParser,
-    media_of,
 )
 
 NOTE = Path(__file__).parents[3] / "cookbook/assets/spoken_note.ogg"
@@ -33,7 +33,7 @@ def test_a_drawing_is_found_by_the_words_it_was_made_from(
     handle = draw.invoke({"prompt": "A red fox in the snow"}).split()[0]
     [document] = asyncio.run(VisionCraftMediaLoader(store, **connection).aload())
     assert "A red fox in the snow" in document.page_content
-    assert media_of(document, store).handle == handle
+    assert Media.from_document(document, store).handle == handle
 
 
 @pytest.mark.parametrize("chunk_seconds", [None, 5])

@@ -277,5 +277,5 @@ def test_without_pillow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_picture_that_cannot_be_decoded_is_an_error() -> None:
     broken = base64.b64encode(PNG[:20] + b"\x00\x00\x10\x00\x00\x00\x10\x00" + PNG[28:40])
-    with pytest.raises(MediaInputError, match="cannot be made smaller"):
+    with pytest.raises(MediaInputError, match="This picture is image/png, but cannot be opened"):
         image_url_block({"type": "image", "base64": broken.decode()}, max_side=20)

@@ -23,7 +23,7 @@ from PIL import Image
 
 from langchain_visioncraft import VisionCraftCaptionParser, VisionCraftClient
 from langchain_visioncraft.document_loaders import FolderByteStore
-from langchain_visioncraft.document_loaders.parsers import RETRIEVAL_PROMPT
+from langchain_visioncraft.document_loaders.captions import RETRIEVAL_PROMPT
 from langchain_visioncraft.errors import (
     InvalidRequestError,
     MediaInputError,

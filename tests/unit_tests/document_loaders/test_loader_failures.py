@@ -15,7 +15,7 @@ from media_host import HOST, MediaHost, httpx, picture, recording
 from langchain_visioncraft import (
     VisionCraftCaptionParser,
 )
-from langchain_visioncraft.document_loaders.guarding import CONCERN_ALL
+from langchain_visioncraft.document_loaders.reports import CONCERN_ALL
 from langchain_visioncraft.errors import (
     AuthenticationError,
     CertificateError,

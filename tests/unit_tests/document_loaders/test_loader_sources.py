@@ -13,7 +13,6 @@ from media_host import HOST, KEY, MediaHost, picture
 from langchain_visioncraft import (
     Media,
     MediaStore,
-    media_of,
 )
 from langchain_visioncraft.errors import (
     LinkExpiredError,
@@ -115,6 +114,6 @@ def test_a_store_keeps_copies_that_documents_lead_to(
     url = f"{HOST}/files/red.png"
     documents = load(make([url, folder / "a.wav"], store=store))
     (folder / "a.wav").unlink()
-    assert media_of(documents[0], store).read() == picture()
-    assert media_of(documents[1], store).mime_type == "audio/wav"
+    assert Media.from_document(documents[0], store).read() == picture()
+    assert Media.from_document(documents[1], store).mime_type == "audio/wav"
     assert store.provenance(documents[0].metadata["handle"])["sources"] == [url]

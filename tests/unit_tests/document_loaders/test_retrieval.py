@@ -16,10 +16,10 @@ from langchain_core.runnables import RunnableLambda
 from media_host import MediaHost, picture
 
 from langchain_visioncraft import (
+    Media,
     MediaStore,
     VisionCraftCaptionParser,
     cited_answer_chain,
-    media_of,
 )
 from langchain_visioncraft.document_loaders.retrieval import CitedAnswer, label_of, sources_of
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
@@ -141,7 +141,7 @@ def document(host: MediaHost, tmp_path: Path) -> Document:
 
 
 def test_a_document_leads_to_its_file(document: Document) -> None:
-    media = media_of(document)
+    media = Media.from_document(document)
     assert media.read() == picture()
     assert sources_of([document])[0].media() == media
 
@@ -149,20 +149,20 @@ def test_a_document_leads_to_its_file(document: Document) -> None:
 def test_a_store_is_asked_first(document: Document, store: MediaStore) -> None:
     store.add(picture())
     Path(document.metadata["source"]).unlink()
-    assert media_of(document, store).read() == picture()
+    assert Media.from_document(document, store).read() == picture()
 
 
 def test_a_file_that_is_another_one_by_now_is_not_passed_off(document: Document) -> None:
     Path(document.metadata["source"]).write_bytes(picture("blue"))
     with pytest.raises(MediaInputError, match=r"red\.png is another file"):
-        media_of(document)
+        Media.from_document(document)
 
 
 def test_a_file_that_is_gone_is_told(document: Document, store: MediaStore) -> None:
     Path(document.metadata["source"]).unlink()
     with pytest.raises(MediaInputError, match=r"red\.png: its file is in no store"):
-        media_of(document)
+        Media.from_document(document)
     with pytest.raises(MediaInputError, match="is not in this store"):
-        media_of(document, store)
+        Media.from_document(document, store)
     with pytest.raises(MediaInputError, match="https://host/a"):
-        media_of(Document("-", metadata={"source": "https://host/a"}))
+        Media.from_document(Document("-", metadata={"source": "https://host/a"}))

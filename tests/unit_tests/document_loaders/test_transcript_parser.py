@@ -7,8 +7,6 @@ import hashlib
 import io
 import os
 import pickle
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,9 +19,9 @@ from langchain_core.documents.base import Blob
 from langchain_core.stores import InMemoryByteStore
 from media_host import HOST, KEY, MediaHost, picture, recording, samples_of, video
 
-from langchain_visioncraft import VisionCraftTranscriptParser
+from langchain_visioncraft import Media, VisionCraftTranscriptParser
 from langchain_visioncraft.document_loaders import recordings
-from langchain_visioncraft.document_loaders.blobs import measure
+from langchain_visioncraft.document_loaders.blobs import read
 from langchain_visioncraft.document_loaders.transcripts import Passage, windows
 from langchain_visioncraft.errors import (
     BadRequestError,
@@ -197,10 +195,10 @@ def test_the_silence_before_the_sound_of_a_video_counts(
 def test_where_recordings_were_joined_the_rate_may_change(tmp_path: Path) -> None:
     parts = [mp3(samples_of([(0.2, 0.8, 400)], 1.0, rate), rate) for rate in (44100, 22050)]
     whole = Blob.from_data(b"".join(parts))
-    facts = measure(whole)
-    heard = recordings.listen(whole, facts)
+    file = read(whole)
+    heard = recordings.listen(file)
     assert heard.seconds > 1.05  # FFmpeg gives the first frames of the second
-    [part] = recordings.cut(whole, facts, 2.0, tmp_path)
+    [part] = recordings.cut(file, 2.0, tmp_path)
     assert part.seconds == pytest.approx(heard.seconds, abs=0.01)
 
 
@@ -264,11 +262,7 @@ def test_a_disk_that_fails_is_not_called_a_damaged_recording(
     path = tmp_path / "talk.wav"
     path.write_bytes(speech)
 
-    @contextmanager
-    def failing(blob: Blob) -> Iterator[Any]:
-        yield FailsAtByte(speech, 200_000)
-
-    monkeypatch.setattr(recordings, "opened", failing)
+    monkeypatch.setattr(Media, "open", lambda _: FailsAtByte(speech, 200_000))
     with pytest.raises(MediaInputError, match=r"talk\.wav cannot be read: Input/output error\.$"):
         parse(make(), Blob.from_path(path))
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from langchain_visioncraft.document_loaders.window import AHEAD, _Window, in_tasks, in_threads
+from langchain_visioncraft._flows import Steps, call, run, work
+from langchain_visioncraft.document_loaders import window
+from langchain_visioncraft.document_loaders.window import AHEAD, _Window, aordered_map, ordered_map
 
 WIDTH = 2
 
@@ -23,15 +25,16 @@ class Jobs:
     be before it.
     """
 
-    def __init__(self, behind: Any, failing: int | None = None) -> None:
-        self.behind = behind
+    def __init__(self, count: int = 50, failing: int | None = None) -> None:
+        self.behind = threading.Event()
+        self.count = count
         self.failing = failing
         self.taken = 0
         self.done: list[int] = []
         self.most_at_once = 0
 
     def __iter__(self) -> Iterator[int]:
-        for number in range(50):
+        for number in range(self.count):
             self.taken += 1
             self.most_at_once = max(self.most_at_once, self.taken - len(self.done))
             yield number
@@ -44,40 +47,28 @@ class Jobs:
             raise OSError(f"{number} cannot be read")
         return number
 
-
-def threads(failing: int | None = None) -> tuple[Jobs, list[int]]:
-    jobs, results = Jobs(threading.Event(), failing), []
-
-    def work(number: int, _: Any) -> int:
+    def flow(self, number: int) -> Steps[int]:
         if number == 0:
-            assert jobs.behind.wait(60)
-        return jobs.finish(number)
-
-    with contextlib.suppress(OSError):
-        results.extend(in_threads(jobs, work, WIDTH))
-    return jobs, results
+            assert (yield work(self.behind.wait, 60))
+        return self.finish(number)
 
 
-def tasks(failing: int | None = None) -> tuple[Jobs, list[int]]:
-    jobs, results = Jobs(asyncio.Event(), failing), []
+def threads(jobs: Jobs, results: list[int]) -> None:
+    results.extend(ordered_map(jobs.flow, jobs, WIDTH))
 
-    async def work(number: int) -> int:
-        if number == 0:
-            await asyncio.wait_for(jobs.behind.wait(), 60)
-        return jobs.finish(number)
 
+def tasks(jobs: Jobs, results: list[int]) -> None:
     async def main() -> None:
-        async for result in in_tasks(jobs, work, WIDTH):
+        async for result in aordered_map(jobs.flow, jobs, WIDTH):
             results.append(result)  # noqa: PERF401 -- those before a failure are kept
 
-    with contextlib.suppress(OSError):
-        asyncio.run(main())
-    return jobs, results
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("load", [threads, tasks])
 def test_a_slow_job_holds_up_results_but_not_the_work(load: Any) -> None:
-    jobs, results = load()
+    jobs, results = Jobs(), []
+    load(jobs, results)
     assert results == list(range(50))
     assert jobs.done.index(0) == AHEAD * WIDTH - 1
     assert jobs.most_at_once == WIDTH
@@ -85,9 +76,48 @@ def test_a_slow_job_holds_up_results_but_not_the_work(load: Any) -> None:
 
 @pytest.mark.parametrize("load", [threads, tasks])
 def test_nothing_is_taken_behind_a_failure_and_what_is_before_it_is_given(load: Any) -> None:
-    jobs, results = load(failing=3)
+    jobs, results = Jobs(failing=3), []
+    with pytest.raises(OSError, match="3 cannot be read"):
+        load(jobs, results)
     assert results == [0, 1, 2]
     assert jobs.taken == 4
+
+
+@pytest.mark.parametrize("load", [threads, tasks])
+def test_without_jobs_there_are_no_results(load: Any) -> None:
+    jobs, results = Jobs(count=0), []
+    load(jobs, results)
+    assert results == []
+
+
+def test_who_stops_waits_for_the_step_under_way_and_not_for_what_follows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started, stopped, done = threading.Event(), threading.Event(), []
+
+    class Stop(threading.Event):
+        def set(self) -> None:
+            super().set()
+            stopped.set()
+
+    def slow() -> None:
+        started.set()
+        assert stopped.wait(60)
+        done.append("slow")
+
+    def flow(number: int) -> Steps[int]:
+        if number:
+            yield work(slow)
+            yield work(done.append, "next")
+        else:
+            yield work(started.wait, 60)
+        return number
+
+    monkeypatch.setattr(window, "threading", SimpleNamespace(Event=Stop))
+    results = ordered_map(flow, range(2), WIDTH)
+    assert next(results) == 0
+    results.close()
+    assert done == ["slow"]
 
 
 PATIENCE = 60
@@ -104,15 +134,25 @@ class Held:
         self.width = width
         self.waited_for: list[int] = []
         self.running: list[int] = []
+        self.all_taken = False
+        self.pool = concurrent.futures.ThreadPoolExecutor(4 * width)
         self._running = 0
         self._released = 0
         self._changed = threading.Condition()
 
     def __iter__(self) -> Iterator[int]:
         yield from range(4 * self.width)
-        self.release(self.width)  # for the last of them nobody waits in the window
+        self.all_taken = True
+        self.release(self.width)
 
-    def work(self, number: int, _: Any = None) -> int:
+    def flow(self, number: int) -> Steps[int]:
+        result: int = yield call(self.work, self.awork, number)
+        return result
+
+    async def awork(self, number: int) -> int:
+        return await asyncio.get_running_loop().run_in_executor(self.pool, self.work, number)
+
+    def work(self, number: int) -> int:
         with self._changed:
             self._running += 1
             self._changed.notify_all()
@@ -127,6 +167,8 @@ class Held:
 
     def look(self, jobs: Any) -> None:
         """At the moment when the window waits for one of these."""
+        if self.all_taken:  # what is left ends by itself
+            return
         with self._changed:
             wanted = min(len(jobs), self.width)
             assert self._changed.wait_for(lambda: self._running >= wanted, PATIENCE)
@@ -143,7 +185,7 @@ def held_threads(held: Held, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return wait(jobs, **options)
 
     monkeypatch.setattr(concurrent.futures, "wait", looking)
-    return list(in_threads(held, held.work, held.width))
+    return list(ordered_map(held.flow, held, held.width))
 
 
 def held_tasks(held: Held, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -154,13 +196,10 @@ def held_tasks(held: Held, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return await wait(jobs, **options)
 
     async def main() -> list[int]:
-        return [result async for result in in_tasks(held, work, held.width)]
-
-    async def work(number: int) -> int:
-        return await asyncio.get_running_loop().run_in_executor(pool, held.work, number)
+        return [result async for result in aordered_map(held.flow, held, held.width)]
 
     monkeypatch.setattr(asyncio, "wait", looking)
-    with concurrent.futures.ThreadPoolExecutor(4 * held.width) as pool:
+    with held.pool:
         return asyncio.run(main())
 
 
@@ -175,11 +214,22 @@ def test_as_many_jobs_as_the_window_is_wide_run_at_once(
     assert set(held.running) == {width}
 
 
-def test_as_many_results_wait_behind_a_slow_job_as_may_be_ahead() -> None:
+def test_as_many_results_wait_behind_a_slow_job_as_may_be_ahead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     slow, ready = (concurrent.futures.Future[int]() for _ in range(2))
     ready.set_result(1)
-    window = _Window[concurrent.futures.Future[int]](WIDTH)
-    window.jobs.extend([slow, *[ready] * (AHEAD * WIDTH - 2)])
-    assert not window.gives()
-    window.jobs.append(ready)
-    assert window.gives()
+    taken: list[int] = []
+
+    def start(number: int) -> Any:
+        taken.append(number)
+        return ready if number else slow
+
+    def wait(jobs: Any, **_: Any) -> Any:
+        assert list(jobs) == [slow]
+        raise TimeoutError
+
+    monkeypatch.setattr(concurrent.futures, "wait", wait)
+    with pytest.raises(TimeoutError):
+        run(_Window(start, range(50), WIDTH).next_result())
+    assert len(taken) == AHEAD * WIDTH

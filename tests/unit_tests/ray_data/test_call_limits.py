@@ -10,7 +10,7 @@ import pytest
 from ray.exceptions import RayError
 
 from langchain_visioncraft import AsyncVisionCraftClient
-from langchain_visioncraft.document_loaders.steps import CallEndpoint, Work, adrive
+from langchain_visioncraft._flows import Steps, adrive, call, paid, work
 from langchain_visioncraft.errors import InvalidRequestError, ServerError
 from langchain_visioncraft.ray import CallLimits
 from langchain_visioncraft.ray.limits import Limiter, Permits
@@ -199,30 +199,22 @@ async def test_all_who_wait_hear_that_the_limiter_is_gone() -> None:
     assert [type(error) for error in found] == [RayError, RayError]
 
 
-class Failing(CallEndpoint[Any]):
-    """Fails with 503, and then gives an answer."""
-
-    async def ado(self) -> Any:
-        self.arguments["during"].append(self.arguments["held"]())
-        if len(self.arguments["during"]) < 3:
-            raise ServerError("503", status=503, retry_after=0.01)
-        return "seen"
-
-
 async def test_an_attempt_has_a_permit_and_the_pause_before_the_next_has_none() -> None:
     limiter = Limiter(1, None, heartbeat_timeout=60)
     handle = Handle(limiter)
     during: list[int] = []
-    call = Failing(None, None, {"during": during, "held": limiter.in_flight})  # type: ignore[arg-type]
 
-    def steps() -> Any:
-        name = yield from Work(lambda: "work without a permit").ask()
-        yield name
-        yield (yield from call.ask())
+    async def fail_twice() -> str:
+        during.append(limiter.in_flight())
+        if len(during) < 3:
+            raise ServerError("503", status=503, retry_after=0.01)
+        return "seen"
 
-    permits = Permits(handle, CLIENT)
-    found = [output async for output in adrive(steps(), permits.call)]
-    assert found == ["work without a permit", "seen"]
+    def flow() -> Steps[list[Any]]:
+        unpaid = yield work(limiter.in_flight)
+        return [unpaid, (yield paid(call(str, fail_twice)))]
+
+    assert await adrive(flow(), Permits(handle, CLIENT).do) == [0, "seen"]
     assert during == [1, 1, 1]
     await until_all_wait()
     assert [name for name in handle.messages if name != "heartbeat"] == ["acquire", "release"] * 3

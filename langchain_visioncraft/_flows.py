@@ -1,0 +1,120 @@
+"""Logic that is written once for sync and async: flows, and the one loop that runs them.
+
+A *flow* is a generator. It yields what it needs done, is sent the outcome, and returns the result.
+Who drives a flow says how its steps are done: the client makes the calls of endpoints, chat models
+ask their host, document loaders do a `Step` in one of its two ways.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
+
+from langchain_visioncraft._threads import in_thread
+
+P = ParamSpec("P")
+AskedT = TypeVar("AskedT")
+ResultT = TypeVar("ResultT")
+
+
+async def adrive(
+    flow: Generator[AskedT, Any, ResultT], do: Callable[[AskedT], Awaitable[Any]]
+) -> ResultT:
+    """Do what a flow asks for, and give its result.
+
+    Args:
+        flow: Is closed at the end.
+        do: Does one step. What it gives is sent into the flow, what it raises is thrown in.
+    """
+    try:
+        asked = next(flow)
+        while True:
+            try:
+                result = await do(asked)
+            except Exception as error:  # noqa: BLE001 -- it is the flow's to judge
+                asked = flow.throw(error)
+            else:
+                asked = flow.send(result)
+    except StopIteration as done:
+        value: ResultT = done.value
+        return value
+    finally:
+        flow.close()
+
+
+def drive(flow: Generator[AskedT, Any, ResultT], do: Callable[[AskedT], Any]) -> ResultT:
+    """The same with a `do` that blocks: the loop above then waits for nothing, and ends at once."""
+
+    async def at_once(asked: AskedT) -> Any:
+        return do(asked)
+
+    try:
+        adrive(flow, at_once).send(None)
+    except StopIteration as done:
+        value: ResultT = done.value
+        return value
+    raise AssertionError  # it never waits
+
+
+@dataclass(frozen=True, repr=False)
+class Step(Generic[ResultT]):
+    """Something to be done, with both ways of doing it.
+
+    Attributes:
+        do: Does it, and blocks.
+        ado: Does it without blocking.
+        paid: Whether it counts against limits and may cost money. It can be done again.
+    """
+
+    do: Callable[[], ResultT]
+    ado: Callable[[], Awaitable[ResultT]]
+    paid: bool = False
+
+
+Steps: TypeAlias = Generator[Step[Any], Any, ResultT]
+"""A flow of steps that say themselves how they are done: see `run` and `arun`."""
+
+
+def work(function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs) -> Step[ResultT]:
+    """What keeps a disk or a processor busy; where nothing may block, it is done in a thread."""
+    bound = partial(function, *args, **kwargs)
+    return Step(bound, partial(in_thread, bound))
+
+
+def call(
+    function: Callable[P, Any],
+    coroutine: Callable[P, Awaitable[Any]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> Step[Any]:
+    """A call of a function, or of its async twin."""
+    return Step(partial(function, *args, **kwargs), partial(coroutine, *args, **kwargs))
+
+
+def paid(step: Step[ResultT]) -> Step[ResultT]:
+    """The same step, which counts against limits."""
+    return replace(step, paid=True)
+
+
+def run(flow: Steps[ResultT], stopped: Callable[[], bool] = lambda: False) -> ResultT:
+    """Do the steps of a flow, and wait for them.
+
+    Raises:
+        asyncio.CancelledError: If `stopped` is true before a step. A thread has no other way to
+            end early.
+    """
+
+    def do(step: Step[Any]) -> Any:
+        if stopped():
+            raise asyncio.CancelledError
+        return step.do()
+
+    return drive(flow, do)
+
+
+async def arun(flow: Steps[ResultT]) -> ResultT:
+    """Do the steps of a flow without blocking."""
+    return await adrive(flow, lambda step: step.ado())

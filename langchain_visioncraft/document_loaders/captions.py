@@ -1,0 +1,263 @@
+"""Pictures become documents: the caption of a picture, a frame or a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
+
+from langchain_core.documents import Document
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, HumanMessage
+from typing_extensions import Unpack
+
+from langchain_visioncraft._flows import Steps, call, paid, work
+from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL
+from langchain_visioncraft.client.twins import AnyClient, ConnectionSettings
+from langchain_visioncraft.document_loaders.base import (
+    VisionCraftParser,
+    check_number,
+    check_text,
+    require,
+)
+from langchain_visioncraft.document_loaders.blobs import MediaFile
+from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, cached
+from langchain_visioncraft.errors import (
+    InvalidRequestError,
+    MediaInputError,
+    UnexpectedAnswerError,
+)
+from langchain_visioncraft.media import Media
+from langchain_visioncraft.media.decoding import open_picture
+from langchain_visioncraft.media.scaling import scaled, upright_size
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FramesTypes: TypeAlias = Literal["auto", "first", "middle", "all"] | int | Sequence[int]
+"""Which frames of an animation, or pages of a TIFF: a word, how many evenly spread ones, or their
+numbers from 0 (negative ones count from the end)."""
+
+RETRIEVAL_PROMPT = (
+    "Describe this picture for a search index, in plain sentences: its subjects and what they do, "
+    "the setting, any text in the picture word for word, and the style."
+)
+DEFAULT_MAX_SIDE = 1024
+DEFAULT_MAX_PIXELS = 64_000_000
+
+
+class VisionCraftCaptionParser(VisionCraftParser):
+    """Describes pictures, with LLaVA or any other chat model.
+
+    ```python
+    from langchain_core.documents.base import Blob
+
+    from langchain_visioncraft import VisionCraftCaptionParser, VisionCraftTextToImage
+
+    draw = VisionCraftTextToImage(width=384, height=256)
+    picture = draw.store.get(draw.invoke({"prompt": "A lighthouse at dawn"}))
+
+    parser = VisionCraftCaptionParser()
+    [document] = parser.parse(Blob.from_path(picture.path))
+    assert document.metadata["width"] == 384
+    assert document.metadata["mime_type"] == "image/png"
+    ```
+
+    Metadata: `source`, `mime_type` (by content), `sha256`, `handle`, `width` and `height` (pixels,
+    upright), `model`, `prompt`; of several frames or pages `frame` (from 0) and `frames`; of an
+    animation `duration` (seconds). What the blob brings along is kept. The id depends on bytes,
+    model, prompt and frame alone.
+
+    Args:
+        prompt: What to describe; sent literally. Default: `RETRIEVAL_PROMPT`.
+        model: Of the API. Only LLaVA models take images (2024-09).
+        chat_model: Any LangChain chat model that takes images, instead. Without one, pictures go
+            straight to the API; ``ChatVisionCraft(model=…)`` here brings LangChain's callbacks,
+            tracing, cache and count of tokens.
+        frames: Of animations and multi-page TIFFs: `"auto"` (the middle of an animation, all
+            pages), `"first"`, `"middle"`, `"all"`, how many evenly spread ones, or their numbers.
+        max_side: Pixels. Larger pictures are scaled down before they are sent. `None`: never.
+        max_pixels: Pictures with more are refused before they are decoded.
+        client: A ready client (sync or async), instead of the settings of the connection.
+        cache: Where answers are kept: a folder, an fsspec URL, or a byte store of LangChain.
+        **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.
+
+    Raises:
+        ImportError: If Pillow is missing: ``pip install 'langchain-visioncraft[media]'``.
+        InvalidRequestError: If an argument cannot be used.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("image",)
+
+    def __init__(
+        self,
+        *,
+        prompt: str = RETRIEVAL_PROMPT,
+        model: str = DEFAULT_CAPTION_MODEL,
+        chat_model: BaseChatModel | None = None,
+        frames: FramesTypes = "auto",
+        max_side: int | None = DEFAULT_MAX_SIDE,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        client: AnyClient | None = None,
+        cache: CacheTypes = None,
+        **connection: Unpack[ConnectionSettings],
+    ) -> None:
+        super().__init__(client=client, cache=cache, **connection)
+        require("Looking at pictures", "Pillow", "PIL")
+        check_text("prompt", prompt)
+        check_text("model", model)
+        if max_side is not None:
+            check_number("max_side", max_side, 1)
+        check_number("max_pixels", max_pixels, 1)
+        if not _is_valid(frames):
+            words = (
+                "'auto', 'first', 'middle', 'all', how many (from 1), or a list of numbers from 0"
+            )
+            msg = f"frames={frames!r} is not valid: {words}."
+            raise InvalidRequestError(msg)
+        self.prompt = prompt
+        self.frames = frames
+        self.max_side = max_side
+        self.max_pixels = max_pixels
+        self._chat_model = chat_model
+        self._model = model
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        chat = self._chat_model
+        if chat is None:
+            return self._model
+        name = getattr(chat, "model_name", None) or getattr(chat, "model", None)
+        return str(name or type(chat).__name__)
+
+    def parts(self, file: MediaFile) -> list[Frame]:
+        """The chosen frames."""
+        return frames_of(file, self.frames, self.max_pixels)
+
+    def documents(self, part: Frame, cache: Cache | None) -> Steps[list[Document]]:
+        """One document a frame."""
+        chat = self._chat_model
+        facts = {
+            "sha256": part.file.media.sha256,
+            "frame": part.number,
+            "model": self.model,
+            "class": f"{type(chat).__module__}.{type(chat).__name__}" if chat else None,
+            "prompt": self.prompt,
+            "max_side": self.max_side,
+        }
+        caption = yield from cached(cache, "caption", facts, self._caption(part), str)
+        several = part.of > 1
+        document = part.file.document(
+            caption,
+            (self.model, self.prompt, f"frame:{part.number}"),
+            width=part.width,
+            height=part.height,
+            duration=part.duration,
+            frame=part.number if several else None,
+            frames=part.of if several else None,
+            model=self.model,
+            prompt=self.prompt,
+        )
+        return [document]
+
+    def _caption(self, frame: Frame) -> Steps[str]:
+        file = frame.file
+        picture: tuple[bytes, str] = yield work(
+            scaled,
+            file.media,
+            self.max_side,
+            frame=frame.number,
+            max_pixels=self.max_pixels,
+            name=file.source,
+        )
+        with file.named_in_errors():
+            caption: str = (yield from self._ask(picture[0])).strip()
+            if not caption:
+                msg = f"{self.model} had nothing to say about {file.source}."
+                raise UnexpectedAnswerError(msg)
+        return caption
+
+    def _ask(self, picture: bytes) -> Steps[str]:
+        chat = self._chat_model
+        if chat is None:
+            client, aclient = self._clients
+            asking = call(
+                client.caption, aclient.caption, picture, prompt=self.prompt, model=self.model
+            )
+            caption: str = yield paid(asking)
+            return caption
+        block = dict(Media.from_bytes(picture).block())
+        message = HumanMessage([{"type": "text", "text": self.prompt}, block])
+        answer: AIMessage = yield paid(call(chat.invoke, chat.ainvoke, [message]))
+        return str(answer.text)
+
+
+class Frame(NamedTuple):
+    """A picture, or one frame or page of several.
+
+    Its number counts from 0; width and height are pixels of what is shown (upright), the duration
+    seconds of all frames together, if they are animated.
+    """
+
+    file: MediaFile
+    number: int
+    of: int
+    width: int
+    height: int
+    duration: float | None
+
+
+def frames_of(file: MediaFile, frames: FramesTypes, max_pixels: int) -> list[Frame]:
+    """The chosen frames of a picture, by its headers, in order.
+
+    Raises:
+        MediaInputError: If it is damaged, has more than `max_pixels` pixels, or none of the frames
+            that were asked for.
+    """
+    mime_type = file.media.mime_type
+    with open_picture(file.media, name=file.source, max_pixels=max_pixels) as image:
+        width, height = upright_size(image)
+        # The further pictures in a JPEG are a camera's previews.
+        count = 1 if mime_type == "image/jpeg" else getattr(image, "n_frames", 1)
+        animated = count > 1 and mime_type != "image/tiff"  # pages are not in time
+        duration = _duration(image, count) if animated else None
+    if frames == "auto":
+        frames = "middle" if animated else "all"
+    chosen = _chosen(frames, count, file.source)
+    return [Frame(file, number, count, width, height, duration) for number in chosen]
+
+
+def _duration(image: Image.Image, count: int) -> float | None:
+    milliseconds = 0.0
+    for number in range(count):
+        image.seek(number)
+        milliseconds += float(image.info.get("duration") or 0)
+    return round(milliseconds / 1000, 3) or None
+
+
+def _chosen(frames: FramesTypes, count: int, source: str) -> Sequence[int]:
+    """The numbers of the chosen frames, in order."""
+    if frames == "first" or (count == 1 and isinstance(frames, str | int)):
+        return [0]
+    if frames == "middle":
+        return [count // 2]
+    if isinstance(frames, str):  # all of them
+        return range(count)
+    if isinstance(frames, int):
+        wanted = min(frames, count)
+        # The middles of equal stretches: the first and last frames are often blank.
+        return [(2 * index + 1) * count // (2 * wanted) for index in range(wanted)]
+    there = {number % count for number in frames if -count <= number < count}
+    if not there:
+        msg = f"{source} has {count} frames, and none of {list(frames)}."
+        raise MediaInputError(msg)
+    return sorted(there)
+
+
+def _is_valid(frames: Any) -> bool:
+    if isinstance(frames, str):
+        return frames in ("auto", "first", "middle", "all")
+    if isinstance(frames, int):
+        return frames > 0 and not isinstance(frames, bool)
+    numbers = isinstance(frames, Sequence) and all(type(number) is int for number in frames)
+    return numbers and bool(frames)

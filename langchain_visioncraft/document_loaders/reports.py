@@ -1,0 +1,123 @@
+"""What a failing file does, and the report on a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from langchain_core.documents import Document
+
+from langchain_visioncraft.document_loaders.blobs import document_id
+from langchain_visioncraft.errors import (
+    AuthenticationError,
+    CertificateError,
+    EndpointNotFoundError,
+    InvalidRequestError,
+    MissingKeyError,
+    RateLimitError,
+    SubscriptionError,
+)
+
+OnError: TypeAlias = Literal["raise", "skip", "document"]
+
+CONCERN_ALL = (
+    MissingKeyError,
+    AuthenticationError,
+    SubscriptionError,
+    EndpointNotFoundError,
+    CertificateError,
+    RateLimitError,
+)
+"""Errors that every file would meet: they are raised whatever `on_error` says.
+
+A rate limit is one of them if waiting for it did not help. With a cache, the next run resumes.
+"""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that could not be loaded, or not to its end.
+
+    Attributes:
+        source: Its path, URL or handle.
+        reason: What was wrong.
+        error: The class of the error.
+    """
+
+    source: str
+    reason: str
+    error: str
+
+    @classmethod
+    def because_of(cls, error: Exception, source: str) -> Skipped:
+        """A file that is skipped because of this error."""
+        reason = str(error) or type(error).__name__
+        if source not in reason:
+            reason = f"{source}: {reason}"
+        return cls(source, reason, type(error).__name__)
+
+    def document(self) -> Document:
+        """A document in its place that says so."""
+        return Document(
+            f"[{self.reason}]",
+            id=document_id("error", self.source, self.error),
+            metadata={"source": self.source, "error": self.reason, "error_type": self.error},
+        )
+
+
+@dataclass(frozen=True)
+class ErrorPolicy:
+    """Decides what a failing file does.
+
+    Attributes:
+        on_error: `"raise"` ends the run, `"skip"` leaves the file out, `"document"` yields one that
+            says what was wrong.
+        raised: What ends the run in any case, besides `CONCERN_ALL` and a missing package.
+    """
+
+    on_error: OnError = "raise"
+    raised: tuple[type[Exception], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.on_error not in ("raise", "skip", "document"):
+            msg = f"on_error={self.on_error!r} is not valid: 'raise', 'skip' or 'document'."
+            raise InvalidRequestError(msg)
+
+    def raises(self, error: Exception) -> bool:
+        """Whether this error ends the run."""
+        raised = (*CONCERN_ALL, ImportError, *self.raised)
+        return self.on_error == "raise" or isinstance(error, raised)
+
+
+@dataclass
+class LoadReport:
+    """The outcome of a run.
+
+    Attributes:
+        files: How many files were read.
+        documents: How many documents were made of them.
+        skipped: Which files were not loaded, and why.
+    """
+
+    files: int = 0
+    documents: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def count(
+        self, outputs: Iterable[Document | Skipped], error_policy: ErrorPolicy
+    ) -> Iterator[Document]:
+        """Count what one file gave, and yield its documents."""
+        self.files += 1
+        for output in outputs:
+            if isinstance(output, Document):
+                self.documents += 1
+                yield output
+                continue
+            self.skipped.append(output)
+            if error_policy.on_error == "document":
+                yield output.document()
+
+    def __str__(self) -> str:
+        lines = [f"{self.documents} documents of {self.files} files, {len(self.skipped)} skipped"]
+        return "\n".join([*lines, *(f"- {each.reason}" for each in self.skipped)])

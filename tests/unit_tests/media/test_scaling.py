@@ -1,0 +1,103 @@
+"""Pictures made ready to be looked at, for loaders, chat models and clients of other protocols."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+import pytest
+from media_host import frames, picture
+from PIL import Image
+
+from langchain_visioncraft import Media
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.scaling import scaled
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF"])
+@pytest.mark.parametrize("take", [bytes, io.BytesIO, Media.from_bytes])
+@pytest.mark.parametrize("max_side", [None, 64])
+def test_a_picture_that_needs_nothing_stays_as_it_is(form: str, take: Any, max_side: Any) -> None:
+    data = picture(form=form)
+    assert scaled(take(data), max_side) == (data, f"image/{form.lower()}")
+
+
+@pytest.mark.parametrize("take", [bytes, io.BytesIO, Media.from_bytes])
+def test_no_side_is_longer_than_asked_for(take: Any) -> None:
+    data, mime = scaled(take(picture(size=(300, 90), form="JPEG")), 100)
+    assert mime == "image/jpeg"
+    assert opened(data).size == (100, 30)
+
+
+@pytest.mark.parametrize(
+    ("given", "sent", "kept"),
+    [
+        (("RGB", "red", "PNG"), "image/jpeg", "image/png"),
+        (("RGBA", (255, 0, 0, 9), "PNG"), "image/png", "image/png"),
+        (("RGB", "red", "WEBP"), "image/jpeg", "image/webp"),
+        (("RGB", "red", "BMP"), "image/jpeg", "image/png"),
+        (("CMYK", (0, 255, 255, 0), "JPEG"), "image/jpeg", "image/jpeg"),
+    ],
+)
+def test_what_is_encoded_is_a_jpeg_unless_it_is_transparent_or_its_format_is_kept(
+    given: tuple[str, Any, str], sent: str, kept: str
+) -> None:
+    mode, colour, form = given
+    data = picture(colour, form=form, mode=mode)
+    for keep_format, expected in ((False, sent), (True, kept)):
+        smaller, mime = scaled(data, 20, keep_format=keep_format)
+        assert mime == expected
+        assert Media.from_bytes(smaller).mime_type == expected
+
+
+def test_a_picture_is_encoded_if_it_is_asked_for() -> None:
+    data = picture()
+    assert scaled(data, always_encode=True) != (data, "image/png")
+    assert opened(scaled(data, always_encode=True)[0]).size == opened(data).size
+
+
+@pytest.mark.parametrize("max_side", [None, 20])
+def test_a_picture_is_turned_upright(max_side: int | None) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data, _ = scaled(picture(size=(80, 40), form="JPEG", exif=exif), max_side)
+    assert opened(data).size == ((10, 20) if max_side else (40, 80))
+    assert opened(data).getexif().get(0x0112, 1) == 1
+
+
+def test_a_frame_is_chosen() -> None:
+    data, mime = scaled(frames(["red", "lime", "blue"]), frame=1)
+    assert mime == "image/jpeg"
+    red, green, _ = opened(data).convert("RGB").getpixel((0, 0))
+    assert (red < 50, green > 200) == (True, True)
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
+    with pytest.raises(MediaInputError, match=r"a\.png has 300x200 pixels, more than max_pixels="):
+        scaled(picture(size=(300, 200)), max_pixels=59_999, name="a.png")
+    scaled(picture(size=(300, 200)), max_pixels=60_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"Buy milk.", "cannot be opened as a picture: .* text/plain"),
+        (picture(form="JPEG", size=(300, 300))[:900], "is a damaged image/jpeg"),
+        (picture()[:40], "is image/png, but cannot be opened as a picture"),
+    ],
+)
+def test_what_cannot_be_decoded_is_an_error_that_names_it(data: bytes, reason: str) -> None:
+    with pytest.raises(MediaInputError, match=f"holiday {reason}"):
+        scaled(data, 10, name="holiday")
+
+
+def test_without_pillow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = picture()
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"langchain-visioncraft\[images\]"):
+        scaled(data, 10)
