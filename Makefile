@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 WORKERS ?= auto
+SEED ?= 1
+MUTANTS ?= 150
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Of hundreds of megabytes a tenth is ever imported: Python compiles that when it is.
@@ -10,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-ray coverage lint format faults fuzz soak test-lowest audit record notebooks bench docs wheel clean
+.PHONY: help demo test test-unit test-ray coverage lint format faults fuzz mutants soak test-lowest audit record notebooks bench docs wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +47,9 @@ faults: $(VENV)/test.stamp  ## Run the fault matrix: every endpoint and chat mod
 
 fuzz: $(VENV)/test.stamp  ## Send the sandbox a million broken requests, or as many as ten minutes take
 	$(BIN)/python -m tests.fuzzing
+
+mutants: $(VENV)/mutants.stamp  ## Change the code in small ways; show what no test notices (SEED=2 MUTANTS=50)
+	$(BIN)/python -m tests.mutants --seed $(SEED) --mutants $(MUTANTS)
 
 soak: $(VENV)/test.stamp  ## Look for leaks: an hour of agent traffic with faults, in a few minutes
 	$(BIN)/python -m benchmarks.soak
@@ -114,6 +119,10 @@ $(VENV)/lowest.stamp: pyproject.toml $(VENV)/python.stamp
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
 	$(BIN)/uv pip install --quiet --python $(VENV)/lowest --resolution lowest-direct \
 		--editable '.[remote,media]' --group test
+	@touch $@
+
+$(VENV)/mutants.stamp: pyproject.toml $(VENV)/test.stamp
+	$(PIP) --group mutants
 	@touch $@
 
 $(VENV)/audit.stamp: pyproject.toml $(VENV)/python.stamp
