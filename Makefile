@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-ray coverage lint format faults fuzz mutants soak test-lowest audit record notebooks bench docs wheel clean
+.PHONY: help demo test test-all test-unit test-ray coverage lint format faults fuzz mutants soak test-lowest audit record notebooks bench docs wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,10 @@ help:  ## Show this list
 demo: $(VENV)/demo.stamp  ## Set up and let an agent illustrate a story (demo_output/index.html)
 	$(BIN)/python cookbook/illustrated_story.py
 
-test: $(VENV)/test.stamp  ## Set up and run all tests
+test: $(VENV)/test.stamp  ## Set up, run all unit tests and the essential integration tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --essential
+
+test-all: $(VENV)/test.stamp  ## Run every test, as CI does
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-unit: $(VENV)/test.stamp  ## Set up and run the unit tests, which need no network
@@ -29,7 +32,7 @@ test-unit: $(VENV)/test.stamp  ## Set up and run the unit tests, which need no n
 test-ray: $(VENV)/test.stamp  ## Test datasets on a cluster of two machines, one of which is lost
 	RAY_TESTS=1 $(BIN)/python -m pytest tests/integration_tests/test_ray_data.py
 
-coverage: $(VENV)/test.stamp  ## The same, and how much of the package the tests run
+coverage: $(VENV)/test.stamp  ## Run every test, and see how much of the package they run
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
 
 lint: $(VENV)/test.stamp  ## Check style, format and types

@@ -29,7 +29,7 @@ class Column:
         place: Method and path of the call that meets the fault.
         caller: Makes who asks, of a driver, a folder for temporary files, and settings.
         models: Whether the sandbox needs its models for it.
-        quick: Whether `make test` runs it.
+        quick: Whether `make test-all` runs it.
     """
 
     name: str
