@@ -120,7 +120,7 @@ class Endpoint(Generic[P, RequestT, ResultT]):
         if twice := sorted(set(kwargs) & set(by_position)):
             msg = f"Nothing was sent. {', '.join(twice)}: given by position and again by name."
             raise InvalidRequestError(msg)
-        fields = {**by_position, **kwargs}
+        fields = self.request.without_empty({**by_position, **kwargs})
         for name in self.request.media_kinds:
             if isinstance(text := fields.get(name), str):
                 fields[name] = _source(name, text)

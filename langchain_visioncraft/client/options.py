@@ -1,14 +1,51 @@
-"""What may be left out of a request: the base of it, and the options of chat.
+"""What may be left out of a request: its base, what counts as left out, and the options of chat.
 
 Chat models take theirs from here, so that their import does not make all request classes.
 """
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-class Options(BaseModel):
+@dataclass(frozen=True)
+class LeftOutIfEmpty:
+    """Marks a parameter whose empty text means that it is not given; others send ``"mask": ""``.
+
+    Attributes:
+        blanks: Whether blanks alone mean the same.
+    """
+
+    blanks: bool = False
+
+
+class TakesEmptyTexts(BaseModel):
+    """Base of models with parameters that are `LeftOutIfEmpty`: these have their defaults then."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_what_is_empty(cls, given: Any) -> Any:
+        return cls.without_empty(given) if isinstance(given, dict) else given
+
+    @classmethod
+    def without_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What is given, without the empty texts that mean nothing."""
+        return {name: value for name, value in given.items() if not cls._is_left_out(name, value)}
+
+    @classmethod
+    def _is_left_out(cls, name: str, value: Any) -> bool:
+        if not isinstance(value, str) or value.strip() or name not in cls.model_fields:
+            return False
+        marks = cls.model_fields[name].metadata
+        return any(
+            isinstance(mark, LeftOutIfEmpty) and (not value or mark.blanks) for mark in marks
+        )
+
+
+class Options(TakesEmptyTexts):
     """Base of what may be left out. Validators are built when a request is first made."""
 
     model_config = ConfigDict(protected_namespaces=(), defer_build=True)

@@ -12,9 +12,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from langchain_visioncraft.client.options import ChatOptions, Options
+from langchain_visioncraft.client.options import (
+    ChatOptions,
+    LeftOutIfEmpty,
+    Options,
+    TakesEmptyTexts,
+)
 from langchain_visioncraft.media.inputs import (
     DataURL,
     MediaKind,
@@ -28,8 +33,9 @@ Prompt: TypeAlias = Annotated[
     str, Field(min_length=1, description="What to draw, in words: subject, setting, light, style.")
 ]
 NegativePrompt: TypeAlias = Annotated[
-    str | None, Field(description="What must not be in the picture, in words.")
+    str | None, LeftOutIfEmpty(), Field(description="What must not be in the picture, in words.")
 ]
+OptionalText: TypeAlias = Annotated[str | None, LeftOutIfEmpty()]
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -50,7 +56,7 @@ OpenjourneySide: TypeAlias = Literal[
 ]
 
 
-class Request(BaseModel):
+class Request(TakesEmptyTexts):
     """Base of all requests: unknown fields are refused, nothing unset goes out."""
 
     model_config = ConfigDict(
@@ -88,7 +94,7 @@ class TextToImageOptions(Options):
         description="A model of the family 'sd', e.g. 'sdxl-base'.",
     )
     negative_prompt: NegativePrompt = None
-    sampler: str | None = Field(
+    sampler: OptionalText = Field(
         default=None,
         description="A sampler of the family 'sd', e.g. 'Euler'. [Required in 2024-07.]",
     )
@@ -235,7 +241,9 @@ class ImageToImageOptions(Options):
     """Optional parameters of ``POST /img2img`` with ``image`` (2024-03)."""
 
     negative_prompt: NegativePrompt = None
-    scheduler: str = Field(default="DDIM", description="A scheduler of the family 'img2img'.")
+    scheduler: Annotated[str, LeftOutIfEmpty()] = Field(
+        default="DDIM", description="A scheduler of the family 'img2img'."
+    )
     steps: int = Field(default=50, ge=1, le=50, description="Refinement steps, 1 to 50.")
     strength: float = Field(
         default=0.8,
@@ -243,7 +251,9 @@ class ImageToImageOptions(Options):
         le=1,
         description="How much to change: 0 keeps the picture, 1 keeps nothing of it.",
     )
-    refiner: str = Field(default="no_refiner", description="A refiner of the family 'img2img'.")
+    refiner: Annotated[str, LeftOutIfEmpty()] = Field(
+        default="no_refiner", description="A refiner of the family 'img2img'."
+    )
 
 
 class ImageToImageRequest(ImageToImageOptions, Request):
@@ -255,7 +265,7 @@ class ImageToImageRequest(ImageToImageOptions, Request):
         kw_only=False, description="The picture to change: a handle or a URL."
     )
     prompt: Prompt = Field(kw_only=False)
-    mask: MediaInput | None = Field(
+    mask: Annotated[MediaInput | None, LeftOutIfEmpty(blanks=True)] = Field(
         default=None, description="Inpainting mask, white where to repaint: a handle or a URL."
     )
 
@@ -335,7 +345,7 @@ class ImageToVideoRequest(Request):
 class UpscaleOptions(Options):
     """Optional parameters of ``POST /upscale``; hosts since 2024-04 take them."""
 
-    model: str | None = Field(
+    model: OptionalText = Field(
         default=None, description="Which upscaler; leave out for the host's own."
     )
     resize: Literal[2, 4] | None = Field(
@@ -356,10 +366,10 @@ class UpscaleRequest(UpscaleOptions, Request):
 class TranscribeOptions(Options):
     """Optional parameters of ``POST /whisper``; hosts since 2024-04 take them."""
 
-    task: Literal["transcribe", "translate"] | None = Field(
+    task: Annotated[Literal["transcribe", "translate"] | None, LeftOutIfEmpty()] = Field(
         default=None, description="'transcribe' keeps the language, 'translate' gives English."
     )
-    language: str | None = Field(
+    language: OptionalText = Field(
         default=None,
         pattern=r"^([a-z]{2}|auto)$",
         description="ISO 639-1 code, e.g. 'en', or 'auto'.",
@@ -447,13 +457,13 @@ class CaptionRequest(Request):
     image: MediaInput = Field(
         kw_only=False, description="The picture to look at: a handle or a URL."
     )
-    prompt: str = Field(
+    prompt: Annotated[str, LeftOutIfEmpty()] = Field(
         default=DEFAULT_CAPTION_PROMPT,
         kw_only=False,
         min_length=1,
         description="What to tell about it, or a question.",
     )
-    model: str = Field(
+    model: Annotated[str, LeftOutIfEmpty()] = Field(
         default=DEFAULT_CAPTION_MODEL,
         min_length=1,
         description="The chat model that looks. Only LLaVA models take pictures (2024-09).",

@@ -38,6 +38,7 @@ from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, Progress, VisionCraftClient
 from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.client.options import LeftOutIfEmpty, TakesEmptyTexts
 from langchain_visioncraft.client.problems import describe_problems
 from langchain_visioncraft.client.schemas import Request
 from langchain_visioncraft.client.twins import AnyClient, both_kinds
@@ -79,6 +80,12 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
+class _Arguments(TakesEmptyTexts):
+    """Base of what models fill in."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
 @dataclass
 class Job:
     """One call of a tool, prepared: what to do (mostly a flow), and what to remember of it."""
@@ -88,7 +95,7 @@ class Job:
     sources: list[str] = field(default_factory=list)
 
 
-class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool):
+class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool, TakesEmptyTexts):
     """Base of the tools: a `StructuredTool` whose async side is async, and which pickles.
 
     Fields named like a parameter of the endpoint are defaults, which a call's own arguments
@@ -224,7 +231,8 @@ class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool):
             if name in request.media_kinds:
                 # What a model says for it; `readable_source` decides what that means. The schema is
                 # new each time: pydantic 2.10 writes the default of one field into it.
-                annotation, described.metadata = Any, [WithJsonSchema({"type": "string"})]
+                marks = [mark for mark in info.metadata if isinstance(mark, LeftOutIfEmpty)]
+                annotation, described.metadata = Any, [WithJsonSchema({"type": "string"}), *marks]
             if name in type(self).model_fields:
                 described.default = getattr(self, name)
             fields[name] = (annotation, described)
@@ -232,7 +240,7 @@ class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool):
         ordered = dict(sorted(fields.items(), key=lambda item: not item[1][1].is_required()))
         return create_model(
             f"{type(self).__name__}Arguments",
-            __config__=ConfigDict(extra="forbid", protected_namespaces=()),
+            __base__=_Arguments,
             __doc__=self.description,
             **ordered,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 
 from langchain_visioncraft.client import endpoints, schemas
 from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.client.options import LeftOutIfEmpty
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
 from langchain_visioncraft.media.inputs import MediaSource, Upload
 from langchain_visioncraft.media.media import Media
@@ -36,8 +37,8 @@ class VisionCraftCaption(VisionCraftTool):
         "of the picture; gives a text."
     )
     chat_model: BaseChatModel | None = Field(default=None, repr=False, exclude=True)
-    model: str = schemas.DEFAULT_CAPTION_MODEL
-    prompt: str = schemas.DEFAULT_CAPTION_PROMPT
+    model: Annotated[str, LeftOutIfEmpty()] = schemas.DEFAULT_CAPTION_MODEL
+    prompt: Annotated[str, LeftOutIfEmpty()] = schemas.DEFAULT_CAPTION_PROMPT
 
     hidden_from_model: ClassVar[frozenset[str]] = frozenset({"model"})
 

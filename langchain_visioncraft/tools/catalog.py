@@ -22,7 +22,7 @@ _MOST_NAMES = 100
 class CatalogRequest(schemas.ListRequest):
     """A list of names, and what to look for in it."""
 
-    contains: str | None = Field(
+    contains: schemas.OptionalText = Field(
         None, description="Only names that contain this text, e.g. 'dreamshaper'."
     )
 

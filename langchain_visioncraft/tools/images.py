@@ -37,7 +37,7 @@ class VisionCraftTextToImage(VisionCraftTool, schemas.TextToImageOptions):
 
     name: str = "visioncraft_text_to_image"
     description: str = f"Draw one picture from words with Stable Diffusion. {_GIVES}"
-    sampler: str | None = schemas.TextToImageRequest.suggested["sampler"]
+    sampler: schemas.OptionalText = schemas.TextToImageRequest.suggested["sampler"]
     steps: int = Field(schemas.TextToImageRequest.suggested["steps"], ge=1, le=35)
 
     def endpoint(self) -> Endpoint[..., Any, Any]:

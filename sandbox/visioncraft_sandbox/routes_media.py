@@ -85,9 +85,13 @@ async def img2img(request: Request) -> Response:
     return await guarded(_img2img(request, services), ErrorStyle.TEXT)
 
 
+def _is_empty(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 async def _img2img(request: Request, services: Services) -> Response:
     body = await read_body(request, services.config.max_body_bytes)
-    if body.get("init_images") is None or body.get("image") is not None:
+    if body.get("init_images") is None or not _is_empty(body.get("image")):
         return await _IMG2IMG.answer(request, services, body)
     key = check_key(body.get("token"), services.config)
     services.limiter.check("POST /img2img", key)

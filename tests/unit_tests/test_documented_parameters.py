@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import AsyncIterator, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_origin
 
 import httpx
 import pytest
@@ -22,6 +22,8 @@ from visioncraft_sandbox.workshop import Workshop
 
 from langchain_visioncraft import errors, tools
 from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.client.options import LeftOutIfEmpty
+from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL, DEFAULT_CAPTION_PROMPT
 from langchain_visioncraft.tools.base import VisionCraftTool
 
 
@@ -106,6 +108,12 @@ SENT = [row for row in ONCE if row.name != "token"]
 GIVEN = [row for row in SENT if row.name != "init_images"]
 """The function takes one picture, as `image`, and makes it a list."""
 DEFAULTS = [row for row in ONCE if row.default is not None]
+TEXTS = [row for row in GIVEN if row.type in ("string", "media") and not row.required]
+
+
+def empty(row: Row) -> list[str]:
+    """What stands for nothing where a text or a medium may be left out."""
+    return ["", " \n"] if row.type == "media" else [""]
 
 
 def loras(row: Row, number: float | None) -> dict[str, float]:
@@ -249,6 +257,37 @@ def test_the_client_refuses_an_empty_text_where_one_is_required(row: Row) -> Non
         client_with(row, "")
 
 
+@each_value(TEXTS, empty)
+def test_the_client_takes_an_empty_text_for_none(row: Row, value: Any) -> None:
+    case = CASES[row.request]
+    assert client_with(row, value) == in_client(case.body, case.function)
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_exactly_the_optional_texts_of_an_endpoint_may_be_empty(name: str) -> None:
+    request: Any = getattr(endpoints, name).request
+    optional = {
+        name: name in request.media_kinds
+        for name, field in request.model_fields.items()
+        if not field.is_required() and name not in request.required_by_api
+        if name in request.media_kinds or takes_texts(field.annotation)
+    }
+    marked = {
+        name: mark.blanks
+        for name, field in request.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, LeftOutIfEmpty)
+    }
+    assert marked == optional
+
+
+def takes_texts(annotation: Any) -> bool:
+    if get_origin(annotation) is dict:
+        return False
+    parts = get_args(annotation)  # of Literal they are values
+    return annotation is str or isinstance(annotation, str) or any(map(takes_texts, parts))
+
+
 @pytest.mark.parametrize("request_", CASES)
 def test_what_the_client_sends_by_itself_are_the_defaults(request_: str) -> None:
     case = CASES[request_]
@@ -274,12 +313,12 @@ def test_the_client_knows_the_documented_parameters_and_no_others(request_: str)
 TOLD = [row for row in GIVEN if CASES[row.request].tool and not row.required]
 
 
-def tool_with(row: Row, value: Any) -> VisionCraftTool:
-    """The tool with a default of its own for this parameter."""
+def tool_with(row: Row, value: Any = None) -> VisionCraftTool:
+    """The tool, with this default of its own for the parameter, if one is given."""
     case = CASES[row.request]
     assert case.tool is not None
     chosen = {"api_version": case.version} if case.version else {}
-    return case.tool(**chosen, **{row.name: value})
+    return case.tool(**chosen, **({} if value is None else {row.name: value}))
 
 
 def asked_of(tool: VisionCraftTool, **arguments: Any) -> Any:
@@ -303,6 +342,27 @@ def test_a_tool_refuses_a_value_beyond_a_bound(row: Row, value: Any) -> None:
         asked_of(tool_with(row, row.default), **{row.name: value})
 
 
+@each_value([row for row in TEXTS if row in TOLD], empty)
+def test_a_tool_takes_an_empty_text_for_none(row: Row, value: Any) -> None:
+    default = getattr(asked_of(tool_with(row)), row.name)
+    assert getattr(asked_of(tool_with(row), **{row.name: value}), row.name) == default
+    if row.name != "mask":  # which is no field of the tool
+        assert getattr(asked_of(tool_with(row, value)), row.name) == default
+
+
+def test_an_empty_text_does_not_take_the_default_of_a_tool_back() -> None:
+    draw = tools.VisionCraftTextToImage(negative_prompt="people")
+    assert asked_of(draw, negative_prompt="").negative_prompt == "people"
+
+
+def test_what_only_the_tools_have_may_be_empty_too() -> None:
+    look = tools.VisionCraftCaption(prompt="", model="")
+    assert (look.prompt, look.model) == (DEFAULT_CAPTION_PROMPT, DEFAULT_CAPTION_MODEL)
+    assert asked_of(look, prompt="").prompt == DEFAULT_CAPTION_PROMPT
+    arguments = {"family": "sd", "kind": "models", "contains": ""}
+    assert tools.VisionCraftCatalog().args_schema(**arguments).contains is None
+
+
 # The sandbox
 
 
@@ -314,8 +374,8 @@ class Engines:
     def __init__(self) -> None:
         self.asked: list[Any] = []
 
-    async def picture(self, _job: Any, order: Any, _sources: Any = None) -> Made:
-        self.asked.append(order)
+    async def picture(self, _job: Any, order: Any, sources: Any = None) -> Made:
+        self.asked.append((order, sources and sources.mask))
         return Made([PNG], self.name)
 
     async def larger(self, _job: Any, _image: Any, factor: int, model: str | None = None) -> Made:
@@ -409,6 +469,26 @@ async def test_the_sandbox_refuses_an_empty_text_where_one_is_required(
     host: httpx.AsyncClient, row: Row
 ) -> None:
     assert row.name in await refusal(host, row, body_with(row, ""))
+
+
+@each_value(TEXTS, empty)
+async def test_the_sandbox_takes_an_empty_text_for_none(
+    host: httpx.AsyncClient, engines: Engines, row: Row, value: Any
+) -> None:
+    for body in (CASES[row.request].body, body_with(row, value)):
+        answer = await post(host, row.request, body)
+        assert answer.status_code == 200, answer.text
+    without, with_it = engines.asked
+    assert without == with_it
+
+
+@pytest.mark.parametrize("picture", [None, "", " "])
+async def test_an_empty_picture_is_none_beside_the_other_form(
+    host: httpx.AsyncClient, engines: Engines, picture: str | None
+) -> None:
+    request = "POST /img2img (init_images)"
+    answer = await post(host, request, {**CASES[request].body, "image": picture})
+    assert "images" in answer.json()
 
 
 @each([row for row in ONCE if row.name == "token"])

@@ -73,7 +73,7 @@ def test_a_language_is_a_code_of_two_letters(language: str | None) -> None:
     assert request_of("transcribe", language=language).language == language
 
 
-@pytest.mark.parametrize("language", ["english", "EN", "e", ""])
+@pytest.mark.parametrize("language", ["english", "EN", "e", " "])
 def test_a_language_is_nothing_else(language: str) -> None:
     with pytest.raises(InvalidRequestError, match="language"):
         request_of("transcribe", language=language)
