@@ -135,7 +135,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
         return frames_of(file, self.frames, self.max_pixels)
 
     def documents(self, part: Frame, cache: Cache | None) -> Steps[list[Document]]:
-        """One document a frame."""
+        """One document, with the caption of the frame."""
         chat = self._chat_model
         facts = {
             "sha256": part.file.media.sha256,

@@ -110,11 +110,11 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         return TRANSCRIPT_MODEL
 
     def parts(self, file: MediaFile) -> list[MediaFile]:
-        """The recording itself, since segments are known only when it was heard."""
+        """The recording: its segments are known only after the call."""
         return [file]
 
     def documents(self, part: MediaFile, cache: Cache | None) -> Steps[list[Document]]:
-        """One document a recording, a segment or a window."""
+        """One document for the recording, each segment, or each window."""
         facts = self._facts_of_call(part)
         hearing = self._hear(part, cache)
         heard = yield from cached(cache, "transcript", facts, hearing, Heard.restore)
