@@ -174,6 +174,18 @@ def test_what_is_no_list_of_names_is_unexpected(body: Any) -> None:
         names_from(given(body))
 
 
+def test_of_an_odd_answer_200_characters_are_shown() -> None:
+    whole = json.dumps({"a": "x" * 191})
+    assert len(whole) == 200
+    with pytest.raises(UnexpectedAnswerError) as caught:
+        names_from(given(whole.encode()))
+    assert caught.value.detail == whole
+    with pytest.raises(UnexpectedAnswerError) as caught:
+        names_from(given(json.dumps({"a": "x" * 192}).encode()))
+    assert caught.value.detail == f"{whole[:199]}x…"
+    assert f"({whole[:199]}x…)" in str(caught.value)
+
+
 def test_several_images_keep_their_order() -> None:
     played = play(
         endpoints.text_to_image_sd1(
