@@ -100,6 +100,11 @@ async def test_an_image_rides_in_its_message(
     assert service.body["messages"] == [{"role": "user", "content": "What is it?", "image": image}]
 
 
+async def test_a_message_of_texts_alone_is_one_text(service: OldService, way: str) -> None:
+    await ask(service.model(), way, [HumanMessage(["Hello.", {"type": "text", "text": "Who?"}])])
+    assert service.body["messages"] == [{"role": "user", "content": "Hello.\nWho?"}]
+
+
 async def test_what_the_endpoint_cannot_take_is_refused(service: OldService, way: str) -> None:
     image = {"type": "image", "url": LINK}
     for model, messages, words in (
