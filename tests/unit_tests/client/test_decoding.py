@@ -180,10 +180,11 @@ def test_of_an_odd_answer_200_characters_are_shown() -> None:
     with pytest.raises(UnexpectedAnswerError) as caught:
         names_from(given(whole.encode()))
     assert caught.value.detail == whole
+    longer = json.dumps({"a": "x" * 192})
     with pytest.raises(UnexpectedAnswerError) as caught:
-        names_from(given(json.dumps({"a": "x" * 192}).encode()))
-    assert caught.value.detail == f"{whole[:199]}x…"
-    assert f"({whole[:199]}x…)" in str(caught.value)
+        names_from(given(longer.encode()))
+    assert caught.value.detail == f"{longer[:200]}…"
+    assert f"({longer[:200]}…)" in str(caught.value)
 
 
 def test_several_images_keep_their_order() -> None:
