@@ -34,6 +34,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "langchain_visioncraft"
 PARTS = ("client", "tools", "chat_models")
 """Folders of the package; their unit tests are in folders of the same names."""
+ALSO = ("tests/unit_tests/test_documented_parameters.py", "tests/unit_tests/test_errors.py")
+"""Unit tests of rules that hold in all of them."""
 IMPORTED = (
     *("langchain_openai", "langchain.agents", "langgraph.graph", "openai.resources.chat"),
     *("hypothesis.strategies", "pydantic", "httpx", "starlette.applications", "uvicorn"),
@@ -133,7 +135,7 @@ class Copy:
     def start(self, part: str, mutant: Mutant | None = None) -> None:
         """Run the tests of a part in a forked process, until one of them fails."""
         self.mutant, self.began = mutant, time.monotonic()
-        tests, first = f"tests/unit_tests/{part}", []
+        tests, first = f"tests/unit_tests/{part}", list[str]()
         if mutant is not None:
             self.write(mutant.module, mutant.changed())
             stem = Path(mutant.module).stem.removesuffix("s")
@@ -141,7 +143,7 @@ class Copy:
             first = [str(Path(path).relative_to(ROOT)) for path in first]
         self.process = os.fork()
         if self.process == 0:
-            os._exit(run_tests(self.folder, [*first, tests]))
+            os._exit(run_tests(self.folder, [*first, tests, *ALSO]))
 
     def ended(self, limit: float) -> str | None:
         """What became of the change, once it is known."""

@@ -71,6 +71,19 @@ async def test_every_kind_of_schema_in_words(service: Service, kind: str, method
     assert not {"tools", "response_format", "answer_form"} & set(service.body)
 
 
+@pytest.mark.parametrize(
+    ("described", "told"),
+    [({"description": " A pun. "}, "It is a Pun (A pun.) and must"), ({}, "It is a Pun and must")],
+)
+def test_what_an_answer_is_for_is_told_if_it_is_known(
+    service: Service, described: dict[str, str], told: str
+) -> None:
+    says(service, "{}")
+    schema = {"title": "Pun", "type": "object", "properties": {}, **described}
+    service.model(model=UNKNOWN).with_structured_output(schema, method="prompted").invoke("Hi")
+    assert told in service.body["messages"][0]["content"]
+
+
 def test_natively_the_methods_are_the_hosts_own(service: Service) -> None:
     model = service.model()
     service.says(500)
