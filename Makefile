@@ -27,7 +27,7 @@ test-all: $(VENV)/test.stamp  ## Run every test, as CI does
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-unit: $(VENV)/test.stamp  ## Set up and run the unit tests, which need no network
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/unit_tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/unit_tests sandbox/tests/unit_tests
 
 test-ray: $(VENV)/test.stamp  ## Test datasets on a cluster of two machines, one of which is lost
 	RAY_TESTS=1 $(BIN)/python -m pytest tests/integration_tests/test_ray_data.py
