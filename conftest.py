@@ -136,6 +136,8 @@ def drawing_sandbox() -> Iterator[Sandbox]:
 @pytest.fixture(scope="session")
 def polled_sandbox() -> Iterator[Sandbox]:
     """A sandbox that draws; Midjourney's pictures are there at the second look."""
+    from visioncraft_sandbox import Sandbox  # noqa: PLC0415 -- `make test-lowest` has none
+
     with Sandbox(models=False, midjourney_seconds=2) as running:
         running._app.state.services.midjourney._clock = itertools.count().__next__
         yield running

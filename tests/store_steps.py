@@ -12,6 +12,7 @@ scenario, until one comes to its end. It prints the calls before which it killed
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import itertools
 import json
@@ -56,11 +57,15 @@ def stopped_at(number: int, act: Callable[[str], Any]) -> Iterator[None]:
             if left == -1:
                 act(function.__name__)
 
+    # What other code left behind must not be closed in between: its steps would be counted, too.
+    gc.collect()
+    gc.disable()
     sys.setprofile(watch)
     try:
         yield
     finally:
         sys.setprofile(None)
+        gc.enable()
 
 
 def _is_step(function: Any) -> bool:
