@@ -56,7 +56,7 @@ def follow(readme: Path, environment: Path, wheels: Path, recording: Path) -> No
         finally:
             for server in serving:
                 server.terminate()
-    if ran < 6:
+    if ran < 5:
         sys.exit(f"Only {ran} Python blocks were found in {readme}.")
     print(f"the README works: {ran} Python blocks in a fresh environment")  # noqa: T201 -- the result
 
