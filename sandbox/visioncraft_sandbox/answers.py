@@ -1,4 +1,4 @@
-"""How answers look: media, links, and errors in the shape of each generation."""
+"""Answers: media, links, and errors in the shape of each API generation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENGINE_HEADER = "x-visioncraft-engine"
 
 
 class ErrorStyle(Enum):
-    """The shapes that error bodies have had."""
+    """The shapes of error bodies."""
 
     TEXT = "text"
     """``{"error": "text"}``: 2023-11 and 2024-03."""
@@ -34,13 +34,7 @@ class ErrorStyle(Enum):
 
 
 class Refusal(Exception):  # noqa: N818  # not every refusal is an error
-    """The request is answered with an error status.
-
-    Attributes:
-        status: The HTTP status.
-        message: A sentence for the caller.
-        headers: Further headers.
-    """
+    """The request is answered with an error status, and a message for the caller."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -50,7 +44,7 @@ class Refusal(Exception):  # noqa: N818  # not every refusal is an error
 
 
 def refusal_response(refusal: Refusal, style: ErrorStyle) -> Response:
-    """The answer that tells a refusal."""
+    """The answer for a refusal."""
     return JSONResponse(
         style.body(refusal.status, refusal.message),
         status_code=refusal.status,
@@ -59,12 +53,12 @@ def refusal_response(refusal: Refusal, style: ErrorStyle) -> Response:
 
 
 def json_response(content: Any, engine: str) -> Response:
-    """JSON, and what made it."""
+    """JSON, and the engine that made it."""
     return JSONResponse(content, headers={ENGINE_HEADER: engine})
 
 
 def media_response(data: bytes, engine: str) -> Response:
-    """The bytes of a picture, GIF or video, and what made them."""
+    """The bytes of a picture, GIF or video, and the engine that made them."""
     mime = sniff(data[:HEAD_BYTES]) or "application/octet-stream"
     return Response(data, media_type=mime, headers={ENGINE_HEADER: engine})
 

@@ -1,4 +1,4 @@
-"""The ASGI application: every documented request of the VisionCraft API, of all years at once."""
+"""The ASGI application: every documented request of all generations of the VisionCraft API."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from visioncraft_sandbox import (
     routes_midjourney,
 )
 from visioncraft_sandbox.backends.hosts import Backends
+from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.fault_gate import FaultGate
 from visioncraft_sandbox.faults import FaultBook
 from visioncraft_sandbox.files import FileStore
@@ -31,7 +32,6 @@ from visioncraft_sandbox.page.gate import PageGate
 from visioncraft_sandbox.page.journal import Journal
 from visioncraft_sandbox.records import Received, Recorder
 from visioncraft_sandbox.settings import SandboxConfig
-from visioncraft_sandbox.workshop import Workshop
 
 
 def create_app(
@@ -43,9 +43,9 @@ def create_app(
     """Build the application.
 
     Args:
-        config: How it behaves.
-        faults: The failures that it is to produce; more can be ordered while it runs.
-        requests: Where it notes what it was asked.
+        config: Its configuration.
+        faults: The faults to inject; more can be added while it runs.
+        requests: Where it records the requests.
 
     Returns:
         An application whose ``state`` has ``services``, ``faults``, ``requests`` and, with a page,
@@ -59,7 +59,7 @@ def create_app(
         routes=_routes(),
         middleware=[
             *([Middleware(PageGate, journal=journal)] if journal is not None else []),
-            # The recorder stands outside, so that it notes what a fault made of the answer.
+            # The recorder is outside, so that it records the answer that a fault has changed.
             Middleware(Recorder, log=requests),
             Middleware(FaultGate, book=faults),
         ],
@@ -68,7 +68,7 @@ def create_app(
     )
     app.state.services = Services(
         config=config,
-        workshop=Workshop(config),
+        pool=EnginePool(config),
         files=FileStore(config.files_max_bytes, config.files_seconds),
         limiter=Limiter(config.limits),
         midjourney=Midjourney(config.midjourney_seconds),
@@ -81,9 +81,9 @@ def create_app(
 
 
 def wind_down(app: Starlette) -> None:
-    """End what would go on for long, such as open pages; the server stops. Safe for threads."""
+    """End long answers such as open pages before the server stops. Thread-safe."""
     services: Services = app.state.services
-    services.workshop.close()
+    services.pool.close()
     journal: Journal | None = app.state.journal
     if journal is not None:
         journal.close()
@@ -118,7 +118,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = {
         404: f"This host doesn't have {request.method} {request.url.path}.",
-        405: f"{request.method} is not possible here.",
+        405: f"{request.url.path} does not take {request.method}.",
     }.get(status, str(getattr(error, "detail", "")))
     headers = error.headers if isinstance(error, HTTPException) else None
     return JSONResponse({"detail": detail}, status_code=status, headers=headers)

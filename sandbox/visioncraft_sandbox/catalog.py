@@ -1,13 +1,13 @@
 """The names that the lists give.
 
 Names in the documents come first, in their order; where a document ends a list with "…", names of
-well-known open models, samplers and LoRAs complete it. They are names only: whatever the model is
-called, the same engines do the work, and ``x-visioncraft-engine`` says which.
+well-known open models, samplers and LoRAs complete it. They are only names: the same engines do the
+work for every model, and ``x-visioncraft-engine`` says which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 _SD1_MODELS = """
@@ -83,11 +83,7 @@ def _names(*parts: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for part in parts for name in part.split()))
 
 
-def _with_blanks(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split("|"))
-
-
-_SD1_SAMPLERS = _with_blanks(_SAMPLERS)
+_SD1_SAMPLERS = tuple(name.strip() for name in _SAMPLERS.split("|"))
 
 LISTS: Final[dict[str, tuple[str, ...]]] = {
     "/sd/models": _names(_SD_MODELS),
@@ -125,8 +121,7 @@ LIMITS: Final[dict[str, dict[str, str]]] = {
     },
     "Tier 2 ($20 per month)": {"All models": "Unlimited"},
 }
-"""The tiers, in the shape that the service gave them; the sandbox itself limits nothing unless
-it is told to."""
+"""The tiers, as the service listed them; the sandbox itself has no limits by default."""
 
 
 def takes_images(model: str) -> bool:
@@ -134,14 +129,13 @@ def takes_images(model: str) -> bool:
     return "llava" in model.lower()
 
 
-def unknown_names(kind: str, given: Iterable[str], path: str) -> list[str]:
+def unknown_names(
+    kind: str, given: Iterable[str], path: str, known: Collection[str] | None = None
+) -> list[str]:
     """Sentences about names that a list does not hold, as the service words them."""
-    known = LISTS[path]
-    return not_known(kind, (name for name in given if name not in known), path)
-
-
-def not_known(kind: str, names: Iterable[str], path: str) -> list[str]:
-    """The sentences for names that are known to be missing."""
+    known = LISTS[path] if known is None else known
     return [
-        f"This host doesn't have {kind} {name!r}. See GET {path} for the names." for name in names
+        f"This host doesn't have {kind} {name!r}. See GET {path} for the names."
+        for name in given
+        if name not in known
     ]

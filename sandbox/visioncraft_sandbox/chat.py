@@ -1,4 +1,4 @@
-"""OpenAI's chat completions: what is asked, and how an answer is written down."""
+"""OpenAI's chat completions: reading requests, and writing answers."""
 
 from __future__ import annotations
 
@@ -13,35 +13,27 @@ from typing import Any
 from langchain_visioncraft.client.schemas import ChatRequest
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engines.language import Sampling
-from visioncraft_sandbox.intake import check_parameters
 from visioncraft_sandbox.schema_shape import problem_of_schema
+from visioncraft_sandbox.validation import check_parameters
 
 _SAMPLED = (
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "top_k",
-    "repetition_penalty",
-    "presence_penalty",
+    "max_tokens", "temperature", "top_p", "top_k", "repetition_penalty", "presence_penalty",
     "frequency_penalty",
-)
+)  # fmt: skip
+_CHOICE = {"index": 0, "logprobs": None}
 _PIECE = 12
 
 
 @dataclass(frozen=True)
 class Chat:
-    """A chat request that was checked.
+    """A checked chat request.
 
     Attributes:
-        model: The model's name.
-        messages: OpenAI messages.
-        sampling: How tokens are chosen.
-        stream: Whether the answer comes in pieces.
         include_usage: Whether a streamed answer ends with its usage.
         tools: Function tools, each ``{"type": "function", "function": {…}}``.
         tool_choice: ``none``, ``auto``, ``required`` or a function's name.
         named: Whether `tool_choice` is a name.
-        parallel: Whether several tools may be called at once.
+        parallel: Whether one answer may call several tools.
         schema: A JSON schema that the answer must follow.
     """
 
@@ -59,16 +51,7 @@ class Chat:
 
 @dataclass
 class Reply:
-    """An answer, whatever gave it.
-
-    Attributes:
-        text: What it says; ``None`` beside tool calls.
-        tool_calls: In OpenAI's shape.
-        finish_reason: ``stop``, ``length`` or ``tool_calls``.
-        prompt_tokens: Tokens of the request. Where no model is at work, words and signs.
-        completion_tokens: The same of the answer.
-        engine: What gave it.
-    """
+    """An answer of a model or of rules; rules count words and punctuation as tokens."""
 
     text: str | None
     engine: str
@@ -87,15 +70,11 @@ class Reply:
 
 
 def read_chat(body: Mapping[str, Any]) -> Chat:
-    """Check a chat request.
-
-    Raises:
-        Refusal: 400 with all problems.
-    """
+    """Check a chat request; refused with 400."""
     wanted = check_parameters(ChatRequest, body)
     check_messages(wanted.messages)
     if body.get("n") not in (None, 1):
-        raise Refusal(400, "n: this host gives one answer at a time.")
+        raise Refusal(400, "n: this host returns one answer to a request.")
     given = {name: getattr(wanted, name) for name in _SAMPLED}
     sampling = Sampling(
         **{name: value for name, value in given.items() if value is not None},
@@ -120,11 +99,7 @@ def read_chat(body: Mapping[str, Any]) -> Chat:
 
 
 def check_messages(messages: Sequence[Mapping[str, Any]]) -> None:
-    """Check the shape of messages.
-
-    Raises:
-        Refusal: 400 at the first that is wrong.
-    """
+    """Check the shape of messages; the first wrong one is refused with 400."""
     for number, message in enumerate(messages):
         content = message.get("content")
         if not isinstance(message.get("role"), str):
@@ -162,7 +137,7 @@ def _tool_choice(value: Any, tools: list[dict[str, Any]]) -> tuple[str, bool]:
     if value is None:
         return "auto", False
     if isinstance(value, str):
-        if value == "any":  # what some clients call it
+        if value == "any":  # some clients' name for it
             return "required", False
         if value not in ("none", "auto", "required"):
             raise Refusal(400, "tool_choice must be none, auto, required or a function.")
@@ -193,15 +168,12 @@ def _schema(value: Any, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]
 
 
 def _object_schema(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A schema for "some JSON object": with the keys that the conversation puts in quotes."""
+    """A schema for any JSON object: its keys are the quoted words of the conversation."""
     text = " ".join(text_of(message) for message in messages if message["role"] != "assistant")
     keys = re.findall(r"[\"'`](\w+)[\"'`]", text)
     keys = list(dict.fromkeys(keys)) or ["answer"]
-    return {
-        "type": "object",
-        "properties": {key: {"type": "string"} for key in keys},
-        "required": keys,
-    }
+    properties = {key: {"type": "string"} for key in keys}
+    return {"type": "object", "properties": properties, "required": keys}
 
 
 def text_of(message: Mapping[str, Any]) -> str:
@@ -214,7 +186,7 @@ def text_of(message: Mapping[str, Any]) -> str:
 
 
 def images_of(message: Mapping[str, Any]) -> list[Any]:
-    """What stands for pictures in a message: OpenAI parts, or the ``image`` of ``POST /llm``."""
+    """The pictures in a message: OpenAI parts, or the ``image`` of ``POST /llm``."""
     images = [message["image"]] if message.get("image") else []
     content = message.get("content")
     for part in content if isinstance(content, list) else ():
@@ -225,7 +197,7 @@ def images_of(message: Mapping[str, Any]) -> list[Any]:
 
 
 def plain_messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """The conversation for a model that knows nothing of tools and parts: role and text."""
+    """The conversation as roles and texts, for a model that takes neither tools nor parts."""
     plain = []
     for message in messages:
         text, role = text_of(message), message["role"]
@@ -243,7 +215,7 @@ def plain_messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, str]
 
 
 def count(text: str) -> int:
-    """Words and signs, for answers that no model gave."""
+    """The number of words and punctuation marks, for answers of rules."""
     return len(re.findall(r"\w+|[^\w\s]", text))
 
 
@@ -257,16 +229,22 @@ def completion(chat_model: str, reply: Reply) -> dict[str, Any]:
         "object": "chat.completion",
         "created": int(time.time()),
         "model": chat_model,
-        "choices": [
-            {
-                "index": 0,
-                "message": message,
-                "logprobs": None,
-                "finish_reason": reply.finish_reason,
-            }
-        ],
+        "choices": [{**_CHOICE, "message": message, "finish_reason": reply.finish_reason}],
         "usage": reply.usage(),
     }
+
+
+def form_instruction(schema: dict[str, Any], purpose: str = "") -> str:
+    """The prompt that has a small model fill in a form: its keys and what each means."""
+    properties = schema.get("properties") or {}
+    keys = [
+        f"{name} ({spec['description']})"
+        if isinstance(spec, dict) and spec.get("description")
+        else name
+        for name, spec in properties.items()
+    ]
+    what = f" {purpose.strip()}" if purpose.strip() else ""
+    return f"Answer with one JSON object.{what} Its keys are: {', '.join(keys) or 'none'}."
 
 
 class Chunks:
@@ -286,7 +264,7 @@ class Chunks:
         return self._event({"role": "assistant", "content": ""})
 
     def text(self, piece: str) -> bytes:
-        """A piece of text."""
+        """A part of the text."""
         return self._event({"content": piece})
 
     def body(self, reply: Reply) -> Iterator[bytes]:
@@ -303,7 +281,7 @@ class Chunks:
                 yield self._event({"tool_calls": [part]})
 
     def end(self, reply: Reply) -> Iterator[bytes]:
-        """The last events: why it ended, the usage if it was asked for, and ``[DONE]``."""
+        """The last events: why it ended, the usage if requested, and ``[DONE]``."""
         yield self._event({}, finish_reason=reply.finish_reason)
         if self._include_usage:
             yield self._line({**self._head, "choices": [], "usage": reply.usage()})
@@ -314,7 +292,7 @@ class Chunks:
         return self._line({"error": {"message": message, "type": "server_error"}, "code": 500})
 
     def _event(self, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        choice = {**_CHOICE, "delta": delta, "finish_reason": finish_reason}
         event: dict[str, Any] = {**self._head, "choices": [choice]}
         if self._include_usage:
             event["usage"] = None

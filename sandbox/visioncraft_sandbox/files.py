@@ -1,4 +1,4 @@
-"""The generated files that links lead to: in memory, bounded, and gone after a while."""
+"""The generated files behind links: in memory, bounded, and kept for a while."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _REMEMBERED = 10_000
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One file: its bytes, its MIME type, when it ceases to be offered, and what made it."""
+    """One file, the time when it expires, and the engine that made it."""
 
     data: bytes
     mime_type: str
@@ -25,12 +25,12 @@ class StoredFile:
 
 
 class FileStore:
-    """Files by name. Names of files that are gone are remembered, so they can answer 410.
+    """Files by name. Names of expired files are remembered, so that their links answer 410.
 
     Args:
-        max_bytes: How much is kept; the oldest files go first.
-        seconds: How long each file is offered.
-        clock: Seconds that only grow.
+        max_bytes: How much is kept; the oldest files are dropped first.
+        seconds: How long each file is kept.
+        clock: A monotonic clock.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class FileStore:
         self._lock = threading.Lock()
 
     def add(self, data: bytes, engine: str) -> str:
-        """Keep a file and give its name."""
+        """Keep a file, and return its name."""
         mime = sniff(data[:HEAD_BYTES]) or "application/octet-stream"
         name = f"{hashlib.sha256(data).hexdigest()[:24]}.{EXTENSIONS.get(mime, 'bin')}"
         with self._lock:
@@ -59,7 +59,7 @@ class FileStore:
         return name
 
     def get(self, name: str) -> StoredFile | None:
-        """The file of that name, if it is still offered."""
+        """The file of that name, if it is still kept."""
         with self._lock:
             self._forget_expired()
             return self._files.get(name)
@@ -77,7 +77,7 @@ class FileStore:
 
     def _forget_expired(self) -> None:
         now = self._clock()
-        # Insertion order is expiry order: every file lives equally long.
+        # Insertion order is expiry order: every file is kept equally long.
         while self._files and next(iter(self._files.values())).expires <= now:
             self._retire(next(iter(self._files)))
 

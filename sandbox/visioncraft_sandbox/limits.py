@@ -1,4 +1,4 @@
-"""Rate limits, as the service words and answers them."""
+"""Rate limits, in the service's words."""
 
 from __future__ import annotations
 
@@ -26,15 +26,7 @@ class Limiter:
         self._lock = threading.Lock()
 
     def check(self, endpoint: str, key: str) -> None:
-        """Count a call.
-
-        Args:
-            endpoint: Such as ``POST /sd``.
-            key: The caller's key.
-
-        Raises:
-            Refusal: 429 (or 403) if the limit is reached.
-        """
+        """Count a call of an endpoint such as ``POST /sd``; refuse it with 429 at the limit."""
         limit = self._limits.get(endpoint)
         if limit is None:
             return
@@ -53,12 +45,12 @@ class Limiter:
         raise Refusal(
             limit.status,
             f"Free users can make {limit.calls} requests to {endpoint.partition(' ')[2]} per "
-            f"{spoken(limit.seconds)}. Try again in {seconds} seconds.",
+            f"{duration_text(limit.seconds)}. Try again in {seconds} seconds.",
             {"Retry-After": str(seconds)} if limit.announce else {},
         )
 
     def _forget_idle(self, now: float) -> None:
-        """Let go of keys whose calls no longer count; anybody may invent keys."""
+        """Drop keys whose calls no longer count; callers may invent any number of keys."""
         for (endpoint, key), calls in list(self._calls.items()):
             if not calls or calls[-1] <= now - self._limits[endpoint].seconds:
                 del self._calls[endpoint, key]
@@ -66,8 +58,8 @@ class Limiter:
             del self._calls[next(iter(self._calls))]
 
 
-def spoken(seconds: float) -> str:
-    """A span of time as the service writes it: ``5 minutes``, ``1 hour``."""
+def duration_text(seconds: float) -> str:
+    """A duration as the service writes it: ``5 minutes``, ``1 hour``."""
     for unit, length in (("hour", 3600), ("minute", 60)):
         if seconds >= length and seconds % length == 0:
             count = int(seconds // length)

@@ -1,4 +1,4 @@
-"""Midjourney's tasks: a number at once, a picture after a while."""
+"""Midjourney's tasks: an id at once, a picture after a while."""
 
 from __future__ import annotations
 
@@ -24,16 +24,13 @@ _SWITCH = re.compile(r"\s--[a-z]+(?:\s+(?!--)\S+)?")
 
 @dataclass
 class Task:
-    """One submitted prompt.
+    """One submitted prompt, with its ``--`` switches.
 
     Attributes:
-        number: The id.
-        prompt: As it came, with its ``--`` switches.
-        submitted: Seconds on the clock that only grows.
+        submitted: Seconds on the monotonic clock.
         requested: The same moment, as a date.
-        fate: What a fault has in store for it.
+        fate: The `Fault.task` injected into it.
         file: The name of the finished picture.
-        engine: What drew it.
         lock: Held while the picture is drawn, so that it is drawn once.
     """
 
@@ -48,12 +45,7 @@ class Task:
 
 
 class Midjourney:
-    """The tasks of one application.
-
-    Args:
-        seconds: How long a task takes.
-        clock: Seconds that only grow.
-    """
+    """The tasks of one application, each of which takes this many seconds."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -63,7 +55,7 @@ class Midjourney:
         self._lock = threading.Lock()
 
     def submit(self, prompt: str, fault: Fault | None) -> Task:
-        """Take a prompt and give its task."""
+        """Add a task for a prompt."""
         fate = fault.task if fault is not None else None
         with self._lock:
             task = Task(next(self._numbers), prompt, self._clock(), datetime.now(UTC), fate)
@@ -77,16 +69,16 @@ class Midjourney:
         """The task of this id."""
         text = task_id.strip()
         with self._lock:
-            # Not more digits than a task has: Python refuses to read thousands of them.
+            # No more digits than an id has: Python refuses to parse thousands of them.
             is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID
             return self._tasks.get(int(text)) if is_number else None
 
     def is_due(self, task: Task) -> bool:
-        """Whether its time is over."""
+        """Whether it is finished."""
         return task.fate != "never" and self._clock() - task.submitted >= self._seconds
 
     def finished(self, task: Task, url: str) -> dict[str, Any]:
-        """The answer for a task that is done."""
+        """The answer for a finished task."""
         started = task.requested + timedelta(seconds=self._seconds / 4)
         return {
             "ImageID": task.number,

@@ -6,14 +6,14 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
 from langchain_visioncraft.client import schemas
-from langchain_visioncraft.media.inputs import parse_source
+from langchain_visioncraft.media.inputs import MediaSource, parse_source
 from visioncraft_sandbox.answers import (
     ErrorStyle,
     Refusal,
@@ -22,27 +22,33 @@ from visioncraft_sandbox.answers import (
     refusal_response,
 )
 from visioncraft_sandbox.backends.hosts import Backends
+from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
-from visioncraft_sandbox.intake import check_key, check_parameters, check_texts, read_body
 from visioncraft_sandbox.limits import Limiter
 from visioncraft_sandbox.midjourney import Midjourney
 from visioncraft_sandbox.settings import SandboxConfig
 from visioncraft_sandbox.uploads import Uploads
-from visioncraft_sandbox.workshop import Workshop
+from visioncraft_sandbox.validation import check_key, check_parameters, check_texts, read_body
 
 logger = logging.getLogger(__name__)
+
+_ResultT = TypeVar("_ResultT")
 
 
 @dataclass(frozen=True)
 class Services:
-    """What the routes of one application share."""
+    """The objects that the routes of one application share."""
 
     config: SandboxConfig
-    workshop: Workshop
+    pool: EnginePool
     files: FileStore
     limiter: Limiter
     midjourney: Midjourney
     backends: Backends
+
+    def uploads(self, request: Request) -> Uploads:
+        """The reader of this request's pictures and recordings."""
+        return Uploads(self.config, self.files, request.url.netloc)
 
 
 @dataclass(frozen=True)
@@ -54,32 +60,28 @@ class Job:
     parameters: Any
     """An instance of the operation's schema."""
 
-    def uploads(self) -> Uploads:
-        """What decodes this request's pictures and recordings."""
-        services = self.services
-        return Uploads(services.config, services.files, self.request.url.netloc)
-
     async def picture(self, name: str) -> Image.Image:
         """Decode the picture of this parameter, in a thread."""
-        source = parse_source(getattr(self.parameters, name))
-        return await self.services.workshop.read(partial(self.uploads().picture, source, name))
+        return await self._read(Uploads.picture, name)
 
     async def recording(self, name: str) -> bytes:
-        """The bytes of this parameter's recording, had in a thread."""
+        """Read the recording of this parameter, in a thread."""
+        return await self._read(Uploads.recording, name)
+
+    async def _read(
+        self, read: Callable[[Uploads, MediaSource, str], _ResultT], name: str
+    ) -> _ResultT:
         source = parse_source(getattr(self.parameters, name))
-        return await self.services.workshop.read(partial(self.uploads().recording, source, name))
+        uploads = self.services.uploads(self.request)
+        return await self.services.pool.read(partial(read, uploads, source, name))
 
     def links(self, files: list[bytes], engine: str) -> Response:
-        """``{"images": [url, …]}``, the files being kept for a while."""
+        """``{"images": [url, …]}``, links to these files."""
         names = [self.services.files.add(data, engine) for data in files]
         return json_response({"images": [link_to(self.request, name) for name in names]}, engine)
 
     def check_side(self, **sides: int | None) -> None:
-        """Bound sides for which no document gives a bound.
-
-        Raises:
-            Refusal: 400.
-        """
+        """Refuse sides beyond the sandbox's own bound; the documents have none for them."""
         most = self.services.config.max_side
         for name, value in sides.items():
             if value is not None and value > most:
@@ -91,18 +93,17 @@ class Operation:
     """A documented POST endpoint.
 
     Attributes:
-        path: Its path.
         schema: Its parameters and their bounds.
         style: The shape of its errors.
-        work: What gives the answer.
-        names: Which parameters are names, and the list that each must be in.
+        work: Makes the answer.
+        names: The parameters that hold names, and the path of the list that each must be in.
     """
 
     path: str
     schema: type[schemas.Request]
     style: ErrorStyle
     work: Callable[[Job], Awaitable[Response]]
-    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     async def serve(self, request: Request) -> Response:
         """Answer a request: body, key, limit, parameters, names, work."""
@@ -114,11 +115,7 @@ class Operation:
         return await self.answer(request, services, body)
 
     async def answer(self, request: Request, services: Services, body: dict[str, Any]) -> Response:
-        """Answer a request whose body is read.
-
-        Raises:
-            Refusal: If it does not pass the checks.
-        """
+        """Answer a request with this body; raises `Refusal` if it fails a check."""
         key = check_key(body.get("token"), services.config)
         services.limiter.check(f"{request.method} {self.path}", key)
         parameters = check_parameters(self.schema, body)
@@ -128,16 +125,16 @@ class Operation:
 
     async def _check_names(self, parameters: schemas.Request, backends: Backends) -> None:
         problems: list[str] = []
-        for name, (kind, path) in self.names.items():
+        for name, path in self.names.items():
             value = getattr(parameters, name)
             given = [value] if isinstance(value, str) else list(value or ())
-            problems += await backends.unknown_names(kind, given, path)
+            problems += await backends.unknown_names(name.removesuffix("s"), given, path)
         if problems:
             raise Refusal(400, " ".join(problems))
 
 
 async def guarded(answer: Awaitable[Response], style: ErrorStyle) -> Response:
-    """Await an answer and turn refusals and mishaps into the error shape of this endpoint."""
+    """Await an answer; turn refusals and other errors into this endpoint's error shape."""
     try:
         return await answer
     except Refusal as refusal:

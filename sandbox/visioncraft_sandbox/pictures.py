@@ -1,4 +1,4 @@
-"""Pictures from the host behind ``--images`` if there is one, otherwise from the engines here."""
+"""Pictures from the host behind ``--images``, or from the sandbox's own engines."""
 
 from __future__ import annotations
 
@@ -9,126 +9,114 @@ from functools import partial
 from PIL import Image, ImageOps
 
 from visioncraft_sandbox.answers import Refusal
-from visioncraft_sandbox.backends.images import Made, Order
-from visioncraft_sandbox.disconnects import unless_gone
-from visioncraft_sandbox.engines.parameters import (
-    parameters_text,
-    read_parameters,
-    to_png,
-)
+from visioncraft_sandbox.backends.images import ImageResult, ImageSpec
+from visioncraft_sandbox.connections import cancel_on_disconnect
+from visioncraft_sandbox.engine_pool import DRAWING, REWORK
+from visioncraft_sandbox.engines.parameters import parameters_text, read_parameters, to_png
 from visioncraft_sandbox.operations import Job
-from visioncraft_sandbox.workshop import DRAWING, REWORK
 
 
-async def drawn(job: Job, order: Order) -> Made:
-    """Pictures from words, as PNG with their generation text.
-
-    Raises:
-        Refusal: If the host fails.
-    """
-    workshop = job.services.workshop
+async def drawn(job: Job, spec: ImageSpec) -> ImageResult:
+    """Pictures from words, as PNG with their generation text."""
+    pool = job.services.pool
     host = await job.services.backends.images()
     if host is None:
-        files = [await workshop.work(partial(_draw, order, index)) for index in range(order.count)]
-        return Made(files, DRAWING)
-    made = await unless_gone(job.request, host.draw(order))
-    finish = partial(_fitted, size=(order.width, order.height))
-    return replace(made, files=[await workshop.work(partial(finish, file)) for file in made.files])
+        files = [await pool.work(partial(_draw, spec, index)) for index in range(spec.count)]
+        return ImageResult(files, DRAWING)
+    made = await cancel_on_disconnect(job.request, host.draw(spec))
+    finish = partial(_fitted, size=(spec.width, spec.height))
+    return replace(made, files=[await pool.work(partial(finish, file)) for file in made.files])
 
 
-def _draw(order: Order, index: int) -> bytes:
-    # Imported at the first picture: the artwork makes it slow, and a sandbox starts fast.
+def _draw(spec: ImageSpec, index: int) -> bytes:
+    # Imported at the first picture: the artwork is slow to import, and a sandbox starts fast.
     from visioncraft_sandbox.engines import drawing  # noqa: PLC0415
 
     image = drawing.draw(
-        order.prompt,
-        width=order.width,
-        height=order.height,
-        negative_prompt=order.negative_prompt,
+        spec.prompt,
+        width=spec.width,
+        height=spec.height,
+        negative_prompt=spec.negative_prompt,
         index=index,
-        style=order.model,
+        style=spec.model,
     )
-    return to_png(image, parameters=_parameters(order))
+    return to_png(image, parameters=_parameters(spec))
 
 
-def _parameters(order: Order) -> str:
-    sampler = order.sampler
-    if sampler and order.scheduler:
-        sampler = f"{sampler} ({order.scheduler})"
+def _parameters(spec: ImageSpec) -> str:
+    sampler = spec.sampler
+    if sampler and spec.scheduler:
+        sampler = f"{sampler} ({spec.scheduler})"
     return parameters_text(
-        order.prompt,
-        negative_prompt=order.negative_prompt,
-        model=order.model,
+        spec.prompt,
+        negative_prompt=spec.negative_prompt,
+        model=spec.model,
         sampler=sampler,
-        steps=order.steps,
-        cfg_scale=order.cfg_scale,
-        width=order.width,
-        height=order.height,
+        steps=spec.steps,
+        cfg_scale=spec.cfg_scale,
+        width=spec.width,
+        height=spec.height,
     )
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What a picture is reworked from: the picture, and where it may change."""
+    """The picture to edit, and a mask of where it may change."""
 
     image: Image.Image
     mask: Image.Image | None = None
 
 
-async def reworked(job: Job, order: Order, sources: Sources) -> Made:
-    """A picture changed by words, of the order's size; outside the mask it stays as it is.
-
-    Raises:
-        Refusal: If the host fails.
-    """
-    workshop = job.services.workshop
+async def reworked(job: Job, spec: ImageSpec, sources: Sources) -> ImageResult:
+    """A picture edited by words, in the requested size, unchanged outside the mask."""
+    pool = job.services.pool
     host = await job.services.backends.images()
     if host is None:
-        return Made([await workshop.work(partial(_rework, order, sources))], REWORK)
-    prepared = await workshop.work(partial(_prepared, order, sources))
-    made = await unless_gone(job.request, host.draw(prepared))
-    finish = partial(_within_mask, made.files[0], order, sources)
-    return replace(made, files=[await workshop.work(finish)])
+        return ImageResult([await pool.work(partial(_rework, spec, sources))], REWORK)
+    prepared = await pool.work(partial(_prepared, spec, sources))
+    made = await cancel_on_disconnect(job.request, host.draw(prepared))
+    finish = partial(_within_mask, made.files[0], spec, sources)
+    return replace(made, files=[await pool.work(finish)])
 
 
-def _rework(order: Order, sources: Sources) -> bytes:
+def _rework(spec: ImageSpec, sources: Sources) -> bytes:
     from visioncraft_sandbox.engines import rework  # noqa: PLC0415  # as above
 
     result = rework.rework(
-        _sized(sources.image, order),
-        order.prompt,
-        negative_prompt=order.negative_prompt,
-        strength=order.strength,
+        _sized(sources.image, spec),
+        spec.prompt,
+        negative_prompt=spec.negative_prompt,
+        strength=spec.strength,
         mask=sources.mask,
     )
-    return to_png(result, parameters=_parameters(order))
+    return to_png(result, parameters=_parameters(spec))
 
 
-def _sized(image: Image.Image, order: Order) -> Image.Image:
-    if image.size == (order.width, order.height):
+def _sized(image: Image.Image, spec: ImageSpec) -> Image.Image:
+    if image.size == (spec.width, spec.height):
         return image
-    return image.convert("RGB").resize((order.width, order.height), Image.Resampling.LANCZOS)
+    return image.convert("RGB").resize((spec.width, spec.height), Image.Resampling.LANCZOS)
 
 
-def _prepared(order: Order, sources: Sources) -> Order:
-    """The order with its pictures as the host takes them: of the same size, in PNG."""
-    size = order.latent_size
+def _prepared(spec: ImageSpec, sources: Sources) -> ImageSpec:
+    """The spec with its pictures as the host takes them: of the same size, in PNG."""
+    size = spec.latent_size
     source = sources.image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     mask = None
     if sources.mask is not None:
         cover = sources.mask.convert("L").resize(size, Image.Resampling.BILINEAR)
         mask = _png(cover.convert("RGB"))
-    return replace(order, source=_png(source), mask=mask)
+    return replace(spec, source=_png(source), mask=mask)
 
 
-def _within_mask(data: bytes, order: Order, sources: Sources) -> bytes:
-    fitted = _fitted(data, size=(order.width, order.height))
+def _within_mask(data: bytes, spec: ImageSpec, sources: Sources) -> bytes:
+    fitted = _fitted(data, size=(spec.width, spec.height))
     if sources.mask is None and not sources.image.has_transparency_data:
         return fitted
-    # Decoding latent pixels changes all of them a little, also those outside the mask.
+    # Decoding latent pixels changes all of them a little, even outside the mask.
     with Image.open(io.BytesIO(fitted)) as made:
         result = made.convert("RGB")
-        source = _sized(sources.image, order)
+        source = _sized(sources.image, spec)
         if sources.mask is not None:
             cover = sources.mask.convert("L").resize(result.size, Image.Resampling.BILINEAR)
             result = Image.composite(result, source.convert("RGB"), cover)
@@ -137,12 +125,10 @@ def _within_mask(data: bytes, order: Order, sources: Sources) -> bytes:
         return _png(result, made)
 
 
-async def enlarged(job: Job, image: Image.Image, factor: int, model: str | None = None) -> Made:
-    """The same picture, 2 or 4 times as wide and high.
-
-    Raises:
-        Refusal: 400 if it would be too large, 503 if nothing here can do it.
-    """
+async def enlarged(
+    job: Job, image: Image.Image, factor: int, model: str | None = None
+) -> ImageResult:
+    """The same picture, 2 or 4 times as wide and high."""
     services = job.services
     size = image.width * factor, image.height * factor
     most = services.config.max_pixels
@@ -150,20 +136,20 @@ async def enlarged(job: Job, image: Image.Image, factor: int, model: str | None 
         raise Refusal(400, f"The result would have more than {most:,} pixels.")
     host = await services.backends.images()
     if host is not None:
-        flat = await services.workshop.work(partial(_png, image.convert("RGB")))
-        made = await unless_gone(job.request, host.upscale(flat, size, model))
+        flat = await services.pool.work(partial(_png, image.convert("RGB")))
+        made = await cancel_on_disconnect(job.request, host.upscale(flat, size, model))
         if made is not None:
-            finish = partial(_enlarged_there, made.files[0], image, size)
-            return replace(made, files=[await services.workshop.work(finish)])
-    upscaler = services.workshop.upscaler()
+            finish = partial(_finish_enlarged, made.files[0], image, size)
+            return replace(made, files=[await services.pool.work(finish)])
+    upscaler = services.pool.upscaler()
 
     def work() -> bytes:
         return _png(upscaler.upscale(image, 4 if factor == 4 else 2), image)
 
-    return Made([await services.workshop.work(work)], upscaler.name)
+    return ImageResult([await services.pool.work(work)], upscaler.name)
 
 
-def _enlarged_there(data: bytes, source: Image.Image, size: tuple[int, int]) -> bytes:
+def _finish_enlarged(data: bytes, source: Image.Image, size: tuple[int, int]) -> bytes:
     with Image.open(io.BytesIO(_fitted(data, size=size))) as opened:
         result = opened.convert("RGB")
     if source.has_transparency_data:
@@ -173,11 +159,7 @@ def _enlarged_there(data: bytes, source: Image.Image, size: tuple[int, int]) -> 
 
 
 def _fitted(data: bytes, *, size: tuple[int, int]) -> bytes:
-    """A host's picture as PNG of exactly this size; what is too much is cut off evenly.
-
-    Raises:
-        Refusal: 502 if it is no picture.
-    """
+    """A host's picture as a PNG of exactly this size, the excess cut off evenly."""
     try:
         with Image.open(io.BytesIO(data)) as opened:
             opened.load()
@@ -186,10 +168,11 @@ def _fitted(data: bytes, *, size: tuple[int, int]) -> bytes:
             fitted = ImageOps.fit(opened.convert("RGB"), size, Image.Resampling.LANCZOS)
             return _png(fitted, opened)
     except (OSError, SyntaxError, ValueError) as error:
-        raise Refusal(502, "The host of pictures gave something else than a picture.") from error
+        raise Refusal(
+            502, "The host of pictures returned something other than a picture."
+        ) from error
 
 
 def _png(image: Image.Image, origin: Image.Image | None = None) -> bytes:
-    """The picture as PNG, with the generation text of the one that it was made of."""
-    text = read_parameters(origin) if origin is not None else None
-    return to_png(image, parameters=text or "")
+    """The picture as PNG, with the generation text of the picture that it was made from."""
+    return to_png(image, parameters=(origin and read_parameters(origin)) or "")

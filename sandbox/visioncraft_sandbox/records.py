@@ -1,4 +1,4 @@
-"""What the sandbox was asked, without keys, for tests to look at."""
+"""The requests that the sandbox received, without keys, for tests."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "
 SECRET_FIELDS = frozenset({"token", "api_key", "key"})
 _LONGEST_TEXT = 2000
 _BODY_BYTES = 1 << 20
-"""Larger bodies are not kept: a recording or a picture would fill the memory."""
+"""Larger bodies are not kept: recordings and pictures would fill the memory."""
 
 _KEPT_BYTES = 1 << 16
-"""What is left of a body without its long texts; callers may send a million small ones."""
+"""The bound of a body without its long texts; it may hold a million short ones."""
 
 
 @dataclass
@@ -29,13 +29,11 @@ class Received:
     """One request.
 
     Attributes:
-        method: Such as ``POST``.
-        path: Such as ``/sd``.
         headers: By lower-case name; secrets are replaced by ``***``.
-        body: The JSON body with the key replaced and long texts shortened; ``None`` if there was
-            none, it was no JSON, or it was larger than a megabyte, or than 64 kB without those.
-        body_bytes: How large the body was.
-        status: The status of the answer; ``None`` while there is none, or if there never was.
+        body: The JSON body, the key redacted and long texts shortened; ``None`` if it was missing,
+            no JSON, larger than a megabyte, or longer than 64 kB without its long texts.
+        body_bytes: The size of the body.
+        status: The status of the answer; ``None`` if there is none.
     """
 
     method: str
@@ -47,18 +45,18 @@ class Received:
 
     @property
     def body(self) -> Any:
-        """The JSON body; kept as text, which takes a tenth of the memory."""
+        """The JSON body; it is kept as text, in a tenth of the memory."""
         return json.loads(self._body)
 
     def keep(self, data: bytes) -> None:
-        """Keep what may be kept of a body."""
+        """Keep a body without secrets, if it is short enough."""
         kept = json.dumps(_readable(data)).encode()
         if len(kept) <= _KEPT_BYTES:
             self._body = kept
 
 
 class Recorder:
-    """Notes each request, and sees to it that each answer names an engine."""
+    """Records each request, and gives each answer an engine header."""
 
     def __init__(self, app: ASGIApp, log: deque[Received]) -> None:
         self._app = app

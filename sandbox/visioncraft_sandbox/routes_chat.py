@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,16 +15,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from langchain_visioncraft.client.schemas import LegacyChatRequest
-from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.inputs import parse_source
 from visioncraft_sandbox import catalog
-from visioncraft_sandbox.answers import (
-    ENGINE_HEADER,
-    ErrorStyle,
-    Refusal,
-    json_response,
-)
-from visioncraft_sandbox.backends.chat import Unsupported
+from visioncraft_sandbox.answers import ENGINE_HEADER, ErrorStyle, Refusal, json_response
+from visioncraft_sandbox.backends.chat import ChatServer, Unsupported
+from visioncraft_sandbox.backends.chat_requests import request_body, with_data_urls
 from visioncraft_sandbox.chat import (
     Chat,
     Chunks,
@@ -32,29 +26,24 @@ from visioncraft_sandbox.chat import (
     check_messages,
     completion,
     count,
+    form_instruction,
     images_of,
     plain_messages,
     read_chat,
     text_of,
 )
-from visioncraft_sandbox.engines.language import (
-    Completion,
-    LanguageModel,
-    PromptTooLongError,
-)
-from visioncraft_sandbox.forms import form_instruction
-from visioncraft_sandbox.intake import bearer_key, check_key, read_body
+from visioncraft_sandbox.connections import cancel_on_disconnect
+from visioncraft_sandbox.engine_pool import CATALOG, VISION
+from visioncraft_sandbox.engines.language import Completion, LanguageModel, PromptTooLongError
 from visioncraft_sandbox.operations import Job, Operation, Services, guarded
-from visioncraft_sandbox.routes_chat_servers import answered_there
-from visioncraft_sandbox.uploads import Uploads
-from visioncraft_sandbox.workshop import CATALOG, VISION
+from visioncraft_sandbox.uploads import source_of
+from visioncraft_sandbox.validation import bearer_key, check_key, read_body
 
 logger = logging.getLogger(__name__)
 
 _ResultT = TypeVar("_ResultT")
 
 _MODELS = "/models-llm"
-_EVENT_STREAM = "text/event-stream"
 
 
 async def chat_completions(request: Request) -> Response:
@@ -74,20 +63,41 @@ async def _chat_completions(request: Request, services: Services) -> Response:
     server = services.backends.chat_for(chat.model, with_images=_has_images(chat))
     if server is not None:
         try:
-            return await answered_there(server, request, services, body, stream=chat.stream)
+            return await _forward(server, request, services, body, stream=chat.stream)
         except Unsupported:
-            return _given(chat, await _reply(chat, services, request.url.netloc))
+            return _response(chat, await _reply(chat, services, request))
     _check_model(chat.model, services)
-    if _is_live(chat):
+    if chat.stream and not _offers_tools(chat) and not _has_images(chat):
         return await _stream_live(chat, services)
-    return _given(chat, await _reply(chat, services, request.url.netloc))
+    return _response(chat, await _reply(chat, services, request))
 
 
-def _given(chat: Chat, reply: Reply) -> Response:
+async def _forward(
+    server: ChatServer,
+    request: Request,
+    services: Services,
+    body: Mapping[str, Any],
+    *,
+    stream: bool,
+) -> Response:
+    """Forward a request without the caller's key; raises `Unsupported` as the server does."""
+    model = await server.model_for(str(body["model"]))
+    convert = partial(with_data_urls, body["messages"], services.uploads(request))
+    sent = request_body(body, model, await services.pool.read(convert))
+    engine = server.engine(model)
+    if not stream:
+        return json_response(await cancel_on_disconnect(request, server.complete(sent)), engine)
+    return _event_stream(await cancel_on_disconnect(request, server.stream(sent)), engine)
+
+
+def _event_stream(events: AsyncIterator[bytes], engine: str) -> Response:
+    headers = {ENGINE_HEADER: engine}
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+def _response(chat: Chat, reply: Reply) -> Response:
     if chat.stream:
-        return StreamingResponse(
-            _written(chat, reply), media_type=_EVENT_STREAM, headers={ENGINE_HEADER: reply.engine}
-        )
+        return _event_stream(_events(chat, reply), reply.engine)
     return json_response(completion(chat.model, reply), reply.engine)
 
 
@@ -102,32 +112,27 @@ def _has_images(chat: Chat) -> bool:
     return any(images_of(message) for message in chat.messages)
 
 
-def _is_live(chat: Chat) -> bool:
-    """Whether it is plain text that streams as the model writes it."""
-    return chat.stream and not _offers_tools(chat) and not _has_images(chat)
-
-
 def _offers_tools(chat: Chat) -> bool:
     return bool(chat.tools) and chat.tool_choice != "none"
 
 
-async def _reply(chat: Chat, services: Services, origin: str) -> Reply:
+async def _reply(chat: Chat, services: Services, request: Request) -> Reply:
     if _has_images(chat):
         if not catalog.takes_images(chat.model):
             message = f"The model {chat.model!r} takes no images; only LLaVA models do."
             raise Refusal(400, message)
         if not _offers_tools(chat):
-            return await _look(chat, services, origin)
+            return await _look(chat, services, request)
     if _offers_tools(chat):
         if services.config.llm_file is not None:
             return await _call_tools(chat, services)
         return await _plan(chat, services)
-    model = services.workshop.language_model()
+    model = services.pool.language_model()
     task = partial(model.generate, plain_messages(chat.messages), chat.sampling, schema=chat.schema)
-    return _told(await _generated(services, task), model)
+    return _reply_from(await _generated(services, task), model)
 
 
-def _spoken(chat: Chat) -> list[dict[str, str]]:
+def _prompt(chat: Chat) -> list[dict[str, str]]:
     """The conversation for the language model, with the form that its answer must have."""
     messages = plain_messages(chat.messages)
     if chat.schema is None:
@@ -136,16 +141,16 @@ def _spoken(chat: Chat) -> list[dict[str, str]]:
 
 
 async def _generated(services: Services, task: Callable[[], _ResultT]) -> _ResultT:
-    """Run a task of the language model; what it cannot take is the caller's to correct."""
+    """Run a task of the language model; the caller can correct what it does not take."""
     try:
-        return await services.workshop.write(task)
+        return await services.pool.write(task)
     except PromptTooLongError as error:
         raise Refusal(400, f"The conversation is too long for this model: {error}.") from error
     except ValueError as error:
         raise Refusal(400, f"The language model refused the request: {error}") from error
 
 
-def _told(done: Completion, model: LanguageModel) -> Reply:
+def _reply_from(done: Completion, model: LanguageModel) -> Reply:
     return Reply(
         text=None if done.tool_calls and not done.text else done.text,
         engine=model.name,
@@ -157,7 +162,7 @@ def _told(done: Completion, model: LanguageModel) -> Reply:
 
 
 async def _call_tools(chat: Chat, services: Services) -> Reply:
-    model = services.workshop.language_model()
+    model = services.pool.language_model()
     tools = [
         tool
         for tool in chat.tools
@@ -171,42 +176,37 @@ async def _call_tools(chat: Chat, services: Services) -> Reply:
         tool_choice="required" if chat.named else chat.tool_choice,
         parallel=chat.parallel,
     )
-    return _told(await _generated(services, task), model)
+    return _reply_from(await _generated(services, task), model)
 
 
 async def _plan(chat: Chat, services: Services) -> Reply:
     from visioncraft_sandbox import planner  # noqa: PLC0415  # only agents need it
 
-    writer = services.workshop.language_model() if services.config.models else None
+    writer = services.pool.language_model() if services.config.models else None
     return await _generated(services, partial(planner.answer, chat, writer))
 
 
-async def _look(chat: Chat, services: Services, origin: str) -> Reply:
-    # The pictures of the last message that has some: earlier ones were already talked about.
+async def _look(chat: Chat, services: Services, request: Request) -> Reply:
+    # The pictures of the last message that has some: earlier ones have been discussed.
     asked = next(message for message in reversed(chat.messages) if images_of(message))
-    uploads = Uploads(services.config, services.files, origin)
+    uploads = services.uploads(request)
     images = []
     for number, value in enumerate(images_of(asked), 1):
         name = f"image {number}"
-        if not isinstance(value, str):
-            raise Refusal(400, f"{name} must be a string: base64 or a URL.")
-        try:
-            source = parse_source(value)
-        except MediaInputError as error:
-            raise Refusal(400, f"{name}: {error}") from error
-        images.append(await services.workshop.read(partial(uploads.picture, source, name)))
+        read = partial(uploads.picture, source_of(value, name), name)
+        images.append(await services.pool.read(read))
 
     def work() -> str:
         from visioncraft_sandbox.engines import vision  # noqa: PLC0415  # NumPy
 
         return vision.describe(images, text_of(asked))
 
-    text = await services.workshop.work(work)
+    text = await services.pool.work(work)
     asked_words = sum(count(text_of(message)) for message in chat.messages)
     return Reply(text, VISION, prompt_tokens=asked_words, completion_tokens=count(text))
 
 
-async def _written(chat: Chat, reply: Reply) -> AsyncIterator[bytes]:
+async def _events(chat: Chat, reply: Reply) -> AsyncIterator[bytes]:
     chunks = Chunks(chat)
     yield chunks.begin()
     for event in chunks.body(reply):
@@ -216,7 +216,7 @@ async def _written(chat: Chat, reply: Reply) -> AsyncIterator[bytes]:
 
 
 async def _stream_live(chat: Chat, services: Services) -> Response:
-    model = services.workshop.language_model()
+    model = services.pool.language_model()
     loop = asyncio.get_running_loop()
     pieces: asyncio.Queue[str | None] = asyncio.Queue()
     stopped = threading.Event()
@@ -229,17 +229,17 @@ async def _stream_live(chat: Chat, services: Services) -> Response:
     def task() -> Completion:
         try:
             return model.generate(
-                _spoken(chat),
+                _prompt(chat),
                 chat.sampling,
                 schema=chat.schema,
                 on_text=put,
-                cancelled=lambda: stopped.is_set() or services.workshop.closed,
+                cancelled=lambda: stopped.is_set() or services.pool.closed,
             )
         finally:
             put(None)
 
     work = asyncio.ensure_future(_generated(services, task))
-    # Until the first piece is there, an error can still be told by its status.
+    # Before the first piece, an error can still have a status of its own.
     first = await _first_of(pieces, work)
 
     async def events() -> AsyncIterator[bytes]:
@@ -250,7 +250,7 @@ async def _stream_live(chat: Chat, services: Services) -> Response:
             while piece is not None:
                 yield chunks.text(piece)
                 piece = await pieces.get()
-            reply = _told(await work, model)
+            reply = _reply_from(await work, model)
             for event in chunks.end(reply):
                 yield event
         except Refusal as refusal:
@@ -261,9 +261,7 @@ async def _stream_live(chat: Chat, services: Services) -> Response:
         finally:
             stopped.set()
 
-    return StreamingResponse(
-        events(), media_type=_EVENT_STREAM, headers={ENGINE_HEADER: model.name}
-    )
+    return _event_stream(events(), model.name)
 
 
 async def _first_of(pieces: asyncio.Queue[str | None], work: asyncio.Future[Any]) -> str | None:
@@ -287,10 +285,10 @@ async def _llm(job: Job) -> Response:
     if server is not None:
         body = {"model": wanted.model, "messages": wanted.messages}
         with contextlib.suppress(Unsupported):
-            return await answered_there(server, job.request, services, body, stream=False)
+            return await _forward(server, job.request, services, body, stream=False)
     else:
         _check_model(wanted.model, services)
-    reply = await _reply(chat, services, job.request.url.netloc)
+    reply = await _reply(chat, services, job.request)
     return json_response(completion(wanted.model, reply), reply.engine)
 
 

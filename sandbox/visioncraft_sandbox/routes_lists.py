@@ -1,20 +1,20 @@
-"""What needs no key: the lists, the limits, the files behind links, and a page for people."""
+"""Routes without a key: lists, limits, files behind links, and a page for people."""
 
 from __future__ import annotations
 
 import html
 import json
-from collections.abc import Awaitable, Callable
-from importlib import metadata
 
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from langchain_visioncraft.version import __version__
 from visioncraft_sandbox.answers import ENGINE_HEADER, ErrorStyle, json_response
 from visioncraft_sandbox.catalog import LIMITS, LISTS
+from visioncraft_sandbox.engine_pool import CATALOG
 from visioncraft_sandbox.operations import Services, guarded
-from visioncraft_sandbox.workshop import CATALOG
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>VisionCraft sandbox</title>
@@ -24,33 +24,31 @@ code{{background:#f0f0f4;padding:.1em .3em;border-radius:4px}}</style></head><bo
 <p>This is <b>not</b> the VisionCraft service. It is a sandbox of
 <code>langchain-visioncraft {version}</code> that answers the same requests on this machine with
 drawing code and small open models. The header <code>x-visioncraft-engine</code> of every answer
-says what made it.</p>
+names the engine that made it.</p>
 <p>{models} Keys: {keys}.</p>
 <ul>{endpoints}</ul>
 </body></html>
 """
 
 
-def _list_endpoint(path: str) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(services: Services) -> Response:
-        names = await services.backends.names(path)
-        return json_response(names, CATALOG)
-
-    async def endpoint(request: Request) -> Response:
-        return await guarded(answer(request.app.state.services), ErrorStyle.TEXT)
-
-    return endpoint
+async def _names(request: Request) -> Response:
+    services: Services = request.app.state.services
+    return json_response(await services.backends.names(request.url.path), CATALOG)
 
 
-def limits(_: Request) -> Response:
+async def names(request: Request) -> Response:
+    """``GET`` of a list: its names."""
+    return await guarded(_names(request), ErrorStyle.TEXT)
+
+
+async def limits(_: Request) -> Response:
     """``GET /limits``: JSON under ``text/plain``, as the service has served it."""
-    return Response(
-        json.dumps(LIMITS, indent=2), media_type="text/plain", headers={ENGINE_HEADER: CATALOG}
-    )
+    text = json.dumps(LIMITS, indent=2)
+    return Response(text, media_type="text/plain", headers={ENGINE_HEADER: CATALOG})
 
 
 async def file(request: Request) -> Response:
-    """``GET /files/{name}``: a generated file; 410 when its time is over, 404 if unknown."""
+    """``GET /files/{name}``: a generated file; 410 once it has expired, 404 if unknown."""
     services: Services = request.app.state.services
     name = request.path_params["name"]
     found = services.files.get(name)
@@ -64,45 +62,35 @@ async def file(request: Request) -> Response:
 
 
 async def index(request: Request) -> Response:
-    """``GET /``: what this is, for people."""
+    """``GET /``: a page for people."""
     services: Services = request.app.state.services
-    routes = [route for route in request.app.routes if isinstance(route, Route)]
-    lines = [
-        f"{method} {route.path}"
-        for route in routes
-        for method in sorted(route.methods or ())
-        if method != "HEAD"
-    ]
+    lines = [f"{method} {path}" for method, path in endpoints_of(request.app)]
     return HTMLResponse(
         _PAGE.format(
-            version=html.escape(_version()),
-            models="Models run here." if services.config.models else "Models are switched off.",
-            keys="only those it was given" if services.config.keys else "any that is not empty",
+            version=html.escape(__version__),
+            models="Models are on." if services.config.models else "Models are off.",
+            keys="only those given at its start" if services.config.keys else "any",
             endpoints="".join(f"<li><code>{html.escape(line)}</code></li>" for line in lines),
         )
     )
 
 
-def _version() -> str:
-    try:
-        return metadata.version("langchain-visioncraft")
-    except metadata.PackageNotFoundError:
-        return "(from source)"
+def endpoints_of(api: Starlette) -> list[tuple[str, str]]:
+    """The method and the path of every endpoint."""
+    return [
+        (method, route.path)
+        for route in api.routes
+        if isinstance(route, Route)
+        for method in sorted(route.methods or ())
+        if method != "HEAD"
+    ]
 
 
 def routes() -> list[BaseRoute]:
     """The routes of this module."""
     return [
-        *(Route(path, _list_endpoint(path), methods=["GET"]) for path in LISTS),
-        Route("/limits", _async(limits), methods=["GET"]),
+        *(Route(path, names, methods=["GET"]) for path in LISTS),
+        Route("/limits", limits, methods=["GET"]),
         Route("/files/{name}", file, methods=["GET"]),
         Route("/", index, methods=["GET"]),
     ]
-
-
-def _async(endpoint: Callable[[Request], Response]) -> Callable[[Request], object]:
-    # Starlette runs plain functions in threads; these have nothing to wait for.
-    async def answer(request: Request) -> Response:
-        return endpoint(request)
-
-    return answer

@@ -1,8 +1,10 @@
-"""What is made from pictures and recordings: image to image, video, upscaling, transcripts."""
+"""Routes that take pictures and recordings: image to image, video, upscaling, transcripts."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,19 +16,16 @@ from langchain_visioncraft.client.schemas import (
     TranscribeRequest,
     UpscaleRequest,
 )
-from visioncraft_sandbox.answers import (
-    ErrorStyle,
-    Refusal,
-    json_response,
-    media_response,
-)
-from visioncraft_sandbox.backends.images import Order
+from visioncraft_sandbox.answers import ErrorStyle, Refusal, json_response, media_response
+from visioncraft_sandbox.backends.images import ImageSpec
 from visioncraft_sandbox.backends.speech import SpeechServer
-from visioncraft_sandbox.disconnects import unless_gone
-from visioncraft_sandbox.intake import check_key, check_parameters, check_texts, read_body
+from visioncraft_sandbox.connections import cancel_on_disconnect
+from visioncraft_sandbox.engine_pool import MOTION
 from visioncraft_sandbox.operations import Job, Operation, Services, guarded
 from visioncraft_sandbox.pictures import Sources, enlarged, reworked
-from visioncraft_sandbox.workshop import MOTION
+from visioncraft_sandbox.validation import check_key, check_parameters, check_texts, read_body
+
+_ResultT = TypeVar("_ResultT")
 
 _STRENGTH = 0.8
 
@@ -34,19 +33,18 @@ _STRENGTH = 0.8
 async def _img2img_image(job: Job) -> Response:
     wanted: ImageToImageRequest = job.parameters
     image = await job.picture("image")
-    # It is reworked in its own size, which takes long for many pixels.
+    # It is edited in its own size, which takes long for many pixels.
     job.check_side(width=image.width, height=image.height)
     mask = await job.picture("mask") if wanted.mask is not None else None
-    order = Order(
-        wanted.prompt,
-        image.width,
-        image.height,
-        negative_prompt=wanted.negative_prompt,
+    spec = ImageSpec.of(
+        wanted,
+        width=image.width,
+        height=image.height,
+        mask=None,
         sampler=wanted.scheduler,
-        steps=wanted.steps,
-        strength=wanted.strength,
+        scheduler=None,
     )
-    made = await reworked(job, order, Sources(image, mask))
+    made = await reworked(job, spec, Sources(image, mask))
     return media_response(made.files[0], made.engine)
 
 
@@ -54,16 +52,7 @@ async def _img2img_init_images(job: Job) -> Response:
     wanted: ImageToImage2023Request = job.parameters
     job.check_side(width=wanted.width, height=wanted.height)
     image = await job.picture("image")
-    order = Order(
-        wanted.prompt,
-        wanted.width,
-        wanted.height,
-        negative_prompt=wanted.negative_prompt,
-        steps=wanted.steps,
-        cfg_scale=wanted.cfg_scale,
-        strength=_STRENGTH,
-    )
-    made = await reworked(job, order, Sources(image))
+    made = await reworked(job, ImageSpec.of(wanted, strength=_STRENGTH), Sources(image))
     return job.links(made.files, made.engine)
 
 
@@ -72,26 +61,19 @@ _IMG2IMG = Operation(
     ImageToImageRequest,
     ErrorStyle.TEXT,
     _img2img_image,
-    {
-        "scheduler": ("scheduler", "/img2img/schedulers"),
-        "refiner": ("refiner", "/img2img/refiners"),
-    },
+    {"scheduler": "/img2img/schedulers", "refiner": "/img2img/refiners"},
 )
 
 
 async def img2img(request: Request) -> Response:
-    """``POST /img2img`` in both of its forms; ``init_images`` tells them apart."""
+    """``POST /img2img`` in both of its forms, which ``init_images`` distinguishes."""
     services: Services = request.app.state.services
     return await guarded(_img2img(request, services), ErrorStyle.TEXT)
 
 
-def _is_empty(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
 async def _img2img(request: Request, services: Services) -> Response:
     body = await read_body(request, services.config.max_body_bytes)
-    if body.get("init_images") is None or not _is_empty(body.get("image")):
+    if body.get("init_images") is None or str(body.get("image") or "").strip():
         return await _IMG2IMG.answer(request, services, body)
     key = check_key(body.get("token"), services.config)
     services.limiter.check("POST /img2img", key)
@@ -111,13 +93,13 @@ async def _img2video(job: Job) -> Response:
 
         return motion.film(image)
 
-    return media_response(await job.services.workshop.work(work), MOTION)
+    return media_response(await job.services.pool.work(work), MOTION)
 
 
 async def _upscale(job: Job) -> Response:
     wanted: UpscaleRequest = job.parameters
     if await job.services.backends.images() is None:
-        job.services.workshop.upscaler()  # says at once if it is switched off
+        job.services.pool.upscaler()  # raises before the picture is read, if it is switched off
     image = await job.picture("image")
     made = await enlarged(job, image, wanted.resize or 2, wanted.model)
     return media_response(made.files[0], made.engine)
@@ -128,40 +110,43 @@ async def _whisper(job: Job) -> Response:
     services = job.services
     server = await services.backends.speech()
     if server is not None:
-        return await _transcribed_there(job, server)
-    transcriber = services.workshop.transcriber()
+        return await _forward_recording(job, server)
+    transcriber = services.pool.transcriber()
     audio = await job.recording("audio")
 
-    def work() -> dict[str, Any]:
+    task = partial(
+        transcriber.transcribe,
+        audio,
+        task=wanted.task or "transcribe",
+        language=wanted.language,
+        max_seconds=services.config.max_audio_seconds,
+    )
+    return json_response(await services.pool.work(_refusing(task)), transcriber.name)
+
+
+def _refusing(task: Callable[[], _ResultT]) -> Callable[[], _ResultT]:
+    """A task whose ValueErrors are the caller's to correct."""
+
+    def work() -> _ResultT:
         try:
-            return transcriber.transcribe(
-                audio,
-                task=wanted.task or "transcribe",
-                language=wanted.language,
-                max_seconds=services.config.max_audio_seconds,
-            )
+            return task()
         except ValueError as error:
             raise Refusal(400, str(error)) from error
 
-    return json_response(await services.workshop.work(work), transcriber.name)
+    return work
 
 
-async def _transcribed_there(job: Job, server: SpeechServer) -> Response:
+async def _forward_recording(job: Job, server: SpeechServer) -> Response:
     wanted: TranscribeRequest = job.parameters
     audio = await job.recording("audio")
     seconds = None
     if not server.takes_any_file:
+        from visioncraft_sandbox.engines import speech  # noqa: PLC0415  # PyAV
 
-        def convert() -> tuple[bytes, float]:
-            from visioncraft_sandbox.engines import speech  # noqa: PLC0415  # PyAV
-
-            try:
-                return speech.as_wav(audio, max_seconds=job.services.config.max_audio_seconds)
-            except ValueError as error:
-                raise Refusal(400, str(error)) from error
-
-        audio, seconds = await job.services.workshop.work(convert)
-    answer = await unless_gone(
+        most = job.services.config.max_audio_seconds
+        convert = _refusing(partial(speech.as_wav, audio, max_seconds=most))
+        audio, seconds = await job.services.pool.work(convert)
+    answer = await cancel_on_disconnect(
         job.request,
         server.transcribe(
             audio,

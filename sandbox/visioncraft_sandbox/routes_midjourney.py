@@ -8,7 +8,7 @@ from starlette.responses import Response
 from langchain_visioncraft.client import schemas
 from langchain_visioncraft.client.schemas import MidjourneyRequest
 from visioncraft_sandbox.answers import ErrorStyle, Refusal, json_response, link_to
-from visioncraft_sandbox.backends.images import Order
+from visioncraft_sandbox.backends.images import ImageSpec
 from visioncraft_sandbox.fault_gate import FAULT_KEY
 from visioncraft_sandbox.midjourney import Task, split_prompt
 from visioncraft_sandbox.operations import Job, Operation
@@ -16,7 +16,7 @@ from visioncraft_sandbox.pictures import drawn
 
 
 class MidjourneyResultRequest(schemas.Request):
-    """``POST /midjourney/result`` (2024-03); the id comes as text or as a number."""
+    """``POST /midjourney/result`` (2024-03); the id is text or a number."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
@@ -39,22 +39,20 @@ async def _result(job: Job) -> Response:
     if not services.midjourney.is_due(task):
         return json_response({"ImageID": task.number, "Status": "generating"}, "tasks")
     if task.fate == "failed":
-        return json_response(
-            {"ImageID": task.number, "Status": "failed", "message": "The prompt was refused."},
-            "tasks",
-        )
+        failed = {"Status": "failed", "message": "The prompt was refused."}
+        return json_response({"ImageID": task.number, **failed}, "tasks")
     await _draw(job, task)
     url = link_to(job.request, task.file or "")
     return json_response(services.midjourney.finished(task, url), task.engine)
 
 
 async def _draw(job: Job, task: Task) -> None:
-    # Whoever polls while it is being drawn waits for the same picture.
+    # Concurrent polls wait for the same picture.
     async with task.lock:
         if task.file is not None and job.services.files.get(task.file) is not None:
             return
         prompt, width, height = split_prompt(task.prompt)
-        made = await drawn(job, Order(prompt, width, height, model="midjourney"))
+        made = await drawn(job, ImageSpec(prompt, width, height, model="midjourney"))
         task.file, task.engine = job.services.files.add(made.files[0], made.engine), made.engine
 
 

@@ -1,4 +1,4 @@
-"""A sandbox that runs beside the code that uses it, in a thread of its own."""
+"""A sandbox in a thread of the process that uses it."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ class Sandbox:
         print(sandbox.url)                  # http://127.0.0.1:40123
     ```
 
-    It also works as ``async with``. Starting and stopping never block a running event loop then.
+    ``async with`` starts and stops it without blocking the event loop.
 
     Args:
         models: Whether the models may run; see `SandboxConfig.models`.
-        keys: The keys that are accepted; none means any.
-        faults: Failures to begin with, as `Fault` or as the command line writes them.
+        keys: The accepted keys; empty accepts any key.
+        faults: Faults to inject at the start, as `Fault` or as on the command line.
         limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
         host: The address to listen on.
         port: The port; 0 takes a free one.
         llm: A GGUF file or an OpenAI-compatible server for chats.
-        midjourney_seconds: How long a Midjourney task says "generating".
-        page: Whether a browser is shown what came in and went out; see `SandboxConfig.page`.
-        settings: Any further field of `SandboxConfig`, such as `images` and `speech`: servers
-            that do what the sandbox's small models do not do well enough.
+        midjourney_seconds: How long a Midjourney task reports "generating".
+        page: Whether ``GET /`` shows requests and answers in a browser.
+        settings: Any other field of `SandboxConfig`, such as `images` and `speech`, the servers
+            that replace the sandbox's small models.
 
     Attributes:
-        faults: Failures that are ordered, and to be ordered.
-        requests: What was asked, the latest last; keys are replaced.
+        faults: The injected faults; `inject` adds more.
+        requests: The requests received, the latest last; keys are redacted.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Sandbox:
 
     @property
     def files(self) -> FileStore:
-        """The files that links lead to."""
+        """The files behind links."""
         files: FileStore = self._app.state.services.files
         return files
 
@@ -118,8 +118,8 @@ class Sandbox:
 
         Raises:
             OSError: If the port is taken.
-            BackendError: If a server that is to stand behind it is not there; a RuntimeError.
-            RuntimeError: If it runs already, or does not come up.
+            BackendError: If a server behind it does not answer; a RuntimeError.
+            RuntimeError: If it is running already, or does not start.
         """
         if self._thread is not None:
             msg = "This sandbox is running already."
@@ -127,7 +127,7 @@ class Sandbox:
         listener = listen(*self._address)
         host, port = listener.getsockname()[:2]
         ready = threading.Event()
-        server = _TellingServer(server_config(self._app, _GRACE_SECONDS), ready)
+        server = _ReadyServer(server_config(self._app, _GRACE_SECONDS), ready)
         self._failure = None
         thread = threading.Thread(
             target=self._run,
@@ -148,7 +148,7 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Stop, and return when it has; a sandbox that does not run is left alone."""
+        """Stop, and return when it has stopped; does nothing if it is not running."""
         server, thread = self._server, self._thread
         self._server = self._thread = self._url = None
         if server is None or thread is None:
@@ -160,14 +160,14 @@ class Sandbox:
     def _run(self, server: uvicorn.Server, listener: socket.socket, ready: threading.Event) -> None:
         try:
             asyncio.run(self._serve(server, listener))
-        except BaseException as error:  # noqa: BLE001  # told by start(), in the caller's thread
+        except BaseException as error:  # noqa: BLE001  # raised by start(), in the caller's thread
             self._failure = error
         finally:
             listener.close()
             ready.set()
 
     async def _serve(self, server: uvicorn.Server, listener: socket.socket) -> None:
-        # Before the application's own start would: what is wrong there is only logged.
+        # The application's own start would only log an error.
         await self._app.state.services.backends.open()
         await server.serve(sockets=[listener])
 
@@ -195,7 +195,7 @@ class Sandbox:
 
 
 class SandboxServer(uvicorn.Server):
-    """Lets open pages go before it waits for the requests that are under way."""
+    """Closes open pages before it waits for unfinished requests."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wind down, then stop."""
@@ -204,28 +204,24 @@ class SandboxServer(uvicorn.Server):
         await super().shutdown(sockets=sockets)
 
 
-class _TellingServer(SandboxServer):
-    """Tells when it answers."""
+class _ReadyServer(SandboxServer):
+    """Sets an event when it answers."""
 
     def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
         super().__init__(config)
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell."""
+        """Start, then set the event."""
         await super().startup(sockets=sockets)
         self._ready.set()
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take a port.
-
-    Raises:
-        OSError: If it is taken, or the address is not one of this machine.
-    """
+    """Listen on an address; raises OSError if it is taken or not one of this machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol must be named: asyncio switches Nagle's algorithm off only where it is, and
-    # without that every answer takes 40 ms longer.
+    # asyncio switches Nagle's algorithm off only if the protocol is named; with it, every answer
+    # takes 40 ms longer.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -239,7 +235,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server_config(app: Any, grace_seconds: int) -> uvicorn.Config:
-    """How uvicorn runs the application: it can hang up, and leaves logging to the process."""
+    """Uvicorn with `HangUpProtocol`, which leaves logging to the process."""
     return uvicorn.Config(
         app,
         http=HangUpProtocol,

@@ -1,4 +1,4 @@
-"""What a sandbox can be told: which engines, which keys, which bounds."""
+"""The configuration of a sandbox: engines, keys, limits and bounds."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from visioncraft_sandbox.backends.addresses import (
-    CHAT_KINDS,
-    IMAGE_KINDS,
-    SPEECH_KINDS,
-    Address,
-    is_url,
-    parse_address,
-)
+from visioncraft_sandbox.backends.addresses import Address, is_url, parse_address
 
 
 @dataclass(frozen=True)
@@ -22,10 +15,10 @@ class Limit:
     """How often one key may call one endpoint.
 
     Attributes:
-        calls: Calls that are allowed within `seconds`.
+        calls: How many calls are allowed within `seconds`.
         seconds: The length of the window.
-        status: 429 as the documents say, or 403 as the service has done too.
-        announce: Whether the answer carries ``Retry-After``; the service rarely does.
+        status: 429, as documented, or 403, which the service has also returned.
+        announce: Whether the answer has a ``Retry-After`` header; the service rarely sends one.
     """
 
     calls: int
@@ -35,7 +28,7 @@ class Limit:
 
     def __post_init__(self) -> None:
         if self.calls < 0 or self.seconds <= 0:
-            msg = f"{self} is not a limit: calls start at 0, seconds are positive."
+            msg = f"{self} is not valid: calls must be at least 0, and seconds positive."
             raise ValueError(msg)
 
 
@@ -44,49 +37,48 @@ class SandboxConfig:
     """How a sandbox behaves.
 
     Attributes:
-        models: Whether the models may run (upscaling, speech, chat). Without them the sandbox
-            draws, animates, reworks, looks at pictures and plans tool calls, which needs no
-            weights; the rest answers 503.
-        keys: The keys that are accepted; none means that any key is.
+        models: Whether the models may run (upscaling, speech, chat). Drawing, animation, editing,
+            captions and planned tool calls need no weights; without models the rest answers 503.
+        keys: The accepted keys; empty accepts any key.
         llm: What answers chats instead of SmolLM2: the path of a GGUF file, or the root of an
             OpenAI-compatible server such as ``http://127.0.0.1:8080/v1``.
-        llm_key: The key for that server. The caller's own key is never passed on.
-        llm_model: The model's name at that server; by default the one that the caller names if
-            the server has it, otherwise the server's first.
-        vision_llm: The root of an OpenAI-compatible server for chats with pictures, and for LLaVA
-            models; by default `llm` if that is a server.
-        vision_llm_key: See `llm_key`; likewise the other keys.
+        llm_key: The key for that server. The caller's own key is never forwarded.
+        llm_model: The model to use there. Default: the one that the caller names if the server
+            has it, otherwise the server's first.
+        vision_llm: The root of an OpenAI-compatible server for chats with pictures and for LLaVA
+            models. Default: `llm`, if that is a server.
+        vision_llm_key: See `llm_key`; likewise for the other keys.
         vision_llm_model: See `llm_model`.
-        images: A host that makes pictures: the root of Automatic1111, Forge or ComfyUI, such as
-            ``http://127.0.0.1:7860``. Which one it is shows itself, or is said by a prefix:
+        images: The root of a server that makes pictures: Automatic1111, Forge or ComfyUI, such as
+            ``http://127.0.0.1:7860``. Its kind is detected, or named by a prefix:
             ``a1111+http://…``, ``forge+http://…``, ``comfyui+http://…``.
         images_key: A bearer token, or ``user:password`` (Automatic1111's ``--api-auth``).
-        images_model: The checkpoint there, whatever the caller names.
-        speech: The root of a Whisper server that speaks OpenAI's API (speaches,
-            faster-whisper-server, LocalAI), or of whisper.cpp's server; a prefix
-            (``openai+http://…``, ``whispercpp+http://…``) says which.
+        images_model: The checkpoint to use there; it overrides the caller's.
+        speech: The root of a Whisper server with OpenAI's API (speaches, faster-whisper-server,
+            LocalAI), or of whisper.cpp's server. Its kind is detected, or named by a prefix:
+            ``openai+http://…``, ``whispercpp+http://…``.
         speech_key: See `llm_key`.
-        speech_model: The model there; by default the first that transcribes.
+        speech_model: The model to use there. Default: the first that transcribes.
         backend_seconds: How long such a server may be silent before the caller gets 504.
-        midjourney_seconds: How long a Midjourney task says "generating".
+        midjourney_seconds: How long a Midjourney task reports "generating".
         limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
         max_body_bytes: Larger requests get 413.
-        max_pixels: Larger pictures get 400; nothing beyond it is decoded or made.
-        max_fetch_bytes: The most that is read from a URL which stands for a picture or recording.
-        max_audio_seconds: Longer recordings get 400; nothing beyond it is decoded.
-        max_text: Characters; longer texts, such as prompts, get 400. Chats have no such bound.
-        allow_private_urls: Whether such URLs may lead to this machine or this network. Anybody who
-            can reach the sandbox could look around there; its own links always work.
-        max_side: The longest side where no document gives a bound, in pixels.
-        files_max_bytes: Memory for the files that links lead to; the oldest go first.
+        max_pixels: Larger pictures, sent or requested, get 400 and are not decoded or made.
+        max_fetch_bytes: The most that is read from the URL of a picture or recording.
+        max_audio_seconds: Longer recordings get 400 and are not decoded further.
+        max_text: In characters; longer texts, such as prompts, get 400. Chats are not bounded.
+        allow_private_urls: Whether such URLs may lead to this machine or this network, which
+            exposes both to anybody who can reach the sandbox. Its own links always work.
+        max_side: The longest side in pixels where no document gives a bound.
+        files_max_bytes: Memory for the files behind links; the oldest are dropped first.
         files_seconds: How long a link works.
-        requests_kept: How many received requests are remembered for tests.
-        page: Whether ``GET /`` shows a browser what came in and went out.
-        page_entries: How many requests the page remembers.
-        page_bytes: Memory for their bodies; the oldest go first, and what is larger than a
-            quarter of it is not kept.
-        page_hosts: Names under which the page may be opened, beside IP addresses, localhost and
-            the name of this machine.
+        requests_kept: How many requests are kept for tests.
+        page: Whether ``GET /`` shows requests and answers in a browser.
+        page_entries: How many requests the page keeps.
+        page_bytes: Memory for their bodies; the oldest are dropped first, and a body larger than
+            a quarter of it is not kept.
+        page_hosts: Host names under which the page may be opened, besides IP addresses,
+            localhost and the name of this machine.
     """
 
     models: bool = True
@@ -131,35 +123,17 @@ class SandboxConfig:
         if self.page_entries < 1 or self.page_bytes < 1:
             msg = "page_entries and page_bytes start at 1; page=False switches the page off."
             raise ValueError(msg)
-        # Reading the addresses tells what is wrong with them.
-        _ = self.llm_server, self.vision_llm_server, self.images_server, self.speech_server
+        for name in ("llm", "vision_llm", "images", "speech"):
+            self.server(name)  # raises if the address is malformed
 
     @property
     def llm_file(self) -> str | None:
         """The GGUF file that `llm` names, if it is one."""
         return self.llm if self.llm and not is_url(self.llm) else None
 
-    @property
-    def llm_server(self) -> Address | None:
-        """The server that `llm` names, if it is one."""
-        text = self.llm if self.llm and is_url(self.llm) else None
-        return _address("--llm", text, CHAT_KINDS)
-
-    @property
-    def vision_llm_server(self) -> Address | None:
-        """The server for chats with pictures."""
-        return _address("--vision-llm", self.vision_llm, CHAT_KINDS)
-
-    @property
-    def images_server(self) -> Address | None:
-        """The host of pictures."""
-        return _address("--images", self.images, IMAGE_KINDS)
-
-    @property
-    def speech_server(self) -> Address | None:
-        """The Whisper server."""
-        return _address("--speech", self.speech, SPEECH_KINDS)
-
-
-def _address(option: str, text: str | None, kinds: Mapping[str, str]) -> Address | None:
-    return parse_address(option, text, kinds) if text else None
+    def server(self, name: str) -> Address | None:
+        """The address in the field `name`: ``llm``, ``vision_llm``, ``images`` or ``speech``."""
+        text = getattr(self, name)
+        if not text or (name == "llm" and self.llm_file):
+            return None
+        return parse_address(f"--{name.replace('_', '-')}", text)

@@ -1,4 +1,4 @@
-"""Pictures and recordings that callers send or point to, decoded within bounds."""
+"""Pictures and recordings that callers send or link to, decoded within bounds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import socket
 import time
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from PIL import Image
@@ -14,7 +15,7 @@ from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import links
 from langchain_visioncraft.errors import MediaInputError, UnsafeLinkError
 from langchain_visioncraft.media.decoding import picture_formats
-from langchain_visioncraft.media.inputs import MediaSource
+from langchain_visioncraft.media.inputs import MediaSource, parse_source
 from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, shape_of, sniff
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.files import FileStore
@@ -29,12 +30,12 @@ _SHOWN = 200
 
 @dataclass(frozen=True)
 class Uploads:
-    """Reads what stands for a picture or a recording. Its methods block: call them in threads.
+    """Reads pictures and recordings. Its methods block: call them in threads.
 
     Attributes:
         config: The bounds.
-        files: Our own links are answered from here.
-        origin: ``host:port`` that the caller used for us.
+        files: The files behind the sandbox's own links.
+        origin: The ``host:port`` that the caller used for the sandbox.
     """
 
     config: SandboxConfig
@@ -42,19 +43,11 @@ class Uploads:
     origin: str
 
     def picture(self, source: MediaSource, name: str) -> Image.Image:
-        """Decode a picture.
-
-        Raises:
-            Refusal: 400 if it cannot be had, is no picture, or has too many pixels.
-        """
+        """Decode a picture."""
         return decode_picture(self.read(source, name), name, self.config.max_pixels)
 
     def recording(self, source: MediaSource, name: str) -> bytes:
-        """The bytes of a recording or of a video with a sound track.
-
-        Raises:
-            Refusal: 400 if it cannot be had or is evidently something else.
-        """
+        """The bytes of a recording, or of a video with a sound track."""
         data = self.read(source, name)
         mime = sniff(data[:HEAD_BYTES])
         if mime is not None and kind_of(mime) not in ("audio", "video"):
@@ -62,11 +55,7 @@ class Uploads:
         return data
 
     def read(self, source: MediaSource, name: str) -> bytes:
-        """The bytes of a source: decoded base64, or what its URL leads to.
-
-        Raises:
-            Refusal: 400 if they cannot be had or there are none.
-        """
+        """The bytes of a source: decoded base64, or fetched from its URL."""
         try:
             data = source.open().read() if source.url is None else self._fetch(source.url, name)
         except MediaInputError as error:
@@ -94,7 +83,7 @@ class Uploads:
         except UnsafeLinkError as error:
             message = f"{name}: {url[:_SHOWN]} was not fetched: {error.reason}."
             raise Refusal(400, message) from error
-        except _Unusable as error:
+        except _UnusableError as error:
             raise Refusal(400, f"{name}: {url[:_SHOWN]} {error}.") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             reason = type(error).__name__
@@ -103,13 +92,8 @@ class Uploads:
         raise Refusal(400, f"{name}: {url[:_SHOWN]} redirects too often.")
 
     def _target(self, url: str) -> links.Target:
-        """Where to connect for a link; it may come from anybody who can reach this sandbox.
-
-        Raises:
-            UnsafeLinkError: If it leads to an address that is not public.
-            OSError: If its host is not known.
-        """
-        # No origin is our own here: links to ourselves are answered without a connection.
+        """Where to connect for a link, which may come from anybody who can reach this sandbox."""
+        # No base URL of ours: the sandbox's own links need no connection.
         link = links.check_link(url, base_url="http://sandbox.invalid", endpoint="")
         if self.config.allow_private_urls:
             return links.own_target(link)
@@ -117,10 +101,7 @@ class Uploads:
         return links.pin(link, found, base_url="", endpoint="")
 
     def _own(self, url: str) -> bytes | None:
-        """The file that a link of ours leads to.
-
-        Names are digests, so a known one means that file whatever name our host was called by.
-        """
+        """The file behind one of our links. Its name is a digest, so any host name will do."""
         parts = urlsplit(url)
         if not parts.path.startswith("/files/"):
             return None
@@ -133,33 +114,39 @@ class Uploads:
 
     def _body(self, response: httpx.Response, until: float) -> bytes:
         if response.status_code != 200:
-            raise _Unusable(f"answered with status {response.status_code}")
+            raise _UnusableError(f"answered with status {response.status_code}")
         if "," in response.headers.get("content-encoding", ""):
-            raise _Unusable("is compressed more than once")
+            raise _UnusableError("is compressed more than once")
         data = bytearray()
         for part in response.iter_bytes():
             data += part
             if len(data) > self.config.max_fetch_bytes:
-                raise _Unusable(f"holds more than {self.config.max_fetch_bytes:,} bytes")
+                raise _UnusableError(f"holds more than {self.config.max_fetch_bytes:,} bytes")
             if time.monotonic() > until:
-                raise _Unusable(f"takes longer than {_FETCH_SECONDS:.0f} seconds")
+                raise _UnusableError(f"takes longer than {_FETCH_SECONDS:.0f} seconds")
         return bytes(data)
 
 
-class _Unusable(Exception):  # noqa: N818  # the link is, for a reason that its text tells
-    """What a link leads to is of no use."""
+class _UnusableError(Exception):
+    """The answer behind a link cannot be used."""
+
+
+def source_of(value: Any, name: str) -> MediaSource:
+    """The base64 or URL of a parameter; refused with 400 if it is neither."""
+    if not isinstance(value, str):
+        raise Refusal(400, f"{name} must be a string: base64 or a URL.")
+    try:
+        return parse_source(value)
+    except MediaInputError as error:
+        raise Refusal(400, f"{name}: {error}") from error
 
 
 def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
-    """Decode the (first frame of the) picture in these bytes.
-
-    Raises:
-        Refusal: 400 if it is no picture, damaged, or has too many pixels.
-    """
+    """Decode the first frame of a picture; refused with 400 if it is damaged or too large."""
     too_many = f"{name} has more than {max_pixels:,} pixels."
     mime = sniff(data[:HEAD_BYTES])
     if mime is not None and kind_of(mime) == "image":
-        # From the header alone: nothing is decoded before the size is known to be bearable.
+        # From the header alone: nothing is decoded before its size is known.
         shape = shape_of(io.BytesIO(data), mime)
         if (shape.width or 0) * (shape.height or 0) > max_pixels:
             raise Refusal(400, too_many)
@@ -171,7 +158,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refusal(400, too_many) from error
     except Exception as error:
-        # Decoders of damaged files raise all there is: OSError, SyntaxError, IndexError, …
+        # For damaged files, decoders raise OSError, SyntaxError, IndexError and others.
         raise Refusal(400, f"{name} is not a picture that can be read.") from error
     if not fits:
         raise Refusal(400, too_many)

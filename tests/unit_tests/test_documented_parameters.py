@@ -14,11 +14,11 @@ from documented_parameters import BESIDE, DOCUMENTS, HOLDING, PARAMETERS, SOURCE
 from documented_parameters import Parameter as Row
 from pydantic import ValidationError
 from visioncraft_sandbox import create_app, routes_drawing, routes_media
-from visioncraft_sandbox.backends.images import Made
+from visioncraft_sandbox.backends.images import ImageResult
 from visioncraft_sandbox.catalog import LISTS
+from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.engines import motion
 from visioncraft_sandbox.engines.language import Completion
-from visioncraft_sandbox.workshop import Workshop
 
 from langchain_visioncraft import errors, tools
 from langchain_visioncraft.client import endpoints
@@ -374,13 +374,15 @@ class Engines:
     def __init__(self) -> None:
         self.asked: list[Any] = []
 
-    async def picture(self, _job: Any, order: Any, sources: Any = None) -> Made:
+    async def picture(self, _job: Any, order: Any, sources: Any = None) -> ImageResult:
         self.asked.append((order, sources and sources.mask))
-        return Made([PNG], self.name)
+        return ImageResult([PNG], self.name)
 
-    async def larger(self, _job: Any, _image: Any, factor: int, model: str | None = None) -> Made:
+    async def larger(
+        self, _job: Any, _image: Any, factor: int, model: str | None = None
+    ) -> ImageResult:
         self.asked.append((factor, model))
-        return Made([PNG], self.name)
+        return ImageResult([PNG], self.name)
 
     def gif(self, *order: Any) -> bytes:
         self.asked.append(order)
@@ -408,7 +410,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Engines:
     monkeypatch.setattr(routes_media, "enlarged", made.larger)
     monkeypatch.setattr(motion, "film", made.film)
     for name in ("upscaler", "transcriber", "language_model"):
-        monkeypatch.setattr(Workshop, name, lambda _: made)
+        monkeypatch.setattr(EnginePool, name, lambda _: made)
     return made
 
 

@@ -297,7 +297,7 @@ def test_the_command_says_where_it_is_and_stops_on_ctrl_c() -> None:
             banner += running.stdout.readline()
         url = f"http://127.0.0.1:{port}"
         assert f"export VISIONCRAFT_BASE_URL={url}" in banner
-        assert f"what comes in and goes out: {url}/\n" in banner
+        assert f"requests and answers: {url}/\n" in banner
         with httpx.Client(transport=httpx.HTTPTransport(retries=5)) as client:
             statuses = [client.get(f"{url}/limits").status_code for _ in range(2)]
         assert statuses == [503, 200]

@@ -12,7 +12,7 @@ from visioncraft_sandbox.engines.language import bounded
 from visioncraft_sandbox.engines.parameters import to_png
 from visioncraft_sandbox.engines.vision import NOTE, describe
 from visioncraft_sandbox.files import FileStore
-from visioncraft_sandbox.limits import spoken
+from visioncraft_sandbox.limits import duration_text
 from visioncraft_sandbox.midjourney import split_prompt
 
 
@@ -74,7 +74,7 @@ def test_all_links_can_be_made_to_expire() -> None:
     [(300, "5 minutes"), (60, "1 minute"), (3600, "1 hour"), (90, "90 seconds")],
 )
 def test_spans_of_time_are_written_as_the_service_writes_them(seconds: float, text: str) -> None:
-    assert spoken(seconds) == text
+    assert duration_text(seconds) == text
 
 
 def test_midjourney_switches_are_no_part_of_the_picture() -> None:

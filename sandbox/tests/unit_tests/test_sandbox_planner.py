@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from visioncraft_sandbox.chat import read_chat
 from visioncraft_sandbox.planner import answer
-from visioncraft_sandbox.planner.closing import SIGNATURE
+from visioncraft_sandbox.planner.summary import SIGNATURE
 
 TEXT = {"type": "string"}
 
@@ -222,7 +222,7 @@ def test_the_name_of_a_service_is_not_the_name_of_a_tools_work() -> None:
         ("What is in https://x.org/a.jpg?", "caption", {"image": "https://x.org/a.jpg"}),
         ("Turn a1b2c3d4e5f6.png into a watercolour", "image_to_image",
          {"prompt": "a watercolour", "image": "a1b2c3d4e5f6.png"}),
-        ("Transcribe talk.mp3", "transcribe", {"audio": "talk.mp3"}),
+        ("Transcribe conversation.mp3", "transcribe", {"audio": "conversation.mp3"}),
         ("Which samplers does sdxl have?", "catalog", {"family": "sdxl", "kind": "samplers"}),
         ("What are the limits?", "limits", {}),
     ],

@@ -13,9 +13,9 @@ from visioncraft_sandbox.backends.images import (
     DEFAULT_CFG_SCALE,
     DEFAULT_STEPS,
     ImageHost,
-    Made,
+    ImageResult,
+    ImageSpec,
     Offered,
-    Order,
 )
 from visioncraft_sandbox.backends.samplers import choose
 
@@ -29,7 +29,7 @@ class A1111(ImageHost):
     """A host that speaks Automatic1111's API."""
 
     async def read_offered(self) -> Offered:
-        """Ask the host for its names; what an older host does not list stays empty."""
+        """Ask the host for its names; a list that an older host lacks stays empty."""
         models, samplers, options, schedulers, loras, upscalers = await asyncio.gather(
             self._list("sd-models"),
             self._list("samplers"),
@@ -62,12 +62,12 @@ class A1111(ImageHost):
         found = self.connection.decoded(answer)
         return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
-    async def draw(self, order: Order) -> Made:
+    async def draw(self, spec: ImageSpec) -> ImageResult:
         """See `ImageHost.draw`: ``txt2img``, or ``img2img`` if there is a source."""
         offered = await self.offered()
-        model = self.model_for(order, offered)
-        body = self._body(order, offered, model)
-        path = "txt2img" if order.source is None else "img2img"
+        model = self.model_for(spec, offered)
+        body = self._body(spec, offered, model)
+        path = "txt2img" if spec.source is None else "img2img"
         try:
             answer = await self.connection.json("POST", f"{_ROOT}/{path}", json=body)
         except asyncio.CancelledError:
@@ -75,30 +75,27 @@ class A1111(ImageHost):
             raise
         images = answer.get("images") if isinstance(answer, dict) else None
         if not images:
-            # An order that someone interrupts on the host's own page ends so.
-            raise Refusal(502, f"{self.connection.address} gave no picture: it was interrupted.")
-        files = [self._picture(image) for image in images[: order.count]]
-        return Made(files, self.connection.engine("a1111", model))
+            # So ends a request that someone interrupts on the host's own page.
+            raise Refusal(
+                502, f"{self.connection.address} returned no picture: it was interrupted."
+            )
+        files = [self._picture(image) for image in images[: spec.count]]
+        return ImageResult(files, self.connection.engine("a1111", model))
 
-    def _body(self, order: Order, offered: Offered, model: str | None) -> dict[str, Any]:
-        sampler, scheduler = choose(
-            order.sampler,
-            order.scheduler,
-            samplers=offered.samplers,
-            schedulers=offered.schedulers,
-        )
-        loras = "".join(f" <lora:{name}:{weight:g}>" for name, weight in order.loras.items())
-        width, height = order.latent_size
+    def _body(self, spec: ImageSpec, offered: Offered, model: str | None) -> dict[str, Any]:
+        sampler, scheduler = choose(spec.sampler, spec.scheduler, offered)
+        loras = "".join(f" <lora:{name}:{weight:g}>" for name, weight in spec.loras.items())
+        width, height = spec.latent_size
         body: dict[str, Any] = {
-            "prompt": order.prompt + loras,
-            "negative_prompt": order.negative_prompt or "",
+            "prompt": spec.prompt + loras,
+            "negative_prompt": spec.negative_prompt or "",
             "width": width,
             "height": height,
-            "steps": order.steps or DEFAULT_STEPS,
-            "cfg_scale": DEFAULT_CFG_SCALE if order.cfg_scale is None else order.cfg_scale,
+            "steps": spec.steps or DEFAULT_STEPS,
+            "cfg_scale": DEFAULT_CFG_SCALE if spec.cfg_scale is None else spec.cfg_scale,
             "sampler_name": sampler,
             "seed": -1,
-            "n_iter": order.count,
+            "n_iter": spec.count,
             "batch_size": 1,
             "save_images": False,
             "force_task_id": f"visioncraft-{uuid.uuid4().hex}",
@@ -108,18 +105,20 @@ class A1111(ImageHost):
         if model is not None and model != offered.loaded:
             # The host goes back to its own checkpoint afterwards.
             body["override_settings"] = {"sd_model_checkpoint": model}
-        if order.source is not None:
-            body["init_images"] = [_text(order.source)]
-            body["denoising_strength"] = order.strength
+        if spec.source is not None:
+            body["init_images"] = [_text(spec.source)]
+            body["denoising_strength"] = spec.strength
             body["resize_mode"] = 0
-        if order.mask is not None:
-            body["mask"] = _text(order.mask)
+        if spec.mask is not None:
+            body["mask"] = _text(spec.mask)
             body["mask_blur"] = 4
             body["inpainting_fill"] = 1  # begin with what is there
             body["inpaint_full_res"] = False
         return body
 
-    async def upscale(self, png: bytes, size: tuple[int, int], model: str | None) -> Made | None:
+    async def upscale(
+        self, png: bytes, size: tuple[int, int], model: str | None
+    ) -> ImageResult | None:
         """See `ImageHost.upscale`: ``extra-single-image``."""
         upscaler = (await self.offered()).upscaler_for(model)
         if upscaler is None:
@@ -134,27 +133,27 @@ class A1111(ImageHost):
         }
         answer = await self.connection.json("POST", f"{_ROOT}/extra-single-image", json=body)
         file = self._picture(answer.get("image") if isinstance(answer, dict) else None)
-        return Made([file], self.connection.engine("a1111", upscaler))
+        return ImageResult([file], self.connection.engine("a1111", upscaler))
 
     def _picture(self, text: Any) -> bytes:
         try:
             return pybase64.b64decode(str(text).rpartition(",")[2], validate=True)
         except ValueError as error:
-            message = f"{self.connection.address} gave something else than a picture."
+            message = f"{self.connection.address} returned something other than a picture."
             raise Refusal(502, message) from error
 
     async def _interrupt(self, task: str) -> None:
-        """End the order, unless the host is at work for somebody else."""
+        """Interrupt the task, unless the host is working for somebody else."""
         options = {"timeout": _INTERRUPT_SECONDS}
         try:
             progress = await self.connection.json(
                 "GET", f"{_ROOT}/progress", params={"skip_current_image": "true"}, **options
             )
-            # Hosts before 1.6 do not tell the task.
+            # Hosts before 1.6 do not name the task.
             if progress.get("current_task", task) == task:
                 await self.connection.ask("POST", f"{_ROOT}/interrupt", **options)
         except Refusal:
-            return  # nobody is left to be told that the host does not listen
+            return  # the caller has left, so nobody would read an error
 
 
 def _text(data: bytes) -> str:

@@ -1,14 +1,17 @@
-"""Where a server stands and what it speaks: ``[kind+]http://host[:port][/path]``."""
+"""Addresses of servers: ``[kind+]http://host[:port][/path]``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-IMAGE_KINDS = {"a1111": "a1111", "forge": "a1111", "comfyui": "comfyui"}
-SPEECH_KINDS = {"openai": "openai", "whispercpp": "whispercpp"}
-CHAT_KINDS = {"openai": "openai"}
+_KINDS = {
+    "--llm": {"openai": "openai"},
+    "--vision-llm": {"openai": "openai"},
+    "--images": {"a1111": "a1111", "forge": "a1111", "comfyui": "comfyui"},
+    "--speech": {"openai": "openai", "whispercpp": "whispercpp"},
+}
+"""By option, the known prefixes and the kind of server that each means."""
 
 
 @dataclass(frozen=True)
@@ -17,8 +20,8 @@ class Address:
 
     Attributes:
         option: The option that names it, such as ``--images``.
-        url: Its root, without a slash at the end.
-        kind: What it speaks, if that was said; otherwise it is found out by asking.
+        url: Its root, without a trailing slash.
+        kind: Its API; ``None`` if it is to be detected.
     """
 
     option: str
@@ -40,26 +43,22 @@ class Address:
 
 
 def is_url(text: str) -> bool:
-    """Whether this is meant as an address rather than as a file."""
+    """Whether this is an address rather than a file."""
     return "://" in text
 
 
-def parse_address(option: str, text: str, kinds: Mapping[str, str]) -> Address:
-    """Read an address.
-
-    Args:
-        option: The option that it is for.
-        text: Such as ``http://127.0.0.1:7860`` or ``comfyui+http://127.0.0.1:8188``.
-        kinds: The prefixes that are known, and the kind that each means.
+def parse_address(option: str, text: str) -> Address:
+    """Read the address given for an option.
 
     Raises:
-        ValueError: If it is no such address. The text is not repeated where it may hold a secret.
+        ValueError: If it is malformed. The message omits the text where it may hold a secret.
     """
+    kinds = _KINDS[option]
     prefix, plus, rest = text.strip().partition("+")
     if not plus or "://" in prefix:
         prefix, rest = "", text.strip()
     if prefix.lower() not in ("", *kinds):
-        msg = f"{option}: {prefix!r} is not known; before the + may stand {', '.join(kinds)}."
+        msg = f"{option}: {prefix!r} is not known; the prefixes are {', '.join(kinds)}."
         raise ValueError(msg)
     try:
         parts = urlsplit(rest)
@@ -72,8 +71,8 @@ def parse_address(option: str, text: str, kinds: Mapping[str, str]) -> Address:
     address = Address(option, rest.rstrip("/"), kinds.get(prefix.lower()))
     if parts.username or parts.password or parts.query or parts.fragment:
         msg = (
-            f"{option}: the address is the root of the server alone. Its key, or user:password, "
-            f"goes into {address.environment}."
+            f"{option} takes only the root of the server. Put its key, or user:password, into "
+            f"{address.environment}."
         )
         raise ValueError(msg)
     return address

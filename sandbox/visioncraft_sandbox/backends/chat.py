@@ -1,4 +1,4 @@
-"""OpenAI-compatible chat servers: vLLM, llama.cpp, Ollama, LM Studio and their like."""
+"""OpenAI-compatible chat servers: vLLM, llama.cpp, Ollama, LM Studio and others."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _NO_PICTURES = re.compile(
 _DONE = b"data: [DONE]\n\n"
 
 
-class Unsupported(Exception):  # noqa: N818  # an answer, not a mistake
-    """The server's model takes no tools, or no pictures; the sandbox has something that does."""
+class Unsupported(Exception):  # noqa: N818  # the sandbox answers instead
+    """The server's model takes no tools, or no pictures."""
 
 
 class ChatServer:
     """A server that answers ``POST …/chat/completions``.
 
     Args:
-        connection: The way to it.
-        model: The model to use whatever was asked for. By default the one that was asked for, if
-            the server has it or one of nearly that name, otherwise the server's first.
+        connection: The connection to it.
+        model: The model for every request. Default: the requested one or the nearest to it,
+            otherwise the server's first.
     """
 
     def __init__(self, connection: Connection, model: str | None) -> None:
@@ -49,30 +49,20 @@ class ChatServer:
         self._root = ""
 
     async def open(self) -> None:
-        """Look whether it is there, and read its models.
-
-        Raises:
-            BackendError: If it is not there, or answers as something else.
-        """
+        """Read the server's models; raises `BackendError` if there is no such server."""
         self._names = None
-        for root in ("", "/v1"):
-            answer = await self.connection.probe(f"{root}/models")
-            names = _models(answer)
-            if names is not None:
-                self._root, self._names = root, names
-                return
-        msg = (
-            f"{self.connection.address} answers, but GET /models gives no list of models: it is no "
-            "OpenAI-compatible server, or its root is another, such as …/v1."
-        )
-        raise BackendError(msg)
+        found = await self.connection.find_models(("", "/v1"))
+        if found is None:
+            msg = (
+                f"{self.connection.address} answers, but GET /models returns no list of models: it "
+                "is not an OpenAI-compatible server, or its root is another, such as …/v1."
+            )
+            raise BackendError(msg)
+        self._root, models = found
+        self._names = [str(model["id"]) for model in models]
 
     async def names(self) -> list[str]:
-        """The server's models, the one to use first.
-
-        Raises:
-            Refusal: 503 if the server is not there.
-        """
+        """The server's models, the default first; refused with 503 if it does not answer."""
         if self._names is None:
             try:
                 await self.open()
@@ -88,30 +78,21 @@ class ChatServer:
         return closest(asked, names) or next(iter(names), asked)
 
     def engine(self, model: str) -> str:
-        """What ``x-visioncraft-engine`` says."""
+        """The value of ``x-visioncraft-engine``."""
         return self.connection.engine("llm", model)
 
     async def complete(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A whole answer.
-
-        Raises:
-            Unsupported: If the server takes no tools, or no pictures.
-            Refusal: If it fails.
-        """
+        """A whole answer; raises `Unsupported` if the server takes no tools, or no pictures."""
         answer = await self._post(body, stream=False)
         completion = self.connection.decoded(answer)
         if not isinstance(completion, dict) or "choices" not in completion:
-            raise Refusal(502, f"{self.connection.address} answered with no completion.")
+            raise Refusal(502, f"{self.connection.address} returned no completion.")
         return completion
 
     async def stream(self, body: Mapping[str, Any]) -> AsyncIterator[bytes]:
-        """An answer in pieces, as server-sent events. The server has accepted it on return.
+        """An answer as server-sent events; raises as `complete` before the first.
 
         When the caller stops reading, the connection is closed, and the server stops writing.
-
-        Raises:
-            Unsupported: If the server takes no tools, or no pictures.
-            Refusal: If it fails before the first piece.
         """
         answer = await self._post(body, stream=True)
         return self._pieces(answer)
@@ -121,11 +102,11 @@ class ChatServer:
             async for piece in answer.aiter_raw():
                 yield piece
         except httpx.HTTPError as error:
-            # The status is long sent: the error is sent as an event.
-            told = {"error": {"message": self.connection.gone(error).message}, "code": 503}
-            yield b"\n\ndata: " + json.dumps(told).encode() + b"\n\n" + _DONE
+            # The status was sent long ago, so the error becomes an event.
+            event = {"error": {"message": self.connection.failure(error).message}, "code": 503}
+            yield b"\n\ndata: " + json.dumps(event).encode() + b"\n\n" + _DONE
         finally:
-            # The caller may be gone, and this task be cancelled with him.
+            # The caller may have left, which cancels this task.
             with anyio.CancelScope(shield=True):
                 await answer.aclose()
 
@@ -143,7 +124,7 @@ class ChatServer:
         try:
             await answer.aread()
         except httpx.HTTPError as error:
-            raise self.connection.gone(error) from error
+            raise self.connection.failure(error) from error
         finally:
             await answer.aclose()
         if answer.status_code == 404:
@@ -152,13 +133,3 @@ class ChatServer:
         if (body.get("tools") and _NO_TOOLS.search(said)) or _NO_PICTURES.search(said):
             raise Unsupported(said)
         raise self.connection.refusal(answer)
-
-
-def _models(answer: httpx.Response) -> list[str] | None:
-    try:
-        data = answer.json().get("data") if answer.is_success else None
-    except (ValueError, AttributeError):
-        return None
-    if not isinstance(data, list):
-        return None
-    return [str(model["id"]) for model in data if isinstance(model, Mapping) and "id" in model]

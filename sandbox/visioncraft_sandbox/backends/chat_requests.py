@@ -1,23 +1,19 @@
-"""A chat request of VisionCraft as an OpenAI-compatible server takes it."""
+"""A chat request to VisionCraft as one to an OpenAI-compatible server."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pybase64
-from PIL import Image
 
-from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.inputs import parse_source
 from langchain_visioncraft.media.sniff import HEAD_BYTES, sniff
-from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.chat import images_of
-from visioncraft_sandbox.uploads import Uploads, decode_picture
+from visioncraft_sandbox.engines.parameters import to_png
+from visioncraft_sandbox.uploads import Uploads, decode_picture, source_of
 
 _OURS = frozenset({"token", "api_key"})
-# Documented. Servers have others: llama.cpp would write on until its context is full.
+# As documented. Those of servers differ: llama.cpp would fill its context.
 _DEFAULTS = {"max_tokens": 512, "temperature": 0.7, "top_p": 0.9}
 _READ_BY_ALL = frozenset({"image/png", "image/jpeg"})
 
@@ -25,13 +21,7 @@ _READ_BY_ALL = frozenset({"image/png", "image/jpeg"})
 def request_body(
     body: Mapping[str, Any], model: str, messages: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The body for the server.
-
-    Args:
-        body: The caller's, which was checked.
-        model: The server's model.
-        messages: The caller's, with their pictures as data URLs.
-    """
+    """The body for the server: the caller's, with the server's model and these messages."""
     sent = {name: value for name, value in body.items() if name not in _OURS and value is not None}
     sent.update(model=model, messages=list(messages))
     for name, value in _DEFAULTS.items():
@@ -46,13 +36,9 @@ def request_body(
 
 
 def with_data_urls(messages: Sequence[Mapping[str, Any]], uploads: Uploads) -> list[dict[str, Any]]:
-    """The messages with every picture in them, in OpenAI's form; blocks, so call it in a thread.
+    """The messages in OpenAI's form, their pictures as data URLs; blocks, so call it in a thread.
 
-    The server need not reach what the caller reaches, Ollama takes no links at all, and the
-    ``image`` of ``POST /llm`` is the service's own.
-
-    Raises:
-        Refusal: 400 if a picture cannot be had or is none.
+    Links do not do: the server may not reach them, and Ollama takes none.
     """
     counter = iter(range(1, 10_000))
 
@@ -84,22 +70,10 @@ def _image_part(url: str) -> dict[str, Any]:
 
 
 def _data_url(value: Any, name: str, uploads: Uploads) -> str:
-    if not isinstance(value, str):
-        raise Refusal(400, f"{name} must be a string: base64 or a URL.")
-    try:
-        source = parse_source(value)
-    except MediaInputError as error:
-        raise Refusal(400, f"{name}: {error}") from error
-    data = uploads.read(source, name)
+    data = uploads.read(source_of(value, name), name)
     picture = decode_picture(data, name, uploads.config.max_pixels)
     mime = sniff(data[:HEAD_BYTES])
     if mime not in _READ_BY_ALL:
-        data, mime = _as_png(picture), "image/png"
+        mode = "RGBA" if picture.has_transparency_data else "RGB"
+        data, mime = to_png(picture.convert(mode)), "image/png"
     return f"data:{mime};base64,{pybase64.b64encode(data).decode()}"
-
-
-def _as_png(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    mode = "RGBA" if picture.has_transparency_data else "RGB"
-    picture.convert(mode).save(buffer, "PNG", compress_level=4)
-    return buffer.getvalue()

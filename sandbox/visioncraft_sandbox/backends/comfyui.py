@@ -1,28 +1,19 @@
-"""ComfyUI: a workflow is queued, its history is asked for, and the pictures are fetched."""
+"""ComfyUI: queue a workflow, poll its history, fetch the pictures."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.backends.comfyui_workflows import (
-    Sampled,
     Workflow,
     sampling_workflow,
     upscaling_workflow,
 )
-from visioncraft_sandbox.backends.images import (
-    DEFAULT_CFG_SCALE,
-    DEFAULT_STEPS,
-    ImageHost,
-    Made,
-    Offered,
-    Order,
-)
+from visioncraft_sandbox.backends.images import ImageHost, ImageResult, ImageSpec, Offered
 from visioncraft_sandbox.backends.samplers import choose
 
 PROBE = "/object_info/KSampler"
@@ -36,12 +27,12 @@ _INTERRUPT_SECONDS = 5.0
 class ComfyUI(ImageHost):
     """A host that speaks ComfyUI's API.
 
-    Its history is polled, from 20 times a second at first to once a second: a websocket would
-    tell a moment earlier, and would need a library.
+    Its history is polled, at first 20 times a second, later once a second: a websocket would be a
+    moment faster, and need a library.
     """
 
     async def read_offered(self) -> Offered:
-        """Ask the host what its nodes accept."""
+        """Ask the host which names its nodes accept."""
         models, sampler, loras, upscalers = await asyncio.gather(
             self._inputs("CheckpointLoaderSimple"),
             self._inputs("KSampler"),
@@ -62,52 +53,37 @@ class ComfyUI(ImageHost):
         found: Mapping[str, Any] = (info.get(node) or {}).get("input", {}).get("required", {})
         return found
 
-    async def draw(self, order: Order) -> Made:
+    async def draw(self, spec: ImageSpec) -> ImageResult:
         """See `ImageHost.draw`."""
         offered = await self.offered()
-        model = self.model_for(order, offered)
+        model = self.model_for(spec, offered)
         if model is None:
             raise Refusal(502, f"{self.connection.address} has no models.")
-        sampler, scheduler = choose(
-            order.sampler,
-            order.scheduler,
-            samplers=offered.samplers,
-            schedulers=offered.schedulers,
-        )
-        width, height = order.latent_size
+        sampler, scheduler = choose(spec.sampler, spec.scheduler, offered)
         workflow = sampling_workflow(
-            Sampled(
-                model=model,
-                prompt=order.prompt,
-                negative_prompt=order.negative_prompt or "",
-                width=width,
-                height=height,
-                count=order.count,
-                sampler=sampler,
-                scheduler=scheduler or "normal",
-                steps=order.steps or DEFAULT_STEPS,
-                cfg_scale=DEFAULT_CFG_SCALE if order.cfg_scale is None else order.cfg_scale,
-                seed=secrets.randbits(63),
-                loras=order.loras,
-                source=await self._uploaded(order.source),
-                mask=await self._uploaded(order.mask),
-                strength=order.strength,
-            )
+            spec,
+            model=model,
+            sampler=sampler,
+            scheduler=scheduler or "normal",
+            source=await self._uploaded(spec.source),
+            mask=await self._uploaded(spec.mask),
         )
         files = await self._run(workflow)
-        return Made(files[: order.count], self.connection.engine("comfyui", model))
+        return ImageResult(files[: spec.count], self.connection.engine("comfyui", model))
 
-    async def upscale(self, png: bytes, size: tuple[int, int], model: str | None) -> Made | None:
+    async def upscale(
+        self, png: bytes, size: tuple[int, int], model: str | None
+    ) -> ImageResult | None:
         """See `ImageHost.upscale`."""
         upscaler = (await self.offered()).upscaler_for(model)
         if upscaler is None:
             return None
         picture = await self._uploaded(png) or ""
         files = await self._run(upscaling_workflow(picture, upscaler, size))
-        return Made(files[:1], self.connection.engine("comfyui", upscaler))
+        return ImageResult(files[:1], self.connection.engine("comfyui", upscaler))
 
     async def _uploaded(self, png: bytes | None) -> str | None:
-        """Bring a picture there; its name as `LoadImage` takes it."""
+        """Upload a picture, and return its name for `LoadImage`."""
         if png is None:
             return None
         name = f"{hashlib.sha256(png).hexdigest()[:24]}.png"
@@ -135,19 +111,19 @@ class ComfyUI(ImageHost):
             image for node in done.get("outputs", {}).values() for image in node.get("images", ())
         ]
         if not images:
-            raise Refusal(502, f"{self.connection.address} gave no picture: {_failure(done)}.")
+            raise Refusal(502, f"{self.connection.address} returned no picture: {_failure(done)}.")
         return [await self._fetched(image) for image in images]
 
     async def _finished(self, number: str) -> Mapping[str, Any]:
-        """The entry of the history, once there is one."""
+        """Wait for the entry of the history, and return it."""
         wait, missing = _FIRST_WAIT, 0
         while True:
             history = await self.connection.json("GET", f"/history/{number}")
             if number in history:
                 found: Mapping[str, Any] = history[number]
                 return found
-            # A host that was started anew knows nothing of it any more. Between the queue and
-            # the history an order is in neither for a moment.
+            # A host that was restarted has forgotten it. On its way from the queue to the history
+            # a workflow is in neither for a moment.
             missing = 0 if await self._place(number) else missing + 1
             if missing >= _LOST_AFTER:
                 raise Refusal(503, f"{self.connection.address} has lost the request. Try again.")
@@ -168,19 +144,19 @@ class ComfyUI(ImageHost):
         return (await self.connection.ask("GET", "/view", params=where)).content
 
     async def _interrupt(self, number: str) -> None:
-        """Take the order out of the queue, or end it if it is at work."""
+        """Remove the workflow from the queue, or interrupt it if it is running."""
         options = {"timeout": _INTERRUPT_SECONDS}
         try:
             await self.connection.ask("POST", "/queue", json={"delete": [number]}, **options)
             if await self._place(number, **options) == "running":
-                # Hosts that take no `prompt_id` here end what runs, and that is this.
+                # Hosts that ignore `prompt_id` interrupt what runs, which is this.
                 body = {"prompt_id": number}
                 await self.connection.ask("POST", "/interrupt", json=body, **options)
         except Refusal:
-            return  # nobody is left to be told that the host does not listen
+            return  # the caller has left, so nobody would read an error
 
     def _refused(self, answer: Any) -> Refusal:
-        """The refusal for a workflow that the host finds wrong, in the words of its nodes."""
+        """The refusal for a workflow that the host rejects, in the words of its nodes."""
         try:
             errors = answer.json().get("node_errors") or {}
         except (ValueError, AttributeError):
@@ -196,7 +172,7 @@ class ComfyUI(ImageHost):
 
 
 def _choices(inputs: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """What a node accepts: ``[[…], {}]``, or ``["COMBO", {"options": […]}]`` in newer nodes."""
+    """A node's choices: ``[[…], {}]``, or ``["COMBO", {"options": […]}]`` in newer nodes."""
     found: Sequence[Any] = inputs.get(name) or [[]]
     options = found[0]
     if isinstance(options, str) and len(found) > 1:

@@ -1,135 +1,98 @@
-"""Workflows for ComfyUI in its API form: nodes by id, an input being a value or (node, output).
+"""Workflows for ComfyUI in its API form: nodes by id, whose inputs are values or (node, output).
 
-Only nodes of ComfyUI itself are used. Pictures end in ``PreviewImage``: they go into the host's
-folder for temporary files, not among its owner's works.
+Only nodes of ComfyUI itself are used. Pictures end in ``PreviewImage``, which puts them into the
+host's folder for temporary files rather than among its owner's works.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import secrets
 from typing import Any, TypeAlias
+
+from visioncraft_sandbox.backends.images import DEFAULT_CFG_SCALE, DEFAULT_STEPS, ImageSpec
 
 Workflow: TypeAlias = dict[str, dict[str, Any]]
 Link: TypeAlias = list[Any]
 
 
-@dataclass
-class _Graph:
-    nodes: Workflow = field(default_factory=dict)
-
-    def add(self, kind: str, **inputs: Any) -> str:
-        number = str(len(self.nodes) + 1)
-        self.nodes[number] = {"class_type": kind, "inputs": inputs}
-        return number
+def _add(graph: Workflow, kind: str, **inputs: Any) -> Link:
+    """Add a node, and return its first output."""
+    number = str(len(graph) + 1)
+    graph[number] = {"class_type": kind, "inputs": inputs}
+    return [number, 0]
 
 
-@dataclass(frozen=True)
-class Sampled:
-    """What is asked of the sampler, in the host's own names.
+def sampling_workflow(
+    spec: ImageSpec,
+    *,
+    model: str,
+    sampler: str,
+    scheduler: str,
+    source: str | None = None,
+    mask: str | None = None,
+) -> Workflow:
+    """Pictures from words, or from a picture and words, within a mask if there is one.
 
-    Attributes:
-        model: The checkpoint's file.
-        prompt: What to draw.
-        negative_prompt: What not to draw.
-        width: In pixels, a multiple of 8.
-        height: In pixels, a multiple of 8.
-        count: How many pictures.
+    Args:
+        spec: What is requested.
+        model: The checkpoint's file; this and the next two are names of the host.
         sampler: The sampler.
         scheduler: The scheduler.
-        steps: Refinement steps.
-        cfg_scale: Guidance.
-        seed: 0 to 2^64 - 1.
-        loras: Weights by file.
-        source: An uploaded picture to start from, as `LoadImage` names it.
-        mask: An uploaded mask, white where to repaint.
-        strength: How much of the source to change.
+        source: The uploaded picture to start from, as `LoadImage` names it.
+        mask: The uploaded mask.
     """
-
-    model: str
-    prompt: str
-    negative_prompt: str
-    width: int
-    height: int
-    count: int
-    sampler: str
-    scheduler: str
-    steps: int
-    cfg_scale: float
-    seed: int
-    loras: Mapping[str, float]
-    source: str | None = None
-    mask: str | None = None
-    strength: float = 1.0
-
-
-def sampling_workflow(wanted: Sampled) -> Workflow:
-    """Pictures from words, or from a picture and words, within a mask if there is one."""
-    graph = _Graph()
-    checkpoint = graph.add("CheckpointLoaderSimple", ckpt_name=wanted.model)
-    model: Link = [checkpoint, 0]
+    graph: Workflow = {}
+    checkpoint = _add(graph, "CheckpointLoaderSimple", ckpt_name=model)[0]
+    network: Link = [checkpoint, 0]
     clip: Link = [checkpoint, 1]
-    for name, weight in wanted.loras.items():
-        lora = graph.add(
-            "LoraLoader",
-            model=model,
-            clip=clip,
-            lora_name=name,
-            strength_model=weight,
-            strength_clip=weight,
-        )
-        model, clip = [lora, 0], [lora, 1]
-    sampler = graph.add(
+    vae: Link = [checkpoint, 2]
+    for name, weight in spec.loras.items():
+        weights = {"lora_name": name, "strength_model": weight, "strength_clip": weight}
+        lora = _add(graph, "LoraLoader", model=network, clip=clip, **weights)[0]
+        network, clip = [lora, 0], [lora, 1]
+    samples = _add(
+        graph,
         "KSampler",
-        model=model,
-        positive=[graph.add("CLIPTextEncode", clip=clip, text=wanted.prompt), 0],
-        negative=[graph.add("CLIPTextEncode", clip=clip, text=wanted.negative_prompt), 0],
-        latent_image=_latent(graph, wanted, [checkpoint, 2]),
-        seed=wanted.seed,
-        steps=wanted.steps,
-        cfg=wanted.cfg_scale,
-        sampler_name=wanted.sampler,
-        scheduler=wanted.scheduler,
-        denoise=wanted.strength if wanted.source is not None else 1.0,
+        model=network,
+        positive=_add(graph, "CLIPTextEncode", clip=clip, text=spec.prompt),
+        negative=_add(graph, "CLIPTextEncode", clip=clip, text=spec.negative_prompt or ""),
+        latent_image=_latent(graph, spec, vae, source, mask),
+        seed=secrets.randbits(63),
+        steps=spec.steps or DEFAULT_STEPS,
+        cfg=DEFAULT_CFG_SCALE if spec.cfg_scale is None else spec.cfg_scale,
+        sampler_name=sampler,
+        scheduler=scheduler,
+        denoise=spec.strength if source is not None else 1.0,
     )
-    decoded = graph.add("VAEDecode", samples=[sampler, 0], vae=[checkpoint, 2])
-    graph.add("PreviewImage", images=[decoded, 0])
-    return graph.nodes
+    _add(graph, "PreviewImage", images=_add(graph, "VAEDecode", samples=samples, vae=vae))
+    return graph
 
 
-def _latent(graph: _Graph, wanted: Sampled, vae: Link) -> Link:
-    if wanted.source is None:
-        empty = graph.add(
-            "EmptyLatentImage", width=wanted.width, height=wanted.height, batch_size=wanted.count
-        )
-        return [empty, 0]
-    source = _scaled(graph, wanted.source, wanted.width, wanted.height)
-    latent = graph.add("VAEEncode", pixels=source, vae=vae)
-    if wanted.mask is not None:
-        mask = graph.add("LoadImageMask", image=wanted.mask, channel="red")
-        latent = graph.add("SetLatentNoiseMask", samples=[latent, 0], mask=[mask, 0])
-    return [latent, 0]
+def _latent(
+    graph: Workflow, spec: ImageSpec, vae: Link, source: str | None, mask: str | None
+) -> Link:
+    width, height = spec.latent_size
+    if source is None:
+        sides = {"width": width, "height": height}
+        return _add(graph, "EmptyLatentImage", **sides, batch_size=spec.count)
+    picture = _add(graph, "LoadImage", image=source)
+    latent = _add(graph, "VAEEncode", pixels=_scaled(graph, picture, width, height), vae=vae)
+    if mask is None:
+        return latent
+    shape = _add(graph, "LoadImageMask", image=mask, channel="red")
+    return _add(graph, "SetLatentNoiseMask", samples=latent, mask=shape)
 
 
-def _scaled(graph: _Graph, picture: str | Link, width: int, height: int) -> Link:
-    if isinstance(picture, str):
-        picture = [graph.add("LoadImage", image=picture), 0]
-    scaled = graph.add(
-        "ImageScale",
-        image=picture,
-        upscale_method="lanczos",
-        width=width,
-        height=height,
-        crop="disabled",
-    )
-    return [scaled, 0]
+def _scaled(graph: Workflow, picture: Link, width: int, height: int) -> Link:
+    how = {"upscale_method": "lanczos", "crop": "disabled"}
+    return _add(graph, "ImageScale", image=picture, width=width, height=height, **how)
 
 
 def upscaling_workflow(picture: str, upscaler: str, size: tuple[int, int]) -> Workflow:
-    """The same picture with more pixels; whatever the model's factor, of the given size."""
-    graph = _Graph()
-    loaded = graph.add("LoadImage", image=picture)
-    model = graph.add("UpscaleModelLoader", model_name=upscaler)
-    larger = graph.add("ImageUpscaleWithModel", upscale_model=[model, 0], image=[loaded, 0])
-    graph.add("PreviewImage", images=_scaled(graph, [larger, 0], *size))
-    return graph.nodes
+    """The same picture in this size, which need not be the model's factor."""
+    graph: Workflow = {}
+    loaded = _add(graph, "LoadImage", image=picture)
+    model = _add(graph, "UpscaleModelLoader", model_name=upscaler)
+    larger = _add(graph, "ImageUpscaleWithModel", upscale_model=model, image=loaded)
+    _add(graph, "PreviewImage", images=_scaled(graph, larger, *size))
+    return graph

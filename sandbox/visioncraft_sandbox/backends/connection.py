@@ -1,7 +1,8 @@
-"""One server behind the sandbox: requests, and its failures told as the sandbox's own."""
+"""One server behind the sandbox: requests to it, and its failures as refusals."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from langchain_visioncraft._compat import httpx
@@ -16,15 +17,15 @@ _LONGEST_ENGINE = 200
 
 
 class BackendError(RuntimeError):
-    """A server behind the sandbox cannot be used: it is not there, or is something else."""
+    """A server behind the sandbox does not answer, or is of another kind."""
 
 
 class Connection:
-    """The way to one server. Its client is made at the first request and serves one event loop.
+    """A connection to one server. Its client is made at the first request, for one event loop.
 
     Args:
-        address: Where it stands.
-        key: What it wants to see: a bearer token; ``user:password`` for hosts of pictures.
+        address: Its address.
+        key: A bearer token, or ``user:password`` for hosts of pictures.
         seconds: How long it may be silent.
     """
 
@@ -35,26 +36,24 @@ class Connection:
         self._client: httpx.AsyncClient | None = None
 
     def engine(self, kind: str, model: str | None = None) -> str:
-        """What ``x-visioncraft-engine`` says: the kind, the host, the model."""
-        # llama.cpp names a model by its path, which is the host's own business.
+        """The value of ``x-visioncraft-engine``: the kind, the host and the model."""
+        # llama.cpp names a model by its path, which is not for callers.
         shown = model.rpartition("/")[2] if model and model.startswith("/") else model
-        told = f"{kind} ({self.address.host})" + (f", {shown}" if shown else "")
-        return told.encode("ascii", "replace").decode()[:_LONGEST_ENGINE]
+        name = f"{kind} ({self.address.host})" + (f", {shown}" if shown else "")
+        return name.encode("ascii", "replace").decode()[:_LONGEST_ENGINE]
 
     async def close(self) -> None:
-        """Close what is open; the next request opens it again."""
+        """Close the client; the next request opens another."""
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
 
     async def probe(self, path: str) -> httpx.Response:
-        """Look whether the server is there; any answer counts.
-
-        Raises:
-            BackendError: If it does not answer, or refuses the key.
-        """
+        """Check that the server answers and accepts the key; raises `BackendError` if not."""
         try:
-            answer = await self._opened().get(f"{self.address.url}{path}", timeout=_PROBE_SECONDS)
+            answer = await self._open_client().get(
+                f"{self.address.url}{path}", timeout=_PROBE_SECONDS
+            )
         except httpx.HTTPError as error:
             msg = f"{self.address} does not answer ({type(error).__name__}). Is it running there?"
             raise BackendError(msg) from error
@@ -62,60 +61,49 @@ class Connection:
             raise BackendError(self._key_problem())
         return answer
 
+    async def find_models(self, roots: Iterable[str]) -> tuple[str, list[Mapping[str, Any]]] | None:
+        """The first root with OpenAI's list of models, and that list; ``None`` without one."""
+        for root in roots:
+            answer = await self.probe(f"{root}/models")
+            try:
+                data = answer.json().get("data") if answer.is_success else None
+            except (ValueError, AttributeError):
+                continue
+            if isinstance(data, list):
+                return root, [each for each in data if isinstance(each, Mapping) and "id" in each]
+        return None
+
     async def send(
         self, method: str, path: str, *, stream: bool = False, **options: Any
     ) -> httpx.Response:
-        """Make a request.
-
-        Args:
-            method: Of HTTP.
-            path: After the root.
-            stream: Whether the answer's body is left to be read.
-            options: As httpx takes them: ``json``, ``data``, ``files``, ``params``.
-
-        Raises:
-            Refusal: 503 if the server is not reached or breaks off, 504 if it is silent too long.
-        """
-        client = self._opened()
+        """Make a request; refused with 503 if it fails, with 504 after a long silence."""
+        client = self._open_client()
         request = client.build_request(method, f"{self.address.url}{path}", **options)
         try:
             return await client.send(request, stream=stream)
         except httpx.HTTPError as error:
-            raise self.gone(error) from error
+            raise self.failure(error) from error
 
     async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """The same, where only success will do.
-
-        Raises:
-            Refusal: As `send`, and as `refusal` for an answer with an error status.
-        """
+        """Make a request that must succeed."""
         answer = await self.send(method, path, **options)
         if not answer.is_success:
             raise self.refusal(answer)
         return answer
 
     async def json(self, method: str, path: str, **options: Any) -> Any:
-        """The same, where only JSON will do.
-
-        Raises:
-            Refusal: As `ask`, and 502 if the answer is no JSON.
-        """
-        answer = await self.ask(method, path, **options)
-        return self.decoded(answer)
+        """Make a request that must succeed with JSON."""
+        return self.decoded(await self.ask(method, path, **options))
 
     def decoded(self, answer: httpx.Response) -> Any:
-        """The JSON of an answer.
-
-        Raises:
-            Refusal: 502 if it is none.
-        """
+        """The JSON of an answer; refused with 502 if it is something else."""
         try:
             return answer.json()
         except ValueError as error:
-            raise Refusal(502, f"{self.address} answered with something else than JSON.") from error
+            raise Refusal(502, f"{self.address} returned something other than JSON.") from error
 
-    def gone(self, error: httpx.HTTPError) -> Refusal:
-        """The refusal for a request that broke."""
+    def failure(self, error: httpx.HTTPError) -> Refusal:
+        """The refusal for a request that failed."""
         if isinstance(error, httpx.TimeoutException) and not isinstance(
             error, httpx.ConnectTimeout
         ):
@@ -126,8 +114,8 @@ class Connection:
     def refusal(self, answer: httpx.Response) -> Refusal:
         """The refusal for an answer with an error status; its body must be read.
 
-        What the caller can correct stays 400 and a limit 429; a wrong key, a missing model and a
-        failure are not the caller's and become 502 or 503.
+        What the caller can correct stays 400, and a limit 429. A wrong key, a missing model and a
+        failure are not the caller's: they become 502 or 503.
         """
         status = answer.status_code
         if status in (401, 403):
@@ -143,10 +131,10 @@ class Connection:
         return Refusal(503 if status == 503 else 502, message)
 
     def _key_problem(self) -> str:
-        has = "refused the key in" if self._key else "wants a key: put it into"
+        has = "refused the key in" if self._key else "requires a key: put it into"
         return f"{self.address} {has} {self.address.environment}."
 
-    def _opened(self) -> httpx.AsyncClient:
+    def _open_client(self) -> httpx.AsyncClient:
         if self._client is None:
             headers: dict[str, str] = {}
             auth = None

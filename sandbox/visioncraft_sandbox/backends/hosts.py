@@ -8,7 +8,6 @@ from visioncraft_sandbox import catalog
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.backends import a1111, comfyui
 from visioncraft_sandbox.backends.a1111 import A1111
-from visioncraft_sandbox.backends.addresses import Address
 from visioncraft_sandbox.backends.chat import ChatServer
 from visioncraft_sandbox.backends.comfyui import ComfyUI
 from visioncraft_sandbox.backends.connection import BackendError, Connection
@@ -28,44 +27,33 @@ _LISTS = {
 
 
 class Backends:
-    """The servers that a configuration names; there may be none.
-
-    Args:
-        config: The sandbox's.
-    """
+    """The servers that a configuration names; there may be none."""
 
     def __init__(self, config: SandboxConfig) -> None:
-        self._config = config
-        llm, vision = config.llm_server, config.vision_llm_server
-        self.llm = ChatServer(self._way(llm, config.llm_key), config.llm_model) if llm else None
-        self.vision = (
-            ChatServer(self._way(vision, config.vision_llm_key), config.vision_llm_model)
-            if vision
-            else None
-        )
-        speech, images = config.speech_server, config.images_server
-        self._speech = (
-            SpeechServer(self._way(speech, config.speech_key), config.speech_model)
-            if speech
-            else None
-        )
+        def connection(name: str) -> Connection | None:
+            address = config.server(name)
+            key = getattr(config, f"{name}_key")
+            return Connection(address, key, config.backend_seconds) if address else None
+
+        llm, vision, speech = connection("llm"), connection("vision_llm"), connection("speech")
+        self.llm = ChatServer(llm, config.llm_model) if llm else None
+        self.vision = ChatServer(vision, config.vision_llm_model) if vision else None
+        self._speech = SpeechServer(speech, config.speech_model) if speech else None
         self._speech_is_open = False
-        self._image_way = self._way(images, config.images_key) if images else None
+        self._images_model = config.images_model
+        self._image_connection = connection("images")
         self._images: ImageHost | None = None
         self._is_open = False
 
-    def _way(self, address: Address, key: str | None) -> Connection:
-        return Connection(address, key, self._config.backend_seconds)
-
     async def open(self) -> None:
-        """Look whether all of them are there; done once, until they are closed.
+        """Check all of them, once until they are closed.
 
         Raises:
-            BackendError: At the first that is not there, or is something else than it should be.
+            BackendError: If one does not answer, or is not the kind of server that it should be.
         """
         if self._is_open:
             return
-        # What stood there before a stop may be another server now.
+        # Another server may have replaced it since the last stop.
         self._images, self._speech_is_open = None, False
         try:
             for chat in (self.llm, self.vision):
@@ -83,11 +71,10 @@ class Backends:
     async def close(self) -> None:
         """Close the connections; the next request opens them again."""
         self._is_open = False
-        ways = [self._image_way]
-        ways += [server.connection for server in (self.llm, self.vision, self._speech) if server]
-        for way in ways:
-            if way is not None:
-                await way.close()
+        servers = [each for each in (self.llm, self.vision, self._speech) if each is not None]
+        for connection in (self._image_connection, *(server.connection for server in servers)):
+            if connection is not None:
+                await connection.close()
 
     def chat_for(self, model: str, *, with_images: bool) -> ChatServer | None:
         """The server for a conversation; ``None`` if the sandbox answers it."""
@@ -96,11 +83,7 @@ class Backends:
         return self.llm
 
     async def speech(self) -> SpeechServer | None:
-        """The Whisper server.
-
-        Raises:
-            Refusal: 503 if it is not there.
-        """
+        """The Whisper server; refused with 503 if it does not answer."""
         if self._speech is not None and not self._speech_is_open:
             try:
                 await self._speech.open()
@@ -110,38 +93,30 @@ class Backends:
         return self._speech
 
     async def images(self) -> ImageHost | None:
-        """The host of pictures.
-
-        Raises:
-            Refusal: 503 if it is not there.
-        """
-        if self._image_way is not None and self._images is None:
+        """The host of pictures; refused with 503 if it does not answer."""
+        if self._image_connection is not None and self._images is None:
             try:
-                host = await self._recognised(self._image_way)
+                host = await self._detected(self._image_connection)
                 await host.open()
             except BackendError as error:
                 raise Refusal(503, str(error)) from error
             self._images = host
         return self._images
 
-    async def _recognised(self, way: Connection) -> ImageHost:
+    async def _detected(self, connection: Connection) -> ImageHost:
         kinds = {"a1111": (A1111, a1111.PROBE), "comfyui": (ComfyUI, comfyui.PROBE)}
-        kind = way.address.kind
+        kind = connection.address.kind
         for name, (build, probe) in kinds.items():
-            if kind in (None, name) and (await way.probe(probe)).is_success:
-                return build(way, self._config.images_model)
+            if kind in (None, name) and (await connection.probe(probe)).is_success:
+                return build(connection, self._images_model)
         msg = (
-            f"{way.address} answers, but not as {kind or 'Automatic1111, Forge or ComfyUI'} does. "
-            "Automatic1111 and Forge need the option --api."
+            f"{connection.address} answers, but not as {kind or 'Automatic1111, Forge or ComfyUI'} "
+            "does. Automatic1111 and Forge need the option --api."
         )
         raise BackendError(msg)
 
     async def names(self, path: str) -> list[str]:
-        """The list of this path: the host's own names where a host does the work.
-
-        Raises:
-            Refusal: 503 if the host is not there.
-        """
+        """The list of this path: the names on the host, where a host does the work."""
         if path == _CHAT_MODELS:
             chats = [await chat.names() for chat in (self.llm, self.vision) if chat is not None]
             found = [name for names in chats for name in names]
@@ -154,23 +129,18 @@ class Backends:
         return list(_listed(await host.offered(), path))
 
     async def unknown_names(self, kind: str, given: Iterable[str], path: str) -> list[str]:
-        """Sentences about names that nobody knows.
+        """Sentences about unknown names.
 
-        A host of pictures is asked for documented names too, and takes what comes nearest. A
-        LoRA has no nearest.
-
-        Raises:
-            Refusal: 503 if the host is not there.
+        On a host of pictures a documented name stands for the nearest name there, except a LoRA.
         """
         wanted = list(given)
         host = await self.images() if wanted and path in _LISTS else None
         if host is None:
             return catalog.unknown_names(kind, wanted, path)
-        own = _listed(await host.offered(), path)
-        rest = [name for name in wanted if name not in own]
-        if _LISTS[path] == "loras":
-            return catalog.not_known(kind, rest, path)
-        return catalog.unknown_names(kind, rest, path)
+        known = set(_listed(await host.offered(), path))
+        if _LISTS[path] != "loras":
+            known |= set(catalog.LISTS[path])
+        return catalog.unknown_names(kind, wanted, path, known)
 
 
 def _listed(offered: Offered, path: str) -> tuple[str, ...]:

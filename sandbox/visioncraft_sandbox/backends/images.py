@@ -1,11 +1,12 @@
-"""What a host of pictures offers, and what it is asked for."""
+"""Hosts of pictures: what they offer, what is requested, and what they return."""
 
 from __future__ import annotations
 
 import abc
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 from visioncraft_sandbox.backends.connection import BackendError, Connection
 from visioncraft_sandbox.backends.names import closest
@@ -13,7 +14,7 @@ from visioncraft_sandbox.backends.names import closest
 DEFAULT_STEPS = 30
 DEFAULT_CFG_SCALE = 7.0
 GRID = 8
-"""Sides of latent pictures are multiples of this many pixels."""
+"""In pixels: sides of latent pictures are multiples of it."""
 
 _REMEMBERED_SECONDS = 30.0
 
@@ -22,13 +23,7 @@ _REMEMBERED_SECONDS = 30.0
 class Offered:
     """The names on a host.
 
-    Attributes:
-        models: Checkpoints.
-        samplers: Samplers.
-        schedulers: Schedulers; none where samplers carry them in their names.
-        loras: LoRAs.
-        upscalers: Upscaling models.
-        loaded: The checkpoint that is used if none is named.
+    `schedulers` is empty where the samplers' names include them; `loaded` is the default model.
     """
 
     models: tuple[str, ...] = ()
@@ -48,7 +43,7 @@ class Offered:
         return found or self.loaded or next(iter(self.models), None)
 
     def upscaler_for(self, asked: str | None) -> str | None:
-        """The upscaling model for a name, or the one that does well with most pictures."""
+        """The upscaling model for a name, or the best one for most pictures."""
         found = closest(asked, self.upscalers) if asked else None
         for part in ("r-esrgan 4x+", "realesrgan", "esrgan", "ultrasharp", "swinir", "4x", "2x"):
             for name in self.upscalers if found is None else ():
@@ -58,23 +53,14 @@ class Offered:
 
 
 @dataclass(frozen=True)
-class Order:
+class ImageSpec:
     """One request for pictures.
 
     Attributes:
-        prompt: What to draw.
-        width: In pixels.
-        height: In pixels.
-        negative_prompt: What not to draw.
-        count: How many pictures.
-        model: A name of the documents or of the host; likewise the sampler and the scheduler.
-        sampler: See above.
-        scheduler: See above.
-        steps: Refinement steps; 30 if the request cannot say.
-        cfg_scale: Guidance; 7 if the request cannot say.
+        model: A documented name or one of the host's; likewise `sampler` and `scheduler`.
         loras: Weights by name.
         source: A PNG to start from.
-        mask: A PNG, white where to repaint, of the same size as the source.
+        mask: A PNG of the source's size, white where to repaint.
         strength: How much of the source to change, 0 to 1.
     """
 
@@ -93,27 +79,28 @@ class Order:
     mask: bytes | None = None
     strength: float = 1.0
 
+    @classmethod
+    def of(cls, request: Any, **changes: Any) -> Self:
+        """The fields of a request that have the same names, and changes to them."""
+        given = {each.name: getattr(request, each.name, None) for each in fields(cls)}
+        return cls(**{name: value for name, value in given.items() if value is not None} | changes)
+
     @property
     def latent_size(self) -> tuple[int, int]:
-        """Width and height as the host can make them: not smaller than what was asked."""
+        """The width and height that the host can make, not smaller than requested."""
         return -(-self.width // GRID) * GRID, -(-self.height // GRID) * GRID
 
 
 @dataclass(frozen=True)
-class Made:
-    """Pictures, and what made them."""
+class ImageResult:
+    """Pictures, and the engine that made them."""
 
     files: list[bytes]
     engine: str
 
 
 class ImageHost(abc.ABC):
-    """A host of pictures.
-
-    Args:
-        connection: The way to it.
-        model: The checkpoint to use whatever was asked for.
-    """
+    """A host of pictures; `model` is the checkpoint for every request, if given."""
 
     def __init__(self, connection: Connection, model: str | None) -> None:
         self.connection = connection
@@ -122,11 +109,7 @@ class ImageHost(abc.ABC):
         self._asked_at = 0.0
 
     async def open(self) -> None:
-        """Read the lists once.
-
-        Raises:
-            BackendError: If the checkpoint that is always to be used is not there, or none is.
-        """
+        """Read the lists; raises `BackendError` if the checkpoint is missing, or there is none."""
         offered = await self.offered()
         if self._model is not None and closest(self._model, offered.models) is None:
             known = ", ".join(offered.models[:10]) or "none"
@@ -137,44 +120,27 @@ class ImageHost(abc.ABC):
             raise BackendError(msg)
 
     async def offered(self) -> Offered:
-        """The names on the host, read again after half a minute.
-
-        Raises:
-            Refusal: If the host does not answer.
-        """
+        """The names on the host, read again after half a minute."""
         now = time.monotonic()
         if self._offered is None or now - self._asked_at > _REMEMBERED_SECONDS:
             self._offered = await self.read_offered()
             self._asked_at = now
         return self._offered
 
-    def model_for(self, order: Order, offered: Offered) -> str | None:
-        """The checkpoint for an order."""
-        return offered.model_for(self._model or order.model)
+    def model_for(self, spec: ImageSpec, offered: Offered) -> str | None:
+        """The checkpoint for a request."""
+        return offered.model_for(self._model or spec.model)
 
     @abc.abstractmethod
     async def read_offered(self) -> Offered:
         """Ask the host for its names."""
 
     @abc.abstractmethod
-    async def draw(self, order: Order) -> Made:
-        """Make pictures from words, or from a picture and words.
-
-        A cancelled order is also ended on the host.
-
-        Raises:
-            Refusal: If the host fails.
-        """
+    async def draw(self, spec: ImageSpec) -> ImageResult:
+        """Make pictures from words, or from a picture and words; cancelling ends it there too."""
 
     @abc.abstractmethod
-    async def upscale(self, png: bytes, size: tuple[int, int], model: str | None) -> Made | None:
-        """Enlarge a picture.
-
-        Args:
-            png: The picture.
-            size: Width and height of the result.
-            model: The upscaler's name, if one was asked for.
-
-        Returns:
-            The picture; ``None`` if the host has no upscaler.
-        """
+    async def upscale(
+        self, png: bytes, size: tuple[int, int], model: str | None
+    ) -> ImageResult | None:
+        """Enlarge a picture to this size; ``None`` if the host has no upscaler."""

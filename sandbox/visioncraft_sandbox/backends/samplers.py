@@ -1,12 +1,14 @@
 """Samplers and schedulers: one algorithm, three spellings.
 
-Automatic1111 says ``DPM++ 2M Karras``, ComfyUI ``dpmpp_2m`` with ``karras``, and the documents'
-image to image ``KarrasDPM``, which is the name of diffusers.
+Automatic1111 writes ``DPM++ 2M Karras``, ComfyUI ``dpmpp_2m`` with ``karras``, and the documents of
+image to image ``KarrasDPM``, the name in diffusers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from visioncraft_sandbox.backends.images import Offered
 
 # By ComfyUI's name, Automatic1111's.
 _LABELS = {
@@ -28,7 +30,7 @@ _DIFFUSERS: dict[str, tuple[str, str | None]] = {
     "ims": ("lms", None),  # as a document spells it
 }
 
-# What comes nearest where a host lacks one.
+# The nearest ones, for hosts that lack one.
 _SUBSTITUTES = {
     "heunpp2": ("heun",), "dpmpp_sde_gpu": ("dpmpp_sde",), "dpmpp_2m_sde_gpu": ("dpmpp_2m_sde",),
     "dpmpp_3m_sde_gpu": ("dpmpp_3m_sde", "dpmpp_2m_sde"), "dpmpp_3m_sde": ("dpmpp_2m_sde",),
@@ -43,24 +45,13 @@ _SCHEDULE_SUBSTITUTES = {
 }  # fmt: skip
 
 
-def choose(
-    name: str | None,
-    scheduler: str | None,
-    *,
-    samplers: Sequence[str],
-    schedulers: Sequence[str],
-) -> tuple[str, str | None]:
+def choose(name: str | None, scheduler: str | None, offered: Offered) -> tuple[str, str | None]:
     """The host's own sampler and scheduler for names in any of the spellings.
 
-    Args:
-        name: The sampler; it may end with a scheduler. ``None`` is Euler.
-        scheduler: The scheduler, if it is named apart.
-        samplers: What the host has.
-        schedulers: The same; none if the host's samplers carry them in their names.
-
-    Returns:
-        Names of the host. The scheduler is ``None`` where the host's own choice is as good.
+    A sampler's name may end with a scheduler; ``None`` is Euler. A scheduler of ``None`` leaves
+    the choice to the host.
     """
+    samplers, schedulers = offered.samplers, offered.schedulers
     if name in samplers:
         return str(name), _schedule(scheduler, schedulers)
     key, own = _parts(name or "euler")

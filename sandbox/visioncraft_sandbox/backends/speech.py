@@ -11,11 +11,28 @@ from typing import Any
 from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, sniff
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.backends.connection import BackendError, Connection
-from visioncraft_sandbox.backends.languages import language_code
 from visioncraft_sandbox.backends.names import closest
 
 _DEFAULT_MODEL = "whisper-1"
 _RECOGNITION = "automatic-speech-recognition"
+# From Whisper's own table: servers return a language's name, VisionCraft its code.
+_TABLE = """
+en english zh chinese de german es spanish ru russian ko korean fr french ja japanese
+pt portuguese tr turkish pl polish ca catalan nl dutch ar arabic sv swedish it italian
+id indonesian hi hindi fi finnish vi vietnamese he hebrew uk ukrainian el greek ms malay
+cs czech ro romanian da danish hu hungarian ta tamil no norwegian th thai ur urdu hr croatian
+bg bulgarian lt lithuanian la latin mi maori ml malayalam cy welsh sk slovak te telugu fa persian
+lv latvian bn bengali sr serbian az azerbaijani sl slovenian kn kannada et estonian mk macedonian
+br breton eu basque is icelandic hy armenian ne nepali mn mongolian bs bosnian kk kazakh
+sq albanian sw swahili gl galician mr marathi pa punjabi si sinhala km khmer sn shona yo yoruba
+so somali af afrikaans oc occitan ka georgian be belarusian tg tajik sd sindhi gu gujarati
+am amharic yi yiddish lo lao uz uzbek fo faroese ht haitian_creole ps pashto tk turkmen
+nn nynorsk mt maltese sa sanskrit lb luxembourgish my myanmar bo tibetan tl tagalog mg malagasy
+as assamese tt tatar haw hawaiian ln lingala ha hausa ba bashkir jw javanese su sundanese
+yue cantonese
+"""
+_WORDS = _TABLE.split()
+_CODES = dict(zip(_WORDS[1::2], _WORDS[::2], strict=True))
 _NUMBERS = (
     "seek", "tokens", "temperature", "avg_logprob", "compression_ratio", "no_speech_prob"
 )  # fmt: skip
@@ -24,12 +41,12 @@ _NUMBERS = (
 class SpeechServer:
     """A server that turns recordings into text.
 
-    It answers in Whisper's ``verbose_json``, which is nearly the service's own answer. A segment
-    always has ``id``, ``start``, ``end`` and ``text``; the rest only where the server tells it.
+    It answers in Whisper's ``verbose_json``, which is nearly the service's own format. A segment
+    always has ``id``, ``start``, ``end`` and ``text``; the rest depends on the server.
 
     Args:
-        connection: The way to it.
-        model: The model to use; by default the first of the server's that transcribes.
+        connection: The connection to it.
+        model: The model to use. Default: the server's first that transcribes.
     """
 
     def __init__(self, connection: Connection, model: str | None) -> None:
@@ -41,23 +58,19 @@ class SpeechServer:
 
     @property
     def takes_any_file(self) -> bool:
-        """Whether it decodes whatever it gets; whisper.cpp alone is sure to read only WAV."""
+        """Whether it decodes any format; whisper.cpp reliably reads only WAV."""
         return self._kind != "whispercpp"
 
     async def open(self) -> None:
-        """Find out what it speaks, and choose the model.
-
-        Raises:
-            BackendError: If it is not there, or no Whisper server.
-        """
+        """Detect its API and choose the model; raises `BackendError` if it is another server."""
         if self._kind != "whispercpp" and await self._find_models():
             self._kind = "openai"
             return
-        # `/health` came to whisper.cpp in 2025; before, its page says what it is.
+        # whisper.cpp has had `/health` since 2025; before, its page names it.
         answer = await self.connection.probe("/health")
         page = await self.connection.probe("/")
-        told = answer.headers.get("server", "") + page.headers.get("server", "") + page.text[:2000]
-        if self._kind != "openai" and "whisper.cpp" in told.lower():
+        about = answer.headers.get("server", "") + page.headers.get("server", "") + page.text[:2000]
+        if self._kind != "openai" and "whisper.cpp" in about.lower():
             self._kind = "whispercpp"
             return
         msg = (
@@ -68,14 +81,14 @@ class SpeechServer:
 
     async def _find_models(self) -> bool:
         roots = ("",) if self.connection.address.url.endswith("/v1") else ("/v1", "")
-        for root in roots:
-            answer = await self.connection.probe(f"{root}/models")
-            names = _models(answer)
-            if names is not None:
-                self._root = root
-                self._model = self._choose(names)
-                return True
-        return False
+        found = await self.connection.find_models(roots)
+        if found is None:
+            return False
+        self._root, models = found
+        # Speaches names each model's task, and lists voices among the models.
+        fitting = [each for each in models if each.get("task", _RECOGNITION) == _RECOGNITION]
+        self._model = self._choose([str(model["id"]) for model in fitting])
+        return True
 
     def _choose(self, names: list[str]) -> str:
         if self._wanted is not None:
@@ -86,19 +99,13 @@ class SpeechServer:
     async def transcribe(
         self, audio: bytes, *, task: str, language: str | None, seconds: float | None
     ) -> dict[str, Any]:
-        """Transcribe or translate a recording.
+        """The service's answer for a recording.
 
         Args:
-            audio: The file: WAV, or anything if `takes_any_file`.
+            audio: The file: WAV, or any format if `takes_any_file`.
             task: ``transcribe`` or ``translate``.
-            language: ISO 639-1, or ``None`` to find it out.
-            seconds: The recording's length, if it is known.
-
-        Returns:
-            The service's answer.
-
-        Raises:
-            Refusal: If the server fails, or cannot use the recording.
+            language: ISO 639-1, or ``None`` to detect it.
+            seconds: The recording's length, if known.
         """
         started = time.perf_counter()
         mime = sniff(audio[:HEAD_BYTES]) or "application/octet-stream"
@@ -108,14 +115,14 @@ class SpeechServer:
             "POST", path, data=fields, files={"file": (name, audio, mime)}
         )
         if not isinstance(answer, Mapping) or not isinstance(answer.get("text"), str):
-            raise Refusal(502, f"{self.connection.address} answered without a text.")
+            raise Refusal(502, f"{self.connection.address} returned no text.")
         runtime = round((time.perf_counter() - started) * 1000)
-        return _told(answer, task, language, seconds, runtime)
+        return _service_answer(answer, task, language, seconds, runtime)
 
     def _request(self, task: str, language: str | None) -> tuple[str, dict[str, str]]:
         fields = {"response_format": "verbose_json", "temperature": "0.0"}
         if self._kind == "whispercpp":
-            # Left out, the language is the one that the server was started with.
+            # The default is the language that the server was started with.
             fields["language"] = language or "auto"
             fields["translate"] = "true" if task == "translate" else "false"
             fields["no_language_probabilities"] = "true"  # they take a second run of the encoder
@@ -130,30 +137,21 @@ class SpeechServer:
 
     @property
     def engine(self) -> str:
-        """What ``x-visioncraft-engine`` says."""
+        """The value of ``x-visioncraft-engine``."""
         kind = "whisper.cpp" if self._kind == "whispercpp" else "whisper"
         return self.connection.engine(kind, None if self._kind == "whispercpp" else self._model)
 
 
-def _models(answer: Any) -> list[str] | None:
-    """The models of an OpenAI list that recognise speech; ``None`` if it is no such list."""
-    try:
-        data = answer.json().get("data") if answer.is_success else None
-    except (ValueError, AttributeError):
+def language_code(name: str | None) -> str | None:
+    """The ISO 639-1 code for a language's name; a code or an unknown name stays as it is."""
+    if not name:
         return None
-    if not isinstance(data, list):
-        return None
-    models = [model for model in data if isinstance(model, Mapping) and "id" in model]
-    # Speaches tells each model's task, and lists voices beside them.
-    return [str(model["id"]) for model in models if model.get("task", _RECOGNITION) == _RECOGNITION]
+    plain = name.strip().lower().replace(" ", "_")
+    return _CODES.get(plain, plain)
 
 
-def _told(
-    answer: Mapping[str, Any],
-    task: str,
-    language: str | None,
-    seconds: float | None,
-    runtime_ms: int,
+def _service_answer(
+    answer: Mapping[str, Any], task: str, language: str | None, seconds: float | None, runtime: int
 ) -> dict[str, Any]:
     segments = [
         {
@@ -166,17 +164,17 @@ def _told(
         for number, segment in enumerate(answer.get("segments") or ())
     ]
     duration = seconds if seconds is not None else answer.get("duration")
-    heard = "en" if task == "translate" else language_code(answer.get("language")) or language
+    spoken = "en" if task == "translate" else language_code(answer.get("language")) or language
     return {
-        # whisper.cpp puts every segment into a line of its own.
+        # whisper.cpp puts each segment on a line of its own.
         "text": re.sub(r"\s*\n\s*", " ", answer["text"]).strip(),
         "segments": segments,
-        "language": heard,
+        "language": spoken,
         "input_length_ms": None if duration is None else round(float(duration) * 1000),
         "request_id": f"sandbox-{uuid.uuid4().hex}",
         "inference_status": {
             "status": "succeeded",
-            "runtime_ms": runtime_ms,
+            "runtime_ms": runtime,
             "cost": 0.0,
             "tokens_generated": sum(len(segment.get("tokens", ())) for segment in segments),
             "tokens_input": 0,

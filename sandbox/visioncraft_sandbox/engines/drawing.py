@@ -17,13 +17,13 @@ from visioncraft_sandbox.engines.finishing import (
     flatten,
     paint_air,
 )
-from visioncraft_sandbox.engines.heavens import paint_sky
 from visioncraft_sandbox.engines.parameters import (
     parameters_text,
     read_parameters,
     to_png,
 )
 from visioncraft_sandbox.engines.reading import read
+from visioncraft_sandbox.engines.sky import paint_sky
 from visioncraft_sandbox.engines.stage import Stage, light_of
 from visioncraft_sandbox.engines.staging import place_subjects
 from visioncraft_sandbox.engines.styles import apply_styles

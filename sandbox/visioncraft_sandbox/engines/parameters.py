@@ -23,23 +23,7 @@ def parameters_text(
     width: int,
     height: int,
 ) -> str:
-    """How a picture was made, as one text.
-
-    Args:
-        prompt: What was asked for.
-        negative_prompt: What was to be left out.
-        model: The model's name.
-        sampler: The sampler's name.
-        steps: Sampling steps.
-        cfg_scale: How strictly the prompt was followed.
-        seed: The seed.
-        width: Width in pixels.
-        height: Height in pixels.
-
-    Returns:
-        The prompt, the negative prompt and one line of ``Name: value`` pairs; what is None is
-        left out.
-    """
+    """The prompt, the negative prompt, and one line with those of the others that are given."""
     lines = [prompt]
     if negative_prompt:
         lines.append(f"Negative prompt: {negative_prompt}")
@@ -57,18 +41,11 @@ def parameters_text(
     return "\n".join(lines)
 
 
-def to_png(image: Image.Image, *, parameters: str) -> bytes:
-    """Encode a picture as PNG with its generation text in the ``parameters`` chunk.
-
-    Args:
-        image: The picture.
-        parameters: The text; a ``tEXt`` chunk holds Latin-1, ``iTXt`` everything else.
-
-    Returns:
-        The file's bytes.
-    """
+def to_png(image: Image.Image, *, parameters: str = "") -> bytes:
+    """Encode a picture as PNG with its generation text in the ``parameters`` chunk."""
     info = PngInfo()
-    info.add_text(_KEY, parameters)  # Pillow itself falls back to iTXt beyond Latin-1
+    if parameters:
+        info.add_text(_KEY, parameters)  # Pillow itself falls back to iTXt beyond Latin-1
     buffer = io.BytesIO()
     # Level 4 is several times faster than the default and a few percent larger.
     image.save(buffer, format="PNG", pnginfo=info, compress_level=4)
@@ -76,14 +53,7 @@ def to_png(image: Image.Image, *, parameters: str) -> bytes:
 
 
 def read_parameters(image: Image.Image | bytes | Path) -> str | None:
-    """The generation text of a picture.
-
-    Args:
-        image: A picture that Pillow opened, or a file's bytes or path.
-
-    Returns:
-        The text, or None if the picture carries none or the bytes are no picture.
-    """
+    """The generation text of an opened picture or a file; None if there is none."""
     if isinstance(image, Image.Image):
         text = getattr(image, "text", None) or image.info
         value = text.get(_KEY)

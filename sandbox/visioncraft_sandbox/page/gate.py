@@ -93,4 +93,4 @@ def _note(entry: Entry, message: Message) -> None:
 def _note_fault(entry: Entry, scope: Scope) -> None:
     fault = scope.get(FAULT_KEY)
     if isinstance(fault, Fault):
-        entry.fault = fault.told()
+        entry.fault = str(fault)

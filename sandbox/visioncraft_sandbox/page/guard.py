@@ -15,8 +15,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from visioncraft_sandbox.answers import Refusal
-from visioncraft_sandbox.intake import check_key
 from visioncraft_sandbox.settings import SandboxConfig
+from visioncraft_sandbox.validation import check_key
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "

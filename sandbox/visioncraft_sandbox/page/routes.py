@@ -22,11 +22,12 @@ from langchain_visioncraft.version import __version__
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.operations import Services
 from visioncraft_sandbox.page import live, reading
+from visioncraft_sandbox.page.forms import CAPABILITIES, Capability
 from visioncraft_sandbox.page.guard import MEDIA_POLICY, Guard, page_key
 from visioncraft_sandbox.page.journal import Entry, Journal
 from visioncraft_sandbox.page.ranges import ranged
-from visioncraft_sandbox.page.trial import CAPABILITIES, Capability
-from visioncraft_sandbox.page.views import Filter, Writer, endpoints_of, render, summary
+from visioncraft_sandbox.page.views import Filter, Writer, render, summary
+from visioncraft_sandbox.routes_lists import endpoints_of
 from visioncraft_sandbox.uploads import decode_picture
 
 _SIDES: Mapping[str, reading.Side] = {"in": "in", "out": "out"}
@@ -63,7 +64,9 @@ class _Page:
         self._journal = journal
         self._services = services
         self._writer = Writer(journal, services.files)
-        self._endpoints = endpoints_of(api)
+        # Those that work first, the lists last.
+        pairs = sorted(endpoints_of(api), key=lambda pair: (pair[0] == "GET", pair[1]))
+        self._endpoints = [f"{method} {path}" for method, path in pairs if path != "/"]
 
     async def index(self, request: Request) -> Response:
         """``GET /``: the whole page."""

@@ -9,14 +9,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import jinja2
-from starlette.applications import Starlette
-from starlette.routing import Route
 
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.page.journal import Entry, Journal
 from visioncraft_sandbox.page.reading import Reading, read
-
-_UNLISTED = frozenset({"/"})
 
 
 @dataclass(frozen=True)
@@ -42,19 +38,6 @@ class Filter:
         method, _, path = self.endpoint.partition(" ")
         head, brace, _ = path.partition("{")
         return method == entry.method and fnmatchcase(entry.path, f"{head}*" if brace else path)
-
-
-def endpoints_of(api: Starlette) -> list[str]:
-    """Every endpoint of the API, those that work first."""
-    pairs = {
-        (method, route.path)
-        for route in api.routes
-        if isinstance(route, Route) and route.path not in _UNLISTED
-        for method in route.methods or ()
-        if method != "HEAD"
-    }
-    in_order = sorted(pairs, key=lambda pair: (pair[0] == "GET", pair[1]))
-    return [f"{method} {path}" for method, path in in_order]
 
 
 @functools.cache

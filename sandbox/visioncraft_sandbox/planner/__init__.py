@@ -1,8 +1,8 @@
-"""A small rule-based planner that answers chat requests which offer tools.
+"""A small rule-based planner for chat requests that offer tools.
 
 A model of 135 million parameters cannot choose tools. These rules can, for the plain requests of
-a demonstration: they find the steps that the latest request names, the tool that does each, and
-the files that earlier results gave. They understand nothing else, and say so.
+a demonstration: they find the steps in the latest request, a tool for each, and the files in
+earlier results. They understand nothing else, and say so.
 """
 
 from visioncraft_sandbox.planner.planner import answer

@@ -1,10 +1,10 @@
-"""The words by which requests are understood."""
+"""The patterns by which requests are understood."""
 
 from __future__ import annotations
 
 import re
 
-from visioncraft_sandbox.planner.talk import SOURCE
+from visioncraft_sandbox.planner.conversation import SOURCE
 
 _VERBS = (
     r"(?:draw|paint|illustrate|sketch|render|depict|upscale|enlarge|animate|make|turn|convert|"
@@ -26,7 +26,7 @@ EMPTY = re.compile(
     rf"\W*(?:{_POLITE}\W*)*(?:(?:use|using|call|with)\s+the\s+(?:\w+\s+)?tools?)?\W*",
     re.IGNORECASE,
 )
-"""Clauses that ask for nothing of their own: "please", "use the tool"."""
+"""Clauses without a request: "please", "use the tool"."""
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"'\u201d\u2019)]*\s+(?=[\"'\u201c\u2018(]?[A-Z0-9])")
 
 _NOUN = (
@@ -98,7 +98,7 @@ _TRANSCRIPT = re.compile(
     r"\W*(?:what (?:it|he|she|they|is|was)\b.*|it|(?:the |that |this )?(?:story|text|transcript|"
     r"recording|words|scenes?|each sentence|every sentence))\W*|"
     r".*\bas (?:it|he|she|they|(?:the|that|my) [\w ]{3,24}?) "
-    r"(?:says?|asks?|tells?|wants?|wishes)\b.*",
+    r"(?:says?|asks?|tells?|wants?|intents)\b.*",
     re.IGNORECASE,
 )
 
@@ -133,7 +133,7 @@ _TARGET = re.compile(
 
 
 def kind_of(clause: str) -> str | None:
-    """What a clause asks for: by the verb that it begins with, else by a word anywhere in it."""
+    """The kind of a clause, from its first verb or else from any word in it."""
     first = next((kind for kind, pattern in _FIRST if pattern.match(clause)), None)
     if first == "draw" and GIF.search(clause):
         return "gif"
@@ -141,7 +141,7 @@ def kind_of(clause: str) -> str | None:
 
 
 def which_of(clause: str) -> int | str | None:
-    """Which picture a clause means: a number from 0 (or -1), ``all``, ``latest``, or none."""
+    """The picture that a clause means: a number from 0, -1, ``all``, ``latest``, or none."""
     if _ALL.search(clause):
         return "all"
     ordinal = _ORDINAL.search(clause)
@@ -161,7 +161,7 @@ def means_one_picture(prompt: str) -> bool:
 
 
 def without_greeting(sentences: list[str]) -> list[str]:
-    """What is said, without "Hello, this is the author."."""
+    """The sentences without greetings such as "Hello, this is the author."."""
     return [sentence for sentence in sentences if not _GREETING.match(sentence)] or sentences
 
 
@@ -171,14 +171,14 @@ def means_transcript(prompt: str) -> bool:
 
 
 def target_of(clause: str) -> str:
-    """What a picture is to become: "turn it into a watercolour" asks for "a watercolour"."""
+    """The target of an edit: "turn it into a watercolour" asks for "a watercolour"."""
     match = _TARGET.search(clause)
     found = next((group for group in match.groups() if group), "") if match else ""
     return tidy(SOURCE.sub("", found))
 
 
 def prompt_of(clause: str) -> str:
-    """What is to be seen: "draw me a picture of a cat, please" asks for "a cat"."""
+    """The subject of a picture: "draw me a picture of a cat, please" asks for "a cat"."""
     text = _FRAME.sub("", _OPENING.sub("", clause.strip(), count=1), count=1)
     return tidy(_ASIDES.sub("", text))
 

@@ -1,4 +1,4 @@
-"""Which tools to call next, or what to say at the end."""
+"""Decides which tools to call next, or writes the summary."""
 
 from __future__ import annotations
 
@@ -9,229 +9,240 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
-from visioncraft_sandbox.chat import Chat, Reply, count, plain_messages, text_of
+from visioncraft_sandbox.chat import (
+    Chat,
+    Reply,
+    count,
+    form_instruction,
+    plain_messages,
+    text_of,
+)
+from visioncraft_sandbox.engine_pool import PLANNER
 from visioncraft_sandbox.engines.language import LanguageModel
 from visioncraft_sandbox.engines.weights import EngineUnavailable
-from visioncraft_sandbox.planner.closing import closing_text
-from visioncraft_sandbox.planner.forced import fill_by_model
+from visioncraft_sandbox.planner.conversation import (
+    Conversation,
+    is_picture,
+    is_sound,
+    read_conversation,
+)
+from visioncraft_sandbox.planner.intents import (
+    NEEDS_PICTURE,
+    PICTORIAL,
+    Intent,
+    read_intents,
+)
 from visioncraft_sandbox.planner.patterns import (
     SENTENCE_END,
     means_one_picture,
     tidy,
     without_greeting,
 )
-from visioncraft_sandbox.planner.repair import repaired
 from visioncraft_sandbox.planner.steps import Step
-from visioncraft_sandbox.planner.talk import (
-    Call,
-    Talk,
-    is_picture,
-    is_sound,
-    read_talk,
-)
+from visioncraft_sandbox.planner.summary import summary_text
 from visioncraft_sandbox.planner.tools import Tool
-from visioncraft_sandbox.planner.wishes import (
-    NEEDS_PICTURE,
-    PICTORIAL,
-    Wish,
-    read_wishes,
-)
-from visioncraft_sandbox.workshop import PLANNER
 
 _ID = re.compile(r"call_s(\d+)p(\d+)a(\d+)_")
 _MOST_CALLS = 40
 _MOST_SPOKEN = 6
+_MAX_TOKENS = 768
 _COUNTED = frozenset({"draw", "rework"})
-"""What "the first picture" counts: neither GIFs nor enlargements."""
+"""The kinds that "the first picture" counts: neither GIFs nor enlargements."""
 
 
 def answer(chat: Chat, writer: LanguageModel | None) -> Reply:
-    """Answer a chat request that offers tools.
+    """Tool calls, or a summary, for a chat request that offers tools.
 
-    Args:
-        chat: The request.
-        writer: A language model for what needs free text; ``None`` if models are switched off.
-
-    Returns:
-        Tool calls, or a closing text.
+    `writer` is a language model for free text, or ``None`` if models are off.
     """
-    talk = read_talk(chat.messages)
+    conversation = read_conversation(chat.messages)
     tools = [Tool(declared) for declared in chat.tools]
     if chat.named:
         tools = [tool for tool in tools if tool.name == chat.tool_choice]
-    steps = plan(talk, tools)
-    assign(talk, steps)
-    # A client that loops without end must not be kept going by the planner.
-    calls = next_calls(talk, steps) if len(talk.calls) < _MOST_CALLS else []
+    steps = plan(conversation, tools)
+    assign(conversation, steps)
+    # Stop a client that would loop without end.
+    calls = next_calls(conversation, steps) if len(conversation.calls) < _MOST_CALLS else []
     engine = PLANNER
     if not calls and (chat.named or chat.tool_choice == "required"):
-        calls, by_model = _forced(chat, talk, tools, writer)
+        calls, by_model = _forced(chat, conversation, tools, writer)
         engine = f"{PLANNER}, {writer.name}" if by_model and writer else PLANNER
     if not chat.parallel:
         calls = calls[:1]
     if calls:
         return _calling(chat, calls, engine)
-    if not steps and not talk.calls and writer is not None:
-        # Without its weights the planner still has something to say.
+    if not steps and not conversation.calls and writer is not None:
+        # Without its weights, the summary below does.
         with contextlib.suppress(EngineUnavailable):
             return _talking(chat, writer)
-    text = closing_text(talk, steps)
+    text = summary_text(conversation, steps)
     return Reply(text, engine, prompt_tokens=_asked(chat), completion_tokens=count(text))
 
 
-def plan(talk: Talk, tools: list[Tool]) -> list[Step]:
-    """The steps of the latest request for which there is a tool."""
+def plan(conversation: Conversation, tools: list[Tool]) -> list[Step]:
+    """The steps of the latest request that a tool can do."""
     steps: list[Step] = []
-    alone = len(tools) == 1 and bool(re.search(r"\bthe tool\b", talk.request, re.IGNORECASE))
-    for wish in read_wishes(talk.request):
-        for needed in _with_what_it_needs(wish, talk, steps):
+    alone = len(tools) == 1 and bool(
+        re.search(r"\bthe tool\b", conversation.request, re.IGNORECASE)
+    )
+    for intent in read_intents(conversation.request):
+        for needed in _with_what_it_needs(intent, conversation, steps):
             tool = _tool_for(needed, tools, alone=alone)
             if tool is not None:
                 steps.append(Step(needed, tool))
     return steps
 
 
-def _with_what_it_needs(wish: Wish, talk: Talk, steps: list[Step]) -> list[Wish]:
-    """A wish, with a picture drawn before it if it needs one and there is none."""
-    have = any(is_picture(file) for file in talk.files) or any(
-        step.wish.kind in PICTORIAL for step in steps
+def _with_what_it_needs(
+    intent: Intent, conversation: Conversation, steps: list[Step]
+) -> list[Intent]:
+    """An intent, preceded by a drawing if it needs a picture and there is none."""
+    have = any(is_picture(file) for file in conversation.files) or any(
+        step.intent.kind in PICTORIAL for step in steps
     )
-    if wish.kind != "video" or wish.sources or have or not wish.prompt:
-        return [wish]
-    return [replace(wish, kind="draw", which=None), replace(wish, which="latest")]
+    if intent.kind != "video" or intent.sources or have or not intent.prompt:
+        return [intent]
+    return [replace(intent, kind="draw", which=None), replace(intent, which="latest")]
 
 
-def _tool_for(wish: Wish, tools: list[Tool], *, alone: bool) -> Tool | None:
-    if wish.kind == "other":
-        meant = [tool for tool in tools if alone or tool.is_meant(wish.text)]
+def _tool_for(intent: Intent, tools: list[Tool], *, alone: bool) -> Tool | None:
+    if intent.kind == "other":
+        meant = [tool for tool in tools if alone or tool.is_meant(intent.text)]
         # The longest name that fits: "magic_function_no_args" contains "magic_function".
         return max(meant, key=lambda tool: len(tool.name), default=None)
-    best = max(tools, key=lambda tool: tool.score(wish), default=None)
-    if best is not None and best.score(wish) > 0:
+    best = max(tools, key=lambda tool: tool.score(intent), default=None)
+    if best is not None and best.score(intent) > 0:
         return best
-    return _tool_for(replace(wish, kind="other"), tools, alone=alone)
+    return _tool_for(replace(intent, kind="other"), tools, alone=alone)
 
 
-def assign(talk: Talk, steps: list[Step]) -> None:
-    """Sort the calls since the request to the steps that they belong to."""
-    for call in talk.calls:
+def assign(conversation: Conversation, steps: list[Step]) -> None:
+    """Assign the calls since the request to their steps."""
+    for call in conversation.calls:
         match = _ID.match(call.id)
         if match and int(match[1]) < len(steps):
             number, part = int(match[1]), int(match[2])
             steps[number].parts.setdefault(part, []).append(call)
             continue
-        # Another's id: the first step of this tool that has not been tried yet.
+        # An id of somebody else: the first step of this tool without an attempt.
         for step in steps:
             if step.tool.name == call.name and not step.parts:
                 step.parts[0] = [call]
                 break
 
 
-def next_calls(talk: Talk, steps: list[Step]) -> list[dict[str, Any]]:
-    """The calls that can be made now: those that wait for no other."""
+def next_calls(conversation: Conversation, steps: list[Step]) -> list[dict[str, Any]]:
+    """The calls that can be made now, because they wait for no other."""
     calls: list[dict[str, Any]] = []
     for number, step in enumerate(steps):
-        for part, attempts in sorted(step.parts.items()):
-            arguments = _second_try(attempts, step.tool)
+        for part in sorted(step.parts):
+            arguments = step.retry(part)
             if arguments is not None:
                 calls.append(_call(step.tool.name, arguments, number, part, 1))
         if step.parts:
             continue
         before = steps[:number]
-        wishes = _made_definite(step.wish, before)
-        sources = sources_of(step.wish, talk, before) if wishes else None
+        intents = _made_definite(step.intent, before)
+        sources = sources_of(step.intent, conversation, before) if intents else None
         if sources is None:
-            if any(_is_open(other) for other in before):
-                break  # it needs what is still being made
-            continue  # there is nothing that it could work on
-        pairs = [(wish, source) for wish in wishes for source in sources or [""]]
-        for part, (wish, source) in enumerate(pairs):
-            filled = step.tool.fill(wish, [source] if source else [])
+            if any(other.is_open() for other in before):
+                break  # it needs a result that is still to come
+            continue  # there is nothing for it to work on
+        pairs = [(intent, source) for intent in intents for source in sources or [""]]
+        for part, (intent, source) in enumerate(pairs):
+            filled = step.tool.fill(intent, [source] if source else [])
             calls.append(_call(step.tool.name, filled.arguments, number, part, 0))
     return calls
 
 
-def _second_try(attempts: list[Call], tool: Tool) -> dict[str, Any] | None:
-    """Arguments for the one more try that a step gets if its error says how to repair it."""
-    return repaired(attempts[0], tool) if len(attempts) == 1 and attempts[0].failed else None
-
-
-def _made_definite(wish: Wish, before: list[Step]) -> list[Wish]:
-    """A wish for a drawing of what a recording says: one, or one for each of its sentences."""
-    if wish.which != "transcript":
-        return [wish]
-    heard = [
+def _made_definite(intent: Intent, before: list[Step]) -> list[Intent]:
+    """An intent to draw what a recording says: one, or one for each of its sentences."""
+    if intent.which != "transcript":
+        return [intent]
+    transcripts = [
         call.result or ""
         for step in before
-        if step.wish.kind == "transcribe"
+        if step.intent.kind == "transcribe"
         for call in step.results()
     ]
-    spoken = [part for text in heard[-1:] for part in SENTENCE_END.split(text) if tidy(part)]
-    if spoken and means_one_picture(wish.prompt):
+    spoken = [part for text in transcripts[-1:] for part in SENTENCE_END.split(text) if tidy(part)]
+    if spoken and means_one_picture(intent.prompt):
         spoken = [" ".join(without_greeting(spoken))]
-    return [replace(wish, prompt=tidy(part)) for part in spoken[:_MOST_SPOKEN]]
+    return [replace(intent, prompt=tidy(part)) for part in spoken[:_MOST_SPOKEN]]
 
 
-def _is_open(step: Step) -> bool:
-    """Whether a step before has not been tried, or may be tried again."""
-    if not step.parts:
-        return step.wish.kind in PICTORIAL | {"other", "transcribe"}
-    return any(
-        attempts[-1].result is None or _second_try(attempts, step.tool) is not None
-        for attempts in step.parts.values()
-    )
-
-
-def sources_of(wish: Wish, talk: Talk, before: list[Step]) -> list[str] | None:
-    """What a step works on; empty if it needs nothing, ``None`` if that is not there (yet)."""
-    if wish.kind == "transcribe":
-        sounds = [*wish.sources, *(file for file in reversed(talk.files) if is_sound(file))]
+def sources_of(intent: Intent, conversation: Conversation, before: list[Step]) -> list[str] | None:
+    """The sources of a step; empty if it needs none, ``None`` if there is none (yet)."""
+    if intent.kind == "transcribe":
+        sounds = [
+            *intent.sources,
+            *(file for file in reversed(conversation.files) if is_sound(file)),
+        ]
         return sounds[:1] or None
-    if wish.kind not in NEEDS_PICTURE:
-        return list(wish.sources) if wish.kind == "other" else []
-    if wish.sources:
-        return list(wish.sources)
-    return _pictures_meant(wish, talk, before)
+    if intent.kind not in NEEDS_PICTURE:
+        return list(intent.sources) if intent.kind == "other" else []
+    if intent.sources:
+        return list(intent.sources)
+    return _pictures_meant(intent, conversation, before)
 
 
-def _pictures_meant(wish: Wish, talk: Talk, before: list[Step]) -> list[str] | None:
-    makers = [step for step in before if step.wish.kind in PICTORIAL]
-    if any(not step.parts or _is_open(step) for step in makers):
+def _pictures_meant(
+    intent: Intent, conversation: Conversation, before: list[Step]
+) -> list[str] | None:
+    makers = [step for step in before if step.intent.kind in PICTORIAL]
+    if any(not step.parts or step.is_open() for step in makers):
         return None
-    drawn = [file for step in makers if step.wish.kind in _COUNTED for file in step.files()]
+    drawn = [file for step in makers if step.intent.kind in _COUNTED for file in step.files()]
     made = [file for step in makers for file in step.files()]
-    older = [file for file in talk.files if is_picture(file)]
-    # "Describe a.png and upscale it": what this request has named so far.
-    named = [file for step in before for file in step.wish.sources if is_picture(file)]
+    older = [file for file in conversation.files if is_picture(file)]
+    # "Describe a.png and upscale it": the files that this request has named so far.
+    named = [file for step in before for file in step.intent.sources if is_picture(file)]
     counted = drawn or made if makers else named or older
-    if wish.which == "all":
+    if intent.which == "all":
         return counted or None
-    if isinstance(wish.which, int) and wish.which >= 0:
-        return counted[wish.which : wish.which + 1] or None
-    if isinstance(wish.which, int):
+    if isinstance(intent.which, int) and intent.which >= 0:
+        return counted[intent.which : intent.which + 1] or None
+    if isinstance(intent.which, int):
         return counted[-1:] or None
     return (made or named or older)[-1:] or None
 
 
 def _forced(
-    chat: Chat, talk: Talk, tools: list[Tool], writer: LanguageModel | None
+    chat: Chat, conversation: Conversation, tools: list[Tool], writer: LanguageModel | None
 ) -> tuple[list[dict[str, Any]], bool]:
-    """A call that must be made although the request names none of the tools."""
-    called = {call.name for call in talk.calls}
-    wish = Wish("other", talk.request, talk.request)
+    """A call that is required although the request names none of the tools."""
+    called = {call.name for call in conversation.calls}
+    intent = Intent("other", conversation.request, conversation.request)
     fresh = [tool for tool in tools if tool.name not in called] or tools
-    # First one that the request has something to say for.
-    tool = min(fresh, key=lambda each: len(each.fill(wish, talk.files).guessed))
-    filled = tool.fill(wish, talk.files)
+    # The tool for whose arguments the request says most.
+    tool = min(fresh, key=lambda each: len(each.fill(intent, conversation.files).guessed))
+    filled = tool.fill(intent, conversation.files)
     if filled.guessed or _is_form(tool):
-        told = fill_by_model(chat, tool, writer)
-        if told is not None:
-            return [_call(tool.name, told, 99, 0, 0)], True
+        written = _fill_by_model(chat, tool, writer)
+        if written is not None:
+            return [_call(tool.name, written, 99, 0, 0)], True
     return [_call(tool.name, filled.arguments, 99, 0, 0)], False
 
 
+def _fill_by_model(chat: Chat, tool: Tool, writer: LanguageModel | None) -> dict[str, Any] | None:
+    """A tool's arguments as the model writes them; ``None`` without a model, or if it fails."""
+    if writer is None or not tool.parameters:
+        return None
+    messages = [
+        {"role": "system", "content": form_instruction(tool.schema, tool.description)},
+        *plain_messages(message for message in chat.messages if message["role"] != "system"),
+    ]
+    sampling = replace(chat.sampling, max_tokens=_MAX_TOKENS, stop=())
+    try:
+        done = writer.generate(messages, sampling, schema=tool.schema)
+        read = json.loads(done.text)
+    except (ValueError, EngineUnavailable):
+        return None
+    return read if isinstance(read, dict) else None
+
+
 def _is_form(tool: Tool) -> bool:
-    """Whether it is a form to fill in with free text rather than something to do."""
+    """Whether it is a form for free text rather than an action."""
     texts = [
         name for name in tool.required if tool.parameters.get(name, {}).get("type") == "string"
     ]
@@ -243,7 +254,7 @@ def _is_form(tool: Tool) -> bool:
 def _call(
     name: str, arguments: dict[str, Any], step: int, part: int, attempt: int
 ) -> dict[str, Any]:
-    # The id says which step it is: the next request brings it back, and nothing else is kept.
+    # The id names the step: the next request brings it back, and there is no other state.
     return {
         "id": f"call_s{step}p{part}a{attempt}_{secrets.token_hex(6)}",
         "type": "function",
@@ -264,7 +275,7 @@ def _calling(chat: Chat, calls: list[dict[str, Any]], engine: str) -> Reply:
 
 
 def _talking(chat: Chat, writer: LanguageModel) -> Reply:
-    """Nothing to plan: a plain answer by the language model."""
+    """A plain answer of the language model, as there is nothing to plan."""
     done = writer.generate(plain_messages(chat.messages), chat.sampling, schema=chat.schema)
     return Reply(
         done.text,

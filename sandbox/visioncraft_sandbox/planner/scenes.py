@@ -1,4 +1,4 @@
-"""Lists and stories: the scenes of a request, each of which becomes a picture of its own."""
+"""Lists and stories: the scenes of a request, one picture each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ITEM_INLINE = re.compile(r"(?:(?<=\s)|^)\(?(\d{1,2})[.):]\s+(?=\S)")
 
 
 def scene_kind(intro: str) -> str | None:
-    """What the scenes of a list are to become: pictures, unless it says GIFs."""
+    """The kind of the scenes of a list: pictures, unless it asks for GIFs."""
     kind = kind_of(intro)
     if kind == "gif":
         return "gif"
@@ -33,11 +33,11 @@ def scene_kind(intro: str) -> str | None:
     return None
 
 
-def listed(request: str) -> tuple[str, list[str], str]:
-    """Split a request with a list into what is before, the items, and what is after."""
+def split_list(request: str) -> tuple[str, list[str], str]:
+    """Split a request with a list into the text before, the items, and the text after."""
     lines = request.splitlines()
     marks = [index for index, line in enumerate(lines) if _ITEM_LINE.match(line)]
-    # "Then:" between two lists begins the second one, which is read for itself.
+    # "Then:" between two lists begins the second, which is read separately.
     breaks = [
         index
         for index in range(marks[1] if marks[1:] else 0, marks[-1] if marks else 0)
@@ -65,8 +65,8 @@ def listed(request: str) -> tuple[str, list[str], str]:
     return request, [], ""
 
 
-def told(request: str) -> tuple[str, list[str]]:
-    """Split a story that follows a colon: by paragraphs, lines, sentences or signs."""
+def split_story(request: str) -> tuple[str, list[str]]:
+    """Split a story after a colon: by paragraphs, lines, sentences or punctuation."""
     intro, colon, story = request.partition(":")
     if not colon or not _STORY.search(intro) or len(story.split()) < 4:
         return request, []
@@ -80,7 +80,7 @@ def told(request: str) -> tuple[str, list[str]]:
 
 
 def _side_by_side(sentence: str, intro: str) -> list[str]:
-    """Scenes that semicolons part, or commas where the intro counts as many."""
+    """Scenes between semicolons, or between commas if the intro counts as many."""
     for sign in (";", ","):
         scenes = [part.strip() for part in sentence.split(sign) if part.strip(" .")]
         scenes = [re.sub(r"^and\s+", "", scene) for scene in scenes]

@@ -1,4 +1,4 @@
-"""The offered tools: which does what, and how its arguments are filled by rule."""
+"""The offered tools: which does what, and its arguments by rules."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from visioncraft_sandbox.planner.intents import Intent
 from visioncraft_sandbox.planner.patterns import NUMBER_WORDS
-from visioncraft_sandbox.planner.wishes import Wish
 
 _MEDIA_NAME = re.compile(
     r"image|picture|photo|audio|recording|sound|video|(?:^|_)(?:file|media|handle)s?(?:_|$)"
@@ -34,9 +34,8 @@ _COMMON = frozenset(
     re.findall(
         r"\w+",
         "get set use run call make do the a an my of to for and or in on by with from tool "
-        "function "
-        "search find fetch lookup generator api service visioncraft what is value no args can you "
-        "me please it that this using give tell show",
+        "function search find fetch lookup generator api service visioncraft what is value no args "
+        "can you me please it that this using give tell show",
     )
 )
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.]*\w)")
@@ -59,12 +58,7 @@ _SIDES = re.compile(r"\b(\d{2,4})\s*[x\u00d7]\s*(\d{2,4})\b")
 
 @dataclass
 class Filled:
-    """Arguments for a call.
-
-    Attributes:
-        arguments: By name.
-        guessed: Required ones for which the request says nothing.
-    """
+    """Arguments for a call, and the names of required ones that the request does not give."""
 
     arguments: dict[str, Any] = field(default_factory=dict)
     guessed: list[str] = field(default_factory=list)
@@ -90,10 +84,8 @@ class Tool:
         return next((name for name in names if self._is_media(name)), None)
 
     def _is_media(self, name: str) -> bool:
-        spec = self.parameters[name]
-        kind = spec.get("type", "string")
         return (
-            kind in ("string", "array")
+            self.parameters[name].get("type", "string") in ("string", "array")
             and name != "mask"
             and _MEDIA_NAME.search(name) is not None
             and _NO_MEDIA.search(name) is None
@@ -111,38 +103,37 @@ class Tool:
         ]
         return next((name for name in texts if _PROMPT_NAME.search(name)), None)
 
-    def score(self, wish: Wish) -> float:
-        """How well it does what is wished; 0 if not at all."""
-        pattern = re.compile(_WORK[wish.kind], re.IGNORECASE)
+    def score(self, intent: Intent) -> float:
+        """How well it fits an intent; 0 if not at all."""
+        pattern = re.compile(_WORK[intent.kind], re.IGNORECASE)
         named = bool(pattern.search(self.name))
         described = bool(pattern.search(self.description))
-        if not (named or described) or not self._has_the_parameters(wish.kind):
+        if not (named or described) or not self._has_the_parameters(intent.kind):
             return 0
-        # A tool for GIFs draws too; it is still no tool for pictures.
+        # A tool for GIFs draws, too, but is no tool for pictures.
         for other, work in _WORK.items():
-            if other != wish.kind and not named and re.search(work, self.name, re.IGNORECASE):
+            if other != intent.kind and not named and re.search(work, self.name, re.IGNORECASE):
                 return 0
-        if wish.kind == "draw" and re.search(r"gif|video|upscal|image.?to", self.name.lower()):
+        if intent.kind == "draw" and re.search(r"gif|video|upscal|image.?to", self.name.lower()):
             return 0
-        words = {word for word in _words(wish.text) if len(word) > 3}
+        words = {word for word in _words(intent.text) if len(word) > 3}
         own = {part for part in _words(self.name.replace("_", " ")) if part not in _COMMON}
         return 3 * named + described + 2 * len(words & (own - {"text", "image"}))
 
     def _has_the_parameters(self, kind: str) -> bool:
         media = self.media_parameter
         needs_media = media is not None and media in self.required
-        if kind in ("draw", "gif"):
-            return not needs_media and self.prompt_parameter is not None
-        if kind in ("upscale", "caption", "transcribe"):
-            return media is not None
-        if kind == "rework":
-            return media is not None and self.prompt_parameter is not None
-        if kind == "video":
-            return media is not None or self.prompt_parameter is not None
-        return not needs_media
+        takes_media, takes_words = media is not None, self.prompt_parameter is not None
+        fits = {
+            **dict.fromkeys(("draw", "gif"), takes_words and not needs_media),
+            **dict.fromkeys(("upscale", "caption", "transcribe"), takes_media),
+            "rework": takes_media and takes_words,
+            "video": takes_media or takes_words,
+        }
+        return fits.get(kind, not needs_media)
 
     def is_meant(self, text: str) -> bool:
-        """Whether a clause asks for this tool by its name, or by the words in it."""
+        """Whether a clause names this tool, or most words of its name."""
         lowered = text.lower()
         if self.name.lower() in lowered or self.name.replace("_", " ").lower() in lowered:
             return True
@@ -151,10 +142,10 @@ class Tool:
         shared = [part for part in own if any(_akin(part, word) for word in said)]
         return bool(own) and len(shared) * 2 > len(own) and len(shared) >= min(len(own), 1)
 
-    def fill(self, wish: Wish, sources: Sequence[str]) -> Filled:
+    def fill(self, intent: Intent, sources: Sequence[str]) -> Filled:
         """Fill its arguments from a clause, by rules."""
         filled = Filled()
-        numbers = _NUMBER.findall(_SIDES.sub(" ", wish.text))
+        numbers = _NUMBER.findall(_SIDES.sub(" ", intent.text))
         media = self.media_parameter
         remaining = list(sources)
         for name, spec in self.parameters.items():
@@ -163,34 +154,34 @@ class Tool:
                 value = remaining.pop(0)
                 filled.arguments[name] = [value] if spec.get("type") == "array" else value
                 continue
-            said = _said(name, spec, wish, numbers if required else [])
+            said = _said(name, spec, intent, numbers if required else [])
             if said is None and required:
-                said = self._words_for(name, spec, wish)
+                said = self._words_for(name, spec, intent)
             if said is not None:
                 filled.arguments[name] = said
             elif required:
-                filled.arguments[name] = _default(name, spec, wish)
+                filled.arguments[name] = _default(name, spec, intent)
                 if "default" not in spec and not _example(spec):
                     filled.guessed.append(name)
         return filled
 
-    def _words_for(self, name: str, spec: Mapping[str, Any], wish: Wish) -> Any:
-        """Words of the clause for a required text."""
+    def _words_for(self, name: str, spec: Mapping[str, Any], intent: Intent) -> Any:
+        """The words of the clause for a required text."""
         if spec.get("type", "string") != "string" or "enum" in spec or self._is_media(name):
             return None
         is_prompt = name == self.prompt_parameter
-        if is_prompt and wish.kind != "other":
-            return wish.prompt
-        named = _named_words(name, wish.text)
+        if is_prompt and intent.kind != "other":
+            return intent.prompt
+        named = _named_words(name, intent.text)
         if named is not None or _PLACE_NAME.search(name):
             return named
         if is_prompt:
-            return wish.prompt or wish.text
-        return _rest(wish.text, self.name) if self.is_meant(wish.text) else None
+            return intent.prompt or intent.text
+        return _rest(intent.text, self.name) if self.is_meant(intent.text) else None
 
 
 def _named_words(name: str, text: str) -> str | None:
-    """Words that a clause marks as a name: a place, something in quotes, "called Mia"."""
+    """The words that a clause marks as a name: a place, a quotation, "called Mia"."""
     if _PLACE_NAME.search(name):
         place = _PLACE.search(text)
         return place[1].rstrip(".,?!") if place else None
@@ -219,18 +210,18 @@ def _plain(spec: Any, definitions: Mapping[str, Any]) -> dict[str, Any]:
     return dict(spec)
 
 
-def _said(name: str, spec: Mapping[str, Any], wish: Wish, numbers: list[str]) -> Any:
-    """The value that a clause gives for a parameter, if it does."""
+def _said(name: str, spec: Mapping[str, Any], intent: Intent, numbers: list[str]) -> Any:
+    """The value that a clause gives for a parameter, if any."""
     if "const" in spec:
         return spec["const"]
     if "enum" in spec:
-        factor = _factor(name, wish.text)
+        factor = _factor(name, intent.text)
         if factor in spec["enum"]:
             return factor
-        return next((value for value in spec["enum"] if _mentions(wish.text, value)), None)
+        return next((value for value in spec["enum"] if _mentions(intent.text, value)), None)
     if spec.get("type") not in ("integer", "number"):
         return None
-    found = _number(name, wish.text)
+    found = _number(name, intent.text)
     if found is None and numbers:
         found = float(numbers.pop(0))
     return int(found) if found is not None and spec["type"] == "integer" else found
@@ -254,8 +245,8 @@ def _number(name: str, text: str) -> float | None:
     return float(named[1]) if named else _factor(name, text)
 
 
-def _default(name: str, spec: Mapping[str, Any], wish: Wish) -> Any:
-    """Something for a required parameter of which the clause says nothing."""
+def _default(name: str, spec: Mapping[str, Any], intent: Intent) -> Any:
+    """A value for a required parameter that the clause does not give."""
     if "default" in spec:
         return spec["default"]
     if spec.get("enum"):
@@ -272,7 +263,7 @@ def _default(name: str, spec: Mapping[str, Any], wish: Wish) -> Any:
         "array": [],
         "object": {},
     }
-    return plain.get(kind, wish.prompt or wish.text or name)
+    return plain.get(kind, intent.prompt or intent.text or name)
 
 
 def _example(spec: Mapping[str, Any]) -> str | None:
@@ -296,7 +287,7 @@ def _akin(one: str, other: str) -> bool:
 
 
 def _rest(text: str, tool_name: str) -> str | None:
-    """What a clause says beside the words of a tool's name and common words."""
+    """A clause without the words of a tool's name and without common words."""
     own = _words(tool_name.replace("_", " "))
     kept = [
         word

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from visioncraft_sandbox import SandboxConfig
 from visioncraft_sandbox.backends.images import Offered
-from visioncraft_sandbox.backends.languages import language_code
 from visioncraft_sandbox.backends.names import closest
 from visioncraft_sandbox.backends.samplers import choose
+from visioncraft_sandbox.backends.speech import language_code
 from visioncraft_sandbox.catalog import LISTS
 
 from langchain_visioncraft.client.schemas import LIST_PATHS
@@ -32,7 +32,7 @@ SCHEDULERS = {"a1111": ["automatic", "uniform", "karras", "exponential", "normal
     ],
 )
 def test_an_address_is_a_root_and_may_say_its_kind(text: str, url: str, kind: str | None) -> None:
-    address = SandboxConfig(images=text).images_server
+    address = SandboxConfig(images=text).server("images")
     assert address is not None
     assert (address.url, address.kind) == (url, kind)
 
@@ -42,19 +42,21 @@ def test_an_address_is_a_root_and_may_say_its_kind(text: str, url: str, kind: st
     [
         ("images", "127.0.0.1:7860", "--images takes the root of a server"),
         ("images", "a1111+ftp://host", "--images takes the root of a server"),
-        ("images", "fooocus+http://host", "'fooocus' is not known; before the + may stand a1111"),
-        ("speech", "comfyui+http://host", "before the + may stand openai, whispercpp"),
+        ("images", "fooocus+http://host", "'fooocus' is not known; the prefixes are a1111"),
+        ("speech", "comfyui+http://host", "the prefixes are openai, whispercpp"),
         ("speech", "http://host:70000", "--speech takes the root"),
-        ("vision_llm", "http://host?key=secret", "goes into VISIONCRAFT_SANDBOX_VISION_LLM_KEY"),
-        ("images", "http://user:secret@host", "user:password, goes into VISIONCRAFT_SANDBOX_IM"),
+        ("vision_llm", "http://host?key=secret", "into VISIONCRAFT_SANDBOX_VISION_LLM_KEY"),
+        ("images", "http://user:secret@host", "user:password, into VISIONCRAFT_SANDBOX_IM"),
         ("llm", "model.gguf", "neither a GGUF file that exists nor an"),
     ],
 )
-def test_what_is_no_address_is_told_without_its_secrets(option: str, text: str, words: str) -> None:
-    with pytest.raises(ValueError) as told:  # noqa: PT011  # the words are looked at below
+def test_a_malformed_address_is_reported_without_its_secrets(
+    option: str, text: str, words: str
+) -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011  # the words are checked below
         SandboxConfig(**{option: text})
-    assert words in str(told.value)
-    assert "secret" not in str(told.value)
+    assert words in str(raised.value)
+    assert "secret" not in str(raised.value)
 
 
 def test_keys_are_not_in_the_configurations_text() -> None:
@@ -93,7 +95,7 @@ def test_a_model_without_like_is_one_of_its_family_or_the_loaded_one() -> None:
 def test_every_documented_sampler_has_one_on_each_host(path: str, host: str) -> None:
     offered = A1111 if host == "a1111" else COMFYUI
     for name in LISTS[path]:
-        sampler, _ = choose(name, None, samplers=offered, schedulers=SCHEDULERS[host])
+        sampler, _ = choose(name, None, Offered(samplers=offered, schedulers=SCHEDULERS[host]))
         assert sampler in offered
         # Euler stands for nothing else, so nothing falls through to it.
         assert sampler.lower() != "euler" or "euler" in name.lower(), name
@@ -117,19 +119,25 @@ def test_a_sampler_is_spelled_as_each_host_spells_it(
     name: str | None, scheduler: str | None, a1111: tuple[str, ...], comfyui: tuple[str, ...]
 ) -> None:
     for offered, host, wanted in ((A1111, "a1111", a1111), (COMFYUI, "comfyui", comfyui)):
-        chosen = choose(name, scheduler, samplers=offered, schedulers=SCHEDULERS[host])
+        chosen = choose(name, scheduler, Offered(samplers=offered, schedulers=SCHEDULERS[host]))
         assert chosen == wanted
 
 
 def test_hosts_before_schedulers_carry_them_in_the_samplers_names() -> None:
     old = ["Euler", "DPM++ 2M", "DPM++ 2M Karras"]
-    assert choose("DPM++ 2M Karras", None, samplers=old, schedulers=[]) == ("DPM++ 2M Karras", None)
-    assert choose("dpmpp_2m", "karras", samplers=old, schedulers=[]) == ("DPM++ 2M Karras", None)
+    assert choose("DPM++ 2M Karras", None, Offered(samplers=old, schedulers=[])) == (
+        "DPM++ 2M Karras",
+        None,
+    )
+    assert choose("dpmpp_2m", "karras", Offered(samplers=old, schedulers=[])) == (
+        "DPM++ 2M Karras",
+        None,
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "code"),
     [("english", "en"), ("Haitian Creole", "ht"), ("de", "de"), ("yue", "yue"), (None, None)],
 )
-def test_languages_are_told_by_their_codes(name: str | None, code: str | None) -> None:
+def test_a_language_is_named_by_its_code(name: str | None, code: str | None) -> None:
     assert language_code(name) == code

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from starlette.datastructures import FormData
+from visioncraft_sandbox.page.forms import CAPABILITIES
 from visioncraft_sandbox.page.ranges import ranged
-from visioncraft_sandbox.page.trial import CAPABILITIES
 
 from langchain_visioncraft.client import schemas
 

@@ -186,5 +186,5 @@ def test_durations_are_written_for_people(seconds: float, text: str) -> None:
 
 def test_a_fault_is_told_as_the_command_line_writes_it() -> None:
     fault = Fault.parse("POST /sd status=503 times=2")
-    assert fault.told() == "POST /sd times=2 status=503"
-    assert Fault.parse(fault.told()) == fault
+    assert str(fault) == "POST /sd times=2 status=503"
+    assert Fault.parse(str(fault)) == fault

@@ -1,4 +1,4 @@
-"""What has happened in a conversation: the latest request, the calls since, the files so far."""
+"""A conversation so far: the latest request, the calls since, and the files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ERROR = re.compile(
 
 @dataclass
 class Call:
-    """One call of a tool since the latest request, and what came of it."""
+    """One tool call since the latest request, and its result."""
 
     id: str
     name: str
@@ -52,31 +52,25 @@ class Call:
 
 
 @dataclass
-class Talk:
-    """A conversation.
-
-    Attributes:
-        request: The text of the latest request.
-        calls: The calls since, in their order.
-        files: Handles and links that were named or made before, in their order.
-    """
+class Conversation:
+    """The latest request, the calls since, and the handles and links from before, in order."""
 
     request: str = ""
     calls: list[Call] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
 
-def read_talk(messages: Sequence[Mapping[str, Any]]) -> Talk:
+def read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
     """Read a conversation."""
     latest = max(
         (index for index, message in enumerate(messages) if message["role"] == "user"), default=-1
     )
-    talk = Talk(text_of(messages[latest]) if latest >= 0 else "")
+    conversation = Conversation(text_of(messages[latest]) if latest >= 0 else "")
     for message in messages[: max(latest, 0)]:
         if message["role"] in ("user", "tool"):
             pattern = SOURCE if message["role"] == "user" else HANDLE
-            talk.files += pattern.findall(text_of(message))
-    talk.files = list(dict.fromkeys(talk.files))
+            conversation.files += pattern.findall(text_of(message))
+    conversation.files = list(dict.fromkeys(conversation.files))
     by_id: dict[str, Call] = {}
     for message in messages[latest + 1 :]:
         for call in message.get("tool_calls") or ():
@@ -87,12 +81,12 @@ def read_talk(messages: Sequence[Mapping[str, Any]]) -> Talk:
                 _arguments(function.get("arguments")),
             )
             by_id[known.id] = known
-            talk.calls.append(known)
+            conversation.calls.append(known)
         if message["role"] == "tool":
             answered = by_id.get(str(message.get("tool_call_id", "")))
             if answered is not None:
                 answered.result = text_of(message)
-    return talk
+    return conversation
 
 
 def _arguments(value: Any) -> dict[str, Any]:
@@ -111,7 +105,7 @@ def suffix_of(source: str) -> str:
 
 
 def is_picture(source: str) -> bool:
-    """Whether this may be a picture: a link without an extension may be anything."""
+    """Whether this may be a picture; a link without an extension may be anything."""
     return suffix_of(source) in PICTURES or (
         source.startswith("http") and suffix_of(source) not in SOUNDS
     )

@@ -1,4 +1,4 @@
-"""From the words of a request to the steps that it asks for."""
+"""Reads the intents in a request."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from visioncraft_sandbox.planner import patterns, scenes
-from visioncraft_sandbox.planner.talk import SOURCE, is_sound
+from visioncraft_sandbox.planner.conversation import SOURCE, is_sound
 
 PICTORIAL = frozenset({"draw", "gif", "rework", "upscale"})
-"""Kinds of steps whose results are pictures."""
+"""Kinds whose results are pictures."""
 NEEDS_PICTURE = frozenset({"upscale", "video", "caption", "rework"})
 
 
 @dataclass(frozen=True)
-class Wish:
+class Intent:
     """One thing that a request asks for.
 
     Attributes:
         kind: ``draw``, ``gif``, ``video``, ``upscale``, ``rework``, ``caption``, ``transcribe``,
             ``list``, ``limits``, or ``other`` for anything that a tool of its own may do.
         text: The clause that asks for it.
-        prompt: What is to be seen, for kinds that make pictures.
+        prompt: The subject, for kinds that make pictures.
         sources: Handles, links and paths in the clause.
-        which: A number from 0 or -1, ``all``, ``latest``, or ``None`` if no picture is meant;
-            ``transcript`` if what a recording says is to be drawn.
+        which: The picture meant: a number from 0, -1, ``all``, ``latest``, or none;
+            ``transcript`` to draw what a recording says.
     """
 
     kind: str
@@ -34,34 +34,34 @@ class Wish:
     which: int | str | None = None
 
 
-def read_wishes(request: str) -> list[Wish]:
-    """Find what a request asks for, in its order."""
-    wishes: list[Wish] = []
+def read_intents(request: str) -> list[Intent]:
+    """The intents in a request, in order."""
+    intents: list[Intent] = []
     complete = True
     for text, scene_kind in _clauses(request.strip()):
         if scene_kind is not None:
-            wishes.append(Wish(scene_kind, text, prompt=patterns.tidy(text)))
+            intents.append(Intent(scene_kind, text, prompt=patterns.tidy(text)))
             complete = True
             continue
-        wish = _referring(_wish(text), wishes)
-        last = wishes[-1] if wishes else None
-        goes_on = wish.kind == "other" and not complete and not text.rstrip().endswith("?")
+        intent = _referring(_intent(text), intents)
+        last = intents[-1] if intents else None
+        goes_on = intent.kind == "other" and not complete and not text.rstrip().endswith("?")
         if goes_on and last is not None:
             # "Draw a cat. It wears a hat." is one picture.
             prompt = f"{last.prompt}. {patterns.tidy(text)}"
-            wishes[-1] = replace(last, text=f"{last.text} {text}", prompt=prompt)
+            intents[-1] = replace(last, text=f"{last.text} {text}", prompt=prompt)
         else:
-            wishes.append(wish)
-            complete = wish.kind not in ("draw", "gif")
-    return wishes
+            intents.append(intent)
+            complete = intent.kind not in ("draw", "gif")
+    return intents
 
 
 def _clauses(request: str) -> Iterator[tuple[str, str | None]]:
-    """Clauses, each with the kind of its scene if it is one of a story's."""
-    intro, items, rest = scenes.listed(request)
+    """Clauses, each with the kind of its scene if it is part of a story."""
+    intro, items, rest = scenes.split_list(request)
     kind = scenes.scene_kind(intro)
     if not items and kind is not None:
-        intro, items = scenes.told(request)
+        intro, items = scenes.split_story(request)
     if not items:
         yield from ((clause, None) for clause in _split(request))
         return
@@ -85,7 +85,7 @@ def _split(text: str) -> Iterator[str]:
                     yield part.strip()
 
 
-def _wish(clause: str) -> Wish:
+def _intent(clause: str) -> Intent:
     sources = tuple(SOURCE.findall(clause))
     which = patterns.which_of(clause)
     kind = patterns.kind_of(clause)
@@ -97,21 +97,21 @@ def _wish(clause: str) -> Wish:
     elif kind is None and patterns.MADE.search(clause) and not sources:
         kind = "draw"
     if kind is None:
-        return Wish("other", clause, clause, sources)
+        return Intent("other", clause, clause, sources)
     prompt = patterns.target_of(clause) if kind == "rework" else patterns.prompt_of(clause)
-    return Wish(kind, clause, prompt, sources, which)
+    return Intent(kind, clause, prompt, sources, which)
 
 
-def _referring(wish: Wish, before: list[Wish]) -> Wish:
-    """Replace a prompt that only points to something by what it points to."""
-    if wish.kind not in ("draw", "gif"):
-        return wish
-    heard = any(other.kind == "transcribe" for other in before)
-    sounds = tuple(source for source in wish.sources if is_sound(source))
-    if (heard or sounds) and patterns.means_transcript(wish.prompt):
-        return replace(wish, which="transcript")
+def _referring(intent: Intent, before: list[Intent]) -> Intent:
+    """Replace a prompt that only refers to another by that prompt."""
+    if intent.kind not in ("draw", "gif"):
+        return intent
+    transcribed = any(other.kind == "transcribe" for other in before)
+    sounds = tuple(source for source in intent.sources if is_sound(source))
+    if (transcribed or sounds) and patterns.means_transcript(intent.prompt):
+        return replace(intent, which="transcript")
     drawn = [other for other in before if other.kind == "draw"]
-    if drawn and patterns.is_reference(wish.prompt):
-        index = wish.which if isinstance(wish.which, int) else -1
-        return replace(wish, prompt=drawn[min(index, len(drawn) - 1)].prompt)
-    return wish
+    if drawn and patterns.is_reference(intent.prompt):
+        index = intent.which if isinstance(intent.which, int) else -1
+        return replace(intent, prompt=drawn[min(index, len(drawn) - 1)].prompt)
+    return intent

@@ -1,4 +1,4 @@
-"""What comes in: the body, the key, and the parameters with their documented bounds."""
+"""Checks of requests: the body, the key, and the parameters with their documented bounds."""
 
 from __future__ import annotations
 
@@ -25,12 +25,9 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 async def read_body(request: Request, max_bytes: int) -> dict[str, Any]:
-    """Read the JSON object of a request, whatever its ``Content-Type`` says.
+    """Read the JSON object of a request with any ``Content-Type``.
 
     The documents' own examples send JSON as a form (``requests.post(data=...)``, ``curl -d``).
-
-    Raises:
-        Refusal: 413 beyond the bound, 400 if it is no JSON object.
     """
     too_large = Refusal(413, f"The request is larger than {max_bytes:,} bytes.")
     announced = request.headers.get("content-length", "")
@@ -55,7 +52,7 @@ async def read_body(request: Request, max_bytes: int) -> dict[str, Any]:
 
 def _parse(data: bytes) -> dict[str, Any]:
     if not data.strip():
-        raise Refusal(400, "The request has no body; a JSON object is needed.")
+        raise Refusal(400, "The request has no body; send a JSON object.")
     try:
         body = json.loads(data)
     except json.JSONDecodeError as error:
@@ -66,12 +63,12 @@ def _parse(data: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refusal(400, "The body must be a JSON object.")
     if _SURROGATE.search(data) and not _is_unicode(body):
-        raise Refusal(400, "The body holds half a character (a lone surrogate).")
+        raise Refusal(400, "The body contains a lone surrogate (half a character).")
     return body
 
 
 def _is_unicode(body: dict[str, Any]) -> bool:
-    """Whether all texts can be written down again, in an answer or into a file."""
+    """Whether all texts can be encoded again, in an answer or a file."""
     try:
         json.dumps(body, ensure_ascii=False).encode()
     except (UnicodeEncodeError, RecursionError):
@@ -80,18 +77,14 @@ def _is_unicode(body: dict[str, Any]) -> bool:
 
 
 def check_key(given: object, config: SandboxConfig) -> str:
-    """Check the caller's key and give it.
-
-    Raises:
-        Refusal: 401 if it is missing or wrong.
-    """
+    """Check and return the caller's key; refused with 401 if it is missing or wrong."""
     key = given.strip() if isinstance(given, str) else ""
     if not key:
         raise Refusal(401, "Your API key is missing: put it into `token`.")
     if len(key) > _LONGEST_KEY:
         raise Refusal(401, "Your API key is invalid.")
     if config.keys:
-        # All are compared, each in constant time, so that the answer's time tells nothing.
+        # All are compared, each in constant time, so that timing reveals nothing.
         given_bytes = key.encode("utf-8", "surrogatepass")
         matches = [hmac.compare_digest(given_bytes, known.encode()) for known in config.keys]
         if not any(matches):
@@ -106,19 +99,15 @@ def bearer_key(request: Request) -> str:
 
 
 def check_parameters(schema: type[_ParametersT], body: Mapping[str, Any]) -> _ParametersT:
-    """Check parameters against an endpoint's request model; unknown ones are left out.
-
-    Raises:
-        Refusal: 400 with all problems in one message.
-    """
+    """Check parameters against an endpoint's request model; unknown ones are dropped."""
     known = {
         name: value
         for name, value in body.items()
-        # What is left out and what is null mean the same to the service.
+        # To the service, null means the same as no value.
         if name in schema.model_fields and value is not None
     }
     for name in schema.media_kinds:
-        # In code a request also takes paths and Media; from outside they must stay closed.
+        # In code a request also takes paths and Media; callers must not reach local files.
         if name in known and not isinstance(known[name], str):
             raise Refusal(400, f"{name} must be a string: base64 or a URL.")
     problems = [f"{name} is required" for name in sorted(schema.required_by_api - set(known))]
@@ -132,11 +121,7 @@ def check_parameters(schema: type[_ParametersT], body: Mapping[str, Any]) -> _Pa
 
 
 def check_texts(parameters: schemas.Request, longest: int) -> None:
-    """Bound the texts among the parameters, other than media.
-
-    Raises:
-        Refusal: 400.
-    """
+    """Refuse texts that are too long, other than media."""
     for name in type(parameters).model_fields:
         value = getattr(parameters, name)
         if name not in parameters.media_kinds and isinstance(value, str) and len(value) > longest:

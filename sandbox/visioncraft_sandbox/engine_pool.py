@@ -1,4 +1,4 @@
-"""The engines, loaded when first needed and run in threads, so that the event loop never waits."""
+"""The engines, loaded at first use and run in threads, so that the event loop never blocks."""
 
 from __future__ import annotations
 
@@ -41,49 +41,41 @@ _NOT_INSTALLED = (
 
 @cache
 def _upscaler() -> Upscaler:
-    from visioncraft_sandbox.engines.upscaling import (  # noqa: PLC0415  # heavy
-        Upscaler,
-    )
+    from visioncraft_sandbox.engines.upscaling import Upscaler  # noqa: PLC0415  # heavy
 
     return Upscaler()
 
 
 @cache
 def _transcriber() -> Transcriber:
-    from visioncraft_sandbox.engines.speech import (  # noqa: PLC0415  # heavy
-        Transcriber,
-    )
+    from visioncraft_sandbox.engines.speech import Transcriber  # noqa: PLC0415  # heavy
 
     return Transcriber()
 
 
-class Workshop:
+class EnginePool:
     """Runs the engines for one application.
 
-    Models are shared by all sandboxes of a process: loading them costs time and memory, and they
-    keep nothing between two calls.
+    All sandboxes of a process share the models: loading them takes time and memory, and they keep
+    no state between calls.
     """
 
     def __init__(self, config: SandboxConfig) -> None:
         self._config = config
         cores = os.cpu_count() or 1
         self._limiter = anyio.CapacityLimiter(max(2, cores))
-        # Waiting for a link costs no core; it must not keep those from working who do.
+        # Waiting for a link needs no core, and must not hold up work that does.
         self._reading = anyio.CapacityLimiter(16)
         self._writing = anyio.CapacityLimiter(4)
         self.closed = False
-        """Whether the application is shutting down: long generations end early."""
+        """Whether the application is shutting down, so that long generations end early."""
 
     def close(self) -> None:
-        """Let what is still generating come to an end."""
+        """End running generations."""
         self.closed = True
 
     async def work(self, task: Callable[[], _ResultT]) -> _ResultT:
-        """Run an engine's task in a thread; at most as many at once as there are cores.
-
-        Raises:
-            Refusal: 503 if the engine's weights are not installed.
-        """
+        """Run an engine's task in a thread, at most one for each core."""
         return await self._run(task, self._limiter)
 
     async def read(self, task: Callable[[], _ResultT]) -> _ResultT:
@@ -103,34 +95,20 @@ class Workshop:
             raise Refusal(503, _NOT_INSTALLED.format(name=error.name or error)) from error
 
     def upscaler(self) -> Upscaler:
-        """The upscaler.
-
-        Raises:
-            Refusal: 503 if models are switched off.
-        """
+        """The upscaler; refused with 503 if models are off."""
         self._require_models("Upscaling")
         return _upscaler()
 
     def transcriber(self) -> Transcriber:
-        """The transcriber.
-
-        Raises:
-            Refusal: 503 if models are switched off.
-        """
+        """The transcriber; refused with 503 if models are off."""
         self._require_models("Transcription")
         return _transcriber()
 
     def language_model(self) -> LanguageModel:
-        """The language model, which loads at its first use.
-
-        Raises:
-            Refusal: 503 if models are switched off and none was given.
-        """
+        """The language model, which loads at first use; refused with 503 if models are off."""
         if self._config.llm_file is None:
             self._require_models("Text generation")
-        from visioncraft_sandbox.engines.language import (  # noqa: PLC0415  # heavy
-            shared_model,
-        )
+        from visioncraft_sandbox.engines.language import shared_model  # noqa: PLC0415  # heavy
 
         return shared_model(self._config.llm_file)
 

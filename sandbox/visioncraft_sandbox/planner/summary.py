@@ -1,10 +1,10 @@
-"""The planner's last word: what was done, by handle, and who says so."""
+"""The planner's final answer: what was done, by handle, and that a planner wrote it."""
 
 from __future__ import annotations
 
 from langchain_visioncraft.media.handles import HANDLE
+from visioncraft_sandbox.planner.conversation import Call, Conversation
 from visioncraft_sandbox.planner.steps import Step
-from visioncraft_sandbox.planner.talk import Call, Talk
 
 SIGNATURE = "(This was written by the sandbox's rule-based planner, which is no language model.)"
 _NOTHING = (
@@ -22,41 +22,41 @@ _DID = {
 }
 
 
-def closing_text(talk: Talk, steps: list[Step]) -> str:
-    """Tell what came of each step."""
+def summary_text(conversation: Conversation, steps: list[Step]) -> str:
+    """The result of each step."""
     if not steps:
-        told = [
+        results = [
             f"{call.name} {'failed' if call.failed else 'gave'}: {_short(call.result or '')}"
-            for call in talk.calls
+            for call in conversation.calls
             if call.result is not None
         ]
-        return " ".join([*(told or [_NOTHING]), SIGNATURE])
-    sentences = [sentence for step in steps for sentence in _told(step)]
+        return " ".join([*(results or [_NOTHING]), SIGNATURE])
+    sentences = [sentence for step in steps for sentence in _sentences(step)]
     return "\n".join([*sentences, SIGNATURE])
 
 
-def _told(step: Step) -> list[str]:
+def _sentences(step: Step) -> list[str]:
     if not step.parts:
-        return [f"I skipped “{_short(step.wish.text)}”: there was nothing to work on."]
+        return [f"I skipped “{_short(step.intent.text)}”: there was nothing to work on."]
     return [_sentence(step, attempts[-1]) for _, attempts in sorted(step.parts.items())]
 
 
 def _sentence(step: Step, call: Call) -> str:
     if call.result is None:
-        return f"{call.name} has given no result."
+        return f"{call.name} has returned no result."
     if call.failed:
-        return f"I could not do “{_short(step.wish.text)}”: {_short(call.result)}"
+        return f"I could not do “{_short(step.intent.text)}”: {_short(call.result)}"
     source = next(
         (value for value in call.arguments.values() if isinstance(value, str) and _is_file(value)),
         None,
     )
     files = ", ".join(call.files)
-    if not files or step.wish.kind not in _DID:
+    if not files or step.intent.kind not in _DID:
         about = f" of {source}" if source else ""
         return f"{call.name}{about} gave: {_short(call.result)}"
-    did = _DID[step.wish.kind]
-    if step.wish.kind in ("draw", "gif"):
-        drawn = call.arguments.get(step.tool.prompt_parameter or "", step.wish.prompt)
+    did = _DID[step.intent.kind]
+    if step.intent.kind in ("draw", "gif"):
+        drawn = call.arguments.get(step.tool.prompt_parameter or "", step.intent.prompt)
         return f"I {did} {files}: {drawn}."
     return f"I {did} {files}, from {source}." if source else f"I {did} {files}."
 
