@@ -56,7 +56,7 @@ async def _img2img_init_images(job: Job) -> Response:
     return job.links(made.files, made.engine)
 
 
-_IMG2IMG = Operation(
+IMG2IMG = Operation(
     "/img2img",
     ImageToImageRequest,
     ErrorStyle.TEXT,
@@ -74,7 +74,7 @@ async def img2img(request: Request) -> Response:
 async def _img2img(request: Request, services: Services) -> Response:
     body = await read_body(request, services.config.max_body_bytes)
     if body.get("init_images") is None or str(body.get("image") or "").strip():
-        return await _IMG2IMG.answer(request, services, body)
+        return await IMG2IMG.answer(request, services, body)
     key = check_key(body.get("token"), services.config)
     services.limiter.check("POST /img2img", key)
     images = body["init_images"]

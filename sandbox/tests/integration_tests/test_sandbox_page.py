@@ -54,7 +54,7 @@ def test_who_does_not_ask_for_html_gets_what_it_always_got(client: httpx.Client)
 
 def test_an_empty_page_says_what_to_do(watched: Sandbox, client: httpx.Client) -> None:
     text = page(client)
-    assert "Nothing has come in yet" in text
+    assert "No requests yet" in text
     assert f'VISIONCRAFT_BASE_URL=<wbr><span class="whole">{watched.url}</span>' in text
     assert items(text) == 0
 
@@ -122,7 +122,7 @@ def test_entries_are_filtered_by_endpoint_and_by_failure(client: httpx.Client) -
     answer = client.get("/page/journal?endpoint=POST+/sd")
     assert items(answer.text) == 2
     assert answer.headers["hx-push-url"] == "/?endpoint=POST+/sd"
-    assert "No request fits" in page(client, "?endpoint=POST+/whisper")
+    assert "No request matches" in page(client, "?endpoint=POST+/whisper")
 
 
 def test_what_is_too_large_is_not_kept_and_that_is_said(pictures: Path) -> None:

@@ -55,11 +55,11 @@ def draw(watched: Sandbox, prompt: str, **body: object) -> None:
 
 def test_requests_appear_as_they_happen_and_are_filtered(watched: Sandbox, page: Page) -> None:
     entries = page.locator(".entries > li")
-    expect(page.get_by_text("Nothing has come in yet")).to_be_visible()
+    expect(page.get_by_text("No requests yet")).to_be_visible()
     draw(watched, "A <b>kite</b>")
     expect(entries).to_have_count(1)
     expect(entries.first.locator(".title")).to_have_text("A <b>kite</b>")
-    expect(page.get_by_text("Nothing has come in yet")).to_be_hidden()
+    expect(page.get_by_text("No requests yet")).to_be_hidden()
     picture = entries.first.locator(".out img")
     expect(picture).to_have_js_property("naturalWidth", 64)
     draw(watched, "A cat", width=1)
@@ -79,11 +79,11 @@ def test_a_form_is_filled_in_and_sent(page: Page, pictures: Path) -> None:
     page.get_by_label("Width", exact=True).fill("64")
     page.get_by_label("Height", exact=True).fill("64")
     page.get_by_role("button", name="Send").click()
-    expect(page.locator("#told")).to_have_text("/sd answered 200.")
+    expect(page.locator("#result")).to_have_text("/sd answered 200.")
     page.get_by_label("Capability").select_option("Make a video")
     page.get_by_label("Image", exact=True).set_input_files(pictures / "cat.png")
     page.get_by_role("button", name="Send").click()
-    expect(page.locator("#told")).to_have_text("/img2video answered 200.")
+    expect(page.locator("#result")).to_have_text("/img2video answered 200.")
     video = page.locator(".entries > li").first.locator("video")
     expect(video).to_have_js_property("videoWidth", 256)
     page.locator(".entries > li").first.get_by_text("Request and answer").click()
@@ -99,7 +99,7 @@ def test_without_scripts_forms_and_filters_still_work(watched: Sandbox, browser:
     expect(opened.locator(".entries > li")).to_have_count(1)
     opened.get_by_label("Failures only").check()
     opened.get_by_role("button", name="Filter").click()
-    expect(opened.get_by_text("No request fits this filter.")).to_be_visible()
+    expect(opened.get_by_text("No request matches this filter.")).to_be_visible()
     opened.close()
 
 

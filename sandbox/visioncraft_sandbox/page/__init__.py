@@ -1,1 +1,1 @@
-"""The sandbox's page: what came in and went out, live, and a form for each capability."""
+"""The sandbox's page: live requests and answers, and a form for each capability."""

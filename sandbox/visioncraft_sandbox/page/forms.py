@@ -1,4 +1,4 @@
-"""The forms: one for each capability, out of the same schemas that check the requests."""
+"""The forms, one for each capability, from the schemas that check the requests."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from typing import Any
 from starlette.datastructures import FormData, UploadFile
 
 from langchain_visioncraft.client import schemas
+from visioncraft_sandbox import routes_drawing, routes_media, routes_midjourney
 
 
 @dataclass(frozen=True)
 class Control:
-    """One field of a form.
+    """The field of a form for one parameter.
 
     Attributes:
-        name: The parameter.
         kind: ``text``, ``textarea``, ``number``, ``select``, ``checkbox`` or ``file``.
-        value: What it holds at first.
-        required: Whether it must be filled in.
-        help: What it means.
+        value: The initial value.
         bounds: ``min``, ``max`` and ``step`` of a number.
         options: The values of a select.
         names: The path of the list whose names it takes.
@@ -41,48 +39,49 @@ class Control:
 
     @property
     def label(self) -> str:
-        """The name in words."""
+        """The name as text."""
         words = self.name.replace("_", " ")
         return words[:1].upper() + words[1:]
 
 
 @dataclass(frozen=True)
 class Capability:
-    """Something that can be tried.
+    """An endpoint that can be tried in a form.
 
     Attributes:
-        name: In addresses.
-        title: For people.
-        path: The endpoint.
-        schema: Its parameters.
-        shown: Which parameters are not under "More".
-        values: What they hold at first, beyond the schema's defaults.
-        names: Which parameters are names, and the list of each.
+        name: Its name in URLs.
+        shown: The parameters that are not under "More parameters".
+        values: Initial values other than the schema's defaults.
     """
 
     name: str
     title: str
     path: str
-    schema: type[schemas.Request]
-    shown: tuple[str, ...] = ("prompt",)
     values: Mapping[str, Any] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
+    shown: tuple[str, ...] = ("prompt",)
+
+    @property
+    def schema(self) -> type[schemas.Request]:
+        """The parameters of the endpoint."""
+        return _ENDPOINTS[self.path][0]
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The parameters that hold names, and the path of the list of each."""
+        return _ENDPOINTS[self.path][1]
 
     @property
     def is_chat(self) -> bool:
-        """Whether it is a conversation, whose one message stands in ``prompt``."""
+        """Whether it is a chat, whose one message is in ``prompt``."""
         return self.schema is schemas.ChatRequest
 
     def controls(self) -> list[Control]:
-        """The fields of the form, the important ones first."""
-        fields = self.schema.model_json_schema()["properties"]
-        required = {
-            *self.schema.model_json_schema().get("required", ()),
-            *self.schema.required_by_api,
-        }
+        """The fields of the form, the shown ones first."""
+        schema = self.schema.model_json_schema()
+        required = {*schema.get("required", ()), *self.schema.required_by_api}
         made = {
             name: self._control(name, spec, name in required)
-            for name, spec in fields.items()
+            for name, spec in schema["properties"].items()
             if name not in ("loras", "messages", "deadline")
         }
         if self.is_chat:
@@ -115,7 +114,7 @@ class Capability:
         return Control(kind=kind, names=self.names.get(name, ""), **facts)
 
     async def body(self, form: FormData) -> dict[str, Any]:
-        """The JSON body that the form stands for; what is empty is left out."""
+        """The JSON body of the form; empty fields are left out."""
         body: dict[str, Any] = {}
         for control in self.controls():
             value = await _value(control, form)
@@ -135,7 +134,7 @@ _STREAM = Control("stream", "checkbox", "true", help="Show the answer while it i
 
 
 def _without_null(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter that may be left out, without the null."""
+    """The schema of an optional parameter, without the null."""
     inner = [part for part in spec.get("anyOf", ()) if part.get("type") != "null"]
     return {**(inner[0] if inner else {}), **{k: v for k, v in spec.items() if k != "anyOf"}}
 
@@ -155,13 +154,13 @@ async def _value(control: Control, form: FormData) -> Any:
     if control.kind in ("number", "select", "checkbox"):
         try:
             return json.loads(given)
-        except ValueError:  # a word, or a mistake that the endpoint will tell
+        except ValueError:  # a word, or a mistake that the endpoint reports
             return given
     return given.replace("\r\n", "\n")
 
 
 async def _medium(name: str, form: FormData) -> str | None:
-    """A file as base64, otherwise the URL."""
+    """A file as base64, or a URL."""
     for given in form.getlist(name):
         if isinstance(given, UploadFile):
             data = await given.read()
@@ -184,115 +183,60 @@ def _conversation(body: dict[str, Any]) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": content}], **body}
 
 
-CAPABILITIES = {
-    each.name: each
-    for each in (
-        Capability(
-            "draw",
-            "Draw a picture",
-            "/sd",
-            schemas.TextToImageRequest,
-            ("prompt", "width", "height"),
-            {
-                "prompt": "A lighthouse in a storm at night",
-                "model": "sdxl-base",
-                "width": 768,
-                "height": 512,
-            },
-            {"model": "/sd/models", "sampler": "/sd/samplers"},
-        ),
-        Capability(
-            "gif",
-            "Make a GIF",
-            "/text2gif",
-            schemas.TextToGifRequest,
-            values={"prompt": "A sailboat on the waves under the stars"},
-        ),
-        Capability(
-            "edit",
-            "Change a picture",
-            "/img2img",
-            schemas.ImageToImageRequest,
-            ("image", "prompt", "mask", "strength"),
-            {"prompt": "A rainbow over the hills"},
-            {"scheduler": "/img2img/schedulers", "refiner": "/img2img/refiners"},
-        ),
-        Capability("video", "Make a video", "/img2video", schemas.ImageToVideoRequest, ("image",)),
-        Capability(
-            "upscale",
-            "Upscale a picture",
-            "/upscale",
-            schemas.UpscaleRequest,
-            ("image", "resize"),
-            {"resize": 2},
-        ),
-        Capability(
-            "transcribe", "Transcribe speech", "/whisper", schemas.TranscribeRequest, ("audio",)
-        ),
-        Capability(
-            "chat",
-            "Chat",
-            "/v1/chat/completions",
-            schemas.ChatRequest,
-            ("prompt", "model"),
-            {
-                "prompt": "Name three things that float.",
-                "model": "Llama-3.1-8B-Instruct",
-                "max_tokens": 128,
-            },
-            {"model": "/models-llm"},
-        ),
-        Capability(
-            "look",
-            "Describe a picture",
-            "/v1/chat/completions",
-            schemas.ChatRequest,
-            ("image", "prompt"),
-            {"prompt": "What's in this image?", "model": "llava-1.5-7b-hf"},
-            {"model": "/models-llm"},
-        ),
-        Capability(
-            "sd1",
-            "Draw with Stable Diffusion 1",
-            "/generate",
-            schemas.TextToImageSD1Request,
-            ("prompt", "image_count"),
-            {
-                "prompt": "A cat in a boat",
-                "model": "anything_V5",
-                "sampler": "Euler",
-                "image_count": 2,
-            },
-            {"model": "/models", "sampler": "/samplers"},
-        ),
-        Capability(
-            "sdxl",
-            "Draw with Stable Diffusion XL",
-            "/generate-xl",
-            schemas.TextToImageSDXLRequest,
-            ("prompt",),
-            {
-                "prompt": "A castle on a hill at sunset",
-                "model": "sdxl-turbo",
-                "sampler": "euler",
-                "scheduler": "normal",
-            },
-            {"model": "/models-xl", "sampler": "/samplers-xl", "scheduler": "/schedulers-xl"},
-        ),
-        Capability(
-            "openjourney",
-            "Draw with Openjourney",
-            "/openjourney",
-            schemas.OpenjourneyRequest,
-            values={"prompt": "mdjrny-v4 style, a windmill in a field"},
-        ),
-        Capability(
-            "midjourney",
-            "Submit to Midjourney",
-            "/midjourney",
-            schemas.MidjourneyRequest,
-            values={"prompt": "A robot in the rain --ar 3:2"},
-        ),
-    )
+_OPERATIONS = (
+    *routes_drawing.OPERATIONS,
+    routes_media.IMG2IMG,
+    *routes_media.OPERATIONS,
+    *routes_midjourney.OPERATIONS,
+)
+_CHAT = "/v1/chat/completions"
+_ENDPOINTS: dict[str, tuple[type[schemas.Request], Mapping[str, str]]] = {
+    **{operation.path: (operation.schema, operation.names) for operation in _OPERATIONS},
+    _CHAT: (schemas.ChatRequest, {"model": "/models-llm"}),
 }
+_LIGHTHOUSE = {
+    "prompt": "A lighthouse in a storm at night", "model": "sdxl-base", "width": 768, "height": 512
+}  # fmt: skip
+_THREE_THINGS = {
+    "prompt": "Name three things that float.", "model": "Llama-3.1-8B-Instruct", "max_tokens": 128
+}  # fmt: skip
+_WHAT_IS_IT = {"prompt": "What's in this image?", "model": "llava-1.5-7b-hf"}
+_CAT = {"prompt": "A cat in a boat", "model": "anything_V5", "sampler": "Euler", "image_count": 2}
+_CASTLE = {
+    "prompt": "A castle on a hill at sunset", "model": "sdxl-turbo", "sampler": "euler",
+    "scheduler": "normal",
+}  # fmt: skip
+_ALL = (
+    Capability("draw", "Draw a picture", "/sd", _LIGHTHOUSE, ("prompt", "width", "height")),
+    Capability(
+        "gif", "Make a GIF", "/text2gif", {"prompt": "A sailboat on the waves under the stars"}
+    ),
+    Capability(
+        "edit",
+        "Edit a picture",
+        "/img2img",
+        {"prompt": "A rainbow over the hills"},
+        ("image", "prompt", "mask", "strength"),
+    ),
+    Capability("video", "Make a video", "/img2video", shown=("image",)),
+    Capability("upscale", "Upscale a picture", "/upscale", {"resize": 2}, ("image", "resize")),
+    Capability("transcribe", "Transcribe speech", "/whisper", shown=("audio",)),
+    Capability("chat", "Chat", _CHAT, _THREE_THINGS, ("prompt", "model")),
+    Capability("look", "Describe a picture", _CHAT, _WHAT_IS_IT, ("image", "prompt")),
+    Capability("sd1", "Draw with Stable Diffusion 1", "/generate", _CAT, ("prompt", "image_count")),
+    Capability("sdxl", "Draw with Stable Diffusion XL", "/generate-xl", _CASTLE),
+    Capability(
+        "openjourney",
+        "Draw with Openjourney",
+        "/openjourney",
+        {"prompt": "mdjrny-v4 style, a windmill in a field"},
+    ),
+    Capability(
+        "midjourney",
+        "Submit to Midjourney",
+        "/midjourney",
+        {"prompt": "A robot in the rain --ar 3:2"},
+    ),
+)
+CAPABILITIES = {capability.name: capability for capability in _ALL}
 """What can be tried, in the order of the page."""

@@ -1,4 +1,4 @@
-"""The middleware that notes every request, and that gives a browser the page."""
+"""The middleware that records every request for the page, and serves the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PREFIX = "/page/"
 
 
 class PageGate:
-    """Stands outermost: neither faults nor the record of requests meet the page's own traffic."""
+    """The outermost middleware: faults and recorded requests leave out the page's own traffic."""
 
     def __init__(self, app: ASGIApp, journal: Journal) -> None:
         self._app = app
@@ -31,22 +31,16 @@ class PageGate:
 
     def _built(self, scope: Scope) -> ASGIApp:
         if self._page is None:
-            # Imported when someone looks: templates make it slow, and a sandbox starts fast.
-            from visioncraft_sandbox.page.routes import (  # noqa: PLC0415
-                create_page,
-            )
+            # Imported at the first visit: templates are slow to import, and a sandbox starts fast.
+            from visioncraft_sandbox.page.routes import create_page  # noqa: PLC0415
 
             self._page = create_page(scope["app"], self._journal)
         return self._page
 
     async def _noted(self, scope: Scope, receive: Receive, send: Send) -> None:
         journal = self._journal
-        entry = journal.begin(
-            scope["method"],
-            scope["path"],
-            scope["query_string"].decode("latin-1"),
-            scope["headers"],
-        )
+        query = scope["query_string"].decode("latin-1")
+        entry = journal.begin(scope["method"], scope["path"], query, scope["headers"])
 
         async def note_request() -> Message:
             message = await receive()
@@ -57,7 +51,7 @@ class PageGate:
         async def note_answer(message: Message) -> None:
             _note(entry, message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
-                # Before it is sent: who has the answer finds it on the page.
+                # Before it is sent: a caller with the answer finds it on the page.
                 _note_fault(entry, scope)
                 journal.finish(entry, complete=True)
             elif not entry.done:

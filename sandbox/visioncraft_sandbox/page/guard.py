@@ -1,4 +1,4 @@
-"""Who may see the page and send its forms, and what a browser may do with it."""
+"""Access to the page and its forms, and what a browser may do with them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HEADERS = {
     "content-security-policy": PAGE_POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    # Stricter, and a browser would not say where a form comes from.
+    # With a stricter one, a browser would not send the origin of a form.
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -39,7 +39,7 @@ _ANY_KEY = "sandbox"
 
 
 class Guard:
-    """Lets those in who may see the page, and adds the headers that protect it."""
+    """Checks access to the page, and adds the headers that protect it."""
 
     def __init__(self, app: ASGIApp, config: SandboxConfig) -> None:
         self._app = app
@@ -62,17 +62,17 @@ class Guard:
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        # A name that a stranger's DNS has pointed here would make the page the stranger's own.
+        # DNS rebinding: a foreign name that points here would own the page.
         if not is_ours(host, self._names):
             text = (
-                f"The page is not shown under the name {host[:200]!r}. Open it by its IP address "
-                "or as localhost, or name this host in SandboxConfig.page_hosts."
+                f"The page is not served under the name {host[:200]!r}. Open it by its IP address "
+                "or as localhost, or add this name to SandboxConfig.page_hosts."
             )
             return PlainTextResponse(text, 421)
         if is_embedded_elsewhere(headers):
-            return PlainTextResponse("Other sites may link to the page, but not use it.", 403)
+            return PlainTextResponse("Other sites may link to the page, but not embed it.", 403)
         if self._config.keys and key_of(headers, self._config) is None:
-            text = "This sandbox was given keys: sign in with any name, and a key as the password."
+            text = "This sandbox has keys: sign in with any name, and a key as the password."
             challenge = {"www-authenticate": 'Basic realm="VisionCraft sandbox", charset="UTF-8"'}
             return PlainTextResponse(text, 401, challenge)
         if scope["method"] not in ("GET", "HEAD") and not comes_from_the_page(headers):
@@ -88,23 +88,18 @@ def is_ours(host: str, names: Iterable[str] = ()) -> bool:
     except ValueError:
         return False
     name = (parts.hostname or "").rstrip(".")
-    return plain and (_is_address(name) or _is_local(name) or name in names)
+    return plain and (_is_address(name) or f".{name}".endswith(".localhost") or name in names)
 
 
 def _is_address(name: str) -> bool:
     try:
-        ipaddress.ip_address(name)
+        return bool(ipaddress.ip_address(name))
     except ValueError:
         return False
-    return True
-
-
-def _is_local(name: str) -> bool:
-    return name == "localhost" or name.endswith(".localhost")
 
 
 def is_embedded_elsewhere(headers: Headers) -> bool:
-    """Whether another site's page loads this, instead of leading a person here."""
+    """Whether another site's page embeds this, instead of linking to it."""
     site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
     return site in ("cross-site", "same-site") and mode != "navigate"
 
@@ -114,12 +109,12 @@ def comes_from_the_page(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is not None:
         return urlsplit(origin).netloc == headers.get("host")
-    # Without an origin only a browser that vouches for the site is believed.
+    # Without an origin, only the browser's own word for the site counts.
     return headers.get("sec-fetch-site") == "same-origin"
 
 
 def key_of(headers: Headers, config: SandboxConfig) -> str | None:
-    """The key with which the page's own calls are made; ``None`` if none was given that fits."""
+    """The key for the page's own calls; ``None`` if no valid one was given."""
     if not config.keys:
         return _ANY_KEY
     scheme, _, value = headers.get("authorization", "").partition(" ")
@@ -133,7 +128,7 @@ def key_of(headers: Headers, config: SandboxConfig) -> str | None:
 
 
 def page_key(request: Request, config: SandboxConfig) -> str:
-    """The key for a request that passed the guard."""
+    """The key of a request that passed the guard."""
     return key_of(request.headers, config) or ""
 
 

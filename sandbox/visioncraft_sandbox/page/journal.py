@@ -1,4 +1,4 @@
-"""What the sandbox was asked and what it answered, bounded in entries and in bytes."""
+"""The page's requests and answers, bounded in entries and in bytes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from typing import Any
 from visioncraft_sandbox.answers import ENGINE_HEADER
 
 _ERROR_BYTES = 4096
-"""Answers with status 200 are looked into for an error up to this size."""
+"""Up to this size, answers with status 200 are searched for an error."""
 
 
 class Body:
-    """The bytes of one request or answer, in the pieces in which they passed by.
+    """The bytes of one request or answer, kept by reference in the pieces that passed through.
 
-    Pieces are kept by reference, so that noting them costs next to nothing. They hold the caller's
-    key: only `reading` looks into them, and hides it.
+    They hold the caller's key: only `reading` looks at them, and redacts it.
     """
 
     __slots__ = ("_limit", "_parts", "dropped", "size")
@@ -32,7 +31,7 @@ class Body:
     def __init__(self, limit: int) -> None:
         self.size = 0
         self.dropped = False
-        """Whether it was too large to be kept, or had to make room."""
+        """Whether it was too large to keep, or had to make room for others."""
         self._limit = limit
         self._parts: list[bytes] = []
 
@@ -42,7 +41,7 @@ class Body:
         return 0 if self.dropped else self.size
 
     def add(self, part: bytes) -> None:
-        """Note the next piece."""
+        """Add the next piece."""
         if not part:
             return
         self.size += len(part)
@@ -52,13 +51,13 @@ class Body:
             self._parts.append(part)
 
     def drop(self) -> None:
-        """Hold nothing any more, only the size."""
+        """Keep only the size."""
         if self.size:
             self.dropped = True
             self._parts = []
 
     def bytes(self) -> bytes:
-        """What is held."""
+        """The bytes that are held."""
         return b"".join(self._parts.copy())
 
 
@@ -68,23 +67,19 @@ class Entry:
 
     Attributes:
         number: Counts from 1.
-        method: Such as ``POST``.
-        path: Such as ``/sd``.
-        query: The query string as it came.
-        headers: The request's headers as they came.
-        request: What came in.
-        answer: What went out, as far as it is out.
+        request: The request's body, with its key.
+        answer: The answer's body, as far as it has been sent.
         started: When the request came, in UTC.
-        status: The status of the answer; ``None`` while there is none.
+        status: The status of the answer; ``None`` if there is none yet.
         answer_headers: By lower-case name.
-        seconds: How long it took; ``None`` while it goes on.
-        complete: Whether the answer was sent to its end.
-        failed: Whether the caller did not get what was asked: an error, or an answer cut short.
-        fault: The ordered failure that it met, as the command line writes it.
+        seconds: The duration; ``None`` until it is done.
+        complete: Whether the whole answer was sent.
+        failed: Whether the answer is an error or incomplete.
+        fault: The injected fault, as on the command line.
         born: The journal's version when it came.
         version: The journal's version when it last changed.
         held: How many bytes of bodies it holds, once it is done.
-        reading: What `reading` made of it, once it is done.
+        reading: The `reading.Reading` of it, once it is done.
     """
 
     number: int
@@ -109,22 +104,22 @@ class Entry:
 
     @property
     def done(self) -> bool:
-        """Whether nothing of it is to come."""
+        """Whether its answer has ended."""
         return self.seconds is not None
 
     @property
     def engine(self) -> str:
-        """What made the answer; empty if nothing did."""
+        """The engine of the answer; empty if there is none."""
         engine = self.answer_headers.get(ENGINE_HEADER, "")
         return "" if engine == "none" else engine
 
     @property
     def content_type(self) -> str:
-        """The answer's, without parameters."""
+        """The content type of the answer, without parameters."""
         return self.answer_headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def drop(self) -> None:
-        """Make room: hold only what is short. What is not done yet holds nothing that counts."""
+        """Drop the bodies to make room; those of an unfinished entry are not counted."""
         if self.held:
             self.request.drop()
             self.answer.drop()
@@ -132,39 +127,39 @@ class Entry:
             self.reading = None
 
     def end(self, *, complete: bool) -> None:
-        """Note that nothing more is to come."""
+        """Mark it as done."""
         self.complete = complete
-        # Now, as what the answer says may have to make room.
+        # Decided now, as the answer's body may be dropped later.
         self.failed = (
-            self.status is None or self.status >= 400 or not complete or self._tells_an_error()
+            self.status is None or self.status >= 400 or not complete or self._reports_an_error()
         )
         self.seconds = time.monotonic() - self._clock
 
-    def _tells_an_error(self) -> bool:
+    def _reports_an_error(self) -> bool:
         if "json" not in self.content_type or self.answer.kept > _ERROR_BYTES:
             return False
         data = self.answer.bytes()
         if b'"error"' not in data:
             return False
         try:
-            told = json.loads(data)
+            answer = json.loads(data)
         except ValueError:
-            return True  # damaged, and it speaks of an error
-        return isinstance(told, dict) and bool(told.get("error"))
+            return True  # damaged, and it mentions an error
+        return isinstance(answer, dict) and bool(answer.get("error"))
 
 
 class Journal:
-    """The latest entries. Safe for threads; a page waits for changes in its own event loop.
+    """The latest entries. Thread-safe; a page waits for changes in its own event loop.
 
     Args:
         entries: How many are kept.
-        max_bytes: How many bytes of bodies are held; the oldest entries lose theirs first. One
-            body may fill a quarter of it.
+        max_bytes: How many bytes of bodies are held; the oldest are dropped first. One body may
+            fill a quarter of it.
     """
 
     def __init__(self, entries: int, max_bytes: int) -> None:
         self.mark = secrets.token_hex(4)
-        """Tells this journal from that of a sandbox that ran here before."""
+        """Distinguishes this journal from that of an earlier sandbox on this address."""
         self.body_limit = max_bytes // 4
         self.version = 0
         self.closed = False
@@ -179,7 +174,7 @@ class Journal:
     def begin(
         self, method: str, path: str, query: str, headers: list[tuple[bytes, bytes]]
     ) -> Entry:
-        """Note that a request comes in."""
+        """Add a request."""
         entry = Entry(
             number=0,
             method=method,
@@ -203,14 +198,14 @@ class Journal:
         return entry
 
     def touch(self, entry: Entry) -> None:
-        """Note that an entry has changed, and wake those who wait."""
+        """Mark an entry as changed, and wake the waiting pages."""
         with self._lock:
             self.version += 1
             entry.version = self.version
         self._wake()
 
     def finish(self, entry: Entry, *, complete: bool) -> None:
-        """Note the end of an entry, and make room if the bodies are too many."""
+        """Mark an entry as done, and drop the oldest bodies if there are too many."""
         entry.end(complete=complete)
         with self._lock:
             if self._entries and entry.number >= self._entries[0].number:
@@ -224,7 +219,7 @@ class Journal:
         self.touch(entry)
 
     def entries(self) -> list[Entry]:
-        """All that are kept, the newest first."""
+        """All kept entries, the newest first."""
         with self._lock:
             return list(reversed(self._entries))
 
@@ -233,17 +228,17 @@ class Journal:
         return next((entry for entry in self.entries() if entry.number == number), None)
 
     async def wait(self, version: int) -> None:
-        """Return when something is newer than this version, or the journal is closed."""
+        """Return when there is a newer version, or the journal is closed."""
         with self._listening() as event:
             if self.version == version and not self.closed:
                 await event.wait()
 
     def open(self) -> None:
-        """Let pages wait for changes; the server starts."""
+        """Let pages wait for changes, as the server starts."""
         self.closed = False
 
     def close(self) -> None:
-        """Let those who wait go; the server stops. May be called from any thread."""
+        """Release the waiting pages, as the server stops. Thread-safe."""
         self.closed = True
         self._wake()
 

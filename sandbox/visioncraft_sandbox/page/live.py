@@ -1,4 +1,4 @@
-"""Server-sent events: each change of the journal as a piece of HTML."""
+"""Server-sent events: each change of the journal as HTML."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from visioncraft_sandbox.page.journal import Journal
 from visioncraft_sandbox.page.views import Filter, Writer, summary
 
 _PAUSE = 0.15
-"""Seconds between two looks: a burst of requests becomes one update."""
+"""Seconds between updates: a burst of requests becomes one."""
 _HEARTBEAT = 15.0
-"""Seconds after which a silent connection says that it lives, and notices if nobody listens."""
+"""Seconds after which a silent connection sends a comment, and notices if nobody listens."""
 _MOST = 40
 """With more changes than this the whole list is sent."""
 
@@ -21,16 +21,11 @@ _MOST = 40
 async def events(
     journal: Journal, writer: Writer, wanted: Filter, known: str
 ) -> AsyncIterator[str]:
-    """What changes from now on.
+    """The changes from now on.
 
-    There are four kinds: ``list`` (all of it anew), ``entry`` (one that is new), ``entry-N``
-    (number N has changed) and ``summary``.
-
-    Args:
-        journal: What is shown.
-        writer: Writes the HTML.
-        wanted: Which entries.
-        known: The id of the last event, or of the list, that the browser has.
+    There are four kinds: ``list`` (the whole list), ``entry`` (a new one), ``entry-N`` (number N
+    has changed) and ``summary``. `known` is the id of the last event, or of the list, that the
+    browser has.
     """
     mark, _, digits = known.partition("-")
     seen = int(digits) if mark == journal.mark and digits.isdecimal() and len(digits) < 19 else None
@@ -41,11 +36,11 @@ async def events(
         changed = [
             entry for entry in reversed(journal.entries()) if seen is None or entry.version > seen
         ]
-        told = []
+        updates = []
         if seen is None or len(changed) > _MOST:
             shown = [entry for entry in journal.entries() if wanted.takes(entry)]
             listed = {entry.number for entry in shown}
-            told.append(("list", await anyio.to_thread.run_sync(writer.listed, shown)))
+            updates.append(("list", await anyio.to_thread.run_sync(writer.listed, shown)))
         else:
             for entry in changed:
                 if entry.number in listed:
@@ -55,11 +50,11 @@ async def events(
                     listed.add(entry.number)
                 else:
                     continue
-                told.append((name, await anyio.to_thread.run_sync(writer.item, entry)))
+                updates.append((name, await anyio.to_thread.run_sync(writer.item, entry)))
         if changed or seen is None:
-            told.append(("summary", summary(journal.entries())))
+            updates.append(("summary", summary(journal.entries())))
         seen = version
-        for name, text in told:
+        for name, text in updates:
             yield _event(name, text, f"{journal.mark}-{version}")
         try:
             await asyncio.wait_for(journal.wait(version), _HEARTBEAT)
@@ -76,7 +71,7 @@ def _listed_at(journal: Journal, wanted: Filter, version: int) -> set[int]:
         for entry in journal.entries()
         if entry.born <= version
         and wanted.takes_endpoint(entry)
-        # What changed later was not done then, and so was no failure.
+        # An entry that changed later was not done then, and so was no failure.
         and (wanted.takes(entry) if entry.version <= version else not wanted.failed)
     }
 

@@ -1,12 +1,13 @@
-"""What people see of an entry: the prompt, the parameters, the media, the words. Never the key."""
+"""The readable part of an entry: prompt, parameters, media and text, never the key."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from langchain_visioncraft.errors import MediaInputError
@@ -19,17 +20,19 @@ from visioncraft_sandbox.page.journal import Body, Entry
 from visioncraft_sandbox.records import HIDDEN, SECRET_FIELDS, shown, shown_headers
 
 Side = Literal["in", "out"]
+_Source: TypeAlias = Callable[[], bytes | None]
+"""Reads the bytes of a medium."""
 
 _SHOWN_KINDS = ("image", "video", "audio")
 _NAMES = {"url": "", "data": "", "image_url": "image", "input_audio": "audio"}
-"""How the fields of chat messages are called; an empty name is that of what they are in."""
+"""Names for fields of chat messages; an empty name is that of the enclosing field."""
 _SHORTEST_MEDIUM = 64
-"""Shorter texts are names and words, not base64."""
+"""Shorter texts are words, not base64."""
 _SHORTEST_SECRET = 8
-"""A shorter key is hidden where keys stand, not wherever its letters occur."""
+"""A shorter key is redacted only in the fields of keys, not in other texts."""
 _LONGEST_TEXT = 20_000
 _HEAD_TEXT = 1 << 17
-"""So many characters of base64 show what a file is and how large a picture is."""
+"""This many characters of base64 reveal a file's type and a picture's size."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,10 @@ class Medium:
     """A picture, video or recording of an entry, without its bytes.
 
     Attributes:
-        side: Whether it came in or went out.
-        index: Which one of that side.
-        name: The parameter it came in, or what it is.
-        mime: Its true type.
-        size: Its bytes, for people.
-        width: In pixels, if known.
-        height: In pixels, if known.
+        side: Whether it belongs to the request or the answer.
+        index: Its position on that side.
+        name: The request's parameter that held it.
+        size: Its size as text.
     """
 
     side: Side
@@ -62,14 +62,14 @@ class Medium:
 
 @dataclass(frozen=True)
 class Reading:
-    """What is shown of an entry.
+    """The readable part of an entry.
 
     Attributes:
-        title: What was asked, in words.
+        title: The prompt, or the last message of a chat.
         facts: Short parameters by name.
-        media: Pictures, videos and recordings, those that came in first.
-        text: What the answer says in words.
-        error: What the answer says went wrong.
+        media: Pictures, videos and recordings, those of the request first.
+        text: The text of the answer.
+        error: The error in the answer.
         request: The request's body as text.
         answer: The answer's body as text.
         notes: What is not shown, and why.
@@ -86,13 +86,9 @@ class Reading:
     notes: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
 
-    def media_of(self, side: Side) -> list[Medium]:
-        """The media that came in, or went out."""
-        return [medium for medium in self.media if medium.side == side]
-
 
 def read(entry: Entry, files: FileStore) -> Reading:
-    """Read an entry; what is done is read once."""
+    """Read an entry; one that is done is read only once."""
     if entry.reading is None:
         reading = _Reader(entry, files).reading()
         if not entry.done:
@@ -107,24 +103,11 @@ def medium_bytes(entry: Entry, files: FileStore, side: Side, index: int) -> byte
     reader = _Reader(entry, files)
     reader.reading()
     found = [source for medium, source in reader.media if medium.side == side]
-    return found[index].read() if index < len(found) else None
-
-
-class _Source:
-    """Where a medium's bytes are."""
-
-    def __init__(self, data: bytes | None = None, text: str | None = None) -> None:
-        self._data = data
-        self._text = text
-
-    def read(self) -> bytes | None:
-        if self._data is not None or self._text is None:
-            return self._data
-        return _decoded(self._text)
+    return found[index]() if index < len(found) else None
 
 
 class _Reader:
-    """Goes through one entry and gathers its media."""
+    """Reads one entry and collects its media."""
 
     def __init__(self, entry: Entry, files: FileStore) -> None:
         self._entry = entry
@@ -138,8 +121,8 @@ class _Reader:
         headers = shown_headers(entry.headers)
         self._secrets.update(_bearer_keys(entry))
         asked = self._body(entry.request, "in", headers.get("content-type", ""))
-        told = self._body(entry.answer, "out", entry.content_type)
-        text, error = words.answer_words(told, entry.content_type)
+        answered = self._body(entry.answer, "out", entry.content_type)
+        text, error = words.answer_words(answered, entry.content_type)
         return Reading(
             title=self._hide(words.title(asked) or self._query()),
             facts=self._facts(asked),
@@ -147,19 +130,19 @@ class _Reader:
             text=self._hide(text)[:_LONGEST_TEXT],
             error=self._hide(error)[:_LONGEST_TEXT],
             request=self._as_text(asked),
-            answer=self._as_text(told),
+            answer=self._as_text(answered),
             notes=tuple(self._notes),
             headers={name: self._hide(value) for name, value in headers.items()},
         )
 
     def _body(self, body: Body, side: Side, content_type: str) -> Any:
-        """A body as JSON without keys, as text, or ``None`` if it is a medium or not kept."""
+        """A body as JSON without keys or as text; ``None`` if it is a medium or not kept."""
         data = body.bytes()
         if not data:
             return None
         mime = sniff(data[:HEAD_BYTES])
         if _can_be_shown(mime):
-            self._add(side, "", data[:_HEAD_TEXT], len(data), _Source(data=data))
+            self._add(side, "", data[:_HEAD_TEXT], len(data), lambda: data)
             return None
         try:
             value = json.loads(data)
@@ -174,7 +157,7 @@ class _Reader:
         if side == "in":
             size = readable_size(len(data))
             self._notes.append(
-                f"The body of the request ({size}) is no JSON. It is not shown: it may hold a key."
+                f"The body of the request ({size}) is not JSON, so it may hold a key: not shown."
             )
             return None
         return data[: _LONGEST_TEXT * 4].decode("utf-8", "replace")
@@ -200,16 +183,16 @@ class _Reader:
         if not _can_be_shown(sniff(head[:HEAD_BYTES])):
             return None
         size = (len(text) - text.find(",") - 1) * 3 // 4
-        medium = self._add(side, name, head, size, _Source(text=text))
+        medium = self._add(side, name, head, size, partial(_decoded, text))
         return f"[{medium.mime}, {medium.size}]"
 
     def _linked(self, url: str, side: Side, name: str) -> str | None:
-        """A link to one of our own files is shown while it is offered."""
+        """Add the medium behind one of the sandbox's own links, while it is kept."""
         path = urlsplit(url).path
         if path.startswith("/files/"):
             file = self._files.get(path.removeprefix("/files/"))
             if file is not None and _can_be_shown(file.mime_type):
-                self._add(side, name, file.data, len(file.data), _Source(data=file.data))
+                self._add(side, name, file.data, len(file.data), lambda: file.data)
         return None
 
     def _add(self, side: Side, name: str, head: bytes, size: int, source: _Source) -> Medium:
@@ -254,12 +237,12 @@ class _Reader:
 
 
 def _can_be_shown(mime: str | None) -> bool:
-    """Whether it is a picture, video or recording; SVG is a program as well, and stays text."""
+    """Whether it is a picture, video or recording; SVG may hold scripts, and stays text."""
     return kind_of(mime) in _SHOWN_KINDS and mime != "image/svg+xml"
 
 
 def _decoded(text: str) -> bytes | None:
-    """The bytes of base64 or a data URL, also of the beginning of one."""
+    """The bytes of base64 or a data URL, or of the beginning of one."""
     if text.startswith("data:"):
         head, _, payload = text.partition(",")
         whole = payload[: len(payload) // 4 * 4]
@@ -290,7 +273,7 @@ def _notes(entry: Entry) -> Iterator[str]:
     for body, what in ((entry.request, "request"), (entry.answer, "answer")):
         if body.dropped:
             size = readable_size(body.size)
-            yield f"The body of the {what} ({size}) is not kept: too large, or it made room."
+            yield f"The body of the {what} ({size}) is not kept: too large, or too old."
     if entry.done and not entry.complete:
         sent = readable_size(entry.answer.size)
         yield (

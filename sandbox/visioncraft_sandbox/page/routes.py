@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -25,11 +26,11 @@ from visioncraft_sandbox.page import live, reading
 from visioncraft_sandbox.page.forms import CAPABILITIES, Capability
 from visioncraft_sandbox.page.guard import MEDIA_POLICY, Guard, page_key
 from visioncraft_sandbox.page.journal import Entry, Journal
-from visioncraft_sandbox.page.ranges import ranged
 from visioncraft_sandbox.page.views import Filter, Writer, render, summary
 from visioncraft_sandbox.routes_lists import endpoints_of
 from visioncraft_sandbox.uploads import decode_picture
 
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 _SIDES: Mapping[str, reading.Side] = {"in": "in", "out": "out"}
 
 
@@ -83,7 +84,7 @@ class _Page:
         return HTMLResponse(render("index.html", **values))
 
     async def journal(self, request: Request) -> Response:
-        """``GET /page/journal``: the list alone, when the filter has changed."""
+        """``GET /page/journal``: the list, when the filter has changed."""
         wanted = _filter_of(request)
         query = request.url.query
         return HTMLResponse(
@@ -106,13 +107,13 @@ class _Page:
         }
 
     async def events(self, request: Request) -> Response:
-        """``GET /page/events``: what changes, as server-sent events."""
+        """``GET /page/events``: the changes, as server-sent events."""
         known = request.headers.get("last-event-id") or request.query_params.get("after", "")
         events = live.events(self._journal, self._writer, _filter_of(request), known)
         return StreamingResponse(events, media_type="text/event-stream")
 
     async def entry(self, request: Request) -> Response:
-        """``GET /page/entry/…``: everything about one entry."""
+        """``GET /page/entry/…``: one entry in full."""
         found = self._find(request)
         row = await anyio.to_thread.run_sync(self._writer.row, found)
         template = "detail.html" if "hx-request" in request.headers else "entry.html"
@@ -125,10 +126,9 @@ class _Page:
         side = _SIDES.get(request.path_params["side"])
         if side is None:
             raise HTTPException(404)
-        task = partial(
-            reading.medium_bytes, found, self._services.files, side, request.path_params["index"]
-        )
-        data = await anyio.to_thread.run_sync(task)
+        index = request.path_params["index"]
+        read = partial(reading.medium_bytes, found, self._services.files, side, index)
+        data = await anyio.to_thread.run_sync(read)
         if data is None:
             raise HTTPException(410, "This is no longer kept.")
         if "still" in request.query_params:
@@ -159,19 +159,19 @@ class _Page:
         }
 
     async def try_it(self, request: Request) -> Response:
-        """``POST /page/try/…``: make the call that the form stands for, through the API itself."""
+        """``POST /page/try/…``: call the API with the form's values."""
         capability = CAPABILITIES.get(request.path_params["capability"])
         if capability is None:
             raise HTTPException(404)
         most = self._services.config.max_body_bytes
         announced = request.headers.get("content-length", "")
         if not announced.isdecimal() or int(announced) > most:
-            raise HTTPException(413, f"A form may have {most:,} bytes.")
+            raise HTTPException(413, f"A form may have at most {most:,} bytes.")
         async with request.form(max_part_size=most) as form:
             body = await capability.body(form)
-        told = await self._call(request, capability, body)
+        result = await self._call(request, capability, body)
         if "hx-request" in request.headers:
-            return HTMLResponse(render("told.html", **told))
+            return HTMLResponse(render("result.html", **result))
         return RedirectResponse(f"/?try={capability.name}", 303)
 
     async def _call(
@@ -186,7 +186,7 @@ class _Page:
         async with httpx.AsyncClient(transport=transport, base_url=root) as client:
             try:
                 answer = await client.post(capability.path, json=body, headers=headers)
-            except ConnectionError as error:  # an ordered failure
+            except ConnectionError as error:  # an injected fault
                 return {"capability": capability, "status": None, "error": str(error)}
         return {"capability": capability, "status": answer.status_code, "error": ""}
 
@@ -203,10 +203,30 @@ def _filter_of(request: Request) -> Filter:
 
 
 def _first_frame(data: bytes, max_pixels: int) -> bytes:
-    """A still of an animation, for those who want no motion."""
+    """A still of an animation, for people who prefer reduced motion."""
     buffer = io.BytesIO()
     try:
         decode_picture(data, "still", max_pixels).convert("RGBA").save(buffer, "PNG")
     except Refusal as error:
         raise HTTPException(415, error.message) from error
     return buffer.getvalue()
+
+
+def ranged(data: bytes, mime: str, wanted: str | None, headers: Mapping[str, str]) -> Response:
+    """Bytes, or the one part of them in a ``Range`` header; some browsers need it for videos.
+
+    A header that cannot be used is answered with everything (RFC 9110, 14.2).
+    """
+    sent = {"accept-ranges": "bytes", **headers}
+    match = _RANGE.fullmatch((wanted or "").strip())
+    if match is None or not (match[1] or match[2]):
+        return Response(data, media_type=mime, headers=sent)
+    size = len(data)
+    if match[1]:
+        first, last = int(match[1]), min(int(match[2] or size - 1), size - 1)
+    else:
+        first, last = max(0, size - int(match[2])), size - 1
+    if first >= size or first > last:
+        return Response(status_code=416, headers={**sent, "content-range": f"bytes */{size}"})
+    sent["content-range"] = f"bytes {first}-{last}/{size}"
+    return Response(data[first : last + 1], 206, media_type=mime, headers=sent)

@@ -1,4 +1,4 @@
-"""From entries to HTML."""
+"""Entries as HTML."""
 
 from __future__ import annotations
 
@@ -17,12 +17,7 @@ from visioncraft_sandbox.page.reading import Reading, read
 
 @dataclass(frozen=True)
 class Filter:
-    """Which entries are shown.
-
-    Attributes:
-        endpoint: Such as ``POST /sd`` or ``GET /files/{name}``; empty for all.
-        failed: Whether only failures are.
-    """
+    """Selects entries of an endpoint such as ``GET /files/{name}``, or failures only."""
 
     endpoint: str = ""
     failed: bool = False
@@ -55,13 +50,13 @@ def environment() -> jinja2.Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill in a template. Callers may have sent halves of characters, which no page can hold."""
+    """Fill in a template, without lone surrogates that callers may have sent."""
     text = environment().get_template(template).render(**values)
     return text.encode("utf-8", "replace").decode()
 
 
 def duration(seconds: float) -> str:
-    """A span of time for people: ``8 ms``, ``1.4 s``, ``2 min 5 s``."""
+    """A duration as text: ``8 ms``, ``1.4 s``, ``2 min 5 s``."""
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 99.95:
@@ -71,7 +66,7 @@ def duration(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """An entry and what is shown of it."""
+    """An entry and its readable part."""
 
     entry: Entry
     reading: Reading
@@ -85,11 +80,11 @@ class Writer:
         self._files = files
 
     def row(self, entry: Entry) -> Row:
-        """What is shown of an entry."""
+        """The row of an entry."""
         return Row(entry, read(entry, self._files))
 
     def rows(self, entries: Iterable[Entry]) -> list[Row]:
-        """What is shown of entries."""
+        """The rows of entries."""
         return [self.row(entry) for entry in entries]
 
     def listed(self, entries: Iterable[Entry]) -> str:
@@ -103,7 +98,7 @@ class Writer:
 
 
 def summary(entries: Sequence[Entry]) -> str:
-    """How many there are and how many failed, in words."""
+    """How many there are, failed, and are unfinished, as text."""
     failed = sum(entry.failed for entry in entries)
     under_way = sum(not entry.done for entry in entries)
     parts = [f"{len(entries)} request{'s' if len(entries) != 1 else ''}"]

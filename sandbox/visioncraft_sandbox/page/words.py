@@ -1,4 +1,4 @@
-"""The words of requests and answers: prompts, chats, transcripts, lists and errors."""
+"""The texts in requests and answers: prompts, chats, transcripts, lists and errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PROSE = frozenset({"prompt", "messages", "token", "api_key", "key", "tools", "i
 
 
 def title(asked: Any) -> str:
-    """What was asked, in words: the prompt, or the last message of a chat."""
+    """The prompt, or the last message of a chat."""
     if not isinstance(asked, dict):
         return ""
     if isinstance(asked.get("prompt"), str):
@@ -26,7 +26,7 @@ def title(asked: Any) -> str:
 
 
 def facts(asked: Any) -> dict[str, str]:
-    """Short parameters, as they are written on one line."""
+    """Short parameters, each on one line."""
     if not isinstance(asked, dict):
         return {}
     found = {}
@@ -49,36 +49,36 @@ def content_text(content: Any) -> str:
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
-def answer_words(told: Any, content_type: str) -> tuple[str, str]:
-    """What an answer says in words, and the error that it tells."""
-    if isinstance(told, str):
-        return _streamed(told) if content_type == "text/event-stream" else (told, "")
-    if isinstance(told, list):
-        return ", ".join(name for name in told if isinstance(name, str)), ""
-    if not isinstance(told, dict):
+def answer_words(answer: Any, content_type: str) -> tuple[str, str]:
+    """The text and the error of an answer."""
+    if isinstance(answer, str):
+        return _streamed(answer) if content_type == "text/event-stream" else (answer, "")
+    if isinstance(answer, list):
+        return ", ".join(name for name in answer if isinstance(name, str)), ""
+    if not isinstance(answer, dict):
         return "", ""
-    error = _error(told)
-    return ("", error) if error else (_told(told), "")
+    error = _error(answer)
+    return ("", error) if error else (_text(answer), "")
 
 
-def _told(told: Mapping[str, Any]) -> str:
-    choices = told.get("choices")
+def _text(answer: Mapping[str, Any]) -> str:
+    choices = answer.get("choices")
     if isinstance(choices, list):
         return _said(choices, "message").strip()
-    text = told.get("text")
-    return text.strip() if isinstance(text, str) else _segments(told)
+    text = answer.get("text")
+    return text.strip() if isinstance(text, str) else _segments(answer)
 
 
-def _error(told: Mapping[str, Any]) -> str:
-    error = told.get("error") or told.get("detail")
+def _error(answer: Mapping[str, Any]) -> str:
+    error = answer.get("error") or answer.get("detail")
     if isinstance(error, dict):
         error = error.get("message")
     return error if isinstance(error, str) else ""
 
 
-def _segments(told: Mapping[str, Any]) -> str:
+def _segments(answer: Mapping[str, Any]) -> str:
     for name in ("segments", "chunks", "transcription"):
-        parts = told.get(name)
+        parts = answer.get(name)
         if isinstance(parts, list):
             texts = (part.get("text") for part in parts if isinstance(part, dict))
             return " ".join(text.strip() for text in texts if isinstance(text, str))
@@ -102,14 +102,14 @@ def _said(choices: Iterable[Any], part: str) -> str:
 
 
 def _streamed(text: str) -> tuple[str, str]:
-    """The words of a stream of events, as far as it has come."""
+    """The text and the error of a stream of events so far."""
     said, error = [], ""
     for line in text.splitlines():
         if not line.startswith("data:"):
             continue
         try:
             event = json.loads(line[5:])
-        except ValueError:  # the end mark, or an event that is still under way
+        except ValueError:  # the end mark, or an incomplete event
             continue
         if isinstance(event, dict):
             error = error or _error(event)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.datastructures import FormData
 from visioncraft_sandbox.page.forms import CAPABILITIES
-from visioncraft_sandbox.page.ranges import ranged
+from visioncraft_sandbox.page.routes import ranged
 
 from langchain_visioncraft.client import schemas
 

@@ -40,7 +40,7 @@ def test_a_request_that_is_no_json_is_not_shown_because_it_may_hold_a_key(
 ) -> None:
     reading = read(noted(journal, f'{{"token": "{KEY}", '.encode()), files)
     assert KEY not in repr(reading)
-    assert "is no JSON" in reading.notes[0]
+    assert "is not JSON" in reading.notes[0]
 
 
 def test_pictures_are_read_out_of_fields_links_and_answers(

@@ -1,4 +1,4 @@
-// Small things that HTML cannot do: copying, local times, the state of the connection.
+// What HTML cannot do: copying, local times, and the state of the connection.
 (function () {
   "use strict";
 
@@ -54,16 +54,16 @@
   });
   document.addEventListener("htmx:beforeRequest", function (event) {
     if (event.target.id === "form") {
-      document.getElementById("told").textContent = "Sent. The answer is awaited.";
+      document.getElementById("result").textContent = "Sent. Waiting for the answer.";
     }
   });
   document.addEventListener("htmx:responseError", function (event) {
-    document.getElementById("told").textContent =
+    document.getElementById("result").textContent =
       "The sandbox refused this (" + event.detail.xhr.status + "). Load the page again.";
   });
   // A form that could not be sent at all.
   document.addEventListener("htmx:sendError", function () {
-    document.getElementById("told").textContent = "The sandbox was not reached.";
+    document.getElementById("result").textContent = "The sandbox could not be reached.";
   });
 
   if (matchMedia("(max-width: 60rem)").matches) {
