@@ -1,4 +1,4 @@
-"""The names that the lists give.
+"""The names in the lists.
 
 Names in the documents come first, in their order; where a document ends a list with "…", names of
 well-known open models, samplers and LoRAs complete it. They are only names: the same engines do the
@@ -100,7 +100,7 @@ LISTS: Final[dict[str, tuple[str, ...]]] = {
     "/img2img/refiners": _names("no_refiner expert_ensemble_refiner base_image_refiner"),
     "/models-llm": _names(_LLM_MODELS),
 }
-"""What each list endpoint answers, by its path."""
+"""The names in each list, by the path of its endpoint."""
 
 LIMITS: Final[dict[str, dict[str, str]]] = {
     "Free Tier": {
@@ -125,7 +125,7 @@ LIMITS: Final[dict[str, dict[str, str]]] = {
 
 
 def takes_images(model: str) -> bool:
-    """Whether a chat model is one of those that look at pictures."""
+    """Whether a chat model takes pictures."""
     return "llava" in model.lower()
 
 

@@ -1,4 +1,4 @@
-"""The commands ``visioncraft sandbox`` and ``visioncraft setup``, which the front end finds."""
+"""The commands ``visioncraft sandbox`` and ``visioncraft setup``."""
 
 from __future__ import annotations
 

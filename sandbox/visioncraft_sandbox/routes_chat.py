@@ -141,7 +141,7 @@ def _prompt(chat: Chat) -> list[dict[str, str]]:
 
 
 async def _generated(services: Services, task: Callable[[], _ResultT]) -> _ResultT:
-    """Run a task of the language model; the caller can correct what it does not take."""
+    """Run a task of the language model; its ValueErrors are the caller's to correct."""
     try:
         return await services.pool.write(task)
     except PromptTooLongError as error:

@@ -1,4 +1,4 @@
-"""Whether a JSON schema from outside has the shape that readers of schemas rely on."""
+"""Checks the shape of a JSON schema from outside, on which its readers rely."""
 
 from __future__ import annotations
 
@@ -14,13 +14,7 @@ _DEEPEST = 32
 
 
 def problem_of_schema(schema: Any, where: str = "", depth: int = 0) -> str | None:
-    """What is wrong with a schema and where, in words; ``None`` if nothing is.
-
-    Args:
-        schema: What stands where a schema belongs.
-        where: The path to it.
-        depth: How many schemas are around it.
-    """
+    """The problem of a schema at this path and depth; ``None`` if there is none."""
     if isinstance(schema, bool) and depth:
         return None
     if not isinstance(schema, dict):
@@ -47,7 +41,7 @@ def _problem_of_words(schema: dict[str, Any], where: str) -> str | None:
 
 
 def _is_number(value: Any) -> bool:
-    # Not infinity, nor anything that a float cannot hold.
+    # Neither infinity nor a number that a float cannot hold.
     return isinstance(value, int | float) and abs(value) < 1e300
 
 

@@ -99,7 +99,7 @@ def bearer_key(request: Request) -> str:
 
 
 def check_parameters(schema: type[_ParametersT], body: Mapping[str, Any]) -> _ParametersT:
-    """Check parameters against an endpoint's request model; unknown ones are dropped."""
+    """Check parameters against an endpoint's request model; unknown ones are ignored."""
     known = {
         name: value
         for name, value in body.items()

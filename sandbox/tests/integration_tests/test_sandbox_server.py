@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -22,14 +23,22 @@ from visioncraft_sandbox.server import listen
 pytestmark = pytest.mark.enable_socket
 
 ROOT = Path(__file__).parents[3]
+PATIENCE = 60.0
 SD = {"token": "secret-key", "model": "sdxl-base", "prompt": "a hill", "width": 64, "height": 64}
+
+
+@pytest.fixture(scope="module")
+def own_sandbox() -> Iterator[Sandbox]:
+    """A sandbox without other callers: no request of theirs can take a fault of these tests."""
+    with Sandbox(models=False) as running:
+        yield running
 
 
 def test_it_starts_and_stops_and_starts_again() -> None:
     before = set(threading.enumerate())
     for _ in range(5):
         with Sandbox(models=False) as sandbox:
-            assert httpx.get(f"{sandbox.url}/limits").status_code == 200
+            assert httpx.get(f"{sandbox.url}/limits", timeout=PATIENCE).status_code == 200
             url = sandbox.url
         with pytest.raises(httpx.ConnectError):
             httpx.get(url)
@@ -46,14 +55,14 @@ def test_small_answers_do_not_wait_for_the_clients_acknowledgement() -> None:
 
 
 async def test_it_serves_the_loop_that_started_it() -> None:
-    async with Sandbox(models=False) as sandbox, httpx.AsyncClient() as client:
+    async with Sandbox(models=False) as sandbox, httpx.AsyncClient(timeout=PATIENCE) as client:
         answers = await asyncio.gather(
             *(client.post(f"{sandbox.url}/sd", json={**SD, "prompt": f"{n}"}) for n in range(8))
         )
     assert [answer.status_code for answer in answers] == [200] * 8
 
 
-def test_a_taken_port_is_told_to_the_caller() -> None:
+def test_a_taken_port_raises_in_the_caller() -> None:
     with Sandbox(models=False) as sandbox:
         port = int(sandbox.url.rpartition(":")[2])
         with pytest.raises(OSError, match="in use"):
@@ -62,9 +71,10 @@ def test_a_taken_port_is_told_to_the_caller() -> None:
 
 def test_requests_are_noted_without_keys() -> None:
     with Sandbox(models=False) as sandbox:
-        httpx.post(f"{sandbox.url}/sd", json=SD)
+        httpx.post(f"{sandbox.url}/sd", json=SD, timeout=PATIENCE)
         headers = {"authorization": "Bearer secret-key"}
-        httpx.post(f"{sandbox.url}/v1/chat/completions", json={"model": "x"}, headers=headers)
+        chat = f"{sandbox.url}/v1/chat/completions"
+        httpx.post(chat, json={"model": "x"}, headers=headers, timeout=PATIENCE)
         first, second = sandbox.requests
     assert (first.method, first.path, first.status) == ("POST", "/sd", 200)
     assert first.body == {**SD, "token": "***"}
@@ -86,50 +96,53 @@ def test_requests_are_noted_without_keys() -> None:
     ],
     ids=lambda value: str(value.model_dump(exclude_unset=True)) if isinstance(value, Fault) else "",
 )
-def test_a_connection_breaks_as_ordered_and_the_next_is_well(
-    drawing_sandbox: Sandbox, fault: Fault, error: type[Exception]
+def test_a_connection_breaks_as_the_fault_says_and_the_next_is_fine(
+    own_sandbox: Sandbox, fault: Fault, error: type[Exception]
 ) -> None:
-    drawing_sandbox.faults.inject(fault.model_copy(update={"endpoint": "POST /sd"}))
-    read = 0.5 if error is httpx.ReadTimeout else 60
-    with httpx.Client(base_url=drawing_sandbox.url, timeout=60) as client:
+    own_sandbox.faults.inject(fault.model_copy(update={"endpoint": "POST /sd"}))
+    read = 0.5 if error is httpx.ReadTimeout else PATIENCE
+    with httpx.Client(base_url=own_sandbox.url, timeout=PATIENCE) as client:
         with pytest.raises(error):
-            client.post("/sd", json=SD, timeout=httpx.Timeout(60, read=read))
+            client.post("/sd", json=SD, timeout=httpx.Timeout(PATIENCE, read=read))
         assert client.post("/sd", json=SD).content.startswith(b"\x89PNG")
 
 
-def test_a_cut_answer_without_a_length_is_complete_http(drawing_sandbox: Sandbox) -> None:
-    drawing_sandbox.faults.inject("POST /sd truncate=100 announce=false")
-    answer = httpx.post(f"{drawing_sandbox.url}/sd", json=SD)
+def test_a_cut_answer_without_a_length_is_complete_http(own_sandbox: Sandbox) -> None:
+    own_sandbox.faults.inject("POST /sd truncate=100 announce=false")
+    answer = httpx.post(f"{own_sandbox.url}/sd", json=SD, timeout=PATIENCE)
     assert len(answer.content) == 100
     assert "content-length" not in answer.headers
 
 
 def test_a_large_answer_is_cut_after_all_that_was_promised_is_sent(
-    drawing_sandbox: Sandbox,
+    own_sandbox: Sandbox,
 ) -> None:
-    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", oversize=20_000_000, truncate=0.5))
-    with httpx.stream("POST", f"{drawing_sandbox.url}/sd", json=SD) as answer:
+    own_sandbox.faults.inject(Fault(endpoint="POST /sd", oversize=20_000_000, truncate=0.5))
+    with httpx.stream("POST", f"{own_sandbox.url}/sd", json=SD, timeout=PATIENCE) as answer:
         with pytest.raises(httpx.RemoteProtocolError):
             answer.read()
         assert answer.num_bytes_downloaded == 10_000_000
 
 
 @pytest.mark.parametrize(
-    ("fate", "status", "told"),
+    ("fate", "status", "words"),
     [("never", 200, "generating"), ("failed", 200, "failed"), ("forgotten", 400, "no task")],
 )
-def test_a_midjourney_task_meets_its_fate(fate: str, status: int, told: str) -> None:
+def test_a_fault_decides_the_fate_of_a_midjourney_task(fate: str, status: int, words: str) -> None:
     with Sandbox(models=False, midjourney_seconds=0) as sandbox:
         sandbox.faults.inject(f"POST /midjourney task={fate}")
-        with httpx.Client(base_url=sandbox.url) as client:
+        with httpx.Client(base_url=sandbox.url, timeout=PATIENCE) as client:
             task = client.post("/midjourney", json={"token": "k", "prompt": "x"}).json()["data"]
             result = client.post("/midjourney/result", json={"token": "k", "task_id": task})
     assert result.status_code == status
-    assert told in result.text
+    assert words in result.text
 
 
 def test_a_link_expires() -> None:
-    with Sandbox(models=False) as sandbox, httpx.Client(base_url=sandbox.url) as client:
+    with (
+        Sandbox(models=False) as sandbox,
+        httpx.Client(base_url=sandbox.url, timeout=PATIENCE) as client,
+    ):
         body = {"token": "k", "prompt": "x", "model": "anything_V5", "sampler": "Euler"}
         [link] = client.post("/generate", json={**body, "width": 512, "height": 512}).json()[
             "images"
@@ -298,17 +311,17 @@ def test_the_command_says_where_it_is_and_stops_on_ctrl_c() -> None:
         url = f"http://127.0.0.1:{port}"
         assert f"export VISIONCRAFT_BASE_URL={url}" in banner
         assert f"requests and answers: {url}/\n" in banner
-        with httpx.Client(transport=httpx.HTTPTransport(retries=5)) as client:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=PATIENCE) as client:
             statuses = [client.get(f"{url}/limits").status_code for _ in range(2)]
         assert statuses == [503, 200]
         second = start_command("--port", str(port), "--no-models")
-        _, complaint = second.communicate(timeout=30)
+        _, complaint = second.communicate(timeout=PATIENCE)
         assert second.returncode == 1
         assert complaint.count("\n") == 1
         assert "already in use" in complaint
         with httpx.stream("GET", f"{url}/page/events") as open_page:
             running.send_signal(signal.SIGINT)
-            rest, complaint = running.communicate(timeout=30)
+            rest, complaint = running.communicate(timeout=PATIENCE)
             assert open_page.read().endswith(b"\n\n")  # it was ended, not broken off
         assert (running.returncode, complaint) == (0, "")
         assert "Stopped." in rest
@@ -325,9 +338,9 @@ def test_the_command_says_where_it_is_and_stops_on_ctrl_c() -> None:
         (("--host", "192.0.2.1"), "192.0.2.1"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_one_line(arguments: tuple[str, ...], word: str) -> None:
+def test_unusable_options_are_reported_in_one_line(arguments: tuple[str, ...], word: str) -> None:
     running = start_command(*arguments)
-    _, complaint = running.communicate(timeout=30)
+    _, complaint = running.communicate(timeout=PATIENCE)
     assert running.returncode == 1
     assert word in complaint
     assert complaint.count("\n") == 1

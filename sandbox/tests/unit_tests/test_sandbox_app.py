@@ -139,8 +139,8 @@ async def test_errors_have_the_shape_of_their_generation(client: httpx.AsyncClie
 
 async def test_all_problems_are_told_at_once(client: httpx.AsyncClient) -> None:
     answer = await post(client, "/openjourney", width=100, steps=0)
-    told = answer.json()["error"]
-    assert all(word in told for word in ("prompt is required", "width", "steps"))
+    problems = answer.json()["error"]
+    assert all(word in problems for word in ("prompt is required", "width", "steps"))
 
 
 async def test_an_unknown_name_is_told_as_the_service_words_it(client: httpx.AsyncClient) -> None:
@@ -168,7 +168,7 @@ async def test_only_configured_keys_are_accepted() -> None:
     assert "right" not in repr(list(app.state.requests))
 
 
-async def test_a_body_is_json_whatever_its_type_says(client: httpx.AsyncClient) -> None:
+async def test_a_body_is_json_with_any_content_type(client: httpx.AsyncClient) -> None:
     data = json.dumps({"token": "k", "prompt": "x"})
     form = {"content-type": "application/x-www-form-urlencoded"}
     assert (await client.post("/midjourney", content=data, headers=form)).status_code == 200

@@ -87,22 +87,25 @@ def test_midjourney_switches_are_no_part_of_the_picture() -> None:
 def test_vision_says_what_is_measured_and_what_is_read() -> None:
     image = Image.new("RGB", (300, 100), (20, 30, 90))
     data = to_png(image, parameters="a navy sea\nSteps: 30")
-    told = describe([Image.open(io.BytesIO(data))])
-    assert "300 x 100 pixels (landscape format)" in told
-    assert "navy blue" in told
-    assert "According to the text stored in its file, the picture was made from the prompt" in told
-    assert '"a navy sea"' in told
-    assert told.endswith(NOTE)
+    described = describe([Image.open(io.BytesIO(data))])
+    assert "300 x 100 pixels (landscape format)" in described
+    assert "navy blue" in described
+    assert (
+        "According to the text stored in its file, the picture was made from the prompt"
+        in described
+    )
+    assert '"a navy sea"' in described
+    assert described.endswith(NOTE)
 
 
 def test_vision_counts_frames_and_takes_several_pictures() -> None:
     frames = [Image.new("RGB", (8, 8), shade) for shade in ("red", "lime", "blue")]
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
-    told = describe([Image.open(buffer), Image.new("RGB", (8, 16), "white")])
-    assert "Picture 1 measures 8 x 8 pixels (square, animated with 3 frames)" in told
-    assert "Picture 2 measures 8 x 16 pixels (portrait format)" in told
-    assert "bright (100%)" in told
+    described = describe([Image.open(buffer), Image.new("RGB", (8, 16), "white")])
+    assert "Picture 1 measures 8 x 8 pixels (square, animated with 3 frames)" in described
+    assert "Picture 2 measures 8 x 16 pixels (portrait format)" in described
+    assert "bright (100%)" in described
 
 
 def test_what_a_bounded_schema_allows_the_given_one_allows_too() -> None:

@@ -97,7 +97,7 @@ class Agent:
 
 def test_a_numbered_story_is_drawn_scene_by_scene_at_once() -> None:
     agent = Agent()
-    told = agent.ask(
+    said = agent.ask(
         "Illustrate this story: 1. A fox finds a lantern. 2. It climbs a hill. "
         "3. The stars come down. Then make a GIF of the last scene and upscale the first picture."
     )
@@ -109,8 +109,8 @@ def test_a_numbered_story_is_drawn_scene_by_scene_at_once() -> None:
     ]
     first = agent.handles("text_to_image")[0]
     assert agent.turns[1] == [("upscale", {"image": first})]
-    assert all(handle in told for handle in agent.handles("text_to_image"))
-    assert told.endswith(SIGNATURE)
+    assert all(handle in said for handle in agent.handles("text_to_image"))
+    assert said.endswith(SIGNATURE)
 
 
 @pytest.mark.parametrize(
@@ -253,12 +253,12 @@ def test_a_refused_name_is_replaced_by_a_near_one_once() -> None:
         "All 22 are in the list 'sd', 'models'."
     )
     agent = Agent(result=lambda name, _: refused)
-    told = agent.ask("Draw a castle")
+    said = agent.ask("Draw a castle")
     assert agent.calls == [
         ("text_to_image", {"prompt": "a castle"}),
         ("text_to_image", {"prompt": "a castle", "model": "sdxl-base"}),
     ]
-    assert "I could not do" in told
+    assert "I could not do" in said
 
 
 def test_a_value_out_of_bounds_is_brought_within_them() -> None:
@@ -271,9 +271,9 @@ def test_a_value_out_of_bounds_is_brought_within_them() -> None:
         return studio_result(name, arguments)
 
     agent = Agent(result=result)
-    told = agent.ask("Draw a castle, 2048x512")
+    said = agent.ask("Draw a castle, 2048x512")
     assert [arguments["width"] for _, arguments in agent.calls] == [2048, 1024]
-    assert "I drew" in told
+    assert "I drew" in said
 
 
 def test_a_hopeless_error_is_not_tried_again_and_others_go_on() -> None:
@@ -283,9 +283,9 @@ def test_a_hopeless_error_is_not_tried_again_and_others_go_on() -> None:
         return studio_result(name, arguments)
 
     agent = Agent(result=result)
-    told = agent.ask("Draw a cat. Then draw a dog. Then upscale the last picture.")
+    said = agent.ask("Draw a cat. Then draw a dog. Then upscale the last picture.")
     assert agent.names == ["text_to_image", "text_to_image", "upscale"]
-    assert "the prompt was refused" in told
+    assert "the prompt was refused" in said
 
 
 WEATHER = tool("get_weather", "Get the weather at a location.", "location")
@@ -322,7 +322,7 @@ def first_call(request_text: str, **options: Any) -> str:
     return str(call["function"]["name"])
 
 
-def test_a_required_or_named_tool_is_called_whatever_was_asked() -> None:
+def test_a_required_or_named_tool_is_called_for_any_request() -> None:
     assert first_call("Hello!", tool_choice="required") in ("magic_function", "get_weather")
     named = {"type": "function", "function": {"name": "get_weather"}}
     assert first_call("Hello!", tool_choice=named) == "get_weather"

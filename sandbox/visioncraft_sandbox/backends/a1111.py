@@ -75,7 +75,7 @@ class A1111(ImageHost):
             raise
         images = answer.get("images") if isinstance(answer, dict) else None
         if not images:
-            # So ends a request that someone interrupts on the host's own page.
+            # The host answers so when someone interrupts it on its own page.
             raise Refusal(
                 502, f"{self.connection.address} returned no picture: it was interrupted."
             )
@@ -103,7 +103,7 @@ class A1111(ImageHost):
         if scheduler is not None:
             body["scheduler"] = scheduler
         if model is not None and model != offered.loaded:
-            # The host goes back to its own checkpoint afterwards.
+            # Afterwards the host returns to its own checkpoint.
             body["override_settings"] = {"sd_model_checkpoint": model}
         if spec.source is not None:
             body["init_images"] = [_text(spec.source)]

@@ -29,7 +29,7 @@ def request_body(
     if "max_completion_tokens" in sent:
         del sent["max_tokens"]
     if "repetition_penalty" in sent:
-        sent["repeat_penalty"] = sent["repetition_penalty"]  # so llama.cpp calls it
+        sent["repeat_penalty"] = sent["repetition_penalty"]  # llama.cpp's name for it
     if sent.get("tool_choice") == "any":
         sent["tool_choice"] = "required"
     return sent
@@ -38,7 +38,7 @@ def request_body(
 def with_data_urls(messages: Sequence[Mapping[str, Any]], uploads: Uploads) -> list[dict[str, Any]]:
     """The messages in OpenAI's form, their pictures as data URLs; blocks, so call it in a thread.
 
-    Links do not do: the server may not reach them, and Ollama takes none.
+    Links would not work: the server may not reach them, and Ollama takes none.
     """
     counter = iter(range(1, 10_000))
 

@@ -16,8 +16,8 @@ from visioncraft_sandbox.backends.speech import SpeechServer
 from visioncraft_sandbox.settings import SandboxConfig
 
 _CHAT_MODELS = "/models-llm"
-# What each list holds on a host of pictures. In the documents, a scheduler of image to image is
-# what is called a sampler elsewhere.
+# The content of each list on a host of pictures. The documents of image to image call samplers
+# schedulers.
 _LISTS = {
     "/sd/models": "models", "/models": "models", "/models-xl": "models",
     "/sd/samplers": "samplers", "/samplers": "samplers", "/samplers-xl": "samplers",

@@ -1,4 +1,4 @@
-"""Documented names on a host that has names of its own."""
+"""Documented names, on a host with names of its own."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SIGNS = re.compile(r"[^a-z0-9]+")
 def closest(asked: str, offered: Sequence[str]) -> str | None:
     """The offered name that means the same, if there is one.
 
-    Folders, the ending of the file, case, signs and the ``v`` before a version do not count:
-    ``dreamshaper_v8`` is ``SD15/DreamShaper_8.safetensors``. Otherwise one name may be a part of
-    the other, if it is not too short: ``sdxl-base`` is ``sd_xl_base_1.0``.
+    Folders, file extensions, case, punctuation and the ``v`` of a version do not matter:
+    ``dreamshaper_v8`` is ``SD15/DreamShaper_8.safetensors``. Otherwise one name may contain the
+    other, if that is long enough: ``sdxl-base`` is ``sd_xl_base_1.0``.
     """
     if asked in offered:
         return asked

@@ -1,1 +1,1 @@
-"""The sandbox's engines: drawing code and small open models that do the real work on a CPU."""
+"""The sandbox's engines: drawing code, and small open models on the CPU."""

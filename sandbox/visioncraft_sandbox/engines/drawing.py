@@ -60,7 +60,7 @@ _SKYLESS: Final = frozenset({"underwater", "room"})
 
 
 def set_stage(idea: Idea, width: int, height: int) -> Stage:
-    """Paint the background of an idea and put everything that lies before it into layers.
+    """Paint the background of an idea, and put everything in front of it into layers.
 
     Args:
         idea: What to paint.
@@ -112,10 +112,10 @@ def draw(
         width: In pixels, 1 to 4096.
         height: In pixels, 1 to 4096.
         negative_prompt: What not to draw.
-        seed: Another number, another picture of the same prompt.
+        seed: Each seed gives another picture of the same prompt.
         index: The picture's number within one request.
-        style: A rendering style such as "watercolor", "paper cut", "pixel", "sketch", or a
-            model that has one, such as "midjourney" or "openjourney".
+        style: A rendering style such as "watercolor", "paper cut", "pixel" or "sketch", or a model
+            that has one, such as "midjourney" or "openjourney".
 
     Returns:
         An RGB picture; the same arguments always give the same pixels.

@@ -1,4 +1,4 @@
-"""From a stage to a picture: weather in the air, layers laid down, light, grain."""
+"""Turns a stage into a picture: weather, layers, light and grain."""
 
 from __future__ import annotations
 

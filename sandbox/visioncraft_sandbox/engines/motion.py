@@ -1,4 +1,4 @@
-"""Motion: a drawn scene as a looping GIF, and a film that moves over a picture."""
+"""Motion: a drawn scene as a looping GIF, and a film that pans over a picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LOOP: Final = 2400  # Milliseconds of one loop of a GIF
 _LARGEST: Final = 2_000_000  # Bytes
-# An ordered pattern: unlike error diffusion it stands still where the picture stands still.
+# An ordered pattern: unlike error diffusion, it is stable where the picture does not move.
 _BAYER: Final[NDArray[np.float32]] = np.asarray(
     [[-8, 0, -6, 2], [4, -4, 6, -2], [-5, 3, -7, 1], [7, -1, 5, -3]], np.float32
 ) / np.float32(16)
@@ -38,18 +38,18 @@ def animate(
     seed: int | None = None,
     frames: int = 16,
 ) -> bytes:
-    """Draw a prompt as an animation that loops without a seam.
+    """Draw a prompt as an animation that loops seamlessly.
 
     Args:
         prompt: What to draw, in English.
         width: In pixels.
         height: In pixels.
         negative_prompt: What not to draw.
-        seed: Another number, another animation of the same prompt.
-        frames: How many pictures make up the loop of 2.4 seconds, at least 2.
+        seed: Each seed gives another animation of the same prompt.
+        frames: The number of frames in the loop of 2.4 seconds, at least 2.
 
     Returns:
-        An animated GIF that repeats for ever, below 2 MB.
+        A GIF of less than 2 MB that repeats forever.
     """
     frames = max(2, frames)
     idea = read(prompt, negative_prompt=negative_prompt, seed=seed)
@@ -65,7 +65,7 @@ def animate(
     data = _gif(pictures, colours)
     while len(data) > _LARGEST and colours > 8:
         colours //= 2
-        # Fewer colours first, then fewer pixels: a loop that stutters is the worst of the three.
+        # Fewer colours first, then fewer pixels: fewer frames would look worst.
         size = (max(16, pictures[0].width * 4 // 5), max(16, pictures[0].height * 4 // 5))
         small = (
             [p.resize(size, Image.Resampling.BOX) for p in pictures] if colours < 64 else pictures
@@ -108,16 +108,16 @@ def _gif(pictures: list[Image.Image], colours: int) -> bytes:
 
 
 def film(image: Image.Image, *, seconds: float = 4.0, fps: int = 24, max_side: int = 768) -> bytes:
-    """Move slowly over a picture and back again, as a film.
+    """A film that zooms slowly into a picture and out again.
 
     Args:
         image: The picture.
-        seconds: How long.
+        seconds: The length of the film.
         fps: Frames per second.
-        max_side: The longer side of the film in pixels, at most; both sides are made even.
+        max_side: The bound of its longer side in pixels; both sides are made even.
 
     Returns:
-        An MP4 file: H.264, yuv420p, playable while it is loaded.
+        An MP4 file (H.264, yuv420p) that plays while it loads.
     """
     source = _opaque(image)
     part = min(1.0, max_side / max(source.size))
@@ -154,7 +154,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def _view(size: tuple[int, int], time: float) -> tuple[float, float, float, float]:
-    """What the camera sees at a moment of the loop: all of it, then closer, then all of it."""
+    """The camera's view at a moment of the loop: everything, then closer, then everything."""
     turn = 2 * math.pi * time
     near = (1 - math.cos(turn)) / 2
     zoom = 1 - 0.17 * near

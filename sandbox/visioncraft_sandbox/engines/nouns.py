@@ -1,4 +1,4 @@
-"""Finding the thing that a noun names: in the table, else among OpenMoji's pictures."""
+"""Finds the thing that a noun names, in the table or among OpenMoji's pictures."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _NOT_THINGS: Final = frozenset(
 
 @lru_cache(maxsize=4096)
 def find_thing(name: str) -> Thing | None:
-    """The thing of that name: from the table, else an OpenMoji picture that is called so.
+    """The thing of that name, from the table or else from OpenMoji.
 
     Args:
         name: One to three words in lower case, singular or plural.

@@ -1,4 +1,4 @@
-"""The generation text that PNG files carry, in the form that Automatic1111 made common."""
+"""The generation text in PNG files, in Automatic1111's format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def parameters_text(
     width: int,
     height: int,
 ) -> str:
-    """The prompt, the negative prompt, and one line with those of the others that are given."""
+    """The prompt, the negative prompt, and a line with the given parameters."""
     lines = [prompt]
     if negative_prompt:
         lines.append(f"Negative prompt: {negative_prompt}")

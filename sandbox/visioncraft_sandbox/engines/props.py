@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 RGB = tuple[int, int, int]
 
 INK: Final[RGB] = (44, 36, 58)
-_FINE = 3  # Everything is drawn three times as large and made smaller: that smooths the edges.
+_FINE = 3  # Everything is drawn three times as large and scaled down, which smooths the edges.
 
 
 def darker(colour: RGB, part: float = 0.72) -> RGB:
@@ -28,7 +28,7 @@ def lighter(colour: RGB, part: float = 0.35) -> RGB:
 
 
 class Pen:
-    """Draws on a grid that is 100 units high, whatever the picture's size."""
+    """Draws on a grid that is 100 units high, at any size of the picture."""
 
     def __init__(self, height: int, wide: float = 100.0) -> None:
         self.scale = height * _FINE / 100.0
@@ -248,7 +248,7 @@ def boat(height: int, tint: RGB | None, riders: Sequence[Image.Image] = ()) -> I
     Args:
         height: The hull's grid height in pixels.
         tint: The hull's colour.
-        riders: Pictures of who sits in it, drawn as high as they are.
+        riders: Pictures of its riders, drawn at their own height.
     """
     wood = tint or (164, 108, 66)
     tallest = max((picture.height for picture in riders), default=0)

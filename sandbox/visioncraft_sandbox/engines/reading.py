@@ -1,4 +1,4 @@
-"""From a prompt's words to the idea of a picture."""
+"""Reads a prompt as the idea of a picture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from visioncraft_sandbox.engines.vocabulary import (
 )
 
 _MAX_SUBJECTS = 9
-# A landscape that nothing is said about still wants a little life.
+# Some life for a landscape that the prompt says nothing about.
 _COMPANY = {
     "sea": "sailboat gull gull", "beach": "sailboat gull", "hills": "cottage", "lake": "swan",
     "forest": "deer", "snow": "cottage", "meadow": "butterfly butterfly", "room": "cat",
@@ -47,7 +47,7 @@ _MODIFIERS = frozenset(
     ["very", "cute", "lovely", "old", "beautiful", "friendly", "brave", "happy", "cozy", "pretty"]
 )
 _MISC = _MODIFIERS | {"the", "her", "his", "their", "its", "of", "and", "with", "-"}
-# In these phrases the second word is no thing of its own.
+# In these phrases the second word does not name a thing.
 _IDIOMS = re.compile(
     r"\b(best|high|top|low|bad|worst) (quality|rating)|masterpiece|highly detailed|"
     r"(ultra|4k|8k|hd)\b|children'?s (picture )?book|picture book|story ?book|book page|"
@@ -106,7 +106,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Idea:
-    """What a prompt asks to see.
+    """The picture that a prompt asks for.
 
     Attributes:
         seed: From prompt, seed and index; everything random follows from it.
@@ -197,9 +197,9 @@ def read(
     """Read a prompt.
 
     Args:
-        prompt: English words; unknown ones are passed over.
-        negative_prompt: What is not to be drawn.
-        seed: Another picture of the same prompt.
+        prompt: In English; unknown words are ignored.
+        negative_prompt: What not to draw.
+        seed: Each seed gives another picture of the same prompt.
         index: The picture's number within one request.
         style: The name of a rendering style or of a model that implies one.
 
@@ -285,7 +285,7 @@ def _hour(place: str, weather: set[str], subjects: list[Subject], number: int) -
 
 
 def _small_number(word: str) -> int:
-    # Python refuses to read numbers of thousands of digits.
+    # Python refuses to parse thousands of digits.
     number = int(word) if word.isdecimal() and len(word) <= 2 else 0
     return number if number <= 12 else 0
 
@@ -321,7 +321,7 @@ def _subjects(
 
 
 def _colours_all(words: list[str], at: int) -> bool:
-    """Whether a colour just before that word is the whole picture's, not one thing's."""
+    """Whether a colour before that word describes the whole picture rather than one thing."""
     for word in words[at : at + 4]:
         if word in _TONED:
             return True
@@ -356,7 +356,7 @@ def _add(subjects: list[Subject], subject: Subject, number: int) -> None:
 
 
 def _aboard(subjects: list[Subject], place: str) -> tuple[Subject, ...]:
-    """Who sits in the boat: those named just before it, and at sea those who have no ground."""
+    """The subjects in the boat: those named just before it, and at sea those that need ground."""
     boats = [index for index, s in enumerate(subjects) if s.thing.name in _RIDES]
     if not boats or place in {"underwater", "space"}:
         return tuple(subjects)

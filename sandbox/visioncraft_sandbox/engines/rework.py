@@ -1,4 +1,4 @@
-"""Image to image and inpainting: a picture reworked towards a prompt."""
+"""Image to image and inpainting: edits a picture towards a prompt."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def rework(
     mask: Image.Image | None = None,
     seed: int | None = None,
 ) -> Image.Image:
-    """Rework a picture: first its light and colours, then its things, then all of it.
+    """Edit a picture: first its light and colours, then its things, then all of it.
 
     Args:
         image: The source picture.
-        prompt: What it is to become, in English.
+        prompt: The target, in English.
         negative_prompt: What not to draw.
-        strength: 0 leaves the picture as it is, 1 gives a new one in its place.
-        mask: White where to repaint, black where nothing may change; any size.
-        seed: Another number, another result.
+        strength: 0 keeps the picture, 1 replaces it.
+        mask: White where to repaint, black where to keep the picture; any size.
+        seed: Each seed gives another result.
 
     Returns:
         A picture of the same size; RGBA if the source has transparency, else RGB. Outside the
         mask every pixel is that of the source.
     """
     if min(image.size) < SMALLEST_SIDE:
-        # Painters need some pixels. By its nearest pixels a picture becomes again what it was.
+        # Painters need a minimum of pixels. Nearest-pixel sampling restores the original exactly.
         size = tuple(max(side, SMALLEST_SIDE) for side in image.size)
         large = image.resize((size[0], size[1]), Image.Resampling.NEAREST)
         options: dict[str, Any] = {"strength": strength, "mask": mask, "seed": seed}

@@ -1,4 +1,4 @@
-"""Places that people build, and the one without air: city, room, outer space."""
+"""Built places and outer space: city, room, space."""
 
 from __future__ import annotations
 

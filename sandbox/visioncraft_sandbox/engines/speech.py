@@ -22,7 +22,7 @@ from visioncraft_sandbox.engines.weights import EngineUnavailable, whisper_model
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_RATE = 16_000  # Hz: what Whisper hears
+_RATE = 16_000  # Hz, Whisper's sample rate
 _ENGLISH = frozenset({"", "auto", "en", "eng", "english"})
 
 
@@ -46,30 +46,19 @@ class Transcriber:
         language: str | None = None,
         max_seconds: float | None = None,
     ) -> dict[str, Any]:
-        """Transcribe one recording.
-
-        Args:
-            audio: The file's bytes or its path: any container and codec that FFmpeg decodes.
-            task: ``"transcribe"``; the English-only model cannot translate.
-            language: ``"en"`` or None.
-            max_seconds: The longest recording that is decoded; None has no bound.
-
-        Returns:
-            The service's answer: ``text``, ``segments`` (times in seconds), ``language``,
-            ``input_length_ms``, ``request_id`` and ``inference_status``. Plain JSON types only.
+        """The service's answer for a recording in any format that FFmpeg decodes.
 
         Raises:
-            ValueError: The task or language is beyond the model, there is no sound in ``audio``,
-                or it is longer than `max_seconds`.
-            EngineUnavailable: faster-whisper or the model is not installed.
+            ValueError: If the model does not support the task or language, or if the file has no
+                sound or is longer than `max_seconds`.
         """
         _check(task, language)
         started = time.perf_counter()
         samples = _decode(audio, max_seconds)
         with self._lock:
-            heard, _ = self._load().transcribe(samples, language="en", task="transcribe")
-            # The segments come from a generator that does the work while it is read.
-            segments = [_segment(index, segment) for index, segment in enumerate(heard)]
+            found, _ = self._load().transcribe(samples, language="en", task="transcribe")
+            # A generator, which does the work while it is read.
+            segments = [_segment(index, segment) for index, segment in enumerate(found)]
         return {
             "text": "".join(segment["text"] for segment in segments).strip(),
             "segments": segments,
@@ -88,14 +77,12 @@ class Transcriber:
     def _load(self) -> Any:
         if self._model is None:
             try:
-                from faster_whisper import (  # noqa: PLC0415  # optional and heavy
-                    WhisperModel,
-                )
+                from faster_whisper import WhisperModel  # noqa: PLC0415  # optional and heavy
             except ImportError as error:
                 raise EngineUnavailable(
                     "The speech model's runtime (faster-whisper)", "faster-whisper"
                 ) from error
-            # As for the language model: threads that wait by spinning slow down whatever else runs.
+            # As for the language model: threads that spin slow down all other work.
             threads = max(1, (os.cpu_count() or 1) // 2)
             self._model = WhisperModel(
                 str(whisper_model_dir()),
@@ -116,23 +103,16 @@ def _check(task: str, language: str | None) -> None:
     spoken = (language or "").strip().lower().replace("_", "-").split("-")[0]
     if spoken not in _ENGLISH:
         raise ValueError(
-            f"The sandbox's speech model (Whisper tiny.en) understands English only; "
+            f"The sandbox's speech model (Whisper tiny.en) understands only English; "
             f"language {language!r} is not available here. Use language='en' or leave it out."
         )
 
 
 def as_wav(audio: bytes | Path, *, max_seconds: float | None = None) -> tuple[bytes, float]:
-    """A recording as WAV: 16 bits, mono, 16,000 samples per second, as Whisper hears it.
-
-    Args:
-        audio: The file's bytes or its path.
-        max_seconds: The longest recording that is decoded; None has no bound.
-
-    Returns:
-        The WAV file, and its length in seconds.
+    """A recording as WAV (16 bits, mono, 16,000 samples per second), and its seconds.
 
     Raises:
-        ValueError: There is no sound in ``audio``, or it is longer than `max_seconds`.
+        ValueError: If it has no sound, or is longer than `max_seconds`.
     """
     samples = (_decode(audio, max_seconds) * 32768.0).astype("<i2")
     buffer = io.BytesIO()
@@ -161,12 +141,12 @@ def _decode(audio: bytes | Path, max_seconds: float | None = None) -> NDArray[np
                 arrays = _arrays(resampler.resample(frame))
                 left -= sum(array.size for array in arrays)
                 if left < 0:
-                    # A few kilobytes may hold days of silence.
+                    # A few kilobytes may expand to days of silence.
                     raise ValueError(f"The recording is longer than {max_seconds:,.0f} seconds.")
                 chunks += arrays
             chunks += _arrays(resampler.resample(None))
     except av.error.FFmpegError as error:
-        # A recording cut short still says what it says up to the cut.
+        # A truncated recording is used up to its end.
         if not chunks:
             raise ValueError(
                 f"The file is not audio that can be decoded ({error.strerror})."

@@ -1,4 +1,4 @@
-"""The stage a scene is painted on: pixels, light, layers, and the brushes all landscapes share."""
+"""The stage of a scene: pixels, light, layers, and the brushes that all landscapes share."""
 
 from __future__ import annotations
 
@@ -141,17 +141,17 @@ class Stage:
         width: In pixels.
         height: In pixels.
         light: The hour's colours.
-        rng: The only source of chance.
+        rng: The only source of randomness.
         pixels: The background, height x width x 3, 0 to 255.
         layers: What lies on the background.
         horizon: The horizon in pixels from above.
-        ground: Upper and lower end of where feet may stand, None where there is no ground.
+        ground: The upper and lower end of the ground; None if there is none.
         back: Where buildings stand.
         water: Where boats float.
         span: Left and right bounds of the ground, as parts of the width.
         sun: Where the sun or moon stands, in pixels.
         scenery: How many of the layers belong to the landscape; the rest are subjects and air.
-        lift: What is added to the depth of things on the ground.
+        lift: Added to the depth of things on the ground.
     """
 
     idea: Idea
@@ -171,7 +171,7 @@ class Stage:
     lift: float = 0.0
 
     def bake(self, image: Image.Image, x: float, y: float) -> None:
-        """Paint an RGBA picture into the background, behind whatever is painted later."""
+        """Paint an RGBA picture into the background, behind everything painted later."""
         left, top = round(x), round(y)
         upper, lower = max(0, top), min(self.height, top + image.height)
         first, last = max(0, left), min(self.width, left + image.width)
@@ -184,7 +184,7 @@ class Stage:
 
     @property
     def unit(self) -> float:
-        """The length that sizes are parts of: the shorter side, a little more if it is long."""
+        """The unit of sizes: the shorter side, or a little more for long pictures."""
         short, long = sorted((self.width, self.height))
         return float(min(short * 1.15, (short * short * long) ** (1 / 3)))
 

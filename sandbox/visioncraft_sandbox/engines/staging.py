@@ -1,4 +1,4 @@
-"""Where things stand: each where it belongs, none over another, the nearer ones in front."""
+"""Places the subjects: each in its habitat, none over another, the nearer ones in front."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _zone(stage: Stage, subject: Subject) -> tuple[str, Box]:
 
 
 def _aloft(stage: Stage) -> tuple[str, Box]:
-    """Where what flies or swims may be."""
+    """The zone for things that fly or swim."""
     place, wide, high = stage.idea.place, stage.width, stage.height
     if place == "underwater":
         return "float", (0.08 * wide, high * 0.26, 0.92 * wide, high * 0.80)

@@ -1,4 +1,4 @@
-"""Rendering styles: how a finished scene is made to look painted, cut, drawn or filmed."""
+"""Rendering styles: make a finished scene look painted, cut, drawn or filmed."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from visioncraft_sandbox.engines.weights import EngineUnavailable, upscaler_mode
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The network sees 18 pixels around each one; with less overlap the tiles' seams would show. Larger
-# tiles compute fewer pixels twice (a fifth less work than with 192), and take more memory.
+# The network reads 18 pixels around each one; with less overlap, seams would show. Larger tiles
+# compute fewer pixels twice (a fifth less work than with 192), but take more memory.
 _TILE = 384
 _OVERLAP = 18
 
@@ -23,8 +23,8 @@ _OVERLAP = 18
 class Upscaler:
     """Enlarges pictures two or four times with realesr-animevideov3.
 
-    The network is loaded at the first picture of each factor. One instance serves many threads:
-    tiles of several pictures take turns, and memory stays that of one tile.
+    The network for each factor loads at first use. Tiles of several threads take turns, so the
+    memory is that of one tile.
     """
 
     name = "realesr-animevideov3 (ncnn)"
@@ -34,20 +34,7 @@ class Upscaler:
         self._networks: dict[int, Any] = {}
 
     def upscale(self, image: Image.Image, factor: Literal[2, 4] = 2) -> Image.Image:
-        """Enlarge one picture.
-
-        Args:
-            image: Any Pillow picture. Transparency is kept.
-            factor: 2 or 4.
-
-        Returns:
-            An RGB picture (RGBA if the source has transparency), ``factor`` times as wide
-            and high.
-
-        Raises:
-            ValueError: Another factor.
-            EngineUnavailable: ncnn or the weights are not installed.
-        """
+        """The picture ``factor`` times as wide and high: RGB, or RGBA if it has transparency."""
         if factor not in {2, 4}:
             raise ValueError(f"factor must be 2 or 4, not {factor!r}")
         source = np.asarray(image.convert("RGB"), dtype=np.uint8)
@@ -83,15 +70,14 @@ class Upscaler:
 
     def _network(self, factor: Literal[2, 4]) -> tuple[Any, Any]:
         try:
-            import ncnn  # noqa: PLC0415  # optional and heavy: only who upscales pays for it
+            import ncnn  # noqa: PLC0415  # optional and heavy
         except ImportError as error:
             raise EngineUnavailable("The upscaler's runtime (ncnn)", "ncnn") from error
         if factor not in self._networks:
             param, weights = upscaler_model(factor)
             network = ncnn.Net()
             network.opt.num_threads = os.cpu_count() or 1
-            # Threads that have nothing to do sleep at once: spinning, they take the core away
-            # from whatever else runs here.
+            # Idle threads sleep at once: if they spin, they slow down all other work.
             network.opt.openmp_blocktime = 0
             network.opt.use_vulkan_compute = False
             if network.load_param(str(param)) != 0 or network.load_model(str(weights)) != 0:

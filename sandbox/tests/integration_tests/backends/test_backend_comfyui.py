@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,8 +36,11 @@ def running() -> Iterator[tuple[ComfyHost, Sandbox]]:
 @pytest.fixture
 def host(running: tuple[ComfyHost, Sandbox]) -> ComfyHost:
     host, _ = running
-    host.workflows.clear()
     host.failure, host.hold, host.forget = None, False, False
+    # A workflow that was interrupted at the end of a test must not be held again by the next one.
+    while host.running or host.pending:
+        time.sleep(0.01)
+    host.workflows.clear()
     for event in (host.started, host.interrupted, host.deleted):
         event.clear()
     return host

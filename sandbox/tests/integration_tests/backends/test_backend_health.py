@@ -23,20 +23,20 @@ NOBODY = "http://127.0.0.1:9"
 @pytest.mark.parametrize("option", ["llm", "vision_llm", "images", "speech"])
 def test_a_server_that_is_not_there_is_told_at_the_start(option: str) -> None:
     shown = f"--{option.replace('_', '-')} (http://127.0.0.1:9) does not answer"
-    with pytest.raises(BackendError) as told:
+    with pytest.raises(BackendError) as raised:
         Sandbox(models=False, **{option: NOBODY}).start()
-    assert shown in str(told.value)
+    assert shown in str(raised.value)
 
 
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ("llm", "no OpenAI-compatible server"),
+        ("llm", "not an OpenAI-compatible server"),
         ("images", "not as Automatic1111, Forge or ComfyUI does"),
         ("speech", "nor as whisper.cpp's server"),
     ],
 )
-def test_something_else_is_told_at_the_start(option: str, words: str) -> None:
+def test_another_kind_of_server_is_reported_at_the_start(option: str, words: str) -> None:
     with served(Starlette()) as url, pytest.raises(BackendError, match=words):
         Sandbox(models=False, **{option: url}).start()
 
@@ -61,14 +61,16 @@ def test_a_sandbox_that_starts_again_looks_again() -> None:
             sandbox.start()
 
 
-def test_a_missing_and_a_wrong_key_are_told_apart_and_never_shown() -> None:
+def test_a_missing_and_a_wrong_key_are_distinguished_and_never_shown() -> None:
     with served(A1111Host(auth="user:word").app) as url:
-        with pytest.raises(BackendError, match="wants a key: put it into VISIONCRAFT_SANDBOX_IM"):
+        with pytest.raises(
+            BackendError, match="requires a key: put it into VISIONCRAFT_SANDBOX_IM"
+        ):
             Sandbox(models=False, images=url).start()
         sandbox = Sandbox(models=False, images=url, images_key="user:wrong")
-        with pytest.raises(BackendError, match="refused the key") as told:
+        with pytest.raises(BackendError, match="refused the key") as raised:
             sandbox.start()
-    assert "wrong" not in str(told.value) + repr(sandbox.config)
+    assert "wrong" not in str(raised.value) + repr(sandbox.config)
 
 
 def test_a_checkpoint_that_is_not_there_is_told_at_the_start() -> None:

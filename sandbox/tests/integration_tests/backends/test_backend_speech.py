@@ -34,13 +34,17 @@ def test_an_openai_server_answers_in_the_services_form() -> None:
         answer = whisper(sandbox, wav(), language="de")
         whisper(sandbox, wav(), task="translate", language="auto")
         refused = whisper(sandbox, wav() + b"broken")
-    told = answer.json()
+    answered = answer.json()
     assert answer.headers["x-visioncraft-engine"].endswith(f", {WHISPER}")
-    assert (told["text"], told["language"], told["input_length_ms"]) == ("Hallo Welt.", "de", 2500)
-    [segment] = told["segments"]
+    assert (answered["text"], answered["language"], answered["input_length_ms"]) == (
+        "Hallo Welt.",
+        "de",
+        2500,
+    )
+    [segment] = answered["segments"]
     assert (segment["id"], segment["start"], segment["end"]) == (0, 0.0, 2.5)
     assert segment["tokens"] == [50364, 15302, 50489]
-    assert told["inference_status"]["tokens_generated"] == 3
+    assert answered["inference_status"]["tokens_generated"] == 3
     first, second = host.forms[:2]
     assert first["file"] == ("audio.wav", wav())
     assert first["language"] == "de"
@@ -57,17 +61,17 @@ def test_whisper_cpp_gets_wav_of_16_khz(has_health: bool) -> None:
     with served(host.app) as url, Sandbox(models=False, speech=url) as sandbox:
         answer = whisper(sandbox, wav(0.5, 8000))
         whisper(sandbox, wav(), task="translate", language="fr")
-    told = answer.json()
+    answered = answer.json()
     assert answer.headers["x-visioncraft-engine"].startswith("whisper.cpp (127.0.0.1:")
-    assert told["text"] == "It says nothing, and says it twice."
-    assert (told["language"], told["input_length_ms"]) == ("en", 500)
-    assert [segment["end"] for segment in told["segments"]] == [0.25, 0.5]
-    assert "seek" not in told["segments"][0]
+    assert answered["text"] == "It says nothing, and says it twice."
+    assert (answered["language"], answered["input_length_ms"]) == ("en", 500)
+    assert [segment["end"] for segment in answered["segments"]] == [0.25, 0.5]
+    assert "seek" not in answered["segments"][0]
     assert (host.forms[0]["language"], host.forms[0]["translate"]) == ("auto", "false")
     assert (host.forms[1]["language"], host.forms[1]["translate"]) == ("fr", "true")
 
 
-def test_what_is_no_recording_is_the_callers_to_mend() -> None:
+def test_something_other_than_a_recording_is_the_callers_to_correct() -> None:
     with (
         served(WhisperCppHost().app) as url,
         Sandbox(models=False, speech=f"whispercpp+{url}") as sandbox,
@@ -94,5 +98,5 @@ async def test_the_tool_transcribes_there(tmp_path: Any) -> None:
             listen = VisionCraftTranscribe(
                 api_key="caller", base_url=sandbox.url, allowed_dirs=[tmp_path]
             )
-            heard = await listen.ainvoke({"audio": str(tmp_path / "note.wav")})
-    assert "It says nothing" in heard
+            transcript = await listen.ainvoke({"audio": str(tmp_path / "note.wav")})
+    assert "It says nothing" in transcript

@@ -42,7 +42,7 @@ async def test_a_chat_form_makes_a_conversation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "status", "body", "told"),
+    ("wanted", "status", "body", "content_range"),
     [
         (None, 200, b"0123456789", None),
         ("bytes=0-3", 206, b"0123", "bytes 0-3/10"),
@@ -57,8 +57,8 @@ async def test_a_chat_form_makes_a_conversation() -> None:
     ],
 )
 def test_a_part_is_given_as_the_standard_says(
-    wanted: str | None, status: int, body: bytes, told: str | None
+    wanted: str | None, status: int, body: bytes, content_range: str | None
 ) -> None:
     answer = ranged(b"0123456789", "video/mp4", wanted, {})
     assert (answer.status_code, answer.body) == (status, body)
-    assert answer.headers.get("content-range") == told
+    assert answer.headers.get("content-range") == content_range

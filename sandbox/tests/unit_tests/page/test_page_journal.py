@@ -92,7 +92,7 @@ async def test_whoever_waits_is_let_go_when_the_server_stops(journal: Journal) -
     ],
     ids=["fine", "status", "hung-up", "cut-short", "error-under-200", "no-error", "a-word"],
 )
-def test_a_failure_is_whatever_did_not_give_what_was_asked(
+def test_a_failure_is_an_error_or_an_incomplete_answer(
     journal: Journal, facts: dict[str, Any], failed: bool
 ) -> None:
     assert noted(journal, **facts).failed is failed

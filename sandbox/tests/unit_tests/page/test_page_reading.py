@@ -58,8 +58,8 @@ def test_pictures_are_read_out_of_fields_links_and_answers(
         {"images": [f"http://127.0.0.1:1/files/{name}", "http://127.0.0.1:1/files/gone.png"]},
     )
     reading = read(entry, files)
-    told = [(each.side, each.index, each.name, each.mime) for each in reading.media]
-    assert told == [
+    given = [(each.side, each.index, each.name, each.mime) for each in reading.media]
+    assert given == [
         ("in", 0, "image", "image/png"),
         ("in", 1, "mask", "image/png"),
         ("out", 0, "", "image/png"),
@@ -118,7 +118,7 @@ STREAM = (
 
 
 @pytest.mark.parametrize(
-    ("told", "content_type", "expected"),
+    ("given", "content_type", "expected"),
     [
         ({"choices": [{"message": {"content": "Hello."}}]}, "application/json", ("Hello.", "")),
         ({"text": " spoken "}, "application/json", ("spoken", "")),
@@ -158,8 +158,8 @@ STREAM = (
         *("html", "tool-call"),
     ],
 )
-def test_the_words_of_an_answer(told: Any, content_type: str, expected: tuple[str, str]) -> None:
-    assert words.answer_words(told, content_type) == expected
+def test_the_words_of_an_answer(given: Any, content_type: str, expected: tuple[str, str]) -> None:
+    assert words.answer_words(given, content_type) == expected
 
 
 def test_a_prompt_is_escaped(journal: Journal, files: FileStore) -> None:
