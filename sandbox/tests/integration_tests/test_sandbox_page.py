@@ -1,4 +1,4 @@
-"""The sandbox's page over HTTP: what it shows, what it hides, and whom it lets in."""
+"""The sandbox's page over HTTP: what it shows, what it hides, and who may see it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def items(text: str) -> int:
     return text.count("<li id=")
 
 
-def test_who_does_not_ask_for_html_gets_what_it_always_got(client: httpx.Client) -> None:
+def test_a_client_that_does_not_accept_html_gets_the_plain_page(client: httpx.Client) -> None:
     with Sandbox(models=False, page=False) as plain:
         assert client.get("/").text == httpx.get(plain.url).text
         assert client.get("/", headers={"accept": "application/json"}).text == client.get("/").text
@@ -59,7 +59,7 @@ def test_an_empty_page_says_what_to_do(watched: Sandbox, client: httpx.Client) -
     assert items(text) == 0
 
 
-def test_a_request_is_shown_with_what_came_of_it_and_without_the_key(client: httpx.Client) -> None:
+def test_a_request_is_shown_with_its_answer_and_without_the_key(client: httpx.Client) -> None:
     png = draw(client, f"A cat, says {KEY}").content
     text = page(client)
     assert KEY not in text
@@ -75,7 +75,7 @@ def test_a_request_is_shown_with_what_came_of_it_and_without_the_key(client: htt
         assert "&#34;token&#34;: &#34;***&#34;" in detail
 
 
-def test_the_page_is_neither_in_the_journal_nor_in_the_record_nor_met_by_faults(
+def test_the_page_is_not_recorded_and_not_affected_by_faults(
     watched: Sandbox, client: httpx.Client
 ) -> None:
     watched.faults.inject(Fault(endpoint="*", status=503, times=None))
@@ -95,7 +95,7 @@ def test_the_page_is_neither_in_the_journal_nor_in_the_record_nor_met_by_faults(
     ],
     ids=["status", "mid-body", "before", "error-under-200", "html"],
 )
-def test_faults_show(
+def test_faults_are_shown(
     watched: Sandbox, client: httpx.Client, fault: str, shown: tuple[str, ...]
 ) -> None:
     draw(client)
@@ -125,7 +125,7 @@ def test_entries_are_filtered_by_endpoint_and_by_failure(client: httpx.Client) -
     assert "No request matches" in page(client, "?endpoint=POST+/whisper")
 
 
-def test_what_is_too_large_is_not_kept_and_that_is_said(pictures: Path) -> None:
+def test_a_large_body_is_not_kept_and_the_page_says_so(pictures: Path) -> None:
     with Sandbox(models=False, page_bytes=4000) as small:
         with httpx.Client(base_url=small.url) as client:
             image = base64.b64encode((pictures / "cat.png").read_bytes()).decode()
@@ -153,7 +153,7 @@ def test_the_answer_is_protected(client: httpx.Client) -> None:
     assert medium.headers["x-content-type-options"] == "nosniff"
 
 
-def test_media_come_in_parts_and_are_gone_with_their_journal(client: httpx.Client) -> None:
+def test_media_are_served_in_parts_until_their_entry_is_dropped(client: httpx.Client) -> None:
     png = draw(client).content
     [url] = MEDIUM.findall(page(client))
     part = client.get(url, headers={"range": "bytes=0-7"})
@@ -165,7 +165,7 @@ def test_media_come_in_parts_and_are_gone_with_their_journal(client: httpx.Clien
     assert client.get(url.replace("/1/out", "/99/out")).status_code == 404
 
 
-def test_a_gif_has_a_still_for_those_who_want_no_motion(client: httpx.Client) -> None:
+def test_a_gif_has_a_still_for_reduced_motion(client: httpx.Client) -> None:
     client.post("/text2gif", json={"token": KEY, "prompt": "A boat"})
     text = page(client)
     [url] = MEDIUM.findall(text)
@@ -174,14 +174,14 @@ def test_a_gif_has_a_still_for_those_who_want_no_motion(client: httpx.Client) ->
     assert client.get(f"{url}?still=1").headers["content-type"] == "image/png"
 
 
-def test_there_is_no_still_of_what_is_no_picture(client: httpx.Client, pictures: Path) -> None:
+def test_there_is_a_still_only_of_pictures(client: httpx.Client, pictures: Path) -> None:
     video = base64.b64encode((pictures / "cat.mp4").read_bytes()).decode()
     client.post("/whisper", json={"token": KEY, "audio": video})
     [url] = MEDIUM.findall(page(client))
     assert client.get(f"{url}?still=1").status_code == 415
 
 
-def test_a_strangers_name_for_this_machine_is_refused(watched: Sandbox) -> None:
+def test_a_foreign_name_for_this_machine_is_refused(watched: Sandbox) -> None:
     for path in ("/", "/page/events", "/page/journal"):
         answer = httpx.get(f"{watched.url}{path}", headers={**HTML, "host": "evil.example"})
         assert answer.status_code == 421
@@ -196,7 +196,7 @@ def test_another_site_may_link_to_the_page_but_not_embed_it(client: httpx.Client
     assert client.get("/page/events", headers={**here, "sec-fetch-mode": "cors"}).status_code == 403
 
 
-def test_with_keys_the_page_wants_one() -> None:
+def test_with_keys_the_page_requires_one() -> None:
     with Sandbox(models=False, keys=[KEY]) as locked:
         assert httpx.get(locked.url, headers=HTML).status_code == 401
         assert httpx.get(f"{locked.url}/page/events", auth=("me", "wrong")).status_code == 401
@@ -283,9 +283,7 @@ def connect_to(text: str) -> str:
     return str(url).replace("&amp;", "&")
 
 
-def test_events_tell_what_is_new_and_what_has_changed(
-    watched: Sandbox, client: httpx.Client
-) -> None:
+def test_events_report_new_and_changed_entries(watched: Sandbox, client: httpx.Client) -> None:
     draw(client, "An old cat")
     url = connect_to(page(client))
     with client.stream("GET", url) as answer, httpx.Client(base_url=watched.url) as other:
@@ -303,7 +301,9 @@ def test_events_tell_what_is_new_and_what_has_changed(
     assert "A new cat" in "".join(data for _, data in outcome)
 
 
-def test_after_a_break_the_whole_list_comes(watched: Sandbox, client: httpx.Client) -> None:
+def test_after_an_interruption_the_whole_list_is_sent(
+    watched: Sandbox, client: httpx.Client
+) -> None:
     draw(client)
     with client.stream("GET", "/page/events?after=another-1") as answer:
         name, data = next(events(answer))
@@ -311,7 +311,7 @@ def test_after_a_break_the_whole_list_comes(watched: Sandbox, client: httpx.Clie
     assert items(data) == 1
 
 
-def test_under_a_filter_only_what_fits_is_told(client: httpx.Client, watched: Sandbox) -> None:
+def test_a_filter_applies_to_events(client: httpx.Client, watched: Sandbox) -> None:
     url = connect_to(page(client, "?failed=1"))
     with client.stream("GET", url) as answer, httpx.Client(base_url=watched.url) as other:
         draw(other)
@@ -324,7 +324,7 @@ def test_under_a_filter_only_what_fits_is_told(client: httpx.Client, watched: Sa
     assert names.count("entry") == 1
 
 
-def test_an_open_page_does_not_hold_up_the_end() -> None:
+def test_an_open_page_does_not_delay_the_stop() -> None:
     with (
         Sandbox(models=False) as stopping,
         httpx.Client(base_url=stopping.url) as client,

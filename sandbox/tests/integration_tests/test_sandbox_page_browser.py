@@ -15,7 +15,7 @@ from visioncraft_sandbox import Sandbox
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 
-# For busy machines; whoever waits is let go as soon as it is so.
+# For busy machines; waiting ends as soon as the condition holds.
 expect.set_options(timeout=60_000)
 
 
@@ -36,7 +36,7 @@ def watched() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def page(browser: Browser, watched: Sandbox) -> Iterator[Page]:
-    """A page that is connected, and that must give the console nothing to complain about."""
+    """A connected page, which must log nothing to the console."""
     complaints: list[str] = []
     opened = browser.new_page(viewport={"width": 360, "height": 740})
     opened.on("console", lambda message: complaints.append(message.text))
@@ -120,7 +120,7 @@ def test_a_page_finds_its_sandbox_again(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_sticks_out_and_everything_has_a_name(
+def test_nothing_overflows_and_every_control_has_a_name(
     watched: Sandbox, browser: Browser, width: int
 ) -> None:
     draw(watched, "A-very-long-word-" * 20)

@@ -1,4 +1,4 @@
-"""The sandbox over real connections: starting, stopping, breaking off, streaming."""
+"""The sandbox over real connections: starting, stopping, hanging up, streaming."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_taken_port_raises_in_the_caller() -> None:
             Sandbox(models=False, port=port).start()
 
 
-def test_requests_are_noted_without_keys() -> None:
+def test_requests_are_recorded_without_keys() -> None:
     with Sandbox(models=False) as sandbox:
         httpx.post(f"{sandbox.url}/sd", json=SD, timeout=PATIENCE)
         headers = {"authorization": "Bearer secret-key"}
@@ -114,7 +114,7 @@ def test_a_cut_answer_without_a_length_is_complete_http(own_sandbox: Sandbox) ->
     assert "content-length" not in answer.headers
 
 
-def test_a_large_answer_is_cut_after_all_that_was_promised_is_sent(
+def test_a_large_answer_is_truncated_at_the_requested_byte(
     own_sandbox: Sandbox,
 ) -> None:
     own_sandbox.faults.inject(Fault(endpoint="POST /sd", oversize=20_000_000, truncate=0.5))
@@ -152,7 +152,7 @@ def test_a_link_expires() -> None:
         assert client.get(link).status_code == 410
 
 
-def test_stopping_breaks_off_what_still_runs() -> None:
+def test_stopping_ends_running_requests() -> None:
     with Sandbox(models=False) as sandbox:
         sandbox.faults.inject(Fault(endpoint="GET /limits", delay=600))
         errors: list[Exception] = []
@@ -181,7 +181,7 @@ def chat(sandbox: Sandbox) -> openai.OpenAI:
     return openai.OpenAI(api_key="k", base_url=f"{sandbox.url}/v1", max_retries=0)
 
 
-def test_a_chat_has_words_and_their_true_number(chat: openai.OpenAI) -> None:
+def test_a_chat_has_text_and_its_usage(chat: openai.OpenAI) -> None:
     with chat:
         answer = chat.chat.completions.create(
             model="Yi-34B-Chat", messages=MESSAGES, max_tokens=128, temperature=0
@@ -192,7 +192,7 @@ def test_a_chat_has_words_and_their_true_number(chat: openai.OpenAI) -> None:
     assert answer.usage.prompt_tokens > 10
 
 
-def test_a_streamed_chat_says_the_same_piece_by_piece(chat: openai.OpenAI) -> None:
+def test_a_streamed_chat_is_the_same_text_in_pieces(chat: openai.OpenAI) -> None:
     with chat:
         whole = chat.chat.completions.create(
             model="Yi-34B-Chat", messages=MESSAGES, max_tokens=128, temperature=0
@@ -215,7 +215,7 @@ def test_a_streamed_chat_says_the_same_piece_by_piece(chat: openai.OpenAI) -> No
     assert chunks[-1].usage.completion_tokens == whole.usage.completion_tokens
 
 
-def test_the_longest_answer_is_kept_to_and_a_stop_ends_it(chat: openai.OpenAI) -> None:
+def test_max_tokens_and_stop_end_an_answer(chat: openai.OpenAI) -> None:
     long: list[openai.types.chat.ChatCompletionMessageParam] = [
         {"role": "user", "content": "Write a very long story about a sailor."}
     ]
@@ -298,7 +298,7 @@ def start_command(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_the_command_says_where_it_is_and_stops_on_ctrl_c() -> None:
+def test_the_command_prints_its_address_and_stops_on_ctrl_c() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

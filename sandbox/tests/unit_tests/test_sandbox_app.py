@@ -137,13 +137,13 @@ async def test_errors_have_the_shape_of_their_generation(client: httpx.AsyncClie
     assert detailed.json() == {"detail": "messages is required."}
 
 
-async def test_all_problems_are_told_at_once(client: httpx.AsyncClient) -> None:
+async def test_all_problems_are_reported_at_once(client: httpx.AsyncClient) -> None:
     answer = await post(client, "/openjourney", width=100, steps=0)
     problems = answer.json()["error"]
     assert all(word in problems for word in ("prompt is required", "width", "steps"))
 
 
-async def test_an_unknown_name_is_told_as_the_service_words_it(client: httpx.AsyncClient) -> None:
+async def test_an_unknown_name_is_reported_in_the_services_words(client: httpx.AsyncClient) -> None:
     answer = await post(client, "/generate-gif", prompt="x", sampler="Eular")
     assert answer.json()["error"].startswith("This host doesn't have sampler 'Eular'.")
     loras = await post(client, "/sd", prompt="x", model="sdxl-base", loras={"nope": 1})
@@ -176,7 +176,7 @@ async def test_a_body_is_json_with_any_content_type(client: httpx.AsyncClient) -
         assert (await client.post("/midjourney", content=bad)).status_code == 400
 
 
-async def test_a_limit_is_told_as_the_service_tells_it() -> None:
+async def test_a_limit_is_reported_in_the_services_words() -> None:
     limits = {"POST /midjourney": Limit(1, seconds=300, announce=True)}
     transport = httpx.ASGITransport(create_app(SandboxConfig(models=False, limits=limits)))
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
@@ -297,7 +297,7 @@ async def test_tool_calls_stream_as_deltas_that_add_up(client: httpx.AsyncClient
         ({"model": "gpt-9"}, "gpt-9"),
     ],
 )
-async def test_a_wrong_chat_request_is_told_what_is_wrong(
+async def test_a_wrong_chat_request_gets_the_reason(
     client: httpx.AsyncClient, wrong: dict[str, Any], word: str
 ) -> None:
     answer = await chat(client, **wrong)
@@ -311,7 +311,7 @@ async def test_a_page_says_that_this_is_not_the_service(client: httpx.AsyncClien
     assert "POST /generate-xl" in page
 
 
-async def test_what_is_not_there_is_said_plainly(client: httpx.AsyncClient) -> None:
+async def test_missing_pages_are_reported_plainly(client: httpx.AsyncClient) -> None:
     assert (await client.post("/v1/responses")).status_code == 404
     assert (await client.get("/sd")).status_code == 405
     assert (await client.get("/files/none.png")).status_code == 404

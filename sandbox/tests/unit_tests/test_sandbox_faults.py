@@ -1,4 +1,4 @@
-"""Faults: reading them, choosing when they strike, and what they make of an answer."""
+"""Faults: parsing, matching requests, and their effect on an answer."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_a_fault_that_cannot_be_read_is_refused_with_its_text(line: str) -> None
         Fault.parse(line)
 
 
-def test_a_fault_strikes_as_often_as_it_says() -> None:
+def test_a_fault_affects_as_many_requests_as_it_says() -> None:
     book = FaultBook(Fault(endpoint="POST /sd", status=500, times=2))
     struck = [book.next_for("POST", "/sd") is not None for _ in range(4)]
     assert struck == [True, True, False, False]
     assert book.pending == []
 
 
-def test_a_fault_strikes_every_nth_matching_request_after_those_it_skips() -> None:
+def test_a_fault_affects_every_nth_matching_request_after_those_it_skips() -> None:
     book = FaultBook(Fault(endpoint="/sd", status=500, times=None, every=2, skip=1))
     struck = [book.next_for("POST", "/sd") is not None for _ in range(6)]
     assert struck == [False, False, True, False, True, False]
@@ -53,7 +53,9 @@ def test_a_fault_strikes_every_nth_matching_request_after_those_it_skips() -> No
         ("*", "GET", "/limits", True),
     ],
 )
-def test_which_requests_meet_a_fault(endpoint: str, method: str, path: str, matches: bool) -> None:
+def test_which_requests_a_fault_affects(
+    endpoint: str, method: str, path: str, matches: bool
+) -> None:
     assert Fault(endpoint=endpoint, status=500).matches(method, path) is matches
 
 
@@ -85,7 +87,7 @@ async def test_an_error_may_come_under_status_200() -> None:
     assert answer.json() == {"error": "No."}
 
 
-async def test_the_true_answer_may_have_another_type_and_be_cut() -> None:
+async def test_the_real_answer_may_have_another_type_and_be_truncated() -> None:
     whole = await get("/sd/models")
     cut = await get("/sd/models", Fault(content_type="image/png", truncate=10, announce=False))
     assert cut.headers["content-type"] == "image/png"

@@ -42,7 +42,7 @@ def test_the_names_of_the_documents_come_first_in_their_order() -> None:
     assert all(len(names) == len(set(names)) for names in LISTS.values())
 
 
-def test_a_file_is_offered_for_its_time_and_then_gone() -> None:
+def test_a_file_is_kept_for_its_time_and_then_gone() -> None:
     clock = Clock()
     store = FileStore(1000, 60, clock)
     name = store.add(b"GIF89a", "test")
@@ -73,7 +73,7 @@ def test_all_links_can_be_made_to_expire() -> None:
     ("seconds", "text"),
     [(300, "5 minutes"), (60, "1 minute"), (3600, "1 hour"), (90, "90 seconds")],
 )
-def test_spans_of_time_are_written_as_the_service_writes_them(seconds: float, text: str) -> None:
+def test_durations_are_written_as_the_service_writes_them(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
 
 
@@ -84,7 +84,7 @@ def test_midjourney_switches_are_no_part_of_the_picture() -> None:
     assert split_prompt("--v 5")[0] == "--v 5"
 
 
-def test_vision_says_what_is_measured_and_what_is_read() -> None:
+def test_vision_reports_measurements_and_the_text_of_the_file() -> None:
     image = Image.new("RGB", (300, 100), (20, 30, 90))
     data = to_png(image, parameters="a navy sea\nSteps: 30")
     described = describe([Image.open(io.BytesIO(data))])
@@ -108,7 +108,7 @@ def test_vision_counts_frames_and_takes_several_pictures() -> None:
     assert "bright (100%)" in described
 
 
-def test_what_a_bounded_schema_allows_the_given_one_allows_too() -> None:
+def test_the_original_schema_allows_all_that_the_bounded_one_does() -> None:
     schema = {
         "type": "object",
         "properties": {

@@ -247,7 +247,7 @@ def test_no_tool_is_called_where_none_is_meant() -> None:
     assert agent.calls == []
 
 
-def test_a_refused_name_is_replaced_by_a_near_one_once() -> None:
+def test_a_refused_name_is_replaced_once_by_a_near_one() -> None:
     refused = (
         "POST /sd: the host does not know the model 'sdxl-bass'. Near names: 'sdxl-base'. "
         "All 22 are in the list 'sd', 'models'."
@@ -276,7 +276,7 @@ def test_a_value_out_of_bounds_is_brought_within_them() -> None:
     assert "I drew" in said
 
 
-def test_a_hopeless_error_is_not_tried_again_and_others_go_on() -> None:
+def test_a_final_error_is_not_retried_and_other_steps_go_on() -> None:
     def result(name: str, arguments: dict[str, Any]) -> str:
         if "cat" in arguments.get("prompt", ""):
             return "Error: the prompt was refused."

@@ -71,7 +71,7 @@ class ApiError(Exception):
 
 
 class A1111Host:
-    """One host, and what it was asked."""
+    """One host, and the requests that it received."""
 
     def __init__(self, auth: str | None = None, *, upscalers: bool = True) -> None:
         self.auth = auth

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from visioncraft_sandbox.server import listen
 
 PATIENCE = 60.0
-"""Seconds after which something that should have happened has not."""
+"""Seconds after which an expected event counts as missing."""
 
 
 @contextlib.contextmanager
@@ -68,7 +68,7 @@ async def happens(event: threading.Event) -> None:
 
 
 async def asked_and_left(url: str, body: dict[str, Any], started: threading.Event) -> None:
-    """Send a request, wait until it is at work, and hang up."""
+    """Send a request, wait until work on it starts, and hang up."""
     headers = {"authorization": "Bearer caller"}
     async with httpx.AsyncClient(timeout=PATIENCE) as client:
         asking = asyncio.create_task(client.post(url, json=body, headers=headers))

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-# What each says to tools that the model, or the way it was started, does not allow.
+# The errors of servers whose model or options do not allow tools.
 NO_TOOLS = {
     "ollama": (400, {"error": {"message": "registry.ollama.ai/library/gemma:2b does not support "
                                "tools", "type": "invalid_request_error", "param": None,
@@ -27,7 +27,7 @@ NO_TOOLS = {
 }  # fmt: skip
 
 
-# The same to pictures.
+# The same for pictures.
 NO_PICTURES = {
     "llama.cpp": (500, {"error": {"code": 500, "message": "image input is not supported - hint: if "
                                   "this is unexpected, you may need to provide the mmproj",
@@ -38,7 +38,7 @@ NO_PICTURES = {
 
 
 class ChatHost:
-    """One server, and what it was asked."""
+    """One server, and the requests that it received."""
 
     def __init__(self, *models: str, key: str | None = None) -> None:
         self.models = list(models)

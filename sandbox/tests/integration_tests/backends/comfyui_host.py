@@ -36,7 +36,7 @@ class Node:
 
 
 class ComfyHost:
-    """One host, and what it was asked."""
+    """One host, and the requests that it received."""
 
     def __init__(self, *, upscale_models: tuple[str, ...] = ("RealESRGAN_x4plus.pth",)) -> None:
         self.upscale_models = list(upscale_models)
@@ -123,7 +123,7 @@ class ComfyHost:
                 ("IMAGE",),
                 lambda image, width, height, **_: ([one.resize((width, height)) for one in image],),
             ),
-            # Nodes written for the newer schema tell their lists so.
+            # Nodes of the newer schema declare their lists so.
             "UpscaleModelLoader": Node(
                 {"model_name": ("COMBO", {"options": self.upscale_models})}, ("UPSCALE_MODEL",),
                 lambda model_name: (4,),

@@ -69,13 +69,13 @@ def test_sd_is_mapped_to_txt2img_with_the_names_of_the_host(
     assert answer.headers["x-visioncraft-engine"].endswith(", sd_xl_base_1.0")
 
 
-def test_the_tool_draws_there(host: A1111Host, running: tuple[A1111Host, Sandbox]) -> None:
+def test_the_tool_draws_on_the_host(host: A1111Host, running: tuple[A1111Host, Sandbox]) -> None:
     draw = VisionCraftTextToImage(api_key="caller", base_url=running[1].url, width=64, height=64)
     assert "image/png, 64x64" in draw.invoke({"prompt": "a boat", "sampler": "Euler a"})
     assert host.orders[0]["sampler_name"] == "Euler a"
 
 
-def test_several_pictures_come_as_links_upscaled_there(
+def test_several_pictures_are_upscaled_on_the_host_and_returned_as_links(
     host: A1111Host, client: httpx.Client
 ) -> None:
     answer = post(
@@ -100,7 +100,7 @@ def test_the_loaded_checkpoint_is_not_loaded_again(host: A1111Host, client: http
     assert "override_settings" not in openjourney
 
 
-def test_midjourney_is_drawn_there(host: A1111Host, client: httpx.Client) -> None:
+def test_midjourney_is_drawn_on_the_host(host: A1111Host, client: httpx.Client) -> None:
     task = post(client, "/midjourney").json()["data"]
     done = client.post("/midjourney/result", json={"token": "caller", "task_id": task})
     assert done.json()["Status"] == "success"
@@ -127,16 +127,14 @@ def test_a_masked_picture_is_inpainted_and_stays_as_it_is_elsewhere(
     assert result.getpixel((17, 6)) == (200, 10, 10)
 
 
-def test_the_form_of_2023_is_of_the_size_that_was_asked(
-    host: A1111Host, client: httpx.Client
-) -> None:
+def test_the_form_of_2023_has_the_requested_size(host: A1111Host, client: httpx.Client) -> None:
     answer = post(client, "/img2img", init_images=[text(png(10, 10))], width=100, height=70)
     [link] = answer.json()["images"]
     assert opened(client.get(link).content).size == (100, 70)
     assert host.orders[0]["denoising_strength"] == 0.8
 
 
-def test_upscaling_is_done_there_and_keeps_the_alpha_channel(
+def test_upscaling_on_the_host_keeps_the_alpha_channel(
     host: A1111Host, client: httpx.Client
 ) -> None:
     answer = post(client, "/upscale", image=text(png(8, 6, (0, 0, 0, 90), "RGBA")), resize=4)
@@ -146,7 +144,7 @@ def test_upscaling_is_done_there_and_keeps_the_alpha_channel(
     assert host.orders[0]["upscaler_1"] == "R-ESRGAN 4x+"
 
 
-def test_what_the_host_cannot_do_the_sandbox_does(client: httpx.Client) -> None:
+def test_the_sandbox_does_what_the_host_cannot(client: httpx.Client) -> None:
     film = post(client, "/img2video", image=text(png(64, 64)))
     assert film.headers["x-visioncraft-engine"].startswith("motion")
 
@@ -167,9 +165,7 @@ def test_the_lists_are_those_of_the_host(host: A1111Host, client: httpx.Client) 
     assert "no_refiner" in client.get("/img2img/refiners").json()
 
 
-def test_names_that_nobody_knows_and_loras_that_are_not_there_are_refused(
-    host: A1111Host, client: httpx.Client
-) -> None:
+def test_unknown_names_and_missing_loras_are_refused(host: A1111Host, client: httpx.Client) -> None:
     unknown = post(client, "/sd", model="nobodys-model", sampler="Eulr")
     assert unknown.status_code == 400
     assert "model 'nobodys-model'" in unknown.json()["error"]["message"]

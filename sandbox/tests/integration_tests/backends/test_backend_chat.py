@@ -91,7 +91,7 @@ def test_the_nearest_model_answers_with_the_documented_defaults(
     assert body == {**wanted, "messages": ASKED}
 
 
-def test_a_model_that_has_no_like_is_the_first_and_the_key_is_theirs(
+def test_an_unknown_model_is_the_servers_first_and_the_key_is_the_servers(
     host: ChatHost, client: httpx.Client
 ) -> None:
     ask(client, model="gpt-3.5-turbo")
@@ -124,7 +124,7 @@ def test_tools_go_to_the_server(host: ChatHost, client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("server", sorted(NO_TOOLS))
-def test_where_the_server_refuses_tools_the_planner_calls_them(
+def test_the_planner_calls_tools_that_the_server_refuses(
     host: ChatHost, client: httpx.Client, server: str, stream: bool
 ) -> None:
     host.refuses_tools = server
@@ -179,7 +179,7 @@ def test_the_old_endpoint_carries_its_picture_over(vision: ChatHost, client: htt
 
 
 @pytest.mark.parametrize("server", sorted(NO_PICTURES))
-def test_where_the_server_refuses_pictures_they_are_measured(
+def test_pictures_that_the_server_refuses_are_measured(
     vision: ChatHost, client: httpx.Client, server: str
 ) -> None:
     vision.error = (*NO_PICTURES[server], {})

@@ -123,7 +123,7 @@ def test_without_a_mask_the_whole_picture_is_redrawn(host: ComfyHost, client: ht
     assert not nodes(host.workflows[0], "SetLatentNoiseMask")
 
 
-def test_upscaling_is_done_there_to_the_size_that_was_asked(
+def test_upscaling_on_the_host_has_the_requested_size(
     host: ComfyHost, client: httpx.Client
 ) -> None:
     answer = client.post("/upscale", json={"token": "k", "image": text(png(8, 6)), "resize": 2})
@@ -145,7 +145,7 @@ def test_a_failed_node_is_named(host: ComfyHost, client: httpx.Client) -> None:
     assert "KSampler: Allocation on device." in answer.json()["error"]["message"]
 
 
-def test_a_refused_workflow_is_told_in_the_words_of_its_nodes(
+def test_a_refused_workflow_is_reported_in_the_words_of_its_nodes(
     host: ComfyHost, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.get("/models")  # the names are known for half a minute
@@ -158,9 +158,7 @@ def test_a_refused_workflow_is_told_in_the_words_of_its_nodes(
     assert "CheckpointLoaderSimple: Value not in list (ckpt_name: " in said
 
 
-def test_a_host_that_was_started_anew_has_lost_the_request(
-    host: ComfyHost, client: httpx.Client
-) -> None:
+def test_a_restarted_host_has_lost_the_request(host: ComfyHost, client: httpx.Client) -> None:
     host.forget = True
     answer = client.post("/sd", json=SD)
     assert answer.status_code == 503

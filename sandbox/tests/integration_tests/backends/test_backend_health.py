@@ -1,4 +1,4 @@
-"""Servers behind the sandbox that are not there, are something else, or come and go."""
+"""Servers behind the sandbox that are missing, of another kind, or come and go."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOBODY = "http://127.0.0.1:9"
 
 
 @pytest.mark.parametrize("option", ["llm", "vision_llm", "images", "speech"])
-def test_a_server_that_is_not_there_is_told_at_the_start(option: str) -> None:
+def test_a_missing_server_is_reported_at_the_start(option: str) -> None:
     shown = f"--{option.replace('_', '-')} (http://127.0.0.1:9) does not answer"
     with pytest.raises(BackendError) as raised:
         Sandbox(models=False, **{option: NOBODY}).start()
@@ -49,7 +49,7 @@ def test_a_prefix_decides_what_a_server_must_be() -> None:
             Sandbox(models=False, images=f"forge+{url}").start()
 
 
-def test_a_sandbox_that_starts_again_looks_again() -> None:
+def test_a_restarted_sandbox_checks_its_servers_again() -> None:
     with served(ChatHost("m").app) as chat_url:
         with served(ComfyHost().app) as url:
             sandbox = Sandbox(models=False, images=url, llm=chat_url)
@@ -73,7 +73,7 @@ def test_a_missing_and_a_wrong_key_are_distinguished_and_never_shown() -> None:
     assert "wrong" not in str(raised.value) + repr(sandbox.config)
 
 
-def test_a_checkpoint_that_is_not_there_is_told_at_the_start() -> None:
+def test_a_missing_checkpoint_is_reported_at_the_start() -> None:
     with (
         served(A1111Host().app) as url,
         pytest.raises(BackendError, match="no model 'flux'; it has v1-5-pruned-emaonly"),
@@ -123,7 +123,7 @@ def test_servers_go_and_come_back(caplog: pytest.LogCaptureFixture) -> None:
     assert "chat-key" not in caplog.text
 
 
-def test_the_command_tells_it_in_one_line() -> None:
+def test_the_command_reports_it_in_one_line() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "visioncraft_sandbox", "--port", "0", "--images", NOBODY],
         capture_output=True,

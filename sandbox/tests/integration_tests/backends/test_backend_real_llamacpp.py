@@ -61,12 +61,12 @@ def test_it_answers_whole_and_in_pieces_with_usage(client: openai.OpenAI) -> Non
     assert chunks[-1].usage is not None
 
 
-def test_its_refusals_are_told_in_its_words(client: openai.OpenAI) -> None:
+def test_its_refusals_are_reported_in_its_words(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="exceeds the available context size"):
         client.chat.completions.create(messages=asked("word " * 600), **SHORT)
 
 
-def test_where_it_takes_no_pictures_they_are_measured(client: openai.OpenAI) -> None:
+def test_pictures_that_it_does_not_take_are_measured(client: openai.OpenAI) -> None:
     picture = {
         "type": "image_url",
         "image_url": {"url": f"data:image/png;base64,{text(png(4, 4))}"},

@@ -81,7 +81,7 @@ def test_something_other_than_a_recording_is_the_callers_to_correct() -> None:
     assert "not audio that can be decoded" in answer.json()["detail"]
 
 
-def test_a_model_that_is_not_there_is_not_the_callers_fault() -> None:
+def test_a_missing_model_is_not_the_callers_fault() -> None:
     with (
         served(SpeachesHost().app) as url,
         Sandbox(models=False, speech=f"{url}/v1", speech_model="large-v3") as sandbox,
@@ -91,7 +91,7 @@ def test_a_model_that_is_not_there_is_not_the_callers_fault() -> None:
     assert "'large-v3' is not installed" in answer.json()["detail"]
 
 
-async def test_the_tool_transcribes_there(tmp_path: Any) -> None:
+async def test_the_tool_transcribes_on_the_server(tmp_path: Any) -> None:
     (tmp_path / "note.wav").write_bytes(wav())
     with served(WhisperCppHost().app) as url:
         async with Sandbox(models=False, speech=url) as sandbox:

@@ -31,7 +31,7 @@ SCHEDULERS = {"a1111": ["automatic", "uniform", "karras", "exponential", "normal
         ("ComfyUI+http://[::1]:8188", "http://[::1]:8188", "comfyui"),
     ],
 )
-def test_an_address_is_a_root_and_may_say_its_kind(text: str, url: str, kind: str | None) -> None:
+def test_an_address_is_a_root_with_an_optional_kind(text: str, url: str, kind: str | None) -> None:
     address = SandboxConfig(images=text).server("images")
     assert address is not None
     assert (address.url, address.kind) == (url, kind)
@@ -80,7 +80,7 @@ def test_the_closest_name_means_the_same(asked: str, found: str | None) -> None:
     assert closest(asked, offered) == found
 
 
-def test_a_model_without_like_is_one_of_its_family_or_the_loaded_one() -> None:
+def test_an_unknown_model_is_one_of_its_family_or_the_loaded_one() -> None:
     offered = Offered(models=("v1-5", "juggernautXL", "sd_xl_base"), loaded="v1-5")
     assert offered.model_for("playground-xl") == "juggernautXL"
     assert offered.model_for("anything_V5") == "v1-5"
@@ -123,7 +123,7 @@ def test_a_sampler_is_spelled_as_each_host_spells_it(
         assert chosen == wanted
 
 
-def test_hosts_before_schedulers_carry_them_in_the_samplers_names() -> None:
+def test_older_hosts_have_schedulers_in_the_names_of_samplers() -> None:
     old = ["Euler", "DPM++ 2M", "DPM++ 2M Karras"]
     assert choose("DPM++ 2M Karras", None, Offered(samplers=old, schedulers=[])) == (
         "DPM++ 2M Karras",

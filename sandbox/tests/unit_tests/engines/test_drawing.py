@@ -128,7 +128,7 @@ def test_a_negative_prompt_keeps_its_things_out():
     assert names("a fox and an owl", negative_prompt="owls, blurry") == ["fox"]
 
 
-def test_what_the_prompt_is_without_is_kept_out():
+def test_things_after_without_are_kept_out():
     assert "dog" not in names("a girl without a dog")
 
 

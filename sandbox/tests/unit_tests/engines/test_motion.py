@@ -37,7 +37,7 @@ def test_a_gif_has_the_size_that_was_asked_for(frames):
     assert frames[0].shape == (120, 160, 3)
 
 
-def test_a_gif_repeats_for_ever(gif):
+def test_a_gif_repeats_forever(gif):
     with Image.open(io.BytesIO(gif)) as opened:
         assert opened.info["loop"] == 0
 

@@ -30,7 +30,7 @@ def answer(transcriber):
 
 
 @pytest.mark.parametrize("word", ["author", "Mina", "lighthouse", "orange cat", "boat", "stars"])
-def test_the_key_words_of_the_note_are_heard(answer, word):
+def test_the_key_words_of_the_note_are_transcribed(answer, word):
     assert word in answer["text"]
 
 
@@ -43,7 +43,7 @@ def test_the_last_segment_ends_within_the_recording(answer):
     assert answer["segments"][-1]["end"] * 1000 <= answer["input_length_ms"] + 500
 
 
-def test_the_recordings_length_is_told(answer):
+def test_the_recordings_length_is_reported(answer):
     assert 11_000 < answer["input_length_ms"] < 12_500
 
 

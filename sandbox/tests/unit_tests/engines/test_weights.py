@@ -15,7 +15,7 @@ LOOKUPS = [
 
 
 @pytest.mark.parametrize("lookup", LOOKUPS)
-def test_a_missing_package_is_named_together_with_the_remedy(lookup, monkeypatch):
+def test_a_missing_package_is_named_with_the_command_that_installs_it(lookup, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(weights.EngineUnavailable, match=r"package '.+'.*visioncraft setup"):
         lookup()

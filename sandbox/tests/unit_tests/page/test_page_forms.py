@@ -1,4 +1,4 @@
-"""What the page's forms send, and the parts of a medium that a browser asks for."""
+"""The requests of the page's forms, and ranges of media."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from langchain_visioncraft.client import schemas
 
 
 @pytest.mark.parametrize("name", CAPABILITIES)
-async def test_what_a_form_holds_at_first_passes_the_checks(name: str, pictures: Path) -> None:
+async def test_the_initial_values_of_a_form_are_valid(name: str, pictures: Path) -> None:
     capability = CAPABILITIES[name]
     controls = capability.controls()
     given = {control.name: control.value for control in controls if control.kind != "file"}

@@ -1,4 +1,4 @@
-"""Who is let in to the page."""
+"""Access to the page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_addresses_and_localhost_are_ours(host: str) -> None:
         *("127.0.0.1/evil", "[::1", "localhost:port", "127.0.0.1:0", "notlocalhost"),
     ],
 )
-def test_names_of_others_are_not_ours(host: str) -> None:
+def test_foreign_names_are_not_ours(host: str) -> None:
     assert not is_ours(host)
 
 

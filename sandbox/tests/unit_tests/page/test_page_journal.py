@@ -1,4 +1,4 @@
-"""The page's journal: its bounds, who waits for it, and what counts as a failure."""
+"""The page's journal: its bounds, waiting pages, and what counts as a failure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_only_the_latest_entries_are_kept(journal: Journal) -> None:
     assert journal.find(3) is None
 
 
-def test_the_oldest_bodies_make_room_and_the_entries_say_so(files: FileStore) -> None:
+def test_the_oldest_bodies_are_dropped_and_the_entries_say_so(files: FileStore) -> None:
     journal = Journal(entries=100, max_bytes=4000)
     entries = [noted(journal, b"x" * 900) for _ in range(10)]
     held = [entry.request.kept for entry in entries]
@@ -39,7 +39,7 @@ def test_a_body_larger_than_a_quarter_is_not_held_while_it_passes() -> None:
     assert entry.request.size == 10_000
 
 
-def test_entries_that_are_crowded_out_give_their_bytes_back() -> None:
+def test_dropped_entries_release_their_bytes() -> None:
     journal = Journal(entries=2, max_bytes=4000)
     for _ in range(50):
         latest = noted(journal, b"x" * 900)
@@ -47,7 +47,7 @@ def test_entries_that_are_crowded_out_give_their_bytes_back() -> None:
     assert latest.held == 900
 
 
-def test_many_threads_may_note_at_once(files: FileStore) -> None:
+def test_many_threads_may_add_entries_at_once(files: FileStore) -> None:
     journal = Journal(entries=50, max_bytes=10_000)
 
     def note_some() -> None:
@@ -65,14 +65,14 @@ def test_many_threads_may_note_at_once(files: FileStore) -> None:
     assert sum(entry.held for entry in journal.entries()) <= 10_000
 
 
-async def test_whoever_waits_is_woken_by_a_change_from_another_thread(journal: Journal) -> None:
+async def test_a_waiting_page_is_woken_by_a_change_from_another_thread(journal: Journal) -> None:
     waiting = asyncio.ensure_future(journal.wait(journal.version))
     await asyncio.sleep(0)
     await asyncio.to_thread(noted, journal)
     await asyncio.wait_for(waiting, 60)
 
 
-async def test_whoever_waits_is_let_go_when_the_server_stops(journal: Journal) -> None:
+async def test_a_waiting_page_is_released_when_the_server_stops(journal: Journal) -> None:
     waiting = asyncio.ensure_future(journal.wait(journal.version))
     await asyncio.sleep(0)
     journal.close()
@@ -98,7 +98,7 @@ def test_a_failure_is_an_error_or_an_incomplete_answer(
     assert noted(journal, **facts).failed is failed
 
 
-def test_a_failure_stays_one_when_its_body_has_made_room() -> None:
+def test_a_failure_stays_one_when_its_body_is_dropped() -> None:
     journal = Journal(entries=100, max_bytes=4000)
     failed = noted(journal, answer={"error": "The model is down."})
     for _ in range(10):

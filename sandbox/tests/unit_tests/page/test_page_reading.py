@@ -35,7 +35,7 @@ def test_a_key_in_a_query_is_hidden(journal: Journal, files: FileStore) -> None:
     assert reading.title == "token=***&page=2"
 
 
-def test_a_request_that_is_no_json_is_not_shown_because_it_may_hold_a_key(
+def test_a_request_that_is_not_json_is_not_shown_because_it_may_hold_a_key(
     journal: Journal, files: FileStore
 ) -> None:
     reading = read(noted(journal, f'{{"token": "{KEY}", '.encode()), files)
@@ -184,7 +184,7 @@ def test_durations_are_written_for_people(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_a_fault_is_told_as_the_command_line_writes_it() -> None:
+def test_a_fault_as_text_is_written_as_on_the_command_line() -> None:
     fault = Fault.parse("POST /sd status=503 times=2")
     assert str(fault) == "POST /sd times=2 status=503"
     assert Fault.parse(str(fault)) == fault
