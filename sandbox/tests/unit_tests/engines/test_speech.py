@@ -114,7 +114,7 @@ def test_translation_is_refused_with_the_reason(transcriber):
 
 
 def test_another_language_is_refused_with_the_reason(transcriber):
-    with pytest.raises(ValueError, match="English only"):
+    with pytest.raises(ValueError, match="only English"):
         transcriber.transcribe(NOTE, language="fr")
 
 
