@@ -136,16 +136,19 @@ def _refusing(task: Callable[[], _ResultT]) -> Callable[[], _ResultT]:
     return work
 
 
+def _as_wav(audio: bytes, max_seconds: float) -> tuple[bytes, float]:
+    from visioncraft_sandbox.engines import speech  # noqa: PLC0415  # PyAV is slow to import
+
+    return speech.as_wav(audio, max_seconds=max_seconds)
+
+
 async def _forward_recording(job: Job, server: SpeechServer) -> Response:
     wanted: TranscribeRequest = job.parameters
     audio = await job.recording("audio")
     seconds = None
     if not server.takes_any_file:
-        from visioncraft_sandbox.engines import speech  # noqa: PLC0415  # PyAV
-
-        most = job.services.config.max_audio_seconds
-        convert = _refusing(partial(speech.as_wav, audio, max_seconds=most))
-        audio, seconds = await job.services.pool.work(convert)
+        convert = partial(_as_wav, audio, job.services.config.max_audio_seconds)
+        audio, seconds = await job.services.pool.work(_refusing(convert))
     answer = await cancel_on_disconnect(
         job.request,
         server.transcribe(
