@@ -50,6 +50,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     one replace it silently.
     """
 
+    _more_keywords: ClassVar[tuple[str, ...]] = tuple(_NOT_HERE)
     _derived: ClassVar[tuple[str, ...]] = (
         *("client", "async_client", "root_client", "root_async_client"),
     )
@@ -102,6 +103,11 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     _raised_max_tokens: bool = PrivateAttr(default=False)
 
     # ---- construction -------------------------------------------------------------------------
+
+    @classmethod
+    def _place_of_keyword(cls, name: str) -> str:
+        place = "model_kwargs" if parameters.is_known_to_sdk(name) else "extra_body"
+        return f"A parameter of the request goes into {place}={{{name!r}: …}}."
 
     @model_validator(mode="before")
     @classmethod

@@ -25,6 +25,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft._flows import adrive, drive
+from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.chat_models.images import ImageRules, prepare_messages
 from langchain_visioncraft.chat_models.profiles import profile_of
 from langchain_visioncraft.chat_models.prompted.answers import Task
@@ -51,7 +52,7 @@ TOKENS_PER_IMAGE = 576
 """LLaVA 1.5 looks at 24 by 24 patches, whatever the size of the image."""
 
 
-class VisionCraftChatModel(HoldsConnections, BaseChatModel):
+class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     """Base of the chat models."""
 
     # Errors of construction would otherwise quote the beginning of the input, and with it the key.

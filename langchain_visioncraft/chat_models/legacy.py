@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -64,6 +64,8 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    _more_keywords: ClassVar[tuple[str, ...]] = (*_STANDARD, "streaming")
+
     stop: list[str] | str | None = None
     """Where answers end, if a call says nothing else."""
 
@@ -85,7 +87,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
                 UserWarning,
                 stacklevel=4,
             )
-        return {k: v for k, v in values.items() if k not in (*_STANDARD, "streaming")}
+        return {k: v for k, v in values.items() if k not in cls._more_keywords}
 
     @model_validator(mode="after")
     def _check_connection(self) -> Self:

@@ -39,6 +39,11 @@ def _known() -> frozenset[str]:
     return frozenset(inspect.signature(Completions.create).parameters) - {"self"}
 
 
+def is_known_to_sdk(name: str) -> bool:
+    """Whether OpenAI's SDK has a parameter of this name, so that ``model_kwargs`` may hold it."""
+    return name in _known()
+
+
 def check(options: Mapping[str, Any]) -> None:
     """Check those of these parameters that have documented bounds; ``None`` stands for unset.
 

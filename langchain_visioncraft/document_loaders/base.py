@@ -13,6 +13,7 @@ from langchain_core.documents.base import Blob
 from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, arun, run
+from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client.twins import AnyClient, ConnectionSettings, both_kinds, connect
 from langchain_visioncraft.document_loaders.blobs import MediaFile, read
@@ -23,7 +24,7 @@ MAX_RETRIES = 6
 """A batch of hundreds meets every rare failure, and can wait for a service to come back."""
 
 
-class VisionCraftParser(BaseBlobParser):
+class VisionCraftParser(KnownKeywords, BaseBlobParser):
     """What both parsers share. A subclass says what `documents` its `parts` become.
 
     Args:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from langchain_core.stores import BaseStore
 
 from langchain_visioncraft._flows import Steps, call
+from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media.handles import digest_of_text
 from langchain_visioncraft.media.urls import find
@@ -26,7 +27,7 @@ CacheTypes: TypeAlias = BaseStore[str, bytes] | str | os.PathLike[str] | None
 _KEY = re.compile(r"[\w.-]{1,200}")
 
 
-class _FileByteStore(BaseStore[str, bytes]):
+class _FileByteStore(KnownKeywords, BaseStore[str, bytes]):
     """A byte store with a file for each key, which is its name."""
 
     def __init__(self, files: Any, path: str) -> None:

@@ -16,6 +16,7 @@ from langchain_core.documents.base import Blob
 from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, work
+from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.client.twins import AnyClient, ConnectionSettings, connect
 from langchain_visioncraft.document_loaders import base, blobs, sources
 from langchain_visioncraft.document_loaders.caching import CacheTypes, open_cache
@@ -27,7 +28,7 @@ from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media import MediaStore
 
 
-class VisionCraftMediaLoader(BaseLoader):
+class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
     """Loads captions of pictures and transcripts of recordings.
 
     ```python

@@ -34,16 +34,19 @@ def _transcribed(documents: Sequence[Document]) -> dict[str, Any]:
 
 
 class Kind(NamedTuple):
-    """What is made of a file: by which parser, in which columns, with which values in them."""
+    """What is made of a file: by which function, by which parser, in which columns."""
 
+    function: str
+    """The public function, as users call it."""
     parser: type[VisionCraftParser]
     types: Mapping[str, pa.DataType]
     """Of the columns, by the ends of their names."""
     values: Callable[[Sequence[Document]], dict[str, Any]]
 
 
-CAPTION = Kind(VisionCraftCaptionParser, {"": pa.string(), **_COMMON}, _captioned)
+CAPTION = Kind("caption", VisionCraftCaptionParser, {"": pa.string(), **_COMMON}, _captioned)
 TRANSCRIPT = Kind(
+    "transcribe",
     VisionCraftTranscriptParser,
     {"": pa.string(), "_segments": _SEGMENTS, "_language": pa.string(), **_COMMON},
     _transcribed,

@@ -13,6 +13,7 @@ from ray import cloudpickle
 from ray.data import ActorPoolStrategy, Dataset
 from typing_extensions import Unpack
 
+from langchain_visioncraft._keywords import unknown_keyword
 from langchain_visioncraft.client import AsyncVisionCraftClient
 from langchain_visioncraft.client.twins import ConnectionSettings, both_kinds, connect
 from langchain_visioncraft.config import as_secret, environment_key
@@ -145,6 +146,9 @@ def _mapped(
     allow_private_urls: bool = False,
     **connection: Unpack[ConnectionSettings],
 ) -> Dataset:
+    known = ("output", "options", *DatasetSettings.__annotations__)
+    for name in connection.keys() - known:
+        raise TypeError(unknown_keyword(kind.function, name, known))
     if not isinstance(dataset, Dataset):
         msg = f"{type(dataset).__name__} is not a Ray Data dataset: ray.data.from_items makes one."
         raise InvalidRequestError(msg)

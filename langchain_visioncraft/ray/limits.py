@@ -16,12 +16,13 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from tenacity import AsyncRetrying
 
 from langchain_visioncraft._flows import Step
+from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.client import AsyncVisionCraftClient
 from langchain_visioncraft.document_loaders.base import check_number
 
 
 @dataclass(eq=False)
-class CallLimits:
+class CallLimits(KnownKeywords):
     """How many calls are made at the same time, and how many a second, by a whole cluster.
 
     Pass the same object to several datasets, and they share the limits. Every attempt counts, also

@@ -196,7 +196,7 @@ def test_models_and_tokens(service: OldService) -> None:
 def test_parameters_without_effect_are_named() -> None:
     with pytest.warns(UserWarning, match="temperature has no effect"):
         ChatVisionCraftLegacy(model="m", api_key=KEY, temperature=0)
-    with pytest.raises(ValueError, match="temprature"):
+    with pytest.raises(TypeError, match="temprature"):
         ChatVisionCraftLegacy(model="m", api_key=KEY, temprature=0)
 
 
