@@ -90,7 +90,7 @@ def call(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> Step[Any]:
-    """A call of a function, or of its async twin."""
+    """A call of a function, or of its async counterpart."""
     return Step(partial(function, *args, **kwargs), partial(coroutine, *args, **kwargs))
 
 

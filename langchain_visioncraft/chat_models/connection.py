@@ -22,9 +22,9 @@ from langchain_visioncraft.chat_models.completions import (
     must_be_checked,
     raise_refusal,
 )
-from langchain_visioncraft.client.proxies import build
+from langchain_visioncraft.client.pools import LoopSafeAsyncClient
 from langchain_visioncraft.client.transport import (
-    LoopSafeAsyncClient,
+    build,
     client_options,
     no_cookies,
 )

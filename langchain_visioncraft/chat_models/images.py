@@ -15,7 +15,7 @@ from langchain_visioncraft.chat_models.profiles import profile_of
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.inputs import is_link, parse_source
 from langchain_visioncraft.media.scaling import scaled
-from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, shape_of, sniff
+from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, media_info, sniff
 from langchain_visioncraft.media.store import MediaStore
 
 VISION_MODELS = ("llava-1.5-7b-hf",)
@@ -201,8 +201,8 @@ def _fitted(url: str, max_side: int | None) -> str:
     with parse_source(url).open() as file:
         data = file.read()
     mime = sniff(data[:HEAD_BYTES])
-    shape = shape_of(io.BytesIO(data), mime or "")
-    if shape.width and shape.height and max(shape.width, shape.height) <= max_side:
+    info = media_info(io.BytesIO(data), mime or "")
+    if info.width and info.height and max(info.width, info.height) <= max_side:
         return url
     data, mime = scaled(data, max_side, keep_format=True)
     return f"data:{mime};base64,{pybase64.b64encode_as_string(data)}"

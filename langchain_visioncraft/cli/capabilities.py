@@ -32,10 +32,10 @@ from langchain_visioncraft.cli.results import (
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.decode import Transcript
 from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.client.spool import discard_spools
 from langchain_visioncraft.media import MediaStore
 from langchain_visioncraft.media.access import label_for_provenance
 from langchain_visioncraft.media.inputs import MediaSource
-from langchain_visioncraft.tools.saving import let_go
 
 
 class Capability(click.Command):
@@ -137,7 +137,7 @@ class Capability(click.Command):
                 note(f"Kept in the store instead: {keep(medium).location}")
             raise
         finally:
-            let_go(result)
+            discard_spools(result)
 
 
 def keep_proportions(ctx: click.Context, values: dict[str, Any]) -> None:

@@ -22,10 +22,9 @@ from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft._redact import Redactor, forget_locals
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.answers import status_error
-from langchain_visioncraft.client.body import JSONBody
 from langchain_visioncraft.client.endpoints import EndpointMethods
 from langchain_visioncraft.client.flow import Call, Fetch, is_retryable, retry_wait
-from langchain_visioncraft.client.outgoing import Outgoing
+from langchain_visioncraft.client.outgoing import JSONBody, Outgoing
 from langchain_visioncraft.client.spool import Spool, SpoolError
 from langchain_visioncraft.client.translation import INTERRUPTIONS, translate
 from langchain_visioncraft.client.transport import tls_context
@@ -125,11 +124,11 @@ class BaseClient(KnownKeywords, EndpointMethods):
             self._start()
         return self._lock
 
-    def _twin(self, kind: type[_ClientT]) -> _ClientT:
+    def _other(self, kind: type[_ClientT]) -> _ClientT:
         """Another client with the same settings, without its constructor's warnings."""
-        twin = kind.__new__(kind)
-        twin.__setstate__({**self.__getstate__(), "settings": self.settings})
-        return twin
+        other = kind.__new__(kind)
+        other.__setstate__({**self.__getstate__(), "settings": self.settings})
+        return other
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in _RUNTIME}

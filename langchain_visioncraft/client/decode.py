@@ -33,7 +33,7 @@ from langchain_visioncraft.media.sniff import (
     EXTENSIONS,
     HEAD_BYTES,
     kind_of,
-    shape_of,
+    media_info,
     sniff,
     truncation_of,
 )
@@ -274,9 +274,9 @@ def _medium(answer: Answer, kinds: tuple[str, ...]) -> Media:
                 f"{answer.endpoint} on {_host(answer)} answered a file that is cut off: {missing}."
             )
             raise TruncatedAnswerError(msg, **_facts(answer))
-        shape = shape_of(file, mime)
+        info = media_info(file, mime)
         holder = HeldBytes(file.getvalue()) if isinstance(file, io.BytesIO) else answer
-    return Media.holding(holder, mime_type=mime, size=answer.size, shape=shape)
+    return Media.holding(holder, mime_type=mime, size=answer.size, info=info)
 
 
 def _type_of(answer: Answer) -> str | None:

@@ -25,9 +25,9 @@ from langchain_visioncraft.client import links
 from langchain_visioncraft.client.base import BaseClient
 from langchain_visioncraft.client.flow import Call, Fetch, Flow, Pause, Progress, Step
 from langchain_visioncraft.client.outgoing import Outgoing
-from langchain_visioncraft.client.proxies import build
+from langchain_visioncraft.client.pools import LoopSafeAsyncClient
 from langchain_visioncraft.client.spool import Spool
-from langchain_visioncraft.client.transport import LoopSafeAsyncClient, client_options
+from langchain_visioncraft.client.transport import build, client_options
 
 ResultT = TypeVar("ResultT")
 StepT = TypeVar("StepT", Call, Fetch)
@@ -178,7 +178,7 @@ class VisionCraftClient(BaseClient):
 
     def as_async(self) -> AsyncVisionCraftClient:
         """The async client with the same settings."""
-        return self._twin(AsyncVisionCraftClient)
+        return self._other(AsyncVisionCraftClient)
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones. A client that was given stays."""
@@ -343,7 +343,7 @@ class AsyncVisionCraftClient(BaseClient):
 
     def as_sync(self) -> VisionCraftClient:
         """The sync client with the same settings."""
-        return self._twin(VisionCraftClient)
+        return self._other(VisionCraftClient)
 
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones. A client that was given stays."""

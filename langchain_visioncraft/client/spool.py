@@ -9,11 +9,11 @@ import tempfile
 import uuid
 import weakref
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 from langchain_visioncraft.errors import AnswerTooLargeError
 from langchain_visioncraft.media.filesystems import NEW_FILE
-from langchain_visioncraft.media.media import HeldBytes, readable_size
+from langchain_visioncraft.media.media import HeldBytes, Media, readable_size
 
 MEMORY_BYTES = 1 << 20
 """Longer bodies go to a temporary file."""
@@ -164,3 +164,10 @@ class Spool:
 def _remove(path: Path, process: int) -> None:
     if os.getpid() == process:  # a forked child must not take the file from its parent
         path.unlink(missing_ok=True)
+
+
+def discard_spools(result: Any) -> None:
+    """Remove the temporary files of media, except those that have become files of a store."""
+    for medium in result if isinstance(result, list) else ():
+        if isinstance(medium, Media) and isinstance(medium.held, Spool):
+            medium.held.discard()

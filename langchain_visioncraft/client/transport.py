@@ -1,22 +1,19 @@
-"""HTTP clients that survive threads, forks, and one event loop after another."""
+"""How HTTP clients are built: certificates, timeouts, cookies, proxies of the environment."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import functools
 import ssl
-import threading
-import weakref
-from collections.abc import AsyncGenerator, Mapping, MutableMapping
+from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.client.pools import Pools
+from langchain_visioncraft._compat import httpx, is_from_httpx
 from langchain_visioncraft.config import Timeout
 from langchain_visioncraft.errors import InvalidRequestError
+
+ClientT = TypeVar("ClientT")
 
 
 def http_timeout(timeout: Timeout) -> httpx.Timeout:
@@ -70,82 +67,21 @@ def _default_context(verify: bool) -> ssl.SSLContext:
     return context
 
 
-class LoopSafeAsyncClient(httpx.AsyncClient):
-    """An `AsyncClient` that may be used from several event loops, one after another or at once.
+def build(kind: Callable[..., ClientT], **options: Any) -> ClientT:
+    """Make an HTTP client of this kind.
 
-    A connection belongs to the loop that opened it; a plain `AsyncClient` fails in the second
-    `asyncio.run`. This one keeps inner clients for each loop and closes them with the loop.
+    Raises:
+        InvalidRequestError: If a proxy of the environment cannot be used.
     """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._inner_options = options
-        self._inner: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, tuple[Pools, AsyncGenerator[None, None]]
-        ] = weakref.WeakKeyDictionary()
-        self._inner_lock = threading.Lock()
-        # Held by this, the connections outlive a client that nobody closed, until they are closed.
-        weakref.finalize(self, _close_in_their_loops, self._inner).atexit = False
-
-    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send with the connections of the running loop."""
-        if self.is_closed:
-            msg = "Cannot send a request, as the client has been closed."
-            raise RuntimeError(msg)
-        pools = await self._pools_of_running_loop()
-        return await pools.send(request, **options)
-
-    async def _pools_of_running_loop(self) -> Pools:
-        loop = asyncio.get_running_loop()
-        with self._inner_lock:
-            known = self._inner.get(loop)
-            if known is not None:
-                return known[0]
-            pools = Pools(self._inner_options)
-            keeper = _close_with_loop(pools, self._inner)
-            self._inner[loop] = pools, keeper
-        await keeper.__anext__()
-        return pools
-
-    async def aclose(self) -> None:
-        """Close the connections of the running loop; other loops close theirs when they end."""
-        with self._inner_lock:
-            known = self._inner.pop(asyncio.get_running_loop(), None)
-        if known is not None:
-            await known[1].aclose()
-        await super().aclose()
-
-
-async def _close_with_loop(
-    pools: Pools, inner: MutableMapping[asyncio.AbstractEventLoop, Any]
-) -> AsyncGenerator[None, None]:
-    # `asyncio.run` closes the async generators of its loop before it ends: the only hook that a
-    # library has into the end of somebody else's loop.
     try:
-        yield
-    finally:
-        # The generator knows its loop, so the weak key alone would never let go of it.
-        inner.pop(asyncio.get_running_loop(), None)
-        await pools.aclose()
-
-
-def _close_in_their_loops(inner: Mapping[asyncio.AbstractEventLoop, tuple[Any, Any]]) -> None:
-    for loop, (_, keeper) in list(inner.items()):
-        with contextlib.suppress(RuntimeError):  # a loop that is closed has closed them
-            loop.call_soon_threadsafe(_close_soon, keeper)
-
-
-_CLOSING: set[asyncio.Task[None]] = set()
-
-
-def _close_soon(keeper: AsyncGenerator[None, None]) -> None:
-    task = asyncio.get_running_loop().create_task(_closed(keeper))
-    _CLOSING.difference_update([each for each in _CLOSING if each.get_loop().is_closed()])
-    _CLOSING.add(task)  # a loop forgets tasks that nobody holds
-    task.add_done_callback(_CLOSING.discard)
-
-
-async def _closed(keeper: AsyncGenerator[None, None]) -> None:
-    # RuntimeError: the loop ends, and closes it just now. OSError: the connection was broken.
-    with contextlib.suppress(RuntimeError, OSError):
-        await keeper.aclose()
+        return kind(**options)
+    except Exception as error:
+        if not (isinstance(error, ValueError) or is_from_httpx(error, "InvalidURL")):
+            raise
+    # Not in the handler: a password with a "/" is taken for a port, which that error repeats.
+    msg = (
+        "A proxy of the environment cannot be used: check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY. "
+        "Such a URL looks like http://user:password@proxy.example:3128, and special characters of "
+        "its password are percent-encoded. To use none, unset them or set NO_PROXY=*."
+    )
+    raise InvalidRequestError(msg)

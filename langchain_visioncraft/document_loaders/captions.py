@@ -11,8 +11,8 @@ from langchain_core.messages import AIMessage, HumanMessage
 from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, call, paid, work
+from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings
 from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL
-from langchain_visioncraft.client.twins import AnyClient, ConnectionSettings
 from langchain_visioncraft.document_loaders.base import (
     VisionCraftParser,
     check_number,

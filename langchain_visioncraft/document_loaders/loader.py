@@ -17,7 +17,7 @@ from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, work
 from langchain_visioncraft._keywords import KnownKeywords
-from langchain_visioncraft.client.twins import AnyClient, ConnectionSettings, connect
+from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, connect
 from langchain_visioncraft.document_loaders import base, blobs, sources
 from langchain_visioncraft.document_loaders.caching import CacheTypes, open_cache
 from langchain_visioncraft.document_loaders.captions import VisionCraftCaptionParser

@@ -16,8 +16,8 @@ from pydantic import PrivateAttr
 
 from langchain_visioncraft._flows import Steps, call, work
 from langchain_visioncraft.client.flow import fetch
+from langchain_visioncraft.client.pair import AnyClient, client_pair
 from langchain_visioncraft.client.spool import Spool
-from langchain_visioncraft.client.twins import AnyClient, both_kinds
 from langchain_visioncraft.document_loaders.blobs import name_of
 from langchain_visioncraft.document_loaders.reports import CONCERN_ALL
 from langchain_visioncraft.errors import (
@@ -163,7 +163,7 @@ class _TemporaryBlob(Blob):
 
 
 def _fetched(url: str, client: AnyClient, private: bool) -> Steps[Blob]:
-    sync_client, async_client = both_kinds(client)
+    sync_client, async_client = client_pair(client)
     try:
         flow = fetch(url, f"GET {url}", private=private)
         spool: Spool = yield call(sync_client.run, async_client.run, flow)

@@ -13,8 +13,8 @@ from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, call, paid, work
 from langchain_visioncraft.client import Transcript
+from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings
 from langchain_visioncraft.client.schemas import TranscribeOptions
-from langchain_visioncraft.client.twins import AnyClient, ConnectionSettings
 from langchain_visioncraft.document_loaders import recordings
 from langchain_visioncraft.document_loaders.base import (
     VisionCraftParser,

@@ -79,7 +79,7 @@ def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[Path]) ->
             path = (folder / Path(text).expanduser()).resolve()
             if path.is_relative_to(folder) and path.is_file():
                 # Bound to the folder: the name may lead elsewhere by the time it is opened.
-                return MediaSource(label=text, path=path, beneath=folder)
+                return MediaSource(label=text, path=path, folder=folder)
         except (OSError, RuntimeError, ValueError):  # too long, unknown user, not encodable
             continue
     if "/" not in text and "\\" not in text:

@@ -15,8 +15,8 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 import pybase64
 
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.beneath import open_beneath
 from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.safe_open import safe_open
 from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class MediaSource:
 
     Attributes:
         label: How to call it in messages and in provenance: a handle, a path, a URL, ``<bytes>``.
-        beneath: The folder that `path` must lie in when it is opened, if it is bound to one.
+        folder: The folder that `path` must lie in when it is opened, if it is bound to one.
     """
 
     label: str
@@ -59,7 +59,7 @@ class MediaSource:
     text: str | None = field(default=None, repr=False)
     data: bytes | None = field(default=None, repr=False)
     path: Path | None = None
-    beneath: Path | None = None
+    folder: Path | None = None
     media: Media | None = field(default=None, repr=False)
 
     def open(self) -> BinaryIO:
@@ -75,8 +75,8 @@ class MediaSource:
         try:
             if self.media is not None:
                 return self.media.open()
-            if self.path is not None and self.beneath is not None:
-                return open_beneath(self.beneath, self.path)
+            if self.path is not None and self.folder is not None:
+                return safe_open(self.folder, self.path)
             if self.path is not None:
                 return self.path.open("rb")
         except OSError as error:

@@ -24,7 +24,7 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.handles import SHA256, digest_of, handle_for
-from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, Shape, shape_of, sniff
+from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, MediaInfo, media_info, sniff
 from langchain_visioncraft.media.urls import open_url
 
 if TYPE_CHECKING:
@@ -225,22 +225,22 @@ class Media(BaseModel):
             if mime not in EXTENSIONS:
                 msg = f"This is not a picture, video or recording but {mime or 'unknown data'}."
                 raise InvalidRequestError(msg)
-            shape = shape_of(file, mime)
+            info = media_info(file, mime)
         held = HeldBytes(b"") if isinstance(holder, Path) else holder
-        return cls.holding(held, mime_type=mime, size=size, shape=shape)
+        return cls.holding(held, mime_type=mime, size=size, info=info)
 
     @classmethod
     def holding(
-        cls, holder: Holder, *, mime_type: str, size: int, shape: Shape | None = None
+        cls, holder: Holder, *, mime_type: str, size: int, info: MediaInfo | None = None
     ) -> Media:
         """Build one from facts that are known, and what holds its bytes."""
-        shape = shape or Shape()
+        info = info or MediaInfo()
         media = cls.model_construct(
             mime_type=mime_type,
             size=size,
-            width=shape.width,
-            height=shape.height,
-            duration=shape.duration,
+            width=info.width,
+            height=info.height,
+            duration=info.duration,
         )
         media._held = holder
         return media

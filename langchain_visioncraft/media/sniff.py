@@ -112,7 +112,7 @@ def kind_of(mime_type: str | None) -> str | None:
 
 
 @dataclass(frozen=True)
-class Shape:
+class MediaInfo:
     """Width and height in pixels and duration in seconds, where the file has them."""
 
     width: int | None = None
@@ -120,29 +120,29 @@ class Shape:
     duration: float | None = None
 
 
-def shape_of(file: BinaryIO, mime_type: str) -> Shape:
+def media_info(file: BinaryIO, mime_type: str) -> MediaInfo:
     """Measure a file from its headers, without decoding it."""
     file.seek(0)
     try:
         return _measured(file, mime_type)
     except (ValueError, LookupError, struct.error):  # headers that contradict themselves
-        return Shape()
+        return MediaInfo()
 
 
-def _measured(file: BinaryIO, mime_type: str) -> Shape:
+def _measured(file: BinaryIO, mime_type: str) -> MediaInfo:
     if mime_type in ("video/mp4", "video/quicktime", "audio/mp4"):
-        return _mp4_shape(file)
+        return _mp4_info(file)
     if mime_type == "audio/wav":
-        return Shape(duration=_wav_duration(file))
+        return MediaInfo(duration=_wav_duration(file))
     if kind_of(mime_type) != "image":
-        return Shape()
+        return MediaInfo()
     import imagesize  # noqa: PLC0415 -- loads an XML parser
 
     width, height = imagesize.get(io.BytesIO(file.read(65536)))
     if width <= 0:  # the size stands further back, behind large metadata
         file.seek(0)
         width, height = imagesize.get(io.BytesIO(file.read()))
-    return Shape(width, height) if width > 0 and height > 0 else Shape()
+    return MediaInfo(width, height) if width > 0 and height > 0 else MediaInfo()
 
 
 def truncation_of(file: BinaryIO, mime_type: str, size: int) -> str | None:
@@ -215,7 +215,7 @@ def _mp4_truncation(file: BinaryIO, size: int) -> str | None:
     return None if kinds & {b"moov", b"moof"} else "the MP4 has no index (moov)"
 
 
-def _mp4_shape(file: BinaryIO) -> Shape:
+def _mp4_info(file: BinaryIO) -> MediaInfo:
     end = file.seek(0, io.SEEK_END)
     width = height = duration = None
     for kind, start, stop in _boxes(file, 0, end):
@@ -231,7 +231,7 @@ def _mp4_shape(file: BinaryIO) -> Shape:
                         sides = struct.unpack(">II", file.read(8))  # 16.16 fixed point
                         if all(sides) and leaf_at < leaf_stop:
                             width, height = sides[0] >> 16, sides[1] >> 16
-    return Shape(width, height, duration)
+    return MediaInfo(width, height, duration)
 
 
 def _mvhd_duration(file: BinaryIO, at: int) -> float | None:

@@ -15,7 +15,7 @@ from typing_extensions import Unpack
 
 from langchain_visioncraft._keywords import unknown_keyword
 from langchain_visioncraft.client import AsyncVisionCraftClient
-from langchain_visioncraft.client.twins import ConnectionSettings, both_kinds, connect
+from langchain_visioncraft.client.pair import ConnectionSettings, client_pair, connect
 from langchain_visioncraft.config import as_secret, environment_key
 from langchain_visioncraft.document_loaders.base import MAX_RETRIES, check_number, check_text
 from langchain_visioncraft.document_loaders.caching import CacheTypes
@@ -208,4 +208,4 @@ def _client(connection: ConnectionSettings, *, needs_key: bool) -> AsyncVisionCr
     if needs_key and not key:
         raise MissingKeyError
     settings: ConnectionSettings = {**connection, "api_key": key}
-    return both_kinds(connect(None, settings, max_retries=MAX_RETRIES))[1]
+    return client_pair(connect(None, settings, max_retries=MAX_RETRIES))[1]

@@ -39,14 +39,14 @@ from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, Progress, VisionCraftClient
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.options import LeftOutIfEmpty, TakesEmptyTexts
+from langchain_visioncraft.client.pair import AnyClient, client_pair
 from langchain_visioncraft.client.problems import describe_problems
 from langchain_visioncraft.client.schemas import Request
-from langchain_visioncraft.client.twins import AnyClient, both_kinds
+from langchain_visioncraft.client.spool import discard_spools
 from langchain_visioncraft.config import VerifyTypes
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
-from langchain_visioncraft.tools.saving import let_go
 
 PROGRESS_EVENT = "visioncraft_progress"
 """Name of the custom event by which long work reports itself."""
@@ -215,7 +215,7 @@ class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool, TakesEmpt
             msg = f"Give either client= or {given}=: the client has its own settings."
             raise ValueError(msg)
         else:
-            self._sync_client, self._async_client = both_kinds(self.client)
+            self._sync_client, self._async_client = client_pair(self.client)
         # Not through our own __setattr__, which would come back here.
         super().__setattr__("args_schema", self._build_args_schema())
 
@@ -331,7 +331,7 @@ class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool, TakesEmpt
         try:
             return self.finish(result, job)
         finally:
-            let_go(result)
+            discard_spools(result)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 -- LangChain's name
         """Run without blocking. `StructuredTool` would go to the sync side: see `BaseTool`."""

@@ -16,7 +16,7 @@ from langchain_visioncraft.client import links
 from langchain_visioncraft.errors import MediaInputError, UnsafeLinkError
 from langchain_visioncraft.media.decoding import picture_formats
 from langchain_visioncraft.media.inputs import MediaSource, parse_source
-from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, shape_of, sniff
+from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, media_info, sniff
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.settings import SandboxConfig
@@ -147,7 +147,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
     mime = sniff(data[:HEAD_BYTES])
     if mime is not None and kind_of(mime) == "image":
         # From the header alone: nothing is decoded before its size is known.
-        shape = shape_of(io.BytesIO(data), mime)
+        shape = media_info(io.BytesIO(data), mime)
         if (shape.width or 0) * (shape.height or 0) > max_pixels:
             raise Refusal(400, too_many)
     try:

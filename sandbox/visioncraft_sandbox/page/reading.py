@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.inputs import is_link, parse_source
 from langchain_visioncraft.media.media import readable_size
-from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, shape_of, sniff
+from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, media_info, sniff
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.page import words
 from visioncraft_sandbox.page.journal import Body, Entry
@@ -197,7 +197,7 @@ class _Reader:
 
     def _add(self, side: Side, name: str, head: bytes, size: int, source: _Source) -> Medium:
         mime = sniff(head[:HEAD_BYTES]) or "application/octet-stream"
-        shape = shape_of(io.BytesIO(head), mime)
+        shape = media_info(io.BytesIO(head), mime)
         index = sum(medium.side == side for medium, _ in self.media)
         label = name if side == "in" else ""
         medium = Medium(side, index, label, mime, readable_size(size), shape.width, shape.height)

@@ -16,7 +16,7 @@ from loopback import NAMES, RawHost, answer, closed_port, draw, names
 
 from langchain_visioncraft import MediaStore, VisionCraftTextToImage
 from langchain_visioncraft.client import AsyncVisionCraftClient, endpoints
-from langchain_visioncraft.client.body import SHORT_BYTES
+from langchain_visioncraft.client.outgoing import SHORT_BYTES
 from langchain_visioncraft.errors import (
     CertificateError,
     ConnectionFailedError,

@@ -1,4 +1,4 @@
-"""Clients are made without a request, pickle, have twins, close, and leave given clients open."""
+"""Clients are made without a request, pickle, have counterparts, close; given ones stay open."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from client_driving import BASE_URL, KEY, PNG, Host, drive
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
 from langchain_visioncraft.client.base import DEFAULT_MAX_ANSWER_BYTES
-from langchain_visioncraft.client.transport import LoopSafeAsyncClient
+from langchain_visioncraft.client.pools import LoopSafeAsyncClient
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError, VisionCraftError
 
 

@@ -9,8 +9,8 @@ from client_driving import PNG, REQUIRED, given, play
 from samples import MAKES_MEDIA, SAMPLES
 
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.client.body import JSONBody
 from langchain_visioncraft.client.flow import Call
+from langchain_visioncraft.client.outgoing import JSONBody
 from langchain_visioncraft.client.schemas import LIST_PATHS
 from langchain_visioncraft.media.inputs import Upload
 from langchain_visioncraft.media.sniff import sniff

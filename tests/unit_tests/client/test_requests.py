@@ -27,8 +27,8 @@ from samples import COMPLETION, SAMPLES
 from langchain_visioncraft import Media
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.client.body import SHORT_BYTES, JSONBody
 from langchain_visioncraft.client.flow import Call
+from langchain_visioncraft.client.outgoing import SHORT_BYTES, JSONBody
 from langchain_visioncraft.errors import (
     ForbiddenInputError,
     InvalidRequestError,

@@ -10,7 +10,7 @@ import pytest
 from client_driving import PNG, REQUIRED, given, play
 
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.client.body import JSONBody
+from langchain_visioncraft.client.outgoing import JSONBody
 from langchain_visioncraft.errors import UnexpectedAnswerError
 
 

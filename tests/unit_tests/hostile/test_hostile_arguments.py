@@ -27,7 +27,7 @@ from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
 from langchain_visioncraft.errors import MediaInputError, UnsafeLinkError
 from langchain_visioncraft.media.access import readable_source
-from langchain_visioncraft.media.beneath import open_beneath
+from langchain_visioncraft.media.safe_open import safe_open
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_a_file_that_is_swapped_all_the_time_never_shows_the_secret(tmp_path: Pa
     read = set()
     for _ in range(500):
         try:
-            with open_beneath(allowed, path) as file:
+            with safe_open(allowed, path) as file:
                 read.add(file.read())
         except OSError:
             read.add(b"refused")

@@ -20,7 +20,7 @@ from visioncraft_sandbox.limits import Limiter
 from visioncraft_sandbox.records import Received
 from visioncraft_sandbox.uploads import decode_picture
 
-from langchain_visioncraft.media.sniff import shape_of, truncation_of
+from langchain_visioncraft.media.sniff import media_info, truncation_of
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_file_of_a_million_boxes_is_not_walked_to_its_end() -> None:
             return super().read(size)
 
     data = b"\x00\x00\x00\x08free" * 1_000_000
-    assert shape_of(Counting(data), "video/mp4").width is None
+    assert media_info(Counting(data), "video/mp4").width is None
     assert truncation_of(Counting(data), "video/mp4", len(data))
     assert Counting.reads < 100_000
 

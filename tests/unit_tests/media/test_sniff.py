@@ -14,9 +14,9 @@ from langchain_visioncraft.media.sniff import (
     _SIGNATURES,
     EXTENSIONS,
     HEAD_BYTES,
-    Shape,
+    MediaInfo,
     kind_of,
-    shape_of,
+    media_info,
     sniff,
     truncation_of,
 )
@@ -108,7 +108,7 @@ def test_a_text_with_a_byte_order_mark_may_be_cut_in_a_character() -> None:
 )  # fmt: skip
 def test_a_real_file_is_measured(name: str, width: int | None, height: int | None) -> None:
     with (MEDIA / name).open("rb") as file:
-        shape = shape_of(file, FILES[name])
+        shape = media_info(file, FILES[name])
     assert shape.width
     assert shape.height
     assert width is None or (shape.width, shape.height) == (width, height)
@@ -116,13 +116,13 @@ def test_a_real_file_is_measured(name: str, width: int | None, height: int | Non
 
 def test_a_video_has_a_duration() -> None:
     with (MEDIA / "cat.mp4").open("rb") as file:
-        assert 0.1 < (shape_of(file, "video/mp4").duration or 0) < 60
+        assert 0.1 < (media_info(file, "video/mp4").duration or 0) < 60
 
 
 def test_a_recording_has_a_duration() -> None:
     wav = riff(b"WAVEfmt ") + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16)
     wav += b"data" + struct.pack("<I", 32000) + bytes(32000)
-    assert shape_of(io.BytesIO(wav), "audio/wav") == Shape(duration=2.0)
+    assert media_info(io.BytesIO(wav), "audio/wav") == MediaInfo(duration=2.0)
 
 
 @pytest.mark.parametrize(("name", "mime"), FILES.items())
@@ -170,7 +170,7 @@ def test_no_bytes_raise(head: bytes, rest: bytes) -> None:
     data = head + rest
     assert sniff(data[:HEAD_BYTES]) is None or isinstance(sniff(data), str)
     for mime in EXTENSIONS:
-        assert isinstance(shape_of(io.BytesIO(data), mime), Shape)
+        assert isinstance(media_info(io.BytesIO(data), mime), MediaInfo)
         truncation_of(io.BytesIO(data), mime, len(data))
 
 
@@ -193,5 +193,5 @@ BOXES = st.recursive(
 @given(boxes=st.lists(BOXES, max_size=4))
 def test_no_video_raises_however_its_boxes_are_broken(boxes: list[bytes]) -> None:
     data = b"".join(boxes)
-    assert isinstance(shape_of(io.BytesIO(data), "video/mp4"), Shape)
+    assert isinstance(media_info(io.BytesIO(data), "video/mp4"), MediaInfo)
     truncation_of(io.BytesIO(data), "video/mp4", len(data))

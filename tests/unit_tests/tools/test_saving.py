@@ -17,7 +17,7 @@ from client_driving import DRIVERS, PNG, Host, drive
 from langchain_visioncraft import MediaStore, VisionCraftUpscale
 from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.tools.saving import let_go
+from langchain_visioncraft.client.spool import discard_spools
 
 LONG = PNG + bytes(2 << 20) + PNG[-12:]
 
@@ -138,6 +138,6 @@ def test_a_temporary_file_goes_with_its_medium(driver: Any, tmp_path: Path) -> N
 
 def test_media_that_are_let_go_leave_no_file(tmp_path: Path) -> None:
     media = drawn(DRIVERS["sync"], tmp_path)
-    let_go(media)
+    discard_spools(media)
     assert list(tmp_path.iterdir()) == []
-    let_go("a text has none")
+    discard_spools("a text has none")

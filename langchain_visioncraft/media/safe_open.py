@@ -15,7 +15,7 @@ _FLAGS = os.O_RDONLY | sum(
 _STEPWISE = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 
 
-def open_beneath(folder: Path, path: Path) -> BinaryIO:
+def safe_open(folder: Path, path: Path) -> BinaryIO:
     """Open a regular file in a folder without following a single symbolic link.
 
     Args:

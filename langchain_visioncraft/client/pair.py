@@ -1,4 +1,4 @@
-"""The client that was given or its settings, and the one of the other kind with the same."""
+"""A client from its settings, and the sync and async client of a pair."""
 
 from __future__ import annotations
 
@@ -17,23 +17,15 @@ if TYPE_CHECKING:
 
 AnyClient: TypeAlias = VisionCraftClient | AsyncVisionCraftClient
 
-_TWINS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-"""The other driver of each client, so that all who were given this client share both."""
+_OTHERS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+"""The other client of each pair, so that all users of one client share both."""
 
 
-def both_kinds(client: AnyClient) -> tuple[VisionCraftClient, AsyncVisionCraftClient]:
-    """A client and the one of the other kind, always the same for the same client."""
+def client_pair(client: AnyClient) -> tuple[VisionCraftClient, AsyncVisionCraftClient]:
+    """The sync and the async client with the same settings; always the same for a client."""
     if isinstance(client, VisionCraftClient):
-        return client, _twin(client)
-    return _twin(client), client
-
-
-def _twin(client: AnyClient) -> Any:
-    twin = _TWINS.get(client)
-    if twin is None:
-        twin = client.as_async() if isinstance(client, VisionCraftClient) else client.as_sync()
-        twin = _TWINS.setdefault(client, twin)
-    return twin
+        return client, _OTHERS.get(client) or _OTHERS.setdefault(client, client.as_async())
+    return _OTHERS.get(client) or _OTHERS.setdefault(client, client.as_sync()), client
 
 
 class ConnectionSettings(TypedDict, total=False):
