@@ -72,7 +72,7 @@ ifndef NAME
 endif
 
 notebooks: $(VENV)/test.stamp  ## Run the cookbook's notebooks and save their outputs
-	cd cookbook && ../$(BIN)/python -m nbclient.cli --inplace --timeout 300 *.ipynb
+	cd cookbook && PATH="$(CURDIR)/$(BIN):$$PATH" jupyter-execute --inplace --timeout=300 *.ipynb
 
 bench: $(VENV)/bench.stamp  ## Measure speed and memory beside others (benchmarks/results.json, .svg)
 	$(BIN)/python -m benchmarks --write benchmarks

@@ -4,8 +4,8 @@
     python benchmarks/caption_memory.py --way tasks --side 2000
 
 For each number a fresh process captions as many pictures of 1600x1200 pixels, no two alike, which
-are made while they are taken, and tells its peak memory. A bare host in another process answers at
-once, so that only the loader is measured.
+are made on the way, and reports its peak memory. A bare host in another process answers at once, so
+that only the loader is measured.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Host(BaseHTTPRequestHandler):
 
 
 def serve(ports: Any) -> None:
-    """Run the host, and tell its port."""
+    """Run the host, and report its port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Host)
     ports.put(server.server_address[1])
     server.serve_forever()

@@ -1,4 +1,4 @@
-"""Which HTTP library speaks: httpx2 where it is installed, httpx otherwise.
+"""The HTTP library: httpx2 where it is installed, httpx otherwise.
 
 httpx2 is httpx's maintained continuation with the same interface; the OpenAI SDK 3 brings it
 along. With 64 calls in flight it takes less than a tenth of httpx's CPU time per call.

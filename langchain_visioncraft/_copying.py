@@ -1,4 +1,4 @@
-"""Copies and pickles of what holds connections: copies share them, pickles make them anew."""
+"""Copies and pickles of what holds connections: copies share them, pickles recreate them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class HoldsConnections(BaseModel):
     """The fields that `_rebuild` sets. Like all private attributes, they are not pickled."""
 
     def _rebuild(self) -> None:
-        """Make anew what depends on the fields."""
+        """Recreate what depends on the fields."""
         raise NotImplementedError
 
     def _own_http_clients(self) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""Work in a thread, for those who must not block."""
+"""Blocking work in a thread."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ async def in_thread(
     *arguments: Any,
     on_cancel: Callable[[], None] | None = None,
 ) -> ResultT:
-    """Like `asyncio.to_thread`, but who is cancelled waits for the end.
+    """Like `asyncio.to_thread`, but waits for the end of the work even when cancelled.
 
-    A thread cannot be stopped. Left alone, it would go on to write files after its caller was told
-    that the call is over.
+    A thread cannot be stopped. Left alone, it would still write files after the call was reported
+    as over.
 
     Args:
         work: What to do.
         *arguments: Of the work.
-        on_cancel: Is called when the caller is cancelled; it may tell the work to come to an end.
+        on_cancel: Called when the caller is cancelled, so that it can ask the work to stop.
     """
     loop = asyncio.get_running_loop()
     working = loop.run_in_executor(None, contextvars.copy_context().run, work, *arguments)
@@ -39,8 +39,8 @@ async def in_thread(
 
 
 async def _at_last(working: asyncio.Future[Any]) -> None:
-    """Wait for the end, however often one is cancelled; how it ended is ignored."""
-    import anyio  # noqa: PLC0415 -- costs time, and is for this alone
+    """Wait for the end, however often the caller is cancelled, and ignore the outcome."""
+    import anyio  # noqa: PLC0415 -- slow to import, and used only here
 
     # Scopes of anyio cancel again in each round of the event loop, unless they are kept out.
     with anyio.CancelScope(shield=True):

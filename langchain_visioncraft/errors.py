@@ -117,7 +117,7 @@ class UnknownHandleError(MediaInputError):
 
 
 class DamagedMediaError(MediaInputError):
-    """The bytes of a medium are not those that its handle stands for."""
+    """The bytes of a medium do not match its handle."""
 
 
 class ForbiddenInputError(MediaInputError):
@@ -179,7 +179,7 @@ class AuthenticationError(APIStatusError):
 
 
 class SubscriptionError(APIStatusError):
-    """402, 403 or 413: the subscription lapsed, or this needs a premium one."""
+    """402, 403 or 413: the subscription expired, or this needs a premium one."""
 
 
 class RateLimitError(APIStatusError):

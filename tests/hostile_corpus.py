@@ -215,7 +215,7 @@ def look_up(host: Any, port: Any, *_: Any, **__: Any) -> list[Any]:
 
 @contextlib.contextmanager
 def no_network() -> Iterator[None]:
-    """Names resolve by the table above; whoever connects fails."""
+    """Names resolve by the table above; every connection fails."""
 
     def connect(self: Any, address: Any) -> None:
         raise ConnectedError(address)

@@ -124,7 +124,7 @@ class MediaHost:
             return self.answer(asked)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for what becomes true with an answer."""
+        """Wait for a condition that an answer fulfils."""
         with self._changed:
             assert self._changed.wait_for(condition, 60)
 

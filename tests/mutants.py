@@ -126,7 +126,7 @@ class Copy:
                 shutil.copy2(ROOT / name, self.folder / name)
 
     def write(self, module: str, text: str) -> None:
-        """Change a module; compiled code is told from older code by its age."""
+        """Change a module; compiled code is distinguished from older code by its age."""
         path = self.folder / module
         path.write_text(text)
         self.age += 2

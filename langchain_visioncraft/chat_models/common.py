@@ -1,4 +1,4 @@
-"""What both chat models share: calls in words, pictures, tokens, and who they are.
+"""What both chat models share: prompted calls, pictures, tokens, and identification.
 
 Tokens are estimated without a tokenizer and without the network: the service offers many models
 with different tokenizers and does not count tokens itself. For English prose the estimate is
@@ -96,19 +96,19 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     ``images``). Links go out as they are."""
 
     tool_prompt: Literal["full", "simple"] = "full"
-    """How tools are used in words. ``simple`` is for very small models, of some three billion
-    parameters and less: a request of several steps is told them one step at a time. For that, the
-    model is asked before each answer to a result which steps the request has; that short question
-    counts in the usage. Optional arguments that are objects are not told, and arguments that the
-    model makes up are left out of the call."""
+    """How tools are prompted. ``simple`` is for very small models, of some three billion parameters
+    and less: they get a request of several steps one step at a time. For that, the model is asked
+    before each answer to a result which steps the request has; that short question counts in the
+    usage. Optional arguments that are objects are not described, and arguments that the model
+    invents are dropped from the call."""
 
     correct_tool_calls: bool = True
-    """Whether a model is asked once more when what it wrote in words does not fit: a call whose
+    """Whether a prompted model is asked once more when its answer does not fit: a call whose
     arguments do not match the schema, a call that is longer than ``max_tokens``, a call of an
     unknown tool, no call where one is required, an answer in the wrong form. A call that already
-    has its result since the user spoke last is not made again either: the model is asked to answer
-    from the results, without tools; switch this off for tools that are polled. Both answers count
-    in the usage."""
+    has its result since the user's last message is not repeated either: the model is asked to
+    answer from the results, without tools; switch this off for tools that are polled. Both answers
+    count in the usage."""
 
     # ---- settings -----------------------------------------------------------------------------
 
@@ -151,7 +151,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     def _task(
         self, messages: Sequence[BaseMessage], options: dict[str, Any]
     ) -> tuple[Task | None, dict[str, Any]]:
-        """What must be asked in words, if anything, and the options that are left to send."""
+        """What must be prompted, if anything, and the options that are left to send."""
 
     @abstractmethod
     def _ask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
@@ -259,7 +259,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         count = self.get_num_tokens
         return sum(map(count, schemas)) + sum(_tokens_of(each, count) for each in messages)
 
-    # ---- who this is --------------------------------------------------------------------------
+    # ---- identification -----------------------------------------------------------------------
 
     @property
     def model(self) -> str:

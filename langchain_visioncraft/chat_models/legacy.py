@@ -52,11 +52,11 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
     assert answer.text and answer.usage_metadata is None
     ```
 
-    The document knows a model and messages, nothing else, so there is no temperature and no
-    ``max_tokens``: given to the constructor they cause a warning. Stop sequences are cut on this
-    side, a stream is one chunk, tools and structured output are asked for in words (as by
-    `ChatVisionCraft` with ``tool_calling="prompted"``), and usage is not reported, because the
-    host does not. A message carries at most one image.
+    The document has a model and messages, nothing else, so there is no temperature and no
+    ``max_tokens``: the constructor warns if it gets one. Stop sequences are cut on this
+    side, a stream is one chunk, tools and structured output are prompted (as by `ChatVisionCraft`
+    with ``tool_calling="prompted"``), and usage is not reported, because the host does not report
+    it. A message carries at most one image.
 
     Raises:
         MissingKeyError: If there is no key, neither as ``api_key`` nor in ``VISIONCRAFT_API_KEY``.
@@ -83,7 +83,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         unknown = [name for name in _STANDARD if values.get(name) is not None]
         if unknown:
             warnings.warn(
-                f"{' and '.join(unknown)} has no effect: POST /llm knows model and messages.",
+                f"{' and '.join(unknown)} has no effect: POST /llm takes only model and messages.",
                 UserWarning,
                 stacklevel=4,
             )
@@ -198,7 +198,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         parallel_tool_calls: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Offer tools, in words; the arguments mean what they do in `ChatVisionCraft`."""
+        """Offer tools in the prompt; the arguments are those of `ChatVisionCraft`."""
         options = {"tool_choice": tool_choice, "parallel_tool_calls": parallel_tool_calls}
         given = {name: value for name, value in options.items() if value is not None}
         formatted = [convert_to_openai_tool(tool, strict=strict) for tool in tools]
@@ -213,7 +213,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """A model that answers with objects, because it is told to.
+        """A model that answers with objects, as the prompt asks it to.
 
         Args:
             schema: A pydantic class, a ``TypedDict`` or a JSON schema.

@@ -59,10 +59,10 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     model = chat.bind_tools([{"title": "draw", "description": "Draw.", "type": "object"}])
     ```
 
-    In words, ``tool_choice`` is an instruction, and a model that does not follow it is asked once
-    more; it can still refuse. ``parallel_tool_calls=False`` drops all calls but the first.
-    ``strict`` makes a call whose arguments do not fit the schema an invalid one; otherwise it
-    stays a call, and the tool says what is wrong. Calls stream when they are complete.
+    For prompted tools, ``tool_choice`` is an instruction, and a model that does not follow it is
+    asked once more; it can still refuse. ``parallel_tool_calls=False`` drops all calls but the
+    first. ``strict`` makes a call whose arguments do not fit the schema an invalid one; otherwise
+    it stays a call, and the tool says what is wrong. Calls stream when they are complete.
 
     Parameters are checked when the model is built (pydantic's ``ValidationError``) and at every
     call (`InvalidRequestError`, nothing is sent). Where none is given the host decides.
@@ -89,7 +89,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     message and reads the calls out of the text. ``auto`` is native for models that are known to be
     trained for it (their profile says ``tool_calling``, see `MODEL_PROFILES`)."""
 
-    # ---- what is asked in words ---------------------------------------------------------------
+    # ---- prompted tools and answers -----------------------------------------------------------
 
     def _calls_natively(self, model: str) -> bool:
         if self.tool_calling != "auto":
@@ -101,7 +101,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     def _task(
         self, messages: Sequence[BaseMessage], options: dict[str, Any]
     ) -> tuple[Task | None, dict[str, Any]]:
-        """What must be asked in words, if anything, and the options that are left to send."""
+        """What must be prompted, if anything, and the options that are left to send."""
         form = options.get(ANSWER_FORM)
         native = self._calls_natively(self._model_of(options))
         if form is None and native:
@@ -110,7 +110,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         left = {key: value for key, value in options.items() if key not in (*told, ANSWER_FORM)}
         if form is not None:
             if options.get("tools"):
-                msg = "An answer in a form and tools cannot both be asked for in words."
+                msg = "Structured output and tools cannot both be prompted: bind the tools alone."
                 raise InvalidRequestError(msg)
             return PromptedAnswer(form, history_as_text=not native), left
         if options.get("tools") or any(map(_is_of_tools, messages)):
@@ -200,11 +200,11 @@ class ChatVisionCraft(VisionCraftConnectedModel):
             schema: A pydantic class (the answers are objects of it), a ``TypedDict`` or a JSON
                 schema (the answers are dictionaries).
             method: ``function_calling``, ``json_schema`` and ``json_mode`` are the host's own;
-                ``prompted`` asks for JSON in words, for hosts and models with neither. Default:
-                ``function_calling`` for a model that calls tools natively, else ``prompted``,
-                which also stands in for ``function_calling`` there.
+                ``prompted`` asks for JSON in the prompt, for hosts and models with neither.
+                Default: ``function_calling`` for a model that calls tools natively, else
+                ``prompted``, which then also replaces ``function_calling``.
             include_raw: Whether to give ``{"raw", "parsed", "parsing_error"}``.
-            strict: For the host's own ways; in words nothing can be forced.
+            strict: For the host's own methods; a prompt cannot force anything.
             kwargs: Bound to the calls.
 
         A stream gives partial objects: dictionaries as they grow, pydantic objects as soon as the

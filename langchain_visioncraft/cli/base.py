@@ -52,7 +52,7 @@ class Argument(click.Argument):
         self.text = text
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
-        """How it stands in the usage, and what it means."""
+        """Its form in the usage, and its meaning."""
         return " ".join(self.get_usage_pieces(ctx)), self.text
 
 
@@ -74,7 +74,7 @@ class Choice(click.Choice):  # type: ignore[type-arg]  # a plain class before cl
 
 
 class Command(click.Command):
-    """A command whose help has headings, and which reports errors as all do here."""
+    """A command whose help has headings, with this package's error reports."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Arguments and options, each under its heading."""
@@ -130,7 +130,7 @@ class Group(Command, click.Group):
 
 
 def command(*parameters: click.Parameter) -> Callable[[Callable[..., Any]], Command]:
-    """Make a command of a function, whose docstring is the help."""
+    """Make a command from a function, whose docstring is the help."""
     return click.command(cls=Command, params=list(parameters))
 
 
@@ -187,7 +187,7 @@ def report(error: Exception, *, as_json: bool = False) -> int:
 
 def _invalid(error: Exception) -> errors.InvalidRequestError:
     """What was wrong with parameters, if pydantic said so."""
-    from pydantic import ValidationError  # noqa: PLC0415 -- most errors are told without it
+    from pydantic import ValidationError  # noqa: PLC0415 -- most errors are reported without it
 
     from langchain_visioncraft.client.problems import invalid_request  # noqa: PLC0415
 
@@ -228,7 +228,7 @@ def print_json(value: Any) -> None:
 
 
 def _colours() -> bool | None:
-    """For click: none at all where stdout is no terminal, also not on stderr."""
+    """For click: no colours, not even on stderr, if stdout is not a terminal."""
     return None if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else False
 
 

@@ -36,7 +36,7 @@ def medium(text: str, store: MediaStore) -> MediaSource:
     """What a picture or recording on the command line means.
 
     Raises:
-        MediaInputError: If it is no file, no handle in the store and no link.
+        MediaInputError: If it is neither a file, a handle in the store nor a link.
     """
     if text == STDIN:
         data = sys.stdin.buffer.read()

@@ -84,13 +84,13 @@ def mcp(
             try:
                 server.run("stdio", show_banner=False, log_level="WARNING")
             finally:
-                os.dup2(2, 1)  # what was printed meanwhile may lie in a buffer, and is for nobody
+                os.dup2(2, 1)  # drops what was printed meanwhile and may still be in a buffer
         else:
             _serve_http(server, host, port, token, list(allowed_hosts))
 
 
 def _opened(root: str) -> MediaStore:
-    """The store, whose folder is made now: a desktop client may start us where we cannot write."""
+    """The store, with its folder made now: a desktop client may start us where we cannot write."""
     if "://" not in root:
         Path(root).expanduser().mkdir(parents=True, exist_ok=True)
     return MediaStore(root)
@@ -105,14 +105,14 @@ def _serve_http(
         note(f"MCP over streamable HTTP on http://{shown}:{listener.getsockname()[1]}{PATH}")
         if not is_loopback(host) and not token:
             note(
-                f"Warning: everybody who reaches {host} can spend your subscription and see the "
+                f"Warning: everyone who reaches {host} can spend your subscription and see the "
                 "store. Set a token: --token, or VISIONCRAFT_MCP_TOKEN. HTTP is not encrypted: put "
                 "a proxy with TLS in front of it."
             )
         config = uvicorn.Config(
             app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS
         )
-        # uvicorn stops cleanly, then raises the signal again for whoever is outside.
+        # uvicorn stops cleanly, then raises the signal again for its caller.
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
 

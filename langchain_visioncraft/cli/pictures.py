@@ -17,7 +17,7 @@ _MOST_ROWS = 20
 def show_picture(medium: Media, show: bool | None = None) -> None:
     """Show a picture (of a GIF the first frame), if stdout is a terminal that can.
 
-    What is no picture is left out. Where `show` is true, it says why one is not shown.
+    Other files are left out. If `show` is true, the reason why one is not shown is printed.
     """
     if show is False or not medium.mime_type.startswith("image/"):
         return
@@ -57,7 +57,7 @@ def _print(medium: Media) -> None:
     from rich.console import Console  # noqa: PLC0415
     from textual_image.renderable import HalfcellImage, Image, UnicodeImage  # noqa: PLC0415
 
-    # It logs how it fares with a terminal that tells no more than its columns.
+    # It logs its trouble with a terminal that reports only its columns.
     logging.getLogger("textual_image").setLevel(logging.CRITICAL)
     picture, console = Pillow.open(io.BytesIO(medium.read())), Console()
     # A cell is about twice as high as wide.

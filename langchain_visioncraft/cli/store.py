@@ -31,7 +31,7 @@ def _list(store: str, as_json: bool) -> None:
 
 @store.command("show", params=[HANDLE, STORE])
 def _show(handle: str, store: str) -> None:
-    """Show a picture, and what it is."""
+    """Show a picture and its facts."""
     medium = MediaStore(store).get(handle)
     show_picture(medium, show=True)
     click.echo(medium.describe())
@@ -39,7 +39,7 @@ def _show(handle: str, store: str) -> None:
 
 @store.command("path", params=[HANDLE, STORE])
 def _path(handle: str, store: str) -> None:
-    """Print where a medium lies."""
+    """Print the path or URL of a medium."""
     click.echo(MediaStore(store).get(handle).location)
 
 

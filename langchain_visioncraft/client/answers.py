@@ -205,7 +205,7 @@ def _joined(texts: Sequence[str]) -> str:
 
 
 def _codes(value: Any, depth: int) -> Iterator[str]:
-    """What machines are to read, such as ``rate_limit_exceeded``, in words."""
+    """A code for machines, such as ``rate_limit_exceeded``, as words."""
     if depth > _DEEPEST:
         return
     if isinstance(value, list):

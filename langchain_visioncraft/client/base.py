@@ -69,7 +69,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
         max_retries: How often a failed call is made again. Default: 2.
         http_client: Your own ``httpx.Client`` (or httpx2's); it is used as it is, not closed.
         http_async_client: Your own ``httpx.AsyncClient`` (or httpx2's); likewise.
-        rate_limiter: Is asked before every call of the API, also before a retry.
+        rate_limiter: Asked before every call of the API, including retries.
         max_answer_bytes: The longest answer or linked file that is accepted. Default: 256 MiB.
         retry_after_timeout: Whether a call is made again after a read timeout. Default: no, since
             the generation may have been done, and paid for.
@@ -103,7 +103,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
         # A key that came from the environment is read again there, and never put into a pickle.
         self._key_was_given = bool(api_key and api_key.get_secret_value().strip())
         if isinstance(verify, str):
-            tls_context(verify)  # told now, not at the first call
+            tls_context(verify)  # fails now, not at the first call
         self.http_client = http_client
         self.http_async_client = http_async_client
         self.rate_limiter = rate_limiter
@@ -141,13 +141,13 @@ class BaseClient(KnownKeywords, EndpointMethods):
         self._start()
 
     def __repr__(self) -> str:
-        # A traceback with locals shows also those whose construction failed.
+        # A traceback with locals also shows clients whose construction failed.
         settings = vars(self).get("settings")
         return f"{type(self).__name__}(base_url={settings.base_url if settings else None!r})"
 
     @contextlib.contextmanager
     def running(self) -> Iterator[weakref.WeakSet[Spool]]:
-        """Around a flow: of one that fails nothing stays behind, and its error holds no key."""
+        """Around a flow: one that fails leaves nothing behind, and its error holds no key."""
         given: weakref.WeakSet[Spool] = weakref.WeakSet()
         try:
             yield given
@@ -167,7 +167,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
         """The key in clear text, for the moment of sending.
 
         Raises:
-            MissingKeyError: If there is none, also not in the environment by now.
+            MissingKeyError: If there is none, and none in the environment either.
         """
         if self.settings.api_key is None and (late := environment_key()):
             return late

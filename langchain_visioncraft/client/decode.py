@@ -148,7 +148,7 @@ def names_from(answer: Answer) -> list[str]:
     """A list of names: a JSON array of names, or of objects that have one.
 
     Raises:
-        UnexpectedAnswerError: If it is no such list.
+        UnexpectedAnswerError: If it is not such a list.
     """
     decoded = json_from(answer)
     if isinstance(decoded, Mapping) and len(decoded) <= 3:

@@ -1,6 +1,6 @@
 """The two drivers: `VisionCraftClient` and `AsyncVisionCraftClient` run flows over HTTP.
 
-Everything that both do the same way stands in `client/base.py`; here is only what waits.
+What both do in the same way is in `client/base.py`; only what waits is here.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class VisionCraftClient(BaseClient):
 
     @contextlib.contextmanager
     def _closing_after_interrupt(self) -> Iterator[None]:
-        """Ctrl-C hits the HTTP library, too, whose pool then holds a connection for nobody."""
+        """Ctrl-C also interrupts the HTTP library, whose pool then holds an orphaned connection."""
         try:
             with self._own_lock():
                 self._busy += 1

@@ -85,11 +85,11 @@ class JSONBody:
         return b"".join(self) if self._is_short() else self
 
     def async_content(self) -> bytes | AsyncIterable[bytes]:
-        """What an async HTTP client sends; the libraries tell the two apart by their methods."""
+        """What an async HTTP client sends; the libraries distinguish the two by their methods."""
         return b"".join(self) if self._is_short() else _AsyncChunks(self)
 
     def _is_short(self) -> bool:
-        # Each piece is a write of its own, with a timeout and a visit to the event loop.
+        # Each piece is a separate write, with a timeout and a turn of the event loop.
         return self.content_length <= SHORT_BYTES
 
 

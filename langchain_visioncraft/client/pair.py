@@ -29,7 +29,7 @@ def client_pair(client: AnyClient) -> tuple[VisionCraftClient, AsyncVisionCraftC
 
 
 class ConnectionSettings(TypedDict, total=False):
-    """The settings of `VisionCraftClient`, for those who pass them on."""
+    """The settings of `VisionCraftClient`, for callers that pass them on."""
 
     api_key: str | SecretStr | None
     base_url: str | None

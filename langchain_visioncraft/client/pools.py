@@ -116,7 +116,7 @@ class LoopSafeAsyncClient(httpx.AsyncClient):
             asyncio.AbstractEventLoop, tuple[Pools, AsyncGenerator[None, None]]
         ] = weakref.WeakKeyDictionary()
         self._inner_lock = threading.Lock()
-        # Held by this, the connections outlive a client that nobody closed, until they are closed.
+        # This keeps the connections of a client that was never closed alive until they are closed.
         weakref.finalize(self, _close_in_their_loops, self._inner).atexit = False
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -152,7 +152,7 @@ async def _close_with_loop(
     pools: Pools, inner: MutableMapping[asyncio.AbstractEventLoop, Any]
 ) -> AsyncGenerator[None, None]:
     # `asyncio.run` closes the async generators of its loop before it ends: the only hook that a
-    # library has into the end of somebody else's loop.
+    # library has into the end of a loop that it does not own.
     try:
         yield
     finally:
@@ -173,7 +173,7 @@ _CLOSING: set[asyncio.Task[None]] = set()
 def _close_soon(keeper: AsyncGenerator[None, None]) -> None:
     task = asyncio.get_running_loop().create_task(_closed(keeper))
     _CLOSING.difference_update([each for each in _CLOSING if each.get_loop().is_closed()])
-    _CLOSING.add(task)  # a loop forgets tasks that nobody holds
+    _CLOSING.add(task)  # a loop drops tasks without references
     task.add_done_callback(_CLOSING.discard)
 
 

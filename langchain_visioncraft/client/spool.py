@@ -30,7 +30,7 @@ class SpoolError(Exception):
 class Spool:
     """Collects the body of an answer.
 
-    The temporary file goes away with the object, unless `take_file` moved it elsewhere.
+    The temporary file is removed with the object, unless `take_file` moved it elsewhere.
 
     Args:
         limit: Bytes that are accepted at most.
@@ -98,7 +98,7 @@ class Spool:
             descriptor, name = tempfile.mkstemp(prefix=".visioncraft-", suffix=".part")
             self._path = Path(name)
         else:
-            # It may become a file of a store, readable by whom the others are.
+            # It may become a file of a store, with the permissions of the others.
             self._path = self._folder / f".visioncraft-{uuid.uuid4().hex}.part"
             try:
                 descriptor = os.open(self._path, NEW_FILE, 0o666)

@@ -31,7 +31,7 @@ def translate(
         msg = (
             f"{facts['endpoint']}: the TLS certificate of {host} cannot be verified "
             f"({_certificate_problem(error)}). If you know why, pass verify='ca.pem', or "
-            "verify=False, which gives your key to whoever answers."
+            "verify=False, which gives your key to any host that answers."
         )
         return errors.CertificateError(msg, **facts)
     if is_from_httpx(error, "RemoteProtocolError") and "location header" in str(error):
@@ -51,7 +51,7 @@ def translate(
 def _without_a_connection(
     error: Exception, host: str, facts: Mapping[str, Any]
 ) -> errors.VisionCraftError | None:
-    """The same for errors that say nothing of a connection."""
+    """The same for errors that are not about a connection."""
     if is_from_httpx(error, "DecodingError"):
         msg = f"{facts['endpoint']}: the answer of {host} is damaged (its compression)."
         return errors.TruncatedAnswerError(msg, **facts)
@@ -77,7 +77,7 @@ def _certificate_problem(error: BaseException) -> str | None:
             return getattr(link, "verify_message", "") or "certificate verify failed"
     for link in links:
         if isinstance(link, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError):
-            return None  # the host hung up, which says nothing about its certificate
+            return None  # the host closed the connection, which says nothing about its certificate
         if isinstance(link, ssl.SSLError):
             return link.reason or "TLS failed"
         if "CERTIFICATE_VERIFY_FAILED" in str(link):

@@ -21,7 +21,7 @@ from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, op
 from langchain_visioncraft.errors import InvalidRequestError
 
 MAX_RETRIES = 6
-"""A batch of hundreds meets every rare failure, and can wait for a service to come back."""
+"""A batch of hundreds meets every rare failure, and can wait for a service to recover."""
 
 
 class VisionCraftParser(KnownKeywords, BaseBlobParser):
@@ -99,14 +99,14 @@ def require(what: str, package: str, *modules: str) -> None:
 
 
 def check_text(name: str, value: Any) -> None:
-    """Raise `InvalidRequestError` for what is no text, or an empty one."""
+    """Raise `InvalidRequestError` unless this is a text that is not empty."""
     if not isinstance(value, str) or not value.strip():
         msg = f"{name}={value!r} is not valid: give a text."
         raise InvalidRequestError(msg)
 
 
 def check_number(name: str, value: Any, least: float, *, whole: bool = False) -> None:
-    """Raise `InvalidRequestError` for what is no number, or less than `least`."""
+    """Raise `InvalidRequestError` unless this is a number from `least`."""
     number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if not number or not value >= least:
         msg = f"{name}={value!r} is not valid: give a {'whole ' * whole}number from {least}."

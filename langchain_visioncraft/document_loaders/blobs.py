@@ -79,7 +79,7 @@ def name_of(item: str | Media | Blob) -> str:
 
 
 def read(blob: Blob, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
-    """Read a blob, piece by piece, and find out what it is.
+    """Read a blob, piece by piece, and detect its type.
 
     Args:
         blob: A file.

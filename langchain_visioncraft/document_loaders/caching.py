@@ -1,4 +1,4 @@
-"""Caches of finished calls, so that none is made twice."""
+"""Caches of finished calls, which are then not repeated."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class _FileByteStore(KnownKeywords, BaseStore[str, bytes]):
 
     def _at(self, key: str) -> str:
         if not _KEY.fullmatch(key) or key.startswith("."):
-            msg = f"{key!r} is no key: letters, digits, '_', '-' and '.' are."
+            msg = f"{key!r} is not a key: use letters, digits, '_', '-' and '.'."
             raise InvalidRequestError(msg)
         return f"{self._path}/{key}"
 

@@ -49,7 +49,7 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
     in every run. By their content, pictures are captioned, and recordings and the sound tracks of
     videos transcribed.
 
-    Errors of the whole run (no key, a wrong key, a lapsed subscription, a rate limit that waiting
+    Errors of the whole run (no key, a wrong key, an expired subscription, a rate limit that waiting
     does not lift, an endpoint that the host does not have, TLS) are raised whatever `on_error`
     says.
 

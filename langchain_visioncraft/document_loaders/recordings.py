@@ -19,7 +19,7 @@ RATE = 16_000
 """Samples a second: what Whisper hears."""
 
 _SILENT = 10 ** (-60 / 20) * 32768
-"""Below -60 dB of full scale nobody has spoken, and Whisper invents words."""
+"""Below -60 dB of full scale there is no speech, and Whisper invents words."""
 
 _FRAME = RATE // 50  # 20 ms
 _SMOOTHING = 25  # frames: the half second that is quietest on the whole
@@ -35,7 +35,7 @@ class Sound(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of a recording, in a FLAC file of its own: mono, 16 kHz; times in seconds."""
+    """A part of a recording, in a separate FLAC file: mono, 16 kHz; times in seconds."""
 
     number: int
     start: float

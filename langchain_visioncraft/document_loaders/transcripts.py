@@ -210,7 +210,7 @@ class Heard(NamedTuple):
         """What a transcript says of the part that begins at `start` and is `seconds` long."""
         passages: list[Passage] = []
         for segment in transcript.segments:
-            # Whisper pads the last stretch, so its times may lie beyond the end.
+            # Whisper pads the last stretch, so its times may exceed the duration.
             begin = min(max(segment.start, 0.0), seconds)
             end = min(max(segment.end, begin), seconds)
             if text := segment.text.strip():
@@ -233,7 +233,7 @@ def windows(
 ) -> Iterator[Sequence[Passage]]:
     """Group passages into windows of at most `seconds`, each beginning `overlap` before the last.
 
-    Passages are never cut: a longer one is a window of its own.
+    Passages are never cut: one that is longer is a separate window.
     """
     first = 0
     while first < len(passages):

@@ -1,8 +1,8 @@
 """Many jobs, a few at a time, with their results in the order of the jobs.
 
-A slow job holds up the results behind it, but not the work: others go on until `AHEAD` times as
-many results as jobs under way wait for it. So memory does not grow with the number of jobs, and
-whoever stops has paid for few that were not wanted.
+A slow job delays the results behind it, but not the work: others continue until `AHEAD` times as
+many results as jobs under way wait for it. So memory does not grow with the number of jobs, and a
+caller that stops has paid for few unwanted results.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ async def aordered_map(
 
 
 class _Window:
-    """The jobs that were taken and whose results are still to be given, in order."""
+    """The jobs that were taken and whose results are still due, in order."""
 
     def __init__(self, start: Callable[[Any], _Future], jobs: Iterable[Any], width: int) -> None:
         self._start = start
         self._width = width
         self._taken: deque[Any] = deque()
         self._all_taken = False
-        # In a thread, since finding files takes time; nobody waits for it after a stop.
+        # In a thread, since finding files takes time; a stop does not wait for it.
         take: Callable[[], Any] = partial(next, iter(jobs), _END)
         self._take = Step(take, partial(asyncio.to_thread, take))
 

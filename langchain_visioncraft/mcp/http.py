@@ -1,4 +1,4 @@
-"""Streamable HTTP: who may come in, and by which name."""
+"""Streamable HTTP: which clients are admitted, and by which host names."""
 
 from __future__ import annotations
 

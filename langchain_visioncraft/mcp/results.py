@@ -33,7 +33,7 @@ _SMALLEST_SIDE = 16
 
 
 class Medium(BaseModel):
-    """A picture, GIF or video that a tool made; not where it lies on this machine's disk."""
+    """A picture, GIF or video that a tool made, without its path on this machine."""
 
     handle: str = Field(description="What other tools take as `image`.")
     uri: str = Field(description="The resource that holds its bytes.")
@@ -101,7 +101,7 @@ def picture_content(media: Media, most: int) -> types.ImageContent | None:
 
 
 def _smaller(media: Media, most: int) -> tuple[bytes, str]:
-    """Encoded anew as JPEG, or PNG where it is transparent, and scaled down until it fits."""
+    """Encoded again as JPEG, or PNG where it is transparent, and scaled down until it fits."""
     side = max(media.width or 0, media.height or 0) or None
     while True:
         ready, mime = scaled(

@@ -34,7 +34,7 @@ HEARTBEAT_SECONDS = 10.0
 """How often a call that takes longer reports itself. Many clients give up after 60 s of silence."""
 
 PAGE = 1000
-"""Media on one page of the list, which the framework makes anew for each page."""
+"""Media on one page of the list, which the framework builds again for each page."""
 
 Show: TypeAlias = Callable[[BaseTool, ToolMessage], ToolResult]
 """Turns what a tool gave into what the client gets."""
@@ -92,7 +92,7 @@ def create_server(
         _INSTRUCTIONS,
         version=__version__,
         tools=[_offered(tool, show) for tool in _chosen(toolkit, tools)],
-        mask_error_details=True,  # of failures that nobody foresaw
+        mask_error_details=True,  # of unexpected failures
         list_page_size=PAGE,
     )
     add_resources(server, toolkit.store)

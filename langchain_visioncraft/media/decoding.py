@@ -51,7 +51,7 @@ def open_picture(
         msg = "Looking at pictures needs Pillow: pip install 'langchain-visioncraft[images]'"
         raise ImportError(msg) from error
     mime_type = media.mime_type
-    # First of all, since Pillow warns of large pictures in words of its own.
+    # First, because Pillow has warnings of its own about large pictures.
     _check_pixels(media.width or 0, media.height or 0, name, max_pixels)
     with media.open() as file:
         try:

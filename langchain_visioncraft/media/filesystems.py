@@ -88,21 +88,21 @@ def checked_chunks(media: Media) -> Iterator[bytes]:
     """
     expected, digest = media.sha256, hashlib.sha256()
     with media.open() as source:
-        if isinstance(media.held, HeldBytes):  # which nobody changes
+        if isinstance(media.held, HeldBytes):  # immutable
             yield source.read()
             return
         while chunk := source.read(CHUNK_BYTES):
             digest.update(chunk)
             yield chunk
     if digest.hexdigest() != expected:
-        msg = f"The bytes of {media.handle} changed before they were saved; read the file anew."
+        msg = f"The bytes of {media.handle} changed before they were saved; read the file again."
         raise DamagedMediaError(msg)
 
 
 class LocalFolder:
     """A folder of the local file system, safe for threads and processes.
 
-    What was kept outlasts the process. It is not forced onto the disk, which would take five times
+    What was kept survives the process. It is not forced onto the disk, which would take five times
     as long: after a power cut, `MediaStore.verify` says what is damaged.
     """
 
@@ -152,7 +152,7 @@ class LocalFolder:
 
     def take_text(self, name: str) -> str | None:
         """Remove a text, and give what it was; ``None`` if there is none."""
-        # Renamed first: what is read is what was removed, whoever writes meanwhile.
+        # Renamed first, so that what is read is what was removed, despite other writers.
         with self._partial() as partial:
             os.makedirs(self._incoming, exist_ok=True)
             try:
@@ -219,7 +219,7 @@ class LocalFolder:
     def _partial(self) -> Iterator[str]:
         """A name for a file that is not complete yet; it is gone at the end, unless all went well.
 
-        Whoever has written it moves or removes it.
+        Its writer moves or removes it.
         """
         partial = os.path.join(self._incoming, f"{uuid.uuid4().hex}.part")
         try:

@@ -1,4 +1,4 @@
-"""What may stand for an image, a mask or a recording in a request."""
+"""What a request accepts as an image, a mask or a recording."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ACCEPTED_KINDS: dict[MediaKind, tuple[str, ...]] = {
     "image": ("image",),
     "audio": ("audio", "video"),
 }
-"""Which kinds of file a field takes; a video may stand for its sound track."""
+"""Which kinds of file a field takes; of a video, the sound track is used."""
 
 _DATA_URL = re.compile(
     r"data:(?P<mime>[\w.+/-]*)(?P<options>(?:;[\w.+=-]+)*),", re.ASCII | re.IGNORECASE
@@ -47,7 +47,7 @@ LONGEST_LINK = 16_384
 
 @dataclass(frozen=True)
 class MediaSource:
-    """Bytes to send, or a URL that stands for them; nothing is read before it is sent.
+    """Bytes to send, or their URL; nothing is read before it is sent.
 
     Attributes:
         label: How to call it in messages and in provenance: a handle, a path, a URL, ``<bytes>``.
@@ -118,7 +118,7 @@ class Upload:
         """Look at the first bytes and give the number of bytes.
 
         Raises:
-            MediaInputError: If it is missing, empty, or evidently not of this kind.
+            MediaInputError: If it is missing, empty, or clearly of another kind.
         """
         with self.source.open() as file:
             head = file.read(HEAD_BYTES)
@@ -184,7 +184,7 @@ def parse_source(value: Any) -> MediaSource:
 
 
 def source_in_code(text: str) -> str | MediaSource:
-    """What a text stands for that the developer wrote: also a path, which no model may name.
+    """What a text of the developer means: it may be a path, which no model may name.
 
     Raises:
         MediaInputError: If it looks like the path of a file that is missing.
@@ -204,7 +204,7 @@ def source_in_code(text: str) -> str | MediaSource:
 
 
 def _png_of(picture: PILImage) -> bytes:
-    from PIL import ImageOps  # noqa: PLC0415 -- an extra, which whoever made the picture has
+    from PIL import ImageOps  # noqa: PLC0415 -- an extra, installed if there is a picture
 
     upright = ImageOps.exif_transpose(picture)
     kept = upright if upright.mode in _PNG_MODES else upright.convert("RGB")

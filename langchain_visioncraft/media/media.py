@@ -82,7 +82,7 @@ class Media(BaseModel):
 
     It is plain data: ``model_dump()`` is JSON-safe and ``Media.model_validate`` gives it back, as
     long as it is in a store (then `location` says where) or its bytes are dumped by other means.
-    Two are equal if they have the same bytes and lie at the same place.
+    Two are equal if they have the same bytes and the same location.
 
     ```python
     from langchain_visioncraft import Media
@@ -160,16 +160,16 @@ class Media(BaseModel):
         """Wrap bytes.
 
         Raises:
-            InvalidRequestError: If they are no medium that is known.
+            InvalidRequestError: If they are of no known type.
         """
         return cls._from_file(HeldBytes(data), len(data))
 
     @classmethod
     def from_path(cls, path: str | os.PathLike[str]) -> Media:
-        """Wrap a file where it lies.
+        """Wrap a file without copying it.
 
         Raises:
-            InvalidRequestError: If it is no medium that is known.
+            InvalidRequestError: If it is of no known type.
             OSError: If it cannot be read.
         """
         path = Path(path)
@@ -198,7 +198,7 @@ class Media(BaseModel):
                 place.
 
         Raises:
-            MediaInputError: If the file is not there any more, or is another one by now.
+            MediaInputError: If the file is gone, or was replaced.
         """
         metadata = document.metadata
         handle, source = metadata.get("handle"), str(metadata.get("source") or "")
@@ -246,7 +246,7 @@ class Media(BaseModel):
         return media
 
     def at(self, location: str) -> Media:
-        """The same medium, known to lie at this path or URL."""
+        """The same medium, at this path or URL."""
         media = self.model_copy(update={"location": location})
         media._held = None
         return media
@@ -279,7 +279,7 @@ class Media(BaseModel):
 
     @property
     def path(self) -> Path | None:
-        """The local file, if it lies in a local store."""
+        """The local file, if it is in a local store."""
         if self.location is None or "://" in self.location:
             return None
         return Path(self.location)

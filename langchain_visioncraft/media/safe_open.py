@@ -1,4 +1,4 @@
-"""Opening a file that must lie in a folder, also while somebody swaps names there."""
+"""Opening a file inside a folder safely, even while names in it are being swapped."""
 
 from __future__ import annotations
 

@@ -50,11 +50,11 @@ def scaled(
     """
     media = _media(picture, name)
     with open_picture(media, name=name, frame=frame, max_pixels=max_pixels) as image:
-        from PIL import Image, ImageOps  # noqa: PLC0415 -- an extra, which is there by now
+        from PIL import Image, ImageOps  # noqa: PLC0415 -- an extra, checked above
 
         smaller = max_side if max_side is not None and max(image.size) > max_side else None
         if smaller is not None:
-            # A JPEG decoder can leave out what is scaled away anyhow.
+            # A JPEG decoder can skip what would be scaled away.
             image.draft(None, (2 * smaller, 2 * smaller))
         image.load()  # finds out whether it is damaged
         turned = image.getexif().get(_ORIENTATION, 1) != 1

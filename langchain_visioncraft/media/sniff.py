@@ -69,7 +69,7 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
 
 
 def sniff(head: bytes) -> str | None:
-    """Tell the MIME type from the first bytes; ``None`` if they are unknown binary data.
+    """Detect the MIME type from the first bytes; ``None`` if they are unknown binary data.
 
     Args:
         head: The first bytes, `HEAD_BYTES` of them or all that there are.
@@ -139,7 +139,7 @@ def _measured(file: BinaryIO, mime_type: str) -> MediaInfo:
     import imagesize  # noqa: PLC0415 -- loads an XML parser
 
     width, height = imagesize.get(io.BytesIO(file.read(65536)))
-    if width <= 0:  # the size stands further back, behind large metadata
+    if width <= 0:  # the size comes later, behind large metadata
         file.seek(0)
         width, height = imagesize.get(io.BytesIO(file.read()))
     return MediaInfo(width, height) if width > 0 and height > 0 else MediaInfo()

@@ -83,7 +83,7 @@ class MediaStore(KnownKeywords):
             The medium with its `location` in this store.
 
         Raises:
-            InvalidRequestError: If bytes or a file are no medium that is known.
+            InvalidRequestError: If bytes or a file are of no known type.
             DamagedMediaError: If the file has changed since the `Media` was made of it.
             OSError: If the folder cannot be written, or the disk is full.
         """
@@ -151,7 +151,7 @@ class MediaStore(KnownKeywords):
         """Remove a medium and its sidecar, whatever their state.
 
         The sidecar goes first: of a removal that is cut short, the medium is still there, and can
-        be removed again. Whoever adds the same medium at that moment has it kept anew.
+        be removed again. If the same medium is added at that moment, it is kept again.
 
         Raises:
             UnknownHandleError: If there is no such medium.
@@ -188,7 +188,7 @@ class MediaStore(KnownKeywords):
         Args:
             contents: Read each file and compare its SHA-256. Otherwise only sizes and sidecars
                 are looked at, which is quick, and sees no other bytes of the same number.
-            repair: Write missing and damaged sidecars anew from whole files, and remove sidecars
+            repair: Rebuild missing and damaged sidecars from whole files, and remove sidecars
                 that say nothing and leftovers. The bytes of media are never touched: a damaged
                 file becomes whole when the same medium is saved again.
             older_than: Seconds, a day by default. What is younger may belong to a save that is
@@ -208,8 +208,8 @@ class MediaStore(KnownKeywords):
         """Remove the leftovers of processes that died while they saved; gives how many.
 
         The first save of each store object does it, too. Media and sidecars are never touched, and
-        neither is what somebody may be writing just now. On object storage, the parts of a large
-        upload that was killed are no files yet: a lifecycle rule of the bucket removes them.
+        neither is what may be in the middle of being written. On object storage, the parts of a
+        large upload that was killed are not files yet: a lifecycle rule of the bucket removes them.
 
         Args:
             older_than: Seconds since a leftover was last written to, a day by default.
@@ -225,7 +225,7 @@ class MediaStore(KnownKeywords):
         for _, name in sorted(self._handles()):
             try:
                 yield self.get(name)
-            except VisionCraftError:  # damaged, or gone by now
+            except VisionCraftError:  # damaged, or removed meanwhile
                 continue
 
     def __len__(self) -> int:
@@ -269,13 +269,13 @@ class MediaStore(KnownKeywords):
         if not true:
             msg = (
                 f"{name} is damaged in the media store: its bytes are not those that were saved. "
-                "Make it anew, or save it again."
+                "Make it again, or save it again."
             )
             raise DamagedMediaError(msg)
         return media
 
     def _sweep_once(self) -> None:
-        """What a process that was killed left behind goes away with the next one's first save."""
+        """Remove what a killed process left behind, at the first save of the next one."""
         if not self._swept:
             self._swept = True
             with contextlib.suppress(OSError):  # the medium is saved; another may sweep

@@ -28,10 +28,10 @@ ProblemKind: TypeAlias = Literal[
 
 - ``missing-file``: its sidecar is there, the medium is not.
 - ``truncated``: the medium is shorter than its sidecar says.
-- ``wrong-content``: its SHA-256 is not the one that its handle stands for.
+- ``wrong-content``: its SHA-256 does not match its handle.
 - ``unreadable``: the storage gives an error instead of the bytes.
-- ``missing-sidecar``: a whole medium, of which nobody knows where it came from.
-- ``damaged-sidecar``: a whole medium, whose sidecar cannot be believed.
+- ``missing-sidecar``: a whole medium without provenance.
+- ``damaged-sidecar``: a whole medium with an unreliable sidecar.
 - ``orphan-sidecar``: a sidecar that cannot be believed, of no medium.
 - ``leftover``: of a process that died while it saved.
 """
@@ -45,8 +45,8 @@ class Problem:
         kind: What is wrong.
         handle: Of the medium that it concerns; ``None`` for a leftover.
         path: The path or URL of the file.
-        detail: The same in words.
-        repaired: Whether it is right by now.
+        detail: A description.
+        repaired: Whether it was repaired.
     """
 
     kind: ProblemKind
@@ -169,7 +169,7 @@ class _Check:
         return True
 
     def _put_back_if_whole(self, handle: str, taken: str | None) -> bool:
-        """If somebody saved a good sidecar since the bad one was read, it stays."""
+        """Keep a good sidecar that was saved after the bad one was read."""
         if taken is None or read_sidecar(taken, handle) is None:
             return False
         self.folder.create_text(sidecar_of(handle), taken)

@@ -71,13 +71,13 @@ def caption(
     (null where all went well). The order of the rows is kept if Ray Data keeps it
     (``DataContext.execution_options.preserve_order``, off by default).
 
-    A row that fails says so in its columns. What concerns all rows (a wrong key, a lapsed
+    A row that fails says so in its columns. What concerns all rows (a wrong key, an expired
     subscription, a rate limit that waiting does not lift, an endpoint that the host does not have,
     TLS) ends the job, also with ``on_error="column"``; Ray raises it as a `RayTaskError` that says
     what was wrong.
 
     Rows that were under way on a machine that is lost are done again on another one. With a
-    `cache`, only calls that had no answer yet are made again, then and when the job is run anew.
+    `cache`, only calls without an answer are made again, then and when the job runs again.
 
     Args:
         dataset: A Ray Data dataset.
@@ -103,12 +103,12 @@ def transcribe(
     options: Mapping[str, Any] | None = None,
     **settings: Unpack[DatasetSettings],
 ) -> Dataset:
-    """Write down what is said in the recordings and videos of a dataset.
+    """Transcribe the recordings and videos of a dataset.
 
     Like `caption`, with these columns in addition: ``transcript``, ``transcript_segments`` (a list
     of ``start`` and ``end`` in seconds and ``text``), ``transcript_language`` (if the host names
     it), ``transcript_sha256``, ``transcript_error`` and ``transcript_error_type``. A recording in
-    which nobody speaks is a row that fails.
+    without speech is a row that fails.
 
     Args:
         dataset: A Ray Data dataset.
@@ -158,7 +158,7 @@ def _mapped(
     check_number("max_concurrency", max_concurrency, 1, whole=True)
     check_text("column", column)
     check_text("output", output)
-    schema = dataset.schema(fetch_if_missing=False)  # to find it out may mean to read everything
+    schema = dataset.schema(fetch_if_missing=False)  # fetching it may read everything
     if schema is not None:
         check_columns(kind, column, output, schema)
     client = _client(connection, needs_key="chat_model" not in options)

@@ -58,14 +58,14 @@ class RowWorker:
     """The callable class of `map_batches`. One lives in each actor.
 
     It has an event loop of its own. Ray's, on which it awaits this, stands still while the rows
-    that are done wait for whoever takes them; calls under way would then be cut off.
+    that are done wait to be taken; calls under way would then be cut off.
     """
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._permits = Permits(job.limiter, job.client)
         self._room = asyncio.Semaphore(job.max_concurrency)
-        # The cluster's own troubles are no fault of a row.
+        # Failures of the cluster are not failures of a row.
         on_error: OnError = "raise" if job.on_error == "raise" else "skip"
         self._error_policy = ErrorPolicy(on_error, raised=(RayError,))
         self._loop = asyncio.new_event_loop()

@@ -96,7 +96,7 @@ class Job:
 
 
 class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool, TakesEmptyTexts):
-    """Base of the tools: a `StructuredTool` whose async side is async, and which pickles.
+    """Base of the tools: a `StructuredTool` with a real async side, which can be pickled.
 
     Fields named like a parameter of the endpoint are defaults, which a call's own arguments
     override. The settings of the connection are those of `VisionCraftClient`.
@@ -355,7 +355,7 @@ class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool, TakesEmpt
         return [{"type": "text", "text": text}, *(medium.block() for medium in pictures)]
 
 
-# LangChain asks for these types at every call, and Python would compile each anew from its text.
+# LangChain asks for these types at every call, and Python would compile each from its text again.
 for _method in (VisionCraftTool._run, VisionCraftTool._arun):
     _method.__annotations__ = get_type_hints(_method)
 
@@ -371,7 +371,7 @@ async def _areport(progress: Progress) -> None:
 
 
 def _in_a_run() -> bool:
-    # Frameworks that call `_run` themselves have none, and nobody who listens.
+    # Frameworks that call `_run` themselves have no run, and no listener.
     return ensure_config().get("callbacks") is not None
 
 

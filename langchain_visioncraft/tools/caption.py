@@ -73,7 +73,7 @@ class VisionCraftCaption(VisionCraftTool):
         return (await self._chat().ainvoke(job.work)).text
 
     def finish(self, result: str, job: Job) -> tuple[str, dict[str, Any]]:
-        """The caption, and what it is about."""
+        """The caption, with its question and source."""
         chat = self._chat()
         name = getattr(chat, "model_name", None) or getattr(chat, "model", None) or self.model
         artifact = {

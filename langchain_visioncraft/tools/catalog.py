@@ -95,7 +95,7 @@ def _catalog(request: CatalogRequest) -> Flow[list[str]]:
 
 
 class VisionCraftLimits(VisionCraftTool):
-    """Tells the limits of each subscription tier, by ``GET /limits`` (2024-03)."""
+    """Returns the limits of each subscription tier, by ``GET /limits`` (2024-03)."""
 
     name: str = "visioncraft_limits"
     description: str = (

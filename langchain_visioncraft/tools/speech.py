@@ -10,7 +10,7 @@ from langchain_visioncraft.tools.base import Job, VisionCraftTool
 
 
 class VisionCraftTranscribe(VisionCraftTool, schemas.TranscribeOptions):
-    """Writes down what is said in a recording, by ``POST /whisper`` (2024-03).
+    """Transcribes a recording, by ``POST /whisper`` (2024-03).
 
     The content is the text. The artifact is the whole transcript as a dictionary: ``text``,
     ``segments`` with their times in seconds, ``language``, and ``source``;

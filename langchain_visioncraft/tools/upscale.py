@@ -10,7 +10,7 @@ from langchain_visioncraft.tools.base import VisionCraftTool
 
 
 class VisionCraftUpscale(VisionCraftTool, schemas.UpscaleOptions):
-    """Gives a picture more pixels, by ``POST /upscale`` (2024-03).
+    """Enlarges a picture, by ``POST /upscale`` (2024-03).
 
     `model` and `resize` (2 or 4) are taken by hosts since 2024-04; by default the host chooses.
     """

@@ -56,7 +56,7 @@ def test_a_notebook_runs(
     )
     client.execute()
     assert not found_in(nbformat.writes(notebook))
-    assert shapes(notebook) == shapes(nbformat.read(path, as_version=4)), "save it anew"
+    assert shapes(notebook) == shapes(nbformat.read(path, as_version=4)), "save it again"
 
 
 def shapes(notebook: Any) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""A constructor that is called with a wrong keyword says which class, and what is near."""
+"""A constructor that is called with a wrong keyword names its class and near names."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_it_says_where_it_listens(start: Any, tmp_path: Path) -> None:
 def test_an_open_address_is_warned_of(start: Any) -> None:
     code, told = start(*HTTP, "--host", "0.0.0.0", "--allowed-host", "studio.example")
     assert code == 0
-    assert "Warning: everybody who reaches 0.0.0.0 can spend your subscription" in told
+    assert "Warning: everyone who reaches 0.0.0.0 can spend your subscription" in told
 
 
 def test_a_token_of_the_environment_is_enough(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:

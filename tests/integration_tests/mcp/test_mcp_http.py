@@ -209,7 +209,7 @@ def test_a_named_host_is_let_in(
     assert say_hello(serve(toolkit, app={"allowed_hosts": ["studio.example"]}), **headers) == status
 
 
-def test_whoever_has_the_token_may_use_any_name(toolkit: VisionCraftToolkit, serve: Any) -> None:
+def test_a_client_with_the_token_may_use_any_name(toolkit: VisionCraftToolkit, serve: Any) -> None:
     url = serve(toolkit, app={"token": "secret", "allowed_hosts": ["*"]})
     named = {"Host": "any.example", "Authorization": "Bearer secret"}
     assert say_hello(url, **named) == 200

@@ -170,7 +170,7 @@ class Bench:
         await self._expect_connections(0, "after closing", outcome)
 
     def _temporary_files(self) -> list[Path]:
-        """Those of this bench, and those of callers who cannot be told a folder."""
+        """Those of this bench, and those of callers that take no folder."""
         shared = Path(tempfile.gettempdir()).glob(".visioncraft-*")
         return [*self._folder.iterdir(), *shared]
 

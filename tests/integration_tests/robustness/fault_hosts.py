@@ -84,7 +84,7 @@ def open_connections(sandbox: Sandbox) -> int:
 
 
 def keep_connections(sandbox: Sandbox) -> None:
-    """Let it never end a connection that is idle: whoever has lost one would not be found out."""
+    """Never end an idle connection, so that a lost one is noticed."""
     if sandbox._server is not None:
         sandbox._server.config.timeout_keep_alive = 3600
 

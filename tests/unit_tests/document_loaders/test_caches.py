@@ -82,7 +82,7 @@ def test_a_key_is_the_name_of_a_file_and_nothing_else(
     cache: BaseStore[str, bytes], key: str
 ) -> None:
     for use in (lambda: cache.mget([key]), lambda: cache.mset([(key, b"")])):
-        with pytest.raises(InvalidRequestError, match="is no key"):
+        with pytest.raises(InvalidRequestError, match="is not a key"):
             use()
 
 

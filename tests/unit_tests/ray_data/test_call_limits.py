@@ -34,7 +34,7 @@ def clock() -> Clock:
 
 
 def new_limiter(clock: Clock, in_flight: int = 3, per_second: float | None = None) -> Limiter:
-    # Whoever waits looks at the clock this often.
+    # Waiting callers look at the clock this often.
     return Limiter(in_flight, per_second, heartbeat_timeout=0.01, clock=clock)
 
 

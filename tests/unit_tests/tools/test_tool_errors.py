@@ -35,7 +35,11 @@ REFUSED = {
 }
 FAILURES: dict[str, tuple[int, Any, type[errors.VisionCraftError]]] = {
     "a wrong key": (401, {"error": "The API key is invalid."}, errors.AuthenticationError),
-    "a lapsed subscription": (403, {"error": "You are not subscribed."}, errors.SubscriptionError),
+    "an expired subscription": (
+        403,
+        {"error": "You are not subscribed."},
+        errors.SubscriptionError,
+    ),
     "premium only": (413, {"error": "Subscribe to premium to use this."}, errors.SubscriptionError),
     "no such endpoint": (404, {"detail": "Not Found"}, errors.EndpointNotFoundError),
     "a broken service": (500, {"error": "An error occurred."}, errors.ServerError),

@@ -1,4 +1,4 @@
-"""What a model is shown of a tool, and what becomes of what it says."""
+"""What a model sees of a tool, and how its arguments are read."""
 
 from __future__ import annotations
 
