@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 
-from langchain_visioncraft._threads import in_thread
+from langchain_visioncraft._threads import in_thread, to_the_end
 
 P = ParamSpec("P")
 AskedT = TypeVar("AskedT")
@@ -67,11 +67,13 @@ class Step(Generic[ResultT]):
         do: Does it, and blocks.
         ado: Does it without blocking.
         paid: Whether it counts against limits and may cost money. It can be done again.
+        keeps: Whether it keeps what was paid for: it is done even after a stop.
     """
 
     do: Callable[[], ResultT]
     ado: Callable[[], Awaitable[ResultT]]
     paid: bool = False
+    keeps: bool = False
 
 
 Steps: TypeAlias = Generator[Step[Any], Any, ResultT]
@@ -99,16 +101,25 @@ def paid(step: Step[ResultT]) -> Step[ResultT]:
     return replace(step, paid=True)
 
 
+def keeps(step: Step[ResultT]) -> Step[ResultT]:
+    """The same step, which is done to its end even after a stop."""
+
+    async def ado() -> ResultT:
+        return await to_the_end(asyncio.ensure_future(step.ado()))
+
+    return replace(step, ado=ado, keeps=True)
+
+
 def run(flow: Steps[ResultT], stopped: Callable[[], bool] = lambda: False) -> ResultT:
     """Do the steps of a flow, and wait for them.
 
     Raises:
-        asyncio.CancelledError: If `stopped` is true before a step. A thread has no other way to
-            end early.
+        asyncio.CancelledError: If `stopped` is true before a step, unless it keeps what was paid
+            for. A thread has no other way to end early.
     """
 
     def do(step: Step[Any]) -> Any:
-        if stopped():
+        if stopped() and not step.keeps:
             raise asyncio.CancelledError
         return step.do()
 

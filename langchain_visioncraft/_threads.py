@@ -28,6 +28,13 @@ async def in_thread(
     """
     loop = asyncio.get_running_loop()
     working = loop.run_in_executor(None, contextvars.copy_context().run, work, *arguments)
+    return await to_the_end(working, on_cancel=on_cancel)
+
+
+async def to_the_end(
+    working: asyncio.Future[ResultT], *, on_cancel: Callable[[], None] | None = None
+) -> ResultT:
+    """Wait for the end of this, even when cancelled."""
     try:
         await asyncio.wait([working])
     except asyncio.CancelledError:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from langchain_core.stores import BaseStore
 
-from langchain_visioncraft._flows import Steps, call
+from langchain_visioncraft._flows import Steps, call, keeps
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media.handles import digest_of_text
@@ -183,5 +183,5 @@ def cached(
     result = yield from flow
     text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
     kept = [(key, text.encode("utf-8", "surrogatepass"))]
-    yield call(cache.mset, cache.amset, kept)
+    yield keeps(call(cache.mset, cache.amset, kept))
     return result

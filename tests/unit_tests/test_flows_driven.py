@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cancelling import cancel_thrice
 
-from langchain_visioncraft._flows import Steps, adrive, arun, call, drive, paid, run, work
+from langchain_visioncraft._flows import Steps, adrive, arun, call, drive, keeps, paid, run, work
 
 Run = Callable[[Generator[Any, Any, Any], Callable[[Any], Any]], Any]
 
@@ -193,3 +193,34 @@ def test_who_waits_may_stop_a_flow_before_its_next_step() -> None:
     with pytest.raises(asyncio.CancelledError):
         run(some(), lambda: bool(done))
     assert done == ["first", "closed"]
+
+
+def test_what_was_paid_for_is_kept_although_the_flow_is_stopped() -> None:
+    done: list[str] = []
+
+    def some() -> Steps[None]:
+        yield work(done.append, "answered")
+        yield keeps(work(done.append, "kept"))
+        yield work(done.append, "next")
+
+    with pytest.raises(asyncio.CancelledError):
+        run(some(), lambda: bool(done))
+    assert done == ["answered", "kept"]
+
+
+async def test_what_was_paid_for_is_kept_although_the_task_is_cancelled() -> None:
+    started, go_on, done = threading.Event(), threading.Event(), []
+
+    async def keep() -> None:
+        started.set()
+        await asyncio.to_thread(go_on.wait, 30)
+        done.append("kept")
+
+    def some() -> Steps[None]:
+        yield keeps(call(done.append, keep))
+        yield work(done.append, "next")
+
+    task = asyncio.create_task(arun(some()))
+    await asyncio.to_thread(started.wait)
+    await cancel_thrice(task, go_on)
+    assert done == ["kept"]

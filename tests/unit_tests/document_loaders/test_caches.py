@@ -7,12 +7,13 @@ import uuid
 from pathlib import Path
 
 import pytest
-from langchain_core.stores import BaseStore
+from langchain_core.stores import BaseStore, InMemoryByteStore
 from media_host import MediaHost, picture
 
 from langchain_visioncraft import VisionCraftMediaLoader
+from langchain_visioncraft._flows import Steps, paid, run, work
 from langchain_visioncraft.document_loaders import FolderByteStore, RemoteByteStore
-from langchain_visioncraft.document_loaders.caching import open_cache
+from langchain_visioncraft.document_loaders.caching import cached, open_cache
 from langchain_visioncraft.errors import InvalidRequestError
 
 
@@ -105,3 +106,15 @@ def test_a_loader_asks_once_whatever_the_kind_of_cache(place: str, tmp_path: Pat
     ]
     assert runs[0] == runs[1]
     assert len(host.asked) == 1
+
+
+def test_an_answer_that_came_is_kept_although_the_run_was_stopped() -> None:
+    cache, asked = InMemoryByteStore(), []
+
+    def flow() -> Steps[str]:
+        yield paid(work(asked.append, "a picture"))
+        return "A cat."
+
+    assert run(cached(cache, "caption", {}, flow(), str), lambda: bool(asked)) == "A cat."
+    assert run(cached(cache, "caption", {}, flow(), str)) == "A cat."
+    assert asked == ["a picture"]

@@ -39,12 +39,13 @@ def test_a_run_that_failed_goes_on_where_it_stopped(
     host.fault = lambda _: (500, {"error": "Oops."}) if len(host.answered) >= 7 else None
     with pytest.raises(VisionCraftError):
         load(make(folder, cache=cache))
-    done = {asked.sha256 for asked in host.answered}
+    kept = len(list(cache.yield_keys()))
+    # A task may be cancelled between an answer's arrival and its keeping, a thread may not.
+    assert 0 < kept <= len(host.answered)
     host.fault = lambda _: None
     host.asked.clear()
     assert names(load(make(folder, cache=cache)), folder) == ORDER
-    assert done.isdisjoint({asked.sha256 for asked in host.asked})
-    assert len(host.asked) == 14 - len(done)
+    assert len(host.asked) == 14 - kept
 
 
 def test_options_and_ready_parsers(make: Any, load: Any, host: MediaHost, folder: Path) -> None:
