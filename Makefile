@@ -59,7 +59,8 @@ soak: $(VENV)/test.stamp  ## Look for leaks: an hour of agent traffic with fault
 
 test-lowest: $(VENV)/lowest.stamp  ## Run unit tests with the oldest dependencies that are allowed
 	$(VENV)/lowest/bin/python -m pytest -q $(addprefix tests/unit_tests/, \
-		client tools chat_models media document_loaders test_recorded_standard.py)
+		client tools chat_models media document_loaders test_recorded_standard.py) \
+		sandbox/tests/unit_tests
 
 audit: $(VENV)/test.stamp  ## Look for known vulnerabilities in what is installed
 	.ci/audit
@@ -71,8 +72,10 @@ ifndef NAME
 		tests/unit_tests/test_recorded_standard.py
 endif
 
-notebooks: $(VENV)/test.stamp  ## Run the cookbook's notebooks and save their outputs
-	cd cookbook && PATH="$(CURDIR)/$(BIN):$$PATH" jupyter-execute --inplace --timeout=300 *.ipynb
+notebooks: $(VENV)/test.stamp $(VENV)/docs.stamp  ## Run the cookbook's notebooks and save their outputs
+	cd cookbook && PATH="$(CURDIR)/$(BIN):$$PATH" jupyter-nbconvert --to notebook --inplace --execute \
+		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.coalesce_streams=True \
+		--ExecutePreprocessor.timeout=300 *.ipynb
 
 bench: $(VENV)/bench.stamp  ## Measure speed and memory beside others (benchmarks/results.json, .svg)
 	$(BIN)/python -m benchmarks --write benchmarks
@@ -121,7 +124,7 @@ $(VENV)/lowest.stamp: pyproject.toml $(VENV)/python.stamp
 	$(PIP) --group lowest
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
 	$(BIN)/uv pip install --quiet --python $(VENV)/lowest --resolution lowest-direct \
-		--editable '.[remote,media]' --group test
+		--editable '.[sandbox,remote,media]' --editable sandbox --group test
 	@touch $@
 
 $(VENV)/mutants.stamp: pyproject.toml $(VENV)/test.stamp

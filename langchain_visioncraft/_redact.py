@@ -12,15 +12,19 @@ MASK = "***"
 
 
 class Redactor:
-    """Finds a key, in each way that JSON may write it, and cut off where a text was shortened."""
+    """Finds a key, in each way that JSON may write it, and cut off where a text was shortened.
+
+    A key of fewer than 8 characters is found only as a whole word. One that consists of letters
+    alone is not redacted: it is a placeholder such as "any" or "sandbox", which guards nothing and
+    is an ordinary word of messages.
+    """
 
     def __init__(self, key: str) -> None:
         spellings = {key, json.dumps(key)[1:-1], json.dumps(key, ensure_ascii=False)[1:-1]}
         starts = [f"{key[:length]}…" for length in range(len(key) - 1, 4, -1)]
         found = "|".join(re.escape(text) for text in (*sorted(spellings), *starts))
         if len(key) < 8:
-            # A placeholder such as "any" or "sandbox" is a word of messages, or a part of one.
-            found = "(?!)" if key.isalpha() else rf"\b(?:{found})\b"
+            found = "(?!)" if key.isalpha() else rf"(?<!\w)(?:{found})(?!\w)"
         self._pattern = re.compile(found)
 
     def __call__(self, value: Any) -> Any:

@@ -43,3 +43,19 @@ def test_errors_that_cause_each_other_in_a_circle_are_each_seen_once() -> None:
     first.__cause__, second.__cause__ = second, first
     assert list(chain(first)) == [first, second]
     forget_locals(first)
+
+
+@pytest.mark.parametrize("key", ["any", "sandbox", "a", "KEY"])
+def test_a_short_word_is_a_placeholder_and_is_not_redacted(key: str) -> None:
+    text = f"Give any key to the sandbox, such as {key} or a{key}b."
+    assert Redactor(key)(text) == text
+
+
+@pytest.mark.parametrize("key", ["sandboxes", "any1", "a-b", "1234567", "-ab1-", "$"])
+def test_every_other_key_is_redacted_where_it_is_a_whole_word(key: str) -> None:
+    assert Redactor(key)(f"Bearer {key}, {key}: '{key}'") == "Bearer ***, ***: '***'"
+
+
+@pytest.mark.parametrize("key", ["any1", "1234567"])
+def test_a_short_key_is_not_redacted_inside_of_a_longer_word(key: str) -> None:
+    assert Redactor(key)(f"many{key} {key}2") == f"many{key} {key}2"
