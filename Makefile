@@ -72,10 +72,8 @@ ifndef NAME
 		tests/unit_tests/test_recorded_standard.py
 endif
 
-notebooks: $(VENV)/test.stamp $(VENV)/docs.stamp  ## Run the cookbook's notebooks and save their outputs
-	cd cookbook && PATH="$(CURDIR)/$(BIN):$$PATH" jupyter-nbconvert --to notebook --inplace --execute \
-		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.coalesce_streams=True \
-		--ExecutePreprocessor.timeout=300 *.ipynb
+notebooks: $(VENV)/test.stamp  ## Run the cookbook's notebooks and save their outputs
+	$(BIN)/python cookbook/run_notebooks.py
 
 bench: $(VENV)/bench.stamp  ## Measure speed and memory beside others (benchmarks/results.json, .svg)
 	$(BIN)/python -m benchmarks --write benchmarks

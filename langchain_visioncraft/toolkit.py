@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.tools import BaseTool, BaseToolkit
-from pydantic import ConfigDict, Field, SecretStr, SkipValidation, model_validator
+from pydantic import Field, model_validator
 
-from langchain_visioncraft._keywords import KnownKeywords
-from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
-from langchain_visioncraft.config import VerifyTypes
-from langchain_visioncraft.media import MediaStore
 from langchain_visioncraft.tools import (
     VisionCraftCaption,
     VisionCraftCatalog,
@@ -25,6 +19,7 @@ from langchain_visioncraft.tools import (
     VisionCraftTranscribe,
     VisionCraftUpscale,
 )
+from langchain_visioncraft.tools.base import ToolSettings
 from langchain_visioncraft.tools.images import TEXT_TO_IMAGE
 
 _OTHERS: tuple[type[VisionCraftTool], ...] = (
@@ -36,19 +31,9 @@ _OTHERS: tuple[type[VisionCraftTool], ...] = (
     VisionCraftCatalog,
     VisionCraftLimits,
 )
-_CONNECTION = (
-    "api_key",
-    "base_url",
-    "verify",
-    "timeout",
-    "max_retries",
-    "http_client",
-    "http_async_client",
-    "rate_limiter",
-)
 
 
-class VisionCraftToolkit(KnownKeywords, BaseToolkit):
+class VisionCraftToolkit(ToolSettings, BaseToolkit):
     """Nine tools around one client and one store, so that handles pass from tool to tool.
 
     ```python
@@ -71,37 +56,13 @@ class VisionCraftToolkit(KnownKeywords, BaseToolkit):
             ``{"visioncraft_text_to_image": {"width": 512}}``.
     """
 
-    # pydantic's messages show a part of what was passed in, and with it the key.
-    model_config = ConfigDict(
-        arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True
-    )
-
-    api_key: SecretStr | None = Field(default=None, repr=False)
-    base_url: str | None = None
-    verify: SkipValidation[VerifyTypes | None] = None
-    timeout: float | tuple[float | None, float | None] | None = None
-    max_retries: int | None = None
-    http_client: Any = Field(default=None, repr=False, exclude=True)
-    http_async_client: Any = Field(default=None, repr=False, exclude=True)
-    rate_limiter: BaseRateLimiter | None = Field(default=None, repr=False, exclude=True)
-    client: VisionCraftClient | AsyncVisionCraftClient | None = Field(
-        default=None, repr=False, exclude=True
-    )
-    store: MediaStore = Field(default_factory=MediaStore, exclude=True)
     chat_model: BaseChatModel | None = Field(default=None, repr=False, exclude=True)
     text_to_image: Literal["sd", "sd1", "sdxl", "midjourney", "openjourney"] = "sd"
-    content: Literal["text", "blocks"] = "text"
-    allowed_dirs: list[Path] = Field(default_factory=list)
     tool_options: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _make_one_client(self) -> Self:
-        given = {name: getattr(self, name) for name in _CONNECTION}
-        if self.client is None:
-            self.client = VisionCraftClient(**given)
-        elif any(value is not None for value in given.values()):
-            msg = "Give either client= or the settings of a connection: a client has its own."
-            raise ValueError(msg)
+        self.client = self._connect()
         names = [tool.name for tool in self.get_tools()]
         unknown = sorted(set(self.tool_options) - set(names))
         if unknown:

@@ -120,13 +120,13 @@ def json_from(answer: Answer) -> Any:
             f"{answer.endpoint} on {_host(answer)} answered {len(body):,} bytes of JSON or text. "
             f"More than {_LONGEST_JSON:,} are accepted only for files in it. Ask for less."
         )
-        raise AnswerTooLargeError(msg, **_facts(answer))
+        raise AnswerTooLargeError(msg, **facts_of(answer))
     try:
         decoded = json.loads(body)
     except (ValueError, RecursionError) as error:
         if mime == "application/json":
             msg = f"{answer.endpoint} on {_host(answer)} answered JSON that is damaged or cut off."
-            raise TruncatedAnswerError(msg, **_facts(answer)) from error
+            raise TruncatedAnswerError(msg, **facts_of(answer)) from error
         decoded = body.decode("utf-8", "replace").strip()
     failure = error_under_200(decoded, endpoint=answer.endpoint, base_url=answer.base_url)
     if failure is not None:
@@ -273,7 +273,7 @@ def _medium(answer: Answer, kinds: tuple[str, ...]) -> Media:
             msg = (
                 f"{answer.endpoint} on {_host(answer)} answered a file that is cut off: {missing}."
             )
-            raise TruncatedAnswerError(msg, **_facts(answer))
+            raise TruncatedAnswerError(msg, **facts_of(answer))
         info = media_info(file, mime)
         holder = HeldBytes(file.getvalue()) if isinstance(file, io.BytesIO) else answer
     return Media.holding(holder, mime_type=mime, size=answer.size, info=info)
@@ -282,7 +282,7 @@ def _medium(answer: Answer, kinds: tuple[str, ...]) -> Media:
 def _type_of(answer: Answer) -> str | None:
     if not answer.size:
         msg = f"{answer.endpoint} on {_host(answer)} gave an empty answer. Try again."
-        raise TruncatedAnswerError(msg, **_facts(answer))
+        raise TruncatedAnswerError(msg, **facts_of(answer))
     with answer.open() as file:
         return sniff(file.read(HEAD_BYTES))
 
@@ -320,12 +320,13 @@ def _unexpected(answer: Answer, what: str, decoded: Any = None) -> ResponseError
         f"{answer.endpoint} on {_host(answer)} answered 200 {what}{hint}. Is {answer.base_url} "
         "really the root of a VisionCraft host, and is the service up?"
     )
-    return UnexpectedAnswerError(msg, detail=says, **_facts(answer))
+    return UnexpectedAnswerError(msg, detail=says, **facts_of(answer))
 
 
 def _host(answer: Answer) -> str:
     return urlsplit(answer.base_url).netloc
 
 
-def _facts(answer: Answer) -> dict[str, Any]:
+def facts_of(answer: Answer) -> dict[str, Any]:
+    """The facts of an error about this answer."""
     return {"status": 200, "endpoint": answer.endpoint, "base_url": answer.base_url}

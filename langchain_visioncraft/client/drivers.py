@@ -14,7 +14,6 @@ import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tenacity import AsyncRetrying, Retrying
@@ -190,12 +189,7 @@ class VisionCraftClient(BaseClient):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -271,9 +265,9 @@ class AsyncVisionCraftClient(BaseClient):
             await asyncio.sleep(step.seconds)
             return time.monotonic() - began
         if on_progress is not None:
-            told = on_progress(step)
-            if inspect.isawaitable(told):
-                await told
+            waiting = on_progress(step)
+            if inspect.isawaitable(waiting):
+                await waiting
         return None
 
     async def _until_done(
@@ -355,10 +349,5 @@ class AsyncVisionCraftClient(BaseClient):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()

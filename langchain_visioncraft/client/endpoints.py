@@ -13,7 +13,7 @@ assert image.mime_type == "image/png"
 
 The parameters, with their bounds and defaults, are those of the request models in
 `langchain_visioncraft.client.schemas`. They are checked when the function is called; a wrong one
-raises `InvalidRequestError` and nothing is sent.
+raises `errors.InvalidRequestError` and nothing is sent.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from pydantic import ValidationError
 
+from langchain_visioncraft import errors
 from langchain_visioncraft.client import schemas
 from langchain_visioncraft.client.answers import said_in, unknown_kind
 from langchain_visioncraft.client.decode import (
     Transcript,
     check_refusal,
+    facts_of,
     json_from,
     media_from,
     names_from,
@@ -50,21 +52,6 @@ from langchain_visioncraft.client.flow import (
     report,
 )
 from langchain_visioncraft.client.problems import invalid_request
-from langchain_visioncraft.errors import (
-    BadRequestError,
-    ConnectionFailedError,
-    InvalidRequestError,
-    MediaInputError,
-    RateLimitError,
-    ServerError,
-    TaskDeadlineError,
-    TaskFailedError,
-    TimedOutError,
-    TruncatedAnswerError,
-    UnexpectedAnswerError,
-    UnknownNameError,
-    VisionCraftError,
-)
 from langchain_visioncraft.media.inputs import MediaSource, source_in_code
 from langchain_visioncraft.media.media import Media
 
@@ -75,8 +62,13 @@ RequestT = TypeVar("RequestT", bound=schemas.Request)
 MIDJOURNEY_FIRST_PAUSE = 2.0
 MIDJOURNEY_LONGEST_PAUSE = 15.0
 _PASSING = (
-    *(ConnectionFailedError, TimedOutError, ServerError, RateLimitError),
-    *(UnexpectedAnswerError, TruncatedAnswerError),
+    *(
+        errors.ConnectionFailedError,
+        errors.TimedOutError,
+        errors.ServerError,
+        errors.RateLimitError,
+    ),
+    *(errors.UnexpectedAnswerError, errors.TruncatedAnswerError),
 )
 _POLL_FAILURES = 3
 """How many polls in a row may fail, beyond the driver's own retries, before a task is given up."""
@@ -119,7 +111,7 @@ class Endpoint(Generic[P, RequestT, ResultT]):
         by_position = self._by_name(args)
         if twice := sorted(set(kwargs) & set(by_position)):
             msg = f"Nothing was sent. {', '.join(twice)}: given by position and again by name."
-            raise InvalidRequestError(msg)
+            raise errors.InvalidRequestError(msg)
         fields = self.request.without_empty({**by_position, **kwargs})
         for name in self.request.media_kinds:
             if isinstance(text := fields.get(name), str):
@@ -137,7 +129,7 @@ class Endpoint(Generic[P, RequestT, ResultT]):
                 f"Nothing was sent. {self.__name__} takes {len(names)} by position "
                 f"({', '.join(names) or 'none'}), not {len(values)}; name the others."
             )
-            raise InvalidRequestError(msg)
+            raise errors.InvalidRequestError(msg)
         return dict(zip(names, values, strict=False))
 
     @overload
@@ -181,8 +173,8 @@ class Endpoint(Generic[P, RequestT, ResultT]):
 def _source(name: str, text: str) -> str | MediaSource:
     try:
         return source_in_code(text)
-    except MediaInputError as error:
-        raise MediaInputError(f"Nothing was sent. {name}: {error}") from None
+    except errors.MediaInputError as error:
+        raise errors.MediaInputError(f"Nothing was sent. {name}: {error}") from None
 
 
 def endpoint(
@@ -199,7 +191,7 @@ def _post(
     try:
         answer = yield from call(Call("POST", path, request.body(), auth=auth))
         check_refusal(answer)
-    except BadRequestError as error:
+    except errors.BadRequestError as error:
         kind = unknown_kind(error.detail)
         if family is None or (family, kind) not in schemas.LIST_PATHS:
             raise
@@ -210,12 +202,12 @@ def _post(
 
 
 def _suggest(
-    error: BadRequestError, kind: str, family: str, request: schemas.Request
+    error: errors.BadRequestError, kind: str, family: str, request: schemas.Request
 ) -> Flow[Answer]:
     try:
         path = schemas.LIST_PATHS[family, kind]
         names = names_from((yield from call(Call("GET", path, auth="none"))))
-    except VisionCraftError:
+    except errors.VisionCraftError:
         raise error from None  # the refusal is the better message
     given = getattr(request, kind if kind == "loras" else kind.removesuffix("s"), None)
     asked = list(given) if isinstance(given, dict) else [given] if given else []
@@ -231,7 +223,7 @@ def _suggest(
         f"{'Near names' if suggestions else 'It knows for example'}: {listed}. "
         f"All {len(names)} are in the list {family!r}, {kind!r}."
     )
-    better = UnknownNameError(
+    better = errors.UnknownNameError(
         msg,
         status=error.status,
         detail=error.detail,
@@ -279,9 +271,7 @@ def midjourney(request: schemas.MidjourneyRequest) -> Flow[list[Media]]:
     task_id = decoded.get("data") if isinstance(decoded, dict) else None
     if not isinstance(task_id, int | str) or task_id == "":
         msg = f"POST /midjourney gave no task id but {str(decoded)[:200]}."
-        raise UnexpectedAnswerError(
-            msg, status=200, endpoint=answer.endpoint, base_url=answer.base_url
-        )
+        raise errors.UnexpectedAnswerError(msg, **facts_of(answer))
     yield from report(Progress("submitted to Midjourney", 0.0, {"task_id": str(task_id)}))
     return (yield from _await_task(str(task_id), request.deadline))
 
@@ -300,7 +290,7 @@ def _await_task(task_id: str, deadline: float) -> Flow[list[Media]]:
         try:
             answer = yield from call(Call("POST", "/midjourney/result", {"task_id": task_id}))
             state = json_from(answer)
-        except VisionCraftError as error:
+        except errors.VisionCraftError as error:
             # The picture is being made, and paid for: one bad moment must not lose it.
             failures += 1
             passing = isinstance(error, _PASSING) or error.status in RETRY_STATUSES
@@ -316,20 +306,15 @@ def _await_task(task_id: str, deadline: float) -> Flow[list[Media]]:
         status = str(state.get("Status") or state.get("status") or "unknown").lower()
         if status in ("failed", "failure", "error", "cancelled", "canceled", "banned", "rejected"):
             msg = f"Midjourney gave up task {task_id}: {said_in(state).message or status}."
-            raise TaskFailedError(
-                f"{msg} Change the prompt and try again.",
-                status=200,
-                detail=str(state)[:500],
-                endpoint=answer.endpoint,
-                base_url=answer.base_url,
-            )
+            msg += " Change the prompt and try again."
+            raise errors.TaskFailedError(msg, detail=str(state)[:500], **facts_of(answer))
         details = {"task_id": task_id, "status": status}
         yield from report(Progress(f"Midjourney is {status}", elapsed, details))
     msg = (
         f"Midjourney task {task_id} is not ready after {deadline:g} seconds. It may still be made: "
         f"endpoints.midjourney_result(task_id={task_id!r}) asks for it again."
     )
-    raise TaskDeadlineError(msg, endpoint="POST /midjourney/result")
+    raise errors.TaskDeadlineError(msg, endpoint="POST /midjourney/result")
 
 
 @endpoint(schemas.ImageToImageRequest)
@@ -401,9 +386,7 @@ def chat(request: schemas.ChatRequest) -> Flow[dict[str, Any]]:
     decoded = json_from(answer)
     if not isinstance(decoded, dict) or not decoded.get("choices"):
         msg = f"{answer.endpoint} gave no chat completion but {str(decoded)[:200]}."
-        raise UnexpectedAnswerError(
-            msg, status=200, endpoint=answer.endpoint, base_url=answer.base_url
-        )
+        raise errors.UnexpectedAnswerError(msg, **facts_of(answer))
     return decoded
 
 

@@ -51,9 +51,26 @@ else:
 Loras: TypeAlias = Annotated[
     dict[str, float] | None, Field(description="LoRA names with their weights.")
 ]
+_SINCE_2024_04 = "; hosts since 2024-04 take it."
 OpenjourneySide: TypeAlias = Literal[
     128, 256, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960, 1024
 ]
+
+
+def _bounded(words: str, default: Any, least: float, most: float, note: str = ".") -> Any:
+    """A number with its bounds, which its description repeats."""
+    words = f"{words}, {least} to {most}{note}"
+    return Field(default=default, ge=least, le=most, description=words)
+
+
+def _guidance(default: float, least: float, most: float) -> Any:
+    return _bounded("Guidance: how closely to follow the prompt", default, least, most)
+
+
+def _name(kind: str, family: str, default: str, example: str | None = None) -> Any:
+    """The name of a model, a sampler, …; the host lists them."""
+    words = f"A {kind} of the family '{family}', e.g. '{example or default}'."
+    return Field(default=default, min_length=1, description=words)
 
 
 class Request(TakesEmptyTexts):
@@ -88,22 +105,16 @@ class Request(TakesEmptyTexts):
 class TextToImageOptions(Options):
     """Optional parameters of ``POST /sd`` (2024-09; the bounds of 2024-07 are in brackets)."""
 
-    model: str = Field(
-        default="sdxl-base",
-        min_length=1,
-        description="A model of the family 'sd', e.g. 'sdxl-base'.",
-    )
+    model: str = _name("model", "sd", "sdxl-base")
     negative_prompt: NegativePrompt = None
     sampler: OptionalText = Field(
         default=None,
         description="A sampler of the family 'sd', e.g. 'Euler'. [Required in 2024-07.]",
     )
     steps: int = Field(default=35, ge=1, le=35, description="Refinement steps, 1 to 35. [1 to 30.]")
-    width: int = Field(default=1024, ge=64, le=1024, description="Width in pixels, 64 to 1024.")
-    height: int = Field(default=1024, ge=64, le=1024, description="Height in pixels, 64 to 1024.")
-    cfg_scale: int = Field(
-        default=7, ge=1, le=30, description="Guidance: how closely to follow the prompt, 1 to 30."
-    )
+    width: int = _bounded("Width in pixels", 1024, 64, 1024)
+    height: int = _bounded("Height in pixels", 1024, 64, 1024)
+    cfg_scale: int = _guidance(7, 1, 30)
     loras: Loras = Field(
         default=None, max_length=5, description="LoRA names with their weights, at most 5."
     )
@@ -121,33 +132,15 @@ class TextToImageRequest(TextToImageOptions, Request):
 class TextToImageSD1Options(Options):
     """Optional parameters of ``POST /generate`` (2024-03; 2023-11 has at most 30 steps)."""
 
-    model: str = Field(
-        default="anything_V5",
-        min_length=1,
-        description="A model of the family 'sd1', e.g. 'anything_V5'.",
-    )
-    sampler: str = Field(
-        default="Euler", min_length=1, description="A sampler of the family 'sd1', e.g. 'Euler'."
-    )
+    model: str = _name("model", "sd1", "anything_V5")
+    sampler: str = _name("sampler", "sd1", "Euler")
     negative_prompt: NegativePrompt = None
-    image_count: int = Field(default=1, ge=1, le=5, description="How many images, 1 to 5.")
-    cfg_scale: int = Field(
-        default=10, ge=0, le=20, description="Guidance: how closely to follow the prompt, 0 to 20."
-    )
-    steps: int = Field(default=30, ge=1, le=50, description="Refinement steps, 1 to 50.")
+    image_count: int = _bounded("How many images", 1, 1, 5)
+    cfg_scale: int = _guidance(10, 0, 20)
+    steps: int = _bounded("Refinement steps", 30, 1, 50)
     loras: Loras = None
-    width: int | None = Field(
-        default=None,
-        ge=512,
-        le=1024,
-        description="Width in pixels, 512 to 1024; hosts since 2024-04 take it.",
-    )
-    height: int | None = Field(
-        default=None,
-        ge=512,
-        le=1024,
-        description="Height in pixels, 512 to 1024; hosts since 2024-04 take it.",
-    )
+    width: int | None = _bounded("Width in pixels", None, 512, 1024, _SINCE_2024_04)
+    height: int | None = _bounded("Height in pixels", None, 512, 1024, _SINCE_2024_04)
     upscale: bool | None = Field(
         default=None, description="Whether to upscale the result; hosts since 2024-04 take it."
     )
@@ -164,22 +157,12 @@ class TextToImageSD1Request(TextToImageSD1Options, Request):
 class TextToImageSDXLOptions(Options):
     """Optional parameters of ``POST /generate-xl`` (2024-03)."""
 
-    model: str = Field(
-        default="sdxl-base",
-        min_length=1,
-        description="A model of the family 'sdxl', e.g. 'sdxl-turbo'.",
-    )
-    sampler: str = Field(
-        default="euler", min_length=1, description="A sampler of the family 'sdxl', e.g. 'euler'."
-    )
-    scheduler: str = Field(
-        default="normal",
-        min_length=1,
-        description="A scheduler of the family 'sdxl', e.g. 'normal'.",
-    )
+    model: str = _name("model", "sdxl", "sdxl-base", "sdxl-turbo")
+    sampler: str = _name("sampler", "sdxl", "euler")
+    scheduler: str = _name("scheduler", "sdxl", "normal")
     negative_prompt: NegativePrompt = None
-    width: int = Field(default=1024, ge=512, le=1024, description="Width in pixels, 512 to 1024.")
-    height: int = Field(default=1024, ge=512, le=1024, description="Height in pixels, 512 to 1024.")
+    width: int = _bounded("Width in pixels", 1024, 512, 1024)
+    height: int = _bounded("Height in pixels", 1024, 512, 1024)
 
 
 class TextToImageSDXLRequest(TextToImageSDXLOptions, Request):
@@ -219,10 +202,8 @@ class OpenjourneyOptions(Options):
     """Optional parameters of ``POST /openjourney`` (2024-03)."""
 
     negative_prompt: NegativePrompt = None
-    cfg_scale: float = Field(
-        default=7.5, ge=1, le=20, description="Guidance: how closely to follow the prompt, 1 to 20."
-    )
-    steps: int = Field(default=50, ge=1, le=50, description="Refinement steps, 1 to 50.")
+    cfg_scale: float = _guidance(7.5, 1, 20)
+    steps: int = _bounded("Refinement steps", 50, 1, 50)
     width: OpenjourneySide = Field(
         default=1024, description="Width in pixels, one of the listed values."
     )
@@ -244,7 +225,7 @@ class ImageToImageOptions(Options):
     scheduler: Annotated[str, LeftOutIfEmpty()] = Field(
         default="DDIM", description="A scheduler of the family 'img2img'."
     )
-    steps: int = Field(default=50, ge=1, le=50, description="Refinement steps, 1 to 50.")
+    steps: int = _bounded("Refinement steps", 50, 1, 50)
     strength: float = Field(
         default=0.8,
         ge=0,
@@ -277,15 +258,10 @@ class ImageToImage2023Options(Options):
     """
 
     negative_prompt: NegativePrompt = None
-    steps: int = Field(default=50, ge=1, le=100, description="Refinement steps, 1 to 100.")
-    cfg_scale: float = Field(
-        default=7.0,
-        ge=0,
-        le=20,
-        description="Guidance: how closely to follow the prompt, 0 to 20.",
-    )
-    width: int = Field(default=512, ge=64, le=1024, description="Width in pixels, 64 to 1024.")
-    height: int = Field(default=512, ge=64, le=1024, description="Height in pixels, 64 to 1024.")
+    steps: int = _bounded("Refinement steps", 50, 1, 100)
+    cfg_scale: float = _guidance(7.0, 0, 20)
+    width: int = _bounded("Width in pixels", 512, 64, 1024)
+    height: int = _bounded("Height in pixels", 512, 64, 1024)
 
 
 class ImageToImage2023Request(ImageToImage2023Options, Request):
@@ -314,14 +290,10 @@ class TextToGifRequest(Request):
 class TextToGif2024Options(Options):
     """Optional parameters of ``POST /generate-gif`` (2024-03, 2024-05)."""
 
-    sampler: str = Field(
-        default="Euler", min_length=1, description="A sampler of the family 'sd1', e.g. 'Euler'."
-    )
+    sampler: str = _name("sampler", "sd1", "Euler")
     negative_prompt: NegativePrompt = None
-    cfg_scale: int = Field(
-        default=10, ge=0, le=20, description="Guidance: how closely to follow the prompt, 0 to 20."
-    )
-    steps: int = Field(default=30, ge=1, le=50, description="Refinement steps, 1 to 50.")
+    cfg_scale: int = _guidance(10, 0, 20)
+    steps: int = _bounded("Refinement steps", 30, 1, 50)
 
 
 class TextToGif2024Request(TextToGif2024Options, Request):

@@ -67,7 +67,9 @@ def find_problems(
     older_than: float,
 ) -> Iterator[Problem]:
     """Look at all files, one after another; see `MediaStore.verify`."""
-    check = _Check(folder, contents=contents, repair=repair, written_before=_now() - older_than)
+    check = _Check(
+        folder, contents=contents, repair=repair, written_before=time.time() - older_than
+    )
     for changed, name in folder.names():
         handle = name.removesuffix(".json")
         if not is_handle(handle):
@@ -90,17 +92,13 @@ _LEFTOVER = "a process died while it wrote this, and never reported it as saved"
 
 def sweep(folder: Folder, *, older_than: float, dry: bool = False) -> Iterator[str]:
     """Remove what is left of saves that never ended; gives the names. `dry` only names them."""
-    written_before = _now() - older_than
+    written_before = time.time() - older_than
     for changed, name in list(folder.leftovers()):
         # 0 is an unknown age: it may be of this moment.
         if 0 < changed <= written_before:
             if not dry:
                 folder.remove(name)
             yield name
-
-
-def _now() -> float:
-    return time.time()
 
 
 @dataclass(frozen=True)
@@ -153,10 +151,10 @@ class _Check:
 
     def _sidecar(self, kind: ProblemKind, handle: str, detail: str) -> Problem:
         name = sidecar_of(handle)
-        repaired = self.repair and self._mend(kind, handle)
+        repaired = self.repair and self._repaired(kind, handle)
         return self.problem(kind, name, detail, repaired=repaired)
 
-    def _mend(self, kind: ProblemKind, handle: str) -> bool:
+    def _repaired(self, kind: ProblemKind, handle: str) -> bool:
         try:
             media = self.folder.load(handle)
         except InvalidRequestError:

@@ -39,7 +39,7 @@ from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, Progress, VisionCraftClient
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.options import LeftOutIfEmpty, TakesEmptyTexts
-from langchain_visioncraft.client.pair import AnyClient, client_pair
+from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, client_pair, connect
 from langchain_visioncraft.client.problems import describe_problems
 from langchain_visioncraft.client.schemas import Request
 from langchain_visioncraft.client.spool import discard_spools
@@ -61,8 +61,6 @@ def _json_form(value: Any) -> Any:
 
 _InJSON = PlainSerializer(_json_form, when_used="json-unless-none")
 
-_CONNECTION = ("api_key", "base_url", "verify", "timeout", "max_retries")
-_CONNECTION_OBJECTS = ("http_client", "http_async_client", "rate_limiter")
 _LONGEST_MESSAGE = 1500
 """Characters. An error message for a model repeats its arguments, which may be megabytes."""
 
@@ -95,7 +93,33 @@ class Job:
     sources: list[str] = field(default_factory=list)
 
 
-class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool, TakesEmptyTexts):
+class ToolSettings(KnownKeywords, BaseModel):
+    """What the tools and the toolkit share: a connection, a store, and what a model may see."""
+
+    # pydantic's messages show a part of what was passed in, and with it the key.
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    api_key: SecretStr | None = Field(default=None, repr=False)
+    base_url: str | None = None
+    verify: Annotated[SkipValidation[VerifyTypes | None], _InJSON] = None
+    timeout: float | tuple[float | None, float | None] | None = None
+    max_retries: int | None = None
+    http_client: Any = Field(default=None, repr=False, exclude=True)
+    http_async_client: Any = Field(default=None, repr=False, exclude=True)
+    rate_limiter: BaseRateLimiter | None = Field(default=None, repr=False, exclude=True)
+    client: AnyClient | None = Field(default=None, repr=False, exclude=True)
+    store: MediaStore = Field(default_factory=MediaStore, exclude=True)
+    content: Literal["text", "blocks"] = "text"
+    allowed_dirs: list[Path] = Field(default_factory=list)
+
+    def _connect(self) -> AnyClient:
+        given: Any = {name: getattr(self, name) for name in ConnectionSettings.__annotations__}
+        return connect(self.client, given)
+
+
+class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmptyTexts):
     """Base of the tools: a `StructuredTool` with a real async side, which can be pickled.
 
     Fields named like a parameter of the endpoint are defaults, which a call's own arguments
@@ -117,32 +141,13 @@ class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool, TakesEmpt
         allowed_dirs: Folders from which a model may name local files. Default: none.
     """
 
-    # pydantic's messages show a part of what was passed in, and with it the key. A validator is
-    # built for the tools that are used, not for all that are imported.
-    model_config = ConfigDict(
-        arbitrary_types_allowed=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        defer_build=True,
-    )
+    # A validator is built for the tools that are used, not for all that are imported.
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
     handle_tool_error: Annotated[bool | str | Callable[[ToolException], str] | None, _InJSON] = True
     handle_validation_error: Annotated[Any, _InJSON] = _describe_validation
     args_schema: Annotated[Any, _InJSON] = None
-
-    api_key: SecretStr | None = Field(default=None, repr=False)
-    base_url: str | None = None
-    verify: Annotated[SkipValidation[VerifyTypes | None], _InJSON] = None
-    timeout: float | tuple[float | None, float | None] | None = None
-    max_retries: int | None = None
-    http_client: Any = Field(default=None, repr=False, exclude=True)
-    http_async_client: Any = Field(default=None, repr=False, exclude=True)
-    rate_limiter: BaseRateLimiter | None = Field(default=None, repr=False, exclude=True)
-    client: AnyClient | None = Field(default=None, repr=False, exclude=True)
-    store: MediaStore = Field(default_factory=MediaStore, exclude=True)
-    content: Literal["text", "blocks"] = "text"
-    allowed_dirs: list[Path] = Field(default_factory=list)
 
     _derived: ClassVar[tuple[str, ...]] = ("args_schema",)
 
@@ -206,16 +211,7 @@ class VisionCraftTool(KnownKeywords, HoldsConnections, StructuredTool, TakesEmpt
 
     def _rebuild(self) -> None:
         """Build again what depends on the fields."""
-        settings = {name: getattr(self, name) for name in _CONNECTION + _CONNECTION_OBJECTS}
-        if self.client is None:
-            self._sync_client = VisionCraftClient(**settings)
-            self._async_client = self._sync_client.as_async()
-        elif any(value is not None for value in settings.values()):
-            given = ", ".join(name for name, value in settings.items() if value is not None)
-            msg = f"Give either client= or {given}=: the client has its own settings."
-            raise ValueError(msg)
-        else:
-            self._sync_client, self._async_client = client_pair(self.client)
+        self._sync_client, self._async_client = client_pair(self._connect())
         # Not through our own __setattr__, which would come back here.
         super().__setattr__("args_schema", self._build_args_schema())
 
