@@ -6,9 +6,10 @@ import contextlib
 import hashlib
 import os
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO
 
 from langchain_visioncraft.errors import DamagedMediaError
 from langchain_visioncraft.media.handles import CHUNK_BYTES, digest_of
@@ -21,63 +22,76 @@ NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 """How a file is opened that must not be there yet; the last is for Windows."""
 
 
-class Folder(Protocol):
+class Folder(ABC):
     """A flat folder of files that appear when they are complete, never in part."""
 
     spool_dir: Path | None
     """Where an answer may be spooled so that keeping it is a rename."""
 
+    @abstractmethod
     def keep(self, media: Media, name: str) -> None:
         """Write a medium under this name, over what is there."""
-        ...
 
+    @abstractmethod
     def create_text(self, name: str, text: str) -> None:
         """Write a text under this name, unless there is one already."""
-        ...
 
+    @abstractmethod
     def replace_text(self, name: str, text: str) -> None:
         """Write a text under this name, over what is there."""
-        ...
+
+    @abstractmethod
+    def take_text(self, name: str) -> str | None:
+        """Remove a text, and give what it was; ``None`` if there is none."""
+
+    @abstractmethod
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; ``None`` if there is none."""
+
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading."""
+
+    @abstractmethod
+    def at(self, media: Media, name: str) -> Media:
+        """The same medium, known to lie here."""
+
+    @abstractmethod
+    def load(self, name: str) -> Media:
+        """Build the medium from the file itself."""
+
+    @abstractmethod
+    def where(self, name: str) -> str:
+        """The path or URL of a file."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
+    @abstractmethod
+    def entries(self, folder: str = "") -> Iterator[tuple[float, str]]:
+        """Modification time (0 if unknown) and name of every file here, or in a folder of this."""
 
     def read_text(self, name: str) -> str | None:
         """Read a text, damaged as it may be; ``None`` if there is none."""
-        ...
-
-    def take_text(self, name: str) -> str | None:
-        """Remove a text, and give what it was; ``None`` if there is none."""
-        ...
-
-    def size(self, name: str) -> int | None:
-        """Bytes of a file; ``None`` if there is none."""
-        ...
+        try:
+            with self.open(name) as file:
+                return file.read().decode(errors="replace")
+        except FileNotFoundError:
+            return None
 
     def digest(self, name: str) -> str | None:
         """SHA-256 of a file, 64 hex digits; ``None`` if there is none."""
-        ...
-
-    def at(self, media: Media, name: str) -> Media:
-        """The same medium, known to lie here."""
-        ...
-
-    def load(self, name: str) -> Media:
-        """Build the medium from the file itself."""
-        ...
-
-    def where(self, name: str) -> str:
-        """The path or URL of a file."""
-        ...
-
-    def names(self) -> Iterator[tuple[float, str]]:
-        """Modification time (0 if unknown) and name of every file."""
-        ...
+        try:
+            with self.open(name) as file:
+                return digest_of(file)
+        except FileNotFoundError:
+            return None
 
     def leftovers(self) -> Iterator[tuple[float, str]]:
-        """The same of what is being written, or was when its writer died."""
-        ...
-
-    def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
-        ...
+        """The entries of what is being written, or was when its writer died."""
+        for changed, name in self.entries(INCOMING):
+            yield changed, f"{INCOMING}/{name}"
 
 
 def checked_chunks(media: Media) -> Iterator[bytes]:
@@ -99,7 +113,7 @@ def checked_chunks(media: Media) -> Iterator[bytes]:
         raise DamagedMediaError(msg)
 
 
-class LocalFolder:
+class LocalFolder(Folder):
     """A folder of the local file system, safe for threads and processes.
 
     What was kept survives the process. It is not forced onto the disk, which would take five times
@@ -142,14 +156,6 @@ class LocalFolder:
         with self._written([to_bytes(text)]) as partial:
             os.replace(partial, self.where(name))
 
-    def read_text(self, name: str) -> str | None:
-        """Read a text, damaged as it may be; ``None`` if there is none."""
-        try:
-            with open(self.where(name), "rb") as file:
-                return file.read().decode("utf-8", "replace")
-        except FileNotFoundError:
-            return None
-
     def take_text(self, name: str) -> str | None:
         """Remove a text, and give what it was; ``None`` if there is none."""
         # Renamed first, so that what is read is what was removed, despite other writers.
@@ -171,13 +177,9 @@ class LocalFolder:
         except FileNotFoundError:
             return None
 
-    def digest(self, name: str) -> str | None:
-        """SHA-256 of a file, 64 hex digits; ``None`` if there is none."""
-        try:
-            with open(self.where(name), "rb") as file:
-                return digest_of(file)
-        except FileNotFoundError:
-            return None
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading."""
+        return open(self.where(name), "rb")
 
     def at(self, media: Media, name: str) -> Media:
         """The same medium, known to lie here."""
@@ -191,23 +193,14 @@ class LocalFolder:
         """The path of a file."""
         return os.path.join(self._root, name)
 
-    def names(self) -> Iterator[tuple[float, str]]:
-        """Modification time and name of every file."""
-        return self._entries(self._root)
-
-    def leftovers(self) -> Iterator[tuple[float, str]]:
-        """The same of what is being written, or was when its writer died."""
-        for changed, name in self._entries(self._incoming):
-            yield changed, f"{INCOMING}/{name}"
-
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         _unlink(self.where(name))
 
-    @staticmethod
-    def _entries(folder: str) -> Iterator[tuple[float, str]]:
+    def entries(self, folder: str = "") -> Iterator[tuple[float, str]]:
+        """Modification time and name of every file here, or in a folder of this."""
         try:
-            entries = os.scandir(folder)
+            entries = os.scandir(self.where(folder))
         except FileNotFoundError:
             return
         with entries:

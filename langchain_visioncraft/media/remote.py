@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from langchain_visioncraft.media.filesystems import INCOMING, checked_chunks, to_bytes
-from langchain_visioncraft.media.handles import digest_of
+from langchain_visioncraft.media.filesystems import INCOMING, Folder, checked_chunks, to_bytes
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.urls import find, open_file
 
 
-class RemoteFolder:
+class RemoteFolder(Folder):
     """A folder of any file system that fsspec opens: S3, GCS, Azure, ``memory://``, …
 
     A file is uploaded under another name and then moved, because fsspec ends an upload that
@@ -48,7 +47,7 @@ class RemoteFolder:
             copy.write(to_bytes(text))
 
     def read_text(self, name: str) -> str | None:
-        """Read a text, damaged as it may be; ``None`` if there is none."""
+        """The same in one request."""
         try:
             return cast("bytes", self._files.cat_file(self._at(name))).decode(errors="replace")
         except FileNotFoundError:
@@ -68,13 +67,9 @@ class RemoteFolder:
         except FileNotFoundError:
             return None
 
-    def digest(self, name: str) -> str | None:
-        """SHA-256 of a file, 64 hex digits; ``None`` if there is none."""
-        try:
-            with open_file(self._files, self._at(name)) as file:
-                return digest_of(file)
-        except FileNotFoundError:
-            return None
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading."""
+        return open_file(self._files, self._at(name))
 
     def at(self, media: Media, name: str) -> Media:
         """The same medium, known to lie here."""
@@ -82,21 +77,12 @@ class RemoteFolder:
 
     def load(self, name: str) -> Media:
         """Build the medium from the file itself."""
-        with open_file(self._files, self._at(name)) as file:
+        with self.open(name) as file:
             return self.at(Media.from_bytes(file.read()), name)
 
     def where(self, name: str) -> str:
         """The URL of a file."""
         return str(self._files.unstrip_protocol(self._at(name)))
-
-    def names(self) -> Iterator[tuple[float, str]]:
-        """Modification time (0 if unknown) and name of every file."""
-        return self._entries(self._path)
-
-    def leftovers(self) -> Iterator[tuple[float, str]]:
-        """The same of what is being written, or was when its writer died."""
-        for changed, name in self._entries(self._at(INCOMING)):
-            yield changed, f"{INCOMING}/{name}"
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -110,10 +96,11 @@ class RemoteFolder:
         # Others save here, too; a listing that fsspec remembers does not show it.
         self._files.invalidate_cache(self._path)
 
-    def _entries(self, folder: str) -> Iterator[tuple[float, str]]:
+    def entries(self, folder: str = "") -> Iterator[tuple[float, str]]:
+        """Modification time (0 if unknown) and name of every file here, or in a folder of this."""
         self._forget_listings()
         try:
-            found = self._files.ls(folder, detail=True)
+            found = self._files.ls(self._at(folder).rstrip("/"), detail=True)
         except FileNotFoundError:
             return
         for info in found:

@@ -238,7 +238,7 @@ class MediaStore(KnownKeywords):
         return _reopen, (self.root, self._storage_options)
 
     def _handles(self) -> Iterator[tuple[float, str]]:
-        return ((time, name) for time, name in self._folder.names() if is_handle(name))
+        return ((time, name) for time, name in self._folder.entries() if is_handle(name))
 
     def _find(self, handle: str) -> tuple[str, int]:
         """The name of a medium, and its size."""

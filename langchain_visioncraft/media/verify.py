@@ -70,7 +70,7 @@ def find_problems(
     check = _Check(
         folder, contents=contents, repair=repair, written_before=time.time() - older_than
     )
-    for changed, name in folder.names():
+    for changed, name in folder.entries():
         handle = name.removesuffix(".json")
         if not is_handle(handle):
             continue
