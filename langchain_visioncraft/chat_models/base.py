@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -16,6 +17,7 @@ from langchain_visioncraft.chat_models import parameters
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
 from langchain_visioncraft.chat_models.connection import connect
 from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, both
+from langchain_visioncraft.chat_models.normalizing import REASONING, UnreadableAnswerError
 from langchain_visioncraft.errors import InvalidRequestError, TruncatedAnswerError
 from langchain_visioncraft.version import __version__
 
@@ -301,11 +303,20 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         response: dict[str, Any] | openai.BaseModel,
         generation_info: dict[str, Any] | None = None,
     ) -> ChatResult:
-        result = super()._create_chat_result(response, generation_info)
+        with _readable():
+            result = super()._create_chat_result(response, generation_info)
         result.llm_output = {**(result.llm_output or {}), "model_provider": PROVIDER}
-        for generation in result.generations:
-            generation.message.response_metadata["model_provider"] = PROVIDER
+        for generation, said in zip(result.generations, _messages_in(response), strict=True):
+            message = generation.message
+            message.response_metadata["model_provider"] = PROVIDER
+            if thought := said.get(REASONING):
+                message.additional_kwargs[REASONING] = thought
         return result
+
+    def _get_generation_chunk_from_completion(self, completion: openai.BaseModel) -> Any:
+        chunk = super()._get_generation_chunk_from_completion(completion)
+        chunk.message.additional_kwargs.pop(REASONING, None)  # it has streamed
+        return chunk
 
     def _convert_chunk_to_generation_chunk(
         self,
@@ -313,11 +324,16 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         default_chunk_class: type,
         base_generation_info: dict[str, Any] | None,
     ) -> ChatGenerationChunk | None:
-        converted = super()._convert_chunk_to_generation_chunk(
-            chunk, default_chunk_class, base_generation_info
-        )
+        with _readable():
+            converted = super()._convert_chunk_to_generation_chunk(
+                chunk, default_chunk_class, base_generation_info
+            )
         if converted is not None:
             converted.message.response_metadata["model_provider"] = PROVIDER
+            # With response_format, the SDK wraps chunks.
+            choices = chunk.get("choices") or chunk.get("chunk", {}).get("choices")
+            if choices and (thought := choices[0]["delta"].get(REASONING)):
+                converted.message.additional_kwargs[REASONING] = thought
         return converted
 
     # ---- models -------------------------------------------------------------------------------
@@ -339,3 +355,18 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     @property
     def _llm_type(self) -> str:
         return "visioncraft-chat"
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """Raise what LangChain makes of an answer that it cannot read as an error of this package."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise UnreadableAnswerError(str(error)) from error
+
+
+def _messages_in(response: Any) -> Iterator[Mapping[str, Any]]:
+    """The messages of a whole answer, with what LangChain does not know of them."""
+    for choice in response["choices"] if isinstance(response, dict) else response.choices:
+        yield choice["message"] if isinstance(choice, dict) else dict(choice.message)

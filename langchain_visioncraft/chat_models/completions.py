@@ -7,15 +7,18 @@ again. In a stream, which is read after that, it is raised at once.
 
 from __future__ import annotations
 
+import codecs
 import functools
 import json
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import openai
 
+from langchain_visioncraft.chat_models.normalizing import normalized
+from langchain_visioncraft.chat_models.streams import NormalizedStream
 from langchain_visioncraft.client.answers import is_error
 from langchain_visioncraft.errors import (
     AnswerTooLargeError,
@@ -30,7 +33,13 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _REFUSAL = "visioncraft_refusal"
 _LOOKED_AT = "visioncraft_looked_at"
 _LIKE_AN_ERROR = re.compile(r'"(?:error|errors|detail|success|ok|status|code|statusCode)"')
-_FINISHED = re.compile(r'^\[DONE\]|"finish_reason"\s*:\s*"')
+_PING = re.compile(
+    r"\W*(?:ping|keep.?alive|heartbeat|(?:openrouter )?processing)\W*", re.IGNORECASE
+)
+_END = b"\n\n"
+"""Some hosts end with the last event's line, which would be lost."""
+OF_RAW_BYTES = ("content-encoding", "content-length", "transfer-encoding")
+"""Headers that are not true of content that was decoded, or changed."""
 
 # ---- bytes ------------------------------------------------------------------------------------
 
@@ -126,41 +135,66 @@ def _bounded_stream(library: Any) -> type[Any]:
 
 
 def must_be_checked(response: Any, *, streamed: bool) -> bool:
-    """Whether the body must be read and given to `check_completion`, before the SDK takes it."""
+    """Whether the body must be read and given to `checked`, before the SDK takes it."""
     if not response.request.url.path.endswith("/chat/completions"):
         return False
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return not streamed or kind.endswith(("json", "html"))
 
 
-def check_completion(response: Any, *, streamed: bool) -> None:
-    """Raise for an answer under status 200 that is none, as the SDK would raise."""
-    if streamed and response.content.lstrip().startswith((b"data:", b"event:", b":")):
-        return  # a stream, only its type is wrong
+def checked(response: Any, *, streamed: bool) -> Any:
+    """The response with its answer in OpenAI's form.
+
+    Raises:
+        APIResponseValidationError: For an answer under status 200 that is none.
+        UnreadableAnswerError: For one with a part that has no evident meaning.
+        BrokenOffAnswerError: For one that the host could not finish.
+    """
+    content = response.content.removeprefix(codecs.BOM_UTF8)
+    if streamed and content.lstrip().startswith((b"data:", b"event:", b":", b"id:", b"retry:")):
+        return response  # a stream, only its type is wrong
     try:
-        answer = json.loads(response.content)
+        answer = repaired = json.loads(content)
+        if not streamed and not _is_failure(answer) and _has_choices(answer):
+            repaired = normalized(answer)
     except (ValueError, RecursionError):
         raise openai.APIResponseValidationError(
             response=response, body=response.text, message="The answer is not JSON."
         ) from None
     message = "The answer is no chat completion."
-    if isinstance(answer, dict) and not answer.get("error") and _has_messages(answer):
+    if not _is_failure(repaired) and _has_choices(repaired):
         if not streamed:
-            # The type of an answer has been wrong; the SDK would give its text then.
-            response.headers["content-type"] = "application/json"
-            return
+            return _with(response, repaired if repaired != answer else None)
         message = "The host does not stream: it gave a whole answer."
-    raise openai.APIResponseValidationError(response=response, body=answer, message=message)
+    raise openai.APIResponseValidationError(response=response, body=repaired, message=message)
 
 
-def _has_messages(answer: Mapping[str, Any]) -> bool:
+def _is_failure(answer: Any) -> bool:
+    return not isinstance(answer, dict) or bool(answer.get("error"))
+
+
+def _has_choices(answer: Mapping[str, Any]) -> bool:
     choices = answer.get("choices")
     return (
         isinstance(choices, list)
         and bool(choices)
-        and all(
-            isinstance(each, dict) and isinstance(each.get("message"), dict) for each in choices
-        )
+        and all(isinstance(each, dict) for each in choices)
+    )
+
+
+def _with(response: Any, answer: Any) -> Any:
+    """The response, with this answer if there is one."""
+    if answer is None:
+        # The type of an answer has been wrong; the SDK would give its text then.
+        response.headers["content-type"] = "application/json"
+        return response
+    headers = {k: v for k, v in response.headers.items() if k.lower() not in OF_RAW_BYTES}
+    return type(response)(
+        response.status_code,
+        headers={**headers, "content-type": "application/json"},
+        content=json.dumps(answer).encode(),
+        request=response.request,
+        extensions=response.extensions,
     )
 
 
@@ -171,55 +205,99 @@ class CutOffStreamError(openai.OpenAIError):
     """A stream ended with neither ``finish_reason`` nor ``[DONE]``: it is no short answer."""
 
 
-def _as_error(event: Any) -> Any:
-    """An event that tells an error, in the form in which the SDK knows one; ``None`` for others.
+class _Event(NamedTuple):
+    """An event that is read already, in the form in which the SDK takes one."""
 
-    The SDK keeps what stands under "error", and no words beside it.
-    """
-    text = event.data.strip()
-    named = event.event == "error"
-    if not named and text.startswith("{") and not _LIKE_AN_ERROR.search(text):
-        return None
-    try:
-        data = json.loads(text)
-        told = named or is_error(data)
-    except (ValueError, RecursionError):
-        # JSON that is damaged is another matter, and so is [DONE].
-        data, told = text, bool(text) and (named or not text.startswith(("{", "[")))
-    return type(event)(data=json.dumps({"error": data})) if told else None
+    value: Any
+    data: str = ""
+    event: str | None = None
+
+    def json(self) -> Any:
+        return self.value
 
 
 class WholeStreams:
-    """Reads the events of a stream as the SDK's decoder does, which takes any end for the end.
+    """Reads the events of a stream as the SDK's decoder does, in OpenAI's form.
 
     Raises:
-        CutOffStreamError: After the last event, if the answer was not finished with it. Of a stream
-            without any event others say more.
+        CutOffStreamError: After the last event, if the answer was not finished with it: the SDK
+            takes any end for the end. Of a stream without any event others say more.
     """
 
     def __init__(self, decoder: Any) -> None:
-        self._decoder = decoder
+        self._decoder, self._stream = decoder, NormalizedStream()
         self._some = self._finished = False
+        self._head: bytes | None = b""
 
     def iter_bytes(self, pieces: Iterator[bytes]) -> Iterator[Any]:
         """The events in these bytes."""
-        for event in self._decoder.iter_bytes(pieces):
-            self._look_at(event.data)
-            yield _as_error(event) or event
-        self._check_end()
+        for event in self._decoder.iter_bytes(self._sound(pieces)):
+            yield from self._read(event)
+        yield from self._end()
 
     async def aiter_bytes(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         """The same for an async client."""
-        async for event in self._decoder.aiter_bytes(pieces):
-            self._look_at(event.data)
-            yield _as_error(event) or event
-        self._check_end()
+        async for event in self._decoder.aiter_bytes(self._asound(pieces)):
+            for read in self._read(event):
+                yield read
+        for read in self._end():
+            yield read
 
-    def _look_at(self, data: str) -> None:
+    def _sound(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            yield self._begun(piece)
+        yield _END
+
+    async def _asound(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            yield self._begun(piece)
+        yield _END
+
+    def _begun(self, piece: bytes) -> bytes:
+        """The piece without the byte order mark that a stream may begin with."""
+        if self._head is None:
+            return piece
+        self._head += piece
+        if codecs.BOM_UTF8.startswith(self._head):
+            return b""
+        piece, self._head = self._head.removeprefix(codecs.BOM_UTF8), None
+        return piece
+
+    def _read(self, event: Any) -> Iterator[Any]:
+        text = event.data.strip()
+        if not text and event.event != "error":
+            return  # a sign of life
+        if text.startswith("[DONE]"):
+            yield from self._end(done=True)
+            yield event
+            return
+        failed = event.event == "error"
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            lines = text.splitlines()
+            if len(lines) > 1:  # without an empty line between events
+                for line in lines:
+                    yield from self._read(_Event(None, line, event.event))
+                return
+            if text.startswith(("{", "[")) and not failed:
+                msg = "The event is no JSON"
+                raise json.JSONDecodeError(msg, text[:100], 0) from error
+            value, failed = text or "error", not _PING.fullmatch(text)
+            if not failed:
+                return
+        if value is None:
+            return
         self._some = True
-        self._finished = self._finished or bool(_FINISHED.search(data))
+        if failed or (_LIKE_AN_ERROR.search(text) and is_error(value)):
+            # The SDK keeps what stands under "error", and no words beside it.
+            yield _Event({"error": value})
+        else:
+            yield from map(_Event, self._stream.read(value))
 
-    def _check_end(self) -> None:
-        if self._some and not self._finished:
+    def _end(self, *, done: bool = False) -> Iterator[Any]:
+        if self._some and not (done or self._stream.is_finished):
             msg = "The stream ended with neither finish_reason nor [DONE]."
             raise CutOffStreamError(msg)
+        if self._some:
+            yield from map(_Event, self._stream.end())

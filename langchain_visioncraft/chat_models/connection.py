@@ -18,7 +18,7 @@ from langchain_visioncraft.chat_models.completions import (
     WholeStreams,
     abound,
     bound,
-    check_completion,
+    checked,
     must_be_checked,
     raise_refusal,
 )
@@ -124,7 +124,7 @@ class VisionCraftSDK(_OwnHeaders, openai.OpenAI):
             raise_refusal(response)
             if must_be_checked(response, streamed=streamed):
                 response.read()
-                check_completion(response, streamed=streamed)
+                options["response"] = checked(response, streamed=streamed)
         except BaseException:
             response.close()  # a stream would keep its connection
             raise
@@ -143,7 +143,7 @@ class AsyncVisionCraftSDK(_OwnHeaders, openai.AsyncOpenAI):
             raise_refusal(response)
             if must_be_checked(response, streamed=streamed):
                 await response.aread()
-                check_completion(response, streamed=streamed)
+                options["response"] = checked(response, streamed=streamed)
         except BaseException:
             await response.aclose()
             raise

@@ -16,7 +16,6 @@ assert issubclass(both(RateLimitError, openai.RateLimitError), openai.RateLimitE
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import json
@@ -32,8 +31,12 @@ from langchain_core import exceptions as langchain_errors
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._redact import MASK, Redactor, chain, forget_locals
-from langchain_visioncraft.chat_models.completions import CutOffStreamError
+from langchain_visioncraft.chat_models.completions import OF_RAW_BYTES, CutOffStreamError
 from langchain_visioncraft.chat_models.connection import CHAT_PATH
+from langchain_visioncraft.chat_models.normalizing import (
+    BrokenOffAnswerError,
+    UnreadableAnswerError,
+)
 from langchain_visioncraft.client import translation
 from langchain_visioncraft.client.answers import (
     error_under_200,
@@ -49,16 +52,30 @@ _OVERFLOW: tuple[type[Exception], ...] = tuple(
     for name in ("ContextOverflowError",)
     if hasattr(langchain_errors, name)  # not in langchain-core 1.2.0
 )
-_CUT_OFF: dict[type[Exception], str] = {
-    openai.LengthFinishReasonError: "reached max_tokens before its answer was complete: raise "
-    "max_tokens",
-    CutOffStreamError: "streamed an answer that was cut off: it came to an end with neither "
-    "finish_reason nor [DONE]. If the host never sends them, use disable_streaming=True",
-    json.JSONDecodeError: "streamed JSON that is damaged",
+_IN_ORDER: dict[type[Exception], tuple[type[errors.VisionCraftError], str]] = {
+    openai.LengthFinishReasonError: (
+        errors.TruncatedAnswerError,
+        "reached max_tokens before its answer was complete: raise max_tokens",
+    ),
+    CutOffStreamError: (
+        errors.TruncatedAnswerError,
+        (
+            "streamed an answer that was cut off: it came to an end with neither finish_reason nor "
+            "[DONE]. If the host never sends them, use disable_streaming=True"
+        ),
+    ),
+    json.JSONDecodeError: (errors.TruncatedAnswerError, "streamed JSON that is damaged"),
+    UnicodeDecodeError: (errors.TruncatedAnswerError, "streamed bytes that are not UTF-8"),
+    BrokenOffAnswerError: (errors.TruncatedAnswerError, "did not finish its answer: {error}"),
+    UnreadableAnswerError: (
+        errors.UnexpectedAnswerError,
+        "answered 200, but not as documented: {error}",
+    ),
+    # langchain-openai's own limit for the time between two chunks.
+    TimeoutError: (errors.TimedOutError, "stopped streaming ({error})"),
+    openai.OpenAIError: (errors.ResponseError, "gave no answer ({error})"),
 }
-
-_OF_RAW_BYTES = ("content-encoding", "content-length", "transfer-encoding")
-"""Headers that are not true of content that was decoded, or masked."""
+"""What an error is raised as, and what it says; the first class that fits counts."""
 
 _CONTEXT = re.compile(
     r"(?:maximum|max\.?) (?:context|sequence) length|context[ _](?:length|window|size)"
@@ -150,14 +167,11 @@ class Boundary:
             ours = self._of_connection(error)
         elif isinstance(error, openai.APIError):
             ours, extra = self._of_answer(error)
-        elif isinstance(error, tuple(_CUT_OFF)):
-            what = next(what for kind, what in _CUT_OFF.items() if isinstance(error, kind))
-            ours = self._error(errors.TruncatedAnswerError, what)
-        elif isinstance(error, TimeoutError | asyncio.TimeoutError):
-            # langchain-openai's own limit for the time between two chunks.
-            ours = self._error(errors.TimedOutError, f"stopped streaming ({error})")
-        elif isinstance(error, openai.OpenAIError):
-            ours = self._error(errors.ResponseError, f"gave no answer ({error})")
+        elif found := next(
+            (_IN_ORDER[each] for each in _IN_ORDER if isinstance(error, each)), None
+        ):
+            kind, what = found
+            ours = self._error(kind, what.format(error=error))
         elif is_from_httpx(error, "HTTPError", "InvalidURL"):
             # An SDK before 3 lets these through when a stream breaks off.
             ours = translation.translate(error, self._host, True, self._facts)
@@ -278,7 +292,7 @@ def _redacted(response: Any, redact: Redactor) -> Any:
     content, headers = _content(response), dict(response.headers)
     if (redact(content), redact(headers)) == (content, headers):
         return response
-    kept = {name: text for name, text in headers.items() if name.lower() not in _OF_RAW_BYTES}
+    kept = {name: text for name, text in headers.items() if name.lower() not in OF_RAW_BYTES}
     return type(response)(
         response.status_code,
         headers=redact(kept),

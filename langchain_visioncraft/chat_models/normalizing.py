@@ -1,0 +1,312 @@
+"""Answers of sloppy hosts in OpenAI's form, before the SDK and LangChain see them.
+
+Hosts call themselves compatible and are not quite: arguments are an object instead of a text, ids
+are missing, a choice holds an error. What has an evident meaning is put right here; what has none
+raises `UnreadableAnswerError`. `chat_models.streams` does the same for streams, piece by piece.
+
+```python
+from langchain_visioncraft.chat_models.normalizing import normalized
+
+call = {"function": {"name": "draw", "arguments": {"prompt": "a cat"}}}
+answer = normalized({"choices": [{"message": {"tool_calls": [call]}}]})
+[repaired] = answer["choices"][0]["message"]["tool_calls"]
+assert repaired["function"]["arguments"] == '{"prompt": "a cat"}' and repaired["id"]
+```
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import openai
+
+
+class UnreadableAnswerError(openai.OpenAIError):
+    """An answer with a part that has no evident meaning."""
+
+
+class BrokenOffAnswerError(openai.OpenAIError):
+    """An answer of which the host says that it could not finish it."""
+
+
+REASONING = "reasoning_content"
+"""Where reasoning stands once it is normalized; LangChain looks for it under the same name."""
+
+_REASONING = (REASONING, "reasoning", "reasoning_details", "thinking")
+"""Where hosts put it: DeepSeek and older vLLM; vLLM, Groq and OpenRouter; OpenRouter; Ollama."""
+_HEAD = {"id": str, "object": str, "created": int, "model": str}
+_HEAD |= {"system_fingerprint": str, "service_tier": str}
+_FINISHES = {"eos": "stop", "eos_token": "stop", "end_turn": "stop", "stop_sequence": "stop"}
+_FINISHES |= {"max_tokens": "length", "tool_use": "tool_calls", "tool_call": "tool_calls"}
+_FINISHES |= {"safety": "content_filter", "sensitive": "content_filter"}
+_FAILED = (
+    *("error", "abort", "aborted", "failed", "cancelled", "network_error"),
+    *("insufficient_system_resource", "malformed_function_call"),
+)
+"""Of OpenRouter, SGLang, vLLM, Z.ai, DeepSeek and Gemini: what came until then is no answer."""
+_COUNTS = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
+_DIGITS = 15
+_decode = json.JSONDecoder(strict=False).raw_decode
+
+
+class Call(NamedTuple):
+    """What stands in a tool call, or in a piece of one; ``None`` for what does not."""
+
+    place: int | None
+    id: str | None
+    name: str | None
+    arguments: Any
+
+
+def normalized(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """A whole answer in OpenAI's form, or ``{"error": …}`` if one of its choices is an error.
+
+    Args:
+        answer: Its ``choices`` is a list of objects.
+
+    Raises:
+        UnreadableAnswerError: If a part of it has no evident meaning.
+        BrokenOffAnswerError: If the host could not finish it.
+    """
+    choices = []
+    for index, choice in enumerate(answer["choices"]):
+        if error := choice.get("error"):
+            return {"error": error}
+        written = spoken(choice, "message", "delta", "text")
+        if not written:
+            raise unreadable("the message of a choice", None)
+        parts = {"index": index, "message": _message(written), "logprobs": logprobs_of(choice)}
+        choices.append({**choice, **parts, "finish_reason": finish_of(choice)})
+    other = {name: part for name, part in answer.items() if name not in _HEAD}
+    return {**other, **head_of(answer), "choices": choices, "usage": usage_of(answer) or None}
+
+
+def _message(written: Mapping[str, Any]) -> dict[str, Any]:
+    content, thought = content_of(written)
+    message = {"role": "assistant", "content": content}
+    if thought:
+        message[REASONING] = thought
+    message |= {
+        name: part
+        for name, kind in (("refusal", str), ("audio", dict))
+        if isinstance(part := written.get(name), kind)
+    }
+    ids: set[str] = set()
+    calls = []
+    for call in calls_of(written):
+        if not call.name:
+            raise unreadable("the name of a tool call", call.name)
+        function = {"name": call.name, "arguments": _arguments(call.arguments)}
+        calls.append({"id": fresh_id(call.id, ids), "type": "function", "function": function})
+    return {**message, "tool_calls": calls} if calls else message
+
+
+# ---- parts ------------------------------------------------------------------------------------
+
+
+def head_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What an answer says of itself."""
+    return {
+        name: part
+        for name, kind in _HEAD.items()
+        if isinstance(part := answer.get(name), kind) and part != ""
+    }
+
+
+def spoken(choice: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    """What a choice says, under the first of these names that is there."""
+    for name in names:
+        said = choice.get(name)
+        if isinstance(said, dict):
+            return said
+        if isinstance(said, str):
+            return {"content": said}
+        if said is not None:
+            raise unreadable(f"the {name} of a choice", said)
+    return {}
+
+
+def content_of(written: Mapping[str, Any]) -> tuple[Any, str]:
+    """The content, a text wherever it is made of texts alone, and the reasoning.
+
+    The id of a message is not among what is read: hosts repeat it, and LangGraph would put the
+    new message in the place of an earlier one.
+    """
+    given = written.get("content")
+    thought = next(filter(None, (_plain(written.get(name)) for name in _REASONING)), "")
+    if given is None or isinstance(given, str):
+        return given and sound(given), thought
+    if isinstance(given, dict) and not ({"type", "text"} & given.keys()):
+        return json.dumps(given, ensure_ascii=False), thought  # the JSON that was asked for
+    blocks: list[Any] = []
+    thoughts: list[str] = []
+    for part in [given] if isinstance(given, dict) else _as_list("the content", given):
+        block = {"text": part} if isinstance(part, str) else part
+        kind = block.get("type") if isinstance(block, dict) else None
+        if kind in ("thinking", "reasoning"):
+            thoughts.append(_plain(block))
+        elif isinstance(block, dict) and isinstance(block.get("text"), str):
+            blocks.append({"type": "text", "text": sound(block["text"])})
+        elif isinstance(kind, str):
+            blocks.append(block)
+        elif block is not None:
+            raise unreadable("a block of the content", block)
+    if all(block["type"] == "text" for block in blocks):
+        return "".join(block["text"] for block in blocks), thought or "".join(thoughts)
+    return blocks, thought or "".join(thoughts)
+
+
+def _plain(value: Any) -> str:
+    """The text in reasoning of any form; what is encrypted has none."""
+    if isinstance(value, str):
+        return sound(value)
+    if isinstance(value, list):
+        return "".join(map(_plain, value))
+    if isinstance(value, dict):
+        names = ("text", "thinking", "reasoning", "summary", "content")
+        return next(filter(None, (_plain(value.get(name)) for name in names)), "")
+    return ""
+
+
+def sound(text: str) -> str:
+    """The text without halves of characters, which pydantic refuses."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def calls_of(written: Mapping[str, Any]) -> Iterator[Call]:
+    """The tool calls, or the pieces of some."""
+    given = written.get("tool_calls")
+    if not given and (function := written.get("function_call")):  # OpenAI's form of 2023
+        given = {"function": function}
+    for call in [given] if isinstance(given, dict) else _as_list("tool_calls", given or []):
+        if not isinstance(call, dict):
+            raise unreadable("a tool call", call)
+        function = call.get("function")
+        if isinstance(function, str):
+            function = {**call, "name": function}
+        elif not isinstance(function, dict):
+            function = call
+        index, id_, name = call.get("index"), call.get("id"), function.get("name")
+        if not (name is None or isinstance(name, str)):
+            raise unreadable("the name of a tool call", name)
+        yield Call(
+            index if isinstance(index, int) else None,
+            str(id_) if isinstance(id_, str | int) and id_ != "" else None,
+            sound(name).strip() or None if name else None,
+            next((function[n] for n in ("arguments", "parameters") if function.get(n)), None),
+        )
+
+
+def fresh_id(given: str | None, taken: set[str]) -> str:
+    """The id of a call, or a new one if there is none, or if this turn has it already."""
+    made = f"call_{uuid.uuid4().hex[:24]}" if given is None or given in taken else sound(given)
+    taken.add(made)
+    return made
+
+
+def _arguments(value: Any) -> str:
+    return value if isinstance(value, str) and value.startswith('{"') else arguments_of(value)
+
+
+def arguments_of(value: Any) -> str:
+    """Arguments as the text of a JSON object.
+
+    Text that is no JSON stays as it is, and LangChain makes an invalid call of it.
+    """
+    while not isinstance(value, dict):
+        if isinstance(value, list) and len(value) <= 1:
+            value = value[0] if value else {}  # PHP writes an empty object like this
+        elif value is None:
+            value = {}
+        elif isinstance(value, str):
+            text = sound(value).strip()
+            text = text[2:].lstrip() or "{}" if text.startswith("{}") else text  # Bedrock, Gemini
+            try:
+                value, end = _decode(text or "{}")
+            except (ValueError, RecursionError):
+                return text
+            if text[end:].strip() not in ("", text[:end]):  # some send the whole once more
+                return text
+            if isinstance(value, dict):
+                return text[:end] or "{}"
+        else:
+            raise unreadable("the arguments of a tool call", value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def finish_of(choice: Mapping[str, Any]) -> str | None:
+    """Why an answer ended, in OpenAI's words where they are known."""
+    if not (given := choice.get("finish_reason")):
+        return None
+    reason = str(given)
+    if reason.lower() in _FAILED:
+        msg = f"its finish_reason is {reason!r}"
+        raise BrokenOffAnswerError(msg)
+    return _FINISHES.get(reason.lower(), reason)
+
+
+def logprobs_of(choice: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The probabilities of tokens, in the form that can be merged."""
+    given = choice.get("logprobs")
+    parts = given.items() if isinstance(given, dict) else ()
+    return {name: part for name, part in parts if isinstance(part, list)} or None
+
+
+def usage_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The tokens that an answer took; Groq and Moonshot tell them in places of their own."""
+    choices = answer.get("choices")
+    places = [answer, answer.get("x_groq"), *(choices if isinstance(choices, list) else ())]
+    found = (_counted(place.get("usage")) for place in places if isinstance(place, dict))
+    return next(filter(None, found), {})
+
+
+def _counted(usage: Any) -> dict[str, Any]:
+    """Only what counts: numbers from 0, and groups of them."""
+    kept: dict[str, Any] = {}
+    for given, value in usage.items() if isinstance(usage, dict) else ():
+        name = _COUNTS.get(given) or str(given)
+        if isinstance(value, dict) and not name.endswith("tokens"):
+            kept[name] = _counted(value)
+        number = None if name.endswith("details") else _number(value)
+        if isinstance(number, int) or (number is not None and not name.endswith("tokens")):
+            kept[name] = number
+    return kept
+
+
+def _number(value: Any) -> int | float | None:
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value[:_DIGITS])
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 0 <= value < 10**_DIGITS:
+        return None
+    return int(value) if value == int(value) else value
+
+
+def most(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Of usage that is reported several times, the most: it grows with the answer."""
+    merged = {**one, **other}
+    for name in one.keys() & other.keys():
+        if isinstance(one[name], dict) and isinstance(other[name], dict):
+            merged[name] = most(one[name], other[name])
+        elif not (isinstance(one[name], dict) or isinstance(other[name], dict)):
+            merged[name] = max(one[name], other[name])
+    return merged
+
+
+def _as_list(what: str, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise unreadable(what, value)
+    return value
+
+
+def unreadable(what: str, value: Any) -> UnreadableAnswerError:
+    """The error for a part without an evident meaning."""
+    return UnreadableAnswerError(
+        f"{what} is {'missing' if value is None else f'of the type {type(value).__name__}'}"
+    )

@@ -1,0 +1,254 @@
+"""Streams of sloppy hosts in OpenAI's form, chunk by chunk.
+
+Pieces pass at once. Only what the end may change waits for it: ``finish_reason``, which some hosts
+put on every piece, usage, which some report as it grows, and arguments that are encoded twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from langchain_visioncraft.chat_models.normalizing import (
+    REASONING,
+    BrokenOffAnswerError,
+    Call,
+    arguments_of,
+    calls_of,
+    content_of,
+    finish_of,
+    fresh_id,
+    head_of,
+    logprobs_of,
+    most,
+    sound,
+    spoken,
+    unreadable,
+    usage_of,
+)
+
+_IN_JSON = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
+_UNDECIDED = re.compile(r"\s*(?:\{\s*(?:\}\s*)?)?")
+"""Arguments that may still turn out to begin with an empty object, which does not count."""
+
+
+class NormalizedStream:
+    """Reads the chunks of one stream."""
+
+    def __init__(self) -> None:
+        self._head: dict[str, Any] = {}
+        self._usage: dict[str, Any] = {}
+        self._choice: Any = None
+        self._spoke = False
+        self._finish: str | None = None
+        self._half = ""
+        self._calls: list[_StreamedCall] = []
+        self._ids: set[str] = set()
+
+    def read(self, chunk: Any) -> Iterator[dict[str, Any]]:
+        """What goes on for a chunk, as chunks of OpenAI's, or ``{"error": …}``.
+
+        Raises:
+            UnreadableAnswerError: If a part of it has no evident meaning.
+            BrokenOffAnswerError: If the host could not finish its answer.
+        """
+        if not isinstance(chunk, dict):
+            raise unreadable("an event", chunk)
+        self._head |= head_of(chunk)
+        if usage := usage_of(chunk):
+            self._usage = most(self._usage, usage)
+        choices = chunk.get("choices") or []
+        for choice in [choices] if isinstance(choices, dict) else choices:
+            if not isinstance(choice, dict):
+                raise unreadable("a choice", choice)
+            if error := choice.get("error"):
+                yield {"error": error}
+            self._spoke = True
+            if self._is_of_another(choice.get("index")):
+                continue
+            written = spoken(choice, "delta", "message", "text")
+            delta = self._delta(written)
+            says = any(delta.values())
+            if written.get("role"):
+                delta["role"] = "assistant"
+            finish, logprobs = finish_of(choice), logprobs_of(choice)
+            # "stop" on every piece says less than what one of them says.
+            if finish and (self._finish is None or finish != "stop"):
+                self._finish = finish
+            if says or logprobs or not finish:
+                yield self._chunk(delta, logprobs=logprobs)
+
+    def _is_of_another(self, index: Any) -> bool:
+        """Whether this is not the first of several answers; LangChain would mix them."""
+        if not isinstance(index, int):
+            return False
+        if self._choice is None:
+            self._choice = index
+        return bool(index != self._choice)
+
+    def _chunk(self, delta: dict[str, Any], **more: Any) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "finish_reason": None, **more}
+        return {**self._head, "choices": [choice]}
+
+    def _delta(self, written: Mapping[str, Any]) -> dict[str, Any]:
+        delta: dict[str, Any] = {}
+        content, thought = content_of(self._with_whole_characters(written))
+        if content is not None:
+            delta["content"] = content
+        if thought:
+            delta[REASONING] = thought
+        if isinstance(refusal := written.get("refusal"), str):
+            delta["refusal"] = refusal
+        if calls := list(filter(None, map(self._piece_of_call, calls_of(written)))):
+            delta["tool_calls"] = calls
+        return delta
+
+    def _with_whole_characters(self, written: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Some hosts cut between the two halves of a character."""
+        text = written.get("content")
+        if not isinstance(text, str) or not (self._half or _is_half(text[-1:])):
+            return written
+        text = self._half + text
+        self._half = text[-1] if _is_half(text[-1:]) else ""
+        return {**written, "content": text.removesuffix(self._half)}
+
+    def _piece_of_call(self, piece: Call) -> dict[str, Any] | None:
+        given = piece.arguments or ""
+        arguments = given if isinstance(given, str) else arguments_of(given)
+        call = self._call_of(piece)
+        if call is None or call.is_followed_by(piece, arguments.strip()):
+            call = _StreamedCall(len(self._calls), piece, fresh_id(piece.id, self._ids))
+            self._calls.append(call)
+        return call.tell(piece.name, call.take(arguments))
+
+    def _call_of(self, piece: Call) -> _StreamedCall | None:
+        """The call that a piece belongs to, if it does not begin the next one."""
+        if piece.place is not None:
+            same = (call for call in reversed(self._calls) if call.given.place == piece.place)
+            return next(same, None)
+        same = (call for call in self._calls if piece.id and call.given.id == piece.id)
+        return next(same, self._calls[-1] if self._calls else None)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the host has said why the answer ends."""
+        return self._finish is not None
+
+    def end(self) -> Iterator[dict[str, Any]]:
+        """What waited for the end.
+
+        Raises:
+            UnreadableAnswerError: If the stream held no choice, or a call has no name.
+            BrokenOffAnswerError: If a call was cut off.
+        """
+        if not self._spoke:
+            raise unreadable("the choice of a stream", None)
+        pieces = []
+        for call in self._calls:
+            if not call.name:
+                raise unreadable("the name of a tool call", None)
+            if self._finish == "length" and call.begun and not call.complete:
+                msg = f"it reached max_tokens within the call of {call.name!r}: raise max_tokens"
+                raise BrokenOffAnswerError(msg)
+            pieces.append(call.tell(None, call.rest()))
+        delta: dict[str, Any] = {"content": sound(self._half)} if self._half else {}
+        if calls := list(filter(None, pieces)):
+            delta["tool_calls"] = calls
+        if delta:
+            yield self._chunk(delta)
+        if self._finish:
+            yield self._chunk({}, finish_reason=self._finish)
+        if self._usage:
+            yield {**self._head, "choices": [], "usage": self._usage}
+
+
+class _StreamedCall:
+    """One call, as its pieces arrive."""
+
+    def __init__(self, index: int, given: Call, own_id: str) -> None:
+        self.index, self.given, self.id = index, given, own_id
+        self.name: str | None = None
+        self.begun = False
+        self._told = self._passes = self._twice = False
+        self._text: list[str] = []
+        self._held: list[str] = []
+        self._depth = 0
+        self._quoted = self._escaped = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the arguments so far are a whole value, as far as brackets say."""
+        return self.begun and not (self._depth or self._quoted)
+
+    def is_followed_by(self, piece: Call, arguments: str) -> bool:
+        """Whether a piece at the place of this call begins the next one.
+
+        Some hosts leave the index out, or give 0 to every call; some repeat name and id on every
+        piece, and some make up a new id for each.
+        """
+        if not piece.name or not self.name:
+            return False
+        other_id = None not in {piece.id, self.given.id} and piece.id != self.given.id
+        if piece.name != self.name:
+            placed = piece.place is not None or piece.id is not None
+            return other_id or self.begun or bool(arguments) or not placed
+        if not self.begun:
+            return other_id
+        again = piece.id is None and arguments and arguments != "".join(self._text).strip()
+        return self.complete and bool(other_id or again)
+
+    def take(self, piece: str) -> str:
+        """Take a piece of the arguments, and give what is certain by now."""
+        if self._passes and self.complete:
+            self._held.append(piece)  # the whole once more, from some
+            return ""
+        self._follow(piece)
+        if self._passes:
+            return piece
+        self._held.append(piece)
+        if self._twice or _UNDECIDED.fullmatch(held := "".join(self._held)):
+            return ""
+        self._twice = held.lstrip().startswith('"')
+        if self._twice:
+            return ""
+        self._passes = True
+        self._held.clear()
+        return re.sub(r"\s*\{\s*\}\s*(?=\S)", "", held, count=1)
+
+    def _follow(self, piece: str) -> None:
+        """Follow the brackets, in linear time."""
+        self.begun = self.begun or bool(piece.strip())
+        self._text.append(piece)
+        if self._escaped and piece:
+            piece, self._escaped = piece[1:], False
+        for mark in _IN_JSON.findall(piece):
+            if mark[0] == "\\":
+                self._escaped = len(mark) == 1
+            elif mark == '"':
+                self._quoted = not self._quoted
+            elif not self._quoted:
+                self._depth += 1 if mark in "{[" else -1
+
+    def rest(self) -> str:
+        """The arguments that were held back."""
+        held = "".join(self._held).strip()
+        if not self._passes:
+            return arguments_of(held) if held else ""
+        return "" if held in {"", "".join(self._text).strip()} else held
+
+    def tell(self, name: str | None, arguments: str) -> dict[str, Any] | None:
+        """A piece as OpenAI would send it; ``None`` if there is nothing new in it."""
+        function = {"arguments": arguments}
+        if name and name != self.name:
+            function["name"] = name
+            self.name = (self.name or "") + name
+        first = {} if self._told else {"id": self.id, "type": "function"}
+        if not (first or arguments or "name" in function):
+            return None
+        self._told = True
+        return {"index": self.index, **first, "function": function}
+
+
+def _is_half(character: str) -> bool:
+    return "\ud800" <= character <= "\udbff"
