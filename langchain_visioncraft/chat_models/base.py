@@ -15,7 +15,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from langchain_visioncraft.chat_models import parameters
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
-from langchain_visioncraft.chat_models.connection import connect
+from langchain_visioncraft.chat_models.connection import connect, without_objects
 from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, both
 from langchain_visioncraft.chat_models.normalizing import REASONING, UnreadableAnswerError
 from langchain_visioncraft.errors import InvalidRequestError, TruncatedAnswerError
@@ -176,9 +176,9 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         )
         self.__dict__.update(
             root_client=client,
-            client=client.chat.completions,
+            client=without_objects(client).chat.completions,
             root_async_client=async_client,
-            async_client=async_client.chat.completions,
+            async_client=without_objects(async_client).chat.completions,
         )
 
     # ---- the request --------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import functools
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
 import openai
@@ -32,14 +32,15 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 _REFUSAL = "visioncraft_refusal"
 _LOOKED_AT = "visioncraft_looked_at"
+ANSWER = "visioncraft_answer"
+"""Where a response keeps its answer in OpenAI's form."""
 _LIKE_AN_ERROR = re.compile(r'"(?:error|errors|detail|success|ok|status|code|statusCode)"')
 _PING = re.compile(
     r"\W*(?:ping|keep.?alive|heartbeat|(?:openrouter )?processing)\W*", re.IGNORECASE
 )
 _END = b"\n\n"
 """Some hosts end with the last event's line, which would be lost."""
-OF_RAW_BYTES = ("content-encoding", "content-length", "transfer-encoding")
-"""Headers that are not true of content that was decoded, or changed."""
+
 
 # ---- bytes ------------------------------------------------------------------------------------
 
@@ -135,15 +136,15 @@ def _bounded_stream(library: Any) -> type[Any]:
 
 
 def must_be_checked(response: Any, *, streamed: bool) -> bool:
-    """Whether the body must be read and given to `checked`, before the SDK takes it."""
+    """Whether the body must be read and given to `check_completion`, before the SDK takes it."""
     if not response.request.url.path.endswith("/chat/completions"):
         return False
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return not streamed or kind.endswith(("json", "html"))
 
 
-def checked(response: Any, *, streamed: bool) -> Any:
-    """The response with its answer in OpenAI's form.
+def check_completion(response: Any, *, streamed: bool) -> None:
+    """Bring an answer to OpenAI's form, where the SDK's clients look for it.
 
     Raises:
         APIResponseValidationError: For an answer under status 200 that is none.
@@ -152,49 +153,32 @@ def checked(response: Any, *, streamed: bool) -> Any:
     """
     content = response.content.removeprefix(codecs.BOM_UTF8)
     if streamed and content.lstrip().startswith((b"data:", b"event:", b":", b"id:", b"retry:")):
-        return response  # a stream, only its type is wrong
+        return  # a stream, only its type is wrong
     try:
-        answer = repaired = json.loads(content)
-        if not streamed and not _is_failure(answer) and _has_choices(answer):
-            repaired = normalized(answer)
+        answer = json.loads(content)
+        if _is_completion(answer) and not streamed:
+            answer = response.extensions[ANSWER] = normalized(answer)
     except (ValueError, RecursionError):
         raise openai.APIResponseValidationError(
             response=response, body=response.text, message="The answer is not JSON."
         ) from None
     message = "The answer is no chat completion."
-    if not _is_failure(repaired) and _has_choices(repaired):
+    if _is_completion(answer):
         if not streamed:
-            return _with(response, repaired if repaired != answer else None)
+            # The type of an answer has been wrong; the SDK would give its text then.
+            response.headers["content-type"] = "application/json"
+            return
         message = "The host does not stream: it gave a whole answer."
-    raise openai.APIResponseValidationError(response=response, body=repaired, message=message)
+    raise openai.APIResponseValidationError(response=response, body=answer, message=message)
 
 
-def _is_failure(answer: Any) -> bool:
-    return not isinstance(answer, dict) or bool(answer.get("error"))
-
-
-def _has_choices(answer: Mapping[str, Any]) -> bool:
-    choices = answer.get("choices")
+def _is_completion(answer: Any) -> bool:
+    choices = answer.get("choices") if isinstance(answer, dict) else None
     return (
         isinstance(choices, list)
         and bool(choices)
         and all(isinstance(each, dict) for each in choices)
-    )
-
-
-def _with(response: Any, answer: Any) -> Any:
-    """The response, with this answer if there is one."""
-    if answer is None:
-        # The type of an answer has been wrong; the SDK would give its text then.
-        response.headers["content-type"] = "application/json"
-        return response
-    headers = {k: v for k, v in response.headers.items() if k.lower() not in OF_RAW_BYTES}
-    return type(response)(
-        response.status_code,
-        headers={**headers, "content-type": "application/json"},
-        content=json.dumps(answer).encode(),
-        request=response.request,
-        extensions=response.extensions,
+        and not answer.get("error")
     )
 
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import copy
 import functools
 import os
 import ssl
 import weakref
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import openai
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.chat_models.completions import (
+    ANSWER,
     WholeStreams,
     abound,
     bound,
-    checked,
+    check_completion,
     must_be_checked,
     raise_refusal,
 )
@@ -32,6 +34,8 @@ from langchain_visioncraft.version import __version__
 
 if TYPE_CHECKING:
     from langchain_visioncraft.config import Settings, Timeout
+
+ClientT = TypeVar("ClientT", bound="_OurClient")
 
 CHAT_PATH = "/v1/chat/completions"
 
@@ -86,12 +90,20 @@ def connect(
     return client, async_client
 
 
+def without_objects(client: ClientT) -> ClientT:
+    """The same client, giving answers as they are decoded: LangChain takes objects apart again."""
+    plain = copy.copy(client)
+    vars(plain).pop("chat", None)  # the resources of the original
+    plain.builds_objects = False
+    return plain
+
+
 def _timeout_of_sdk(timeout: Timeout) -> Any:
     """Our two numbers as those of the SDK's own HTTP library, whichever that is."""
     return openai.Timeout(connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None)
 
 
-class _OwnHeaders:
+class _OurClient:
     """Says who is calling, and nothing else.
 
     The SDK would add the organization and project of the environment, whatever is in
@@ -102,6 +114,8 @@ class _OwnHeaders:
     own_headers: Mapping[str, str] = {}
     http: Any = None
     """The HTTP client, for calls of other endpoints."""
+    builds_objects = True
+    """Whether the SDK makes objects of answers."""
 
     @property
     def default_headers(self) -> dict[str, str | openai.Omit]:
@@ -114,8 +128,15 @@ class _OwnHeaders:
             "Authorization": f"Bearer {self.api_key}",
         }
 
+    def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
+        data = response.extensions.get(ANSWER, data)
+        if not self.builds_objects:
+            return data
+        inherited: Any = super()
+        return inherited._process_response_data(data=data, cast_to=cast_to, response=response)
 
-class VisionCraftSDK(_OwnHeaders, openai.OpenAI):
+
+class VisionCraftSDK(_OurClient, openai.OpenAI):
     """The SDK's client for VisionCraft."""
 
     def _process_response(self, **options: Any) -> Any:
@@ -124,7 +145,7 @@ class VisionCraftSDK(_OwnHeaders, openai.OpenAI):
             raise_refusal(response)
             if must_be_checked(response, streamed=streamed):
                 response.read()
-                options["response"] = checked(response, streamed=streamed)
+                check_completion(response, streamed=streamed)
         except BaseException:
             response.close()  # a stream would keep its connection
             raise
@@ -134,7 +155,7 @@ class VisionCraftSDK(_OwnHeaders, openai.OpenAI):
         return WholeStreams(super()._make_sse_decoder())
 
 
-class AsyncVisionCraftSDK(_OwnHeaders, openai.AsyncOpenAI):
+class AsyncVisionCraftSDK(_OurClient, openai.AsyncOpenAI):
     """The SDK's async client for VisionCraft."""
 
     async def _process_response(self, **options: Any) -> Any:
@@ -143,7 +164,7 @@ class AsyncVisionCraftSDK(_OwnHeaders, openai.AsyncOpenAI):
             raise_refusal(response)
             if must_be_checked(response, streamed=streamed):
                 await response.aread()
-                options["response"] = checked(response, streamed=streamed)
+                check_completion(response, streamed=streamed)
         except BaseException:
             await response.aclose()
             raise

@@ -31,7 +31,7 @@ from langchain_core import exceptions as langchain_errors
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._redact import MASK, Redactor, chain, forget_locals
-from langchain_visioncraft.chat_models.completions import OF_RAW_BYTES, CutOffStreamError
+from langchain_visioncraft.chat_models.completions import CutOffStreamError
 from langchain_visioncraft.chat_models.connection import CHAT_PATH
 from langchain_visioncraft.chat_models.normalizing import (
     BrokenOffAnswerError,
@@ -76,6 +76,9 @@ _IN_ORDER: dict[type[Exception], tuple[type[errors.VisionCraftError], str]] = {
     openai.OpenAIError: (errors.ResponseError, "gave no answer ({error})"),
 }
 """What an error is raised as, and what it says; the first class that fits counts."""
+
+_OF_RAW_BYTES = ("content-encoding", "content-length", "transfer-encoding")
+"""Headers that are not true of content that was decoded, or masked."""
 
 _CONTEXT = re.compile(
     r"(?:maximum|max\.?) (?:context|sequence) length|context[ _](?:length|window|size)"
@@ -292,7 +295,7 @@ def _redacted(response: Any, redact: Redactor) -> Any:
     content, headers = _content(response), dict(response.headers)
     if (redact(content), redact(headers)) == (content, headers):
         return response
-    kept = {name: text for name, text in headers.items() if name.lower() not in OF_RAW_BYTES}
+    kept = {name: text for name, text in headers.items() if name.lower() not in _OF_RAW_BYTES}
     return type(response)(
         response.status_code,
         headers=redact(kept),
