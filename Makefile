@@ -1,4 +1,4 @@
-# Everything that one does here. `make` alone shows the list.
+# All tasks of this repository; `make` without a target lists them.
 # Another Python: `make test PYTHON=python3.12`.
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ SEED ?= 1
 MUTANTS ?= 150
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Of hundreds of megabytes a tenth is ever imported: Python compiles that when it is.
+# Little of what is installed is ever imported, and Python compiles it then.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -32,7 +32,7 @@ test-unit: $(VENV)/test.stamp  ## Set up and run the unit tests, which need no n
 test-ray: $(VENV)/test.stamp  ## Test datasets on a cluster of two machines, one of which is lost
 	RAY_TESTS=1 $(BIN)/python -m pytest tests/integration_tests/test_ray_data.py
 
-coverage: $(VENV)/test.stamp  ## Run every test, and see how much of the package they run
+coverage: $(VENV)/test.stamp  ## Run every test, and measure the coverage
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
 
 lint: $(VENV)/test.stamp  ## Check style, format and types
@@ -51,7 +51,7 @@ faults: $(VENV)/test.stamp  ## Run the fault matrix: every endpoint and chat mod
 fuzz: $(VENV)/test.stamp  ## Send the sandbox a million broken requests, or as many as ten minutes take
 	$(BIN)/python -m tests.fuzzing
 
-mutants: $(VENV)/mutants.stamp  ## Change the code in small ways; show what no test notices (SEED=2 MUTANTS=50)
+mutants: $(VENV)/mutants.stamp  ## Change the code in small ways; show the changes that no test notices (SEED=2 MUTANTS=50)
 	$(BIN)/python -m tests.mutants --seed $(SEED) --mutants $(MUTANTS)
 
 soak: $(VENV)/test.stamp  ## Look for leaks: an hour of agent traffic with faults, in a few minutes
@@ -75,7 +75,7 @@ endif
 notebooks: $(VENV)/test.stamp  ## Run the cookbook's notebooks and save their outputs
 	$(BIN)/python cookbook/run_notebooks.py
 
-bench: $(VENV)/bench.stamp  ## Measure speed and memory beside others (benchmarks/results.json, .svg)
+bench: $(VENV)/bench.stamp  ## Compare speed and memory with other clients (benchmarks/results.json, .svg)
 	$(BIN)/python -m benchmarks --write benchmarks
 
 docs: $(VENV)/docs.stamp  ## Build the documentation site into site/, and check its links
