@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, ClassVar, Self, get_args, get_type_hints
 
 
@@ -13,20 +13,21 @@ class KnownKeywords:
     """Base of public classes: `TypeError` for a keyword that the constructor does not take."""
 
     _more_keywords: ClassVar[tuple[str, ...]] = ()
-    """Keywords besides the fields, which a class handles itself."""
+    """Keywords that are no fields and never suggested; a class says itself what they mean."""
 
     def __new__(cls, *_: Any, **given: Any) -> Self:
         """Check the names of the keywords; the constructor checks everything else."""
         known = keywords_of(cls)  # type: ignore[arg-type]  # a class is hashable
         unknown = [name for name in given if name not in known]
         if unknown and known:
-            place = cls._place_of_keyword(unknown[0])
-            raise TypeError(unknown_keyword(cls.__name__, unknown[0], known, place))
+            useful = [name for name in known if name not in cls._more_keywords]
+            msg = unknown_keyword(cls.__name__, unknown[0], useful, cls._place_of_keyword)
+            raise TypeError(msg)
         return super().__new__(cls)
 
     @classmethod
-    def _place_of_keyword(cls, name: str) -> str:  # noqa: ARG003
-        """A sentence that says where else this keyword may go, or nothing."""
+    def _place_of_keyword(cls, name: str, *, near: bool) -> str:  # noqa: ARG003
+        """A sentence that says where else a keyword may go, or nothing."""
         return ""
 
 
@@ -58,18 +59,23 @@ def _packed(init: Any, name: str) -> tuple[str, ...]:
     return tuple(getattr(packed, "__annotations__", ()))
 
 
-def unknown_keyword(kind: str, name: str, known: Collection[str], place: str = "") -> str:
+def unknown_keyword(
+    kind: str,
+    name: str,
+    known: Collection[str],
+    place_of: Callable[..., str] = KnownKeywords._place_of_keyword,
+) -> str:
     """The message for a keyword that is not known.
 
     Args:
         kind: The class or function that was called.
         name: The keyword.
         known: The keywords that it takes.
-        place: A sentence that says where else the keyword may go.
+        place_of: Says where else the keyword may go.
     """
-    hints = []
-    if near := difflib.get_close_matches(name, known, n=3, cutoff=0.7):
-        hints.append(f"Did you mean {' or '.join(f'{other}=' for other in near)}?")
-    elif not place:
-        hints.append(f"It takes {', '.join(sorted(known))}.")
-    return " ".join([f"{kind} has no argument {name!r}.", *hints, place]).rstrip()
+    close = difflib.get_close_matches(name, known, n=3)
+    place = place_of(name, near=bool(close))
+    hints = [f"Did you mean {' or '.join(f'{other}=' for other in close)}?"] if close else []
+    if place or not close:
+        hints.append(place or f"It takes {', '.join(sorted(known))}.")
+    return " ".join([f"{kind} has no argument {name!r}.", *hints])

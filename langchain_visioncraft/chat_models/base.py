@@ -107,8 +107,11 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     # ---- construction -------------------------------------------------------------------------
 
     @classmethod
-    def _place_of_keyword(cls, name: str) -> str:
-        place = "model_kwargs" if parameters.is_known_to_sdk(name) else "extra_body"
+    def _place_of_keyword(cls, name: str, *, near: bool) -> str:
+        known = parameters.is_known_to_sdk(name)
+        if near and not known:
+            return ""
+        place = "model_kwargs" if known else "extra_body"
         return f"A parameter of the request goes into {place}={{{name!r}: …}}."
 
     @model_validator(mode="before")

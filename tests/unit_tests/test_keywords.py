@@ -41,7 +41,7 @@ NEAR = {
     "AsyncVisionCraftClient": ("bse_url", "base_url"),
     "CallLimits": ("in_fligth", "in_flight"),
     "ChatVisionCraft": ("tool_caling", "tool_calling"),
-    "ChatVisionCraftLegacy": ("temprature", "temperature"),
+    "ChatVisionCraftLegacy": ("visoin", "vision"),
     "FolderByteStore": ("foldr", "folder"),
     "MediaStore": ("storage_option", "storage_options"),
     "RemoteByteStore": ("storage_option", "storage_options"),

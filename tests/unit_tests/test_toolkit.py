@@ -72,7 +72,7 @@ def test_a_ready_client_is_taken(driver: Any) -> None:
 
 
 def test_a_ready_client_and_settings_contradict_each_other() -> None:
-    with pytest.raises(ValidationError, match="either client= or the settings"):
+    with pytest.raises(ValidationError, match="either client= or base_url="):
         VisionCraftToolkit(client=VisionCraftClient(), base_url=HOST)
 
 
