@@ -1,4 +1,4 @@
-"""What is recorded of chat models: plain, with tools in words, and over ``POST /llm``."""
+"""What is recorded of chat models: plain, with prompted tools, and over ``POST /llm``."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Records HTTP: what every endpoint was asked, and what it answered, without keys.
 
 ``make record`` records all scenes (`scenes`, `chat_scenes`) and LangChain's standard suite for chat
-models anew into ``tests/cassettes``: from the live host if ``VISIONCRAFT_API_KEY`` is set
-(``VISIONCRAFT_BASE_URL`` says which), else from sandboxes that it starts. What takes a model that
-calls tools in words is recorded from a sandbox with Qwen2.5-Coder-0.5B-Instruct behind it; where
-its file is missing this is said, and those cassettes stay as they are.
+models again into ``tests/cassettes``: from the live host if ``VISIONCRAFT_API_KEY`` is set
+(``VISIONCRAFT_BASE_URL`` names it), else from sandboxes that it starts. What needs a model that
+writes tool calls as text is recorded from a sandbox with Qwen2.5-Coder-0.5B-Instruct behind it. If
+its file is missing, this is reported, and those cassettes stay as they are.
 
 ``PYTHONPATH=tests python -m recording sd prompted-call`` records only these scenes.
 ``test_cassettes.py`` and ``test_recorded_standard.py`` replay.
@@ -54,7 +54,7 @@ def running_host(*, writes_calls: bool = False) -> Iterator[Host]:
     """A host to record from: the live one, or a sandbox for as long as the context lasts.
 
     Args:
-        writes_calls: Whether the sandbox must have a model that calls tools in words.
+        writes_calls: Whether the sandbox must have a model that writes tool calls as text.
 
     Raises:
         NoModelError: If it must, and there is none on this machine.

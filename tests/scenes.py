@@ -35,7 +35,7 @@ class Scene:
         error: The name of the error that it ends with.
         faults: Failures for the sandbox; such scenes cannot be recorded from a live host.
         key: Another key than the right one.
-        writes_calls: Whether it takes a host whose model calls tools in words.
+        writes_calls: Whether it takes a host whose model writes tool calls as text.
     """
 
     name: str

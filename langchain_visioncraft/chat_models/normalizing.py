@@ -258,7 +258,7 @@ def logprobs_of(choice: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def usage_of(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The tokens that an answer took; Groq and Moonshot tell them in places of their own."""
+    """The tokens that an answer took; Groq and Moonshot report them in places of their own."""
     choices = answer.get("choices")
     places = [answer, answer.get("x_groq"), *(choices if isinstance(choices, list) else ())]
     found = (_counted(place.get("usage")) for place in places if isinstance(place, dict))

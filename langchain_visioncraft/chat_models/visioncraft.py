@@ -208,7 +208,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
             kwargs: Bound to the calls.
 
         A stream gives partial objects: dictionaries as they grow, pydantic objects as soon as the
-        class accepts what is there. In words, an answer that does not fit is asked for once more
+        class accepts what is there. If prompted, an answer that does not fit is asked for once more
         (`correct_tool_calls`), but not in a stream, whose beginning is out by then.
 
         Raises:

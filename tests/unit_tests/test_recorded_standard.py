@@ -72,7 +72,7 @@ class _Recorded(ChatModelIntegrationTests):
 
     kind: type[BaseChatModel] = ChatVisionCraft
     writes_calls = True
-    """Whether the host's model must call tools in words."""
+    """Whether the host's model must write tool calls as text."""
     model_name = "Qwen2-72B-Instruct"
     url: str
 
@@ -165,7 +165,7 @@ class TestNative(_Recorded):
 
 
 class TestPrompted(_Recorded):
-    """`ChatVisionCraft` with tools in words."""
+    """`ChatVisionCraft` with prompted tools."""
 
     @property
     def chat_model_params(self) -> dict[str, Any]:

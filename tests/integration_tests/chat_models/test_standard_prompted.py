@@ -1,4 +1,4 @@
-"""LangChain's standard integration tests for tools in words, over both endpoints.
+"""LangChain's standard integration tests for prompted tools, over both endpoints.
 
 The host behind them is `text_model`: it knows no tools, reads the instructions, and writes calls
 as text.

@@ -26,7 +26,7 @@ class Row:
     """A fault and what is expected of it.
 
     Attributes:
-        name: In words.
+        name: A description.
         order: As the command line reads it, without the endpoint; or how the host cannot be
             connected to at all, in parentheses.
         expected: By the kind of column, such as ``call`` or ``link``.

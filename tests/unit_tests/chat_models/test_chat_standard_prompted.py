@@ -1,4 +1,4 @@
-"""LangChain's standard unit tests for tools in words, and for ``POST /llm``."""
+"""LangChain's standard unit tests for prompted tools, and for ``POST /llm``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from langchain_visioncraft import ChatVisionCraftLegacy
 
 
 class TestPromptedModel(_TextModel):
-    """A model whose tools are described in words."""
+    """A model with prompted tools."""
 
     @property
     def chat_model_params(self) -> dict[str, Any]:

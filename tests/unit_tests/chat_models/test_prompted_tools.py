@@ -1,4 +1,4 @@
-"""Tools in words, on the wire: what goes out, what comes back, in all four ways of asking."""
+"""Prompted tools, on the wire: what goes out, what comes back, in all four ways of asking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects as answers: natively or in words, for every kind of schema, whole and in pieces."""
+"""Objects as answers: natively or prompted, for every kind of schema, whole and in pieces."""
 
 from __future__ import annotations
 
