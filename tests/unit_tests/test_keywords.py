@@ -106,6 +106,21 @@ def test_a_parameter_of_the_request_is_shown_its_place(name: str, place: str) ->
     assert {**body, **body.get("extra_body", {})}[name] == {"a": 1}
 
 
+def test_a_misspelt_key_is_not_to_be_sent_as_a_parameter() -> None:
+    with pytest.raises(TypeError, match=r"no argument 'key'\. Did you mean api_key=\?$"):
+        ChatVisionCraft(model="m", key="vc-secret")
+
+
+def test_what_is_refused_or_without_effect_is_never_suggested() -> None:
+    for kind, wrong in ((ChatVisionCraft, "organisation"), (ChatVisionCraftLegacy, "temprature")):
+        with pytest.raises(TypeError) as caught:
+            kind(**{wrong: 1})
+        assert not {"organization=", "temperature="} & set(
+            str(caught.value).replace("?", " ").split()
+        )
+        assert " temperature," not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["openai_api_key", "organization", "use_responses_api"])
 def test_settings_of_openai_still_say_what_to_do_instead(name: str) -> None:
     with pytest.raises(ValidationError, match="is a setting of OpenAI"):
