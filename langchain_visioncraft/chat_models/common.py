@@ -14,7 +14,7 @@ import os
 import ssl
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -26,10 +26,9 @@ from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft._flows import adrive, drive
 from langchain_visioncraft._keywords import KnownKeywords
+from langchain_visioncraft.chat_models.answers import Task, answer
 from langchain_visioncraft.chat_models.images import ImageRules, prepare_messages
 from langchain_visioncraft.chat_models.profiles import profile_of
-from langchain_visioncraft.chat_models.prompted.answers import Task
-from langchain_visioncraft.chat_models.prompted.steps import answer
 from langchain_visioncraft.config import API_KEY_VARIABLE, Settings, resolve
 from langchain_visioncraft.media.store import MediaStore
 
@@ -95,13 +94,6 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     """Pixels: larger pictures are made smaller before they are sent, which takes Pillow (the extra
     ``images``). Links go out as they are."""
 
-    tool_prompt: Literal["full", "simple"] = "full"
-    """How tools are prompted. ``simple`` is for very small models, of some three billion parameters
-    and less: they get a request of several steps one step at a time. For that, the model is asked
-    before each answer to a result which steps the request has; that short question counts in the
-    usage. Optional arguments that are objects are not described, and arguments that the model
-    invents are dropped from the call."""
-
     correct_tool_calls: bool = True
     """Whether a prompted model is asked once more when its answer does not fit: a call whose
     arguments do not match the schema, a call that is longer than ``max_tokens``, a call of an
@@ -150,8 +142,8 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     @abstractmethod
     def _task(
         self, messages: Sequence[BaseMessage], options: dict[str, Any]
-    ) -> tuple[Task | None, dict[str, Any]]:
-        """What must be prompted, if anything, and the options that are left to send."""
+    ) -> tuple[Task, dict[str, Any]]:
+        """What is asked beyond an answer, and the options to send."""
 
     @abstractmethod
     def _ask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
@@ -173,8 +165,6 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         def ask(conversation: list[BaseMessage]) -> ChatResult:
             return self._ask(conversation, stop=stop, run_manager=run_manager, **options)
 
-        if task is None:
-            return ask(messages)
         return drive(answer(task, messages, correct=self.correct_tool_calls), ask)
 
     async def _agenerate(
@@ -189,8 +179,6 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         async def ask(conversation: list[BaseMessage]) -> ChatResult:
             return await self._aask(conversation, stop=stop, run_manager=run_manager, **options)
 
-        if task is None:
-            return await ask(messages)
         return await adrive(answer(task, messages, correct=self.correct_tool_calls), ask)
 
     def _model_of(self, options: Mapping[str, Any]) -> str:

@@ -12,15 +12,15 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, PrivateAttr, model_validator
 
 from langchain_visioncraft.chat_models import completions
+from langchain_visioncraft.chat_models.answers import Task, one_chunk
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
-from langchain_visioncraft.chat_models.prompted.answers import Task, one_chunk
-from langchain_visioncraft.chat_models.prompted.structured import (
+from langchain_visioncraft.chat_models.prompted.tools import OPTIONS, PromptedTools
+from langchain_visioncraft.chat_models.structured import (
     ANSWER_FORM,
     Method,
     PromptedAnswer,
     prompted_output,
 )
-from langchain_visioncraft.chat_models.prompted.tools import OPTIONS, PromptedTools
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
 from langchain_visioncraft.errors import InvalidRequestError
 
@@ -141,7 +141,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         left = {"model": self._model_of(options)}
         if options.get(ANSWER_FORM) is not None:
             return PromptedAnswer(options[ANSWER_FORM]), left
-        return PromptedTools.of(options, messages, simple=self.tool_prompt == "simple"), left
+        return PromptedTools.of(options, messages), left
 
     def _ask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
         return self._result(self._sync().run(self._request(messages, **options)), **options)

@@ -8,6 +8,7 @@ is not here.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 MODEL_PROFILES: dict[str, dict[str, Any]] = {}
@@ -93,3 +94,11 @@ def profile_of(model: str) -> dict[str, Any] | None:
         found = (value for name, value in MODEL_PROFILES.items() if name.lower() == wanted)
         known = next(found, None)
     return None if known is None else dict(known)
+
+
+_THINKING = re.compile(r"\br1\b|qwq|thinking|reasoner|minimax-m|nemotron", re.IGNORECASE)
+
+
+def opens_thoughts(name: str) -> bool:
+    """Whether the chat template of a model opens a thought, so that its answers only close it."""
+    return bool((profile_of(name) or {}).get("reasoning_output")) or bool(_THINKING.search(name))

@@ -10,17 +10,17 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_visioncraft._flows import adrive, drive
+from langchain_visioncraft.chat_models.answers import Plain, StreamedReading, Task
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
-from langchain_visioncraft.chat_models.profiles import profile_of
-from langchain_visioncraft.chat_models.prompted.answers import StreamedReading, Task
-from langchain_visioncraft.chat_models.prompted.steps import Opening, opening
-from langchain_visioncraft.chat_models.prompted.structured import (
+from langchain_visioncraft.chat_models.constrained import ConstrainedTools
+from langchain_visioncraft.chat_models.profiles import opens_thoughts, profile_of
+from langchain_visioncraft.chat_models.prompted.tools import OPTIONS, PromptedTools
+from langchain_visioncraft.chat_models.structured import (
     ANSWER_FORM,
     Method,
     PromptedAnswer,
     prompted_output,
 )
-from langchain_visioncraft.chat_models.prompted.tools import OPTIONS, PromptedTools
 from langchain_visioncraft.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -84,38 +84,48 @@ class ChatVisionCraft(VisionCraftConnectedModel):
             It is raised as it is, not as pydantic's ``ValidationError``.
     """
 
-    tool_calling: Literal["auto", "native", "prompted"] = "auto"
-    """How tools are offered: ``native`` sends ``tools``, ``prompted`` describes them in the system
-    message and reads the calls out of the text. ``auto`` is native for models that are known to be
-    trained for it (their profile says ``tool_calling``, see `MODEL_PROFILES`)."""
+    tool_calling: Literal["auto", "native", "prompted", "constrained"] = "auto"
+    """How tools are offered. ``native`` sends ``tools``. ``prompted`` describes them in the system
+    message and reads the calls out of the text. ``constrained`` describes them, and sends a JSON
+    schema that the host holds the answer to (llama.cpp, vLLM, SGLang, Ollama, LM Studio): the
+    surest way for small models, on hosts that obey. ``auto`` is native for models that are known to
+    be trained for it (their profile says ``tool_calling``, see `MODEL_PROFILES`), constrained for
+    those whose profile says ``structured_output``, else prompted."""
 
-    # ---- prompted tools and answers -----------------------------------------------------------
+    # ---- what is asked beyond an answer -------------------------------------------------------
 
-    def _calls_natively(self, model: str) -> bool:
+    def _way(self, model: str) -> str:
+        """How tools and forms are asked for."""
         if self.tool_calling != "auto":
-            return self.tool_calling == "native"
+            return self.tool_calling
         own = self.profile if model == self.model_name else None
         known = {**(profile_of(model) or {}), **(own or {})}
-        return bool(known.get("tool_calling"))
+        if known.get("tool_calling"):
+            return "native"
+        return "constrained" if known.get("structured_output") else "prompted"
 
     def _task(
         self, messages: Sequence[BaseMessage], options: dict[str, Any]
-    ) -> tuple[Task | None, dict[str, Any]]:
-        """What must be prompted, if anything, and the options that are left to send."""
-        form = options.get(ANSWER_FORM)
-        native = self._calls_natively(self._model_of(options))
-        if form is None and native:
-            return None, options
-        told = () if native else OPTIONS
+    ) -> tuple[Task, dict[str, Any]]:
+        """What is asked beyond an answer, and the options to send."""
+        form, way = options.get(ANSWER_FORM), self._way(self._model_of(options))
+        told = () if way == "native" else OPTIONS
         left = {key: value for key, value in options.items() if key not in (*told, ANSWER_FORM)}
+        task: Task = Plain()
         if form is not None:
             if options.get("tools"):
                 msg = "Structured output and tools cannot both be prompted: bind the tools alone."
                 raise InvalidRequestError(msg)
-            return PromptedAnswer(form, history_as_text=not native), left
-        if options.get("tools") or any(map(_is_of_tools, messages)):
-            return PromptedTools.of(options, messages, simple=self.tool_prompt == "simple"), left
-        return None, left
+            task = PromptedAnswer(
+                form, history_as_text=way != "native", constrained=way == "constrained"
+            )
+        elif options.get("tools") or (way != "native" and any(map(_is_of_tools, messages))):
+            kind = ConstrainedTools if way == "constrained" else PromptedTools
+            task = kind.of(options, messages, native=way == "native")
+        if task.options:
+            own = self.extra_body or {}
+            left["extra_body"] = {**own, **(left.get("extra_body") or {}), **task.options}
+        return task, left
 
     def _stream(
         self,
@@ -124,26 +134,21 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        task, options = self._task(messages, kwargs)
-        if task is None:
-            yield from self._ask_for_stream(messages, stop=stop, run_manager=run_manager, **options)
-            return
-        # Callbacks hear of what was read, not of the text that it was read from.
-        for chunk in self._stream_in_words(task, messages, {"stop": stop, **options}):
+        # Callbacks get what was read, not the text that it was read from.
+        for chunk in self._stream_read(messages, {"stop": stop, **kwargs}):
             if chunk:
                 if run_manager:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
 
-    def _stream_in_words(
-        self, task: Task, messages: list[BaseMessage], options: dict[str, Any]
+    def _stream_read(
+        self, messages: list[BaseMessage], given: dict[str, Any]
     ) -> Iterator[ChatGenerationChunk | None]:
-        ask = functools.partial(self._ask, **_unstreamed(options))
-        opened = drive(opening(task, messages), ask)
-        stream = self._reading_of(opened)
-        for raw in self._ask_for_stream(opened.messages, **options):
+        task, options = self._task(messages, given)
+        asked, stream = task.messages(messages), self._streamed(task, options)
+        for raw in self._ask_for_stream(asked, **options):
             yield stream.read(raw)
-        yield drive(stream.ending(opened.messages), ask)
+        yield drive(stream.ending(asked), functools.partial(self._ask, **_unstreamed(options)))
 
     async def _astream(
         self,
@@ -152,35 +157,28 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        task, options = self._task(messages, kwargs)
-        if task is None:
-            async for raw in self._aask_for_stream(
-                messages, stop=stop, run_manager=run_manager, **options
-            ):
-                yield raw
-            return
-        async for chunk in self._astream_in_words(task, messages, {"stop": stop, **options}):
+        async for chunk in self._astream_read(messages, {"stop": stop, **kwargs}):
             if chunk:
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
 
-    async def _astream_in_words(
-        self, task: Task, messages: list[BaseMessage], options: dict[str, Any]
+    async def _astream_read(
+        self, messages: list[BaseMessage], given: dict[str, Any]
     ) -> AsyncIterator[ChatGenerationChunk | None]:
-        ask = functools.partial(self._aask, **_unstreamed(options))
-        opened = await adrive(opening(task, messages), ask)
-        stream = self._reading_of(opened)
-        async for raw in self._aask_for_stream(opened.messages, **options):
+        task, options = self._task(messages, given)
+        asked, stream = task.messages(messages), self._streamed(task, options)
+        async for raw in self._aask_for_stream(asked, **options):
             yield stream.read(raw)
-        yield await adrive(stream.ending(opened.messages), ask)
+        ask = functools.partial(self._aask, **_unstreamed(options))
+        yield await adrive(stream.ending(asked), ask)
 
-    def _reading_of(self, opened: Opening) -> StreamedReading:
+    def _streamed(self, task: Task, options: Mapping[str, Any]) -> StreamedReading:
         return StreamedReading(
-            opened.task,
+            task,
             correct=self.correct_tool_calls,
             as_blocks=self.output_version == "v1",
-            usage=opened.usage,
+            thinks=opens_thoughts(self._model_of(options)),
         )
 
     # ---- answers in a form --------------------------------------------------------------------
@@ -215,7 +213,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
             InvalidRequestError: If the schema is missing, or tools are given besides.
         """
         if method == "prompted" or (
-            method in (None, "function_calling") and not self._calls_natively(self.model_name)
+            method in (None, "function_calling") and self._way(self.model_name) != "native"
         ):
             return prompted_output(
                 self.bind, schema, include_raw=include_raw, strict=strict, **kwargs

@@ -1,12 +1,11 @@
-"""Tools and structured output in words, for models that know neither. No I/O.
+"""Tools in words, for models and hosts that know no other way. No I/O.
 
-One answer goes through these modules from top to bottom:
+A request and its answer go through these modules from top to bottom:
 
-- `steps`: what is asked, which for a very small model takes a question of its own
-- `tools`, `structured`: what the model is told of tools, or of the form of its answer
+- `tools`: what the model is told of tools, which calls fit, and what it is asked once more
 - `history`: earlier calls and results as text
-- `answers`: what is made of an answer, whole or streamed, and whether the model is asked again
 - `reading`: the text of an answer, told apart into prose and calls
-- `formats`: the table of how models write calls, and what the JSON in them means
-- `schemas`: what a model is shown of a JSON schema, and whether arguments fit it
+- `formats`: the table of how models write calls
+- `bodies`: calls as tags, as Python, in Gemma's notation
+- `calls`: which tool a call means, and with which arguments
 """

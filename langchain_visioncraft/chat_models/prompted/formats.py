@@ -1,15 +1,15 @@
-"""How models write a tool call: a table of formats, and what the JSON in them means."""
+"""How models write a tool call: a table of formats.
+
+To add a format, add a row with a sample: the tests read the sample of each row, whole and in
+pieces. What stands between opener and closer is read by `langchain_visioncraft.chat_models
+.prompted.bodies`, which knows JSON, a name before JSON, tags, and Python.
+"""
 
 from __future__ import annotations
 
-import functools
 import json
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-from langchain_visioncraft.chat_models.prompted.schemas import repeats_schema
 
 
 @dataclass(frozen=True)
@@ -17,259 +17,191 @@ class Format:
     """A way to announce a call.
 
     Attributes:
-        opener: Stands before the JSON of the call.
-        closer: Ends it; empty if the JSON does.
-        named: Whether the tool's name and ``>`` follow the opener; the JSON is its arguments then.
+        family: The models that write it.
+        source: Where the form is documented.
+        sample: A call of ``get_weather`` with the city Oslo and 2 days.
+        opener: Stands before the call. Empty for forms without a mark, which are calls only if
+            they name a tool that was offered.
+        closer: Ends it; empty if the body does, or the answer.
     """
 
-    opener: str
+    family: str
+    source: str
+    sample: str
+    opener: str = ""
     closer: str = ""
-    named: bool = False
 
+
+_JSON = '{"name": "get_weather", "arguments": {"city": "Oslo", "days": 2}}'
+_ARGS = '{"city": "Oslo", "days": 2}'
+_PYTHON = 'get_weather(city="Oslo", days=2)'
+_XML = (
+    "<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n<parameter=days>\n2\n"
+    "</parameter>\n</function>"
+)
+_INVOKE = (
+    '<invoke name="get_weather">\n<parameter name="city">Oslo</parameter>\n'
+    '<parameter name="days">2</parameter>\n</invoke>'
+)
+_DSML = _INVOKE.replace("<parameter", "<｜DSML｜parameter").replace("<invoke", "<｜DSML｜invoke")
+_DSML = _DSML.replace("</", "</｜DSML｜").replace("</｜DSML｜<｜DSML｜", "</")
+_GLM = (
+    "<arg_key>city</arg_key>\n<arg_value>Oslo</arg_value>\n"
+    "<arg_key>days</arg_key>\n<arg_value>2</arg_value>"
+)
+_GEMMA = 'call:get_weather{city:<|"|>Oslo<|"|>,days:2}'
+_COHERE = '[{"tool_call_id": "0", "tool_name": "get_weather", "parameters": ' + _ARGS + "}]"
+
+_TEMPLATE = "chat template of "
+_VLLM = "vllm/tool_parsers/"
+_SGLANG = "sglang/srt/function_call/"
 
 FORMATS = (
-    Format("<tool_call>", "</tool_call>"),  # Hermes and Qwen; what models are asked to write
-    Format("<tool_calls>", "</tool_calls>"),
-    Format("<function_call>", "</function_call>"),
-    Format("[TOOL_CALLS]"),  # Mistral
-    Format("<|python_tag|>", "<|eom_id|>"),  # Llama 3.1
-    Format("<function=", "</function>", named=True),  # Llama 3.1, for tools of one's own
-)
-CLOSERS = (*filter(None, (each.closer for each in FORMATS)), "<|im_end|>", "</s>")
-RESULT = "<tool_response>"
+    # What models are asked to write stands first.
+    Format("Hermes, Qwen 2.5 and 3, Granite 4, SmolLM3, ERNIE 4.5", _TEMPLATE + "Qwen3",
+           f"<tool_call>\n{_JSON}\n</tool_call>", "<tool_call>", "</tool_call>"),
+    Format("Qwen3-Coder, Qwen3.5, Nemotron 3, Step 3.5", _TEMPLATE + "Qwen3-Coder",
+           f"<tool_call>\n{_XML}\n</tool_call>", "<tool_call>", "</tool_call>"),
+    Format("GLM 4.5 to 5", _TEMPLATE + "GLM-4.5",
+           f"<tool_call>get_weather\n{_GLM}\n</tool_call>", "<tool_call>", "</tool_call>"),
+    Format("Granite 3.1 to 3.3", _VLLM + "granite_tool_parser.py",
+           f"<tool_call>[{_JSON}]", "<tool_call>", "</tool_call>"),
+    Format("Granite 3.0", _VLLM + "granite_tool_parser.py",
+           f"<|tool_call|>[{_JSON}]", "<|tool_call|>", "<|/tool_call|>"),
+    Format("Granite 20B, Qwen 2.5 in part", "vllm/examples/tool_chat_template_granite_20b_fc.jinja",
+           f"<function_call> {_JSON}", "<function_call>", "</function_call>"),
+    Format("Jamba, Hunyuan, MiniMax M1, Apriel", _VLLM + "jamba_tool_parser.py",
+           f"<tool_calls>[{_JSON}]</tool_calls>", "<tool_calls>", "</tool_calls>"),
+    Format("Nemotron Nano 2", _TEMPLATE + "Nemotron-Nano-9B-v2",
+           f"<TOOLCALL>[{_JSON}]</TOOLCALL>", "<TOOLCALL>", "</TOOLCALL>"),
+    Format("Qwen2.5-Coder", "vllm-project/vllm#20688",
+           f"<tools>\n{_JSON}\n</tools>", "<tools>", "</tools>"),
+    Format("Longcat", _VLLM + "longcat_tool_parser.py",
+           f"<longcat_tool_call>{_JSON}</longcat_tool_call>",
+           "<longcat_tool_call>", "</longcat_tool_call>"),
+    Format("InternLM 2", _TEMPLATE + "internlm2_5-7b-chat",
+           f"<|action_start|><|plugin|>\n{_JSON}<|action_end|>", "<|action_start|>",
+           "<|action_end|>"),
+    Format("Mistral, tokenizers v2 to v7", _TEMPLATE + "Mistral-Nemo-Instruct-2407",
+           f"[TOOL_CALLS] [{_JSON}]", "[TOOL_CALLS]", "[/TOOL_CALLS]"),
+    Format("Mistral, tokenizer v11", "mistral_common/tokens/tokenizers/instruct.py",
+           f"[TOOL_CALLS]get_weather[CALL_ID]call00001[ARGS]{_ARGS}", "[TOOL_CALLS]",
+           "[/TOOL_CALLS]"),
+    Format("Mistral, tokenizer v13", "mistral_common/tokens/tokenizers/instruct.py",
+           f"[TOOL_CALLS]get_weather[ARGS]{_ARGS}", "[TOOL_CALLS]", "[/TOOL_CALLS]"),
+    Format("Llama 3 in the mode for code", _TEMPLATE + "Llama-3.1-8B-Instruct",
+           f"<|python_tag|>get_weather.call({_PYTHON[12:]}", "<|python_tag|>", "<|eom_id|>"),
+    Format("Llama 3, tools of one's own; Functionary 3.1", _TEMPLATE + "functionary-medium-v3.1",
+           f"<function=get_weather>{_ARGS}</function>", "<function=", "</function>"),
+    Format("Llama 4", _VLLM + "llama4_pythonic_tool_parser.py",
+           f"<|python_start|>[{_PYTHON}]<|python_end|>", "<|python_start|>", "<|python_end|>"),
+    Format("Gemma 4", _TEMPLATE + "gemma-4",
+           f"<|tool_call>{_GEMMA}<tool_call|>", "<|tool_call>", "<tool_call|>"),
+    Format("FunctionGemma", _TEMPLATE + "functiongemma-270m-it",
+           "<start_function_call>" + _GEMMA.replace('<|"|>', "<escape>") + "<end_function_call>",
+           "<start_function_call>", "<end_function_call>"),
+    Format("LFM2", _TEMPLATE + "LFM2-1.2B",
+           f"<|tool_call_start|>[{_PYTHON}]<|tool_call_end|>",
+           "<|tool_call_start|>", "<|tool_call_end|>"),
+    Format("OLMo 3", _VLLM + "olmo3_tool_parser.py",
+           f"<function_calls>\n{_PYTHON}\n</function_calls>",
+           "<function_calls>", "</function_calls>"),
+    Format("what Claude is asked for", "Anthropic's documentation of tool use",
+           f"<function_calls>\n{_INVOKE}\n</function_calls>",
+           "<function_calls>", "</function_calls>"),
+    Format("the same without its frame", _VLLM + "minimax_m2_tool_parser.py",
+           _INVOKE, "<invoke", "</invoke>"),
+    Format("MiniMax M2", _TEMPLATE + "MiniMax-M2",
+           f"<minimax:tool_call>\n{_INVOKE}\n</minimax:tool_call>",
+           "<minimax:tool_call>", "</minimax:tool_call>"),
+    Format("Seed-OSS", _TEMPLATE + "Seed-OSS-36B-Instruct",
+           f"<seed:tool_call>\n{_XML}\n</seed:tool_call>",
+           "<seed:tool_call>", "</seed:tool_call>"),
+    Format("DeepSeek V3, R1", _SGLANG + "deepseekv3_detector.py",
+           "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n"
+           f"```json\n{_ARGS}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+           "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"),
+    Format("DeepSeek V3.1", _SGLANG + "deepseekv31_detector.py",
+           f"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>{_ARGS}"
+           "<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+           "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"),
+    Format("DeepSeek without the outer mark", _SGLANG + "deepseekv31_detector.py",
+           f"<｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>{_ARGS}<｜tool▁call▁end｜>",
+           "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>"),
+    Format("DeepSeek V3.2", _SGLANG + "deepseekv32_detector.py",
+           f"<｜DSML｜function_calls>\n{_DSML}\n</｜DSML｜function_calls>",
+           "<｜DSML｜function_calls>", "</｜DSML｜function_calls>"),
+    Format("DeepSeek V4", _TEMPLATE + "DeepSeek-V4",
+           f"<｜DSML｜tool_calls>\n{_DSML}\n</｜DSML｜tool_calls>",
+           "<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>"),
+    Format("Step 3", _VLLM + "step3_tool_parser.py",
+           "<｜tool_calls_begin｜>\n<｜tool_call_begin｜>function<｜tool_sep｜>"
+           + _INVOKE.replace("<", "<steptml:").replace("<steptml:/", "</steptml:")
+           + "<｜tool_call_end｜>\n<｜tool_calls_end｜>",
+           "<｜tool_calls_begin｜>", "<｜tool_calls_end｜>"),
+    Format("Kimi K2", _TEMPLATE + "Kimi-K2-Instruct",
+           "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0"
+           f"<|tool_call_argument_begin|>{_ARGS}<|tool_call_end|><|tool_calls_section_end|>",
+           "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"),
+    Format("Kimi K2 without the outer mark", _SGLANG + "kimik2_detector.py",
+           f"<|tool_call_begin|>get_weather:0<|tool_call_argument_begin|>{_ARGS}<|tool_call_end|>",
+           "<|tool_call_begin|>", "<|tool_call_end|>"),
+    Format("Command R7B, Command A", _TEMPLATE + "c4ai-command-r7b-12-2024",
+           f"<|START_ACTION|>{_COHERE}<|END_ACTION|>", "<|START_ACTION|>", "<|END_ACTION|>"),
+    Format("Command R", _TEMPLATE + "c4ai-command-r-v01", f"Action:\n```json\n{_COHERE}```"),
+    Format("Apertus", _TEMPLATE + "Apertus-8B-Instruct-2509",
+           f'<|tools_prefix|>[{{"get_weather": {_ARGS}}}]<|tools_suffix|>',
+           "<|tools_prefix|>", "<|tools_suffix|>"),
+    Format("gpt-oss", _TEMPLATE + "gpt-oss-20b",
+           "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>"
+           f"{_ARGS}<|call|>", "<|channel|>commentary to=", "<|call|>"),
+    Format("gpt-oss, the recipient first", _TEMPLATE + "gpt-oss-20b",
+           f" to=functions.get_weather<|channel|>commentary json<|message|>{_ARGS}<|call|>",
+           " to=functions.", "<|call|>"),
+    Format("Functionary 2", "functionary/tests/prompt_test_v2.txt",
+           f"<|recipient|>get_weather\n<|content|>{_ARGS}<|stop|>", "<|recipient|>", "<|stop|>"),
+    Format("Functionary 3.2", _TEMPLATE + "functionary-small-v3.2", f">>>get_weather\n{_ARGS}"),
+    Format("Phi-4-mini, Firefunction 2", _VLLM + "phi4mini_tool_parser.py",
+           f"functools[{_JSON}]", "functools"),
+    Format("Gorilla", "gorilla/openfunctions", f"<<function>>{_PYTHON}", "<<function>>"),
+    Format("NexusRaven", "nexusflow/NexusRaven-V2-13B", f"Call: {_PYTHON}<bot_end>"),
+    Format("Qwen 2", "qwen_agent/llm/fncall_prompts/qwen_fncall_prompt.py",
+           f"✿FUNCTION✿: get_weather\n✿ARGS✿: {_ARGS}\n✿RESULT✿", "✿FUNCTION✿:", "✿RESULT✿"),
+    Format("Llama 3", _TEMPLATE + "Llama-3.1-8B-Instruct",
+           f'{{"name": "get_weather", "parameters": {_ARGS}}}'),
+    Format("xLAM, Hammer", "vllm/examples/tool_chat_template_xlam_qwen.jinja",
+           f"```\n[{_JSON}]\n```"),
+    Format("Llama 3.2 in Python", _VLLM + "pythonic_tool_parser.py", f"[{_PYTHON}]"),
+    Format("Gemma 2 and 3", "Google's documentation of function calling with Gemma",
+           f"```tool_code\nprint({_PYTHON})\n```"),
+    Format("GLM 4", "ml-explore/mlx-swift-lm#491", f"get_weather\n{_ARGS}"),
+    Format("ReAct", "Yao et al., arXiv:2210.03629",
+           f"Thought: I need it.\nAction: get_weather\nAction Input: {_ARGS}\nObservation: sunny"),
+    Format("LangChain's JSON agents", "langchain/agents/json_chat/prompt.py",
+           f'```json\n{{"action": "get_weather", "action_input": {_ARGS}}}\n```'),
+    Format("OpenAI's first form", "OpenAI's API reference of 2023-06",
+           '{"function_call": {"name": "get_weather", "arguments": "{\\"city\\": \\"Oslo\\", '
+           '\\"days\\": 2}"}}'),
+    Format("OpenAI's form", "OpenAI's API reference",
+           '{"tool_calls": [{"id": "1", "type": "function", "function": ' + _JSON + "}]}"),
+)  # fmt: skip
 
-NAME_KEYS = ("name", "tool_name", "tool", "function")
-ARGUMENT_KEYS = ("arguments", "parameters", "args", "input")
-CALL_KEYS = frozenset({*NAME_KEYS, *ARGUMENT_KEYS, "id", "type", "tool_calls"})
-CALL_TYPES = ("function", "function_call", "tool_call", "tool_use")
-SCHEMA_KEYS: dict[str, type] = {"type": str, "required": list}
-"""What small models copy from the schema into the arguments."""
+STOPS = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<|return|>", "<end_of_turn>", "<turn|>", "</s>",
+         "<|endoftext|>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>", "<bot_end>",
+         "<|observation|>")  # fmt: skip
+"""What ends an answer, and is left in the text by some hosts."""
 
-INVALID = "(not valid) "
-"""Stands before the text of an invalid call: LangChain repairs JSON in streams, and would make a
-valid call of a damaged one."""
-
-_NO_CALL = "This is not a call: it must be a JSON object with a name and arguments"
-_NO_OBJECT = "The arguments are not a JSON object"
-# A few words, again and again up to the end; the last time perhaps in part.
-_REPETITION = re.compile(r"(.{2,80}?)\1{7,}(?P<rest>.{0,80})\Z", re.DOTALL)
-_LONGEST_SEARCHED = 8000
+RESULTS = ("<tool_response>", "<|tool_response>", "<function_results>", "Observation:",
+           "```tool_output", "<｜tool▁outputs▁begin｜>", "✿RESULT✿")  # fmt: skip
+"""What begins a result: a model that writes it goes on to imagine one."""
 
 
-@dataclass(frozen=True)
-class Offered:
-    """The tools that a model may call.
-
-    Attributes:
-        schemas: Name → JSON schema of the arguments.
-        forced: The one that it must call, if it must; its arguments alone are then a call, too.
-    """
-
-    schemas: Mapping[str, Mapping[str, Any]]
-    forced: str | None = None
-
-    @functools.cached_property
-    def alone(self) -> frozenset[str]:
-        """Keys of an object that holds nothing but arguments."""
-        return frozenset(self.properties(self.forced) if self.forced else ())
-
-    @functools.cached_property
-    def first_keys(self) -> frozenset[str]:
-        """Keys that a call may begin with."""
-        return CALL_KEYS | self.alone
-
-    def has_form_of_call(self, item: Any) -> bool:
-        """Whether an object holds only what a call may; arguments may stand beside the name."""
-        beside = {key for name in self.schemas for key in self.properties(name)}
-        if not isinstance(item, Mapping):
-            return False
-        kind = item.get("type")
-        knows_type = not isinstance(kind, str) or kind in CALL_TYPES or "type" in self.alone
-        return knows_type and set(item) <= self.first_keys | beside | set(SCHEMA_KEYS)
-
-    def properties(self, name: str) -> Mapping[str, Any]:
-        """The arguments of a tool."""
-        found = self.schemas.get(name, {}).get("properties")
-        return found if isinstance(found, Mapping) else {}
-
-    def fits(self, name: str, keys: set[str]) -> bool:
-        """Whether these keys could be all the arguments of this tool."""
-        required = self.schemas[name].get("required") or ()
-        return keys <= set(self.properties(name)) and set(required) <= keys
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call that a model wrote.
-
-    Attributes:
-        name: Of the tool; ``None`` if it could not be read.
-        arguments: Empty if they could not be read.
-        text: As the model wrote it, if it could not be read.
-        problems: Why it cannot be made.
-    """
-
-    name: str | None
-    arguments: dict[str, Any] = field(default_factory=dict)
-    text: str = ""
-    problems: tuple[str, ...] = ()
-
-
-def call_text(name: str, arguments: Any) -> str:
-    """A call as models are asked to write it."""
-    body = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False, default=str)
+def call_text(body: str) -> str:
+    """A call, given as JSON, as models are asked to write it."""
     return f"{FORMATS[0].opener}\n{body}\n{FORMATS[0].closer}"
 
 
-def bare_name(name: str) -> str:
-    """The name without what some models put behind it: ``draw()``, ``draw(a cat)``."""
-    return name.partition("(")[0].strip()
-
-
-def load(text: str) -> Any:
-    """Decode JSON, repaired if it is damaged; ``None`` if nothing can be made of it."""
-    try:
-        return json.loads(text, strict=False)
-    except RecursionError:
-        return None
-    except ValueError:
-        pass
-    import json_repair  # noqa: PLC0415 -- only where something is to be repaired
-
-    try:
-        return json_repair.loads(text, skip_json_loads=True)
-    except (ValueError, RecursionError, IndexError):
-        return None
-
-
-def calls_in(text: str, offered: Offered, *, marked: bool = False) -> list[Call]:
-    r"""Read the calls in a piece of JSON, damaged or not.
-
-    ```python
-    from langchain_visioncraft.chat_models.prompted.formats import Call, Offered, calls_in
-
-    offered = Offered({"draw": {"properties": {"prompt": {"type": "string"}}}})
-    text = "{'function': {'name': 'draw', 'parameters': '{\"prompt\": \"a cat\"}'}}"
-    assert calls_in(text, offered) == [Call("draw", {"prompt": "a cat"})]
-    ```
-
-    Args:
-        text: An object or a list.
-        offered: The tools; what names another one is no call.
-        marked: Whether an opener says that it is a call: what is none has a problem then.
-
-    Returns:
-        The calls; empty if it is something else.
-    """
-    value = load(text)
-    items = _items(value)
-    has_form = marked or all(map(offered.has_form_of_call, items))
-    if isinstance(value, Mapping) and isinstance(value.get("tool_calls"), list):
-        items = value["tool_calls"]
-    found = [_call_in(item, offered, text) for item in items]
-    if marked:
-        pairs = zip(items, found, strict=True) if items else [(None, None)]
-        return [call or _no_call(item, offered, text) for item, call in pairs]
-    calls = [call for call in found if call is not None]
-    return calls if has_form and len(calls) == len(found) else []
-
-
-def _items(value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    return [value] if isinstance(value, Mapping) else []
-
-
-def _function_in(item: Any) -> Mapping[str, Any]:
-    """What holds name and arguments: OpenAI's form has them under ``function``."""
-    if not isinstance(item, Mapping):
-        return {}
-    inner = item.get("function")
-    return inner if isinstance(inner, Mapping) else item
-
-
-def _name_in(function: Mapping[str, Any]) -> str | None:
-    names = (function[key] for key in NAME_KEYS if isinstance(function.get(key), str))
-    return next(map(bare_name, names), None)
-
-
-def _call_in(item: Any, offered: Offered, text: str) -> Call | None:
-    function = _function_in(item)
-    name = _name_in(function)
-    if name in offered.schemas:
-        return _call_of(str(name), function, offered, text)
-    if offered.forced and isinstance(item, Mapping) and offered.fits(offered.forced, set(item)):
-        return Call(offered.forced, dict(item))
-    return None
-
-
-def _no_call(item: Any, offered: Offered, text: str) -> Call:
-    name, problem = _name_in(_function_in(item)), _NO_CALL
-    if name is not None and name not in offered.schemas:
-        problem = f"There is no tool {name!r}; the tools are: {', '.join(offered.schemas)}"
-    return Call(name, text=text, problems=(problem,))
-
-
-def _call_of(name: str, function: Mapping[str, Any], offered: Offered, text: str) -> Call | None:
-    key = next((each for each in ARGUMENT_KEYS if each in function), None)
-    if key is None:
-        rest = {k: v for k, v in function.items() if k not in (*NAME_KEYS, "id", "type")}
-        return Call(name, rest) if offered.fits(name, set(rest)) else None
-    value = function[key]
-    if isinstance(value, str):
-        value = load(value) if value.strip() else {}
-    if value is None:
-        value = {}
-    if not isinstance(value, Mapping):
-        return Call(name, text=text, problems=(_NO_OBJECT,))
-    own = offered.properties(name)
-    if isinstance(value.get("properties"), Mapping) and not {"properties", "type"} & set(own):
-        return _call_from_schema(name, value["properties"], own)
-    # Some close the arguments too early, and go on beside them.
-    beside = {k: v for k, v in function.items() if k in own and k not in CALL_KEYS}
-    return Call(name, dict(_meant({**beside, **value}, own)))
-
-
-def _meant(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The arguments that are not copied from the schema."""
-    for name, value in arguments.items():
-        copied = name not in own and isinstance(value, SCHEMA_KEYS.get(name, ()))
-        if not copied and not repeats_schema(value, own.get(name)):
-            yield name, value
-
-
-def _call_from_schema(name: str, values: Mapping[str, Any], own: Mapping[str, Any]) -> Call | None:
-    """Arguments that were filled into the schema; ``None`` for the schema itself."""
-    if set(values) <= set(own) and not any(
-        isinstance(value, Mapping) and ("type" in value or not value) for value in values.values()
-    ):
-        return Call(name, dict(values))
-    return None
-
-
-def without_repetition(text: str, offered: Offered) -> Call | None:
-    """The call in an answer that was cut off while it repeated itself without end.
-
-    ```python
-    from langchain_visioncraft.chat_models.prompted.formats import (
-        Call,
-        Offered,
-        without_repetition,
-    )
-
-    offered = Offered({"draw": {"properties": {"prompt": {"type": "string"}}}})
-    text = '{"name": "draw", "arguments": {"prompt": "A house' + ", a lake" * 40 + ", a l"
-    assert without_repetition(text, offered) == Call("draw", {"prompt": "A house, a lake"})
-    ```
-    """
-    start = max(text.find("{"), 0)
-    match = _REPETITION.search(text, max(start, len(text) - _LONGEST_SEARCHED))
-    if match is None or not match[1].startswith(match["rest"]):
-        return None
-    if not any(char.isalpha() for char in match[1]):  # where digits end, nobody can tell
-        return None
-    end = match.end(1)
-    while text[end - 1].isalnum() and end < len(text) and text[end].isalnum():
-        end += 1  # the repetition may begin within a word
-    found = calls_in(text[start:end].rstrip(" ,"), offered)
-    return found[0] if found and len(found) == 1 and not found[0].problems else None
+def written_call(name: str, arguments: Any) -> str:
+    """A call as models are asked to write it."""
+    body = {"name": name, "arguments": arguments}
+    return call_text(json.dumps(body, ensure_ascii=False, default=str))

@@ -15,7 +15,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_visioncraft.chat_models.prompted.formats import INVALID, call_text
+from langchain_visioncraft.chat_models.prompted.formats import written_call
 
 _NEXT = (
     "Do not repeat what is done. If the query needs another function, call that now; otherwise "
@@ -74,7 +74,9 @@ def as_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     done = done_in(messages[start:])
     text = "\n".join(["\n\nDone so far:", *map(str, done), f"\n{_NEXT}"])
     pictures = [block for each in done for block in each.others]
-    return [*earlier(messages[:start]), _joined(messages[start], human(text, pictures), "")]
+    told = [each for each in messages[start:] if isinstance(each, SystemMessage)]
+    request = _joined(messages[start], human(text, pictures), "")
+    return [*earlier(messages[:start]), *told, request]
 
 
 def start_of_turn(messages: Sequence[BaseMessage]) -> int | None:
@@ -169,8 +171,8 @@ def _with_calls(message: AIMessage) -> AIMessage:
         return message
     # The text alone: blocks of calls repeat what stands in `tool_calls`.
     parts = [message.text.strip()] if isinstance(message.content, str) else _texts(message.content)
-    parts += [call_text(call["name"], call["args"]) for call in message.tool_calls]
-    parts += [(call["args"] or "").removeprefix(INVALID) for call in message.invalid_tool_calls]
+    parts += [written_call(call["name"], call["args"]) for call in message.tool_calls]
+    parts += [call["args"] or "" for call in message.invalid_tool_calls]
     return AIMessage("\n".join(filter(None, parts)), name=message.name)
 
 

@@ -1,56 +1,99 @@
-"""Reads tool calls out of an answer that arrives in pieces; no I/O.
+"""Tells calls from prose in an answer that arrives in pieces; no I/O.
 
-The reader is a generator that waits for characters, so what it decides depends on the text alone,
-never on how the text was cut: what streams in pieces equals what arrives whole.
+Prose is given until the first mark that may begin a call. What follows is held, and read once at
+the end. What is decided depends on the text alone, never on how it was cut: what streams in pieces
+equals what arrives whole.
 """
 
 from __future__ import annotations
 
-import json
+import functools
 import re
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
-from langchain_visioncraft.chat_models.prompted.formats import (
+from langchain_visioncraft._json import JsonReader
+from langchain_visioncraft._reasoning import beginnings
+from langchain_visioncraft.chat_models.prompted.bodies import (
+    COLON,
+    PYTHON,
+    Written,
+    colon_calls,
+    python_calls,
+    tagged_calls,
+)
+from langchain_visioncraft.chat_models.prompted.calls import (
+    CALL_KEYS,
     CALL_TYPES,
-    CLOSERS,
-    FORMATS,
+    CUT_OFF,
     NAME_KEYS,
-    RESULT,
+    NO_CALL,
     Call,
-    Format,
     Offered,
     calls_in,
 )
+from langchain_visioncraft.chat_models.prompted.formats import FORMATS, RESULTS, STOPS, Format
 
 Piece: TypeAlias = str | Call
 """Prose, or a call."""
-_Wait: TypeAlias = Generator[None, None, None]
 
-_BY_OPENER = {each.opener: each for each in FORMATS}
-_IN_CODE = tuple(each.opener for each in FORMATS if not each.named)
-_MARKS = (*_BY_OPENER, *CLOSERS, RESULT)
-_PLAIN = re.compile(r"[^\s<\[{`]+")
-_CODE = re.compile(r"[^`]+")
-_AFTER_CALL = frozenset(",;}]")
-_AFTER_STRING = frozenset(",:}]")
-_OPENING_OF = {"}": "{", "]": "["}
-_QUOTES = "\"'"
-_CUT_OFF = "The answer ended in the middle of this call"
+_ROWS = {row.opener: row for row in reversed(FORMATS) if row.opener}
+_CLOSERS = {row.closer for row in FORMATS} - {""}
+_MARKS = sorted({*_ROWS, *_CLOSERS, *RESULTS, *STOPS}, key=len, reverse=True)
+_OPENERS = re.compile("|".join(map(re.escape, _ROWS)))
+_SPECIAL = re.compile(r"[|｜\[✿]")
+_LOOKAHEAD = 240
+"""Characters within which it is known whether something begins a call."""
+
+_TAG = r"<(?!/?[\w:｜]*\s?(?:param|function|invoke|\w*arg_))[^<>{}\[\]\n]{1,48}>"
+_GAP = (
+    rf"(?:\s++|```\w{{0,10}}|{_TAG}|\[CALL_ID\]\w{{0,40}}|\[ARGS\]|✿ARGS✿:|[>:=]|json|code"
+    r"|commentary)"
+)
+_BETWEEN = re.compile(rf"(?:[\s,;}}\]]|```\w{{0,10}}|{_TAG})*+")
+_NAMED = re.compile(
+    rf"(?:function\s?{_TAG})?[\"']?(?P<name>[\w./:-]{{1,128}}?)[\"']?{_GAP}{{0,12}}+(?=\{{)"
+)
+_HEAD = re.compile(
+    r"[\[{][\s\[{]{0,40}(?:([\"'])(?P<quoted>[^\"'\n]{0,64})\1|(?P<bare>[A-Za-z_]\w{0,64}))"
+    r"\s{0,20}:\s{0,20}(?:[\"'](?P<value>[^\"'\n(]{0,64})[\"'(]|(?P<sign>\S))"
+)
+_HEAD_BEGUN = re.compile(
+    r"[\[{][\s\[{]{0,40}(?:[\"']?[\w.-]{0,64}[\"']?\s{0,20}(?::\s{0,20}(?:[\"'][^\"'\n(]{0,64})?)?)?\Z"
+)
+_NAME_BEGUN = re.compile(
+    rf"[\[{{][\s\[{{]{{0,40}}[\"']({'|'.join(NAME_KEYS)})[\"']\s{{0,20}}:\s{{0,20}}[\"']([\w.:-]{{1,64}})\Z"
+)
+_EMPTY = re.compile(r"\{\s{0,20}\}")
+_DATA = re.compile(r"\{\s{0,20}[\"']|\[\s{0,20}(?:[\"'\d-]|true|false|null)")
+_DATA_SIGN = re.compile(r"\\.|[\"{}\[\]<`]|\n[ \t]*\n", re.DOTALL)
+_DATA_BEGUN = re.compile(r"(?<!\\)(?:\\\\)*\\\Z|\n[ \t]*\Z")
+_INFO = re.compile(r"[\w+.-]{0,20}[ \t]{0,8}(?:\r?\n\s{0,40})?")
+_TICKS = re.compile(r"`{1,10}\Z")
+_INPUT = re.compile(r"\s{0,10}Action Input[ \t]*:[ \t]*(?:```\w{0,10}\s{0,4})?")
+_INPUT_ENDS = re.compile(r"\n|Observation:|\Z")
+_LINE = re.compile(
+    r"[ \t>]*(?:(?P<label>Action|Call)[ \t]{0,4}:\s{0,10})?(?:```\w{0,10}\s{0,4})?"
+    r"(?P<name>[A-Za-z_][\w.:-]{0,128})?"
+)
+_LINE_GAP = r"(?:\[ARGS\]|<\|tool_call_argument_begin\|>)?\s{0,6}(?:```\w{0,10}\s{0,4})?"
+_LINE_ENDS = re.compile(r"[ \t;,]*(?=\n|```|<|\Z)")
+_BRACKETS = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[()\[\]{}]", re.DOTALL)
+_MOST_PYTHON = 40_000
+"""Characters in which the end of a call in Python is looked for, in one answer."""
 
 
 class CallReader:
     """Tells calls from prose.
 
     ```python
-    from langchain_visioncraft.chat_models.prompted.formats import Call, Offered
+    from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
     from langchain_visioncraft.chat_models.prompted.reading import CallReader
 
     reader = CallReader(Offered({"draw": {"properties": {"prompt": {}}}}))
     assert reader.feed("Sure! {curly} <tool_") == ["Sure! {curly}"]
-    assert reader.feed('call>{"name": "draw", "arguments": {}') == []
-    assert reader.feed("}</tool_call>") == [Call("draw", {})]
-    assert reader.finish() == []
+    assert reader.feed('call>{"name": "draw", "arguments": {}}</tool_call>') == []
+    assert reader.finish() == [Call("draw", {})]
     ```
 
     Args:
@@ -59,23 +102,35 @@ class CallReader:
 
     def __init__(self, offered: Offered) -> None:
         self._offered = offered
-        self._buffer = ""
-        self._at = 0
+        self._json = JsonReader()
+        self._marks, self._begun = _patterns(frozenset(offered.schemas))
+        self._text = "\n"  # a line begins; behind it stands what is not decided
+        self._at = 1
+        self._held: list[str] = []
         self._ended = self._cut_off = False
+        self._python_left = _MOST_PYTHON
+        self._fence = ""
+        """The fence of the code that we are in, which holds no call."""
+        self._call_fence = ""
+        """The fence around the call that was read last, while it is open."""
+        self._depth, self._in_string = 0, False
+        """Of the JSON that we are in, which is no call."""
         self._out: list[Piece] = []
-        self._blanks = ""
+        self._blanks: list[str] = []
         """Whitespace that is prose only if prose follows."""
         self._blanks_before_call = ""
         self._said = self._called = self._after_call = False
-        self._fence = ""
-        """The fence around the call that was read last, while it is open."""
-        self._running = self._run()
 
     def feed(self, text: str) -> list[Piece]:
         """Take the next piece of the answer, and give what is certain by now."""
-        self._buffer = self._buffer[self._at :] + text
-        self._at = 0
-        return self._go_on()
+        if self._held:
+            self._held.append(text)
+            return []
+        self._text = self._text[self._at - 1 :] + text
+        self._at = 1
+        if self._next_mark() is not None:
+            self._held = [self._text]
+        return self._given()
 
     def finish(self, *, cut_off: bool = False) -> list[Piece]:
         """Give what is left.
@@ -85,370 +140,400 @@ class CallReader:
                 complete must not be guessed then.
         """
         self._ended, self._cut_off = True, cut_off
-        return self._go_on()
+        self._text = "".join(self._held) or self._text
+        while (mark := self._next_mark()) is not None:
+            self._read(mark)
+        if not self._after_call:
+            self._say("", last=True)
+        return self._given()
 
-    def _go_on(self) -> list[Piece]:
-        next(self._running, None)
+    def _given(self) -> list[Piece]:
         out, self._out = self._out, []
-        return out
-
-    # ---- the grammar --------------------------------------------------------------------------
-
-    def _run(self) -> _Wait:
-        while char := (yield from self._peek()):
-            if char.isspace():
-                self._blanks += self._take(1)
-            elif self._after_call and char in _AFTER_CALL:
-                self._take(1)  # between calls, or one bracket too many
-            elif char in "<[" and (mark := (yield from self._literal(_MARKS))):
-                yield from self._marked(mark)
-            elif char == "`":
-                yield from self._fenced()
-            elif char in "{[":
-                yield from self._json("")
+        joined: list[Piece] = []
+        for piece in out:
+            if isinstance(piece, str) and joined and isinstance(joined[-1], str):
+                joined[-1] += piece
             else:
-                plain = _PLAIN.match(self._buffer, self._at)
-                self._say(self._take(len(plain[0]) if plain else 1))
-        if not self._after_call:  # behind a call, blanks at the end mean nothing
-            last, self._blanks = self._blanks, ""
-            self._say(last)
+                joined.append(piece)
+        return joined
 
-    def _marked(self, mark: str) -> _Wait:
-        if mark in _BY_OPENER:
-            yield from self._announced("", _BY_OPENER[mark])
-        elif mark == RESULT and self._called:
-            # The model goes on to imagine what the tool answers.
-            while (yield from self._peek()):
-                self._at = len(self._buffer)
-        elif mark in CLOSERS and self._called:
-            self._take(len(mark))
-            self._drop_blanks()
+    # ---- prose --------------------------------------------------------------------------------
+
+    def _next_mark(self) -> re.Match[str] | None:
+        """Take prose up to the next mark of a call; ``None`` if there is none, or none yet."""
+        goes_on, size = True, len(self._text)
+        begun = size  # where a mark may have begun that is not complete yet
+        if not self._ended and (
+            found := self._begun.search(self._text, max(self._at, size - _LOOKAHEAD))
+        ):
+            begun = found.start()
+        while goes_on and self._at < len(self._text):
+            if self._fence:
+                goes_on = self._take_code()
+            elif self._depth:
+                goes_on = self._take_data()
+            else:
+                mark = self._marks.search(self._text, self._at)
+                if mark is None or begun < mark.start():
+                    self._take(max(begun, self._at))
+                    return None
+                self._take(mark.start())
+                verdict = self._verdict(mark)
+                if verdict:
+                    return mark
+                goes_on = verdict is not None
+        return None
+
+    def _verdict(self, mark: re.Match[str]) -> bool | None:
+        """Whether this begins a call; ``None`` if that is not known yet. If not, it is taken."""
+        kind, sign = mark.lastgroup, mark[0]
+        if kind == "line" or sign in _ROWS:
+            return True
+        if kind == "fence":
+            return self._fence_verdict(mark)
+        if kind == "json":
+            return self._json_verdict(self._at)
+        if sign in STOPS or (self._called and sign in _CLOSERS):
+            self._at = mark.end()
+        elif self._called and sign in RESULTS:
+            self._at = len(self._text)  # the model goes on to imagine what the tool answers
         else:
-            self._say(self._take(1))
+            self._take(mark.end())
+        return False
 
-    def _announced(self, before: str, form: Format) -> Generator[None, None, bool]:
-        """What follows an opener; gives whether there was a call."""
-        opening = before + self._take(len(form.opener))
-        name = None
-        if form.named:
-            count = yield from self._while(_is_name)
-            char = yield from self._peek(count)
-            written = self._take(count)
-            opening += written + self._take(char == ">")
-            name = written.strip().strip("\"'")
-            if char != ">":
-                self._say(opening)
-                return False
-        ahead = yield from self._while(str.isspace)
-        count = (yield from self._while("`".__eq__, ahead)) - ahead
-        if count:
-            ahead = yield from self._while(_is_info, ahead + count)
-            ahead = yield from self._while(str.isspace, ahead)
-        char = yield from self._peek(ahead)
-        if char and char not in "{[":
-            self._say(opening)
+    def _fence_at(self, mark: re.Match[str]) -> tuple[str, int]:
+        """The backticks, and where the code behind them begins."""
+        info = _INFO.match(self._text, mark.end()) if len(mark[0]) >= 3 else None
+        return mark[0], info.end() if info else mark.end()
+
+    def _fence_verdict(self, mark: re.Match[str]) -> bool | None:
+        ticks, content = self._fence_at(mark)
+        if ticks == self._call_fence:
+            self._at, self._call_fence = mark.end(), ""
+            self._blanks = [] if self._after_call else self._blanks
             return False
-        blanks = self._take(ahead)
-        if char:
-            calls = yield from self._announced_json(form.closer, name)
-        else:
-            calls = [Call(name, text=opening + blanks, problems=(_CUT_OFF,))]
-        self._give(calls)
-        self._fence = "`" * count
-        return True
+        verdict = self._begins_call(content, python=len(ticks) >= 3)
+        if verdict is not False:
+            return verdict
+        self._take(mark.end())
+        if len(ticks) >= 3:
+            self._fence = ticks
+        return False
 
-    def _announced_json(self, closer: str, name: str | None) -> Generator[None, None, list[Call]]:
-        """The JSON behind an opener, up to what closes it."""
-        span = JsonSpan()
-        size, closed = 0, False
-        while not closed and (char := (yield from self._peek(size))):
-            may_end = char == "<" and closer and not span.in_string
-            if may_end and (yield from self._literal((closer,), size)):
-                closed = True  # though brackets are missing
-                break
-            closed = span.push(char)
-            size += 1
-        if not closed and closer and (place := self._buffer.find(closer, self._at)) >= 0:
-            size, closed = place - self._at, True  # a string without an end: the closer ends it
-        broken = not closed and (self._cut_off or span.in_string)
-        text = self._take(size)
-        if name is not None and not broken:
-            text = f'{{"name": {json.dumps(name)}, "arguments": {text}}}'
-        calls = calls_in(text, self._offered, marked=True)
-        if broken:
-            return [Call(name or calls[0].name, text=text, problems=(_CUT_OFF,))]
-        return calls
+    def _begins_call(self, at: int, *, python: bool) -> bool | None:
+        """Whether code begins with a call."""
+        if at >= len(self._text):
+            return False if self._ended else None
+        mark = self._marks.match(self._text, at)
+        if mark and mark[0] in _ROWS:
+            return not self._text.startswith("`", mark.end())
+        if mark and mark.lastgroup == "json":
+            return self._json_verdict(at, take=False)
+        if python and self._names_at(at):
+            return True
+        undecided = not self._ended and len(self._text) - at < _LOOKAHEAD // 2
+        line = self._text[at:].partition("\n")
+        return None if undecided and not line[1] and len(line[0]) < 64 else False
 
-    # ---- JSON without an opener ---------------------------------------------------------------
-
-    def _json(self, opening: str) -> Generator[None, None, bool]:
-        """An object or a list that may be a call; gives whether it was one."""
-        begins_call = yield from self._begins_call()
-        if begins_call is None:
-            self._say(opening + self._take(1))
+    def _names_at(self, at: int) -> bool:
+        called = PYTHON.match(self._text, at)
+        if called is None:
             return False
-        if not begins_call:
-            self._say(opening)
-            yield from self._skip_json()
-            return False
-        span, size, closed = JsonSpan(), 0, False
-        while not closed and (char := (yield from self._peek(size))):
-            closed = span.push(char)
-            size += 1
-            if span.stray:
-                self._say(opening + self._take(1))
-                return False
-        text = self._take(size)
-        calls = calls_in(text, self._offered)
-        if not closed:
-            calls = self._unfinished(text, calls, in_string=span.in_string)
-        if calls:
-            self._give(calls)
-        else:
-            self._say(opening + text)
-        return bool(calls)
+        name = called[0].rstrip("( ").removeprefix("[").removeprefix("print(").split("=")[-1]
+        return name == "tool_call" or self._offered.name_of(name.strip()) is not None
 
-    def _begins_call(self) -> Generator[None, None, bool | None]:
-        """Whether JSON begins like a call; ``None`` if this is no JSON.
-
-        The first key and its value decide, as early as possible, so that prose is not held back.
-        """
-        ahead = yield from self._while(str.isspace, 1)
-        if self._buffer[self._at] == "[":
-            if (yield from self._peek(ahead)) != "{":
-                return None
-            ahead = yield from self._while(str.isspace, ahead + 1)
-        char = yield from self._peek(ahead)
-        if not char or not (char in "}\"'" or char.isidentifier()):
+    def _json_verdict(self, at: int, *, take: bool = True) -> bool | None:
+        text = self._text
+        if text[at] == "[" and self._names_at(at):
+            return True
+        if not self._ended and _HEAD_BEGUN.match(text, at):
             return None
-        if char == "}":  # empty, which may be all that a tool without parameters takes
-            return True if self._buffer[self._at] == "{" else None
-        key, ahead = yield from self._word(self._offered.first_keys, ahead)
-        if not key or key in self._offered.alone or key not in (*NAME_KEYS, "type"):
-            return bool(key)
-        return (yield from self._value_fits(key, ahead))
+        head = _HEAD.match(text, at)
+        if head is not None and self._is_call(head):
+            return True
+        if self._offered.forced and _EMPTY.match(text, at):
+            return True
+        named = _NAME_BEGUN.match(text, at) if self._ended else None
+        if named and any(name.startswith(named[2]) for name in self._offered.schemas):
+            return True
+        if take:
+            if _DATA.match(text, at):
+                self._depth = 1
+            self._take(at + 1)
+        return False
 
-    def _value_fits(self, key: str, ahead: int) -> Generator[None, None, bool]:
-        """Whether the value behind such a key may be a call's."""
-        ahead = yield from self._while(str.isspace, ahead)
-        if (yield from self._peek(ahead)) not in ("", ":"):
-            return False
-        ahead = yield from self._while(str.isspace, ahead + 1)
-        char = yield from self._peek(ahead)
-        if char and char in _QUOTES:
-            options = CALL_TYPES if key == "type" else self._offered.schemas
-            return (yield from self._word(options, ahead))[0] != ""
-        return not char or key == "type" or (char == "{" and key in ("function", "tool"))
+    def _is_call(self, head: re.Match[str]) -> bool:
+        key = head["quoted"] if head["bare"] is None else head["bare"]
+        if key in self._offered.alone:
+            return True
+        if key not in CALL_KEYS:
+            return head["sign"] == "{" and self._offered.name_of(key) is not None
+        if key in NAME_KEYS and head["value"] is not None:
+            return self._offered.name_of(head["value"]) is not None
+        if key == "type":
+            return head["value"] in CALL_TYPES
+        return key not in NAME_KEYS or head["sign"] == "{"
 
-    def _word(
-        self, options: Collection[str], ahead: int
-    ) -> Generator[None, None, tuple[str | None, int]]:
-        """Which of these comes next, in quotes or not, and where it ends.
-
-        It is empty if none does, and ``None`` if the answer ends in the middle of one.
-        """
-        quote = yield from self._peek(ahead)
-        quote = quote if quote in _QUOTES else ""
-        word = yield from self._prefix(options, ahead + len(quote))
-        ahead += len(quote) + len(word)
-        after = yield from self._peek(ahead)
-        if not after:
-            return None, ahead
-        ended = (
-            after in (quote, "(") if quote else not (after.isidentifier() or after in "-0123456789")
-        )
-        return word if ended and word in options else "", ahead + len(quote)
-
-    def _unfinished(self, text: str, calls: list[Call], *, in_string: bool) -> list[Call]:
-        """JSON that does not end: a call in it must not be guessed."""
-        tools = self._offered.schemas
-        name = calls_in(text, self._offered, marked=True)[0].name or ""
-        begun = bool(name) and any(tool.startswith(name) for tool in tools)
-        if self._cut_off or (in_string if calls else begun):
-            return [Call(name if name in tools else None, text=text, problems=(_CUT_OFF,))]
-        return calls
-
-    def _skip_json(self) -> _Wait:
-        """JSON that is no call: prose up to its end, whatever is inside."""
-        span, closed = JsonSpan(), False
-        while not closed and (char := (yield from self._peek())):
-            if not span.in_string and char in "<`":
-                return
-            if char == "\n" and (yield from self._peek(1)) == "\n":
-                return  # so much for JSON
-            closed = span.push(char)
-            self._say(self._take(1))
-
-    # ---- code fences --------------------------------------------------------------------------
-
-    def _fenced(self) -> _Wait:
-        count = yield from self._while("`".__eq__)
-        fence = "`" * count
-        if fence == self._fence:
-            self._take(count)
+    def _take_code(self) -> bool:
+        """Code that is no call: prose up to the end of its fence. Gives whether it has one."""
+        end = self._text.find(self._fence, self._at)
+        if end >= 0:
+            self._take(end + len(self._fence))
             self._fence = ""
-            self._drop_blanks()
-            return
-        ahead = yield from self._start_of_code(count)
-        char = yield from self._peek(ahead)
-        opening = self._take(ahead)
-        is_call = False
-        if char and char in "<[" and (mark := (yield from self._literal(_IN_CODE))):
-            is_call = yield from self._announced(opening, _BY_OPENER[mark])
-        elif char and char in "{[":
-            is_call = yield from self._json(opening)
-        else:
-            self._say(opening)
-        if is_call:
-            self._fence = fence
-        elif count >= 3 and (not char or char == "`" or opening.count("\n")):
-            yield from self._to_end_of_fence(fence)
+            return True
+        size = len(self._text)
+        begun = None if self._ended else _TICKS.search(self._text, max(self._at, size - 40))
+        self._take(begun.start() if begun else size)
+        return False
 
-    def _start_of_code(self, count: int) -> Generator[None, None, int]:
-        """Behind the opening line of a fence of so many backticks."""
-        if count < 3:
-            return count
-        ahead = yield from self._while(_is_info, count)
-        if (yield from self._peek(ahead)) in ("\n", "\r"):
-            return (yield from self._while(str.isspace, ahead))
-        return ahead
-
-    def _to_end_of_fence(self, fence: str) -> _Wait:
-        """Code that is no call: prose up to the end of its fence."""
-        while char := (yield from self._peek()):
-            if char == "`" and (yield from self._literal((fence,))):
-                self._say(self._take(len(fence)))
-                return
-            code = _CODE.match(self._buffer, self._at)
-            self._say(self._take(len(code[0]) if code else 1))
-
-    # ---- characters ---------------------------------------------------------------------------
-
-    def _peek(self, ahead: int = 0) -> Generator[None, None, str]:
-        """The next character; empty at the end of the answer."""
-        while self._at + ahead >= len(self._buffer):
-            if self._ended:
-                return ""
-            yield
-        return self._buffer[self._at + ahead]
-
-    def _prefix(self, options: Collection[str], ahead: int = 0) -> Generator[None, None, str]:
-        """As much of one of these as comes next, without taking it."""
-        read = ""
-        while any(option.startswith(read) and option != read for option in options):
-            char = yield from self._peek(ahead + len(read))
-            if not char or not any(option.startswith(read + char) for option in options):
+    def _take_data(self) -> bool:
+        """JSON that is no call: prose up to its end, or to what cannot be JSON."""
+        limit = len(self._text)
+        if not self._ended and (begun := _DATA_BEGUN.search(self._text, max(self._at, limit - 40))):
+            limit = begun.start()
+        end = limit
+        for found in _DATA_SIGN.finditer(self._text, self._at, limit):
+            sign = found[0]
+            if sign == '"':
+                self._in_string = not self._in_string
+            elif sign[0] == "\n" or (sign in "<`" and not self._in_string):
+                self._depth, end = 0, found.start()
+            elif not self._in_string and sign in "{}[]":
+                self._depth += 1 if sign in "{[" else -1
+                end = end if self._depth else found.end()
+            if not self._depth:
+                self._in_string = False
                 break
-            read += char
-        return read
+        self._take(end)
+        return not self._depth
 
-    def _literal(self, options: Collection[str], ahead: int = 0) -> Generator[None, None, str]:
-        """Which of these comes next, without taking it; empty if none does."""
-        read = yield from self._prefix(options, ahead)
-        return read if read in options else ""
+    # ---- calls --------------------------------------------------------------------------------
 
-    def _while(self, accepted: Callable[[str], bool], ahead: int = 0) -> Generator[None, None, int]:
-        """Where the characters end that are accepted."""
-        while (char := (yield from self._peek(ahead))) and accepted(char):
-            ahead += 1
-        return ahead
+    def _read(self, mark: re.Match[str]) -> None:
+        """Read what begins with a mark: calls, or prose after all."""
+        start, row = self._at, _ROWS.get(mark[0])
+        if mark.lastgroup == "fence":
+            ticks, at = self._fence_at(mark)
+            inner = self._marks.match(self._text, at)
+            row = _ROWS.get(inner[0]) if inner else None
+            calls, end = self._calls_at(at, row)
+        else:
+            calls, end = self._calls_at(start, row)
+            ticks = "```"
+        if calls and self._text[start:end].count(ticks) == 1:
+            self._call_fence = ticks
+        if not calls:
+            self._take(max(end, start + 1))
+            return
+        self._give(calls)
+        self._at = end
 
-    def _take(self, count: int) -> str:
-        text = self._buffer[self._at : self._at + count]
-        self._at += count
-        return text
+    def _calls_at(self, at: int, row: Format | None) -> tuple[list[Call], int]:
+        """The calls that begin here, and where they end."""
+        if row is not None:
+            return self._marked(at, row)
+        if self._text[at] in "{[" and not self._names_at(at):
+            return self._bare_json(at)
+        return self._line(at)
+
+    def _marked(self, opening: int, row: Format) -> tuple[list[Call], int]:
+        """The calls behind an opener, up to what closes it."""
+        text, at = self._text, opening + len(row.opener)
+        calls: list[Call] = []
+        while True:
+            at = self._between(at, row.closer)
+            if calls and row.closer and text.startswith(row.closer, at):
+                return calls, at + len(row.closer)
+            mark = self._marks.match(text, at)
+            if mark and mark[0] in _ROWS and calls:
+                return calls, at
+            found, end = self._json_call(at, row)
+            if not found:
+                break
+            calls, at = calls + found, end
+        if calls:
+            return calls, at
+        end = text.find(row.closer, at) if row.closer else -1
+        closed = end >= 0
+        if not closed:
+            following = text.find(row.opener, at)
+            end = following if following >= 0 else len(text)
+        calls = self._other_body(opening, at, end)
+        after = end + len(row.closer) if closed else end
+        if calls:
+            return calls, after
+        body = text[at:end]
+        if closed or not body.strip() or _SPECIAL.search(row.opener):
+            name = self._offered.name_of(body.strip().partition("\n")[0][:128])
+            problem = NO_CALL if closed or body.strip() else CUT_OFF
+            return [Call(name, text=text[opening:after], problems=(problem,))], after
+        return [], opening + len(row.opener)  # prose that speaks of the mark
+
+    def _between(self, at: int, closer: str) -> int:
+        """Past what may stand between the calls of one region, but not past its end."""
+        found = _BETWEEN.match(self._text, at)
+        end = found.end() if found else at
+        close = self._text.find(closer, at, end) if closer else -1
+        return close if close >= 0 else end
+
+    def _json_call(self, at: int, row: Format) -> tuple[list[Call], int]:
+        """A call as JSON, perhaps behind its name; none if something else is here."""
+        text = self._text
+        named = _NAMED.match(text, at)
+        start = named.end() if named else at
+        other = COLON.match(text, at) or PYTHON.match(text, start)
+        if other or text[start : start + 1] not in ("{", "["):
+            return [], at
+        value, end, kind = self._json.value_at(text, start, row.closer)
+        written = text[at:end]
+        name = named["name"] if named else None
+        if kind == "in string" or (kind == "open" and self._cut_off):
+            known = self._offered.name_of(name) if name else None
+            if name is None:
+                known = calls_in(value, "", self._offered, self._json, marked=True)[0].name
+            return [Call(known, text=written, problems=(CUT_OFF,))], end
+        if name is not None:
+            arguments = text[start:end] if value is None else value
+            return [self._offered.call(name, arguments, written, self._json)], end
+        return calls_in(value, written, self._offered, self._json, marked=True), end
+
+    def _other_body(self, opening: int, at: int, end: int) -> list[Call]:
+        """Calls that are not JSON."""
+        body = self._text[at:end]
+        found: Sequence[Written] = ()
+        if COLON.match(body.lstrip()):
+            found = colon_calls(body, self._json)
+        elif PYTHON.match(body.lstrip()):
+            found = python_calls(body)
+        found = found or tagged_calls(self._text[opening:end], self._json)
+        found = found or tagged_calls(body, self._json)
+        return [self._offered.call(name, values, body, self._json) for name, values in found]
+
+    def _bare_json(self, at: int) -> tuple[list[Call], int]:
+        """JSON without an opener, which is a call only if it names a tool that was offered."""
+        value, end, kind = self._json.value_at(self._text, at)
+        text = self._text[at:end]
+        calls = calls_in(value, text, self._offered, self._json, marked=False)
+        if kind == "closed":
+            return calls, end
+        name = calls_in(value, text, self._offered, self._json, marked=True)[0].name
+        known = self._offered.name_of(name or "")
+        if self._cut_off or (kind == "in string" and (known or not calls)):
+            return [Call(known, text=text, problems=(CUT_OFF,))], end
+        return calls, end
+
+    def _line(self, at: int) -> tuple[list[Call], int]:
+        """A call that only its tool's name announces: Python, a name before JSON, or ReAct."""
+        text = self._text
+        line = _LINE.match(text, at)
+        name = line["name"] if line else None
+        if line is None or PYTHON.match(text, at):
+            return self._python(at)
+        if name is None:  # Command R
+            value, end, _ = self._json.value_at(text, line.end())
+            return calls_in(value, text[at:end], self._offered, self._json, marked=True), end
+        if text.startswith("(", line.end()):
+            return self._python(line.start("name"))
+        if not name.startswith("call:"):
+            return self._named_line(line)
+        line_ends = text.find("\n", at + 1)
+        end = line_ends if line_ends >= 0 else len(text)
+        found = colon_calls(text[line.start("name") : end], self._json)
+        return [self._offered.call(*each, text[at:end], self._json) for each in found], end
+
+    def _named_line(self, line: re.Match[str]) -> tuple[list[Call], int]:
+        """A name before JSON, or ReAct's action with its input."""
+        text, name = self._text, line["name"]
+        given = _INPUT.match(text, line.end()) if line["label"] else None
+        behind = given or _NAMED.match(text, line.start("name"))
+        start = behind.end() if behind else line.end()
+        if text[start : start + 1] in ("{", "["):
+            value, end, kind = self._json.value_at(text, start)
+            if kind == "in string" or (kind == "open" and self._cut_off):
+                known = self._offered.name_of(name)
+                return [Call(known, text=text[start:end], problems=(CUT_OFF,))], end
+            return [self._offered.call(name, value, text[start:end], self._json)], end
+        if given is None:
+            return ([Call(self._offered.name_of(name))] if line["label"] else []), start
+        ends = _INPUT_ENDS.search(text, start)
+        end = ends.start() if ends else len(text)
+        return [self._offered.call(name, text[start:end].strip(), text, self._json)], end
+
+    def _python(self, at: int) -> tuple[list[Call], int]:
+        """Calls of offered tools as Python, which fill their lines."""
+        depth, end = 0, 0
+        limit = min(len(self._text), at + self._python_left)
+        for found in _BRACKETS.finditer(self._text, at, limit):
+            if len(found[0]) == 1:
+                depth += 1 if found[0] in "([{" else -1
+            if depth <= 0:
+                end = found.end()
+                break
+        self._python_left -= (end or limit) - at
+        ends = _LINE_ENDS.match(self._text, end) if end else None
+        written = python_calls(self._text[at:end]) if ends else []
+        if self._cut_off and not end and limit == len(self._text):
+            return [Call(None, text=self._text[at:], problems=(CUT_OFF,))], limit
+        if not written or not all(self._offered.name_of(name) for name, _ in written):
+            line_ends = self._text.find("\n", at)
+            return [], line_ends if line_ends >= 0 else len(self._text)
+        body = self._text[at:end]
+        return [self._offered.call(name, values, body, self._json) for name, values in written], end
 
     # ---- what was read ------------------------------------------------------------------------
 
-    def _say(self, text: str) -> None:
-        if not text:
+    def _take(self, end: int) -> None:
+        self._say(self._text[self._at : end])
+        self._at = end
+
+    def _say(self, text: str, *, last: bool = False) -> None:
+        if self._after_call and not last:
+            kept = text.lstrip(" \t\r\n,;}]")
+            self._blanks.append("".join(filter(str.isspace, text[: len(text) - len(kept)])))
+            text = kept
+        given = text if last else text.rstrip()
+        if not given and not last:
+            self._blanks.append(text)
             return
         if self._said or not self._called:
-            text = (self._blanks or self._blanks_before_call) + text
-        self._blanks = self._blanks_before_call = ""
-        self._after_call, self._said = False, True
-        last = self._out[-1] if self._out else None
-        if isinstance(last, str):
-            self._out[-1] = last + text
-        else:
-            self._out.append(text)
+            given = ("".join(self._blanks) or self._blanks_before_call) + given
+        self._blanks, self._blanks_before_call = [text[len(text.rstrip()) :]], ""
+        self._after_call = False
+        self._said = self._said or bool(given)
+        if given:
+            self._out.append(given)
 
     def _give(self, calls: Sequence[Call]) -> None:
         self._out += calls
-        self._blanks_before_call = self._blanks_before_call or self._blanks
-        self._blanks = ""
+        self._blanks_before_call = self._blanks_before_call or "".join(self._blanks)
+        self._blanks = []
         self._called = self._after_call = True
 
-    def _drop_blanks(self) -> None:
-        """Those between a call and what closes its tag or fence."""
-        if self._after_call:
-            self._blanks = ""
+
+@functools.lru_cache(maxsize=64)
+def _patterns(tools: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What may begin a call, and what may be the beginning of that."""
+    names = sorted(tools, key=lambda name: (-len(name), name))
+    any_name = rf"(?:functions\.|default_api\.)?(?:{'|'.join(map(re.escape, names))})"
+    line = (
+        r"^[ \t]{0,40}(?:>>>)?(?:"
+        rf"Action[ \t]{{0,4}}:\s{{0,10}}(?:(?:```\w{{0,10}}\s{{0,4}})?[\[{{]|{any_name}\b)"
+        rf"|(?:Call: ?)?(?:print\()?{any_name}(?:\.call)?\(|call:{any_name}[{{(]"
+        rf"|{any_name}(?::\d{{1,4}})?{_LINE_GAP}\{{)"
+    )
+    marks = "|".join(map(re.escape, _MARKS))
+    whole = rf"(?P<line>{line})|(?P<mark>{marks})|(?P<fence>`{{1,10}})|(?P<json>[\[{{])"
+    words = [*names, *(f"functions.{name}" for name in names), "default_api.", "Action:", "Call: ",
+             "call:", "print(", ">>>"]  # fmt: skip
+    begun = (
+        rf"^[ \t]{{0,40}}(?:(?:>>>)?(?:Call: ?|call:|print\()?(?:{beginnings(words)})"
+        rf"|(?:>>>)?(?:Call: ?)?(?:print\()?{any_name}[\s:.\w`\[\]<>|]{{0,64}}"
+        rf"|Action[ \t]{{0,4}}:[\s`\w]{{0,30}})?\Z|(?:{beginnings(_MARKS)}|`{{1,10}})\Z"
+    )
+    return re.compile(whole, re.MULTILINE), re.compile(begun, re.MULTILINE)
 
 
-def _is_info(char: str) -> bool:
-    return char.isalnum() or char in "_+-. "
-
-
-def _is_name(char: str) -> bool:
-    return char.isalnum() or char in "_-.\"' "
-
-
-class JsonSpan:
-    """Follows a JSON object or list, one character after another, to its end.
-
-    A small model's JSON is often damaged, so this is no parser: it follows strings and brackets
-    only, and forgives quotes inside of strings and brackets that do not match.
-
-    ```python
-    from langchain_visioncraft.chat_models.prompted.reading import JsonSpan
-
-    span = JsonSpan()
-    text = '{"say": "a brace } and a "quote"."} and prose'
-    assert text[: next(n for n, sign in enumerate(text, 1) if span.push(sign))][-2:] == '"}'
-    ```
-
-    Attributes:
-        in_string: Whether it is inside a string, by JSON's own rule: every quote counts.
-        stray: Whether something between the objects of a list belongs to no list of calls.
-    """
-
-    def __init__(self) -> None:
-        self.in_string = self.stray = False
-        self._open: list[str] = []
-        self._quote = ""
-        """The kind of quote that opened the string we are in."""
-        self._escaped = self._maybe_closed = False
-
-    def push(self, char: str) -> bool:
-        """Take the next character; true if the value ends with it."""
-        if self._quote and self._goes_on(char):
-            return False
-        if char in _QUOTES:
-            self._quote, self.in_string = char, True
-        elif char in "{[":
-            self._open.append(char)
-        elif char in "}]" and _OPENING_OF[char] in self._open:
-            while self._open.pop() != _OPENING_OF[char]:
-                pass
-            return not self._open
-        elif char not in ",}]" and not char.isspace():
-            self.stray = self.stray or self._open == ["["]
-        return False
-
-    def _goes_on(self, char: str) -> bool:
-        """Whether the string that we are in goes on with this character."""
-        if self._maybe_closed:
-            if char.isspace():
-                return True
-            self._maybe_closed = False
-            if char in _AFTER_STRING:
-                self._quote, self.in_string = "", False
-                return False
-            # That quote was a part of the string, which should have escaped it.
-        if self._escaped:
-            self._escaped = False
-        elif char == "\\":
-            self._escaped = True
-        elif char == self._quote:
-            self._maybe_closed, self.in_string = True, not self.in_string
-        return True
+def from_first_opener(text: str) -> str:
+    """What begins with the first opener of a call in a text, if there is one."""
+    found = _OPENERS.search(text)
+    return text[found.start() :] if found else ""

@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from langchain_visioncraft.chat_models.prompted.answers import Reading
-from langchain_visioncraft.chat_models.prompted.formats import (
-    Call,
-    Offered,
-    call_text,
-    without_repetition,
+from langchain_visioncraft._json import JsonReader
+from langchain_visioncraft._schemas import (
+    coerced,
+    problems,
+    schema_prompt,
 )
+from langchain_visioncraft.chat_models.answers import Reading
+from langchain_visioncraft.chat_models.prompted.calls import Call, Offered, calls_in
+from langchain_visioncraft.chat_models.prompted.formats import written_call
 from langchain_visioncraft.chat_models.prompted.history import (
     answered,
     as_text,
@@ -27,13 +29,7 @@ from langchain_visioncraft.chat_models.prompted.history import (
     with_instructions,
     with_reminder,
 )
-from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
-from langchain_visioncraft.chat_models.prompted.schemas import (
-    coerced,
-    known_arguments,
-    problems,
-    schema_prompt,
-)
+from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece, from_first_opener
 from langchain_visioncraft.errors import InvalidRequestError
 
 OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "strict")
@@ -72,6 +68,8 @@ _REMINDER = (
 )
 _SHORT = f"{_REMINDER} Keep its values short, and give only those that are needed."
 _AGAIN = "Write only the call, corrected, with values of your own, between <tool_call> tags."
+_LONGEST_REPEATED = 80
+_TIMES_REPEATED = 8
 _NOT_CALLED = "You did not call one of {names}. Call it now, in this form:\n{example}"
 
 
@@ -83,20 +81,23 @@ class PromptedTools:
         tools: As functions: ``name``, ``description``, ``parameters``.
         choice: ``auto``, ``required``, ``none`` or a tool's name.
         parallel: Whether several may be called at once; if not, all but the first are dropped.
+        several: Whether ``parallel_tool_calls=True`` asks for several.
         strict: Whether a call whose arguments do not fit is an invalid one.
         history: The conversation before it was written as text.
-        simple: Whether one step of a request is told at a time, and no optional argument that is
-            an object; arguments that no tool has are left out of calls.
+        native: Whether the host takes the tools itself. Then nothing is told in words, and what
+            is read are calls that the host has left in the text.
     """
 
     tools: Sequence[Mapping[str, Any]]
     choice: str = "auto"
     parallel: bool = True
+    several: bool = False
     strict: bool = False
     history: Sequence[BaseMessage] = ()
-    simple: bool = False
+    native: bool = False
     corrects_streams = True
     """Calls are given when they are complete, so one that does not fit was not given yet."""
+    options: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def of(
@@ -104,21 +105,23 @@ class PromptedTools:
         options: Mapping[str, Any],
         history: Sequence[BaseMessage] = (),
         *,
-        simple: bool = False,
-    ) -> PromptedTools:
+        native: bool = False,
+    ) -> Self:
         """Read what `bind_tools` has bound, in OpenAI's terms.
 
         Raises:
             InvalidRequestError: If a tool is no function, or `tool_choice` names none of them.
         """
-        functions = [_function_of(tool) for tool in options.get("tools") or ()]
+        given = options.get("tools") or ()
+        functions = [_function_of(tool) for tool in given if not native or _is_function(tool)]
         return cls(
             tools=functions,
-            choice=_choice(options.get("tool_choice"), [each["name"] for each in functions]),
+            choice="auto" if native else _choice(options.get("tool_choice"), functions),
             parallel=options.get("parallel_tool_calls") is not False,
+            several=options.get("parallel_tool_calls") is True,
             strict=bool(options.get("strict")) or any(each.get("strict") for each in functions),
             history=history,
-            simple=simple,
+            native=native,
         )
 
     @property
@@ -136,6 +139,8 @@ class PromptedTools:
 
     def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         """The conversation as such a model understands it."""
+        if self.native:
+            return list(messages)
         written = as_text(messages)
         if not self._is_offering:
             return written
@@ -158,17 +163,23 @@ class PromptedTools:
         return {
             "name": tool["name"],
             "description": tool.get("description") or "",
-            "parameters": schema_prompt(tool.get("parameters") or {}, simple=self.simple),
+            "parameters": schema_prompt(tool.get("parameters") or {}),
         }
 
     def reading(self, *, correct: bool) -> Reading:
         """Reads an answer."""
-        return ToolReading(self, correct=correct) if self._is_offering else Reading()
+        if not self._is_offering:
+            return Reading()
+        return ToolReading(self, correct=correct and not self.native)
+
+
+def _is_function(tool: Any) -> bool:
+    return isinstance(tool, Mapping) and isinstance(tool.get("function"), Mapping)
 
 
 def _function_of(tool: Any) -> Mapping[str, Any]:
-    function = tool.get("function") if isinstance(tool, Mapping) else None
-    if isinstance(function, Mapping):
+    if _is_function(tool):
+        function: Mapping[str, Any] = tool["function"]
         return function
     kind = tool.get("type") if isinstance(tool, Mapping) else type(tool).__name__
     msg = (
@@ -178,7 +189,8 @@ def _function_of(tool: Any) -> Mapping[str, Any]:
     raise InvalidRequestError(msg)
 
 
-def _choice(choice: Any, names: Sequence[str]) -> str:
+def _choice(choice: Any, functions: Sequence[Mapping[str, Any]]) -> str:
+    names = [each["name"] for each in functions]
     if isinstance(choice, Mapping):
         choice = (choice.get("function") or {}).get("name") or choice.get("type")
     if choice in (None, False):
@@ -209,7 +221,7 @@ class ToolReading(Reading):
         super().__init__()
         self._tools = tools
         self._offered = tools.offered
-        self._reader = CallReader(self._offered)
+        self._reader = self._new_reader()
         self._correct = correct
         self._held: list[Call] = []
         """From the first call on that the model is to write again: calls keep their order."""
@@ -218,52 +230,62 @@ class ToolReading(Reading):
         self._answered = answered(tools.history) if correct else set()
         self._cut_off = False
 
+    def _new_reader(self) -> CallReader:
+        return CallReader(self._offered)
+
     def feed(self, text: str) -> list[Piece]:
         """Take a piece of the answer, and give what is certain by now."""
         self.text += text
-        return self._checked(self._reader.feed(text))
+        return self._reader.feed(text)
 
-    def finish(self, *, cut_off: bool = False) -> list[Piece]:
+    def finish(
+        self, *, cut_off: bool = False, open_thought: str = "", native: bool = False
+    ) -> list[Piece]:
         """Give what is left, but for calls that the model is to write again."""
         self._cut_off = cut_off
-        return self._checked(self._reader.finish(cut_off=cut_off))
+        if not self.text.strip() and open_thought and not native:
+            self._reader.feed(from_first_opener(open_thought))
+        pieces = self._reader.finish(cut_off=cut_off)
+        if native:
+            return [piece for piece in pieces if isinstance(piece, str)]
+        return [each for piece in pieces for each in self._checked(piece)]
 
-    def _checked(self, pieces: Sequence[Piece]) -> list[Piece]:
-        found: list[Piece] = []
-        for piece in pieces:
-            if isinstance(piece, str):
-                found.append(piece)
-                continue
-            call = self._fitted(piece)
-            if not call.problems and key_of(call.name, call.arguments) in self._answered:
-                self._repeated.append(call)  # this very call has its result already
-                continue
-            self._calls += 1
-            if self._calls > 1 and not self._tools.parallel:
-                continue
-            if self._correct and (call.problems or self._held):
-                self._held.append(call)
-            else:
-                self._given += 1
-                found.append(self._as_it_is(call))
-        return found
+    def _checked(self, piece: Piece) -> list[Piece]:
+        if isinstance(piece, str):
+            return [piece]
+        call = self._fitted(piece)
+        if not call.problems and key_of(call.name, call.arguments) in self._answered:
+            self._repeated.append(call)  # this very call has its result already
+            return []
+        self._calls += 1
+        if self._calls > 1 and not self._tools.parallel:
+            return []
+        if self._correct and (call.problems or self._held):
+            self._held.append(call)
+            return []
+        self._given += 1
+        return [self._as_it_is(call)]
 
     def _fitted(self, call: Call) -> Call:
         """The call with arguments of the right types, or with what is wrong with it."""
         schema = self._offered.schemas.get(call.name or "") or {}
         if call.problems:
-            whole = None
-            if self._correct and self._cut_off:
-                whole = without_repetition(call.text, self._offered)
-            if whole is None or problems(whole.arguments, self._offered.schemas[str(whole.name)]):
-                return call
-            return whole
-        arguments = call.arguments
-        if not self._tools.strict:
-            known = known_arguments(arguments, schema) if self._tools.simple else arguments
-            arguments = coerced(known, schema)
+            whole = self._without_repetition(call) if self._correct and self._cut_off else None
+            return whole or call
+        arguments = call.arguments if self._tools.strict else coerced(call.arguments, schema)
         reasons = tuple(problems(arguments, schema))
         return replace(call, problems=reasons) if reasons else replace(call, arguments=arguments)
+
+    def _without_repetition(self, call: Call) -> Call | None:
+        """The call in an answer that was cut off while it repeated itself without end."""
+        reader = JsonReader()
+        value = reader.repaired(_until_it_repeats(call.text))
+        found = calls_in(value, "", self._offered, reader, marked=False) if value else []
+        if len(found) != 1:
+            return None
+        [whole] = found
+        schema = self._offered.schemas[str(whole.name)]
+        return None if problems(whole.arguments, schema) else whole
 
     def _as_it_is(self, call: Call) -> Call:
         """A call that was not corrected: the tool itself says what is wrong with its arguments."""
@@ -287,7 +309,7 @@ class ToolReading(Reading):
             return as_text(self._tools.history)
         elif not self._calls and self._tools.choice != "auto":
             names = list(self._offered.schemas)
-            example = call_text(names[0], {})
+            example = written_call(names[0], {})
             complaint = _NOT_CALLED.format(names=", ".join(names), example=example)
         else:
             return None
@@ -300,7 +322,7 @@ class ToolReading(Reading):
     def _complaint(self, call: Call) -> str:
         name = f"Your call of {call.name}" if call.name else "Your call"
         schema = self._offered.schemas.get(call.name or "")
-        shown = json.dumps(schema_prompt(schema, simple=self._tools.simple), ensure_ascii=False)
+        shown = json.dumps(schema_prompt(schema), ensure_ascii=False)
         hint = f" Its arguments: {shown}" if schema else ""
         return f"{name} does not fit: {'; '.join(call.problems)}.{hint}"
 
@@ -311,7 +333,7 @@ class ToolReading(Reading):
             again: What the model answered when it was asked again.
             cut_off: Whether that was ended by its greatest length.
         """
-        reader = CallReader(self._offered)
+        reader = self._new_reader()
         pieces = [*reader.feed(again), *reader.finish(cut_off=cut_off)]
         prose = "".join(piece for piece in pieces if isinstance(piece, str)).strip()
         calls = [self._fitted(piece) for piece in pieces if isinstance(piece, Call)]
@@ -328,3 +350,32 @@ class ToolReading(Reading):
                 better.remove(call)
             settled.append(self._as_it_is(*(corrected or [held])))
         return settled
+
+
+def _until_it_repeats(text: str) -> str:
+    """The beginning of a text up to and with the first of the words that it ends in repeating.
+
+    Empty if it does not repeat itself, or if only digits and signs do: where those end, nobody can
+    tell.
+
+    ```python
+    from langchain_visioncraft.chat_models.prompted.tools import _until_it_repeats
+
+    assert _until_it_repeats("A house" + ", a lake" * 40 + ", a l") == "A house, a lake"
+    assert _until_it_repeats("one" + "0" * 400) == ""
+    ```
+    """
+    for period in range(2, _LONGEST_REPEATED + 1):
+        tail = text[-period * _TIMES_REPEATED :]
+        if len(tail) < period * _TIMES_REPEATED or tail[period:] != tail[:-period]:
+            continue
+        start = len(text) - period
+        while start > 0 and text[start - 1] == text[start - 1 + period]:
+            start -= 1
+        if not any(map(str.isalpha, text[start : start + period])):
+            return ""
+        end = start + period
+        while end < len(text) and text[end - 1].isalnum() and text[end].isalnum():
+            end += 1  # the repetition may begin within a word
+        return text[max(text.find("{"), 0) : end].rstrip(" ,")
+    return ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from langchain_visioncraft.chat_models.prompted.formats import Call, Offered
+from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
 from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
 
 DRAW = {

@@ -7,7 +7,7 @@ from answers import ARGUMENTS, CALLS, FORMS, OFFERED, bare, cut, is_broken, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_visioncraft.chat_models.prompted.formats import Call, Offered
+from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
 from langchain_visioncraft.chat_models.prompted.reading import CallReader
 
 CALL = Call("draw", {"prompt": 'a {curly} "cat" 🐈'})
@@ -203,12 +203,12 @@ def test_a_marked_call_that_is_none_is_a_broken_one(text: str, name: str | None)
     ("text", "released"),
     [
         ("Hello wor", "Hello wor"),
-        ("f(x) = {y", "f(x) = {y"),
-        ("see [l", "see [l"),
-        ("a <b", "a <b"),
-        ('{"x', '{"x'),
-        ('{"name": "Bo', '{"name": "B'),
-        ('{"type": "obj', '{"type": "o'),
+        ("f(x) = {y}", "f(x) = {y}"),
+        ("see [l](", "see [l]("),
+        ("a <b>", "a <b>"),
+        ('{"x": 1', '{"x": 1'),
+        ('{"name": "Bob"', '{"name": "Bob"'),
+        ('{"type": "object",', '{"type": "object",'),
         ("``` a=1\nx", "``` a=1\nx"),
     ],
 )

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from langchain_visioncraft import errors
 from langchain_visioncraft.chat_models import MODEL_PROFILES
-from langchain_visioncraft.chat_models.prompted.formats import Call
+from langchain_visioncraft.chat_models.prompted.calls import Call
 
 DRAW = '{"name": "draw", "arguments": {"prompt": "a cat", "width": 512}}'
 
@@ -128,8 +128,8 @@ async def test_arguments_that_do_not_fit_are_asked_for_once_more(
     assert calls_of(answer) == [("draw", {"prompt": "a cat", "width": 512})]
     assert answer.usage_metadata["total_tokens"] == 10
     complaint = sent(service)["messages"][-1]["content"]
-    assert "prompt is missing" in complaint
-    assert "width must be an integer" in complaint
+    assert "'prompt' is a required property" in complaint
+    assert "width: 'wide' is not of type 'integer'" in complaint
     assert len(service.requests) == 2
 
 

@@ -12,7 +12,7 @@ from test_prompted_tools import UNKNOWN, says, sent
 from typing_extensions import TypedDict
 
 from langchain_visioncraft import ChatVisionCraft, errors
-from langchain_visioncraft.chat_models.prompted.structured import object_in
+from langchain_visioncraft.chat_models.structured import object_in
 
 
 class Joke(BaseModel):
@@ -114,7 +114,7 @@ async def test_an_answer_in_the_wrong_form_is_asked_for_once_more(service: Servi
     says(service, '{"setup": "Why?", "rating": 9}', TEXT)
     model = service.model(model=UNKNOWN).with_structured_output(Joke)
     assert plain(await model.ainvoke("A joke.")) == WANTED
-    assert "rating must be at most 5" in sent(service)["messages"][-1]["content"]
+    assert "rating: 9 is greater than the maximum of 5" in sent(service)["messages"][-1]["content"]
     says(service, "I know none.", TEXT)
     assert plain(model.invoke("A joke.")) == WANTED
     assert len(service.requests) == 4

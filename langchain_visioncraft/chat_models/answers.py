@@ -1,10 +1,10 @@
-"""How an answer in words is read, and what message or stream comes of it. No I/O."""
+"""How an answer is read, and what message or stream comes of it. No I/O."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -12,12 +12,17 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from langchain_visioncraft.chat_models.prompted.formats import INVALID, Call
+from langchain_visioncraft._reasoning import ReasoningSplitter
+from langchain_visioncraft.chat_models.prompted.calls import Call
+from langchain_visioncraft.chat_models.prompted.formats import call_text
 from langchain_visioncraft.chat_models.prompted.reading import Piece
 
 ResultT = TypeVar("ResultT")
 Asking: TypeAlias = Generator[list[BaseMessage], ChatResult, ResultT]
 """Yields conversations to be sent, and is sent the answers."""
+
+REASONING = "reasoning_content"
+"""Where LangChain looks for what a model thought, among the `additional_kwargs`."""
 
 _BEYOND_TEXT = 1000
 
@@ -37,8 +42,20 @@ class Reading:
         self.text += text
         return [text] if text else []
 
-    def finish(self, *, cut_off: bool = False) -> list[Piece]:  # noqa: ARG002 -- of the interface
-        """Give what is left, but for what the model is to write again."""
+    def finish(
+        self,
+        *,
+        cut_off: bool = False,  # noqa: ARG002 -- of the interface
+        open_thought: str = "",  # noqa: ARG002
+        native: bool = False,  # noqa: ARG002
+    ) -> list[Piece]:
+        """Give what is left, but for what the model is to write again.
+
+        Args:
+            cut_off: Whether the answer was ended by its greatest length.
+            open_thought: What the model thought, if it did not say that the thought has ended.
+            native: Whether the answer has calls in fields of its own.
+        """
         return []
 
     def again(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:  # noqa: ARG002 -- of the interface
@@ -60,14 +77,19 @@ class Reading:
 
 
 class Task(Protocol):
-    """What is asked of a model in words: to call tools, or to answer in a form.
+    """What is asked of a model beyond an answer: to call tools, or to answer in a form.
 
     Attributes:
         corrects_streams: Whether the model may be asked again after an answer has streamed.
+        options: What belongs to it in the body of the request. Not a parameter of the SDK's, which
+            would parse an answer to a ``response_format`` itself, and raise if it was cut off.
     """
 
     @property
     def corrects_streams(self) -> bool: ...  # noqa: D102 -- above
+
+    @property
+    def options(self) -> Mapping[str, Any]: ...  # noqa: D102 -- above
 
     def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         """The conversation with what the model must know."""
@@ -78,31 +100,53 @@ class Task(Protocol):
         ...
 
 
-def whole_result(
-    task: Task, messages: Sequence[BaseMessage], result: ChatResult, *, correct: bool
-) -> Asking[ChatResult]:
-    """Read a whole answer.
+class Plain:
+    """Nothing is asked beyond an answer."""
+
+    corrects_streams = False
+    options: Mapping[str, Any] = {}
+
+    def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+        """The conversation as it is."""
+        return list(messages)
+
+    def reading(self, *, correct: bool) -> Reading:  # noqa: ARG002 -- of the interface
+        """Reads an answer."""
+        return Reading()
+
+
+def answer(task: Task, messages: Sequence[BaseMessage], *, correct: bool) -> Asking[ChatResult]:
+    """Ask, and read a whole answer.
 
     Args:
-        task: What was asked.
-        messages: The conversation that was sent.
-        result: The answer.
-        correct: Whether the model may be asked again. It is not for several answers at once.
+        task: What is asked.
+        messages: The conversation.
+        correct: Whether the model may be asked again about an answer that does not fit. It is not
+            for several answers at once.
     """
+    asked = task.messages(messages)
+    result = yield asked
     correct = correct and len(result.generations) == 1
     for number, generation in enumerate(result.generations):
         message = generation.message
         if not isinstance(message, AIMessage):
             continue
-        reading = task.reading(correct=correct)
-        found = [*reading.feed(message.text), *reading.finish(cut_off=_is_cut_off(generation))]
-        held, usage = yield from _held_back(reading, messages)
+        reading, splitter = task.reading(correct=correct), ReasoningSplitter(holds=True)
+        thought, _ = splitter.feed(message.text)
+        rest, text = splitter.finish()
+        thought += rest
+        found = reading.feed(text) + reading.finish(
+            cut_off=_is_cut_off(generation),
+            open_thought=thought if splitter.in_thought else "",
+            native=bool(message.tool_calls or message.invalid_tool_calls),
+        )
+        held, usage = yield from _held_back(reading, asked)
         result.generations[number] = ChatGeneration(
-            message=_read_message(message, [*found, *held]),
+            message=_read_message(message, thought, [*found, *held]),
             generation_info=generation.generation_info,
         )
         if usage is not None:
-            count_usage(result, usage)
+            _count_usage(result, usage)
     return result
 
 
@@ -114,26 +158,39 @@ def _held_back(
     if question is None:
         return reading.settle(), None
     second = yield question
-    answer = second.generations[0]
-    held = reading.settle(str(answer.message.text), cut_off=_is_cut_off(answer))
-    return held, usage_of(second)
+    reply = second.generations[0]
+    splitter = ReasoningSplitter(holds=True)
+    splitter.feed(str(reply.message.text))
+    _, text = splitter.finish()
+    usage = reply.message.usage_metadata if isinstance(reply.message, AIMessage) else None
+    return reading.settle(text, cut_off=_is_cut_off(reply)), usage
 
 
 def _is_cut_off(generation: ChatGeneration) -> bool:
     return (generation.generation_info or {}).get("finish_reason") == "length"
 
 
-def _read_message(message: AIMessage, found: Sequence[Piece]) -> AIMessage:
+def _read_message(message: AIMessage, thought: str, found: Sequence[Piece]) -> AIMessage:
+    text = _prose(found)
     calls = [_tool_call(each) for each in found if isinstance(each, Call)]
+    if not calls and not thought and text == message.text:
+        return message
     valid = [call for call in calls if call["type"] == "tool_call"]
     invalid = [call for call in calls if call["type"] != "tool_call"]
     return message.model_copy(
         update={
-            "content": _prose(found),
+            "content": text,
             "tool_calls": [*message.tool_calls, *valid],
             "invalid_tool_calls": [*message.invalid_tool_calls, *invalid],
+            "additional_kwargs": _with_thought(message, thought),
         }
     )
+
+
+def _with_thought(message: AIMessage, thought: str) -> dict[str, Any]:
+    known = str(message.additional_kwargs.get(REASONING) or "")
+    more = {REASONING: known + thought} if thought else {}
+    return {**message.additional_kwargs, **more}
 
 
 def _prose(found: Sequence[Piece]) -> str:
@@ -144,17 +201,14 @@ def _tool_call(call: Call) -> Any:
     number = f"call_{uuid.uuid4().hex[:24]}"
     if not call.problems:
         return tool_call(name=str(call.name), args=call.arguments, id=number)
-    text = INVALID + (call.text or json.dumps(call.arguments))
+    text = call.text or json.dumps(call.arguments)
+    if text.lstrip()[:1] in ("{", "["):
+        # LangChain repairs JSON in streams, and would make a valid call of a damaged one.
+        text = call_text(text)
     return invalid_tool_call(name=call.name, args=text, id=number, error="; ".join(call.problems))
 
 
-def usage_of(result: ChatResult) -> UsageMetadata | None:
-    """The tokens of an answer, if the host has said."""
-    message = result.generations[0].message
-    return message.usage_metadata if isinstance(message, AIMessage) else None
-
-
-def count_usage(result: ChatResult, more: UsageMetadata) -> None:
+def _count_usage(result: ChatResult, more: UsageMetadata) -> None:
     """Count the tokens of another question in what is reported of this one."""
     message = result.generations[0].message
     if not isinstance(message, AIMessage):
@@ -169,55 +223,71 @@ def count_usage(result: ChatResult, more: UsageMetadata) -> None:
 
 
 class StreamedReading:
-    """Makes a stream of prose and tool-call chunks of a stream of text.
+    """Makes a stream of prose, thought and tool-call chunks of a stream of text.
 
     Args:
         task: What was asked.
         correct: Whether the model may be asked again.
         as_blocks: Whether LangChain makes content blocks of the chunks (``output_version="v1"``).
-        usage: Of a question that came before, to be counted as well.
+        thinks: Whether answers begin with a thought that the chat template opens.
     """
 
     def __init__(
-        self,
-        task: Task,
-        *,
-        correct: bool,
-        as_blocks: bool = False,
-        usage: UsageMetadata | None = None,
+        self, task: Task, *, correct: bool, as_blocks: bool = False, thinks: bool = False
     ) -> None:
         self._reading = task.reading(correct=correct and task.corrects_streams)
+        self._splitter = ReasoningSplitter(holds=thinks)
+        self._thought: list[str] = []
         # LangChain numbers blocks of text itself, and would merge a call with the same number.
         self._next_index = _BEYOND_TEXT if as_blocks else 0
-        self._usage = usage
-        self._finished = False
+        self._native = self._finished = False
 
     def read(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk | None:
         """What goes out for a chunk that came in; ``None`` if it holds nothing that is certain."""
         message = chunk.message
         if not isinstance(message, AIMessageChunk):
             return chunk
-        text = message.text
-        found = self._reading.feed(text)
+        text = str(message.text)
+        self._native = self._native or bool(message.tool_call_chunks)
+        thought, said = self._splitter.feed(text)
+        found = self._reading.feed(said)
         reason = (chunk.generation_info or {}).get("finish_reason")
         if reason and not self._finished:
-            self._finished = True
-            found += self._reading.finish(cut_off=reason == "length")
-        if text and not found and not reason and not message.usage_metadata:
+            more, rest = self._finish(cut_off=reason == "length", thought=thought)
+            thought, found = thought + more, found + rest
+        self._thought.append(thought)
+        if found == [text] and not thought:
+            return chunk
+        if text and not found and not thought and not _says_more(message, reason):
             return None
-        return self._chunk_of(found, message, chunk.generation_info)
+        return self._chunk_of(found, thought, message, chunk.generation_info)
+
+    def _finish(self, *, cut_off: bool = False, thought: str = "") -> tuple[str, list[Piece]]:
+        self._finished = True
+        more, said = self._splitter.finish()
+        whole = "".join([*self._thought, thought, more])
+        found = self._reading.feed(said) + self._reading.finish(
+            cut_off=cut_off,
+            open_thought=whole if self._splitter.in_thought else "",
+            native=self._native,
+        )
+        return more, found
 
     def ending(self, messages: Sequence[BaseMessage]) -> Asking[ChatGenerationChunk | None]:
-        """What is left at the end of a stream, with the tokens of the other questions."""
-        found = [] if self._finished else self._reading.finish()
-        held, more = yield from _held_back(self._reading, messages)
-        usage = add_usage(self._usage, more) if self._usage or more else None
-        if not found and not held and usage is None:
+        """What is left at the end of a stream, with the tokens of another question."""
+        thought, found = ("", []) if self._finished else self._finish()
+        held, usage = yield from _held_back(self._reading, messages)
+        if not found and not held and usage is None and not thought:
             return None
-        return self._chunk_of([*found, *held], AIMessageChunk(content="", usage_metadata=usage))
+        message = AIMessageChunk(content="", usage_metadata=usage)
+        return self._chunk_of([*found, *held], thought, message)
 
     def _chunk_of(
-        self, found: Sequence[Piece], message: AIMessageChunk, info: dict[str, Any] | None = None
+        self,
+        found: Sequence[Piece],
+        thought: str,
+        message: AIMessageChunk,
+        info: dict[str, Any] | None = None,
     ) -> ChatGenerationChunk:
         calls = [_tool_call(each) for each in found if isinstance(each, Call)]
         chunks = [
@@ -233,7 +303,7 @@ class StreamedReading:
         read = AIMessageChunk(
             content=_prose(found),
             tool_call_chunks=[*message.tool_call_chunks, *chunks],
-            additional_kwargs=message.additional_kwargs,
+            additional_kwargs=_with_thought(message, thought),
             response_metadata=message.response_metadata,
             usage_metadata=message.usage_metadata,
             id=message.id,
@@ -241,16 +311,26 @@ class StreamedReading:
         return ChatGenerationChunk(message=read, generation_info=info)
 
 
+def _says_more(message: AIMessageChunk, reason: Any) -> bool:
+    """Whether a chunk says something besides its text."""
+    return bool(
+        reason or message.usage_metadata or message.tool_call_chunks or message.additional_kwargs
+    )
+
+
 def one_chunk(result: ChatResult) -> ChatGenerationChunk:
     """A whole answer as the only chunk of a stream."""
     message = result.generations[0].message
-    calls: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     if isinstance(message, AIMessage):
-        calls = {
+        more = {
             "tool_calls": message.tool_calls,
             "invalid_tool_calls": message.invalid_tool_calls,
         }
     chunk = AIMessageChunk(
-        content=message.content, response_metadata=message.response_metadata, **calls
+        content=message.content,
+        additional_kwargs=message.additional_kwargs,
+        response_metadata=message.response_metadata,
+        **more,
     )
     return ChatGenerationChunk(message=chunk)

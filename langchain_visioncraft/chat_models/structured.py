@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -17,11 +19,17 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.json import parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from langchain_visioncraft.chat_models.prompted.answers import Reading
-from langchain_visioncraft.chat_models.prompted.formats import load
+from langchain_visioncraft._json import JsonReader
+from langchain_visioncraft._schemas import (
+    accepts,
+    coerced,
+    problems,
+    schema_prompt,
+)
+from langchain_visioncraft.chat_models.answers import Reading
+from langchain_visioncraft.chat_models.constrained import response_format
 from langchain_visioncraft.chat_models.prompted.history import as_text, with_instructions
-from langchain_visioncraft.chat_models.prompted.reading import JsonSpan, Piece
-from langchain_visioncraft.chat_models.prompted.schemas import coerced, problems, schema_prompt
+from langchain_visioncraft.chat_models.prompted.reading import Piece
 from langchain_visioncraft.errors import InvalidRequestError
 
 Method: TypeAlias = Literal["function_calling", "json_mode", "json_schema", "prompted"]
@@ -29,13 +37,18 @@ Method: TypeAlias = Literal["function_calling", "json_mode", "json_schema", "pro
 ANSWER_FORM = "answer_form"
 """The name under which the form of an answer is bound to a call."""
 
+_DECODER = json.JSONDecoder(strict=False)
+_BRACKET = re.compile(r"[{\[]")
+_MOST_SEARCHED = 20_000
+_MOST_REPAIRS = 8
+
 _INSTRUCTIONS = """\
-Answer with one JSON object and nothing else: no explanation, no code fence. It is a \
+Answer with one JSON {kind} and nothing else: no explanation, no code fence. It is a \
 {name}{purpose} and must follow this JSON schema:
 {schema}
 Write the values themselves, not the schema."""
 _AGAIN = (
-    "Your answer does not fit the schema: {reasons}. Write the JSON object again, corrected, and "
+    "Your answer does not fit the schema: {reasons}. Write the JSON {kind} again, corrected, and "
     "nothing else."
 )
 
@@ -97,17 +110,25 @@ class PromptedAnswer:
     Attributes:
         form: ``name``, ``description`` and ``parameters``, a JSON schema.
         history_as_text: Whether earlier tool calls are to be written as text.
+        constrained: Whether the host is to hold the answer to the form.
     """
 
     form: Mapping[str, Any]
     history_as_text: bool = True
+    constrained: bool = False
     corrects_streams = False
     """What has begun to stream cannot be taken back."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The parameter of the request that holds the answer to the form."""
+        return response_format(_schema_of(self.form)) if self.constrained else {}
 
     def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         """The conversation with the form of its answer."""
         purpose = str(self.form.get("description") or "").strip()
         instructions = _INSTRUCTIONS.format(
+            kind=_kind(_schema_of(self.form)),
             name=self.form.get("name") or "object",
             purpose=f" ({purpose})" if purpose else "",
             schema=json.dumps(schema_prompt(_schema_of(self.form)), ensure_ascii=False),
@@ -117,12 +138,37 @@ class PromptedAnswer:
 
     def reading(self, *, correct: bool) -> Reading:
         """Reads an answer."""
-        return AnswerReading(_schema_of(self.form)) if correct else Reading()
+        return AnswerReading(_schema_of(self.form)) if correct else _InLargePieces()
 
 
 def _schema_of(form: Mapping[str, Any]) -> Mapping[str, Any]:
     schema: Mapping[str, Any] = form.get("parameters") or {}
     return schema
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    return next((kind for kind in ("object", "array") if accepts(schema, kind)), "value")
+
+
+class _InLargePieces(Reading):
+    """Gives an answer in pieces that grow with it: each is parsed from the beginning."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pending: list[str] = []
+        self._size = self._given = 0
+
+    def feed(self, text: str) -> list[Piece]:
+        """Take a piece of the answer, and give what is enough."""
+        self._pending.append(text)
+        self._size += len(text)
+        return self.finish() if self._size - self._given > self._given // 64 else []
+
+    def finish(self, **_: Any) -> list[Piece]:
+        """Give what is left."""
+        text, self._pending = "".join(self._pending), []
+        self._given = self._size
+        return [text] if text else []
 
 
 class AnswerReading(Reading):
@@ -138,7 +184,7 @@ class AnswerReading(Reading):
         self.text += text
         return []
 
-    def finish(self, *, cut_off: bool = False) -> list[Piece]:
+    def finish(self, *, cut_off: bool = False, **_: Any) -> list[Piece]:
         """Nothing yet: see `settle`."""
         self._cut_off = cut_off
         return []
@@ -148,7 +194,7 @@ class AnswerReading(Reading):
         reasons = self._reasons(self.text)
         if self._cut_off or not reasons:
             return None
-        complaint = _AGAIN.format(reasons="; ".join(reasons))
+        complaint = _AGAIN.format(reasons="; ".join(reasons), kind=_kind(self._schema))
         return [*messages, AIMessage(self.text), HumanMessage(complaint)]
 
     def settle(self, again: str = "", *, cut_off: bool = False) -> list[Piece]:  # noqa: ARG002 -- the form tells
@@ -158,16 +204,16 @@ class AnswerReading(Reading):
 
     def _reasons(self, text: str) -> list[str]:
         value = object_in(text, self._schema)
-        return ["it holds no JSON object"] if value is None else problems(value, self._schema)
+        if value is None:
+            return [f"it holds no JSON {_kind(self._schema)}"]
+        return problems(value, self._schema)
 
 
-def object_in(
-    text: str, schema: Mapping[str, Any], *, partial: bool = False
-) -> dict[str, Any] | None:
-    """The object of a schema in an answer: bare, fenced, wrapped, with prose around, damaged.
+def object_in(text: str, schema: Mapping[str, Any], *, partial: bool = False) -> Any:
+    """The value of a schema in an answer: bare, fenced, wrapped, with prose around, damaged.
 
     ```python
-    from langchain_visioncraft.chat_models.prompted.structured import object_in
+    from langchain_visioncraft.chat_models.structured import object_in
 
     schema = {"properties": {"age": {"type": "integer"}}, "required": ["age"]}
     assert object_in('Here it is: {"Person": {"age": "7"}}. Fine?', schema) == {"age": 7}
@@ -175,54 +221,86 @@ def object_in(
 
     Args:
         text: The answer, or its beginning.
-        schema: Of the object.
+        schema: Of the value.
         partial: Whether the text may be a beginning only.
 
     Returns:
-        The object; ``None`` if there is none.
+        The first value that fits the schema, else the first that could be meant; ``None`` if there
+        is none.
     """
-    best: dict[str, Any] | None = None
-    for part, whole in _objects(text):
-        found = _unwrapped(load(part) if whole or not partial else _beginning(part), schema)
-        if found is not None and _knows(found, schema):
-            best = found
-            break
-        best = best if best is not None or partial else found
-    return None if best is None else coerced(best, schema)
+    values = list(_values(text))
+    best: Any = None
+    for value in itertools.chain(values, _repaired(text, partial=partial)):
+        for found in _unwrapped(value, schema):
+            meant = coerced(found, schema)
+            if not problems(meant, schema):
+                return meant
+            best = meant if best is None and _could_be(meant, schema) else best
+    if accepts(schema, "array") and len(values) > 1 and not problems(values, schema):
+        return values
+    if best is None and not accepts(schema, "object") and not accepts(schema, "array"):
+        meant = coerced(text.strip(), schema)
+        return None if problems(meant, schema) else meant
+    return best
 
 
-def _objects(text: str) -> Iterator[tuple[str, bool]]:
-    """The objects of a text, with whether they have an end."""
-    start = text.find("{")
-    while start >= 0:
-        span = JsonSpan()
-        end = next((n for n, sign in enumerate(text[start:], start + 1) if span.push(sign)), 0)
-        yield text[start : end or len(text)], bool(end)
-        start = text.find("{", end or start + 1)
+def _values(text: str) -> Iterator[Any]:
+    """The objects and lists in a text."""
+    left, at = 2 * len(text) + _MOST_SEARCHED, 0
+    while left > 0 and (found := _BRACKET.search(text, at)):
+        start, at = found.start(), found.end()
+        try:
+            value, at = _DECODER.raw_decode(text, start)
+        except RecursionError:
+            left -= _MOST_SEARCHED
+        except json.JSONDecodeError as error:
+            left -= error.pos - start
+        else:
+            yield value
+
+
+def _repaired(text: str, *, partial: bool) -> Iterator[Any]:
+    """The objects and lists in a text that are damaged, or have no end yet."""
+    reader, at = JsonReader(), 0
+    for _ in range(_MOST_REPAIRS):
+        found = _BRACKET.search(text, at)
+        if found is None:
+            return
+        value, at, kind = reader.value_at(text, found.start())
+        if partial and kind != "closed":
+            value = _beginning(text[found.start() : at])
+        if value not in (None, ""):
+            yield value
 
 
 def _beginning(text: str) -> Any:
     try:
         return parse_partial_json(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
-def _knows(value: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:
+def _could_be(value: Any, schema: Mapping[str, Any]) -> bool:
+    if isinstance(value, list):
+        return accepts(schema, "array")
     properties = schema.get("properties") or {}
-    return not properties or any(name in properties for name in value)
+    return accepts(schema, "object") and (
+        not properties or any(name in properties for name in value)
+    )
 
 
-def _unwrapped(value: Any, schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The object itself, where a model has put it into another one."""
-    if not isinstance(value, dict):
-        return None
-    if not set(value) & set(schema.get("properties") or {}):
+def _unwrapped(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+    """The value itself, and what it holds where a model has put it into another one."""
+    if isinstance(value, dict | list):
+        yield value
+    if isinstance(value, dict) and not set(value) & set(schema.get("properties") or {}):
         for inner in value.values():
-            found = load(inner) if isinstance(inner, str) and inner[:1] == "{" else inner
-            if isinstance(found, dict) and _knows(found, schema):
-                return found
-    return value
+            if isinstance(inner, str) and inner[:1] in ("{", "["):
+                inner = _beginning(inner)  # noqa: PLW2901
+            if isinstance(inner, dict | list):
+                yield inner
+    elif isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        yield value[0]
 
 
 class PromptedAnswerParser(BaseCumulativeTransformOutputParser[Any]):
@@ -249,12 +327,12 @@ class PromptedAnswerParser(BaseCumulativeTransformOutputParser[Any]):
         text = result[0].text
         value = object_in(text, _schema_of(self.form), partial=partial)
         if value is None:
-            msg = f"The answer holds no JSON object: {text[:200]!r}"
+            msg = f"The answer holds no JSON {_kind(_schema_of(self.form))}: {text[:200]!r}"
         elif not (isinstance(self.target, type) and is_basemodel_subclass(self.target)):
             return value
         else:
             try:
-                return self.target(**value)
+                return _validated(self.target, value)
             except ValueError as error:
                 msg = f"The answer does not fit {self.target.__name__}: {error}"
         if partial:
@@ -264,3 +342,9 @@ class PromptedAnswerParser(BaseCumulativeTransformOutputParser[Any]):
     def parse(self, text: str) -> Any:
         """The object of a text."""
         return self.parse_result([Generation(text=text)])
+
+
+def _validated(kind: Any, value: Any) -> Any:
+    """An object of a class of pydantic's, of version 2 or 1."""
+    validate = getattr(kind, "model_validate", None) or kind.parse_obj
+    return validate(value)

@@ -1,0 +1,142 @@
+"""JSON as models write it: decoded, repaired within bounds, and followed to its end."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from typing import Any, Literal, TypeAlias
+
+End: TypeAlias = Literal["closed", "open", "in string"]
+
+MOST_REPAIRED = 3000
+"""Characters of damaged JSON that are repaired: the time that takes grows with their square."""
+
+_DECODER = json.JSONDecoder(strict=False)
+_SIGNS = re.compile(r"\\.|[\"'{}\[\]<]", re.DOTALL)
+_IN_STRING = {each: re.compile(rf"\\.|{each}", re.DOTALL) for each in ('"', "'")}
+_BLANKS = re.compile(r"\s*+")
+_AFTER_STRING = (",", ":", "}", "]", "")
+_OPENING_OF = {"}": "{", "]": "["}
+_BAD_ESCAPE = re.compile(r"\\(?![\\'\"abfnrtv0-7xuUN\n])")
+
+
+class JsonReader:
+    """Decodes JSON of one answer, damaged or not, in time that grows with its length."""
+
+    def __init__(self) -> None:
+        self._left = 2 * MOST_REPAIRED
+
+    def load(self, text: str) -> Any:
+        """Decode JSON, repaired if it is damaged; ``None`` if nothing can be made of it."""
+        try:
+            return json.loads(text, strict=False)
+        except RecursionError:
+            return None
+        except ValueError:
+            return self.repaired(text)
+
+    def repaired(self, text: str) -> Any:
+        """What damaged JSON means; ``None`` if nothing can be made of it."""
+        if len(text) > min(MOST_REPAIRED, self._left):
+            return None
+        self._left -= len(text)
+        import json_repair  # noqa: PLC0415 -- only where something is to be repaired
+
+        try:
+            return json_repair.loads(text, skip_json_loads=True)
+        except (ValueError, RecursionError, IndexError):
+            return None
+
+    def value_at(self, text: str, at: int, closer: str = "") -> tuple[Any, int, End]:
+        """The value that begins here, where it ends, and how.
+
+        Args:
+            text: The answer.
+            at: Where its first bracket is.
+            closer: A mark that ends it as well, where brackets are missing.
+        """
+        try:
+            value, end = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end, kind = end_of_json(text, at, closer)
+            return self.repaired(text[at:end]), end, kind
+        return value, end, "closed"
+
+
+def end_of_json(text: str, at: int, closer: str = "") -> tuple[int, End]:
+    """Where damaged JSON ends, and whether the text ends within it, or within a string of it.
+
+    It follows strings and brackets only, and forgives quotes inside of strings and brackets that
+    do not match.
+
+    ```python
+    from langchain_visioncraft._json import end_of_json
+
+    text = '{"say": "a brace } and a "quote"."} and prose'
+    assert text[: end_of_json(text, 0)[0]][-2:] == '"}'
+    ```
+    """
+    open_: list[str] = []
+    count = {"{": 0, "[": 0}
+    last_closer = text.find(closer, at) if closer else -1
+    while found := _SIGNS.search(text, at):
+        sign, at = found[0], found.end()
+        if sign in ('"', "'"):
+            at = _end_of_string(text, at, sign, closer)
+            if at < 0:
+                return (last_closer, "closed") if last_closer >= 0 else (len(text), "in string")
+        elif sign in count:
+            open_.append(sign)
+            count[sign] += 1
+        elif sign in _OPENING_OF and count[_OPENING_OF[sign]]:
+            while (last := open_.pop()) != _OPENING_OF[sign]:
+                count[last] -= 1
+            count[last] -= 1
+            if not open_:
+                return at, "closed"
+        elif sign == "<" and closer and text.startswith(closer, found.start()):
+            return found.start(), "closed"
+    return (last_closer, "closed") if last_closer >= 0 else (len(text), "open")
+
+
+def _end_of_string(text: str, at: int, quote: str, closer: str) -> int:
+    """Behind the quote that ends a string: one that something follows that may; -1 if none does."""
+    for found in _IN_STRING[quote].finditer(text, at):
+        blanks = _BLANKS.match(text, found.end())
+        after = blanks.end() if blanks else found.end()
+        if found[0] == quote and (
+            text[after : after + 1] in _AFTER_STRING or (closer and text.startswith(closer, after))
+        ):
+            return found.end()
+    return -1
+
+
+def literal(text: str) -> Any:
+    """A Python or JSON literal; ``None`` if it is none."""
+    try:
+        return literal_of(ast.parse(escaped(text.strip()), mode="eval").body)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+
+
+def escaped(text: str) -> str:
+    """Python source in which a backslash that begins no escape is one: else Python would warn."""
+    return _BAD_ESCAPE.sub(r"\\\\", text)
+
+
+def literal_of(node: ast.expr) -> Any:
+    """The value of a literal, with JSON's names for constants as well.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    names = {"true": True, "false": False, "null": None}
+    if isinstance(node, ast.Name) and node.id in names:
+        return names[node.id]
+    if isinstance(node, ast.List | ast.Tuple):
+        return [literal_of(each) for each in node.elts]
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {str(literal_of(key)): literal_of(value) for key, value in pairs if key}
+    return ast.literal_eval(node)

@@ -1,0 +1,268 @@
+"""JSON schemas of tools: what a model is shown of them, and what its arguments mean by them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from langchain_visioncraft._json import literal
+
+_HIDDEN = ("title", "additionalProperties", "maxProperties", "minProperties")
+_MOST_PROBLEMS = 5
+_LONGEST_PROBLEM = 200
+_DEEPEST = 32
+_LONGEST_LITERAL = 20_000
+_NOTHING = object()
+
+_TYPES: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "array": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, Mapping),
+    "null": lambda value: value is None,
+}
+_WORDS = {"true": True, "false": False, "yes": True, "no": False}
+_NULLS = ("null", "none", "")
+
+
+def schema_prompt(schema: Any) -> Any:
+    """A schema without what costs tokens and says little: titles, ``null`` beside a type.
+
+    Bounds on unknown keys go too: small models copy them into the arguments, without an end.
+    Calls are checked against the whole schema.
+    """
+    if isinstance(schema, list):
+        return [schema_prompt(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    shown: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs", "definitions") and isinstance(value, Mapping):
+            shown[key] = {name: schema_prompt(part) for name, part in value.items()}
+        elif key == "anyOf" and isinstance(value, list):
+            parts = [part for part in value if part != {"type": "null"}]
+            one = len(parts) == 1 and isinstance(parts[0], Mapping)
+            shown |= schema_prompt(parts[0]) if one else {key: schema_prompt(parts)}
+        elif key not in _HIDDEN and (key != "default" or value is not None):
+            shown[key] = schema_prompt(value)
+    return shown
+
+
+def repeats_schema(value: Any, schema: Any) -> bool:
+    """Whether a value is none, but what the schema says of it: small models fill in everything.
+
+    ```python
+    from langchain_visioncraft._schemas import repeats_schema
+
+    schema = {"type": "string", "description": "What to draw."}
+    assert repeats_schema("What to draw.", schema)
+    assert repeats_schema({"type": "string"}, schema)
+    assert not repeats_schema("a cat", schema)
+    ```
+    """
+    if not isinstance(schema, Mapping):
+        return False
+    if isinstance(value, str):
+        return bool(value) and value == schema.get("description")
+    if not isinstance(value, Mapping) or "type" not in value:
+        return False
+    shown = schema_prompt(schema)
+    return all(key in shown and shown[key] == each for key, each in value.items())
+
+
+# ---- whether a value fits -----------------------------------------------------------------------
+
+
+def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
+    """What keeps a value from fitting a schema, as sentences for the model; empty if it fits.
+
+    A schema that is broken itself, or that refers to another document, is left to the tool.
+
+    ```python
+    from langchain_visioncraft._schemas import problems
+
+    schema = {"type": "object", "properties": {"steps": {"type": "integer", "maximum": 35}}}
+    assert problems({"steps": 20}, schema) == []
+    assert problems({"steps": 99}, schema) == ["steps: 99 is greater than the maximum of 35"]
+    ```
+    """
+    # A tenth of a second, which an application without such models never pays.
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415
+    from jsonschema.exceptions import best_match  # noqa: PLC0415
+    from referencing import Registry  # noqa: PLC0415
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415
+
+    try:
+        Draft202012Validator.check_schema(schema)
+        validator = Draft202012Validator(schema, registry=Registry())
+        found = list(itertools.islice(validator.iter_errors(value), _MOST_PROBLEMS))
+        return [_sentence(best_match([each])) for each in found]
+    except RecursionError:
+        return ["it is nested too deeply"] if isinstance(value, Mapping | list) else []
+    except (SchemaError, Unresolvable, ValueError, TypeError):
+        return []
+
+
+def _sentence(error: Any) -> str:
+    where = error.json_path.removeprefix("$").removeprefix(".")
+    text = error.message
+    if len(text) > _LONGEST_PROBLEM:
+        text = f"{text[:60]}…{text[60 - _LONGEST_PROBLEM :]}"
+    return f"{where}: {text}" if where else text
+
+
+def accepts(schema: Any, kind: str) -> bool:
+    """Whether values of this type may fit; a schema without a type takes objects."""
+    branches = list(_branches(schema, schema, 0))
+    kinds = [each for branch in branches for each in _kinds(branch)]
+    return kind in kinds if kinds else kind == "object"
+
+
+# ---- what a value means -------------------------------------------------------------------------
+
+
+def coerced(value: Any, schema: Any) -> Any:
+    """The value with what evidently means the right type in its place, at any depth.
+
+    ``"3"`` and ``"3.0"`` for an integer, JSON text for an object or a list, ``"null"`` for null,
+    and null left out where the argument has a default.
+
+    ```python
+    from langchain_visioncraft._schemas import coerced
+
+    schema = {"properties": {"steps": {"type": "integer"}, "prompt": {"type": "string"}}}
+    assert coerced({"steps": "20", "prompt": "20"}, schema) == {"steps": 20, "prompt": "20"}
+    ```
+    """
+    found = _coerced(value, schema, schema, 0)
+    return value if found is _NOTHING else found
+
+
+def _coerced(value: Any, schema: Any, root: Any, depth: int) -> Any:
+    branches = list(_branches(schema, root, 0))
+    if depth > _DEEPEST or not branches:
+        return value
+    kinds = [kind for branch in branches for kind in _kinds(branch)]
+    if any(value == each and type(value) is type(each) for b in branches for each in _choices(b)):
+        return value
+    if kinds and not any(_TYPES[kind](value) for kind in kinds):
+        value = _as_one_of(value, kinds)
+    elif not kinds and isinstance(value, str):
+        named = (each for b in branches for each in _choices(b) if str(each) == value)
+        return next(named, value)
+    if isinstance(value, Mapping):
+        return _coerced_object(value, branches, root, depth)
+    if isinstance(value, list):
+        items = next((b["items"] for b in branches if "items" in b), None)
+        parts = (_coerced(item, items, root, depth + 1) for item in value)
+        return [item if part is _NOTHING else part for item, part in zip(value, parts, strict=True)]
+    return value
+
+
+def _coerced_object(
+    value: Mapping[str, Any], branches: list[Mapping[str, Any]], root: Any, depth: int
+) -> dict[str, Any]:
+    def fit(branch: Mapping[str, Any]) -> tuple[int, bool]:
+        named = len(set(value) & set(branch.get("properties") or ()))
+        return named, isinstance(branch.get("additionalProperties"), Mapping)
+
+    best = max(branches, key=fit)
+    properties, more = best.get("properties") or {}, best.get("additionalProperties")
+    required = best.get("required") or ()
+    found: dict[str, Any] = {}
+    for name, item in value.items():
+        part = _coerced(item, properties.get(name, more), root, depth + 1)
+        if part is not _NOTHING:
+            found[name] = part
+        elif name in required or name not in properties:
+            found[name] = item
+    return found
+
+
+def _branches(schema: Any, root: Any, depth: int) -> Iterator[Mapping[str, Any]]:
+    """What a value may follow: the schema and its alternatives, with references resolved."""
+    schema = _resolved(schema, root)
+    if not isinstance(schema, Mapping) or depth > _DEEPEST:
+        return
+    inner = [schema.get(key) for key in ("anyOf", "oneOf", "allOf")]
+    yield schema
+    for parts in inner:
+        for part in parts if isinstance(parts, list) else ():
+            yield from _branches(part, root, depth + 1)
+
+
+def _kinds(schema: Mapping[str, Any]) -> list[str]:
+    kind = schema.get("type")
+    return [each for each in (kind if isinstance(kind, list) else [kind]) if each in _TYPES]
+
+
+def _choices(schema: Mapping[str, Any]) -> list[Any]:
+    choices = schema.get("enum")
+    return choices if isinstance(choices, list) else [schema["const"]] if "const" in schema else []
+
+
+def _resolved(schema: Any, root: Any) -> Any:
+    """What a schema refers to, within the root."""
+    for _ in range(_DEEPEST):
+        reference = schema.get("$ref") if isinstance(schema, Mapping) else None
+        if not isinstance(reference, str) or not reference.startswith("#"):
+            return schema
+        schema = root
+        for part in reference[1:].split("/")[1:]:
+            name = part.replace("~1", "/").replace("~0", "~")
+            schema = schema.get(name, {}) if isinstance(schema, Mapping) else {}
+    return {}
+
+
+def _as_one_of(value: Any, kinds: list[str]) -> Any:
+    """The value as one of these types; as it is, or `_NOTHING` for null, if it means none."""
+    for kind in sorted(kinds, key=list(_TYPES).index, reverse=True):  # containers, numbers, words
+        found = _as_kind(value, kind)
+        if found is not _NOTHING:
+            return found
+    empty = value is None or (isinstance(value, str) and value.strip().lower() in _NULLS)
+    return _NOTHING if empty else value
+
+
+def _as_kind(value: Any, kind: str) -> Any:
+    """The value as this type, if it evidently means one."""
+    if kind == "null":
+        return None if isinstance(value, str) and value.strip().lower() in _NULLS else _NOTHING
+    if kind in ("integer", "number"):
+        number: Any = _number(value) if isinstance(value, str) else value
+        if kind == "integer" and isinstance(number, float) and number.is_integer():
+            number = int(number)
+        return number if _TYPES[kind](number) and abs(number) < math.inf else _NOTHING
+    if kind == "boolean" and isinstance(value, str):
+        return _WORDS.get(value.strip().lower(), _NOTHING)
+    if kind == "string" and _TYPES["number"](value):
+        return str(value)
+    if kind in ("object", "array") and isinstance(value, str):
+        found = _container(value.strip())
+        return found if _TYPES[kind](found) else _NOTHING
+    return _NOTHING
+
+
+def _number(text: str) -> int | float | None:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _container(text: str) -> Any:
+    if text[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return literal(text) if len(text) <= _LONGEST_LITERAL else None

@@ -1,0 +1,199 @@
+"""Tool calling for hosts that can hold an answer to a JSON schema. No I/O.
+
+The tools, and one more called ``reply`` that takes a text, become one schema: the model cannot but
+write a call or a reply. Small models call the right tool far more often so than natively.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from langchain_core.messages import BaseMessage
+from langchain_core.utils.json_schema import dereference_refs
+
+from langchain_visioncraft.chat_models.answers import Reading
+from langchain_visioncraft.chat_models.prompted.calls import Call
+from langchain_visioncraft.chat_models.prompted.history import as_text, with_instructions
+from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
+from langchain_visioncraft.chat_models.prompted.tools import PromptedTools, ToolReading
+
+REPLY = "reply"
+"""The name of the branch that answers in words."""
+
+_INSTRUCTIONS = """\
+# Functions
+
+{functions}
+
+Answer with one json object and nothing else. {when}
+{{"name": <function-name>, "arguments": <args-json-object>}}{otherwise}"""
+_WHEN = {
+    "auto": "If one of the functions does what the user asks for, call it:",
+    "required": "Call one of the functions, whatever is asked:",
+}
+_OTHERWISE = """
+Only if none of them does, reply in plain words:
+{"name": "reply", "arguments": {"text": <text>}}"""
+_SEVERAL = "\nWrite several calls as a list of such objects, and a reply as a list of one."
+_NAMED = "Call the function {name}, whatever is asked:"
+_MOST_CALLS = 8
+_KEPT = (
+    *("type", "properties", "required", "items", "enum", "const", "anyOf"),
+    *("additionalProperties", "minimum", "maximum", "minItems", "maxItems", "maxLength"),
+)
+"""What the grammars of llama.cpp, vLLM, SGLang and Ollama make of a schema. Others are refused,
+ignored, or do harm: in llama.cpp's, the dot of a pattern matches the quote that ends the text. The
+answer is checked against the whole schema."""
+
+_REPLY_BEGINS = re.compile(
+    r'\s*\[?\s*\{\s*"name"\s*:\s*"reply"\s*,\s*"arguments"\s*:\s*\{\s*"text"\s*:\s*"'
+)
+_REPLY_BEGUN = re.compile(r'\s*(?:\[\s*)?(?:\{[\s"a-z:,{]{0,60})?\Z')
+_TEXT = re.compile(r'(?:[^"\\]|\\(?:u(?!d[89ab])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}'
+                   r'\\u[0-9a-fA-F]{4}|["\\/bfnrt]))*')  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ConstrainedTools(PromptedTools):
+    """The tools of one request, as a schema that its answer is held to."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:  # type: ignore[override]
+        """The parameter of the request that holds the answer to the schema."""
+        return _as_response_format(self.schema) if self._is_offering else {}
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """One branch a tool, and one for a reply if no call is required."""
+        branches = [
+            _branch(name, shape(dereference_refs(dict(schema))))
+            for name, schema in self.offered.schemas.items()
+        ]
+        if self.choice == "auto":
+            text: dict[str, Any] = {"type": "object", "properties": {"text": {"type": "string"}}}
+            text |= {"required": ["text"], "additionalProperties": False}
+            branches.append(_branch(REPLY, text))
+        one = branches[0] if len(branches) == 1 else {"anyOf": branches}
+        if not self.several:
+            return one
+        return {"type": "array", "items": one, "minItems": 1, "maxItems": _MOST_CALLS}
+
+    def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+        """The conversation, with the tools described."""
+        written = as_text(messages)
+        if not self._is_offering:
+            return written
+        functions = "\n".join(
+            f"- {tool['name']}({', '.join(_signature(tool.get('parameters') or {}))}): "
+            f"{tool.get('description') or ''}".rstrip(": ")
+            for tool in self.tools
+        )
+        when = _WHEN.get(self.choice) or _NAMED.format(name=self.choice)
+        otherwise = _OTHERWISE if self.choice == "auto" else ""
+        otherwise += _SEVERAL if self.several else ""
+        instructions = _INSTRUCTIONS.format(functions=functions, when=when, otherwise=otherwise)
+        return with_instructions(written, instructions)
+
+    def reading(self, *, correct: bool) -> Reading:
+        """Reads an answer."""
+        return ConstrainedReading(self, correct=correct) if self._is_offering else Reading()
+
+
+def _signature(schema: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the arguments; those that may be left out have a question mark."""
+    for name in schema.get("properties") or {}:
+        yield name if name in (schema.get("required") or ()) else f"{name}?"
+
+
+def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameter of a request that holds its answer to a schema."""
+    return _as_response_format(shape(dereference_refs(dict(schema))))
+
+
+def _as_response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+    described = {"name": "answer", "strict": True, "schema": schema}
+    return {"response_format": {"type": "json_schema", "json_schema": described}}
+
+
+def _branch(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"name": {"const": name}, "arguments": arguments},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
+
+
+def shape(schema: Any) -> Any:
+    """The part of a schema that servers can hold an answer to."""
+    if not isinstance(schema, Mapping):
+        return {} if schema is True else schema
+    choices = schema.get("anyOf") or schema.get("oneOf")
+    if isinstance(choices, list) and "properties" not in schema:
+        parts = [shape(part) for part in choices if part != {"type": "null"}]
+        return parts[0] if len(parts) == 1 else {"anyOf": parts}
+    kept = {key: value for key, value in schema.items() if key in _KEPT and key != "anyOf"}
+    if isinstance(kept.get("properties"), Mapping):
+        kept["properties"] = {name: shape(part) for name, part in kept["properties"].items()}
+        kept["additionalProperties"] = shape(schema.get("additionalProperties", False))
+    elif "additionalProperties" in kept:
+        kept["additionalProperties"] = shape(kept["additionalProperties"])
+    if "items" in kept:
+        kept["items"] = shape(kept["items"])
+    return kept
+
+
+class ConstrainedReading(ToolReading):
+    """Reads the calls, or the reply, of one answer that a schema was sent with.
+
+    A host that ignored the schema answers in words or with calls in some form of its own: those
+    are read as well.
+    """
+
+    def _new_reader(self) -> CallReader:
+        return _ReplyReader(self._offered)
+
+
+class _ReplyReader(CallReader):
+    """Gives the text of a reply as it grows; all else is read as any answer is."""
+
+    def __init__(self, offered: Any) -> None:
+        super().__init__(offered)
+        self._state: Literal["begin", "reply", "behind", "other"] = "begin"
+        self._rest = ""
+
+    def feed(self, text: str) -> list[Piece]:
+        """Take the next piece of the answer, and give what is certain by now."""
+        if self._state == "other":
+            return super().feed(text)
+        self._rest += text
+        if self._state == "begin":
+            begins = _REPLY_BEGINS.match(self._rest)
+            if begins is None:
+                if _REPLY_BEGUN.match(self._rest):
+                    return []
+                self._state, begun, self._rest = "other", self._rest, ""
+                return super().feed(begun)
+            self._state, self._rest = "reply", self._rest[begins.end() :]
+        return self._reply() if self._state == "reply" else []
+
+    def _reply(self) -> list[Piece]:
+        found = _TEXT.match(self._rest)
+        end = found.end() if found else 0
+        written, self._rest = self._rest[:end], self._rest[end:]
+        if self._rest[:1] == '"':
+            self._state, self._rest = "behind", self._rest[1:]
+        return [json.loads(f'"{written}"', strict=False)] if written else []
+
+    def finish(self, *, cut_off: bool = False) -> list[Piece]:
+        """Give what is left."""
+        state, self._state = self._state, "other"
+        found = super().feed(self._rest if state == "begin" else self._rest.lstrip("]}, \n"))
+        found += super().finish(cut_off=cut_off)
+        if state in ("begin", "other"):
+            return found
+        return [each for each in found if isinstance(each, Call)]

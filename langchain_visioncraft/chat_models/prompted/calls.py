@@ -1,0 +1,232 @@
+"""What a call that a model wrote means: which of the offered tools, with which arguments."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_visioncraft._json import JsonReader
+from langchain_visioncraft._schemas import repeats_schema
+
+NAME_KEYS = ("name", "tool_name", "tool", "function", "function_name", "action", "recipient_name")
+ARGUMENT_KEYS = (
+    *("arguments", "parameters", "args", "input", "params", "action_input", "tool_input", "kwargs"),
+)
+_WRAPPERS = ("function", "function_call", "tool_call", "tool_use", "call")
+_LISTS = ("tool_calls", "function_calls", "calls", "tools")
+_BESIDE = ("id", "type", "index", "tool_call_id", "thought", "content", "role")
+CALL_KEYS = frozenset({*NAME_KEYS, *ARGUMENT_KEYS, *_WRAPPERS, *_LISTS, *_BESIDE})
+CALL_TYPES = ("function", "function_call", "tool_call", "tool_use")
+SCHEMA_KEYS: dict[str, type] = {"type": str, "required": list}
+"""What small models copy from the schema into the arguments."""
+
+CUT_OFF = "The answer ended in the middle of this call"
+NO_CALL = "This is not a call: it must be a JSON object with a name and arguments"
+_NO_OBJECT = "The arguments are not a JSON object"
+_PARTS = re.compile(r"[./:]|__|::")
+_COUNTER = re.compile(r":\d+\Z")
+_SPELLING = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that a model wrote.
+
+    Attributes:
+        name: Of the tool; ``None`` if it could not be read.
+        arguments: Empty if they could not be read.
+        text: As the model wrote it, if it could not be read.
+        problems: Why it cannot be made.
+    """
+
+    name: str | None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Offered:
+    """The tools that a model may call.
+
+    Attributes:
+        schemas: Name → JSON schema of the arguments.
+        forced: The one that it must call, if it must; its arguments alone are then a call, too.
+    """
+
+    schemas: Mapping[str, Mapping[str, Any]]
+    forced: str | None = None
+
+    @functools.cached_property
+    def alone(self) -> frozenset[str]:
+        """Keys of an object that holds nothing but arguments."""
+        return frozenset(self.properties(self.forced) if self.forced else ())
+
+    @functools.cached_property
+    def _spelled(self) -> Mapping[str, str]:
+        """Names without the signs that models change, if that leaves them distinct."""
+        spelled: dict[str, list[str]] = {}
+        for name in self.schemas:
+            spelled.setdefault(_SPELLING.sub("", name).lower(), []).append(name)
+        return {each: names[0] for each, names in spelled.items() if len(names) == 1}
+
+    def name_of(self, written: str) -> str | None:
+        """The tool that is meant: ``functions.draw``, ``draw:0``, ``draw(a cat)``, ``Draw``.
+
+        ```python
+        from langchain_visioncraft.chat_models.prompted.calls import Offered
+
+        offered = Offered({"get_weather": {}})
+        assert offered.name_of("functions.get_weather:0") == "get_weather"
+        assert offered.name_of("getWeather") == "get_weather"
+        assert offered.name_of("weather") is None
+        ```
+        """
+        bare = written.partition("(")[0].partition("<")[0].strip(" \n\"'`")
+        bare = _COUNTER.sub("", bare.removesuffix(".call"))
+        last = _PARTS.split(bare)[-1]
+        for each in (bare, last):
+            if each in self.schemas:
+                return each
+        spelled = (self._spelled.get(_SPELLING.sub("", each).lower()) for each in (bare, last))
+        return next(filter(None, spelled), None)
+
+    def properties(self, name: str | None) -> Mapping[str, Any]:
+        """The arguments of a tool."""
+        found = self.schemas.get(name or "", {}).get("properties")
+        return found if isinstance(found, Mapping) else {}
+
+    def fits(self, name: str, keys: set[str]) -> bool:
+        """Whether these keys could be all the arguments of this tool."""
+        required = self.schemas[name].get("required") or ()
+        return keys <= set(self.properties(name)) and set(required) <= keys
+
+    def has_form_of_call(self, item: Any) -> bool:
+        """Whether an object holds only what a call may; arguments may stand beside the name."""
+        if not isinstance(item, Mapping):
+            return False
+        kind = item.get("type")
+        knows_type = not isinstance(kind, str) or kind in CALL_TYPES or "type" in self.alone
+        beside = {key for name in self.schemas for key in self.properties(name)}
+        known = CALL_KEYS | self.alone | beside | set(SCHEMA_KEYS) | set(self.schemas)
+        return knows_type and set(item) <= known
+
+    def call(self, written: str, arguments: Any, text: str, json: JsonReader) -> Call:
+        """The call of this name with these arguments: an object, its JSON, or a tuple of values."""
+        name = self.name_of(written)
+        if name is None:
+            known = ", ".join(self.schemas)
+            problem = f"There is no tool {written!r}; the tools are: {known}"
+            return Call(written or None, text=text, problems=(problem,))
+        if isinstance(arguments, str):
+            found = json.load(arguments) if arguments.strip() else {}
+            arguments = found if isinstance(found, Mapping) else (arguments,)
+        if isinstance(arguments, tuple) and len(arguments) <= len(self.properties(name)):
+            arguments = dict(zip(self.properties(name), arguments, strict=False))
+        if not isinstance(arguments, Mapping):
+            return Call(name, text=text, problems=(_NO_OBJECT,))
+        return Call(name, dict(_meant(arguments, self.properties(name))))
+
+
+def calls_in(
+    value: Any, text: str, offered: Offered, json: JsonReader, *, marked: bool
+) -> list[Call]:
+    r"""Read the calls in decoded JSON.
+
+    ```python
+    from langchain_visioncraft.chat_models.prompted.calls import Call, Offered, calls_in
+    from langchain_visioncraft._json import JsonReader
+
+    offered = Offered({"draw": {"properties": {"prompt": {"type": "string"}}}})
+    value = {"function": {"name": "draw", "parameters": '{"prompt": "a cat"}'}}
+    [call] = calls_in(value, "", offered, JsonReader(), marked=False)
+    assert call == Call("draw", {"prompt": "a cat"})
+    ```
+
+    Args:
+        value: An object or a list.
+        text: That it was decoded from.
+        offered: The tools; what names another one is no call.
+        json: Decodes arguments that are JSON themselves.
+        marked: Whether an opener says that it is a call: what is none has a problem then.
+
+    Returns:
+        The calls; empty if it is something else.
+    """
+    items = _items(value)
+    if not marked and not all(map(offered.has_form_of_call, items)):
+        return []
+    found = [_call_in(item, offered, text, json, marked=marked) for item in items]
+    if marked:
+        return [each or _no_call(offered, text) for each in found or [None]]
+    calls = [call for call in found if call is not None]
+    return calls if len(calls) == len(found) else []
+
+
+def _items(value: Any) -> Sequence[Any]:
+    if isinstance(value, Mapping):
+        inner = (value[key] for key in _LISTS if isinstance(value.get(key), list))
+        return next(inner, [value])
+    return value if isinstance(value, list) else []
+
+
+def _no_call(offered: Offered, text: str) -> Call:
+    name = offered.forced if len(offered.schemas) == 1 else None
+    return Call(name, text=text, problems=(NO_CALL,))
+
+
+def _call_in(
+    item: Any, offered: Offered, text: str, json: JsonReader, *, marked: bool
+) -> Call | None:
+    if not isinstance(item, Mapping):
+        return None
+    wrapped = (item[key] for key in _WRAPPERS if isinstance(item.get(key), Mapping))
+    function: Mapping[str, Any] = next(wrapped, item)
+    name = next((function[k] for k in NAME_KEYS if isinstance(function.get(k), str)), None)
+    known = offered.name_of(name) if name is not None else None
+    if name is not None and (known or marked):
+        own = offered.properties(known)
+        arguments = _arguments_of(function, known, own, offered)
+        return None if arguments is None else offered.call(name, arguments, text, json)
+    if offered.forced and offered.fits(offered.forced, set(item)):
+        return Call(offered.forced, dict(item))
+    [(key, inner)] = item.items() if len(item) == 1 else [("", None)]
+    if isinstance(inner, Mapping) and key not in CALL_KEYS and offered.name_of(key):
+        return offered.call(key, inner, text, json)  # Apertus
+    return None
+
+
+def _arguments_of(
+    function: Mapping[str, Any], known: str | None, own: Mapping[str, Any], offered: Offered
+) -> Any:
+    """The arguments of a call; ``None`` if it is none, but what the schema says of the tool."""
+    key = next((each for each in ARGUMENT_KEYS if each in function), None)
+    if key is None:
+        rest = {k: v for k, v in function.items() if k not in (*NAME_KEYS, *_BESIDE)}
+        return None if rest and known and not offered.fits(known, set(rest)) else rest
+    value = function[key] if function[key] is not None else {}
+    if not isinstance(value, Mapping):
+        return value
+    inner = value.get("properties")
+    if isinstance(inner, Mapping) and not {"properties", "type"} & set(own):
+        return inner if _are_values(inner, own) else None
+    # Some close the arguments too early, and go on beside them.
+    return {**{k: v for k, v in function.items() if k in own and k not in CALL_KEYS}, **value}
+
+
+def _meant(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The arguments that are not copied from the schema."""
+    for name, value in arguments.items():
+        copied = name not in own and isinstance(value, SCHEMA_KEYS.get(name, ()))
+        if not copied and not repeats_schema(value, own.get(name)):
+            yield name, value
+
+
+def _are_values(values: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Whether arguments were filled into the schema, so that it is not the schema itself."""
+    return set(values) <= set(own) and not any(
+        isinstance(value, Mapping) and ("type" in value or not value) for value in values.values()
+    )
