@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -17,7 +16,7 @@ from langchain_visioncraft.chat_models import parameters
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
 from langchain_visioncraft.chat_models.connection import connect, without_objects
 from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, both
-from langchain_visioncraft.chat_models.normalizing import REASONING, UnreadableAnswerError
+from langchain_visioncraft.chat_models.normalizing import REASONING, readable
 from langchain_visioncraft.errors import InvalidRequestError, TruncatedAnswerError
 from langchain_visioncraft.version import __version__
 
@@ -306,7 +305,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         response: dict[str, Any] | openai.BaseModel,
         generation_info: dict[str, Any] | None = None,
     ) -> ChatResult:
-        with _readable():
+        with readable():
             result = super()._create_chat_result(response, generation_info)
         result.llm_output = {**(result.llm_output or {}), "model_provider": PROVIDER}
         for generation, said in zip(result.generations, _messages_in(response), strict=True):
@@ -327,7 +326,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         default_chunk_class: type,
         base_generation_info: dict[str, Any] | None,
     ) -> ChatGenerationChunk | None:
-        with _readable():
+        with readable():
             converted = super()._convert_chunk_to_generation_chunk(
                 chunk, default_chunk_class, base_generation_info
             )
@@ -358,15 +357,6 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     @property
     def _llm_type(self) -> str:
         return "visioncraft-chat"
-
-
-@contextlib.contextmanager
-def _readable() -> Iterator[None]:
-    """Raise what LangChain makes of an answer that it cannot read as an error of this package."""
-    try:
-        yield
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
-        raise UnreadableAnswerError(str(error)) from error
 
 
 def _messages_in(response: Any) -> Iterator[Mapping[str, Any]]:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import openai
 
-from langchain_visioncraft.chat_models.normalizing import normalized
+from langchain_visioncraft.chat_models.normalizing import normalized, readable
 from langchain_visioncraft.chat_models.streams import NormalizedStream
 from langchain_visioncraft.client.answers import is_error
 from langchain_visioncraft.errors import (
@@ -157,7 +157,8 @@ def check_completion(response: Any, *, streamed: bool) -> None:
     try:
         answer = json.loads(content)
         if _is_completion(answer) and not streamed:
-            answer = response.extensions[ANSWER] = normalized(answer)
+            with readable():
+                answer = response.extensions[ANSWER] = normalized(answer)
     except (ValueError, RecursionError):
         raise openai.APIResponseValidationError(
             response=response, body=response.text, message="The answer is not JSON."
@@ -277,11 +278,13 @@ class WholeStreams:
             # The SDK keeps what stands under "error", and no words beside it.
             yield _Event({"error": value})
         else:
-            yield from map(_Event, self._stream.read(value))
+            with readable():
+                yield from map(_Event, self._stream.read(value))
 
     def _end(self, *, done: bool = False) -> Iterator[Any]:
         if self._some and not (done or self._stream.is_finished):
             msg = "The stream ended with neither finish_reason nor [DONE]."
             raise CutOffStreamError(msg)
         if self._some:
-            yield from map(_Event, self._stream.end())
+            with readable():
+                yield from map(_Event, self._stream.end())

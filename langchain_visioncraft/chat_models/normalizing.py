@@ -16,6 +16,7 @@ assert repaired["function"]["arguments"] == '{"prompt": "a cat"}' and repaired["
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping
@@ -110,7 +111,7 @@ def _message(written: Mapping[str, Any]) -> dict[str, Any]:
 def head_of(answer: Mapping[str, Any]) -> dict[str, Any]:
     """What an answer says of itself."""
     return {
-        name: part
+        name: sound(part) if isinstance(part, str) else part
         for name, kind in _HEAD.items()
         if isinstance(part := answer.get(name), kind) and part != ""
     }
@@ -143,7 +144,7 @@ def content_of(written: Mapping[str, Any]) -> tuple[Any, str]:
         return json.dumps(given, ensure_ascii=False), thought  # the JSON that was asked for
     blocks: list[Any] = []
     thoughts: list[str] = []
-    for part in [given] if isinstance(given, dict) else _as_list("the content", given):
+    for part in [given] if isinstance(given, dict) else as_list("the content", given):
         block = {"text": part} if isinstance(part, str) else part
         kind = block.get("type") if isinstance(block, dict) else None
         if kind in ("thinking", "reasoning"):
@@ -183,7 +184,7 @@ def calls_of(written: Mapping[str, Any]) -> Iterator[Call]:
     given = written.get("tool_calls")
     if not given and (function := written.get("function_call")):  # OpenAI's form of 2023
         given = {"function": function}
-    for call in [given] if isinstance(given, dict) else _as_list("tool_calls", given or []):
+    for call in [given] if isinstance(given, dict) else as_list("tool_calls", given or []):
         if not isinstance(call, dict):
             raise unreadable("a tool call", call)
         function = call.get("function")
@@ -243,7 +244,7 @@ def finish_of(choice: Mapping[str, Any]) -> str | None:
     """Why an answer ended, in OpenAI's words where they are known."""
     if not (given := choice.get("finish_reason")):
         return None
-    reason = str(given)
+    reason = sound(str(given))
     if reason.lower() in _FAILED:
         msg = f"its finish_reason is {reason!r}"
         raise BrokenOffAnswerError(msg)
@@ -299,7 +300,8 @@ def most(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _as_list(what: str, value: Any) -> list[Any]:
+def as_list(what: str, value: Any) -> list[Any]:
+    """The value, which has no evident meaning unless it is a list."""
     if not isinstance(value, list):
         raise unreadable(what, value)
     return value
@@ -310,3 +312,12 @@ def unreadable(what: str, value: Any) -> UnreadableAnswerError:
     return UnreadableAnswerError(
         f"{what} is {'missing' if value is None else f'of the type {type(value).__name__}'}"
     )
+
+
+@contextlib.contextmanager
+def readable() -> Iterator[None]:
+    """Raise what comes of an answer that fits nobody's expectations as `UnreadableAnswerError`."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        raise UnreadableAnswerError(str(error)) from error

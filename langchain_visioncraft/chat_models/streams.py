@@ -15,6 +15,7 @@ from langchain_visioncraft.chat_models.normalizing import (
     BrokenOffAnswerError,
     Call,
     arguments_of,
+    as_list,
     calls_of,
     content_of,
     finish_of,
@@ -59,7 +60,7 @@ class NormalizedStream:
         if usage := usage_of(chunk):
             self._usage = most(self._usage, usage)
         choices = chunk.get("choices") or []
-        for choice in [choices] if isinstance(choices, dict) else choices:
+        for choice in [choices] if isinstance(choices, dict) else as_list("choices", choices):
             if not isinstance(choice, dict):
                 raise unreadable("a choice", choice)
             if error := choice.get("error"):

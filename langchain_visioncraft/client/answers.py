@@ -255,6 +255,7 @@ def _html_title(text: str) -> str:
 
 
 def _shorten(text: str) -> str:
+    text = text.encode("utf-8", "replace").decode()  # half a character cannot be printed
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 
