@@ -16,6 +16,7 @@ from langchain_visioncraft.chat_models import parameters
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
 from langchain_visioncraft.chat_models.connection import connect, without_objects
 from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, both
+from langchain_visioncraft.chat_models.invalid_calls import without_invalid_calls
 from langchain_visioncraft.chat_models.normalizing import REASONING, readable
 from langchain_visioncraft.errors import InvalidRequestError, TruncatedAnswerError
 from langchain_visioncraft.version import __version__
@@ -203,7 +204,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     ) -> dict[str, Any]:
         parameters.check(kwargs)
         given = self._convert_input(input_).to_messages()
-        messages = self._prepared(given, self._model_of(kwargs))
+        messages = self._prepared(without_invalid_calls(given), self._model_of(kwargs))
         options = parameters.fold(kwargs, self._default_params.get("extra_body"))
         # Set even if empty: otherwise the instance's would come back.
         options.setdefault("extra_body", None)
@@ -220,7 +221,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
             or name not in (*parameters.DOCUMENTED, "extra_body", "stop", "model")
         }
         parameters.refuse_unknown(payload, CHAT_ENDPOINT)
-        return self._with_enough_tokens(payload)
+        return self._with_enough_tokens(parameters.without_empty_tools(payload))
 
     def _with_enough_tokens(self, payload: dict[str, Any]) -> dict[str, Any]:
         if not parameters.is_below_minimum(payload.get("max_tokens")):

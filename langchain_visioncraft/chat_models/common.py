@@ -8,12 +8,14 @@ tokens than it says. What an answer really took is in its ``usage_metadata``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import ssl
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
@@ -27,7 +29,7 @@ from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft._flows import adrive, drive
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.chat_models.answers import Task, answer
-from langchain_visioncraft.chat_models.images import ImageRules, prepare_messages
+from langchain_visioncraft.chat_models.images import ImageRules, is_image, prepare_messages
 from langchain_visioncraft.chat_models.profiles import profile_of
 from langchain_visioncraft.config import API_KEY_VARIABLE, Settings, resolve
 from langchain_visioncraft.media.store import MediaStore
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
         CallbackManagerForLLMRun,
     )
     from langchain_core.language_models import LangSmithParams
+    from langchain_core.rate_limiters import BaseRateLimiter
     from langchain_core.tools import BaseTool
 
     from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
@@ -49,6 +52,37 @@ TOKENS_PER_MESSAGE = 4
 """The role and the marks around a message."""
 TOKENS_PER_IMAGE = 576
 """LLaVA 1.5 looks at 24 by 24 patches, whatever the size of the image."""
+
+_IN_CACHE_KEY = (
+    *("visioncraft_api_base", "tool_calling", "tool_prompt", "correct_tool_calls", "profile"),
+    *("stop", "vision", "max_image_side", "output_version"),
+)
+"""Fields that change an answer; LangChain itself knows of the documented parameters."""
+
+
+@dataclass
+class Requests:
+    """Counts the requests of one call; LangChain lets the limiter wait for the first one only.
+
+    Attributes:
+        limiter: The model's, if it has one.
+        begun: Whether the first one has gone out.
+    """
+
+    limiter: BaseRateLimiter | None
+    begun: bool = False
+
+    def count(self) -> None:
+        """Wait until another request may go out."""
+        if self.begun and self.limiter:
+            self.limiter.acquire(blocking=True)
+        self.begun = True
+
+    async def acount(self) -> None:
+        """The same, async."""
+        if self.begun and self.limiter:
+            await self.limiter.aacquire(blocking=True)
+        self.begun = True
 
 
 class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
@@ -161,10 +195,8 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         task, options = self._task(messages, kwargs)
-
-        def ask(conversation: list[BaseMessage]) -> ChatResult:
-            return self._ask(conversation, stop=stop, run_manager=run_manager, **options)
-
+        options = {**options, "stop": stop, "run_manager": run_manager}
+        ask = self._asking(options, Requests(self.rate_limiter))
         return drive(answer(task, messages, correct=self.correct_tool_calls), ask)
 
     async def _agenerate(
@@ -175,11 +207,27 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         task, options = self._task(messages, kwargs)
-
-        async def ask(conversation: list[BaseMessage]) -> ChatResult:
-            return await self._aask(conversation, stop=stop, run_manager=run_manager, **options)
-
+        options = {**options, "stop": stop, "run_manager": run_manager}
+        ask = self._aasking(options, Requests(self.rate_limiter))
         return await adrive(answer(task, messages, correct=self.correct_tool_calls), ask)
+
+    def _asking(
+        self, options: Mapping[str, Any], requests: Requests
+    ) -> Callable[[list[BaseMessage]], ChatResult]:
+        def ask(messages: list[BaseMessage]) -> ChatResult:
+            requests.count()
+            return self._ask(messages, **options)
+
+        return ask
+
+    def _aasking(
+        self, options: Mapping[str, Any], requests: Requests
+    ) -> Callable[[list[BaseMessage]], Awaitable[ChatResult]]:
+        async def ask(messages: list[BaseMessage]) -> ChatResult:
+            await requests.acount()
+            return await self._aask(messages, **options)
+
+        return ask
 
     def _model_of(self, options: Mapping[str, Any]) -> str:
         return str(options.get("model") or self.model_name)
@@ -245,7 +293,9 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         """Estimate the tokens of a conversation, offline; an image counts as 576."""
         schemas = [json.dumps(convert_to_openai_tool(tool)) for tool in tools or ()]
         count = self.get_num_tokens
-        return sum(map(count, schemas)) + sum(_tokens_of(each, count) for each in messages)
+        return sum(map(count, schemas)) + sum(
+            _tokens_of(each, count, self.store) for each in messages
+        )
 
     # ---- identification -----------------------------------------------------------------------
 
@@ -258,6 +308,14 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     def lc_secrets(self) -> dict[str, str]:
         """The fields that hold a secret, with the variables that they come from."""
         return {"visioncraft_api_key": API_KEY_VARIABLE}
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """The part of the cache's key that is not the conversation."""
+        own = {name: getattr(self, name, None) for name in _IN_CACHE_KEY}
+        # They may hold secrets, and caches are files.
+        sent = repr([getattr(self, name, None) for name in ("default_headers", "default_query")])
+        marks = [type(self).__name__, own, hashlib.sha256(sent.encode()).hexdigest()]
+        return f"{super()._get_llm_string(stop=stop, **kwargs)}---{marks}"
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -290,13 +348,15 @@ def estimate_tokens(text: str) -> int:
     return math.ceil(ascii_characters / CHARS_PER_TOKEN) + len(text) - ascii_characters
 
 
-def _tokens_of(message: BaseMessage, count: Callable[[str], int]) -> int:
+def _tokens_of(
+    message: BaseMessage, count: Callable[[str], int], store: MediaStore | None = None
+) -> int:
     total = TOKENS_PER_MESSAGE + (count(message.name) if message.name else 0)
     content = message.content if isinstance(message.content, list) else [message.content]
     for block in content:
         if isinstance(block, str):
             total += count(block)
-        elif block.get("type") in ("image", "image_url") or "image_url" in block:
+        elif is_image(block, store):
             total += TOKENS_PER_IMAGE
         else:
             total += count(str(block.get("text", "")))

@@ -22,16 +22,19 @@ VISION_MODELS = ("llava-1.5-7b-hf",)
 """The models of the document of 2024-09 that take images."""
 
 _REFUSED = {
-    "audio": "audio",
-    "input_audio": "audio",
-    "video": "video",
-    "video_url": "video",
-    "file": "file",
-    "input_file": "file",
-    "document": "document",
+    **dict.fromkeys(("audio", "input_audio", "audio_url"), "audio"),
+    **dict.fromkeys(("video", "input_video", "video_url"), "video"),
+    **dict.fromkeys(("file", "input_file", "file_url", "media", "text-plain"), "file"),
+    **dict.fromkeys(("document", "document_url"), "document"),
 }
+_IMAGES = ("image", "image_url", "input_image")
+_FILES = ("file", "input_file", "media", "document")
+"""Kinds of blocks of which the MIME type says what they hold."""
+_TEXTS = (None, "text", "input_text", "output_text", "text-plain")
+_OF_OTHERS = ("reasoning", "thinking", "redacted_thinking", "reasoning_content")
+"""Blocks of what a model thought, which no model is told."""
 _SNIFFED_DIGITS = HEAD_BYTES * 4 // 3 // 4 * 4
-_IN_CODE = ("image", "media", "path", "file", "file_id", "id")
+_IN_CODE = ("image", "media", "path", "file", "bytes", "file_id", "id")
 """Keys under which code may put a `Path`, a `Media`, its artifact, bytes or a handle."""
 
 
@@ -82,18 +85,23 @@ def prepare_messages(messages: Sequence[BaseMessage], rules: ImageRules) -> list
 def _prepare(message: BaseMessage, rules: ImageRules) -> BaseMessage:
     if isinstance(message.content, str):
         return message
-    content = [
-        _prepare_block(block, rules) if isinstance(block, dict) else block
+    blocks = (
+        _prepare_block({"text": block} if isinstance(block, str) else block, rules)
         for block in message.content
-    ]
+    )
+    content: Any = [block for block in blocks if block.get("type") not in _OF_OTHERS]
+    if message.type != "human" and all(block.get("type") == "text" for block in content):
+        # Templates take lists of what people say, if at all.
+        between = "" if message.type == "ai" else "\n"
+        content = between.join(block["text"] for block in content)
     if content == message.content:
         return message
     return message.model_copy(update={"content": content})
 
 
 def _prepare_block(block: dict[Any, Any], rules: ImageRules) -> dict[Any, Any]:
-    kind = block.get("type") or ("image_url" if "image_url" in block else None)
-    if kind in ("image", "image_url") or (kind == "file" and _is_image_file(block, rules.store)):
+    kind = block.get("type")
+    if is_image(block, rules.store):
         if not takes_images(rules.model, rules.vision):
             msg = (
                 f"Nothing was sent: the model {rules.model!r} takes no images. Use a LLaVA model "
@@ -101,24 +109,39 @@ def _prepare_block(block: dict[Any, Any], rules: ImageRules) -> dict[Any, Any]:
             )
             raise InvalidRequestError(msg)
         return image_url_block(block, store=rules.store, max_side=rules.max_side)
-    if kind == "text-plain" and isinstance(block.get("text"), str):
-        return {"type": "text", "text": block["text"]}
-    if kind in _REFUSED or kind == "text-plain":
+    if kind in _TEXTS and isinstance(block.get("text"), str):
+        return block if kind == "text" else {"type": "text", "text": block["text"]}
+    if kind in _REFUSED or kind is None:
         msg = (
             f"Nothing was sent: chat models of VisionCraft take text, and images if they are LLaVA "
-            f"models, but no {_REFUSED.get(kind, 'file')} blocks. Pass on the text instead: a "
+            f"models, but no {_REFUSED.get(str(kind), 'other')} blocks. Pass on text instead: a "
             "transcript (VisionCraftTranscribe), or the text of the document."
         )
         raise InvalidRequestError(msg)
     return block
 
 
-def _is_image_file(block: Mapping[Any, Any], store: MediaStore | None) -> bool:
-    mime = str(block.get("mime_type") or "")
+def is_image(block: Mapping[Any, Any], store: MediaStore | None = None) -> bool:
+    """Whether a content block holds an image, in the form of whichever API."""
+    kind = block.get("type")
+    if kind in _IMAGES or (kind is None and {"image_url", "image"} & block.keys()):
+        return True
+    if kind not in (*_FILES, None):
+        return False
+    held = _held(block)
+    mime = str(held.get("mime_type") or held.get("media_type") or held.get("mimeType") or "")
     handle = block.get("file_id") or block.get("id")
     if not mime and store is not None and isinstance(handle, str) and handle in store:
         mime = store.get(handle).mime_type
     return kind_of(mime) == "image"
+
+
+def _held(block: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Where a block says what it holds: in itself, or in a part (Anthropic, Bedrock, Gemini)."""
+    image = block.get("image")
+    of_image = image if isinstance(image, Mapping) and "source" in image else block
+    parts = (of_image.get(name) for name in ("source", "inline_data", "inlineData"))
+    return next((part for part in parts if isinstance(part, Mapping)), block)
 
 
 def image_url_block(
@@ -146,10 +169,8 @@ def image_url_block(
         image = dict(image) if isinstance(image, Mapping) else {"url": image}
         url = _url_of(image.get("url"), store)
         return {"type": "image_url", "image_url": {**image, "url": _fitted(url, max_side)}}
-    source = block.get("source")
-    if not isinstance(source, Mapping):
-        source = block
-    return {"type": "image_url", "image_url": {"url": _fitted(_found(source, store), max_side)}}
+    url = _fitted(_found(_held(block), store), max_side)
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
 def _found(source: Mapping[Any, Any], store: MediaStore | None) -> str:
@@ -157,7 +178,7 @@ def _found(source: Mapping[Any, Any], store: MediaStore | None) -> str:
     if isinstance(data, str | bytes) and data:
         return _data_url(data, source)
     given = next((source[key] for key in _IN_CODE if source.get(key)), None)
-    return _url_of(source.get("url") or data or given, store)
+    return _url_of(source.get("url") or source.get("file_uri") or data or given, store)
 
 
 def _url_of(value: Any, store: MediaStore | None) -> str:

@@ -154,10 +154,10 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         return endpoints.legacy_chat(model=model, messages=body)
 
     def _result(
-        self, text: str, *, model: str, stop: list[str] | None = None, **_: Any
+        self, text: str, *, model: str, stop: list[str] | str | None = None, **_: Any
     ) -> ChatResult:
-        own = [self.stop] if isinstance(self.stop, str) else self.stop
-        marks = (own if stop is None else stop) or ()
+        given = (self.stop if stop is None else stop) or ()
+        marks = [given] if isinstance(given, str) else given
         ends = [text.find(mark) for mark in marks if mark and mark in text]
         facts = {"model_name": model, "model_provider": PROVIDER}
         message = AIMessage(text[: min(ends, default=len(text))], response_metadata=dict(facts))

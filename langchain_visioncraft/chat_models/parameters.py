@@ -111,3 +111,21 @@ def refuse_unknown(payload: Mapping[str, Any], endpoint: str) -> None:
         "What a host takes beyond the documents goes into extra_body={…}."
     )
     raise InvalidRequestError(msg)
+
+
+def without_empty_tools(payload: dict[str, Any]) -> dict[str, Any]:
+    """The request without an empty list of tools, which strict hosts refuse, and what goes with it.
+
+    Raises:
+        InvalidRequestError: If a call is demanded all the same.
+    """
+    if payload.get("tools") or "tools" not in payload:
+        return payload
+    if payload.get("tool_choice") not in (None, "auto", "none"):
+        msg = (
+            f"Nothing was sent: tool_choice={payload['tool_choice']!r} demands a call, but there "
+            "are no tools. Give some to bind_tools, or leave tool_choice out."
+        )
+        raise InvalidRequestError(msg)
+    of_tools = ("tools", "tool_choice", "parallel_tool_calls")
+    return {name: value for name, value in payload.items() if name not in of_tools}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +11,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_visioncraft._flows import adrive, drive
 from langchain_visioncraft.chat_models.answers import Plain, StreamedReading, Task
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
+from langchain_visioncraft.chat_models.common import Requests
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
 from langchain_visioncraft.chat_models.profiles import opens_thoughts, profile_of
 from langchain_visioncraft.chat_models.prompted.tools import OPTIONS, PromptedTools
@@ -146,9 +146,12 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     ) -> Iterator[ChatGenerationChunk | None]:
         task, options = self._task(messages, given)
         asked, stream = task.messages(messages), self._streamed(task, options)
+        requests = Requests(self.rate_limiter)
+        ask = self._asking(_unstreamed(options), requests)
+        requests.count()
         for raw in self._ask_for_stream(asked, **options):
             yield stream.read(raw)
-        yield drive(stream.ending(asked), functools.partial(self._ask, **_unstreamed(options)))
+        yield drive(stream.ending(asked), ask)
 
     async def _astream(
         self,
@@ -168,9 +171,11 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     ) -> AsyncIterator[ChatGenerationChunk | None]:
         task, options = self._task(messages, given)
         asked, stream = task.messages(messages), self._streamed(task, options)
+        requests = Requests(self.rate_limiter)
+        ask = self._aasking(_unstreamed(options), requests)
+        await requests.acount()
         async for raw in self._aask_for_stream(asked, **options):
             yield stream.read(raw)
-        ask = functools.partial(self._aask, **_unstreamed(options))
         yield await adrive(stream.ending(asked), ask)
 
     def _streamed(self, task: Task, options: Mapping[str, Any]) -> StreamedReading:
