@@ -36,8 +36,9 @@ ANSWER = "visioncraft_answer"
 """Where a response keeps its answer in OpenAI's form."""
 _LIKE_AN_ERROR = re.compile(r'"(?:error|errors|detail|success|ok|status|code|statusCode)"')
 _PING = re.compile(
-    r"\W*(?:ping|keep.?alive|heartbeat|(?:openrouter )?processing)\W*", re.IGNORECASE
+    r"\W*(?:ping|keep.?alive|heartbeat|(?:openrouter )?processing)\W{0,9}", re.IGNORECASE
 )
+"""What some hosts send as data, to keep a connection alive."""
 _END = b"\n\n"
 """Some hosts end with the last event's line, which would be lost."""
 
@@ -250,13 +251,13 @@ class WholeStreams:
 
     def _read(self, event: Any) -> Iterator[Any]:
         text = event.data.strip()
-        if not text and event.event != "error":
-            return  # a sign of life
+        failed = event.event == "error"
+        if not failed and (not text or _PING.fullmatch(text)):
+            return
         if text.startswith("[DONE]"):
             yield from self._end(done=True)
             yield event
             return
-        failed = event.event == "error"
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -268,9 +269,7 @@ class WholeStreams:
             if text.startswith(("{", "[")) and not failed:
                 msg = "The event is no JSON"
                 raise json.JSONDecodeError(msg, text[:100], 0) from error
-            value, failed = text or "error", not _PING.fullmatch(text)
-            if not failed:
-                return
+            value, failed = text or "error", True
         if value is None:
             return
         self._some = True

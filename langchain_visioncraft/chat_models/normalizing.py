@@ -100,7 +100,7 @@ def _message(written: Mapping[str, Any]) -> dict[str, Any]:
     for call in calls_of(written):
         if not call.name:
             raise unreadable("the name of a tool call", call.name)
-        function = {"name": call.name, "arguments": _arguments(call.arguments)}
+        function = {"name": call.name, "arguments": arguments_of(call.arguments)}
         calls.append({"id": fresh_id(call.id, ids), "type": "function", "function": function})
     return {**message, "tool_calls": calls} if calls else message
 
@@ -208,10 +208,6 @@ def fresh_id(given: str | None, taken: set[str]) -> str:
     made = f"call_{uuid.uuid4().hex[:24]}" if given is None or given in taken else sound(given)
     taken.add(made)
     return made
-
-
-def _arguments(value: Any) -> str:
-    return value if isinstance(value, str) and value.startswith('{"') else arguments_of(value)
 
 
 def arguments_of(value: Any) -> str:

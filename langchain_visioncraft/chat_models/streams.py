@@ -41,7 +41,7 @@ class NormalizedStream:
         self._head: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
         self._choice: Any = None
-        self._spoke = False
+        self._spoke = self._has_role = False
         self._finish: str | None = None
         self._half = ""
         self._calls: list[_StreamedCall] = []
@@ -70,14 +70,11 @@ class NormalizedStream:
                 continue
             written = spoken(choice, "delta", "message", "text")
             delta = self._delta(written)
-            says = any(delta.values())
-            if written.get("role"):
-                delta["role"] = "assistant"
             finish, logprobs = finish_of(choice), logprobs_of(choice)
             # "stop" on every piece says less than what one of them says.
             if finish and (self._finish is None or finish != "stop"):
                 self._finish = finish
-            if says or logprobs or not finish:
+            if any(delta.values()) or logprobs or not finish:
                 yield self._chunk(delta, logprobs=logprobs)
 
     def _is_of_another(self, index: Any) -> bool:
@@ -89,7 +86,10 @@ class NormalizedStream:
         return bool(index != self._choice)
 
     def _chunk(self, delta: dict[str, Any], **more: Any) -> dict[str, Any]:
-        choice = {"index": 0, "delta": delta, "finish_reason": None, **more}
+        # The SDK takes the role from the first one that says it.
+        role = {} if self._has_role else {"role": "assistant"}
+        self._has_role = True
+        choice = {"index": 0, "delta": {**role, **delta}, "finish_reason": None, **more}
         return {**self._head, "choices": [choice]}
 
     def _delta(self, written: Mapping[str, Any]) -> dict[str, Any]:

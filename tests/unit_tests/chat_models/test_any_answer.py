@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from chat_service import Service, ask, httpx
+from chat_service import Service, ask
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
@@ -49,7 +49,8 @@ CALLS = of(
 )  # fmt: skip
 BLOCKS = of(type=st.sampled_from(["text", "thinking", "image_url"]), text=TEXTS, thinking=TEXTS)
 MESSAGES = of(
-    id=TEXTS, name=TEXTS, role=st.just("assistant"), content=st.just("Hi") | st.lists(BLOCKS, max_size=2),
+    id=TEXTS, name=TEXTS, role=st.just("assistant"),
+    content=st.just("Hi") | st.lists(BLOCKS, max_size=2),
     tool_calls=st.lists(CALLS, max_size=3), function_call=FUNCTIONS, refusal=TEXTS, audio=st.none(),
     reasoning_content=TEXTS, reasoning=TEXTS, reasoning_details=st.none(),
 )  # fmt: skip
@@ -66,7 +67,8 @@ CHOICES = of(
 ANSWERS = of(
     id=TEXTS, object=TEXTS, created=st.integers(), model=TEXTS, system_fingerprint=TEXTS,
     service_tier=st.sampled_from(["flex", "default"]), choices=st.lists(CHOICES, max_size=3),
-    usage=USAGE, x_groq=of(usage=USAGE), error=st.none(), type=TEXTS, chunk=st.none(), status=st.none(),
+    usage=USAGE, x_groq=of(usage=USAGE), error=st.none(), type=TEXTS, chunk=st.none(),
+    status=st.none(),
 )  # fmt: skip
 
 
@@ -124,8 +126,7 @@ async def _ends_well(service: Service, way: str) -> None:
         service.respond = service.answer
         history = [HumanMessage("Hi"), message, HumanMessage("Go on.")]
         again = await ask(service.model(), way, history)
-    except VisionCraftError as error:
-        assert error.message
+    except VisionCraftError:
         return
     assert again.text == "Hello!"
     assert "reasoning_content" not in service.request.content.decode()
