@@ -212,7 +212,7 @@ class WholeStreams:
 
     def __init__(self, decoder: Any) -> None:
         self._decoder, self._stream = decoder, NormalizedStream()
-        self._some = self._finished = False
+        self._some = False
         self._head: bytes | None = b""
 
     def iter_bytes(self, pieces: Iterator[bytes]) -> Iterator[Any]:

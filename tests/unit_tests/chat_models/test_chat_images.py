@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from chat_service import Service, ask
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.chat_models.images import image_url_block
@@ -33,6 +33,14 @@ TO_DATA_URL: list[dict[str, Any]] = [
         "source": {"type": "base64", "media_type": "image/png", "data": TEXT},
     },
     {"type": "image", "url": DATA_URL},
+    {"type": "input_image", "image_url": DATA_URL},
+    {"type": "media", "mime_type": "image/png", "data": TEXT},
+    {"type": "file", "mime_type": "image/png", "base64": TEXT},
+    {"type": "document", "source": {"media_type": "image/png", "data": TEXT}},
+    {"inline_data": {"mime_type": "image/png", "data": TEXT}},
+    {"inlineData": {"mimeType": "image/png", "data": TEXT}},
+    {"image": {"format": "png", "source": {"bytes": PNG}}},
+    {"image_url": DATA_URL},
     Media.from_bytes(PNG).block(),
 ]
 TO_LINK: list[dict[str, Any]] = [
@@ -41,6 +49,8 @@ TO_LINK: list[dict[str, Any]] = [
     {"type": "image", "url": LINK},
     {"type": "image", "source_type": "url", "url": LINK},
     {"type": "image", "source": {"type": "url", "url": LINK}},
+    {"type": "input_image", "image_url": LINK, "detail": "low"},
+    {"type": "media", "mime_type": "image/png", "file_uri": LINK},
 ]
 
 
@@ -279,3 +289,44 @@ def test_a_picture_that_cannot_be_decoded_is_an_error() -> None:
     broken = base64.b64encode(PNG[:20] + b"\x00\x00\x10\x00\x00\x00\x10\x00" + PNG[28:40])
     with pytest.raises(MediaInputError, match="This picture is image/png, but cannot be opened"):
         image_url_block({"type": "image", "base64": broken.decode()}, max_side=20)
+
+
+@pytest.mark.parametrize("block", TO_DATA_URL)
+def test_an_image_of_any_form_counts_and_is_refused_by_models_without(
+    service: Service, block: dict[str, Any]
+) -> None:
+    assert service.model().get_num_tokens_from_messages([HumanMessage([block])]) == 576 + 4
+    with pytest.raises(InvalidRequestError, match="takes no images"):
+        service.model().invoke([HumanMessage([block])])
+    assert not service.requests
+
+
+@pytest.mark.parametrize(
+    ("content", "sent"),
+    [
+        ([{"type": "input_text", "text": "Hi"}], [{"type": "text", "text": "Hi"}]),
+        ([{"type": "output_text", "text": "Hi"}], [{"type": "text", "text": "Hi"}]),
+        ([{"text": "Hi"}], [{"type": "text", "text": "Hi"}]),
+        (["Hi", "there"], [{"type": "text", "text": "Hi"}, {"type": "text", "text": "there"}]),
+    ],
+)
+async def test_texts_of_any_form_are_text_blocks(
+    service: Service, way: str, content: Any, sent: Any
+) -> None:
+    await ask(service.model(), way, [HumanMessage(content)])
+    assert service.body["messages"][0]["content"] == sent
+
+
+async def test_only_people_send_lists_of_texts(service: Service, way: str) -> None:
+    texts: Any = [{"type": "text", "text": "a"}, "b"]
+    thought: Any = {"type": "reasoning", "reasoning": "Hm."}
+    call = {"name": "draw", "args": {}, "id": "1"}
+    messages = [
+        SystemMessage(texts),
+        HumanMessage("Draw."),
+        AIMessage([thought, *texts], tool_calls=[call]),
+        ToolMessage(texts, tool_call_id="1"),
+    ]
+    await ask(service.model(), way, messages)
+    said = [message["content"] for message in service.body["messages"]]
+    assert said == ["a\nb", "Draw.", "ab", "a\nb"]
