@@ -12,8 +12,6 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
-from langchain_visioncraft.chat_models.prompted.formats import INVALID
-
 
 def without_invalid_calls(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """The conversation with invalid calls as valid ones if they have a result, else as text.
@@ -42,7 +40,7 @@ def _with_valid_calls(message: AIMessage, answered: set[str]) -> AIMessage:
     calls: list[Any] = list(message.tool_calls)
     texts = []
     for call in message.invalid_tool_calls:
-        text = (call["args"] or "").removeprefix(INVALID)
+        text = call["args"] or ""
         if call["id"] in answered:
             arguments = {"name": call["name"] or "unknown", "args": _object_in(text)}
             calls.append({"type": "tool_call", "id": call["id"], **arguments})
@@ -56,7 +54,7 @@ def _with_valid_calls(message: AIMessage, answered: set[str]) -> AIMessage:
 def _object_in(text: str) -> dict[str, Any]:
     """The arguments, if they can be read: the result says what was wrong with them."""
     try:
-        read = json.loads(text)
+        read = json.loads(text.removeprefix("<tool_call>").removesuffix("</tool_call>"))
     except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}

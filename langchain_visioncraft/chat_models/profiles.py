@@ -2,14 +2,20 @@
 
 Context sizes are those of the models' own cards, or ``max_position_embeddings`` of their
 ``config.json``, on Hugging Face; the host may allow less. ``tool_calling`` is true where the card
-says that the model was trained for it and its chat template takes ``tools``. What no source says
-is not here.
+says that the model was trained for it and its chat template takes ``tools``. ``max_output_tokens``
+is the document's greatest ``max_tokens``, or all that fits into the context.
+``structured_output`` is false because the document knows no ``response_format``;
+``image_tool_message`` is true where images are taken, because results then go out as what the user
+says. What no source says is not here, such as ``tool_choice``.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Any
+
+MOST_TOKENS = 100_000
+"""The documented maximum of ``max_tokens``."""
 
 MODEL_PROFILES: dict[str, dict[str, Any]] = {}
 """Name → profile. Put in models of your own, or other facts:
@@ -36,11 +42,14 @@ def _model(
         "audio_inputs": False,
         "video_inputs": False,
         "pdf_inputs": False,
+        "image_tool_message": images,
         "tool_calling": tools,
+        "structured_output": False,
         "open_weights": True,
     }
     if context is not None:
         profile["max_input_tokens"] = context
+        profile["max_output_tokens"] = min(context, MOST_TOKENS)
     MODEL_PROFILES[name] = profile
 
 

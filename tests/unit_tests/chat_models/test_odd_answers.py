@@ -10,6 +10,7 @@ from chat_service import Service, ask, completion, httpx
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
+from prompted_service import says, sent
 
 from langchain_visioncraft import errors
 
@@ -309,3 +310,25 @@ def test_an_agent_runs_on_a_host_that_gives_no_ids(service: Service) -> None:
     messages = create_agent(service.model(), [get_weather]).invoke({"messages": "?"})["messages"]
     assert [message.type for message in messages] == ["human", "ai", "tool", "tool", "ai"]
     assert messages[-1].text == "Hello!"
+
+
+CALL_AS_TEXT = f'<tool_call>{{"name": "get_weather", "arguments": {TEXT}}}</tool_call>'
+
+
+async def test_a_call_as_text_though_tools_were_sent_is_a_call(service: Service, way: str) -> None:
+    says(service, f"Let me look. {CALL_AS_TEXT}")
+    answer = await ask(service.model().bind_tools([get_weather]), way)
+    assert sent(service)["tools"]
+    assert [(made["name"], made["args"]) for made in answer.tool_calls] == [("get_weather", OSLO)]
+    assert answer.text.strip() == "Let me look."
+
+
+@pytest.mark.parametrize("text", ["Hello!", "  Hello,\n\n- you ", "a {b} `c` <d>", '[1] "x": {'])
+async def test_text_of_a_model_with_native_tools_stays_as_it_is(
+    service: Service, way: str, text: str
+) -> None:
+    says(service, text)
+    answer = await ask(service.model().bind_tools([get_weather]), way)
+    assert answer.text == text
+    assert not answer.tool_calls
+    assert len(service.requests) == 1
