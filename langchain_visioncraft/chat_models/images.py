@@ -14,8 +14,9 @@ from langchain_core.messages import BaseMessage
 from langchain_visioncraft.chat_models.profiles import profile_of
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.inputs import is_link, parse_source
+from langchain_visioncraft.media.inspection import is_plain, media_info, type_of
 from langchain_visioncraft.media.scaling import scaled
-from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, media_info, sniff
+from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, kind_of, sniff
 from langchain_visioncraft.media.store import MediaStore
 
 VISION_MODELS = ("llava-1.5-7b-hf",)
@@ -200,8 +201,8 @@ def _url_of(value: Any, store: MediaStore | None) -> str:
     except FileNotFoundError as error:
         msg = f"The image {source.label} is not there any more."
         raise MediaInputError(msg) from error
-    mime = sniff(data[:HEAD_BYTES])
-    if not mime or kind_of(mime) != "image":
+    mime = type_of(data)
+    if kind_of(mime) != "image" or mime not in EXTENSIONS:
         msg = f"{source.label} is {mime or 'unknown data'}, which is no image."
         raise MediaInputError(msg)
     return f"data:{mime};base64,{pybase64.b64encode_as_string(data)}"
@@ -221,9 +222,11 @@ def _fitted(url: str, max_side: int | None) -> str:
         return url
     with parse_source(url).open() as file:
         data = file.read()
-    mime = sniff(data[:HEAD_BYTES])
-    info = media_info(io.BytesIO(data), mime or "")
-    if info.width and info.height and max(info.width, info.height) <= max_side:
+    mime = type_of(data)
+    file = io.BytesIO(data)
+    info = media_info(file, mime or "")
+    small = info.width and info.height and max(info.width, info.height) <= max_side
+    if small and is_plain(file, mime or ""):
         return url
     data, mime = scaled(data, max_side, keep_format=True)
     return f"data:{mime};base64,{pybase64.b64encode_as_string(data)}"

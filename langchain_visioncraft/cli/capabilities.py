@@ -30,9 +30,9 @@ from langchain_visioncraft.cli.results import (
     working,
 )
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.client.decode import Transcript
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.spool import discard_spools
+from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.media import MediaStore
 from langchain_visioncraft.media.access import label_for_provenance
 from langchain_visioncraft.media.inputs import MediaSource

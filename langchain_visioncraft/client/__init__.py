@@ -8,15 +8,15 @@ from langchain_visioncraft._lazy import lazy_names
 
 if TYPE_CHECKING:
     from langchain_visioncraft.client import endpoints
-    from langchain_visioncraft.client.decode import Segment, Transcript
     from langchain_visioncraft.client.drivers import AsyncVisionCraftClient, VisionCraftClient
     from langchain_visioncraft.client.flow import Progress
+    from langchain_visioncraft.client.transcripts import Segment, Transcript
 
 _MODULES = {
     "AsyncVisionCraftClient": "drivers",
     "Progress": "flow",
-    "Segment": "decode",
-    "Transcript": "decode",
+    "Segment": "transcripts",
+    "Transcript": "transcripts",
     "VisionCraftClient": "drivers",
     "endpoints": "endpoints",
 }

@@ -9,17 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-)
-
 from langchain_visioncraft.client.answers import error_under_200, service_message
 from langchain_visioncraft.client.flow import Answer, Flow, fetch
+from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.errors import (
     AnswerTooLargeError,
     MediaInputError,
@@ -28,15 +20,9 @@ from langchain_visioncraft.errors import (
     UnexpectedAnswerError,
 )
 from langchain_visioncraft.media.inputs import is_link, parse_source
+from langchain_visioncraft.media.inspection import media_info, truncation_of, type_of
 from langchain_visioncraft.media.media import HeldBytes, Media
-from langchain_visioncraft.media.sniff import (
-    EXTENSIONS,
-    HEAD_BYTES,
-    kind_of,
-    media_info,
-    sniff,
-    truncation_of,
-)
+from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
 
 _LINK_FIELDS = ("images", "URL", "url", "image", "urls", "gif", "video", "result", "output", "data")
 _LONGEST_LINK = 4096
@@ -98,7 +84,7 @@ def _embedded(text: str, answer: Answer) -> _Embedded | None:
             data = file.read()
     except MediaInputError:
         return None
-    return _Embedded(data, answer) if sniff(data[:HEAD_BYTES]) in EXTENSIONS else None
+    return _Embedded(data, answer) if type_of(data) in EXTENSIONS else None
 
 
 def json_from(answer: Answer) -> Any:
@@ -198,56 +184,6 @@ def _words_from(answer: Answer) -> Any:
         return file.read().decode("utf-8", "replace").strip()
 
 
-class Segment(BaseModel):
-    """One stretch of a transcript; hosts may add fields, which are kept."""
-
-    model_config = ConfigDict(extra="allow")
-
-    start: float = Field(description="Seconds from the beginning.")
-    end: float = Field(description="Seconds from the beginning.")
-    text: str
-
-
-class Transcript(BaseModel):
-    """The words of a recording. Only `text` may be relied on; hosts may add fields.
-
-    Attributes:
-        text: All of it.
-        segments: With their times in seconds, where the host gives them.
-        language: ISO 639-1 code or a name, where the host gives it.
-        input_length_ms: Length of the recording in milliseconds, where the host gives it.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    text: str
-    segments: list[Segment] = []
-    language: str | None = None
-    input_length_ms: float | None = None
-
-    @field_validator("segments", mode="before")
-    @classmethod
-    def _keep_what_has_times(cls, value: Any) -> Any:
-        items = value if isinstance(value, list) else []
-        return [item for item in items if isinstance(item, Segment) or _is_segment(item)]
-
-    @field_validator("language", "input_length_ms", mode="wrap")
-    @classmethod
-    def _keep_what_fits(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-        try:
-            return validate(value)
-        except ValidationError:
-            return None
-
-
-def _is_segment(item: Any) -> bool:
-    try:
-        Segment.model_validate(item)
-    except ValidationError:
-        return False
-    return True
-
-
 def transcript_from(answer: Answer) -> Transcript:
     """The transcript in an answer: Whisper's JSON, or the bare text.
 
@@ -257,8 +193,11 @@ def transcript_from(answer: Answer) -> Transcript:
     decoded = _words_from(answer)
     if isinstance(decoded, str):
         decoded = {"text": decoded}
-    if isinstance(decoded, Mapping) and isinstance(decoded.get("text"), str):
-        return Transcript.model_validate({**decoded, "text": decoded["text"].strip()})
+    if isinstance(decoded, Mapping):
+        if decoded.get("text") is None and decoded.get("segments"):
+            decoded = {**decoded, "text": ""}
+        if isinstance(decoded.get("text"), str):
+            return Transcript.model_validate(decoded)
     raise _unexpected(answer, "without a text", decoded)
 
 
@@ -284,7 +223,7 @@ def _type_of(answer: Answer) -> str | None:
         msg = f"{answer.endpoint} on {_host(answer)} gave an empty answer. Try again."
         raise TruncatedAnswerError(msg, **facts_of(answer))
     with answer.open() as file:
-        return sniff(file.read(HEAD_BYTES))
+        return type_of(file)
 
 
 def _links(decoded: Any) -> Iterable[str]:

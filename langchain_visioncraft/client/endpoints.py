@@ -30,7 +30,6 @@ from langchain_visioncraft import errors
 from langchain_visioncraft.client import schemas
 from langchain_visioncraft.client.answers import said_in, unknown_kind
 from langchain_visioncraft.client.decode import (
-    Transcript,
     check_refusal,
     facts_of,
     json_from,
@@ -52,6 +51,7 @@ from langchain_visioncraft.client.flow import (
     report,
 )
 from langchain_visioncraft.client.problems import invalid_request
+from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.media.inputs import MediaSource, source_in_code
 from langchain_visioncraft.media.media import Media
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +16,10 @@ from langchain_core.documents.base import Blob
 from langchain_visioncraft.errors import MediaInputError, VisionCraftError
 from langchain_visioncraft.media import Media
 from langchain_visioncraft.media.handles import digest_of_text
+from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.media import HeldBytes
-from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, kind_of, sniff
+from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
+from langchain_visioncraft.media.sound import Recording
 
 _KINDS = {"image": "a picture", "audio": "a recording", "video": "a video"}
 
@@ -36,6 +39,11 @@ class MediaFile:
     kind: str
     media: Media
     blob: Blob
+
+    @property
+    def recording(self) -> Recording:
+        """How it is heard, if it is one."""
+        return Recording(self.media.open, self.source, self.media.mime_type)
 
     def document(self, text: str, made_by: Sequence[Any], **facts: Any) -> Document:
         """A document made of it.
@@ -92,8 +100,8 @@ def read(blob: Blob, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
     path = Path(blob.path) if blob.data is None and blob.path else None
     try:
         with (path or HeldBytes(blob.as_bytes())).open("rb") as file:
-            head = file.read(HEAD_BYTES)
-        mime_type = sniff(head)
+            mime_type = type_of(file)
+            empty = not file.seek(0, io.SEEK_END)
         kind = kind_of(mime_type)
         if kind and kind in kinds and mime_type in EXTENSIONS:
             media = Media.from_path(path) if path else Media.from_bytes(blob.as_bytes())
@@ -102,7 +110,7 @@ def read(blob: Blob, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
     except OSError as error:
         msg = f"{name} cannot be read: {error.strerror or error}."
         raise MediaInputError(msg) from error
-    if not head:
+    if empty:
         msg = f"{name} is empty (0 bytes)."
         raise MediaInputError(msg)
     wanted = " or ".join(_KINDS[kind] for kind in kinds)

@@ -28,7 +28,7 @@ from langchain_visioncraft.errors import (
 )
 from langchain_visioncraft.media import Media
 from langchain_visioncraft.media.decoding import open_picture
-from langchain_visioncraft.media.scaling import scaled, upright_size
+from langchain_visioncraft.media.scaling import Ready, made_ready
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -64,8 +64,8 @@ class VisionCraftCaptionParser(VisionCraftParser):
 
     Metadata: `source`, `mime_type` (by content), `sha256`, `handle`, `width` and `height` (pixels,
     upright), `model`, `prompt`; of several frames or pages `frame` (from 0) and `frames`; of an
-    animation `duration` (seconds). What the blob brings along is kept. The id depends on bytes,
-    model, prompt and frame alone.
+    animation `duration` (seconds); of a picture that was cut off or damaged, `damage` (in words).
+    What the blob brings along is kept. The id depends on bytes, model, prompt and frame alone.
 
     Args:
         prompt: What to describe; sent literally. Default: `RETRIEVAL_PROMPT`.
@@ -77,6 +77,8 @@ class VisionCraftCaptionParser(VisionCraftParser):
             pages), `"first"`, `"middle"`, `"all"`, how many evenly spread ones, or their numbers.
         max_side: Pixels. Larger pictures are scaled down before they are sent. `None`: never.
         max_pixels: Pictures with more are refused before they are decoded.
+        strict: Whether a picture that is cut off or damaged is refused, instead of described as
+            far as it can be decoded.
         client: A ready client (sync or async), instead of the settings of the connection.
         cache: Where answers are kept: a folder, an fsspec URL, or a byte store of LangChain.
         **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.
@@ -97,6 +99,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
         frames: FramesTypes = "auto",
         max_side: int | None = DEFAULT_MAX_SIDE,
         max_pixels: int = DEFAULT_MAX_PIXELS,
+        strict: bool = False,
         client: AnyClient | None = None,
         cache: CacheTypes = None,
         **connection: Unpack[ConnectionSettings],
@@ -118,6 +121,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
         self.frames = frames
         self.max_side = max_side
         self.max_pixels = max_pixels
+        self.strict = strict
         self._chat_model = chat_model
         self._model = model
 
@@ -145,10 +149,11 @@ class VisionCraftCaptionParser(VisionCraftParser):
             "prompt": self.prompt,
             "max_side": self.max_side,
         }
-        caption = yield from cached(cache, "caption", facts, self._caption(part), str)
+        caption = yield from cached(cache, "caption", facts, self._caption(part), Caption.restore)
+        self._check_damage(part, caption.damage)
         several = part.of > 1
         document = part.file.document(
-            caption,
+            caption.text,
             (self.model, self.prompt, f"frame:{part.number}"),
             width=part.width,
             height=part.height,
@@ -157,25 +162,32 @@ class VisionCraftCaptionParser(VisionCraftParser):
             frames=part.of if several else None,
             model=self.model,
             prompt=self.prompt,
+            damage=caption.damage,
         )
         return [document]
 
-    def _caption(self, frame: Frame) -> Steps[str]:
+    def _check_damage(self, frame: Frame, damage: str | None) -> None:
+        if damage and self.strict:
+            msg = f"{frame.file.source}: {damage} strict=False describes what is there."
+            raise MediaInputError(msg)
+
+    def _caption(self, frame: Frame) -> Steps[Caption]:
         file = frame.file
-        picture: tuple[bytes, str] = yield work(
-            scaled,
+        picture: Ready = yield work(
+            made_ready,
             file.media,
             self.max_side,
             frame=frame.number,
             max_pixels=self.max_pixels,
             name=file.source,
         )
+        self._check_damage(frame, picture.damage)
         with file.named_in_errors():
-            caption: str = (yield from self._ask(picture[0])).strip()
+            caption: str = (yield from self._ask(picture.data)).strip()
             if not caption:
                 msg = f"{self.model} had nothing to say about {file.source}."
                 raise UnexpectedAnswerError(msg)
-        return caption
+        return Caption(caption, picture.damage)
 
     def _ask(self, picture: bytes) -> Steps[str]:
         chat = self._chat_model
@@ -190,6 +202,21 @@ class VisionCraftCaptionParser(VisionCraftParser):
         message = HumanMessage([{"type": "text", "text": self.prompt}, block])
         answer: AIMessage = yield paid(call(chat.invoke, chat.ainvoke, [message]))
         return str(answer.text)
+
+
+class Caption(NamedTuple):
+    """What a picture shows, and what is missing of it, if anything is; fit for JSON."""
+
+    text: str
+    damage: str | None
+
+    @classmethod
+    def restore(cls, data: Any) -> Caption:
+        """Back from JSON, or from a text; `ValueError` or `TypeError` if it is neither."""
+        text, damage = (data, None) if isinstance(data, str) else data
+        if not text:
+            raise ValueError
+        return cls(str(text), damage)
 
 
 class Frame(NamedTuple):
@@ -216,15 +243,24 @@ def frames_of(file: MediaFile, frames: FramesTypes, max_pixels: int) -> list[Fra
     """
     mime_type = file.media.mime_type
     with open_picture(file.media, name=file.source, max_pixels=max_pixels) as image:
-        width, height = upright_size(image)
-        # The further pictures in a JPEG are a camera's previews.
-        count = 1 if mime_type == "image/jpeg" else getattr(image, "n_frames", 1)
-        animated = count > 1 and mime_type != "image/tiff"  # pages are not in time
+        count = 1 if mime_type in _SINGLE else getattr(image, "n_frames", 1)
+        pages = mime_type == "image/tiff"  # which are not in time
+        animated = count > 1 and not pages
         duration = _duration(image, count) if animated else None
-    if frames == "auto":
-        frames = "middle" if animated else "all"
-    chosen = _chosen(frames, count, file.source)
-    return [Frame(file, number, count, width, height, duration) for number in chosen]
+        if frames == "auto":
+            frames = "middle" if animated else "all"
+        width, height = file.media.width or image.width, file.media.height or image.height
+        found = []
+        for number in _chosen(frames, count, file.source):
+            if pages:  # each has a size of its own, and is turned by Pillow
+                image.seek(number)
+                width, height = image.size
+            found.append(Frame(file, number, count, width, height, duration))
+    return found
+
+
+_SINGLE = ("image/jpeg", "image/vnd.adobe.photoshop")
+"""The further pictures in them are a camera's previews, and layers."""
 
 
 def _duration(image: Image.Image, count: int) -> float | None:

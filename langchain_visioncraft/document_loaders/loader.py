@@ -67,6 +67,8 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
         on_error: What a file that fails does: `"raise"`, `"skip"` (see `report`), or yield a
             `"document"` that says so (its metadata have `error`).
         cache: Where answers are kept: a folder, an fsspec URL, or a byte store of LangChain.
+        strict: Whether a file that is cut off or damaged fails. Otherwise what can be decoded of it
+            is loaded, and the metadata say so (`damage`). A parser that is given has its own.
         store: Keeps a copy of every file; `Media.from_document` then finds it by its handle.
         show_progress: Whether to show a progress bar (tqdm).
         allow_private_urls: Whether URLs may lead to this machine or this network. Give it only if
@@ -94,6 +96,7 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
         max_concurrency: int = 4,
         on_error: OnError = "raise",
         cache: CacheTypes = None,
+        strict: bool = False,
         store: MediaStore | None = None,
         show_progress: bool = False,
         allow_private_urls: bool = False,
@@ -115,10 +118,10 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
         self.allow_private_urls = allow_private_urls
         self.cache = open_cache(cache)
         self.caption_parser = caption_parser or VisionCraftCaptionParser(
-            client=self.client, **dict(caption_options or {})
+            client=self.client, **{"strict": strict, **(caption_options or {})}
         )
         self.transcript_parser = transcript_parser or VisionCraftTranscriptParser(
-            client=self.client, **dict(transcript_options or {})
+            client=self.client, **{"strict": strict, **(transcript_options or {})}
         )
         self.max_concurrency = max_concurrency
         self.store = store

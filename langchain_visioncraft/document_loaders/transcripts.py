@@ -25,6 +25,7 @@ from langchain_visioncraft.document_loaders.blobs import MediaFile
 from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, cached
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media import Media
+from langchain_visioncraft.media.sound import Sound, listen
 
 TRANSCRIPT_MODEL = "whisper"
 DEFAULT_CHUNK_SECONDS = 600.0
@@ -44,8 +45,12 @@ class VisionCraftTranscriptParser(VisionCraftParser):
     ```
 
     Metadata: `source`, `mime_type` (by content), `sha256`, `handle`, `duration` (seconds), `model`,
-    `task`, `language` (if the host names it), `start` and `end` (seconds from the beginning). What
-    the blob brings along is kept. The id depends on bytes, model, task, language and part alone.
+    `task`, `language` (if the host names it), `start` and `end` (seconds from the beginning); of a
+    recording that was cut off or damaged, `damage` (in words). What the blob brings along is kept.
+    The id depends on bytes, model, task, language and part alone.
+
+    Of several sound tracks, those in which something sounds are heard together, as far as they are
+    in the language of the first of them.
 
     A recording without speech is an error, since it gives no document.
 
@@ -57,6 +62,8 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         chunk_seconds: Longer recordings are sent in parts, cut where it is quiet. `None`: never.
         task: `"transcribe"` keeps the language, `"translate"` gives English. Default: the host's.
         language: ISO 639-1 code such as `"en"`, or `"auto"`. Default: the host's.
+        strict: Whether a recording that is cut off or damaged is refused, instead of heard as far
+            as it can be decoded.
         client: A ready client (sync or async), instead of the settings of the connection.
         cache: Where answers are kept: a folder, an fsspec URL, or a byte store of LangChain.
         **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.
@@ -77,6 +84,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         chunk_seconds: float | None = DEFAULT_CHUNK_SECONDS,
         task: Literal["transcribe", "translate"] | None = None,
         language: str | None = None,
+        strict: bool = False,
         client: AnyClient | None = None,
         cache: CacheTypes = None,
         **connection: Unpack[ConnectionSettings],
@@ -102,6 +110,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         self.window_seconds = window_seconds
         self.overlap_seconds = overlap_seconds
         self.chunk_seconds = chunk_seconds
+        self.strict = strict
         self._options: dict[str, Any] = {"task": task, "language": language}
 
     @property
@@ -118,6 +127,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         facts = self._facts_of_call(part)
         hearing = self._hear(part, cache)
         heard = yield from cached(cache, "transcript", facts, hearing, Heard.restore)
+        self._check_damage(part, heard.damage)
         if not heard.passages:
             msg = f"{part.source} holds no speech ({heard.seconds:.0f} s were heard)."
             raise MediaInputError(msg)
@@ -139,7 +149,13 @@ class VisionCraftTranscriptParser(VisionCraftParser):
             language=heard.language,
             start=passage.start,
             end=passage.end,
+            damage=heard.damage,
         )
+
+    def _check_damage(self, file: MediaFile, damage: str | None) -> None:
+        if damage and self.strict:
+            msg = f"{file.source}: {damage} strict=False hears what is there."
+            raise MediaInputError(msg)
 
     def _groups(self, passages: Sequence[Passage]) -> Iterable[Sequence[Passage]]:
         if self.by == "whole":
@@ -150,17 +166,19 @@ class VisionCraftTranscriptParser(VisionCraftParser):
 
     def _hear(self, file: MediaFile, cache: Cache | None) -> Steps[Heard]:
         """Send a recording; a long one, or the sound of a video, in parts."""
-        sound: recordings.Sound = yield work(recordings.listen, file)
+        sound: Sound = yield work(listen, file.recording)
+        self._check_damage(file, sound.damage)
         # At another rate it may be a little longer.
         longest = self.chunk_seconds or sound.seconds + 1
-        if sound.silent:  # nothing to hear, so nothing to pay for
-            return Heard(sound.seconds, None, [])
-        if file.kind == "audio" and sound.seconds <= longest:
-            return (yield from self._transcribe(file, file.media, 0.0, sound.seconds))
+        if not sound.tracks:  # nothing to hear, so nothing to pay for
+            return Heard(sound.seconds, None, [], sound.damage)
+        if file.kind == "audio" and sound.plain and sound.seconds <= longest:
+            whole = yield from self._transcribe(file, file.media, 0.0, sound.seconds)
+            return whole._replace(damage=sound.damage)
         heard: list[Heard] = []
         with (
             tempfile.TemporaryDirectory(prefix="visioncraft-") as folder,
-            closing(recordings.cut(file, longest, Path(folder))) as parts,
+            closing(recordings.cut(file.recording, sound, longest, Path(folder))) as parts,
         ):
             while part := (yield work(next, parts, None)):
                 if not part.silent:
@@ -170,7 +188,8 @@ class VisionCraftTranscriptParser(VisionCraftParser):
                     heard.append((yield from kept))
                 part.path.unlink()
         language = next((each.language for each in heard if each.language), None)
-        return Heard(sound.seconds, language, [said for each in heard for said in each.passages])
+        passages = [said for each in heard for said in each.passages]
+        return Heard(sound.seconds, language, passages, sound.damage)
 
     def _transcribe(
         self, file: MediaFile, audio: Media | Path, start: float, seconds: float
@@ -204,6 +223,7 @@ class Heard(NamedTuple):
     seconds: float
     language: str | None
     passages: list[Passage]
+    damage: str | None = None
 
     @classmethod
     def of(cls, transcript: Transcript, start: float, seconds: float) -> Heard:
@@ -212,7 +232,7 @@ class Heard(NamedTuple):
         for segment in transcript.segments:
             # Whisper pads the last stretch, so its times may exceed the duration.
             begin = min(max(segment.start, 0.0), seconds)
-            end = min(max(segment.end, begin), seconds)
+            end = seconds if segment.end is None else min(max(segment.end, begin), seconds)
             if text := segment.text.strip():
                 passages.append(Passage(round(start + begin, 3), round(start + end, 3), text))
         if not passages and transcript.text:
@@ -223,9 +243,9 @@ class Heard(NamedTuple):
     @classmethod
     def restore(cls, data: Any) -> Heard:
         """Back from JSON; `ValueError` or `TypeError` if it is something else."""
-        seconds, language, rows = data
+        seconds, language, rows, *damage = data
         passages = [Passage(float(start), float(end), str(text)) for start, end, text in rows]
-        return cls(float(seconds), language, passages)
+        return cls(float(seconds), language, passages, *damage)
 
 
 def windows(

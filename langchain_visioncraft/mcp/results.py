@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -16,6 +17,7 @@ from langchain_visioncraft.client import Transcript
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.mcp.resources import described, uri_of
 from langchain_visioncraft.media import Media
+from langchain_visioncraft.media.inspection import is_plain, media_info
 from langchain_visioncraft.media.scaling import scaled
 from langchain_visioncraft.tools import (
     VisionCraftCaption,
@@ -92,7 +94,8 @@ def picture_content(media: Media, most: int) -> types.ImageContent | None:
     Of a GIF that is too large the first frame is shown. ``None`` if it cannot be decoded here.
     """
     data, mime = media.read(), media.mime_type
-    if len(data) > most or mime not in _SEEN_BY_MODELS:
+    seen = mime in _SEEN_BY_MODELS and is_plain(io.BytesIO(data), mime)
+    if len(data) > most or not seen:
         try:
             data, mime = _smaller(media, most)
         except MediaInputError:
@@ -109,7 +112,10 @@ def _smaller(media: Media, most: int) -> tuple[bytes, str]:
         )
         if len(ready) <= most:
             return ready, mime
-        if side is None or side <= _SMALLEST_SIDE:
+        if side is None:  # its header does not say it
+            info = media_info(io.BytesIO(ready), mime)
+            side = max(info.width or 0, info.height or 0)
+        if side <= _SMALLEST_SIDE:
             raise MediaInputError(f"{media.handle} cannot be made as small as {most} bytes.")
         # Bytes go with the area; a little less, because small pictures compress less well.
         side = max(_SMALLEST_SIDE, int(side * min(0.9, 0.95 * math.sqrt(most / len(ready)))))

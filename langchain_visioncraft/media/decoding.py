@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.media import Media
@@ -14,18 +17,26 @@ from langchain_visioncraft.media.media import Media
 if TYPE_CHECKING:
     from PIL import Image
 
-_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "HEIF", "JXL")
+_FORMATS = (
+    "PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "HEIF", "JXL", "JPEG2000", "PPM", "ICO",
+    "CUR", "ICNS", "PSD", "TGA", "QOI", "DDS", "PCX", "DCX", "SGI", "SUN", "FITS", "FLI", "XBM",
+    "XPM",
+)  # fmt: skip
+_PLUGINS = ("pillow_heif", "pillow_jxl")
 
 
 @functools.cache
 def picture_formats() -> tuple[str, ...]:
     """The formats of pictures that this package knows and this Pillow reads, for ``Image.open``.
 
-    Pillow itself tries some forty, among them EPS, for which it runs Ghostscript on the file.
+    Pillow itself tries some more, among them EPS, for which it runs Ghostscript on the file.
     """
     from PIL import Image  # noqa: PLC0415 -- an extra
 
     Image.init()
+    for plugin in _PLUGINS:
+        with contextlib.suppress(ImportError):
+            getattr(importlib.import_module(plugin), "register_heif_opener", lambda: None)()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
@@ -55,7 +66,7 @@ def open_picture(
     _check_pixels(media.width or 0, media.height or 0, name, max_pixels)
     with media.open() as file:
         try:
-            with Image.open(file, formats=picture_formats()) as image:
+            with open_image(file) as image:
                 if frame:
                     image.seek(frame)
                 _check_pixels(*image.size, name, max_pixels)
@@ -63,7 +74,7 @@ def open_picture(
         except MediaInputError:
             raise
         except UnidentifiedImageError as error:
-            hint = " (HEIC needs pillow-heif, registered)" if "heic" in mime_type else ""
+            hint = " (HEIC needs the package pillow-heif)" if "heic" in mime_type else ""
             msg = f"{name} is {mime_type}, but cannot be opened as a picture{hint}."
             raise MediaInputError(msg) from error
         except Image.DecompressionBombError as error:
@@ -73,6 +84,70 @@ def open_picture(
             # Decoders of damaged files raise all there is: OSError, SyntaxError, IndexError, …
             msg = f"{name} is a damaged {mime_type} ({error})."
             raise MediaInputError(msg) from error
+
+
+class Decoded(NamedTuple):
+    """A picture whose pixels are there, and what is missing of it, if anything is."""
+
+    image: Image.Image
+    damage: str | None
+
+
+def decode(image: Image.Image, least: int | None = None) -> Decoded:
+    """Decode the pixels of a picture that Pillow opened; of one that was cut off, what is there.
+
+    Args:
+        image: As it was opened, and its file still is.
+        least: Pixels. A JPEG with both sides at least twice as long may be decoded smaller.
+
+    Raises:
+        Exception: If nothing of it can be decoded; decoders raise all there is.
+    """
+    if least is not None:
+        image.draft(None, (2 * least, 2 * least))
+    try:
+        image.load()  # finds out whether it is damaged
+    except Exception as error:
+        # Not by LOAD_TRUNCATED_IMAGES, which would count for the whole process.
+        with contextlib.suppress(Exception):
+            if (partial := _as_far_as_it_goes(image, least)) is not None:
+                return Decoded(partial, f"The file is cut off or damaged: {error}.")
+        raise
+    return Decoded(image, None)
+
+
+def _as_far_as_it_goes(image: Image.Image, least: int | None) -> Image.Image | None:
+    """The pixels that are there, the others black or grey; `None` if there are none."""
+    from PIL import Image, ImageFile  # noqa: PLC0415 -- an extra
+
+    if not isinstance(image, ImageFile.ImageFile):
+        return None
+    if image.format in ("JPEG", "MPO") and image.fp is not None:
+        image.fp.seek(0)
+        ended = io.BytesIO(image.fp.read() + b"\xff\xd9")  # the decoder fills up to this mark
+        image = Image.open(ended, formats=("JPEG",))
+        if least is not None:
+            image.draft(None, (2 * least, 2 * least))
+        image.load()
+    else:
+        image.tile = []
+        with contextlib.suppress(Exception):
+            image.load_end()
+    ranges = [band.getextrema() for band in image.split()]
+    blank = all(low == high and low in (0, *range(126, 130)) for low, high in ranges)
+    return None if blank else image
+
+
+def open_image(file: BinaryIO) -> Image.Image:
+    """Open a picture with Pillow, in the formats above; of one that was cut off, what is there."""
+    from PIL import Image  # noqa: PLC0415 -- an extra
+
+    head, size = file.read(12), file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if head[:4] == b"RIFF" and size < (whole := int.from_bytes(head[4:8], "little") + 8) < 2 * size:
+        # Pillow does not even begin with a WebP that is too short.
+        file = io.BytesIO(file.read() + bytes(whole - size))
+    return Image.open(file, formats=picture_formats())
 
 
 def _check_pixels(width: int, height: int, name: str, max_pixels: int | None) -> None:

@@ -15,9 +15,11 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 import pybase64
 
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.colours import in_eight_bits, in_srgb, turned
+from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.safe_open import safe_open
-from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
+from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -121,15 +123,14 @@ class Upload:
             MediaInputError: If it is missing, empty, or clearly of another kind.
         """
         with self.source.open() as file:
-            head = file.read(HEAD_BYTES)
             size = file.seek(0, io.SEEK_END)
+            mime = type_of(file)
         label = f"{self.field_name}: {self.source.label}"
         if not size:
             msg = f"{label} is empty (0 bytes)."
             raise MediaInputError(msg)
-        mime = sniff(head)
-        wrong = mime is not None and kind_of(mime) not in ACCEPTED_KINDS[self.kind]
-        if wrong or mime == "image/svg+xml":
+        accepted = kind_of(mime) in ACCEPTED_KINDS[self.kind] and mime in EXTENSIONS
+        if mime is not None and not accepted:
             wanted = "a picture (PNG, JPEG, WebP, …)" if self.kind == "image" else "a recording"
             msg = f"{label} is {mime}, but {wanted} is needed."
             raise MediaInputError(msg)
@@ -146,7 +147,7 @@ class DataURL(Upload):
             MediaInputError: If the bytes are of no type that is known.
         """
         with self.source.open() as file:
-            mime = sniff(file.read(HEAD_BYTES))
+            mime = type_of(file)
         if mime is None:
             msg = f"{self.field_name}: {self.source.label} is unknown data, and no picture."
             raise MediaInputError(msg)
@@ -204,10 +205,8 @@ def source_in_code(text: str) -> str | MediaSource:
 
 
 def _png_of(picture: PILImage) -> bytes:
-    from PIL import ImageOps  # noqa: PLC0415 -- an extra, installed if there is a picture
-
-    upright = ImageOps.exif_transpose(picture)
-    kept = upright if upright.mode in _PNG_MODES else upright.convert("RGB")
+    upright = turned(picture)
+    kept = upright if upright.mode in _PNG_MODES else in_srgb(in_eight_bits(upright))
     buffer = io.BytesIO()
     kept.save(buffer, "PNG")
     return buffer.getvalue()

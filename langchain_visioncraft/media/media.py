@@ -24,7 +24,8 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.handles import SHA256, digest_of, handle_for
-from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, MediaInfo, media_info, sniff
+from langchain_visioncraft.media.inspection import MediaInfo, media_info, type_of
+from langchain_visioncraft.media.sniff import EXTENSIONS
 from langchain_visioncraft.media.urls import open_url
 
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ class Media(BaseModel):
     Attributes:
         mime_type: By content, not by what the service said.
         size: Bytes.
-        width: Pixels, for pictures and videos.
-        height: Pixels, for pictures and videos.
+        width: Pixels, for pictures and videos, as a person sees them: upright.
+        height: Pixels, for pictures and videos, as a person sees them: upright.
         duration: Seconds, for MP4 and WAV.
         location: Path or URL of the file in its store; ``None`` while it is only in memory.
     """
@@ -221,7 +222,7 @@ class Media(BaseModel):
     @classmethod
     def _from_file(cls, holder: Holder | Path, size: int) -> Media:
         with holder.open("rb") as file:
-            mime = sniff(file.read(HEAD_BYTES))
+            mime = type_of(file)
             if mime not in EXTENSIONS:
                 msg = f"This is not a picture, video or recording but {mime or 'unknown data'}."
                 raise InvalidRequestError(msg)

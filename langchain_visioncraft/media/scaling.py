@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
-from langchain_visioncraft.media.decoding import open_picture
+from langchain_visioncraft.media.colours import in_eight_bits, in_srgb, turned
+from langchain_visioncraft.media.decoding import decode, open_picture
+from langchain_visioncraft.media.inspection import truncation_of
 from langchain_visioncraft.media.media import Media
 
 if TYPE_CHECKING:
@@ -15,8 +17,15 @@ if TYPE_CHECKING:
 
 _COMMON_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 _COMMON_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA"})
-_ORIENTATION = 0x0112  # EXIF
 _QUALITY = 90
+
+
+class Ready(NamedTuple):
+    """A picture made ready: its bytes, their MIME type, and what is missing of it, if anything."""
+
+    data: bytes
+    mime_type: str
+    damage: str | None
 
 
 def scaled(
@@ -31,9 +40,9 @@ def scaled(
 ) -> tuple[bytes, str]:
     """A picture with no side longer than this, as bytes, and their MIME type.
 
-    A picture that is upright, a single frame, of a common type and small enough stays as it is.
-    Otherwise it becomes a PNG if it has transparency, and a JPEG if not. Scans of more than 8 bits
-    are stretched from black to white.
+    A picture that is upright, a single frame, of a common type, whole and small enough stays as it
+    is. Otherwise it becomes a PNG if it has transparency, and a JPEG if not, in sRGB. Scans of more
+    than 8 bits are stretched from black to white. What was cut off is taken as far as it goes.
 
     Args:
         picture: What to look at.
@@ -48,30 +57,58 @@ def scaled(
         ImportError: If Pillow is not installed.
         MediaInputError: If it cannot be decoded, or has more than `max_pixels` pixels.
     """
-    media = _media(picture, name)
-    with open_picture(media, name=name, frame=frame, max_pixels=max_pixels) as image:
-        from PIL import Image, ImageOps  # noqa: PLC0415 -- an extra, checked above
+    ready = made_ready(
+        _media(picture, name),
+        max_side,
+        frame=frame,
+        max_pixels=max_pixels,
+        name=name,
+        keep_format=keep_format,
+        always_encode=always_encode,
+    )
+    return ready.data, ready.mime_type
 
-        smaller = max_side if max_side is not None and max(image.size) > max_side else None
-        if smaller is not None:
-            # A JPEG decoder can skip what would be scaled away.
-            image.draft(None, (2 * smaller, 2 * smaller))
-        image.load()  # finds out whether it is damaged
-        turned = image.getexif().get(_ORIENTATION, 1) != 1
-        if not (smaller or turned or always_encode) and _is_common(image, media.mime_type):
-            return media.read(), media.mime_type
-        ready = _in_common_mode(ImageOps.exif_transpose(image) if turned else image)
+
+def made_ready(
+    media: Media,
+    max_side: int | None,
+    *,
+    frame: int = 0,
+    max_pixels: int | None = None,
+    name: str = "This picture",
+    keep_format: bool = False,
+    always_encode: bool = False,
+) -> Ready:
+    """The same as `scaled`, with what is missing of the picture."""
+    with open_picture(media, name=name, frame=frame, max_pixels=max_pixels) as opened:
+        from PIL import Image  # noqa: PLC0415 -- an extra
+
+        smaller = max_side if max_side is not None and max(opened.size) > max_side else None
+        image, damage = decode(opened, smaller)
+        if damage is None and (missing := _missing(media)):
+            damage = f"The file is cut off: {missing}."
+        upright = turned(image)
+        as_it_is = smaller is None and damage is None and upright is image and not always_encode
+        if as_it_is and _is_common(image, media.mime_type):
+            return Ready(media.read(), media.mime_type, None)
+        ready = in_eight_bits(upright)
         if smaller is not None:
             scale = smaller / max(ready.size)
             width, height = (max(1, math.floor(side * scale + 0.5)) for side in ready.size)
             ready = ready.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
-        return _encoded(ready, media.mime_type if keep_format else None)
+        data, mime_type = _encoded(in_srgb(ready), media.mime_type if keep_format else None)
+        return Ready(data, mime_type, damage)
 
 
-def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height in pixels as the picture is shown, by the turn that a camera noted."""
-    width, height = image.size
-    return (height, width) if image.getexif().get(_ORIENTATION) in range(5, 9) else (width, height)
+def _missing(media: Media) -> str | None:
+    with media.open() as file:
+        return truncation_of(file, media.mime_type, media.size)
+
+
+def _is_common(image: Image.Image, mime_type: str) -> bool:
+    # The further pictures in a JPEG are a camera's previews.
+    single = getattr(image, "n_frames", 1) == 1 or mime_type == "image/jpeg"
+    return single and mime_type in _COMMON_TYPES and image.mode in _COMMON_MODES
 
 
 def _media(picture: Media | bytes | BinaryIO, name: str) -> Media:
@@ -82,30 +119,6 @@ def _media(picture: Media | bytes | BinaryIO, name: str) -> Media:
     except InvalidRequestError as error:
         msg = f"{name} cannot be opened as a picture: {error}"
         raise MediaInputError(msg) from error
-
-
-def _is_common(image: Image.Image, mime_type: str) -> bool:
-    # The further pictures in a JPEG are a camera's previews.
-    single = getattr(image, "n_frames", 1) == 1 or mime_type == "image/jpeg"
-    return single and mime_type in _COMMON_TYPES and image.mode in _COMMON_MODES
-
-
-def _in_common_mode(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I;16", "I", "F")):
-        return _stretched(image)
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    return image if image.mode in ("RGB", "L") else image.convert("RGB")
-
-
-def _stretched(image: Image.Image) -> Image.Image:
-    """Scans and measurements of more than 8 bits: darkest to black, brightest to white."""
-    deep = image.convert("F")
-    low, high = deep.getextrema()
-    assert isinstance(low, float | int)  # noqa: S101 -- one band
-    assert isinstance(high, float | int)  # noqa: S101
-    scale = 255.0 / (high - low) if high > low else 0.0
-    return deep.point(lambda value: value * scale - low * scale).convert("L")
 
 
 def _encoded(image: Image.Image, mime_type: str | None) -> tuple[bytes, str]:

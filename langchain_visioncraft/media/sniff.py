@@ -1,14 +1,12 @@
-"""What bytes really are: the service's ``Content-Type`` has been wrong."""
+"""What bytes really are, by their beginning: the service's ``Content-Type`` has been wrong."""
 
 from __future__ import annotations
 
-import io
-import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+import re
+from collections.abc import Callable
+from typing import TypeAlias
 
-HEAD_BYTES = 512
+HEAD_BYTES = 1 << 16
 """How many of the first bytes `sniff` wants to see."""
 
 EXTENSIONS = {
@@ -33,39 +31,194 @@ EXTENSIONS = {
     "audio/aac": "aac",
     "audio/aiff": "aiff",
     "audio/amr": "amr",
+    "video/x-matroska": "mkv",
+    "video/mp2t": "ts",
+    "video/mpeg": "mpg",
+    "video/x-flv": "flv",
+    "video/x-ms-wmv": "wmv",
+    "video/ogg": "ogv",
+    "video/dv": "dv",
+    "video/vnd.rn-realvideo": "rm",
+    "video/mxf": "mxf",
+    "video/x-nut": "nut",
+    "audio/webm": "weba",
+    "audio/x-matroska": "mka",
+    "audio/x-caf": "caf",
+    "audio/basic": "au",
+    "audio/x-w64": "w64",
+    "audio/x-ms-wma": "wma",
+    "audio/x-wavpack": "wv",
+    "audio/x-ape": "ape",
+    "audio/x-tta": "tta",
+    "audio/x-musepack": "mpc",
+    "audio/x-tak": "tak",
+    "audio/x-dsf": "dsf",
+    "audio/x-voc": "voc",
+    "audio/x-8svx": "8svx",
+    "audio/x-ircam": "sf",
+    "audio/x-nist": "sph",
+    "audio/x-realaudio": "ra",
+    "audio/ac3": "ac3",
+    "audio/vnd.dts": "dts",
+    "image/jp2": "jp2",
+    "image/x-icon": "ico",
+    "image/x-win-cursor": "cur",
+    "image/x-icns": "icns",
+    "image/x-portable-anymap": "pnm",
+    "image/vnd.adobe.photoshop": "psd",
+    "image/x-tga": "tga",
+    "image/qoi": "qoi",
+    "image/vnd.ms-dds": "dds",
+    "image/x-pcx": "pcx",
+    "image/x-dcx": "dcx",
+    "image/x-sgi": "sgi",
+    "image/x-sun-raster": "ras",
+    "image/fits": "fits",
+    "image/x-flc": "flc",
+    "image/x-xbitmap": "xbm",
+    "image/x-xpixmap": "xpm",
 }
-"""The media types that are recognised, with the extension that each gets."""
+"""The media types that are recognised, with the extension that each gets; common ones first."""
 
-_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
+_Detail: TypeAlias = str | Callable[[bytes], str | None]
+
+_HEIC_BRANDS = frozenset(
+    b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 mif3 msf1 miaf jpeg jpgs avci avcs "
+    b"vvic vvis evbi evbs evmi j2ki j2is".split()
+)
+_AUDIO_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
+
+
+def _of_brands(head: bytes) -> str:
+    """An ISO file: the major brand says little, so the compatible ones are looked at as well."""
+    major, end = head[8:12], int.from_bytes(head[:4], "big")
+    brands = {major, *(head[at : at + 4] for at in range(16, min(end, len(head), 1024), 4))}
+    if brands & {b"avif", b"avis", b"avio"}:
+        return "image/avif"
+    if brands & _HEIC_BRANDS:
+        return "image/heic"
+    if major == b"crx ":
+        return "image/x-canon-cr3"
+    if major in _AUDIO_BRANDS:
+        return "audio/mp4"
+    return "video/quicktime" if major == b"qt  " else "video/mp4"
+
+
+def _of_matroska(head: bytes) -> str:
+    """WebM or Matroska by its DocType; sound alone, if its first tracks have no other codecs."""
+    codecs = {match[1] for match in re.finditer(rb"\x86[\x81-\xbf]([AV])_[A-Z0-9]", head)}
+    kind = "audio" if codecs == {b"A"} else "video"
+    return f"{kind}/x-matroska" if b"matroska" in head[:64] else f"{kind}/webm"
+
+
+def _of_ogg(head: bytes) -> str:
+    return "video/ogg" if re.search(rb"\x80theora|\x01video\0", head) else "audio/ogg"
+
+
+def _of_asf(head: bytes) -> str:
+    video = b"\xc0\xef\x19\xbc\x4d\x5b\xcf\x11\xa8\xfd\x00\x80\x5f\x5c\x44\x2b"
+    return "video/x-ms-wmv" if video in head else "audio/x-ms-wma"
+
+
+def _of_bmp(head: bytes) -> str | None:
+    # The lengths that a bitmap's header has had: OS/2, Windows, with masks, V4, V5.
+    known = (12, 16, 40, 52, 56, 64, 108, 124)
+    return "image/bmp" if int.from_bytes(head[14:18], "little") in known else None
+
+
+def _of_icon(head: bytes) -> str | None:
+    count, size = int.from_bytes(head[4:6], "little"), int.from_bytes(head[14:18], "little")
+    if not (0 < count < 256 and head[9:10] == b"\0" and size):
+        return None
+    return "image/x-icon" if head[2] == 1 else "image/x-win-cursor"
+
+
+def _of_ac3(head: bytes) -> str | None:
+    return "audio/ac3" if len(head) > 5 and head[4] >> 6 < 3 and head[5] >> 3 <= 16 else None
+
+
+def _unless_text(mime: str) -> _Detail:
+    """Of a signature that a sentence may begin with."""
+    return lambda head: mime if re.search(rb"[\0-\x08]", head[:40]) else None
+
+
+_SIGNATURES: tuple[tuple[int, bytes, _Detail], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
     (0, b"GIF87a", "image/gif"),
     (0, b"GIF89a", "image/gif"),
     (8, b"WEBPVP8", "image/webp"),
-    (0, b"II*\x00", "image/tiff"),
-    (0, b"MM\x00*", "image/tiff"),
-    (0, b"\x00\x00\x00\x0cJXL \r\n\x87\n", "image/jxl"),
+    (0, b"II*\0", "image/tiff"),
+    (0, b"MM\0*", "image/tiff"),
+    (0, b"II+\0", "image/tiff"),  # BigTIFF
+    (0, b"MM\0+", "image/tiff"),
+    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
     (0, b"\xff\x0a", "image/jxl"),
-    (4, b"ftypavif", "image/avif"),
-    (4, b"ftypavis", "image/avif"),
-    (4, b"ftypheic", "image/heic"),
-    (4, b"ftypmif1", "image/heic"),
-    (4, b"ftypM4A", "audio/mp4"),
-    (4, b"ftypM4B", "audio/mp4"),
-    (4, b"ftypqt  ", "video/quicktime"),
-    (4, b"ftyp", "video/mp4"),
-    (0, b"\x1aE\xdf\xa3", "video/webm"),
-    (8, b"AVI LIST", "video/x-msvideo"),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2"),
+    (0, b"\xff\x4f\xff\x51", "image/jp2"),
+    (0, b"BM", _of_bmp),
+    (0, b"\0\0\1\0", _of_icon),
+    (0, b"\0\0\2\0", _of_icon),
+    (0, b"icns", _unless_text("image/x-icns")),
+    (0, b"8BPS\0", "image/vnd.adobe.photoshop"),
+    (0, b"qoif", _unless_text("image/qoi")),
+    (0, b"DDS \x7c\0\0\0", "image/vnd.ms-dds"),
+    (0, b"\xb1\x68\xde\x3a", "image/x-dcx"),
+    (0, b"\x01\xda\0", "image/x-sgi"),
+    (0, b"\x01\xda\1", "image/x-sgi"),
+    (0, b"\x59\xa6\x6a\x95", "image/x-sun-raster"),
+    (0, b"SIMPLE  =", "image/fits"),
+    (0, b"/* XPM */", "image/x-xpixmap"),
+    (4, b"ftyp", _of_brands),
+    # QuickTime of before there was an `ftyp`, and what cameras write.
+    (4, b"moov", "video/quicktime"),
+    (4, b"mdat", "video/quicktime"),
+    (4, b"wide", "video/quicktime"),
+    (4, b"pnot", "video/quicktime"),
+    (4, b"skip", "video/quicktime"),
+    (4, b"free", "video/quicktime"),
+    (4, b"styp", "video/mp4"),
+    (0, b"\x1aE\xdf\xa3", _of_matroska),
+    (8, b"AVI ", "video/x-msvideo"),
     (8, b"WAVE", "audio/wav"),
-    (0, b"OggS", "audio/ogg"),
+    (0, b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", "audio/x-w64"),
+    (0, b"OggS", _of_ogg),
     (0, b"fLaC", "audio/flac"),
     (0, b"ID3", "audio/mpeg"),
     (8, b"AIFF", "audio/aiff"),
     (8, b"AIFC", "audio/aiff"),
+    (8, b"8SVX", "audio/x-8svx"),
     (0, b"#!AMR", "audio/amr"),
+    (0, b"caff\0", "audio/x-caf"),
+    (0, b".snd\0", "audio/basic"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c", _of_asf),
+    (0, b"wvpk", _unless_text("audio/x-wavpack")),
+    (0, b"MAC ", _unless_text("audio/x-ape")),
+    (0, b"TTA1", _unless_text("audio/x-tta")),
+    (0, b"MPCK", _unless_text("audio/x-musepack")),
+    (0, b"MP+", _unless_text("audio/x-musepack")),
+    (0, b"tBaK", _unless_text("audio/x-tak")),
+    (0, b"DSD \x1c\0", "audio/x-dsf"),
+    (0, b"Creative Voice File\x1a", "audio/x-voc"),
+    (0, b"NIST_1A\n", "audio/x-nist"),
+    (0, b"\x64\xa3\1\0", "audio/x-ircam"),
+    (0, b"\x64\xa3\2\0", "audio/x-ircam"),
+    (0, b".ra\xfd", "audio/x-realaudio"),
+    (0, b".RMF\0\0\0", "video/vnd.rn-realvideo"),
+    (0, b"\x0b\x77", _of_ac3),
+    (0, b"\x7f\xfe\x80\x01", "audio/vnd.dts"),
+    (0, b"\0\0\1\xba", "video/mpeg"),
+    (0, b"\0\0\1\xb3", "video/mpeg"),
+    (0, b"FLV\1", "video/x-flv"),
+    (0, b"\x1f\x07\0\x3f", "video/dv"),
+    (0, b"\x1f\x07\0\xbf", "video/dv"),
+    (0, b"\x06\x0e\x2b\x34\2\5\1\1\x0d\1\2\1", "video/mxf"),
+    (0, b"nut/multimedia container\0", "video/x-nut"),
     (0, b"%PDF-", "application/pdf"),
-    (0, b"PK\x03\x04", "application/zip"),
+    (0, b"PK\3\4", "application/zip"),
 )
+_PORTABLE = re.compile(rb"P[1-7Ff](?:\s+#[^\n]*)*\s+(?:\d+\s+\d+\s|WIDTH \d)")
+_CONTAINERS = (b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM")
 
 
 def sniff(head: bytes) -> str | None:
@@ -74,170 +227,143 @@ def sniff(head: bytes) -> str | None:
     Args:
         head: The first bytes, `HEAD_BYTES` of them or all that there are.
     """
-    for offset, signature, mime in _SIGNATURES:
-        # At 8 stands what kind of RIFF or AIFF it is; in a text it may be any word.
-        contained = offset != 8 or head[:4] in (b"RIFF", b"RF64", b"FORM")
-        if contained and head.startswith(signature, offset):
+    for offset, signature, detail in _SIGNATURES:
+        if not head.startswith(signature, offset):
+            continue
+        # In a text these may be any words: a box is not as long as four letters make it.
+        if (offset == 8 and head[:4] not in _CONTAINERS) or (offset == 4 and head[0] >= 0x20):
+            continue
+        mime = detail if isinstance(detail, str) else detail(head)
+        if mime is not None:
             return mime
-    if head[:2] == b"BM" and len(head) >= 18 and head[14:18] in (b"\x28\0\0\0", b"\x7c\0\0\0"):
-        return "image/bmp"
-    if len(head) >= 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
-        # An MPEG audio frame without an ID3 tag; layer bits 00 mean AAC in an ADTS stream.
-        return "audio/aac" if head[1] & 0x06 == 0 else "audio/mpeg"
-    return _sniff_text(head)
+    if _PORTABLE.match(head):
+        return "image/x-portable-anymap"
+    return _of_frames(head) or _sniff_text(head[:_TEXT_BYTES]) or _sniff_binary(head)
+
+
+def _sniff_binary(head: bytes) -> str | None:
+    """What has no signature, but a form of its own; also recordings with something in front."""
+    if head[:1] == b"\x0a" and head[1:2] in b"\0\2\3\4\5" and head[2:3] == b"\1":
+        return "image/x-pcx"
+    if head[4:6] in (b"\x11\xaf", b"\x12\xaf") and head[42:80] == bytes(38):
+        return "image/x-flc"
+    if _is_targa(head):
+        return "image/x-tga"
+    for size in (188, 192, 204):  # packets of a transport stream, plain, with times, with parity
+        ahead = rb"\x47" + rb"(?=.{%d}\x47.{%d}\x47.{%d}\x47)" % ((size - 1,) * 3)
+        if re.search(ahead, head[: 5 * size], re.DOTALL):
+            return "video/mp2t"
+    return _of_frames(head, anywhere=True)
+
+
+def _is_targa(head: bytes) -> bool:
+    if len(head) < 18 or head[1] > 1 or head[2] not in (1, 2, 3, 9, 10, 11):
+        return False
+    if head[1] == 0 and (head[2] in (1, 9) or any(head[3:8])):  # a palette, or none
+        return False
+    sides = any(head[12:14]) and any(head[14:16])
+    return sides and head[16] in (8, 15, 16, 24, 32) and head[17] & 0xC0 == 0
+
+
+# The header of an MPEG audio frame: 11 set bits, version, layer, bit rate, sample rate. Of these
+# bits some values are reserved, so that few other bytes look like one.
+_MPEG = re.compile(
+    rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff]"
+    rb"[\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b\x70-\x7b\x80-\x8b\x90-\x9b"
+    rb"\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb]"
+)
+_ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
+_RATES = (44_100, 48_000, 32_000)
+_KILOBITS = {  # by version 1 or another, and layer
+    (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (1, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (2, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+
+
+def _of_frames(head: bytes, *, anywhere: bool = False) -> str | None:
+    """A stream of MP3 or AAC: frames that lie one behind the other.
+
+    Args:
+        head: The first bytes.
+        anywhere: Look for four of them behind something else, such as zeros, or the rest of a
+            frame; none of layer 1, which programs seem to be full of. Otherwise they begin at once,
+            and as many as are there must be right; but UTF-16, which may begin like a frame, is one
+            only by a second frame.
+    """
+    begin = rb"\xff[\xe2-\xe5\xf0-\xf5\xf8-\xfd]" if anywhere else rb"\A"
+    starts = re.finditer(begin, head)
+    least = 4 if anywhere else 2 if head[:2] == b"\xff\xfe" else 1
+    for start in (match.start() for match in starts):
+        first = _frame(head, start)
+        if first is None:
+            continue
+        at, count = start, 0
+        while (frame := _frame(head, at)) is not None and frame[1] == first[1] and count < 4:
+            at, count = at + frame[0], count + 1
+        ended = at + 4 > len(head) or head.startswith((b"TAG", b"APETAGEX", b"ID3"), at)
+        if count >= 4 or (count >= least and ended):
+            return first[1][0]
+    return None
+
+
+def _frame(head: bytes, at: int) -> tuple[int, tuple[str, int, int]] | None:
+    """The length of the frame that begins here, and what all frames of a stream have in common."""
+    if _MPEG.match(head, at) and len(head) >= at + 3:
+        version, layer = head[at + 1] >> 3 & 3, 4 - (head[at + 1] >> 1 & 3)
+        rate = _RATES[head[at + 2] >> 2 & 3] >> (2, 0, 1, 0)[version]
+        kilobits = _KILOBITS[1 if version == 3 else 2, layer][(head[at + 2] >> 4) - 1]
+        padding = head[at + 2] >> 1 & 1
+        if layer == 1:
+            length = (12_000 * kilobits // rate + padding) * 4
+        else:
+            samples = 72_000 if layer == 3 and version != 3 else 144_000
+            length = samples * kilobits // rate + padding
+        return length, ("audio/mpeg", layer, rate)
+    if _ADTS.match(head, at) and len(head) >= at + 3 and (rate := head[at + 2] >> 2 & 15) < 13:
+        if len(head) < at + 6:
+            return len(head), ("audio/aac", 0, rate)
+        length = (head[at + 3] & 3) << 11 | head[at + 4] << 3 | head[at + 5] >> 5
+        return (length, ("audio/aac", 0, rate)) if length >= 7 else None
+    return None
+
+
+_TEXT_BYTES = 512
+"""A text is known by fewer: what is said of bytes further on is not worth the time."""
+
+_MARKS = {
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
 
 
 def _sniff_text(head: bytes) -> str | None:
+    encoding = next((name for mark, name in _MARKS.items() if head.startswith(mark)), "utf-8")
     try:
-        text = head.decode("utf-8-sig")
+        text = head.decode(encoding)
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # not just a character cut in two at the end
-            return None
-        text = head.decode("utf-8-sig", "ignore")
-    if "\x00" in text:
+        # Perhaps only a character that is cut in two at the end.
+        text = "\0" if error.start < len(head) - 4 else head.decode(encoding, "ignore")
+    if re.search(r"[\0\ufffe\uffff]", text):
         return None
     start = text.lstrip()[:256].lower()
     if start.startswith(("<!doctype html", "<html", "<head", "<body")):
         return "text/html"
     if start.startswith(("<svg", "<?xml")) and "<svg" in text.lower():
         return "image/svg+xml"
-    if start.startswith(("{", "[", '"')):
+    if re.match(r'["{]|\[\s*(?:["{\[\]\d-]|true|false|null|$)', start):  # not [Section]
         return "application/json"
+    if re.match(r"#define \w+width \d+\s+#define \w+height \d+", start):
+        return "image/x-xbitmap"
     return "text/plain" if start else None
 
 
 def kind_of(mime_type: str | None) -> str | None:
     """The part before the slash: ``image``, ``video``, ``audio``, ``text`` …"""
     return mime_type.partition("/")[0] if mime_type else None
-
-
-@dataclass(frozen=True)
-class MediaInfo:
-    """Width and height in pixels and duration in seconds, where the file has them."""
-
-    width: int | None = None
-    height: int | None = None
-    duration: float | None = None
-
-
-def media_info(file: BinaryIO, mime_type: str) -> MediaInfo:
-    """Measure a file from its headers, without decoding it."""
-    file.seek(0)
-    try:
-        return _measured(file, mime_type)
-    except (ValueError, LookupError, struct.error):  # headers that contradict themselves
-        return MediaInfo()
-
-
-def _measured(file: BinaryIO, mime_type: str) -> MediaInfo:
-    if mime_type in ("video/mp4", "video/quicktime", "audio/mp4"):
-        return _mp4_info(file)
-    if mime_type == "audio/wav":
-        return MediaInfo(duration=_wav_duration(file))
-    if kind_of(mime_type) != "image":
-        return MediaInfo()
-    import imagesize  # noqa: PLC0415 -- loads an XML parser
-
-    width, height = imagesize.get(io.BytesIO(file.read(65536)))
-    if width <= 0:  # the size comes later, behind large metadata
-        file.seek(0)
-        width, height = imagesize.get(io.BytesIO(file.read()))
-    return MediaInfo(width, height) if width > 0 and height > 0 else MediaInfo()
-
-
-def truncation_of(file: BinaryIO, mime_type: str, size: int) -> str | None:
-    """Say what is missing at the end of a file that was cut off; ``None`` if nothing is."""
-    if mime_type == "image/png":
-        return None if b"IEND" in _tail(file, size, 64) else "the PNG has no end"
-    if mime_type == "image/jpeg":
-        # Cameras and editors append data, so the end marker may stand some way before the end.
-        return None if b"\xff\xd9" in _tail(file, size, 1 << 16) else "the JPEG has no end"
-    if mime_type == "image/gif":
-        ended = _tail(file, size, 64).rstrip(b"\x00").endswith(b";")
-        return None if ended else "the GIF has no end"
-    if mime_type in ("image/webp", "audio/wav", "video/x-msvideo"):
-        file.seek(4)
-        announced = int.from_bytes(file.read(4), "little") + 8
-        # A stream of unknown length announces 0 or the largest number.
-        cut = size < announced < 0xFFFFFF00
-        return f"{announced:,} bytes are announced, {size:,} came" if cut else None
-    if mime_type in ("video/mp4", "video/quicktime", "audio/mp4"):
-        return _mp4_truncation(file, size)
-    return None
-
-
-def _tail(file: BinaryIO, size: int, count: int) -> bytes:
-    file.seek(max(0, size - count))
-    return file.read(count)
-
-
-def _wav_duration(file: BinaryIO) -> float | None:
-    head = file.read(HEAD_BYTES)
-    form, data = head.find(b"fmt "), head.find(b"data")
-    if form < 0 or data < 0 or len(head) < data + 8:
-        return None
-    rate = int.from_bytes(head[form + 16 : form + 20], "little")
-    length = int.from_bytes(head[data + 4 : data + 8], "little")
-    return length / rate if rate and length < 0xFFFFFF00 else None
-
-
-_MOST_BOXES = 20_000
-
-
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The MP4 boxes between two offsets: type, start of the payload, end.
-
-    No more than `_MOST_BOXES`: a file of nothing else would keep us busy for a minute.
-    """
-    for _ in range(_MOST_BOXES):
-        if start + 8 > end:
-            return
-        file.seek(start)
-        size, kind = struct.unpack(">I4s", file.read(8))
-        payload = start + 8
-        if size == 1:
-            size = int.from_bytes(file.read(8), "big")
-            payload += 8
-        stop = end if size == 0 else start + size
-        if stop < payload:
-            return
-        yield kind, payload, stop
-        start = stop
-
-
-def _mp4_truncation(file: BinaryIO, size: int) -> str | None:
-    last = 0
-    kinds: set[bytes] = set()
-    for kind, _, stop in _boxes(file, 0, size):
-        last, kinds = stop, kinds | {kind}
-    if last > size or not last:
-        return f"the MP4 announces {last:,} bytes, {size:,} came"
-    return None if kinds & {b"moov", b"moof"} else "the MP4 has no index (moov)"
-
-
-def _mp4_info(file: BinaryIO) -> MediaInfo:
-    end = file.seek(0, io.SEEK_END)
-    width = height = duration = None
-    for kind, start, stop in _boxes(file, 0, end):
-        if kind != b"moov" or stop > end:
-            continue
-        for inner, at, inner_stop in _boxes(file, start, stop):
-            if inner == b"mvhd":
-                duration = _mvhd_duration(file, at)
-            if inner == b"trak":
-                for leaf, leaf_at, leaf_stop in _boxes(file, at, inner_stop):
-                    if leaf == b"tkhd":
-                        file.seek(leaf_stop - 8)
-                        sides = struct.unpack(">II", file.read(8))  # 16.16 fixed point
-                        if all(sides) and leaf_at < leaf_stop:
-                            width, height = sides[0] >> 16, sides[1] >> 16
-    return MediaInfo(width, height, duration)
-
-
-def _mvhd_duration(file: BinaryIO, at: int) -> float | None:
-    file.seek(at)
-    version = file.read(4)[0]
-    form, skip = (">IQ", 16) if version == 1 else (">II", 8)
-    file.seek(at + 4 + skip)
-    scale, length = struct.unpack(form, file.read(struct.calcsize(form)))
-    return float(length / scale) if scale else None

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from langchain_visioncraft.media.sniff import HEAD_BYTES, sniff
+from langchain_visioncraft.media.inspection import type_of
 
 ENGINE_HEADER = "x-visioncraft-engine"
 
@@ -59,7 +59,7 @@ def json_response(content: Any, engine: str) -> Response:
 
 def media_response(data: bytes, engine: str) -> Response:
     """The bytes of a picture, GIF or video, and the engine that made them."""
-    mime = sniff(data[:HEAD_BYTES]) or "application/octet-stream"
+    mime = type_of(data) or "application/octet-stream"
     return Response(data, media_type=mime, headers={ENGINE_HEADER: engine})
 
 

@@ -9,7 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, sniff
+from langchain_visioncraft.media.inspection import type_of
+from langchain_visioncraft.media.sniff import EXTENSIONS
 
 _REMEMBERED = 10_000
 
@@ -46,7 +47,7 @@ class FileStore:
 
     def add(self, data: bytes, engine: str) -> str:
         """Keep a file, and return its name."""
-        mime = sniff(data[:HEAD_BYTES]) or "application/octet-stream"
+        mime = type_of(data) or "application/octet-stream"
         name = f"{hashlib.sha256(data).hexdigest()[:24]}.{EXTENSIONS.get(mime, 'bin')}"
         with self._lock:
             self._drop(name)

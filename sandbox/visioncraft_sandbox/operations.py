@@ -64,6 +64,12 @@ class Job:
         """Decode the picture of this parameter, in a thread."""
         return await self._read(Uploads.picture, name)
 
+    async def picture_and_mask(self) -> tuple[Image.Image, Image.Image]:
+        """Decode the picture and the mask of this request, in a thread."""
+        image, mask = parse_source(self.parameters.image), parse_source(self.parameters.mask)
+        uploads = self.services.uploads(self.request)
+        return await self.services.pool.read(partial(uploads.picture_and_mask, image, mask))
+
     async def recording(self, name: str) -> bytes:
         """Read the recording of this parameter, in a thread."""
         return await self._read(Uploads.recording, name)

@@ -32,10 +32,13 @@ _STRENGTH = 0.8
 
 async def _img2img_image(job: Job) -> Response:
     wanted: ImageToImageRequest = job.parameters
-    image = await job.picture("image")
+    mask = None
+    if wanted.mask is None:
+        image = await job.picture("image")
+    else:
+        image, mask = await job.picture_and_mask()
     # It is edited in its own size, which takes long for many pixels.
     job.check_side(width=image.width, height=image.height)
-    mask = await job.picture("mask") if wanted.mask is not None else None
     spec = ImageSpec.of(
         wanted,
         width=image.width,

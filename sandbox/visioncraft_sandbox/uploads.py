@@ -14,9 +14,11 @@ from PIL import Image
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import links
 from langchain_visioncraft.errors import MediaInputError, UnsafeLinkError
-from langchain_visioncraft.media.decoding import picture_formats
+from langchain_visioncraft.media.colours import as_seen, turn_of, turned
+from langchain_visioncraft.media.decoding import decode, open_image
 from langchain_visioncraft.media.inputs import MediaSource, parse_source
-from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, media_info, sniff
+from langchain_visioncraft.media.inspection import media_info, type_of
+from langchain_visioncraft.media.sniff import kind_of
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.settings import SandboxConfig
@@ -46,10 +48,25 @@ class Uploads:
         """Decode a picture."""
         return decode_picture(self.read(source, name), name, self.config.max_pixels)
 
+    def picture_and_mask(
+        self, image: MediaSource, mask: MediaSource
+    ) -> tuple[Image.Image, Image.Image]:
+        """Decode a picture, and the grey mask that says where it may change."""
+        stored = _opened(self.read(image, "image"), "image", self.config.max_pixels)
+        turn, size = turn_of(stored), stored.size
+        picture, cover = as_seen(stored), self.picture(mask, "mask")
+        if cover.size == size != picture.size:  # drawn on the picture as it is stored
+            cover = turned(cover, turn)
+        if cover.has_transparency_data:  # where it is transparent, nothing is marked
+            layered = cover.convert("RGBA")
+            black = Image.new("RGBA", layered.size, "black")
+            cover = Image.alpha_composite(black, layered)
+        return picture, cover.convert("L")
+
     def recording(self, source: MediaSource, name: str) -> bytes:
         """The bytes of a recording, or of a video with a sound track."""
         data = self.read(source, name)
-        mime = sniff(data[:HEAD_BYTES])
+        mime = type_of(data)
         if mime is not None and kind_of(mime) not in ("audio", "video"):
             raise Refusal(400, f"{name} is {mime}, not a recording.")
         return data
@@ -142,19 +159,23 @@ def source_of(value: Any, name: str) -> MediaSource:
 
 
 def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
-    """Decode the first frame of a picture; refused with 400 if it is damaged or too large."""
+    """Decode the first frame of a picture, upright and in sRGB; refused with 400 if too large."""
+    return as_seen(_opened(data, name, max_pixels))
+
+
+def _opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
     too_many = f"{name} has more than {max_pixels:,} pixels."
-    mime = sniff(data[:HEAD_BYTES])
+    mime = type_of(data)
     if mime is not None and kind_of(mime) == "image":
         # From the header alone: nothing is decoded before its size is known.
         shape = media_info(io.BytesIO(data), mime)
         if (shape.width or 0) * (shape.height or 0) > max_pixels:
             raise Refusal(400, too_many)
     try:
-        picture = Image.open(io.BytesIO(data), formats=picture_formats())
+        picture = open_image(io.BytesIO(data))
         fits = picture.width * picture.height <= max_pixels
         if fits:
-            picture.load()
+            picture = decode(picture).image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refusal(400, too_many) from error
     except Exception as error:

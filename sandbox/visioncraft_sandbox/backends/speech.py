@@ -8,7 +8,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, sniff
+from langchain_visioncraft.media.inspection import type_of
+from langchain_visioncraft.media.sniff import EXTENSIONS
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.backends.connection import BackendError, Connection
 from visioncraft_sandbox.backends.names import closest
@@ -108,7 +109,7 @@ class SpeechServer:
             seconds: The recording's length, if known.
         """
         started = time.perf_counter()
-        mime = sniff(audio[:HEAD_BYTES]) or "application/octet-stream"
+        mime = type_of(audio) or "application/octet-stream"
         name = f"audio.{EXTENSIONS.get(mime, 'bin')}"
         path, fields = self._request(task, language)
         answer = await self.connection.json(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 import threading
 import time
@@ -12,11 +11,11 @@ import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import av
-import av.error
 import numpy as np
 
-from langchain_visioncraft.media.decoding import open_recording
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.media import HeldBytes
+from langchain_visioncraft.media.sound import Recording, heard, listen
 from visioncraft_sandbox.engines.weights import EngineUnavailable, whisper_model_dir
 
 if TYPE_CHECKING:
@@ -126,40 +125,14 @@ def as_wav(audio: bytes | Path, *, max_seconds: float | None = None) -> tuple[by
 
 def _decode(audio: bytes | Path, max_seconds: float | None = None) -> NDArray[np.float32]:
     """The recording as mono samples between -1 and 1, 16,000 per second."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=_RATE)
-    chunks: list[NDArray[np.int16]] = []
-    left = math.inf if max_seconds is None else max_seconds * _RATE
+    holder = audio if isinstance(audio, Path) else HeldBytes(audio)
+    recording = Recording(lambda: holder.open("rb"), "The file")
     try:
-        with (
-            audio.open("rb") if isinstance(audio, Path) else io.BytesIO(audio) as file,
-            open_recording(file) as container,
-        ):
-            if not container.streams.audio:
-                raise ValueError("The file has no audio stream to transcribe.")
-            for frame in container.decode(container.streams.audio[0]):
-                frame.pts = None
-                arrays = _arrays(resampler.resample(frame))
-                left -= sum(array.size for array in arrays)
-                if left < 0:
-                    # A few kilobytes may expand to days of silence.
-                    raise ValueError(f"The recording is longer than {max_seconds:,.0f} seconds.")
-                chunks += arrays
-            chunks += _arrays(resampler.resample(None))
-    except av.error.FFmpegError as error:
-        # A truncated recording is used up to its end.
-        if not chunks:
-            raise ValueError(
-                f"The file is not audio that can be decoded ({error.strerror})."
-            ) from error
-    if not chunks or not (samples := np.concatenate(chunks)).size:
-        raise ValueError("The file's audio stream is empty.")
-    scaled = samples.astype(np.float32)
-    scaled /= 32768.0
-    return scaled
-
-
-def _arrays(frames: list[av.AudioFrame]) -> list[NDArray[np.int16]]:
-    return [frame.to_ndarray().reshape(-1).astype(np.int16) for frame in frames]
+        sound = listen(recording, max_seconds=max_seconds)
+        # Silence is transcribed as well: the service would.
+        return np.concatenate(list(heard(recording, sound.tracks or (0,))))
+    except MediaInputError as error:
+        raise ValueError(str(error)) from error
 
 
 def _segment(index: int, segment: Any) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.inputs import is_link, parse_source
+from langchain_visioncraft.media.inspection import media_info, type_of
 from langchain_visioncraft.media.media import readable_size
-from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, media_info, sniff
+from langchain_visioncraft.media.sniff import kind_of
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.page import words
 from visioncraft_sandbox.page.journal import Body, Entry
@@ -140,7 +141,7 @@ class _Reader:
         data = body.bytes()
         if not data:
             return None
-        mime = sniff(data[:HEAD_BYTES])
+        mime = type_of(data)
         if _can_be_shown(mime):
             self._add(side, "", data[:_HEAD_TEXT], len(data), lambda: data)
             return None
@@ -180,7 +181,7 @@ class _Reader:
         if len(text) < _SHORTEST_MEDIUM:
             return None
         head = _decoded(text[:_HEAD_TEXT]) or b""
-        if not _can_be_shown(sniff(head[:HEAD_BYTES])):
+        if not _can_be_shown(type_of(head)):
             return None
         size = (len(text) - text.find(",") - 1) * 3 // 4
         medium = self._add(side, name, head, size, partial(_decoded, text))
@@ -196,7 +197,7 @@ class _Reader:
         return None
 
     def _add(self, side: Side, name: str, head: bytes, size: int, source: _Source) -> Medium:
-        mime = sniff(head[:HEAD_BYTES]) or "application/octet-stream"
+        mime = type_of(head) or "application/octet-stream"
         shape = media_info(io.BytesIO(head), mime)
         index = sum(medium.side == side for medium, _ in self.media)
         label = name if side == "in" else ""

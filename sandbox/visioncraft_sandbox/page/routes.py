@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.media.sniff import HEAD_BYTES, sniff
+from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.version import __version__
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.operations import Services
@@ -134,7 +134,7 @@ class _Page:
         if "still" in request.query_params:
             most = self._services.config.max_pixels
             data = await anyio.to_thread.run_sync(_first_frame, data, most)
-        mime = sniff(data[:HEAD_BYTES]) or "application/octet-stream"
+        mime = type_of(data) or "application/octet-stream"
         headers = {
             "content-security-policy": MEDIA_POLICY,
             "content-disposition": "inline",

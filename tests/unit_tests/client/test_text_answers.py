@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from client_driving import PNG, REQUIRED, given, play
+from langchain_visioncraft.client.body import JSONBody
 
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.client.outgoing import JSONBody
+from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.errors import UnexpectedAnswerError
 
 
@@ -62,9 +63,13 @@ def test_silence_is_an_empty_transcript() -> None:
     assert transcribe({"text": "", "segments": []}).text == ""
 
 
-def test_segments_without_times_are_left_out() -> None:
+def test_segments_without_times_are_kept() -> None:
     body = {"text": "a b", "segments": [{"text": "a"}, {"start": 0, "end": 1, "text": "b"}]}
-    assert [segment.text for segment in transcribe(body).segments] == ["b"]
+    assert [segment.text for segment in transcribe(body).segments] == ["a", "b"]
+
+
+def test_segments_alone_are_a_transcript() -> None:
+    assert transcribe({"segments": [{"start": 0, "end": 1, "text": " a"}]}).text == "a"
 
 
 @pytest.mark.parametrize("segments", [None, "none", {}])
@@ -130,8 +135,7 @@ def test_an_empty_chat_answer_is_an_empty_text(body: Any) -> None:
     "extra",
     [
         {"segments": [1, None, "x", []]},
-        {"segments": [{"start": None, "end": 1, "text": "a"}]},
-        {"segments": [{"start": "soon", "end": 1, "text": "a"}]},
+        {"segments": [{"start": 0, "end": 1}, {"text": 5}]},
         {"language": 5},
         {"language": ["en"]},
         {"input_length_ms": "long"},
@@ -141,6 +145,61 @@ def test_only_the_text_of_a_transcript_is_relied_on(extra: Any) -> None:
     transcript = transcribe({"text": "Hi", **extra})
     assert (transcript.text, transcript.segments) == ("Hi", [])
     assert (transcript.language, transcript.input_length_ms) == (None, None)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "heard"),
+    [
+        ("a b", [(0, 1, "a"), (1, None, "b")], [(0, 1, "a"), (1, None, "b")]),
+        ("a b", [(0, None, "a"), (1, 2, "b")], [(0, 1, "a"), (1, 2, "b")]),
+        ("a", [(None, 1, "a")], [(0, 1, "a")]),
+        ("a", [("soon", 1, "a")], [(0, 1, "a")]),
+        ("a", [("0.5", "1", "a")], [(0.5, 1, "a")]),
+        ("a", [(NAN, NAN, "a")], [(0, None, "a")]),
+        ("a b", [(0, 1, "a"), (NAN, 2, "b")], [(0, 1, "a"), (1, 2, "b")]),
+        ("a b", [(1.5, 2, "b"), (0, 1, "a")], [(0, 1, "a"), (1.5, 2, "b")]),
+    ],
+)
+def test_a_segment_without_good_times_keeps_its_words(
+    text: str, given: list[Any], heard: list[Any]
+) -> None:
+    segments = [dict(zip(("start", "end", "text"), each, strict=True)) for each in given]
+    transcript = Transcript.model_validate({"text": text, "segments": segments})
+    assert [(each.start, each.end, each.text) for each in transcript.segments] == heard
+    assert Transcript.model_validate(transcript.model_dump()) == transcript
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "said"),
+    [
+        ("one two three", ["one", "two"], ["one", "two", "three"]),
+        ("one two three", ["two", "three"], ["one", "two", "three"]),
+        ("one, two three.", ["one,", "three."], ["one,", "two", "three."]),
+        ("今日は天気がいい", ["今日は", "いい"], ["今日は", "天気が", "いい"]),
+        ("One two", ["one", "two"], ["one", "two"]),
+        ("other words than those", ["one"], ["one"]),
+        ("no no yes", ["no", "yes"], ["no", "no", "yes"]),
+    ],
+)
+def test_words_that_no_segment_has_get_one(text: str, given: list[str], said: list[str]) -> None:
+    segments = [
+        {"start": number, "end": number + 0.5, "text": f" {each}"}
+        for number, each in enumerate(given)
+    ]
+    transcript = Transcript.model_validate({"text": text, "segments": segments})
+    assert [each.text.strip() for each in transcript.segments] == said
+    starts = [each.start for each in transcript.segments]
+    assert starts == sorted(starts)
+    assert transcript.text == text
+
+
+@pytest.mark.parametrize(("text", "whole"), [("", "one two"), ("one", "one two"), ("1 2", "1 2")])
+def test_a_text_that_lacks_words_gets_those_of_the_segments(text: str, whole: str) -> None:
+    segments = [{"start": 0, "end": 1, "text": "one"}, {"start": 1, "end": 2, "text": "two"}]
+    assert Transcript.model_validate({"text": text, "segments": segments}).text == whole
 
 
 def test_a_caption_is_a_message_with_the_words_and_the_picture() -> None:

@@ -36,7 +36,7 @@ def bad(tmp_path: Path) -> Path:
         "a-good.png": picture("red"),
         "b-text.txt": b"Buy milk.",
         "c-zero.png": b"",
-        "d-corrupt.jpg": picture(form="JPEG", size=(300, 300))[:900],
+        "d-corrupt.jpg": picture(form="JPEG", size=(300, 300))[:600],
         "e-huge.png": picture(1, (10_000, 10_000), mode="1"),
         "f-silent.wav": recording([], 2),
         "z-good.png": picture("blue"),

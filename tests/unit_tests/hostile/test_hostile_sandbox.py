@@ -20,7 +20,7 @@ from visioncraft_sandbox.limits import Limiter
 from visioncraft_sandbox.records import Received
 from visioncraft_sandbox.uploads import decode_picture
 
-from langchain_visioncraft.media.sniff import media_info, truncation_of
+from langchain_visioncraft.media.inspection import media_info, truncation_of
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_something_other_than_a_recording_is_the_callers_to_correct() -> None:
     ):
         answer = whisper(sandbox, b"\x00\x01\x02\x03" * 50)
     assert answer.status_code == 400
-    assert "not audio that can be decoded" in answer.json()["detail"]
+    assert "is a damaged recording" in answer.json()["detail"]
 
 
 def test_a_missing_model_is_not_the_callers_fault() -> None:

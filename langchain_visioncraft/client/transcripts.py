@@ -1,0 +1,154 @@
+"""Transcripts: the words of a recording, and when they are said, however a host tells it."""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+
+
+class Segment(BaseModel):
+    """One stretch of a transcript; hosts may add fields, which are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    start: float = Field(description="Seconds from the beginning.")
+    end: float | None = Field(
+        None, description="Seconds from the beginning; None where the host does not say."
+    )
+    text: str
+
+
+class Transcript(BaseModel):
+    """The words of a recording. Only `text` may be relied on; hosts may add fields.
+
+    The segments are in the order of their times, and hold the same words as `text`: what a host
+    gives only in one of them is added to the other.
+
+    Attributes:
+        text: All of it.
+        segments: With their times in seconds, where the host gives them.
+        language: ISO 639-1 code or a name, where the host gives it.
+        input_length_ms: Length of the recording in milliseconds, where the host gives it.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    text: str
+    segments: list[Segment] = []
+    language: str | None = None
+    input_length_ms: float | None = None
+
+    @field_validator("text")
+    @classmethod
+    def _without_blanks_around_it(cls, value: str) -> str:
+        return value.strip()
+
+    @field_validator("segments", mode="before")
+    @classmethod
+    def _keep_what_has_words(cls, value: Any) -> Any:
+        items = value if isinstance(value, list) else []
+        return _in_order([item for item in items if _text_of(item) is not None])
+
+    @field_validator("language", "input_length_ms", mode="wrap")
+    @classmethod
+    def _keep_what_fits(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError:
+            return None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        joined = " ".join(segment.text.strip() for segment in self.segments)
+        said, words = _words(joined), _words(self.text)
+        if len(words) < len(said) and said.startswith(words):
+            self.text = joined.strip()
+        elif self.segments and len(said) < len(words):
+            self.segments = _with_gaps_filled(self.segments, self.text)
+        return self
+
+
+def _text_of(item: Any) -> str | None:
+    text = item.get("text") if isinstance(item, Mapping) else getattr(item, "text", None)
+    return text if isinstance(text, str) else None
+
+
+def _in_order(items: Sequence[Any]) -> list[dict[str, Any]]:
+    """Segments by their times. One without a start begins where the one before it ends."""
+    found: list[dict[str, Any]] = []
+    last = 0.0
+    for item in items:
+        fields = dict(item) if isinstance(item, Mapping) else item.model_dump()
+        start, end = _seconds(fields.get("start")), _seconds(fields.get("end"))
+        start = last if start is None else start
+        last = start if end is None else max(end, start)
+        found.append({**fields, "start": start, "end": end})
+    found.sort(key=lambda fields: fields["start"])
+    for fields, following in pairwise(found):
+        if fields["end"] is None:
+            fields["end"] = following["start"]
+    return found
+
+
+def _seconds(value: Any) -> float | None:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        return None
+    return seconds if math.isfinite(seconds) else None
+
+
+# Characters of scripts that put no blanks between words are words here, each for itself.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+
+
+def _words(text: str) -> str:
+    """The words of a text, each between blanks."""
+    return "".join(f" {word}" for word in _WORD.findall(text)) + " "
+
+
+def _with_gaps_filled(segments: list[Segment], text: str) -> list[Segment]:
+    """The segments, and the words of the text that none of them has, at their place between them.
+
+    As they were, if they do not follow each other in the text: then it is worded otherwise.
+    """
+    spans = [match.span() for match in _WORD.finditer(text)]
+    words = _words(text)
+    # Where each word begins among the others, with one blank before each.
+    begins = [0, *accumulate(end - start + 1 for start, end in spans)]
+    filled: list[Segment] = []
+    at, until = 0, 0.0
+
+    def fill(place: int, end: float | None) -> None:
+        first, last = bisect_left(begins, at), bisect_left(begins, place)
+        if first < last:
+            said = text[spans[first][0] : spans[last - 1][1]]
+            start = until if end is None else min(until, end)
+            filled.append(Segment(start=start, end=end, text=said))
+
+    for segment in segments:
+        own = _words(segment.text)
+        place = words.find(own, at)
+        if place < 0:
+            return segments
+        fill(place, segment.start)
+        filled.append(segment)
+        at = place + len(own) - 1
+        until = segment.start if segment.end is None else segment.end
+    fill(len(words) - 1, None)
+    return filled

@@ -1,0 +1,156 @@
+"""The boxes of ISO files (MP4, MOV, HEIC, AVIF): sizes, turns, lengths, tracks, what is missing."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+_MOST_BOXES = 20_000
+_LONGEST_BOX = 1 << 20
+
+
+class Movie(NamedTuple):
+    """What an index says: pixels as they are shown, seconds, and which kinds of track there are."""
+
+    width: int | None
+    height: int | None
+    duration: float | None
+    tracks: frozenset[bytes]
+
+
+def boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """The boxes between two offsets: type, start of the payload, end.
+
+    No more than `_MOST_BOXES`: a file of nothing else would keep us busy for a minute.
+    """
+    for _ in range(_MOST_BOXES):
+        if start + 8 > end:
+            return
+        file.seek(start)
+        size, kind = struct.unpack(">I4s", file.read(8))
+        payload = start + 8
+        if size == 1:
+            size = int.from_bytes(file.read(8), "big")
+            payload += 8
+        stop = end if size == 0 else start + size
+        if stop < payload:
+            return
+        yield kind, payload, stop
+        start = stop
+
+
+def truncation_of_boxes(file: BinaryIO, size: int) -> str | None:
+    """Say what is missing of a file of this size; ``None`` if nothing is."""
+    last = 0
+    kinds: set[bytes] = set()
+    for kind, _, stop in boxes(file, 0, size):
+        last, kinds = stop, kinds | {kind}
+    if last > size or not last:
+        return f"the MP4 announces {last:,} bytes, {size:,} came"
+    return None if kinds & {b"moov", b"moof"} else "the MP4 has no index (moov)"
+
+
+def read_movie(file: BinaryIO) -> Movie:
+    """Read the index.
+
+    Raises:
+        ValueError, LookupError, struct.error: If it contradicts itself.
+    """
+    end = file.seek(0, io.SEEK_END)
+    width = height = duration = None
+    tracks: set[bytes] = set()
+    for kind, start, stop in boxes(file, 0, end):
+        if kind != b"moov" or stop > end:
+            continue
+        for inner, at, inner_stop in boxes(file, start, stop):
+            if inner == b"mvhd":
+                duration = _duration(file, at)
+            if inner == b"trak":
+                track, size = _track(file, at, inner_stop)
+                tracks.add(track)
+                if size is not None and width is None:
+                    width, height = size
+    return Movie(width, height, duration, frozenset(tracks))
+
+
+def _track(file: BinaryIO, start: int, end: int) -> tuple[bytes, tuple[int, int] | None]:
+    """What kind of track it is, and its size as it is shown."""
+    handler, size = b"", None
+    for kind, at, stop in boxes(file, start, end):
+        if kind == b"tkhd" and stop - at >= 44:
+            file.seek(stop - 44)
+            *matrix, wide, high = struct.unpack(">9i2I", file.read(44))  # 16.16 fixed point
+            sides = wide >> 16, high >> 16
+            turned = abs(matrix[0]) < abs(matrix[1])
+            if all(sides):
+                size = sides[::-1] if turned else sides
+        if kind == b"mdia":
+            for inner, inner_at, _ in boxes(file, at, stop):
+                if inner == b"hdlr":
+                    file.seek(inner_at + 8)
+                    handler = file.read(4)
+    return handler, size
+
+
+def picture_size(file: BinaryIO) -> tuple[int, int]:
+    """Width and height of the main picture of a HEIC or AVIF file, as it is shown.
+
+    Raises:
+        ValueError, LookupError, struct.error: If it contradicts itself, or has none.
+    """
+    end = file.seek(0, io.SEEK_END)
+    metas = [(at + 4, stop) for kind, at, stop in boxes(file, 0, end) if kind == b"meta"]
+    main, properties, chosen = b"", list[tuple[bytes, bytes]](), dict[bytes, list[int]]()
+    for kind, at, stop in boxes(file, *metas[0]):
+        if kind == b"pitm":
+            main = _read(file, at, stop)[4:]
+        if kind == b"iprp":
+            for inner, inner_at, inner_stop in boxes(file, at, stop):
+                if inner == b"ipco":
+                    places = list(boxes(file, inner_at, inner_stop))
+                    properties = [(name, _read(file, *place)) for name, *place in places]
+                if inner == b"ipma":
+                    chosen = _associations(_read(file, inner_at, inner_stop))
+    size, turned = None, False
+    for number in chosen[main[-2:]]:
+        name, value = properties[number - 1]
+        if name == b"ispe":
+            size = struct.unpack(">II", value[4:12])
+        if name == b"irot":
+            turned = value[0] & 1 == 1
+    width, height = size or (0, 0)
+    return (height, width) if turned else (width, height)
+
+
+def _associations(data: bytes) -> dict[bytes, list[int]]:
+    """Which properties each item has, counted from 1; items by the last two bytes of their ids."""
+    version, wide, (count,) = data[0], data[3] & 1, struct.unpack_from(">I", data, 4)
+    at, found = 8, {}
+    for _ in range(min(count, _MOST_BOXES)):
+        at += 2 if version == 0 else 4
+        item, several = data[at - 2 : at], data[at]
+        at += 1
+        if wide:
+            numbers = struct.unpack_from(f">{several}H", data, at)
+            found[item] = [number & 0x7FFF for number in numbers]
+        else:
+            found[item] = [number & 0x7F for number in data[at : at + several]]
+        at += several * (2 if wide else 1)
+    return found
+
+
+def _read(file: BinaryIO, start: int, end: int) -> bytes:
+    file.seek(start)
+    return file.read(min(end - start, _LONGEST_BOX))
+
+
+def _duration(file: BinaryIO, at: int) -> float | None:
+    file.seek(at)
+    version = file.read(4)[0]
+    form, skip, unknown = (">IQ", 16, 2**64 - 1) if version == 1 else (">II", 8, 2**32 - 1)
+    file.seek(at + 4 + skip)
+    scale, length = struct.unpack(form, file.read(struct.calcsize(form)))
+    # All ones mean that nobody knew; nothing stands for a film that comes in fragments.
+    return float(length / scale) if scale and length not in (0, unknown) else None

@@ -1,0 +1,286 @@
+"""What a file is, how large, how it lies, how long it lasts: told here, and nowhere else.
+
+Client, tools, loaders, chat models, the MCP server and the sandbox all ask this module. It reads
+headers, decodes nothing, and needs no extra.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from langchain_visioncraft.media.boxes import picture_size, read_movie, truncation_of_boxes
+from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
+
+_ISO = ("video/mp4", "video/quicktime", "audio/mp4")
+_UNKNOWN_LENGTH = 0x7FFF_0000
+"""From here on a length of 32 bits is what programs write that do not know it (2 GB, 4 GB)."""
+
+_MOST_CHUNKS = 200_000
+_MOST_TAGS = 4_096
+_LARGEST_FILE = 1 << 44
+_CONTRADICTIONS = (ValueError, LookupError, struct.error)
+"""What headers raise that contradict themselves."""
+
+_ORIENTATION = 274
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """Width and height in pixels and duration in seconds, where the file has them.
+
+    Of a picture or video that a camera took on its side, they are those that a person sees.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+
+
+def type_of(file: BinaryIO | bytes) -> str | None:
+    """The MIME type of a whole file, by its content; ``None`` if it is unknown binary data.
+
+    Args:
+        file: Its bytes, or the file itself, which is read from its beginning.
+    """
+    if isinstance(file, bytes):
+        file = io.BytesIO(file)
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    mime = sniff(head)
+    if mime == "audio/mpeg" and head[:3] == b"ID3" and len(head) > 9:
+        return _behind_tag(file, head) or mime
+    if mime in ("video/mp4", "video/quicktime"):
+        try:
+            tracks = read_movie(file).tracks
+        except _CONTRADICTIONS:
+            return mime
+        if b"soun" in tracks and b"vide" not in tracks:
+            return "audio/mp4"
+    return mime
+
+
+def _behind_tag(file: BinaryIO, head: bytes) -> str | None:
+    """What stands behind an ID3 tag, which FLAC and AAC have had in front of them as well."""
+    high, mid, low, last = head[6:10]
+    file.seek(10 + (high << 21 | mid << 14 | low << 7 | last))
+    mime = sniff(file.read(HEAD_BYTES))
+    return mime if kind_of(mime) == "audio" else None
+
+
+def media_info(file: BinaryIO, mime_type: str) -> MediaInfo:
+    """Measure a file from its headers, without decoding it."""
+    file.seek(0)
+    try:
+        return _measured(file, mime_type)
+    except _CONTRADICTIONS:
+        return MediaInfo()
+
+
+def _measured(file: BinaryIO, mime_type: str) -> MediaInfo:
+    if mime_type in _ISO:
+        movie = read_movie(file)
+        return MediaInfo(movie.width, movie.height, movie.duration)
+    if mime_type == "audio/wav":
+        return MediaInfo(duration=_wav_duration(file))
+    if kind_of(mime_type) != "image":
+        return MediaInfo()
+    if mime_type == "image/tiff":
+        tags = _tags(file)
+        width, height, turn = tags.get(256, 0), tags.get(257, 0), tags.get(_ORIENTATION, 1)
+    elif mime_type in ("image/heic", "image/avif"):
+        width, height, turn = *picture_size(file), 1
+    else:
+        (width, height), turn = _stored_size(file, mime_type), _orientation(file, mime_type)
+    if turn in range(5, 9):
+        width, height = height, width
+    return MediaInfo(width, height) if width > 0 and height > 0 else MediaInfo()
+
+
+def is_plain(file: BinaryIO, mime_type: str) -> bool:
+    """Whether a picture looks alike in all programs: stored upright, with 8 bits a channel."""
+    file.seek(0)
+    if mime_type == "image/png" and file.read(25)[24:] == b"\x10":
+        return False
+    try:
+        return _orientation(file, mime_type) == 1
+    except _CONTRADICTIONS:
+        return True
+
+
+def _stored_size(file: BinaryIO, mime_type: str) -> tuple[int, int]:
+    """Width and height as they stand in the file."""
+    head = file.read(HEAD_BYTES)
+    if mime_type == "image/bmp":
+        short = head[14] == 12  # OS/2
+        width, height = struct.unpack_from("<HH" if short else "<ii", head, 18)
+        return width, abs(height)  # a negative one means from top to bottom
+    if head[:4] == b"\xff\x4f\xff\x51":  # JPEG 2000 without a box around it
+        width, height, left, top = struct.unpack_from(">4I", head, 8)
+        return width - left, height - top
+    if mime_type in _SIZES:
+        form, at, turned = _SIZES[mime_type]
+        first, second = struct.unpack_from(form, head, at)
+        return (second, first) if turned else (first, second)
+    import imagesize  # noqa: PLC0415 -- loads an XML parser
+
+    size: tuple[int, int] = imagesize.get(io.BytesIO(head), exif_rotation=False)
+    if size[0] <= 0:  # the size stands further back, behind large metadata
+        file.seek(len(head))
+        size = imagesize.get(io.BytesIO(head + file.read()), exif_rotation=False)
+    return size
+
+
+_SIZES = {
+    "image/gif": ("<HH", 6, False),
+    "image/vnd.adobe.photoshop": (">II", 14, True),
+    "image/vnd.ms-dds": ("<II", 12, True),
+    "image/qoi": (">II", 4, False),
+    "image/x-tga": ("<HH", 12, False),
+    "image/x-sgi": (">HH", 6, False),
+    "image/x-sun-raster": (">II", 4, False),
+    "image/x-flc": ("<HH", 8, False),
+}
+"""Where the two sides stand, and whether the height is the first."""
+
+
+def _tags(file: BinaryIO) -> dict[int, int]:
+    """The whole numbers among the tags of the first page of a TIFF, and of EXIF, which is one."""
+    file.seek(0)
+    head = file.read(16)
+    order = "<" if head[:1] == b"I" else ">"
+    big = 43 in head[2:4]  # with offsets of 64 bits
+    offset, count_form, entry_form = ("Q", "Q", "HHQ8s") if big else ("I", "H", "HHI4s")
+    (at,) = struct.unpack_from(order + offset, head, 8 if big else 4)
+    file.seek(min(at, _LARGEST_FILE))
+    (count,) = struct.unpack(order + count_form, file.read(struct.calcsize(order + count_form)))
+    found = {}
+    for _ in range(min(count, _MOST_TAGS)):
+        entry = file.read(struct.calcsize(order + entry_form))
+        tag, kind, _, value = struct.unpack(order + entry_form, entry)
+        if kind in _WHOLE:
+            (found[tag],) = struct.unpack_from(order + _WHOLE[kind], value)
+    return found
+
+
+_WHOLE = {1: "B", 3: "H", 4: "I", 16: "Q"}
+
+
+def _orientation(file: BinaryIO, mime_type: str) -> int:
+    """How a camera was held (1 to 8, 1 is upright), by EXIF, or else by XMP."""
+    found = 1
+    for block in _METADATA.get(mime_type, lambda _: iter(()))(file):
+        exif = block.removeprefix(b"Exif\0\0")
+        if exif[:4] in (b"II*\0", b"MM\0*"):
+            if (turn := _tags(io.BytesIO(exif)).get(_ORIENTATION)) is not None:
+                return turn
+        elif match := re.search(rb"tiff:Orientation(?:=\"|>)([1-8])", block):
+            found = int(match[1])
+    return found
+
+
+def _jpeg_metadata(file: BinaryIO) -> Iterator[bytes]:
+    at = 2
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        marker, kind, length = struct.unpack(">BBH", file.read(4))
+        if marker != 0xFF or kind in (0xD9, 0xDA):  # the end, or the picture itself
+            return
+        if kind == 0xFF:  # padding
+            at += 1
+            continue
+        if kind == 0xE1:
+            yield file.read(length - 2)
+        at += 2 + length
+
+
+def _chunks(file: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int, int]]:
+    """The chunks of a PNG or RIFF file: kind, where the payload begins, length.
+
+    Args:
+        file: Where they are.
+        at: Where the first begins.
+        form: Of the head of a chunk: ``>I4s`` in PNG, ``<4sI`` in RIFF.
+    """
+    png = form[0] == ">"
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        first, second = struct.unpack(form, head)
+        kind, length = (second, first) if png else (first, second)
+        if png and not kind.isalpha():  # something else is appended
+            return
+        yield kind, at + 8, length
+        # A checksum in PNG; in RIFF chunks begin at even places.
+        at += 8 + length + (4 if png else length % 2)
+
+
+def _png_metadata(file: BinaryIO) -> Iterator[bytes]:
+    for kind, at, length in _chunks(file, 8, ">I4s"):
+        if kind in (b"eXIf", b"iTXt"):
+            file.seek(at)
+            yield file.read(min(length, HEAD_BYTES))
+
+
+def _webp_metadata(file: BinaryIO) -> Iterator[bytes]:
+    for kind, at, length in _chunks(file, 12, "<4sI"):
+        if kind in (b"EXIF", b"XMP "):
+            file.seek(at)
+            yield file.read(min(length, HEAD_BYTES))
+
+
+_METADATA = {
+    "image/jpeg": _jpeg_metadata,
+    "image/png": _png_metadata,
+    "image/webp": _webp_metadata,
+}
+
+
+def _wav_duration(file: BinaryIO) -> float | None:
+    """By the length of its data; where that is not known, by what is there."""
+    end = file.seek(0, io.SEEK_END)
+    rate, size = 0, None
+    for kind, at, length in _chunks(file, 12, "<4sI"):
+        file.seek(at)
+        if kind == b"fmt ":
+            rate = int.from_bytes(file.read(12)[8:], "little")
+        elif kind == b"ds64":  # the length of more than 4 GB
+            size = int.from_bytes(file.read(16)[8:], "little")
+        elif kind == b"data":
+            announced = size if length == 0xFFFF_FFFF and size else length
+            there = max(0, end - at)
+            return min(announced or there, there) / rate if rate else None
+    return None
+
+
+def truncation_of(file: BinaryIO, mime_type: str, size: int) -> str | None:
+    """Say what is missing at the end of a file that was cut off; ``None`` if nothing is."""
+    if mime_type == "image/png":
+        # Something may be appended; or something in the middle is damaged, which is another matter.
+        chunks = _chunks(file, 8, ">I4s")
+        ended = b"IEND" in _tail(file, size, 64) or any(kind == b"IEND" for kind, _, _ in chunks)
+        return None if ended else "the PNG has no end"
+    if mime_type == "image/jpeg":
+        # Cameras and editors append data, so the end marker may stand some way before the end.
+        return None if b"\xff\xd9" in _tail(file, size, 1 << 16) else "the JPEG has no end"
+    if mime_type == "image/gif":
+        ended = _tail(file, size, 64).rstrip(b"\x00").endswith(b";")
+        return None if ended else "the GIF has no end"
+    if mime_type in ("image/webp", "audio/wav", "video/x-msvideo"):
+        file.seek(4)
+        announced = int.from_bytes(file.read(4), "little") + 8
+        # A stream of unknown length announces 0, or one of the largest numbers.
+        cut = size < announced < _UNKNOWN_LENGTH
+        return f"{announced:,} bytes are announced, {size:,} came" if cut else None
+    return truncation_of_boxes(file, size) if mime_type in _ISO else None
+
+
+def _tail(file: BinaryIO, size: int, count: int) -> bytes:
+    file.seek(max(0, size - count))
+    return file.read(count)

@@ -1,0 +1,347 @@
+"""What is heard in a recording: its tracks and channels, its length, whether anything sounds.
+
+Loaders and the sandbox hear by this module. It takes PyAV and NumPy: the extra ``media``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
+
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.decoding import open_recording
+from langchain_visioncraft.media.inspection import truncation_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Samples: TypeAlias = NDArray[np.float32]
+
+RATE = 16_000
+"""Samples a second: what Whisper hears."""
+
+_LOUD = 10 ** (-50 / 20)
+"""Of full scale. What is louder is sent; what is quieter as well, if it is no hiss."""
+
+_QUIET = 10 ** (-40 / 20)
+"""Of full scale. What is quieter is made louder, so that 16 bits are enough for it."""
+
+_CANCELLED = 0.1
+"""Channels whose mean has no more of their amplitude than this speak against each other."""
+
+
+class Recording(NamedTuple):
+    """What is to be heard: what opens it, as often as it is read, and what messages call it."""
+
+    open: Callable[[], BinaryIO]
+    name: str
+    kind: str = "recording"
+    """Its MIME type, if it is known."""
+
+
+class Sound(NamedTuple):
+    """What a recording holds.
+
+    Attributes:
+        seconds: How long its longest track is.
+        tracks: The numbers of the sound tracks in which something sounds, in order.
+        plain: Whether a host that takes the first track, mixes its channels and works in 16 bits
+            hears all of it.
+        gain: What makes a quiet one as loud as others.
+        damage: What is missing of it, if anything is.
+    """
+
+    seconds: float
+    tracks: tuple[int, ...]
+    plain: bool
+    gain: float
+    damage: str | None
+
+
+@dataclass
+class Level:
+    """How loud a track is, on each channel, relative to its own zero line."""
+
+    loudest: float = 0.0
+    cancelled: bool = False
+    _low: Any = None
+    _high: Any = None
+    _energy: float = 0.0
+    _neighbours: float = 0.0
+    _most: float = 0.0
+    _count: int = 0
+
+    def add(self, samples: NDArray[Any]) -> None:
+        """Hear samples: channels by samples, as they were decoded."""
+        import numpy as np  # noqa: PLC0415 -- the extra `media`
+
+        if not samples.size:
+            return
+        full = _full_scale(samples.dtype)
+        low, high = samples.min(axis=1), samples.max(axis=1)
+        if self._low is None or len(low) != len(self._low):
+            self._low, self._high = low, high
+        self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
+        # A constant is no sound.
+        widths = (self._high.astype(np.float64) - self._low) / (2 * full)
+        self.loudest = max(self.loudest, float(np.nan_to_num(widths).max()))
+        if len(samples) > 1 and not self.cancelled:
+            mean = samples.sum(axis=0, dtype=np.float32)
+            most = max(float(high.max()), -float(low.min()))
+            reached = float(np.abs(mean).max()) / len(samples)
+            self.cancelled = most / full > 1e-6 and reached < _CANCELLED / len(samples) * most
+        if self.loudest < _LOUD:
+            self._add_texture(samples.astype(np.float32) / full)
+
+    def _add_texture(self, samples: Samples) -> None:
+        import numpy as np  # noqa: PLC0415 -- the extra `media`
+
+        for channel in samples - samples.mean(axis=1, keepdims=True):
+            energy = float(np.dot(channel, channel))
+            self._energy += energy
+            self._neighbours += float(np.dot(channel[1:], channel[:-1]))
+            self._most = max(self._most, energy / len(channel))
+            self._count += len(channel)
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing, or only the even hiss of a converter, far below speech.
+
+        In a voice each sample is like the one before, however quiet it is; in a hiss it is not.
+        """
+        if self.loudest >= _LOUD:
+            return False
+        if self.loudest < 1e-7 or not self._energy:
+            return True
+        even = self._most < 8 * self._energy / self._count
+        return even and self._neighbours < 0.3 * self._energy
+
+
+def _full_scale(dtype: Any) -> float:
+    return float(2 ** (8 * dtype.itemsize - 1)) if dtype.kind == "i" else 1.0
+
+
+@dataclass
+class _Track:
+    language: str | None
+    level: Level = field(default_factory=Level)
+    samples: Counter[int] = field(default_factory=Counter)
+    late: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return self.late + sum(count / rate for rate, count in self.samples.items())
+
+
+def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
+    """Hear a recording through, a piece at a time.
+
+    Args:
+        recording: An audio or video file.
+        max_seconds: The longest that is heard. A few kilobytes may hold days of silence.
+
+    Raises:
+        MediaInputError: If it has no sound track, cannot be decoded, or is longer.
+    """
+    tracks: dict[int, _Track] = {}
+    problems: list[Any] = []
+    for number, language, late, frame in _frames(recording, None, problems):
+        track = tracks.setdefault(number, _Track(language, late=late))
+        track.samples[frame.sample_rate] += frame.samples
+        track.level.add(_planes(frame))
+        if max_seconds is not None and track.seconds > max_seconds:
+            msg = f"{recording.name} is longer than {max_seconds:,.0f} seconds."
+            raise MediaInputError(msg)
+    heard = [number for number in sorted(tracks) if not tracks[number].level.silent]
+    # Tracks of the same language belong together, like a microphone and what is on the screen;
+    # those of others say the same again.
+    languages = [tracks[number].language for number in heard]
+    chosen = tuple(
+        number for number, each in zip(heard, languages, strict=True) if each == languages[0]
+    )
+    loudest = max((tracks[number].level.loudest for number in chosen), default=0.0)
+    quiet = 0 < loudest < _QUIET
+    cancelled = any(tracks[number].level.cancelled for number in chosen)
+    return Sound(
+        max(track.seconds for track in tracks.values()),
+        chosen,
+        plain=chosen == (0,) and not quiet and not cancelled,
+        gain=0.5 / loudest if quiet else 1.0,
+        damage=_damage(recording, problems),
+    )
+
+
+def _damage(recording: Recording, problems: list[Any]) -> str | None:
+    if problems:
+        return f"A part of the file cannot be decoded ({problems[0].strerror})."
+    with recording.open() as file:
+        missing = truncation_of(file, recording.kind, file.seek(0, io.SEEK_END))
+    return f"The file is cut off: {missing}." if missing else None
+
+
+def heard(recording: Recording, tracks: Sequence[int]) -> Iterator[Samples]:
+    """The sound as mono samples between -1 and 1, `RATE` a second, piece by piece.
+
+    Tracks are mixed, and channels so that they do not cancel each other.
+
+    Args:
+        recording: An audio or video file.
+        tracks: The numbers of the tracks.
+
+    Raises:
+        MediaInputError: If there is no such track, or it cannot be decoded.
+    """
+    if len(tracks) == 1:
+        yield from _mono(recording, tracks[0])
+        return
+    import numpy as np  # noqa: PLC0415 -- the extra `media`
+
+    # Each is read for itself; there is no bound to how far apart they may lie in the file.
+    blocks = [_blocks(_mono(recording, track)) for track in tracks]
+    nothing = np.zeros(0, np.float32)
+    for pieces in zip_longest(*blocks, fillvalue=nothing):
+        mixed = np.zeros(max(map(len, pieces)), np.float32)
+        for piece in pieces:
+            mixed[: len(piece)] += piece
+        yield np.clip(mixed, -1.0, 1.0)
+
+
+def _blocks(pieces: Iterator[Samples]) -> Iterator[Samples]:
+    """The same samples in pieces of a second."""
+    import numpy as np  # noqa: PLC0415 -- the extra `media`
+
+    rest = np.zeros(0, np.float32)
+    for piece in pieces:
+        rest = np.concatenate([rest, piece])
+        while len(rest) >= RATE:
+            yield rest[:RATE]
+            rest = rest[RATE:]
+    yield rest
+
+
+def _mono(recording: Recording, number: int) -> Iterator[Samples]:
+    import av  # noqa: PLC0415 -- the extra `media`
+    import numpy as np  # noqa: PLC0415
+
+    mixer = _Mixer()
+    resampler = av.AudioResampler(format="fltp", rate=RATE)
+    for _, _, late, frame in _frames(recording, number, []):
+        if late:
+            yield np.zeros(int(late * RATE), np.float32)
+        frame.pts = None
+        try:
+            frames = resampler.resample(frame)
+        except ValueError:  # recordings were joined: here begins one of another rate
+            frames = _rest(resampler)
+            resampler = av.AudioResampler(format="fltp", rate=RATE)
+            frames += resampler.resample(frame)
+        yield from map(mixer.mixed, frames)
+    yield from map(mixer.mixed, _rest(resampler))
+
+
+class _Mixer:
+    """Mixes channels; one that speaks against the first is turned round."""
+
+    def __init__(self) -> None:
+        self._agreement: Any = 0.0
+        self._energy: Any = 0.0
+
+    def mixed(self, frame: Any) -> Samples:
+        import numpy as np  # noqa: PLC0415 -- the extra `media`
+
+        channels: Samples = np.nan_to_num(frame.to_ndarray())
+        if len(channels) == 1:
+            return channels.reshape(-1)
+        if np.shape(self._energy) != (len(channels),):
+            self._agreement = self._energy = np.zeros(len(channels))
+        self._agreement = self._agreement + channels @ channels[0]
+        self._energy = self._energy + (channels * channels).sum(axis=1)
+        against = self._agreement < -0.5 * np.sqrt(self._energy * self._energy[0])
+        signs = np.where(against & (self._energy > 0), np.float32(-1), np.float32(1))
+        mean: Samples = np.asarray(signs @ channels / len(channels), np.float32)
+        return mean
+
+
+def _planes(frame: Any) -> NDArray[Any]:
+    """The samples of a frame as they were decoded: channels by samples, around zero."""
+    import numpy as np  # noqa: PLC0415 -- the extra `media`
+
+    samples: NDArray[Any] = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    return samples if samples.dtype != np.uint8 else (samples.astype(np.int16) - 128) * 256
+
+
+def _frames(
+    recording: Recording, number: int | None, problems: list[Any]
+) -> Iterator[tuple[int, Any, float, Any]]:
+    """The frames of one sound track, or of all of them.
+
+    What cannot be decoded is left out: a recording that was cut short, or begins in the middle of
+    something, still says what it says.
+
+    Args:
+        recording: An audio or video file.
+        number: Of the track; `None` for all.
+        problems: Gets the errors that FFmpeg has with it after its beginning.
+
+    Yields:
+        The number of the track, its language, the seconds of silence before its first frame (in a
+        video the sound may begin later than the picture), and a frame.
+    """
+    import av  # noqa: PLC0415 -- the extra `media`
+    import av.error  # noqa: PLC0415
+
+    begun: set[int] = set()
+    try:
+        with recording.open() as file, open_recording(file) as container:
+            tracks = container.streams.audio
+            if len(tracks) <= (number or 0):
+                raise MediaInputError(f"{recording.name} has no sound track.")
+            wanted = list(tracks) if number is None else [tracks[number]]
+            places = [stream.index for stream in tracks]
+            others = len(tracks) > 1 or bool(container.streams.video)
+            start = (container.start_time or 0) / av.time_base
+            for stream, frame in _decoded(container, wanted, problems):
+                if not begun:
+                    problems.clear()
+                late = 0.0
+                if stream.index not in begun and others and frame.time:
+                    late = max(0.0, frame.time - start)
+                begun.add(stream.index)
+                yield places.index(stream.index), stream.language, late, frame
+    except av.error.FFmpegError as error:
+        problems.append(error)
+    except OSError as error:
+        msg = f"{recording.name} cannot be read: {error.strerror or error}."
+        raise MediaInputError(msg) from error
+    if begun:
+        return
+    if problems:
+        msg = f"{recording.name} is a damaged {recording.kind} ({problems[0].strerror})."
+        raise MediaInputError(msg) from problems[0]
+    raise MediaInputError(f"{recording.name} has an empty sound track.")
+
+
+def _decoded(container: Any, streams: Any, problems: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """All frames of these streams; what FFmpeg cannot decode is left out."""
+    import av.error  # noqa: PLC0415 -- the extra `media`
+
+    for packet in container.demux(streams):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError as error:
+            problems[:1] = [error]
+            continue
+        for frame in frames:
+            yield packet.stream, frame
+
+
+def _rest(resampler: Any) -> list[Any]:
+    # Where there was nothing to convert, some versions of PyAV give a None.
+    return [frame for frame in resampler.resample(None) if frame is not None]

@@ -1,0 +1,131 @@
+"""What is heard in a recording: each channel, each track, however quiet; and never silence."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.sound import RATE, Recording, Sound, heard, listen
+
+SECONDS = 1.5
+COUNT = int(RATE * SECONDS)
+TONE = 0.4 * np.sin(np.arange(COUNT) * 0.157)
+NOTHING = np.zeros(COUNT)
+HISS = np.random.default_rng(1).normal(0, 2e-5, COUNT)
+
+
+def wav(*channels: Any) -> Recording:
+    """A WAV file of floating point, in which any volume can be said."""
+    data = np.stack(channels, axis=1).astype("<f4").tobytes()
+    width = 4 * len(channels)
+    form = struct.pack("<HHIIHH", 3, len(channels), RATE, RATE * width, width, 32)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form
+    body += b"data" + struct.pack("<I", len(data)) + data
+    whole = b"RIFF" + struct.pack("<I", len(body)) + body
+    return Recording(lambda: io.BytesIO(whole), "note")
+
+
+def tracks(*samples: Any, languages: tuple[str, ...] = ()) -> Recording:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as output:
+        streams = [output.add_stream("flac", rate=RATE, layout="mono") for _ in samples]
+        for stream, language in zip(streams, languages, strict=False):
+            stream.metadata["language"] = language
+        for stream, each in zip(streams, samples, strict=True):
+            data = (each * 32_767).astype("<i2").reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(data, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = RATE, 0
+            output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))
+    return Recording(lambda: io.BytesIO(buffer.getvalue()), "note")
+
+
+def loudness(recording: Recording, sound: Sound) -> float:
+    return float(np.abs(np.concatenate(list(heard(recording, sound.tracks)))).max())
+
+
+@pytest.mark.parametrize("volume", [1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5])
+def test_a_voice_is_heard_however_quiet_it_is(volume: float) -> None:
+    recording = wav(TONE * volume)
+    sound = listen(recording)
+    assert sound.tracks == (0,)
+    assert loudness(recording, sound) * sound.gain > 0.02
+    assert sound.plain == (volume > 1e-2)
+
+
+@pytest.mark.parametrize(
+    "samples", [NOTHING, NOTHING + 0.2, HISS, HISS - 0.1], ids=["zeros", "constant", "hiss", "both"]
+)
+def test_nothing_is_heard_in_silence(samples: Any) -> None:
+    sound = listen(wav(samples))
+    assert (sound.tracks, sound.seconds) == ((), SECONDS)
+
+
+def test_hiss_before_a_word_is_not_all() -> None:
+    assert listen(wav(np.concatenate([HISS, HISS, HISS, TONE * 1e-4]))).tracks == (0,)
+
+
+@pytest.mark.parametrize(
+    ("channels", "plain"),
+    [
+        ((TONE, TONE), True),
+        ((NOTHING, TONE), True),
+        ((TONE, -TONE), False),
+        ((TONE, -TONE * 0.95), False),
+        ((NOTHING, NOTHING, TONE, NOTHING, NOTHING, NOTHING), True),
+    ],
+)
+def test_channels_are_mixed_so_that_none_is_lost(channels: Any, plain: bool) -> None:
+    recording = wav(*channels)
+    sound = listen(recording)
+    assert (sound.tracks, sound.plain) == ((0,), plain)
+    assert loudness(recording, sound) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("samples", "languages", "chosen"),
+    [
+        ((TONE, NOTHING), (), (0,)),
+        ((NOTHING, TONE), (), (1,)),
+        ((TONE, TONE * 0.3), (), (0, 1)),
+        ((NOTHING, NOTHING), (), ()),
+        ((TONE, TONE), ("eng", "ger"), (0,)),
+        ((NOTHING, TONE), ("eng", "ger"), (1,)),
+    ],
+)
+def test_the_tracks_are_chosen_in_which_something_sounds(
+    samples: Any, languages: Any, chosen: tuple[int, ...]
+) -> None:
+    sound = listen(tracks(*samples, languages=languages))
+    assert (sound.tracks, sound.plain) == (chosen, chosen == (0,))
+
+
+def test_tracks_are_heard_together() -> None:
+    late = np.concatenate([np.zeros(2 * RATE), TONE])
+    recording = tracks(TONE, late)
+    samples = np.concatenate(list(heard(recording, (0, 1))))
+    assert len(samples) == len(late)
+    loud = [float(np.abs(samples[at : at + RATE]).max()) > 0.2 for at in (0, 2 * RATE)]
+    assert loud == [True, True]
+    assert np.abs(samples[COUNT + 100 : 2 * RATE - 100]).max() < 0.01
+
+
+def test_what_cannot_be_decoded_is_left_out_and_told() -> None:
+    whole = tracks(TONE).open().read()
+    at = len(whole) // 2
+    spoiled = whole[:at] + bytes(300) + whole[at + 300 :]
+    sound = listen(Recording(lambda: io.BytesIO(spoiled), "note"))
+    assert sound.tracks == (0,)
+    assert sound.damage is not None
+
+
+def test_a_bound_holds_before_all_is_heard() -> None:
+    with pytest.raises(MediaInputError, match=r"note is longer than 1 seconds\."):
+        listen(wav(TONE), max_seconds=1)
+    listen(wav(TONE), max_seconds=2)
