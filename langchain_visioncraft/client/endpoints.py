@@ -27,6 +27,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 from pydantic import ValidationError
 
 from langchain_visioncraft import errors
+from langchain_visioncraft._reasoning import split_reasoning
 from langchain_visioncraft.client import schemas
 from langchain_visioncraft.client.answers import said_in, unknown_kind
 from langchain_visioncraft.client.decode import (
@@ -392,9 +393,14 @@ def chat(request: schemas.ChatRequest) -> Flow[dict[str, Any]]:
 
 @endpoint(schemas.CaptionRequest)
 def caption(request: schemas.CaptionRequest) -> Flow[str]:
-    """``POST /v1/chat/completions`` (2024-09): what a LLaVA model sees in a picture."""
+    """``POST /v1/chat/completions`` (2024-09): what a LLaVA model sees in a picture.
+
+    What the model thought before its answer is left out.
+    """
     path = "/v1/chat/completions"
-    return text_from((yield from _post(path, request, "llm", auth="bearer")))
+    said = text_from((yield from _post(path, request, "llm", auth="bearer")))
+    _, answer = split_reasoning(said)
+    return answer
 
 
 @endpoint(schemas.LegacyChatRequest)

@@ -51,7 +51,7 @@ class MediaFile:
         Args:
             text: The content.
             made_by: What decides the content besides the bytes: model, prompt, part. The id depends
-                on nothing else.
+                on that, the bytes and the source: copies of a file are documents of their own.
             **facts: More metadata. `None` is left out, since several vector stores refuse it.
         """
         facts = {
@@ -63,7 +63,9 @@ class MediaFile:
         }
         known = {name: value for name, value in facts.items() if value is not None}
         metadata = {**self.blob.metadata, **known}
-        return Document(text, id=document_id(self.media.sha256, *made_by), metadata=metadata)
+        return Document(
+            text, id=document_id(self.source, self.media.sha256, *made_by), metadata=metadata
+        )
 
     @contextmanager
     def named_in_errors(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, call, paid, work
+from langchain_visioncraft._reasoning import split_reasoning
 from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings
 from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL
 from langchain_visioncraft.document_loaders.base import (
@@ -65,7 +66,8 @@ class VisionCraftCaptionParser(VisionCraftParser):
     Metadata: `source`, `mime_type` (by content), `sha256`, `handle`, `width` and `height` (pixels,
     upright), `model`, `prompt`; of several frames or pages `frame` (from 0) and `frames`; of an
     animation `duration` (seconds); of a picture that was cut off or damaged, `damage` (in words).
-    What the blob brings along is kept. The id depends on bytes, model, prompt and frame alone.
+    What the blob brings along is kept. The id depends on source, bytes, model, prompt and
+    frame alone.
 
     Args:
         prompt: What to describe; sent literally. Default: `RETRIEVAL_PROMPT`.
@@ -201,7 +203,8 @@ class VisionCraftCaptionParser(VisionCraftParser):
         block = dict(Media.from_bytes(picture).block())
         message = HumanMessage([{"type": "text", "text": self.prompt}, block])
         answer: AIMessage = yield paid(call(chat.invoke, chat.ainvoke, [message]))
-        return str(answer.text)
+        _, caption = split_reasoning(str(answer.text))
+        return caption
 
 
 class Caption(NamedTuple):

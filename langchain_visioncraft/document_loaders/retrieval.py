@@ -15,6 +15,7 @@ from langchain_core.retrievers import RetrieverLike
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel, RunnablePassthrough
 from pydantic import BaseModel
 
+from langchain_visioncraft._reasoning import split_reasoning
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.inputs import is_link
@@ -29,7 +30,16 @@ CITED_ANSWER_PROMPT = ChatPromptTemplate.from_messages(
     [("system", _INSTRUCTION), ("human", "Sources:\n{sources}\n\nQuestion: {question}")]
 )
 
-_MARK = re.compile(r"([ \t]*)\[(\d+(?:\s*,\s*\d+)*)\]")
+_NOUN = r"(?:\^|#|(?:sources?|citations?|cite|refs?|documents?|docs?)\b\s{0,4}[:#.]?\s{0,4})?"
+_NUMBER = rf"{_NOUN}\d{{1,3}}"
+_MARK = re.compile(
+    rf"([ \t]{{0,40}})[\[【]\s{{0,4}}"
+    rf"({_NUMBER}(?:\s{{0,4}}(?:[,;&\u2013-]|and)\s{{0,4}}{_NUMBER})*)"
+    r"\s{0,4}(?:†[^\]】\n]{0,120})?[\]】](?!\()",
+    re.IGNORECASE,
+)
+"""``[1]``, ``[1, 2]``, ``[1-3]``, ``[^1]``, ``[Source 1]``, ``【1†a】``; no link of Markdown."""
+_NUMBERS = re.compile(r"(\d+)(?:\s*[\u2013-]\s*(\d+))?")
 
 
 class Citation(BaseModel):
@@ -170,7 +180,8 @@ def _numbered(found: dict[str, Any]) -> dict[str, str]:
 
 def _cited(found: dict[str, Any]) -> CitedAnswer:
     sources = sources_of(found["documents"])
-    answer, numbers = _checked_marks(found["answer"].strip(), len(sources))
+    _, text = split_reasoning(found["answer"])  # what was only considered is not cited
+    answer, numbers = _checked_marks(text.strip(), len(sources))
     citations = [each for each in sources if each.number in numbers]
     return CitedAnswer(
         question=found["question"],
@@ -186,7 +197,8 @@ def _checked_marks(answer: str, count: int) -> tuple[str, set[int]]:
     used: set[int] = set()
 
     def check(match: re.Match[str]) -> str:
-        numbers = [int(number) for number in match[2].split(",")]
+        ranges = [(int(first), int(last or first)) for first, last in _NUMBERS.findall(match[2])]
+        numbers = (number for first, last in ranges for number in range(first, last + 1))
         there = [number for number in numbers if 1 <= number <= count]
         used.update(there)
         return match[1] + "".join(f"[{number}]" for number in there) if there else ""

@@ -47,7 +47,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
     Metadata: `source`, `mime_type` (by content), `sha256`, `handle`, `duration` (seconds), `model`,
     `task`, `language` (if the host names it), `start` and `end` (seconds from the beginning); of a
     recording that was cut off or damaged, `damage` (in words). What the blob brings along is kept.
-    The id depends on bytes, model, task, language and part alone.
+    The id depends on source, bytes, model, task, language and part alone.
 
     Of several sound tracks, those in which something sounds are heard together, as far as they are
     in the language of the first of them.

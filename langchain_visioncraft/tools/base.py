@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from pydantic import (
 
 from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft._keywords import KnownKeywords
+from langchain_visioncraft._schemas import coerced
 from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, Progress, VisionCraftClient
 from langchain_visioncraft.client.endpoints import Endpoint
@@ -298,10 +300,20 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         if not parameters:  # models give something all the same
             return (), {}
         if isinstance(tool_input, str):
-            # A bare text stands for the first argument, with the defaults of the others.
-            tool_input = {next(iter(parameters)): tool_input}
-        checked = self.args_schema.model_validate(tool_input)
+            tool_input = _arguments_in(tool_input, list(parameters))
+        checked = self._checked(tool_input)
         return (), {name: getattr(checked, name) for name in parameters}
+
+    def _checked(self, given: dict[str, Any]) -> BaseModel:
+        """The arguments, with what evidently means the right type in its place."""
+        arguments: type[BaseModel] = self.args_schema
+        try:
+            return arguments.model_validate(given)
+        except ValidationError:
+            meant = coerced(given, arguments.model_json_schema())
+            if meant == given:
+                raise
+            return arguments.model_validate(meant)
 
     def _filter_injected_args(self, tool_input: dict[str, Any]) -> dict[str, Any]:
         return dict(tool_input)
@@ -349,6 +361,16 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         if self.content == "text" or not pictures:
             return text
         return [{"type": "text", "text": text}, *(medium.block() for medium in pictures)]
+
+
+def _arguments_in(text: str, names: Sequence[str]) -> dict[str, Any]:
+    """A bare text: the arguments as a JSON object, or the first of them, as some models write."""
+    if text.lstrip()[:1] == "{":
+        with contextlib.suppress(ValueError, RecursionError):
+            found = json.loads(text, strict=False)
+            if isinstance(found, dict) and found and set(found) <= set(names):
+                return found
+    return {names[0]: text}
 
 
 # LangChain asks for these types at every call, and Python would compile each from its text again.

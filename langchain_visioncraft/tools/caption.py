@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import Field, PrivateAttr, SecretStr
 
+from langchain_visioncraft._reasoning import split_reasoning
 from langchain_visioncraft.client import endpoints, schemas
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.options import LeftOutIfEmpty
@@ -66,11 +67,11 @@ class VisionCraftCaption(VisionCraftTool):
 
     def execute(self, job: Job) -> str:
         """Ask the chat model."""
-        return self._chat().invoke(job.work).text
+        return _answer_in(self._chat().invoke(job.work))
 
     async def aexecute(self, job: Job) -> str:
         """Ask the chat model without blocking."""
-        return (await self._chat().ainvoke(job.work)).text
+        return _answer_in(await self._chat().ainvoke(job.work))
 
     def finish(self, result: str, job: Job) -> tuple[str, dict[str, Any]]:
         """The caption, with its question and source."""
@@ -107,6 +108,12 @@ class VisionCraftCaption(VisionCraftTool):
                 rate_limiter=client.rate_limiter,
             )
         return self._default_chat_model
+
+
+def _answer_in(message: AIMessage) -> str:
+    """The text without what the model thought, which other chat models than ours leave in it."""
+    _, answer = split_reasoning(str(message.text))
+    return answer
 
 
 def _image_block(source: MediaSource) -> dict[str, Any]:

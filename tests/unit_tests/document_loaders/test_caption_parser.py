@@ -22,6 +22,7 @@ from media_host import HOST, KEY, MediaHost, frames, picture
 from PIL import Image
 
 from langchain_visioncraft import VisionCraftCaptionParser, VisionCraftClient
+from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.document_loaders import FolderByteStore
 from langchain_visioncraft.document_loaders.captions import RETRIEVAL_PROMPT
 from langchain_visioncraft.errors import (
@@ -59,20 +60,37 @@ def test_a_document_has_all_facts(make: Any, parse: Any, host: MediaHost, tmp_pa
     assert uuid.UUID(document.id)
 
 
-def test_the_id_depends_on_bytes_model_and_prompt_alone(make: Any, parse: Any) -> None:
+def test_the_id_depends_on_source_bytes_model_and_prompt_alone(make: Any, parse: Any) -> None:
     def id_of(data: bytes, source: str = "a", **options: Any) -> Any:
         blob = Blob.from_data(data, metadata={"source": source})
         return parse(make(**options), blob)[0].id
 
     same = id_of(picture())
-    assert id_of(picture(), "b") == same
+    assert id_of(picture()) == same
     assert id_of(picture(), max_side=32) == same
     others = {
+        id_of(picture(), "copy"),
         id_of(picture("blue")),
         id_of(picture(), prompt="Otherwise?"),
         id_of(picture(), model="llava-13b"),
     }
-    assert len(others | {same}) == 4
+    assert len(others | {same}) == 5
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_what_a_model_thought_is_not_in_the_caption(parse: Any, chat: bool) -> None:
+    said = "<think>I see [red].</think>\n\nA red square."
+    choice = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+    answer = {"choices": [choice]}
+    http = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, json=answer)))
+    parser = VisionCraftCaptionParser(
+        base_url=HOST,
+        api_key=KEY,
+        http_client=http,
+        chat_model=FakeListChatModel(responses=[said]) if chat else None,
+    )
+    [document] = parser.parse(Blob.from_data(picture()))
+    assert document.page_content == "A red square."
 
 
 def test_the_blobs_own_metadata_are_kept(make: Any, parse: Any) -> None:

@@ -225,3 +225,30 @@ async def test_a_recording_is_no_picture(make: Make, store: MediaStore, way: str
     handle = store.add(silence()).handle
     message = await call(make(VisionCraftUpscale), way, {"image": handle})
     assert "audio/wav, but a picture" in message.content
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"steps": None}, {"steps": 30}),
+        ({"steps": "null"}, {"steps": 30}),
+        ({"steps": "20.0", "width": "256"}, {"steps": 20, "width": 256}),
+        ({"loras": '{"add_detail": "0.5"}'}, {"loras": {"add_detail": 0.5}}),
+        ({"loras": "None"}, {"loras": None}),
+    ],
+)
+async def test_arguments_with_an_evident_meaning_are_put_right(
+    make: Make, way: str, given: dict[str, Any], meant: dict[str, Any]
+) -> None:
+    message = await call(make(VisionCraftTextToImage), way, {"prompt": "a cat", **given})
+    assert message.status == "success"
+    arguments = message.artifact["arguments"]
+    assert {name: arguments.get(name) for name in meant} == meant
+
+
+def test_a_bare_text_that_is_a_json_object_is_the_arguments(make: Make, service: Service) -> None:
+    tool = make(VisionCraftTextToImage)
+    tool.invoke('{"prompt": "a cat", "steps": "20"}')
+    assert json.loads(service.requests[-1].content)["steps"] == 20
+    tool.invoke('{"a": 1}')  # no argument: a prompt, as it stands
+    assert json.loads(service.requests[-1].content)["prompt"] == '{"a": 1}'
