@@ -70,8 +70,8 @@ PaperCut_v2 stained_glass_v1 weight_slider_v2 wlop_v1
 
 _SD_LORAS = """
 add_detail analog_diffusion_1.0 anireality_mix arcane_offset blindbox_v1_mix cyberpunk_style
-detail detail_slider_v4 epi_noiseoffset2 film_grain_xl ghibli_style_offset more_details offset_lora_xl
-papercut_xl pixel_art_xl watercolor_xl
+detail detail_slider_v4 epi_noiseoffset2 film_grain_xl ghibli_style_offset more_details
+offset_lora_xl papercut_xl pixel_art_xl watercolor_xl
 """
 
 _IMG2IMG_SCHEDULERS = """
