@@ -14,7 +14,6 @@ from langchain_core.rate_limiters import InMemoryRateLimiter
 from prompted_service import UNKNOWN, says, sent
 
 from langchain_visioncraft import ChatVisionCraftLegacy, errors
-from langchain_visioncraft.chat_models.prompted.formats import INVALID
 
 TOOL = {"title": "draw", "description": "Draw.", "type": "object", "properties": {}}
 CALL = '<tool_call>{"name": "draw", "arguments": {}}</tool_call>'
@@ -48,8 +47,8 @@ def broken(arguments: str, id_: str = "1") -> AIMessage:
     ("written", "arguments"),
     [
         ('{"prompt": "a c', {}),
-        (INVALID + '{"prompt": "a cat"}', {"prompt": "a cat"}),
-        (INVALID + '{"prompt": "a c', {}),
+        ('<tool_call>\n{"prompt": "a cat"}\n</tool_call>', {"prompt": "a cat"}),
+        ('<tool_call>\n{"prompt": "a c\n</tool_call>', {}),
         ("[1]", {}),
         ("", {}),
     ],
@@ -67,7 +66,7 @@ async def test_an_invalid_call_with_a_result_goes_out_as_json(
 async def test_an_invalid_call_without_a_result_goes_out_as_text(
     service: Service, way: str
 ) -> None:
-    messages = [HumanMessage("Draw."), broken(INVALID + '{"prompt'), HumanMessage("?")]
+    messages = [HumanMessage("Draw."), broken('{"prompt'), HumanMessage("?")]
     await ask(service.model(), way, messages)
     assert service.body["messages"][1] == {"role": "assistant", "content": '{"prompt'}
 
@@ -144,40 +143,20 @@ class Counting(InMemoryRateLimiter):
         return self.acquire(blocking=blocking)
 
 
-@pytest.mark.parametrize("options", [{}, {"tool_prompt": "simple"}])
-async def test_the_limiter_counts_every_request(
-    service: Service, way: str, options: dict[str, Any]
-) -> None:
+async def test_the_limiter_counts_every_request(service: Service, way: str) -> None:
     limiter = Counting()
     says(service, "I will not.", CALL)
-    model = service.model(model=UNKNOWN, rate_limiter=limiter, **options)
+    model = service.model(model=UNKNOWN, rate_limiter=limiter)
     await ask(model.bind_tools([TOOL], tool_choice="any"), way)
     assert limiter.count == len(service.requests) == 2
-
-
-async def test_the_limiter_counts_the_question_about_steps(service: Service, way: str) -> None:
-    limiter = Counting()
-    says(service, "1. Draw\n2. Upscale", CALL)
-    model = service.model(model=UNKNOWN, rate_limiter=limiter, tool_prompt="simple")
-    call = {"name": "draw", "args": {}, "id": "1"}
-    messages = [
-        HumanMessage("Draw, then upscale."),
-        AIMessage("", tool_calls=[call]),
-        ToolMessage("a.png", tool_call_id="1"),
-    ]
-    await ask(model.bind_tools([TOOL]), way, messages)
-    assert limiter.count == len(service.requests) >= 2
 
 
 # ---- what the system says ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("prompt", ["full", "simple"])
-async def test_what_the_system_says_within_a_turn_is_not_lost(
-    service: Service, way: str, prompt: str
-) -> None:
-    says(service, "1. Draw\n2. Upscale", "Done.")
-    model = service.model(model=UNKNOWN, tool_prompt=prompt)
+async def test_what_the_system_says_within_a_turn_is_not_lost(service: Service, way: str) -> None:
+    says(service, "Done.")
+    model = service.model(model=UNKNOWN)
     call = {"name": "draw", "args": {}, "id": "1"}
     messages = [
         HumanMessage("Draw."),
