@@ -54,7 +54,7 @@ TOKENS_PER_IMAGE = 576
 """LLaVA 1.5 looks at 24 by 24 patches, whatever the size of the image."""
 
 _IN_CACHE_KEY = (
-    *("visioncraft_api_base", "tool_calling", "tool_prompt", "correct_tool_calls", "profile"),
+    *("visioncraft_api_base", "tool_calling", "correct_tool_calls", "profile"),
     *("stop", "vision", "max_image_side", "output_version"),
 )
 """Fields that change an answer; LangChain itself knows of the documented parameters."""
@@ -314,7 +314,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         own = {name: getattr(self, name, None) for name in _IN_CACHE_KEY}
         # They may hold secrets, and caches are files.
         sent = repr([getattr(self, name, None) for name in ("default_headers", "default_query")])
-        marks = [type(self).__name__, own, hashlib.sha256(sent.encode()).hexdigest()]
+        marks = [own, hashlib.sha256(sent.encode()).hexdigest()]
         return f"{super()._get_llm_string(stop=stop, **kwargs)}---{marks}"
 
     @classmethod

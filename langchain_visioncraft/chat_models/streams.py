@@ -33,6 +33,9 @@ _IN_JSON = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
 _UNDECIDED = re.compile(r"\s*(?:\{\s*(?:\}\s*)?)?")
 """Arguments that may still turn out to begin with an empty object, which does not count."""
 
+_MOST_HELD = 64
+"""Pieces that are held to find out."""
+
 
 class NormalizedStream:
     """Reads the chunks of one stream."""
@@ -45,6 +48,7 @@ class NormalizedStream:
         self._finish: str | None = None
         self._half = ""
         self._calls: list[_StreamedCall] = []
+        self._known: dict[int | str | None, _StreamedCall] = {}
         self._ids: set[str] = set()
 
     def read(self, chunk: Any) -> Iterator[dict[str, Any]]:
@@ -121,15 +125,14 @@ class NormalizedStream:
         if call is None or call.is_followed_by(piece, arguments.strip()):
             call = _StreamedCall(len(self._calls), piece, fresh_id(piece.id, self._ids))
             self._calls.append(call)
+            self._known |= {key: call for key in (piece.place, piece.id) if key is not None}
         return call.tell(piece.name, call.take(arguments))
 
     def _call_of(self, piece: Call) -> _StreamedCall | None:
         """The call that a piece belongs to, if it does not begin the next one."""
         if piece.place is not None:
-            same = (call for call in reversed(self._calls) if call.given.place == piece.place)
-            return next(same, None)
-        same = (call for call in self._calls if piece.id and call.given.id == piece.id)
-        return next(same, self._calls[-1] if self._calls else None)
+            return self._known.get(piece.place)
+        return self._known.get(piece.id, self._calls[-1] if self._calls else None)
 
     @property
     def is_finished(self) -> bool:
@@ -196,8 +199,9 @@ class _StreamedCall:
             return other_id or self.begun or bool(arguments) or not placed
         if not self.begun:
             return other_id
-        again = piece.id is None and arguments and arguments != "".join(self._text).strip()
-        return self.complete and bool(other_id or again)
+        if not self.complete or other_id or piece.id is not None:
+            return self.complete and other_id
+        return bool(arguments) and arguments != "".join(self._text).strip()
 
     def take(self, piece: str) -> str:
         """Take a piece of the arguments, and give what is certain by now."""
@@ -208,7 +212,10 @@ class _StreamedCall:
         if self._passes:
             return piece
         self._held.append(piece)
-        if self._twice or _UNDECIDED.fullmatch(held := "".join(self._held)):
+        if self._twice:
+            return ""
+        held = "".join(self._held)
+        if len(self._held) < _MOST_HELD and _UNDECIDED.fullmatch(held):
             return ""
         self._twice = held.lstrip().startswith('"')
         if self._twice:

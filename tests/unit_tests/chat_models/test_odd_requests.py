@@ -47,8 +47,7 @@ def broken(arguments: str, id_: str = "1") -> AIMessage:
     ("written", "arguments"),
     [
         ('{"prompt": "a c', {}),
-        ('<tool_call>\n{"prompt": "a cat"}\n</tool_call>', {"prompt": "a cat"}),
-        ('<tool_call>\n{"prompt": "a c\n</tool_call>', {}),
+        ('{"prompt": "a cat"}', {"prompt": "a cat"}),
         ("[1]", {}),
         ("", {}),
     ],

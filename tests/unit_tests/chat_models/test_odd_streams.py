@@ -167,6 +167,19 @@ async def test_no_arguments_are_an_empty_object(service: Service, way: str, argu
     assert await calls_of(service, way, piece(arguments, "f", index=0)) == [("f", {})]
 
 
+@STREAMED
+async def test_two_calls_without_arguments_are_two(service: Service, way: str) -> None:
+    deltas = [piece("", "f", index=0, id="a"), piece("", "f", index=0, id="b")]
+    assert await calls_of(service, way, *deltas) == [("f", {}), ("f", {})]
+
+
+@STREAMED
+async def test_brackets_within_texts_end_nothing(service: Service, way: str) -> None:
+    arguments = {"city": 'a "}" \\', "more": ["{", "\\"]}
+    deltas = [piece(sign, "f", index=0) for sign in json.dumps(arguments)]
+    assert await calls_of(service, way, *deltas) == [("f", arguments)]
+
+
 async def test_arguments_stream_as_they_come(service: Service) -> None:
     content = sse(*(chunk(piece(sign, "f", index=0)) for sign in TEXT), chunk(finish="tool_calls"))
     service.says(200, content=content, headers={"content-type": "text/event-stream"})
