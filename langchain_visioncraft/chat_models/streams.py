@@ -7,7 +7,7 @@ put on every piece, usage, which some report as it grows, and arguments that are
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from langchain_visioncraft.chat_models.normalizing import (
@@ -105,7 +105,7 @@ class NormalizedStream:
             delta[REASONING] = thought
         if isinstance(refusal := written.get("refusal"), str):
             delta["refusal"] = refusal
-        if calls := list(filter(None, map(self._piece_of_call, calls_of(written)))):
+        if calls := _joined(filter(None, map(self._piece_of_call, calls_of(written)))):
             delta["tool_calls"] = calls
         return delta
 
@@ -256,6 +256,18 @@ class _StreamedCall:
             return None
         self._told = True
         return {"index": self.index, **first, "function": function}
+
+
+def _joined(pieces: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Several pieces of one call as one: LangChain joins those of different chunks only."""
+    joined: dict[int, dict[str, Any]] = {}
+    for piece in pieces:
+        whole = joined.setdefault(piece["index"], piece)
+        if whole is not piece:
+            more = piece["function"]
+            for name in more:
+                whole["function"][name] = whole["function"].get(name, "") + more[name]
+    return list(joined.values())
 
 
 def _is_half(character: str) -> bool:

@@ -49,6 +49,14 @@ async def calls_of(service: Service, way: str, *deltas: dict[str, Any]) -> list[
 HALVES = (TEXT[:5], TEXT[5:])
 ONE = {
     "as an object": [piece(OSLO, "f", index=0, id="a")],
+    "in two pieces of one chunk": [
+        {
+            "tool_calls": [
+                {"index": 0, "id": "a", "function": {"name": "f", "arguments": HALVES[0]}},
+                {"index": 0, "function": {"arguments": HALVES[1]}},
+            ]
+        }
+    ],
     "encoded twice": [piece(json.dumps(TEXT), "f", index=0, id="a")],
     "encoded twice, in pieces": [
         piece("", "f", index=0, id="a"),
