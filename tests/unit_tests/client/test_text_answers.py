@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from client_driving import PNG, REQUIRED, given, play
-from langchain_visioncraft.client.body import JSONBody
 
 from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.client.outgoing import JSONBody
 from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.errors import UnexpectedAnswerError
 
