@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import sys
 
 from langchain_visioncraft.cli.base import note
 from langchain_visioncraft.media import Media
+from langchain_visioncraft.media.colours import as_seen
+from langchain_visioncraft.media.decoding import decode, open_picture
 
 _MOST_COLUMNS = 60
 _MOST_ROWS = 20
@@ -53,13 +54,14 @@ def _can_ask() -> bool:
 
 
 def _print(medium: Media) -> None:
-    from PIL import Image as Pillow  # noqa: PLC0415  # an extra
     from rich.console import Console  # noqa: PLC0415
     from textual_image.renderable import HalfcellImage, Image, UnicodeImage  # noqa: PLC0415
 
     # It logs its trouble with a terminal that reports only its columns.
     logging.getLogger("textual_image").setLevel(logging.CRITICAL)
-    picture, console = Pillow.open(io.BytesIO(medium.read())), Console()
+    with open_picture(medium) as opened:
+        picture = as_seen(decode(opened).image)
+    console = Console()
     # A cell is about twice as high as wide.
     most_columns = min(_MOST_COLUMNS, console.width)
     scale = min(most_columns / picture.width, 2 * _MOST_ROWS / picture.height)

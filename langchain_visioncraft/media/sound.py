@@ -32,7 +32,7 @@ _QUIET = 10 ** (-40 / 20)
 """Of full scale. What is quieter is made louder, so that 16 bits are enough for it."""
 
 _CANCELLED = 0.1
-"""Channels whose mean has no more of their amplitude than this speak against each other."""
+"""Channels whose sum has no more of the loudest one's amplitude than this cancel each other."""
 
 
 class Recording(NamedTuple):
@@ -90,13 +90,17 @@ class Level:
         # A constant is no sound.
         widths = (self._high.astype(np.float64) - self._low) / (2 * full)
         self.loudest = max(self.loudest, float(np.nan_to_num(widths).max()))
-        if len(samples) > 1 and not self.cancelled:
-            mean = samples.sum(axis=0, dtype=np.float32)
-            most = max(float(high.max()), -float(low.min()))
-            reached = float(np.abs(mean).max()) / len(samples)
-            self.cancelled = most / full > 1e-6 and reached < _CANCELLED / len(samples) * most
-        if self.loudest < _LOUD:
+        if self.loudest < _LOUD and widths.any():
             self._add_texture(samples.astype(np.float32) / full)
+
+    def compare(self, samples: NDArray[Any]) -> None:
+        """Find out whether channels speak against each other; a few of the samples are enough."""
+        import numpy as np  # noqa: PLC0415 -- the extra `media`
+
+        if len(samples) > 1 and samples.size and not self.cancelled:
+            together = float(np.abs(samples.sum(axis=0, dtype=np.float32)).max())
+            loudest = float(np.abs(samples.astype(np.float32)).max())
+            self.cancelled = together < _CANCELLED * loudest
 
     def _add_texture(self, samples: Samples) -> None:
         import numpy as np  # noqa: PLC0415 -- the extra `media`
@@ -132,6 +136,17 @@ class _Track:
     level: Level = field(default_factory=Level)
     samples: Counter[int] = field(default_factory=Counter)
     late: float = 0.0
+    frames: int = 0
+
+    def add(self, frame: Any) -> None:
+        """Hear a frame, as far as there is anything left to find out."""
+        self.samples[frame.sample_rate] += frame.samples
+        self.frames += 1
+        quiet = self.level.loudest < _QUIET
+        if quiet:
+            self.level.add(_planes(frame))
+        if frame.layout.nb_channels > 1 and (quiet or self.frames % 4 == 0):
+            self.level.compare(_planes(frame)[:, ::8])
 
     @property
     def seconds(self) -> float:
@@ -152,8 +167,7 @@ def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
     problems: list[Any] = []
     for number, language, late, frame in _frames(recording, None, problems):
         track = tracks.setdefault(number, _Track(language, late=late))
-        track.samples[frame.sample_rate] += frame.samples
-        track.level.add(_planes(frame))
+        track.add(frame)
         if max_seconds is not None and track.seconds > max_seconds:
             msg = f"{recording.name} is longer than {max_seconds:,.0f} seconds."
             raise MediaInputError(msg)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -104,3 +105,20 @@ def test_the_package_does_not_import_the_sandbox_when_it_is_imported() -> None:
     for path in (ROOT / PACKAGE).rglob("*.py"):
         names = imported(ast.parse(path.read_text("utf-8")), at_import=True)
         assert not any(name.partition(".")[0] == SANDBOX for name in names), path
+
+
+DECIDES = {"inspection.py", "sniff.py"}
+OPENS = {"decoding.py"}
+
+
+@pytest.mark.parametrize("folder", [PACKAGE, f"sandbox/{SANDBOX}"])
+def test_one_module_says_what_a_file_is_and_one_opens_it(folder: str) -> None:
+    """What comes from outside is named by `media.inspection` and opened by `media.decoding`."""
+    for path in (ROOT / folder).rglob("*.py"):
+        text = path.read_text("utf-8")
+        if path.name not in DECIDES | {"images.py"}:  # which sees only the beginning of base64
+            assert not re.search(r"\bsniff\(", text), path
+        if folder == PACKAGE and path.name not in OPENS:
+            assert not re.search(r"\b(?:Image|Pillow)\.open\(|\bav\.open\([^\n]*\bfile\b", text), (
+                path
+            )

@@ -6,13 +6,14 @@ import io
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 from media_host import frames, picture
-from PIL import Image
+from PIL import Image, ImageFile
 
 from langchain_visioncraft import Media
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.scaling import scaled
+from langchain_visioncraft.media.scaling import made_ready, scaled
 
 
 def opened(data: bytes) -> Image.Image:
@@ -101,3 +102,58 @@ def test_without_pillow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"langchain-visioncraft\[images\]"):
         scaled(data, 10)
+
+
+def deep(values: Any, form: str = "TIFF") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, form)
+    return buffer.getvalue()
+
+
+def ramp(dtype: Any, low: float, high: float) -> Any:
+    return np.tile(np.linspace(low, high, 64), (48, 1)).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"),
+    [(np.uint16, 0, 3000), (np.int32, -500, 900), (np.float32, 0, 1), (np.float32, 270, 310)],
+)
+@pytest.mark.parametrize("spoiled", [None, 65_535.0, -9999.0, np.nan, np.inf, -3.4e38])
+def test_a_few_wrong_numbers_do_not_flatten_a_scan(
+    dtype: Any, low: float, high: float, spoiled: float | None
+) -> None:
+    values = ramp(dtype, low, high)
+    if spoiled is not None and (dtype is np.float32 or abs(spoiled) < 1e5):
+        values[:3, :5] = np.array(spoiled).astype(dtype)
+    with opened(scaled(deep(values))[0]) as image:
+        left, middle, right = (image.getpixel((x, 40)) for x in (1, 32, 62))
+    assert (left < 30, 100 < middle < 160, right > 225) == (True, True, True)
+
+
+@pytest.mark.parametrize(("value", "grey"), [(0, 0), (65_535, 255), (30_000, 117)])
+def test_a_scan_of_one_brightness_keeps_it(value: int, grey: int) -> None:
+    with opened(scaled(deep(np.full((9, 9), value, np.uint16), "PNG"))[0]) as image:
+        low, high = image.getextrema()
+    assert abs(low - grey) <= 1
+    assert abs(high - grey) <= 1
+
+
+def test_a_profile_that_is_none_does_no_harm() -> None:
+    data = picture("red", (300, 200), icc_profile=b"no profile")
+    with opened(scaled(data, 100)[0]) as image:
+        assert "icc_profile" not in image.info
+        red, green, blue = image.getpixel((5, 5))
+    assert (red > 240, green < 20, blue < 20) == (True, True, True)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 400])
+def test_a_picture_that_was_cut_off_is_taken_as_far_as_it_goes(cut: int) -> None:
+    whole = picture(size=(300, 300), form="JPEG")
+    ready = made_ready(Media.from_bytes(whole[:-cut]), None)
+    assert "cut off" in str(ready.damage)
+    assert ready.data != whole[:-cut]
+    with opened(ready.data) as image:
+        assert image.size == (300, 300)
+        image.load()
+    assert made_ready(Media.from_bytes(whole), None).damage is None
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES  # which would count for the whole process
