@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,11 @@ from langchain_core.messages import BaseMessage
 
 from langchain_visioncraft.chat_models.profiles import profile_of
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
-from langchain_visioncraft.media.inputs import is_link, parse_source
+from langchain_visioncraft.media.encoded import is_data_url
+from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_source
 from langchain_visioncraft.media.inspection import is_plain, media_info, type_of
 from langchain_visioncraft.media.scaling import scaled
-from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, kind_of, sniff
+from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
 from langchain_visioncraft.media.store import MediaStore
 
 VISION_MODELS = ("llava-1.5-7b-hf",)
@@ -34,7 +34,6 @@ _FILES = ("file", "input_file", "media", "document")
 _TEXTS = (None, "text", "input_text", "output_text", "text-plain")
 _OF_OTHERS = ("reasoning", "thinking", "redacted_thinking", "reasoning_content")
 """Blocks of what a model thought, which no model is told."""
-_SNIFFED_DIGITS = HEAD_BYTES * 4 // 3 // 4 * 4
 _IN_CODE = ("image", "media", "path", "file", "bytes", "file_id", "id")
 """Keys under which code may put a `Path`, a `Media`, its artifact, bytes or a handle."""
 
@@ -168,25 +167,27 @@ def image_url_block(
     image = block.get("image_url")
     if image is not None:
         image = dict(image) if isinstance(image, Mapping) else {"url": image}
-        url = _url_of(image.get("url"), store)
-        return {"type": "image_url", "image_url": {**image, "url": _fitted(url, max_side)}}
-    url = _fitted(_found(_held(block), store), max_side)
+        url = _url_of(_source_of(image.get("url"), store), max_side)
+        return {"type": "image_url", "image_url": {**image, "url": url}}
+    url = _url_of(_found(_held(block), store), max_side)
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def _found(source: Mapping[Any, Any], store: MediaStore | None) -> str:
+def _found(source: Mapping[Any, Any], store: MediaStore | None) -> MediaSource:
     data = source.get("base64") or source.get("data")
-    if isinstance(data, str | bytes) and data:
-        return _data_url(data, source)
+    if isinstance(data, bytes) and data.isascii():
+        data = data.decode()
+    if isinstance(data, str) and data and not is_data_url(data):
+        return MediaSource("This image block", text=data)
     given = next((source[key] for key in _IN_CODE if source.get(key)), None)
-    return _url_of(source.get("url") or source.get("file_uri") or data or given, store)
+    return _source_of(source.get("url") or source.get("file_uri") or data or given, store)
 
 
-def _url_of(value: Any, store: MediaStore | None) -> str:
-    """A URL for whatever code gives; for text, a link, a data URL, or a handle of the store."""
+def _source_of(value: Any, store: MediaStore | None) -> MediaSource:
+    """Whatever code gives; for text, a link, a data URL, or a handle of the store."""
     if isinstance(value, str):
-        if is_link(value) or value[:5].lower() == "data:":
-            return value
+        if is_link(value) or is_data_url(value):
+            return parse_source(value)
         if store is None or value not in store:
             raise _unusable(value, store)
         value = store.get(value)
@@ -194,17 +195,30 @@ def _url_of(value: Any, store: MediaStore | None) -> str:
         value = store.get(str(value["handle"]))  # not where it says that it lies
     elif value is None or isinstance(value, Mapping):
         raise _unusable(value, store)
-    source = parse_source(value)
+    return parse_source(value)
+
+
+def _url_of(source: MediaSource, max_side: int | None) -> str:
+    """A link as it is, bytes as a data URL: whole base64, and the type that they are of."""
+    if source.url is not None:
+        return source.url
     try:
         with source.open() as file:
             data = file.read()
     except FileNotFoundError as error:
         msg = f"The image {source.label} is not there any more."
         raise MediaInputError(msg) from error
+    # The bytes know better than what was said of them.
     mime = type_of(data)
-    if kind_of(mime) != "image" or mime not in EXTENSIONS:
-        msg = f"{source.label} is {mime or 'unknown data'}, which is no image."
+    if not mime or kind_of(mime) != "image" or mime not in EXTENSIONS:
+        msg = f"{source.label} is {mime or 'unknown data'}, which is no image that can be sent."
         raise MediaInputError(msg)
+    if max_side is not None:
+        file = io.BytesIO(data)
+        info = media_info(file, mime)
+        large = max(info.width or max_side + 1, info.height or 0) > max_side
+        if large or not is_plain(file, mime):
+            data, mime = scaled(data, max_side, keep_format=True)
     return f"data:{mime};base64,{pybase64.b64encode_as_string(data)}"
 
 
@@ -215,37 +229,3 @@ def _unusable(value: Any, store: MediaStore | None) -> MediaInputError:
         f"This image block cannot be sent: its URL must be http(s) or a data URL, but is {shown} "
         f"({where}). For a file on this machine use pathlib.Path or Media.from_path(path).block()."
     )
-
-
-def _fitted(url: str, max_side: int | None) -> str:
-    if max_side is None or url[:5].lower() != "data:":
-        return url
-    with parse_source(url).open() as file:
-        data = file.read()
-    mime = type_of(data)
-    file = io.BytesIO(data)
-    info = media_info(file, mime or "")
-    small = info.width and info.height and max(info.width, info.height) <= max_side
-    if small and is_plain(file, mime or ""):
-        return url
-    data, mime = scaled(data, max_side, keep_format=True)
-    return f"data:{mime};base64,{pybase64.b64encode_as_string(data)}"
-
-
-def _data_url(data: Any, source: Mapping[Any, Any]) -> str:
-    text = data.decode("ascii", "replace") if isinstance(data, bytes) else str(data)
-    if text[:5].lower() == "data:":
-        return text
-    try:
-        head = pybase64.b64decode("".join(text[: 2 * _SNIFFED_DIGITS].split())[:_SNIFFED_DIGITS])
-    except (binascii.Error, ValueError) as error:
-        msg = "This image block holds no valid base64."
-        raise MediaInputError(msg) from error
-    # The bytes know better than what was said of them; what they do not tell may be said.
-    found = sniff(head)
-    said = source.get("mime_type") or source.get("media_type")
-    mime = found if found and kind_of(found) == "image" else said
-    if not mime or kind_of(mime) != "image":
-        msg = f"This image block holds {found or said or 'unknown data'}, which is no image."
-        raise MediaInputError(msg)
-    return f"data:{mime};base64,{text}"

@@ -11,6 +11,7 @@ import click
 
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media import MediaStore
+from langchain_visioncraft.media.encoded import is_data_url
 from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_source
 
 STDIN = "-"
@@ -44,7 +45,7 @@ def medium(text: str, store: MediaStore) -> MediaSource:
             msg = "Nothing came from stdin: pipe a picture or recording into it."
             raise MediaInputError(msg)
         return parse_source(data)
-    if is_link(text) or text[:5].lower() == "data:":
+    if is_link(text) or is_data_url(text):
         return parse_source(text)
     if Path(text).is_file():
         return parse_source(Path(text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,13 +24,26 @@ from langchain_visioncraft.media.inspection import media_info, truncation_of, ty
 from langchain_visioncraft.media.media import HeldBytes, Media
 from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
 
-_LINK_FIELDS = ("images", "URL", "url", "image", "urls", "gif", "video", "result", "output", "data")
+_FILE_FIELDS = (
+    *("images", "b64_json", "base64", "URL", "url", "image", "gif", "video", "result", "output"),
+    *("urls", "data"),
+)
+"""Where hosts put files and links to them; the first that has one counts."""
+_LIKE_A_FILE_FIELD = re.compile(
+    r"ima?ge?|pic|photo|video|movie|gif|file|media|asset|download|result|output|sample|artifact"
+    r"|signed|src|href|b64|base64",
+    re.IGNORECASE,
+)
+_LIKE_A_FILE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|mp4|mov|webm)(?:[?#]|$)", re.IGNORECASE)
+_SHORTEST_JPEG = 128
+"""Characters of base64."""
+_DEEPEST = 16
 _LONGEST_LINK = 4096
 _LONGEST_REFUSAL = 1 << 16
 _LONGEST_JSON = 16 << 20
 _MOST_VALUES = 1 << 16
 """In longer JSON: files as base64 are few values; many small ones take 20 times the memory."""
-_LIKE_A_LINK = re.compile(r"^/|[./]\w+[?#]?|://")
+_LIKE_A_LINK = re.compile(r"(?=\S+$)(?:/|.*[./]\w|.*://)")
 
 
 def media_from(answer: Answer, kinds: Iterable[str] = ("image",)) -> Flow[list[Media]]:
@@ -49,19 +62,14 @@ def media_from(answer: Answer, kinds: Iterable[str] = ("image",)) -> Flow[list[M
     if _type_of(answer) in EXTENSIONS:
         return [_medium(answer, kinds)]
     decoded = json_from(answer)
-    found = list(_links(decoded))
-    if not found:
-        raise _unexpected(answer, "without a file or a link to one", decoded)
     media = []
-    for text in found:
-        embedded = _embedded(text, answer)
-        if embedded is not None:
-            media.append(_medium(embedded, kinds))
-        elif is_link(text) or (len(text) <= _LONGEST_LINK and _LIKE_A_LINK.search(text)):
-            linked = yield from fetch(text, answer.endpoint)
-            media.append(_medium(linked, kinds))
-        else:
-            raise _unexpected(answer, "without a file or a link to one", decoded)
+    for found in _files_in(decoded, answer):
+        file: Answer = (
+            found if isinstance(found, _Embedded) else (yield from fetch(found, answer.endpoint))
+        )
+        media.append(_medium(file, kinds))
+    if not media:
+        raise _unexpected(answer, "without a file or a link to one", decoded)
     return media
 
 
@@ -77,7 +85,8 @@ class _Embedded(HeldBytes):
 
 def _embedded(text: str, answer: Answer) -> _Embedded | None:
     """The file that this text is, as base64 or a data URL; ``None`` if it is none."""
-    if is_link(text):
+    # In base64 a JPEG begins like a path, which no file is as short as.
+    if is_link(text) or (text.startswith("/") and len(text) < _SHORTEST_JPEG):
         return None
     try:
         with parse_source(text).open() as file:
@@ -226,20 +235,39 @@ def _type_of(answer: Answer) -> str | None:
         return type_of(file)
 
 
-def _links(decoded: Any) -> Iterable[str]:
-    """Every link in a decoded answer, wherever hosts have put them."""
-    if isinstance(decoded, str) and decoded:
-        # A sentence is not a link; base64 has no blanks either.
-        if is_link(decoded) or not any(blank in decoded[:200] for blank in " \n"):
+def _files_in(
+    decoded: Any, answer: Answer, name: str = _FILE_FIELDS[0], depth: int = 0
+) -> Iterator[str | _Embedded]:
+    """The files in a decoded answer and the links to files, wherever hosts have put them."""
+    if isinstance(decoded, str):
+        embedded = _embedded(decoded, answer)
+        if embedded is not None:
+            yield embedded
+        elif _is_link_to_file(decoded, name):
             yield decoded
-    elif isinstance(decoded, list):
+    elif isinstance(decoded, list) and depth < _DEEPEST:
         for item in decoded:
-            yield from _links(item)
-    elif isinstance(decoded, Mapping):
-        for name in _LINK_FIELDS:
-            if decoded.get(name):
-                yield from _links(decoded[name])
+            yield from _files_in(item, answer, name, depth + 1)
+    elif isinstance(decoded, Mapping) and depth < _DEEPEST:
+        for each in sorted(decoded, key=_rank):
+            if found := list(_files_in(decoded[each], answer, each, depth + 1)):
+                yield from found
                 return
+
+
+def _rank(name: str) -> int:
+    """Where a field comes when an answer is searched: those known to hold files come first."""
+    if name in _FILE_FIELDS:
+        return _FILE_FIELDS.index(name)
+    return len(_FILE_FIELDS) + (not _LIKE_A_FILE_FIELD.search(name))
+
+
+def _is_link_to_file(text: str, name: str) -> bool:
+    if is_link(text):
+        return _rank(name) <= len(_FILE_FIELDS) or bool(_LIKE_A_FILE.search(text))
+    # A sentence is not a link, nor is any other word in a field of unknown meaning.
+    known = name in _FILE_FIELDS and len(text) <= _LONGEST_LINK
+    return known and bool(_LIKE_A_LINK.match(text))
 
 
 def _name(item: Any) -> str | None:

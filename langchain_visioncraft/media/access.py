@@ -18,6 +18,7 @@ from langchain_visioncraft.errors import (
     MediaInputError,
     UnknownHandleError,
 )
+from langchain_visioncraft.media.encoded import is_data_url
 from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_source
 from langchain_visioncraft.media.store import MediaStore
 
@@ -53,7 +54,7 @@ def readable_source(value: Any, store: MediaStore, allowed_dirs: Sequence[Path])
         )
         raise MediaInputError(msg)
     text = value.strip().strip("'\"`<>")
-    if is_link(text) or text[:5].lower() == "data:":
+    if is_link(text) or is_data_url(text):
         return parse_source(text)
     if not text or len(text) > _LONGEST_NAME or "\x00" in text:
         msg = "Give a handle such as a1b2c3d4e5f6.png, an http(s) URL or a data URL."

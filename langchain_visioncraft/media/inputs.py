@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import binascii
 import io
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 import pybase64
 
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.colours import in_eight_bits, in_srgb, turned
+from langchain_visioncraft.media.encoded import (
+    data_of_url,
+    decode_base64,
+    is_base64,
+    is_data_url,
+)
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.safe_open import safe_open
@@ -31,11 +35,6 @@ ACCEPTED_KINDS: dict[MediaKind, tuple[str, ...]] = {
     "audio": ("audio", "video"),
 }
 """Which kinds of file a field takes; of a video, the sound track is used."""
-
-_DATA_URL = re.compile(
-    r"data:(?P<mime>[\w.+/-]*)(?P<options>(?:;[\w.+=-]+)*),", re.ASCII | re.IGNORECASE
-)
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{4,}={0,2}\s*", re.ASCII)
 
 # A multiple of 3, so that the base64 of the parts is the base64 of the whole.
 CHUNK_BYTES = 3 * (1 << 16)
@@ -73,7 +72,7 @@ class MediaSource:
         if self.data is not None:
             return io.BytesIO(self.data)
         if self.text is not None:
-            return io.BytesIO(self._decoded())
+            return io.BytesIO(decode_base64(self.text, self.label))
         try:
             if self.media is not None:
                 return self.media.open()
@@ -99,13 +98,6 @@ class MediaSource:
                 yield pybase64.b64encode(chunk[:whole])
             if rest:
                 yield pybase64.b64encode(rest)
-
-    def _decoded(self) -> bytes:
-        try:
-            return pybase64.b64decode("".join((self.text or "").split()), validate=True)
-        except (binascii.Error, ValueError) as error:
-            msg = f"{self.label} is not valid base64."
-            raise MediaInputError(msg) from error
 
 
 @dataclass(frozen=True)
@@ -190,7 +182,7 @@ def source_in_code(text: str) -> str | MediaSource:
     Raises:
         MediaInputError: If it looks like the path of a file that is missing.
     """
-    if is_link(text) or text[:5].lower() == "data:" or len(text) > _LONGEST_PATH:
+    if is_link(text) or is_data_url(text) or len(text) > _LONGEST_PATH:
         return text
     path = Path(text).expanduser()
     try:
@@ -198,7 +190,7 @@ def source_in_code(text: str) -> str | MediaSource:
             return MediaSource(label=text, path=path)
     except (OSError, ValueError):  # no path at all
         return text
-    if _BASE64.fullmatch(text):
+    if is_base64(text):
         return text
     msg = f"There is no file {text!r}. Give a path, an http(s) URL, a data URL, bytes or a Media."
     raise MediaInputError(msg)
@@ -231,17 +223,13 @@ def _parse_text(text: str) -> MediaSource:
             msg = f"{text[:80]!r} is not a URL: it is damaged, too long, or names no host."
             raise MediaInputError(msg)
         return MediaSource(label=text, url=text)
-    if text[:5].lower() == "data:":
-        match = _DATA_URL.match(text)
-        if not match:
-            msg = "This data URL is damaged: 'data:<type>;base64,<data>' is the form."
-            raise MediaInputError(msg)
-        payload = text[match.end() :]
-        if ";base64" in match["options"].lower():
-            return MediaSource(label="<data URL>", text=unquote(payload))
-        return MediaSource(label="<data URL>", data=unquote_to_bytes(payload))
+    if is_data_url(text):
+        data = data_of_url(text)
+        if isinstance(data, str):
+            return MediaSource(label="<data URL>", text=data)
+        return MediaSource(label="<data URL>", data=data)
     # Only the start is looked at here; the rest is checked when it is decoded.
-    if _BASE64.fullmatch(text[:4096]) and (len(text) > 260 or "." not in text):
+    if is_base64(text):
         return MediaSource(label="<base64>", text=text)
     msg = (
         f"{text[:80]!r} is not a picture or recording: give an http(s) URL, a data URL or base64; "

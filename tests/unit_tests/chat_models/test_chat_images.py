@@ -7,6 +7,7 @@ import io
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 import pytest
 from chat_service import Service, ask
@@ -41,6 +42,11 @@ TO_DATA_URL: list[dict[str, Any]] = [
     {"inlineData": {"mimeType": "image/png", "data": TEXT}},
     {"image": {"format": "png", "source": {"bytes": PNG}}},
     {"image_url": DATA_URL},
+    {"type": "image", "url": f"data:image/jpeg;name=my cat.jpg;base64,{TEXT}"},
+    {"type": "image_url", "image_url": {"url": f"DATA:;base64,{TEXT.rstrip('=')}"}},
+    {"type": "image_url", "image_url": f"data:image/png,{quote_from_bytes(PNG)}"},
+    {"type": "image", "base64": base64.encodebytes(PNG).decode(), "mime_type": "image/png"},
+    {"type": "image", "base64": base64.urlsafe_b64encode(PNG).decode(), "mime_type": "image/*"},
     Media.from_bytes(PNG).block(),
 ]
 TO_LINK: list[dict[str, Any]] = [
@@ -113,7 +119,7 @@ async def test_who_takes_images(
             await ask(model, "invoke", question(TO_LINK[0]))
 
 
-@pytest.mark.parametrize("data", [TEXT, DATA_URL, TEXT.encode()])
+@pytest.mark.parametrize("data", [TEXT, DATA_URL, TEXT.encode(), PNG])
 def test_the_type_of_an_image_is_found_in_its_bytes(data: Any) -> None:
     # LangChain's tracing refuses such blocks in messages; the conversion does not.
     assert image_url_block({"type": "image", "base64": data})["image_url"]["url"] == DATA_URL
@@ -157,7 +163,12 @@ async def test_other_media_are_refused_before_anything_is_sent(
         {"type": "image_url", "image_url": {}},
         {"type": "image", "url": "file:///cat.png"},
         {"type": "image", "file_id": "file-1"},
+        {"type": "image", "url": "http://[bad/a.png"},
         {"type": "image", "base64": "*not base64*", "mime_type": "image/png"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,!!!!"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVsbG8="}},
+        {"type": "image", "base64": "AAAAAAAAAAAA", "mime_type": "image/png"},
+        {"type": "image", "url": "data:image/svg+xml,<svg xmlns='x'/>"},
         {
             "type": "image",
             "base64": base64.b64encode(b"%PDF-1.7 ...").decode(),

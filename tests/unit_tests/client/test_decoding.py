@@ -209,6 +209,58 @@ def test_a_word_where_a_file_was_promised_is_the_services_fault(body: Any) -> No
         decode(given(body))
 
 
+TEXT = base64.b64encode(PNG).decode()
+BROKEN = base64.encodebytes(PNG).decode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"created": 1, "data": [{"b64_json": TEXT, "revised_prompt": "a cat. Or two."}]},
+        {"data": [{"url": None, "b64_json": TEXT}]},
+        {"data": [{"url": "", "b64_json": TEXT}]},
+        {"data": [{"url": LINK, "b64_json": TEXT}]},
+        {"artifacts": [{"base64": TEXT, "finishReason": "SUCCESS"}]},
+        {"images": [{"base64": TEXT}]},
+        {"result": "ok", "imageB64": TEXT},
+        {"predictions": [{"mimeType": "image/png", "bytesBase64Encoded": TEXT}]},
+        {"status": "done", "output": {"files": [{"payload": TEXT}]}},
+        {"images": [BROKEN]},
+        {"images": [BROKEN.replace("\n", "\r\n")]},
+        {"images": ["data:image/png;base64," + BROKEN]},
+        {"images": ["data:image/png;name=a b, c.png;base64," + TEXT]},
+        {"image": {"url": {"url": f"data:image/png;base64,{TEXT.rstrip('=')}"}}},
+        BROKEN.encode(),
+        f"data:image/png;base64,{TEXT}".encode(),
+    ],
+    ids=lambda body: str(body)[:60],
+)
+def test_a_file_inside_json_is_found_wherever_and_however_it_is_written(body: Any) -> None:
+    played = decode(given(body))
+    assert [medium.read() for medium in played.result] == [PNG]
+    assert played.links == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"id": "v1.5", "status_url": "https://a.example/7", "image_url": {"url": LINK}},
+        {"id": "a/b.c", "urls": {"get": "https://a.example/7"}, "output": [LINK]},
+        {"docs": "https://a.example/docs", "value": LINK},
+        {"docs": "https://a.example/docs", "items": [{"seed": 1, "src": LINK}]},
+        {"data": {"attributes": {"download": LINK, "model": "sd/1.5"}}},
+    ],
+    ids=str,
+)
+def test_a_link_to_a_file_is_told_from_other_links(body: Any) -> None:
+    assert decode(given(body), given(PNG)).links == [LINK]
+
+
+def test_links_that_are_no_files_are_not_followed() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="without a file or a link"):
+        decode(given({"id": "v1.5", "docs": "https://a.example/docs", "text": "/a/b.png"}))
+
+
 @pytest.mark.parametrize("link", ["/files/123", "/9j/not/a/jpeg"])
 def test_a_relative_link_needs_no_extension(link: str) -> None:
     assert decode(given({"url": link}), given(PNG)).links == [link]

@@ -1,0 +1,76 @@
+"""Texts that carry a file: base64 in every variant in use, and data URLs."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from urllib.parse import unquote, unquote_to_bytes
+
+import pybase64
+
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
+
+_IN_BASE64 = re.compile(
+    # The type, and parameters up to the last one before the data: names may hold anything.
+    r"data:[^,;]*(?:;[^<]{0,2000}?)??;\s{0,9}base64\s{0,9}(?:;[^,]{0,2000})?,",
+    re.IGNORECASE,
+)
+_STANDARD = re.compile(r"[A-Za-z0-9+/\s]{4,}={0,2}\s*", re.ASCII)
+_ANY_ALPHABET = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}", re.ASCII)
+# Also as two characters each, where JSON was escaped twice.
+_BLANK = re.compile(r"\s+|\\[rnt]|[\ufeff\u200b]+")
+_SEARCHED = 4096
+_LONGEST_NAME = 260
+
+
+def is_data_url(text: str) -> bool:
+    """Whether this text is a data URL, damaged or not."""
+    return text[:5].lower() == "data:"
+
+
+def is_base64(text: str) -> bool:
+    """Whether this text, by its beginning, is base64 and not a name or a sentence.
+
+    What has ``-`` or ``_`` may be either: it is base64 if a picture or recording is in it.
+    """
+    start = text[:_SEARCHED]
+    if _STANDARD.fullmatch(start) and (len(text) > _LONGEST_NAME or "." not in text):
+        return True
+    digits = _BLANK.sub("", start)
+    if not _ANY_ALPHABET.fullmatch(digits):
+        return False
+    try:
+        head = decode_base64(digits[: len(digits) // 4 * 4])
+    except MediaInputError:
+        return False
+    return kind_of(sniff(head[:HEAD_BYTES])) in ("image", "audio", "video")
+
+
+def decode_base64(text: str, label: str = "<base64>") -> bytes:
+    """Decode base64 of either alphabet of RFC 4648, with or without padding and line breaks.
+
+    Raises:
+        MediaInputError: If it is no base64.
+    """
+    digits = _BLANK.sub("", text) if _BLANK.search(text) else text
+    digits = digits.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return pybase64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        msg = f"{label} is not valid base64."
+        raise MediaInputError(msg) from error
+
+
+def data_of_url(text: str) -> str | bytes:
+    """What a data URL carries: base64 that is not decoded yet, or bytes.
+
+    Raises:
+        MediaInputError: If it has no data.
+    """
+    if match := _IN_BASE64.match(text):
+        return unquote(text[match.end() :])
+    if "," not in text:
+        msg = "This data URL is damaged: 'data:<type>;base64,<data>' is the form."
+        raise MediaInputError(msg)
+    return unquote_to_bytes(text.partition(",")[2])
