@@ -13,6 +13,7 @@ from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media import MediaStore
 from langchain_visioncraft.media.encoded import is_data_url
 from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_source
+from langchain_visioncraft.media.paths import is_file_url, local_path
 
 STDIN = "-"
 
@@ -47,8 +48,9 @@ def medium(text: str, store: MediaStore) -> MediaSource:
         return parse_source(data)
     if is_link(text) or is_data_url(text):
         return parse_source(text)
-    if Path(text).is_file():
-        return parse_source(Path(text))
+    path = local_path(text) if is_file_url(text) else Path(text)
+    if path.is_file():
+        return parse_source(path)
     if text in store:
         return parse_source(store.get(text))
     msg = (

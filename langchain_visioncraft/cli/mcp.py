@@ -30,6 +30,8 @@ from langchain_visioncraft.mcp.http import PATH, create_http_app, hosts_for, is_
 from langchain_visioncraft.mcp.results import ContentTypes
 from langchain_visioncraft.mcp.server import create_server
 from langchain_visioncraft.media import MediaStore
+from langchain_visioncraft.media.paths import local_path
+from langchain_visioncraft.media.urls import is_url
 from langchain_visioncraft.toolkit import VisionCraftToolkit
 
 _GRACE_SECONDS = 2
@@ -91,8 +93,8 @@ def mcp(
 
 def _opened(root: str) -> MediaStore:
     """The store, with its folder made now: a desktop client may start us where we cannot write."""
-    if "://" not in root:
-        Path(root).expanduser().mkdir(parents=True, exist_ok=True)
+    if not is_url(root):
+        local_path(root).mkdir(parents=True, exist_ok=True)
     return MediaStore(root)
 
 

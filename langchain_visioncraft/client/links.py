@@ -8,6 +8,7 @@ address that was checked, not to what the name resolves to a moment later.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from langchain_visioncraft.errors import UnsafeLinkError
+from langchain_visioncraft.media.urls import percent_encoded
 
 MAX_REDIRECTS = 5
 _LONGEST = 16_384
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -55,13 +58,14 @@ def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
         UnsafeLinkError: If it is not http(s), or holds a user name.
     """
     try:
-        absolute = urljoin(f"{base_url}/", url)
+        joined = urljoin(f"{base_url}/", url)
+        absolute = percent_encoded(joined)
         parts = urlsplit(absolute)
         host, port = parts.hostname, parts.port
         (host or "").encode("idna")  # what a look-up does: it refuses empty and endless labels
     except ValueError:
         raise _unsafe(url, "it is damaged", base_url, endpoint) from None
-    if len(absolute) > _LONGEST or not absolute.isprintable():
+    if len(absolute) > _LONGEST or _CONTROL.search(joined) or not absolute.isprintable():
         raise _unsafe(url, "it is damaged", base_url, endpoint)
     if parts.scheme not in _PORTS or not host or parts.username is not None:
         raise _unsafe(absolute, "it is not a plain http(s) URL", base_url, endpoint)

@@ -17,7 +17,7 @@ from langchain_visioncraft.errors import MediaInputError, VisionCraftError
 from langchain_visioncraft.media import Media
 from langchain_visioncraft.media.handles import digest_of_text
 from langchain_visioncraft.media.inspection import type_of
-from langchain_visioncraft.media.media import HeldBytes
+from langchain_visioncraft.media.safe_open import open_regular
 from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
 from langchain_visioncraft.media.sound import Recording
 
@@ -101,7 +101,7 @@ def read(blob: Blob, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
     name = name_of(blob)
     path = Path(blob.path) if blob.data is None and blob.path else None
     try:
-        with (path or HeldBytes(blob.as_bytes())).open("rb") as file:
+        with open_regular(path) if path else io.BytesIO(blob.as_bytes()) as file:
             mime_type = type_of(file)
             empty = not file.seek(0, io.SEEK_END)
         kind = kind_of(mime_type)

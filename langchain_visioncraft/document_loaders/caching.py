@@ -17,7 +17,8 @@ from langchain_visioncraft._flows import Steps, call, keeps
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media.handles import digest_of_text
-from langchain_visioncraft.media.urls import find
+from langchain_visioncraft.media.paths import local_path
+from langchain_visioncraft.media.urls import find, is_url
 
 ResultT = TypeVar("ResultT")
 Cache: TypeAlias = BaseStore[str, bytes]
@@ -88,7 +89,7 @@ class FolderByteStore(_FileByteStore):
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         # Absolute, since it may be pickled to a process that works in another folder.
-        self.folder = Path(folder).expanduser().absolute()
+        self.folder = local_path(folder).absolute()
         super().__init__(_LocalFiles(), self.folder.as_posix())
 
 
@@ -151,7 +152,7 @@ class _LocalFiles:
 
 def open_cache(cache: CacheTypes) -> Cache | None:
     """The store that ``cache=`` means."""
-    if isinstance(cache, str) and ("://" in cache or "::" in cache):
+    if isinstance(cache, str) and is_url(cache):
         return RemoteByteStore(cache)
     return FolderByteStore(cache) if isinstance(cache, str | os.PathLike) else cache
 

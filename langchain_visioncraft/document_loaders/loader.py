@@ -153,11 +153,13 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
                         yield document
                     advance()
 
-    def _items(self) -> Iterator[sources.Item]:
+    def _items(self) -> Iterator[sources.Item | Skipped]:
         return sources.items_of(self._sources, self._suffixes)
 
-    def _outputs(self, item: sources.Item) -> Steps[list[Document | Skipped]]:
+    def _outputs(self, item: sources.Item | Skipped) -> Steps[list[Document | Skipped]]:
         """What one file gives."""
+        if isinstance(item, Skipped):
+            return [item]
         outputs: list[Document | Skipped] = []
         try:
             private = self.allow_private_urls

@@ -6,6 +6,7 @@ import glob
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from itertools import product
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Any, TypeAlias
@@ -19,7 +20,7 @@ from langchain_visioncraft.client.flow import fetch
 from langchain_visioncraft.client.pair import AnyClient, client_pair
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.document_loaders.blobs import name_of
-from langchain_visioncraft.document_loaders.reports import CONCERN_ALL
+from langchain_visioncraft.document_loaders.reports import CONCERN_ALL, Skipped
 from langchain_visioncraft.errors import (
     InvalidRequestError,
     LinkExpiredError,
@@ -28,6 +29,7 @@ from langchain_visioncraft.errors import (
 )
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.inputs import is_link
+from langchain_visioncraft.media.paths import is_folder_for_people, is_for_people, local_path
 from langchain_visioncraft.media.urls import open_url
 
 OneSource: TypeAlias = str | os.PathLike[str] | Media | MediaStore | Blob | BlobLoader
@@ -55,8 +57,10 @@ def check_sources(source: Any) -> Iterable[Any]:
     return source
 
 
-def items_of(sources: Iterable[Any], suffixes: tuple[str, ...]) -> Iterator[Item]:
+def items_of(sources: Iterable[Any], suffixes: tuple[str, ...]) -> Iterator[Item | Skipped]:
     """Every file, in the order of the sources; those of folders and globs sorted by path.
+
+    A glob that finds nothing is told as skipped: it is no error, but may be a typing error.
 
     Args:
         sources: As `check_sources` gave them.
@@ -73,8 +77,11 @@ def items_of(sources: Iterable[Any], suffixes: tuple[str, ...]) -> Iterator[Item
         elif isinstance(source, BlobLoader):
             yield from source.yield_blobs()
         elif isinstance(source, str | os.PathLike):
-            for path in _files(os.fspath(source), suffixes):
-                yield Blob.from_path(path, guess_type=False)
+            for path in _files(local_path(source), suffixes):
+                if isinstance(path, Skipped):
+                    yield path
+                else:
+                    yield Blob.from_path(path, guess_type=False)
         else:
             msg = f"{type(source).__name__} cannot be loaded: {source!r:.80}."
             raise InvalidRequestError(msg)
@@ -87,17 +94,44 @@ def count_items(sources: Iterable[Any], suffixes: tuple[str, ...]) -> int | None
     return sum(1 for _ in items_of(sources, suffixes))
 
 
-def _files(text: str, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    path = Path(text).expanduser()
+def _files(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path | Skipped]:
     if path.is_dir():
         yield from _walk(path, suffixes)
-    elif glob.has_magic(text) and not path.exists():
-        found = sorted(map(Path, glob.iglob(str(path), recursive=True)))  # noqa: PTH207 -- absolute patterns
+    elif glob.has_magic(str(path)) and not path.exists():
+        found = _matches(path)
+        if not found:
+            yield Skipped(str(path), f"{path}: nothing has a name like this.", "FileNotFoundError")
         for each in found:
-            if each.name.lower().endswith(suffixes) and not each.is_dir():
+            if _is_wanted(each.name, suffixes) and not _is_something_else(each):
                 yield each
     else:
         yield path  # also a missing one: it is reported like everything that cannot be read
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """What a glob finds, sorted; ``trip [2023]`` is a folder if there is one of this name."""
+    folder, rest = Path(pattern.anchor), pattern.relative_to(pattern.anchor).parts
+    while rest and (folder / rest[0]).is_dir():
+        folder, rest = folder / rest[0], rest[1:]
+    # Further down, a name with brackets may be either.
+    ways = [{part, part.replace("[", "[[]")} for part in rest]
+    start = glob.escape(str(folder))
+    return sorted(
+        {
+            Path(name)
+            for way in product(*ways)
+            for name in glob.iglob(os.path.join(start, *way), recursive=True)  # noqa: PTH118, PTH207 -- absolute patterns
+        }
+    )
+
+
+def _is_wanted(name: str, suffixes: tuple[str, ...]) -> bool:
+    return name.lower().endswith(suffixes) and is_for_people(name)
+
+
+def _is_something_else(path: Path) -> bool:
+    """Whether this is there and no regular file: a folder, a FIFO, a socket, a device."""
+    return path.exists() and not path.is_file()
 
 
 def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
@@ -107,16 +141,22 @@ def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     """
     try:
         with os.scandir(folder) as entries:
-            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+            found = sorted(
+                (
+                    entry.name,
+                    entry.is_dir(follow_symlinks=False),
+                    entry.is_file(follow_symlinks=False),
+                )
+                for entry in entries
+            )
     except OSError:
         yield folder  # it is reported like a file that cannot be read
         return
-    for name, is_folder in found:
-        if name.startswith("."):
-            continue
+    for name, is_folder, is_file in found:
         if is_folder:
-            yield from _walk(folder / name, suffixes)
-        elif name.lower().endswith(suffixes) and not (folder / name).is_dir():
+            if is_folder_for_people(name):
+                yield from _walk(folder / name, suffixes)
+        elif _is_wanted(name, suffixes) and (is_file or not _is_something_else(folder / name)):
             yield folder / name
 
 

@@ -7,11 +7,12 @@ code passes (`Path`, bytes, `Media`) is taken as it is.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from langchain_visioncraft.errors import (
     ForbiddenInputError,
@@ -20,7 +21,9 @@ from langchain_visioncraft.errors import (
 )
 from langchain_visioncraft.media.encoded import is_data_url
 from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_source
+from langchain_visioncraft.media.paths import is_file_url, local_path
 from langchain_visioncraft.media.store import MediaStore
+from langchain_visioncraft.media.urls import without_secrets
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _DESCRIBED = re.compile(r"(\S+) \([^()]*\)")
@@ -66,23 +69,29 @@ def readable_source(value: Any, store: MediaStore, allowed_dirs: Sequence[Path])
     has_path = "/" in text or "\\" in text
     if not has_path and text in store:
         return parse_source(store.get(text))
-    if _SCHEME.match(text) and not (len(text) > 1 and text[1] == ":"):
-        msg = f"{text[:80]!r} is not accepted: only http, https and data URLs, and handles."
-        raise ForbiddenInputError(msg)
     return _allowed_file(text, store, allowed_dirs)
 
 
 def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[Path]) -> MediaSource:
-    folders = [Path(folder).expanduser().resolve() for folder in allowed_dirs]
-    for folder in folders:
+    folders = [local_path(folder).resolve() for folder in allowed_dirs]
+    names = [text] if text[:1] != "~" else [text, os.path.expanduser(text)]  # noqa: PTH111 -- raises nothing
+    if is_file_url(text):
+        names = [str(local_path(text))]
+    for folder, name in product(folders, names):
         # Links are resolved first, so that one inside an allowed folder cannot lead out of it.
         try:
-            path = (folder / Path(text).expanduser()).resolve()
+            path = (folder / name).resolve()
             if path.is_relative_to(folder) and path.is_file():
                 # Bound to the folder: the name may lead elsewhere by the time it is opened.
                 return MediaSource(label=text, path=path, folder=folder)
-        except (OSError, RuntimeError, ValueError):  # too long, unknown user, not encodable
+        except (OSError, RuntimeError, ValueError):  # too long, a circle, not encodable
             continue
+    if _SCHEME.match(text) and not is_file_url(text) and text[1:2] != ":":
+        msg = (
+            f"{text[:80]!r} is not accepted: only http, https and data URLs, handles, and files in "
+            "the folders that are allowed."
+        )
+        raise ForbiddenInputError(msg)
     if "/" not in text and "\\" not in text:
         try:
             store.get(text)
@@ -100,7 +109,4 @@ def label_for_provenance(source: MediaSource) -> str:
     """How a source is named in a sidecar: a URL without its query, which may be a signature."""
     if source.url is None:
         return source.label
-    parts = urlsplit(source.url)
-    host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}{parts.path}"
+    return without_secrets(source.url)

@@ -22,8 +22,10 @@ from langchain_visioncraft.media.encoded import (
 )
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.media import Media
-from langchain_visioncraft.media.safe_open import safe_open
+from langchain_visioncraft.media.paths import local_path
+from langchain_visioncraft.media.safe_open import open_regular, safe_open
 from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
+from langchain_visioncraft.media.urls import percent_encoded
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -79,7 +81,7 @@ class MediaSource:
             if self.path is not None and self.folder is not None:
                 return safe_open(self.folder, self.path)
             if self.path is not None:
-                return self.path.open("rb")
+                return open_regular(self.path)
         except OSError as error:
             msg = f"{self.label} cannot be read: {error.strerror or error}."
             raise MediaInputError(msg) from error
@@ -184,8 +186,8 @@ def source_in_code(text: str) -> str | MediaSource:
     """
     if is_link(text) or is_data_url(text) or len(text) > _LONGEST_PATH:
         return text
-    path = Path(text).expanduser()
     try:
+        path = local_path(text)
         if path.is_file():
             return MediaSource(label=text, path=path)
     except (OSError, ValueError):  # no path at all
@@ -222,7 +224,7 @@ def _parse_text(text: str) -> MediaSource:
         if len(text) > LONGEST_LINK or not _names_a_host(text):
             msg = f"{text[:80]!r} is not a URL: it is damaged, too long, or names no host."
             raise MediaInputError(msg)
-        return MediaSource(label=text, url=text)
+        return MediaSource(label=text, url=percent_encoded(text))
     if is_data_url(text):
         data = data_of_url(text)
         if isinstance(data, str):

@@ -25,8 +25,10 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.handles import SHA256, digest_of, handle_for
 from langchain_visioncraft.media.inspection import MediaInfo, media_info, type_of
+from langchain_visioncraft.media.paths import is_file_url, local_path
+from langchain_visioncraft.media.safe_open import open_regular
 from langchain_visioncraft.media.sniff import EXTENSIONS
-from langchain_visioncraft.media.urls import open_url
+from langchain_visioncraft.media.urls import is_url, open_url
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -174,7 +176,7 @@ class Media(BaseModel):
             OSError: If it cannot be read.
         """
         path = Path(path)
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             digest = digest_of(file)  # now: the file may change
             size = file.tell()
         media = cls._from_file(path, size)
@@ -281,9 +283,9 @@ class Media(BaseModel):
     @property
     def path(self) -> Path | None:
         """The local file, if it is in a local store."""
-        if self.location is None or "://" in self.location:
+        if self.location is None or is_url(self.location):
             return None
-        return Path(self.location)
+        return local_path(self.location) if is_file_url(self.location) else Path(self.location)
 
     def open(self, mode: str = "rb") -> BinaryIO:
         """Open the bytes for reading.
@@ -303,7 +305,7 @@ class Media(BaseModel):
             )
             raise FileNotFoundError(msg)
         if self.path is not None:
-            return self.path.open("rb")
+            return open_regular(self.path)
 
         return open_url(self.location)
 

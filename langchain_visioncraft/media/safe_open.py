@@ -27,11 +27,26 @@ def safe_open(folder: Path, path: Path) -> BinaryIO:
         OSError: If it cannot be opened so.
     """
     parts = path.relative_to(folder).parts
-    descriptor = _open_stepwise(folder, parts) if _STEPWISE else _open_checked(path)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return os.fdopen(descriptor, "rb")
+    return _regular(_open_stepwise(folder, parts) if _STEPWISE else _open_checked(path), path)
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a regular file, and nothing that could keep us waiting: a FIFO, a socket, a device.
+
+    Raises:
+        OSError: If it cannot be opened, or is no regular file.
+    """
+    return _regular(os.open(path, _FLAGS & ~getattr(os, "O_NOFOLLOW", 0)), path)
+
+
+def _regular(descriptor: int, path: str | os.PathLike[str]) -> BinaryIO:
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
 def _open_stepwise(folder: Path, parts: tuple[str, ...]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from langchain_visioncraft.media.handles import digest_of_text, handle_for
 from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.urls import without_secrets
 
 _CHECKSUM = "checksum"
 
@@ -30,8 +31,8 @@ def write_sidecar(
         **media.model_dump(exclude={"location"}, exclude_none=True),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "tool": tool,
-        "arguments": dict(arguments or {}),
-        "sources": list(sources),
+        "arguments": _without_secrets(dict(arguments or {})),
+        "sources": _without_secrets(list(sources)),
     }
     facts = json.loads(json.dumps(facts, default=str))
     facts[_CHECKSUM] = _checksum(facts)
@@ -49,6 +50,15 @@ def read_sidecar(text: str | None, handle: str) -> dict[str, Any] | None:
         return None
     true = media.handle == handle == handle_for(media.sha256, media.mime_type)
     return dict(facts) if true and whole else None
+
+
+def _without_secrets(value: Any) -> Any:
+    """The same without what a sidecar must not keep: the signatures of links."""
+    if isinstance(value, Mapping):
+        return {name: _without_secrets(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(each) for each in value]
+    return without_secrets(value) if isinstance(value, str) else value
 
 
 def _checksum(facts: Mapping[str, Any]) -> str:

@@ -19,8 +19,10 @@ from langchain_visioncraft.errors import (
 from langchain_visioncraft.media.filesystems import Folder, LocalFolder
 from langchain_visioncraft.media.handles import candidates, is_handle, stands_for
 from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.paths import local_path
 from langchain_visioncraft.media.remote import RemoteFolder
 from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
+from langchain_visioncraft.media.urls import is_url
 from langchain_visioncraft.media.verify import DAY, Problem, find_problems, sweep
 
 
@@ -292,6 +294,6 @@ def _open_folder(root: str, storage_options: dict[str, Any]) -> Folder:
     Raises:
         ImportError: If fsspec is needed and not installed.
     """
-    if "://" in root or "::" in root:
+    if is_url(root):
         return RemoteFolder(root, storage_options)
-    return LocalFolder(Path(root).expanduser().absolute())
+    return LocalFolder(local_path(root).absolute())

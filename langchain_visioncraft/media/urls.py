@@ -3,12 +3,45 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 _MISSING_EXTRA = (
     "Media at {url!r} need fsspec: pip install 'langchain-visioncraft[remote]', and the package "
     "for that kind of storage (s3fs for s3://, gcsfs for gs://, adlfs for az://)."
 )
+
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+(?:://|::.*://)", re.IGNORECASE)
+_ORIGIN = re.compile(r"[^:]*://[^/?#]*")
+_BARE_PERCENT = re.compile(r"%(?![0-9a-f]{2})", re.IGNORECASE)
+
+
+def is_url(text: str) -> bool:
+    """Whether this is a URL, also a chained one (``simplecache::s3://…``), and no local path."""
+    return _URL.match(text) is not None and text[:5].lower() != "file:"
+
+
+def percent_encoded(url: str) -> str:
+    """A URL whose path and query hold only what may stand there; what is encoded stays so."""
+    origin = _ORIGIN.match(url)
+    at = origin.end() if origin else 0
+    rest = quote(url[at:], safe="!#$%&'()*+,/:;=?@[]~", errors="replace")
+    return url[:at] + _BARE_PERCENT.sub("%25", rest)
+
+
+def without_secrets(text: str) -> str:
+    """A link without its query, which may be a signature, and without a password.
+
+    Any other text stays as it is.
+    """
+    if not text[:8].lower().startswith(("http://", "https://")) or any(map(str.isspace, text)):
+        return text
+    head = re.split(r"[?#]", text, maxsplit=1)[0]
+    scheme, _, rest = head.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def find(url: str, **storage_options: Any) -> tuple[Any, str]:

@@ -18,6 +18,8 @@ from langchain_visioncraft.document_loaders.base import VisionCraftParser
 from langchain_visioncraft.document_loaders.reports import ErrorPolicy, OnError, Skipped
 from langchain_visioncraft.document_loaders.sources import Item, blob_of
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.paths import local_path
+from langchain_visioncraft.media.urls import is_url
 from langchain_visioncraft.ray.columns import Kind, added, check_columns, values_of
 from langchain_visioncraft.ray.limits import Permits
 
@@ -120,6 +122,6 @@ def _item_of(content: str | bytes | None, column: str) -> Item:
         raise MediaInputError(msg)
     if isinstance(content, bytes):
         return Blob.from_data(content)
-    if "://" in content or "::" in content:
+    if is_url(content):
         return content
-    return Blob.from_path(content, guess_type=False)
+    return Blob.from_path(local_path(content), guess_type=False)

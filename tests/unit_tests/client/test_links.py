@@ -19,6 +19,7 @@ from langchain_visioncraft.errors import (
     UnexpectedAnswerError,
     UnsafeLinkError,
 )
+from langchain_visioncraft.media.inputs import parse_source
 
 PUBLIC = "93.184.216.34"
 
@@ -330,3 +331,24 @@ def test_hosts_that_share_an_address_do_not_share_a_connection(driver: Any, dns:
     host = Host({"images": ["https://a.example/1.png", "https://b.example/2.png"]}, PNG)
     draw(host.client(driver))
     assert [request.headers["connection"] for request in host.requests[1:]] == ["close", "close"]
+
+
+@pytest.mark.parametrize(
+    ("link", "asked"),
+    [
+        ("a b.png", "a%20b.png"),
+        ("Käse 月　.png", "K%C3%A4se%20%E6%9C%88%E3%80%80.png"),
+        ("100%.png?q=5%&r=%2F", "100%25.png?q=5%25&r=%2F"),
+        ("a%20b.png?X-Sig=a%2Bb%3D", "a%20b.png?X-Sig=a%2Bb%3D"),
+        ('a|b^c`{d}\\"<e>.png', "a%7Cb%5Ec%60%7Bd%7D%5C%22%3Ce%3E.png"),
+        ("a[1](2)'+,;=@!$&*~.png", "a[1](2)'+,;=@!$&*~.png"),
+    ],
+)
+def test_odd_characters_in_a_link_are_percent_encoded_once(
+    driver: Any, link: str, asked: str
+) -> None:
+    host = Host({"images": [f"{BASE_URL}/{link}"]}, PNG)
+    draw(host.client(driver))
+    assert host.requests[1].url.raw_path.decode() == f"/{asked}"
+    url = parse_source(f"https://bücher.example/{link}").url
+    assert url == f"https://bücher.example/{asked}"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from langchain_core.documents.base import Blob
@@ -14,10 +18,8 @@ from langchain_visioncraft import (
     Media,
     MediaStore,
 )
-from langchain_visioncraft.errors import (
-    LinkExpiredError,
-    UnsafeLinkError,
-)
+from langchain_visioncraft.errors import LinkExpiredError, MediaInputError, UnsafeLinkError
+from langchain_visioncraft.media.inputs import MediaSource, parse_source, source_in_code
 
 
 def test_a_file_may_be_named_in_many_ways(
@@ -56,7 +58,119 @@ def test_a_store_is_a_source(make: Any, load: Any, store: MediaStore) -> None:
 def test_a_glob_goes_through_folders_and_is_sorted(make: Any, load: Any, folder: Path) -> None:
     documents = load(make(f"{folder}/**/*[02].png"))
     assert names(documents, folder) == ["b/p10.png", "p00.png", "p02.png"]
-    assert load(make(f"{folder}/*.jpg")) == []
+
+
+def test_a_glob_that_finds_nothing_is_reported(make: Any, load: Any, folder: Path) -> None:
+    loader = make(f"{folder}/*.jpg")
+    assert load(loader) == []
+    [skipped] = loader.report.skipped
+    assert skipped.source == f"{folder}/*.jpg"
+    assert "nothing has a name like this" in str(loader.report)
+    [document] = load(make(f"{folder}/*.jpg", on_error="document"))
+    assert document.metadata["error_type"] == "FileNotFoundError"
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["trip [2023]/*.png", "trip [2023]/**/b*.png", "*/[[]*/b.png", "*/[ab] 1/b.png", "t*/[ab] ?/*"],
+)
+def test_folders_with_brackets_may_stand_in_a_glob(
+    make: Any, load: Any, tmp_path: Path, pattern: str
+) -> None:
+    path = tmp_path / "trip [2023]" / "[ab] 1" / "b.png"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(picture())
+    path.parent.with_name("a.png").write_bytes(picture("red"))
+    found = names(load(make(str(tmp_path / pattern))), tmp_path)
+    assert found == [f"trip [2023]/{'a.png' if pattern.endswith(']/*.png') else '[ab] 1/b.png'}"]
+
+
+def test_what_is_no_file_is_never_waited_for(
+    make: Any, load: Any, tmp_path: Path, store: MediaStore
+) -> None:
+    (tmp_path / "a.png").write_bytes(picture())
+    os.mkfifo(tmp_path / "b.png")
+    (tmp_path / "c.png").symlink_to("b.png")
+    (tmp_path / "d.png").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.chdir(tmp_path):
+        listener.bind("e.png")
+    for source in (tmp_path, f"{tmp_path}/*.png", f"{tmp_path}/**"):
+        assert names(load(make(source)), tmp_path) == ["a.png"]
+    for name in "bcde":
+        path = tmp_path / f"{name}.png"
+        with pytest.raises(MediaInputError, match="cannot be read"):
+            load(make(path))
+        with pytest.raises(MediaInputError, match="cannot be read"):
+            parse_source(path).open()
+        with pytest.raises(OSError, match=r"regular|No such device"):
+            store.add(path)
+
+
+def test_files_of_the_system_and_of_a_store_are_left_out_of_folders(
+    make: Any, load: Any, tmp_path: Path
+) -> None:
+    kept = MediaStore(tmp_path).add(picture())
+    folders = ["$RECYCLE.BIN", "System Volume Information", "__MACOSX", "@eaDir", ".Trash-1000"]
+    files = [
+        *("Thumbs.db", "thumbs.DB", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", ".DS_Store"),
+        *("Icon\r", "~$letter.png", "._a.png", "a.png:Zone.Identifier", "IMG_1.AAE", "a.xmp"),
+        *(f"{folder}/a.png" for folder in folders),
+    ]
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"\xd0\xcf\x11\xe0")
+    for source in (tmp_path, f"{tmp_path}/*"):
+        assert names(load(make(source)), tmp_path) == [kept.handle]
+    (tmp_path / "cat.json").write_text("{}")
+    with pytest.raises(MediaInputError, match=r"cat\.json is application/json"):
+        load(make(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["~cat.png", "~root.png", "~", "10:30.png", "run::7.png", "concat:a|b.png",
+     "subfile,,end,9:x.png", "file:a.png", "a%20b.png", "data.png", "-.png", "a\nb.png",
+     "what?.png", "*.png", "[1].png"],
+)  # fmt: skip
+def test_a_file_may_have_any_name(make: Any, load: Any, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(picture())
+    with contextlib.chdir(tmp_path):
+        assert names(load(make(name)), Path()) == [name]
+        assert caption(name) == caption(f"{tmp_path}/{name}")
+
+
+def caption(text: str) -> bytes:
+    source = source_in_code(text)
+    assert isinstance(source, MediaSource)
+    with source.open() as file:
+        return file.read()
+
+
+def test_a_glob_may_begin_with_a_tilde(make: Any, load: Any, tmp_path: Path) -> None:
+    (tmp_path / "~cat.png").write_bytes(picture())
+    with contextlib.chdir(tmp_path):
+        assert names(load(make("~c*.png")), Path()) == ["~cat.png"]
+
+
+@pytest.mark.parametrize("before", ["file://", "file://localhost", "FILE:", "file:"])
+def test_a_file_url_is_a_path(make: Any, load: Any, tmp_path: Path, before: str) -> None:
+    path = tmp_path / "a b[1] #2 100% Käse.png"
+    path.write_bytes(picture())
+    assert names(load(make(before + quote(str(path)))), tmp_path) == [path.name]
+    assert names(load(make(before + quote(str(tmp_path)))), tmp_path) == [path.name]
+    assert caption(before + quote(str(path))) == path.read_bytes()
+    with pytest.raises(MediaInputError, match="another machine"):
+        load(make("file://elsewhere/a.png"))
+
+
+def test_a_signature_is_kept_out_of_the_sidecar(
+    make: Any, load: Any, host: MediaHost, store: MediaStore
+) -> None:
+    host.files["a.png"] = picture()
+    link = f"{HOST}/files/a.png?X-Amz-Signature=SECRET#SECRET"
+    [document] = load(make(link, store=store))
+    kept = store.provenance(document.metadata["handle"])
+    assert kept["sources"] == [f"{HOST}/files/a.png"]
 
 
 def test_a_name_with_brackets_is_a_file_if_there_is_one(

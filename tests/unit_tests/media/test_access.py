@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from client_driving import PNG
@@ -88,6 +89,31 @@ def test_a_file_in_an_allowed_folder_may_be_named(
     source = readable_source(text.format(allowed=allowed), store, [allowed])
     with source.open() as file:
         assert file.read() == PNG
+
+
+@pytest.mark.parametrize(
+    "name", ["10:30.wav", "a:b.png", "~cat.png", "~root.png", "a b [1] 5%.png"]
+)
+def test_a_file_in_an_allowed_folder_may_have_any_name(
+    name: str, allowed: Path, store: MediaStore
+) -> None:
+    (allowed / name).write_bytes(PNG)
+    for text in (name, f"{allowed}/{name}", f"file://{quote(str(allowed / name))}"):
+        with readable_source(text, store, [allowed]).open() as file:
+            assert file.read() == PNG
+        with pytest.raises(MediaInputError):
+            readable_source(text, store, [])
+
+
+def test_a_file_url_does_not_lead_out_of_an_allowed_folder(
+    secret: Path, allowed: Path, store: MediaStore
+) -> None:
+    (allowed / "link.png").symlink_to(secret)
+    for text in ("link.png", "../secret.png", "%2e%2e/secret.png", "..%2Fsecret.png", "a%00.png"):
+        with pytest.raises(ForbiddenInputError):
+            readable_source(f"file://{allowed}/{text}", store, [allowed])
+    with pytest.raises(MediaInputError, match="another machine"):
+        readable_source(f"file://h.example{allowed}/cat.png", store, [allowed])
 
 
 def test_a_link_in_an_allowed_folder_does_not_lead_out(

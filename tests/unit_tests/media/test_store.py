@@ -424,3 +424,30 @@ def test_a_store_stays_where_it_was_when_the_process_moves(
     kept = store.add(PNG)
     monkeypatch.chdir("/")
     assert store.get(kept.handle).read() == PNG
+
+
+@pytest.mark.parametrize(
+    "name", ["run::7", "~nosuchuser", "~nosuchuser/x", "a:b", "s3:", "[1] %20"]
+)
+def test_a_folder_may_have_any_name(name: str, tmp_path: Path) -> None:
+    with contextlib.chdir(tmp_path):
+        kept = MediaStore(name).add(PNG)
+        assert kept.path == tmp_path / name / kept.handle
+        assert kept.read() == PNG
+
+
+def test_a_folder_may_be_a_file_url(tmp_path: Path) -> None:
+    kept = MediaStore(f"file://{tmp_path}/my%20store").add(PNG)
+    assert kept.path == tmp_path / "my store" / kept.handle
+
+
+def test_no_sidecar_keeps_the_signature_or_password_of_a_link(store: MediaStore) -> None:
+    link = "https://me:SECRET@h.example:8000/a.png?X-Amz-Signature=SECRET#SECRET"
+    prompt = "what is at https://h.example/?q=1"
+    arguments = {"image": link, "images": [link], "more": {"mask": link}, "prompt": prompt}
+    kept = store.provenance(store.add(PNG, sources=[link], arguments=arguments).handle)
+    plain = "https://h.example:8000/a.png"
+    assert kept["sources"] == [plain]
+    assert kept["arguments"] == {
+        "image": plain, "images": [plain], "more": {"mask": plain}, "prompt": prompt,
+    }  # fmt: skip
