@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from langchain_visioncraft.cli.commands import COMMANDS
+from langchain_visioncraft.cli.streams import prepare_streams
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: Instead of those of the command line.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
+    prepare_streams()
     try:
         from langchain_visioncraft.cli.app import app  # noqa: PLC0415 -- click is an extra
 

@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 from langchain_visioncraft import client, errors
+from langchain_visioncraft.cli.streams import fits_stdout
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 and the number of the signal."""
@@ -224,7 +225,8 @@ def harmless(text: str) -> str:
 
 def print_json(value: Any) -> None:
     """Print one JSON object."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    text = json.dumps(value, ensure_ascii=False)
+    click.echo(text if fits_stdout(text) else json.dumps(value))
 
 
 def _colours() -> bool | None:

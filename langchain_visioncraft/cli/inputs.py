@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from langchain_visioncraft.cli.streams import decoded
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media import MediaStore
 from langchain_visioncraft.media.encoded import is_data_url
@@ -64,9 +65,13 @@ def text_from_stdin(name: str) -> str:
     """All of stdin, without the blanks around it.
 
     Raises:
-        click.UsageError: If there is nothing.
+        click.UsageError: If there is nothing, or no text.
     """
-    text = sys.stdin.read().strip()
+    try:
+        text = decoded(sys.stdin.buffer.read()).strip()
+    except UnicodeError as error:
+        msg = f"what came from stdin for the {name} is no text in UTF-8: save or pipe it as that."
+        raise click.UsageError(msg) from error
     if not text:
         msg = f"nothing came from stdin for the {name}."
         raise click.UsageError(msg)

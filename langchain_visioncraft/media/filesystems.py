@@ -14,6 +14,7 @@ from typing import BinaryIO
 from langchain_visioncraft.errors import DamagedMediaError
 from langchain_visioncraft.media.handles import CHUNK_BYTES, digest_of
 from langchain_visioncraft.media.media import HeldBytes, Media
+from langchain_visioncraft.media.safe_open import open_regular
 
 INCOMING = ".incoming"
 """The folder, inside of a store, of what is being written."""
@@ -165,7 +166,7 @@ class LocalFolder(Folder):
                 os.replace(self.where(name), partial)
             except FileNotFoundError:
                 return None
-            with open(partial, "rb") as file:
+            with open_regular(partial) as file:
                 text = file.read().decode("utf-8", "replace")
             _unlink(partial)
             return text
@@ -179,7 +180,7 @@ class LocalFolder(Folder):
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading."""
-        return open(self.where(name), "rb")
+        return open_regular(self.where(name))
 
     def at(self, media: Media, name: str) -> Media:
         """The same medium, known to lie here."""

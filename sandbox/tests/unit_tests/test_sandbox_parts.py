@@ -9,7 +9,7 @@ import visioncraft_sandbox
 from PIL import Image
 from visioncraft_sandbox.catalog import LISTS
 from visioncraft_sandbox.engines.language import bounded
-from visioncraft_sandbox.engines.parameters import to_png
+from visioncraft_sandbox.engines.parameters import split_parameters, to_png
 from visioncraft_sandbox.engines.vision import NOTE, describe
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.limits import duration_text
@@ -96,6 +96,24 @@ def test_vision_reports_measurements_and_the_text_of_the_file() -> None:
     )
     assert '"a navy sea"' in described
     assert described.endswith(NOTE)
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt", "settings"),
+    [
+        ("a cat\nin a red hat\nSteps: 30, Seed: 5", "a cat\nin a red hat", "Steps: 30, Seed: 5"),
+        ("a\nb\nNegative prompt: c\nd\nSteps: 30", "a\nb", "Negative prompt: c\nd\nSteps: 30"),
+        ("a\n\nb\nSize: 64x64, Model: m", "a\n\nb", "Size: 64x64, Model: m"),
+        ("Steps: up\nSteps: 5, Seed: 1\nMore: x", "Steps: up", "Steps: 5, Seed: 1\nMore: x"),
+        ("a cat\nin a hat", "a cat\nin a hat", ""),
+        ("\nSteps: 30, Size: 64x64", "", "Steps: 30, Size: 64x64"),
+    ],
+)  # fmt: skip
+def test_a_prompt_ends_where_the_settings_begin(text: str, prompt: str, settings: str) -> None:
+    assert split_parameters(text) == (prompt, settings)
+    described = describe([Image.open(io.BytesIO(to_png(Image.new("L", (9, 9)), parameters=text)))])
+    assert (f'"{" ".join(prompt.split())}"' in described) == bool(prompt)
+    assert ("The settings stored with it" in described) == bool(settings)
 
 
 def test_vision_counts_frames_and_takes_several_pictures() -> None:

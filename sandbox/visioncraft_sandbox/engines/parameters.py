@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 _KEY = "parameters"
+_STEPS = re.compile(r"Steps: \d+,")
+_LAST_LINE = re.compile(r"(?:Steps|Sampler|CFG scale|Seed|Size|Model): [^,]+(?:,|$)")
 
 
 def parameters_text(
@@ -39,6 +42,16 @@ def parameters_text(
         ", ".join(f"{name}: {value}" for name, value in pairs.items() if value is not None)
     )
     return "\n".join(lines)
+
+
+def split_parameters(text: str) -> tuple[str, str]:
+    """The prompt in a generation text, which may have several lines, and what follows it."""
+    lines = text.strip().splitlines()
+    for number, line in enumerate(lines):
+        last = number == len(lines) - 1
+        if line.startswith("Negative prompt:") or (_LAST_LINE if last else _STEPS).match(line):
+            return "\n".join(lines[:number]), "\n".join(lines[number:])
+    return text, ""
 
 
 def to_png(image: Image.Image, *, parameters: str = "") -> bytes:

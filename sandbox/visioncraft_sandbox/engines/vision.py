@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from visioncraft_sandbox.engines.parameters import read_parameters
+from visioncraft_sandbox.engines.parameters import read_parameters, split_parameters
 
 NOTE = (
     "These are measurements by the sandbox, which runs no vision model: it does not recognise "
@@ -63,14 +63,13 @@ def _described(image: Image.Image, subject: str) -> str:
         f"Its main colours are {_listed(colours)}; {_light(image)}.",
     ]
     if text:
-        first, _, others = text.partition("\n")
-        prompt = " ".join(first.split())[:_SHOWN_TEXT]
-        settings = " ".join(others.split())[:_SHOWN_TEXT]
-        parts.insert(
-            0,
-            f"According to the text stored in its file, {subject.lower()} was made from the "
-            f'prompt "{prompt}".',
-        )
+        prompt, settings = (" ".join(part.split())[:_SHOWN_TEXT] for part in split_parameters(text))
+        if prompt:
+            parts.insert(
+                0,
+                f"According to the text stored in its file, {subject.lower()} was made from the "
+                f'prompt "{prompt}".',
+            )
         if settings:
             parts.append(f"The settings stored with it: {settings.rstrip('.')}.")
     return " ".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -14,8 +15,11 @@ import termios
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft import Media, MediaStore
@@ -47,6 +51,92 @@ def test_bytes_pass_through(drawing_sandbox: Sandbox, tmp_path: Path, pictures: 
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert Media.from_bytes(ran.stdout).mime_type == "image/png"
     assert list(tmp_path.iterdir()) == []
+
+
+def run(sandbox: Sandbox, folder: Path, *arguments: str, **settings: Any) -> Any:
+    """Run a command to its end; stdout and stderr as bytes."""
+    more = settings.pop("more", {})
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        **{"capture_output": True, "stdin": subprocess.DEVNULL, **settings},
+        check=False,
+        env={**environment(sandbox), **more},
+        cwd=folder,
+    )
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "shift_jis", "utf-8", "utf-16"])
+def test_stdout_may_have_any_encoding(sandbox: Sandbox, tmp_path: Path, encoding: str) -> None:
+    info = PngInfo()
+    info.add_itxt("parameters", "a cat \U0001f408 under the moon \u6708, caf\xe9")
+    Image.new("RGB", (16, 16)).save(tmp_path / "\u6708:cat:.png", pnginfo=info)
+    more = {"PYTHONIOENCODING": encoding}
+    told = run(sandbox, tmp_path, "caption", "\u6708:cat:.png", more=more)
+    assert (told.returncode, told.stderr) == (0, b"")
+    assert "under the moon" in told.stdout.decode(encoding)
+    told = run(sandbox, tmp_path, "caption", "\u6708:cat:.png", "--json", more=more)
+    assert (
+        "a cat \U0001f408 under the moon \u6708"
+        in json.loads(told.stdout.decode(encoding))["caption"]
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [":cat:.png", "run:100:x/[red]:cat:.png", "\u6708 %20.png", "\udcff.png"]
+)
+def test_the_path_that_is_printed_is_the_path_that_was_written(
+    drawing_sandbox: Sandbox, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    more = {"PYTHONIOENCODING": "utf-8"}
+    told = run(drawing_sandbox, tmp_path, "image", "cat", *SMALL, "-o", name, more=more)
+    assert (told.returncode, os.fsdecode(told.stdout.strip())) == (0, name)
+    assert (tmp_path / name).is_file()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+def test_a_prompt_on_stdin_may_have_any_encoding(
+    drawing_sandbox: Sandbox, tmp_path: Path, encoding: str
+) -> None:
+    told = run(
+        drawing_sandbox, tmp_path, "image", "-", *SMALL, "-o", "a.png",
+        input="a caf\xe9\r\n".encode(encoding), stdin=None, more={"PYTHONIOENCODING": "cp1252"},
+    )  # fmt: skip
+    assert (told.returncode, told.stderr) == (0, b"")
+    assert Image.open(tmp_path / "a.png").info["parameters"].startswith("a caf\xe9\n")
+
+
+@pytest.mark.parametrize("data", [b"\xff\xd8\xff\xe0JFIF\0\xff\xff", "a cat".encode("utf-16-le")])
+def test_what_is_no_text_on_stdin_is_no_prompt(
+    sandbox: Sandbox, tmp_path: Path, data: bytes
+) -> None:
+    told = run(sandbox, tmp_path, "image", "-", "-o", "a.png", input=data, stdin=None)
+    assert told.returncode == 2
+    assert b"what came from stdin for the prompt is no text in UTF-8" in told.stderr
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_stream_may_be_closed(drawing_sandbox: Sandbox, tmp_path: Path, closed: int) -> None:
+    close = f"import os, sys; os.close({closed}); os.execv(sys.executable, ['', *sys.argv[1:]])"
+    ran = subprocess.run(
+        [sys.executable, "-c", close, "-c", MAIN, "image", "cat", *SMALL, "-o", "a.png"],
+        capture_output=True,
+        check=False,
+        env=environment(drawing_sandbox),
+        cwd=tmp_path,
+    )
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert (tmp_path / "a.png").is_file()
+
+
+def test_whoever_reads_the_output_may_leave(sandbox: Sandbox, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    told = run(
+        sandbox, tmp_path, "models", capture_output=False, stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    assert (told.returncode, told.stderr) == (1, b"")
 
 
 def test_an_interrupt_ends_it_quietly(drawing_sandbox: Sandbox, tmp_path: Path) -> None:

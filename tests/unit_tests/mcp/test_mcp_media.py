@@ -108,8 +108,12 @@ async def test_resources_are_listed_page_by_page(
             page = await client.list_resources(params=PaginatedRequestParams(cursor=cursor))
             seen += [str(each.uri) for each in page.resources]
             cursor, pages = page.next_cursor, pages + 1
-        with pytest.raises(mcp.MCPError, match="Invalid cursor"):
-            await client.list_resources(params=PaginatedRequestParams(cursor="-1"))
+        for odd in ("-1", "9" * 30, base64.b64encode(b'{"o": -1}').decode()):
+            with pytest.raises(mcp.MCPError, match="Invalid cursor"):
+                await client.list_resources(params=PaginatedRequestParams(cursor=odd))
+        far = base64.b64encode(b'{"o": ' + b"9" * 30 + b"}").decode()
+        page = await client.list_resources(params=PaginatedRequestParams(cursor=far))
+        assert (page.resources, page.next_cursor) == ([], None)
     assert pages == 3
     assert sorted(seen) == sorted(map(uri_of, handles))
 

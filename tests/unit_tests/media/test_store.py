@@ -451,3 +451,13 @@ def test_no_sidecar_keeps_the_signature_or_password_of_a_link(store: MediaStore)
     assert kept["arguments"] == {
         "image": plain, "images": [plain], "more": {"mask": plain}, "prompt": prompt,
     }  # fmt: skip
+
+
+def test_a_fifo_in_a_store_is_told_and_not_waited_for(store: MediaStore) -> None:
+    kept = store.add(PNG)
+    assert kept.path is not None
+    kept.path.unlink()
+    os.mkfifo(kept.path)
+    assert kept.handle in [problem.handle for problem in store.verify()]
+    with pytest.raises(OSError, match="not a regular file"):
+        store.get(kept.handle)
