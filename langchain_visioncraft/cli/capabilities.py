@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -118,7 +119,10 @@ class Capability(click.Command):
             for name, value in given.items()
         }
         if self.told:
-            deliver_text(*self.told(result, shown), out=out, as_json=as_json)
+            text, facts = self.told(result, shown)
+            if out and isinstance(result, Transcript):
+                text = text if (written := _subtitles(result, out)) is None else written
+            deliver_text(text, facts, out=out, as_json=as_json)
             return
         keep = functools.partial(
             place.add,
@@ -161,6 +165,13 @@ def keep_proportions(ctx: click.Context, values: dict[str, Any]) -> None:
 def _transcript(result: Transcript, shown: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     facts = {**result.model_dump(mode="json"), "source": shown["audio"]}
     return result.text or "(No speech was heard in this recording.)", facts
+
+
+def _subtitles(transcript: Transcript, out: str) -> str | None:
+    """The transcript as subtitles, if that is what the name of the file says."""
+    forms = {".srt": transcript.to_srt, ".vtt": transcript.to_vtt}
+    form = forms.get(Path(out).suffix.lower())
+    return form().rstrip("\n") if form else None
 
 
 def _caption(result: str, shown: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

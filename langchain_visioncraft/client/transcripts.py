@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -18,6 +18,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from langchain_visioncraft.client.subtitles import Stretch, write_subtitles
+from langchain_visioncraft.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
 
 
 class Segment(BaseModel):
@@ -80,6 +86,81 @@ class Transcript(BaseModel):
         elif self.segments and len(said) < len(words):
             self.segments = _with_gaps_filled(self.segments, self.text)
         return self
+
+    def to_srt(self) -> str:
+        """The transcript as SubRip subtitles (``.srt``)."""
+        return write_subtitles(self._stretches(), "srt")
+
+    def to_vtt(self) -> str:
+        """The transcript as WebVTT subtitles (``.vtt``), which web pages show."""
+        return write_subtitles(self._stretches(), "vtt")
+
+    def _stretches(self) -> list[Stretch]:
+        if self.segments:
+            return [(each.start, each.end, each.text) for each in self.segments]
+        milliseconds = self.input_length_ms
+        return [(0.0, milliseconds and milliseconds / 1000, self.text)]
+
+    @classmethod
+    def from_documents(cls, documents: Iterable[Document]) -> Self:
+        """The transcript of a recording, back from the documents of `VisionCraftTranscriptParser`.
+
+        ```python
+        from langchain_visioncraft import VisionCraftMediaLoader
+        from langchain_visioncraft.client import Transcript
+
+        documents = VisionCraftMediaLoader("recordings/spoken_note.ogg").load()
+        print(Transcript.from_documents(documents).to_srt())
+        ```
+
+        Args:
+            documents: All of one recording, in any order; words that windows repeat count once.
+
+        Raises:
+            InvalidRequestError: If they are of several recordings, or without times.
+        """
+        segments: list[Segment] = []
+        facts: dict[str, Any] = {}
+        for document in sorted(documents, key=_start_of):
+            metadata, text = document.metadata, document.page_content
+            facts = facts or metadata
+            if metadata.get("sha256") != facts.get("sha256"):
+                msg = (
+                    f"{metadata.get('source')} and {facts.get('source')} are two recordings: give "
+                    "the documents of one."
+                )
+                raise InvalidRequestError(msg)
+            start = _start_of(document)
+            if segments and start < (last := segments[-1].end or 0.0):
+                rest = _without_repeated(segments[-1].text.split(), text.split())
+                start, text = (last, " ".join(rest)) if rest is not None else (start, text)
+            if text.strip():
+                segments.append(Segment(start=start, end=metadata.get("end"), text=text))
+        return cls(
+            text=" ".join(segment.text for segment in segments),
+            segments=segments,
+            language=facts.get("language"),
+            input_length_ms=facts["duration"] * 1000 if "duration" in facts else None,
+        )
+
+
+def _start_of(document: Document) -> float:
+    start = document.metadata.get("start")
+    if not isinstance(start, int | float):
+        msg = (
+            "A document without metadata['start'] says not when it was spoken: give those of "
+            "VisionCraftTranscriptParser."
+        )
+        raise InvalidRequestError(msg)
+    return float(start)
+
+
+def _without_repeated(before: Sequence[str], words: Sequence[str]) -> Sequence[str] | None:
+    """The words without those at their beginning with which `before` ends; ``None`` if none do."""
+    for count in range(min(len(before), len(words)), 0, -1):
+        if before[-count:] == words[:count]:
+            return words[count:]
+    return None
 
 
 def _text_of(item: Any) -> str | None:

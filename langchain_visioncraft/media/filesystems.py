@@ -73,6 +73,14 @@ class Folder(ABC):
     def entries(self, folder: str = "") -> Iterator[tuple[float, str]]:
         """Modification time (0 if unknown) and name of every file here, or in a folder of this."""
 
+    def sign(self, name: str, seconds: int) -> str:
+        """A link by which anybody may read a file for so long.
+
+        Raises:
+            NotImplementedError: If this kind of folder has none.
+        """
+        raise NotImplementedError
+
     def read_text(self, name: str) -> str | None:
         """Read a text, damaged as it may be; ``None`` if there is none."""
         try:

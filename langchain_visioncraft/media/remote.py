@@ -84,6 +84,14 @@ class RemoteFolder(Folder):
         """The URL of a file."""
         return str(self._files.unstrip_protocol(self._at(name)))
 
+    def sign(self, name: str, seconds: int) -> str:
+        """A link by which anybody may read a file for so long.
+
+        Raises:
+            NotImplementedError: If this storage has none.
+        """
+        return str(self._files.sign(self._at(name), expiration=seconds))
+
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         with contextlib.suppress(FileNotFoundError):

@@ -173,6 +173,41 @@ class MediaStore(KnownKeywords):
         facts = self._facts(media.handle)
         return facts or media.model_dump(exclude={"location"}, exclude_none=True)
 
+    def url(self, handle: str, *, expires: float = 3600) -> str:
+        """A link by which a web page shows a medium, on storage that signs links (S3, GCS, Azure).
+
+        Whoever has it may read the medium until it expires, without a key.
+
+        ```python
+        from langchain_visioncraft import MediaStore
+
+        store = MediaStore("s3://bucket/pictures")
+        handle = store.add(picture_bytes).handle
+        page = f'<img src="{store.url(handle, expires=600)}">'
+        ```
+
+        Args:
+            handle: As for `get`.
+            expires: Seconds, an hour by default.
+
+        Raises:
+            UnknownHandleError: If there is no such medium.
+            InvalidRequestError: If `expires` is less than a second.
+            VisionCraftError: If this kind of storage signs no links.
+        """
+        if not expires >= 1:
+            msg = f"expires={expires!r} is not valid: give seconds, 1 or more."
+            raise InvalidRequestError(msg)
+        name, _ = self._find(handle)
+        try:
+            return self._folder.sign(name, int(expires))
+        except NotImplementedError as error:
+            msg = (
+                f"{self.root} signs no links: object storage does (s3://, gs://, az://). Serve the "
+                "file yourself (Media.open), or put it into the page (Media.data_url)."
+            )
+            raise VisionCraftError(msg) from error
+
     def verify(
         self, *, contents: bool = True, repair: bool = False, older_than: float = DAY
     ) -> Iterator[Problem]:

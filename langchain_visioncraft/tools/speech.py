@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from langchain_visioncraft.client import Transcript, endpoints, schemas
 from langchain_visioncraft.client.endpoints import Endpoint
@@ -15,6 +15,9 @@ class VisionCraftTranscribe(VisionCraftTool, schemas.TranscribeOptions):
     The content is the text. The artifact is the whole transcript as a dictionary: ``text``,
     ``segments`` with their times in seconds, ``language``, and ``source``;
     ``Transcript.model_validate`` reads it.
+
+    Attributes:
+        format: Of the content: ``"text"``, or subtitles with times, ``"srt"`` or ``"vtt"``.
     """
 
     name: str = "visioncraft_transcribe"
@@ -22,6 +25,7 @@ class VisionCraftTranscribe(VisionCraftTool, schemas.TranscribeOptions):
         "Write down what is said in a recording (speech to text). Takes the handle or URL of an "
         "audio or video file; gives the text."
     )
+    format: Literal["text", "srt", "vtt"] = "text"
 
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """``POST /whisper``."""
@@ -30,4 +34,6 @@ class VisionCraftTranscribe(VisionCraftTool, schemas.TranscribeOptions):
     def finish(self, result: Transcript, job: Job) -> tuple[str, dict[str, Any]]:
         """The text, and the transcript with its times."""
         artifact = {**result.model_dump(mode="json"), "source": job.sources[0]}
-        return result.text or "(No speech was heard in this recording.)", artifact
+        written = {"srt": result.to_srt, "vtt": result.to_vtt}.get(self.format)
+        text = written() if written and result.text else result.text
+        return text or "(No speech was heard in this recording.)", artifact

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from langchain_visioncraft import Media, MediaStore
+from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.errors import DamagedMediaError, UnknownHandleError
 
 pytest.importorskip("s3fs")
@@ -49,6 +50,18 @@ def open_store(s3: str, tmp_path: Path) -> Open:
         return MediaStore(f"s3://bucket/{tmp_path.name}", storage_options=own)
 
     return open_one
+
+
+def test_a_signed_link_shows_a_medium_to_a_web_page(open_store: Open) -> None:
+    store = open_store()
+    kept = store.add(PNG)
+    link = store.url(kept.handle[:12], expires=600)
+    assert "600" in link
+    assert "Signature=" in link
+    answer = httpx.get(link)
+    assert (answer.status_code, answer.content) == (200, PNG)
+    with pytest.raises(UnknownHandleError):
+        store.url("000000000000.png")
 
 
 def test_a_medium_is_kept_found_and_verified(open_store: Open) -> None:
@@ -173,6 +186,7 @@ def test_an_upload_of_many_parts_that_fails_leaves_nothing(open_store: Open) -> 
 KILLED = """
 import json, sys
 from langchain_visioncraft import Media, MediaStore
+from langchain_visioncraft._compat import httpx
 
 class Endless:
     count = 0

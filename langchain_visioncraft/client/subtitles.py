@@ -1,0 +1,123 @@
+"""Subtitles: SubRip (``.srt``) and WebVTT (``.vtt``), in lines that people can read in time."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+SubtitleFormat: TypeAlias = Literal["srt", "vtt"]
+Stretch: TypeAlias = tuple[float, float | None, str]
+"""From when to when, in seconds from the beginning, and what is said."""
+
+LINE = 42
+"""Columns of a line; a wide character (Chinese, Japanese, Korean) takes two."""
+LINES = 2
+READING = 17.0
+"""Columns that people read in a second."""
+SPEECH = 15.0
+"""Columns that are said in a second, where nobody says how long it takes."""
+SHORTEST = 1.0
+"""Seconds that a subtitle is shown at least, unless the next one is due."""
+
+_WIDE = "\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60"
+_PIECE = re.compile(rf"[{_WIDE}]|[^{_WIDE}]{{1,{LINE}}}")
+
+
+class Cue(NamedTuple):
+    """Lines, and the seconds between which they are shown."""
+
+    start: float
+    end: float
+    lines: list[str]
+
+
+def write_subtitles(stretches: Iterable[Stretch], form: SubtitleFormat) -> str:
+    """The text of a file of subtitles.
+
+    Args:
+        stretches: What is said, and when.
+        form: Of the file.
+    """
+    cues = cues_of(stretches)
+    if form == "srt":
+        return "\n".join(
+            f"{number}\n{_times(cue, ',')}\n" + "".join(f"{line}\n" for line in cue.lines)
+            for number, cue in enumerate(cues, 1)
+        )
+    blocks = (
+        f"\n{_times(cue, '.')}\n"
+        + "".join(f"{html.escape(line, quote=False)}\n" for line in cue.lines)
+        for cue in cues
+    )
+    return "WEBVTT\n" + "".join(blocks)
+
+
+def cues_of(stretches: Iterable[Stretch]) -> Iterator[Cue]:
+    """The subtitles of what is said; a long stretch becomes several, by the length of its parts."""
+    said = [
+        (max(0.0, start), end, " ".join(text.replace("-->", "\u2192").split()))
+        for start, end, text in stretches
+        if text.strip() and math.isfinite(start)
+    ]
+    said.sort(key=lambda stretch: stretch[0])
+    for number, (start, end, text) in enumerate(said):
+        following = said[number + 1][0] if number + 1 < len(said) else math.inf
+        width = _width(text)
+        heard = min(start + width / SPEECH, max(following, start + SHORTEST))
+        if end is not None and start < end < math.inf:
+            heard = end
+        # Longer for who reads it, but not into what is said next.
+        until = max(heard, min(start + max(SHORTEST, width / READING), following))
+        lines = _lines(text)
+        seconds, shown = (until - start) / sum(map(_width, lines)), 0
+        for first in range(0, len(lines), LINES):
+            group = lines[first : first + LINES]
+            begin, shown = shown, shown + sum(map(_width, group))
+            yield Cue(start + begin * seconds, start + shown * seconds, group)
+
+
+def _lines(text: str) -> list[str]:
+    """The text in as few lines as possible, about equally long."""
+    # A blank before a piece says that it is a new word; wide characters follow without.
+    pieces = [
+        ("" if match.start() else " ") + match[0]
+        for word in text.split()
+        for match in _PIECE.finditer(word)
+    ]
+    fewest = len(_wrapped(pieces, LINE))
+    for limit in range(math.ceil(_width(text) / fewest), LINE):
+        if len(lines := _wrapped(pieces, limit)) == fewest:
+            return lines
+    return _wrapped(pieces, LINE)
+
+
+def _wrapped(pieces: Sequence[str], limit: int) -> list[str]:
+    lines = [""]
+    for piece in pieces:
+        if lines[-1] and _width(lines[-1] + piece) > limit and not _closes(piece):
+            lines.append("")
+        lines[-1] += piece if lines[-1] else piece.lstrip()
+    return lines
+
+
+def _closes(piece: str) -> bool:
+    """Whether this is punctuation or an accent, with which no line begins."""
+    return unicodedata.category(piece[0]) in ("Pe", "Pf", "Po", "Mn", "Mc")
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
+
+
+def _times(cue: Cue, point: str) -> str:
+    return f"{_time(cue.start, point)} --> {_time(cue.end, point)}"
+
+
+def _time(seconds: float, point: str) -> str:
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    minutes, second = divmod(whole, 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{second:02}{point}{milliseconds:03}"
