@@ -178,14 +178,6 @@ class MediaStore(KnownKeywords):
 
         Whoever has it may read the medium until it expires, without a key.
 
-        ```python
-        from langchain_visioncraft import MediaStore
-
-        store = MediaStore("s3://bucket/pictures")
-        handle = store.add(picture_bytes).handle
-        page = f'<img src="{store.url(handle, expires=600)}">'
-        ```
-
         Args:
             handle: As for `get`.
             expires: Seconds, an hour by default.

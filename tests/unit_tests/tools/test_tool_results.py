@@ -101,13 +101,23 @@ async def test_a_transcript_is_text_and_times(make: Make, store: MediaStore, way
     assert message.artifact["source"] == arguments["audio"]
 
 
+async def test_a_transcript_may_be_subtitles(make: Make, store: MediaStore, way: str) -> None:
+    arguments = arguments_for(VisionCraftTranscribe, store)
+    for form, start in {"srt": "1\n00:00:00,000 -->", "vtt": "WEBVTT\n\n00:00:00.000 -->"}.items():
+        message = await call(make(VisionCraftTranscribe, format=form), way, arguments)
+        assert message.content.startswith(start)
+        assert message.content.endswith("Hello there.\n")
+        assert message.artifact["text"] == "Hello there."
+
+
 async def test_a_recording_without_speech_says_so(
     make: Make, service: Service, store: MediaStore, way: str
 ) -> None:
     service.says("/whisper", json={"text": "", "segments": []})
     arguments = arguments_for(VisionCraftTranscribe, store)
-    message = await call(make(VisionCraftTranscribe), way, arguments)
-    assert "No speech" in message.content
+    for form in ("text", "srt", "vtt"):
+        message = await call(make(VisionCraftTranscribe, format=form), way, arguments)
+        assert "No speech" in message.content
     assert message.artifact["text"] == ""
 
 

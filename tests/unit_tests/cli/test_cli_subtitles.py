@@ -1,0 +1,63 @@
+"""A transcript goes into a file of subtitles if that is what its name says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from tool_service import HOST, KEY, Service, silence
+
+from langchain_visioncraft import VisionCraftClient
+from langchain_visioncraft.cli import capabilities
+from langchain_visioncraft.cli.app import app
+
+SRT = "1\n00:00:00,000 --> 00:00:01,500\nHello there.\n"
+VTT = "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nHello there.\n"
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
+    host = Service()
+
+    @contextlib.contextmanager
+    def connected(**_: Any) -> Iterator[VisionCraftClient]:
+        yield VisionCraftClient(api_key=KEY, base_url=HOST, max_retries=0, **host.clients())
+
+    monkeypatch.setattr(capabilities, "connected", connected)
+    monkeypatch.chdir(tmp_path)
+    Path("note.wav").write_bytes(silence())
+    return host
+
+
+def transcribe(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["transcribe", "note.wav", *arguments])
+
+
+@pytest.mark.usefixtures("service")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("note.srt", SRT),
+        ("NOTE.VTT", VTT),
+        ("note.txt", "Hello there.\n"),
+        ("note", "Hello there.\n"),
+    ],
+)
+def test_the_name_of_the_file_says_what_is_written(name: str, text: str) -> None:
+    ran = transcribe("-o", name)
+    assert (ran.exit_code, ran.output) == (0, f"{name}\n")
+    assert Path(name).read_text() == text
+    ran = transcribe("-o", name, "--json")
+    assert json.loads(ran.output)["location"] == name
+    assert json.loads(ran.output)["text"] == "Hello there."
+
+
+def test_without_speech_there_are_no_subtitles(service: Service) -> None:
+    service.says("/whisper", json={"text": "", "segments": []})
+    assert transcribe("-o", "note.srt").exit_code == 0
+    assert Path("note.srt").read_text() == "\n"
