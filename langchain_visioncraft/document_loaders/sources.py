@@ -95,9 +95,10 @@ def count_items(sources: Iterable[Any], suffixes: tuple[str, ...]) -> int | None
 
 
 def _files(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path | Skipped]:
-    if path.is_dir():
+    # Not by Path's methods, which raise for names that are too long.
+    if os.path.isdir(path):  # noqa: PTH112
         yield from _walk(path, suffixes)
-    elif glob.has_magic(str(path)) and not path.exists():
+    elif glob.has_magic(str(path)) and not os.path.exists(path):  # noqa: PTH110
         found = _matches(path)
         if not found:
             yield Skipped(str(path), f"{path}: nothing has a name like this.", "FileNotFoundError")
@@ -111,7 +112,7 @@ def _files(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path | Skipped]:
 def _matches(pattern: Path) -> list[Path]:
     """What a glob finds, sorted; ``trip [2023]`` is a folder if there is one of this name."""
     folder, rest = Path(pattern.anchor), pattern.relative_to(pattern.anchor).parts
-    while rest and (folder / rest[0]).is_dir():
+    while rest and os.path.isdir(folder / rest[0]):  # noqa: PTH112
         folder, rest = folder / rest[0], rest[1:]
     # Further down, a name with brackets may be either.
     ways = [{part, part.replace("[", "[[]")} for part in rest]

@@ -7,10 +7,9 @@ import re
 from pathlib import Path
 from urllib.request import url2pathname
 
-from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.handles import is_handle
 
-_FILE_URL = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>/.*)", re.IGNORECASE | re.DOTALL)
+_FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?P<path>/(?!/).*)", re.IGNORECASE | re.DOTALL)
 _SYSTEM_FILE = re.compile(
     # Windows and macOS, Office's locks, and what phones and editors put beside pictures.
     r"\..*|e?h?thumbs\w*\.db|desktop\.ini|picasa\.ini|icon\r|~\$.*|.*:zone\.identifier"
@@ -24,21 +23,14 @@ _SYSTEM_FOLDER = re.compile(
 
 
 def is_file_url(text: str) -> bool:
-    """Whether this text is a ``file:`` URL."""
+    """Whether this text is a ``file:`` URL of this machine."""
     return _FILE_URL.fullmatch(text) is not None
 
 
 def local_path(text: str | os.PathLike[str]) -> Path:
-    """The file or folder that a name means: a ``file:`` URL, ``~`` for a home, or as it is.
-
-    Raises:
-        MediaInputError: If it is a ``file:`` URL of another machine.
-    """
+    """The file or folder that a name means: a ``file:`` URL, ``~`` for a home, or as it is."""
     name = os.fspath(text)
     if url := _FILE_URL.fullmatch(name):
-        if (url["host"] or "").lower() not in ("", "localhost"):
-            msg = f"{name[:200]!r} is a file of another machine: file:///path is one of this."
-            raise MediaInputError(msg)
         return Path(url2pathname(url["path"]))
     if name.startswith("~") and not os.path.lexists(name):
         return Path(os.path.expanduser(name))  # noqa: PTH111 -- Path's raises for unknown users

@@ -36,7 +36,11 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     Raises:
         OSError: If it cannot be opened, or is no regular file.
     """
-    return _regular(os.open(path, _FLAGS & ~getattr(os, "O_NOFOLLOW", 0)), path)
+    try:
+        descriptor = os.open(path, _FLAGS & ~getattr(os, "O_NOFOLLOW", 0))
+    except ValueError as error:  # half a surrogate pair, or a zero
+        raise OSError(errno.EINVAL, f"no name of a file ({error})", str(path)) from error
+    return _regular(descriptor, path)
 
 
 def _regular(descriptor: int, path: str | os.PathLike[str]) -> BinaryIO:

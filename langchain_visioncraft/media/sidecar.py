@@ -32,7 +32,7 @@ def write_sidecar(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "tool": tool,
         "arguments": _without_secrets(dict(arguments or {})),
-        "sources": _without_secrets(list(sources)),
+        "sources": [without_secrets(str(source)) for source in sources],
     }
     facts = json.loads(json.dumps(facts, default=str))
     facts[_CHECKSUM] = _checksum(facts)
@@ -58,7 +58,9 @@ def _without_secrets(value: Any) -> Any:
         return {name: _without_secrets(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_without_secrets(each) for each in value]
-    return without_secrets(value) if isinstance(value, str) else value
+    # With blanks in it, it is no link but a sentence that begins with one.
+    link = isinstance(value, str) and not any(map(str.isspace, value))
+    return without_secrets(value) if link else value
 
 
 def _checksum(facts: Mapping[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pybase64
 
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.encoded import decode_base64
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.backends.images import (
     DEFAULT_CFG_SCALE,
@@ -137,8 +139,8 @@ class A1111(ImageHost):
 
     def _picture(self, text: Any) -> bytes:
         try:
-            return pybase64.b64decode(str(text).rpartition(",")[2], validate=True)
-        except ValueError as error:
+            return decode_base64(str(text).rpartition(",")[2])
+        except MediaInputError as error:
             message = f"{self.connection.address} returned something other than a picture."
             raise Refusal(502, message) from error
 

@@ -103,7 +103,8 @@ def test_a_prompt_on_stdin_may_have_any_encoding(
         input="a caf\xe9\r\n".encode(encoding), stdin=None, more={"PYTHONIOENCODING": "cp1252"},
     )  # fmt: skip
     assert (told.returncode, told.stderr) == (0, b"")
-    assert Image.open(tmp_path / "a.png").info["parameters"].startswith("a caf\xe9\n")
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.info["parameters"].startswith("a caf\xe9\n")
 
 
 @pytest.mark.parametrize("data", [b"\xff\xd8\xff\xe0JFIF\0\xff\xff", "a cat".encode("utf-16-le")])
@@ -117,7 +118,8 @@ def test_what_is_no_text_on_stdin_is_no_prompt(
 
 @pytest.mark.parametrize("closed", [0, 1, 2])
 def test_a_stream_may_be_closed(drawing_sandbox: Sandbox, tmp_path: Path, closed: int) -> None:
-    close = f"import os, sys; os.close({closed}); os.execv(sys.executable, ['', *sys.argv[1:]])"
+    close = f"import os, sys; os.close({closed}); sys.argv[0] = sys.executable"
+    close += "; os.execv(sys.executable, sys.argv)"
     ran = subprocess.run(
         [sys.executable, "-c", close, "-c", MAIN, "image", "cat", *SMALL, "-o", "a.png"],
         capture_output=True,

@@ -159,8 +159,28 @@ def test_a_file_url_is_a_path(make: Any, load: Any, tmp_path: Path, before: str)
     assert names(load(make(before + quote(str(path)))), tmp_path) == [path.name]
     assert names(load(make(before + quote(str(tmp_path)))), tmp_path) == [path.name]
     assert caption(before + quote(str(path))) == path.read_bytes()
-    with pytest.raises(MediaInputError, match="another machine"):
-        load(make("file://elsewhere/a.png"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "file://elsewhere/a.png",
+        "a" * 300,
+        "a*" * 3000,
+        "a" * 9000,
+        "a\x00b.png",
+        "\ud83d.png",
+        "~/\x00",
+    ],
+)
+def test_what_is_no_name_at_all_is_skipped_like_any_other_file(
+    make: Any, load: Any, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "a.png").write_bytes(picture())
+    with contextlib.chdir(tmp_path):
+        loader = make([name, "a.png"], on_error="skip")
+        assert names(load(loader), Path()) == ["a.png"]
+    assert len(loader.report.skipped) == 1
 
 
 def test_a_signature_is_kept_out_of_the_sidecar(

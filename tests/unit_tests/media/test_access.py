@@ -112,7 +112,7 @@ def test_a_file_url_does_not_lead_out_of_an_allowed_folder(
     for text in ("link.png", "../secret.png", "%2e%2e/secret.png", "..%2Fsecret.png", "a%00.png"):
         with pytest.raises(ForbiddenInputError):
             readable_source(f"file://{allowed}/{text}", store, [allowed])
-    with pytest.raises(MediaInputError, match="another machine"):
+    with pytest.raises(ForbiddenInputError):
         readable_source(f"file://h.example{allowed}/cat.png", store, [allowed])
 
 

@@ -445,9 +445,10 @@ def test_no_sidecar_keeps_the_signature_or_password_of_a_link(store: MediaStore)
     link = "https://me:SECRET@h.example:8000/a.png?X-Amz-Signature=SECRET#SECRET"
     prompt = "what is at https://h.example/?q=1"
     arguments = {"image": link, "images": [link], "more": {"mask": link}, "prompt": prompt}
-    kept = store.provenance(store.add(PNG, sources=[link], arguments=arguments).handle)
+    sources = [link, "https://h.example/a b.png?SECRET", "a?b.png", "a1b2c3d4e5f6.png"]
+    kept = store.provenance(store.add(PNG, sources=sources, arguments=arguments).handle)
     plain = "https://h.example:8000/a.png"
-    assert kept["sources"] == [plain]
+    assert kept["sources"] == [plain, "https://h.example/a b.png", *sources[2:]]
     assert kept["arguments"] == {
         "image": plain, "images": [plain], "more": {"mask": plain}, "prompt": prompt,
     }  # fmt: skip
