@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,22 +24,24 @@ from langchain_visioncraft.chat_models.prompted.tools import PromptedTools, Tool
 REPLY = "reply"
 """The name of the branch that answers in words."""
 
+# Of a dozen forms, small models called the right function most often with this one: what a function
+# does, and below it the call itself (measured with benchmarks/small_model_agent.py).
 _INSTRUCTIONS = """\
 # Functions
 
+Each function, and how it is called:
 {functions}
 
-Answer with one json object and nothing else. {when}
-{{"name": <function-name>, "arguments": <args-json-object>}}{otherwise}"""
+Answer with one json object, and nothing else: {when}."""
 _WHEN = {
-    "auto": "If one of the functions does what the user asks for, call it:",
-    "required": "Call one of the functions, whatever is asked:",
+    "auto": "the call of the function that can do what the user asks for",
+    "required": "the call of one of the functions, whatever is asked",
 }
 _OTHERWISE = """
-Only if none of them does, reply in plain words:
-{"name": "reply", "arguments": {"text": <text>}}"""
+- None of these: a reply to the user in plain words, for small talk and general knowledge.
+  {"name": "reply", "arguments": {"text": <what to tell the user>}}"""
 _SEVERAL = "\nWrite several calls as a list of such objects, and a reply as a list of one."
-_NAMED = "Call the function {name}, whatever is asked:"
+_NAMED = "the call of {name}, whatever is asked"
 _MOST_CALLS = 8
 _KEPT = (
     *("type", "properties", "required", "items", "enum", "const", "anyOf"),
@@ -87,15 +89,11 @@ class ConstrainedTools(PromptedTools):
         written = as_text(messages)
         if not self._is_offering:
             return written
-        functions = "\n".join(
-            f"- {tool['name']}({', '.join(_signature(tool.get('parameters') or {}))}): "
-            f"{tool.get('description') or ''}".rstrip(": ")
-            for tool in self.tools
-        )
+        functions = "\n".join(map(_described, self.tools))
+        functions += _OTHERWISE if self.choice == "auto" else ""
         when = _WHEN.get(self.choice) or _NAMED.format(name=self.choice)
-        otherwise = _OTHERWISE if self.choice == "auto" else ""
-        otherwise += _SEVERAL if self.several else ""
-        instructions = _INSTRUCTIONS.format(functions=functions, when=when, otherwise=otherwise)
+        instructions = _INSTRUCTIONS.format(functions=functions, when=when)
+        instructions += _SEVERAL if self.several else ""
         return with_instructions(written, instructions)
 
     def reading(self, *, correct: bool) -> Reading:
@@ -103,10 +101,24 @@ class ConstrainedTools(PromptedTools):
         return ConstrainedReading(self, correct=correct) if self._is_offering else Reading()
 
 
-def _signature(schema: Mapping[str, Any]) -> Iterator[str]:
-    """The names of the arguments; those that may be left out have a question mark."""
-    for name in schema.get("properties") or {}:
-        yield name if name in (schema.get("required") or ()) else f"{name}?"
+def _described(tool: Mapping[str, Any]) -> str:
+    """What a tool does, and how it is called."""
+    schema = tool.get("parameters") or {}
+    required = schema.get("required") or ()
+    arguments = ", ".join(
+        f'"{name}": <{_meaning(part)}{"" if name in required else " (optional)"}>'
+        for name, part in (schema.get("properties") or {}).items()
+    )
+    call = f'{{"name": "{tool["name"]}", "arguments": {{{arguments}}}}}'
+    return f"- {tool.get('description') or tool['name']}\n  {call}"
+
+
+def _meaning(schema: Any) -> str:
+    """What is said of an argument, or else its type."""
+    said = schema.get("description") if isinstance(schema, Mapping) else None
+    kept = shape(schema)
+    kind = kept.get("type") if isinstance(kept, Mapping) and "enum" not in kept else None
+    return said.rstrip(".") if said else str(kind or json.dumps(kept, ensure_ascii=False))
 
 
 def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
