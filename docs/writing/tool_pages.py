@@ -204,7 +204,8 @@ def type_of(facts: dict[str, Any]) -> str:
 def _one_type(facts: dict[str, Any]) -> str:
     if "enum" in facts:
         return "one of " + ", ".join(f"`{value!r}`" for value in facts["enum"])
-    kind = {"object": "object of names and numbers"}.get(facts["type"], facts["type"])
+    pairs = {"object": "object of names and numbers", "array": "list of names with weights"}
+    kind = pairs.get(facts["type"], facts["type"])
     low, high = facts.get("minimum"), facts.get("maximum")
     if low is not None and high is not None:
         return f"{kind}, {low:g} to {high:g}"

@@ -51,6 +51,7 @@ else:
 Loras: TypeAlias = Annotated[
     dict[str, float] | None, Field(description="LoRA names with their weights.")
 ]
+_SIDES = "in pixels: 128, 256, or a multiple of 64 from 384 to 1024."
 _SINCE_2024_04 = "; hosts since 2024-04 take it."
 OpenjourneySide: TypeAlias = Literal[
     128, 256, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960, 1024
@@ -204,12 +205,8 @@ class OpenjourneyOptions(Options):
     negative_prompt: NegativePrompt = None
     cfg_scale: float = _guidance(7.5, 1, 20)
     steps: int = _bounded("Refinement steps", 50, 1, 50)
-    width: OpenjourneySide = Field(
-        default=1024, description="Width in pixels, one of the listed values."
-    )
-    height: OpenjourneySide = Field(
-        default=1024, description="Height in pixels, one of the listed values."
-    )
+    width: OpenjourneySide = Field(default=1024, description=f"Width {_SIDES}")
+    height: OpenjourneySide = Field(default=1024, description=f"Height {_SIDES}")
 
 
 class OpenjourneyRequest(OpenjourneyOptions, Request):

@@ -49,6 +49,8 @@ from langchain_visioncraft.config import VerifyTypes
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
+from langchain_visioncraft.tools.arguments import Arguments, ForModels
+from langchain_visioncraft.tools.functions import AsFunction
 
 PROGRESS_EVENT = "visioncraft_progress"
 """Name of the custom event by which long work reports itself."""
@@ -78,12 +80,6 @@ def _describe_validation(error: Any) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
-
-
-class _Arguments(TakesEmptyTexts):
-    """Base of what models fill in."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
 @dataclass
@@ -150,6 +146,8 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
     handle_tool_error: Annotated[bool | str | Callable[[ToolException], str] | None, _InJSON] = True
     handle_validation_error: Annotated[Any, _InJSON] = _describe_validation
     args_schema: Annotated[Any, _InJSON] = None
+
+    func: ClassVar[AsFunction] = AsFunction()  # type: ignore[misc]  # no field: see there
 
     _derived: ClassVar[tuple[str, ...]] = ("args_schema",)
 
@@ -233,12 +231,14 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
                 annotation, described.metadata = Any, [WithJsonSchema({"type": "string"}), *marks]
             if name in type(self).model_fields:
                 described.default = getattr(self, name)
+            shown = ForModels(optional=not described.is_required())
+            described.metadata = [*described.metadata, shown]
             fields[name] = (annotation, described)
         # What must be given comes first, where a model looks first.
         ordered = dict(sorted(fields.items(), key=lambda item: not item[1][1].is_required()))
         return create_model(
             f"{type(self).__name__}Arguments",
-            __base__=_Arguments,
+            __base__=Arguments,
             __doc__=self.description,
             **ordered,
         )

@@ -1,0 +1,86 @@
+"""What models fill in: arguments in a form that every framework's schema converter takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ConfigDict, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+from langchain_visioncraft.client.options import TakesEmptyTexts
+
+_NULL = {"type": "null"}
+_WEIGHTS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "weight": {"type": "number"}},
+        "required": ["name", "weight"],
+        "additionalProperties": False,
+    },
+}
+
+
+class Arguments(TakesEmptyTexts):
+    """Base of what models fill in. Null and an empty text stand for what is not given."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+    @classmethod
+    def without_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What is given; a list of names and weights is the dictionary that it stands for."""
+        return {name: _weights(value) for name, value in super().without_empty(given).items()}
+
+    @classmethod
+    def _is_left_out(cls, name: str, value: Any) -> bool:
+        empty = value is None or value == ""
+        optional = name in cls.model_fields and not cls.model_fields[name].is_required()
+        return (empty and optional) or super()._is_left_out(name, value)
+
+
+class ForModels:
+    """Marks a parameter of which models see a schema that strict clients take, too.
+
+    Strict clients require every property, so that what is optional must be nullable, and close
+    every object: a dictionary of weights is shown as a list of names and weights. Google's
+    enumerations hold only texts: numbers to choose from are a range, which the description lists.
+    OpenAI's strict mode knows no shortest length of a text; the tool does.
+    """
+
+    def __init__(self, *, optional: bool) -> None:
+        self._optional = optional
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The schema without what a converter refuses or drops."""
+        schema = handler(core_schema)
+        parts = [_plain(each) for each in schema.get("anyOf", [schema]) if each != _NULL]
+        if self._optional:
+            parts.append(_NULL)
+        return {"anyOf": parts} if len(parts) > 1 else parts[0]
+
+
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    choices = schema.get("enum", ())
+    if choices and all(isinstance(each, int) for each in choices):
+        return {"type": "integer", "minimum": min(choices), "maximum": max(choices)}
+    if schema.get("type") == "object":
+        most = {"maxItems": schema["maxProperties"]} if "maxProperties" in schema else {}
+        return {**_WEIGHTS, **most}
+    return {key: value for key, value in schema.items() if key != "minLength"}
+
+
+def _weights(value: Any) -> Any:
+    """A list of names and weights as a dictionary; anything else as it is."""
+    if not isinstance(value, list):
+        return value
+    pairs = [
+        (each["name"], each["weight"])
+        for each in value
+        if isinstance(each, Mapping)
+        and each.keys() == {"name", "weight"}
+        and isinstance(each["name"], str)
+    ]
+    return dict(pairs) if len(pairs) == len(value) else value
