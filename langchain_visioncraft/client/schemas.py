@@ -51,7 +51,7 @@ else:
 Loras: TypeAlias = Annotated[
     dict[str, float] | None, Field(description="LoRA names with their weights.")
 ]
-_SIDES = "in pixels: 128, 256, or a multiple of 64 from 384 to 1024."
+_SIDES = "in pixels: 128, 256, or a multiple of 64 between 384 and 1024."
 _SINCE_2024_04 = "; hosts since 2024-04 take it."
 OpenjourneySide: TypeAlias = Literal[
     128, 256, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960, 1024
