@@ -157,3 +157,16 @@ def test_a_picture_that_was_cut_off_is_taken_as_far_as_it_goes(cut: int) -> None
         image.load()
     assert made_ready(Media.from_bytes(whole), None).damage is None
     assert not ImageFile.LOAD_TRUNCATED_IMAGES  # which would count for the whole process
+
+
+def test_wrong_numbers_of_several_kinds_do_not_flatten_a_scan() -> None:
+    values = ramp(np.uint16, 0, 3000)
+    values[3, 3], values[9, 9] = 60_000, 40_000
+    with opened(scaled(deep(values))[0]) as image:
+        assert image.getpixel((62, 40)) > 225
+
+
+def test_a_picture_of_which_no_pixel_came_is_damaged() -> None:
+    whole = picture(size=(300, 300), form="JPEG")
+    with pytest.raises(MediaInputError, match="is a damaged image/jpeg"):
+        scaled(whole[: whole.index(b"\xff\xda") + 14])

@@ -129,3 +129,7 @@ def test_a_bound_holds_before_all_is_heard() -> None:
     with pytest.raises(MediaInputError, match=r"note is longer than 1 seconds\."):
         listen(wav(TONE), max_seconds=1)
     listen(wav(TONE), max_seconds=2)
+
+
+def test_a_hiss_that_swells_may_be_a_whisper() -> None:
+    assert listen(wav(np.concatenate([HISS] * 8 + [HISS[:2000] * 40]))).tracks == (0,)
