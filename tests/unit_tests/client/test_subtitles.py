@@ -70,7 +70,7 @@ def test_long_stretches_become_several_of_two_lines_each() -> None:
     ("text", "lines"),
     [
         ("\u6708" * 30, ["\u6708" * 15, "\u6708" * 15]),
-        ("\u6708" * 22 + "\u3002", ["\u6708" * 12, "\u6708" * 10 + "\u3002"]),
+        ("\u6708" * 21 + "\u3002", ["\u6708" * 21 + "\u3002"]),
         ("\u6708\u5149 in June\u306f" * 4, None),
         ("x" * 100, None),
         ("https://example.com/" + "y" * 60 + " is long", None),

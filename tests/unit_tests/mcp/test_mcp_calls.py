@@ -149,7 +149,8 @@ async def test_a_medium_may_be_named_by_its_resource(
         ("visioncraft_upscale", {"image": "ffffffffffff.png"}, "media store"),
         ("visioncraft_upscale", {"image": "/etc/passwd"}, "may not be read"),
         ("visioncraft_upscale", {"image": "visioncraft://media/../../etc/passwd"}, "may not be"),
-        ("visioncraft_upscale", {"image": "file:///etc/passwd"}, "only http"),
+        ("visioncraft_upscale", {"image": "file:///etc/passwd"}, "may not be read"),
+        ("visioncraft_upscale", {"image": "ftp://h.example/a.png"}, "only http"),
     ],
 )
 async def test_what_a_model_can_mend_is_a_tool_error(
