@@ -41,6 +41,8 @@ class JsonReader:
         if len(text) > min(MOST_REPAIRED, self._left):
             return None
         self._left -= len(text)
+        if isinstance(value := literal(text), dict | list):
+            return value  # with Python's quotes and constants
         import json_repair  # noqa: PLC0415 -- only where something is to be repaired
 
         try:
@@ -48,7 +50,9 @@ class JsonReader:
         except (ValueError, RecursionError, IndexError):
             return None
 
-    def value_at(self, text: str, at: int, closer: str = "") -> tuple[Any, int, End]:
+    def value_at(
+        self, text: str, at: int, closer: re.Pattern[str] | None = None
+    ) -> tuple[Any, int, End]:
         """The value that begins here, where it ends, and how.
 
         Args:
@@ -64,7 +68,9 @@ class JsonReader:
         return value, end, "closed"
 
 
-def end_of_json(text: str, at: int, closer: str = "") -> tuple[int, End]:
+def end_of_json(
+    text: str, at: int, closer: re.Pattern[str] | None = None
+) -> tuple[int, End]:
     """Where damaged JSON ends, and whether the text ends within it, or within a string of it.
 
     It follows strings and brackets only, and forgives quotes inside of strings and brackets that
@@ -79,7 +85,8 @@ def end_of_json(text: str, at: int, closer: str = "") -> tuple[int, End]:
     """
     open_: list[str] = []
     count = {"{": 0, "[": 0}
-    last_closer = text.find(closer, at) if closer else -1
+    found_closer = closer.search(text, at) if closer else None
+    last_closer = found_closer.start() if found_closer else -1
     while found := _SIGNS.search(text, at):
         sign, at = found[0], found.end()
         if sign in ('"', "'"):
@@ -95,18 +102,20 @@ def end_of_json(text: str, at: int, closer: str = "") -> tuple[int, End]:
             count[last] -= 1
             if not open_:
                 return at, "closed"
-        elif sign == "<" and closer and text.startswith(closer, found.start()):
+        elif sign == "<" and closer and closer.match(text, found.start()):
             return found.start(), "closed"
     return (last_closer, "closed") if last_closer >= 0 else (len(text), "open")
 
 
-def _end_of_string(text: str, at: int, quote: str, closer: str) -> int:
+def _end_of_string(
+    text: str, at: int, quote: str, closer: re.Pattern[str] | None
+) -> int:
     """Behind the quote that ends a string: one that something follows that may; -1 if none does."""
     for found in _IN_STRING[quote].finditer(text, at):
         blanks = _BLANKS.match(text, found.end())
         after = blanks.end() if blanks else found.end()
         if found[0] == quote and (
-            text[after : after + 1] in _AFTER_STRING or (closer and text.startswith(closer, after))
+            text[after : after + 1] in _AFTER_STRING or (closer and closer.match(text, after))
         ):
             return found.end()
     return -1
@@ -116,7 +125,7 @@ def literal(text: str) -> Any:
     """A Python or JSON literal; ``None`` if it is none."""
     try:
         return literal_of(ast.parse(escaped(text.strip()), mode="eval").body)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 
 

@@ -26,11 +26,24 @@ _TAGS: tuple[tuple[str, str], ...] = (
     ("<|channel>thought", "<channel|>"),  # Gemma 4
     ("<|channel|>analysis<|message|>", "<|end|>"),  # gpt-oss
     ("Here is my thought process:", "Here is my response:"),  # Granite 3.2
+    ("Here's my thought process:", "Here's my response:"),
+    ("<mm:think>", "</mm:think>"),  # MiniMax M3
+    ("<think:opensource>", "</think:opensource>"),  # Hunyuan 3
+    *((f"<ifm|{word}>", f"</ifm|{word}>") for word in ("think", "think_fast", "think_faster")),
+    ("<|think|>", "<|end|>"),  # Solar
+    ("<|open|>think<|sep|>", "<|close|>think<|sep|>"),  # Kimi K3
+    ("<|thought_start|>", "<|thought_end|>"),  # MiniCPM3
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),  # Sky-T1
+    ("<|content_thinking|>", "<|end_message|>"),  # Inkling
+    ("<scratch_pad>", "</scratch_pad>"),  # Hermes 2
+    ("<analysis>", "</analysis>"),
+    ("<inner_monologue>", "</inner_monologue>"),
 )
 _OPENED_BY_TEMPLATES = frozenset(
     {
         *("</think>", "</thinking>", "</thought>", "</reasoning>", "[/think]", "</seed:think>"),
-        *("◁/think▷", "<|end_thinking|>"),
+        *("◁/think▷", "<|end_thinking|>", "</mm:think>", "</think:opensource>", "</ifm|think>"),
+        *("<|thought_end|>", "<|close|>think<|sep|>", "[begin final response]"),
     }
 )
 _MARKS = (  # of the answer itself, as gpt-oss, Command A and Hunyuan write them
@@ -38,7 +51,16 @@ _MARKS = (  # of the answer itself, as gpt-oss, Command A and Hunyuan write them
     "<|channel|>final<|message|>",
     "<|START_RESPONSE|>",
     "<|END_RESPONSE|>",
+    "<|START_TEXT|>",
+    "<|END_TEXT|>",
+    "<|channel|>commentary<|message|>",
+    "<|begin|>assistant",
+    "<|open|>response<|sep|>",
+    "<|close|>response<|sep|>",
+    "[BEGIN FINAL RESPONSE]",  # Apriel 1.6
 )
+_FRAME = ("<answer>", "</answer>", "<response>", "</response>")
+"""Of an answer behind a thought: Hunyuan, Granite 3.3."""
 _LONGEST = 40
 
 
@@ -56,7 +78,7 @@ def beginnings(words: Iterable[str]) -> str:
 
 
 _CLOSERS = {opener.lower(): closer for opener, closer in _TAGS}
-_WORDS = [*(tag for pair in _TAGS for tag in pair), *_MARKS]
+_WORDS = [*(tag for pair in _TAGS for tag in pair), *_MARKS, *_FRAME]
 _ANY = re.compile(
     "|".join(map(re.escape, sorted(_WORDS, key=len, reverse=True))) + "|(?P<code>`+)", re.IGNORECASE
 )
@@ -145,7 +167,7 @@ class ReasoningSplitter:
             self._thought.append("\n\n" if self._has_thought else "")
         elif tag in _OPENED_BY_TEMPLATES:
             self._close_what_the_template_opened()
-        elif mark not in _MARKS:
+        elif mark not in _MARKS and not (tag in _FRAME and self._has_thought):
             self._take(mark)
 
     def _close_what_the_template_opened(self) -> None:

@@ -6,100 +6,148 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from langchain_visioncraft._json import (
-    JsonReader,
-    escaped,
-    literal,
-    literal_of,
-)
+from langchain_visioncraft._json import JsonReader, escaped, literal, literal_of
 
 Written: TypeAlias = tuple[str, Any]
 """A name, and the arguments: by name, or values in their order, or the JSON of an object."""
 
-_SPACE = r"<(?:[\w.]*[:｜]|｜\w+｜)?\s?"  # of names of tags: minimax:, ｜DSML｜
-_TAGGED = re.compile(
-    rf"{_SPACE}(?:function|invoke|tool)\b[\s=:]*(?:name\s*=\s*)?[\"']?([\w./:-]{{1,128}})[\"']?"
-)
-_PARAMETER = re.compile(
-    rf"{_SPACE}(?:parameter|param)\b[\s=:]*(?:name\s*=\s*)?[\"']?([\w.-]{{1,128}})[\"']?[^<>]{{0,64}}>?"
-    rf"(.*?)(?=</[^<>]{{0,32}}param|{_SPACE}param|</[^<>]{{0,32}}(?:function|invoke|tool_call)|\Z)",
-    re.DOTALL,
-)
-_ARGUMENT = re.compile(
-    r"<(?:\w+_)?arg_key>([^<]*)<[^<>]*>\s*(?:<(?:\w+_)?arg_key>\s*|</(?:\w+_)?arg_key>\s*)?"
-    r"(?:<(?:\w+_)?arg_value>)?(.*?)(?=</(?:\w+_)?arg_value>|<(?:\w+_)?arg_key>|</tool_call|\Z)",
-    re.DOTALL,
-)
-_CHILD = re.compile(r"<([A-Za-z_][\w.-]{0,127})>([^<]*)</")
-_TOOL_NAME = re.compile(r"<(?:tool_)?name>([^<]{1,128})</(?:tool_)?name>")
-_CDATA = re.compile(r"\A<!\[CDATA\[(.*)\]\]>\Z", re.DOTALL)
-_LONE_NAME = re.compile(r"[\w.-]{1,128}\Z")
 _MINIMAX = "]<]minimax[>["
+_PREFIX = r"(?:[|｜]{1,2}\w{2,8}[|｜]{1,2}|[A-Za-z]{1,12}[:|])?\s{0,2}"  # ｜DSML｜, minimax:, ifm|
+_OPEN = rf"(?:<(?:\|open\|>)?|(?<=\]minimax\[>\[)){_PREFIX}"
+_SHUT = rf"<(?:\|close\|>|\s?/)\s?{_PREFIX}"
+_NAME = r"(?:\s{0,2}[=:]\s{0,2}|\s{1,2})(?:(?:name|tool|key)\s?=\s?)?[\"']?([\w.-][\w./:-]{0,127})"
+_WORDS = r"(?:function|invoke|tool_call|function_call|tool|call)"
+TAG = re.compile(rf"{_OPEN}{_WORDS}{_NAME}[\"']?")
+"""What begins a call as tags, and names the tool."""
 
-PYTHON = re.compile(r"\[?\s{0,8}(?:print\(\s*)?(?:[A-Za-z_]\w*\s*=\s*)?[A-Za-z_][\w.]{0,127}\(")
-_LOOSE = re.compile(r"(\[?)\s{0,8}(print\()?([\w.]{1,128})\(")
+_ARG = r"(?:[a-z]{1,12}_)?arg_"
+_PARAMETER = (
+    rf"{_OPEN}(?:parameter|param|argument){_NAME}[\"']?"
+    r"(?:(?:\s+\w+\s?=\s?[\"'][^\"'<>\n]{0,64}[\"'])*\s{0,2}(?:>|<\|sep\|>)|=|(?=\n))"
+    rf"|(?:<{_PREFIX}(?:{_ARG}key|tool_call)(?::\w+)?>\s*){{0,3}}(?<=[>\n])([\w.-]{{1,128}})"
+    rf"(?:</{_PREFIX}{_ARG}key(?::\w+)?>\s*){{1,3}}(?:<{_PREFIX}{_ARG}value(?::\w+)?>){{0,3}}"
+)
+_SIGNS = re.compile(
+    rf"(?P<parameter>{_PARAMETER})"
+    rf"|(?P<end>{_SHUT}(?:param|argument|{_ARG}value))"
+    rf"|(?P<call>{_OPEN}{_WORDS}{_NAME}|<{_PREFIX}(?:\w+_)?tool_call(?::\w+)?>)"
+    rf"|(?P<close>{_SHUT}(?:\w+_)?{_WORDS}[^<>\n]{{0,16}}(?:>|<\|sep\|>)?)"
+)
+_CHILD = re.compile(r"<([A-Za-z_][\w.-]{0,127})>([^<]*)</\1>")
+_NAMED_BY_TAG = re.compile(r"<(?:tool_)?name>\s*([^<\s]{1,128})\s*</(?:tool_)?name>")
+_CDATA = re.compile(r"\A<!\[CDATA\[(.*)\]\]>\Z", re.DOTALL)
+_LONE = re.compile(
+    rf"([\w./:-]{{1,128}})\s*(?=<{_PREFIX}(?:{_ARG}|tool_sep|tool_call>[\w.-]+</)|[\w.-]+</{_PREFIX}{_ARG})"
+)
+_PAIR = re.compile(r"\s([A-Za-z_]\w{0,63})=(\"[^\"]*\"|'[^']*'|[^\s\"']+)")
+
+PYTHON = re.compile(
+    r"\[?\s{0,8}(?:await |print\(\s?)?(?:[A-Za-z_]\w{0,63}\s?=\s?)?[A-Za-z_][\w.]{0,127}\("
+)
+_LOOSE = re.compile(r"([\w.]{1,128})\(")
+_NEXT_CALL = re.compile(r"\)\s*[,;\n]\s*(?=[A-Za-z_][\w.]*\()")
 _COMMA = re.compile(r",\s*(?=[A-Za-z_]\w*\s*=)")
+_ZEROS = re.compile(r"(=\s*)0+(?=[1-9]\d*\s*[,)])")
 _LONGEST_PYTHON = 20_000
 
-COLON = re.compile(r"(?:call)?\s*:\s*([\w.-]{1,128})\s*[{(]")
 _GEMMA_QUOTE = re.compile(r"<\|\"\|>|<escape>")
-_BARE_KEY = re.compile(r"([{,(\[]|\A)\s*([A-Za-z_]\w*)\s*:")
+_BARE_KEY = re.compile(r"([{,\[]|\A)\s*([A-Za-z_][\w.-]{0,127})\s*:")
+_BARE_VALUE = re.compile(r"(\":\s*)([^\s\"'\[\]{},][^\"\[\]{}\n]{0,500}?)\s*(?=,\s*\"|}|\Z)")
+_SCALAR = re.compile(r"(?i:true|false|null|none)\Z|-?[\d.eE+-]+\Z|<")
 
 
-def tagged_calls(body: str, reader: JsonReader) -> list[Written]:
-    r"""Calls as tags: Qwen3-Coder, GLM, Anthropic, MiniMax, DeepSeek V3.2.
+class Tagged(NamedTuple):
+    """A call as tags, and where it ends."""
+
+    name: str
+    arguments: Any
+    end: int
+
+
+def tagged_call(text: str, at: int, reader: JsonReader) -> Tagged | None:
+    r"""The call that begins here as tags: Qwen3-Coder, Anthropic, MiniMax, DeepSeek V3.2, Kimi K3.
 
     ```python
-    from langchain_visioncraft.chat_models.prompted.bodies import tagged_calls
+    from langchain_visioncraft.chat_models.prompted.bodies import tagged_call
     from langchain_visioncraft._json import JsonReader
 
     text = "<function=draw>\n<parameter=prompt>\na cat\n</parameter>\n</function>"
-    assert tagged_calls(text, JsonReader()) == [("draw", {"prompt": "a cat"})]
+    assert tagged_call(text, 0, JsonReader()) == ("draw", {"prompt": "a cat"}, len(text))
     ```
     """
-    body = body.replace(_MINIMAX, "")
-    found = list(_TAGGED.finditer(body))
-    if not found:
-        return [written] if (written := _lone_call(body)) else []
-    ends = [each.start() for each in found[1:]] + [len(body)]
-    calls = []
-    for each, end in zip(found, ends, strict=True):
-        name, inner = each[1], body[each.end() : end]
-        calls.append((name, _arguments(inner, reader)))
-    return calls
-
-
-def _lone_call(body: str) -> Written | None:
-    """GLM's form, in which the name stands bare, or Claude 2's, in which it is a tag."""
-    named = _TOOL_NAME.search(body)
-    if named:
-        _, _, inner = body.partition("<parameters>")
-        return named[1].strip(), dict(_CHILD.findall(inner))
-    name, mark, _ = body.strip().partition("<")
-    name = name.strip()
-    if not _LONE_NAME.match(name) or (mark and "arg_" not in body):
+    tag = TAG.match(text, at) or _LONE.match(text, at)
+    if tag is None:
         return None
-    return name, dict(_arguments_of(_ARGUMENT.finditer(body)))
+    arguments, end = _parameters(text, tag.end())
+    if not arguments:
+        start = tag.end()
+        while text[start : start + 1] in (">", "(", ",", " ", "\n", "/"):
+            start += 1
+        if text[start : start + 1] == "{":
+            arguments, after, _ = reader.value_at(text, start, _SIGNS)
+            return Tagged(tag[1], arguments, _closed(text, after))
+        arguments = dict(_CHILD.findall(text[start:end].replace(_MINIMAX, "")))
+    return Tagged(tag[1], arguments, end)
 
 
-def _arguments(inner: str, reader: JsonReader) -> Any:
-    for pattern in (_PARAMETER, _ARGUMENT):
-        if arguments := dict(_arguments_of(pattern.finditer(inner))):
-            return arguments
-    _, bracket, _ = inner.partition("{")
-    if bracket:
-        value, _, _ = reader.value_at(inner, inner.index("{"))
-        return value
-    return dict(_CHILD.findall(inner))
+def _closed(text: str, at: int) -> int:
+    """Past the closer of a call, if it follows."""
+    blank = at
+    while text[blank : blank + 1] in (")", ">", " ", "\n"):
+        blank += 1
+    sign = _SIGNS.match(text, blank)
+    return sign.end() if sign and sign["close"] else at
 
 
-def _arguments_of(found: Iterator[re.Match[str]]) -> Iterator[tuple[str, str]]:
-    for each in found:
-        text = each[2].removeprefix("\n").removesuffix("\n")  # of the frame, not of the value
-        data = _CDATA.match(text.strip())
-        yield each[1].strip(), data[1] if data else text
+def _parameters(text: str, at: int) -> tuple[dict[str, str], int]:
+    """The arguments from here to the end of a call, and where it ends.
+
+    A closer that another closer of an argument follows belongs to the value.
+    """
+    found: dict[str, str] = {}
+    key, start, end, over = "", at, -1, -1
+    for sign in _SIGNS.finditer(text, at):
+        if sign["end"]:
+            end, over = sign.start(), -1
+            found |= {key: _value(text[start:end])} if key else {}
+        elif sign["close"] and (end >= 0 or not key):
+            return found, sign.end()
+        elif sign["close"]:
+            over = over if over >= 0 else sign.start()
+            found[key] = _value(text[start:over])
+        elif sign["call"]:
+            return found, over if over >= 0 else sign.start()
+        else:
+            if key and end < 0:
+                found[key] = _value(text[start : sign.start()])
+            key, start, end, over = sign[2] or sign[3], sign.end(), -1, -1
+    if key and end < 0 and over < 0:
+        found[key] = _value(text[start:])
+    close = text.find(">", max(over, end)) + 1 if max(over, end) >= 0 else 0
+    return found, close or len(text)
+
+
+def _value(text: str) -> str:
+    text = text.removeprefix("\n").removesuffix("\n")  # of the frame, not of the value
+    data = _CDATA.match(text.strip())
+    return data[1] if data else text
+
+
+def lone_call(body: str, reader: JsonReader) -> Written | None:
+    """A call whose name stands bare (GLM), in a tag of its own, or is a tag (Claude 2, Cline)."""
+    if named := _NAMED_BY_TAG.search(body):
+        inner = body[named.end() :]
+        value = reader.value_at(inner, inner.index("{"))[0] if "{" in inner else None
+        return named[1], value or dict(_CHILD.findall(inner))
+    if re.fullmatch(r"\s*[\w./:-]{1,128}\s*", body):
+        return body.strip(), {}
+    name, _, rest = body.strip().partition(" ")
+    if pairs := _PAIR.findall(f" {rest}"):
+        return name, {key: value.strip("\"'") for key, value in pairs}
+    outer = re.match(r"\s*<(\w{1,64})>(.*)</\1>\s*\Z", body, re.DOTALL)
+    return (outer[1], dict(_CHILD.findall(outer[2]))) if outer else None
 
 
 def python_calls(body: str) -> list[Written]:
@@ -120,11 +168,11 @@ def python_calls(body: str) -> list[Written]:
         tree = ast.parse(escaped(body.strip().strip(";")))
         return [each for statement in tree.body for each in _calls_of(statement)]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return _loose_call(body)
+        return _loose_calls(body.strip())
 
 
 def _calls_of(node: ast.AST) -> Iterator[Written]:
-    if isinstance(node, ast.Expr | ast.Assign):
+    if isinstance(node, ast.Expr | ast.Assign | ast.Await):
         yield from _calls_of(node.value)
     elif isinstance(node, ast.List | ast.Tuple):
         for each in node.elts:
@@ -136,24 +184,29 @@ def _calls_of(node: ast.AST) -> Iterator[Written]:
             yield from _calls_of(each)
     else:
         values = tuple(literal_of(each) for each in node.args)
-        named = {str(each.arg): literal_of(each.value) for each in node.keywords}
+        named: dict[str, Any] = {}
+        for each in node.keywords:
+            value = literal_of(each.value)
+            named |= {each.arg: value} if each.arg else dict(value)
         yield ast.unparse(node.func), named or values
 
 
-def _loose_call(body: str) -> list[Written]:
-    """One call with strings that are not escaped, or with names that Python reserves."""
-    body = body.strip()
-    call = _LOOSE.match(body)
-    if call is None:
-        return []
-    inner = body[call.end() :]
-    for closer in "])" if call[1] else ")":
-        inner = inner.rstrip().removesuffix(closer)
-    inner = inner.removesuffix(")") if call[2] else inner
-    pairs = [part.partition("=") for part in _COMMA.split(inner) if part.strip()]
-    if not all(sign and name.strip().isidentifier() for name, sign, _ in pairs):
-        return []
-    return [(call[3], {name.strip(): _loose_value(value.strip()) for name, _, value in pairs})]
+def _loose_calls(body: str) -> list[Written]:
+    """Calls with strings that are not escaped, or with names that Python reserves."""
+    calls = []
+    if body[:1] == "[":
+        body = body[1:].removesuffix("]")
+    for part in _NEXT_CALL.split(_ZEROS.sub(r"\1", body)):
+        call = _LOOSE.match(part := part.strip().removeprefix("print("))
+        if call is None:
+            return []
+        inner = part[call.end() :].rstrip().removesuffix(")")
+        pairs = [pair.partition("=") for pair in _COMMA.split(inner) if pair.strip()]
+        if not all(sign and name.strip().isidentifier() for name, sign, _ in pairs):
+            return []
+        values = {name.strip(): _loose_value(value.strip()) for name, _, value in pairs}
+        calls.append((call[1], values))
+    return calls
 
 
 def _loose_value(text: str) -> Any:
@@ -163,26 +216,27 @@ def _loose_value(text: str) -> Any:
     return text if value is None and text not in ("None", "null") else value
 
 
-def colon_calls(body: str, reader: JsonReader) -> list[Written]:
-    """A call in Gemma 4's notation.
+def gemma_arguments(body: str, reader: JsonReader) -> Any:
+    """Arguments in Gemma 4's notation, without the brackets around them.
 
     ```python
-    from langchain_visioncraft.chat_models.prompted.bodies import colon_calls
+    from langchain_visioncraft.chat_models.prompted.bodies import gemma_arguments
     from langchain_visioncraft._json import JsonReader
 
-    text = 'call:draw{prompt:<|"|>a cat<|"|>,steps:20}'
-    assert colon_calls(text, JsonReader()) == [("draw", {"prompt": "a cat", "steps": 20})]
+    text = 'prompt:<|"|>a cat<|"|>,steps:20'
+    assert gemma_arguments(text, JsonReader()) == {"prompt": "a cat", "steps": 20}
     ```
     """
-    call = COLON.match(body.strip())
-    if call is None:
-        return []
-    inner = body.strip()[call.end() :].rstrip()
-    inner = inner[:-1] if inner[-1:] in ("}", ")") else inner
-    parts = _GEMMA_QUOTE.split(inner)
+    parts = _GEMMA_QUOTE.split(body)
+    if len(parts) == 2:  # noqa: PLR2004 -- a quote without its other half
+        parts = [parts[0].rstrip("'\"") + parts[1]] if parts[0][-1:] in "'\"" else [*parts, ""]
     written = "".join(
         json.dumps(part, ensure_ascii=False) if number % 2 else _BARE_KEY.sub(r'\1"\2":', part)
         for number, part in enumerate(parts)
     )
-    value = reader.load("{" + written + "}")
-    return [(call[1], value)] if isinstance(value, dict) else []
+    return reader.load("{" + _BARE_VALUE.sub(_quoted, written) + "}")
+
+
+def _quoted(found: re.Match[str]) -> str:
+    bare = found[2].strip()
+    return found[1] + (bare if _SCALAR.match(bare) else json.dumps(bare, ensure_ascii=False))

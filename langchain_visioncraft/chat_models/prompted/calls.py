@@ -16,7 +16,7 @@ ARGUMENT_KEYS = (
     *("arguments", "parameters", "args", "input", "params", "action_input", "tool_input", "kwargs"),
 )
 _WRAPPERS = ("function", "function_call", "tool_call", "tool_use", "call")
-_LISTS = ("tool_calls", "function_calls", "calls", "tools")
+_LISTS = ("tool_calls", "tool_uses", "function_calls", "calls", "tools")
 _BESIDE = ("id", "type", "index", "tool_call_id", "thought", "content", "role")
 CALL_KEYS = frozenset({*NAME_KEYS, *ARGUMENT_KEYS, *_WRAPPERS, *_LISTS, *_BESIDE})
 CALL_TYPES = ("function", "function_call", "tool_call", "tool_use")
@@ -87,10 +87,13 @@ class Offered:
         """
         bare = written.partition("(")[0].partition("<")[0].strip(" \n\"'`")
         bare = _COUNTER.sub("", bare.removesuffix(".call"))
+        bare = bare if bare in self.schemas else bare.removeprefix("function")
         last = _PARTS.split(bare)[-1]
         for each in (bare, last):
             if each in self.schemas:
                 return each
+        if bare[:-9] in self.schemas:
+            return bare[:-9]  # an id of Mistral's stands glued to it
         spelled = (self._spelled.get(_SPELLING.sub("", each).lower()) for each in (bare, last))
         return next(filter(None, spelled), None)
 
@@ -103,6 +106,10 @@ class Offered:
         """Whether these keys could be all the arguments of this tool."""
         required = self.schemas[name].get("required") or ()
         return keys <= set(self.properties(name)) and set(required) <= keys
+
+    def has_only_arguments(self, name: str, value: Any) -> bool:
+        """Whether this is an object with some of the arguments of this tool, and nothing else."""
+        return isinstance(value, Mapping) and set(value) <= set(self.properties(name))
 
     def has_form_of_call(self, item: Any) -> bool:
         """Whether an object holds only what a call may; arguments may stand beside the name."""
@@ -117,6 +124,10 @@ class Offered:
     def call(self, written: str, arguments: Any, text: str, json: JsonReader) -> Call:
         """The call of this name with these arguments: an object, its JSON, or a tuple of values."""
         name = self.name_of(written)
+        if name is None and written.isdigit() and isinstance(arguments, Mapping):
+            # Kimi K2 now and then writes a counter instead.
+            fitting = [each for each in self.schemas if self.fits(each, set(arguments))]
+            name = fitting[0] if len(fitting) == 1 else None
         if name is None:
             known = ", ".join(self.schemas)
             problem = f"There is no tool {written!r}; the tools are: {known}"
@@ -124,6 +135,11 @@ class Offered:
         if isinstance(arguments, str):
             found = json.load(arguments) if arguments.strip() else {}
             arguments = found if isinstance(found, Mapping) else (arguments,)
+        if isinstance(arguments, tuple | list) and len(arguments) == 1:
+            [only] = arguments
+            arguments = only if self.has_only_arguments(name, only) else arguments
+        if isinstance(arguments, list) and all(_is_pair(each) for each in arguments):
+            arguments = {each["name"]: each["value"] for each in arguments}
         if isinstance(arguments, tuple) and len(arguments) <= len(self.properties(name)):
             arguments = dict(zip(self.properties(name), arguments, strict=False))
         if not isinstance(arguments, Mapping):
@@ -164,6 +180,10 @@ def calls_in(
         return [each or _no_call(offered, text) for each in found or [None]]
     calls = [call for call in found if call is not None]
     return calls if len(calls) == len(found) else []
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, Mapping) and {"name", "value"} <= set(value)
 
 
 def _items(value: Any) -> Sequence[Any]:

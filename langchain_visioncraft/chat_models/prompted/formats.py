@@ -83,9 +83,9 @@ FORMATS = (
            f"<|action_start|><|plugin|>\n{_JSON}<|action_end|>", "<|action_start|>",
            "<|action_end|>"),
     Format("Mistral, tokenizers v2 to v7", _TEMPLATE + "Mistral-Nemo-Instruct-2407",
-           f"[TOOL_CALLS] [{_JSON}]", "[TOOL_CALLS]", "[/TOOL_CALLS]"),
+           f"[TOOL_CALLS] [{_JSON}]", "[TOOL_CALLS", "[/TOOL_CALLS]"),
     Format("Mistral, tokenizer v11", "mistral_common/tokens/tokenizers/instruct.py",
-           f"[TOOL_CALLS]get_weather[CALL_ID]call00001[ARGS]{_ARGS}", "[TOOL_CALLS]",
+           f"[TOOL_CALLS]get_weather[CALL_ID]call00001[ARGS]{_ARGS}", "[TOOL_CALLS",
            "[/TOOL_CALLS]"),
     Format("Mistral, tokenizer v13", "mistral_common/tokens/tokenizers/instruct.py",
            f"[TOOL_CALLS]get_weather[ARGS]{_ARGS}", "[TOOL_CALLS]", "[/TOOL_CALLS]"),
@@ -146,6 +146,33 @@ FORMATS = (
     Format("Kimi K2 without the outer mark", _SGLANG + "kimik2_detector.py",
            f"<|tool_call_begin|>get_weather:0<|tool_call_argument_begin|>{_ARGS}<|tool_call_end|>",
            "<|tool_call_begin|>", "<|tool_call_end|>"),
+    Format("Kimi K3", _TEMPLATE + "Kimi-K3",
+           '<|open|>tools<|sep|><|open|>call tool="get_weather" index="1"<|sep|><|open|>argument '
+           'key="city" type="string"<|sep|>Oslo<|close|>argument<|sep|><|open|>argument key="days" '
+           'type="number"<|sep|>2<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|>',
+           "<|open|>tools<|sep|>", "<|close|>tools<|sep|>"),
+    Format("MiniMax M3", _TEMPLATE + "MiniMax-M3",
+           ']<]minimax[>[<tool_call>\n]<]minimax[>[<invoke name="get_weather">]<]minimax[>[<city>'
+           "Oslo]<]minimax[>[</city>]<]minimax[>[<days>2]<]minimax[>[</days>]<]minimax[>[</invoke>"
+           "\n]<]minimax[>[</tool_call>", "]<]minimax[>[<tool_call>", "]<]minimax[>[</tool_call>"),
+    Format("MiniCPM5", _TEMPLATE + "MiniCPM5-1B",
+           '<function name="get_weather"><param name="city">Oslo</param>'
+           '<param name="days"><![CDATA[2]]></param></function>', "", "</function>"),
+    Format("Solar Open", _TEMPLATE + "Solar-Open-100B",
+           "<|tool_calls|><|tool_call:begin|>a1b2c3d4e5<|tool_call:name|>get_weather"
+           f"<|tool_call:args|>{_ARGS}<|tool_call:end|><|calls|>", "<|tool_calls|>",
+           "<|tool_call:end|>"),
+    Format("GigaChat 3", _TEMPLATE + "GigaChat3-10B",
+           f"function call<|role_sep|>\n{_JSON}", "function call<|role_sep|>"),
+    Format("GigaChat 3.1", _TEMPLATE + "GigaChat3.1-10B",
+           f"<|function_call|>{_JSON}<|message_sep|>", "<|function_call|>"),
+    Format("HyperCLOVA X", _VLLM + "hyperclovax", f" -> tool/function_call\n[{_JSON}]",
+           " -> tool/function_call"),
+    Format("Hunyuan 3", _TEMPLATE + "Hy3",
+           "<tool_calls:opensource>\n<tool_call:opensource>get_weather<tool_sep:opensource>\n"
+           + _GLM.replace("key>", "key:opensource>").replace("value>", "value:opensource>")
+           + "\n</tool_call:opensource>\n</tool_calls:opensource>",
+           "<tool_calls:opensource>", "</tool_calls:opensource>"),
     Format("Command R7B, Command A", _TEMPLATE + "c4ai-command-r7b-12-2024",
            f"<|START_ACTION|>{_COHERE}<|END_ACTION|>", "<|START_ACTION|>", "<|END_ACTION|>"),
     Format("Command R", _TEMPLATE + "c4ai-command-r-v01", f"Action:\n```json\n{_COHERE}```"),
@@ -155,14 +182,17 @@ FORMATS = (
     Format("gpt-oss", _TEMPLATE + "gpt-oss-20b",
            "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>"
            f"{_ARGS}<|call|>", "<|channel|>commentary to=", "<|call|>"),
+    Format("gpt-oss, in its analysis", "llama.cpp/common/parsers/gpt-oss.cpp",
+           f"<|channel|>analysis to=functions.get_weather code<|message|>{_ARGS}<|call|>",
+           "<|channel|>analysis to=", "<|call|>"),
     Format("gpt-oss, the recipient first", _TEMPLATE + "gpt-oss-20b",
            f" to=functions.get_weather<|channel|>commentary json<|message|>{_ARGS}<|call|>",
-           " to=functions.", "<|call|>"),
+           "to=functions.", "<|call|>"),
     Format("Functionary 2", "functionary/tests/prompt_test_v2.txt",
            f"<|recipient|>get_weather\n<|content|>{_ARGS}<|stop|>", "<|recipient|>", "<|stop|>"),
     Format("Functionary 3.2", _TEMPLATE + "functionary-small-v3.2", f">>>get_weather\n{_ARGS}"),
     Format("Phi-4-mini, Firefunction 2", _VLLM + "phi4mini_tool_parser.py",
-           f"functools[{_JSON}]", "functools"),
+           f"functools[{_JSON}]", "functools["),
     Format("Gorilla", "gorilla/openfunctions", f"<<function>>{_PYTHON}", "<<function>>"),
     Format("NexusRaven", "nexusflow/NexusRaven-V2-13B", f"Call: {_PYTHON}<bot_end>"),
     Format("Qwen 2", "qwen_agent/llm/fncall_prompts/qwen_fncall_prompt.py",
@@ -186,12 +216,16 @@ FORMATS = (
            '{"tool_calls": [{"id": "1", "type": "function", "function": ' + _JSON + "}]}"),
 )  # fmt: skip
 
-STOPS = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<|return|>", "<end_of_turn>", "<turn|>", "</s>",
+STOPS = (">>>all\n", "<|from|>assistant\n", "<|recipient|>all\n<|content|>", "✿RETURN✿:",
+         "<|eom|>", "<|eot|>", "<|message_model|>", "<|message_sep|>", "<|end_of_msg|>", "[e~[",
+         "<|channel|>commentary to=assistant", "<|close|>message<|sep|>", "<|calls|>",
+         "<|start|>assistant", "<|im_start|>assistant", "<|im_end|>", "<|eot_id|>", "<|end|>", "<|return|>", "<end_of_turn>", "<turn|>", "</s>",
          "<|endoftext|>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>", "<bot_end>",
          "<|observation|>")  # fmt: skip
 """What ends an answer, and is left in the text by some hosts."""
 
-RESULTS = ("<tool_response>", "<|tool_response>", "<function_results>", "Observation:",
+RESULTS = ("<start_function_response>", "<|im_start|>", "<|start_header_id|>",
+           "<start_of_turn>", "<|user|>", "<tool_response>", "<|tool_response>", "<function_results>", "Observation:",
            "```tool_output", "<｜tool▁outputs▁begin｜>", "✿RESULT✿")  # fmt: skip
 """What begins a result: a model that writes it goes on to imagine one."""
 

@@ -29,7 +29,7 @@ from langchain_visioncraft.chat_models.prompted.history import (
     with_instructions,
     with_reminder,
 )
-from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece, from_first_opener
+from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
 from langchain_visioncraft.errors import InvalidRequestError
 
 OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "strict")
@@ -243,12 +243,19 @@ class ToolReading(Reading):
     ) -> list[Piece]:
         """Give what is left, but for calls that the model is to write again."""
         self._cut_off = cut_off
-        if not self.text.strip() and open_thought and not native:
-            self._reader.feed(from_first_opener(open_thought))
         pieces = self._reader.finish(cut_off=cut_off)
+        if not self.text.strip() and open_thought and not native:
+            pieces = self._calls_at_the_end(open_thought, cut_off=cut_off)
         if native:
             return [piece for piece in pieces if isinstance(piece, str)]
         return [each for piece in pieces for each in self._checked(piece)]
+
+    def _calls_at_the_end(self, thought: str, *, cut_off: bool) -> list[Piece]:
+        """The calls that a thought without an end leads to; those before are drafts."""
+        reader = self._new_reader()
+        pieces = [*reader.feed(thought), *reader.finish(cut_off=cut_off)]
+        prose = [number for number, each in enumerate(pieces) if isinstance(each, str)]
+        return pieces[prose[-1] + 1 :] if prose else pieces
 
     def _checked(self, piece: Piece) -> list[Piece]:
         if isinstance(piece, str):
