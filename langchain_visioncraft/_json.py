@@ -68,9 +68,7 @@ class JsonReader:
         return value, end, "closed"
 
 
-def end_of_json(
-    text: str, at: int, closer: re.Pattern[str] | None = None
-) -> tuple[int, End]:
+def end_of_json(text: str, at: int, closer: re.Pattern[str] | None = None) -> tuple[int, End]:
     """Where damaged JSON ends, and whether the text ends within it, or within a string of it.
 
     It follows strings and brackets only, and forgives quotes inside of strings and brackets that
@@ -107,9 +105,7 @@ def end_of_json(
     return (last_closer, "closed") if last_closer >= 0 else (len(text), "open")
 
 
-def _end_of_string(
-    text: str, at: int, quote: str, closer: re.Pattern[str] | None
-) -> int:
+def _end_of_string(text: str, at: int, quote: str, closer: re.Pattern[str] | None) -> int:
     """Behind the quote that ends a string: one that something follows that may; -1 if none does."""
     for found in _IN_STRING[quote].finditer(text, at):
         blanks = _BLANKS.match(text, found.end())

@@ -199,7 +199,10 @@ class ReasoningSplitter:
         thought, self._thought = "".join(self._thought), []
         kept = thought.rstrip()
         given = "".join([*self._blanks, kept]) if kept else ""
-        self._blanks = [thought[len(kept) :]] if kept else [*self._blanks, thought]
+        if kept:
+            self._blanks = [thought[len(kept) :]]
+        elif thought:
+            self._blanks.append(thought)
         if self._holds and not ended:
             return given, ""
         said, self._said = self._said, []

@@ -185,9 +185,9 @@ def _calls_of(node: ast.AST) -> Iterator[Written]:
     else:
         values = tuple(literal_of(each) for each in node.args)
         named: dict[str, Any] = {}
-        for each in node.keywords:
-            value = literal_of(each.value)
-            named |= {each.arg: value} if each.arg else dict(value)
+        for keyword in node.keywords:
+            value = literal_of(keyword.value)
+            named |= {keyword.arg: value} if keyword.arg else dict(value)
         yield ast.unparse(node.func), named or values
 
 
@@ -228,7 +228,7 @@ def gemma_arguments(body: str, reader: JsonReader) -> Any:
     ```
     """
     parts = _GEMMA_QUOTE.split(body)
-    if len(parts) == 2:  # noqa: PLR2004 -- a quote without its other half
+    if len(parts) == 2:
         parts = [parts[0].rstrip("'\"") + parts[1]] if parts[0][-1:] in "'\"" else [*parts, ""]
     written = "".join(
         json.dumps(part, ensure_ascii=False) if number % 2 else _BARE_KEY.sub(r'\1"\2":', part)

@@ -167,7 +167,7 @@ FORMATS = (
     Format("GigaChat 3.1", _TEMPLATE + "GigaChat3.1-10B",
            f"<|function_call|>{_JSON}<|message_sep|>", "<|function_call|>"),
     Format("HyperCLOVA X", _VLLM + "hyperclovax", f" -> tool/function_call\n[{_JSON}]",
-           " -> tool/function_call"),
+           "-> tool/function_call"),
     Format("Hunyuan 3", _TEMPLATE + "Hy3",
            "<tool_calls:opensource>\n<tool_call:opensource>get_weather<tool_sep:opensource>\n"
            + _GLM.replace("key>", "key:opensource>").replace("value>", "value:opensource>")
@@ -219,13 +219,15 @@ FORMATS = (
 STOPS = (">>>all\n", "<|from|>assistant\n", "<|recipient|>all\n<|content|>", "✿RETURN✿:",
          "<|eom|>", "<|eot|>", "<|message_model|>", "<|message_sep|>", "<|end_of_msg|>", "[e~[",
          "<|channel|>commentary to=assistant", "<|close|>message<|sep|>", "<|calls|>",
-         "<|start|>assistant", "<|im_start|>assistant", "<|im_end|>", "<|eot_id|>", "<|end|>", "<|return|>", "<end_of_turn>", "<turn|>", "</s>",
+         "<|start|>assistant", "<|im_start|>assistant",
+         "<|im_end|>", "<|eot_id|>", "<|end|>", "<|return|>", "<end_of_turn>", "<turn|>", "</s>",
          "<|endoftext|>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>", "<bot_end>",
          "<|observation|>")  # fmt: skip
 """What ends an answer, and is left in the text by some hosts."""
 
 RESULTS = ("<start_function_response>", "<|im_start|>", "<|start_header_id|>",
-           "<start_of_turn>", "<|user|>", "<tool_response>", "<|tool_response>", "<function_results>", "Observation:",
+           "<start_of_turn>", "<|user|>",
+           "<tool_response>", "<|tool_response>", "<function_results>", "Observation:",
            "```tool_output", "<｜tool▁outputs▁begin｜>", "✿RESULT✿")  # fmt: skip
 """What begins a result: a model that writes it goes on to imagine one."""
 

@@ -8,6 +8,7 @@ equals what arrives whole.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -76,15 +77,16 @@ _NAMED = re.compile(
     rf"[\"'`]?(?P<name>[\w./:-]{{1,128}}?)[\"'`]?{_GAP}{{0,12}}+(?:(?=\{{)|(?(call)(?=\()|(?!)))"
 )
 _HEAD = re.compile(
-    r"[\[{][\s\[{]{0,40}(?:([\"'])(?P<quoted>[^\"'\n]{0,64})\1|(?P<bare>[A-Za-z_]\w{0,64}))"
+    r"[\[{]\s{0,40}(?:[\[{]\s{0,40}){0,3}(?:([\"'])(?P<quoted>[^\"'\n]{0,64})\1|(?P<bare>[A-Za-z_]\w{0,64}))"
     r"\s{0,20}:\s{0,20}(?:[\"'](?P<value>[^\"'\n(]{0,64})[\"'(]|(?P<sign>\S))"
 )
 _HEAD_BEGUN = re.compile(
-    r"[\[{][\s\[{]{0,40}(?:[\"']?[\w.-]{0,64}[\"']?\s{0,20}(?::\s{0,20}(?:[\"'][^\"'\n(]{0,64})?)?)?\Z"
+    r"[\[{]\s{0,40}(?:[\[{]\s{0,40}){0,3}(?:[\"']?[\w.-]{0,64}[\"']?\s{0,20}(?::\s{0,20}(?:[\"'][^\"'\n(]{0,64})?)?)?\Z"
 )
 _NAME_BEGUN = re.compile(
-    rf"[\[{{][\s\[{{]{{0,40}}[\"']({'|'.join(NAME_KEYS)})[\"']\s{{0,20}}:\s{{0,20}}[\"']([\w.:-]{{1,64}})\Z"
+    rf"[\[{{]\s{{0,40}}(?:[\[{{]\s{{0,40}}){{0,3}}[\"']({'|'.join(NAME_KEYS)})[\"']\s{{0,20}}:\s{{0,20}}[\"']([\w.:-]{{1,64}})\Z"
 )
+_TOO_DEEP = re.compile(r"[\[{]+(?=[\[{]{4})")
 _EMPTY = re.compile(r"\{\s{0,20}\}")
 _DATA = re.compile(r"\{\s{0,20}[\"']|\[\s{0,20}(?:[\"'\d-]|true|false|null)")
 _DATA_SIGN = re.compile(r"\\.|[\"{}\[\]<`]|\n[ \t]*\n", re.DOTALL)
@@ -97,7 +99,9 @@ _ACTION = re.compile(
     rf"[ \t*_>]{{0,8}}(?i:action)\s?{_LABEL}(?:```\w{{0,10}}\s{{0,4}})?"
     rf"(?=(?P<list>\[\s*\{{)|){_QUOTES}(?P<name>[A-Za-z_][\w.:-]{{0,128}})?[\]\"'`*]{{0,3}}"
 )
-_INPUT = re.compile(rf"[\s*_]{{0,12}}(?i:action[ _]input)\s?{_LABEL}(?:`{{1,3}}\w{{0,10}}\s{{0,4}})?")
+_INPUT = re.compile(
+    rf"[\s*_]{{0,12}}(?i:action[ _]input)\s?{_LABEL}(?:`{{1,3}}\w{{0,10}}\s{{0,4}})?"
+)
 _INPUT_ENDS = re.compile(r"\n|Observation:|\Z")
 _LINE_ENDS = re.compile(r"[ \t;,\]]*(?=\n|```|<|\Z)|[;,]\s*(?=[A-Za-z_][\w.]*\()")
 _BRACKETS = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[()\[\]{}]", re.DOTALL)
@@ -107,6 +111,7 @@ _WORD = re.compile(r"\w")
 _PROSE = re.compile(r"[`'\"*)]{0,3}\s?[a-z]+[\s.][^{}()\[\]<]*\Z")
 _MOST_PYTHON = 40_000
 """Characters in which the end of a call in Python is looked for, in one answer."""
+
 
 class CallReader:
     """Tells calls from prose.
@@ -174,13 +179,11 @@ class CallReader:
 
     def _given(self) -> list[Piece]:
         out, self._out = self._out, []
-        joined: list[Piece] = []
-        for piece in out:
-            if isinstance(piece, str) and joined and isinstance(joined[-1], str):
-                joined[-1] += piece
-            else:
-                joined.append(piece)
-        return joined
+        given: list[Piece] = []
+        for is_prose, pieces in itertools.groupby(out, key=lambda piece: isinstance(piece, str)):
+            found = list(pieces)
+            given += ["".join(map(str, found))] if is_prose else found
+        return given
 
     # ---- prose --------------------------------------------------------------------------------
 
@@ -221,6 +224,7 @@ class CallReader:
         is_closer = kind == "tag" or sign in _CLOSERS
         if sign in STOPS or (self._called and is_closer):
             self._at = mark.end()
+            self._blanks = [] if self._after_call else self._blanks
         elif is_closer:
             return True  # perhaps of a call whose opener is missing: known at the end
         elif self._called and sign in RESULTS:
@@ -267,11 +271,23 @@ class CallReader:
         called = PYTHON.match(self._text, at)
         if called is None:
             return False
-        name = called[0].rstrip("( ").removeprefix("[").removeprefix("print(").removeprefix("await ").split("=")[-1]
+        name = (
+            called[0]
+            .rstrip("( ")
+            .removeprefix("[")
+            .removeprefix("print(")
+            .removeprefix("await ")
+            .split("=")[-1]
+        )
         return name == "tool_call" or self._offered.name_of(name.strip()) is not None
 
-    def _json_verdict(self, at: int, *, take: bool = True) -> bool | None:
+    def _json_verdict(  # noqa: PLR0911 -- a table of beginnings
+        self, at: int, *, take: bool = True
+    ) -> bool | None:
         text = self._text
+        if take and (run := _TOO_DEEP.match(text, at)):
+            self._take(run.end())
+            return False
         if text[at] == "[" and self._names_at(at):
             return True
         if not self._ended and _HEAD_BEGUN.match(text, at):
@@ -376,7 +392,9 @@ class CallReader:
             at = skipped.end()
         return at, marked, opened
 
-    def _call(self, at: int, *, marked: bool) -> tuple[list[Call], int]:
+    def _call(  # noqa: PLR0911 -- a table of forms
+        self, at: int, *, marked: bool
+    ) -> tuple[list[Call], int]:
         """The calls that begin exactly here, and where they end."""
         text, offered = self._text, self._offered
         if PYTHON.match(text, at) and (marked or self._names_at(at)):
@@ -538,10 +556,12 @@ def _patterns(tools: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
         r"|(?P<fence>`{1,10})|(?P<json>[\[{])"
     )
     words = [*names, _ALL, *(f"{space}{name}" for space in spaces for name in names), "Action:",
-             "action:", "Call: ", "call:", "print(", "await ", ">>>", "**Action", "<code>"]  # fmt: skip
+             "action:", "Call: ", "call:", "print(", "await ", ">>>", "**Action",
+             "<code>"]  # fmt: skip
     others = [*_MARKS, *(f" to={name}<|" for name in names), *(f"to={name}<|" for name in names)]
     begun = (
-        rf"^[ \t]{{0,40}}(?:(?:>>>)?(?:<code>)?(?:Call: ?|call:|print\(|await )?(?:{beginnings(words)})"
+        r"^[ \t]{0,40}(?:(?:>>>)?(?:<code>)?(?:Call: ?|call:|print\(|await )?"
+        rf"(?:{beginnings(words)})"
         rf"|(?:>>>)?(?:<code>)?(?:Call: ?|print\(|await )?{any_name}[\s:.\w`\[\]<>|]{{0,64}}"
         rf"|[*_]{{0,2}}[Aa]ction[\s\d*_]{{0,8}}(?::[\s`\w\[\"'*]{{0,30}})?)?\Z"
         rf"|(?:\]<\]minimax\[>\[)?<[^<>\n]{{0,80}}\Z|(?:{beginnings(others)}|`{{1,10}})\Z"
