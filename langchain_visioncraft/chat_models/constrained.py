@@ -72,8 +72,7 @@ class ConstrainedTools(PromptedTools):
     def schema(self) -> dict[str, Any]:
         """One branch a tool, and one for a reply if no call is required."""
         branches = [
-            _branch(name, shape(dereference_refs(dict(schema))))
-            for name, schema in self.offered.schemas.items()
+            _branch(name, shape(_offered(schema))) for name, schema in self.offered.schemas.items()
         ]
         if self.choice == "auto":
             text: dict[str, Any] = {"type": "object", "properties": {"text": {"type": "string"}}}
@@ -103,7 +102,7 @@ class ConstrainedTools(PromptedTools):
 
 def _described(tool: Mapping[str, Any]) -> str:
     """What a tool does, and how it is called."""
-    schema = tool.get("parameters") or {}
+    schema = _offered(tool.get("parameters") or {})
     required = schema.get("required") or ()
     arguments = ", ".join(
         f'"{name}": <{_meaning(part)}{"" if name in required else " (optional)"}>'
@@ -111,6 +110,25 @@ def _described(tool: Mapping[str, Any]) -> str:
     )
     call = f'{{"name": "{tool["name"]}", "arguments": {{{arguments}}}}}'
     return f"- {tool.get('description') or tool['name']}\n  {call}"
+
+
+def _offered(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A tool's arguments, less optional objects with any keys: small models fill in everything.
+
+    No grammar bounds how many keys there are, and the tool refuses those that a model makes up.
+    """
+    whole = dereference_refs(dict(schema))
+    required = whole.get("required") or ()
+    properties = {
+        name: part
+        for name, part in (whole.get("properties") or {}).items()
+        if name in required or not _takes_any_keys(shape(part))
+    }
+    return {**whole, **({"properties": properties} if "properties" in whole else {})}
+
+
+def _takes_any_keys(kept: Any) -> bool:
+    return isinstance(kept, Mapping) and kept.get("type") == "object" and not kept.get("properties")
 
 
 def _meaning(schema: Any) -> str:

@@ -19,6 +19,9 @@ UPSCALE = {
     "description": "Enlarge a picture.",
     "parameters": {"type": "object", "properties": PROPERTIES, "required": ["image"]},
 }
+LORAS = {
+    "anyOf": [{"type": "object", "additionalProperties": {"type": "number"}}, {"type": "null"}]
+}
 LIMITS = {"name": "limits", "parameters": {"type": "object", "properties": {}}}
 
 
@@ -64,3 +67,15 @@ def test_no_reply_is_described_when_a_call_is_required(choice: str, when: str) -
 def test_several_calls_are_asked_for_as_a_list() -> None:
     assert "as a list" in described(parallel_tool_calls=True)
     assert "as a list" not in described()
+
+
+@pytest.mark.parametrize(("required", "offered"), [([], False), (["loras"], True)])
+def test_an_optional_object_with_any_keys_is_not_offered(
+    required: list[str], offered: bool
+) -> None:
+    schema = {"type": "object", "properties": {"loras": LORAS}, "required": required}
+    tool = {"type": "function", "function": {"name": "draw", "parameters": schema}}
+    constrained = ConstrainedTools.of({"tools": [tool]})
+    draw = constrained.schema["anyOf"][0]["properties"]["arguments"]
+    assert ("loras" in draw["properties"]) is offered
+    assert ("loras" in constrained.messages([HumanMessage("Hello.")])[0].text) is offered
