@@ -24,24 +24,28 @@ from langchain_visioncraft.chat_models.prompted.tools import PromptedTools, Tool
 REPLY = "reply"
 """The name of the branch that answers in words."""
 
-# Of a dozen forms, small models called the right function most often with this one: what a function
-# does, and below it the call itself (measured with benchmarks/small_model_agent.py).
+# Of a dozen forms, a model of 1.5 billion parameters called the right function most often with
+# this one, the first step of several included (benchmarks/small_model_agent.py).
 _INSTRUCTIONS = """\
 # Functions
 
-Each function, and how it is called:
 {functions}
 
-Answer with one json object, and nothing else: {when}."""
+Answer with one json object, and nothing else: a call of a function{or_reply}.
+A call: {{"name": <function-name>, "arguments": <args-json-object>}}{reply}
+
+{when}"""
+_OR_REPLY = ", or a reply to the user"
+_REPLY = """
+A reply: {"name": "reply", "arguments": {"text": <what to tell the user>}}"""
 _WHEN = {
-    "auto": "the call of the function that can do what the user asks for",
-    "required": "the call of one of the functions, whatever is asked",
+    "auto": (
+        "If one of the functions can do what the query asks for, call it; reply only if none can."
+    ),
+    "required": "Call one of the functions, whatever is asked.",
 }
-_OTHERWISE = """
-- None of these: a reply to the user in plain words, for small talk and general knowledge.
-  {"name": "reply", "arguments": {"text": <what to tell the user>}}"""
 _SEVERAL = "\nWrite several calls as a list of such objects, and a reply as a list of one."
-_NAMED = "the call of {name}, whatever is asked"
+_NAMED = "Call the function {name}, whatever is asked."
 _MOST_CALLS = 8
 _KEPT = (
     *("type", "properties", "required", "items", "enum", "const", "anyOf"),
@@ -89,9 +93,13 @@ class ConstrainedTools(PromptedTools):
         if not self._is_offering:
             return written
         functions = "\n".join(map(_described, self.tools))
-        functions += _OTHERWISE if self.choice == "auto" else ""
-        when = _WHEN.get(self.choice) or _NAMED.format(name=self.choice)
-        instructions = _INSTRUCTIONS.format(functions=functions, when=when)
+        replies = self.choice == "auto"
+        instructions = _INSTRUCTIONS.format(
+            functions=functions,
+            or_reply=_OR_REPLY if replies else "",
+            reply=_REPLY if replies else "",
+            when=_WHEN.get(self.choice) or _NAMED.format(name=self.choice),
+        )
         instructions += _SEVERAL if self.several else ""
         return with_instructions(written, instructions)
 
@@ -101,15 +109,13 @@ class ConstrainedTools(PromptedTools):
 
 
 def _described(tool: Mapping[str, Any]) -> str:
-    """What a tool does, and how it is called."""
+    """What a tool does, and a line for each argument."""
     schema = _offered(tool.get("parameters") or {})
     required = schema.get("required") or ()
-    arguments = ", ".join(
-        f'"{name}": <{_meaning(part)}{"" if name in required else " (optional)"}>'
-        for name, part in (schema.get("properties") or {}).items()
-    )
-    call = f'{{"name": "{tool["name"]}", "arguments": {{{arguments}}}}}'
-    return f"- {tool.get('description') or tool['name']}\n  {call}"
+    lines = [f"- {tool['name']}: {tool.get('description') or ''}".rstrip(": ")]
+    for name, part in (schema.get("properties") or {}).items():
+        lines.append(f"  - {name}{'' if name in required else ' (optional)'}: {_meaning(part)}")
+    return "\n".join(lines)
 
 
 def _offered(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,7 +142,7 @@ def _meaning(schema: Any) -> str:
     said = schema.get("description") if isinstance(schema, Mapping) else None
     kept = shape(schema)
     kind = kept.get("type") if isinstance(kept, Mapping) and "enum" not in kept else None
-    return said.rstrip(".") if said else str(kind or json.dumps(kept, ensure_ascii=False))
+    return str(said) if said else str(kind or json.dumps(kept, ensure_ascii=False))
 
 
 def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
