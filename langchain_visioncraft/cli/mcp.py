@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
-import socket
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
-import uvicorn
-from fastmcp import FastMCP
 
-from langchain_visioncraft.cli.base import (
-    CONNECTION,
-    STORE,
-    Choice,
-    command,
-    connected,
-    note,
-    option,
-    panel,
-)
-from langchain_visioncraft.errors import VisionCraftError
-from langchain_visioncraft.mcp.http import PATH, create_http_app, hosts_for, is_loopback
-from langchain_visioncraft.mcp.results import ContentTypes
-from langchain_visioncraft.mcp.server import create_server
-from langchain_visioncraft.media import MediaStore
-from langchain_visioncraft.media.paths import local_path
-from langchain_visioncraft.media.urls import is_url
-from langchain_visioncraft.toolkit import VisionCraftToolkit
+from langchain_visioncraft._handshake import CONTENT_TYPES, first_answer
+from langchain_visioncraft.cli.base import CONNECTION, STORE, Choice, command, load, option, panel
 
-_GRACE_SECONDS = 2
 _ENGINES = Choice(["sd", "sd1", "sdxl", "midjourney", "openjourney"])
 _FOLDERS = {"type": click.Path(path_type=Path), "metavar": "FOLDER", "multiple": True}
-_CONTENT = "What results show: the line of text, pictures as well, or links to media, too."
+_CONTENT = "What results show: text, pictures as well, or links to media, too."
 _PORT = {"type": click.IntRange(0, 65535), "default": 8766}
 _TOKEN = {"envvar": "VISIONCRAFT_MCP_TOKEN", "show_envvar": True}
 
@@ -47,7 +23,7 @@ _TOKEN = {"envvar": "VISIONCRAFT_MCP_TOKEN", "show_envvar": True}
     option("--tools", "Which tools, e.g. text_to_image,upscale. Default: all nine."),
     option("--text-to-image", "Which engine draws.", type=_ENGINES, default="sd"),
     option("--allow-dir allowed_dirs", "A folder that clients may read; repeatable.", **_FOLDERS),
-    option("--content", _CONTENT, type=Choice(get_args(ContentTypes)), default="full"),
+    option("--content", _CONTENT, type=Choice(CONTENT_TYPES), default="text"),
     *panel(
         "Streamable HTTP",
         option("--host", "Address to listen on.", default="127.0.0.1"),
@@ -58,71 +34,8 @@ _TOKEN = {"envvar": "VISIONCRAFT_MCP_TOKEN", "show_envvar": True}
     *CONNECTION,
     STORE,
 )
-def mcp(
-    *,
-    transport: str,
-    tools: str | None,
-    text_to_image: Any,
-    allowed_dirs: Sequence[Path],
-    content: ContentTypes,
-    host: str,
-    port: int,
-    token: str | None,
-    allowed_hosts: Sequence[str],
-    store: str,
-    **connection: Any,
-) -> None:
+def mcp(*, transport: str, **settings: Any) -> None:
     """Serve the tools to MCP clients, over stdio or HTTP."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
-    with connected(**connection) as client:
-        toolkit = VisionCraftToolkit(
-            client=client,
-            store=_opened(store),
-            text_to_image=text_to_image,
-            allowed_dirs=list(allowed_dirs),
-        )
-        server = create_server(toolkit, tools=tools.split(",") if tools else None, content=content)
-        if transport == "stdio":
-            try:
-                server.run("stdio", show_banner=False, log_level="WARNING")
-            finally:
-                os.dup2(2, 1)  # drops what was printed meanwhile and may still be in a buffer
-        else:
-            _serve_http(server, host, port, token, list(allowed_hosts))
-
-
-def _opened(root: str) -> MediaStore:
-    """The store, with its folder made now: a desktop client may start us where we cannot write."""
-    if not is_url(root):
-        local_path(root).mkdir(parents=True, exist_ok=True)
-    return MediaStore(root)
-
-
-def _serve_http(
-    server: FastMCP[Any], host: str, port: int, token: str | None, named: list[str]
-) -> None:
-    app = create_http_app(server, token=token, allowed_hosts=hosts_for(host, named, token))
-    with _listening(host, port) as listener:
-        shown = f"[{host}]" if ":" in host else host
-        note(f"MCP over streamable HTTP on http://{shown}:{listener.getsockname()[1]}{PATH}")
-        if not is_loopback(host) and not token:
-            note(
-                f"Warning: everyone who reaches {host} can spend your subscription and see the "
-                "store. Set a token: --token, or VISIONCRAFT_MCP_TOKEN. HTTP is not encrypted: put "
-                "a proxy with TLS in front of it."
-            )
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS
-        )
-        # uvicorn stops cleanly, then raises the signal again for its caller.
-        with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        [found, *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return socket.create_server(found[4][:2], family=found[0])
-    except OSError as error:
-        msg = f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port."
-        raise VisionCraftError(msg) from error
+    with first_answer() if transport == "stdio" else contextlib.nullcontext():
+        # Only now: this takes longer than some clients wait.
+        load("langchain_visioncraft.cli.serving:serve", "mcp")(transport, **settings)

@@ -27,7 +27,8 @@ from langchain_visioncraft.tools import (
 )
 
 ContentTypes: TypeAlias = Literal["text", "pictures", "full"]
-"""What a result shows: the line of text; the pictures as well; links to the media, too."""
+"""What a result shows: text with the handle and the address of each medium; the pictures as well;
+links to the media, too."""
 
 _SEEN_BY_MODELS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _MOST_PIXELS = 100_000_000
@@ -74,10 +75,12 @@ def result_of(
     """What the client gets; all pictures together have at most `picture_bytes`."""
     if message.status == "error":
         return ToolResult(message.text, is_error=True)
-    blocks: list[types.ContentBlock] = [types.TextContent(text=message.text)]
     if not makes_media(tool):
-        return ToolResult(blocks, message.artifact)
+        return ToolResult([types.TextContent(text=message.text)], message.artifact)
     media = Media.from_artifact(message.artifact)
+    # As text: of a link, agents make a block that only some chat models take.
+    text = "\n".join((message.text, *(uri_of(each.handle) for each in media)))
+    blocks: list[types.ContentBlock] = [types.TextContent(text=text)]
     pictures = [each for each in media if each.mime_type.startswith("image/")]
     if content != "text":
         shown = [picture_content(each, picture_bytes // len(pictures)) for each in pictures]

@@ -13,11 +13,11 @@ from fastmcp import Context, FastMCP
 from fastmcp.server.dependencies import get_context
 from fastmcp.tools import Tool, ToolResult
 from langchain_core.callbacks import AsyncCallbackHandler
-from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
+from langchain_visioncraft._handshake import CONTENT_TYPES, INSTRUCTIONS, NAME
 from langchain_visioncraft.errors import InvalidRequestError, VisionCraftError
 from langchain_visioncraft.mcp.resources import ROOT, add_resources
 from langchain_visioncraft.mcp.results import ContentTypes, makes_media, output_schema, result_of
@@ -36,22 +36,19 @@ HEARTBEAT_SECONDS = 10.0
 PAGE = 1000
 """Media on one page of the list, which the framework builds again for each page."""
 
-Show: TypeAlias = Callable[[BaseTool, ToolMessage], ToolResult]
+Show: TypeAlias = Callable[..., ToolResult]
 """Turns what a tool gave into what the client gets."""
 
 _PREFIX = "visioncraft_"
-_INSTRUCTIONS = (
-    "Draws, animates, upscales, changes and describes pictures, and transcribes recordings. "
-    "A result names its medium by a handle such as a1b2c3d4e5f6.png: pass it on to other tools as "
-    "`image` or `audio`. The bytes are the resource visioncraft://media/<handle>."
-)
+CONTENT = "visioncraft/content"
+"""The key of a call's ``_meta`` by which a client asks for pictures or links in its result."""
 
 
 def create_server(
     toolkit: VisionCraftToolkit,
     *,
     tools: Sequence[str] | None = None,
-    content: ContentTypes = "full",
+    content: ContentTypes = "text",
     picture_bytes: int = PICTURE_BYTES,
 ) -> FastMCP[Any]:
     """Make a FastMCP server that offers the tools of a toolkit.
@@ -73,10 +70,11 @@ def create_server(
         toolkit: Its tools, its store, and with its `allowed_dirs` the folders whose files a client
             may name; none by default.
         tools: Which of its tools, by name, with or without ``visioncraft_``. Default: all.
-        content: What results show: ``"text"``, the line with the handle; ``"pictures"``, also the
-            pictures; ``"full"`` (the default), also a link to the resource of each medium. Agents
-            that hand results to a chat model as they are, such as those of LangChain, need
-            ``"pictures"`` for models that see and ``"text"`` for others.
+        content: What results show: ``"text"`` (the default), the line with the handle and the
+            address of the medium's resource, which every model takes; ``"pictures"``, also the
+            pictures; ``"full"``, also a link to each resource. A client may ask for another with
+            ``_meta={"visioncraft/content": "pictures"}`` in a call. Agents hand results to a chat
+            model as they are: pictures are for models that see.
         picture_bytes: Bytes that the pictures of a result may have together; larger ones are
             scaled down, which the resource is not. Default: 600,000.
 
@@ -88,8 +86,8 @@ def create_server(
     toolkit.client.key()  # a server without a key would only tell at the first call
     show = partial(result_of, content=content, picture_bytes=picture_bytes)
     server: FastMCP[Any] = FastMCP(
-        "visioncraft",
-        _INSTRUCTIONS,
+        NAME,
+        INSTRUCTIONS,
         version=__version__,
         tools=[_offered(tool, show) for tool in _chosen(toolkit, tools)],
         mask_error_details=True,  # of unexpected failures
@@ -147,12 +145,20 @@ class _Tool(Tool):
         }
         call = {"type": "tool_call", "id": "mcp", "name": self.name, "args": given}
         try:
-            async with _Progress(get_context()) as progress:
+            context = get_context()
+            async with _Progress(context) as progress:
                 message = await self.tool.ainvoke(call, {"callbacks": [progress]})
-            return await asyncio.to_thread(self.show, self.tool, message)
+            return await asyncio.to_thread(self.show, self.tool, message, **_asked(context))
         except VisionCraftError as error:  # what needs a person, who reads it in the client
             logger.warning("%s: %s", self.name, error)
             return ToolResult(str(error), is_error=True)
+
+
+def _asked(context: Context) -> dict[str, Any]:
+    """What the client wants to be shown of this call, if it says so."""
+    request = context.request_context
+    asked = ((request and request.meta) or {}).get(CONTENT)
+    return {"content": asked} if asked in CONTENT_TYPES else {}
 
 
 class _Progress(AsyncCallbackHandler):

@@ -15,9 +15,19 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "langchain_visioncraft"
 SANDBOX = "visioncraft_sandbox"
 LAYERS = [
-    {"_compat", "_copying", "_json", "_keywords", "_lazy", "_reasoning", "_redact", "_threads"}
+    {
+        "_compat",
+        "_copying",
+        "_handshake",
+        "_json",
+        "_keywords",
+        "_lazy",
+        "_reasoning",
+        "_redact",
+        "_threads",
+    }
     | {"version", "errors"},
-    {"_flows", "_schemas", "config"},
+    {"_flows", "_handshake", "_schemas", "config"},
     {"media"},
     {"client"},
     {"chat_models", "document_loaders"},

@@ -107,7 +107,7 @@ def test_a_port_that_is_taken_is_named(start: Any) -> None:
 
 
 def test_a_missing_extra_is_named(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    of_mcp = ("langchain_visioncraft.mcp", "langchain_visioncraft.cli.mcp")
+    of_mcp = ("langchain_visioncraft.mcp", "langchain_visioncraft.cli.serving")
     for name in [name for name in sys.modules if name.startswith(of_mcp)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "fastmcp", None)

@@ -52,7 +52,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 async def test_a_picture_is_drawn_and_its_resource_read(
     toolkit: VisionCraftToolkit, store: MediaStore, serve: Any
 ) -> None:
-    async with over_http(serve(toolkit)) as client:
+    async with over_http(serve(toolkit, content="full")) as client:
         drawn = await client.call_tool(DRAW, SMALL)
         [text, image, link] = drawn.content
         read = await client.read_resource(link.uri)
@@ -65,7 +65,8 @@ async def test_a_picture_is_drawn_and_its_resource_read(
 async def test_both_generations_of_the_protocol_are_spoken(
     toolkit: VisionCraftToolkit, serve: Any, mode: Any
 ) -> None:
-    transport = StreamableHttpTransport(serve(toolkit, app={"token": "secret"}), auth="secret")
+    url = serve(toolkit, content="full", app={"token": "secret"})
+    transport = StreamableHttpTransport(url, auth="secret")
     async with Client(transport, mode=mode) as client:
         drawn = await client.call_tool(DRAW, SMALL)
         failed = await client.call_tool(DRAW, {**SMALL, "width": 5000}, raise_on_error=False)

@@ -79,18 +79,18 @@ async def test_each_tool_gives_structured_content_by_its_schema(
 
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_each_engine_draws(connect: Any, engine: str) -> None:
-    async with connect({"text_to_image": engine}) as client:
+    async with connect({"text_to_image": engine}, content="full") as client:
         [tool, *_] = (await client.list_tools()).tools
         result = await client.call_tool(tool.name, ARGUMENTS[tool.name])
     assert kinds(result) == ["text", "image", "resource_link"]
 
 
 async def test_a_picture_is_seen_described_and_linked(connect: Any, store: MediaStore) -> None:
-    async with connect() as client:
+    async with connect(content="full") as client:
         result = await client.call_tool(DRAW, SMALL)
     _, image, link = result.content
     [made] = result.structured_content["media"]
-    assert text(result) == store.get(made["handle"]).describe()
+    assert text(result) == f"{store.get(made['handle']).describe()}\n{uri_of(made['handle'])}"
     assert image.mime_type == "image/png"
     assert (str(link.uri), link.name, link.size) == (
         uri_of(made["handle"]),
@@ -115,9 +115,35 @@ async def test_what_is_shown_can_be_chosen(connect: Any, content: str, expected:
     assert result.structured_content["media"]
 
 
+async def test_what_every_model_takes_is_shown_unless_more_is_wanted(connect: Any) -> None:
+    async with connect() as client:
+        result = await client.call_tool(DRAW, SMALL)
+    assert kinds(result) == ["text"]
+    assert result.structured_content["media"][0]["uri"] == text(result).splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("pictures", ["text", "image"]),
+        ("full", ["text", "image", "resource_link"]),
+        ("text", ["text"]),
+        ("everything", ["text", "image"]),
+        (["pictures"], ["text", "image"]),
+        (None, ["text", "image"]),
+    ],
+)
+async def test_a_client_asks_for_more_or_less_with_a_call(
+    connect: Any, asked: Any, expected: list[str]
+) -> None:
+    async with connect(content="pictures") as client:
+        result = await client.call_tool(DRAW, SMALL, meta={"visioncraft/content": asked})
+    assert kinds(result) == expected
+
+
 async def test_a_video_is_only_linked(connect: Any, store: MediaStore) -> None:
     name = "visioncraft_image_to_video"
-    async with connect() as client:
+    async with connect(content="full") as client:
         result = await client.call_tool(name, arguments(name, store))
     assert kinds(result) == ["text", "resource_link"]
     assert result.content[1].mime_type == "video/mp4"

@@ -76,7 +76,7 @@ async def test_the_pictures_of_a_result_share_the_bound(connect: Any, service: A
     pictures = [noise(side) for side in (100, 120, 140)]
     encoded = [base64.b64encode(picture).decode() for picture in pictures]
     service.says("/generate", json={"images": encoded})
-    async with connect({"text_to_image": "sd1"}, picture_bytes=30_000) as client:
+    async with connect({"text_to_image": "sd1"}, content="full", picture_bytes=30_000) as client:
         arguments = {"prompt": "x", "image_count": 3}
         result = await client.call_tool("visioncraft_text_to_image_sd1", arguments)
     images = [block for block in result.content if block.type == "image"]

@@ -1,0 +1,97 @@
+"""Runs the MCP server for ``visioncraft mcp``."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastmcp import FastMCP
+
+from langchain_visioncraft.cli.base import connected, note
+from langchain_visioncraft.errors import VisionCraftError
+from langchain_visioncraft.mcp.http import PATH, create_http_app, hosts_for, is_loopback
+from langchain_visioncraft.mcp.results import ContentTypes
+from langchain_visioncraft.mcp.server import create_server
+from langchain_visioncraft.media import MediaStore
+from langchain_visioncraft.media.paths import local_path
+from langchain_visioncraft.media.urls import is_url
+from langchain_visioncraft.toolkit import VisionCraftToolkit
+
+_GRACE_SECONDS = 2
+
+
+def serve(
+    transport: str,
+    *,
+    tools: str | None,
+    text_to_image: Any,
+    allowed_dirs: Sequence[Path],
+    content: ContentTypes,
+    host: str,
+    port: int,
+    token: str | None,
+    allowed_hosts: Sequence[str],
+    store: str,
+    **connection: Any,
+) -> None:
+    """Serve until the client leaves; the parameters are those of the command."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    with connected(**connection) as client:
+        toolkit = VisionCraftToolkit(
+            client=client,
+            store=_opened(store),
+            text_to_image=text_to_image,
+            allowed_dirs=list(allowed_dirs),
+        )
+        server = create_server(toolkit, tools=tools.split(",") if tools else None, content=content)
+        if transport == "stdio":
+            try:
+                server.run("stdio", show_banner=False, log_level="WARNING")
+            finally:
+                os.dup2(2, 1)  # drops what was printed meanwhile and may still be in a buffer
+        else:
+            _serve_http(server, host, port, token, list(allowed_hosts))
+
+
+def _opened(root: str) -> MediaStore:
+    """The store, with its folder made now: a desktop client may start us where we cannot write."""
+    if not is_url(root):
+        local_path(root).mkdir(parents=True, exist_ok=True)
+    return MediaStore(root)
+
+
+def _serve_http(
+    server: FastMCP[Any], host: str, port: int, token: str | None, named: list[str]
+) -> None:
+    app = create_http_app(server, token=token, allowed_hosts=hosts_for(host, named, token))
+    with _listening(host, port) as listener:
+        shown = f"[{host}]" if ":" in host else host
+        note(f"MCP over streamable HTTP on http://{shown}:{listener.getsockname()[1]}{PATH}")
+        if not is_loopback(host) and not token:
+            note(
+                f"Warning: everyone who reaches {host} can spend your subscription and see the "
+                "store. Set a token: --token, or VISIONCRAFT_MCP_TOKEN. HTTP is not encrypted: put "
+                "a proxy with TLS in front of it."
+            )
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS
+        )
+        # uvicorn stops cleanly, then raises the signal again for its caller.
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        [found, *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return socket.create_server(found[4][:2], family=found[0])
+    except OSError as error:
+        msg = f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port."
+        raise VisionCraftError(msg) from error
