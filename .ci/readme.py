@@ -1,6 +1,6 @@
 """Follows README.md word for word in a fresh virtual environment and an empty folder.
 
-``python readme.py README.md ENVIRONMENT WHEELS RECORDING``: installs what the README says when it
+``python readme.py README.md ENVIRONMENT WHEELS``: installs what the README says when it
 says so, starts the sandbox where it does, and runs each Python block with what is there by then.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PORT = 8796
 
 
-def follow(readme: Path, environment: Path, wheels: Path, recording: Path) -> None:
+def follow(readme: Path, environment: Path, wheels: Path) -> None:
     """Do what each block says.
 
     Raises:
@@ -29,7 +28,6 @@ def follow(readme: Path, environment: Path, wheels: Path, recording: Path) -> No
     python = str(commands / "python")
     ran = 0
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(recording, Path(folder) / "note.ogg")  # the recording of the reader's own
         shell = os.environ | {
             "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
             "VISIONCRAFT_API_KEY": "any",

@@ -117,7 +117,7 @@ def resolve(
     if max_retries is None:
         max_retries = DEFAULT_MAX_RETRIES
     if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
-        msg = f"max_retries={max_retries!r} is not valid: give a whole number from 0."
+        msg = f"max_retries={max_retries!r} is not valid: give an integer of at least 0."
         raise InvalidRequestError(msg)
     if verify is not None:
         _check_verify(verify)
@@ -170,8 +170,8 @@ def _sendable(key: SecretStr, source: str) -> SecretStr | None:
     key = SecretStr(key.get_secret_value().strip())
     if not _fits_header(key):
         msg = (
-            f"The key in {source} cannot be sent: it holds blanks, control or other characters "
-            "than ASCII. Copy it again from the service's Telegram bot."
+            f"The key in {source} cannot be sent: it contains spaces, control characters or "
+            "non-ASCII characters. Give your host's key, or any text for a sandbox."
         )
         raise MissingKeyError(msg)
     return key if key.get_secret_value() else None

@@ -7,7 +7,7 @@ VisionCraftError
 │   └── MediaInputError             an image, mask or audio that cannot be used         [model]
 │       ├── UnknownHandleError      no file with this handle in the store               [model]
 │       ├── DamagedMediaError       a file whose bytes are not those that were saved    [model]
-│       └── ForbiddenInputError     a path outside `allowed_dirs`, or an unsafe link    [model]
+│       └── ForbiddenInputError     a path outside `allowed_dirs`, or not http(s)       [model]
 ├── TransportError                  the host was not reached, or hung up
 │   ├── ConnectionFailedError       refused, reset, unresolved, or closed too early
 │   ├── TimedOutError               no connection, or no answer, in time
@@ -96,8 +96,8 @@ class MissingKeyError(VisionCraftError):
         super().__init__(
             message
             or "No VisionCraft API key. Set the environment variable VISIONCRAFT_API_KEY, or pass "
-            "api_key=... (a key comes from the service's Telegram bot; `visioncraft sandbox` runs "
-            "the same API on your machine and takes any key).",
+            "api_key=...: your host's key, or any text for a sandbox (`visioncraft sandbox` runs "
+            "the same API on your machine).",
             **facts,
         )
 
@@ -121,7 +121,7 @@ class DamagedMediaError(MediaInputError):
 
 
 class ForbiddenInputError(MediaInputError):
-    """A local path outside ``allowed_dirs``."""
+    """A local path outside ``allowed_dirs``, or a link that is not http(s)."""
 
 
 class TransportError(VisionCraftError):

@@ -190,7 +190,7 @@ def _invalid(error: Exception) -> errors.InvalidRequestError:
     """What was wrong with parameters, if pydantic said so."""
     from pydantic import ValidationError  # noqa: PLC0415 -- most errors are reported without it
 
-    from langchain_visioncraft.client.problems import invalid_request  # noqa: PLC0415
+    from langchain_visioncraft.client.validation import invalid_request  # noqa: PLC0415
 
     if not isinstance(error, ValidationError):
         raise error
@@ -205,8 +205,8 @@ def _sentence(error: Exception) -> str:
         return error.format_message()
     if isinstance(error, errors.MissingKeyError) and str(error) == str(errors.MissingKeyError()):
         return (
-            "No VisionCraft API key. Set the environment variable VISIONCRAFT_API_KEY (a key comes "
-            "from the service's Telegram bot), or add --sandbox, which needs none."
+            "No VisionCraft API key. Set the environment variable VISIONCRAFT_API_KEY to your "
+            "host's key, or to any text for a sandbox; or add --sandbox, which needs none."
         )
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."

@@ -51,8 +51,8 @@ from langchain_visioncraft.client.flow import (
     pause,
     report,
 )
-from langchain_visioncraft.client.problems import invalid_request
 from langchain_visioncraft.client.transcripts import Transcript
+from langchain_visioncraft.client.validation import invalid_request
 from langchain_visioncraft.media.inputs import MediaSource, source_in_code
 from langchain_visioncraft.media.media import Media
 

@@ -1,4 +1,4 @@
-"""One pydantic request an endpoint, with the bounds, defaults and required fields documented.
+"""One pydantic request per endpoint, with the bounds, defaults and required fields documented.
 
 Endpoints have an ``…Options`` model (what may be left out) and a ``…Request`` that adds what must
 be given. Tools take the options as constructor fields, the sandbox checks its input with the
@@ -64,6 +64,12 @@ def _bounded(words: str, default: Any, least: float, most: float, note: str = ".
     return Field(default=default, ge=least, le=most, description=words)
 
 
+StableDiffusionSteps: TypeAlias = Annotated[
+    int, _bounded("Refinement steps", ..., 1, 35, ". [1 to 30.]")
+]
+ImageToImage2023Steps: TypeAlias = Annotated[int, _bounded("Refinement steps", ..., 1, 100)]
+
+
 def _guidance(default: float, least: float, most: float) -> Any:
     return _bounded("Guidance: how closely to follow the prompt", default, least, most)
 
@@ -112,7 +118,7 @@ class TextToImageOptions(Options):
         default=None,
         description="A sampler of the family 'sd', e.g. 'Euler'. [Required in 2024-07.]",
     )
-    steps: int = Field(default=35, ge=1, le=35, description="Refinement steps, 1 to 35. [1 to 30.]")
+    steps: StableDiffusionSteps = 35
     width: int = _bounded("Width in pixels", 1024, 64, 1024)
     height: int = _bounded("Height in pixels", 1024, 64, 1024)
     cfg_scale: int = _guidance(7, 1, 30)
@@ -255,7 +261,7 @@ class ImageToImage2023Options(Options):
     """
 
     negative_prompt: NegativePrompt = None
-    steps: int = _bounded("Refinement steps", 50, 1, 100)
+    steps: ImageToImage2023Steps = 50
     cfg_scale: float = _guidance(7.0, 0, 20)
     width: int = _bounded("Width in pixels", 512, 64, 1024)
     height: int = _bounded("Height in pixels", 512, 64, 1024)

@@ -42,9 +42,9 @@ from langchain_visioncraft.client import AsyncVisionCraftClient, Progress, Visio
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.options import LeftOutIfEmpty, TakesEmptyTexts
 from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, client_pair, connect
-from langchain_visioncraft.client.problems import describe_problems
 from langchain_visioncraft.client.schemas import Request
 from langchain_visioncraft.client.spool import discard_spools
+from langchain_visioncraft.client.validation import describe_problems
 from langchain_visioncraft.config import VerifyTypes
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import Media, MediaStore

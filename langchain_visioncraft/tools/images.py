@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
-
 from langchain_visioncraft.client import endpoints, schemas
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.tools.base import VisionCraftTool
@@ -38,7 +36,7 @@ class VisionCraftTextToImage(VisionCraftTool, schemas.TextToImageOptions):
     name: str = "visioncraft_text_to_image"
     description: str = f"Draw one picture from words with Stable Diffusion. {_GIVES}"
     sampler: schemas.OptionalText = schemas.TextToImageRequest.suggested["sampler"]
-    steps: int = Field(schemas.TextToImageRequest.suggested["steps"], ge=1, le=35)
+    steps: schemas.StableDiffusionSteps = schemas.TextToImageRequest.suggested["steps"]
 
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """``POST /sd``."""
@@ -117,7 +115,7 @@ class VisionCraftImageToImage(
         "that is wanted, not only the change. Gives the handle of the new picture."
     )
     api_version: Literal["2024-03", "2023-11"] = "2024-03"
-    steps: int = Field(50, ge=1, le=100)  # at most 50 in 2024-03
+    steps: schemas.ImageToImage2023Steps = 50  # at most 50 in 2024-03
     api_versions: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {
         "2024-03": endpoints.image_to_image,
         "2023-11": endpoints.image_to_image_2023,

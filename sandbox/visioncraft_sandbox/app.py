@@ -25,11 +25,11 @@ from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.fault_gate import FaultGate
 from visioncraft_sandbox.faults import FaultBook
 from visioncraft_sandbox.files import FileStore
-from visioncraft_sandbox.limits import Limiter
 from visioncraft_sandbox.midjourney import Midjourney
 from visioncraft_sandbox.operations import Services
 from visioncraft_sandbox.page.gate import PageGate
 from visioncraft_sandbox.page.journal import Journal
+from visioncraft_sandbox.rate_limits import Limiter
 from visioncraft_sandbox.records import Received, Recorder
 from visioncraft_sandbox.settings import SandboxConfig
 

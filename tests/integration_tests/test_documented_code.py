@@ -54,13 +54,12 @@ SHELL = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 @pytest.fixture
 def as_a_user(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder with a recording, and a shell that points at the sandbox."""
+    """A folder with a recording in `recordings`, and a shell that points at the sandbox."""
     monkeypatch.setenv("VISIONCRAFT_API_KEY", "any")
     monkeypatch.setenv("VISIONCRAFT_BASE_URL", sandbox.url)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recordings").mkdir()
-    for name in ("recordings/spoken_note.ogg", "note.ogg"):
-        shutil.copy(ROOT / "cookbook/assets/spoken_note.ogg", tmp_path / name)
+    shutil.copy(ROOT / "cookbook/assets/spoken_note.ogg", tmp_path / "recordings")
     return tmp_path
 
 

@@ -12,8 +12,8 @@ from visioncraft_sandbox.engines.language import bounded
 from visioncraft_sandbox.engines.parameters import split_parameters, to_png
 from visioncraft_sandbox.engines.vision import NOTE, describe
 from visioncraft_sandbox.files import FileStore
-from visioncraft_sandbox.limits import duration_text
 from visioncraft_sandbox.midjourney import split_prompt
+from visioncraft_sandbox.rate_limits import duration_text
 
 
 class Clock:
