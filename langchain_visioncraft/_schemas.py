@@ -111,6 +111,9 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
 def _sentence(error: Any) -> str:
     where = error.json_path.removeprefix("$").removeprefix(".")
     text = error.message
+    if error.validator == "required":
+        name = text.removesuffix(" is a required property").strip("'\"")
+        return f"{where}.{name} is missing" if where else f"{name} is missing"
     if len(text) > _LONGEST_PROBLEM:
         text = f"{text[:60]}…{text[60 - _LONGEST_PROBLEM :]}"
     return f"{where}: {text}" if where else text

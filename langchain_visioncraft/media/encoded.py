@@ -9,7 +9,8 @@ from urllib.parse import unquote, unquote_to_bytes
 import pybase64
 
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
+from langchain_visioncraft.media.inspection import type_of
+from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of
 
 _IN_BASE64 = re.compile(
     # The type, and parameters up to the last one before the data: names may hold anything.
@@ -44,7 +45,7 @@ def is_base64(text: str) -> bool:
         head = decode_base64(digits[: len(digits) // 4 * 4])
     except MediaInputError:
         return False
-    return kind_of(sniff(head[:HEAD_BYTES])) in ("image", "audio", "video")
+    return kind_of(type_of(head[:HEAD_BYTES])) in ("image", "audio", "video")
 
 
 def decode_base64(text: str, label: str = "<base64>") -> bytes:

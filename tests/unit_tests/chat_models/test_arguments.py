@@ -49,10 +49,10 @@ TREE: dict[str, Any] = {
     ("value", "found"),
     [
         ({"name": "a", "parts": [{"size": 8}, {"size": 1, "more": True}]}, []),
-        ({"name": "a"}, ["'parts' is a required property"]),
+        ({"name": "a"}, ["parts is missing"]),
         ({"name": "a", "parts": [{"size": 9}]},
          ["parts[0].size: 9 is greater than or equal to the maximum of 9"]),
-        ({"name": "a", "parts": [{"size": 1}, {}]}, ["parts[1]: 'size' is a required property"]),
+        ({"name": "a", "parts": [{"size": 1}, {}]}, ["parts[1].size is missing"]),
         ({"name": "a", "parts": [], "x": 1},
          ["Additional properties are not allowed ('x' was unexpected)"]),
         ("a", ["'a' is not of type 'object'"]),

@@ -128,7 +128,7 @@ async def test_arguments_that_do_not_fit_are_asked_for_once_more(
     assert calls_of(answer) == [("draw", {"prompt": "a cat", "width": 512})]
     assert answer.usage_metadata["total_tokens"] == 10
     complaint = sent(service)["messages"][-1]["content"]
-    assert "'prompt' is a required property" in complaint
+    assert "prompt is missing" in complaint
     assert "width: 'wide' is not of type 'integer'" in complaint
     assert len(service.requests) == 2
 
