@@ -38,7 +38,7 @@ ANSWER_FORM = "answer_form"
 """The name under which the form of an answer is bound to a call."""
 
 _DECODER = json.JSONDecoder(strict=False)
-_BRACKET = re.compile(r"[{\[]")
+_BRACKET = re.compile(r"\[|\{(?=\s{0,80}[\"'}\w])")
 _MOST_SEARCHED = 20_000
 _MOST_REPAIRS = 8
 
@@ -254,7 +254,7 @@ def _values(text: str) -> Iterator[Any]:
         except RecursionError:
             left -= _MOST_SEARCHED
         except json.JSONDecodeError as error:
-            left -= error.pos - start
+            left -= error.pos - start + error.pos // 256  # Python counts the lines before it
         else:
             yield value
 

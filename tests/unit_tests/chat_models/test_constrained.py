@@ -1,0 +1,199 @@
+"""Calls of models whose answers the host holds to a schema of the tools."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from chat_service import Service
+from jsonschema import Draft202012Validator
+from langchain_core.messages import AIMessageChunk
+from langchain_core.tools import tool
+from prompted_service import UNKNOWN, says, sent
+from pydantic import BaseModel
+
+from langchain_visioncraft import VisionCraftToolkit
+from langchain_visioncraft.chat_models.constrained import ConstrainedTools, response_format
+
+REPLY = 'A "cat" \\ 🐈\n\tand\u2028 more'
+
+
+@tool
+def get_weather(city: str, days: int = 1) -> str:
+    """Tell the weather of a city."""
+    return f"sunny in {city} for {days} days"
+
+
+@tool
+def limits() -> str:
+    """Tell the limits."""
+    return "none"
+
+
+def model(service: Service, **options: Any) -> Any:
+    bound = service.model(model=UNKNOWN, tool_calling="constrained")
+    return bound.bind_tools([get_weather, limits], **options)
+
+
+def called(name: str, **arguments: Any) -> str:
+    return json.dumps({"name": name, "arguments": arguments})
+
+
+def schema_of(service: Service) -> Any:
+    return sent(service)["response_format"]["json_schema"]["schema"]
+
+
+def names_in(schema: dict[str, Any]) -> list[str]:
+    branches = schema.get("anyOf") or [schema]
+    return [branch["properties"]["name"]["const"] for branch in branches]
+
+
+@pytest.mark.parametrize(
+    "drawing", VisionCraftToolkit(api_key="any").get_tools(), ids=lambda each: each.name
+)
+def test_the_schema_of_every_tool_of_ours_is_sound(service: Service, drawing: Any) -> None:
+    says(service, called("reply", text="Hi"))
+    service.model(model=UNKNOWN, tool_calling="constrained").bind_tools([drawing]).invoke("Hi")
+    schema = schema_of(service)
+    Draft202012Validator.check_schema(schema)
+    assert "$ref" not in json.dumps(schema)
+    validator = Draft202012Validator(schema)
+    assert validator.is_valid({"name": "reply", "arguments": {"text": "Hi"}})
+    assert not validator.is_valid({"name": "other", "arguments": {}})
+    assert names_in(schema) == [drawing.name, "reply"]
+
+
+async def test_a_call_is_read_whole_and_streamed(service: Service) -> None:
+    says(service, called("get_weather", city="Oslo", days=2))
+    pieces = [each async for each in model(service).astream("Weather?")]
+    for message in (model(service).invoke("?"), sum(pieces, start=AIMessageChunk(""))):
+        [call] = message.tool_calls
+        assert (call["name"], call["args"]) == ("get_weather", {"city": "Oslo", "days": 2})
+        assert message.text == ""
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_reply_streams_as_it_grows(ascii_only: bool, size: int) -> None:
+    answer = json.dumps({"name": "reply", "arguments": {"text": REPLY}}, ensure_ascii=ascii_only)
+    tools = ConstrainedTools([{"name": "limits", "parameters": {}}])
+    reading = tools.reading(correct=False)
+    given = [reading.feed(answer[at : at + size]) for at in range(0, len(answer), size)]
+    pieces = [piece for each in given for piece in each]
+    assert "".join(map(str, [*pieces, *reading.finish()])) == REPLY
+    if size < len(answer):
+        assert len(pieces) > 2
+    assert not any("\ud800" <= char <= "\udfff" for piece in pieces for char in str(piece))
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        ("auto", ["get_weather", "limits", "reply"]),
+        ("any", ["get_weather", "limits"]),
+        ("limits", ["limits"]),
+    ],
+)
+def test_the_choice_of_a_tool_decides_what_may_be_written(
+    service: Service, choice: str, names: list[str]
+) -> None:
+    says(service, called("limits"))
+    [call] = model(service, tool_choice=choice).invoke("?").tool_calls
+    assert call["name"] == "limits"
+    assert names_in(schema_of(service)) == names
+
+
+def test_none_sends_no_schema(service: Service) -> None:
+    says(service, "Hello!")
+    assert model(service, tool_choice="none").invoke("?").text == "Hello!"
+    assert "response_format" not in sent(service)
+
+
+def test_several_calls_are_a_list(service: Service) -> None:
+    says(service, f"[{called('limits')}, {called('get_weather', city='Oslo')}]")
+    message = model(service, parallel_tool_calls=True).invoke("?")
+    assert [call["name"] for call in message.tool_calls] == ["limits", "get_weather"]
+    schema = schema_of(service)
+    assert schema["type"] == "array"
+    assert names_in(schema["items"]) == ["get_weather", "limits", "reply"]
+    says(service, f"[{called('reply', text='Hello!')}]")
+    assert model(service, parallel_tool_calls=True).invoke("?").text == "Hello!"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '<tool_call>{"name": "get_weather", "arguments": {"city": "Oslo"}}</tool_call>',
+        '```json\n{"name": "get_weather", "arguments": {"city": "Oslo"}}\n```',
+        '<think>So.</think>{"name": "get_weather", "arguments": {"city": "Oslo"}}',
+        '[get_weather(city="Oslo")]',
+    ],
+)
+def test_a_host_that_ignores_the_schema_is_understood(service: Service, answer: str) -> None:
+    says(service, answer)
+    [call] = model(service).invoke("?").tool_calls
+    assert (call["name"], call["args"]) == ("get_weather", {"city": "Oslo"})
+    says(service, "It is sunny.")
+    assert model(service).invoke("?").text == "It is sunny."
+
+
+class Person(BaseModel):
+    """A person."""
+
+    name: str
+    friends: list[Person] = []
+
+
+def test_structured_output_is_held_to_the_form(service: Service) -> None:
+    says(service, '{"name": "Ann", "friends": []}')
+    bound = service.model(model=UNKNOWN, tool_calling="constrained")
+    assert bound.with_structured_output(Person).invoke("Who?") == Person(name="Ann")
+    Draft202012Validator.check_schema(schema_of(service))
+
+
+def test_a_schema_keeps_its_meaning() -> None:
+    schema = {
+        "properties": {"a": {"anyOf": [{"type": "integer"}, {"type": "null"}]}, "b": True},
+        "required": ["a"],
+    }
+    shape = response_format(schema)["response_format"]["json_schema"]["schema"]
+    assert shape["properties"] == {"a": {"type": "integer"}, "b": {}}
+    assert shape["required"] == ["a"]
+    assert shape["additionalProperties"] is False
+
+
+def test_a_reply_that_is_cut_off_is_given(service: Service) -> None:
+    says(service, '{"name": "reply", "arguments": {"text": "It is su', finish_reason="length")
+    assert model(service).invoke("?").text == "It is su"
+
+
+def test_a_call_that_is_cut_off_is_an_invalid_one(service: Service) -> None:
+    says(service, called("get_weather", city="Oslo")[:-6], finish_reason="length")
+    message = model(service).invoke("?")
+    assert not message.tool_calls
+    assert [call["name"] for call in message.invalid_tool_calls] == ["get_weather"]
+
+
+@pytest.mark.parametrize("text", ["", '<tool_call>{"name": "limits", "arguments": {}}</tool_call>'])
+def test_natively_a_call_left_in_the_text_is_made_once(service: Service, text: str) -> None:
+    call = {
+        "id": "1",
+        "type": "function",
+        "function": {"name": "limits", "arguments": "{}"},
+    }
+    from chat_service import completion, httpx
+
+    def respond(request: Any) -> Any:
+        answer = completion(text)
+        if not text or in_fields.pop():
+            answer["choices"][0]["message"]["tool_calls"] = [call]
+        return httpx.Response(200, json=answer)
+
+    service.respond = respond
+    bound = service.model(model=UNKNOWN, tool_calling="native").bind_tools([limits])
+    in_fields = [False, True]
+    for _ in (1, 2):
+        message = bound.invoke("?")
+        assert [each["name"] for each in message.tool_calls] == ["limits"]
+        assert message.text == ""
