@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -16,7 +17,6 @@ from langchain_core.output_parsers import BaseCumulativeTransformOutputParser
 from langchain_core.outputs import Generation
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from langchain_core.utils.json import parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from langchain_visioncraft._json import JsonReader
@@ -39,6 +39,9 @@ ANSWER_FORM = "answer_form"
 
 _DECODER = json.JSONDecoder(strict=False)
 _BRACKET = re.compile(r"\[|\{(?=\s{0,80}[\"'}\w])")
+_PARTIAL_SIGN = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|[{}\[\],]", re.DOTALL)
+_STRING_END = re.compile(r"(?<!\\)(?:\\\\)*+\"\Z")
+_HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _MOST_SEARCHED = 20_000
 _MOST_REPAIRS = 8
 
@@ -77,7 +80,7 @@ def prompted_output(
         msg = "with_structured_output needs a schema, except with method='json_mode'."
         raise InvalidRequestError(msg)
     if options.get("tools"):
-        msg = "An answer in a form and tools cannot both be told in words: bind the tools alone."
+        msg = "An answer in a form and prompted tools do not go together: bind the tools alone."
         raise InvalidRequestError(msg)
     tool = convert_to_openai_tool(_plain(schema))
     form = {key: tool["function"].get(key) for key in ("name", "description", "parameters")}
@@ -274,10 +277,32 @@ def _repaired(text: str, *, partial: bool) -> Iterator[Any]:
 
 
 def _beginning(text: str) -> Any:
-    try:
-        return parse_partial_json(text)
-    except (ValueError, RecursionError):
-        return None
+    """What the beginning of JSON says so far, without a value that has only begun."""
+    cuts = deque([len(text)], maxlen=3)
+    for sign in _PARTIAL_SIGN.finditer(text):
+        if sign[0] in "{[,":
+            cuts.append(sign.start() + (sign[0] != ","))
+    for end in sorted({len(text), *cuts}, reverse=True):
+        try:
+            return json.loads(_closed(text[:end]), strict=False)
+        except ValueError:
+            continue
+        except RecursionError:
+            return None
+    return None
+
+
+def _closed(text: str) -> str:
+    """JSON with what closes its last string and its brackets."""
+    open_: list[str] = []
+    for sign in _PARTIAL_SIGN.findall(text):
+        if sign in "{[":
+            open_.append("}" if sign == "{" else "]")
+        elif sign in "}]" and open_:
+            open_.pop()
+        elif sign[0] == '"' and (len(sign) == 1 or not _STRING_END.search(sign)):
+            text = _HALF_ESCAPE.sub("", text) + '"'
+    return text + "".join(reversed(open_))
 
 
 def _could_be(value: Any, schema: Mapping[str, Any]) -> bool:

@@ -179,6 +179,8 @@ class CallReader:
 
     def _given(self) -> list[Piece]:
         out, self._out = self._out, []
+        if len(out) <= 1:
+            return out
         given: list[Piece] = []
         for is_prose, pieces in itertools.groupby(out, key=lambda piece: isinstance(piece, str)):
             found = list(pieces)
