@@ -84,8 +84,8 @@ class PromptedTools:
         several: Whether ``parallel_tool_calls=True`` asks for several.
         strict: Whether a call whose arguments do not fit is an invalid one.
         history: The conversation before it was written as text.
-        native: Whether the host takes the tools itself. Then nothing is told in words, and what
-            is read are calls that the host has left in the text.
+        native: Whether the host takes the tools itself. Then the prompt says nothing of them,
+            and what is read are calls that the host has left in the text.
     """
 
     tools: Sequence[Mapping[str, Any]]
