@@ -19,6 +19,14 @@ class TestPromptedModel(_TextModel):
         return {"model": "Qwen2-72B-Instruct", "api_key": "test", "tool_calling": "prompted"}
 
 
+class TestConstrainedModel(_TextModel):
+    """A model whose host holds answers to a schema."""
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {"model": "Qwen2-72B-Instruct", "api_key": "test", "tool_calling": "constrained"}
+
+
 @pytest.mark.filterwarnings("ignore:.*has no effect:UserWarning")
 class TestLegacyModel(ChatModelUnitTests):
     """``test_serdes`` is skipped: LangChain loads only classes of packages in its own list."""

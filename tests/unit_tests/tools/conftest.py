@@ -23,7 +23,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=TOOLS, ids=name_of)
 def kind(request: pytest.FixtureRequest) -> type[VisionCraftTool]:
-    """Each of the thirteen tools."""
+    """Each tool."""
     return request.param
 
 

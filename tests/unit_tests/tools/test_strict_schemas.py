@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -92,6 +93,10 @@ def test_what_is_optional_may_be_null_and_nothing_else_may(tool: VisionCraftTool
         assert may_be_null == (name not in required)
 
 
+FITTING = ("en", "#ffffff", "1.0", "a")
+"""Texts of which one matches the pattern of any parameter."""
+
+
 def least(schema: Mapping[str, Any]) -> Any:
     """The first value that comes to mind for a schema."""
     if "anyOf" in schema:
@@ -101,7 +106,9 @@ def least(schema: Mapping[str, Any]) -> Any:
     if schema["type"] == "array":
         return [least(schema["items"])]
     if "pattern" in schema:
-        return "en"
+        fitting = [each for each in FITTING if re.search(schema["pattern"], each)]
+        assert fitting, f"Add a text that matches {schema['pattern']} to FITTING in this file."
+        return fitting[0]
     first = {"string": "a cat", "boolean": True, "number": 0.5, "integer": 1}[schema["type"]]
     return schema.get("enum", [schema.get("minimum", first)])[0]
 
