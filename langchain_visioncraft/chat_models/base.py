@@ -292,8 +292,8 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
 
     def _nothing_streamed(self) -> TruncatedAnswerError:
         return TruncatedAnswerError(
-            f"{CHAT_ENDPOINT} on {self.visioncraft_api_base} answered 200, but streamed nothing. "
-            "If the host does not stream, use disable_streaming=True.",
+            f"{CHAT_ENDPOINT} on {self.visioncraft_api_base} answered status 200, but streamed "
+            "nothing. If the host does not stream, use disable_streaming=True.",
             status=200,
             endpoint=CHAT_ENDPOINT,
             base_url=self.visioncraft_api_base,

@@ -164,7 +164,7 @@ def check_completion(response: Any, *, streamed: bool) -> None:
         raise openai.APIResponseValidationError(
             response=response, body=response.text, message="The answer is not JSON."
         ) from None
-    message = "The answer is no chat completion."
+    message = "The answer is not a chat completion."
     if _is_completion(answer):
         if not streamed:
             # The type of an answer has been wrong; the SDK would give its text then.
@@ -267,7 +267,7 @@ class WholeStreams:
                     yield from self._read(_Event(None, line, event.event))
                 return
             if text.startswith(("{", "[")) and not failed:
-                msg = "The event is no JSON"
+                msg = "The event is not valid JSON"
                 raise json.JSONDecodeError(msg, text[:100], 0) from error
             value, failed = text or "error", True
         if value is None:

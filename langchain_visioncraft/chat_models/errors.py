@@ -69,7 +69,7 @@ _IN_ORDER: dict[type[Exception], tuple[type[errors.VisionCraftError], str]] = {
     BrokenOffAnswerError: (errors.TruncatedAnswerError, "did not finish its answer: {error}"),
     UnreadableAnswerError: (
         errors.UnexpectedAnswerError,
-        "answered 200, but not as documented: {error}",
+        "answered status 200, but not as documented: {error}",
     ),
     # langchain-openai's own limit for the time between two chunks.
     TimeoutError: (errors.TimedOutError, "stopped streaming ({error})"),
@@ -250,9 +250,9 @@ class Boundary:
             return ours, (type(failure),)
         hint = f" ({says})" if says else ""
         what = (
-            f"answered 200, but not as documented: {error.message.removesuffix('.')}{hint}. Is it "
-            "really the root of a VisionCraft host, and is the service up? If only streams fail, "
-            "use disable_streaming=True"
+            f"answered status 200, but not as documented: {error.message.removesuffix('.')}{hint}. "
+            "Is it really the root of a VisionCraft host, and is the service up? If only "
+            "streams fail, use disable_streaming=True"
         )
         return self._error(errors.UnexpectedAnswerError, what, status=200, detail=says), ()
 

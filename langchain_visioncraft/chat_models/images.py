@@ -206,12 +206,12 @@ def _url_of(source: MediaSource, max_side: int | None) -> str:
         with source.open() as file:
             data = file.read()
     except FileNotFoundError as error:
-        msg = f"The image {source.label} is not there any more."
+        msg = f"The image {source.label} no longer exists."
         raise MediaInputError(msg) from error
     # The bytes know better than what was said of them.
     mime = type_of(data)
     if not mime or kind_of(mime) != "image" or mime not in EXTENSIONS:
-        msg = f"{source.label} is {mime or 'unknown data'}, which is no image that can be sent."
+        msg = f"{source.label} is {mime or 'unknown data'}, which cannot be sent as an image."
         raise MediaInputError(msg)
     if max_side is not None:
         file = io.BytesIO(data)

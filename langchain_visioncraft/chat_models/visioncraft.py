@@ -114,7 +114,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         task: Task = Plain()
         if form is not None:
             if options.get("tools"):
-                msg = "Structured output and tools cannot both be prompted: bind the tools alone."
+                msg = "Structured output and tools cannot both be prompted; bind only the tools."
                 raise InvalidRequestError(msg)
             task = PromptedAnswer(
                 form, history_as_text=way != "native", constrained=way == "constrained"

@@ -70,7 +70,7 @@ def text_from_stdin(name: str) -> str:
     try:
         text = decoded(sys.stdin.buffer.read()).strip()
     except UnicodeError as error:
-        msg = f"what came from stdin for the {name} is no text in UTF-8: save or pipe it as that."
+        msg = f"the {name} from stdin is not valid UTF-8 text; convert it to UTF-8."
         raise click.UsageError(msg) from error
     if not text:
         msg = f"nothing came from stdin for the {name}."

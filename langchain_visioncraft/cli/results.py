@@ -51,7 +51,7 @@ def check(out: str | None, *, as_json: bool, binary: bool) -> None:
         msg = "--json and -o - both want stdout: name a file."
         raise click.UsageError(msg)
     if binary and sys.stdout.isatty():
-        msg = "stdout is a terminal, which bytes would spoil: pipe it, or name a file with -o."
+        msg = "refusing to write binary data to a terminal: pipe it, or name a file with -o."
         raise click.UsageError(msg)
 
 

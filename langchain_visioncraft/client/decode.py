@@ -284,8 +284,8 @@ def _unexpected(answer: Answer, what: str, decoded: Any = None) -> ResponseError
         says = text if len(text) <= 200 else f"{text[:200]}…"
     hint = f" ({says})" if says else ""
     msg = (
-        f"{answer.endpoint} on {_host(answer)} answered 200 {what}{hint}. Is {answer.base_url} "
-        "really the root of a VisionCraft host, and is the service up?"
+        f"{answer.endpoint} on {_host(answer)} answered status 200 {what}{hint}. "
+        f"Is {answer.base_url} really the root of a VisionCraft host, and is the service up?"
     )
     return UnexpectedAnswerError(msg, detail=says, **facts_of(answer))
 

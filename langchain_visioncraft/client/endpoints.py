@@ -386,7 +386,7 @@ def chat(request: schemas.ChatRequest) -> Flow[dict[str, Any]]:
     answer = yield from call(step)
     decoded = json_from(answer)
     if not isinstance(decoded, dict) or not decoded.get("choices"):
-        msg = f"{answer.endpoint} gave no chat completion but {str(decoded)[:200]}."
+        msg = f"{answer.endpoint} returned no chat completion but {str(decoded)[:200]}."
         raise errors.UnexpectedAnswerError(msg, **facts_of(answer))
     return decoded
 

@@ -148,7 +148,7 @@ def _start_of(document: Document) -> float:
     start = document.metadata.get("start")
     if not isinstance(start, int | float):
         msg = (
-            "A document without metadata['start'] says not when it was spoken: give those of "
+            "A document has no start time (metadata['start']): pass documents made by "
             "VisionCraftTranscriptParser."
         )
         raise InvalidRequestError(msg)

@@ -36,7 +36,7 @@ def translate(
         return errors.CertificateError(msg, **facts)
     if is_from_httpx(error, "RemoteProtocolError") and "location header" in str(error):
         # Some versions read where a redirect leads even if it is not to be followed.
-        msg = f"{facts['endpoint']}: {host} redirected to what is no URL; it was not followed."
+        msg = f"{facts['endpoint']}: {host} redirected to an invalid URL; it was not followed."
         return errors.UnsafeLinkError(msg, **facts)
     if is_from_httpx(error, "TransportError") or isinstance(error, OSError):
         when = "broke off in the middle of the answer" if answered else "failed"

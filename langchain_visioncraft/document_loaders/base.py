@@ -101,7 +101,7 @@ def require(what: str, package: str, *modules: str) -> None:
 def check_text(name: str, value: Any) -> None:
     """Raise `InvalidRequestError` unless this is a text that is not empty."""
     if not isinstance(value, str) or not value.strip():
-        msg = f"{name}={value!r} is not valid: give a text."
+        msg = f"{name}={value!r} is not valid: give a string that is not empty."
         raise InvalidRequestError(msg)
 
 
@@ -109,5 +109,6 @@ def check_number(name: str, value: Any, least: float, *, whole: bool = False) ->
     """Raise `InvalidRequestError` unless this is a number from `least`."""
     number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if not number or not value >= least:
-        msg = f"{name}={value!r} is not valid: give a {'whole ' * whole}number from {least}."
+        kind = "an integer" if whole else "a number"
+        msg = f"{name}={value!r} is not valid: give {kind} of at least {least}."
         raise InvalidRequestError(msg)

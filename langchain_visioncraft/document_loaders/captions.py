@@ -170,7 +170,9 @@ class VisionCraftCaptionParser(VisionCraftParser):
 
     def _check_damage(self, frame: Frame, damage: str | None) -> None:
         if damage and self.strict:
-            msg = f"{frame.file.source}: {damage} strict=False describes what is there."
+            msg = (
+                f"{frame.file.source}: {damage} Pass strict=False to use the part that is readable."
+            )
             raise MediaInputError(msg)
 
     def _caption(self, frame: Frame) -> Steps[Caption]:

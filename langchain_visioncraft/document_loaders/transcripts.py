@@ -154,7 +154,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
 
     def _check_damage(self, file: MediaFile, damage: str | None) -> None:
         if damage and self.strict:
-            msg = f"{file.source}: {damage} strict=False hears what is there."
+            msg = f"{file.source}: {damage} Pass strict=False to use the part that is readable."
             raise MediaInputError(msg)
 
     def _groups(self, passages: Sequence[Passage]) -> Iterable[Sequence[Passage]]:

@@ -49,7 +49,7 @@ def create_http_app(
         InvalidRequestError: If names with ``*`` are allowed without a token.
     """
     if not token and any("*" in name for name in allowed_hosts):
-        msg = "allowed_hosts with '*' need a token: pages of others could get in."
+        msg = "allowed_hosts with '*' need a token: otherwise any web page could connect."
         raise InvalidRequestError(msg)
     return create_streamable_http_app(
         server,

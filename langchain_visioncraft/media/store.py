@@ -185,7 +185,7 @@ class MediaStore(KnownKeywords):
         Raises:
             UnknownHandleError: If there is no such medium.
             InvalidRequestError: If `expires` is less than a second.
-            VisionCraftError: If this kind of storage signs no links.
+            VisionCraftError: If this kind of storage cannot sign links.
         """
         if not expires >= 1:
             msg = f"expires={expires!r} is not valid: give seconds, 1 or more."
@@ -195,8 +195,8 @@ class MediaStore(KnownKeywords):
             return self._folder.sign(name, int(expires))
         except NotImplementedError as error:
             msg = (
-                f"{self.root} signs no links: object storage does (s3://, gs://, az://). Serve the "
-                "file yourself (Media.open), or put it into the page (Media.data_url)."
+                f"{self.root} cannot sign links; only object storage (s3://, gs://, az://) can. "
+                "Serve the file yourself (Media.open), or put it into the page (Media.data_url)."
             )
             raise VisionCraftError(msg) from error
 

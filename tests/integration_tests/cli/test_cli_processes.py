@@ -113,7 +113,7 @@ def test_what_is_no_text_on_stdin_is_no_prompt(
 ) -> None:
     told = run(sandbox, tmp_path, "image", "-", "-o", "a.png", input=data, stdin=None)
     assert told.returncode == 2
-    assert b"what came from stdin for the prompt is no text in UTF-8" in told.stderr
+    assert b"the prompt from stdin is not valid UTF-8 text" in told.stderr
 
 
 @pytest.mark.parametrize("closed", [0, 1, 2])

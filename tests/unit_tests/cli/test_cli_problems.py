@@ -158,7 +158,7 @@ def test_a_shell_completes(line: str, completed: str) -> None:
 
 def test_bytes_do_not_spoil_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    with pytest.raises(click.UsageError, match="is a terminal"):
+    with pytest.raises(click.UsageError, match="binary data to a terminal"):
         check("-", as_json=False, binary=True)
     check("-", as_json=False, binary=False)
 

@@ -301,7 +301,7 @@ def test_a_library_may_read_a_redirect_that_is_not_to_be_followed(driver: Any, d
         raise httpx.RemoteProtocolError("Invalid URL in location header: Invalid port: 'port'.")
 
     host = Host({"url": "https://a.example/a.png"}, refuse)
-    with pytest.raises(UnsafeLinkError, match="redirected to what is no URL"):
+    with pytest.raises(UnsafeLinkError, match="redirected to an invalid URL"):
         draw(host.client(driver))
     assert len(host.requests) == 2
 

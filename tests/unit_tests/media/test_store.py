@@ -466,7 +466,7 @@ def test_a_fifo_in_a_store_is_told_and_not_waited_for(store: MediaStore) -> None
 
 def test_a_store_that_signs_no_links_says_what_to_do(any_store: MediaStore) -> None:
     kept = any_store.add(PNG)
-    with pytest.raises(VisionCraftError, match=r"signs no links.*Media\.data_url"):
+    with pytest.raises(VisionCraftError, match=r"cannot sign links.*Media\.data_url"):
         any_store.url(kept.handle)
     with pytest.raises(InvalidRequestError, match="1 or more"):
         any_store.url(kept.handle, expires=0)
