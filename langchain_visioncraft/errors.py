@@ -27,12 +27,12 @@ VisionCraftError
 │   ├── UnsafeLinkError             a link to a private address, or a redirect to one
 │   └── LinkExpiredError            a link that is gone                                 [model]
 └── TaskError                       a long-running task
-    ├── TaskFailedError             the service gave it up                              [model]
+    ├── TaskFailedError             the service abandoned it                            [model]
     └── TaskDeadlineError           it took longer than the deadline
 ```
 
-`[model]`: `recoverable` is true. A language model that called a tool can do better next time, so
-tools give it the text as an error message; the others need a person and are raised.
+`[model]`: `recoverable` is true. The model that called the tool can correct its call, so tools
+give it the text as an error message; the others need a person and are raised.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ class UnsafeLinkError(ResponseError):
 
 
 class LinkExpiredError(ResponseError):
-    """A link in an answer, or one that was passed on, leads to nothing any more."""
+    """A link in an answer, or one that was passed on, no longer works."""
 
     recoverable = True
 
@@ -233,7 +233,7 @@ class TaskError(VisionCraftError):
 
 
 class TaskFailedError(TaskError):
-    """The service gave the task up, for example because it refused the prompt."""
+    """The service abandoned the task, for example because it refused the prompt."""
 
     recoverable = True
 

@@ -20,8 +20,8 @@ SHARED = "[what all tools share](index.md#what-all-tools-share)"
 VISIBLE = frozenset(tools.__all__) - {"PROGRESS_EVENT", "VisionCraftTool"}
 
 ABOUT_PICTURES = (
-    "The sandbox made this, with its own small engines. A host with the models themselves gives "
-    "other pictures for the same call."
+    "The sandbox made this, with its own small engines. A host that runs the real models "
+    "returns different pictures."
 )
 
 ABOUT_ARGUMENTS = (

@@ -1,6 +1,6 @@
 """Tool calling for hosts that can hold an answer to a JSON schema. No I/O.
 
-The tools, and one more called ``reply`` that takes a text, become one schema: the model cannot but
+The tools, and one more called ``reply`` that takes a text, become one schema: the model can only
 write a call or a reply. Small models call the right tool far more often so than natively.
 """
 

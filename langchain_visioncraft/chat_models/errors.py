@@ -2,7 +2,7 @@
 
 What is raised is an instance of both trees: of ours, with its facts, and of the class that it came
 from, so that code which catches ``openai.RateLimitError`` or LangChain's ``ModelRateLimitError``
-goes on to work.
+keeps working.
 
 ```python
 import openai

@@ -1,4 +1,4 @@
-"""Structured output in plain text, for models that know no other: the prompt, and the reading."""
+"""Structured output for models without native support: the prompt, and how it is parsed."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def prompted_output(
         msg = "with_structured_output needs a schema, except with method='json_mode'."
         raise InvalidRequestError(msg)
     if options.get("tools"):
-        msg = "An answer in a form and prompted tools do not go together: bind the tools alone."
+        msg = "Structured output and tools cannot both be prompted; bind only the tools."
         raise InvalidRequestError(msg)
     tool = convert_to_openai_tool(_plain(schema))
     form = {key: tool["function"].get(key) for key in ("name", "description", "parameters")}

@@ -6,7 +6,7 @@ _CLI = "langchain_visioncraft.cli"
 _SANDBOX = "visioncraft_sandbox.commands"
 COMMANDS = {
     "image": (f"{_CLI}.capabilities:image", "Draw a picture from words.", "cli"),
-    "edit": (f"{_CLI}.capabilities:edit", "Change a picture by words.", "cli"),
+    "edit": (f"{_CLI}.capabilities:edit", "Edit a picture from a text prompt.", "cli"),
     "gif": (f"{_CLI}.capabilities:gif", "Make an animated GIF from words.", "cli"),
     "video": (f"{_CLI}.capabilities:video", "Make a short video of a picture.", "cli"),
     "upscale": (f"{_CLI}.capabilities:upscale", "Give a picture more pixels.", "cli"),

@@ -259,7 +259,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
         """The spool of a linked file.
 
         Raises:
-            LinkExpiredError: If the link leads to nothing any more.
+            LinkExpiredError: If the link no longer works.
             APIStatusError: If the host of the link fails otherwise.
         """
         status = response.status_code
@@ -267,8 +267,8 @@ class BaseClient(KnownKeywords, EndpointMethods):
         if status in (401, 403, 404, 410):
             spool.discard()
             msg = (
-                f"{fetch.endpoint} answered with the link {fetch.url[:200]!r}, which leads to "
-                f"nothing any more ({status}). Links expire: make the call again."
+                f"{fetch.endpoint} answered with the link {fetch.url[:200]!r}, which no longer "
+                f"works ({status}). Links expire: make the call again."
             )
             raise errors.LinkExpiredError(msg, status=status, **facts)
         if status >= 300:

@@ -1,4 +1,4 @@
-"""One function an endpoint. Each gives a flow; `client.run(flow)` runs it.
+"""One function per endpoint. Each gives a flow; `client.run(flow)` runs it.
 
 ```python
 from langchain_visioncraft.client import VisionCraftClient, endpoints

@@ -113,7 +113,7 @@ def own_target(link: Link) -> Target:
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address is out in the internet, also when IPv4 is dressed as IPv6."""
+    """Whether an address is out in the internet, also when an IPv4 address is embedded in IPv6."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = _carried(address)
         if inner is not None:

@@ -1,4 +1,4 @@
-"""Many calls in flight: several small connection pools instead of one large.
+"""Many calls in flight: several small connection pools instead of one large one.
 
 A connection pool of httpx looks at all its connections whenever a call begins or ends, so one call
 among 512 costs several times what one among 16 does. A pool here takes a few calls; the next call

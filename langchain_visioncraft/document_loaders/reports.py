@@ -1,4 +1,4 @@
-"""What a failing file does, and the report on a run."""
+"""What happens when a file fails, and the report on a run."""
 
 from __future__ import annotations
 

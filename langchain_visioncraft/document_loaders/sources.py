@@ -171,7 +171,7 @@ def blob_of(item: Item, client: AnyClient, *, allow_private_urls: bool = False) 
 
     Raises:
         MediaInputError: If it cannot be read or fetched.
-        LinkExpiredError: If a URL leads to nothing any more.
+        LinkExpiredError: If a URL no longer works.
         UnsafeLinkError: If a URL leads to an address that is not public.
     """
     if isinstance(item, Blob):
@@ -209,7 +209,7 @@ def _fetched(url: str, client: AnyClient, private: bool) -> Steps[Blob]:
         flow = fetch(url, f"GET {url}", private=private)
         spool: Spool = yield call(sync_client.run, async_client.run, flow)
     except LinkExpiredError as error:
-        msg = f"{url} leads to nothing any more ({error.status})."
+        msg = f"{url} no longer works ({error.status})."
         raise LinkExpiredError(msg, status=error.status) from error
     except UnsafeLinkError as error:
         msg = f"{url} was not fetched: {error.reason or error}."

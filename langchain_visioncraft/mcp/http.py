@@ -84,7 +84,7 @@ def is_loopback(address: str) -> bool:
 
 
 class _OneToken(TokenVerifier):
-    """Knows one token."""
+    """Accepts a single token."""
 
     def __init__(self, token: str) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """What is heard in a recording: its tracks and channels, its length, whether anything sounds.
 
-Loaders and the sandbox hear by this module. It takes PyAV and NumPy: the extra ``media``.
+The loaders and the sandbox use this module to analyse audio. It needs PyAV and NumPy (the extra
+``media``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tools: one class a capability.
+"""The tools: one class per capability.
 
 Each is imported when it is first used: building the classes of all costs more than one of them.
 """

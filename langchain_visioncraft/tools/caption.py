@@ -1,4 +1,4 @@
-"""The tool that looks at pictures."""
+"""The captioning tool."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class VisionCraftOpenjourney(VisionCraftTool, schemas.OpenjourneyOptions):
 class VisionCraftImageToImage(
     VisionCraftTool, schemas.ImageToImageOptions, schemas.ImageToImage2023Options
 ):
-    """Changes a picture by words, by ``POST /img2img`` in either of its forms.
+    """Edits a picture from a text prompt, by ``POST /img2img`` in either of its forms.
 
     Attributes:
         api_version: ``"2024-03"`` (`mask`, `strength`, `scheduler`, `refiner`) or ``"2023-11"``

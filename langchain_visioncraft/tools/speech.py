@@ -1,4 +1,4 @@
-"""The tool that listens."""
+"""The transcription tool."""
 
 from __future__ import annotations
 

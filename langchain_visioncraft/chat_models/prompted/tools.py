@@ -1,4 +1,4 @@
-"""Tool calling in plain text, for models that know no other: the prompt, and what is read of it.
+"""Tool calling for models without native support: the prompt, and how the answer is parsed.
 
 Nothing here does I/O. `PromptedTools` says what goes into the conversation; `ToolReading` reads an
 answer, whole or in pieces, checks the calls, and says what to ask the model when one does not fit.

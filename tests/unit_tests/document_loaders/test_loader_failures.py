@@ -52,7 +52,7 @@ REASONS = {
     "d-corrupt.jpg": "is a damaged image/jpeg",
     "e-huge.png": "10000x10000 pixels",
     "f-silent.wav": "holds no speech",
-    "gone.png": "leads to nothing any more",
+    "gone.png": "no longer works",
     "missing.png": "No such file",
 }
 

@@ -211,7 +211,7 @@ def test_links_to_folders_are_not_followed(make: Any, load: Any, folder: Path) -
 
 
 def test_a_url_that_is_gone_is_told(make: Any, load: Any) -> None:
-    with pytest.raises(LinkExpiredError, match=r"/files/gone\.png leads to nothing any more"):
+    with pytest.raises(LinkExpiredError, match=r"/files/gone\.png no longer works"):
         load(make(f"{HOST}/files/gone.png"))
 
 
