@@ -246,7 +246,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         return super().bind(**kwargs)
 
     def _use_responses_api(self, payload: dict[str, Any]) -> bool:  # noqa: ARG002
-        # Neither LC_OUTPUT_VERSION, nor a name with "codex", nor a tool that is no function.
+        # Neither LC_OUTPUT_VERSION, nor a name with "codex", nor a tool that is not a function.
         return False
 
     @property

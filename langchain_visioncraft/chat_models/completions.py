@@ -188,7 +188,7 @@ def _is_completion(answer: Any) -> bool:
 
 
 class CutOffStreamError(openai.OpenAIError):
-    """A stream ended with neither ``finish_reason`` nor ``[DONE]``: it is no short answer."""
+    """A stream ended with neither ``finish_reason`` nor ``[DONE]``: it is not a short answer."""
 
 
 class _Event(NamedTuple):

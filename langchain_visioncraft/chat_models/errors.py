@@ -161,7 +161,7 @@ class Boundary:
             raise ours from error
 
     def translate(self, error: Exception) -> Exception | None:
-        """This package's error for a foreign one; ``None`` if it is no matter of the service."""
+        """This package's error for a foreign one; ``None`` if the service is not involved."""
         ours: errors.VisionCraftError | None = None
         extra: tuple[type[Exception], ...] = ()
         if isinstance(error, openai.APIStatusError):

@@ -33,7 +33,7 @@ _FILES = ("file", "input_file", "media", "document")
 """Kinds of blocks of which the MIME type says what they hold."""
 _TEXTS = (None, "text", "input_text", "output_text", "text-plain")
 _OF_OTHERS = ("reasoning", "thinking", "redacted_thinking", "reasoning_content")
-"""Blocks of what a model thought, which no model is told."""
+"""Blocks of what a model thought, which are not sent to any model."""
 _IN_CODE = ("image", "media", "path", "file", "bytes", "file_id", "id")
 """Keys under which code may put a `Path`, a `Media`, its artifact, bytes or a handle."""
 

@@ -47,7 +47,7 @@ _FAILED = (
     *("error", "abort", "aborted", "failed", "cancelled", "network_error"),
     *("insufficient_system_resource", "malformed_function_call"),
 )
-"""Of OpenRouter, SGLang, vLLM, Z.ai, DeepSeek and Gemini: what came until then is no answer."""
+"""Of OpenRouter, SGLang, vLLM, Z.ai, DeepSeek and Gemini: what came until then is not an answer."""
 _COUNTS = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
 _DIGITS = 15
 _decode = json.JSONDecoder(strict=False).raw_decode
@@ -213,7 +213,7 @@ def fresh_id(given: str | None, taken: set[str]) -> str:
 def arguments_of(value: Any) -> str:
     """Arguments as the text of a JSON object.
 
-    Text that is no JSON stays as it is, and LangChain makes an invalid call of it.
+    Text that is not JSON stays as it is, and LangChain makes an invalid call of it.
     """
     while not isinstance(value, dict):
         if isinstance(value, list) and len(value) <= 1:

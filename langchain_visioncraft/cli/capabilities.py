@@ -47,7 +47,7 @@ class Capability(click.Command):
         positional: Which parameters are arguments, in this order.
         variants: The endpoints behind it by name, the default first.
         choice: The option that names one of them, if there are several.
-        told: The text and the facts of its result, if that is no media.
+        told: The text and the facts of its result, if that is not media.
     """
 
     def __init__(

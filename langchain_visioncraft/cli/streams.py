@@ -51,7 +51,7 @@ def decoded(data: bytes) -> str:
     """What somebody piped in: UTF-8, or what its byte order mark says, or the locale's encoding.
 
     Raises:
-        UnicodeError: If it is no text in any of them.
+        UnicodeError: If it is not valid text in any of them.
     """
     encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "")
     if encoding:

@@ -185,7 +185,7 @@ def _dumped(value: Any) -> list[str]:
 
 
 def _is_bare(text: str) -> bool:
-    """Whether this is no more than the name of a status or of an exception."""
+    """Whether this is only the name of a status or of an exception."""
     return bool(_EXCEPTION.fullmatch(text)) or _plain(text) in _SAYS_NOTHING
 
 

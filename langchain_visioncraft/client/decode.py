@@ -97,7 +97,7 @@ def _embedded(text: str, answer: Answer) -> _Embedded | None:
 
 
 def json_from(answer: Answer) -> Any:
-    """The decoded JSON of an answer; text that is no JSON stays text.
+    """The decoded JSON of an answer; text that is not JSON stays text.
 
     Raises:
         AnswerTooLargeError: If it is longer than 16 MiB and not for the files in it.

@@ -320,13 +320,13 @@ def _await_task(task_id: str, deadline: float) -> Flow[list[Media]]:
 
 @endpoint(schemas.ImageToImageRequest)
 def image_to_image(request: schemas.ImageToImageRequest) -> Flow[list[Media]]:
-    """``POST /img2img`` (2024-03): a picture changed by words, or only where a mask is white."""
+    """``POST /img2img`` (2024-03): a picture edited from a text prompt; a mask limits where."""
     return (yield from media_from((yield from _post("/img2img", request, "img2img"))))
 
 
 @endpoint(schemas.ImageToImage2023Request)
 def image_to_image_2023(request: schemas.ImageToImage2023Request) -> Flow[list[Media]]:
-    """``POST /img2img`` with ``init_images`` (2023-11): a picture changed by words."""
+    """``POST /img2img`` with ``init_images`` (2023-11): a picture edited from a text prompt."""
     return (yield from media_from((yield from _post("/img2img", request))))
 
 

@@ -241,7 +241,7 @@ class ImageToImageOptions(Options):
 
 
 class ImageToImageRequest(ImageToImageOptions, Request):
-    """``POST /img2img``: a picture changed by words; with a mask only where the mask is white."""
+    """``POST /img2img``: a picture edited from a text prompt, only where a mask is white if given."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image", "mask": "image"}
 

@@ -10,7 +10,7 @@ _LONGEST_VALUE = 60
 
 
 def describe_problems(error: ValidationError) -> str:
-    """One clause a problem: ``width: input should be less than or equal to 1024 (got 2048)``."""
+    """One clause per problem: ``width: input should be less than or equal to 1024 (got 2048)``."""
     return "; ".join(dict.fromkeys(_describe(problem) for problem in error.errors()))
 
 

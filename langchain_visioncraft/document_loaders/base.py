@@ -63,7 +63,7 @@ class VisionCraftParser(KnownKeywords, BaseBlobParser):
         """The parts of a blob. Blocks.
 
         Raises:
-            MediaInputError: If it is no file of the right kind, empty or damaged.
+            MediaInputError: If it is not a file of the right kind, or is empty or damaged.
         """
         return self.parts(read(blob, self.kinds))
 
@@ -71,7 +71,7 @@ class VisionCraftParser(KnownKeywords, BaseBlobParser):
         """Yield the documents of a blob, each when it is ready.
 
         Raises:
-            MediaInputError: If it is no file of the right kind, empty or damaged.
+            MediaInputError: If it is not a file of the right kind, or is empty or damaged.
             VisionCraftError: If a call fails. All messages name the file.
         """
         for part in self.parts_of(blob):

@@ -60,7 +60,7 @@ def check_sources(source: Any) -> Iterable[Any]:
 def items_of(sources: Iterable[Any], suffixes: tuple[str, ...]) -> Iterator[Item | Skipped]:
     """Every file, in the order of the sources; those of folders and globs sorted by path.
 
-    A glob that finds nothing is told as skipped: it is no error, but may be a typing error.
+    A glob that finds nothing is reported as skipped: it is not an error, but may be a typo.
 
     Args:
         sources: As `check_sources` gave them.

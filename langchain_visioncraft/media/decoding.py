@@ -161,7 +161,7 @@ def _check_pixels(width: int, height: int, name: str, max_pixels: int | None) ->
 
 
 def open_recording(file: BinaryIO) -> Any:
-    """Open a recording or a video with PyAV, by its bytes alone.
+    """Open a recording or a video with PyAV, from its bytes alone.
 
     FFmpeg takes a name with a colon for a URL or a protocol (``concat:a|b``), and lets an extension
     decide how a file is read: so it sees no name. Some files list others (concat scripts,

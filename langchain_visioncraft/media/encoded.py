@@ -52,7 +52,7 @@ def decode_base64(text: str, label: str = "<base64>") -> bytes:
     """Decode base64 of either alphabet of RFC 4648, with or without padding and line breaks.
 
     Raises:
-        MediaInputError: If it is no base64.
+        MediaInputError: If it is not base64.
     """
     digits = _BLANK.sub("", text) if _BLANK.search(text) else text
     digits = digits.rstrip("=").replace("-", "+").replace("_", "/")

@@ -34,7 +34,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a regular file, and nothing that could keep us waiting: a FIFO, a socket, a device.
 
     Raises:
-        OSError: If it cannot be opened, or is no regular file.
+        OSError: If it cannot be opened, or is not a regular file.
     """
     try:
         descriptor = os.open(path, _FLAGS & ~getattr(os, "O_NOFOLLOW", 0))

@@ -58,7 +58,7 @@ def _without_secrets(value: Any) -> Any:
         return {name: _without_secrets(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_without_secrets(each) for each in value]
-    # With blanks in it, it is no link but a sentence that begins with one.
+    # With blanks in it, it is not a link but a sentence that begins with one.
     link = isinstance(value, str) and not any(map(str.isspace, value))
     return without_secrets(value) if link else value
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     Samples: TypeAlias = NDArray[np.float32]
 
 RATE = 16_000
-"""Samples a second: what Whisper hears."""
+"""Samples per second: what Whisper takes."""
 
 _LOUD = 10 ** (-50 / 20)
-"""Of full scale. What is louder is sent; what is quieter as well, if it is no hiss."""
+"""Of full scale. What is louder is sent; what is quieter as well, if it is not hiss."""
 
 _QUIET = 10 ** (-40 / 20)
 """Of full scale. What is quieter is made louder, so that 16 bits are enough for it."""
@@ -52,7 +52,7 @@ class Sound(NamedTuple):
         seconds: How long its longest track is.
         tracks: The numbers of the sound tracks in which something sounds, in order.
         plain: Whether a host that takes the first track, mixes its channels and works in 16 bits
-            hears all of it.
+            gets all of it.
         gain: What makes a quiet one as loud as others.
         damage: What is missing of it, if anything is.
     """
@@ -88,7 +88,7 @@ class Level:
         if self._low is None or len(low) != len(self._low):
             self._low, self._high = low, high
         self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
-        # A constant is no sound.
+        # A constant is silence.
         widths = (self._high.astype(np.float64) - self._low) / (2 * full)
         self.loudest = max(self.loudest, float(np.nan_to_num(widths).max()))
         if self.loudest < _LOUD and widths.any():

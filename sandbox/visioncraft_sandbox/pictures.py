@@ -68,7 +68,7 @@ class Sources:
 
 
 async def reworked(job: Job, spec: ImageSpec, sources: Sources) -> ImageResult:
-    """A picture edited by words, in the requested size, unchanged outside the mask."""
+    """A picture edited from a text prompt, in the requested size, unchanged outside the mask."""
     pool = job.services.pool
     host = await job.services.backends.images()
     if host is None:

@@ -110,7 +110,7 @@ class Tool:
         described = bool(pattern.search(self.description))
         if not (named or described) or not self._has_the_parameters(intent.kind):
             return 0
-        # A tool for GIFs draws, too, but is no tool for pictures.
+        # A tool for GIFs draws, too, but is not a tool for pictures.
         for other, work in _WORK.items():
             if other != intent.kind and not named and re.search(work, self.name, re.IGNORECASE):
                 return 0
