@@ -241,7 +241,7 @@ class ImageToImageOptions(Options):
 
 
 class ImageToImageRequest(ImageToImageOptions, Request):
-    """``POST /img2img``: a picture edited from a text prompt, only where a mask is white if given."""
+    """``POST /img2img``: a picture edited from a text prompt; a mask is white where to edit."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image", "mask": "image"}
 
