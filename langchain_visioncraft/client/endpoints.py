@@ -320,7 +320,7 @@ def _await_task(task_id: str, deadline: float) -> Flow[list[Media]]:
 
 @endpoint(schemas.ImageToImageRequest)
 def image_to_image(request: schemas.ImageToImageRequest) -> Flow[list[Media]]:
-    """``POST /img2img`` (2024-03): a picture edited from a prompt, or only where a mask is white."""
+    """``POST /img2img`` (2024-03): a picture edited from a prompt, or only its masked part."""
     return (yield from media_from((yield from _post("/img2img", request, "img2img"))))
 
 
