@@ -156,9 +156,9 @@ def python_calls(body: str) -> list[Written]:
     ```python
     from langchain_visioncraft.chat_models.prompted.bodies import python_calls
 
-    assert python_calls('[draw(prompt="a cat"), limits()]') == [
+    assert python_calls('[draw(prompt="a cat"), say("hi")]') == [
         ("draw", {"prompt": "a cat"}),
-        ("limits", {}),
+        ("say", ("hi",)),
     ]
     ```
     """

@@ -213,6 +213,7 @@ class ToolReading(Reading):
     tools = PromptedTools([{"name": "add", "parameters": schema}])
     reading = tools.reading(correct=True)
     assert reading.feed('{"name": "add", "arguments": {}}') == []
+    assert reading.finish() == []  # the call is held back
     assert "a is missing" in reading.again([])[-1].text
     ```
     """
