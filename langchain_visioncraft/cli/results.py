@@ -124,7 +124,8 @@ def deliver_text(text: str, facts: dict[str, Any], *, out: str | None, as_json: 
         if path.is_dir() or _is_folder(str(out)):
             path.mkdir(parents=True, exist_ok=True)
             path /= "text.txt"
-        path.write_text(f"{text}\n", encoding="utf-8")
+        # Half of a surrogate pair, which a host may send, is no reason to lose what was paid for.
+        path.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
         facts = {**facts, "location": str(path)}
         if not as_json:
             click.echo(path)

@@ -61,3 +61,11 @@ def test_without_speech_there_are_no_subtitles(service: Service) -> None:
     service.says("/whisper", json={"text": "", "segments": []})
     assert transcribe("-o", "note.srt").exit_code == 0
     assert Path("note.srt").read_text() == "\n"
+
+
+@pytest.mark.parametrize("name", ["note.srt", "note.vtt", "note.txt"])
+def test_half_of_a_character_does_not_cost_the_transcript(service: Service, name: str) -> None:
+    said = {"text": "Hello \ud83d there.", "segments": []}
+    service.says("/whisper", content=json.dumps(said).encode())
+    assert transcribe("-o", name).exit_code == 0
+    assert r"Hello \ud83d there." in Path(name).read_text(encoding="utf-8")
