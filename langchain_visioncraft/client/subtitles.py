@@ -7,6 +7,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import dropwhile
 from typing import Literal, NamedTuple, TypeAlias
 
 SubtitleFormat: TypeAlias = Literal["srt", "vtt"]
@@ -15,6 +16,8 @@ Stretch: TypeAlias = tuple[float, float | None, str]
 
 LINE = 42
 """Columns of a line; a wide character (Chinese, Japanese, Korean) takes two."""
+OVERHANG = 4
+"""Columns that punctuation may hang out at the end of a line, instead of beginning the next."""
 LINES = 2
 READING = 17.0
 """Columns that people read in a second."""
@@ -23,7 +26,11 @@ SPEECH = 15.0
 SHORTEST = 1.0
 """Seconds that a subtitle is shown at least, unless the next one is due."""
 
+LATEST = 1e9
+"""Seconds, some thirty years: a time beyond is none, but a mistake of the host."""
+
 _WIDE = "\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60"
+_WIDE += "\U0001f000-\U0001faff\U00020000-\U0003ffff"
 _PIECE = re.compile(rf"[{_WIDE}]|[^{_WIDE}]{{1,{LINE}}}")
 
 
@@ -59,7 +66,7 @@ def write_subtitles(stretches: Iterable[Stretch], form: SubtitleFormat) -> str:
 def cues_of(stretches: Iterable[Stretch]) -> Iterator[Cue]:
     """The subtitles of what is said; a long stretch becomes several, by the length of its parts."""
     said = [
-        (max(0.0, start), end, " ".join(text.replace("-->", "\u2192").split()))
+        (min(max(0.0, start), LATEST), end, " ".join(text.replace("-->", "\u2192").split()))
         for start, end, text in stretches
         if text.strip() and math.isfinite(start)
     ]
@@ -68,7 +75,7 @@ def cues_of(stretches: Iterable[Stretch]) -> Iterator[Cue]:
         following = said[number + 1][0] if number + 1 < len(said) else math.inf
         width = _width(text)
         heard = min(start + width / SPEECH, max(following, start + SHORTEST))
-        if end is not None and start < end < math.inf:
+        if end is not None and start < end <= LATEST:
             heard = end
         # Longer for who reads it, but not into what is said next.
         until = max(heard, min(start + max(SHORTEST, width / READING), following))
@@ -77,17 +84,23 @@ def cues_of(stretches: Iterable[Stretch]) -> Iterator[Cue]:
         for first in range(0, len(lines), LINES):
             group = lines[first : first + LINES]
             begin, shown = shown, shown + sum(map(_width, group))
-            yield Cue(start + begin * seconds, start + shown * seconds, group)
+            begins, ends = start + begin * seconds, start + shown * seconds
+            # Players leave out what is shown for no time at all.
+            yield Cue(begins, max(ends, begins + 0.001), group)
 
 
 def _lines(text: str) -> list[str]:
     """The text in as few lines as possible, about equally long."""
     # A blank before a piece says that it is a new word; wide characters follow without.
-    pieces = [
-        ("" if match.start() else " ") + match[0]
-        for word in text.split()
-        for match in _PIECE.finditer(word)
-    ]
+    pieces: list[str] = []
+    for word in text.split():
+        for match in _PIECE.finditer(word):
+            if match.start():  # accents stay with their letter, also where a word is cut
+                piece = "".join(dropwhile(_is_mark, match[0]))
+                pieces[-1] += match[0].removesuffix(piece) if piece else match[0]
+                pieces += [piece] if piece else []
+            else:
+                pieces.append(f" {match[0]}")
     fewest = len(_wrapped(pieces, LINE))
     for limit in range(math.ceil(_width(text) / fewest), LINE):
         if len(lines := _wrapped(pieces, limit)) == fewest:
@@ -98,15 +111,20 @@ def _lines(text: str) -> list[str]:
 def _wrapped(pieces: Sequence[str], limit: int) -> list[str]:
     lines = [""]
     for piece in pieces:
-        if lines[-1] and _width(lines[-1] + piece) > limit and not _closes(piece):
+        over = _width(lines[-1] + piece) - limit
+        if lines[-1] and over > (OVERHANG if _closes(piece) else 0):
             lines.append("")
         lines[-1] += piece if lines[-1] else piece.lstrip()
     return lines
 
 
 def _closes(piece: str) -> bool:
-    """Whether this is punctuation or an accent, with which no line begins."""
-    return unicodedata.category(piece[0]) in ("Pe", "Pf", "Po", "Mn", "Mc")
+    """Whether this is punctuation, with which no line begins."""
+    return unicodedata.category(piece[0]) in ("Pe", "Pf", "Po")
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf")
 
 
 def _width(text: str) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from typing import Any
 
 import pytest
 from langchain_core.documents import Document
 
 from langchain_visioncraft.client import Segment, Transcript
-from langchain_visioncraft.client.subtitles import LINE, READING, cues_of
+from langchain_visioncraft.client.subtitles import LINE, OVERHANG, READING, _width, cues_of
 from langchain_visioncraft.document_loaders.transcripts import Passage, joined, windows
 from langchain_visioncraft.errors import InvalidRequestError
 
@@ -82,6 +83,41 @@ def test_lines_are_broken_without_blanks_too(text: str, lines: list[str] | None)
     assert lines is None or shown == lines
     assert "".join(shown).replace(" ", "") == text.replace(" ", "")
     assert all(len(line) + sum(each > "\u2e80" for each in line) <= LINE + 2 for line in shown)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u3002" * 200,
+        "a" * LINE + "!" * 200,
+        "\u0e19\u0e35\u0e49\u0e32" * 60,
+        "\U0001f468\u200d\U0001f469" * 60,
+        "\U00020b9f" * 60,
+        "a" + "e\u0301" * 200,
+    ],
+    ids=["stops", "exclamations", "Thai", "emoji", "rare Chinese", "accents"],
+)
+def test_no_line_is_longer_for_its_signs(text: str) -> None:
+    shown = [line for cue in cues_of([(0.0, 60.0, text)]) for line in cue.lines]
+    assert "".join(shown) == text
+    assert all(_width(line) <= LINE + OVERHANG for line in shown)
+    assert not any(unicodedata.combining(line[0]) for line in shown)
+
+
+@pytest.mark.parametrize("end", [1.0001, 1.02])
+def test_everything_is_shown_for_some_time(end: float) -> None:
+    said = transcript([(1.0, end, "word " * 300), (1.0, 2.0, "More.")]).to_vtt()
+    times = re.findall(r"(\S+) --> (\S+)", said)
+    assert len(times) > 10
+    assert all(first < last for first, last in times)
+
+
+@pytest.mark.parametrize("start", [1e12, 1e300, 1.7e308])
+def test_times_that_no_recording_has_lose_no_words(start: float) -> None:
+    written = transcript([(0.0, start, "Hello."), (start, start * 1.01, "World.")]).to_srt()
+    assert "Hello." in written
+    assert "World." in written
+    assert all(len(line) < 40 for line in written.splitlines())
 
 
 def test_what_is_said_fast_stays_as_long_as_it_takes_to_read() -> None:
