@@ -84,6 +84,7 @@ class Level:
         if not samples.size:
             return
         full = _full_scale(samples.dtype)
+        samples = np.nan_to_num(samples)
         low, high = samples.min(axis=1), samples.max(axis=1)
         if self._low is None or len(low) != len(self._low):
             self._low, self._high = low, high
@@ -99,6 +100,7 @@ class Level:
         import numpy as np  # noqa: PLC0415 -- the extra `media`
 
         if len(samples) > 1 and samples.size and not self.cancelled:
+            samples = np.nan_to_num(samples)
             together = float(np.abs(samples.sum(axis=0, dtype=np.float32)).max())
             loudest = float(np.abs(samples.astype(np.float32)).max())
             self.cancelled = together < _CANCELLED * loudest
@@ -241,22 +243,27 @@ def _blocks(pieces: Iterator[Samples]) -> Iterator[Samples]:
 
 def _mono(recording: Recording, number: int) -> Iterator[Samples]:
     import av  # noqa: PLC0415 -- the extra `media`
+    import av.error  # noqa: PLC0415
     import numpy as np  # noqa: PLC0415
 
     mixer = _Mixer()
     resampler = av.AudioResampler(format="fltp", rate=RATE)
-    for _, _, late, frame in _frames(recording, number, []):
-        if late:
-            yield np.zeros(int(late * RATE), np.float32)
-        frame.pts = None
-        try:
-            frames = resampler.resample(frame)
-        except ValueError:  # recordings were joined: here begins one of another rate
-            frames = _rest(resampler)
-            resampler = av.AudioResampler(format="fltp", rate=RATE)
-            frames += resampler.resample(frame)
-        yield from map(mixer.mixed, frames)
-    yield from map(mixer.mixed, _rest(resampler))
+    try:
+        for _, _, late, frame in _frames(recording, number, []):
+            if late:
+                yield np.zeros(int(late * RATE), np.float32)
+            frame.pts = None
+            try:
+                frames = resampler.resample(frame)
+            except ValueError:  # recordings were joined: here begins one of another rate
+                frames = _rest(resampler)
+                resampler = av.AudioResampler(format="fltp", rate=RATE)
+                frames += resampler.resample(frame)
+            yield from map(mixer.mixed, frames)
+        yield from map(mixer.mixed, _rest(resampler))
+    except av.error.FFmpegError as error:  # of a rate, perhaps, that no recorder has
+        msg = f"{recording.name} cannot be converted to {RATE:,} Hz ({error.strerror})."
+        raise MediaInputError(msg) from error
 
 
 class _Mixer:

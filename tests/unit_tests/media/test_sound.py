@@ -67,6 +67,24 @@ def test_nothing_is_heard_in_silence(samples: Any) -> None:
     assert (sound.tracks, sound.seconds) == ((), SECONDS)
 
 
+@pytest.mark.parametrize("volume", [1, 1e-3])
+def test_samples_that_are_no_numbers_silence_no_others(volume: float) -> None:
+    broken = TONE * volume
+    broken[::5000] = np.nan
+    said = wav(broken)
+    assert listen(said).tracks == (0,)
+    assert not listen(wav(broken, -broken)).plain
+    assert np.isfinite(np.concatenate(list(heard(said, (0,))))).all()
+    assert listen(wav(NOTHING * np.nan)).tracks == ()
+
+
+def test_a_rate_that_no_recorder_has_is_refused() -> None:
+    data = wav(TONE).open().read()
+    data = data[:24] + struct.pack("<I", 2**31 - 1) + data[28:]
+    with pytest.raises(MediaInputError, match="odd cannot be converted to 16,000 Hz"):
+        list(heard(Recording(lambda: io.BytesIO(data), "odd"), (0,)))
+
+
 def test_hiss_before_a_word_is_not_all() -> None:
     assert listen(wav(np.concatenate([HISS, HISS, HISS, TONE * 1e-4]))).tracks == (0,)
 
