@@ -11,7 +11,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from langchain_visioncraft.media.boxes import picture_size, read_movie, truncation_of_boxes
 from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
@@ -206,7 +206,7 @@ def _chunks(file: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int, in
         at: Where the first begins.
         form: Of the head of a chunk: ``>I4s`` in PNG, ``<4sI`` in RIFF.
     """
-    png = form[0] == ">"
+    png = form == ">I4s"
     for _ in range(_MOST_CHUNKS):
         file.seek(at)
         head = file.read(8)
@@ -246,10 +246,11 @@ def _wav_duration(file: BinaryIO) -> float | None:
     """By the length of its data; where that is not known, by what is there."""
     end = file.seek(0, io.SEEK_END)
     rate, size = 0, None
-    for kind, at, length in _chunks(file, 12, "<4sI"):
+    order = _order(file)
+    for kind, at, length in _chunks(file, 12, ">4sI" if order == "big" else "<4sI"):
         file.seek(at)
         if kind == b"fmt ":
-            rate = int.from_bytes(file.read(12)[8:], "little")
+            rate = int.from_bytes(file.read(12)[8:], order)
         elif kind == b"ds64":  # the length of more than 4 GB
             size = int.from_bytes(file.read(16)[8:], "little")
         elif kind == b"data":
@@ -257,6 +258,12 @@ def _wav_duration(file: BinaryIO) -> float | None:
             there = max(0, end - at)
             return min(announced or there, there) / rate if rate else None
     return None
+
+
+def _order(file: BinaryIO) -> Literal["big", "little"]:
+    """The order of the bytes in a RIFF file; RIFX is its twin for other processors."""
+    file.seek(0)
+    return "big" if file.read(4) == b"RIFX" else "little"
 
 
 def truncation_of(file: BinaryIO, mime_type: str, size: int) -> str | None:
@@ -273,8 +280,9 @@ def truncation_of(file: BinaryIO, mime_type: str, size: int) -> str | None:
         ended = _tail(file, size, 64).rstrip(b"\x00").endswith(b";")
         return None if ended else "the GIF has no end"
     if mime_type in ("image/webp", "audio/wav", "video/x-msvideo"):
+        order = _order(file)
         file.seek(4)
-        announced = int.from_bytes(file.read(4), "little") + 8
+        announced = int.from_bytes(file.read(4), order) + 8
         # A stream of unknown length announces 0, or one of the largest numbers.
         cut = size < announced < _UNKNOWN_LENGTH
         return f"{announced:,} bytes are announced, {size:,} came" if cut else None

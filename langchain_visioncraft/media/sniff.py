@@ -184,7 +184,7 @@ _SIGNATURES: tuple[tuple[int, bytes, _Detail], ...] = (
     (0, b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", "audio/x-w64"),
     (0, b"OggS", _of_ogg),
     (0, b"fLaC", "audio/flac"),
-    (0, b"ID3", "audio/mpeg"),
+    (0, b"ID3", _unless_text("audio/mpeg")),
     (8, b"AIFF", "audio/aiff"),
     (8, b"AIFC", "audio/aiff"),
     (8, b"8SVX", "audio/x-8svx"),

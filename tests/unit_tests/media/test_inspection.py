@@ -136,6 +136,15 @@ def test_a_length_that_means_unknown_is_measured(size: int) -> None:
     assert truncation_of(io.BytesIO(wav), "audio/wav", len(wav)) is None
 
 
+def test_a_recording_may_have_its_numbers_the_other_way_round() -> None:
+    head = b"WAVEfmt " + struct.pack(">IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16)
+    rifx = b"RIFX" + struct.pack(">I", 32_036) + head + b"data" + struct.pack(">I", 32_000)
+    rifx += bytes(32_000)
+    assert Media.from_bytes(rifx).duration == 2.0
+    assert truncation_of(io.BytesIO(rifx), "audio/wav", len(rifx)) is None
+    assert truncation_of(io.BytesIO(rifx), "audio/wav", 20_000) is not None
+
+
 def test_what_is_appended_to_a_png_does_not_cut_it_off() -> None:
     appended = PNG + bytes(500)
     assert truncation_of(io.BytesIO(appended), "image/png", len(appended)) is None

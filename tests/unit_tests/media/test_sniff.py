@@ -88,7 +88,14 @@ def test_a_head_is_recognised(head: bytes, mime: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"The big WAVE came", b"Hello, aAIFF is", b"A good AVI LIST", b"12345678WEBPVP8 "]
+    "text",
+    [
+        b"The big WAVE came",
+        b"Hello, aAIFF is",
+        b"A good AVI LIST",
+        b"12345678WEBPVP8 ",
+        b"ID3 tags of all songs:\nartist, title",
+    ],
 )
 def test_a_text_is_not_taken_for_a_recording_by_one_word(text: bytes) -> None:
     assert sniff(text) == "text/plain"
