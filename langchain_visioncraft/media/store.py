@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -187,7 +188,7 @@ class MediaStore(KnownKeywords):
             InvalidRequestError: If `expires` is less than a second.
             VisionCraftError: If this kind of storage cannot sign links.
         """
-        if not expires >= 1:
+        if not 1 <= expires < math.inf:
             msg = f"expires={expires!r} is not valid: give seconds, 1 or more."
             raise InvalidRequestError(msg)
         name, _ = self._find(handle)

@@ -468,7 +468,8 @@ def test_a_store_that_signs_no_links_says_what_to_do(any_store: MediaStore) -> N
     kept = any_store.add(PNG)
     with pytest.raises(VisionCraftError, match=r"cannot sign links.*Media\.data_url"):
         any_store.url(kept.handle)
-    with pytest.raises(InvalidRequestError, match="1 or more"):
-        any_store.url(kept.handle, expires=0)
+    for expires in (0, float("nan"), float("inf")):
+        with pytest.raises(InvalidRequestError, match="1 or more"):
+            any_store.url(kept.handle, expires=expires)
     with pytest.raises(UnknownHandleError):
         any_store.url("000000000000.png")
