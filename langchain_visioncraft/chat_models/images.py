@@ -186,6 +186,7 @@ def _found(source: Mapping[Any, Any], store: MediaStore | None) -> MediaSource:
 def _source_of(value: Any, store: MediaStore | None) -> MediaSource:
     """Whatever code gives; for text, a link, a data URL, or a handle of the store."""
     if isinstance(value, str):
+        value = value.strip()
         if is_link(value) or is_data_url(value):
             return parse_source(value)
         if store is None or value not in store:

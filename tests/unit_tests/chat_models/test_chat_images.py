@@ -131,6 +131,12 @@ def test_bytes_that_are_no_image_are_refused(data: bytes) -> None:
         image_url_block({"type": "image", "base64": base64.b64encode(data).decode()})
 
 
+@pytest.mark.parametrize("url", [DATA_URL, LINK])
+def test_blanks_around_a_url_do_no_harm(url: str) -> None:
+    block = {"type": "image_url", "image_url": {"url": f" {url}\n"}}
+    assert image_url_block(block)["image_url"]["url"] == url
+
+
 def test_the_model_of_the_call_counts(service: Service) -> None:
     service.model().invoke(question(TO_LINK[0]), model="llava-1.5-7b-hf")
     assert service.body["model"] == "llava-1.5-7b-hf"
