@@ -199,10 +199,14 @@ def source_in_code(text: str) -> str | MediaSource:
 
 
 def _png_of(picture: PILImage) -> bytes:
-    upright = turned(picture)
-    kept = upright if upright.mode in _PNG_MODES else in_srgb(in_eight_bits(upright))
     buffer = io.BytesIO()
-    kept.save(buffer, "PNG")
+    try:
+        upright = turned(picture)
+        kept = upright if upright.mode in _PNG_MODES else in_srgb(in_eight_bits(upright))
+        kept.save(buffer, "PNG")
+    except Exception as error:  # it may be decoded only now, and decoders raise all there is
+        msg = f"This PIL image cannot be sent: it cannot be decoded, or is empty ({error})."
+        raise MediaInputError(msg) from error
     return buffer.getvalue()
 
 

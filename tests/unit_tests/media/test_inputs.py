@@ -11,6 +11,7 @@ import pytest
 from client_driving import PNG
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from langchain_visioncraft import Media
 from langchain_visioncraft.errors import MediaInputError
@@ -145,3 +146,14 @@ def test_chunks_are_a_multiple_of_three() -> None:
 
 def test_unknown_bytes_get_the_benefit_of_the_doubt() -> None:
     assert Upload(parse_source(bytes(10)), "image", "image").check() == 10
+
+
+def test_a_pil_image_that_cannot_be_decoded_is_refused() -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((200, 150), 80).save(buffer, "JPEG")
+    cut_off = Image.open(io.BytesIO(buffer.getvalue()[:-3000]))
+    closed = Image.new("RGB", (2, 2))
+    closed.close()
+    for picture in (cut_off, closed, Image.new("RGB", (0, 0))):
+        with pytest.raises(MediaInputError, match="PIL image cannot be sent"):
+            parse_source(picture)
