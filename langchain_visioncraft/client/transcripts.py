@@ -188,7 +188,7 @@ def _in_order(items: Sequence[Any]) -> list[dict[str, Any]]:
 def _seconds(value: Any) -> float | None:
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
     return seconds if math.isfinite(seconds) else None
 

@@ -120,6 +120,11 @@ def test_times_that_no_recording_has_lose_no_words(start: float) -> None:
     assert all(len(line) < 40 for line in written.splitlines())
 
 
+def test_a_time_of_hundreds_of_digits_is_none() -> None:
+    said = {"text": "Hello.", "segments": [{"start": 1, "end": 10**400, "text": "Hello."}]}
+    assert Transcript.model_validate(said).segments == [Segment(start=1, end=None, text="Hello.")]
+
+
 def test_what_is_said_fast_stays_as_long_as_it_takes_to_read() -> None:
     fast = "a" * 34
     cues = list(cues_of([(0.0, 0.5, fast), (30.0, 30.1, "Yes."), (30.4, 30.5, fast)]))
