@@ -248,18 +248,17 @@ def _mono(recording: Recording, number: int) -> Iterator[Samples]:
 
     mixer = _Mixer()
     resampler = av.AudioResampler(format="fltp", rate=RATE)
+    kind: Any = None
     try:
         for _, _, late, frame in _frames(recording, number, []):
             if late:
                 yield np.zeros(int(late * RATE), np.float32)
             frame.pts = None
-            try:
-                frames = resampler.resample(frame)
-            except ValueError:  # recordings were joined: here begins one of another rate
-                frames = _rest(resampler)
+            kind, before = (frame.format.name, frame.layout.name, frame.sample_rate), kind
+            if before not in (None, kind):  # recordings were joined: here begins another
+                yield from map(mixer.mixed, _rest(resampler))
                 resampler = av.AudioResampler(format="fltp", rate=RATE)
-                frames += resampler.resample(frame)
-            yield from map(mixer.mixed, frames)
+            yield from map(mixer.mixed, resampler.resample(frame))
         yield from map(mixer.mixed, _rest(resampler))
     except av.error.FFmpegError as error:  # of a rate, perhaps, that no recorder has
         msg = f"{recording.name} cannot be converted to {RATE:,} Hz ({error.strerror})."

@@ -151,3 +151,24 @@ def test_a_bound_holds_before_all_is_heard() -> None:
 
 def test_a_hiss_that_swells_may_be_a_whisper() -> None:
     assert listen(wav(np.concatenate([HISS] * 8 + [HISS[:2000] * 40]))).tracks == (0,)
+
+
+def test_joined_recordings_may_have_other_rates() -> None:
+    first, second = (mp3(rate) for rate in (RATE, 44_100))
+    joined = Recording(lambda: io.BytesIO(first + second), "joined")
+    samples = sum(map(len, heard(joined, (0,))))
+    assert samples / RATE == pytest.approx(listen(joined).seconds, abs=0.1)
+
+
+def mp3(rate: int) -> bytes:
+    buffer = io.BytesIO()
+    with av.open(
+        buffer, "w", format="mp3", options={"write_xing": "0", "id3v2_version": "0"}
+    ) as out:
+        stream = out.add_stream("libmp3lame", rate=rate, layout="mono")
+        tone = 0.4 * np.sin(np.arange(rate) * 2_500 / rate)
+        frame = av.AudioFrame.from_ndarray(tone.astype("<f4")[None], "fltp", "mono")
+        frame.sample_rate = rate
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return buffer.getvalue()
