@@ -36,6 +36,11 @@ _CANCELLED = 0.1
 """Channels whose sum has no more of the loudest one's amplitude than this cancel each other."""
 
 
+_MOST_PLANES = 7
+"""Channels that lie apart. PyAV counts them up to a zero, which after eight is not there: it reads
+on in foreign memory, and the process dies."""
+
+
 class Recording(NamedTuple):
     """What is to be heard: what opens it, as often as it is read, and what messages call it."""
 
@@ -247,7 +252,7 @@ def _mono(recording: Recording, number: int) -> Iterator[Samples]:
     import numpy as np  # noqa: PLC0415
 
     mixer = _Mixer()
-    resampler = av.AudioResampler(format="fltp", rate=RATE)
+    resampler = av.AudioResampler(format="flt", rate=RATE)
     kind: Any = None
     try:
         for _, _, late, frame in _frames(recording, number, []):
@@ -257,7 +262,7 @@ def _mono(recording: Recording, number: int) -> Iterator[Samples]:
             kind, before = (frame.format.name, frame.layout.name, frame.sample_rate), kind
             if before not in (None, kind):  # recordings were joined: here begins another
                 yield from map(mixer.mixed, _rest(resampler))
-                resampler = av.AudioResampler(format="fltp", rate=RATE)
+                resampler = av.AudioResampler(format="flt", rate=RATE)
             yield from map(mixer.mixed, resampler.resample(frame))
         yield from map(mixer.mixed, _rest(resampler))
     except av.error.FFmpegError as error:  # of a rate, perhaps, that no recorder has
@@ -275,7 +280,7 @@ class _Mixer:
     def mixed(self, frame: Any) -> Samples:
         import numpy as np  # noqa: PLC0415 -- the extra `media`
 
-        channels: Samples = np.nan_to_num(frame.to_ndarray())
+        channels: Samples = np.nan_to_num(_planes(frame))
         if len(channels) == 1:
             return channels.reshape(-1)
         if np.shape(self._energy) != (len(channels),):
@@ -292,9 +297,18 @@ def _planes(frame: Any) -> NDArray[Any]:
     """The samples of a frame as they were decoded: channels by samples, around zero."""
     import numpy as np  # noqa: PLC0415 -- the extra `media`
 
-    samples: NDArray[Any] = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    count = frame.layout.nb_channels
+    if frame.format.is_planar and count > _MOST_PLANES:
+        import av  # noqa: PLC0415 -- the extra `media`
+
+        resampler = av.AudioResampler(format=frame.format.packed.name)
+        samples = np.concatenate(
+            [each.to_ndarray() for each in (*resampler.resample(frame), *_rest(resampler))], axis=1
+        )
+    else:
+        samples = frame.to_ndarray()
+    if not frame.format.is_planar or count > _MOST_PLANES:
+        samples = samples.reshape(-1, count).T
     return samples if samples.dtype != np.uint8 else (samples.astype(np.int16) - 128) * 256
 
 

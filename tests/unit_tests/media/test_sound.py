@@ -172,3 +172,29 @@ def mp3(rate: int) -> bytes:
         out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return buffer.getvalue()
+
+
+@pytest.mark.parametrize("channels", [8, 9, 16])
+def test_many_channels_are_heard(channels: int) -> None:
+    samples = [NOTHING] * (channels - 1)
+    recording = wav(*samples, TONE)
+    assert listen(recording).tracks == (0,)
+    recorded = np.concatenate(list(heard(recording, (0,))))
+    assert np.abs(recorded).max() == pytest.approx(0.4 / channels, abs=0.01)
+
+
+@pytest.mark.parametrize("layout", ["mono", "5.1", "7.1"])
+def test_channels_may_lie_apart(layout: str) -> None:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as out:
+        stream = out.add_stream("aac", rate=48_000, layout=layout)
+        data = np.tile(TONE.astype("<f4"), (stream.layout.nb_channels, 1)).T.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data), "flt", layout)
+        frame.sample_rate = 48_000
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    film = Recording(lambda: io.BytesIO(buffer.getvalue()), "film")
+    assert listen(film).tracks == (0,)
+    assert np.abs(np.concatenate(list(heard(film, (0,))))).max() == pytest.approx(
+        0.4, abs=0.25
+    )  # AAC overshoots
