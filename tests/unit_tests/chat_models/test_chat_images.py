@@ -127,7 +127,7 @@ def test_the_type_of_an_image_is_found_in_its_bytes(data: Any) -> None:
 
 @pytest.mark.parametrize("data", [bytes(20), b"%PDF-1.7 ..."])
 def test_bytes_that_are_no_image_are_refused(data: bytes) -> None:
-    with pytest.raises(MediaInputError, match="is no image"):
+    with pytest.raises(MediaInputError, match="cannot be sent as an image"):
         image_url_block({"type": "image", "base64": base64.b64encode(data).decode()})
 
 

@@ -177,6 +177,6 @@ def test_documents_become_one_transcript_again(by: str) -> None:
 def test_documents_of_two_recordings_or_of_none_are_refused() -> None:
     with pytest.raises(InvalidRequestError, match=r"a\.ogg.* two recordings"):
         Transcript.from_documents([*documents("whole"), *documents("whole", sha256="b" * 64)])
-    with pytest.raises(InvalidRequestError, match="when it was spoken"):
+    with pytest.raises(InvalidRequestError, match="has no start time"):
         Transcript.from_documents([Document("a picture", metadata={"width": 5})])
     assert Transcript.from_documents([]).to_vtt() == "WEBVTT\n"
