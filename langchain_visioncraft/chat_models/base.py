@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import openai
@@ -281,12 +282,14 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
 
     async def _aask_for_stream(
         self, messages: list[BaseMessage], **options: Any
-    ) -> AsyncIterator[ChatGenerationChunk]:
+    ) -> AsyncGenerator[ChatGenerationChunk]:
         some = False
-        with self._boundary(options)():
-            async for chunk in super()._astream(messages, **options):
-                some = True
-                yield chunk
+        answer: Any = super()._astream(messages, **options)
+        async with aclosing(answer) as chunks:
+            with self._boundary(options)():
+                async for chunk in chunks:
+                    some = True
+                    yield chunk
         if not some:
             raise self._nothing_streamed()
 

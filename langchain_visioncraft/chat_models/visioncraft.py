@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
@@ -160,22 +161,24 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async for chunk in self._astream_read(messages, {"stop": stop, **kwargs}):
-            if chunk:
-                if run_manager:
-                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
+        async with aclosing(self._astream_read(messages, {"stop": stop, **kwargs})) as chunks:
+            async for chunk in chunks:
+                if chunk:
+                    if run_manager:
+                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
 
     async def _astream_read(
         self, messages: list[BaseMessage], given: dict[str, Any]
-    ) -> AsyncIterator[ChatGenerationChunk | None]:
+    ) -> AsyncGenerator[ChatGenerationChunk | None]:
         task, options = self._task(messages, given)
         asked, stream = task.messages(messages), self._streamed(task, options)
         requests = Requests(self.rate_limiter)
         ask = self._aasking(_unstreamed(options), requests)
         await requests.acount()
-        async for raw in self._aask_for_stream(asked, **options):
-            yield stream.read(raw)
+        async with aclosing(self._aask_for_stream(asked, **options)) as chunks:
+            async for raw in chunks:
+                yield stream.read(raw)
         yield await adrive(stream.ending(asked), ask)
 
     def _streamed(self, task: Task, options: Mapping[str, Any]) -> StreamedReading:
