@@ -187,7 +187,7 @@ def report(error: Exception, *, as_json: bool = False) -> int:
 
 
 def _invalid(error: Exception) -> errors.InvalidRequestError:
-    """What was wrong with parameters, if pydantic said so."""
+    """What was wrong with parameters, if pydantic raised it."""
     from pydantic import ValidationError  # noqa: PLC0415 -- most errors are reported without it
 
     from langchain_visioncraft.client.validation import invalid_request  # noqa: PLC0415

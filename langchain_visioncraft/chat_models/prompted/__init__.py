@@ -2,7 +2,7 @@
 
 A request and its answer go through these modules from top to bottom:
 
-- `tools`: what the model is told of tools, which calls fit, and what it is asked once more
+- `tools`: how tools are described, which calls fit, and what the model is asked once more
 - `history`: earlier calls and results as text
 - `reading`: the text of an answer, told apart into prose and calls
 - `formats`: the table of how models write calls
