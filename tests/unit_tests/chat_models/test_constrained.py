@@ -197,3 +197,16 @@ def test_natively_a_call_left_in_the_text_is_made_once(service: Service, text: s
         message = bound.invoke("?")
         assert [each["name"] for each in message.tool_calls] == ["limits"]
         assert message.text == ""
+
+
+def test_a_call_and_a_reply_hold_nothing_besides(service: Service) -> None:
+    says(service, called("reply", text="Hello!"))
+    model(service).invoke("Hi")
+    fits = Draft202012Validator(schema_of(service)).is_valid
+    for whole in (
+        {"name": "get_weather", "arguments": {"city": "Oslo"}},
+        {"name": "reply", "arguments": {"text": "Hello!"}},
+    ):
+        assert fits(whole)
+        assert not fits({**whole, "why": "x"})
+        assert not fits({**whole, "arguments": {**whole["arguments"], "why": "x"}})
