@@ -1,0 +1,256 @@
+"""Reads the calls behind a mark, once the answer is whole; no I/O."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from langchain_visioncraft._json import End, JsonReader
+from langchain_visioncraft.chat_models.prompted.bodies import (
+    PYTHON,
+    TAG,
+    gemma_arguments,
+    lone_call,
+    python_calls,
+    tagged_call,
+)
+from langchain_visioncraft.chat_models.prompted.calls import (
+    CUT_OFF,
+    NO_CALL,
+    Call,
+    Offered,
+    calls_in,
+)
+from langchain_visioncraft.chat_models.prompted.formats import RESULTS, STOPS
+from langchain_visioncraft.chat_models.prompted.marks import (
+    ANY_MARK,
+    CLOSER,
+    CLOSERS,
+    CLOSING,
+    LABEL,
+    QUOTES,
+)
+
+_SKIPPED = re.compile(
+    rf"(?P<mark>{ANY_MARK})|\]<\]minimax\[>\[|Call: ?|</?code>|`(?!`)|to=[\w.]+<\|message\|>(?=<)"
+    rf"|[\s,;}}\]]+|```\w{{0,10}}|>>>|print\(\w{{1,40}}\)|#[^\n]{{0,200}}\n"
+    rf"|(?!{TAG.pattern})<[|｜][^<>\n\"'=]{{1,40}}[|｜]?>"
+    r"(?!\s?[\w.:-]{1,64}<[|｜]tool_call:name)|<\|from\|>\w+|assistant\b"
+)
+_TAIL = re.compile(
+    rf"(?:[ \t]+(?://|#)[^\n]{{0,200}})?(?:(?:\]<\]minimax\[>\[|</?code>|`(?!`)|[\s,;}}\]]|print\(\w{{1,40}}\)|{CLOSER.pattern}"
+    rf"|{'|'.join(map(re.escape, STOPS))})*+(?:</?[\w|:]{{0,24}}\Z)?)"
+)
+_GAP = (
+    r"(?:\s++|```\w{0,10}|<[^<>{}\[\]\n/=]{1,48}>|\[CALL_ID\]\w{0,40}|\[ARGS\]?|✿ARGS✿:|[>:=]|json"
+    r"|code|commentary|analysis)"
+)
+_NAMED = re.compile(
+    r"(?:[\w]{1,40}\s?<[^<>\n]{0,20}(?:sep|:name)[^<>\n]{0,2}>\s?)?(?P<call>call\b|:)?[:\s-]{0,3}"
+    rf"[\"'`]?(?P<name>[\w./:-]{{1,128}}?)[\"'`]?{_GAP}{{0,12}}+(?:(?=\{{)|(?(call)(?=\()|(?!)))"
+)
+_ACTION = re.compile(
+    rf"[ \t*_>]{{0,8}}(?i:action)\s?{LABEL}(?:```\w{{0,10}}\s{{0,4}})?"
+    rf"(?=(?P<list>\[\s*\{{)|){QUOTES}(?P<name>[A-Za-z_][\w.:-]{{0,128}})?[\]\"'`*]{{0,3}}"
+)
+_INPUT = re.compile(
+    rf"[\s*_]{{0,12}}(?i:action[ _]input)\s?{LABEL}(?:`{{1,3}}\w{{0,10}}\s{{0,4}})?"
+)
+_INPUT_ENDS = re.compile(r"\n|Observation:|\Z")
+_LINE_ENDS = re.compile(r"[ \t;,\]]*(?=\n|```|<|\Z)|[;,]\s*(?=[A-Za-z_][\w.]*\()")
+_BRACKETS = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[()\[\]{}]", re.DOTALL)
+_GEMMA = re.compile(r"\(|\{\s*(?:<\|\"\|>|<escape>|[A-Za-z_][\w.-]{0,127}\s*:)")
+_WORD = re.compile(r"\w")
+_PROSE = re.compile(r"[`'\"*)]{0,3}\s?[a-z]+[\s.][^{}()\[\]<]*\Z")
+_MOST_PYTHON = 40_000
+"""Characters in which the end of a call in Python is looked for, in one answer."""
+
+
+def names_tool(text: str, at: int, offered: Offered) -> bool:
+    """Whether a call of an offered tool begins here, written as Python."""
+    called = PYTHON.match(text, at)
+    if called is None:
+        return False
+    name = called[0].rstrip("( ").removeprefix("[").removeprefix("print(").removeprefix("await ")
+    name = name.split("=")[-1].strip()
+    return name == "tool_call" or offered.name_of(name) is not None
+
+
+class CallsRead(NamedTuple):
+    """Calls, where prose goes on behind them, and the fence around them that is still open."""
+
+    calls: list[Call]
+    end: int
+    open_fence: str = ""
+
+
+class CallParser:
+    """Reads the calls of one whole answer.
+
+    Args:
+        text: The answer.
+        offered: The tools that may be called.
+        cut_off: Whether the answer was ended by its greatest length: a call that is not
+            complete must not be guessed then.
+    """
+
+    def __init__(self, text: str, offered: Offered, *, cut_off: bool = False) -> None:
+        self._text = text
+        self._offered = offered
+        self._cut_off = cut_off
+        self._json = JsonReader()
+        self._python_left = _MOST_PYTHON
+
+    def calls_at(self, start: int, at: int, ticks: str) -> CallsRead:
+        """Read the calls behind a mark, up to what is none.
+
+        Args:
+            start: Where the mark stands.
+            at: Where the calls begin: the mark itself, or behind a fence.
+            ticks: Of the fence.
+        """
+        calls: list[Call] = []
+        marked, end = False, at
+        while True:
+            at, marked, opened = self._skip(end, marked=marked)
+            found, after = self._call(at, marked=marked)
+            if calls and not found and not _WORD.search(self._text, at):
+                end = len(self._text)
+            elif not found and opened:
+                found, after = self._unread(end, at)
+            if not found or after <= end:
+                break
+            calls, end = calls + found, after
+        if not calls:
+            return CallsRead([], max(after, start + 1))
+        open_fence = ticks if self._text[start:end].count(ticks) % 2 else ""
+        tail = _TAIL.match(self._text, end)
+        return CallsRead(calls, tail.end() if tail else end, open_fence)
+
+    def _skip(self, at: int, *, marked: bool) -> tuple[int, bool, bool]:
+        """Past what stands between calls; whether one is open, and whether it was opened here."""
+        opened = False
+        while (skipped := _SKIPPED.match(self._text, at)) and skipped.end() > at:
+            if mark := skipped["mark"]:
+                if mark in RESULTS:
+                    break
+                if mark in ("<function=", "<invoke"):
+                    return at, True, True
+                is_end = mark in STOPS or mark in CLOSERS or CLOSING.search(mark)
+                marked = opened = not is_end
+            at = skipped.end()
+        return at, marked, opened
+
+    def _call(  # noqa: PLR0911 -- a table of forms
+        self, at: int, *, marked: bool
+    ) -> tuple[list[Call], int]:
+        """The calls that begin exactly here, and where they end."""
+        text, offered = self._text, self._offered
+        if PYTHON.match(text, at) and (marked or names_tool(text, at, offered)):
+            return self._python(at)
+        if text[at : at + 1] in ("{", "["):
+            return self._json_calls(at, marked=marked)
+        if tagged := tagged_call(text, at, self._json):
+            if self._cut_off and tagged.end == len(text):
+                return [Call(None, text=text[at:], problems=(CUT_OFF,))], len(text)
+            call = offered.call(tagged.name, tagged.arguments, text[at : tagged.end], self._json)
+            return [call], tagged.end
+        action = _ACTION.match(text, at)
+        if action and (action["list"] or action["name"]):
+            return self._action(action)
+        named = _NAMED.match(text, at)
+        if named and (marked or offered.name_of(named["name"])):
+            return self._named(named["name"], named.end(), marked=marked)
+        return [], at
+
+    def _named(self, name: str, at: int, *, marked: bool) -> tuple[list[Call], int]:
+        """A call whose name stands before its arguments."""
+        text = self._text
+        value, end, kind = self._json.value_at(text, at, CLOSER if marked else None)
+        if _GEMMA.match(text, at):
+            end, kind = self._gemma_end(at, marked=marked)
+            value = gemma_arguments(text[at + 1 : end].rstrip()[:-1], self._json)
+        if kind == "in string" or (kind == "open" and self._cut_off):
+            problem = Call(self._offered.name_of(name), text=text[at:end], problems=(CUT_OFF,))
+            return [problem], end
+        arguments = text[at:end] if value is None else value
+        return [self._offered.call(name, arguments, text[at:end], self._json)], end
+
+    def _gemma_end(self, at: int, *, marked: bool) -> tuple[int, End]:
+        """Where arguments in Gemma's notation end."""
+        if marked and (closer := CLOSER.search(self._text, at)):
+            return closer.start(), "closed"
+        depth = 0
+        for found in _BRACKETS.finditer(self._text, at):
+            depth += (found[0] in "([{") - (found[0] in ")]}") if len(found[0]) == 1 else 0
+            if not depth:
+                return found.end(), "closed"
+        return len(self._text), "open"
+
+    def _json_calls(self, at: int, *, marked: bool) -> tuple[list[Call], int]:
+        """JSON; without an opener it is a call only if it names a tool that was offered."""
+        value, end, kind = self._json.value_at(self._text, at, CLOSER if marked else None)
+        text = self._text[at:end]
+        calls = calls_in(value, text, self._offered, self._json, marked=marked)
+        if kind == "closed" or (kind == "open" and not self._cut_off):
+            return calls, end
+        name = calls_in(value, text, self._offered, self._json, marked=True)[0].name
+        known = self._offered.name_of(name or "")
+        if marked or self._cut_off or known or not calls:
+            return [Call(known, text=text, problems=(CUT_OFF,))], end
+        return calls, end
+
+    def _action(self, action: re.Match[str]) -> tuple[list[Call], int]:
+        """ReAct's action with its input, or Command R's list of actions."""
+        text, at = self._text, action.end()
+        if action["list"]:
+            return self._json_calls(action.start("list"), marked=True)
+        if text.startswith("(", at):
+            return self._python(action.start("name"))
+        name, given = action["name"], _INPUT.match(text, at)
+        if given is None:
+            return [Call(self._offered.name_of(name))], at
+        if text[given.end() : given.end() + 1] in ("{", "["):
+            return self._named(name, given.end(), marked=False)
+        ends = _INPUT_ENDS.search(text, given.end())
+        end = ends.start() if ends else len(text)
+        return [self._offered.call(name, text[given.end() : end].strip(), text, self._json)], end
+
+    def _python(self, at: int) -> tuple[list[Call], int]:
+        """Calls of offered tools as Python, which fill their lines."""
+        depth, end, text = 0, 0, self._text
+        limit = min(len(text), at + self._python_left)
+        for found in _BRACKETS.finditer(text, at, limit):
+            depth += (found[0] in "([{") - (found[0] in ")]}") if len(found[0]) == 1 else 0
+            if depth <= 0:
+                end = found.end()
+                break
+        self._python_left -= (end or limit) - at
+        written = python_calls(text[at:end]) if end and _LINE_ENDS.match(text, end) else []
+        if self._cut_off and not end and limit == len(text):
+            return [Call(None, text=text[at:], problems=(CUT_OFF,))], limit
+        if not written or not all(self._offered.name_of(name) for name, _ in written):
+            line_ends = text.find("\n", at)
+            return [], line_ends if line_ends >= 0 else len(text)
+        body = text[at:end]
+        return [self._offered.call(name, values, body, self._json) for name, values in written], end
+
+    def _unread(self, opening: int, at: int) -> tuple[list[Call], int]:
+        """What stands behind an opener and is none of the usual forms, up to a closer."""
+        text, offered = self._text, self._offered
+        closer = CLOSER.search(text, at)
+        end = closer.start() if closer else len(text)
+        if tag := TAG.search(text, at, end):
+            return self._call(tag.start(), marked=True)
+        body = text[at:end]
+        written = python_calls(body) if PYTHON.match(body) else []
+        if not written and (lone := lone_call(body, self._json)):
+            written = [lone]
+        known = [each for each in written if offered.name_of(each[0])]
+        if known:
+            return [offered.call(name, each, body, self._json) for name, each in known], end
+        if closer is None and _PROSE.match(body):
+            return [], at  # prose that speaks of the mark
+        name = offered.name_of(body.strip().partition("\n")[0][:128])
+        problem = NO_CALL if closer or body.strip() else CUT_OFF
+        return [Call(name, text=text[opening:end], problems=(problem,))], end
