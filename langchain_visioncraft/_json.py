@@ -18,6 +18,7 @@ _IN_STRING = {each: re.compile(rf"\\.|{each}", re.DOTALL) for each in ('"', "'")
 _BLANKS = re.compile(r"\s*+")
 _AFTER_STRING = (",", ":", "}", "]", "")
 _OPENING_OF = {"}": "{", "]": "["}
+_BARE_TIME = re.compile(r"(\"\s{0,9}:\s{0,9})(\d[\d.T-]{0,12}:\d[\d:.+Z-]{0,20})(?=\s{0,9}[,}\]])")
 _BAD_ESCAPE = re.compile(r"\\(?![\\'\"abfnrtv0-7xuUN\n])")
 
 
@@ -46,7 +47,7 @@ class JsonReader:
         import json_repair  # noqa: PLC0415 -- only where something is to be repaired
 
         try:
-            return json_repair.loads(text, skip_json_loads=True)
+            return json_repair.loads(_BARE_TIME.sub(r'\1"\2"', text), skip_json_loads=True)
         except (ValueError, RecursionError, IndexError):
             return None
 

@@ -39,11 +39,14 @@ _TAGS: tuple[tuple[str, str], ...] = (
     ("<analysis>", "</analysis>"),
     ("<inner_monologue>", "</inner_monologue>"),
 )
+_STRIPPED = ("assistantfinal", "assistantcommentary")
+"""What is left of gpt-oss's marks where a host strips special tokens."""
 _OPENED_BY_TEMPLATES = frozenset(
     {
         *("</think>", "</thinking>", "</thought>", "</reasoning>", "[/think]", "</seed:think>"),
         *("◁/think▷", "<|end_thinking|>", "</mm:think>", "</think:opensource>", "</ifm|think>"),
         *("<|thought_end|>", "<|close|>think<|sep|>", "[begin final response]"),
+        *_STRIPPED,
     }
 )
 _MARKS = (  # of the answer itself, as gpt-oss, Command A and Hunyuan write them
@@ -58,8 +61,10 @@ _MARKS = (  # of the answer itself, as gpt-oss, Command A and Hunyuan write them
     "<|open|>response<|sep|>",
     "<|close|>response<|sep|>",
     "[BEGIN FINAL RESPONSE]",  # Apriel 1.6
+    "<|begin_of_solution|>",  # Sky-T1
+    "<|end_of_solution|>",
 )
-_FRAME = ("<answer>", "</answer>", "<response>", "</response>")
+_FRAME = ("<answer>", "</answer>", "<response>", "</response>", "<output>", "</output>")
 """Of an answer behind a thought: Hunyuan, Granite 3.3."""
 _LONGEST = 40
 
@@ -78,7 +83,7 @@ def beginnings(words: Iterable[str]) -> str:
 
 
 _CLOSERS = {opener.lower(): closer for opener, closer in _TAGS}
-_WORDS = [*(tag for pair in _TAGS for tag in pair), *_MARKS, *_FRAME]
+_WORDS = [*(tag for pair in _TAGS for tag in pair), *_MARKS, *_FRAME, *_STRIPPED]
 _ANY = re.compile(
     "|".join(map(re.escape, sorted(_WORDS, key=len, reverse=True))) + "|(?P<code>`+)", re.IGNORECASE
 )

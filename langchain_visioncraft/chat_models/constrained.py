@@ -6,6 +6,7 @@ write a call or a reply. Small models call the right tool far more often so than
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,13 +17,10 @@ from langchain_core.messages import BaseMessage
 from langchain_core.utils.json_schema import dereference_refs
 
 from langchain_visioncraft.chat_models.answers import Reading
-from langchain_visioncraft.chat_models.prompted.calls import Call
+from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
 from langchain_visioncraft.chat_models.prompted.history import as_text, with_instructions
 from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
 from langchain_visioncraft.chat_models.prompted.tools import PromptedTools, ToolReading
-
-REPLY = "reply"
-"""The name of the branch that answers in words."""
 
 # Of a dozen forms, a model of 1.5 billion parameters called the right function most often with
 # this one, the first step of several included (benchmarks/small_model_agent.py).
@@ -37,7 +35,7 @@ A call: {{"name": <function-name>, "arguments": <args-json-object>}}{reply}
 {when}"""
 _OR_REPLY = ", or a reply to the user"
 _REPLY = """
-A reply: {"name": "reply", "arguments": {"text": <what to tell the user>}}"""
+A reply: {{"name": "{name}", "arguments": {{"text": <what to tell the user>}}}}"""
 _WHEN = {
     "auto": (
         "If one of the functions can do what the query asks for, call it; reply only if none can."
@@ -56,9 +54,9 @@ ignored, or do harm: in llama.cpp's, the dot of a pattern matches the quote that
 answer is checked against the whole schema."""
 
 _REPLY_BEGINS = re.compile(
-    r'\s*\[?\s*\{\s*"name"\s*:\s*"reply"\s*,\s*"arguments"\s*:\s*\{\s*"text"\s*:\s*"'
+    r'\s*\[?\s*\{\s*"name"\s*:\s*"(\w+)"\s*,\s*"arguments"\s*:\s*\{\s*"text"\s*:\s*"'
 )
-_REPLY_BEGUN = re.compile(r'\s*(?:\[\s*)?(?:\{[\s"a-z:,{]{0,60})?\Z')
+_REPLY_BEGUN = re.compile(r'\s*(?:\[\s*)?(?:\{[\s"a-z_0-9:,{]{0,80})?\Z')
 _TEXT = re.compile(r'(?:[^"\\]|\\(?:u(?!d[89ab])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}'
                    r'\\u[0-9a-fA-F]{4}|["\\/bfnrt]))*')  # fmt: skip
 
@@ -81,7 +79,7 @@ class ConstrainedTools(PromptedTools):
         if self.choice == "auto":
             text: dict[str, Any] = {"type": "object", "properties": {"text": {"type": "string"}}}
             text |= {"required": ["text"], "additionalProperties": False}
-            branches.append(_branch(REPLY, text))
+            branches.append(_branch(_reply_name(self.offered), text))
         one = branches[0] if len(branches) == 1 else {"anyOf": branches}
         if not self.several:
             return one
@@ -97,7 +95,7 @@ class ConstrainedTools(PromptedTools):
         instructions = _INSTRUCTIONS.format(
             functions=functions,
             or_reply=_OR_REPLY if replies else "",
-            reply=_REPLY if replies else "",
+            reply=_REPLY.format(name=_reply_name(self.offered)) if replies else "",
             when=_WHEN.get(self.choice) or _NAMED.format(name=self.choice),
         )
         instructions += _SEVERAL if self.several else ""
@@ -106,6 +104,12 @@ class ConstrainedTools(PromptedTools):
     def reading(self, *, correct: bool) -> Reading:
         """Reads an answer."""
         return ConstrainedReading(self, correct=correct) if self._is_offering else Reading()
+
+
+def _reply_name(offered: Offered) -> str:
+    """The name of the branch that answers in words: one that no tool has."""
+    names = itertools.chain(["reply"], (f"reply_{number}" for number in itertools.count(2)))
+    return next(name for name in names if name not in offered.schemas)
 
 
 def _described(tool: Mapping[str, Any]) -> str:
@@ -197,8 +201,9 @@ class ConstrainedReading(ToolReading):
 class _ReplyReader(CallReader):
     """Gives the text of a reply as it grows; all else is read as any answer is."""
 
-    def __init__(self, offered: Any) -> None:
+    def __init__(self, offered: Offered) -> None:
         super().__init__(offered)
+        self._reply_name = _reply_name(offered)
         self._state: Literal["begin", "reply", "behind", "other"] = "begin"
         self._rest = ""
 
@@ -209,8 +214,8 @@ class _ReplyReader(CallReader):
         self._rest += text
         if self._state == "begin":
             begins = _REPLY_BEGINS.match(self._rest)
-            if begins is None:
-                if _REPLY_BEGUN.match(self._rest):
+            if begins is None or begins[1] != self._reply_name:
+                if begins is None and _REPLY_BEGUN.match(self._rest):
                     return []
                 self._state, begun, self._rest = "other", self._rest, ""
                 return super().feed(begun)

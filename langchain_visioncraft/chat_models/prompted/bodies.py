@@ -35,11 +35,14 @@ _SIGNS = re.compile(
     rf"|(?P<call>{_OPEN}{_WORDS}{_NAME}|<{_PREFIX}(?:\w+_)?tool_call(?::\w+)?>)"
     rf"|(?P<close>{_SHUT}(?:\w+_)?{_WORDS}[^<>\n]{{0,16}}(?:>|<\|sep\|>)?)"
 )
-_CHILD = re.compile(r"<([A-Za-z_][\w.-]{0,127})>([^<]*)</\1>")
+CHILD = re.compile(r"<([A-Za-z_][\w.-]{0,127})>([^<]*)</\1>")
 _NAMED_BY_TAG = re.compile(r"<(?:tool_)?name>\s*([^<\s]{1,128})\s*</(?:tool_)?name>")
 _CDATA = re.compile(r"\A<!\[CDATA\[(.*)\]\]>\Z", re.DOTALL)
 _LONE = re.compile(
     rf"([\w./:-]{{1,128}})\s*(?=<{_PREFIX}(?:{_ARG}|tool_sep|tool_call>[\w.-]+</)|[\w.-]+</{_PREFIX}{_ARG})"
+)
+_ATTRIBUTES = re.compile(
+    r"(?:\s[A-Za-z_]\w{0,63}=(?:\"[^\"<>]{0,2000}\"|'[^'<>]{0,2000}'))+(?=\s?/?>)"
 )
 _PAIR = re.compile(r"\s([A-Za-z_]\w{0,63})=(\"[^\"]*\"|'[^']*'|[^\s\"']+)")
 
@@ -48,7 +51,8 @@ PYTHON = re.compile(
 )
 _LOOSE = re.compile(r"([\w.]{1,128})\(")
 _NEXT_CALL = re.compile(r"\)\s*[,;\n]\s*(?=[A-Za-z_][\w.]*\()")
-_COMMA = re.compile(r",\s*(?=[A-Za-z_]\w*\s*=)")
+_COMMA = re.compile(r",\s*(?=[A-Za-z_]\w*\s*[=:])")
+_SIGN = re.compile(r"\s*[=:]\s*")
 _ZEROS = re.compile(r"(=\s*)0+(?=[1-9]\d*\s*[,)])")
 _LONGEST_PYTHON = 20_000
 
@@ -88,7 +92,9 @@ def tagged_call(text: str, at: int, reader: JsonReader) -> Tagged | None:
         if text[start : start + 1] == "{":
             arguments, after, _ = reader.value_at(text, start, _SIGNS)
             return Tagged(tag[1], arguments, _closed(text, after))
-        arguments = dict(_CHILD.findall(text[start:end].replace(_MINIMAX, "")))
+        arguments = dict(CHILD.findall(text[start:end].replace(_MINIMAX, "")))
+        if not arguments and (attributes := _ATTRIBUTES.match(text, tag.end())):
+            arguments = {key: value.strip("\"'") for key, value in _PAIR.findall(attributes[0])}
     return Tagged(tag[1], arguments, end)
 
 
@@ -140,14 +146,14 @@ def lone_call(body: str, reader: JsonReader) -> Written | None:
     if named := _NAMED_BY_TAG.search(body):
         inner = body[named.end() :]
         value = reader.value_at(inner, inner.index("{"))[0] if "{" in inner else None
-        return named[1], value or dict(_CHILD.findall(inner))
+        return named[1], value or dict(CHILD.findall(inner))
     if re.fullmatch(r"\s*[\w./:-]{1,128}\s*", body):
         return body.strip(), {}
     name, _, rest = body.strip().partition(" ")
     if pairs := _PAIR.findall(f" {rest}"):
         return name, {key: value.strip("\"'") for key, value in pairs}
     outer = re.match(r"\s*<(\w{1,64})>(.*)</\1>\s*\Z", body, re.DOTALL)
-    return (outer[1], dict(_CHILD.findall(outer[2]))) if outer else None
+    return (outer[1], dict(CHILD.findall(outer[2]))) if outer else None
 
 
 def python_calls(body: str) -> list[Written]:
@@ -201,10 +207,12 @@ def _loose_calls(body: str) -> list[Written]:
         if call is None:
             return []
         inner = part[call.end() :].rstrip().removesuffix(")")
-        pairs = [pair.partition("=") for pair in _COMMA.split(inner) if pair.strip()]
-        if not all(sign and name.strip().isidentifier() for name, sign, _ in pairs):
+        pairs = [
+            _SIGN.split(pair.strip(), maxsplit=1) for pair in _COMMA.split(inner) if pair.strip()
+        ]
+        if not all(len(pair) == 2 and pair[0].isidentifier() for pair in pairs):
             return []
-        values = {name.strip(): _loose_value(value.strip()) for name, _, value in pairs}
+        values = {name: _loose_value(value.strip()) for name, value in pairs}
         calls.append((call[1], values))
     return calls
 

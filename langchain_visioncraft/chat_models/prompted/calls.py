@@ -29,6 +29,7 @@ _NO_OBJECT = "The arguments are not a JSON object"
 _PARTS = re.compile(r"[./:]|__|::")
 _COUNTER = re.compile(r":\d+\Z")
 _SPELLING = re.compile(r"[\W_]+")
+_CAMEL = re.compile(r"(?<=[a-z])[A-Z]")
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ class Offered:
             known = ", ".join(self.schemas)
             problem = f"There is no tool {written!r}; the tools are: {known}"
             return Call(written or None, text=text, problems=(problem,))
+        if isinstance(arguments, Mapping):
+            arguments = self._unwrapped(name, arguments)
         if isinstance(arguments, str):
             found = json.load(arguments) if arguments.strip() else {}
             arguments = found if isinstance(found, Mapping) else (arguments,)
@@ -145,6 +148,25 @@ class Offered:
         if not isinstance(arguments, Mapping):
             return Call(name, text=text, problems=(_NO_OBJECT,))
         return Call(name, dict(_meant(arguments, self.properties(name))))
+
+    def _unwrapped(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """The arguments of a call that was written into its own arguments."""
+        keys = set(arguments)
+        if keys - CALL_KEYS or keys & set(self.properties(name)):
+            return arguments
+        return next((arguments[key] for key in ARGUMENT_KEYS if key in keys), arguments)
+
+
+def call_key(key: str) -> str:
+    """A key of a call as this module spells it: ``functionCall`` is ``function_call``."""
+    spelled = _CAMEL.sub(lambda found: f"_{found[0].lower()}", key)
+    return spelled if spelled in CALL_KEYS else key
+
+
+def _spelled(item: Any) -> Any:
+    return (
+        {call_key(key): value for key, value in item.items()} if isinstance(item, Mapping) else item
+    )
 
 
 def calls_in(
@@ -172,7 +194,7 @@ def calls_in(
     Returns:
         The calls; empty if it is something else.
     """
-    items = _items(value)
+    items = [_spelled(each) for each in _items(_spelled(value))]
     if not marked and not all(map(offered.has_form_of_call, items)):
         return []
     found = [_call_in(item, offered, text, json, marked=marked) for item in items]
@@ -204,7 +226,7 @@ def _call_in(
     if not isinstance(item, Mapping):
         return None
     wrapped = (item[key] for key in _WRAPPERS if isinstance(item.get(key), Mapping))
-    function: Mapping[str, Any] = next(wrapped, item)
+    function: Mapping[str, Any] = _spelled(next(wrapped, item))
     name = next((function[k] for k in NAME_KEYS if isinstance(function.get(k), str)), None)
     known = offered.name_of(name) if name is not None else None
     if name is not None and (known or marked):

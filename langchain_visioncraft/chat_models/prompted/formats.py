@@ -182,6 +182,11 @@ FORMATS = (
     Format("gpt-oss", _TEMPLATE + "gpt-oss-20b",
            "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>"
            f"{_ARGS}<|call|>", "<|channel|>commentary to=", "<|call|>"),
+    Format("gpt-oss, its tokens stripped", "skip_special_tokens of transformers",
+           f"assistantcommentary to=functions.get_weather json{_ARGS}",
+           "assistantcommentary to=", "<|call|>"),
+    Format("gpt-oss, the same without a thought before", "skip_special_tokens of transformers",
+           f"commentary to=functions.get_weather json{_ARGS}", "commentary to=", "<|call|>"),
     Format("gpt-oss, in its analysis", "llama.cpp/common/parsers/gpt-oss.cpp",
            f"<|channel|>analysis to=functions.get_weather code<|message|>{_ARGS}<|call|>",
            "<|channel|>analysis to=", "<|call|>"),
@@ -205,6 +210,10 @@ FORMATS = (
     Format("Gemma 2 and 3", "Google's documentation of function calling with Gemma",
            f"```tool_code\nprint({_PYTHON})\n```"),
     Format("GLM 4", "ml-explore/mlx-swift-lm#491", f"get_weather\n{_ARGS}"),
+    Format("ChatGLM 3", _TEMPLATE + "chatglm3-6b",
+           f"get_weather\n```python\ntool_call({_PYTHON[12:]}\n```"),
+    Format("Cline, Roo Code", "cline/src/core/prompts/system.ts",
+           "<get_weather>\n<city>Oslo</city>\n<days>2</days>\n</get_weather>"),
     Format("ReAct", "Yao et al., arXiv:2210.03629",
            f"Thought: I need it.\nAction: get_weather\nAction Input: {_ARGS}\nObservation: sunny"),
     Format("LangChain's JSON agents", "langchain/agents/json_chat/prompt.py",
@@ -221,7 +230,8 @@ STOPS = (">>>all\n", "<|from|>assistant\n", "<|recipient|>all\n<|content|>", "�
          "<|channel|>commentary to=assistant", "<|close|>message<|sep|>", "<|calls|>",
          "<|start|>assistant", "<|im_start|>assistant",
          "<|im_end|>", "<|eot_id|>", "<|end|>", "<|return|>", "<end_of_turn>", "<turn|>", "</s>",
-         "<|endoftext|>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>", "<bot_end>",
+         "<|endoftext|>", "<|end_of_text|>", "[|endofturn|]", "<|stop|>", "<end_code>",
+         "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>", "<bot_end>",
          "<|observation|>")  # fmt: skip
 """What ends an answer, and is left in the text by some hosts."""
 

@@ -42,7 +42,7 @@ def call_patterns(tools: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[st
         r"^[ \t]{0,40}(?:>>>)?(?:<code>)?(?:"
         rf"[*_]{{0,2}}[Aa]ction\s?{LABEL}(?:(?:```\w{{0,10}}\s{{0,4}})?\[\s{{0,8}}\{{|{QUOTES}{any_name}\b)"
         rf"|(?:Call: ?)?(?:await |print\()?{any_name}(?:\.call)?\(|call:{any_name}[{{(]"
-        rf"|{any_name}(?::\d{{1,4}}|[A-Za-z0-9]{{9}})?{LINE_GAP}\{{|{any_name}\s{{0,4}}<\w{{0,12}}arg_key>)"
+        rf"|{any_name}(?::\d{{1,4}}|[A-Za-z0-9]{{9}})?{LINE_GAP}(?:\{{|tool_call\()|<{any_name}>|{any_name}\s{{0,4}}<\w{{0,12}}arg_key>)"
         rf"|\s?to={any_name}\s?<\|"
     )
     marks = "|".join(map(re.escape, MARKS))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from langchain_visioncraft._json import End, JsonReader
 from langchain_visioncraft.chat_models.prompted.bodies import (
+    CHILD,
     PYTHON,
     TAG,
     gemma_arguments,
@@ -47,7 +48,7 @@ _GAP = (
 )
 _NAMED = re.compile(
     r"(?:[\w]{1,40}\s?<[^<>\n]{0,20}(?:sep|:name)[^<>\n]{0,2}>\s?)?(?P<call>call\b|:)?[:\s-]{0,3}"
-    rf"[\"'`]?(?P<name>[\w./:-]{{1,128}}?)[\"'`]?{_GAP}{{0,12}}+(?:(?=\{{)|(?(call)(?=\()|(?!)))"
+    rf"[\"'`]?(?P<name>[\w./:-]{{1,128}}?)[\"'`]?{_GAP}{{0,12}}+(?:(?=\{{)|(?=tool_call\()|(?(call)(?=\()|(?!)))"
 )
 _ACTION = re.compile(
     rf"[ \t*_>]{{0,8}}(?i:action)\s?{LABEL}(?:```\w{{0,10}}\s{{0,4}})?"
@@ -62,6 +63,8 @@ _BRACKETS = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[()\[\]{}]", re.
 _GEMMA = re.compile(r"\(|\{\s*(?:<\|\"\|>|<escape>|[A-Za-z_][\w.-]{0,127}\s*:)")
 _WORD = re.compile(r"\w")
 _PROSE = re.compile(r"[`'\"*)]{0,3}\s?[a-z]+[\s.][^{}()\[\]<]*\Z")
+_OWN_TAG = re.compile(r"<([\w.-]{1,128})>")
+_LONGEST_TAG = 20_000
 _MOST_PYTHON = 40_000
 """Characters in which the end of a call in Python is looked for, in one answer."""
 
@@ -155,6 +158,9 @@ class CallParser:
                 return [Call(None, text=text[at:], problems=(CUT_OFF,))], len(text)
             call = offered.call(tagged.name, tagged.arguments, text[at : tagged.end], self._json)
             return [call], tagged.end
+        own = _OWN_TAG.match(text, at)
+        if own and offered.name_of(own[1]):
+            return self._own_tag(own[1], own.end())
         action = _ACTION.match(text, at)
         if action and (action["list"] or action["name"]):
             return self._action(action)
@@ -166,6 +172,10 @@ class CallParser:
     def _named(self, name: str, at: int, *, marked: bool) -> tuple[list[Call], int]:
         """A call whose name stands before its arguments."""
         text = self._text
+        if text.startswith("tool_call(", at):  # ChatGLM 3
+            end = self._bracket_end(at)
+            written = python_calls(text[at:end])
+            return [self._offered.call(name, each, text, self._json) for _, each in written], end
         value, end, kind = self._json.value_at(text, at, CLOSER if marked else None)
         if _GEMMA.match(text, at):
             end, kind = self._gemma_end(at, marked=marked)
@@ -175,6 +185,17 @@ class CallParser:
             return [problem], end
         arguments = text[at:end] if value is None else value
         return [self._offered.call(name, arguments, text[at:end], self._json)], end
+
+    def _own_tag(self, name: str, at: int) -> tuple[list[Call], int]:
+        """A call whose tag is the tool's name, with a tag for each argument."""
+        closer = f"</{name}>"
+        end = self._text.find(closer, at, at + _LONGEST_TAG)
+        body = self._text[at : max(end, at)]
+        arguments = dict(CHILD.findall(body))
+        if end < 0 or (body.strip() and not arguments):
+            return [], at
+        end += len(closer)
+        return [self._offered.call(name, arguments, body, self._json)], end
 
     def _gemma_end(self, at: int, *, marked: bool) -> tuple[int, End]:
         """Where arguments in Gemma's notation end."""
@@ -218,14 +239,9 @@ class CallParser:
 
     def _python(self, at: int) -> tuple[list[Call], int]:
         """Calls of offered tools as Python, which fill their lines."""
-        depth, end, text = 0, 0, self._text
+        text = self._text
         limit = min(len(text), at + self._python_left)
-        for found in _BRACKETS.finditer(text, at, limit):
-            depth += (found[0] in "([{") - (found[0] in ")]}") if len(found[0]) == 1 else 0
-            if depth <= 0:
-                end = found.end()
-                break
-        self._python_left -= (end or limit) - at
+        end = self._bracket_end(at)
         written = python_calls(text[at:end]) if end and _LINE_ENDS.match(text, end) else []
         if self._cut_off and not end and limit == len(text):
             return [Call(None, text=text[at:], problems=(CUT_OFF,))], limit
@@ -234,6 +250,17 @@ class CallParser:
             return [], line_ends if line_ends >= 0 else len(text)
         body = text[at:end]
         return [self._offered.call(name, values, body, self._json) for name, values in written], end
+
+    def _bracket_end(self, at: int) -> int:
+        """Where the brackets that begin here end; 0 if they do not within what may be read."""
+        depth, limit = 0, min(len(self._text), at + self._python_left)
+        for found in _BRACKETS.finditer(self._text, at, limit):
+            depth += (found[0] in "([{") - (found[0] in ")]}") if len(found[0]) == 1 else 0
+            if depth <= 0:
+                self._python_left -= found.end() - at
+                return found.end()
+        self._python_left -= limit - at
+        return 0
 
     def _unread(self, opening: int, at: int) -> tuple[list[Call], int]:
         """What stands behind an opener and is none of the usual forms, up to a closer."""

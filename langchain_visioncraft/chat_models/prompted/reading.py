@@ -18,6 +18,7 @@ from langchain_visioncraft.chat_models.prompted.calls import (
     NAME_KEYS,
     Call,
     Offered,
+    call_key,
 )
 from langchain_visioncraft.chat_models.prompted.formats import RESULTS, STOPS
 from langchain_visioncraft.chat_models.prompted.marks import (
@@ -236,6 +237,7 @@ class CallReader:
         key = head["quoted"] if head["bare"] is None else head["bare"]
         if key in self._offered.alone:
             return True
+        key = call_key(key)
         if key not in CALL_KEYS:
             return head["sign"] == "{" and self._offered.name_of(key) is not None
         if key in NAME_KEYS and head["value"] is not None:

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from chat_service import Service
 from jsonschema import Draft202012Validator
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, HumanMessage
 from langchain_core.tools import tool
 from prompted_service import UNKNOWN, says, sent
 from pydantic import BaseModel
 
 from langchain_visioncraft import VisionCraftToolkit
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools, response_format
+from langchain_visioncraft.chat_models.prompted.calls import Call
 
 REPLY = 'A "cat" \\ 🐈\n\tand\u2028 more'
 
@@ -102,6 +103,16 @@ def test_the_choice_of_a_tool_decides_what_may_be_written(
     [call] = model(service, tool_choice=choice).invoke("?").tool_calls
     assert call["name"] == "limits"
     assert names_in(schema_of(service)) == names
+
+
+def test_a_tool_may_be_called_reply() -> None:
+    tools = ConstrainedTools([{"name": "reply", "parameters": {}}])
+    assert names_in(tools.schema) == ["reply", "reply_2"]
+    assert '"reply_2"' in tools.messages([HumanMessage("Hi")])[0].text
+    words, call = tools.reading(correct=False), tools.reading(correct=False)
+    assert words.feed('{"name": "reply_2", "arguments": {"text": "Hi') == ["Hi"]
+    assert call.feed('{"name": "reply", "arguments": {"text": "Hi"}}') == []
+    assert call.finish() == [Call("reply", {"text": "Hi"})]
 
 
 def test_none_sends_no_schema(service: Service) -> None:
