@@ -4,6 +4,7 @@
 PYTHON ?= python3
 WORKERS ?= auto
 SEED ?= 1
+SECONDS ?= 20
 MUTANTS ?= 150
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-unit test-ray coverage lint format faults fuzz mutants soak test-lowest audit record notebooks bench docs wheel clean
+.PHONY: help demo test test-all test-unit test-ray coverage lint format faults fuzz attack mutants soak test-lowest audit record notebooks bench docs wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +50,10 @@ faults: $(VENV)/test.stamp  ## Run the fault matrix: every endpoint and chat mod
 	$(BIN)/python -m tests.hostile_corpus
 
 fuzz: $(VENV)/test.stamp  ## Send the sandbox a million broken requests, or as many as ten minutes take
-	$(BIN)/python -m tests.fuzzing
+	PYTHONPATH=tests $(BIN)/python -m fuzzing
+
+attack: $(VENV)/test.stamp  ## Attack client, parser, sandbox and MCP for SECONDS=20 each; a line a group
+	PYTHONPATH=tests $(BIN)/python -W error -m attack --seconds $(SECONDS) $(GROUP)
 
 mutants: $(VENV)/mutants.stamp  ## Change the code in small ways; show the changes that no test notices (SEED=2 MUTANTS=50)
 	$(BIN)/python -m tests.mutants --seed $(SEED) --mutants $(MUTANTS)

@@ -1,7 +1,7 @@
 """A fuzzer for the sandbox: documented requests, bent and broken, over real connections.
 
-``python -m tests.fuzzing`` (or ``make fuzz``) starts a sandbox in a process of its own and sends it
-requests for ten minutes, a million at most. It fails at an answer of 500 or more that is not the
+``make fuzz`` starts a sandbox in a process of its own and sends it requests for ten minutes, a
+million at most. It fails at an answer of 500 or more that is not the
 503 of a model that is switched off, at an answer that does not come, and if memory goes on growing.
 Request number N of a seed is always the same one: ``--first N --requests 1`` sends it again.
 """

@@ -1,0 +1,51 @@
+"""Twenty families of hostile text, each of any length."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+FAMILIES: dict[str, Callable[[int], str]] = {}
+
+
+def _repeated(name: str, unit: str, *, before: str = "", after: str = "") -> None:
+    FAMILIES[name] = lambda size: before + unit * (size // len(unit)) + after
+
+
+_repeated("one letter", "a", after="!")
+_repeated("blanks", " ", before="Draw a cat", after="z")
+_repeated("line breaks", "\n", before="a", after="a")
+_repeated("dashes", "-", before="A house", after=" and then the sun sets over a quiet harbour")
+_repeated("digits", "9", before="1", after="x")
+_repeated("backslashes", "\\", before='"')
+_repeated("quotes", "\"'")
+_repeated("open braces", '{"a":', after="}")
+_repeated("open brackets", "[", before='{"name": "draw", "arguments": ')
+_repeated("open and shut", "{[", after="]}")
+_repeated("angles", "<", before="<tool_call>")
+_repeated("tags", "<tool_call>", after="</tool_call>")
+_repeated("tags of arguments", "<parameter=prompt>", before="<function=draw>")
+_repeated("calls in Python", "\ndraw(")
+_repeated("thoughts", "<think></thought>")
+_repeated("fences", "```\n")
+_repeated("damaged values", "*'", before="[TOOL_CALLS][")
+_repeated("marks of sources", "[1, 2-", before="See ")
+_repeated("addresses", "http://a@", before="http://")
+_repeated("parameters", ", Steps: 1", before="a cat\nNegative prompt: dog")
+_repeated("words and commas", "a red cat, and then ", before="Draw ")
+_repeated("semicolons", ";a=b", before="data:image/png")
+_repeated("accents", "e\u0301\u200b", before="a")
+
+
+def _grown(size: int) -> str:
+    """Words that are never the same."""
+    return " ".join(itertools.islice(map(str, itertools.count()), size // 6))
+
+
+def _nested(size: int) -> str:
+    """JSON that is whole, and as deep as long."""
+    return "[" * (size // 2) + "]" * (size // 2)
+
+
+FAMILIES["numbers"] = _grown
+FAMILIES["nested"] = _nested

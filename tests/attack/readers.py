@@ -1,0 +1,213 @@
+"""Everything that reads text which others wrote, by name. A new reader belongs in this table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from visioncraft_sandbox.engines.parameters import split_parameters
+from visioncraft_sandbox.planner.conversation import read_conversation
+from visioncraft_sandbox.planner.planner import plan
+from visioncraft_sandbox.planner.tools import Tool
+
+from langchain_visioncraft._json import JsonReader
+from langchain_visioncraft._reasoning import ReasoningSplitter, split_reasoning
+from langchain_visioncraft._redact import Redactor
+from langchain_visioncraft._schemas import coerced, problems
+from langchain_visioncraft.chat_models.constrained import ConstrainedTools
+from langchain_visioncraft.chat_models.normalizing import normalized
+from langchain_visioncraft.chat_models.prompted.calls import Offered
+from langchain_visioncraft.chat_models.prompted.history import as_text
+from langchain_visioncraft.chat_models.prompted.reading import CallReader
+from langchain_visioncraft.chat_models.prompted.tools import PromptedTools, _until_it_repeats
+from langchain_visioncraft.chat_models.streams import NormalizedStream
+from langchain_visioncraft.chat_models.structured import (
+    PromptedAnswer,
+    PromptedAnswerParser,
+    object_in,
+)
+from langchain_visioncraft.client.answers import retry_after, service_message, unknown_kind
+from langchain_visioncraft.client.decode import media_from, text_from
+from langchain_visioncraft.client.links import check_link
+from langchain_visioncraft.client.subtitles import write_subtitles
+from langchain_visioncraft.client.transcripts import Transcript
+from langchain_visioncraft.document_loaders.retrieval import _checked_marks, label_of
+from langchain_visioncraft.media.handles import candidates
+from langchain_visioncraft.media.inputs import parse_source
+from langchain_visioncraft.media.inspection import media_info, type_of
+from langchain_visioncraft.media.media import HeldBytes
+from langchain_visioncraft.media.sidecar import read_sidecar
+from langchain_visioncraft.media.urls import percent_encoded, without_secrets
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"prompt": {"type": "string"}, "tags": {"type": "array"}},
+    "required": ["prompt"],
+}
+FORM = {"name": "draw", "parameters": SCHEMA}
+OFFERED = Offered({"draw": SCHEMA, "limits": {"type": "object", "properties": {}}})
+CONSTRAINED = ConstrainedTools([{"name": "draw", "parameters": SCHEMA}])
+PLANNED = [Tool({"type": "function", "function": {**FORM, "description": "Draws a picture."}})]
+PIECE = 8
+"""Characters of a token, about: streams arrive in pieces."""
+
+Work = Callable[[str], Any]
+
+
+def _whole(reader: Callable[[], Any]) -> Work:
+    def work(text: str) -> None:
+        reading = reader()
+        reading.feed(text)
+        reading.finish()
+
+    return work
+
+
+def _in_pieces(reader: Callable[[], Any]) -> Work:
+    def work(text: str) -> None:
+        reading = reader()
+        for at in range(0, len(text), PIECE):
+            reading.feed(text[at : at + PIECE])
+        reading.finish()
+
+    return work
+
+
+def _cut_off(text: str) -> None:
+    """An answer that reached its greatest length within a call."""
+    reading = PromptedTools([FORM]).reading(correct=True)
+    reading.feed(f'<tool_call>{{"name": "draw", "arguments": {{"prompt": "{text}')
+    reading.finish(cut_off=True)
+    reading.again([HumanMessage("Draw a house.")])
+    reading.settle(text)
+
+
+def _structured_stream(text: str) -> None:
+    """As LangChain streams structured output: each piece is parsed with all before it."""
+    reading = PromptedAnswer(FORM).reading(correct=False)
+    parser = PromptedAnswerParser(form=FORM)
+    begun = '{"prompt": "'
+    chunks = (
+        AIMessage("".join(given))
+        for at in range(-PIECE, len(text), PIECE)
+        if (given := reading.feed(text[at : at + PIECE] if at >= 0 else begun))
+    )
+    for _ in parser.transform(iter(chunks)):
+        pass
+
+
+def _streamed_arguments(text: str) -> None:
+    stream = NormalizedStream()
+    for at in range(0, len(text), PIECE):
+        function = {"name": "draw" if not at else None, "arguments": text[at : at + PIECE]}
+        delta = {"tool_calls": [{"index": 0, "id": "1", "function": function}]}
+        list(stream.read({"choices": [{"index": 0, "delta": delta}]}))
+    list(stream.end())
+
+
+def _streamed_content(text: str) -> None:
+    stream = NormalizedStream()
+    for at in range(0, len(text), PIECE):
+        delta = {"content": text[at : at + PIECE], "reasoning": text[at : at + PIECE]}
+        list(stream.read({"choices": [{"index": 0, "delta": delta}]}))
+
+
+def _normalized(text: str) -> None:
+    function = {"name": "draw", "arguments": text}
+    parts = {"content": [{"type": "text", "text": text}], "tool_calls": [{"function": function}]}
+    normalized({"choices": [{"message": {"role": "assistant", **parts}}]})
+
+
+class _Said(HeldBytes):
+    """An answer of a host."""
+
+    endpoint, base_url, announced_type = "POST /sd", "http://service.test", None
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text.encode())
+        self.size = len(text.encode())
+
+
+def _decoded(text: str) -> None:
+    for said in (text, json.dumps({"images": [text], "error": None}), json.dumps({"url": text})):
+        next(iter(media_from(_Said(said))), None)
+
+
+def _history(text: str) -> None:
+    call = {"name": "draw", "args": {"prompt": text}, "id": "1"}
+    said = [HumanMessage(text), AIMessage(text, tool_calls=[call])]
+    as_text([*said, ToolMessage(text, tool_call_id="1")])
+
+
+def _transcript(text: str) -> None:
+    parts = [text[at : at + 200] for at in range(0, len(text), 200)]
+    segments = [{"start": number, "text": part} for number, part in enumerate(parts)]
+    Transcript.model_validate({"text": text, "segments": segments}).to_srt()
+
+
+def _overlapping(text: str) -> None:
+    documents = [
+        Document(text, metadata={"start": start, "end": start + 60.0}) for start in (0.0, 30.0)
+    ]
+    Transcript.from_documents(documents)
+
+
+def _png(text: str) -> None:
+    data = text.encode()
+    chunk = len(data).to_bytes(4, "big") + b"iTXt" + data + bytes(4)
+    picture = b"\x89PNG\r\n\x1a\n" + chunk
+    media_info(HeldBytes(picture).open(), str(type_of(picture)))
+
+
+READERS: dict[str, Work] = {
+    "calls in an answer": _whole(lambda: CallReader(OFFERED)),
+    "calls in a stream": _in_pieces(lambda: CallReader(OFFERED)),
+    "constrained answer": _in_pieces(lambda: CONSTRAINED.reading(correct=False)),
+    "tools whose answer is corrected": _in_pieces(
+        lambda: PromptedTools([FORM]).reading(correct=True)
+    ),
+    "call that was cut off": _cut_off,
+    "refrain": _until_it_repeats,
+    "damaged JSON": lambda text: JsonReader().load(text),
+    "structured answer": lambda text: object_in(text, SCHEMA),
+    "structured answer, begun": lambda text: object_in(text, SCHEMA, partial=True),
+    "structured stream": _structured_stream,
+    "arguments that a schema corrects": lambda text: coerced({"tags": text}, SCHEMA),
+    "problems with arguments": lambda text: problems({"tags": text}, SCHEMA),
+    "thoughts": split_reasoning,
+    "thoughts in a stream": _in_pieces(ReasoningSplitter),
+    "answer to be normalized": _normalized,
+    "arguments in a stream": _streamed_arguments,
+    "stream to be normalized": _streamed_content,
+    "conversation as text": _history,
+    "error body": lambda text: service_message(text.encode()),
+    "error in JSON": lambda text: service_message(json.dumps({"detail": [text, text]}).encode()),
+    "error page": lambda text: service_message(f"<html>{text}".encode()),
+    "wait in a sentence": lambda text: retry_after({}, text),
+    "wait in a header": lambda text: retry_after({"retry-after": text}, None),
+    "unknown name": unknown_kind,
+    "key to be hidden": Redactor("sk-12345678"),
+    "media in an answer": _decoded,
+    "text in an answer": lambda text: text_from(_Said(text)),
+    "link": lambda text: check_link(text, base_url="http://service.test", endpoint="GET /"),
+    "link to be encoded": percent_encoded,
+    "link with secrets": without_secrets,
+    "image argument": parse_source,
+    "data URL": lambda text: parse_source(f"data:image/png{text}"),
+    "handle": candidates,
+    "sidecar": lambda text: read_sidecar(text, "a1b2c3d4e5f6.png"),
+    "bytes of a file": lambda text: type_of(text.encode()),
+    "text in a PNG": _png,
+    "marks of sources": lambda text: _checked_marks(text, 9),
+    "label of a source": lambda text: label_of(Document("", metadata={"source": text})),
+    "subtitles": lambda text: write_subtitles([(0.0, None, text)], "vtt"),
+    "transcript": _transcript,
+    "transcripts that overlap": _overlapping,
+    "request to the planner": lambda text: plan(
+        read_conversation([{"role": "user", "content": text}]), PLANNED
+    ),
+    "generation text": split_parameters,
+}
