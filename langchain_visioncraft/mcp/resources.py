@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
+import contextlib
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 from fastmcp import FastMCP
 from fastmcp.exceptions import ValidationError
-from fastmcp.resources import Resource, ResourceContent, ResourceResult
-from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
-from mcp import types
-from pydantic import AnyUrl, Field
+from fastmcp.resources import ResourceContent, ResourceResult
+from mcp import MCPError, types
 
-from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.errors import MediaInputError, VisionCraftError
 from langchain_visioncraft.media import Media, MediaStore
+from langchain_visioncraft.media.handles import is_handle
 from langchain_visioncraft.media.media import readable_size
 
 LARGEST_RESOURCE = 50_000_000
 """Bytes. A resource is one JSON message, which both sides hold in memory."""
+
+PAGE = 1000
+"""Entries on a page of a list."""
 
 ROOT = "visioncraft://media/"
 
@@ -40,9 +43,63 @@ def described(media: Media) -> dict[str, Any]:
     }
 
 
-def add_resources(server: FastMCP[Any], store: MediaStore) -> None:
-    """Let the clients of a server list and read a store."""
+class MediaServer(FastMCP[Any]):
+    """A server whose clients list and read the media of a store."""
 
+    def __init__(self, name: str, instructions: str, *, store: MediaStore, **more: Any) -> None:
+        super().__init__(name, instructions, list_page_size=PAGE, **more)
+        self._listing = _Listing(store)
+        _add_reading(self, store)
+
+    async def _on_list_resources(
+        self, ctx: Any, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        # The framework would build the whole list again for each page.
+        cursor = params.cursor if params else None
+        page = await asyncio.to_thread(self._listing.page, cursor)
+        if not cursor:
+            others = await super()._on_list_resources(ctx, None)
+            page.resources[:0] = others.resources
+        return page
+
+
+class _Listing:
+    """The media of a store, page by page; each is looked at once, however many there are."""
+
+    def __init__(self, store: MediaStore) -> None:
+        self._store = store
+        self._entries: list[tuple[float, str]] = []
+
+    def page(self, cursor: str | None) -> types.ListResourcesResult:
+        """The page after a cursor, or the first, from what was in the store at the first."""
+        # Oldest first: what is made meanwhile comes after the pages that were seen.
+        after = _place_of(cursor) if cursor else (-1.0, "")
+        entries = self._entries
+        if not cursor or not entries or after >= entries[-1]:
+            self._entries = entries = sorted(self._store.entries())
+        start = bisect.bisect_right(entries, after)
+        chosen = entries[start : start + PAGE]
+        listed = []
+        for _, handle in chosen:
+            with contextlib.suppress(VisionCraftError):  # damaged, or removed meanwhile
+                listed.append(types.Resource(**described(self._store.get(handle))))
+        more = start + PAGE < len(entries)
+        next_cursor = f"{chosen[-1][0]!r} {chosen[-1][1]}" if more else None
+        return types.ListResourcesResult(resources=listed, next_cursor=next_cursor)
+
+
+def _place_of(cursor: str) -> tuple[float, str]:
+    """The time and the handle of the medium that the last page ended with."""
+    time, _, handle = cursor.partition(" ")
+    with contextlib.suppress(ValueError):
+        if is_handle(handle):
+            return float(time), handle
+    shown = cursor if len(cursor) <= 80 else f"{cursor[:80]}…"
+    msg = f"Invalid cursor: {shown!r}. Send the nextCursor of the page before, or none."
+    raise MCPError(types.INVALID_PARAMS, msg)
+
+
+def _add_reading(server: FastMCP[Any], store: MediaStore) -> None:
     @server.resource(
         f"{ROOT}{{handle}}",
         name="medium",
@@ -63,39 +120,7 @@ def add_resources(server: FastMCP[Any], store: MediaStore) -> None:
             )
         return ResourceResult([ResourceContent(media.read(), media.mime_type)])
 
-    server.add_middleware(_Listing(store))
-
 
 def _refused(message: str) -> ValidationError:
     """An error of the protocol: invalid parameters. A client's mistake is not worth a log line."""
     return ValidationError(message, log_level=logging.DEBUG)
-
-
-class _Medium(Resource):
-    """A medium in the list."""
-
-    media: Media = Field(exclude=True)
-
-    def to_mcp_resource(self, **_: Any) -> types.Resource:
-        return types.Resource(**described(self.media))
-
-
-class _Listing(Middleware):
-    """Lists what is in the store at that moment."""
-
-    def __init__(self, store: MediaStore) -> None:
-        self._store = store
-
-    async def on_list_resources(
-        self,
-        context: MiddlewareContext[types.ListResourcesRequest],
-        call_next: CallNext[types.ListResourcesRequest, Sequence[Resource]],
-    ) -> list[Resource]:
-        return [*await call_next(context), *await asyncio.to_thread(self._listed)]
-
-    def _listed(self) -> list[Resource]:
-        # Oldest first: what is made meanwhile comes after the pages that were seen.
-        return [
-            _Medium(uri=AnyUrl(uri_of(media.handle)), name=media.handle, media=media)
-            for media in self._store
-        ]

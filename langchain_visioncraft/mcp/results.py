@@ -33,6 +33,8 @@ links to the media, too."""
 _SEEN_BY_MODELS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _MOST_PIXELS = 100_000_000
 _SMALLEST_SIDE = 16
+LONGEST_SIDE = 1024
+"""Pixels of a picture that is shown. Vision models see little more, and pay for more."""
 
 
 class Medium(BaseModel):
@@ -92,13 +94,15 @@ def result_of(
 
 
 def picture_content(media: Media, most: int) -> types.ImageContent | None:
-    """A picture as image content of at most so many bytes, made smaller if it has more.
+    """A picture as image content of at most so many bytes and `LONGEST_SIDE` pixels a side.
 
-    Of a GIF that is too large the first frame is shown. ``None`` if it cannot be decoded here.
+    It is scaled down if it has more; of a GIF, the first frame is then shown. ``None`` if it cannot
+    be decoded here.
     """
     data, mime = media.read(), media.mime_type
-    seen = mime in _SEEN_BY_MODELS and is_plain(io.BytesIO(data), mime)
-    if len(data) > most or not seen:
+    info = media_info(io.BytesIO(data), mime)
+    small = max(info.width or 0, info.height or 0) <= LONGEST_SIDE and len(data) <= most
+    if not (small and mime in _SEEN_BY_MODELS and is_plain(io.BytesIO(data), mime)):
         try:
             data, mime = _smaller(media, most)
         except MediaInputError:
@@ -108,16 +112,15 @@ def picture_content(media: Media, most: int) -> types.ImageContent | None:
 
 def _smaller(media: Media, most: int) -> tuple[bytes, str]:
     """Encoded again as JPEG, or PNG where it is transparent, and scaled down until it fits."""
-    side = max(media.width or 0, media.height or 0) or None
+    side = LONGEST_SIDE
     while True:
         ready, mime = scaled(
             media, side, max_pixels=_MOST_PIXELS, name=media.handle, always_encode=True
         )
         if len(ready) <= most:
             return ready, mime
-        if side is None:  # its header does not say it
-            info = media_info(io.BytesIO(ready), mime)
-            side = max(info.width or 0, info.height or 0)
+        info = media_info(io.BytesIO(ready), mime)
+        side = min(side, max(info.width or 0, info.height or 0))
         if side <= _SMALLEST_SIDE:
             raise MediaInputError(f"{media.handle} cannot be made as small as {most} bytes.")
         # Bytes go with the area; a little less, because small pictures compress less well.

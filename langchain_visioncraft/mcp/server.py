@@ -19,7 +19,7 @@ from pydantic import Field
 
 from langchain_visioncraft._handshake import CONTENT_TYPES, INSTRUCTIONS, NAME
 from langchain_visioncraft.errors import InvalidRequestError, VisionCraftError
-from langchain_visioncraft.mcp.resources import ROOT, add_resources
+from langchain_visioncraft.mcp.resources import ROOT, MediaServer
 from langchain_visioncraft.mcp.results import ContentTypes, makes_media, output_schema, result_of
 from langchain_visioncraft.toolkit import VisionCraftToolkit
 from langchain_visioncraft.tools import PROGRESS_EVENT
@@ -33,15 +33,13 @@ PICTURE_BYTES = 600_000
 HEARTBEAT_SECONDS = 10.0
 """How often a call that takes longer reports itself. Many clients give up after 60 s of silence."""
 
-PAGE = 1000
-"""Media on one page of the list, which the framework builds again for each page."""
-
 Show: TypeAlias = Callable[..., ToolResult]
 """Turns what a tool gave into what the client gets."""
 
 _PREFIX = "visioncraft_"
 CONTENT = "visioncraft/content"
-"""The key of a call's ``_meta`` by which a client asks for pictures or links in its result."""
+"""The key by which a client asks for pictures or links: in the ``_meta`` of a call, for its result;
+among the experimental capabilities or extensions that it declares, for all."""
 
 
 def create_server(
@@ -73,10 +71,13 @@ def create_server(
         content: What results show: ``"text"`` (the default), the line with the handle and the
             address of the medium's resource, which every model takes; ``"pictures"``, also the
             pictures; ``"full"``, also a link to each resource. A client may ask for another with
-            ``_meta={"visioncraft/content": "pictures"}`` in a call. Agents hand results to a chat
-            model as they are: pictures are for models that see.
-        picture_bytes: Bytes that the pictures of a result may have together; larger ones are
-            scaled down, which the resource is not. Default: 600,000.
+            ``_meta={"visioncraft/content": "pictures"}`` in a call, or for all of its calls by
+            declaring the experimental capability ``{"visioncraft/content": {"content":
+            "pictures"}}``. Agents hand results to a chat model as they are: pictures are for
+            models that see.
+        picture_bytes: Bytes that the pictures of a result may have together. Larger ones, and those
+            with a side of more than 1024 pixels, are scaled down; the resource is not. Default:
+            600,000.
 
     Raises:
         InvalidRequestError: If there is no such tool.
@@ -85,16 +86,14 @@ def create_server(
     assert toolkit.client is not None  # noqa: S101  # its validator makes one
     toolkit.client.key()  # a server without a key would only tell at the first call
     show = partial(result_of, content=content, picture_bytes=picture_bytes)
-    server: FastMCP[Any] = FastMCP(
+    return MediaServer(
         NAME,
         INSTRUCTIONS,
+        store=toolkit.store,
         version=__version__,
         tools=[_offered(tool, show) for tool in _chosen(toolkit, tools)],
         mask_error_details=True,  # of unexpected failures
-        list_page_size=PAGE,
     )
-    add_resources(server, toolkit.store)
-    return server
 
 
 def _chosen(toolkit: VisionCraftToolkit, names: Sequence[str] | None) -> list[BaseTool]:
@@ -155,10 +154,12 @@ class _Tool(Tool):
 
 
 def _asked(context: Context) -> dict[str, Any]:
-    """What the client wants to be shown of this call, if it says so."""
-    request = context.request_context
-    asked = ((request and request.meta) or {}).get(CONTENT)
-    return {"content": asked} if asked in CONTENT_TYPES else {}
+    """What the client wants to be shown: of this call, or of all, if it says so."""
+    request, declared = context.request_context, context.session.client_capabilities
+    wishes = [((request and request.meta) or {}).get(CONTENT)]
+    for each in (declared and declared.experimental, declared and declared.extensions):
+        wishes += [((each or {}).get(CONTENT) or {}).get("content")]
+    return next(({"content": each} for each in wishes if each in CONTENT_TYPES), {})
 
 
 class _Progress(AsyncCallbackHandler):

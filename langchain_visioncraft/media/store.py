@@ -246,29 +246,33 @@ class MediaStore(KnownKeywords):
         """
         return sum(1 for _ in sweep(self._folder, older_than=older_than))
 
+    def entries(self) -> Iterator[tuple[float, str]]:
+        """When each medium was saved (seconds since 1970) and its handle, in no order.
+
+        No file is opened, so that this is quick for large stores.
+        """
+        return ((time, name) for time, name in self._folder.entries() if is_handle(name))
+
     def __contains__(self, handle: object) -> bool:
         names = candidates(handle) if isinstance(handle, str) else ()
         return any(self._folder.size(name) is not None for name in names)
 
     def __iter__(self) -> Iterator[Media]:
         """All media, oldest first."""
-        for _, name in sorted(self._handles()):
+        for _, name in sorted(self.entries()):
             try:
                 yield self.get(name)
             except VisionCraftError:  # damaged, or removed meanwhile
                 continue
 
     def __len__(self) -> int:
-        return sum(1 for _ in self._handles())
+        return sum(1 for _ in self.entries())
 
     def __repr__(self) -> str:
         return f"MediaStore({self.root!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self.root, self._storage_options)
-
-    def _handles(self) -> Iterator[tuple[float, str]]:
-        return ((time, name) for time, name in self._folder.entries() if is_handle(name))
 
     def _find(self, handle: str) -> tuple[str, int]:
         """The name of a medium, and its size."""
@@ -279,7 +283,7 @@ class MediaStore(KnownKeywords):
         raise self._unknown(handle)
 
     def _unknown(self, handle: str) -> UnknownHandleError:
-        recent = [name for _, name in heapq.nlargest(5, self._handles())]
+        recent = [name for _, name in heapq.nlargest(5, self.entries())]
         known = f"The newest here: {', '.join(recent)}." if recent else "The store is empty."
         msg = (
             f"There is no {str(handle)[:80]!r} in the media store. Use a handle that a tool gave, "

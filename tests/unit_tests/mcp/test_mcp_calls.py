@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from mcp import types
+from mcp import ClientSession, types
 from tool_service import ARGUMENTS, KEY, PICTURE, RECORDING, Service, medium, silence
 
 from langchain_visioncraft import MediaStore, VisionCraftToolkit, errors
@@ -138,6 +138,32 @@ async def test_a_client_asks_for_more_or_less_with_a_call(
 ) -> None:
     async with connect(content="pictures") as client:
         result = await client.call_tool(DRAW, SMALL, meta={"visioncraft/content": asked})
+    assert kinds(result) == expected
+
+
+@pytest.mark.parametrize("where", ["experimental", "extensions"])
+@pytest.mark.parametrize(
+    ("declared", "meta", "expected"),
+    [
+        ({"content": "pictures"}, None, ["text", "image"]),
+        ({"content": "pictures"}, {"visioncraft/content": "text"}, ["text"]),
+        ({"content": "everything"}, None, ["text"]),
+        ({}, None, ["text"]),
+    ],
+)
+async def test_a_client_declares_what_it_shows(
+    connect: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    declared: dict[str, Any],
+    *,
+    meta: Any,
+    expected: list[str],
+) -> None:
+    capabilities = types.ClientCapabilities(**{where: {"visioncraft/content": declared}})
+    monkeypatch.setattr(ClientSession, "_build_capabilities", lambda *_: capabilities)
+    async with connect() as client:
+        result = await client.call_tool(DRAW, SMALL, meta=meta)
     assert kinds(result) == expected
 
 

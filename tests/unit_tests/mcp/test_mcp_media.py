@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 from pathlib import Path
 from typing import Any
 
 import mcp
 import numpy as np
 import pytest
+from fastmcp import Client
 from mcp.types import INVALID_PARAMS, ImageContent, PaginatedRequestParams
 from PIL import Image
 from tool_service import medium, silence
 
 from langchain_visioncraft import Media, MediaStore
-from langchain_visioncraft.mcp import resources, server
+from langchain_visioncraft.mcp import create_server, resources
 from langchain_visioncraft.mcp.resources import uri_of
 from langchain_visioncraft.mcp.results import picture_content
 
@@ -47,6 +49,15 @@ def test_a_large_picture_is_made_smaller(most: int) -> None:
     data, image = shown(picture_content(Media.from_bytes(noise(400)), most))
     assert most / 4 < len(data) <= most
     assert image.format == "JPEG"
+
+
+@pytest.mark.parametrize(("width", "height"), [(2048, 64), (64, 1025), (4096, 4096)])
+def test_a_picture_of_few_bytes_and_many_pixels_is_made_smaller(width: int, height: int) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, "PNG")
+    _, image = shown(picture_content(Media.from_bytes(file.getvalue()), 600_000))
+    assert max(image.size) == 1024
+    assert image.width / image.height == pytest.approx(width / height, rel=0.02)
 
 
 def test_a_transparent_picture_stays_transparent() -> None:
@@ -96,26 +107,83 @@ async def test_a_resource_holds_the_bytes(connect: Any, store: MediaStore) -> No
             assert contents.mime_type == each.mime_type
 
 
-async def test_resources_are_listed_page_by_page(
+async def all_pages(client: Any) -> list[list[str]]:
+    pages, cursor = [], None
+    while not pages or cursor:
+        page = await client.list_resources(params=PaginatedRequestParams(cursor=cursor))
+        pages.append([str(each.uri) for each in page.resources])
+        cursor = page.next_cursor
+    return pages
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+async def test_resources_are_listed_page_by_page_and_each_is_looked_at_once(
+    connect: Any, store: MediaStore, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(resources, "PAGE", 2)
+    names = ("cat.png", "cat.gif", "cat.mp4", "cat.webp", "mask.png")[:count]
+    handles = {store.add(medium(name)).handle for name in names}
+    read, get, listed, entries = [], MediaStore.get, [], MediaStore.entries
+    monkeypatch.setattr(MediaStore, "get", lambda *the: (read.append(the[1]), get(*the))[1])
+    monkeypatch.setattr(MediaStore, "entries", lambda the: (listed.append(1), entries(the))[1])
+    async with connect() as client:
+        pages = await all_pages(client)
+    assert [len(page) for page in pages] == {0: [0], 1: [1], 2: [2], 5: [2, 2, 1]}[count]
+    assert sorted(uri for page in pages for uri in page) == sorted(map(uri_of, handles))
+    assert sorted(read) == sorted(handles)
+    assert len(listed) == 1
+
+
+async def test_a_list_goes_on_where_it_was_on_another_server_and_beside_other_clients(
     connect: Any, store: MediaStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "PAGE", 2)
-    names = ("cat.png", "cat.gif", "cat.mp4", "cat.webp", "mask.png")
-    handles = {store.add(medium(name)).handle for name in names}
-    seen, cursor, pages = [], None, 0
+    monkeypatch.setattr(resources, "PAGE", 2)
+    made = [store.add(noise(side)).handle for side in range(1, 6)]
+    for age, handle in enumerate(reversed(made)):
+        os.utime(Path(store.root) / handle, (1000 - age, 1000 - age))
     async with connect() as client:
-        while pages == 0 or cursor:
-            page = await client.list_resources(params=PaginatedRequestParams(cursor=cursor))
-            seen += [str(each.uri) for each in page.resources]
-            cursor, pages = page.next_cursor, pages + 1
-        for odd in ("-1", "9" * 30, base64.b64encode(b'{"o": -1}').decode()):
-            with pytest.raises(mcp.MCPError, match="Invalid cursor"):
-                await client.list_resources(params=PaginatedRequestParams(cursor=odd))
-        far = base64.b64encode(b'{"o": ' + b"9" * 30 + b"}").decode()
-        page = await client.list_resources(params=PaginatedRequestParams(cursor=far))
-        assert (page.resources, page.next_cursor) == ([], None)
-    assert pages == 3
-    assert sorted(seen) == sorted(map(uri_of, handles))
+        first = await client.list_resources()
+        after = PaginatedRequestParams(cursor=first.next_cursor)
+        store.remove(made[0])
+        store.remove(made[2])
+        added = store.add(medium("cat.png")).handle
+        async with connect() as another:
+            await another.list_resources()
+            second = await another.list_resources(params=after)
+        third = await client.list_resources(params=after)
+    assert [each.name for each in first.resources] == made[:2]
+    assert [each.name for each in second.resources] == made[3:]
+    assert [each.name for each in third.resources] == [made[3]]  # of the first list
+    assert second.next_cursor
+    assert added not in [each.name for each in second.resources]
+
+
+@pytest.mark.parametrize("odd", ["-1", "9" * 30, "9" * 5000, "x ffffffffffff.png", "1.0 ../x"])
+async def test_a_cursor_that_no_page_gave_is_refused(connect: Any, odd: str) -> None:
+    async with connect() as client:
+        with pytest.raises(mcp.MCPError, match=r"Invalid cursor.*nextCursor") as refused:
+            await client.list_resources(params=PaginatedRequestParams(cursor=odd))
+    assert refused.value.error.code == INVALID_PARAMS
+    assert len(str(refused.value)) < 200
+
+
+async def test_a_cursor_beyond_the_end_gives_an_empty_page(connect: Any, store: MediaStore) -> None:
+    handle = store.add(medium("cat.png")).handle
+    async with connect() as client:
+        far = PaginatedRequestParams(cursor=f"9e999 {handle}")
+        page = await client.list_resources(params=far)
+    assert (page.resources, page.next_cursor) == ([], None)
+
+
+async def test_resources_of_ones_own_are_listed_first(toolkit: Any, store: MediaStore) -> None:
+    handle = store.add(medium("cat.png")).handle
+    server = create_server(toolkit())
+    server.resource("about://me")(lambda: "a text")
+    async with Client(server) as client:
+        listed = await client.list_resources()
+        read = await client.read_resource("about://me")
+    assert [str(each.uri) for each in listed] == ["about://me", uri_of(handle)]
+    assert read[0].text == "a text"
 
 
 async def test_the_form_of_resources_is_told(connect: Any) -> None:
