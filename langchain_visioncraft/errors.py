@@ -15,7 +15,7 @@ VisionCraftError
 ├── APIStatusError                  the host answered with an error status
 │   ├── BadRequestError             400, 422, or an error under 200: it was refused     [model]
 │   │   └── UnknownNameError        a model, sampler, … that the host does not know     [model]
-│   ├── AuthenticationError         401: the key is wrong
+│   ├── AuthenticationError         401: the key is wrong, or one is missing
 │   ├── SubscriptionError           402, 403, 413: not subscribed, or premium only
 │   ├── RateLimitError              429, or 403 with a limit: see `retry_after`         [model]
 │   ├── EndpointNotFoundError       404: this host does not offer the endpoint
@@ -175,7 +175,7 @@ class UnknownNameError(BadRequestError):
 
 
 class AuthenticationError(APIStatusError):
-    """401: the key is wrong, banned or no longer active."""
+    """401: the key is wrong, banned or no longer active, or a host wants one for a public list."""
 
 
 class SubscriptionError(APIStatusError):

@@ -356,7 +356,11 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         return AsyncVisionCraftClient(http_async_client=http, **self._of_lists())
 
     def _of_lists(self) -> dict[str, Any]:
-        return {"base_url": self.visioncraft_api_base, "max_retries": self.max_retries}
+        return {
+            "base_url": self.visioncraft_api_base,
+            "api_key": self.visioncraft_api_key,
+            "max_retries": self.max_retries,
+        }
 
     @property
     def _llm_type(self) -> str:

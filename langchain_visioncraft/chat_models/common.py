@@ -250,7 +250,10 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     def list_models(self) -> list[str]:
         """The names of the host's chat models: ``GET /models-llm``, which needs no key.
 
+        Of hosts that have no such list, it is ``GET /v1/models``, with the key.
+
         Raises:
+            AuthenticationError: If the host refuses the key, or wants one for ``/models-llm``.
             VisionCraftError: If the host cannot be asked, or does not answer with such a list.
         """
         return self._client_of_lists().run(_list_of_models())

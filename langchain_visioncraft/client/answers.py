@@ -297,7 +297,13 @@ def unknown_kind(message: str | None) -> str | None:
 
 
 def status_error(
-    status: int, headers: Mapping[str, str], body: bytes, *, endpoint: str, base_url: str
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    endpoint: str,
+    base_url: str,
+    key_sent: bool = True,
 ) -> errors.APIStatusError:
     """Build the error that fits an answer with an error status.
 
@@ -307,17 +313,29 @@ def status_error(
         body: Of the answer, or its beginning.
         endpoint: Method and path, for the message.
         base_url: The root of the host, for the message.
+        key_sent: Whether the call carried the key, which may then be wrong.
     """
-    return _error(status, headers, _said_by(body), endpoint=endpoint, base_url=base_url)
+    said = _said_by(body)
+    return _error(status, headers, said, endpoint=endpoint, base_url=base_url, key_sent=key_sent)
 
 
 def _error(
-    status: int, headers: Mapping[str, str], said: Said, *, endpoint: str, base_url: str
+    status: int,
+    headers: Mapping[str, str],
+    said: Said,
+    *,
+    endpoint: str,
+    base_url: str,
+    key_sent: bool = True,
 ) -> errors.APIStatusError:
     wait = retry_after(headers, said.everything)
     kind = _classify(status, said, wait)
     detail = said.message
     advice = _wait_advice(wait) if kind is errors.RateLimitError else _ADVICE.get(kind, "")
+    if kind is errors.AuthenticationError and not key_sent:
+        advice = (
+            "The API documents {endpoint} without a key, so none was sent; this host wants one."
+        )
     host = urlsplit(base_url).netloc
     says = f": {detail}" if detail else ""
     ending = "" if says.endswith((".", "!", "?")) else "."

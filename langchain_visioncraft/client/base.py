@@ -251,6 +251,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
                     body,
                     endpoint=call.endpoint,
                     base_url=self.settings.base_url,
+                    key_sent=call.auth != "none",
                 )
             )
         return spool

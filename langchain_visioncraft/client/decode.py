@@ -146,6 +146,8 @@ def names_from(answer: Answer) -> list[str]:
         UnexpectedAnswerError: If it is not such a list.
     """
     decoded = json_from(answer)
+    if isinstance(decoded, Mapping) and isinstance(decoded.get("data"), list):
+        decoded = decoded["data"]  # as OpenAI lists models
     if isinstance(decoded, Mapping) and len(decoded) <= 3:
         lists = [value for value in decoded.values() if isinstance(value, list)]
         decoded = lists[0] if len(lists) == 1 else decoded

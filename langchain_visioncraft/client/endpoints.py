@@ -365,8 +365,25 @@ def transcribe(request: schemas.TranscribeRequest) -> Flow[Transcript]:
 
 @endpoint(schemas.ListRequest)
 def list_names(request: schemas.ListRequest) -> Flow[list[str]]:
-    """One of the lists of models, samplers, schedulers, LoRAs or refiners. Needs no key."""
-    return names_from((yield from call(Call("GET", request.path, auth="none"))))
+    """One of the lists of models, samplers, schedulers, LoRAs or refiners. Needs no key.
+
+    Of a host without the list of chat models, it is ``GET /v1/models``, with the key.
+    """
+    try:
+        return names_from((yield from call(Call("GET", request.path, auth="none"))))
+    except (errors.APIStatusError, errors.UnexpectedAnswerError) as error:
+        if request.family != "llm" or isinstance(error, errors.RateLimitError | errors.ServerError):
+            raise
+        return (yield from _openai_models(error))
+
+
+def _openai_models(problem: errors.VisionCraftError) -> Flow[list[str]]:
+    try:
+        return names_from((yield from call(Call("GET", "/v1/models", auth="bearer"))))
+    except errors.AuthenticationError:
+        raise  # says more than that there is no other list
+    except errors.VisionCraftError:
+        raise problem from None
 
 
 @endpoint(schemas.LimitsRequest)

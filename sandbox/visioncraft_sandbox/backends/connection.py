@@ -48,11 +48,11 @@ class Connection:
         if client is not None:
             await client.aclose()
 
-    async def probe(self, path: str) -> httpx.Response:
+    async def probe(self, path: str, method: str = "GET") -> httpx.Response:
         """Check that the server answers and accepts the key; raises `BackendError` if not."""
         try:
-            answer = await self._open_client().get(
-                f"{self.address.url}{path}", timeout=_PROBE_SECONDS
+            answer = await self._open_client().request(
+                method, f"{self.address.url}{path}", timeout=_PROBE_SECONDS
             )
         except httpx.HTTPError as error:
             msg = f"{self.address} does not answer ({type(error).__name__}). Is it running there?"

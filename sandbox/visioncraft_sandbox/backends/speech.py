@@ -15,6 +15,7 @@ from visioncraft_sandbox.backends.connection import BackendError, Connection
 from visioncraft_sandbox.backends.names import closest
 
 _DEFAULT_MODEL = "whisper-1"
+_NOT_THERE = frozenset({404, 405, 410, 421, 501})
 _RECOGNITION = "automatic-speech-recognition"
 # From Whisper's own table: servers return a language's name, VisionCraft its code.
 _TABLE = """
@@ -74,15 +75,30 @@ class SpeechServer:
         if self._kind != "openai" and "whisper.cpp" in about.lower():
             self._kind = "whispercpp"
             return
+        if self._kind != "whispercpp" and await self._find_transcriptions():
+            self._kind = "openai"
+            return
         msg = (
-            f"{self.connection.address} answers, but neither as OpenAI's API does (GET /v1/models) "
-            "nor as whisper.cpp's server."
+            f"{self.connection.address} answers, but neither as OpenAI's API does (GET /v1/models, "
+            "POST /v1/audio/transcriptions) nor as whisper.cpp's server."
         )
         raise BackendError(msg)
 
+    @property
+    def _roots(self) -> tuple[str, ...]:
+        return ("",) if self.connection.address.url.endswith("/v1") else ("/v1", "")
+
+    async def _find_transcriptions(self) -> bool:
+        """Small servers list no models: one that misses the recording is there all the same."""
+        for root in self._roots:
+            answer = await self.connection.probe(f"{root}/audio/transcriptions", "POST")
+            if answer.status_code not in _NOT_THERE:
+                self._root, self._model = root, self._choose([])
+                return True
+        return False
+
     async def _find_models(self) -> bool:
-        roots = ("",) if self.connection.address.url.endswith("/v1") else ("/v1", "")
-        found = await self.connection.find_models(roots)
+        found = await self.connection.find_models(self._roots)
         if found is None:
             return False
         self._root, models = found

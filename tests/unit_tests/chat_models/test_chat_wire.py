@@ -323,6 +323,22 @@ async def test_models_are_listed_without_the_key(service: Service) -> None:
         assert KEY not in str(request.headers.raw)
 
 
+async def test_of_a_host_without_that_list_openais_is_asked_for_with_the_key(
+    service: Service,
+) -> None:
+    listed = {"object": "list", "data": [{"id": "gpt-oss-20b", "object": "model"}]}
+    service.respond = lambda request: (
+        httpx.Response(200, json=listed)
+        if request.url.path == "/v1/models"
+        else httpx.Response(404, json={"detail": "Not Found"})
+    )
+    model = service.model()
+    assert model.list_models() == await model.alist_models() == ["gpt-oss-20b"]
+    for _, asked in (service.requests[:2], service.requests[2:]):
+        assert str(asked.url) == "http://service.test/v1/models"
+        assert asked.headers["authorization"] == f"Bearer {KEY}"
+
+
 def test_model_can_be_overridden_in_a_call(service: Service) -> None:
     service.model().invoke("Hi", model="gemma-2-9b-it")
     assert service.body["model"] == "gemma-2-9b-it"

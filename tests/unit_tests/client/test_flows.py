@@ -8,6 +8,7 @@ import pytest
 from client_driving import PNG, REQUIRED, given, play
 from samples import MAKES_MEDIA, SAMPLES
 
+from langchain_visioncraft import errors
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.flow import Call
 from langchain_visioncraft.client.outgoing import JSONBody
@@ -112,6 +113,64 @@ def test_each_list_is_asked_for_at_its_documented_path_without_a_key(
     played = play(endpoints.list_names(family=family, kind=kind), given(["one", "two"]))
     assert played.calls == [Call("GET", LIST_PATHS[family, kind], auth="none")]
     assert played.result == ["one", "two"]
+
+
+FIRST = "GET /models-llm on h answered"
+NO_LIST = (
+    errors.EndpointNotFoundError(f"{FIRST} 404", status=404),
+    errors.BadRequestError(f"{FIRST} 405", status=405),
+    errors.AuthenticationError(f"{FIRST} 401", status=401),
+    errors.UnexpectedAnswerError(f"{FIRST} a page", status=200),
+)
+MODELS = [{"id": "gpt-oss-20b", "object": "model"}, {"id": "whisper-1", "object": "model"}]
+
+
+@pytest.mark.parametrize("refused", NO_LIST, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {"object": "list", "data": MODELS},
+        {"data": MODELS, "has_more": False, "first_id": "a", "last_id": "b", "object": "list"},
+        MODELS,
+    ],
+    ids=["openai", "with pages", "bare"],
+)
+def test_of_a_host_without_the_list_of_chat_models_openais_is_taken(
+    refused: Exception, listed: Any
+) -> None:
+    played = play(endpoints.list_names("llm", "models"), refused, given(listed))
+    assert played.calls[1:] == [Call("GET", "/v1/models", auth="bearer")]
+    assert played.result == ["gpt-oss-20b", "whisper-1"]
+
+
+@pytest.mark.parametrize(
+    ("second", "raised"),
+    [
+        (errors.EndpointNotFoundError("GET /v1/models 404"), FIRST),
+        (errors.MissingKeyError(), FIRST),
+        (errors.ConnectionFailedError("GET /v1/models reset"), FIRST),
+        (errors.AuthenticationError("GET /v1/models 401"), "GET /v1/models 401"),
+    ],
+)
+def test_without_either_list_the_first_refusal_is_raised_unless_the_key_is_wrong(
+    second: Exception, raised: str
+) -> None:
+    with pytest.raises(errors.VisionCraftError, match=raised):
+        play(endpoints.list_names("llm", "models"), NO_LIST[0], second)
+
+
+@pytest.mark.parametrize(
+    ("list_of", "refused"),
+    [
+        (("sd", "models"), NO_LIST[0]),
+        (("llm", "models"), errors.ServerError("503", status=503)),
+        (("llm", "models"), errors.RateLimitError("429", status=429)),
+        (("llm", "models"), errors.ConnectionFailedError("reset")),
+    ],
+)
+def test_other_lists_and_other_failures_are_final(list_of: Any, refused: Exception) -> None:
+    with pytest.raises(type(refused)):
+        play(endpoints.list_names(*list_of), refused)
 
 
 def test_the_documents_twelve_lists_are_all_there() -> None:

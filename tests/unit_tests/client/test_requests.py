@@ -30,6 +30,7 @@ from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.flow import Call
 from langchain_visioncraft.client.outgoing import SHORT_BYTES, JSONBody
 from langchain_visioncraft.errors import (
+    AuthenticationError,
     ForbiddenInputError,
     InvalidRequestError,
     MediaInputError,
@@ -83,6 +84,25 @@ def test_the_announced_length_is_the_sent_length(driver: Any, name: str, naps: l
 def test_lists_and_limits_need_no_key(driver: Any, name: str) -> None:
     host = Host(*ANSWERS[name])
     assert drive(host.client(driver, api_key=None), flow_of(name))
+
+
+@pytest.mark.parametrize("name", ["list_names", "limits"])
+def test_a_key_that_was_not_sent_is_not_called_wrong(driver: Any, name: str) -> None:
+    host = Host(httpx.Response(401, json={"detail": "Not authenticated"}))
+    with pytest.raises(AuthenticationError) as refused:
+        drive(host.client(driver), flow_of(name))
+    assert "none was sent; this host wants one" in str(refused.value)
+    assert "wrong" not in str(refused.value)
+    assert KEY not in str(host.requests[0].headers.raw)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in REQUIRED if name not in ("list_names", "limits")]
+)
+def test_a_key_that_was_sent_may_be_wrong(driver: Any, name: str) -> None:
+    host = Host(httpx.Response(401, json={"detail": "Not authenticated"}))
+    with pytest.raises(AuthenticationError, match="The key is wrong, or no longer active"):
+        drive(host.client(driver), flow_of(name))
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,16 @@ def test_an_openai_server_answers_in_the_services_form() -> None:
     assert "Failed to decode audio" in refused.json()["detail"]
 
 
+@pytest.mark.parametrize(("root", "given"), [("/v1", ""), ("/v1", "/v1"), ("", "")])
+def test_a_server_that_lists_no_models_transcribes(root: str, given: str) -> None:
+    host = SpeachesHost(root=root, lists_models=False)
+    with served(host.app) as url, Sandbox(models=False, speech=f"{url}{given}") as sandbox:
+        answer = whisper(sandbox, wav())
+    assert answer.json()["text"] == "Hallo Welt."
+    assert answer.headers["x-visioncraft-engine"].endswith(", whisper-1")
+    assert host.paths == [f"{root}/audio/transcriptions"]
+
+
 @pytest.mark.parametrize("has_health", [True, False], ids=["today", "before"])
 def test_whisper_cpp_gets_wav_of_16_khz(has_health: bool) -> None:
     host = WhisperCppHost(has_health=has_health)

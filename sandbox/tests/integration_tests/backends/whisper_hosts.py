@@ -18,14 +18,16 @@ WHISPER = "Systran/faster-whisper-small"
 class SpeachesHost:
     """src/speaches/routers/stt.py: transcriptions and translations, with the OpenAI SDK's types."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, root: str = "/v1", lists_models: bool = True) -> None:
         self.forms: list[dict[str, Any]] = []
         self.paths: list[str] = []
+        models = [Route(f"{root}/models", self.models)] if lists_models else []
+        self.model = WHISPER if lists_models else "whisper-1"
         self.app = Starlette(
             routes=[
-                Route("/v1/models", self.models),
-                Route("/v1/audio/transcriptions", self.transcribe, methods=["POST"]),
-                Route("/v1/audio/translations", self.transcribe, methods=["POST"]),
+                *models,
+                Route(f"{root}/audio/transcriptions", self.transcribe, methods=["POST"]),
+                Route(f"{root}/audio/translations", self.transcribe, methods=["POST"]),
             ]
         )
 
@@ -35,10 +37,12 @@ class SpeachesHost:
         return JSONResponse({"data": [voice, whisper], "object": "list"})
 
     async def transcribe(self, request: Request) -> Response:
-        form = await form_of(request)
+        form = await form_of(request) if "content-type" in request.headers else {}
+        if "file" not in form:
+            return JSONResponse({"detail": [{"type": "missing", "loc": ["body", "file"]}]}, 422)
         self.forms.append(form)
         self.paths.append(request.url.path)
-        if form["model"] != WHISPER:
+        if form["model"] != self.model:
             detail = f"Model '{form['model']}' is not installed locally."
             return JSONResponse({"detail": detail}, 404)
         if b"broken" in form["file"][1]:
