@@ -22,31 +22,54 @@ class ErrorStyle(Enum):
     """``{"detail": "text"}``: the endpoints for recordings, upscaling and chat of 2024-03."""
     OBJECT = "object"
     """``{"error": {"message": "text"}, "code": 400}``: 2024-09."""
+    OPENAI = "openai"
+    """The same, with the ``param`` and ``code`` that OpenAI's clients read: ``/v1``."""
 
-    def body(self, status: int, message: str) -> dict[str, Any]:
-        """The JSON body of an error."""
+    def body(self, status: int, message: str, code: str | None = None) -> dict[str, Any]:
+        """The JSON body of an error; `code` is OpenAI's name for it."""
         if self is ErrorStyle.TEXT:
             return {"error": message}
         if self is ErrorStyle.DETAIL:
             return {"detail": message}
         kind = "invalid_request_error" if status < 500 else "server_error"
-        return {"error": {"message": message, "type": kind}, "code": status}
+        error: dict[str, Any] = {"message": message, "type": kind}
+        if self is ErrorStyle.OPENAI:
+            error |= {"param": None, "code": code or _CODES.get(status)}
+        return {"error": error, "code": status}
+
+
+_CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
+
+
+def style_of(path: str) -> ErrorStyle:
+    """The shape of errors below this path that no endpoint answers."""
+    return ErrorStyle.OPENAI if f"{path}/".startswith("/v1/") else ErrorStyle.DETAIL
 
 
 class Refusal(Exception):  # noqa: N818  # not every refusal is an error
-    """The request is answered with an error status, and a message for the caller."""
+    """The request is answered with an error status, and a message for the caller.
 
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+    `code` is OpenAI's name for the error, for ``/v1``.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        headers: dict[str, str] | None = None,
+        code: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = headers or {}
+        self.code = code
 
 
 def refusal_response(refusal: Refusal, style: ErrorStyle) -> Response:
     """The answer for a refusal."""
     return JSONResponse(
-        style.body(refusal.status, refusal.message),
+        style.body(refusal.status, refusal.message, refusal.code),
         status_code=refusal.status,
         headers={ENGINE_HEADER: "none", **refusal.headers},
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from visioncraft_sandbox import (
     routes_chat,
@@ -20,18 +22,32 @@ from visioncraft_sandbox import (
     routes_media,
     routes_midjourney,
 )
+from visioncraft_sandbox.answers import Refusal, refusal_response, style_of
 from visioncraft_sandbox.backends.hosts import Backends
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.fault_gate import FaultGate
 from visioncraft_sandbox.faults import FaultBook
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.midjourney import Midjourney
-from visioncraft_sandbox.operations import Services
+from visioncraft_sandbox.operations import UNEXPECTED, Services
 from visioncraft_sandbox.page.gate import PageGate
 from visioncraft_sandbox.page.journal import Journal
+from visioncraft_sandbox.protection import Protection
 from visioncraft_sandbox.rate_limits import Limiter
 from visioncraft_sandbox.records import Received, Recorder
 from visioncraft_sandbox.settings import SandboxConfig
+
+
+class _Application(Starlette):
+    """With `Protection` around everything, also around the answer to an unexpected error."""
+
+    def __init__(self, config: SandboxConfig, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._allowed_hosts = config.allowed_hosts
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The middlewares and the routes, as one application."""
+        return Protection(super().build_middleware_stack(), self._allowed_hosts)
 
 
 def create_app(
@@ -55,7 +71,8 @@ def create_app(
     faults = faults if faults is not None else FaultBook()
     requests = requests if requests is not None else deque(maxlen=config.requests_kept)
     journal = Journal(config.page_entries, config.page_bytes) if config.page else None
-    app = Starlette(
+    app = _Application(
+        config,
         routes=_routes(),
         middleware=[
             *([Middleware(PageGate, journal=journal)] if journal is not None else []),
@@ -63,7 +80,7 @@ def create_app(
             Middleware(Recorder, log=requests),
             Middleware(FaultGate, book=faults),
         ],
-        exception_handlers={HTTPException: _http_error},
+        exception_handlers={HTTPException: _http_error, Exception: _http_error},
         lifespan=_lifespan,
     )
     app.state.services = Services(
@@ -116,9 +133,10 @@ def _routes() -> list[BaseRoute]:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    detail = {
+    message = {
         404: f"This host doesn't have {request.method} {request.url.path}.",
         405: f"{request.url.path} does not take {request.method}.",
+        500: UNEXPECTED,
     }.get(status, str(getattr(error, "detail", "")))
-    headers = error.headers if isinstance(error, HTTPException) else None
-    return JSONResponse({"detail": detail}, status_code=status, headers=headers)
+    headers = dict(getattr(error, "headers", None) or {})
+    return refusal_response(Refusal(status, message, headers), style_of(request.url.path))

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions: reading requests, and writing answers."""
+"""OpenAI's chat completions: a checked request, what stands in it, and writing answers."""
 
 from __future__ import annotations
 
@@ -6,20 +6,12 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_visioncraft.client.schemas import ChatRequest
-from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engines.language import Sampling
-from visioncraft_sandbox.schema_shape import problem_of_schema
-from visioncraft_sandbox.validation import check_parameters
 
-_SAMPLED = (
-    "max_tokens", "temperature", "top_p", "top_k", "repetition_penalty", "presence_penalty",
-    "frequency_penalty",
-)  # fmt: skip
 _CHOICE = {"index": 0, "logprobs": None}
 _PIECE = 12
 
@@ -67,113 +59,6 @@ class Reply:
             "completion_tokens": self.completion_tokens,
             "total_tokens": self.prompt_tokens + self.completion_tokens,
         }
-
-
-def read_chat(body: Mapping[str, Any]) -> Chat:
-    """Check a chat request; refused with 400."""
-    wanted = check_parameters(ChatRequest, body)
-    check_messages(wanted.messages)
-    if body.get("n") not in (None, 1):
-        raise Refusal(400, "n: this host returns one answer to a request.")
-    given = {name: getattr(wanted, name) for name in _SAMPLED}
-    sampling = Sampling(
-        **{name: value for name, value in given.items() if value is not None},
-        stop=_stops(body.get("stop")),
-        seed=body["seed"] if isinstance(body.get("seed"), int) else None,
-    )
-    tools = _tools(body.get("tools"))
-    choice, named = _tool_choice(body.get("tool_choice"), tools)
-    options = body.get("stream_options")
-    return Chat(
-        model=wanted.model,
-        messages=wanted.messages,
-        sampling=sampling,
-        stream=bool(body.get("stream")),
-        include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
-        tools=tools,
-        tool_choice=choice,
-        named=named,
-        parallel=body.get("parallel_tool_calls") is not False,
-        schema=_schema(body.get("response_format"), wanted.messages),
-    )
-
-
-def check_messages(messages: Sequence[Mapping[str, Any]]) -> None:
-    """Check the shape of messages; the first wrong one is refused with 400."""
-    for number, message in enumerate(messages):
-        content = message.get("content")
-        if not isinstance(message.get("role"), str):
-            raise Refusal(400, f"messages.{number}.role is required.")
-        if content is None and message["role"] == "assistant":
-            continue
-        if not isinstance(content, str) and not (
-            isinstance(content, list) and all(isinstance(part, dict | str) for part in content)
-        ):
-            raise Refusal(400, f"messages.{number}.content must be a string or a list of parts.")
-
-
-def _stops(value: Any) -> tuple[str, ...]:
-    texts = [value] if isinstance(value, str) else value or []
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise Refusal(400, "stop must be a string or a list of strings.")
-    return tuple(text for text in texts if text)
-
-
-def _tools(value: Any) -> list[dict[str, Any]]:
-    tools = value or []
-    if not isinstance(tools, list):
-        raise Refusal(400, "tools must be a list.")
-    for number, tool in enumerate(tools):
-        function = tool.get("function") if isinstance(tool, dict) else None
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise Refusal(400, f"tools.{number}.function.name is required.")
-        problem = problem_of_schema(function.get("parameters") or {})
-        if problem:
-            raise Refusal(400, f"tools.{number}.function.parameters: {problem}.")
-    return tools
-
-
-def _tool_choice(value: Any, tools: list[dict[str, Any]]) -> tuple[str, bool]:
-    if value is None:
-        return "auto", False
-    if isinstance(value, str):
-        if value == "any":  # some clients' name for it
-            return "required", False
-        if value not in ("none", "auto", "required"):
-            raise Refusal(400, "tool_choice must be none, auto, required or a function.")
-        return value, False
-    function = value.get("function") if isinstance(value, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    if name not in [tool["function"]["name"] for tool in tools]:
-        raise Refusal(400, f"tool_choice names {name!r}, which is not among the tools.")
-    return str(name), True
-
-
-def _schema(value: Any, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    kind = value.get("type") if isinstance(value, dict) else None
-    if kind in (None, "text"):
-        return None
-    if kind == "json_schema":
-        given = value.get("json_schema")
-        schema = given.get("schema") if isinstance(given, dict) else None
-        if not isinstance(schema, dict):
-            raise Refusal(400, "response_format.json_schema.schema is required.")
-        problem = problem_of_schema(schema)
-        if problem:
-            raise Refusal(400, f"response_format.json_schema.schema: {problem}.")
-        return schema
-    if kind == "json_object":
-        return _object_schema(messages)
-    raise Refusal(400, f"response_format.type {kind!r} is not known.")
-
-
-def _object_schema(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A schema for any JSON object: its keys are the quoted words of the conversation."""
-    text = " ".join(text_of(message) for message in messages if message["role"] != "assistant")
-    keys = re.findall(r"[\"'`](\w+)[\"'`]", text)
-    keys = list(dict.fromkeys(keys)) or ["answer"]
-    properties = {key: {"type": "string"} for key in keys}
-    return {"type": "object", "properties": properties, "required": keys}
 
 
 def text_of(message: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ _PORT = {"type": click.IntRange(0, 65535), "default": 8765}
 _SECONDS = {"type": click.FloatRange(min=0), "default": 2.5}
 _SILENCE = {"type": click.FloatRange(min=1), "default": 600.0}
 _FAULT = "A fault to inject, e.g. 'POST /sd status=503 times=1'; repeatable."
+_HOSTS = "A further host name under which it answers; repeatable. Default: this machine's."
 _SERVERS = {
     "llm": (
         "What answers chats: a GGUF file, or an OpenAI-compatible server (vLLM, Ollama, …).",
@@ -53,6 +54,7 @@ def _options(name: str, server: str, model: str) -> list[click.Option]:
 @command(
     option("--host", "Address to listen on.", default="127.0.0.1"),
     option("--port", "Port; 0 takes a free one.", **_PORT),
+    option("--allowed-host allowed_hosts", _HOSTS, multiple=True),
     option("--key keys", "A key to accept; repeatable. Default: any key.", multiple=True),
     option("--no-models", "Draw, animate and plan only, without any weights.", is_flag=True),
     option("--fault faults", _FAULT, multiple=True),
@@ -72,13 +74,17 @@ def sandbox(
     no_models: bool,
     no_page: bool,
     faults: Sequence[str],
+    allowed_hosts: Sequence[str],
     **settings: Any,
 ) -> None:
     """Serve the VisionCraft API on this machine; it takes any key and needs no network."""
     try:
         injected = [Fault.parse(text) for text in faults]
         config = SandboxConfig(
-            models=not no_models, page=not no_page, page_hosts=(host,), **settings
+            models=not no_models,
+            page=not no_page,
+            allowed_hosts=(host, *allowed_hosts),
+            **settings,
         )
     except ValueError as error:
         raise click.ClickException(str(error)) from None

@@ -32,6 +32,8 @@ from visioncraft_sandbox.validation import check_key, check_parameters, check_te
 
 logger = logging.getLogger(__name__)
 
+UNEXPECTED = "An unexpected error occurred on the server; its log says more."
+
 _ResultT = TypeVar("_ResultT")
 
 
@@ -147,5 +149,4 @@ async def guarded(answer: Awaitable[Response], style: ErrorStyle) -> Response:
         return refusal_response(refusal, style)
     except Exception:
         logger.exception("A request of the sandbox failed")
-        message = "An unexpected error occurred on the server; its log says more."
-        return refusal_response(Refusal(500, message), style)
+        return refusal_response(Refusal(500, UNEXPECTED), style)

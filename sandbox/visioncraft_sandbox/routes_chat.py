@@ -23,15 +23,14 @@ from visioncraft_sandbox.chat import (
     Chat,
     Chunks,
     Reply,
-    check_messages,
     completion,
     count,
     form_instruction,
     images_of,
     plain_messages,
-    read_chat,
     text_of,
 )
+from visioncraft_sandbox.chat_reading import check_messages, read_chat
 from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import CATALOG, VISION
 from visioncraft_sandbox.engines.language import Completion, LanguageModel, PromptTooLongError
@@ -49,15 +48,12 @@ _MODELS = "/models-llm"
 async def chat_completions(request: Request) -> Response:
     """``POST /v1/chat/completions``."""
     services: Services = request.app.state.services
-    return await guarded(_chat_completions(request, services), ErrorStyle.OBJECT)
+    return await guarded(_chat_completions(request, services), ErrorStyle.OPENAI)
 
 
 async def _chat_completions(request: Request, services: Services) -> Response:
     body = await read_body(request, services.config.max_body_bytes)
-    key = bearer_key(request)
-    if not key:
-        raise Refusal(401, "Your API key is missing: send `Authorization: Bearer <key>`.")
-    check_key(key, services.config)
+    key = _checked_key(request, services)
     services.limiter.check("POST /v1/chat/completions", key)
     chat = read_chat(body)
     server = services.backends.chat_for(chat.model, with_images=_has_images(chat))
@@ -70,6 +66,13 @@ async def _chat_completions(request: Request, services: Services) -> Response:
     if chat.stream and not _offers_tools(chat) and not _has_images(chat):
         return await _stream_live(chat, services)
     return _response(chat, await _reply(chat, services, request))
+
+
+def _checked_key(request: Request, services: Services) -> str:
+    key = bearer_key(request)
+    if not key:
+        raise Refusal(401, "Your API key is missing: send `Authorization: Bearer <key>`.")
+    return check_key(key, services.config)
 
 
 async def _forward(
@@ -105,7 +108,7 @@ def _check_model(model: str, services: Services) -> None:
     if services.config.llm_file is None:
         problems = catalog.unknown_names("model", [model], _MODELS)
         if problems:
-            raise Refusal(400, problems[0])
+            raise Refusal(400, problems[0], code="model_not_found")
 
 
 def _has_images(chat: Chat) -> bool:
@@ -145,7 +148,8 @@ async def _generated(services: Services, task: Callable[[], _ResultT]) -> _Resul
     try:
         return await services.pool.write(task)
     except PromptTooLongError as error:
-        raise Refusal(400, f"The conversation is too long for this model: {error}.") from error
+        message = f"The conversation is too long for this model: {error}."
+        raise Refusal(400, message, code="context_length_exceeded") from error
     except ValueError as error:
         raise Refusal(400, f"The language model refused the request: {error}") from error
 
@@ -294,15 +298,29 @@ async def _llm(job: Job) -> Response:
 
 async def models(request: Request) -> Response:
     """``GET /v1/models``: the chat models as OpenAI lists them."""
-    return await guarded(_list_models(request.app.state.services), ErrorStyle.OBJECT)
+    return await guarded(_list_models(request), ErrorStyle.OPENAI)
 
 
-async def _list_models(services: Services) -> Response:
+async def model(request: Request) -> Response:
+    """``GET /v1/models/{id}``: one of them."""
+    return await guarded(_list_models(request, request.path_params["id"]), ErrorStyle.OPENAI)
+
+
+async def _list_models(request: Request, wanted: str | None = None) -> Response:
+    services: Services = request.app.state.services
+    if services.config.keys:
+        _checked_key(request, services)
     data = [
         {"id": name, "object": "model", "created": 0, "owned_by": "visioncraft-sandbox"}
         for name in await services.backends.names(_MODELS)
     ]
-    return json_response({"object": "list", "data": data}, CATALOG)
+    if wanted is None:
+        return json_response({"object": "list", "data": data}, CATALOG)
+    for each in data:
+        if each["id"] == wanted:
+            return json_response(each, CATALOG)
+    message = f"This host doesn't have model {wanted!r}. GET /v1/models lists those that it has."
+    raise Refusal(404, message, code="model_not_found")
 
 
 _LLM = Operation("/llm", LegacyChatRequest, ErrorStyle.DETAIL, _llm)
@@ -313,5 +331,6 @@ def routes() -> list[BaseRoute]:
     return [
         Route("/v1/chat/completions", chat_completions, methods=["POST"]),
         Route("/v1/models", models, methods=["GET"]),
+        Route("/v1/models/{id:path}", model, methods=["GET"]),
         Route(_LLM.path, _LLM.serve, methods=["POST"]),
     ]

@@ -51,6 +51,7 @@ class Sandbox:
         llm: A GGUF file or an OpenAI-compatible server for chats.
         midjourney_seconds: How long a Midjourney task reports "generating".
         page: Whether ``GET /`` shows requests and answers in a browser.
+        allowed_hosts: Further host names under which it answers; see `SandboxConfig`.
         settings: Any other field of `SandboxConfig`, such as `images` and `speech`, the servers
             that replace the sandbox's small models.
 
@@ -71,6 +72,7 @@ class Sandbox:
         llm: str | None = None,
         midjourney_seconds: float = 2.5,
         page: bool = True,
+        allowed_hosts: Iterable[str] = (),
         **settings: Any,
     ) -> None:
         known = tuple(SandboxConfig.__dataclass_fields__)
@@ -78,12 +80,13 @@ class Sandbox:
             raise TypeError(unknown_keyword("Sandbox", name, known))
         self.config = SandboxConfig(
             models=models,
-            keys=(keys,) if isinstance(keys, str) else tuple(keys),
+            keys=_texts(keys),
             limits=dict(limits or {}),
             llm=llm,
             midjourney_seconds=midjourney_seconds,
             page=page,
-            **{"page_hosts": (host,), **settings},
+            allowed_hosts=(host, *_texts(allowed_hosts)),
+            **settings,
         )
         self.faults = FaultBook()
         self.faults.inject(*faults)
@@ -192,6 +195,10 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         await anyio.to_thread.run_sync(self.stop)
+
+
+def _texts(value: Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 class SandboxServer(uvicorn.Server):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from visioncraft_sandbox.backends.addresses import Address, is_url, parse_address
+from visioncraft_sandbox.protection import is_host_name
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class SandboxConfig:
         page_entries: How many requests the page keeps.
         page_bytes: Memory for their bodies; the oldest are dropped first, and a body larger than
             a quarter of it is not kept.
-        page_hosts: Host names under which the page may be opened, besides IP addresses,
-            localhost and the name of this machine.
+        allowed_hosts: Host names under which it answers, without a port, besides IP addresses,
+            localhost and the name of this machine. Requests under other names get 421.
     """
 
     models: bool = True
@@ -111,7 +112,7 @@ class SandboxConfig:
     page: bool = True
     page_entries: int = 200
     page_bytes: int = 64 << 20
-    page_hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.llm and not is_url(self.llm) and not Path(self.llm).is_file():
@@ -123,6 +124,12 @@ class SandboxConfig:
         if self.page_entries < 1 or self.page_bytes < 1:
             msg = "page_entries and page_bytes start at 1; page=False switches the page off."
             raise ValueError(msg)
+        for name in self.allowed_hosts:
+            if not is_host_name(name):
+                msg = (
+                    f"allowed_hosts: {name!r} is not a host name; give it without http:// and port."
+                )
+                raise ValueError(msg)
         for name in ("llm", "vision_llm", "images", "speech"):
             self.server(name)  # raises if the address is malformed
 

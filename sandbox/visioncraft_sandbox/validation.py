@@ -21,6 +21,11 @@ _ParametersT = TypeVar("_ParametersT", bound=schemas.Request)
 # Parsing a smaller body takes less time than handing it to a thread.
 _PARSE_HERE_BYTES = 1 << 18
 _LONGEST_KEY = 4096
+DEEPEST = 100
+"""Levels of lists and objects in a body."""
+
+_MOST_VALUES = 1_000_000
+"""In a body; each takes a hundred bytes of memory, however short it is written."""
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -43,18 +48,25 @@ async def read_body(request: Request, max_bytes: int) -> dict[str, Any]:
             parts.append(part)
     except ClientDisconnect as error:
         raise Refusal(400, "The connection broke before the request was complete.") from error
-    data = b"".join(parts)
-    del parts
     if size > _PARSE_HERE_BYTES:
-        return await anyio.to_thread.run_sync(_parse, data)
-    return _parse(data)
+        return await anyio.to_thread.run_sync(_parse, parts)
+    return _parse(parts)
 
 
-def _parse(data: bytes) -> dict[str, Any]:
+def _parse(parts: list[bytes]) -> dict[str, Any]:
+    """The body in these pieces, which are let go: a large one is in memory twice at most."""
+    data = b"".join(parts)
+    parts.clear()
     if not data.strip():
         raise Refusal(400, "The request has no body; send a JSON object.")
+    if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise Refusal(400, f"The body has more than {_MOST_VALUES:,} values.")
+    halves = _SURROGATE.search(data) is not None
     try:
-        body = json.loads(data)
+        text = data.decode(json.detect_encoding(data), "surrogatepass")
+        del data
+        body = json.loads(text)
+        del text
     except json.JSONDecodeError as error:
         where = f"{error.msg} at character {error.pos}"
         raise Refusal(400, f"The body is not valid JSON ({where}).") from error
@@ -62,9 +74,26 @@ def _parse(data: bytes) -> dict[str, Any]:
         raise Refusal(400, "The body is not valid JSON.") from error
     if not isinstance(body, dict):
         raise Refusal(400, "The body must be a JSON object.")
-    if _SURROGATE.search(data) and not _is_unicode(body):
+    if is_deeper_than(body, DEEPEST):
+        raise Refusal(400, f"The body is nested deeper than {DEEPEST} levels.")
+    if halves and not _is_unicode(body):
         raise Refusal(400, "The body contains a lone surrogate (half a character).")
     return body
+
+
+def is_deeper_than(value: Any, levels: int) -> bool:
+    """Whether JSON is nested deeper, found without recursion."""
+    layer = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels):
+        layer = [
+            part
+            for each in layer
+            for part in (each.values() if isinstance(each, dict) else each)
+            if isinstance(part, dict | list)
+        ]
+        if not layer:
+            return False
+    return True
 
 
 def _is_unicode(body: dict[str, Any]) -> bool:

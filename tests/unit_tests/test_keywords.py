@@ -70,7 +70,7 @@ def public_classes() -> dict[str, type]:
     ids=lambda kind: kind.__name__,
 )
 def test_a_wrong_keyword_is_named_with_its_class_and_what_is_near(kind: type) -> None:
-    table = {**NEAR, "Sandbox": ("page_host", "page_hosts")}
+    table = {**NEAR, "Sandbox": ("allowed_host", "allowed_hosts")}
     wrong, near = table.get(kind.__name__, ("api_kye", "api_key"))
     expected = rf"^{kind.__name__} has no argument '{wrong}'\. Did you mean {near}="
     with pytest.raises(TypeError, match=expected):

@@ -29,7 +29,7 @@ def config() -> SandboxConfig:
 @pytest.fixture
 async def client(config: SandboxConfig) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(create_app(config))
-    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox:8765") as opened:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8765") as opened:
         yield opened
 
 
@@ -79,7 +79,7 @@ async def test_generate_gives_links_that_lead_to_the_pictures(client: httpx.Asyn
     )
     links = answer.json()["images"]
     assert len(set(links)) == 2
-    assert all(link.startswith("http://sandbox:8765/files/") for link in links)
+    assert all(link.startswith("http://localhost:8765/files/") for link in links)
     assert (await client.get(links[0])).headers["content-type"] == "image/png"
 
 
@@ -159,7 +159,7 @@ async def test_without_a_key_it_is_401(client: httpx.AsyncClient, body: dict[str
 async def test_only_configured_keys_are_accepted() -> None:
     app = create_app(SandboxConfig(models=False, keys=("right",)))
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://sandbox"
+        transport=httpx.ASGITransport(app), base_url="http://localhost"
     ) as client:
         wrong = await client.post("/midjourney", json={"prompt": "x", "token": "wrong"})
         right = await client.post("/midjourney", json={"prompt": "x", "token": "right"})
@@ -179,7 +179,7 @@ async def test_a_body_is_json_with_any_content_type(client: httpx.AsyncClient) -
 async def test_a_limit_is_reported_in_the_services_words() -> None:
     limits = {"POST /midjourney": Limit(1, seconds=300, announce=True)}
     transport = httpx.ASGITransport(create_app(SandboxConfig(models=False, limits=limits)))
-    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         statuses = [(await post(client, "/midjourney", prompt="x")).status_code for _ in range(2)]
         answer = await post(client, "/midjourney", prompt="x")
         other = await client.post("/midjourney", json={"prompt": "x", "token": "other"})
@@ -192,7 +192,7 @@ async def test_a_limit_is_reported_in_the_services_words() -> None:
 async def test_too_large_requests_and_pictures_are_refused() -> None:
     config = SandboxConfig(models=False, max_body_bytes=2000, max_pixels=1000)
     transport = httpx.ASGITransport(create_app(config))
-    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         large = await post(client, "/img2video", image="A" * 3000)
         many = await post(client, "/img2video", image=png())
         none = await post(client, "/img2video", image=base64.b64encode(b"no picture").decode())

@@ -62,7 +62,7 @@ def test_which_requests_a_fault_affects(
 async def get(path: str, *faults: Fault) -> httpx.Response:
     app = create_app(faults=FaultBook(*faults))
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await client.get(path)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from visioncraft_sandbox.chat import read_chat
+from visioncraft_sandbox.chat_reading import read_chat
 from visioncraft_sandbox.planner import answer
 from visioncraft_sandbox.planner.summary import SIGNATURE
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
-import socket
-from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -26,12 +23,10 @@ MEDIA_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 _HEADERS = {
     "content-security-policy": PAGE_POLICY,
-    "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     # With a stricter one, a browser would not send the origin of a form.
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
 
@@ -39,12 +34,14 @@ _ANY_KEY = "sandbox"
 
 
 class Guard:
-    """Checks access to the page, and adds the headers that protect it."""
+    """Checks access to the page, and adds the headers that protect it.
+
+    `protection.Protection` has checked the host.
+    """
 
     def __init__(self, app: ASGIApp, config: SandboxConfig) -> None:
         self._app = app
         self._config = config
-        self._names = _names_of_this_machine(config.page_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -61,14 +58,6 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        # DNS rebinding: a foreign name that points here would own the page.
-        if not is_ours(host, self._names):
-            text = (
-                f"The page is not served under the name {host[:200]!r}. Open it by its IP address "
-                "or as localhost, or add this name to SandboxConfig.page_hosts."
-            )
-            return PlainTextResponse(text, 421)
         if is_embedded_elsewhere(headers):
             return PlainTextResponse("Other sites may link to the page, but not embed it.", 403)
         if self._config.keys and key_of(headers, self._config) is None:
@@ -78,24 +67,6 @@ class Guard:
         if scope["method"] not in ("GET", "HEAD") and not comes_from_the_page(headers):
             return PlainTextResponse("This form was sent by another site; send it here.", 403)
         return None
-
-
-def is_ours(host: str, names: Iterable[str] = ()) -> bool:
-    """Whether a ``Host`` header is an IP address, localhost, or one of these names."""
-    try:
-        parts = urlsplit(f"//{host}")
-        plain = parts.netloc == host and parts.port != 0 and "@" not in host
-    except ValueError:
-        return False
-    name = (parts.hostname or "").rstrip(".")
-    return plain and (_is_address(name) or f".{name}".endswith(".localhost") or name in names)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        return bool(ipaddress.ip_address(name))
-    except ValueError:
-        return False
 
 
 def is_embedded_elsewhere(headers: Headers) -> bool:
@@ -130,8 +101,3 @@ def key_of(headers: Headers, config: SandboxConfig) -> str | None:
 def page_key(request: Request, config: SandboxConfig) -> str:
     """The key of a request that passed the guard."""
     return key_of(request.headers, config) or ""
-
-
-def _names_of_this_machine(further: Iterable[str]) -> frozenset[str]:
-    own = socket.gethostname().lower()
-    return frozenset({own, f"{own}.local", *(name.lower() for name in further)})

@@ -1,0 +1,151 @@
+"""The sandbox as a host for OpenAI's clients: its errors, its models, and the shapes of chats."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from visioncraft_sandbox import Limit, SandboxConfig, create_app
+
+KEY = "sandbox-key-1234"
+MODEL = "Llama-3-8B-Instruct"
+USER = {"role": "user", "content": "Draw a cat"}
+PROMPT = {"type": "object", "properties": {"prompt": {"type": "string"}}}
+DRAW = {"type": "function", "function": {"name": "draw", "parameters": PROMPT}}
+
+
+@pytest.fixture
+def config() -> SandboxConfig:
+    return SandboxConfig(models=False)
+
+
+@pytest.fixture
+async def client(config: SandboxConfig) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(create_app(config), raise_app_exceptions=False)
+    headers = {"authorization": f"Bearer {KEY}"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost", headers=headers
+    ) as opened:
+        yield opened
+
+
+async def ask(client: httpx.AsyncClient, **fields: Any) -> httpx.Response:
+    body = {"model": MODEL, "messages": [USER], "tools": [DRAW], **fields}
+    return await client.post("/v1/chat/completions", json=body)
+
+
+def calling(call: Any) -> dict[str, Any]:
+    return {"messages": [USER, {"role": "assistant", "content": None, "tool_calls": call}]}
+
+
+def deep(levels: int) -> str:
+    return '{"a":' * levels + "1" + "}" * levels
+
+
+ODD_CHATS: dict[str, dict[str, Any]] = {
+    "calls that are a number": calling(5),
+    "calls that are text": calling("x"),
+    "calls that are an object": calling({"a": 1}),
+    "a call that is a number": calling([5]),
+    "a call that is text": calling(["x"]),
+    "a call that is null": calling([None]),
+    "a call without a function": calling([{"id": "a"}]),
+    "a function that is text": calling([{"id": "a", "function": "x"}]),
+    "a function that is a list": calling([{"id": "a", "function": [1]}]),
+    "a name that is a number": calling([{"id": "a", "function": {"name": 1}}]),
+    "arguments that are a list": calling([{"function": {"name": "draw", "arguments": []}}]),
+    "arguments that are a number": calling([{"function": {"name": "draw", "arguments": 7}}]),
+    "arguments nested deep": calling([{"function": {"name": "draw", "arguments": deep(200)}}]),
+    "arguments nested deeper": calling(
+        [{"function": {"name": "draw", "arguments": '{"a":' * 100_000}}]
+    ),
+    "an id that is a list": {"messages": [{"role": "tool", "content": "", "tool_call_id": []}]},
+    "a name that is an object": {"messages": [{**USER, "name": {}}]},
+    "content that is a number": {"messages": [{"role": "user", "content": 1}]},
+    "max_completion_tokens below the bound": {"max_completion_tokens": 5},
+    "max_completion_tokens above the bound": {"max_completion_tokens": 10**6},
+    "max_completion_tokens that are text": {"max_completion_tokens": "many"},
+}
+
+
+@pytest.mark.parametrize("name", ODD_CHATS)
+async def test_an_odd_chat_is_a_bad_request_with_the_place(
+    client: httpx.AsyncClient, name: str
+) -> None:
+    answer = await ask(client, **ODD_CHATS[name])
+    assert answer.status_code == 400
+    message = answer.json()["error"]["message"]
+    assert message.startswith(("messages.", "max_completion_tokens: "))
+
+
+async def test_a_models_own_words_may_be_repeated_as_arguments(client: httpx.AsyncClient) -> None:
+    for words in ("", "{not JSON", '{"a":' * 50, "5", None):
+        answer = await ask(client, **calling([{"function": {"name": "draw", "arguments": words}}]))
+        assert answer.status_code == 200
+
+
+async def test_max_completion_tokens_take_the_place_of_max_tokens(
+    client: httpx.AsyncClient,
+) -> None:
+    assert (await ask(client, max_completion_tokens=128)).status_code == 200
+    assert (await ask(client, max_completion_tokens=128, max_tokens=5)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("GET", "/v1"), ("POST", "/v1/responses"), ("GET", "/v1/models/gpt-9")),
+        *(("GET", "/v1/chat/completions"), ("DELETE", "/v1/models"), ("GET", "/v1/x/y")),
+    ],
+)
+async def test_errors_below_v1_have_the_shape_of_openai(
+    client: httpx.AsyncClient, method: str, path: str
+) -> None:
+    answer = await client.request(method, path)
+    assert answer.status_code in (404, 405)
+    error = answer.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["type"] == "invalid_request_error"
+    assert answer.json()["code"] == answer.status_code
+
+
+async def test_the_errors_of_other_paths_keep_their_shape(client: httpx.AsyncClient) -> None:
+    assert list((await client.get("/v2")).json()) == ["detail"]
+
+
+def openai_client(config: SandboxConfig, key: str = KEY) -> openai.AsyncOpenAI:
+    transport = httpx.ASGITransport(create_app(config))
+    return openai.AsyncOpenAI(
+        api_key=key,
+        base_url="http://localhost/v1",
+        max_retries=0,
+        http_client=httpx.AsyncClient(transport=transport),
+    )
+
+
+async def test_openais_own_client_reads_models_and_errors() -> None:
+    limits = {"POST /v1/chat/completions": Limit(0)}
+    config = SandboxConfig(models=False, keys=(KEY,), limits=limits)
+    async with openai_client(config) as client:
+        names = [model.id async for model in client.models.list()]
+        assert MODEL in names
+        assert (await client.models.retrieve(MODEL)).id == MODEL
+        with pytest.raises(openai.NotFoundError) as missing:
+            await client.models.retrieve("gpt-9")
+        assert missing.value.code == "model_not_found"
+        with pytest.raises(openai.RateLimitError) as limited:
+            await client.chat.completions.create(model=MODEL, messages=[])
+        assert limited.value.code == "rate_limit_exceeded"
+    async with openai_client(config, "wrong") as client:
+        for read in (client.models.list(), client.models.retrieve(MODEL)):
+            with pytest.raises(openai.AuthenticationError) as refused:
+                await read
+            assert refused.value.code == "invalid_api_key"
+
+
+async def test_without_keys_the_models_are_listed_to_anybody(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/models", headers={"authorization": ""})
+    assert answer.status_code == 200

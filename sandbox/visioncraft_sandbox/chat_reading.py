@@ -1,0 +1,171 @@
+"""Reading chat requests: everything is checked from outside, on which their readers rely."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_visioncraft.client.schemas import ChatRequest
+from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.chat import Chat, text_of
+from visioncraft_sandbox.engines.language import Sampling
+from visioncraft_sandbox.schema_shape import problem_of_schema
+from visioncraft_sandbox.validation import DEEPEST, check_parameters, is_deeper_than
+
+_SAMPLED = (
+    "max_tokens", "temperature", "top_p", "top_k", "repetition_penalty", "presence_penalty",
+    "frequency_penalty",
+)  # fmt: skip
+
+
+def read_chat(body: Mapping[str, Any]) -> Chat:
+    """Check a chat request; refused with 400."""
+    wanted = check_parameters(ChatRequest, _with_max_tokens(body))
+    check_messages(wanted.messages)
+    if body.get("n") not in (None, 1):
+        raise Refusal(400, "n: this host returns one answer to a request.")
+    given = {name: getattr(wanted, name) for name in _SAMPLED}
+    sampling = Sampling(
+        **{name: value for name, value in given.items() if value is not None},
+        stop=_stops(body.get("stop")),
+        seed=body["seed"] if isinstance(body.get("seed"), int) else None,
+    )
+    tools = _tools(body.get("tools"))
+    choice, named = _tool_choice(body.get("tool_choice"), tools)
+    options = body.get("stream_options")
+    return Chat(
+        model=wanted.model,
+        messages=wanted.messages,
+        sampling=sampling,
+        stream=bool(body.get("stream")),
+        include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
+        tools=tools,
+        tool_choice=choice,
+        named=named,
+        parallel=body.get("parallel_tool_calls") is not False,
+        schema=_schema(body.get("response_format"), wanted.messages),
+    )
+
+
+def _with_max_tokens(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The request with its ``max_completion_tokens``, OpenAI's newer name, as ``max_tokens``."""
+    newer = body.get("max_completion_tokens")
+    if newer is None:
+        return body
+    try:
+        check_parameters(ChatRequest, {**body, "max_tokens": newer})
+    except Refusal as refusal:
+        renamed = refusal.message.replace("max_tokens:", "max_completion_tokens:")
+        raise Refusal(refusal.status, renamed) from refusal
+    return {**body, "max_tokens": newer}
+
+
+def check_messages(messages: Sequence[Mapping[str, Any]]) -> None:
+    """Check the shape of messages; the first wrong one is refused with 400."""
+    for number, message in enumerate(messages):
+        where = f"messages.{number}"
+        content = message.get("content")
+        if not isinstance(message.get("role"), str):
+            raise Refusal(400, f"{where}.role is required.")
+        for name in ("name", "tool_call_id"):
+            if not isinstance(message.get(name), str | None):
+                raise Refusal(400, f"{where}.{name} must be a string.")
+        _check_calls(message.get("tool_calls"), f"{where}.tool_calls")
+        if content is None and message["role"] == "assistant":
+            continue
+        if not isinstance(content, str) and not (
+            isinstance(content, list) and all(isinstance(part, dict | str) for part in content)
+        ):
+            raise Refusal(400, f"{where}.content must be a string or a list of parts.")
+
+
+def _check_calls(calls: Any, where: str) -> None:
+    """Check the calls that an assistant's message repeats."""
+    if calls is None:
+        return
+    if not isinstance(calls, list):
+        raise Refusal(400, f"{where} must be a list.")
+    for number, call in enumerate(calls):
+        function = call.get("function") if isinstance(call, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            raise Refusal(400, f"{where}.{number}.function.name is required.")
+        arguments = function.get("arguments")
+        if not isinstance(arguments, str | None):
+            raise Refusal(400, f"{where}.{number}.function.arguments must be a string of JSON.")
+        try:
+            deep = is_deeper_than(json.loads(arguments or "{}"), DEEPEST)
+        except RecursionError:
+            deep = True
+        except ValueError:  # a model's own words, which it may be shown again
+            deep = False
+        if deep:
+            message = (
+                f"{where}.{number}.function.arguments are nested deeper than {DEEPEST} levels."
+            )
+            raise Refusal(400, message)
+
+
+def _stops(value: Any) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else value or []
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise Refusal(400, "stop must be a string or a list of strings.")
+    return tuple(text for text in texts if text)
+
+
+def _tools(value: Any) -> list[dict[str, Any]]:
+    tools = value or []
+    if not isinstance(tools, list):
+        raise Refusal(400, "tools must be a list.")
+    for number, tool in enumerate(tools):
+        function = tool.get("function") if isinstance(tool, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            raise Refusal(400, f"tools.{number}.function.name is required.")
+        problem = problem_of_schema(function.get("parameters") or {})
+        if problem:
+            raise Refusal(400, f"tools.{number}.function.parameters: {problem}.")
+    return tools
+
+
+def _tool_choice(value: Any, tools: list[dict[str, Any]]) -> tuple[str, bool]:
+    if value is None:
+        return "auto", False
+    if isinstance(value, str):
+        if value == "any":  # some clients' name for it
+            return "required", False
+        if value not in ("none", "auto", "required"):
+            raise Refusal(400, "tool_choice must be none, auto, required or a function.")
+        return value, False
+    function = value.get("function") if isinstance(value, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    if name not in [tool["function"]["name"] for tool in tools]:
+        raise Refusal(400, f"tool_choice names {name!r}, which is not among the tools.")
+    return str(name), True
+
+
+def _schema(value: Any, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    kind = value.get("type") if isinstance(value, dict) else None
+    if kind in (None, "text"):
+        return None
+    if kind == "json_schema":
+        given = value.get("json_schema")
+        schema = given.get("schema") if isinstance(given, dict) else None
+        if not isinstance(schema, dict):
+            raise Refusal(400, "response_format.json_schema.schema is required.")
+        problem = problem_of_schema(schema)
+        if problem:
+            raise Refusal(400, f"response_format.json_schema.schema: {problem}.")
+        return schema
+    if kind == "json_object":
+        return _object_schema(messages)
+    raise Refusal(400, f"response_format.type {kind!r} is not known.")
+
+
+def _object_schema(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A schema for any JSON object: its keys are the quoted words of the conversation."""
+    text = " ".join(text_of(message) for message in messages if message["role"] != "assistant")
+    keys = re.findall(r"[\"'`](\w+)[\"'`]", text)
+    keys = list(dict.fromkeys(keys)) or ["answer"]
+    properties = {key: {"type": "string"} for key in keys}
+    return {"type": "object", "properties": properties, "required": keys}

@@ -1,0 +1,88 @@
+"""What protects every answer: a check of the ``Host`` header, and headers that browsers obey."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from visioncraft_sandbox.answers import Refusal, refusal_response, style_of
+
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    # Otherwise a page of another site could embed an answer, and measure what it cannot read.
+    "cross-origin-resource-policy": "same-origin",
+}
+_SHOWN = 200
+"""Characters of a ``Host`` header in a message."""
+
+
+class Protection:
+    """Refuses requests under foreign host names, and adds headers to every answer.
+
+    Without it, a web page could have its own name resolved to this machine (DNS rebinding), and
+    then read every answer, since to the browser it would be one site.
+    """
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str]) -> None:
+        self._app = app
+        self._names = names_of_this_machine(allowed_hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection or request."""
+
+        async def send_protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        host = Headers(scope=scope).get("host", "")
+        if is_ours(host, self._names):
+            await self._app(scope, receive, send_protected)
+            return
+        refusal = Refusal(
+            421,
+            f"This sandbox does not answer under the name {host[:_SHOWN]!r}. Call it by its IP "
+            "address or as localhost, or start it with --allowed-host NAME "
+            "(SandboxConfig.allowed_hosts).",
+        )
+        answer = refusal_response(refusal, style_of(scope["path"]))
+        await answer(scope, receive, send_protected)
+
+
+def is_ours(host: str, names: Iterable[str] = ()) -> bool:
+    """Whether a ``Host`` header is an IP address, localhost, or one of these names."""
+    try:
+        parts = urlsplit(f"//{host}")
+        plain = parts.netloc == host and parts.port != 0 and "@" not in host
+    except ValueError:
+        return False
+    name = (parts.hostname or "").rstrip(".")
+    return plain and (_is_address(name) or f".{name}".endswith(".localhost") or name in names)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
+
+
+def is_host_name(text: str) -> bool:
+    """Whether this is the name or the address of a host, without scheme, port and path."""
+    return _is_address(text) or (bool(text) and not set(text) & set("/:@?#[]* "))
+
+
+def names_of_this_machine(further: Iterable[str]) -> frozenset[str]:
+    """The host names of this machine, and further ones."""
+    own = socket.gethostname().lower()
+    return frozenset({own, f"{own}.local", *(name.lower().rstrip(".") for name in further)})
