@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from langchain_visioncraft.errors import VisionCraftError
     from langchain_visioncraft.media import Media, MediaStore
+    from langchain_visioncraft.middleware import ShowMedia
     from langchain_visioncraft.toolkit import VisionCraftToolkit
     from langchain_visioncraft.tools import *  # noqa: F403 -- as `tools` lists them
     from langchain_visioncraft.version import __version__
@@ -32,6 +33,7 @@ _MODULES = {
     "ChatVisionCraftLegacy": "chat_models",
     "Media": "media",
     "MediaStore": "media",
+    "ShowMedia": "middleware",
     "VisionCraftCaptionParser": "document_loaders",
     "VisionCraftClient": "client",
     "VisionCraftError": "errors",
@@ -48,6 +50,7 @@ __all__ = [
     "ChatVisionCraftLegacy",
     "Media",
     "MediaStore",
+    "ShowMedia",
     "VisionCraftCaptionParser",
     "VisionCraftClient",
     "VisionCraftError",

@@ -29,7 +29,12 @@ from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft._flows import adrive, drive
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.chat_models.answers import Task, answer
-from langchain_visioncraft.chat_models.images import ImageRules, is_image, prepare_messages
+from langchain_visioncraft.chat_models.images import (
+    ImageRules,
+    is_image,
+    prepare_messages,
+    takes_images,
+)
 from langchain_visioncraft.chat_models.profiles import profile_of
 from langchain_visioncraft.config import API_KEY_VARIABLE, Settings, resolve
 from langchain_visioncraft.media.store import MediaStore
@@ -169,7 +174,12 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
 
     def _resolve_model_profile(self) -> Any:
         # The inherited one is OpenAI's, and would apply to a model called gpt-4o.
-        return profile_of(self.model_name)
+        profile = profile_of(self.model_name)
+        sees = takes_images(self.model_name, self.vision)
+        if sees == (profile or {}).get("image_inputs", False):
+            return profile
+        kinds = ("image_inputs", "image_url_inputs", "image_tool_message")
+        return {**(profile or {}), **dict.fromkeys(kinds, sees)}
 
     # ---- calls --------------------------------------------------------------------------------
 

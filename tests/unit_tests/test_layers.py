@@ -33,7 +33,7 @@ LAYERS = [
     {"chat_models", "document_loaders"},
     {"tools"},
     {"toolkit"},
-    {"mcp", "ray"},
+    {"mcp", "middleware", "ray"},
     {"cli"},
     {"__main__"},
 ]

@@ -29,7 +29,7 @@ PUBLIC: dict[str, set[str]] = {
         "AsyncVisionCraftClient", "ChatVisionCraft", "ChatVisionCraftLegacy", "Media",
         "MediaStore", "VisionCraftCaptionParser", "VisionCraftClient", "VisionCraftError",
         "VisionCraftMediaLoader", "VisionCraftToolkit", "VisionCraftTranscriptParser",
-        "__version__", "cited_answer_chain", "PROGRESS_EVENT",
+        "__version__", "cited_answer_chain", "PROGRESS_EVENT", "ShowMedia",
     },
     "chat_models": {"ChatVisionCraft", "ChatVisionCraftLegacy", "MODEL_PROFILES"},
     "client": {
@@ -43,6 +43,7 @@ PUBLIC: dict[str, set[str]] = {
     },
     "mcp": {"create_http_app", "create_server"},
     "media": {"Media", "MediaStore", "Problem"},
+    "middleware": {"ShowMedia"},
     "ray": {"CallLimits", "caption", "transcribe"},
     "tools": TOOLS | {"PROGRESS_EVENT"},
 }  # fmt: skip

@@ -95,6 +95,23 @@ class Agent:
         return [studio_result(*call).split()[0] for call in self.calls if call[0] == name]
 
 
+def test_pictures_that_are_shown_after_the_results_are_no_new_request() -> None:
+    agent = Agent()
+    asked = {"role": "user", "content": "Draw a fox, then upscale it."}
+    first = answer(read_chat({"model": "m", "messages": [asked], "tools": STUDIO}), None)
+    [call] = first.tool_calls
+    result = studio_result("text_to_image", json.loads(call["function"]["arguments"]))
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    agent.messages = [
+        asked,
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": call["id"], "content": result},
+        {"role": "user", "content": [{"type": "text", "text": "These are they:"}, picture]},
+    ]
+    then = answer(read_chat({"model": "m", "messages": agent.messages, "tools": STUDIO}), None)
+    assert [each["function"]["name"] for each in then.tool_calls] == ["upscale"]
+
+
 def test_a_numbered_story_is_drawn_scene_by_scene_at_once() -> None:
     agent = Agent()
     said = agent.ask(

@@ -62,9 +62,12 @@ class Conversation:
 
 def read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
     """Read a conversation."""
-    latest = max(
-        (index for index, message in enumerate(messages) if message["role"] == "user"), default=-1
+    requests = (
+        index
+        for index, message in enumerate(messages)
+        if message["role"] == "user" and not _shows_results(messages, index)
     )
+    latest = max(requests, default=-1)
     conversation = Conversation(text_of(messages[latest]) if latest >= 0 else "")
     for message in messages[: max(latest, 0)]:
         if message["role"] in ("user", "tool"):
@@ -87,6 +90,16 @@ def read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
             if answered is not None:
                 answered.result = text_of(message)
     return conversation
+
+
+def _shows_results(messages: Sequence[Mapping[str, Any]], index: int) -> bool:
+    """Whether a user message is how an application shows the pictures that tools made.
+
+    OpenAI's API takes no pictures in tool messages: they follow in a user message.
+    """
+    parts = messages[index].get("content")
+    pictures = isinstance(parts, list) and any("image_url" in part for part in parts)
+    return pictures and index > 0 and messages[index - 1]["role"] == "tool"
 
 
 def _arguments(value: Any) -> dict[str, Any]:

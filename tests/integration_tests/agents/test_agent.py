@@ -3,52 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from scripted import Scripted, Step, ask, handle
 from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft import Media, MediaStore, VisionCraftToolkit, errors
 from langchain_visioncraft.client import endpoints
-
-Step = Callable[[Sequence[ToolMessage]], list[dict[str, Any]]]
-
-
-class Scripted(BaseChatModel):
-    """Calls tools as its steps say; each step sees the results so far. Then it is done."""
-
-    steps: list[Any]
-    bound: list[str] = []  # noqa: RUF012 -- a pydantic field
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def bind_tools(self, tools: Sequence[Any], **_: Any) -> Any:
-        self.bound = [tool.name for tool in tools]
-        return self
-
-    def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
-        done = sum(isinstance(message, AIMessage) for message in messages)
-        results = [message for message in messages if isinstance(message, ToolMessage)]
-        calls = self.steps[done](results) if done < len(self.steps) else []
-        message = AIMessage("" if calls else "Done.", tool_calls=calls)
-        return ChatResult(generations=[ChatGeneration(message=message)])
-
-
-def ask(name: str, **arguments: Any) -> dict[str, Any]:
-    return {"name": f"visioncraft_{name}", "args": arguments, "id": f"{name}-{len(arguments)}"}
-
-
-def handle(message: ToolMessage) -> str:
-    return message.text.split()[0]
-
 
 ILLUSTRATE: list[Step] = [
     lambda _: [

@@ -1,0 +1,16 @@
+"""Middleware for agents of LangChain (`create_agent`): the extra ``agents``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from langchain_visioncraft._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from langchain_visioncraft.middleware.show_media import ShowMedia
+
+_MODULES = {"ShowMedia": "show_media"}
+
+__all__ = ["ShowMedia"]
+
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

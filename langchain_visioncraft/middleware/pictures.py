@@ -1,0 +1,132 @@
+"""The pictures of a thread: out of its messages into the store, and found again by handle."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from langchain_core.messages import BaseMessage, ToolMessage
+
+from langchain_visioncraft.chat_models.images import image_url_block, is_image
+from langchain_visioncraft.errors import VisionCraftError
+from langchain_visioncraft.media.encoded import is_data_url
+from langchain_visioncraft.media.handles import HANDLE
+from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.store import MediaStore
+
+MessageT = TypeVar("MessageT", bound=BaseMessage)
+
+_SPEAKERS = ("human", "tool")
+_RECORDINGS = ("audio", "video", "file")
+
+
+def without_bytes(message: MessageT, store: MediaStore) -> MessageT:
+    """The same message with handles in place of media; the same object if there are none.
+
+    Only what users and tools say is looked at. A link stays one, and so does what is no medium.
+    """
+    if isinstance(message.content, str) or message.type not in _SPEAKERS:
+        return message
+    maker = message.name if message.type == "tool" else "user"
+    blocks: list[Any] = []
+    for block in message.content:
+        media = _medium_in(block, store) if isinstance(block, dict) else None
+        if media is None:
+            blocks.append(block)
+        elif (kept := store.add(media, tool=maker)).handle not in _text_of(blocks):
+            blocks.append({"type": "text", "text": kept.describe()})
+    if blocks == message.content:
+        return message
+    return message.model_copy(update={"content": _plain(blocks)})
+
+
+def newest(messages: Sequence[BaseMessage], store: MediaStore, most: int) -> dict[int, list[Media]]:
+    """The newest pictures: by the place of the message that names them last, in its order."""
+    found: dict[int, list[Media]] = {}
+    seen: set[str] = set()
+    for place in range(len(messages) - 1, -1, -1):
+        for handle in reversed(_handles_in(messages[place])):
+            if len(seen) >= most:
+                return found
+            if handle not in seen and (media := _picture(handle, store)):
+                seen.add(handle)
+                found.setdefault(place, []).insert(0, media)
+    return found
+
+
+def with_blocks(message: MessageT, blocks: Sequence[Mapping[str, Any]]) -> MessageT:
+    """The same message, with more content."""
+    before = [message.content] if isinstance(message.content, str) else message.content
+    content = _plain([*(_block(each) for each in before if each), *blocks])
+    return message.model_copy(update={"content": content})
+
+
+def without_links(message: MessageT) -> MessageT:
+    """The same message for a model that takes no images: a link to one is a text."""
+    if isinstance(message.content, str):
+        return message
+    blocks = [
+        _as_text(block) if isinstance(block, dict) and is_image(block) else block
+        for block in message.content
+    ]
+    return message.model_copy(update={"content": blocks})
+
+
+def _as_text(block: dict[str, Any]) -> dict[str, str]:
+    try:
+        url = str(image_url_block(block)["image_url"]["url"])
+    except VisionCraftError:
+        url = "that cannot be read"
+    return {"type": "text", "text": f"[a picture: {'' if is_data_url(url) else url}]"}
+
+
+def _medium_in(block: dict[str, Any], store: MediaStore) -> Media | None:
+    """The picture or recording that a block holds; nothing for a link, or for anything else."""
+    try:
+        if is_image(block, store):
+            url = str(image_url_block(block, store=store)["image_url"]["url"])
+            data = url.partition(";base64,")[2] if is_data_url(url) else ""
+        else:
+            data = block.get("base64") or "" if block.get("type") in _RECORDINGS else ""
+        return Media.from_bytes(base64.b64decode(data)) if data else None
+    except (VisionCraftError, ValueError):
+        return None
+
+
+def _block(part: Any) -> Any:
+    return {"type": "text", "text": part} if isinstance(part, str) else part
+
+
+def _plain(blocks: list[Any]) -> Any:
+    """Text alone as a text, which every model takes."""
+    texts = [_block(block).get("text") for block in blocks]
+    return "\n".join(texts) if all(isinstance(text, str) for text in texts) else blocks
+
+
+def _text_of(content: str | Sequence[Any]) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(str(_block(block).get("text", "")) for block in content)
+
+
+def _handles_in(message: BaseMessage) -> list[str]:
+    """The handles that a user or a tool names; errors name some as an example."""
+    if message.type not in _SPEAKERS:
+        return []
+    named = HANDLE.findall(_text_of(message.content))
+    if isinstance(message, ToolMessage):
+        if message.status == "error":
+            return []
+        with contextlib.suppress(ValueError):  # of another tool, and no medium
+            named += [media.handle for media in Media.from_artifact(message.artifact)]
+    return list(dict.fromkeys(named))
+
+
+def _picture(handle: str, store: MediaStore) -> Media | None:
+    try:
+        media = store.get(handle)
+    except VisionCraftError:  # of another store, or damaged
+        return None
+    return media if media.mime_type.startswith("image/") else None

@@ -1,0 +1,198 @@
+"""`ShowMedia`: models see pictures, checkpoints hold handles."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
+
+import pybase64
+from langchain.agents.middleware import AgentMiddleware
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_openai.chat_models.base import BaseChatOpenAI
+from langgraph.types import Command
+
+from langchain_visioncraft._threads import in_thread
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.scaling import scaled
+from langchain_visioncraft.media.store import MediaStore
+from langchain_visioncraft.middleware.pictures import (
+    newest,
+    with_blocks,
+    without_bytes,
+    without_links,
+)
+from langchain_visioncraft.tools.caption import VisionCraftCaption
+
+Form: TypeAlias = Literal["tool", "user", "caption"]
+
+_INTRODUCTION = "The application shows you the pictures of the tool results above:"
+_LONGEST_PROMPT = 300
+
+
+class ShowMedia(AgentMiddleware[Any, Any, Any]):
+    """Shows a model the newest pictures of its thread, and keeps them out of checkpoints.
+
+    The state holds handles. At each model call the pictures behind the newest handles are put in,
+    for this call alone, in the form that the model takes:
+
+    - ``"tool"``: in the tool message, if the model's profile says ``image_tool_message``;
+    - ``"user"``: in a user message after the tool messages, for other models that take images, and
+      for all behind OpenAI's ``/chat/completions``, which refuses images in tool messages;
+    - ``"caption"``: as a text, for models that take no images, or whose profile is not known.
+
+    What a user or a tool puts into a message as base64 is moved into the store, and its handle
+    stands in its place, so that the model can pass an upload on to a tool. A handle in the text of
+    a user's message shows that picture, too.
+
+    ```python
+    from langchain.agents import create_agent
+
+    from langchain_visioncraft import ChatVisionCraft, ShowMedia, VisionCraftToolkit
+
+    toolkit = VisionCraftToolkit()
+    agent = create_agent(
+        ChatVisionCraft(model="Llama-3.1-70B-Instruct"),
+        toolkit.get_tools(),
+        middleware=[ShowMedia(toolkit.store)],
+    )
+    ```
+
+    Args:
+        store: That of the tools: where handles are looked up, and pictures are kept.
+        pictures: How many are shown at most, the newest ones.
+        max_side: Pixels. Larger pictures are made smaller for the model, which takes Pillow.
+        form: One of the forms for every model, or ``"auto"``.
+        captioner: Looks at each picture once, for models that take none. Without it, its caption
+            is the prompt that it was made from.
+    """
+
+    def __init__(
+        self,
+        store: MediaStore,
+        *,
+        pictures: int = 4,
+        max_side: int = 768,
+        form: Literal["auto", "tool", "user", "caption"] = "auto",
+        captioner: VisionCraftCaption | None = None,
+    ) -> None:
+        super().__init__()
+        if pictures < 0 or max_side < 1:
+            msg = f"pictures={pictures}, max_side={max_side}: give 0 or more, and 1 or more."
+            raise ValueError(msg)
+        self._store, self._pictures, self._max_side = store, pictures, max_side
+        self._form = form
+        self._captioner = captioner
+        self._look = functools.lru_cache(maxsize=1024)(self._look_at)
+
+    # Into the store
+
+    def before_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:  # noqa: ARG002
+        """Move what a user uploaded into the store."""
+        kept = [without_bytes(message, self._store) for message in state["messages"]]
+        changed = [new for old, new in zip(state["messages"], kept, strict=True) if new is not old]
+        return {"messages": changed} if changed else None
+
+    async def abefore_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
+        """The same, without blocking."""
+        return await in_thread(self.before_agent, state, runtime)
+
+    def wrap_tool_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
+        """Move what a tool shows into the store."""
+        return self._taken_in(handler(request))
+
+    async def awrap_tool_call(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
+        """The same, without blocking."""
+        return await in_thread(self._taken_in, await handler(request))
+
+    def _taken_in(self, result: Any) -> Any:
+        if isinstance(result, ToolMessage):
+            return without_bytes(result, self._store)
+        if isinstance(result, Command) and isinstance(result.update, dict):
+            said = result.update.get("messages", ())
+            kept = [
+                without_bytes(each, self._store) if isinstance(each, BaseMessage) else each
+                for each in said
+            ]
+            return replace(result, update={**result.update, "messages": kept}) if kept else result
+        return result
+
+    # To the model
+
+    def wrap_model_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
+        """Show the newest pictures to the model."""
+        return handler(self._showing(request))
+
+    async def awrap_model_call(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
+        """The same, without blocking."""
+        return await handler(await in_thread(self._showing, request))
+
+    def _showing(self, request: Any) -> Any:
+        form = form_for(request.model) if self._form == "auto" else self._form
+        messages = [without_bytes(message, self._store) for message in request.messages]
+        if form == "caption":
+            messages = [without_links(message) for message in messages]
+        shown = {
+            place: [block for media in pictures for block in self._blocks(media, form)]
+            for place, pictures in newest(messages, self._store, self._pictures).items()
+        }
+        return request.override(messages=_with(shown, messages, form))
+
+    def _blocks(self, media: Media, form: Form) -> list[dict[str, Any]]:
+        if form == "caption":
+            caption = self._look(media.sha256, media.handle)
+            return [{"type": "text", "text": f"{media.handle} {caption}"}] if caption else []
+        try:
+            data, mime_type = scaled(media, self._max_side)
+        except MediaInputError as error:
+            return [{"type": "text", "text": f"{media.handle} cannot be shown: {error}"}]
+        encoded = pybase64.b64encode_as_string(data)
+        return [
+            {"type": "text", "text": f"{media.handle}:"},
+            {"type": "image", "base64": encoded, "mime_type": mime_type},
+        ]
+
+    def _look_at(self, _sha256: str, handle: str) -> str:
+        """A caption; empty if there is nothing to say."""
+        if self._captioner is not None:
+            name = self._captioner.name
+            call = ToolCall(type="tool_call", id="look", name=name, args={"image": handle})
+            answer = self._captioner.invoke(call)
+            if answer.status != "error":
+                return f"shows: {answer.text}"
+        prompt = str(self._store.provenance(handle).get("arguments", {}).get("prompt", ""))
+        return f"was made from the prompt: {prompt[:_LONGEST_PROMPT]}" if prompt else ""
+
+
+def form_for(model: BaseChatModel) -> Form:
+    """The form in which a model takes pictures, by its profile."""
+    profile = getattr(model, "profile", None) or {}
+    if not profile.get("image_inputs"):
+        return "caption"
+    completions = isinstance(model, BaseChatOpenAI) and not model._use_responses_api({})
+    return "tool" if profile.get("image_tool_message") and not completions else "user"
+
+
+def _with(
+    shown: dict[int, list[dict[str, Any]]], messages: Sequence[BaseMessage], form: Form
+) -> list[BaseMessage]:
+    """The messages with what is shown: in its place, or after the results of all parallel calls."""
+    result: list[BaseMessage] = []
+    waiting: list[dict[str, Any]] = []
+    for place, message in enumerate(messages):
+        is_result = isinstance(message, ToolMessage)
+        if waiting and not is_result:
+            result.append(HumanMessage([{"type": "text", "text": _INTRODUCTION}, *waiting]))
+            waiting = []
+        blocks = shown.get(place, [])
+        if form == "user" and is_result:
+            waiting += blocks
+            result.append(message)
+        else:
+            result.append(with_blocks(message, blocks) if blocks else message)
+    if waiting:
+        result.append(HumanMessage([{"type": "text", "text": _INTRODUCTION}, *waiting]))
+    return result
