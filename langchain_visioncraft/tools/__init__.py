@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from langchain_visioncraft._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from langchain_visioncraft.tools.base import PROGRESS_EVENT, VisionCraftTool
+    from langchain_visioncraft.tools.base import VisionCraftTool
     from langchain_visioncraft.tools.caption import VisionCraftCaption
     from langchain_visioncraft.tools.catalog import VisionCraftCatalog, VisionCraftLimits
     from langchain_visioncraft.tools.images import (
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         VisionCraftTextToImageSDXL,
     )
     from langchain_visioncraft.tools.motion import VisionCraftImageToVideo, VisionCraftTextToGif
+    from langchain_visioncraft.tools.progress import PROGRESS_EVENT
     from langchain_visioncraft.tools.speech import VisionCraftTranscribe
     from langchain_visioncraft.tools.upscale import VisionCraftUpscale
 
@@ -40,7 +41,7 @@ _MODULES = {
     "VisionCraftCatalog": "catalog",
     "VisionCraftLimits": "catalog",
     "VisionCraftTool": "base",
-    "PROGRESS_EVENT": "base",
+    "PROGRESS_EVENT": "progress",
 }
 """The module of each name, in the order in which the manual lists the tools."""
 

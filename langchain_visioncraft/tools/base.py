@@ -12,13 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_type_hints
 
-from langchain_core.callbacks import (
-    adispatch_custom_event,
-    dispatch_custom_event,
-)
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import ensure_config
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import (
     BaseModel,
@@ -38,7 +33,7 @@ from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft._schemas import coerced
 from langchain_visioncraft._threads import in_thread
-from langchain_visioncraft.client import AsyncVisionCraftClient, Progress, VisionCraftClient
+from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.options import LeftOutIfEmpty, TakesEmptyTexts
 from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, client_pair, connect
@@ -51,9 +46,7 @@ from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
 from langchain_visioncraft.tools.arguments import Arguments, ForModels
 from langchain_visioncraft.tools.functions import AsFunction
-
-PROGRESS_EVENT = "visioncraft_progress"
-"""Name of the custom event by which long work reports itself."""
+from langchain_visioncraft.tools.progress import areport, report
 
 
 def _json_form(value: Any) -> Any:
@@ -280,12 +273,12 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
 
     def execute(self, job: Job) -> Any:
         """Do the work."""
-        return self._sync_client.run(job.work, on_progress=_report, spool_dir=self.store.spool_dir)
+        return self._sync_client.run(job.work, on_progress=report, spool_dir=self.store.spool_dir)
 
     async def aexecute(self, job: Job) -> Any:
         """Do the work without blocking."""
         return await self._async_client.run(
-            job.work, on_progress=_areport, spool_dir=self.store.spool_dir
+            job.work, on_progress=areport, spool_dir=self.store.spool_dir
         )
 
     # LangChain looks through all annotations of the schema, at every call and twice, for arguments
@@ -376,22 +369,3 @@ def _arguments_in(text: str, names: Sequence[str]) -> dict[str, Any]:
 # LangChain asks for these types at every call, and Python would compile each from its text again.
 for _method in (VisionCraftTool._run, VisionCraftTool._arun):
     _method.__annotations__ = get_type_hints(_method)
-
-
-def _report(progress: Progress) -> None:
-    if _in_a_run():
-        dispatch_custom_event(PROGRESS_EVENT, _event(progress))
-
-
-async def _areport(progress: Progress) -> None:
-    if _in_a_run():
-        await adispatch_custom_event(PROGRESS_EVENT, _event(progress))
-
-
-def _in_a_run() -> bool:
-    # Frameworks that call `_run` themselves have no run, and no listener.
-    return ensure_config().get("callbacks") is not None
-
-
-def _event(progress: Progress) -> dict[str, Any]:
-    return {"message": progress.message, "elapsed": progress.elapsed, **progress.details}

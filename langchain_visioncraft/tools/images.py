@@ -70,7 +70,8 @@ class VisionCraftTextToImageSDXL(VisionCraftTool, schemas.TextToImageSDXLOptions
 class VisionCraftMidjourney(VisionCraftTool, schemas.MidjourneyOptions):
     """Draws a picture by ``POST /midjourney`` (2024-03), which takes minutes.
 
-    It reports progress as the custom event ``visioncraft_progress``. `deadline` is in seconds.
+    It reports progress as the custom event ``visioncraft_progress``, and
+    into LangGraph's ``stream_mode="custom"`` and the deltas of its call. `deadline` is in seconds.
     """
 
     name: str = "visioncraft_midjourney"

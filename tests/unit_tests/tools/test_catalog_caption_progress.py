@@ -8,10 +8,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from langchain.agents import create_agent
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
-from langchain_core.language_models import BaseChatModel, FakeListChatModel
+from langchain_core.language_models import (
+    BaseChatModel,
+    FakeListChatModel,
+    FakeMessagesListChatModel,
+)
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langgraph.runtime import Runtime
 from tool_service import HOST, KEY, LIMITS, Service, arguments_for, call, medium
 
 from langchain_visioncraft import (
@@ -284,6 +290,56 @@ async def test_progress_reaches_astream_events(make: Make, service: Service) -> 
         (event["name"], event["data"]) async for event in events if event["event"].endswith("event")
     ]
     check_progress(told)
+
+
+class Scripted(FakeMessagesListChatModel):
+    def bind_tools(self, *_: Any, **__: Any) -> Any:
+        return self
+
+
+def drawing_agent(tool: Any) -> Any:
+    """An agent that calls its tool once."""
+    call = {"type": "tool_call", "id": "1", "name": tool.name, "args": {"prompt": "x"}}
+    script = [AIMessage("", tool_calls=[call]), AIMessage("done")]
+    return create_agent(Scripted(responses=script), [tool])
+
+
+DRAW = {"messages": [("user", "x")]}
+
+
+def as_events(told: list[dict[str, Any]]) -> list[tuple[str, Any]]:
+    return [(each.pop("type"), each) for each in map(dict, told)]
+
+
+async def test_progress_reaches_langgraphs_streams(make: Make, service: Service, way: str) -> None:
+    service.polls_until_done = 2
+    agent = drawing_agent(make(VisionCraftMidjourney))
+    modes = ["custom", "tools"]
+    if way == "invoke":
+        chunks = list(agent.stream(DRAW, stream_mode=modes))
+    else:
+        chunks = [each async for each in agent.astream(DRAW, stream_mode=modes)]
+    check_progress(as_events([chunk for mode, chunk in chunks if mode == "custom"]))
+    deltas = [chunk["delta"] for mode, chunk in chunks if mode == "tools" and "delta" in chunk]
+    check_progress(as_events(deltas))
+
+
+@pytest.mark.filterwarnings("ignore:The v3 streaming protocol")
+async def test_progress_reaches_the_deltas_of_a_tool_call(make: Make, service: Service) -> None:
+    service.polls_until_done = 2
+    agent = drawing_agent(make(VisionCraftMidjourney))
+    run = await agent.astream_events(DRAW, version="v3")
+    deltas = [delta async for call in run.tool_calls async for delta in call.output_deltas]
+    check_progress(as_events(deltas))
+
+
+async def test_what_listens_may_fail(make: Make, service: Service, way: str) -> None:
+    def broken(_: Any) -> None:
+        raise KeyError("mine")
+
+    tool, runtime = make(VisionCraftMidjourney), Runtime(stream_writer=broken)
+    with pytest.raises(KeyError, match="mine"):
+        await call(tool, way, {"prompt": "x"}, {"configurable": {"__pregel_runtime": runtime}})
 
 
 async def test_a_framework_may_call_the_tool_outside_of_a_run(
