@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from visioncraft_sandbox.chat_reading import read_chat
 from visioncraft_sandbox.planner import answer
-from visioncraft_sandbox.planner.summary import SIGNATURE
+from visioncraft_sandbox.planner.planner import SIGNATURE
+
+from langchain_visioncraft._schemas import problems
 
 TEXT = {"type": "string"}
 
@@ -343,3 +346,117 @@ def test_a_required_or_named_tool_is_called_for_any_request() -> None:
     assert first_call("Hello!", tool_choice="required") in ("magic_function", "get_weather")
     named = {"type": "function", "function": {"name": "get_weather"}}
     assert first_call("Hello!", tool_choice=named) == "get_weather"
+
+
+def calls_for(request_text: str, tools: list[dict[str, Any]], **options: Any) -> list[Any]:
+    messages = [{"role": "user", "content": request_text}]
+    body = {"model": "m", "messages": messages, "tools": tools, **options}
+    reply = answer(read_chat(body), None)
+    functions = [call["function"] for call in reply.tool_calls]
+    return [(each["name"], json.loads(each["arguments"])) for each in functions]
+
+
+@pytest.mark.parametrize(
+    ("request_text", "tools", "call"),
+    [
+        ("What's the weather in Paris?", [tool("getWeather", "", "city")],
+         ("getWeather", {"city": "Paris"})),
+        ("How is the weather in Paris?",
+         [tool("W-get_news", "", "topic"), tool("W-get_weather", "", "location")],
+         ("W-get_weather", {"location": "Paris"})),
+        ("Draw a fox", [tool("transfer_to_writer", ""), tool("transfer_to_illustrator", "")],
+         ("transfer_to_illustrator", {})),
+        ("I want to talk to Bob", [tool("transferToAlice", ""), tool("transferToBob", "")],
+         ("transferToBob", {})),
+        ("Draw a fox", [tool("createImage", "", "prompt"), tool("upscaleImage", "", "image")],
+         ("createImage", {"prompt": "a fox"})),
+        ("Draw a fox, 512 x 256", STUDIO,
+         ("text_to_image", {"prompt": "a fox", "width": 512, "height": 256})),
+    ],
+)  # fmt: skip
+def test_tools_are_recognised_by_the_words_of_their_names_in_any_style(
+    request_text: str, tools: list[dict[str, Any]], call: tuple[str, dict[str, Any]]
+) -> None:
+    assert calls_for(request_text, tools) == [call]
+
+
+def test_a_handoff_happens_once_and_the_other_agent_goes_on() -> None:
+    handoffs = [tool("transfer_to_illustrator", ""), tool("transfer_to_writer", "")]
+    agent = Agent(handoffs, result=lambda *_: "Successfully transferred to illustrator")
+    agent.ask("Draw a fox. Then draw a house.")
+    assert agent.names == ["transfer_to_illustrator"]
+    messages = agent.messages[:-1]
+    body = {"model": "m", "messages": messages, "tools": STUDIO}
+    drawn = [call["function"]["name"] for call in answer(read_chat(body), None).tool_calls]
+    assert drawn == ["text_to_image", "text_to_image"]
+
+
+def test_a_tool_for_the_final_answer_is_called_when_all_is_done() -> None:
+    tools = [*STUDIO, tool("final_answer", "Give the final answer.", "answer")]
+    agent = Agent(tools)
+    body = {"tools": tools, "tool_choice": "required", "model": "m"}
+    agent.messages = [{"role": "user", "content": "Draw a fox"}]
+    [drawing] = answer(read_chat({**body, "messages": agent.messages}), None).tool_calls
+    assert drawing["function"]["name"] == "text_to_image"
+    agent.messages += [
+        {"role": "assistant", "content": None, "tool_calls": [drawing]},
+        {"role": "tool", "tool_call_id": drawing["id"], "content": "0123456789ab.png (image)"},
+    ]
+    [last] = answer(read_chat({**body, "messages": agent.messages}), None).tool_calls
+    assert last["function"]["name"] == "final_answer"
+    assert "0123456789ab.png" in json.loads(last["function"]["arguments"])["answer"]
+
+
+NESTED = {
+    "type": "object",
+    "$defs": {
+        "Point": {
+            "type": "object",
+            "properties": {"x": {"type": "number", "exclusiveMinimum": 3}},
+            "required": ["x"],
+        }
+    },
+    "properties": {
+        "points": {"type": "array", "items": {"$ref": "#/$defs/Point"}, "minItems": 2},
+        "day": {"type": "string", "format": "date"},
+        "size": {"anyOf": [{"type": "integer", "multipleOf": 8, "minimum": 60}, {"type": "null"}]},
+        "code": {"type": "string", "minLength": 12, "maxLength": 14},
+        "mode": {"enum": ["fast", "slow"]},
+    },
+    "required": ["points", "day", "size", "code", "mode"],
+}
+
+
+def test_a_forced_tool_gets_arguments_that_its_schema_accepts() -> None:
+    forced = {"type": "function", "function": {"name": "plot", "parameters": NESTED}}
+    choice = {"type": "function", "function": {"name": "plot"}}
+    [(name, arguments)] = calls_for("Hello!", [forced], tool_choice=choice)
+    assert (name, problems(arguments, NESTED)) == ("plot", [])
+
+
+FRAMES = ["Draw a cat{} z", "- make {}", "Draw: {}"]
+UNITS = [" ", "-", "make ", "and a.png ", "A. ", "1. ", "'x", "then, "]
+
+
+def lines_run(request_text: str) -> int:
+    taken = 0
+
+    def count_line(*_: Any) -> Any:
+        nonlocal taken
+        taken += 1
+        return count_line
+
+    sys.settrace(count_line)
+    try:
+        calls_for(request_text, STUDIO)
+    finally:
+        sys.settrace(None)
+    return taken
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_the_work_of_reading_a_request_grows_with_its_length_and_is_bounded(frame: str) -> None:
+    for unit in UNITS:
+        [short, long] = [lines_run(frame.format(unit * (n // len(unit)))) for n in (300, 1200)]
+        assert long < 5 * short + 10_000, unit
+    assert lines_run(frame.format("make " * 100_000)) < 4 * lines_run(frame.format("make " * 1600))

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_visioncraft.media.handles import HANDLE
-from langchain_visioncraft.media.sniff import EXTENSIONS
 from visioncraft_sandbox.chat import text_of
+from visioncraft_sandbox.planner.words import Words
 
-_SUFFIXES = "|".join(sorted({*EXTENSIONS.values(), "jpeg", "tif"}, key=len, reverse=True))
-SOURCE = re.compile(
-    rf"https?://[^\s<>\"')]+[^\s<>\"').,;!?]|(?<![\w/.])(?:~?/|\.{{1,2}}/)?(?:[\w-]+/)*"
-    rf"[\w-][\w.-]*\.(?:{_SUFFIXES})\b"
-)
-"""A handle, a link or a path of a media file."""
-
-PICTURES = frozenset({"png", "jpg", "jpeg", "gif", "webp", "bmp", "tiff", "tif", "avif", "heic"})
-SOUNDS = frozenset(EXTENSIONS.values()) - PICTURES - {"jxl"}
-
-_ERROR = re.compile(
-    r"\s*(?:error\b|exception\b|traceback\b|failed\b|invalid\b|cannot\b|could not\b|"
-    r"the arguments are not valid|nothing was (?:sent|done)|no (?:such )?file|unknown\b|"
-    r"free users can\b|there is no\b|this host\b|(?:get|post) /\S* on\b|(?:get|post) /\S*:|"
-    r"a limit is reached|.{0,80}\bis not (?:in the store|a valid tool)|.{0,80}\bplease fix your)",
-    re.IGNORECASE,
-)
+_ERRORS = (
+    "error", "exception", "traceback", "failed", "invalid", "cannot", "could not", "unknown",
+    "the arguments are not valid", "nothing was sent", "nothing was done", "no such file",
+    "no file", "free users can", "there is no", "this host", "get /", "post /",
+    "a limit is reached",
+)  # fmt: skip
+_WITHIN = "is not in the store,is not a valid tool,please fix your"
+_LONGEST_RESULT = 20_000
+_LONGEST_REQUEST = 8_000
 
 
 @dataclass
@@ -43,7 +34,8 @@ class Call:
     @property
     def failed(self) -> bool:
         """Whether its result reads like an error."""
-        return self.result is not None and bool(_ERROR.match(self.result))
+        begin = (self.result or "").lstrip()[:160]
+        return begin.lower().startswith(_ERRORS) or Words.of(begin).after(_WITHIN) > 0
 
     @property
     def files(self) -> list[str]:
@@ -62,34 +54,33 @@ class Conversation:
 
 def read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
     """Read a conversation."""
-    requests = (
-        index
-        for index, message in enumerate(messages)
-        if message["role"] == "user" and not _shows_results(messages, index)
-    )
-    latest = max(requests, default=-1)
-    conversation = Conversation(text_of(messages[latest]) if latest >= 0 else "")
+    users = [
+        number
+        for number, message in enumerate(messages)
+        if message["role"] == "user" and not _shows_results(messages, number)
+    ]
+    latest = users[-1] if users else -1
+    found = Conversation(text_of(messages[latest])[:_LONGEST_REQUEST] if users else "")
+    files: list[str] = []
     for message in messages[: max(latest, 0)]:
-        if message["role"] in ("user", "tool"):
-            pattern = SOURCE if message["role"] == "user" else HANDLE
-            conversation.files += pattern.findall(text_of(message))
-    conversation.files = list(dict.fromkeys(conversation.files))
+        text = text_of(message)[:_LONGEST_RESULT]
+        if message["role"] == "user":
+            files += Words.of(text).sources
+        elif message["role"] == "tool":
+            files += HANDLE.findall(text)
+    found.files = list(dict.fromkeys(files))
     by_id: dict[str, Call] = {}
     for message in messages[latest + 1 :]:
         for call in message.get("tool_calls") or ():
             function = call.get("function") or {}
-            known = Call(
-                str(call.get("id", "")),
-                str(function.get("name", "")),
-                _arguments(function.get("arguments")),
-            )
+            arguments = _arguments(function.get("arguments"))
+            known = Call(str(call.get("id", "")), str(function.get("name", "")), arguments)
             by_id[known.id] = known
-            conversation.calls.append(known)
-        if message["role"] == "tool":
-            answered = by_id.get(str(message.get("tool_call_id", "")))
-            if answered is not None:
-                answered.result = text_of(message)
-    return conversation
+            found.calls.append(known)
+        answered = by_id.get(str(message.get("tool_call_id", "")))
+        if message["role"] == "tool" and answered is not None:
+            answered.result = text_of(message)[:_LONGEST_RESULT]
+    return found
 
 
 def _shows_results(messages: Sequence[Mapping[str, Any]], index: int) -> bool:
@@ -103,29 +94,8 @@ def _shows_results(messages: Sequence[Mapping[str, Any]], index: int) -> bool:
 
 
 def _arguments(value: Any) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return value
     try:
-        read = json.loads(value or "{}")
-    except (TypeError, ValueError):
+        read = value if isinstance(value, dict) else json.loads(value or "{}")
+    except (TypeError, ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}
-
-
-def suffix_of(source: str) -> str:
-    """The extension of a handle, link or path, in lower case."""
-    return source.partition("?")[0].rpartition(".")[2].lower()
-
-
-def is_picture(source: str) -> bool:
-    """Whether this may be a picture; a link without an extension may be anything."""
-    return suffix_of(source) in PICTURES or (
-        source.startswith("http") and suffix_of(source) not in SOUNDS
-    )
-
-
-def is_sound(source: str) -> bool:
-    """Whether this may be a recording, or a video with sound."""
-    return suffix_of(source) in SOUNDS or (
-        source.startswith("http") and suffix_of(source) not in PICTURES
-    )

@@ -4,64 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from visioncraft_sandbox.planner.intents import Intent
-from visioncraft_sandbox.planner.patterns import NUMBER_WORDS
+from visioncraft_sandbox.planner.intents import COUNTS, KINDS, PICTORIAL, Intent, sides_of
+from visioncraft_sandbox.planner.words import Words, one_of
 
-_MEDIA_NAME = re.compile(
-    r"image|picture|photo|audio|recording|sound|video|(?:^|_)(?:file|media|handle)s?(?:_|$)"
+_NAME_PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_A-Za-z]+")
+_MEDIA = "image*|picture*|photo*|audio|recording|sound|video,file|files|media|handle|handles"
+_NO_MEDIA = "count|size|width|height|model|prompt|format|type|style|description|mask"
+_PROMPT = (
+    "prompt,description,query,text,question,topic,subject,message,content,caption,idea,request,"
+    "task,answer,input,instructions"
 )
-_NO_MEDIA = re.compile(r"count|size|width|height|model|prompt|format|type|style|description")
-_PROMPT_NAME = re.compile(
-    r"prompt|description|query|text|question|topic|subject|message|content|caption|idea|request"
+_HANDOFF = "transfer|handoff|delegate|escalate,hand off|over,assign to"
+_ILLUSTRATOR = "illustrat*|artist*|painter*|designer*|image*|picture*|visual*"
+_FINAL = "final answer|result|response|output,submit answer|result"
+_PLACE = "location|city|place|country|town|region"
+_COMMON = one_of(
+    "get set use run call make do the a an my of to for and or in on by with from tool function "
+    "search find fetch lookup generator api service visioncraft what is value no args can you me "
+    "please it that this using give tell show transfer handoff delegate agent back w"
 )
-_WORK = {
-    "draw": r"text.?to.?image|txt2img|draw|paint|illustrat|generate.{0,12}(?:image|picture)|"
-    r"(?:image|picture).{0,6}generat|journey|create.{0,12}(?:image|picture)",
-    "gif": r"gif|animat",
-    "video": r"video|film|mp4|movie",
-    "upscale": r"upscal|enlarge|super.?resolution|more pixels",
-    "rework": r"image.?to.?image|img2img|inpaint|"
-    r"(?:change|edit|repaint|rework).{0,16}(?:image|picture)",
-    "caption": r"caption|describe|look at|image.?to.?text|(?<![a-z])vision(?![a-z])",
-    "transcribe": r"transcri|speech.?to.?text|whisper|what is said",
-    "list": r"catalog|list.{0,30}(?:names|models|samplers)|models|samplers",
-    "limits": r"limit|quota|tier",
-}
-_COMMON = frozenset(
-    re.findall(
-        r"\w+",
-        "get set use run call make do the a an my of to for and or in on by with from tool "
-        "function search find fetch lookup generator api service visioncraft what is value no args "
-        "can you me please it that this using give tell show",
-    )
-)
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.]*\w)")
-_QUOTED = re.compile(
-    r"[\"\u201c](.{1,200}?)[\"\u201d]|(?<!\w)['\u2018`](.{1,200}?)['\u2019`](?!\w)"
-)
-_PLACE = re.compile(r"\b(?:in|for|at|near|of|to)\s+([A-Z][\w.'-]*(?:(?:,\s*|\s+)[A-Z][\w.'-]*)*)")
-_PLACE_NAME = re.compile(r"location|city|place|country|town|region")
-_NAMED = re.compile(r"\b(?:named|called)\s+([A-Z]\S*(?:\s+[A-Z]\S*)*)")
-_TIMES = re.compile(
-    r"\b([248])\s*(?:x|\u00d7|times|-?fold)\b|\b(?:x|by(?: a factor of)?)\s*([248])\b",
-    re.IGNORECASE,
-)
-_MANY = re.compile(
-    r"\b(\d|two|three|four|five)\s+(?:\w+\s+)?(?:pictures|images|versions|drawings|variants)\b",
-    re.IGNORECASE,
-)
-_SIDES = re.compile(r"\b(\d{2,4})\s*[x\u00d7]\s*(\d{2,4})\b")
-
-
-@dataclass
-class Filled:
-    """Arguments for a call, and the names of required ones that the request does not give."""
-
-    arguments: dict[str, Any] = field(default_factory=dict)
-    guessed: list[str] = field(default_factory=list)
+_ASKED = one_of("generate create write how which tell")
+_FORMATS = {
+    "date": "2025-01-01", "date-time": "2025-01-01T00:00:00Z", "time": "00:00:00Z",
+    "email": "someone@example.org", "uri": "https://example.org/", "uuid": "0" * 8 + "-0000" * 4
+    + "0" * 8, "ipv4": "192.0.2.1", "duration": "PT1S",
+}  # fmt: skip
+_DEEPEST = 12
+_LONGEST_DESCRIPTION = 600
+_MOST_ITEMS = 16
 
 
 class Tool:
@@ -70,230 +42,278 @@ class Tool:
     def __init__(self, declared: Mapping[str, Any]) -> None:
         function = declared["function"]
         self.name: str = function["name"]
-        self.description: str = str(function.get("description") or "")
+        self.description = str(function.get("description") or "")
         self.schema: dict[str, Any] = function.get("parameters") or {}
         definitions = {**self.schema.get("definitions", {}), **self.schema.get("$defs", {})}
         properties = self.schema.get("properties") or {}
-        self.parameters = {name: _plain(spec, definitions) for name, spec in properties.items()}
+        self.parameters = {name: plain(spec, definitions) for name, spec in properties.items()}
         self.required: list[str] = list(self.schema.get("required") or ())
-
-    @property
-    def media_parameter(self) -> str | None:
+        self._definitions = definitions
+        self._named = words_in_name(self.name)
+        described = Words.of(self.description[:_LONGEST_DESCRIPTION])
+        self._work = {
+            name: (self._named.after(kind.tool) > 0, described.after(kind.tool) > 0)
+            for name, kind in KINDS.items()
+        }
+        self.is_final = bool(self._named.after(_FINAL))
+        self.is_handoff = bool(self._named.after(_HANDOFF))
+        media = sorted(filter(self._is_media, self.parameters), key=self._is_optional)
+        self.media_parameter = media[0] if media else None
         """The parameter that takes a picture or a recording, a required one first."""
-        names = sorted(self.parameters, key=lambda name: name not in self.required)
-        return next((name for name in names if self._is_media(name)), None)
+        texts = (name for name in self.required if self._is_text(name))
+        self.prompt_parameter = next(
+            (n for n in texts if words_in_name(n)[-1:].after(_PROMPT)), None
+        )
+        """The required parameter that takes words."""
+
+    def _is_optional(self, name: str) -> bool:
+        return name not in self.required
 
     def _is_media(self, name: str) -> bool:
-        return (
-            self.parameters[name].get("type", "string") in ("string", "array")
-            and name != "mask"
-            and _MEDIA_NAME.search(name) is not None
-            and _NO_MEDIA.search(name) is None
+        words, kind = words_in_name(name), self.parameters[name].get("type", "string")
+        fits = kind in ("string", "array") and not words.after(_NO_MEDIA)
+        return fits and bool(words.after(_MEDIA))
+
+    def _is_text(self, name: str) -> bool:
+        spec = self.parameters.get(name, {})
+        return spec.get("type", "string") == "string" and not (
+            "enum" in spec or (name in self.parameters and self._is_media(name))
         )
 
-    @property
-    def prompt_parameter(self) -> str | None:
-        """The required parameter that takes words."""
-        texts = [
-            name
-            for name in self.required
-            if self.parameters.get(name, {}).get("type", "string") == "string"
-            and "enum" not in self.parameters.get(name, {})
-            and not self._is_media(name)
-        ]
-        return next((name for name in texts if _PROMPT_NAME.search(name)), None)
-
-    def score(self, intent: Intent) -> float:
+    def score(self, intent: Intent) -> int:
         """How well it fits an intent; 0 if not at all."""
-        pattern = re.compile(_WORK[intent.kind], re.IGNORECASE)
-        named = bool(pattern.search(self.name))
-        described = bool(pattern.search(self.description))
-        if not (named or described) or not self._has_the_parameters(intent.kind):
-            return 0
+        named, described = self._work[intent.kind]
+        if self.is_handoff:
+            draws = intent.kind in PICTORIAL and self._named.after(_ILLUSTRATOR)
+            return 1 if named or draws else 0
         # A tool for GIFs draws, too, but is not a tool for pictures.
-        for other, work in _WORK.items():
-            if other != intent.kind and not named and re.search(work, self.name, re.IGNORECASE):
-                return 0
-        if intent.kind == "draw" and re.search(r"gif|video|upscal|image.?to", self.name.lower()):
+        belongs = named or not any(other for other, _ in self._work.values())
+        if not (named or described) or not belongs or not self._takes_what(intent.kind):
             return 0
-        words = {word for word in _words(intent.text) if len(word) > 3}
-        own = {part for part in _words(self.name.replace("_", " ")) if part not in _COMMON}
-        return 3 * named + described + 2 * len(words & (own - {"text", "image"}))
+        if intent.kind == "draw" and self._named.after("gif|video|upscal*,image to"):
+            return 0
+        said = {key for key in intent.words.keys if len(key) > 3}  # a word
+        own = set(self._named.keys) - _COMMON - {"text", "image"}
+        return 3 * named + described + 2 * len(said & own)
 
-    def _has_the_parameters(self, kind: str) -> bool:
-        media = self.media_parameter
-        needs_media = media is not None and media in self.required
-        takes_media, takes_words = media is not None, self.prompt_parameter is not None
-        fits = {
-            **dict.fromkeys(("draw", "gif"), takes_words and not needs_media),
-            **dict.fromkeys(("upscale", "caption", "transcribe"), takes_media),
-            "rework": takes_media and takes_words,
-            "video": takes_media or takes_words,
-        }
-        return fits.get(kind, not needs_media)
+    def _takes_what(self, kind: str) -> bool:
+        media, words = self.media_parameter is not None, self.prompt_parameter is not None
+        needs_media = media and not self._is_optional(self.media_parameter or "")
+        if kind in ("draw", "gif"):
+            return words and not needs_media
+        if kind in ("upscale", "caption", "transcribe"):
+            return media
+        if kind in ("rework", "video"):
+            return media and words if kind == "rework" else media or words
+        return not needs_media
 
-    def is_meant(self, text: str) -> bool:
+    def is_meant(self, words: Words) -> bool:
         """Whether a clause names this tool, or most words of its name."""
-        lowered = text.lower()
-        if self.name.lower() in lowered or self.name.replace("_", " ").lower() in lowered:
+        text = str(words).lower()
+        if self.name.lower() in text or " ".join(self._named.keys) in text:
             return True
-        own = [part for part in _words(self.name.replace("_", " ")) if part not in _COMMON]
-        said = [word for word in _words(text) if word not in _COMMON]
-        shared = [part for part in own if any(_akin(part, word) for word in said)]
-        return bool(own) and len(shared) * 2 > len(own) and len(shared) >= min(len(own), 1)
+        own = [key for key in self._named.keys if key not in _COMMON]
+        said = {key for word in words.raw for key in words_in_name(word).keys} - _COMMON
+        shared = [key for key in own if any(_akin(key, each) for each in said)]
+        return len(shared) * 2 > len(own)
 
-    def fill(self, intent: Intent, sources: Sequence[str]) -> Filled:
-        """Fill its arguments from a clause, by rules."""
-        filled = Filled()
-        numbers = _NUMBER.findall(_SIDES.sub(" ", intent.text))
-        media = self.media_parameter
+    def fill(self, intent: Intent, sources: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+        """Its arguments as a clause gives them, and the names of those that had to be made up."""
+        arguments: dict[str, Any] = {}
+        guessed: list[str] = []
+        numbers = [
+            each for each in intent.words.numbers if each not in (_sides(intent.words) or ())
+        ]
         remaining = list(sources)
         for name, spec in self.parameters.items():
-            required = name in self.required
-            if (name == media or (required and self._is_media(name))) and remaining:
-                value = remaining.pop(0)
-                filled.arguments[name] = [value] if spec.get("type") == "array" else value
+            is_required = name in self.required
+            if remaining and (
+                name == self.media_parameter or (is_required and self._is_media(name))
+            ):
+                source = remaining.pop(0)
+                arguments[name] = [source] if spec.get("type") == "array" else source
                 continue
-            said = _said(name, spec, intent, numbers if required else [])
-            if said is None and required:
-                said = self._words_for(name, spec, intent)
-            if said is not None:
-                filled.arguments[name] = said
-            elif required:
-                filled.arguments[name] = _default(name, spec, intent)
-                if "default" not in spec and not _example(spec):
-                    filled.guessed.append(name)
-        return filled
+            value = _said(name, spec, intent.words, numbers if is_required else [])
+            if value is None and is_required:
+                value = self._words_for(name, intent)
+            if value is None and is_required:
+                value = sample(spec, self._definitions, intent.prompt or name)
+                guessed += [] if "default" in spec or _example(spec) else [name]
+            if value is not None:
+                arguments[name] = value
+        return arguments, guessed
 
-    def _words_for(self, name: str, spec: Mapping[str, Any], intent: Intent) -> Any:
+    def _words_for(self, name: str, intent: Intent) -> str | None:
         """The words of the clause for a required text."""
-        if spec.get("type", "string") != "string" or "enum" in spec or self._is_media(name):
+        if not self._is_text(name):
             return None
-        is_prompt = name == self.prompt_parameter
+        is_prompt, words = name == self.prompt_parameter, intent.words
         if is_prompt and intent.kind != "other":
             return intent.prompt
-        named = _named_words(name, intent.text)
-        if named is not None or _PLACE_NAME.search(name):
-            return named
+        parts = words_in_name(name)
+        if parts.after(_PLACE):
+            return _capitalised(words, "in|for|at|near|of|to")
+        marked = [
+            *words.quoted,
+            _capitalised(words, "named|called") if "name" in parts.keys else None,
+        ]
+        if marked[0]:
+            return marked[0]
         if is_prompt:
-            return intent.prompt or intent.text
-        return _rest(intent.text, self.name) if self.is_meant(intent.text) else None
+            return intent.prompt or str(words)
+        return self._rest(words) if self.is_meant(words) else None
+
+    def _rest(self, words: Words) -> str | None:
+        """A clause without the words of the tool's name and without common words."""
+        return (
+            " ".join(
+                word.strip(".,;:!?\"'()")
+                for word, key in zip(words.raw, words.keys, strict=True)
+                if key not in _COMMON | _ASKED
+                and not any(_akin(own, key) for own in self._named.keys)
+            ).strip()
+            or None
+        )
 
 
-def _named_words(name: str, text: str) -> str | None:
-    """The words that a clause marks as a name: a place, a quotation, "called Mia"."""
-    if _PLACE_NAME.search(name):
-        place = _PLACE.search(text)
-        return place[1].rstrip(".,?!") if place else None
-    quoted = _QUOTED.search(text)
-    if quoted:
-        return quoted[1] or quoted[2]
-    called = _NAMED.search(text)
-    return called[1].rstrip(".,?!") if called and "name" in name else None
+def words_in_name(name: str) -> Words:
+    """The words of a name in any style: ``getWeather``, ``W-get_weather``, ``get.weather``."""
+    return Words.of(_NAME_PART.findall(name[:200]))
 
 
-def _plain(spec: Any, definitions: Mapping[str, Any]) -> dict[str, Any]:
+def plain(spec: Any, definitions: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
     """A property's schema without references and without the null among its types."""
-    if not isinstance(spec, Mapping):
+    if not isinstance(spec, Mapping) or depth > _DEEPEST:
         return {}
     if "$ref" in spec:
-        target = definitions.get(str(spec["$ref"]).rpartition("/")[2], {})
-        return _plain({**target, **{k: v for k, v in spec.items() if k != "$ref"}}, definitions)
+        target = definitions.get(str(spec["$ref"]).rpartition("/")[2]) or {}
+        rest = {key: value for key, value in spec.items() if key != "$ref"}
+        return plain({**target, **rest}, definitions, depth + 1)
     for name in ("anyOf", "oneOf", "allOf"):
         for option in spec.get(name) or ():
-            plain = _plain(option, definitions)
-            if plain.get("type") != "null":
-                return {**plain, **{key: value for key, value in spec.items() if key != name}}
+            found = plain(option, definitions, depth + 1)
+            if found.get("type") != "null":
+                return {**found, **{key: value for key, value in spec.items() if key != name}}
     kind = spec.get("type")
     if isinstance(kind, list):
         return {**spec, "type": next((part for part in kind if part != "null"), "string")}
     return dict(spec)
 
 
-def _said(name: str, spec: Mapping[str, Any], intent: Intent, numbers: list[str]) -> Any:
-    """The value that a clause gives for a parameter, if any."""
-    if "const" in spec:
-        return spec["const"]
-    if "enum" in spec:
-        factor = _factor(name, intent.text)
-        if factor in spec["enum"]:
-            return factor
-        return next((value for value in spec["enum"] if _mentions(intent.text, value)), None)
-    if spec.get("type") not in ("integer", "number"):
-        return None
-    found = _number(name, intent.text)
-    if found is None and numbers:
-        found = float(numbers.pop(0))
-    return int(found) if found is not None and spec["type"] == "integer" else found
+def sample(spec: Any, definitions: Mapping[str, Any], text: str, depth: int = 0) -> Any:
+    """A value that fits a schema, for a required argument that nobody has given."""
+    spec = plain(spec, definitions, depth)
+    given = [spec[name] for name in ("default", "const") if name in spec]
+    given += [*(spec.get("enum") or ())[:1], *filter(None, [_example(spec)])]
+    if given:
+        return given[0]
+    kind = spec.get("type", "object" if "properties" in spec else "string")
+    if kind in ("integer", "number"):
+        return _least(spec, whole=kind == "integer")
+    if kind == "array":
+        count = 0 if depth > _DEEPEST else min(int(spec.get("minItems") or 0), _MOST_ITEMS)
+        return [sample(spec.get("items"), definitions, text, depth + 1) for _ in range(count)]
+    if kind == "object":
+        inner = spec.get("properties") or {}
+        names = () if depth > _DEEPEST else spec.get("required") or ()
+        return {n: sample(inner.get(n), definitions, n, depth + 1) for n in names}
+    if kind in ("boolean", "null"):
+        return False if kind == "boolean" else None
+    text = _FORMATS.get(spec.get("format", ""), text)
+    return text.ljust(min(int(spec.get("minLength") or 0), 1000), ".")[: spec.get("maxLength")]
 
 
-def _factor(name: str, text: str) -> int | None:
-    times = _TIMES.search(text) if name in ("resize", "scale", "factor") else None
-    return int(times[1] or times[2]) if times else None
-
-
-def _number(name: str, text: str) -> float | None:
-    """A number that a clause gives for the parameter of this name."""
-    if re.search(r"count$|^n$|^num_|^number_of", name):
-        many = _MANY.search(text)
-        return NUMBER_WORDS.get(many[1].lower()) or float(many[1]) if many else None
-    sides = _SIDES.search(text)
-    if sides and name in ("width", "height"):
-        return float(sides[1 if name == "width" else 2])
-    spoken = re.escape(name.replace("_", " "))
-    named = re.search(rf"\b{spoken}\s*(?:=|:|of|is)?\s*(-?\d+(?:\.\d+)?)", text)
-    return float(named[1]) if named else _factor(name, text)
-
-
-def _default(name: str, spec: Mapping[str, Any], intent: Intent) -> Any:
-    """A value for a required parameter that the clause does not give."""
-    if "default" in spec:
-        return spec["default"]
-    if spec.get("enum"):
-        return spec["enum"][0]
-    example = _example(spec)
-    if example:
-        return example
-    kind = spec.get("type", "string")
-    lowest = spec.get("minimum", spec.get("exclusiveMinimum", 0) + 1 if kind == "integer" else 0)
-    plain: dict[str, Any] = {
-        "integer": max(int(lowest), 0) if "minimum" not in spec else int(lowest),
-        "number": float(lowest),
-        "boolean": False,
-        "array": [],
-        "object": {},
-    }
-    return plain.get(kind, intent.prompt or intent.text or name)
+def _least(spec: Mapping[str, Any], *, whole: bool) -> int | float:
+    """The number nearest to 0 within the bounds."""
+    least, most = spec.get("minimum"), spec.get("maximum")
+    step = spec.get("multipleOf") or (1 if whole else 0.5)
+    above, below = spec.get("exclusiveMinimum"), spec.get("exclusiveMaximum")
+    least = above + step if isinstance(above, int | float) and above >= 0 else least
+    most = below - step if isinstance(below, int | float) and below <= 0 else most
+    value = max(least or 0, 0) if most is None or most >= 0 else most
+    value = -(-value // step) * step if value else 0
+    return int(value) if whole else float(value)
 
 
 def _example(spec: Mapping[str, Any]) -> str | None:
     """A name that a description gives as an example: ``e.g. 'sdxl-base'``."""
-    match = re.search(r"e\.g\.\s+['\"`]([^'\"`]+)['\"`]", str(spec.get("description", "")))
-    return match[1] if match and spec.get("type", "string") == "string" else None
+    words = Words.of(str(spec.get("description", "")))
+    quoted = words[words.after("e.g|eg") :].quoted if words.after("e.g|eg") else []
+    return quoted[0] if quoted and spec.get("type", "string") == "string" else None
 
 
-def _mentions(text: str, value: Any) -> bool:
-    words = str(value).lower().rstrip("s")
-    return re.search(rf"(?<!\w){re.escape(words)}s?(?!\w)", text.lower()) is not None
+def _said(name: str, spec: Mapping[str, Any], words: Words, numbers: list[float]) -> Any:
+    """The value that a clause gives for a parameter, if any."""
+    if "const" in spec:
+        return spec["const"]
+    if "enum" in spec:
+        times = _times(words) if name in ("resize", "scale", "factor") else None
+        if times in spec["enum"]:
+            return times
+        return next((value for value in spec["enum"] if _mentions(words, value)), None)
+    if spec.get("type") not in ("integer", "number"):
+        return None
+    found = _number(name, words)
+    if found is None and numbers:
+        found = numbers.pop(0)
+    return int(found) if found is not None and spec["type"] == "integer" else found
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9]+", text.lower())
+def _number(name: str, words: Words) -> float | None:
+    """A number that a clause gives for the parameter of this name."""
+    parts = words_in_name(name).keys
+    if parts[-1:] in (("count",), ("n",)) or parts[:1] in (("num",), ("number",)):
+        behind = words.after(
+            f"{'|'.join(COUNTS)}|1|2|3|4|5|6|7|8 … pictures|images|versions|drawings"
+        )
+        counts = [COUNTS.get(key) or int(key) for key in words.keys[:behind]
+                  if key in COUNTS or (key in "12345678" and key)]  # fmt: skip
+        return counts[-1] if counts else None
+    sides = _sides(words)
+    if sides and name in ("width", "height"):
+        return sides[name == "height"]
+    flat = Words.of(str(words).replace("=", " ").replace(":", " "))
+    behind = flat.after(" ".join(parts)) if parts else 0
+    follows = flat[behind : behind + 2].numbers if behind else []
+    return (
+        follows[0] if follows else _times(words) if name in ("resize", "scale", "factor") else None
+    )
+
+
+def _sides(words: Words) -> tuple[int, int] | None:
+    return next((sides for key in words.keys if (sides := sides_of(key))), None)
+
+
+def _times(words: Words) -> int | None:
+    """The factor in "4x", "4 times", "by 4" or "twice as large"."""
+    factors = {"2": 2, "4": 4, "8": 8, "two": 2, "four": 4, "twice": 2}
+    for number, key in enumerate(words.keys):
+        factor = factors.get(key.strip("x"))
+        beside = {*words.keys[max(0, number - 1) : number + 2]}
+        if factor and (
+            key.strip("x") != key or key == "twice" or beside & {"by", "of", "times", "x"}
+        ):
+            return factor
+    return None
+
+
+def _mentions(words: Words, value: Any) -> bool:
+    parts = [
+        f"{part.rstrip('s')}|{part.rstrip('s')}s" for part in Words.of(str(value)).keys if part
+    ]
+    return bool(parts) and words.after(" ".join(parts).replace(",", " ").replace("*", " ")) > 0
+
+
+def _capitalised(words: Words, after: str) -> str | None:
+    """The capitalised words behind one of these: a place, or a name."""
+    begin = end = words.after(f"{after}")
+    while begin and end < len(words) and words.raw[end][:1].isupper():
+        end += 1
+        if words.raw[end - 1][-1] in ".?!":
+            break
+    return str(words[begin:end]).rstrip(".,?!") or None
 
 
 def _akin(one: str, other: str) -> bool:
     length = max(4, min(len(one), len(other)) - 3)
     return one == other or (min(len(one), len(other)) >= 4 and one[:length] == other[:length])
-
-
-def _rest(text: str, tool_name: str) -> str | None:
-    """A clause without the words of a tool's name and without common words."""
-    own = _words(tool_name.replace("_", " "))
-    kept = [
-        word
-        for word in re.findall(r"[\w'-]+", text)
-        if word.lower() not in _COMMON
-        and not any(_akin(part, word.lower()) for part in own)
-        and word.lower() not in ("generate", "create", "write", "how", "which", "tell")
-    ]
-    return " ".join(kept) or None
