@@ -21,7 +21,8 @@ from langchain_visioncraft.errors import (
 )
 from langchain_visioncraft.media.inputs import is_link, parse_source
 from langchain_visioncraft.media.inspection import media_info, truncation_of, type_of
-from langchain_visioncraft.media.media import HeldBytes, Media
+from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
 
 _FILE_FIELDS = (

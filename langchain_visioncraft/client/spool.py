@@ -13,7 +13,8 @@ from typing import Any, BinaryIO, Self
 
 from langchain_visioncraft.errors import AnswerTooLargeError
 from langchain_visioncraft.media.filesystems import NEW_FILE
-from langchain_visioncraft.media.media import HeldBytes, Media, readable_size
+from langchain_visioncraft.media.media import Media, readable_size
+from langchain_visioncraft.media.places import HeldBytes
 
 MEMORY_BYTES = 1 << 20
 """Longer bodies go to a temporary file."""

@@ -30,7 +30,8 @@ from langchain_visioncraft.errors import (
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.inputs import is_link
 from langchain_visioncraft.media.paths import is_folder_for_people, is_for_people, local_path
-from langchain_visioncraft.media.urls import open_url
+from langchain_visioncraft.media.places import Place
+from langchain_visioncraft.media.urls import is_on_storage, open_url
 
 OneSource: TypeAlias = str | os.PathLike[str] | Media | MediaStore | Blob | BlobLoader
 SourceTypes: TypeAlias = OneSource | Iterable[OneSource]
@@ -172,7 +173,8 @@ def blob_of(item: Item, client: AnyClient, *, allow_private_urls: bool = False) 
     Raises:
         MediaInputError: If it cannot be read or fetched.
         LinkExpiredError: If a URL no longer works.
-        UnsafeLinkError: If a URL leads to an address that is not public.
+        UnsafeLinkError: If a URL leads to an address that is not public, or may do so by way of
+            fsspec.
     """
     if isinstance(item, Blob):
         return item
@@ -181,14 +183,20 @@ def blob_of(item: Item, client: AnyClient, *, allow_private_urls: bool = False) 
         blob = yield work(_blob_of_media, item)
     elif is_link(item):
         blob = yield from _fetched(item, client, allow_private_urls)
-    else:
+    elif allow_private_urls or is_on_storage(item):
         blob = yield work(_copied, item)
+    else:
+        msg = (
+            f"{item} was not opened: only http(s) URLs and those of object storage are, and none "
+            "that chains file systems. If all URLs are your own, pass allow_private_urls=True."
+        )
+        raise UnsafeLinkError(msg)
     return blob
 
 
 def _blob_of_media(media: Media) -> Blob:
     metadata = {"source": name_of(media)}
-    if media.path is not None and media.held is None:
+    if media.path is not None and isinstance(media.held, Place):
         return Blob.from_path(media.path, guess_type=False, metadata=metadata)
     return Blob.from_data(media.read(), metadata=metadata)
 

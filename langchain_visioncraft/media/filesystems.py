@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from langchain_visioncraft.errors import DamagedMediaError
 from langchain_visioncraft.media.handles import CHUNK_BYTES, digest_of
-from langchain_visioncraft.media.media import HeldBytes, Media
+from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.safe_open import open_regular
 
 INCOMING = ".incoming"

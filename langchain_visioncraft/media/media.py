@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import uuid
@@ -25,10 +24,16 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.handles import SHA256, digest_of, handle_for
 from langchain_visioncraft.media.inspection import MediaInfo, media_info, type_of
-from langchain_visioncraft.media.paths import is_file_url, local_path
+from langchain_visioncraft.media.places import (
+    Files,
+    HeldBytes,
+    Holder,
+    InStore,
+    Place,
+    store_of,
+)
 from langchain_visioncraft.media.safe_open import open_regular
 from langchain_visioncraft.media.sniff import EXTENSIONS
-from langchain_visioncraft.media.urls import is_url, open_url
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -45,18 +50,6 @@ def readable_size(size: int) -> str:
     raise AssertionError(size)  # unreachable: megabytes take everything
 
 
-class Holder(Protocol):
-    """Something that holds the bytes of a medium while they are in no local store."""
-
-    def open(self, mode: str = "rb", /) -> BinaryIO:
-        """Open them for reading."""
-        ...
-
-    def take_file(self, target: Path, /) -> bool:
-        """Move them to `target` if they are a file of their own; false if they are not."""
-        ...
-
-
 class _Store(Protocol):
     """What a `MediaStore` is here; its module imports this one."""
 
@@ -64,28 +57,17 @@ class _Store(Protocol):
 
     def get(self, handle: str, /) -> Media: ...
 
-
-class HeldBytes:
-    """Bytes in memory."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def open(self, _mode: str = "rb", /) -> BinaryIO:
-        """Open them for reading."""
-        return io.BytesIO(self._data)
-
-    def take_file(self, _target: Path, /) -> bool:
-        """There is no file to move."""
-        return False
+    @property
+    def _folder(self) -> Files: ...
 
 
 class Media(BaseModel):
     """A picture, GIF, video or recording: what it is, and where its bytes are.
 
-    It is plain data: ``model_dump()`` is JSON-safe and ``Media.model_validate`` gives it back, as
-    long as it is in a store (then `location` says where) or its bytes are dumped by other means.
-    Two are equal if they have the same bytes and the same location.
+    It is plain data: ``model_dump()`` is JSON-safe and ``Media.model_validate`` gives it back. What
+    came as data is read only from a store that this process has opened, by its handle, and only if
+    the bytes there have its SHA-256; any other `location` is dropped. Two are equal if they have
+    the same bytes and the same location.
 
     ```python
     from langchain_visioncraft import Media
@@ -106,7 +88,7 @@ class Media(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    mime_type: str
+    mime_type: str = Field(pattern=r"^[\w.+-]+/[\w.+-]+$")
     size: int = Field(ge=0)
     width: int | None = None
     height: int | None = None
@@ -129,7 +111,15 @@ class Media(BaseModel):
             if value.get("handle", media.handle) != media.handle:
                 msg = f"handle must be {media.handle}, by sha256 and mime_type"
                 raise ValueError(msg)
+            media._be_in(None)
         return media
+
+    def _be_in(self, files: Files | None) -> None:
+        """Be read from the folder of this store, or of the one that was opened where it says."""
+        self._held = InStore(self.handle, self.sha256, self.location, files)
+        known = files or store_of(self.location, self.handle)
+        # It is frozen for others.
+        self.__dict__["location"] = known.where(self.handle) if known else None
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows none over another decorator
     @cached_property
@@ -201,12 +191,16 @@ class Media(BaseModel):
                 place.
 
         Raises:
-            MediaInputError: If the file is gone, or was replaced.
+            MediaInputError: If the file is gone or was replaced, or the metadata have no SHA-256
+                to tell: a vector store may hold anything.
         """
         metadata = document.metadata
         handle, source = metadata.get("handle"), str(metadata.get("source") or "")
+        digest = metadata.get("sha256")
         if store is not None and handle and handle in store:
-            return store.get(handle)
+            media = store.get(handle)
+            if digest in (None, media.sha256):
+                return media
         if not source or not Path(source).is_file():
             missing = "is in no store that is known" if store is None else "is not in this store"
             msg = (
@@ -216,7 +210,7 @@ class Media(BaseModel):
             )
             raise MediaInputError(msg)
         media = cls.from_path(source)
-        if metadata.get("sha256") not in (None, media.sha256):
+        if digest != media.sha256:
             msg = f"{source} is another file than the one that this document was made of."
             raise MediaInputError(msg)
         return media
@@ -251,7 +245,7 @@ class Media(BaseModel):
     def at(self, location: str) -> Media:
         """The same medium, at this path or URL."""
         media = self.model_copy(update={"location": location})
-        media._held = None
+        media._held = Place(location)
         return media
 
     def opened_by(self, holder: Holder) -> Media:
@@ -262,17 +256,28 @@ class Media(BaseModel):
 
     @property
     def held(self) -> Holder | None:
-        """What holds the bytes, if they are not simply at `location`."""
+        """What holds the bytes."""
         return self._held
 
     @classmethod
-    def from_artifact(cls, artifact: Any) -> list[Media]:
+    def from_artifact(cls, artifact: Any, store: _Store | None = None) -> list[Media]:
         """The media of a tool message's `artifact`, however many there are.
 
         None in the artifact of a tool that makes no media, such as a transcript, or in no artifact.
+
+        Args:
+            artifact: As the tool gave it, or as a checkpoint gives it back.
+            store: Where they are; by default the store of their `location`, if it was opened.
+
+        Raises:
+            ValidationError: If the data contradicts itself.
         """
         items = artifact if isinstance(artifact, list) else [artifact]
-        return [cls.model_validate(item) for item in items if _is_media(item)]
+        media = [cls.model_validate(item) for item in items if _is_media(item)]
+        if store is not None:
+            for medium in media:
+                medium._be_in(store._folder)
+        return media
 
     @staticmethod
     def to_artifact(media: Sequence[Media]) -> Any:
@@ -283,31 +288,24 @@ class Media(BaseModel):
     @property
     def path(self) -> Path | None:
         """The local file, if it is in a local store."""
-        if self.location is None or is_url(self.location):
-            return None
-        return local_path(self.location) if is_file_url(self.location) else Path(self.location)
+        return self._held.path if isinstance(self._held, Place | InStore) else None
 
     def open(self, mode: str = "rb") -> BinaryIO:
         """Open the bytes for reading.
 
         Raises:
             FileNotFoundError: If they are in no store, or the store does not have them any more.
+            DamagedMediaError: If it came as data, and the store has other bytes under its handle.
         """
         if mode != "rb":
             msg = f"A Media is read-only: mode {mode!r} is not possible."
             raise ValueError(msg)
-        if self._held is not None:
-            return self._held.open("rb")
-        if self.location is None:
+        if self._held is None:  # built past all checks, as checkpointers may do
             msg = (
-                f"The bytes of {self.handle} are not here: it was dumped without being in a "
-                "store. Save it with MediaStore.add() first."
+                f"Where the bytes of this {self.mime_type} are is not known. Take it from a store."
             )
             raise FileNotFoundError(msg)
-        if self.path is not None:
-            return open_regular(self.path)
-
-        return open_url(self.location)
+        return self._held.open("rb")
 
     def read(self) -> bytes:
         """All bytes."""

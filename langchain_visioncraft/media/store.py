@@ -21,6 +21,7 @@ from langchain_visioncraft.media.filesystems import Folder, LocalFolder
 from langchain_visioncraft.media.handles import candidates, is_handle, stands_for
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.paths import local_path
+from langchain_visioncraft.media.places import register
 from langchain_visioncraft.media.remote import RemoteFolder
 from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
 from langchain_visioncraft.media.urls import is_url
@@ -59,6 +60,7 @@ class MediaStore(KnownKeywords):
         self.root = os.fspath(root)
         self._storage_options = dict(storage_options or {})
         self._folder = _open_folder(self.root, self._storage_options)
+        register(self._folder)
         self._swept = False
 
     @property
@@ -276,10 +278,14 @@ class MediaStore(KnownKeywords):
 
     def _find(self, handle: str) -> tuple[str, int]:
         """The name of a medium, and its size."""
-        for name in candidates(handle):
-            size = self._folder.size(name)
-            if size is not None:
-                return name, size
+        sizes = [(name, self._folder.size(name)) for name in candidates(handle)]
+        found = [(name, size) for name, size in sizes if size is not None]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(name for name, _ in found)
+            msg = f"{handle!r} fits several media: {names}. Give the handle with its extension."
+            raise UnknownHandleError(msg)
         raise self._unknown(handle)
 
     def _unknown(self, handle: str) -> UnknownHandleError:

@@ -14,6 +14,10 @@ _MISSING_EXTRA = (
 
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+(?:://|::.*://)", re.IGNORECASE)
+_STORAGE = re.compile(
+    r"(?:s3a?|gc?s|az|adl|abfss?|wasbs?|oci|oss|hf|memory)://(?:(?!::).)*",
+    re.IGNORECASE | re.DOTALL,
+)
 _ORIGIN = re.compile(r"[^:]*://[^/?#]*")
 _BARE_PERCENT = re.compile(r"%(?![0-9a-f]{2})", re.IGNORECASE)
 
@@ -21,6 +25,14 @@ _BARE_PERCENT = re.compile(r"%(?![0-9a-f]{2})", re.IGNORECASE)
 def is_url(text: str) -> bool:
     """Whether this is a URL, also a chained one (``simplecache::s3://…``), and no local path."""
     return _URL.match(text) is not None and text[:5].lower() != "file:"
+
+
+def is_on_storage(url: str) -> bool:
+    """Whether a URL names a file on object storage, and no host that it would have us call.
+
+    fsspec also opens ``ftp://192.168.0.1/a`` and ``simplecache::http://169.254.169.254/a``.
+    """
+    return _STORAGE.fullmatch(url) is not None
 
 
 def percent_encoded(url: str) -> str:

@@ -38,7 +38,7 @@ from langchain_visioncraft.document_loaders.retrieval import _checked_marks, lab
 from langchain_visioncraft.media.handles import candidates
 from langchain_visioncraft.media.inputs import parse_source
 from langchain_visioncraft.media.inspection import media_info, type_of
-from langchain_visioncraft.media.media import HeldBytes
+from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.sidecar import read_sidecar
 from langchain_visioncraft.media.urls import percent_encoded, without_secrets
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.media import HeldBytes
+from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.sound import Recording, heard, listen
 from visioncraft_sandbox.engines.weights import EngineUnavailable, whisper_model_dir
 

@@ -17,7 +17,10 @@ from media_host import HOST, KEY, MediaHost, picture
 from langchain_visioncraft import (
     Media,
     MediaStore,
+    VisionCraftClient,
 )
+from langchain_visioncraft._flows import run
+from langchain_visioncraft.document_loaders.sources import blob_of
 from langchain_visioncraft.errors import LinkExpiredError, MediaInputError, UnsafeLinkError
 from langchain_visioncraft.media.inputs import MediaSource, parse_source, source_in_code
 
@@ -251,3 +254,27 @@ def test_a_store_keeps_copies_that_documents_lead_to(
     assert Media.from_document(documents[0], store).read() == picture()
     assert Media.from_document(documents[1], store).mime_type == "audio/wav"
     assert store.provenance(documents[0].metadata["handle"])["sources"] == [url]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("simplecache::http://127.0.0.1:1/a", "filecache::s3://bucket/a", "ftp://127.0.0.1/a"),
+        *("zip://a.png::http://169.254.169.254/", "sftp://root@localhost/a", "smb://host/a"),
+        *(
+            "s3://a::http://127.0.0.1/b",
+            "local:///etc/passwd",
+            "github://a:b@main/c",
+            "dir::s3://a",
+        ),
+    ],
+)
+def test_a_url_by_which_fsspec_would_call_any_host_is_not_opened(host: MediaHost, url: str) -> None:
+    with pytest.raises(UnsafeLinkError, match="allow_private_urls"):
+        run(blob_of(url, VisionCraftClient(**host.clients())))
+
+
+def test_a_url_of_storage_is_opened(host: MediaHost) -> None:
+    kept = MediaStore("memory://opened").add(picture())
+    blob = run(blob_of(str(kept.location), VisionCraftClient(**host.clients())))
+    assert blob.as_bytes() == picture()

@@ -171,6 +171,19 @@ def test_a_file_that_is_another_one_by_now_is_not_passed_off(document: Document)
         Media.from_document(document)
 
 
+def test_a_document_that_names_any_file_does_not_lead_to_it(
+    document: Document, store: MediaStore
+) -> None:
+    store.add(picture())
+    for changed in ({"sha256": None}, {"sha256": "0" * 64}):
+        forged = Document("-", metadata={**document.metadata, **changed, "handle": ""})
+        with pytest.raises(MediaInputError, match="another file"):
+            Media.from_document(forged)
+    forged = Document("-", metadata={**document.metadata, "sha256": "0" * 64})
+    with pytest.raises(MediaInputError, match="another file"):
+        Media.from_document(forged, store)
+
+
 def test_a_file_that_is_gone_is_told(document: Document, store: MediaStore) -> None:
     Path(document.metadata["source"]).unlink()
     with pytest.raises(MediaInputError, match=r"red\.png: its file is in no store"):

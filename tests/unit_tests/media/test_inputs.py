@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from langchain_visioncraft import Media
+from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.inputs import CHUNK_BYTES, MediaSource, Upload, parse_source
 
@@ -85,12 +85,18 @@ def test_a_source_shows_no_bytes() -> None:
         assert len(repr(parse_source(value))) < 200
 
 
-def test_an_artifact_that_went_through_json_is_read_where_it_lies(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    path.write_bytes(PNG)
-    artifact = Media.to_artifact([Media.from_path(path)])
+def test_an_artifact_that_went_through_json_is_read_from_its_store(tmp_path: Path) -> None:
+    artifact = Media.to_artifact([MediaStore(tmp_path).add(PNG)])
     with parse_source(artifact).open() as file:
         assert file.read() == PNG
+
+
+def test_an_artifact_of_a_file_that_no_store_has_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    source = parse_source(Media.to_artifact([Media.from_path(path)]))
+    with pytest.raises(MediaInputError, match="came as data"):
+        source.open()
 
 
 @given(text=st.text(max_size=300))

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.client.decode import media_from
-from langchain_visioncraft.errors import InvalidRequestError
-from langchain_visioncraft.media.media import HeldBytes, readable_size
+from langchain_visioncraft.errors import DamagedMediaError, InvalidRequestError
+from langchain_visioncraft.media.media import readable_size
+from langchain_visioncraft.media.places import HeldBytes
 
 ALL = {"png": PNG, "jpg": JPEG, "gif": GIF, "webp": WEBP, "mp4": MP4, "wav": WAV}
 
@@ -68,6 +69,57 @@ def test_an_artifact_survives_json(tmp_path: Path) -> None:
         again = Media.from_artifact(artifact)
         assert again == media
         assert [medium.read() for medium in again] == [medium.read() for medium in media]
+
+
+FORGED = {"mime_type": "image/png", "size": 10, "sha256": "0" * 64, "handle": "000000000000.png"}
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        *("/etc/passwd", "../../../../etc/passwd", "file:///etc/passwd", "memory://a/b.png"),
+        *("http://127.0.0.1:1/a", "simplecache::http://127.0.0.1:1/a", "//host/share/a.png"),
+    ],
+)
+def test_data_is_not_read_where_it_says_that_it_is(location: str) -> None:
+    [forged] = Media.from_artifact({**FORGED, "location": location})
+    # As a checkpointer does that cannot validate what it has.
+    built = Media.model_construct(**{**FORGED, "location": location})
+    for media in (forged, built):
+        with pytest.raises(FileNotFoundError):
+            media.read()
+        assert "location" not in Media.to_artifact([forged])
+    assert forged.location is None
+
+
+def test_data_is_read_only_if_the_store_has_its_very_bytes(tmp_path: Path) -> None:
+    store = MediaStore(tmp_path)
+    kept = store.add(PNG)
+    facts = Media.to_artifact([kept])
+    other = facts["sha256"][:12] + "0" * 52
+    for named in (None, store):
+        [media] = Media.from_artifact(facts, named)
+        assert (media.path, media.read()) == (kept.path, PNG)
+        [forged] = Media.from_artifact({**facts, "sha256": other}, named)
+        with pytest.raises(DamagedMediaError, match="other bytes"):
+            forged.read()
+
+
+def test_data_of_another_process_is_found_in_the_store_that_is_given(tmp_path: Path) -> None:
+    facts = Media.to_artifact([MediaStore(tmp_path / "here").add(PNG)])
+    there = {**facts, "location": f"/elsewhere/{facts['handle']}"}
+    [media] = Media.from_artifact(there)
+    with pytest.raises(FileNotFoundError, match="open its store"):
+        media.read()
+    [media] = Media.from_artifact(there, MediaStore(tmp_path / "here"))
+    assert media.read() == PNG
+    assert media.location == facts["location"]
+
+
+def test_a_forged_type_brings_no_markup_into_a_notebook() -> None:
+    facts = {**FORGED, "mime_type": 'image/"><script>', "handle": "000000000000.bin"}
+    with pytest.raises(ValidationError, match="mime_type"):
+        Media.model_validate(facts)
 
 
 @pytest.mark.parametrize("artifact", [None, [], {"text": "Hello.", "segments": []}, "x", [None]])

@@ -401,6 +401,17 @@ def test_a_remote_store_without_its_extra_says_what_to_install(
         MediaStore("s3://bucket/folder")
 
 
+def test_a_name_without_extension_that_fits_two_media_is_refused(tmp_path: Path) -> None:
+    store = MediaStore(tmp_path)
+    kept = store.add(PNG)
+    digits = kept.handle.partition(".")[0]
+    assert store.get(digits) == kept
+    (tmp_path / f"{digits}.gif").write_bytes(GIF)  # the first 12 digits of two files may agree
+    with pytest.raises(UnknownHandleError, match=rf"{digits}\.\w+, {digits}\.\w+.*extension"):
+        store.get(digits)
+    assert store.get(kept.handle) == kept
+
+
 def test_a_remote_medium_is_opened_by_its_location() -> None:
     kept = MediaStore("memory://opened").add(PNG)
     assert kept.path is None

@@ -1,0 +1,162 @@
+"""Where the bytes of a medium are: in memory, at a place that code named, or in a store.
+
+What came as data, such as the artifact of a tool message in a checkpoint, may say anything of its
+place. It is read only from the stores that this process opened, by its handle, and only if the
+bytes there have its SHA-256.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from langchain_visioncraft.errors import DamagedMediaError
+from langchain_visioncraft.media.handles import digest_of
+from langchain_visioncraft.media.paths import is_file_url, local_path
+from langchain_visioncraft.media.safe_open import open_regular
+from langchain_visioncraft.media.urls import is_url, open_url
+
+_MOST_STORES = 64
+
+
+class Holder(Protocol):
+    """Something that holds the bytes of a medium."""
+
+    def open(self, mode: str = "rb", /) -> BinaryIO:
+        """Open them for reading."""
+        ...
+
+    def take_file(self, target: Path, /) -> bool:
+        """Move them to `target` if they are a file of their own; false if they are not."""
+        ...
+
+
+class HeldBytes:
+    """Bytes in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def open(self, _mode: str = "rb", /) -> BinaryIO:
+        """Open them for reading."""
+        return io.BytesIO(self._data)
+
+    def take_file(self, _target: Path, /) -> bool:
+        """There is no file to move."""
+        return False
+
+
+@dataclass(frozen=True)
+class Place:
+    """A path or URL that code named."""
+
+    location: str
+
+    @property
+    def path(self) -> Path | None:
+        """The local file, if it is one."""
+        if is_url(self.location):
+            return None
+        return local_path(self.location) if is_file_url(self.location) else Path(self.location)
+
+    def open(self, _mode: str = "rb", /) -> BinaryIO:
+        """Open it for reading."""
+        return open_url(self.location) if self.path is None else open_regular(self.path)
+
+    def take_file(self, _target: Path, /) -> bool:
+        """It stays where it is."""
+        return False
+
+
+class Files(Protocol):
+    """The folder of a store, as far as it matters here."""
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; ``None`` if there is none."""
+        ...
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading."""
+        ...
+
+    def where(self, name: str) -> str:
+        """The path or URL of a file."""
+        ...
+
+
+_opened: OrderedDict[str, Files] = OrderedDict()
+"""The folders of the stores that this process opened, by what they begin with; the newest last."""
+_lock = threading.Lock()
+
+
+def register(files: Files) -> None:
+    """Let media that came as data be found in the folder of this store."""
+    with _lock:
+        _opened[files.where("")] = files
+        _opened.move_to_end(files.where(""))
+        if len(_opened) > _MOST_STORES:
+            _opened.popitem(last=False)
+
+
+def store_of(location: str | None, name: str) -> Files | None:
+    """The folder that this is the location of a file in, if it is of a store that was opened."""
+    with _lock:
+        opened = list(_opened.values())
+    return next((each for each in opened if location == each.where(name)), None)
+
+
+@dataclass(frozen=True)
+class InStore:
+    """What came as data: a file of a store.
+
+    Attributes:
+        handle: The name that it has in a store.
+        sha256: Of its bytes.
+        claimed: Where it says that it is; believed if it is a store that this process opened.
+        files: The folder of the store, if code named it.
+    """
+
+    handle: str
+    sha256: str
+    claimed: str | None = None
+    files: Files | None = None
+
+    def _found(self) -> Files:
+        files = self.files or store_of(self.claimed, self.handle)
+        if files is not None and files.size(self.handle) is not None:
+            return files
+        where = "not in this store" if files else "in no store that this process has opened"
+        msg = (
+            f"The bytes of {self.handle} are {where}. It came as data, whose location is not "
+            "believed: open its store first, or give it (Media.from_artifact(artifact, store)). "
+            "What is in no store is saved with MediaStore.add() before it is dumped"
+        )
+        raise FileNotFoundError(msg)
+
+    @property
+    def path(self) -> Path | None:
+        """The local file, if it is in a local store."""
+        return Place(self._found().where(self.handle)).path
+
+    def open(self, _mode: str = "rb", /) -> BinaryIO:
+        """Open it for reading.
+
+        Raises:
+            FileNotFoundError: If no store has it.
+            DamagedMediaError: If these are other bytes than its SHA-256 says.
+        """
+        file = self._found().open(self.handle)
+        if digest_of(file) != self.sha256:
+            file.close()
+            msg = f"{self.handle} in the media store has other bytes than this data says."
+            raise DamagedMediaError(msg)
+        file.seek(0)
+        return file
+
+    def take_file(self, _target: Path, /) -> bool:
+        """It stays in its store."""
+        return False
