@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import sys
+import threading
 from collections.abc import Sequence
 from importlib import util
 from typing import Any
@@ -18,7 +21,7 @@ from visioncraft_sandbox.server import SandboxServer, listen, server_config
 from visioncraft_sandbox.settings import SandboxConfig
 from visioncraft_sandbox.weights_setup import PACKAGES, SetupError, install
 
-_GRACE_SECONDS = 3
+_GRACE_SECONDS = 1
 _PORT = {"type": click.IntRange(0, 65535), "default": 8765}
 _SECONDS = {"type": click.FloatRange(min=0), "default": 2.5}
 _SILENCE = {"type": click.FloatRange(min=1), "default": 600.0}
@@ -100,6 +103,8 @@ def sandbox(
         await app.state.services.backends.open()
         _banner(config, host, listener.getsockname()[1], injected)
         await SandboxServer(server_config(app, _GRACE_SECONDS)).serve(sockets=[listener])
+        click.echo("Stopped.")
+        _leave_busy_threads()
 
     # uvicorn stops cleanly, then raises the signal again for the caller.
     with listener, contextlib.suppress(KeyboardInterrupt):
@@ -107,7 +112,15 @@ def sandbox(
             asyncio.run(serve())
         except BackendError as error:
             raise click.ClickException(str(error)) from None
-    click.echo("Stopped.")
+
+
+def _leave_busy_threads() -> None:
+    """End the process at once if a thread still works: the interpreter would wait for it."""
+    others = set(threading.enumerate()) - {threading.main_thread()}
+    if not all(thread.daemon for thread in others):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _banner(config: SandboxConfig, host: str, port: int, faults: list[Fault]) -> None:

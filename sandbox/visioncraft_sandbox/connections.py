@@ -107,11 +107,7 @@ class HangUpProtocol(H11Protocol):
 
 
 async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, _ResultT]) -> _ResultT:
-    """Await the work of a server behind the sandbox; cancel it when the caller hangs up.
-
-    The body of the request must have been read. The sandbox's own engines finish instead: they are
-    quick, and threads cannot be cancelled.
-    """
+    """Await an answer; cancel it when the caller hangs up. The body must have been read."""
     working = asyncio.ensure_future(work)
     disconnecting = asyncio.ensure_future(_disconnected(request))
     try:

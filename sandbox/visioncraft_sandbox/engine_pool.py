@@ -1,8 +1,13 @@
-"""The engines, loaded at first use and run in threads, so that the event loop never blocks."""
+"""The engines, loaded at first use and run in threads, so that the event loop never blocks.
+
+All of them spend their time in C code that releases the interpreter's lock, or in short steps.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -11,6 +16,7 @@ import anyio
 import anyio.to_thread
 
 from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.engines.stopping import StoppedError, until
 from visioncraft_sandbox.engines.weights import EngineUnavailable
 from visioncraft_sandbox.settings import SandboxConfig
 
@@ -68,10 +74,10 @@ class EnginePool:
         self._reading = anyio.CapacityLimiter(16)
         self._writing = anyio.CapacityLimiter(4)
         self.closed = False
-        """Whether the application is shutting down, so that long generations end early."""
+        """Whether the application is shutting down, so that long work ends early."""
 
     def close(self) -> None:
-        """End running generations."""
+        """End running work."""
         self.closed = True
 
     async def work(self, task: Callable[[], _ResultT]) -> _ResultT:
@@ -79,7 +85,7 @@ class EnginePool:
         return await self._run(task, self._limiter)
 
     async def read(self, task: Callable[[], _ResultT]) -> _ResultT:
-        """Decode or fetch something in a thread."""
+        """Decode or fetch something, or plan a chat, in a thread."""
         return await self._run(task, self._reading)
 
     async def write(self, task: Callable[[], _ResultT]) -> _ResultT:
@@ -87,8 +93,22 @@ class EnginePool:
         return await self._run(task, self._writing)
 
     async def _run(self, task: Callable[[], _ResultT], limiter: anyio.CapacityLimiter) -> _ResultT:
+        gone = threading.Event()
+
+        def run() -> _ResultT:
+            with until(lambda: gone.is_set() or self.closed):
+                return task()
+
+        # It keeps its place until it has ended, also when nobody waits for it any more.
+        working = asyncio.ensure_future(anyio.to_thread.run_sync(run, limiter=limiter))
+        working.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            return await anyio.to_thread.run_sync(task, limiter=limiter)
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            gone.set()
+            raise
+        except StoppedError as error:
+            raise Refusal(503, "The sandbox is stopping.") from error
         except EngineUnavailable as error:
             raise Refusal(503, str(error)) from error
         except ImportError as error:

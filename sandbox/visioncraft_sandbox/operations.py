@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from visioncraft_sandbox.answers import (
     refusal_response,
 )
 from visioncraft_sandbox.backends.hosts import Backends
+from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.midjourney import Midjourney
@@ -110,7 +111,7 @@ class Operation:
     path: str
     schema: type[schemas.Request]
     style: ErrorStyle
-    work: Callable[[Job], Awaitable[Response]]
+    work: Callable[[Job], Coroutine[Any, Any, Response]]
     names: Mapping[str, str] = field(default_factory=dict)
 
     async def serve(self, request: Request) -> Response:
@@ -129,7 +130,8 @@ class Operation:
         parameters = check_parameters(self.schema, body)
         check_texts(parameters, services.config.max_text)
         await self._check_names(parameters, services.backends)
-        return await self.work(Job(request, services, parameters))
+        work = self.work(Job(request, services, parameters))
+        return await cancel_on_disconnect(request, work)
 
     async def _check_names(self, parameters: schemas.Request, backends: Backends) -> None:
         problems: list[str] = []

@@ -10,7 +10,6 @@ from PIL import Image, ImageOps
 
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.backends.images import ImageResult, ImageSpec
-from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import DRAWING, REWORK
 from visioncraft_sandbox.engines.parameters import parameters_text, read_parameters, to_png
 from visioncraft_sandbox.operations import Job
@@ -23,7 +22,7 @@ async def drawn(job: Job, spec: ImageSpec) -> ImageResult:
     if host is None:
         files = [await pool.work(partial(_draw, spec, index)) for index in range(spec.count)]
         return ImageResult(files, DRAWING)
-    made = await cancel_on_disconnect(job.request, host.draw(spec))
+    made = await host.draw(spec)
     finish = partial(_fitted, size=(spec.width, spec.height))
     return replace(made, files=[await pool.work(partial(finish, file)) for file in made.files])
 
@@ -74,7 +73,7 @@ async def reworked(job: Job, spec: ImageSpec, sources: Sources) -> ImageResult:
     if host is None:
         return ImageResult([await pool.work(partial(_rework, spec, sources))], REWORK)
     prepared = await pool.work(partial(_prepared, spec, sources))
-    made = await cancel_on_disconnect(job.request, host.draw(prepared))
+    made = await host.draw(prepared)
     finish = partial(_within_mask, made.files[0], spec, sources)
     return replace(made, files=[await pool.work(finish)])
 
@@ -137,7 +136,7 @@ async def enlarged(
     host = await services.backends.images()
     if host is not None:
         flat = await services.pool.work(partial(_png, image.convert("RGB")))
-        made = await cancel_on_disconnect(job.request, host.upscale(flat, size, model))
+        made = await host.upscale(flat, size, model)
         if made is not None:
             finish = partial(_finish_enlarged, made.files[0], image, size)
             return replace(made, files=[await services.pool.work(finish)])

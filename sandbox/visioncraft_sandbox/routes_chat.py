@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -55,7 +54,13 @@ async def _chat_completions(request: Request, services: Services) -> Response:
     body = await read_body(request, services.config.max_body_bytes)
     key = _checked_key(request, services)
     services.limiter.check("POST /v1/chat/completions", key)
-    chat = read_chat(body)
+    work = _answer(request, services, body, read_chat(body))
+    return await cancel_on_disconnect(request, work)
+
+
+async def _answer(
+    request: Request, services: Services, body: Mapping[str, Any], chat: Chat
+) -> Response:
     server = services.backends.chat_for(chat.model, with_images=_has_images(chat))
     if server is not None:
         try:
@@ -89,8 +94,8 @@ async def _forward(
     sent = request_body(body, model, await services.pool.read(convert))
     engine = server.engine(model)
     if not stream:
-        return json_response(await cancel_on_disconnect(request, server.complete(sent)), engine)
-    return _event_stream(await cancel_on_disconnect(request, server.stream(sent)), engine)
+        return json_response(await server.complete(sent), engine)
+    return _event_stream(await server.stream(sent), engine)
 
 
 def _event_stream(events: AsyncIterator[bytes], engine: str) -> Response:
@@ -132,7 +137,7 @@ async def _reply(chat: Chat, services: Services, request: Request) -> Reply:
         return await _plan(chat, services)
     model = services.pool.language_model()
     task = partial(model.generate, plain_messages(chat.messages), chat.sampling, schema=chat.schema)
-    return _reply_from(await _generated(services, task), model)
+    return _reply_from(await _generated(services.pool.write, task), model)
 
 
 def _prompt(chat: Chat) -> list[dict[str, str]]:
@@ -143,10 +148,12 @@ def _prompt(chat: Chat) -> list[dict[str, str]]:
     return [{"role": "system", "content": form_instruction(chat.schema)}, *messages]
 
 
-async def _generated(services: Services, task: Callable[[], _ResultT]) -> _ResultT:
+async def _generated(
+    run: Callable[[Callable[[], _ResultT]], Awaitable[_ResultT]], task: Callable[[], _ResultT]
+) -> _ResultT:
     """Run a task of the language model; its ValueErrors are the caller's to correct."""
     try:
-        return await services.pool.write(task)
+        return await run(task)
     except PromptTooLongError as error:
         message = f"The conversation is too long for this model: {error}."
         raise Refusal(400, message, code="context_length_exceeded") from error
@@ -180,14 +187,14 @@ async def _call_tools(chat: Chat, services: Services) -> Reply:
         tool_choice="required" if chat.named else chat.tool_choice,
         parallel=chat.parallel,
     )
-    return _reply_from(await _generated(services, task), model)
+    return _reply_from(await _generated(services.pool.write, task), model)
 
 
 async def _plan(chat: Chat, services: Services) -> Reply:
     from visioncraft_sandbox import planner  # noqa: PLC0415  # only agents need it
 
     writer = services.pool.language_model() if services.config.models else None
-    return await _generated(services, partial(planner.answer, chat, writer))
+    return await _generated(services.pool.read, partial(planner.answer, chat, writer))
 
 
 async def _look(chat: Chat, services: Services, request: Request) -> Reply:
@@ -223,7 +230,6 @@ async def _stream_live(chat: Chat, services: Services) -> Response:
     model = services.pool.language_model()
     loop = asyncio.get_running_loop()
     pieces: asyncio.Queue[str | None] = asyncio.Queue()
-    stopped = threading.Event()
 
     def put(piece: str | None) -> None:
         # The loop may be gone when a stream outlives its server.
@@ -237,12 +243,11 @@ async def _stream_live(chat: Chat, services: Services) -> Response:
                 chat.sampling,
                 schema=chat.schema,
                 on_text=put,
-                cancelled=lambda: stopped.is_set() or services.pool.closed,
             )
         finally:
             put(None)
 
-    work = asyncio.ensure_future(_generated(services, task))
+    work = asyncio.ensure_future(_generated(services.pool.write, task))
     # Before the first piece, an error can still have a status of its own.
     first = await _first_of(pieces, work)
 
@@ -263,7 +268,7 @@ async def _stream_live(chat: Chat, services: Services) -> Response:
             logger.exception("A streamed answer of the sandbox failed")
             yield chunks.error("The language model failed.")
         finally:
-            stopped.set()
+            work.cancel()
 
     return _event_stream(events(), model.name)
 

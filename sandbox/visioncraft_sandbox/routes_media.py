@@ -85,7 +85,8 @@ async def _img2img(request: Request, services: Services) -> Response:
         raise Refusal(400, "init_images must be a list with one URL.")
     parameters = check_parameters(ImageToImage2023Request, {**body, "image": images[0]})
     check_texts(parameters, services.config.max_text)
-    return await _img2img_init_images(Job(request, services, parameters))
+    work = _img2img_init_images(Job(request, services, parameters))
+    return await cancel_on_disconnect(request, work)
 
 
 async def _img2video(job: Job) -> Response:
@@ -152,14 +153,11 @@ async def _forward_recording(job: Job, server: SpeechServer) -> Response:
     if not server.takes_any_file:
         convert = partial(_as_wav, audio, job.services.config.max_audio_seconds)
         audio, seconds = await job.services.pool.work(_refusing(convert))
-    answer = await cancel_on_disconnect(
-        job.request,
-        server.transcribe(
-            audio,
-            task=wanted.task or "transcribe",
-            language=None if wanted.language == "auto" else wanted.language,
-            seconds=seconds,
-        ),
+    answer = await server.transcribe(
+        audio,
+        task=wanted.task or "transcribe",
+        language=None if wanted.language == "auto" else wanted.language,
+        seconds=seconds,
     )
     return json_response(answer, server.engine)
 

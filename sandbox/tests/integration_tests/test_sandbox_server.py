@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import concurrent.futures
 import contextlib
+import http.client
+import json
 import os
 import signal
 import socket
@@ -13,11 +17,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import openai
 import pytest
+from PIL import Image
 from visioncraft_sandbox import Fault, Sandbox
+from visioncraft_sandbox.engine_pool import EnginePool
+from visioncraft_sandbox.engines.language import Completion
+from visioncraft_sandbox.engines.parameters import to_png
+from visioncraft_sandbox.engines.stopping import StoppedError, go_on, watch
 from visioncraft_sandbox.server import listen
 
 pytestmark = pytest.mark.enable_socket
@@ -169,6 +179,97 @@ def test_stopping_ends_running_requests() -> None:
             time.sleep(0.01)
     waiting.join()
     assert [type(error) for error in errors] == [httpx.RemoteProtocolError]
+
+
+class Endless:
+    """An engine that works until nobody waits for it."""
+
+    name = "endless"
+
+    def __init__(self) -> None:
+        self.begun, self.ended = threading.Event(), threading.Event()
+
+    def generate(self, *_: Any, **options: Any) -> Completion:
+        is_unwanted = watch()
+        self.begun.set()
+        while not is_unwanted():
+            time.sleep(0.01)
+        self.ended.set()
+        return Completion()
+
+    def upscale(self, *_: Any) -> None:
+        self.begun.set()
+        with contextlib.suppress(StoppedError):
+            while True:
+                go_on()
+                time.sleep(0.01)
+        self.ended.set()
+
+
+PIXEL = base64.b64encode(to_png(Image.new("RGB", (4, 4)))).decode()
+LONG_WORK = {
+    "/v1/chat/completions": {
+        "model": "Mistral-7B-Instruct-v0.3",
+        "messages": [{"role": "user", "content": "Hi"}],
+    },
+    "/llm": {"model": "Mistral-7B-Instruct-v0.3", "messages": [{"role": "user", "content": "Hi"}]},
+    "/upscale": {"image": PIXEL},
+}
+
+
+@pytest.mark.parametrize("path", LONG_WORK)
+def test_work_ends_when_its_client_leaves(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Endless()
+    monkeypatch.setattr(EnginePool, "language_model", lambda _: engine)
+    monkeypatch.setattr(EnginePool, "upscaler", lambda _: engine)
+    with Sandbox(models=False) as sandbox:
+        host, port = sandbox.url.removeprefix("http://").split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
+        body = json.dumps({"token": "k", **LONG_WORK[path]})
+        connection.request("POST", path, body, {"authorization": "Bearer k"})
+        assert engine.begun.wait(PATIENCE)
+        connection.close()
+        assert engine.ended.wait(PATIENCE)
+
+
+STUCK = """
+import sys, threading
+from visioncraft_sandbox import pictures
+pictures._draw = lambda *_: (print("stuck", flush=True), threading.Event().wait())
+from langchain_visioncraft.cli import main
+sys.exit(main(["sandbox", "--port", sys.argv[1], "--no-models"]))
+"""
+
+
+def test_one_ctrl_c_ends_the_command_whatever_it_is_doing() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    running = subprocess.Popen(
+        [sys.executable, "-c", STUCK, str(port)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    try:
+        assert running.stdout is not None
+        while "motion" not in running.stdout.readline():
+            pass
+        url = f"http://127.0.0.1:{port}/sd"
+        with (
+            httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=PATIENCE) as client,
+            concurrent.futures.ThreadPoolExecutor() as threads,
+        ):
+            asking = threads.submit(client.post, url, json=SD)
+            while "stuck" not in running.stdout.readline():
+                pass
+            running.send_signal(signal.SIGINT)
+            rest, _ = running.communicate(timeout=PATIENCE)
+            assert isinstance(asking.exception(PATIENCE), httpx.RemoteProtocolError)
+        assert (running.returncode, "Stopped." in rest) == (0, True)
+    finally:
+        running.kill()
+        running.wait()
 
 
 MESSAGES: list[openai.types.chat.ChatCompletionMessageParam] = [

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from visioncraft_sandbox.engines.stage import Layer
+from visioncraft_sandbox.engines.stopping import go_on
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,6 +131,7 @@ def flatten(base: Image.Image, layers: list[Layer], *, time: float | None = None
     """
     picture = base.copy()
     for layer in sorted(layers, key=lambda layer: layer.depth):
+        go_on()
         image, x, y = layer.image, layer.x, layer.y
         if time is not None:
             image, x, y = _moved(layer, time)

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from visioncraft_sandbox.engines.stopping import watch
 from visioncraft_sandbox.engines.weights import EngineUnavailable, language_model
 
 _CONTEXT_TOKENS = 8192
@@ -94,18 +95,16 @@ class LanguageModel:
         *,
         schema: Mapping[str, Any] | None = None,
         on_text: Callable[[str], None] | None = None,
-        cancelled: Callable[[], bool] = lambda: False,
     ) -> Completion:
-        """Answer a conversation.
+        """Answer a conversation; ends early once nobody waits for it any more.
 
         Args:
             messages: With ``role`` and a text as ``content``.
             sampling: How tokens are sampled.
             schema: A JSON schema that the answer must follow.
             on_text: Called with each piece of text.
-            cancelled: Called between tokens; generation ends once it returns True.
         """
-        done = Completion()
+        done, is_unwanted = Completion(), watch()
         failed: list[dict[str, Any]] = []
 
         def take(chunk: dict[str, Any]) -> bool:
@@ -121,7 +120,7 @@ class LanguageModel:
                         on_text(text)
                 done.finish_reason = choice.get("finish_reason") or done.finish_reason
             _take_usage(done, chunk)
-            return cancelled()
+            return is_unwanted()
 
         body = {
             "messages": list(messages),

@@ -16,6 +16,7 @@ import numpy as np
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.sound import Recording, heard, listen
+from visioncraft_sandbox.engines.stopping import go_on
 from visioncraft_sandbox.engines.weights import EngineUnavailable, whisper_model_dir
 
 if TYPE_CHECKING:
@@ -57,7 +58,10 @@ class Transcriber:
         with self._lock:
             found, _ = self._load().transcribe(samples, language="en", task="transcribe")
             # A generator, which does the work while it is read.
-            segments = [_segment(index, segment) for index, segment in enumerate(found)]
+            segments: list[dict[str, Any]] = []
+            for segment in found:
+                go_on()
+                segments.append(_segment(len(segments), segment))
         return {
             "text": "".join(segment["text"] for segment in segments).strip(),
             "segments": segments,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from PIL import Image
 
+from visioncraft_sandbox.engines.stopping import go_on
 from visioncraft_sandbox.engines.weights import EngineUnavailable, upscaler_model
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Upscaler:
         result = np.empty((height * factor, width * factor, 3), dtype=np.uint8)
         for top in range(0, height, _TILE):
             for left in range(0, width, _TILE):
+                go_on()
                 bottom, right = min(top + _TILE, height), min(left + _TILE, width)
                 tile = padded[top : bottom + 2 * _OVERLAP, left : right + 2 * _OVERLAP]
                 edge = _OVERLAP * factor

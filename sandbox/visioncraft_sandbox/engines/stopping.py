@@ -1,0 +1,38 @@
+"""Whether anybody still waits for the work of this thread.
+
+A thread cannot be stopped from outside: long work asks between its steps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+
+
+class StoppedError(Exception):
+    """Nobody waits for this work any more."""
+
+
+_is_unwanted: ContextVar[Callable[[], bool]] = ContextVar("is_unwanted", default=lambda: False)
+
+
+@contextlib.contextmanager
+def until(is_unwanted: Callable[[], bool]) -> Iterator[None]:
+    """Work that ends early once `is_unwanted` returns True."""
+    token = _is_unwanted.set(is_unwanted)
+    try:
+        yield
+    finally:
+        _is_unwanted.reset(token)
+
+
+def watch() -> Callable[[], bool]:
+    """Whether the work of this thread is unwanted, also for its callbacks in other threads."""
+    return _is_unwanted.get()
+
+
+def go_on() -> None:
+    """Return if the work is still wanted, otherwise raise `StoppedError`."""
+    if _is_unwanted.get()():
+        raise StoppedError
