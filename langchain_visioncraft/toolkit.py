@@ -48,8 +48,9 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
         client: A ready client (sync or async), instead of the settings of the connection.
         store: Where media are kept. Default: ``visioncraft-media``.
         chat_model: The chat model that captions pictures. Default: LLaVA of the same host.
-        text_to_image: Which engine draws: ``"sd"`` (``/sd``), ``"sd1"`` (``/generate``),
-            ``"sdxl"`` (``/generate-xl``), ``"midjourney"`` or ``"openjourney"``.
+        text_to_image: Which engine draws: ``"image"`` (``/image/generate``), ``"sd"`` (``/sd``),
+            ``"sd1"`` (``/generate``), ``"sdxl"`` (``/generate-xl``), ``"midjourney"`` or
+            ``"openjourney"``.
         content: ``"text"``, or ``"blocks"`` to show the model the pictures.
         allowed_dirs: Folders from which a model may name local files. Default: none.
         tool_options: Constructor arguments for single tools, by tool name, such as
@@ -57,7 +58,7 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
     """
 
     chat_model: BaseChatModel | None = Field(default=None, repr=False, exclude=True)
-    text_to_image: Literal["sd", "sd1", "sdxl", "midjourney", "openjourney"] = "sd"
+    text_to_image: Literal["image", "sd", "sd1", "sdxl", "midjourney", "openjourney"] = "sd"
     tool_options: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -17,7 +17,8 @@ DOCUMENTS = ("2023-11", "2024-03", "2024-05", "2024-07", "2024-09")
 
 HISTORY = "another version of the service's documentation"
 CLIENT = "visioncraftapi 1.0.8, a client written from documentation that is lost"
-SOURCES = (HISTORY, CLIENT)
+CALLERS = "programs that called the service"
+SOURCES = (HISTORY, CLIENT, CALLERS)
 
 SIDES = (128, 256, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960, 1024)
 
@@ -78,6 +79,35 @@ _MARKED = (
 _UNBOUNDED = "the bounds are in the row of 2023-11-14"
 
 PARAMETERS = [
+    *_of(
+        "POST /image/generate", "2024-08-16",
+        _TOKEN._replace(note=HISTORY), _MODEL._replace(note=HISTORY),
+        _PROMPT._replace(note=HISTORY), _NEGATIVE._replace(note=HISTORY),
+        _row("sampler", "string", note=HISTORY),
+        _row("steps", "integer", False, 35, 1, 35, note=HISTORY),
+        _row("width", "integer", False, 1024, 64, 1024, note=HISTORY),
+        _row("height", "integer", False, 1024, 64, 1024, note=HISTORY),
+        _row("cfg_scale", "float", False, 7, 1, 30,
+             note=f"an integer in {HISTORY}; a caller sends parts"),
+        _row("loras", "dict", highest=5, note=HISTORY),
+    ),
+    *_of(
+        "POST /image/generate", "2024-09-11",
+        _row("seed", "integer", lowest=-1, note=f"{CALLERS}; -1, the default, is a new one"),
+        _row("stream", "boolean", False, False, note=CALLERS),
+    ),
+    *_of(
+        "POST /image/generate", "2024-09-12",
+        _row("is_video", "boolean", False, False, note=CALLERS),
+        _row("fps", "integer", lowest=1, note=f"{CALLERS} send 16"),
+        _row("frames", "integer", lowest=1, note=f"{CALLERS} send 16"),
+    ),
+    *_of(
+        "POST /image/generate", "2024-09-19",
+        _row("nsfw_filter", "boolean", False, False, note=CALLERS),
+        _row("init_image", "media", note=f"{CALLERS}; base64, not a link"),
+        _row("denoising_strength", "float", False, None, 0, 1, note=f"{CALLERS} send 0.7"),
+    ),
     *_of(
         "POST /generate", "2023-11",
         _MODEL, _SAMPLER, _PROMPT, _NEGATIVE, _COUNT, _TOKEN,

@@ -50,6 +50,9 @@ _SIDE_64 = {"width": 64, "height": 64}
 _SIDE_512 = {"width": 512, "height": 512}
 
 SAMPLES: dict[str, Sample] = {
+    "image": Sample(
+        "POST /image/generate", {"prompt": "a cat", "model": "DreamShaper-8"}, small=_SIDE_64
+    ),
     "text_to_image": Sample("POST /sd", {"prompt": "a cat", "model": "sdxl-base"}, small=_SIDE_64),
     "text_to_image_sd1": Sample(
         "POST /generate",

@@ -15,7 +15,8 @@ from langchain_visioncraft import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.decode import json_from
 from langchain_visioncraft.client.flow import Call, Flow, call
-from langchain_visioncraft.client.schemas import LIST_PATHS, ImageToImage2023Request
+from langchain_visioncraft.client.lists import LISTS
+from langchain_visioncraft.client.schemas import ImageToImage2023Request
 
 MEDIA = Path(__file__).parent / "media"
 NOTE = Path(__file__).parents[1] / "cookbook" / "assets" / "spoken_note.ogg"
@@ -95,8 +96,11 @@ def _from_link(endpoint: Any, **options: Any) -> Callable[[], Flow[Any]]:
 
 def _lists() -> Flow[dict[str, list[str]]]:
     found = {}
-    for family, kind in LIST_PATHS:
-        found[LIST_PATHS[family, kind]] = yield from endpoints.list_names(family=family, kind=kind)
+    for (family, kind), (_, bases) in LISTS.items():
+        for base in (None, *(bases if family == "sd" else ())):
+            found[family, kind, base] = yield from endpoints.list_names(
+                family=family, kind=kind, base_model=base
+            )
     return found
 
 

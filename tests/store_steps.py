@@ -25,7 +25,7 @@ from types import BuiltinFunctionType
 from typing import Any
 
 from langchain_visioncraft import Media, MediaStore
-from langchain_visioncraft.client.spool import Spool, SpoolError
+from langchain_visioncraft.client.spool import LocalError, Spool
 
 FILES = Path(__file__).parent / "media"
 BEFORE = (FILES / "cat.jpg").read_bytes()
@@ -82,7 +82,7 @@ def spooled(store: MediaStore, data: bytes) -> Media:
     try:
         with Spool(1 << 30, store.spool_dir) as spool:
             spool.accept(data)
-    except SpoolError as error:
+    except LocalError as error:
         raise error.cause from error
     return Media.holding(spool, mime_type="image/png", size=spool.size)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from langchain_visioncraft import errors as tree
 from langchain_visioncraft.client import endpoints as module
 from langchain_visioncraft.client.endpoints import Endpoint
-from langchain_visioncraft.client.schemas import LIST_PATHS
+from langchain_visioncraft.client.lists import LISTS
 from langchain_visioncraft.errors import VisionCraftError
 from writing.advice import ADVICE
 
@@ -51,7 +51,7 @@ def endpoints() -> str:
             f"`{each.request}`" + (f" {each.form}" if each.form else ""),
             each.years,
             cell(each.gives),
-            f"[`{each.name}`](reference/endpoints.md#{module.__name__}.{each.name})",
+            f"[`{each.name}`](reference/endpoints.md#takes-{each.name})",
         )
         for each in documented_endpoints()
     ]
@@ -60,8 +60,16 @@ def endpoints() -> str:
 
 def lists() -> str:
     """Where each family's names are served."""
-    rows = [(f"`{family}`", kind, f"`GET {path}`") for (family, kind), path in LIST_PATHS.items()]
-    return markdown_table(("family", "kind", "request"), rows)
+    rows = [
+        (
+            f"`{family}`",
+            kind,
+            f"`GET {path.format(base='{base_model}')}`",
+            ", ".join(f"`{base}`" for base in bases),
+        )
+        for (family, kind), (path, bases) in LISTS.items()
+    ]
+    return markdown_table(("family", "kind", "request", "base models"), rows)
 
 
 def errors() -> str:

@@ -169,9 +169,13 @@ def parameters() -> str:
     """The parameters of each endpoint."""
     known = {name: each for name, each in vars(endpoints).items() if isinstance(each, Endpoint)}
     return "\n\n".join(
-        f"### `{name}` takes {{ #takes-{name} }}\n\n{_schema_table(each.request)}"
+        f"### `{name}` {{ #takes-{name} }}\n\n{_summary_of(each)}\n\n{_schema_table(each.request)}"
         for name, each in known.items()
     )
+
+
+def _summary_of(endpoint: Endpoint[..., Any, Any]) -> str:
+    return cell((inspect.getdoc(endpoint) or "").partition("\n\n")[0])
 
 
 def _schema_table(schema: Any) -> str:
@@ -249,5 +253,5 @@ def _attributes(kind: type[VisionCraftTool]) -> dict[str, str]:
 
 def _endpoints(tool: VisionCraftTool) -> str:
     called: list[Endpoint[..., Any, Any]] = [*tool.api_versions.values()] or [tool.endpoint()]
-    lines = [f"- {cell((inspect.getdoc(each) or '').partition(chr(10) * 2)[0])}" for each in called]
+    lines = [f"- {_summary_of(each)}" for each in called]
     return "\n".join(lines) + "\n\nAll endpoints and their years: [the API](../api.md)."

@@ -184,6 +184,7 @@ image = Capability(
     ["prompt"],
     {
         "sd": endpoints.text_to_image,
+        "image": endpoints.image,
         "sd1": endpoints.text_to_image_sd1,
         "sdxl": endpoints.text_to_image_sdxl,
         "midjourney": endpoints.midjourney,

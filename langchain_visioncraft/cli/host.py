@@ -17,7 +17,7 @@ from langchain_visioncraft.cli.base import (
     print_json,
 )
 from langchain_visioncraft.cli.results import JSON, say, working
-from langchain_visioncraft.client.schemas import LIST_PATHS, Family, ListKind, ListRequest
+from langchain_visioncraft.client.lists import LISTS, Family, ListKind, ListRequest
 from langchain_visioncraft.errors import EndpointNotFoundError
 
 _HELP = {name: field.description for name, field in ListRequest.model_fields.items()}
@@ -48,7 +48,7 @@ def models(
     """List the models, samplers, schedulers, LoRAs or refiners that a host knows."""
     with connected(**connection) as client:
         lists = []
-        offered: list[Any] = [each for each, listed in LIST_PATHS if listed == kind]
+        offered: list[Any] = [each for each, listed in LISTS if listed == kind]
         for each in [family] if family else offered:
             with working(f"Asking for the {kind} of {each}"):
                 try:

@@ -340,6 +340,8 @@ def _error(
     says = f": {detail}" if detail else ""
     ending = "" if says.endswith((".", "!", "?")) else "."
     message = f"{endpoint} on {host} answered {status}{says}{ending}"
+    if kind is errors.EndpointNotFoundError and " /image/" in endpoint and base_url[-4:] != "/api":
+        advice += f" Since 2024-09 it was served under /api: try base_url={base_url + '/api'!r}."
     return kind(
         f"{message} {advice.format(endpoint=endpoint, host=host)}".strip(),
         status=status,
@@ -379,7 +381,7 @@ _ADVICE: dict[type[errors.APIStatusError], str] = {
 def _classify(status: int, said: Said, wait: float | None) -> type[errors.APIStatusError]:
     kind: type[errors.APIStatusError] = errors.APIStatusError
     detail = said.everything
-    limited = wait is not None or bool(_LIMIT.search(detail))
+    limited = wait is not None or _LIMIT.search(detail) or _ALLOWED.search(detail)
     # "Subscribe to premium to get more than 10 images per 5 minutes" is a limit, too.
     lapsed = _NOT_SUBSCRIBED.search(detail) and not _WINDOW.search(detail)
     if 429 in (status, said.code) or (status == 403 and limited and not lapsed):

@@ -23,9 +23,11 @@ from langchain_visioncraft._redact import Redactor, forget_locals
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.answers import status_error
 from langchain_visioncraft.client.endpoints import EndpointMethods
-from langchain_visioncraft.client.flow import Call, Fetch, is_retryable, retry_wait
+from langchain_visioncraft.client.flow import Call, Fetch, Progress, is_retryable, retry_wait
 from langchain_visioncraft.client.outgoing import JSONBody, Outgoing
-from langchain_visioncraft.client.spool import Spool, SpoolError
+from langchain_visioncraft.client.running import Run
+from langchain_visioncraft.client.spool import LocalError, Spool
+from langchain_visioncraft.client.states import StateWatch
 from langchain_visioncraft.client.translation import INTERRUPTIONS, translate
 from langchain_visioncraft.client.transport import tls_context
 from langchain_visioncraft.config import (
@@ -195,6 +197,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
             host=urlsplit(base_url).netloc,
             headers=headers,
             content=content,
+            streams=call.streams,
         )
 
     def outgoing_link(self, target: links.Target, fetch: Fetch) -> Outgoing:
@@ -230,6 +233,19 @@ class BaseClient(KnownKeywords, EndpointMethods):
         if announced.isdigit() and not failed:
             spool.expect(int(announced))
         return spool
+
+    def watching(self, outgoing: Outgoing, run: Run) -> Callable[[bytes], Iterator[Progress]]:
+        """What finds the progress in the chunks of an answer."""
+        if not outgoing.streams or run.on_progress is None:
+            return lambda _: iter(())
+        watch, redact = StateWatch(), Redactor(self.key())
+
+        def found(chunk: bytes) -> Iterator[Progress]:
+            for progress in watch(chunk):
+                said, facts = redact(progress.message), redact(dict(progress.details))
+                yield Progress(said, run.elapsed, facts)
+
+        return found
 
     def checked(self, response: Any, spool: Spool, call: Call) -> Spool:
         """The spool of a good answer.
@@ -344,7 +360,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
             yield state
         except errors.VisionCraftError:
             raise
-        except SpoolError as error:
+        except LocalError as error:
             raise error.cause from None
         except Exception as error:
             translated = translate(error, host, state.answered, self._facts(endpoint))

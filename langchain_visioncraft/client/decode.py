@@ -9,15 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from langchain_visioncraft.client.answers import error_under_200, service_message
+from langchain_visioncraft.client.answers import error_under_200, said_in, service_message
 from langchain_visioncraft.client.flow import Answer, Flow, fetch
+from langchain_visioncraft.client.states import UNFINISHED, outcome_of, status_of
 from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.errors import (
     AnswerTooLargeError,
     MediaInputError,
     ResponseError,
+    TaskFailedError,
     TruncatedAnswerError,
     UnexpectedAnswerError,
+    VisionCraftError,
 )
 from langchain_visioncraft.media.inputs import is_link, parse_source
 from langchain_visioncraft.media.inspection import media_info, truncation_of, type_of
@@ -26,8 +29,8 @@ from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
 
 _FILE_FIELDS = (
-    *("images", "b64_json", "base64", "URL", "url", "image", "gif", "video", "result", "output"),
-    *("urls", "data"),
+    *("images", "b64_json", "base64", "URL", "url", "image_url", "image", "gif", "video"),
+    *("result", "output", "urls", "data"),
 )
 """Where hosts put files and links to them; the first that has one counts."""
 _LIKE_A_FILE_FIELD = re.compile(
@@ -59,19 +62,61 @@ def media_from(answer: Answer, kinds: Iterable[str] = ("image",)) -> Flow[list[M
         TruncatedAnswerError: If it is empty or cut off.
         UnexpectedAnswerError: If it holds neither media nor links.
     """
-    kinds = tuple(kinds)
     if _type_of(answer) in EXTENSIONS:
-        return [_medium(answer, kinds)]
+        return [_medium(answer, tuple(kinds))]
     decoded = json_from(answer)
-    media = []
+    media = yield from media_in(decoded, answer, kinds)
+    if not media:
+        raise _without_a_file(answer, decoded)
+    return media
+
+
+def media_in(decoded: Any, answer: Answer, kinds: Iterable[str] = ("image",)) -> Flow[list[Media]]:
+    """The media in the decoded JSON of an answer, or what its links lead to; there may be none."""
+    kinds, media = tuple(kinds), []
+    seed = decoded.get("seed") if isinstance(decoded, Mapping) else None
     for found in _files_in(decoded, answer):
         file: Answer = (
             found if isinstance(found, _Embedded) else (yield from fetch(found, answer.endpoint))
         )
-        media.append(_medium(file, kinds))
-    if not media:
-        raise _unexpected(answer, "without a file or a link to one", decoded)
+        medium = _medium(file, kinds)
+        media.append(medium.made_with(seed) if type(seed) is int else medium)
     return media
+
+
+def job_in(answer: Answer) -> str | None:
+    """The id of the job that an answer promises instead of a file.
+
+    Raises:
+        APIStatusError: If it is an error under status 200.
+        TaskFailedError: If it names no job, as hosts have done that were too busy.
+    """
+    if answer.size > _LONGEST_REFUSAL or _type_of(answer) != "application/json":
+        return None
+    decoded = json_from(answer)
+    if not isinstance(decoded, Mapping) or "job_id" not in decoded or _has_file(decoded, answer):
+        return None
+    job = decoded["job_id"]
+    if isinstance(job, int | str) and job != "":
+        return None if status_of(decoded) in UNFINISHED else str(job)
+    msg = f"{answer.endpoint} on {_host(answer)} accepted no job. Try again later."
+    raise TaskFailedError(msg, **facts_of(answer))
+
+
+def _has_file(decoded: Any, answer: Answer) -> bool:
+    return next(_files_in(decoded, answer), None) is not None
+
+
+def _without_a_file(answer: Answer, decoded: Any) -> VisionCraftError:
+    status = status_of(decoded)
+    if status in UNFINISHED:
+        msg = f"{answer.endpoint} on {_host(answer)} ended its answer while it was {status}."
+        return TruncatedAnswerError(msg, **facts_of(answer))
+    if status is not None and status not in ("success", "ok"):  # no failure has a documented name
+        words = said_in(decoded).message or f"it ended with the status {decoded['status']!r}"
+        facts = {"endpoint": answer.endpoint, "base_url": answer.base_url}
+        return error_under_200({**decoded, "error": words}, **facts) or _unexpected(answer, words)
+    return _unexpected(answer, "without a file or a link to one", decoded)
 
 
 class _Embedded(HeldBytes):
@@ -100,6 +145,8 @@ def _embedded(text: str, answer: Answer) -> _Embedded | None:
 def json_from(answer: Answer) -> Any:
     """The decoded JSON of an answer; text that is not JSON stays text.
 
+    Of several states in one body (`langchain_visioncraft.client.states`) it is the one that counts.
+
     Raises:
         AnswerTooLargeError: If it is longer than 16 MiB and not for the files in it.
         APIStatusError: If it is an error under status 200.
@@ -120,10 +167,12 @@ def json_from(answer: Answer) -> Any:
     try:
         decoded = json.loads(body)
     except (ValueError, RecursionError) as error:
+        decoded = text = body.decode("utf-8", "replace").strip()
         if mime == "application/json":
+            decoded = outcome_of(text)
+        if decoded is None:
             msg = f"{answer.endpoint} on {_host(answer)} answered JSON that is damaged or cut off."
             raise TruncatedAnswerError(msg, **facts_of(answer)) from error
-        decoded = body.decode("utf-8", "replace").strip()
     failure = error_under_200(decoded, endpoint=answer.endpoint, base_url=answer.base_url)
     if failure is not None:
         raise failure

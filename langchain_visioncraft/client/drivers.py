@@ -25,6 +25,7 @@ from langchain_visioncraft.client.base import BaseClient
 from langchain_visioncraft.client.flow import Call, Fetch, Flow, Pause, Progress, Step
 from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.pools import LoopSafeAsyncClient
+from langchain_visioncraft.client.running import Run, calling_back
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.client.transport import build, client_options
 
@@ -65,33 +66,27 @@ class VisionCraftClient(BaseClient):
         Raises:
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
         """
-        began = time.monotonic()
+        run = Run(on_progress, spool_dir)
         with self._closing_after_interrupt(), self.running() as spools:
 
             def do(step: Step) -> Spool | float | None:
-                result = self._do(step, began, on_progress, spool_dir)
+                result = self._do(step, run)
                 if isinstance(result, Spool):
                     spools.add(result)
                 return result
 
             return drive(flow, do)
 
-    def _do(
-        self,
-        step: Step,
-        began: float,
-        on_progress: Callable[[Progress], Any] | None,
-        spool_dir: Path | None,
-    ) -> Spool | float | None:
+    def _do(self, step: Step, run: Run) -> Spool | float | None:
         if isinstance(step, Call):
-            return self._until_done(step, self._call, spool_dir)
+            return self._until_done(step, self._call, run)
         if isinstance(step, Fetch):
-            return self._until_done(step, self._fetch, spool_dir)
+            return self._until_done(step, self._fetch, run)
         if isinstance(step, Pause):
             time.sleep(step.seconds)
-            return time.monotonic() - began
-        if on_progress is not None:
-            on_progress(step)
+            return run.elapsed
+        if run.on_progress is not None:
+            run.on_progress(step)
         return None
 
     @contextlib.contextmanager
@@ -109,24 +104,22 @@ class VisionCraftClient(BaseClient):
             with self._own_lock():
                 self._busy -= 1
 
-    def _until_done(
-        self, step: StepT, work: Callable[[StepT, Path | None], Spool], spool_dir: Path | None
-    ) -> Spool:
+    def _until_done(self, step: StepT, work: Callable[[StepT, Run], Spool], run: Run) -> Spool:
         # Not `retrying(work, ...)`: that would hold the spool, and its file, until the next
         # collection of garbage.
         for attempt in self.retrying(Retrying, download=isinstance(step, Fetch)):
             with attempt:
-                return work(step, spool_dir)
+                return work(step, run)
         raise AssertionError  # the policy raises what it does not repeat
 
-    def _call(self, call: Call, spool_dir: Path | None) -> Spool:
+    def _call(self, call: Call, run: Run) -> Spool:
         outgoing = self.outgoing(call)
         if self.rate_limiter is not None:
             self.rate_limiter.acquire(blocking=True)
-        response, spool = self._send(outgoing, spool_dir)
+        response, spool = self._send(outgoing, run)
         return self.checked(response, spool, call)
 
-    def _fetch(self, fetch: Fetch, spool_dir: Path | None) -> Spool:
+    def _fetch(self, fetch: Fetch, run: Run) -> Spool:
         url = fetch.url
         for _ in range(links.MAX_REDIRECTS + 1):
             link = self.check_link(url, fetch)
@@ -136,7 +129,7 @@ class VisionCraftClient(BaseClient):
                 with self.translating(fetch.endpoint, link.host):
                     found = socket.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
                 target = self.pin(link, found, fetch)
-            response, spool = self._send(self.outgoing_link(target, fetch), spool_dir)
+            response, spool = self._send(self.outgoing_link(target, fetch), run)
             redirected = self.redirect_of(response, link)
             if redirected is None:
                 return self.checked_link(response, spool, fetch, link)
@@ -144,7 +137,7 @@ class VisionCraftClient(BaseClient):
             url = redirected
         raise self.too_many_redirects(fetch)
 
-    def _send(self, outgoing: Outgoing, folder: Path | None) -> tuple[httpx.Response, Spool]:
+    def _send(self, outgoing: Outgoing, run: Run) -> tuple[httpx.Response, Spool]:
         with self.translating(outgoing.endpoint, outgoing.host) as state:
             http = self.http()
             body = outgoing.content
@@ -152,10 +145,14 @@ class VisionCraftClient(BaseClient):
             response = http.send(request, stream=True, **outgoing.options())
             try:
                 state.answered = True
-                with self.spool(response, outgoing, folder) as spool:
+                watch = self.watching(outgoing, run)
+                with self.spool(response, outgoing, run.folder) as spool:
                     for chunk in response.iter_bytes():
                         if not spool.accept(chunk):
                             break
+                        for progress in watch(chunk):
+                            with calling_back():
+                                self._do(progress, run)
             finally:
                 response.close()
         return response, spool
@@ -239,56 +236,47 @@ class AsyncVisionCraftClient(BaseClient):
         Raises:
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
         """
-        began = time.monotonic()
+        run = Run(on_progress, spool_dir)
         with self.running() as spools:
 
             async def do(step: Step) -> Spool | float | None:
-                result = await self._do(step, began, on_progress, spool_dir)
+                result = await self._do(step, run)
                 if isinstance(result, Spool):
                     spools.add(result)
                 return result
 
             return await adrive(flow, do)
 
-    async def _do(
-        self,
-        step: Step,
-        began: float,
-        on_progress: Callable[[Progress], Awaitable[Any] | Any] | None,
-        spool_dir: Path | None,
-    ) -> Spool | float | None:
+    async def _do(self, step: Step, run: Run) -> Spool | float | None:
         if isinstance(step, Call):
-            return await self._until_done(step, self._call, spool_dir)
+            return await self._until_done(step, self._call, run)
         if isinstance(step, Fetch):
-            return await self._until_done(step, self._fetch, spool_dir)
+            return await self._until_done(step, self._fetch, run)
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
-            return time.monotonic() - began
-        if on_progress is not None:
-            waiting = on_progress(step)
+            return run.elapsed
+        if run.on_progress is not None:
+            waiting = run.on_progress(step)
             if inspect.isawaitable(waiting):
                 await waiting
         return None
 
     async def _until_done(
-        self,
-        step: StepT,
-        work: Callable[[StepT, Path | None], Awaitable[Spool]],
-        spool_dir: Path | None,
+        self, step: StepT, work: Callable[[StepT, Run], Awaitable[Spool]], run: Run
     ) -> Spool:
         async for attempt in self.retrying(AsyncRetrying, download=isinstance(step, Fetch)):
             with attempt:
-                return await work(step, spool_dir)
+                return await work(step, run)
         raise AssertionError  # as in the sync driver
 
-    async def _call(self, call: Call, spool_dir: Path | None) -> Spool:
+    async def _call(self, call: Call, run: Run) -> Spool:
         outgoing = self.outgoing(call)
         if self.rate_limiter is not None:
             await self.rate_limiter.aacquire(blocking=True)
-        response, spool = await self._send(outgoing, spool_dir)
+        response, spool = await self._send(outgoing, run)
         return self.checked(response, spool, call)
 
-    async def _fetch(self, fetch: Fetch, spool_dir: Path | None) -> Spool:
+    async def _fetch(self, fetch: Fetch, run: Run) -> Spool:
         url = fetch.url
         for _ in range(links.MAX_REDIRECTS + 1):
             link = self.check_link(url, fetch)
@@ -299,7 +287,7 @@ class AsyncVisionCraftClient(BaseClient):
                     loop = asyncio.get_running_loop()
                     found = await loop.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
                 target = self.pin(link, found, fetch)
-            response, spool = await self._send(self.outgoing_link(target, fetch), spool_dir)
+            response, spool = await self._send(self.outgoing_link(target, fetch), run)
             redirected = self.redirect_of(response, link)
             if redirected is None:
                 return self.checked_link(response, spool, fetch, link)
@@ -307,7 +295,7 @@ class AsyncVisionCraftClient(BaseClient):
             url = redirected
         raise self.too_many_redirects(fetch)
 
-    async def _send(self, outgoing: Outgoing, folder: Path | None) -> tuple[httpx.Response, Spool]:
+    async def _send(self, outgoing: Outgoing, run: Run) -> tuple[httpx.Response, Spool]:
         with self.translating(outgoing.endpoint, outgoing.host) as state:
             http = self.http()
             body = outgoing.content
@@ -315,10 +303,14 @@ class AsyncVisionCraftClient(BaseClient):
             response = await http.send(request, stream=True, **outgoing.options())
             try:
                 state.answered = True
-                with self.spool(response, outgoing, folder) as spool:
+                watch = self.watching(outgoing, run)
+                with self.spool(response, outgoing, run.folder) as spool:
                     async for chunk in response.aiter_bytes():
                         if not spool.accept(chunk):
                             break
+                        for progress in watch(chunk):
+                            with calling_back():
+                                await self._do(progress, run)
             finally:
                 await response.aclose()
         return response, spool

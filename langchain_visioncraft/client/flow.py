@@ -36,12 +36,14 @@ class Call:
     Attributes:
         auth: ``"token"`` puts the key into the JSON body, ``"bearer"`` into a header,
             ``"none"`` sends none.
+        streams: Whether the answer may report its progress while it arrives.
     """
 
     method: Literal["GET", "POST"]
     path: str
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     auth: Auth = "token"
+    streams: bool = False
 
     @property
     def endpoint(self) -> str:

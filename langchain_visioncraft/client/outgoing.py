@@ -133,6 +133,7 @@ class Outgoing:
     Attributes:
         abroad: Whether it goes to another host than the API's own. An HTTP client that a user gave
             may have credentials and cookies, which are not for everybody.
+        streams: Whether the answer may report progress while it arrives.
     """
 
     method: Literal["GET", "POST"]
@@ -143,6 +144,7 @@ class Outgoing:
     content: JSONBody | None = None
     extensions: dict[str, Any] = field(default_factory=dict)
     abroad: bool = False
+    streams: bool = False
 
     def request(self, http: Any, content: Any) -> Any:
         """The request for this client, with the body in the form that it sends."""

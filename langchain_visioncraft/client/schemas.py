@@ -109,6 +109,75 @@ class Request(TakesEmptyTexts):
         return body
 
 
+class ImageOptions(Options):
+    """Optional parameters of ``POST /image/generate`` (2024-08; from `seed` on since 2024-09)."""
+
+    model: str = _name("model", "image", "FLUX.1-dev-fp8", "DreamShaper-8")
+    negative_prompt: NegativePrompt = None
+    sampler: OptionalText = Field(
+        default=None, description="A sampler of the family 'image', e.g. 'Euler a'."
+    )
+    steps: int = _bounded("Refinement steps", 35, 1, 35)
+    width: int = _bounded("Width in pixels", 1024, 64, 1024)
+    height: int = _bounded("Height in pixels", 1024, 64, 1024)
+    cfg_scale: float | None = _bounded(
+        "Guidance: how closely to follow the prompt",
+        None,
+        1,
+        30,
+        "; by default 1 for FLUX models and 7 for others.",
+    )
+    loras: Loras = Field(
+        default=None, max_length=5, description="LoRA names with their weights, at most 5."
+    )
+    seed: int | None = Field(
+        default=None,
+        ge=-1,
+        description="The same seed gives the same picture again, -1 a new one.",
+    )
+    denoising_strength: float | None = _bounded(
+        "How much to change `init_image`", None, 0, 1, "; 0 keeps it, the default is 0.7."
+    )
+    is_video: bool | None = Field(
+        default=None,
+        description="Whether to make an animation; take an SD 1.5 model and sides of 512.",
+    )
+    fps: int | None = Field(
+        default=None, ge=1, description="Frames a second of an animation; by default 16."
+    )
+    frames: int | None = Field(
+        default=None, ge=1, description="Frames of an animation; by default 16."
+    )
+    nsfw_filter: bool | None = Field(
+        default=None, description="Whether the host holds back pictures that are not safe for work."
+    )
+
+
+class ImageRequest(ImageOptions, Request):
+    """``POST /image/generate``: one image or animation, from words or from a picture."""
+
+    media_kinds: ClassVar[dict[str, MediaKind]] = {"init_image": "image"}
+    required_by_api: ClassVar[frozenset[str]] = frozenset({"model"})
+    suggested: ClassVar[dict[str, Any]] = {"stream": True}
+
+    prompt: Prompt = Field(kw_only=False)
+    init_image: Annotated[MediaInput | None, LeftOutIfEmpty(blanks=True)] = Field(
+        default=None, description="A picture to start from: a handle or a URL."
+    )
+    stream: bool = Field(
+        default=False, description="Whether the host reports progress while the picture is made."
+    )
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body, with what callers of the service always sent where nothing is given."""
+        usual: dict[str, Any] = {"cfg_scale": 1} if "flux" in self.model.lower() else {}
+        if self.init_image is not None:
+            usual["denoising_strength"] = 0.7
+        if self.is_video:
+            usual |= {"fps": 16, "frames": 16}
+        return usual | super().body()
+
+
 class TextToImageOptions(Options):
     """Optional parameters of ``POST /sd`` (2024-09; the bounds of 2024-07 are in brackets)."""
 
@@ -357,53 +426,6 @@ class TranscribeRequest(TranscribeOptions, Request):
     media_kinds: ClassVar[dict[str, MediaKind]] = {"audio": "audio"}
 
     audio: MediaInput = Field(kw_only=False, description="The recording: a handle or a URL.")
-
-
-Family: TypeAlias = Literal["sd", "sd1", "sdxl", "img2img", "llm"]
-ListKind: TypeAlias = Literal["models", "samplers", "schedulers", "loras", "refiners"]
-
-LIST_PATHS: dict[tuple[str, str], str] = {
-    ("sd", "models"): "/sd/models",
-    ("sd", "samplers"): "/sd/samplers",
-    ("sd", "loras"): "/sd/loras",
-    ("sd1", "models"): "/models",
-    ("sd1", "samplers"): "/samplers",
-    ("sd1", "loras"): "/loras",
-    ("sdxl", "models"): "/models-xl",
-    ("sdxl", "samplers"): "/samplers-xl",
-    ("sdxl", "schedulers"): "/schedulers-xl",
-    ("img2img", "schedulers"): "/img2img/schedulers",
-    ("img2img", "refiners"): "/img2img/refiners",
-    ("llm", "models"): "/models-llm",
-}
-"""Where each family's lists are served."""
-
-
-class ListRequest(Request):
-    """One of the lists of names, such as ``GET /sd/models``."""
-
-    family: Family = Field(
-        kw_only=False,
-        description="'sd' (text to image), 'sd1' (Stable Diffusion 1.x), 'sdxl', 'img2img' "
-        "(image to image) or 'llm' (chat).",
-    )
-    kind: ListKind = Field(
-        kw_only=False,
-        description="What to list: sd and sd1 have models, samplers, loras; sdxl has models, "
-        "samplers, schedulers; img2img has schedulers, refiners; llm has models.",
-    )
-
-    def model_post_init(self, _: Any) -> None:
-        """Refuse a combination that no document offers."""
-        if (self.family, self.kind) not in LIST_PATHS:
-            kinds = [kind for family, kind in LIST_PATHS if family == self.family]
-            msg = f"the family {self.family!r} has no {self.kind}, only {', '.join(kinds)}"
-            raise ValueError(msg)
-
-    @property
-    def path(self) -> str:
-        """The path that serves this list."""
-        return LIST_PATHS[self.family, self.kind]
 
 
 class LimitsRequest(Request):

@@ -20,10 +20,10 @@ MEMORY_BYTES = 1 << 20
 """Longer bodies go to a temporary file."""
 
 
-class SpoolError(Exception):
-    """The disk failed, not the connection, whose errors are of the same type."""
+class LocalError(Exception):
+    """The disk or the caller failed, not the connection, whose errors are of the same type."""
 
-    def __init__(self, cause: OSError) -> None:
+    def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause))
         self.cause = cause
 
@@ -84,7 +84,7 @@ class Spool:
             else:
                 self._file.write(chunk)
         except OSError as error:
-            raise SpoolError(error) from error
+            raise LocalError(error) from error
         return self._keep is None or self.size < self._keep
 
     def _too_large(self) -> AnswerTooLargeError:
@@ -116,7 +116,7 @@ class Spool:
             try:
                 file.close()
             except OSError as error:
-                raise SpoolError(error) from error
+                raise LocalError(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +129,7 @@ class Spool:
 
     def discard(self) -> None:
         """Forget what arrived."""
-        with contextlib.suppress(SpoolError):
+        with contextlib.suppress(LocalError):
             self.finish()
         self._buffer = bytearray()
         if self._cleanup is not None:

@@ -83,6 +83,7 @@ class Media(BaseModel):
         width: Pixels, for pictures and videos, as a person sees them: upright.
         height: Pixels, for pictures and videos, as a person sees them: upright.
         duration: Seconds, for MP4 and WAV.
+        seed: What it was drawn from, where the host said so.
         location: Path or URL of the file in its store; ``None`` while it is only in memory.
     """
 
@@ -93,6 +94,7 @@ class Media(BaseModel):
     width: int | None = None
     height: int | None = None
     duration: float | None = None
+    seed: int | None = None
     location: str | None = None
 
     _held: Holder | None = PrivateAttr(default=None)
@@ -247,6 +249,10 @@ class Media(BaseModel):
         media = self.model_copy(update={"location": location})
         media._held = Place(location)
         return media
+
+    def made_with(self, seed: int | None) -> Media:
+        """The same medium, which was drawn from this seed."""
+        return self.model_copy(update={"seed": seed})
 
     def opened_by(self, holder: Holder) -> Media:
         """The same medium, whose bytes this object opens."""

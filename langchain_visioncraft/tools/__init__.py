@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from langchain_visioncraft.tools.caption import VisionCraftCaption
     from langchain_visioncraft.tools.catalog import VisionCraftCatalog, VisionCraftLimits
     from langchain_visioncraft.tools.images import (
+        VisionCraftImage,
         VisionCraftImageToImage,
         VisionCraftMidjourney,
         VisionCraftOpenjourney,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from langchain_visioncraft.tools.upscale import VisionCraftUpscale
 
 _MODULES = {
+    "VisionCraftImage": "images",
     "VisionCraftTextToImage": "images",
     "VisionCraftTextToImageSD1": "images",
     "VisionCraftTextToImageSDXL": "images",
@@ -49,6 +51,7 @@ __all__ = [
     "PROGRESS_EVENT",
     "VisionCraftCaption",
     "VisionCraftCatalog",
+    "VisionCraftImage",
     "VisionCraftImageToImage",
     "VisionCraftImageToVideo",
     "VisionCraftLimits",

@@ -267,9 +267,12 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
             given[name] = source
             shown[name] = label_for_provenance(source)
             sources.append(shown[name])
-        for name in self.hidden_from_model:
-            given[name] = getattr(self, name)
+        given |= self.hidden_arguments()
         return Job(work=self.endpoint()(**given), arguments=shown, sources=sources)
+
+    def hidden_arguments(self) -> dict[str, Any]:
+        """The values of `hidden_from_model`: here, of the fields of these names."""
+        return {name: getattr(self, name) for name in self.hidden_from_model}
 
     def execute(self, job: Job) -> Any:
         """Do the work."""

@@ -13,13 +13,14 @@ from pydantic import Field, PrivateAttr
 from langchain_visioncraft.client import endpoints, schemas
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.flow import Flow
+from langchain_visioncraft.client.lists import LISTS, ListRequest
 from langchain_visioncraft.errors import UnknownNameError
 from langchain_visioncraft.tools.base import Job, VisionCraftTool
 
 _MOST_NAMES = 100
 
 
-class CatalogRequest(schemas.ListRequest):
+class CatalogRequest(ListRequest):
     """A list of names, and what to look for in it."""
 
     contains: schemas.OptionalText = Field(
@@ -54,7 +55,8 @@ class VisionCraftCatalog(VisionCraftTool):
     def prepare(self, arguments: Mapping[str, Any]) -> Job:
         """Check the arguments; a list that is still fresh is not fetched again."""
         given = {name: value for name, value in arguments.items() if value is not None}
-        flow = self._remembered(_catalog(**given), f"{given.get('family')} {given.get('kind')}")
+        name = " ".join(str(given.get(each)) for each in ("family", "kind", "base_model"))
+        flow = self._remembered(_catalog(**given), name)
         return Job(work=flow, arguments=given)
 
     def _remembered(self, flow: Flow[list[str]], name: str) -> Flow[list[str]]:
@@ -83,7 +85,7 @@ class VisionCraftCatalog(VisionCraftTool):
         near = difflib.get_close_matches(part, names, n=5, cutoff=0.3) or names[:10]
         there = f"Some that there are: {', '.join(near)}." if near else "The list is empty."
         msg = f"None of the {len(names)} {kind} of {family!r} contains {part[:80]!r}. {there}"
-        error = UnknownNameError(msg, endpoint=f"GET {schemas.LIST_PATHS[family, kind]}")
+        error = UnknownNameError(msg, endpoint=f"GET {LISTS[family, kind][0]}")
         error.name, error.suggestions = part, near
         return error
 
@@ -91,7 +93,9 @@ class VisionCraftCatalog(VisionCraftTool):
 @endpoints.endpoint(CatalogRequest)
 def _catalog(request: CatalogRequest) -> Flow[list[str]]:
     """One of the lists of names."""
-    return endpoints.list_names(family=request.family, kind=request.kind)
+    return endpoints.list_names(
+        family=request.family, kind=request.kind, base_model=request.base_model
+    )
 
 
 class VisionCraftLimits(VisionCraftTool):

@@ -1,4 +1,4 @@
-"""Tools that make pictures from words, by the five engines, and from other pictures."""
+"""Tools that make pictures from words, by each of the engines, and from other pictures."""
 
 from __future__ import annotations
 
@@ -13,6 +13,45 @@ _GIVES = (
     "Gives the handle of the picture, which other tools take as `image`, with its size. "
     "Describe the whole scene in every prompt: earlier prompts are not remembered."
 )
+
+
+class VisionCraftImage(VisionCraftTool, schemas.ImageOptions):
+    """Draws a picture or an animation by ``POST /image/generate`` (2024-08), which has all models.
+
+    ```python
+    from langchain_visioncraft import MediaStore, VisionCraftImage
+    from visioncraft_sandbox import Sandbox
+
+    with Sandbox(models=False) as sandbox:
+        draw = VisionCraftImage(
+            api_key="any", base_url=sandbox.url, store=MediaStore("memory://"), width=512
+        )
+        line = draw.invoke({"prompt": "A lighthouse in a storm", "seed": 7})
+    assert "512x1024" in line
+    ```
+
+    The artifact has the `seed`, where one was given or returned.
+
+    Attributes:
+        progress: Whether to ask the host for its progress (the place in its queue, for example),
+            which is reported as the custom event ``visioncraft_progress``.
+    """
+
+    name: str = "visioncraft_image"
+    description: str = (
+        "Draw one picture from words, or from words and a picture (`init_image`), with any model "
+        f"of the host; or an animation (`is_video`). {_GIVES}"
+    )
+    progress: bool = True
+    hidden_from_model: ClassVar[frozenset[str]] = frozenset({"stream"})
+
+    def hidden_arguments(self) -> dict[str, Any]:
+        """Whether to report progress."""
+        return {"stream": self.progress}
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /image/generate``."""
+        return endpoints.image
 
 
 class VisionCraftTextToImage(VisionCraftTool, schemas.TextToImageOptions):
@@ -129,6 +168,7 @@ class VisionCraftImageToImage(
 
 TEXT_TO_IMAGE: dict[str, type[VisionCraftTool]] = {
     "sd": VisionCraftTextToImage,
+    "image": VisionCraftImage,
     "sd1": VisionCraftTextToImageSD1,
     "sdxl": VisionCraftTextToImageSDXL,
     "midjourney": VisionCraftMidjourney,

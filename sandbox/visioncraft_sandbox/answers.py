@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 from enum import Enum
 from typing import Any
 
@@ -25,12 +26,17 @@ class ErrorStyle(Enum):
     OPENAI = "openai"
     """The same, with the ``param`` and ``code`` that OpenAI's clients read: ``/v1``."""
 
+    MESSAGE = "message"
+    """``{"error": "Bad Request", "message": "text"}``: ``/image/generate`` since 2024-08."""
+
     def body(self, status: int, message: str, code: str | None = None) -> dict[str, Any]:
         """The JSON body of an error; `code` is OpenAI's name for it."""
         if self is ErrorStyle.TEXT:
             return {"error": message}
         if self is ErrorStyle.DETAIL:
             return {"detail": message}
+        if self is ErrorStyle.MESSAGE:
+            return {"error": http.HTTPStatus(status).phrase, "message": message}
         kind = "invalid_request_error" if status < 500 else "server_error"
         error: dict[str, Any] = {"message": message, "type": kind}
         if self is ErrorStyle.OPENAI:

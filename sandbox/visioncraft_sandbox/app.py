@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from visioncraft_sandbox import (
     routes_chat,
@@ -78,6 +78,7 @@ def create_app(
             *([Middleware(PageGate, journal=journal)] if journal is not None else []),
             # The recorder is outside, so that it records the answer that a fault has changed.
             Middleware(Recorder, log=requests),
+            Middleware(ApiPrefix),
             Middleware(FaultGate, book=faults),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _http_error},
@@ -95,6 +96,19 @@ def create_app(
     app.state.requests = requests
     app.state.journal = journal
     return app
+
+
+class ApiPrefix:
+    """Serves every path under ``/api``, too: hosts had the newest ones there since 2024-09."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope.get("path", "").startswith("/api/"):
+            scope = {**scope, "path": scope["path"].removeprefix("/api")}
+        await self._app(scope, receive, send)
 
 
 def wind_down(app: Starlette) -> None:

@@ -74,9 +74,34 @@ detail detail_slider_v4 epi_noiseoffset2 film_grain_xl ghibli_style_offset more_
 offset_lora_xl papercut_xl pixel_art_xl watercolor_xl
 """
 
+_SDXL_LORAS = "film_grain_xl offset_lora_xl papercut_xl pixel_art_xl watercolor_xl"
+
+_UPSCALERS = ("R-ESRGAN 4x+", "R-ESRGAN 4x+ Anime6B", "ESRGAN_4x", "Lanczos")
+
 _IMG2IMG_SCHEDULERS = """
 DDIM DPMSolverMultistep HeunDiscrete KarrasDPM K_EULER K_EULER_ANCESTRAL PNDM
 """
+
+
+_IMAGE_MODELS = {
+    "FLUX.1": "FLUX.1-dev-fp8 FLUX.1-schnell",
+    "SDXL-1.0": "AnimagineXL-3.1 AnimagineXL-V3 Kohaku-XL-psilonRev2-ep5 RealismFusion-V1",
+    "SD-1.5": "DreamShaper-8 Sudachi-V1 RealisticVision-V6.0",
+    "Pony": "FluxPony-v1.0 PonyDiffusion-V6-XL",
+    "Kolors": "Kolors-1.0",
+    "SD-3.0": "SD3-medium",
+    "PixArt": "PixArt-Sigma",
+    "Playground-v2": "Playground-v2.5",
+    "HunYuanDiT-v1.2": "HunYuanDiT-v1.2",
+    "SD-2.0": "SD-2.1",
+    "SD-1.4": "SD-1.4",
+}
+
+_IMAGE_LORAS = {
+    "FLUX.1": "XLabsFluxRealismLoRA-v1.0 FLUX-Detailer FLUX-Anime",
+    "SDXL-1.0": "DetailTweakerXL-3.0 PixelArt-XL Papercut-XL",
+    "SD-1.5": "AddMoreDetails-DetailEnhancerTweakerLoRA-AddMoreDetails",
+}
 
 
 def _names(*parts: str) -> tuple[str, ...]:
@@ -86,18 +111,29 @@ def _names(*parts: str) -> tuple[str, ...]:
 _SD1_SAMPLERS = tuple(name.strip() for name in _SAMPLERS.split("|"))
 
 LISTS: Final[dict[str, tuple[str, ...]]] = {
+    **{f"/image/models/{kind}": _names(names) for kind, names in _IMAGE_MODELS.items()},
+    **{f"/image/loras/{kind}": _names(_IMAGE_LORAS.get(kind, "")) for kind in _IMAGE_MODELS},
+    "/image/samplers": _SD1_SAMPLERS,
     "/sd/models": _names(_SD_MODELS),
     # The document of 2024-09 begins with "Euler a", those before it with "Euler".
     "/sd/samplers": tuple(dict.fromkeys(("Euler a", "Euler", "LMS", *_SD1_SAMPLERS))),
     "/sd/loras": _names(_SD_LORAS),
+    "/sd/models-sd": _names(_SD1_MODELS),
+    "/sd/models-sdxl": _names(_SDXL_MODELS),
+    "/sd/models-sd3": _names("sd3-medium"),
+    "/sd/loras-sd": _names(_SD1_LORAS),
+    "/sd/loras-sdxl": _names(_SDXL_LORAS),
+    "/sd/loras-sd3": _names("detail_sd3"),
     "/models": _names(_SD1_MODELS),
     "/samplers": _SD1_SAMPLERS,
     "/loras": _names(_SD1_LORAS),
     "/models-xl": _names(_SDXL_MODELS),
     "/samplers-xl": _names(_XL_SAMPLERS),
+    "/loras-xl": _names(_SDXL_LORAS),
     "/schedulers-xl": _names("normal karras exponential sgm_uniform simple ddim_uniform"),
     "/img2img/schedulers": _names(_IMG2IMG_SCHEDULERS),
     "/img2img/refiners": _names("no_refiner expert_ensemble_refiner base_image_refiner"),
+    "/models-upscale": _UPSCALERS,
     "/models-llm": _names(_LLM_MODELS),
 }
 """The names in each list, by the path of its endpoint."""
@@ -129,11 +165,19 @@ def takes_images(model: str) -> bool:
     return "llava" in model.lower()
 
 
+def listed(path: str) -> tuple[str, ...]:
+    """The names in the list of this path; with ``{type}`` in it, in those of all types."""
+    if "{" not in path:
+        return LISTS[path]
+    start = path.partition("{")[0]
+    return _names(*(name for each in LISTS if each.startswith(start) for name in LISTS[each]))
+
+
 def unknown_names(
     kind: str, given: Iterable[str], path: str, known: Collection[str] | None = None
 ) -> list[str]:
     """Sentences about names that a list does not hold, as the service words them."""
-    known = LISTS[path] if known is None else known
+    known = listed(path) if known is None else known
     return [
         f"This host doesn't have {kind} {name!r}. See GET {path} for the names."
         for name in given

@@ -80,6 +80,11 @@ class EnginePool:
         """End running work."""
         self.closed = True
 
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait for a core."""
+        return self._limiter.statistics().tasks_waiting
+
     async def work(self, task: Callable[[], _ResultT]) -> _ResultT:
         """Run an engine's task in a thread, at most one for each core."""
         return await self._run(task, self._limiter)

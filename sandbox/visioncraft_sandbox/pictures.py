@@ -36,6 +36,7 @@ def _draw(spec: ImageSpec, index: int) -> bytes:
         width=spec.width,
         height=spec.height,
         negative_prompt=spec.negative_prompt,
+        seed=spec.seed,
         index=index,
         style=spec.model,
     )
@@ -53,6 +54,7 @@ def _parameters(spec: ImageSpec) -> str:
         sampler=sampler,
         steps=spec.steps,
         cfg_scale=spec.cfg_scale,
+        seed=spec.seed,
         width=spec.width,
         height=spec.height,
     )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from PIL import Image
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from langchain_visioncraft.client.schemas import (
+    ImageRequest,
     OpenjourneyRequest,
     TextToGif2024Request,
     TextToGifRequest,
@@ -17,15 +22,79 @@ from langchain_visioncraft.client.schemas import (
     TextToImageSD1Request,
     TextToImageSDXLRequest,
 )
-from visioncraft_sandbox.answers import ErrorStyle, media_response
-from visioncraft_sandbox.backends.images import ImageSpec
+from visioncraft_sandbox.answers import (
+    ErrorStyle,
+    Refusal,
+    json_response,
+    link_to,
+    media_response,
+)
+from visioncraft_sandbox.backends.images import ImageResult, ImageSpec
 from visioncraft_sandbox.engine_pool import MOTION
 from visioncraft_sandbox.operations import Job, Operation
-from visioncraft_sandbox.pictures import drawn, enlarged
+from visioncraft_sandbox.pictures import Sources, drawn, enlarged, reworked
 
 _SD1_SIDE = 1024
 _SD_SAMPLER = "Euler a"
 """Undocumented: the default on the service's own page for trying ``/sd``."""
+_MOST_FRAMES = 64
+_FRAMES = 16
+_GUIDANCE = 7.0
+_STRENGTH = 0.7
+
+
+async def _image(job: Job) -> Response:
+    """JSON with a link; with ``stream`` the states of the work, one JSON object after another."""
+    wanted: ImageRequest = job.parameters
+    if wanted.frames is not None and wanted.frames > _MOST_FRAMES:
+        raise Refusal(400, f"frames: at most {_MOST_FRAMES} here.")
+    seed = secrets.randbelow(2**32) if wanted.seed in (None, -1) else wanted.seed
+    spec = ImageSpec.of(
+        wanted,
+        seed=seed,
+        sampler=wanted.sampler or _SD_SAMPLER,
+        cfg_scale=wanted.cfg_scale or _GUIDANCE,
+    )
+    if wanted.stream:
+        states = _states(job, spec)
+        return StreamingResponse(states, media_type="application/json")
+    made = await _made(job, spec)
+    return json_response(_linked(job, made, spec), made.engine)
+
+
+async def _states(job: Job, spec: ImageSpec) -> AsyncIterator[str]:
+    place = job.services.pool.waiting + 1
+    yield _line({"status": "WAITING", "queue_position": place, "queue_total": place})
+    yield _line({"status": "RUNNING", "progress": "drawing"})
+    try:
+        made = await _made(job, spec)
+    except Refusal as refusal:  # the status 200 is sent already
+        yield _line({"status": "ERROR", "error": refusal.message, "code": refusal.status})
+        return
+    yield _line({"status": "SUCCESS", **_linked(job, made, spec)})
+
+
+def _line(state: dict[str, Any]) -> str:
+    return json.dumps(state) + "\n"
+
+
+def _linked(job: Job, made: ImageResult, spec: ImageSpec) -> dict[str, Any]:
+    name = job.services.files.add(made.files[0], made.engine)
+    return {"image_url": link_to(job.request, name), "seed": spec.seed}
+
+
+async def _made(job: Job, spec: ImageSpec) -> ImageResult:
+    wanted: ImageRequest = job.parameters
+    if wanted.is_video:
+        size = {"width": wanted.width, "height": wanted.height}
+        pace = {"frames": wanted.frames or _FRAMES, "fps": wanted.fps or _FRAMES}
+        gif = partial(_gif, wanted.prompt, wanted.negative_prompt, seed=spec.seed, **size, **pace)
+        return ImageResult([await job.services.pool.work(gif)], MOTION)
+    if wanted.init_image is None:
+        return await drawn(job, spec)
+    strength = _STRENGTH if wanted.denoising_strength is None else wanted.denoising_strength
+    source = Sources(await job.picture("init_image"))
+    return await reworked(job, replace(spec, strength=strength), source)
 
 
 async def _draw(job: Job, **changes: Any) -> Response:
@@ -63,11 +132,11 @@ def _opened(file: bytes) -> Image.Image:
     return picture
 
 
-def _gif(prompt: str, negative_prompt: str | None = None) -> bytes:
+def _gif(prompt: str, negative_prompt: str | None = None, **options: Any) -> bytes:
     # Imported at the first GIF: the artwork is slow to import, and a sandbox starts fast.
     from visioncraft_sandbox.engines import motion  # noqa: PLC0415
 
-    return motion.animate(prompt, negative_prompt=negative_prompt)
+    return motion.animate(prompt, negative_prompt=negative_prompt, **options)
 
 
 async def _text2gif(job: Job) -> Response:
@@ -82,6 +151,17 @@ async def _generate_gif(job: Job) -> Response:
 
 
 OPERATIONS = (
+    Operation(
+        "/image/generate",
+        ImageRequest,
+        ErrorStyle.MESSAGE,
+        _image,
+        {
+            "model": "/image/models/{type}",
+            "sampler": "/image/samplers",
+            "loras": "/image/loras/{type}",
+        },
+    ),
     Operation(
         "/sd",
         TextToImageRequest,

@@ -30,6 +30,7 @@ OTHERS = [
     "visioncraft_limits",
 ]
 ENGINES = {
+    "image": "visioncraft_image",
     "sd": "visioncraft_text_to_image",
     "sd1": "visioncraft_text_to_image_sd1",
     "sdxl": "visioncraft_text_to_image_sdxl",

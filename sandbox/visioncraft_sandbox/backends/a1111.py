@@ -96,7 +96,7 @@ class A1111(ImageHost):
             "steps": spec.steps or DEFAULT_STEPS,
             "cfg_scale": DEFAULT_CFG_SCALE if spec.cfg_scale is None else spec.cfg_scale,
             "sampler_name": sampler,
-            "seed": -1,
+            "seed": -1 if spec.seed is None else spec.seed % 2**32,
             "n_iter": spec.count,
             "batch_size": 1,
             "save_images": False,

@@ -57,7 +57,7 @@ def sampling_workflow(
         positive=_add(graph, "CLIPTextEncode", clip=clip, text=spec.prompt),
         negative=_add(graph, "CLIPTextEncode", clip=clip, text=spec.negative_prompt or ""),
         latent_image=_latent(graph, spec, vae, source, mask),
-        seed=secrets.randbits(63),
+        seed=secrets.randbits(63) if spec.seed is None else spec.seed % 2**63,
         steps=spec.steps or DEFAULT_STEPS,
         cfg=DEFAULT_CFG_SCALE if spec.cfg_scale is None else spec.cfg_scale,
         sampler_name=sampler,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from visioncraft_sandbox import catalog
@@ -11,7 +12,7 @@ from visioncraft_sandbox.backends.a1111 import A1111
 from visioncraft_sandbox.backends.chat import ChatServer
 from visioncraft_sandbox.backends.comfyui import ComfyUI
 from visioncraft_sandbox.backends.connection import BackendError, Connection
-from visioncraft_sandbox.backends.images import ImageHost, Offered
+from visioncraft_sandbox.backends.images import ImageHost
 from visioncraft_sandbox.backends.speech import SpeechServer
 from visioncraft_sandbox.settings import SandboxConfig
 
@@ -23,6 +24,7 @@ _LISTS = {
     "/sd/samplers": "samplers", "/samplers": "samplers", "/samplers-xl": "samplers",
     "/img2img/schedulers": "samplers", "/schedulers-xl": "schedulers",
     "/sd/loras": "loras", "/loras": "loras",
+    "/image/models/{type}": "models", "/image/loras/{type}": "loras", "/image/samplers": "samplers",
 }  # fmt: skip
 
 
@@ -123,10 +125,11 @@ class Backends:
             if self.llm is not None:
                 return list(dict.fromkeys(found))
             return list(dict.fromkeys((*found, *catalog.LISTS[path])))
-        host = await self.images() if path in _LISTS else None
-        if host is None:
-            return list(catalog.LISTS[path])
-        return list(_listed(await host.offered(), path))
+        kind = _kind_of(path)
+        host = await self.images() if kind else None
+        if host is None or kind is None:
+            return list(catalog.listed(path))
+        return list(getattr(await host.offered(), kind))
 
     async def unknown_names(self, kind: str, given: Iterable[str], path: str) -> list[str]:
         """Sentences about unknown names.
@@ -134,15 +137,17 @@ class Backends:
         On a host of pictures a documented name stands for the nearest name there, except a LoRA.
         """
         wanted = list(given)
-        host = await self.images() if wanted and path in _LISTS else None
-        if host is None:
+        listed = _kind_of(path)
+        host = await self.images() if wanted and listed else None
+        if host is None or listed is None:
             return catalog.unknown_names(kind, wanted, path)
-        known = set(_listed(await host.offered(), path))
-        if _LISTS[path] != "loras":
-            known |= set(catalog.LISTS[path])
+        known = set(getattr(await host.offered(), listed))
+        if listed != "loras":
+            known |= set(catalog.listed(path))
         return catalog.unknown_names(kind, wanted, path, known)
 
 
-def _listed(offered: Offered, path: str) -> tuple[str, ...]:
-    names: tuple[str, ...] = getattr(offered, _LISTS[path])
-    return names
+def _kind_of(path: str) -> str | None:
+    """What a list holds of what a host of pictures offers; ``None`` for other lists."""
+    start = re.match(r"/image/(?:models|loras)/", path)
+    return _LISTS.get(f"{start[0]}{{type}}" if start else path)

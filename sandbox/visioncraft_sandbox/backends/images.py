@@ -62,6 +62,7 @@ class ImageSpec:
         source: A PNG to start from.
         mask: A PNG of the source's size, white where to repaint.
         strength: How much of the source to change, 0 to 1.
+        seed: The same seed makes the same pictures.
     """
 
     prompt: str
@@ -78,6 +79,7 @@ class ImageSpec:
     source: bytes | None = None
     mask: bytes | None = None
     strength: float = 1.0
+    seed: int | None = None
 
     @classmethod
     def of(cls, request: Any, **changes: Any) -> Self:

@@ -38,6 +38,7 @@ def animate(
     negative_prompt: str | None = None,
     seed: int | None = None,
     frames: int = 16,
+    fps: int | None = None,
 ) -> bytes:
     """Draw a prompt as an animation that loops seamlessly.
 
@@ -47,7 +48,8 @@ def animate(
         height: In pixels.
         negative_prompt: What not to draw.
         seed: Each seed gives another animation of the same prompt.
-        frames: The number of frames in the loop of 2.4 seconds, at least 2.
+        frames: The number of frames in the loop, at least 2.
+        fps: Frames per second. Default: as many as make the loop 2.4 seconds long.
 
     Returns:
         A GIF of less than 2 MB that repeats forever.
@@ -64,7 +66,9 @@ def animate(
         shown = Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8))
         pictures.append(apply_styles(shown, idea.styles, idea.seed))
     colours = 128
-    data = _gif(pictures, colours)
+    # GIF counts in hundredths of a second.
+    delay = max(20, round((1000 / fps if fps else _LOOP / frames) / 10) * 10)
+    data = _gif(pictures, colours, delay)
     while len(data) > _LARGEST and colours > 8:
         colours //= 2
         # Fewer colours first, then fewer pixels: fewer frames would look worst.
@@ -73,11 +77,11 @@ def animate(
             [p.resize(size, Image.Resampling.BOX) for p in pictures] if colours < 64 else pictures
         )
         enlarged = [p.resize((width, height), Image.Resampling.NEAREST) for p in small]
-        data = _gif(enlarged, colours)
+        data = _gif(enlarged, colours, delay)
     return data
 
 
-def _gif(pictures: list[Image.Image], colours: int) -> bytes:
+def _gif(pictures: list[Image.Image], colours: int, delay: int) -> bytes:
     width, height = pictures[0].size
     # One palette for all frames, from four of them side by side.
     chosen = [pictures[i * len(pictures) // 4] for i in range(4)]
@@ -100,8 +104,7 @@ def _gif(pictures: list[Image.Image], colours: int) -> bytes:
         format="GIF",
         save_all=True,
         append_images=frames[1:],
-        # GIF counts in hundredths of a second.
-        duration=max(20, round(_LOOP / len(frames) / 10) * 10),
+        duration=delay,
         loop=0,
         optimize=False,
         disposal=1,

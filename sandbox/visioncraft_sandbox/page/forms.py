@@ -82,7 +82,7 @@ class Capability:
         made = {
             name: self._control(name, spec, name in required)
             for name, spec in schema["properties"].items()
-            if name not in ("loras", "messages", "deadline")
+            if name not in ("loras", "messages", "deadline", "stream")
         }
         if self.is_chat:
             made = {"prompt": _message(self.values), "image": _LOOK_AT, **made, "stream": _STREAM}
@@ -206,7 +206,9 @@ _CASTLE = {
     "prompt": "A castle on a hill at sunset", "model": "sdxl-turbo", "sampler": "euler",
     "scheduler": "normal",
 }  # fmt: skip
+_FOX = {"prompt": "A fox in a snowy forest", "model": "FLUX.1-dev-fp8", "width": 768}
 _ALL = (
+    Capability("image", "Draw with any model", "/image/generate", _FOX, ("prompt", "seed")),
     Capability("draw", "Draw a picture", "/sd", _LIGHTHOUSE, ("prompt", "width", "height")),
     Capability(
         "gif", "Make a GIF", "/text2gif", {"prompt": "A sailboat on the waves under the stars"}

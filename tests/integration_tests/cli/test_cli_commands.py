@@ -13,7 +13,6 @@ from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.cli.app import app
-from langchain_visioncraft.client import endpoints
 
 KEY = "vc-canary-2b7d40c9e1aa"
 SMALL = ("--width", "64", "--height", "64")
@@ -68,7 +67,7 @@ def test_a_result_lies_in_the_store_and_a_pipe_gets_its_path(
 
 
 def test_midjourney_takes_its_deadline(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "MIDJOURNEY_FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("langchain_visioncraft.client.tasks.MIDJOURNEY_FIRST_PAUSE", 0.05)
     ran = run("image", "a fox", "--engine", "midjourney", "--deadline", "0.1", "--json")
     assert ran.exit_code == 6
     assert json.loads(ran.stdout)["error"]["type"] == "TaskDeadlineError"

@@ -9,7 +9,6 @@ from mcp_clients import running
 from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import MediaStore, VisionCraftToolkit
-from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.mcp import create_http_app, create_server
 
 Serve: TypeAlias = Callable[..., str]
@@ -36,4 +35,4 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "MIDJOURNEY_FIRST_PAUSE", 0.15)
+    monkeypatch.setattr("langchain_visioncraft.client.tasks.MIDJOURNEY_FIRST_PAUSE", 0.15)

@@ -24,7 +24,7 @@ from visioncraft_sandbox import Sandbox
 from visioncraft_sandbox.fault_gate import FAULT_KEY
 
 from langchain_visioncraft.chat_models import completions
-from langchain_visioncraft.client import base, endpoints, links
+from langchain_visioncraft.client import base, links
 
 
 class Remembering:
@@ -175,8 +175,8 @@ def short_waits() -> Iterator[None]:
     with (
         mock.patch.object(base, "_BACKOFF", wait_none()),
         mock.patch.object(openai._base_client, "INITIAL_RETRY_DELAY", 0.0),
-        mock.patch.object(endpoints, "MIDJOURNEY_FIRST_PAUSE", 0.01),
-        mock.patch.object(endpoints, "MIDJOURNEY_LONGEST_PAUSE", 0.02),
+        mock.patch("langchain_visioncraft.client.tasks.MIDJOURNEY_FIRST_PAUSE", 0.01),
+        mock.patch("langchain_visioncraft.client.tasks.MIDJOURNEY_LONGEST_PAUSE", 0.02),
     ):
         yield
 

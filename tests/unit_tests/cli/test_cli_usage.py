@@ -44,7 +44,7 @@ WRONG = [
     (
         ["image", "a", "--engine", "midjurney"],
         (
-            "'midjurney' is not one of 'sd', 'sd1', 'sdxl', 'midjourney', 'openjourney'."
+            "'midjurney' is not one of 'sd', 'image', 'sd1', 'sdxl', 'midjourney', 'openjourney'."
             " Did you mean 'midjourney' or 'openjourney'?"
         ),
     ),

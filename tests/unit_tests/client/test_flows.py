@@ -11,8 +11,9 @@ from samples import MAKES_MEDIA, SAMPLES
 from langchain_visioncraft import errors
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.flow import Call
+from langchain_visioncraft.client.lists import LISTS
 from langchain_visioncraft.client.outgoing import JSONBody
-from langchain_visioncraft.client.schemas import LIST_PATHS
+from langchain_visioncraft.errors import EndpointNotFoundError, InvalidRequestError
 from langchain_visioncraft.media.inputs import Upload
 from langchain_visioncraft.media.sniff import sniff
 
@@ -106,12 +107,15 @@ def test_an_inpainting_mask_rides_beside_the_picture() -> None:
     assert mask.field_name == "mask"
 
 
-@pytest.mark.parametrize(("family", "kind"), LIST_PATHS)
+@pytest.mark.parametrize(
+    ("family", "kind", "path"),
+    [(*names, path) for names, (path, _) in LISTS.items() if "{" not in path],
+)
 def test_each_list_is_asked_for_at_its_documented_path_without_a_key(
-    family: str, kind: str
+    family: str, kind: str, path: str
 ) -> None:
     played = play(endpoints.list_names(family=family, kind=kind), given(["one", "two"]))
-    assert played.calls == [Call("GET", LIST_PATHS[family, kind], auth="none")]
+    assert played.calls == [Call("GET", path, auth="none")]
     assert played.result == ["one", "two"]
 
 
@@ -162,7 +166,7 @@ def test_without_either_list_the_first_refusal_is_raised_unless_the_key_is_wrong
 @pytest.mark.parametrize(
     ("list_of", "refused"),
     [
-        (("sd", "models"), NO_LIST[0]),
+        (("sd1", "models"), NO_LIST[0]),
         (("llm", "models"), errors.ServerError("503", status=503)),
         (("llm", "models"), errors.RateLimitError("429", status=429)),
         (("llm", "models"), errors.ConnectionFailedError("reset")),
@@ -173,12 +177,42 @@ def test_other_lists_and_other_failures_are_final(list_of: Any, refused: Excepti
         play(endpoints.list_names(*list_of), refused)
 
 
-def test_the_documents_twelve_lists_are_all_there() -> None:
-    assert set(LIST_PATHS.values()) == {
-        *("/sd/models", "/sd/samplers", "/sd/loras", "/models", "/samplers", "/loras"),
-        *("/models-xl", "/samplers-xl", "/schedulers-xl", "/models-llm"),
-        *("/img2img/schedulers", "/img2img/refiners"),
-    }
+@pytest.mark.parametrize(
+    ("family", "base_model", "path"),
+    [("image", "FLUX.1", "/image/models/FLUX.1"), ("sd", "sdxl", "/sd/models-sdxl")],
+)
+def test_a_list_for_one_base_model_is_a_list_of_its_own(
+    family: str, base_model: str, path: str
+) -> None:
+    flow = endpoints.list_names(family=family, kind="models", base_model=base_model)
+    assert play(flow, given(["one"])).calls == [Call("GET", path, auth="none")]
+
+
+def test_the_parts_of_a_divided_list_are_one_list_and_some_may_be_missing() -> None:
+    gone = EndpointNotFoundError("GET /sd/models")
+    answers = gone, given(["a", "b"]), gone, given(["b", "c"])
+    played = play(endpoints.list_names(family="sd", kind="models"), *answers)
+    assert [call.path for call in played.calls] == [
+        *("/sd/models", "/sd/models-sdxl", "/sd/models-sd", "/sd/models-sd3")
+    ]
+    assert played.result == ["a", "b", "c"]
+
+
+def test_a_list_without_any_part_is_not_offered() -> None:
+    gone = [EndpointNotFoundError("no")] * 4
+    with pytest.raises(EndpointNotFoundError):
+        play(endpoints.list_names(family="sd", kind="models"), *gone)
+
+
+@pytest.mark.parametrize("base_model", ["../limits", "a/b", "?", ".."])
+def test_a_base_model_cannot_lead_to_another_path(base_model: str) -> None:
+    with pytest.raises(InvalidRequestError, match="base_model"):
+        endpoints.list_names(family="image", kind="models", base_model=base_model)
+
+
+def test_a_list_that_is_not_divided_has_no_base_model() -> None:
+    with pytest.raises(InvalidRequestError, match="one list"):
+        endpoints.list_names(family="sd1", kind="models", base_model="sd")
 
 
 @pytest.mark.parametrize("announced", ["application/json", "text/plain; charset=utf-8", None])

@@ -20,7 +20,7 @@ from langchain_visioncraft.mcp.resources import uri_of
 DRAW = "visioncraft_text_to_image"
 SMALL = {"prompt": "a cat", "width": 64, "height": 64}
 NINE = [tool.name for tool in VisionCraftToolkit(api_key="any").get_tools()]
-ENGINES = ("sd", "sd1", "sdxl", "midjourney", "openjourney")
+ENGINES = ("image", "sd", "sd1", "sdxl", "midjourney", "openjourney")
 
 
 def arguments(name: str, store: MediaStore) -> dict[str, Any]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from visioncraft_sandbox import SandboxConfig
+from visioncraft_sandbox import SandboxConfig, catalog
 from visioncraft_sandbox.backends.images import Offered
 from visioncraft_sandbox.backends.names import closest
 from visioncraft_sandbox.backends.samplers import choose
 from visioncraft_sandbox.backends.speech import language_code
-from visioncraft_sandbox.catalog import LISTS
 
-from langchain_visioncraft.client.schemas import LIST_PATHS
+from langchain_visioncraft.client.lists import LISTS
 
 A1111 = ["DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "Euler a", "Euler", "LMS", "Heun", "DPM2",
          "DPM2 a", "DPM++ 2S a", "DPM++ 3M SDE", "LCM",
@@ -90,11 +89,11 @@ def test_an_unknown_model_is_one_of_its_family_or_the_loaded_one() -> None:
 
 @pytest.mark.parametrize("host", ["a1111", "comfyui"])
 @pytest.mark.parametrize("path", [*(
-    path for (_, kind), path in LIST_PATHS.items() if kind == "samplers"
+    path for (_, kind), (path, _) in LISTS.items() if kind == "samplers"
 ), "/img2img/schedulers"])  # fmt: skip
 def test_every_documented_sampler_has_one_on_each_host(path: str, host: str) -> None:
     offered = A1111 if host == "a1111" else COMFYUI
-    for name in LISTS[path]:
+    for name in catalog.LISTS[path]:
         sampler, _ = choose(name, None, Offered(samplers=offered, schedulers=SCHEDULERS[host]))
         assert sampler in offered
         # Euler stands for nothing else, so nothing falls through to it.

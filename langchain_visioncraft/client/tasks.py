@@ -1,0 +1,142 @@
+"""Work that takes long: a host gives an id at once, and the result when it is asked for later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_visioncraft import errors
+from langchain_visioncraft.client.answers import said_in
+from langchain_visioncraft.client.decode import facts_of, job_in, json_from, media_from, media_in
+from langchain_visioncraft.client.flow import (
+    RETRY_STATUSES,
+    Answer,
+    Auth,
+    Call,
+    Flow,
+    Progress,
+    call,
+    pause,
+    report,
+)
+from langchain_visioncraft.media.media import Media
+
+MIDJOURNEY_FIRST_PAUSE = 2.0
+MIDJOURNEY_LONGEST_PAUSE = 15.0
+JOB_FIRST_PAUSE = 1.0
+JOB_LONGEST_PAUSE = 5.0
+DEADLINE = 900.0
+"""Seconds that a task may take, unless the caller says otherwise."""
+
+_PASSING = (
+    errors.ConnectionFailedError,
+    errors.TimedOutError,
+    errors.ServerError,
+    errors.RateLimitError,
+    errors.UnexpectedAnswerError,
+    errors.TruncatedAnswerError,
+)
+_POLL_FAILURES = 3
+"""How many polls in a row may fail, beyond the driver's own retries, before a task is given up."""
+
+_LINKS = ("URL", "url", "image", "image_url", "images")
+"""Where the result of a task stands, once it is there."""
+
+_FAILED = {
+    *("failed", "failure", "error", "cancelled", "canceled", "banned", "rejected"),
+}
+
+
+@dataclass(frozen=True)
+class _Task:
+    """How to ask for the result of one task.
+
+    Attributes:
+        maker: What works on it, for messages.
+        name: What it is called in messages.
+        again: Code that asks for it once more.
+        pauses: Seconds before the first poll, and between polls at most.
+    """
+
+    maker: str
+    name: str
+    path: str
+    body: Mapping[str, Any]
+    again: str
+    pauses: tuple[float, float]
+    auth: Auth = "token"
+    kinds: Sequence[str] = ("image",)
+
+
+def made_by(answer: Answer, kinds: Sequence[str]) -> Flow[list[Media]]:
+    """The media of an answer, also where it promises them as a job."""
+    job = job_in(answer)
+    if job is None:
+        return (yield from media_from(answer, kinds))
+    yield from report(Progress("submitted as a job", 0.0, {"job_id": job}))
+    return (yield from job_task(job, {}, DEADLINE))
+
+
+def midjourney_task(task_id: str, deadline: float) -> Flow[list[Media]]:
+    """Ask for the result of a Midjourney task until it is there."""
+    task = _Task(
+        "Midjourney",
+        f"task {task_id}",
+        "/midjourney/result",
+        {"task_id": task_id},
+        f"endpoints.midjourney_result(task_id={task_id!r})",
+        (MIDJOURNEY_FIRST_PAUSE, MIDJOURNEY_LONGEST_PAUSE),
+    )
+    return (yield from _await(task, deadline))
+
+
+def job_task(job_id: str, options: Mapping[str, Any], deadline: float) -> Flow[list[Media]]:
+    """Ask for the result of a job (2024-01) until it is there; this takes no key."""
+    task = _Task(
+        "The host",
+        f"job {job_id}",
+        "/job-status",
+        {"job_id": job_id, **options},
+        f"endpoints.job_result(job_id={job_id!r})",
+        (JOB_FIRST_PAUSE, JOB_LONGEST_PAUSE),
+        "none",
+        ("image", "video"),
+    )
+    return (yield from _await(task, deadline))
+
+
+def _await(task: _Task, deadline: float) -> Flow[list[Media]]:
+    elapsed, failures = 0.0, 0
+    interval, longest = task.pauses
+    while elapsed < deadline:
+        elapsed = yield from pause(min(interval, deadline - elapsed))
+        interval = min(interval * 1.5, longest)
+        try:
+            answer = yield from call(Call("POST", task.path, task.body, auth=task.auth))
+            state = json_from(answer)
+        except errors.VisionCraftError as error:
+            # The picture is being made, and paid for: one bad moment must not lose it.
+            failures += 1
+            passing = isinstance(error, _PASSING) or error.status in RETRY_STATUSES
+            if not passing or failures > _POLL_FAILURES:
+                raise
+            interval = max(interval, error.retry_after or 0.0)
+            continue
+        failures = 0
+        state = state if isinstance(state, dict) else {"status": str(state)}
+        links = {name: state[name] for name in _LINKS if state.get(name)}
+        if links and (made := (yield from media_in(links, answer, task.kinds))):
+            return made
+        status = str(state.get("Status") or state.get("status") or "unknown").lower()
+        if status in _FAILED:
+            msg = f"{task.maker} gave up {task.name}: {said_in(state).message or status}."
+            msg += " Change the prompt and try again."
+            raise errors.TaskFailedError(msg, detail=str(state)[:500], **facts_of(answer))
+        details = {**task.body, "status": status}
+        yield from report(Progress(f"{task.maker} is {status}", elapsed, details))
+    msg = (
+        f"{task.maker}: {task.name} is not ready after {deadline:g} seconds. It may still be made: "
+        f"{task.again} asks for it again."
+    )
+    raise errors.TaskDeadlineError(msg, endpoint=f"POST {task.path}")
