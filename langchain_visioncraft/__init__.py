@@ -14,6 +14,7 @@ from langchain_visioncraft._lazy import lazy_names
 if TYPE_CHECKING:
     from langchain_visioncraft.chat_models import ChatVisionCraft, ChatVisionCraftLegacy
     from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
+    from langchain_visioncraft.context import VisionCraftContext
     from langchain_visioncraft.document_loaders import (
         VisionCraftCaptionParser,
         VisionCraftMediaLoader,
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     )
     from langchain_visioncraft.errors import VisionCraftError
     from langchain_visioncraft.media import Media, MediaStore
-    from langchain_visioncraft.middleware import ShowMedia
+    from langchain_visioncraft.middleware import Budget, ShowMedia
     from langchain_visioncraft.toolkit import VisionCraftToolkit
     from langchain_visioncraft.tools import *  # noqa: F403 -- as `tools` lists them
     from langchain_visioncraft.version import __version__
 
 _MODULES = {
     "AsyncVisionCraftClient": "client",
+    "Budget": "middleware",
     "ChatVisionCraft": "chat_models",
     "ChatVisionCraftLegacy": "chat_models",
     "Media": "media",
@@ -36,6 +38,7 @@ _MODULES = {
     "ShowMedia": "middleware",
     "VisionCraftCaptionParser": "document_loaders",
     "VisionCraftClient": "client",
+    "VisionCraftContext": "context",
     "VisionCraftError": "errors",
     "VisionCraftMediaLoader": "document_loaders",
     "VisionCraftToolkit": "toolkit",
@@ -46,6 +49,7 @@ _MODULES = {
 
 __all__ = [
     "AsyncVisionCraftClient",
+    "Budget",
     "ChatVisionCraft",
     "ChatVisionCraftLegacy",
     "Media",
@@ -53,6 +57,7 @@ __all__ = [
     "ShowMedia",
     "VisionCraftCaptionParser",
     "VisionCraftClient",
+    "VisionCraftContext",
     "VisionCraftError",
     "VisionCraftMediaLoader",
     "VisionCraftToolkit",

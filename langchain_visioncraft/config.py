@@ -161,8 +161,17 @@ def as_secret(api_key: str | SecretStr | None) -> SecretStr | None:
     return SecretStr(api_key) if isinstance(api_key, str) else api_key
 
 
+def sendable_key(api_key: str | SecretStr | None) -> SecretStr | None:
+    """A key as it is sent; ``None`` for none.
+
+    Raises:
+        MissingKeyError: If it cannot be sent.
+    """
+    return _sendable(as_secret(api_key) or SecretStr(""), "api_key=")
+
+
 def _secret(api_key: SecretStr | None) -> SecretStr | None:
-    return _sendable(api_key or SecretStr(""), "api_key=") or as_secret(environment_key())
+    return sendable_key(api_key) or as_secret(environment_key())
 
 
 def _sendable(key: SecretStr, source: str) -> SecretStr | None:

@@ -19,6 +19,7 @@ from langchain_visioncraft.chat_models.connection import connect, without_object
 from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, both
 from langchain_visioncraft.chat_models.invalid_calls import without_invalid_calls
 from langchain_visioncraft.chat_models.normalizing import REASONING, readable
+from langchain_visioncraft.context import run_key
 from langchain_visioncraft.errors import InvalidRequestError, TruncatedAnswerError
 from langchain_visioncraft.version import __version__
 
@@ -257,7 +258,8 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     # ---- calls --------------------------------------------------------------------------------
 
     def _boundary(self, options: Mapping[str, Any]) -> Boundary:
-        key = self.visioncraft_api_key.get_secret_value() if self.visioncraft_api_key else ""
+        own = run_key() or self.visioncraft_api_key
+        key = own.get_secret_value() if own else ""
         base_url = self.visioncraft_api_base or ""
         return Boundary(base_url=base_url, key=key, model=self._model_of(options))
 

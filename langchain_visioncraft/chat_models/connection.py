@@ -30,6 +30,7 @@ from langchain_visioncraft.client.transport import (
     client_options,
     no_cookies,
 )
+from langchain_visioncraft.context import run_key
 from langchain_visioncraft.version import __version__
 
 if TYPE_CHECKING:
@@ -119,13 +120,14 @@ class _OurClient:
 
     @property
     def default_headers(self) -> dict[str, str | openai.Omit]:
+        key = run_key()
         return {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "Content-Type": "application/json",
             "User-Agent": USER_AGENT,
             **self.own_headers,
-            "Authorization": f"Bearer {self.api_key}",
+            "Authorization": f"Bearer {key.get_secret_value() if key else self.api_key}",
         }
 
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:

@@ -22,6 +22,7 @@ from langchain_visioncraft.chat_models.structured import (
     prompted_output,
 )
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
+from langchain_visioncraft.context import run_key
 from langchain_visioncraft.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -113,14 +114,16 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
     def _sync(self) -> VisionCraftClient:
         if self._client is None:
             self._client = VisionCraftClient(**self._settings(), http_client=self.http_client)
-        return self._client
+        key = run_key()
+        return self._client.with_key(key) if key else self._client
 
     def _async(self) -> AsyncVisionCraftClient:
         if self._async_client is None:
             self._async_client = AsyncVisionCraftClient(
                 **self._settings(), http_async_client=self.http_async_client
             )
-        return self._async_client
+        key = run_key()
+        return self._async_client.with_key(key) if key else self._async_client
 
     _client_of_lists = _sync
     _async_client_of_lists = _async

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,10 @@ from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.spool import discard_spools
 from langchain_visioncraft.client.transcripts import Transcript
-from langchain_visioncraft.media import MediaStore
+from langchain_visioncraft.media import Media, MediaStore, Usage
 from langchain_visioncraft.media.access import label_for_provenance
 from langchain_visioncraft.media.inputs import MediaSource
+from langchain_visioncraft.tools.jobs import usage_of
 
 
 class Capability(click.Command):
@@ -108,6 +110,7 @@ class Capability(click.Command):
         texts = [name for name in self.positional if name not in kinds]
         given = read_arguments(values, media=kinds, texts=texts, store=place)
         flow = endpoint(**given)
+        began = time.monotonic()
         with connected(**connection) as client, working(self.doing) as tell:
             result = client.run(
                 flow,
@@ -124,24 +127,45 @@ class Capability(click.Command):
                 text = text if (written := _subtitles(result, out)) is None else written
             deliver_text(text, facts, out=out, as_json=as_json)
             return
+        # Versions of one tool's endpoint differ in the year at the end.
+        tool = f"visioncraft_{endpoint.__name__}".partition("_20")[0]
+        call = usage_of(tool, endpoint, given.get("model"), time.monotonic() - began)
         keep = functools.partial(
-            place.add,
-            # Versions of one tool's endpoint differ in the year at the end.
-            tool=f"visioncraft_{endpoint.__name__}".partition("_20")[0],
-            arguments=shown,
-            sources=[shown[name] for name in kinds if name in shown],
+            _keep, place, call, shown, [shown[name] for name in kinds if name in shown]
         )
         try:
-            media = result if out is not None else [keep(medium) for medium in result]
+            media = result if out is not None else keep(result)
             deliver_media(media, out=out, as_json=as_json, show=show)
         except BrokenPipeError:
             raise
         except OSError:
-            for medium in result if out is not None else ():  # they may be paid for
-                note(f"Kept in the store instead: {keep(medium).location}")
+            for medium in keep(result) if out is not None else ():  # they may be paid for
+                note(f"Kept in the store instead: {medium.location}")
             raise
         finally:
             discard_spools(result)
+
+
+def _keep(
+    store: MediaStore,
+    call: Usage,
+    arguments: Mapping[str, Any],
+    sources: Sequence[str],
+    media: Sequence[Media],
+) -> list[Media]:
+    """Keep what a call made, and enter the call into the ledger."""
+    kept = [
+        store.add(
+            medium,
+            tool=call.tool,
+            arguments=arguments,
+            sources=sources,
+            call=call.of([medium]).facts(),
+        )
+        for medium in media
+    ]
+    store.record(call.of(kept))
+    return kept
 
 
 def keep_proportions(ctx: click.Context, values: dict[str, Any]) -> None:

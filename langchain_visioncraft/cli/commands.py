@@ -16,6 +16,7 @@ COMMANDS = {
     "models": (f"{_CLI}.host:models", "List the names that a host knows.", "cli"),
     "limits": (f"{_CLI}.host:limits", "Show the limits of each tier.", "cli"),
     "store": (f"{_CLI}.store:store", "List, show, check and remove kept media.", "cli"),
+    "usage": (f"{_CLI}.usage:usage", "Add up the calls that were made for a store.", "cli"),
     "mcp": (f"{_CLI}.mcp:mcp", "Serve the tools to MCP clients, over stdio or HTTP.", "mcp"),
     "sandbox": (f"{_SANDBOX}:sandbox", "Serve the API on this machine, without a key.", "sandbox"),
     "setup": (f"{_SANDBOX}:setup", "Install the weights of the sandbox's models.", "sandbox"),

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from pydantic import SecretStr
@@ -36,6 +36,7 @@ from langchain_visioncraft.config import (
     as_secret,
     environment_key,
     resolve,
+    sendable_key,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_MAX_ANSWER_BYTES = 256 * 1024 * 1024
 _MAX_ERROR_BYTES = 1 << 16
 _BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
-_RUNTIME = frozenset({"_lock", "_http", "_process", "_closer", "_busy"})
+_RUNTIME = frozenset({"_lock", "_http", "_process", "_closer", "_busy", "_lender"})
 _RetryingT = TypeVar("_RetryingT")
 _ClientT = TypeVar("_ClientT", bound="BaseClient")
 
@@ -119,6 +120,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
         self._closer: weakref.finalize[Any, Any] | None = None
         self._process = os.getpid()
         self._busy = 0
+        self._lender: Any = None
 
     def _own_lock(self) -> threading.Lock:
         """The lock of this process: one that a thread held during a fork is never released."""
@@ -130,6 +132,13 @@ class BaseClient(KnownKeywords, EndpointMethods):
         """Another client with the same settings, without its constructor's warnings."""
         other = kind.__new__(kind)
         other.__setstate__({**self.__getstate__(), "settings": self.settings})
+        return other
+
+    def with_key(self, api_key: str | SecretStr) -> Self:
+        """The same client for another key, over the same connections; for one of many tenants."""
+        other = self._other(type(self))
+        other.settings = dataclasses.replace(self.settings, api_key=sendable_key(api_key))
+        other._key_was_given, other._lender = True, self
         return other
 
     def __getstate__(self) -> dict[str, Any]:

@@ -162,6 +162,9 @@ class VisionCraftClient(BaseClient):
         if self.http_client is not None:
             given: httpx.Client = self.http_client
             return given
+        if self._lender is not None:
+            lent: httpx.Client = self._lender.http()
+            return lent
         # After a fork, parent and child must not talk over the same connections.
         with self._own_lock():
             if self._http is None:
@@ -320,6 +323,9 @@ class AsyncVisionCraftClient(BaseClient):
         if self.http_async_client is not None:
             given: httpx.AsyncClient = self.http_async_client
             return given
+        if self._lender is not None:
+            lent: httpx.AsyncClient = self._lender.http()
+            return lent
         with self._own_lock():
             if self._http is None:
                 options = client_options(self.settings.verify, self.settings.timeout)

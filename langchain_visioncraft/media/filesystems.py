@@ -23,6 +23,8 @@ INCOMING = ".incoming"
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 """How a file is opened that must not be there yet; the last is for Windows."""
 
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+
 
 class Folder(ABC):
     """A flat folder of files that appear when they are complete, never in part."""
@@ -45,6 +47,14 @@ class Folder(ABC):
     @abstractmethod
     def take_text(self, name: str) -> str | None:
         """Remove a text, and give what it was; ``None`` if there is none."""
+
+    @abstractmethod
+    def append_line(self, name: str, line: str) -> None:
+        """Add a line to a text, whoever else does so at the same moment."""
+
+    @abstractmethod
+    def lines(self, name: str) -> Iterator[str]:
+        """The lines of such a text; one that a writer's death cut off may be among them."""
 
     @abstractmethod
     def size(self, name: str) -> int | None:
@@ -179,6 +189,21 @@ class LocalFolder(Folder):
                 text = file.read().decode("utf-8", "replace")
             _unlink(partial)
             return text
+
+    def append_line(self, name: str, line: str) -> None:
+        """Add a line to a text: one write, which the system does not mix with others."""
+        os.makedirs(self._root, exist_ok=True)
+        file = os.open(self.where(name), _APPEND, 0o666)
+        try:
+            os.write(file, to_bytes(f"{line}\n"))
+        finally:
+            os.close(file)
+
+    def lines(self, name: str) -> Iterator[str]:
+        """The lines of such a text."""
+        with contextlib.suppress(FileNotFoundError), self.open(name) as file:
+            for line in file:
+                yield line.decode(errors="replace")
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; ``None`` if there is none."""

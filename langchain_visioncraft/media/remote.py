@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +59,18 @@ class RemoteFolder(Folder):
         text = self.read_text(name)
         self.remove(name)
         return text
+
+    def append_line(self, name: str, line: str) -> None:
+        """Add a line to a text: a file of its own, since object storage cannot append."""
+        self._files.makedirs(self._at(name), exist_ok=True)
+        self._files.pipe_file(
+            self._at(f"{name}/{time.time_ns()}-{uuid.uuid4().hex}"), to_bytes(line)
+        )
+
+    def lines(self, name: str) -> Iterator[str]:
+        """The lines of such a text, in the order of their time."""
+        for _, each in sorted(self.entries(name), key=lambda entry: entry[1]):
+            yield self.read_text(f"{name}/{each}") or ""
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; ``None`` if there is none."""

@@ -25,6 +25,7 @@ def write_sidecar(
     tool: str | None = None,
     arguments: Mapping[str, Any] | None = None,
     sources: Sequence[str] = (),
+    call: Mapping[str, Any] | None = None,
 ) -> str:
     """The text of a sidecar. Values that JSON does not know are written as text."""
     facts = {
@@ -32,6 +33,7 @@ def write_sidecar(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "tool": tool,
         "arguments": _without_secrets(dict(arguments or {})),
+        **({"call": dict(call)} if call else {}),
         "sources": [without_secrets(str(source)) for source in sources],
     }
     facts = json.loads(json.dumps(facts, default=str))

@@ -17,8 +17,15 @@ from langchain_visioncraft.errors import (
     UnknownHandleError,
     VisionCraftError,
 )
+from langchain_visioncraft.media import ledger
 from langchain_visioncraft.media.filesystems import Folder, LocalFolder
-from langchain_visioncraft.media.handles import candidates, is_handle, stands_for
+from langchain_visioncraft.media.handles import (
+    candidates,
+    digest_of_text,
+    is_handle,
+    stands_for,
+)
+from langchain_visioncraft.media.ledger import Usage
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.paths import local_path
 from langchain_visioncraft.media.places import register
@@ -26,6 +33,9 @@ from langchain_visioncraft.media.remote import RemoteFolder
 from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
 from langchain_visioncraft.media.urls import is_url
 from langchain_visioncraft.media.verify import DAY, Problem, find_problems, sweep
+
+_MOST_USERS = 1024
+"""How many of the stores of users are kept open."""
 
 
 class MediaStore(KnownKeywords):
@@ -62,6 +72,7 @@ class MediaStore(KnownKeywords):
         self._folder = _open_folder(self.root, self._storage_options)
         register(self._folder)
         self._swept = False
+        self._of_users: dict[str, MediaStore] = {}
 
     @property
     def spool_dir(self) -> Path | None:
@@ -75,6 +86,7 @@ class MediaStore(KnownKeywords):
         tool: str | None = None,
         arguments: Mapping[str, Any] | None = None,
         sources: Sequence[str] = (),
+        call: Mapping[str, Any] | None = None,
     ) -> Media:
         """Keep a medium, and where it came from.
 
@@ -83,6 +95,7 @@ class MediaStore(KnownKeywords):
             tool: What made it.
             arguments: What it was made with: JSON values, no secrets.
             sources: Handles (or other names) of what it was made from.
+            call: Facts of the call that made it: endpoint, model, seconds, …
 
         Returns:
             The medium with its `location` in this store.
@@ -96,7 +109,7 @@ class MediaStore(KnownKeywords):
             media = Media.from_bytes(media)
         elif not isinstance(media, Media):
             media = Media.from_path(media)
-        text = write_sidecar(media, tool=tool, arguments=arguments, sources=sources)
+        text = write_sidecar(media, tool=tool, arguments=arguments, sources=sources, call=call)
         wrote_file = self._keep_file(media)
         wrote = self._keep_sidecar(media, text) or wrote_file
         while not wrote_file and self._folder.size(media.handle) is None:
@@ -202,6 +215,42 @@ class MediaStore(KnownKeywords):
                 "Serve the file yourself (Media.open), or put it into the page (Media.data_url)."
             )
             raise VisionCraftError(msg) from error
+
+    def of_user(self, user: str) -> MediaStore:
+        """The store of one user: a folder inside of this one, where no other user's handles are.
+
+        The folder is called ``users/`` and the first 32 hex digits of the name's SHA-256, so that
+        any text may be a name.
+        """
+        store = self._of_users.get(user)
+        if store is None:
+            root = f"{self.root.rstrip('/')}/users/{digest_of_text(user)[:32]}"
+            store = _reopen(root, self._storage_options)
+            if len(self._of_users) >= _MOST_USERS:
+                self._of_users.clear()
+            self._of_users[user] = store
+        return store
+
+    def record(self, usage: Usage) -> None:
+        """Write a call into the ledger, the file ``usage.jsonl`` of this store.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        ledger.write(self._folder, usage)
+
+    def usage(self) -> Iterator[Usage]:
+        """The calls that were made for this store, oldest first.
+
+        ```python
+        from langchain_visioncraft import MediaStore
+
+        store = MediaStore("memory://ledger")
+        seconds = sum(call.seconds for call in store.usage() if not call.cached)
+        assert seconds == 0
+        ```
+        """
+        return ledger.read(self._folder)
 
     def verify(
         self, *, contents: bool = True, repair: bool = False, older_than: float = DAY

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from langchain_visioncraft._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from langchain_visioncraft.middleware.budget import Budget
     from langchain_visioncraft.middleware.show_media import ShowMedia
 
-_MODULES = {"ShowMedia": "show_media"}
+_MODULES = {"Budget": "budget", "ShowMedia": "show_media"}
 
-__all__ = ["ShowMedia"]
+__all__ = ["Budget", "ShowMedia"]
 
 __getattr__, __dir__ = lazy_names(__name__, _MODULES)

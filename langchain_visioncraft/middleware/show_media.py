@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
@@ -15,6 +14,7 @@ from langchain_openai.chat_models.base import BaseChatOpenAI
 from langgraph.types import Command
 
 from langchain_visioncraft._threads import in_thread
+from langchain_visioncraft.context import run_store
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.scaling import scaled
@@ -31,6 +31,7 @@ Form: TypeAlias = Literal["tool", "user", "caption"]
 
 _INTRODUCTION = "The application shows you the pictures of the tool results above:"
 _LONGEST_PROMPT = 300
+_MOST_CAPTIONS = 1024
 
 
 class ShowMedia(AgentMiddleware[Any, Any, Any]):
@@ -86,13 +87,14 @@ class ShowMedia(AgentMiddleware[Any, Any, Any]):
         self._store, self._pictures, self._max_side = store, pictures, max_side
         self._form = form
         self._captioner = captioner
-        self._look = functools.lru_cache(maxsize=1024)(self._look_at)
+        self._captions: dict[tuple[str, str], str] = {}
 
     # Into the store
 
     def before_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:  # noqa: ARG002
         """Move what a user uploaded into the store."""
-        kept = [without_bytes(message, self._store) for message in state["messages"]]
+        store = run_store(self._store)
+        kept = [without_bytes(message, store) for message in state["messages"]]
         changed = [new for old, new in zip(state["messages"], kept, strict=True) if new is not old]
         return {"messages": changed} if changed else None
 
@@ -109,12 +111,13 @@ class ShowMedia(AgentMiddleware[Any, Any, Any]):
         return await in_thread(self._taken_in, await handler(request))
 
     def _taken_in(self, result: Any) -> Any:
+        store = run_store(self._store)
         if isinstance(result, ToolMessage):
-            return without_bytes(result, self._store)
+            return without_bytes(result, store)
         if isinstance(result, Command) and isinstance(result.update, dict):
             said = result.update.get("messages", ())
             kept = [
-                without_bytes(each, self._store) if isinstance(each, BaseMessage) else each
+                without_bytes(each, store) if isinstance(each, BaseMessage) else each
                 for each in said
             ]
             return replace(result, update={**result.update, "messages": kept}) if kept else result
@@ -132,18 +135,19 @@ class ShowMedia(AgentMiddleware[Any, Any, Any]):
 
     def _showing(self, request: Any) -> Any:
         form = form_for(request.model) if self._form == "auto" else self._form
-        messages = [without_bytes(message, self._store) for message in request.messages]
+        store = run_store(self._store)
+        messages = [without_bytes(message, store) for message in request.messages]
         if form == "caption":
             messages = [without_links(message) for message in messages]
         shown = {
-            place: [block for media in pictures for block in self._blocks(media, form)]
-            for place, pictures in newest(messages, self._store, self._pictures).items()
+            place: [block for media in pictures for block in self._blocks(media, form, store)]
+            for place, pictures in newest(messages, store, self._pictures).items()
         }
         return request.override(messages=_with(shown, messages, form))
 
-    def _blocks(self, media: Media, form: Form) -> list[dict[str, Any]]:
+    def _blocks(self, media: Media, form: Form, store: MediaStore) -> list[dict[str, Any]]:
         if form == "caption":
-            caption = self._look(media.sha256, media.handle)
+            caption = self._caption(media.handle, store)
             return [{"type": "text", "text": f"{media.handle} {caption}"}] if caption else []
         try:
             data, mime_type = scaled(media, self._max_side)
@@ -155,15 +159,24 @@ class ShowMedia(AgentMiddleware[Any, Any, Any]):
             {"type": "image", "base64": encoded, "mime_type": mime_type},
         ]
 
-    def _look_at(self, _sha256: str, handle: str) -> str:
-        """A caption; empty if there is nothing to say."""
+    def _caption(self, handle: str, store: MediaStore) -> str:
+        """A caption, remembered for each store; empty if there is nothing to say."""
+        key = store.root, handle
+        caption = self._captions.get(key)
+        if caption is None:
+            if len(self._captions) >= _MOST_CAPTIONS:
+                self._captions.clear()
+            self._captions[key] = caption = self._look_at(handle, store)
+        return caption
+
+    def _look_at(self, handle: str, store: MediaStore) -> str:
         if self._captioner is not None:
             name = self._captioner.name
             call = ToolCall(type="tool_call", id="look", name=name, args={"image": handle})
             answer = self._captioner.invoke(call)
             if answer.status != "error":
                 return f"shows: {answer.text}"
-        prompt = str(self._store.provenance(handle).get("arguments", {}).get("prompt", ""))
+        prompt = str(store.provenance(handle).get("arguments", {}).get("prompt", ""))
         return f"was made from the prompt: {prompt[:_LONGEST_PROMPT]}" if prompt else ""
 
 

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import copy
 import json
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_type_hints
 
@@ -41,11 +41,13 @@ from langchain_visioncraft.client.schemas import Request
 from langchain_visioncraft.client.spool import discard_spools
 from langchain_visioncraft.client.validation import describe_problems
 from langchain_visioncraft.config import VerifyTypes
+from langchain_visioncraft.context import run_context
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
 from langchain_visioncraft.tools.arguments import Arguments, ForModels
 from langchain_visioncraft.tools.functions import AsFunction
+from langchain_visioncraft.tools.jobs import Job, usage_of
 from langchain_visioncraft.tools.progress import areport, report
 
 
@@ -73,15 +75,6 @@ def _describe_validation(error: Any) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
-
-
-@dataclass
-class Job:
-    """One call of a tool, prepared: what to do (mostly a flow), and what to remember of it."""
-
-    work: Any
-    arguments: dict[str, Any] = field(default_factory=dict)
-    sources: list[str] = field(default_factory=list)
 
 
 class ToolSettings(KnownKeywords, BaseModel):
@@ -147,6 +140,12 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
     hidden_from_model: ClassVar[frozenset[str]] = frozenset()
     """Parameters that only the developer sets."""
 
+    makes_media: ClassVar[bool] = True
+    """Whether it makes pictures, GIFs or videos."""
+
+    is_charged: ClassVar[bool] = True
+    """Whether a call counts: it goes into the ledger of the store."""
+
     api_versions: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {}
     """The endpoints of a capability whose path or parameters changed over time."""
 
@@ -167,7 +166,13 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
     def finish(self, result: Any, job: Job) -> tuple[Any, Any]:
         """Turn the result of the flow into content and artifact. Here: keep the media."""
         kept = [
-            self.store.add(medium, tool=self.name, arguments=job.arguments, sources=job.sources)
+            self.store.add(
+                medium,
+                tool=self.name,
+                arguments=job.arguments,
+                sources=job.sources,
+                call=job.call.of([medium]).facts() if job.call else None,
+            )
             for medium in result
         ]
         return self._content_of(kept), Media.to_artifact(kept)
@@ -317,23 +322,45 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
     # Without `config` and `run_manager`: what runs inside finds the run in the context.
 
     def _run(self, *_: Any, **arguments: Any) -> Any:
-        with self._telling_the_model():
-            job = self.prepare(arguments)
-            return self._keep(self.execute(job), job)
+        tool = self._in_this_run()
+        with tool._telling_the_model():
+            job = tool.prepare(arguments)
+            began = time.monotonic()
+            return tool._keep(tool.execute(job), job, time.monotonic() - began)
 
     async def _arun(self, *_: Any, **arguments: Any) -> Any:
-        with self._telling_the_model():
+        tool = self._in_this_run()
+        with tool._telling_the_model():
             # The store is not waited for on the event loop, nor asked if no argument is a medium.
-            if self.request().media_kinds:
-                job = await asyncio.to_thread(self.prepare, arguments)
+            if tool.request().media_kinds:
+                job = await asyncio.to_thread(tool.prepare, arguments)
             else:
-                job = self.prepare(arguments)
-            result = await self.aexecute(job)
-            return await in_thread(self._keep, result, job)
+                job = tool.prepare(arguments)
+            began = time.monotonic()
+            result = await tool.aexecute(job)
+            return await in_thread(tool._keep, result, job, time.monotonic() - began)
 
-    def _keep(self, result: Any, job: Job) -> tuple[Any, Any]:
+    def _in_this_run(self) -> Self:
+        """This tool, with the key and the store of the run if that has its own."""
+        context = run_context()
+        if context is None:
+            return self
+        tool = self.model_copy()
+        tool.__dict__["store"] = context.store_in(self.store)
+        if isinstance(context.api_key, SecretStr):
+            tool._sync_client = self._sync_client.with_key(context.api_key)
+            tool._async_client = self._async_client.with_key(context.api_key)
+        return tool
+
+    def _keep(self, result: Any, job: Job, seconds: float) -> tuple[Any, Any]:
+        model = job.arguments.get("model") or getattr(self, "model", None)
+        job.call = usage_of(self.name, self.endpoint(), model, seconds)
         try:
-            return self.finish(result, job)
+            given = self.finish(result, job)
+            if self.is_charged:
+                with contextlib.suppress(OSError):  # what was paid for is not lost for it
+                    self.store.record(job.call.of(Media.from_artifact(given[1])))
+            return given
         finally:
             discard_spools(result)
 

@@ -16,7 +16,8 @@ from langchain_visioncraft.client.options import LeftOutIfEmpty
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
 from langchain_visioncraft.media.inputs import MediaSource, Upload
 from langchain_visioncraft.media.media import Media
-from langchain_visioncraft.tools.base import Job, VisionCraftTool
+from langchain_visioncraft.tools.base import VisionCraftTool
+from langchain_visioncraft.tools.jobs import Job
 
 
 class VisionCraftCaption(VisionCraftTool):
@@ -42,6 +43,7 @@ class VisionCraftCaption(VisionCraftTool):
     prompt: Annotated[str, LeftOutIfEmpty()] = schemas.DEFAULT_CAPTION_PROMPT
 
     hidden_from_model: ClassVar[frozenset[str]] = frozenset({"model"})
+    makes_media: ClassVar[bool] = False
 
     _default_chat_model: BaseChatModel | None = PrivateAttr(default=None)
 

@@ -6,7 +6,7 @@ import difflib
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
@@ -15,7 +15,8 @@ from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.flow import Flow
 from langchain_visioncraft.client.lists import LISTS, ListRequest
 from langchain_visioncraft.errors import UnknownNameError
-from langchain_visioncraft.tools.base import Job, VisionCraftTool
+from langchain_visioncraft.tools.base import VisionCraftTool
+from langchain_visioncraft.tools.jobs import Job
 
 _MOST_NAMES = 100
 
@@ -41,6 +42,8 @@ class VisionCraftCatalog(VisionCraftTool):
         "one family. Use it before you name one, or when a name was refused."
     )
     cache_seconds: float = Field(600.0, ge=0)
+    makes_media: ClassVar[bool] = False
+    is_charged: ClassVar[bool] = False
 
     _lists: dict[str, tuple[float, list[str]]] = PrivateAttr(default_factory=dict)
 
@@ -105,6 +108,8 @@ class VisionCraftLimits(VisionCraftTool):
     description: str = (
         "Tell how many calls each subscription tier allows, e.g. after a rate limit was reached."
     )
+    makes_media: ClassVar[bool] = False
+    is_charged: ClassVar[bool] = False
 
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """``GET /limits``."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from langchain_visioncraft.client import Transcript, endpoints, schemas
 from langchain_visioncraft.client.endpoints import Endpoint
-from langchain_visioncraft.tools.base import Job, VisionCraftTool
+from langchain_visioncraft.tools.base import VisionCraftTool
+from langchain_visioncraft.tools.jobs import Job
 
 
 class VisionCraftTranscribe(VisionCraftTool, schemas.TranscribeOptions):
@@ -26,6 +27,7 @@ class VisionCraftTranscribe(VisionCraftTool, schemas.TranscribeOptions):
         "audio or video file; gives the text."
     )
     format: Literal["text", "srt", "vtt"] = "text"
+    makes_media: ClassVar[bool] = False
 
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """``POST /whisper``."""

@@ -29,7 +29,7 @@ LAYERS = [
     | {"version", "errors"},
     {"_flows", "_handshake", "_schemas", "config"},
     {"media"},
-    {"client"},
+    {"client", "context"},
     {"chat_models", "document_loaders"},
     {"tools"},
     {"toolkit"},

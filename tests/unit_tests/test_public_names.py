@@ -30,6 +30,7 @@ PUBLIC: dict[str, set[str]] = {
         "MediaStore", "VisionCraftCaptionParser", "VisionCraftClient", "VisionCraftError",
         "VisionCraftMediaLoader", "VisionCraftToolkit", "VisionCraftTranscriptParser",
         "__version__", "cited_answer_chain", "PROGRESS_EVENT", "ShowMedia",
+        "Budget", "VisionCraftContext",
     },
     "chat_models": {"ChatVisionCraft", "ChatVisionCraftLegacy", "MODEL_PROFILES"},
     "client": {
@@ -42,8 +43,8 @@ PUBLIC: dict[str, set[str]] = {
         "cited_answer_chain",
     },
     "mcp": {"create_http_app", "create_server"},
-    "media": {"Media", "MediaStore", "Problem"},
-    "middleware": {"ShowMedia"},
+    "media": {"Media", "MediaStore", "Problem", "Usage"},
+    "middleware": {"Budget", "ShowMedia"},
     "ray": {"CallLimits", "caption", "transcribe"},
     "tools": TOOLS | {"PROGRESS_EVENT"},
 }  # fmt: skip

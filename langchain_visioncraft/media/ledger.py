@@ -1,0 +1,66 @@
+"""The ledger of a store: one line of JSON for each call that was made for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from langchain_visioncraft.media.filesystems import Folder
+from langchain_visioncraft.media.media import Media
+
+LEDGER = "usage.jsonl"
+
+
+class Usage(BaseModel):
+    """One call of the service, and what came of it.
+
+    Attributes:
+        time: When it ended, ISO 8601 in UTC.
+        tool: Such as ``visioncraft_text_to_image``.
+        endpoint: Such as ``POST /sd``.
+        model: That was asked for, if the call names one.
+        media: How many pictures, GIFs and videos came of it.
+        pixels: Of all of them, width times height.
+        seconds: From the request to the last byte, with retries and waiting.
+        cached: Whether it was answered from the store, without a call.
+        user: Of the run, by `VisionCraftContext`.
+    """
+
+    model_config = ConfigDict(protected_namespaces=(), extra="ignore")
+
+    time: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    tool: str
+    endpoint: str
+    model: str | None = None
+    media: int = 0
+    pixels: int = 0
+    seconds: float = 0.0
+    cached: bool = False
+    user: str | None = None
+
+    def of(self, media: Sequence[Media]) -> Usage:
+        """The same call, of which these media came."""
+        pixels = sum((each.width or 0) * (each.height or 0) for each in media)
+        return self.model_copy(update={"media": len(media), "pixels": pixels})
+
+    def facts(self) -> dict[str, object]:
+        """What a sidecar holds of it, which says the rest elsewhere."""
+        return self.model_dump(exclude={"time", "tool", "media"}, exclude_none=True)
+
+
+def write(folder: Folder, usage: Usage) -> None:
+    """Add a line."""
+    text = json.dumps(usage.model_dump(exclude_none=True), ensure_ascii=False)
+    folder.append_line(LEDGER, text)
+
+
+def read(folder: Folder) -> Iterator[Usage]:
+    """All lines, but those that were cut off."""
+    for line in folder.lines(LEDGER):
+        try:
+            yield Usage.model_validate(json.loads(line))
+        except ValueError:  # pydantic's error is one, too
+            continue

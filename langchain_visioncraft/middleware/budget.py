@@ -1,0 +1,185 @@
+"""`Budget`: how many pictures, and how much time, an agent may spend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal, NotRequired
+
+from langchain.agents.middleware import AgentMiddleware, AgentState
+from langchain.agents.middleware.types import PrivateStateAttr
+from langchain_core.messages import AIMessage, ToolMessage
+from langgraph.types import Command
+
+from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.tools.base import VisionCraftTool
+
+Spent = dict[str, dict[str, float] | None]
+"""Pictures and seconds, by what they are counted for; ``None`` sets them to nothing."""
+
+_NOTHING = {"pictures": 0.0, "seconds": 0.0}
+_STATE = "visioncraft_spent"
+
+
+def _added(before: Spent | None, more: Spent | None) -> Spent:
+    total = dict(before or {})
+    for per, spent in (more or {}).items():
+        known = total.get(per) or _NOTHING
+        total[per] = spent and {name: known[name] + spent[name] for name in _NOTHING}
+    return total
+
+
+class BudgetState(AgentState[Any]):
+    """The state of an agent that has a budget."""
+
+    visioncraft_spent: NotRequired[Annotated[Spent, PrivateStateAttr, _added]]
+
+
+class Budget(AgentMiddleware[Any, Any, Any]):
+    """Refuses calls of this package's tools that go beyond a budget, in words for the model.
+
+    What a call may cost is known before it is made, also of calls at the same time: of three
+    calls where two pictures are left, two are made. Pictures count when they are made, GIFs and
+    videos too; what failed, or came from the cache, costs none. Seconds are those of all the
+    tools' calls; the call during which they run out is not broken off.
+
+    ```python
+    from langchain.agents import create_agent
+
+    from langchain_visioncraft import Budget, ChatVisionCraft, VisionCraftToolkit
+
+    agent = create_agent(
+        ChatVisionCraft(model="Llama-3.1-70B-Instruct"),
+        VisionCraftToolkit().get_tools(),
+        middleware=[Budget(pictures=20, seconds=600), Budget(pictures=5, per="run")],
+    )
+    ```
+
+    Args:
+        pictures: At most, or ``None`` for no limit.
+        seconds: At most, or ``None`` for no limit.
+        per: ``"thread"`` counts over all runs of a thread, in its checkpoints; ``"run"`` begins
+            anew with each run, but not when one is resumed.
+
+    Raises:
+        ValueError: If there is no limit, or a negative one.
+    """
+
+    state_schema = BudgetState
+
+    def __init__(
+        self,
+        *,
+        pictures: int | None = None,
+        seconds: float | None = None,
+        per: Literal["run", "thread"] = "thread",
+    ) -> None:
+        super().__init__()
+        given = [limit for limit in (pictures, seconds) if limit is not None]
+        if not given or min(given) < 0 or per not in ("run", "thread"):
+            msg = f"Budget({pictures=}, {seconds=}, {per=}): give at least one limit, 0 or more."
+            raise ValueError(msg)
+        self._pictures, self._seconds, self._per = pictures, seconds, per
+
+    @property
+    def name(self) -> str:
+        """One agent may have a budget of each kind."""
+        return f"Budget[{self._per}]"
+
+    def before_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:  # noqa: ARG002
+        """Begin anew, if it is counted by run."""
+        return {_STATE: {self._per: None}} if self._per == "run" else None
+
+    def wrap_tool_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
+        """Make the call, or refuse it."""
+        if (refusal := self._refusal(request)) is not None:
+            return refusal
+        began = time.monotonic()
+        return self._counted(request, handler(request), time.monotonic() - began)
+
+    async def awrap_tool_call(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
+        """The same, without blocking."""
+        if (refusal := self._refusal(request)) is not None:
+            return refusal
+        began = time.monotonic()
+        return self._counted(request, await handler(request), time.monotonic() - began)
+
+    def _refusal(self, request: Any) -> ToolMessage | None:
+        tool, call = request.tool, request.tool_call
+        if not isinstance(tool, VisionCraftTool) or not tool.is_charged:
+            return None
+        spent = ((request.state or {}).get(_STATE) or {}).get(self._per) or _NOTHING
+        said = ""
+        if self._seconds is not None and spent["seconds"] >= self._seconds:
+            said = f"{spent['seconds']:.0f} of {self._seconds:g} seconds of work are used up."
+        elif self._pictures is not None and (wanted := _planned(call, tool)):
+            left = self._pictures - int(spent["pictures"]) - _planned_before(request)
+            if left <= 0:
+                said = f"all {self._pictures} pictures are used up, or asked for already."
+            elif wanted > left:
+                said = f"{left} of {self._pictures} pictures are left, not {wanted}."
+                return _refused(call, f"{said} Nothing was done: ask for {left} at most.")
+        if not said:
+            return None
+        return _refused(
+            call,
+            f"{said} Nothing was done. Do not call this tool again: finish with what there is, or "
+            "ask the user what matters most.",
+        )
+
+    def _counted(self, request: Any, result: Any, seconds: float) -> Any:
+        if not isinstance(request.tool, VisionCraftTool) or not request.tool.is_charged:
+            return result
+        command = result
+        if isinstance(result, ToolMessage):
+            command = Command(update={"messages": [result]})
+        if not isinstance(command, Command) or not isinstance(command.update, dict):
+            return result
+        made = sum(_made(each) for each in command.update.get("messages", ()))
+        spent = {"pictures": float(made), "seconds": seconds}
+        counted = {**command.update.get(_STATE, {}), self._per: spent}
+        return replace(command, update={**command.update, _STATE: counted})
+
+
+def _refused(call: Mapping[str, Any], why: str) -> ToolMessage:
+    return ToolMessage(
+        f"This is beyond the budget: {why}",
+        name=call["name"],
+        tool_call_id=call["id"],
+        status="error",
+    )
+
+
+def _planned(call: Mapping[str, Any], tool: Any) -> int:
+    """How many pictures a call asks for."""
+    if isinstance(tool, VisionCraftTool) and not tool.makes_media:
+        return 0
+    count = call["args"].get("image_count") or getattr(tool, "image_count", 1)
+    return count if isinstance(count, int) else 1
+
+
+def _planned_before(request: Any) -> int:
+    """How many pictures the calls ask for that the model made before this one, with it."""
+    messages = request.state.get("messages", ())
+    asked = next((each for each in reversed(messages) if isinstance(each, AIMessage)), None)
+    tools = {tool.name: tool for tool in getattr(request.runtime, "tools", ())}
+    planned = 0
+    for call in asked.tool_calls if asked else ():
+        if call["id"] == request.tool_call["id"]:
+            break
+        tool = tools.get(call["name"])
+        if isinstance(tool, VisionCraftTool):
+            planned += _planned(call, tool)
+    return planned
+
+
+def _made(message: Any) -> int:
+    """How many media came of a call, and not from the cache."""
+    artifact = getattr(message, "artifact", None)
+    items = artifact if isinstance(artifact, list) else [artifact]
+    return len(Media.from_artifact([each for each in items if not _is_cached(each)]))
+
+
+def _is_cached(item: Any) -> bool:
+    return isinstance(item, Mapping) and bool(item.get("cached"))
