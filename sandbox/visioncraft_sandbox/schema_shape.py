@@ -3,32 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from visioncraft_sandbox.engines.answer_schemas import resolve
+
 _BY_NAME = ("properties", "$defs", "definitions", "patternProperties")
-_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
-_SINGLE = ("items", "additionalProperties", "not")
+_CHOICES = ("anyOf", "oneOf", "allOf")
+_LISTS = (*_CHOICES, "prefixItems")
+_SINGLE = ("items", "additionalItems", "additionalProperties", "propertyNames", "not")
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _TEXTS = ("$ref", "description", "title", "format", "pattern")
+_COUNTS = (
+    "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties",
+)  # fmt: skip
 _DEEPEST = 32
+_MOST_PARTS = 2000
+"""Subschemas, and values of enumerations, together: some readers take quadratic time."""
 
 
-def problem_of_schema(schema: Any, where: str = "", depth: int = 0) -> str | None:
-    """The problem of a schema at this path and depth; ``None`` if there is none."""
+def problem_of_schema(schema: Any) -> str | None:
+    """The problem of a schema; ``None`` if there is none."""
+    parts: list[tuple[str, dict[str, Any]]] = []
+    problem = _problem_of_parts(schema, "", 0, parts)
+    if problem is None and sum(len(part.get("enum") or ()) for _, part in parts) > _MOST_PARTS:
+        problem = f"its enumerations have more than {_MOST_PARTS:,} values"
+    return problem or _problem_of_references(schema, parts)
+
+
+def _problem_of_parts(
+    schema: Any, where: str, depth: int, parts: list[tuple[str, dict[str, Any]]]
+) -> str | None:
+    """The problem of a schema at this path and depth; `parts` gets it and all that are in it."""
     if isinstance(schema, bool) and depth:
         return None
     if not isinstance(schema, dict):
         return f"{where or 'it'} must be an object"
     if depth > _DEEPEST:
         return f"it is nested deeper than {_DEEPEST} levels"
+    if len(parts) >= _MOST_PARTS:
+        return f"it has more than {_MOST_PARTS:,} parts"
+    parts.append((where, schema))
     return _problem_of_words(schema, where) or next(
         (
             problem
             for name, inner in _inner(schema)
-            if (problem := problem_of_schema(inner, f"{where}.{name}".lstrip("."), depth + 1))
+            if (
+                problem := _problem_of_parts(inner, f"{where}.{name}".lstrip("."), depth + 1, parts)
+            )
         ),
         None,
     )
+
+
+def _problem_of_references(root: Any, parts: list[tuple[str, dict[str, Any]]]) -> str | None:
+    """A reference that leads out of the schema, to nothing, or without an end to itself."""
+    same: dict[int, list[int]] = {}
+    for where, part in parts:
+        # What a value must satisfy besides or instead, without going deeper into the value.
+        others = [other for name in _CHOICES for other in part.get(name) or ()]
+        if (reference := part.get("$ref")) is not None:
+            target = resolve(root, reference)
+            if not isinstance(target, dict | bool):
+                at = f"{where}.".lstrip(".")
+                return f"{at}$ref {reference[:80]!r} leads to no part of the schema"
+            others.append(target)
+        same[id(part)] = [id(other) for other in others if isinstance(other, dict)]
+    depths: dict[int, int] = {}
+    try:
+        for part_id in TopologicalSorter(same).static_order():
+            inner = same.get(part_id, ())
+            depths[part_id] = 1 + max((depths[other] for other in inner), default=0)
+    except CycleError:
+        return "a $ref leads back to itself, so it says nothing"
+    if max(depths.values()) > _DEEPEST:
+        return f"its references follow each other for more than {_DEEPEST} steps"
+    return None
 
 
 def _problem_of_words(schema: dict[str, Any], where: str) -> str | None:
@@ -45,6 +95,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and abs(value) < 1e300
 
 
+def _is_count(value: Any) -> bool:
+    return _is_number(value) and value >= 0 and value == int(value)
+
+
 def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
@@ -56,6 +110,7 @@ def _is_kind(value: Any) -> bool:
 _WORDS: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
     (_TEXTS, lambda value: isinstance(value, str), "a string"),
     (_NUMBERS, _is_number, "a number"),
+    (_COUNTS, _is_count, "a whole number of 0 or more"),
     (("enum", *_LISTS), lambda value: isinstance(value, list), "a list"),
     (_BY_NAME, lambda value: isinstance(value, dict), "an object"),
     (("required",), _are_texts, "a list of strings"),
@@ -74,4 +129,10 @@ def _inner(schema: dict[str, Any]) -> list[tuple[str, Any]]:
         for name in _LISTS
         for index, inner in enumerate(schema.get(name) or ())
     ]
-    return found + [(name, schema[name]) for name in _SINGLE if schema.get(name) is not None]
+    for name in _SINGLE:
+        inner = schema.get(name)
+        if isinstance(inner, list):  # `items`, up to draft 2019-09
+            found += [(f"{name}.{index}", each) for index, each in enumerate(inner)]
+        elif inner is not None:
+            found.append((name, inner))
+    return found

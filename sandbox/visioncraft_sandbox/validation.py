@@ -65,7 +65,7 @@ def _parse(parts: list[bytes]) -> dict[str, Any]:
     try:
         text = data.decode(json.detect_encoding(data), "surrogatepass")
         del data
-        body = json.loads(text)
+        body = json.loads(text, parse_constant=_no_number)
         del text
     except json.JSONDecodeError as error:
         where = f"{error.msg} at character {error.pos}"
@@ -79,6 +79,10 @@ def _parse(parts: list[bytes]) -> dict[str, Any]:
     if halves and not _is_unicode(body):
         raise Refusal(400, "The body contains a lone surrogate (half a character).")
     return body
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(name)  # NaN and Infinity, which Python writes, are not JSON
 
 
 def is_deeper_than(value: Any, levels: int) -> bool:

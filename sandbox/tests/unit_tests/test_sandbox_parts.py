@@ -8,7 +8,6 @@ import pytest
 import visioncraft_sandbox
 from PIL import Image
 from visioncraft_sandbox.catalog import LISTS
-from visioncraft_sandbox.engines.language import bounded
 from visioncraft_sandbox.engines.parameters import split_parameters, to_png
 from visioncraft_sandbox.engines.vision import NOTE, describe
 from visioncraft_sandbox.files import FileStore
@@ -124,21 +123,3 @@ def test_vision_counts_frames_and_takes_several_pictures() -> None:
     assert "Picture 1 measures 8 x 8 pixels (square, animated with 3 frames)" in described
     assert "Picture 2 measures 8 x 16 pixels (portrait format)" in described
     assert "bright (100%)" in described
-
-
-def test_the_original_schema_allows_all_that_the_bounded_one_does() -> None:
-    schema = {
-        "type": "object",
-        "properties": {
-            "title": {"type": "string"},
-            "kind": {"enum": ["a", "b"], "type": "string"},
-            "tags": {"type": "array", "items": {"type": "string"}, "minItems": 7},
-        },
-        "required": ["title"],
-    }
-    closed = bounded(schema)
-    assert closed["properties"]["title"]["maxLength"] > 0
-    assert "maxLength" not in closed["properties"]["kind"]
-    assert closed["properties"]["tags"]["maxItems"] == 7
-    assert closed["additionalProperties"] is False
-    assert "additionalProperties" not in schema

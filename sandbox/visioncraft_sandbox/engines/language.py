@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import secrets
 import threading
@@ -13,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from visioncraft_sandbox.engines.answer_schemas import UnservedSchemaError, served
 from visioncraft_sandbox.engines.stopping import watch
 from visioncraft_sandbox.engines.weights import EngineUnavailable, language_model
 
@@ -20,8 +20,7 @@ _CONTEXT_TOKENS = 8192
 _SLOTS = 2
 _CACHE_MIB = 256
 _MOST_THREADS = 8
-_LONGEST_STRING = 120
-_MOST_ITEMS = 4
+_JSON_BEGINS = frozenset('{["-0123456789tfn')
 # Without it, the small model repeats itself to the end of every text in JSON.
 _PENALTY_IN_JSON = 1.2
 
@@ -106,6 +105,7 @@ class LanguageModel:
         """
         done, is_unwanted = Completion(), watch()
         failed: list[dict[str, Any]] = []
+        refused: list[str] = []
 
         def take(chunk: dict[str, Any]) -> bool:
             if chunk.get("error"):
@@ -114,6 +114,9 @@ class LanguageModel:
             for choice in chunk.get("choices", ()):
                 text = choice.get("delta", {}).get("content")
                 if text:
+                    if schema is not None and not done.text and text[0] not in _JSON_BEGINS:
+                        refused.append(text)
+                        return True
                     done.text += text
                     done.completion_tokens += 1
                     if on_text is not None:
@@ -137,6 +140,8 @@ class LanguageModel:
                 body["repeat_penalty"] = _PENALTY_IN_JSON
         answer = server.handle_chat_completions(body, take)
         _raise_error(failed[0] if failed else answer)
+        if refused:  # llama.cpp has dropped the grammar, and says so only in its log
+            raise UnservedSchemaError("llama.cpp does not take the grammar made of it")
         return done
 
     def call_tools(
@@ -225,7 +230,7 @@ def shared_model(path: str | None = None) -> LanguageModel:
 def _grammar(schema: Mapping[str, Any]) -> str:
     import xllamacpp  # noqa: PLC0415  # as in _load
 
-    return str(xllamacpp.json_schema_to_grammar(bounded(schema)))
+    return str(xllamacpp.json_schema_to_grammar(served(schema)))
 
 
 def _raise_error(answer: Any) -> None:
@@ -245,35 +250,3 @@ def _take_usage(done: Completion, chunk: Mapping[str, Any]) -> None:
     if usage:
         done.prompt_tokens = usage["prompt_tokens"]
         done.completion_tokens = usage["completion_tokens"]
-
-
-def bounded(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A stricter schema with bounded texts and lists, so that a small model comes to an end."""
-    closed: dict[str, Any] = json.loads(json.dumps(_bounded(schema)))
-    closed["x-guidance"] = {"whitespace_flexible": False}
-    return closed
-
-
-def _bounded(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_bounded(part) for part in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    result = {
-        name: (
-            {key: _bounded(part) for key, part in value.items()}
-            if name in ("properties", "$defs", "definitions")
-            else _bounded(value)
-            if name in ("items", "anyOf", "oneOf", "allOf", "prefixItems")
-            else value
-        )
-        for name, value in schema.items()
-    }
-    kind = schema.get("type")
-    if kind == "string" and not {"enum", "const", "pattern", "format", "maxLength"} & set(schema):
-        result["maxLength"] = max(_LONGEST_STRING, schema.get("minLength", 0))
-    if kind == "array" and "maxItems" not in schema:
-        result["maxItems"] = max(_MOST_ITEMS, schema.get("minItems", 0))
-    if "properties" in schema and not schema.get("additionalProperties"):
-        result["additionalProperties"] = False
-    return result

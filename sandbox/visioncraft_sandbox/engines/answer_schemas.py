@@ -1,0 +1,298 @@
+"""JSON schemas to which the language engine can hold an answer.
+
+llama.cpp drops a schema that its grammar engine, llguidance, does not take, and answers in prose.
+So a schema is rewritten into a stricter one that it takes: whatever satisfies the result satisfies
+the original. What cannot be rewritten is refused, with llguidance's reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_LONGEST_STRING = 120
+_LONGEST_PATTERN = 300
+_LONGEST_KEY = 40
+_MOST_ITEMS = 4
+_LARGEST = 10**15
+"""Bounds where a schema has none, so that a small model comes to an end."""
+
+_LONGEST_STRING_ASKED = 10_000
+_MOST_ITEMS_ASKED = 1000
+"""Bounds of a schema's own bounds; memory grows with them."""
+
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_DATE = r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
+_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
+_HOST = r"[a-z]{1,20}\.(?:com|net|org)"
+_IPV4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+_IPV6 = r"[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){7}"
+_NETWORK = rf"{_OCTET}\.0\.0\.0/(?:8|16|24)"
+_URI = rf"https?://{_HOST}(?:/[a-z0-9-]{{1,20}}){{0,4}}"
+_UUID = "[0-9a-f]{{8}}-[0-9a-f]{{4}}-{}[0-9a-f]{{3}}-[89ab][0-9a-f]{{3}}-[0-9a-f]{{12}}"
+_BASE64 = r"(?:[A-Za-z0-9]{4}){1,30}"
+
+_FORMATS = {
+    "date": _DATE,
+    "time": _TIME,
+    "date-time": f"{_DATE}T{_TIME}",
+    "duration": r"P\d{1,2}DT\d{1,2}H\d{1,2}M",
+    **dict.fromkeys(("email", "idn-email"), rf"[a-z]{{1,20}}(?:\.[a-z]{{1,20}})?@{_HOST}"),
+    **dict.fromkeys(("hostname", "idn-hostname"), _HOST),
+    **dict.fromkeys(("ipv4", "ipvanyaddress"), _IPV4),
+    **dict.fromkeys(("ipv4network", "ipvanynetwork"), _NETWORK),
+    **dict.fromkeys(("ipv4interface", "ipvanyinterface"), rf"{_IPV4}/(?:8|16|24)"),
+    "ipv6": _IPV6,
+    "ipv6network": r"[1-9a-f][0-9a-f]{0,3}::/(?:16|32|64)",
+    "ipv6interface": rf"{_IPV6}/64",
+    **dict.fromkeys(("uri", "iri", "uri-reference", "iri-reference", "uri-template"), _URI),
+    "multi-host-uri": _URI,
+    "uuid": _UUID.format(4),
+    **{f"uuid{version}": _UUID.format(version) for version in range(1, 9)},
+    **dict.fromkeys(("byte", "base64", "base64url"), _BASE64),
+    "json-pointer": r"(?:/[a-z0-9]{1,20}){1,4}",
+    "relative-json-pointer": r"\d(?:/[a-z0-9]{1,20}){0,4}",
+    "json-string": r"\d{1,9}",
+    "regex": r"[a-z0-9 ]{1,40}",
+    "fraction": r"[1-9]\d{0,2}/[1-9]\d{0,2}",
+    "color": "#[0-9a-f]{6}",
+}
+"""Some of what each format allows. Others say nothing about a text's letters, or are unknown here:
+they are annotations, as the standard has it."""
+
+_KEYS = rf"^[A-Za-z_][A-Za-z0-9_ -]{{0,{_LONGEST_KEY - 1}}}$"
+_ANNOTATIONS = frozenset(
+    {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
+)
+_LENGTHS = ("minLength", "maxLength")
+_NAMED_BY: tuple[set[str], ...] = (
+    {"enum"}, {"const"}, {"pattern"}, {"format"}, set(), {"minLength"}, {"maxLength"},
+    {*_LENGTHS},
+)  # fmt: skip
+_SIGNS = {
+    "object": {"properties", "required", "additionalProperties", "patternProperties"}
+    | {"propertyNames", "minProperties", "maxProperties"},
+    "array": {"items", "prefixItems", "minItems", "maxItems", "uniqueItems"},
+    "string": {"pattern", "format", "minLength", "maxLength"},
+    "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"},
+}
+"""The words that tell which type is meant where none is given."""
+
+
+class UnservedSchemaError(ValueError):
+    """No answer can be held to a schema."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no answer can be held to its schema here: {reason}")
+
+
+def served(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A stricter schema that the engine takes.
+
+    Raises:
+        UnservedSchemaError: If there is none.
+    """
+    from llguidance import LLMatcher  # noqa: PLC0415  # only chats with a model need it
+
+    closed = {**_Rewriter(schema).rewritten(schema), "x-guidance": {"whitespace_flexible": False}}
+    try:
+        problem = LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(closed))
+    except ValueError as error:  # numbers that are not JSON, or have more than 64 bits
+        problem = str(error)
+    if problem:
+        raise UnservedSchemaError(problem.strip())
+    return closed
+
+
+class _Rewriter:
+    """Rewrites one schema; `root` resolves its references."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+
+    def rewritten(self, schema: Any) -> Any:
+        if schema is True or (isinstance(schema, Mapping) and set(schema) <= _ANNOTATIONS):
+            return _ANYTHING
+        if not isinstance(schema, Mapping):
+            return schema
+        result = {
+            name: value
+            for name, value in schema.items()
+            if (value is not None or name == "const") and name not in ("$schema", "default")
+        }
+        for name in ("$defs", "definitions", "properties", "patternProperties"):
+            if name in result:
+                result[name] = {key: self.rewritten(part) for key, part in result[name].items()}
+        for name in ("anyOf", "oneOf", "allOf", "prefixItems"):
+            if name in result:
+                result[name] = [self.rewritten(part) for part in result[name]]
+        if {"enum", "const"} & set(result):
+            result.pop("format", None)  # it is an annotation, unless a value has to be made up
+            return result
+        for kind in _kinds(result):
+            _BOUND[kind](self, result)
+        return result
+
+    def _bound_string(self, schema: dict[str, Any]) -> None:
+        least = _capped(schema, *_LENGTHS, _LONGEST_STRING_ASKED)
+        form = _FORMATS.get(schema.pop("format", ""))
+        if form is not None:
+            form = f"^{form}$"
+            if "pattern" in schema:
+                schema["allOf"] = [*schema.get("allOf", ()), {"pattern": form}]
+            schema.setdefault("pattern", form)
+        else:
+            longest = _LONGEST_PATTERN if "pattern" in schema else _LONGEST_STRING
+            schema.setdefault("maxLength", max(longest, least))
+
+    def _bound_number(self, schema: dict[str, Any]) -> None:
+        for inner, outer in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+            if isinstance(schema.get(outer), bool):  # up to draft 4
+                exclusive, bound = schema.pop(outer), schema.get(inner)
+                if exclusive and bound is not None:
+                    schema[outer] = schema.pop(inner)
+        if not _SIGNS["number"] & set(schema):  # with bounds, it is written without an exponent
+            schema.update(minimum=-_LARGEST, maximum=_LARGEST)
+
+    def _bound_array(self, schema: dict[str, Any]) -> None:
+        if isinstance(schema.get("items"), list):  # up to draft 2019-09
+            schema["prefixItems"] = [self.rewritten(part) for part in schema.pop("items")]
+            if "additionalItems" in schema:
+                schema["items"] = schema.pop("additionalItems")
+        least = _capped(schema, "minItems", "maxItems", _MOST_ITEMS_ASKED)
+        first = schema.get("prefixItems") or []
+        if first and "items" not in schema and least <= len(first):
+            schema["items"] = False
+        schema["items"] = self.rewritten(schema.get("items", True))
+        schema.setdefault("maxItems", max(_MOST_ITEMS, least, len(first)))
+        if schema.pop("uniqueItems", False):
+            # The engine cannot compare items: one is always unique.
+            if least > 1:
+                reason = f"at least {least} unique items, of which none can be told apart here"
+                raise UnservedSchemaError(f"it asks for {reason}")
+            schema["maxItems"] = min(1, schema["maxItems"])
+
+    def _bound_object(self, schema: dict[str, Any]) -> None:
+        least = _capped(schema, "minProperties", "maxProperties", _MOST_ITEMS_ASKED)
+        names, values = schema.pop("propertyNames", None), schema.get("additionalProperties")
+        properties = schema.get("properties")
+        if names is not None and names is not True:
+            self._name_properties(schema, names, values)
+        elif properties is None and "patternProperties" not in schema and values is not False:
+            schema["patternProperties"] = {
+                _KEYS: self.rewritten(True if values is None else values)
+            }
+        if properties is not None and values is not False:
+            for name in set(schema.get("required") or ()) - set(properties):
+                properties[name] = self.rewritten(True if values is None else values)
+        schema["additionalProperties"] = False
+        if schema.get("properties"):
+            _choose_properties(schema, least)
+        else:
+            schema.setdefault("maxProperties", max(_MOST_ITEMS, least))
+
+    def _name_properties(self, schema: dict[str, Any], names: Any, values: Any) -> None:
+        """Turn `propertyNames` into properties or a pattern for them."""
+        names = self._resolved(names)
+        said = {name: names[name] for name in names if name not in _ANNOTATIONS}
+        if said.pop("type", "string") != "string" or set(said) not in _NAMED_BY:
+            reason = "propertyNames is served with one of enum, pattern, format, or with lengths"
+            raise UnservedSchemaError(reason)
+        value = self.rewritten(True if values is None else values)
+        if "enum" in said or "const" in said:
+            allowed = said.get("enum", [said.get("const")])
+            schema["properties"] = {
+                name: (schema.get("properties") or {}).get(name, value)
+                for name in allowed
+                if isinstance(name, str)
+            }
+            return
+        keys = said.get("pattern")
+        if keys is None and said.get("format") in _FORMATS:
+            keys = f"^{_FORMATS[said['format']]}$"
+        if keys is None:
+            least = _capped(said, *_LENGTHS, _MOST_ITEMS_ASKED) or 1
+            most = min(said.get("maxLength", _LONGEST_KEY), max(_LONGEST_KEY, least))
+            keys = f"^[a-z]{{{least},{most}}}$"
+        if "properties" in schema or "patternProperties" in schema:
+            raise UnservedSchemaError("propertyNames is not served beside named properties")
+        schema["patternProperties"] = {keys: value}
+
+    def _resolved(self, schema: Any) -> Mapping[str, Any]:
+        while isinstance(schema, Mapping) and set(schema) - _ANNOTATIONS == {"$ref"}:
+            schema = resolve(self._root, schema["$ref"])
+        return schema if isinstance(schema, Mapping) else {"not": {}}
+
+
+_BOUND: dict[str, Callable[[_Rewriter, dict[str, Any]], None]] = {
+    "string": _Rewriter._bound_string,
+    "number": _Rewriter._bound_number,
+    "integer": _Rewriter._bound_number,
+    "array": _Rewriter._bound_array,
+    "object": _Rewriter._bound_object,
+}
+_SCALARS: list[dict[str, Any]] = [
+    {"type": "string", "maxLength": _LONGEST_STRING},
+    *({"type": kind} for kind in ("number", "boolean", "null")),
+]
+_ANYTHING: dict[str, Any] = {
+    "anyOf": [
+        *_SCALARS,
+        {"type": "array", "items": {"anyOf": _SCALARS}, "maxItems": _MOST_ITEMS},
+        {
+            "type": "object",
+            "patternProperties": {_KEYS: {"anyOf": _SCALARS}},
+            "additionalProperties": False,
+            "maxProperties": _MOST_ITEMS,
+        },
+    ]
+}
+
+
+def _kinds(schema: dict[str, Any]) -> list[str]:
+    """The types that a schema allows and that have bounds; what is only meant is written down."""
+    if "type" not in schema:
+        meant = [kind for kind, words in _SIGNS.items() if words & set(schema)]
+        if len(meant) == 1:
+            schema["type"] = meant[0]
+    kinds = schema.get("type", [])
+    return [kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind in _BOUND]
+
+
+def resolve(root: Any, reference: str) -> Any:
+    """What a reference within a schema leads to; ``None`` if it leads nowhere."""
+    if not reference.startswith("#"):
+        return None
+    found = root
+    for step in reference[1:].split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+            found = found[int(name)]
+        elif isinstance(found, Mapping) and name in found:
+            found = found[name]
+        else:
+            return None
+    return found
+
+
+def _capped(schema: dict[str, Any], least: str, most: str, cap: int) -> int:
+    """Bound a schema's own bounds; the lower one."""
+    for name in {least, most} & set(schema):
+        schema[name] = int(schema[name])
+    low: int = schema.get(least, 0)
+    if low > cap:
+        raise UnservedSchemaError(f"{least} is {low:,}, and at most {cap:,} is served")
+    if most in schema:
+        schema[most] = min(schema[most], cap)
+    return low
+
+
+def _choose_properties(schema: dict[str, Any], least: int) -> None:
+    """Meet the bounds on the number of properties by naming those that there must be."""
+    properties, most = schema["properties"], schema.pop("maxProperties", None)
+    schema.pop("minProperties", None)
+    required = list(schema.get("required") or ())
+    names = list(dict.fromkeys([*required, *properties]))
+    if most is not None and len(names) > most:
+        schema["properties"] = {name: properties.get(name, True) for name in names[:most]}
+    schema["required"] = names[: max(len(required), least)]
