@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-unit test-ray coverage lint format faults fuzz attack mutants soak test-lowest audit record notebooks bench docs wheel clean
+.PHONY: help demo test test-all test-unit test-ray coverage lint format faults fuzz attack mutants soak interop test-lowest audit record notebooks bench docs wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ mutants: $(VENV)/mutants.stamp  ## Change the code in small ways; show the chang
 
 soak: $(VENV)/test.stamp  ## Look for leaks: an hour of agent traffic with faults, in a few minutes
 	$(BIN)/python -m benchmarks.soak
+
+interop: $(VENV)/interop.stamp  ## Run CrewAI, AutoGen, ADK and other clients against a sandbox
+	$(BIN)/python -m tests.interop
 
 test-lowest: $(VENV)/lowest.stamp  ## Run unit tests with the oldest dependencies that are allowed
 	$(VENV)/lowest/bin/python -m pytest -q $(addprefix tests/unit_tests/, \
@@ -127,6 +130,16 @@ $(VENV)/lowest.stamp: pyproject.toml $(VENV)/python.stamp
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
 	$(BIN)/uv pip install --quiet --python $(VENV)/lowest --resolution lowest-direct \
 		--editable '.[sandbox,remote,media]' --editable sandbox --group test
+	@touch $@
+
+# Without npm, two of the clients are left out.
+$(VENV)/interop.stamp: pyproject.toml $(VENV)/test.stamp
+	$(PIP) --group lowest
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/interop
+	$(BIN)/uv pip install --quiet --python $(VENV)/interop --editable . --group interop
+	! command -v npm > /dev/null || npm install --silent --ignore-scripts --no-audit --no-fund \
+		--prefix $(VENV)/interop/node ai@7 @ai-sdk/mcp@2 @ai-sdk/openai-compatible@3 \
+		@modelcontextprotocol/inspector@2
 	@touch $@
 
 $(VENV)/mutants.stamp: pyproject.toml $(VENV)/test.stamp

@@ -67,7 +67,7 @@ def pages() -> dict[Path, str]:
 def gather(folder: Path) -> None:
     """Write the sources of the site into a folder; what was in it is removed."""
     shutil.rmtree(folder, ignore_errors=True)
-    ignored = shutil.ignore_patterns("*.py", "*.txt", "__pycache__")
+    ignored = shutil.ignore_patterns("*.py", "*.txt", "*.yaml", "__pycache__")
     shutil.copytree(DOCS, folder, ignore=ignored, ignore_dangling_symlinks=True)
     for path in sorted(folder.rglob("*.md")):
         name = str(path.relative_to(folder))

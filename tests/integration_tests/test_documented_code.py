@@ -45,8 +45,10 @@ PAGES = [
     (f"{path.relative_to(DOCS).with_suffix('')} {number}", code)
     for path in sorted(DOCS.rglob("*.md"))
     for number, code in enumerate(blocks(path.read_text(encoding="utf-8")), 1)
-    # What needs a cluster runs in test_ray_data.py, which has one; a tool's example is run below.
-    if path.stem != "ray" and (path.parent.name != "tools" or path.stem == "index")
+    # What needs a cluster runs in test_ray_data.py, which has one, other frameworks in
+    # `make interop`; a tool's example is run below.
+    if path.stem not in ("ray", "frameworks")
+    if path.parent.name != "tools" or path.stem == "index"
 ]
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 SHELL = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)

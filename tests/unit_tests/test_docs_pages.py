@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import interop
 import pytest
 import yaml
 
+import langchain_visioncraft
 from langchain_visioncraft import errors, tools
 from langchain_visioncraft.chat_models.errors import both
 
@@ -127,3 +130,23 @@ def test_pictures_are_small() -> None:
     sizes = {path.name: path.stat().st_size for path in (ROOT / "docs/pictures").iterdir()}
     assert max(sizes.values()) < 60_000
     assert sum(sizes.values()) < 700_000
+
+
+def test_each_framework_has_one_example_and_a_row() -> None:
+    """`make interop` runs them."""
+    examples = interop.snippets()
+    rows = re.findall(r"^\| \[(.+?)\]\(#", interop.PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [each.framework for each in examples] == rows
+    assert {each.language for each in examples} == {"python", "js", "sh"}
+    for each in examples:
+        if each.language == "python":
+            compile(each.code, each.framework, "exec")
+
+
+def test_the_rows_for_langchains_lists_name_what_there_is() -> None:
+    file = ROOT / "docs/writing/langchain-listing.yaml"
+    rows = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for kind in ("chat", "tools", "document_loaders"):
+        for row in rows[kind]:
+            assert row["pypi"] == "langchain-visioncraft"
+            assert hasattr(langchain_visioncraft, row["name"])
