@@ -19,6 +19,8 @@ _SAMPLED = (
     "frequency_penalty",
 )  # fmt: skip
 
+_OF_PICTURES = frozenset({"image", "image_url", "url"})
+
 
 def read_chat(body: Mapping[str, Any]) -> Chat:
     """Check a chat request; refused with 400."""
@@ -60,6 +62,26 @@ def _with_max_tokens(body: Mapping[str, Any]) -> Mapping[str, Any]:
         renamed = refusal.message.replace("max_tokens:", "max_completion_tokens:")
         raise Refusal(refusal.status, renamed) from refusal
     return {**body, "max_tokens": newer}
+
+
+def check_length(body: Mapping[str, Any], longest: int) -> None:
+    """Refuse a chat whose texts are longer together, without its pictures."""
+    length, parts = 0, [value for name, value in body.items() if name != "token"]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, str):
+            length += len(part)
+        elif isinstance(part, list):
+            parts += part
+        elif isinstance(part, dict):
+            length += sum(map(len, part))
+            parts += [
+                value
+                for name, value in part.items()
+                if not (name in _OF_PICTURES and isinstance(value, str))
+            ]
+    if length > longest:
+        raise Refusal(400, f"The chat has more than {longest:,} characters.")
 
 
 def check_messages(messages: Sequence[Mapping[str, Any]]) -> None:

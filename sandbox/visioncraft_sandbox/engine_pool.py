@@ -73,6 +73,9 @@ class EnginePool:
         # Waiting for a link needs no core, and must not hold up work that does.
         self._reading = anyio.CapacityLimiter(16)
         self._writing = anyio.CapacityLimiter(4)
+        self.large = anyio.CapacityLimiter(2)
+        """The requests that may hold large pictures."""
+
         self.closed = False
         """Whether the application is shutting down, so that long work ends early."""
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from PIL import Image
 from starlette.requests import Request
@@ -35,8 +35,6 @@ logger = logging.getLogger(__name__)
 
 UNEXPECTED = "An unexpected error occurred on the server; its log says more."
 
-_ResultT = TypeVar("_ResultT")
-
 
 @dataclass(frozen=True)
 class Services:
@@ -51,7 +49,7 @@ class Services:
 
     def uploads(self, request: Request) -> Uploads:
         """The reader of this request's pictures and recordings."""
-        return Uploads(self.config, self.files, request.url.netloc)
+        return Uploads(self.config, self.files, request.url.netloc, self.pool)
 
 
 @dataclass(frozen=True)
@@ -63,26 +61,24 @@ class Job:
     parameters: Any
     """An instance of the operation's schema."""
 
-    async def picture(self, name: str) -> Image.Image:
-        """Decode the picture of this parameter, in a thread."""
-        return await self._read(Uploads.picture, name)
+    uploads: Uploads
 
-    async def picture_and_mask(self) -> tuple[Image.Image, Image.Image]:
-        """Decode the picture and the mask of this request, in a thread."""
-        image, mask = parse_source(self.parameters.image), parse_source(self.parameters.mask)
-        uploads = self.services.uploads(self.request)
-        return await self.services.pool.read(partial(uploads.picture_and_mask, image, mask))
+    async def picture(self, name: str, max_side: int | None = None) -> Image.Image:
+        """Decode the picture of this parameter."""
+        return await self.uploads.picture(self._source(name), name, max_side)
+
+    async def picture_and_mask(self, max_side: int) -> tuple[Image.Image, Image.Image]:
+        """Decode the picture and the mask of this request."""
+        sources = self._source("image"), self._source("mask")
+        return await self.uploads.picture_and_mask(*sources, max_side)
 
     async def recording(self, name: str) -> bytes:
         """Read the recording of this parameter, in a thread."""
-        return await self._read(Uploads.recording, name)
+        read = partial(self.uploads.recording, self._source(name), name)
+        return await self.services.pool.read(read)
 
-    async def _read(
-        self, read: Callable[[Uploads, MediaSource, str], _ResultT], name: str
-    ) -> _ResultT:
-        source = parse_source(getattr(self.parameters, name))
-        uploads = self.services.uploads(self.request)
-        return await self.services.pool.read(partial(read, uploads, source, name))
+    def _source(self, name: str) -> MediaSource:
+        return parse_source(getattr(self.parameters, name))
 
     def links(self, files: list[bytes], engine: str) -> Response:
         """``{"images": [url, …]}``, links to these files."""
@@ -130,8 +126,9 @@ class Operation:
         parameters = check_parameters(self.schema, body)
         check_texts(parameters, services.config.max_text)
         await self._check_names(parameters, services.backends)
-        work = self.work(Job(request, services, parameters))
-        return await cancel_on_disconnect(request, work)
+        async with services.uploads(request) as uploads:
+            work = self.work(Job(request, services, parameters, uploads))
+            return await cancel_on_disconnect(request, work)
 
     async def _check_names(self, parameters: schemas.Request, backends: Backends) -> None:
         problems: list[str] = []

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -29,7 +30,7 @@ from visioncraft_sandbox.chat import (
     plain_messages,
     text_of,
 )
-from visioncraft_sandbox.chat_reading import check_messages, read_chat
+from visioncraft_sandbox.chat_reading import check_length, check_messages, read_chat
 from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import CATALOG, VISION
 from visioncraft_sandbox.engines.language import Completion, LanguageModel, PromptTooLongError
@@ -54,6 +55,7 @@ async def _chat_completions(request: Request, services: Services) -> Response:
     body = await read_body(request, services.config.max_body_bytes)
     key = _checked_key(request, services)
     services.limiter.check("POST /v1/chat/completions", key)
+    check_length(body, services.config.max_chat_text)
     work = _answer(request, services, body, read_chat(body))
     return await cancel_on_disconnect(request, work)
 
@@ -200,19 +202,18 @@ async def _plan(chat: Chat, services: Services) -> Reply:
 async def _look(chat: Chat, services: Services, request: Request) -> Reply:
     # The pictures of the last message that has some: earlier ones have been discussed.
     asked = next(message for message in reversed(chat.messages) if images_of(message))
-    uploads = services.uploads(request)
-    images = []
-    for number, value in enumerate(images_of(asked), 1):
-        name = f"image {number}"
-        read = partial(uploads.picture, source_of(value, name), name)
-        images.append(await services.pool.read(read))
+    images: list[Image.Image] = []
 
     def work() -> str:
         from visioncraft_sandbox.engines import vision  # noqa: PLC0415  # NumPy
 
         return vision.describe(images, text_of(asked))
 
-    text = await services.pool.work(work)
+    async with services.uploads(request) as uploads:
+        for number, value in enumerate(images_of(asked), 1):
+            name = f"image {number}"
+            images.append(await uploads.picture(source_of(value, name), name))
+        text = await services.pool.work(work)
     asked_words = sum(count(text_of(message)) for message in chat.messages)
     return Reply(text, VISION, prompt_tokens=asked_words, completion_tokens=count(text))
 
@@ -287,8 +288,9 @@ async def _first_of(pieces: asyncio.Queue[str | None], work: asyncio.Future[Any]
 
 async def _llm(job: Job) -> Response:
     wanted: LegacyChatRequest = job.parameters
-    check_messages(wanted.messages)
     services = job.services
+    check_length({"messages": wanted.messages}, services.config.max_chat_text)
+    check_messages(wanted.messages)
     chat = Chat(model=wanted.model, messages=wanted.messages)
     server = services.backends.chat_for(chat.model, with_images=_has_images(chat))
     if server is not None:

@@ -67,7 +67,8 @@ async def _states(job: Job, spec: ImageSpec) -> AsyncIterator[str]:
     yield _line({"status": "WAITING", "queue_position": place, "queue_total": place})
     yield _line({"status": "RUNNING", "progress": "drawing"})
     try:
-        made = await _made(job, spec)
+        async with job.uploads:  # the one around the route has ended
+            made = await _made(job, spec)
     except Refusal as refusal:  # the status 200 is sent already
         yield _line({"status": "ERROR", "error": refusal.message, "code": refusal.status})
         return

@@ -33,12 +33,12 @@ _STRENGTH = 0.8
 async def _img2img_image(job: Job) -> Response:
     wanted: ImageToImageRequest = job.parameters
     mask = None
-    if wanted.mask is None:
-        image = await job.picture("image")
-    else:
-        image, mask = await job.picture_and_mask()
     # It is edited in its own size, which takes long for many pixels.
-    job.check_side(width=image.width, height=image.height)
+    most = job.services.config.max_side
+    if wanted.mask is None:
+        image = await job.picture("image", most)
+    else:
+        image, mask = await job.picture_and_mask(most)
     spec = ImageSpec.of(
         wanted,
         width=image.width,
@@ -85,8 +85,9 @@ async def _img2img(request: Request, services: Services) -> Response:
         raise Refusal(400, "init_images must be a list with one URL.")
     parameters = check_parameters(ImageToImage2023Request, {**body, "image": images[0]})
     check_texts(parameters, services.config.max_text)
-    work = _img2img_init_images(Job(request, services, parameters))
-    return await cancel_on_disconnect(request, work)
+    async with services.uploads(request) as uploads:
+        work = _img2img_init_images(Job(request, services, parameters, uploads))
+        return await cancel_on_disconnect(request, work)
 
 
 async def _img2video(job: Job) -> Response:

@@ -64,10 +64,15 @@ class SandboxConfig:
         midjourney_seconds: How long a Midjourney task reports "generating".
         limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
         max_body_bytes: Larger requests get 413.
-        max_pixels: Larger pictures, sent or requested, get 400 and are not decoded or made.
-        max_fetch_bytes: The most that is read from the URL of a picture or recording.
+        max_pixels: Larger pictures, sent or requested, get 400 and are not decoded or made; so do
+            pictures of one request that are larger together. A pixel of more than 8 bits, of AVIF,
+            HEIC or JPEG XL counts twice, one of WebP or JPEG 2000 four times: they take as much
+            more memory.
+        max_fetch_bytes: The most that is read from the URLs in one request.
         max_audio_seconds: Longer recordings get 400 and are not decoded further.
-        max_text: In characters; longer texts, such as prompts, get 400. Chats are not bounded.
+        max_text: In characters; longer texts, such as prompts, get 400.
+        max_chat_text: In characters; longer chats, with their tools and schemas but without their
+            pictures, get 400.
         allow_private_urls: Whether such URLs may lead to this machine or this network, which
             exposes both to anybody who can reach the sandbox. Its own links always work.
         max_side: The longest side in pixels where no document gives a bound.
@@ -104,6 +109,7 @@ class SandboxConfig:
     max_fetch_bytes: int = 128 << 20
     max_audio_seconds: float = 7200.0
     max_text: int = 100_000
+    max_chat_text: int = 4_000_000
     allow_private_urls: bool = False
     max_side: int = 4096
     files_max_bytes: int = 256 << 20

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import socket
+import threading
 import time
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
 
+from anyio import CapacityLimiter
 from PIL import Image
 
 from langchain_visioncraft._compat import httpx
@@ -20,6 +22,7 @@ from langchain_visioncraft.media.inputs import MediaSource, parse_source
 from langchain_visioncraft.media.inspection import media_info, type_of
 from langchain_visioncraft.media.sniff import kind_of
 from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.settings import SandboxConfig
 
@@ -29,39 +32,85 @@ _MAX_REDIRECTS = 3
 _SHOWN = 200
 """Characters of a link in a message."""
 
+_COSTS = {
+    **dict.fromkeys(("image/webp", "image/jp2", "image/jpx"), 4),
+    **dict.fromkeys(("image/avif", "image/heif", "image/heic", "image/jxl"), 2),
+}
+"""How many pixels one pixel counts for: these decoders take 10 to 19 bytes for one, others 4."""
 
-@dataclass(frozen=True)
+_SMALL_PIXELS = 2_000_000
+"""Up to this many, a request need not wait until others have let go of their pictures."""
+
+_DECODING = threading.BoundedSemaphore(2)
+"""Decoders take several times the memory of what they make."""
+
+
 class Uploads:
-    """Reads pictures and recordings. Its methods block: call them in threads.
+    """Reads the pictures and recordings of one request, within bounds for all of them together.
 
-    Attributes:
+    An async context manager: only a few requests hold large pictures at a time. The methods `read`,
+    `recording` and `checked` block: call them in threads.
+
+    Args:
         config: The bounds.
         files: The files behind the sandbox's own links.
         origin: The ``host:port`` that the caller used for the sandbox.
+        pool: Runs what blocks.
     """
 
-    config: SandboxConfig
-    files: FileStore
-    origin: str
+    def __init__(self, config: SandboxConfig, files: FileStore, origin: str, pool: EnginePool):
+        self.config = config
+        self._files = files
+        self._origin = origin
+        self._pool = pool
+        self._pixels = config.max_pixels
+        self._bytes = config.max_fetch_bytes
+        self._seconds = _FETCH_SECONDS
+        self._place: CapacityLimiter | None = None
 
-    def picture(self, source: MediaSource, name: str) -> Image.Image:
-        """Decode a picture."""
-        return decode_picture(self.read(source, name), name, self.config.max_pixels)
+    async def __aenter__(self) -> Self:
+        return self
 
-    def picture_and_mask(
-        self, image: MediaSource, mask: MediaSource
+    async def __aexit__(self, *_: object) -> None:
+        place, self._place = self._place, None
+        if place is not None:
+            place.release_on_behalf_of(self)
+
+    async def picture(
+        self, source: MediaSource, name: str, max_side: int | None = None
+    ) -> Image.Image:
+        """Decode a picture, upright and in sRGB."""
+        stored = await self._opened(source, name, max_side)
+        return await self._pool.read(lambda: as_seen(decoded(stored, name)))
+
+    async def picture_and_mask(
+        self, image: MediaSource, mask: MediaSource, max_side: int | None = None
     ) -> tuple[Image.Image, Image.Image]:
         """Decode a picture, and the grey mask that says where it may change."""
-        stored = _opened(self.read(image, "image"), "image", self.config.max_pixels)
-        turn, size = turn_of(stored), stored.size
-        picture, cover = as_seen(stored), self.picture(mask, "mask")
-        if cover.size == size != picture.size:  # drawn on the picture as it is stored
-            cover = turned(cover, turn)
-        if cover.has_transparency_data:  # where it is transparent, nothing is marked
-            layered = cover.convert("RGBA")
-            black = Image.new("RGBA", layered.size, "black")
-            cover = Image.alpha_composite(black, layered)
-        return picture, cover.convert("L")
+        stored = await self._opened(image, "image", max_side)
+        cover = await self._opened(mask, "mask", max_side)
+        return await self._pool.read(partial(_fitting, stored, cover))
+
+    async def _opened(self, source: MediaSource, name: str, max_side: int | None) -> Image.Image:
+        """Open a picture, and wait until there is room for its pixels."""
+        opened = await self._pool.read(
+            lambda: self.checked(self.read(source, name), name, max_side)
+        )
+        if self.config.max_pixels - self._pixels > _SMALL_PIXELS and self._place is None:
+            await self._pool.large.acquire_on_behalf_of(self)
+            self._place = self._pool.large
+        return opened
+
+    def checked(self, data: bytes, name: str, max_side: int | None = None) -> Image.Image:
+        """Open a picture whose size is within the bounds; nothing of it is decoded yet."""
+        most = self.config.max_pixels
+        picture = opened(data, name, most)
+        if max_side is not None and max(picture.size) > max_side:
+            raise Refusal(400, f"{name}: at most {max_side} pixels a side here.")
+        self._pixels -= cost_of(picture)
+        if self._pixels < 0:
+            raise Refusal(400, f"The pictures have more than {most:,} pixels together.")
+        return picture
 
     def recording(self, source: MediaSource, name: str) -> bytes:
         """The bytes of a recording, or of a video with a sound track."""
@@ -82,20 +131,20 @@ class Uploads:
         return data
 
     def _fetch(self, url: str, name: str) -> bytes:
-        until = time.monotonic() + _FETCH_SECONDS
+        began = time.monotonic()
         try:
             with httpx.Client(timeout=_SILENT_SECONDS, follow_redirects=False) as client:
                 for _ in range(_MAX_REDIRECTS + 1):
                     own = self._own(url)
                     if own is not None:
-                        return own
+                        return self._counted(own)
                     target = self._target(url)
                     headers = {"Accept-Encoding": "identity", **target.headers}
                     with client.stream(
                         "GET", target.url, headers=headers, extensions=target.extensions
                     ) as response:
                         if not response.is_redirect:
-                            return self._body(response, until)
+                            return self._body(response, began + self._seconds)
                         url = urljoin(url, response.headers.get("location", ""))
         except UnsafeLinkError as error:
             message = f"{name}: {url[:_SHOWN]} was not fetched: {error.reason}."
@@ -106,6 +155,8 @@ class Uploads:
             reason = type(error).__name__
             message = f"{name}: {url[:_SHOWN]} could not be fetched ({reason})."
             raise Refusal(400, message) from error
+        finally:
+            self._seconds -= time.monotonic() - began
         raise Refusal(400, f"{name}: {url[:_SHOWN]} redirects too often.")
 
     def _target(self, url: str) -> links.Target:
@@ -122,10 +173,10 @@ class Uploads:
         parts = urlsplit(url)
         if not parts.path.startswith("/files/"):
             return None
-        file = self.files.get(parts.path.removeprefix("/files/"))
+        file = self._files.get(parts.path.removeprefix("/files/"))
         if file is not None:
             return file.data
-        if parts.netloc == self.origin:
+        if parts.netloc == self._origin:
             raise Refusal(400, f"The link {url[:_SHOWN]} has expired or never existed.")
         return None
 
@@ -137,11 +188,20 @@ class Uploads:
         data = bytearray()
         for part in response.iter_bytes():
             data += part
-            if len(data) > self.config.max_fetch_bytes:
-                raise _UnusableError(f"holds more than {self.config.max_fetch_bytes:,} bytes")
+            self._check_size(data)
             if time.monotonic() > until:
-                raise _UnusableError(f"takes longer than {_FETCH_SECONDS:.0f} seconds")
-        return bytes(data)
+                raise _UnusableError(f"takes longer than {_FETCH_SECONDS:.0f} seconds in all")
+        return self._counted(bytes(data))
+
+    def _check_size(self, data: bytes | bytearray) -> None:
+        if len(data) > self._bytes:
+            most = f"{self.config.max_fetch_bytes:,} bytes"
+            raise _UnusableError(f"holds more than {most}, or does with the links before it")
+
+    def _counted(self, data: bytes) -> bytes:
+        self._check_size(data)
+        self._bytes -= len(data)
+        return data
 
 
 class _UnusableError(Exception):
@@ -160,27 +220,60 @@ def source_of(value: Any, name: str) -> MediaSource:
 
 def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
     """Decode the first frame of a picture, upright and in sRGB; refused with 400 if too large."""
-    return as_seen(_opened(data, name, max_pixels))
+    return as_seen(decoded(opened(data, name, max_pixels), name))
 
 
-def _opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
-    too_many = f"{name} has more than {max_pixels:,} pixels."
+def opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
+    """Open a picture without decoding it; refused with 400 if it is too large or none."""
     mime = type_of(data)
     if mime is not None and kind_of(mime) == "image":
-        # From the header alone: nothing is decoded before its size is known.
+        # From the header alone: some decoders begin as soon as they are opened.
         shape = media_info(io.BytesIO(data), mime)
-        if (shape.width or 0) * (shape.height or 0) > max_pixels:
-            raise Refusal(400, too_many)
+        pixels = (shape.width or 0) * (shape.height or 0)
+        _check_pixels(pixels, _COSTS.get(mime, 1), name, max_pixels)
     try:
         picture = open_image(io.BytesIO(data))
-        fits = picture.width * picture.height <= max_pixels
-        if fits:
-            picture = decode(picture).image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Refusal(400, too_many) from error
+        raise Refusal(400, f"{name} has more than {max_pixels:,} pixels.") from error
     except Exception as error:
         # For damaged files, decoders raise OSError, SyntaxError, IndexError and others.
         raise Refusal(400, f"{name} is not a picture that can be read.") from error
-    if not fits:
-        raise Refusal(400, too_many)
+    pixels = max(1, picture.width * picture.height)
+    _check_pixels(pixels, cost_of(picture) // pixels, name, max_pixels)
     return picture
+
+
+def _check_pixels(pixels: int, cost: int, name: str, max_pixels: int) -> None:
+    if pixels * cost > max_pixels:
+        kind = "" if cost == 1 else ", which is the bound for its kind"
+        raise Refusal(400, f"{name} has more than {max_pixels // cost:,} pixels{kind}.")
+
+
+def decoded(picture: Image.Image, name: str) -> Image.Image:
+    """The pixels of an opened picture, as they are stored."""
+    try:
+        with _DECODING:
+            return decode(picture).image
+    except Exception as error:
+        raise Refusal(400, f"{name} is not a picture that can be read.") from error
+
+
+def cost_of(picture: Image.Image) -> int:
+    """How many pixels this picture counts for, by the memory that its decoder takes."""
+    mime = Image.MIME.get(picture.format or "", "")
+    deep = 2 if picture.mode.startswith(("I", "F")) else 1
+    return picture.width * picture.height * max(deep, _COSTS.get(mime, 1))
+
+
+def _fitting(image: Image.Image, mask: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """A picture upright, and its mask in grey."""
+    stored = decoded(image, "image")
+    turn, size = turn_of(stored), stored.size
+    picture, cover = as_seen(stored), as_seen(decoded(mask, "mask"))
+    if cover.size == size != picture.size:  # drawn on the picture as it is stored
+        cover = turned(cover, turn)
+    if cover.has_transparency_data:  # where it is transparent, nothing is marked
+        layered = cover.convert("RGBA")
+        black = Image.new("RGBA", layered.size, "black")
+        cover = Image.alpha_composite(black, layered)
+    return picture, cover.convert("L")

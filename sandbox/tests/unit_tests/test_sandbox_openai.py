@@ -149,3 +149,39 @@ async def test_openais_own_client_reads_models_and_errors() -> None:
 async def test_without_keys_the_models_are_listed_to_anybody(client: httpx.AsyncClient) -> None:
     answer = await client.get("/v1/models", headers={"authorization": ""})
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"messages": [{"role": "user", "content": "a" * 3_999_999}] * 2},
+        {"messages": [USER], "tools": [{**DRAW, "a" * 4_000_000: 1}]},
+        calling([{"function": {"name": "draw", "arguments": "1" * 4_000_000}}]),
+    ],
+    ids=["messages", "tools", "arguments"],
+)
+async def test_a_chat_is_bounded_in_its_texts(
+    client: httpx.AsyncClient, fields: dict[str, Any]
+) -> None:
+    answer = await ask(client, **fields)
+    assert answer.status_code == 400
+    assert "4,000,000 characters" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"a":' * 101 + b"1" + b"}" * 101, "nested deeper than 100 levels"),
+        (b'{"a":' * 200_000, "is not valid JSON"),
+        (b'{"a": [' + b"0," * 1_000_000 + b"0]}", "more than 1,000,000 values"),
+        (b'{"max_tokens": NaN}', "is not valid JSON"),
+    ],
+    ids=["deep", "deeper", "many", "not a number"],
+)
+async def test_a_body_is_bounded_in_depth_and_values(
+    client: httpx.AsyncClient, body: bytes, words: str
+) -> None:
+    for path in ("/v1/chat/completions", "/sd", "/llm", "/img2img"):
+        answer = await client.post(path, content=body)
+        assert answer.status_code == 400
+        assert words in answer.text

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from typing import Any
 
 import pytest
 from PIL import Image
 from visioncraft_sandbox import SandboxConfig
+from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.uploads import Uploads, decode_picture
 
@@ -19,7 +22,7 @@ SIZE = (64, 32)
 @pytest.fixture
 def uploads() -> Uploads:
     config = SandboxConfig(models=False)
-    return Uploads(config, FileStore(1 << 20, 60), "sandbox:8765")
+    return Uploads(config, FileStore(1 << 20, 60), "sandbox:8765", EnginePool(config))
 
 
 def half(mode: str = "L", size: tuple[int, int] = SIZE) -> Image.Image:
@@ -57,8 +60,10 @@ def on_its_side(image: Image.Image) -> Image.Image:
     ],
     ids=["drawn on what is seen", "drawn on what is stored", "turned by itself"],
 )
-def test_a_mask_and_its_picture_are_turned_together(uploads: Uploads, mask: MediaSource) -> None:
-    picture, cover = uploads.picture_and_mask(source(Image.new("RGB", SIZE), "JPEG", 6), mask)
+async def test_a_mask_and_its_picture_are_turned_together(
+    uploads: Uploads, mask: MediaSource
+) -> None:
+    picture, cover = await uploads.picture_and_mask(source(Image.new("RGB", SIZE), "JPEG", 6), mask)
     assert picture.size == cover.size == (32, 64)
     assert marks_the_upper_half(cover)
 
@@ -82,9 +87,10 @@ def palette() -> Image.Image:
 @pytest.mark.parametrize(
     "mask", [half(), half("RGB"), half("1"), white_where_opaque(), grey_where_opaque(), palette()]
 )
-def test_where_a_mask_is_transparent_nothing_is_marked(uploads: Uploads, mask: Any) -> None:
+async def test_where_a_mask_is_transparent_nothing_is_marked(uploads: Uploads, mask: Any) -> None:
     picture = source(Image.new("RGB", SIZE))
-    assert marks_the_upper_half(uploads.picture_and_mask(picture, source(mask))[1])
+    _, cover = await uploads.picture_and_mask(picture, source(mask))
+    assert marks_the_upper_half(cover)
 
 
 def test_a_picture_of_sixteen_bits_is_not_white() -> None:
@@ -93,3 +99,74 @@ def test_a_picture_of_sixteen_bits_is_not_white() -> None:
     ramp.save(buffer, "PNG")
     seen = decode_picture(buffer.getvalue(), "image", 10**6)
     assert (seen.mode, seen.getextrema()) == ("L", (0, 255))
+
+
+BOUND = 64_000_000
+
+
+def flat(width: int, height: int, form: str = "PNG", mode: str = "1") -> bytes:
+    buffer = io.BytesIO()
+    options = {"lossless": True, "method": 0} if form == "WEBP" else {}
+    Image.new(mode, (width, height)).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "most"),
+    [
+        (flat(8001, 8000), "64,000,000"),
+        (flat(4001, 4000, "WEBP", "RGB"), "16,000,000"),
+        (flat(4001, 4000, "JPEG2000", "L"), "16,000,000"),
+        (flat(5700, 5700, "PNG", "I;16"), "32,000,000"),
+        (flat(5700, 5700, "AVIF", "RGB"), "32,000,000"),
+    ],
+    ids=["PNG", "WebP", "JPEG 2000", "16 bits", "AVIF"],
+)
+def test_a_picture_has_as_many_pixels_as_its_decoder_can_bear(data: bytes, most: str) -> None:
+    with pytest.raises(Refusal, match=f"^image has more than {most} pixels"):
+        decode_picture(data, "image", BOUND)
+
+
+async def test_the_pictures_of_a_request_are_bounded_together(uploads: Uploads) -> None:
+    large = parse_source(flat(8000, 4000))
+    async with uploads:
+        for name in ("image 1", "image 2"):
+            await uploads.picture(large, name)
+        with pytest.raises(Refusal, match="64,000,000 pixels together"):
+            await uploads.picture(source(half()), "image 3")
+
+
+async def test_two_requests_hold_large_pictures_and_a_third_waits() -> None:
+    config, large = SandboxConfig(models=False), parse_source(flat(3000, 1000))
+    pool = EnginePool(config)
+
+    def request() -> Uploads:
+        return Uploads(config, FileStore(1 << 20, 60), "sandbox:8765", pool)
+
+    async with request() as first, request() as second, request() as third:
+        await first.picture(large, "image")
+        await second.picture(large, "image")
+        await third.picture(source(half()), "image")  # a small one does not wait
+        waiting = asyncio.ensure_future(third.picture(large, "image"))
+        while pool.large.statistics().tasks_waiting == 0:  # noqa: ASYNC110 -- it has no event
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        await first.__aexit__()
+        assert (await waiting).size == (3000, 1000)
+    assert pool.large.borrowed_tokens == 0
+
+
+async def test_a_side_is_refused_before_anything_is_decoded(uploads: Uploads) -> None:
+    cut = flat(5000, 10)[:60]  # its header alone: it could not be decoded
+    with pytest.raises(Refusal, match="image: at most 4096 pixels a side"):
+        await uploads.picture(parse_source(cut), "image", 4096)
+
+
+async def test_what_the_links_of_a_request_hold_is_bounded_together() -> None:
+    config = SandboxConfig(models=False, max_fetch_bytes=1000)
+    files = FileStore(1 << 20, 60)
+    uploads = Uploads(config, files, "sandbox:8765", EnginePool(config))
+    link = f"http://sandbox:8765/files/{files.add(flat(64, 64) + bytes(700), 'test')}"
+    await uploads.picture(parse_source(link), "image 1")
+    with pytest.raises(Refusal, match="more than 1,000 bytes, or does with the links before it"):
+        await uploads.picture(parse_source(link), "image 2")

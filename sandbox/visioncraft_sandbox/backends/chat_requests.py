@@ -7,10 +7,11 @@ from typing import Any
 
 import pybase64
 
+from langchain_visioncraft.media.colours import as_seen
 from langchain_visioncraft.media.inspection import type_of
 from visioncraft_sandbox.chat import images_of
 from visioncraft_sandbox.engines.parameters import to_png
-from visioncraft_sandbox.uploads import Uploads, decode_picture, source_of
+from visioncraft_sandbox.uploads import Uploads, decoded, source_of
 
 _OURS = frozenset({"token", "api_key"})
 # As documented. Those of servers differ: llama.cpp would fill its context.
@@ -71,7 +72,7 @@ def _image_part(url: str) -> dict[str, Any]:
 
 def _data_url(value: Any, name: str, uploads: Uploads) -> str:
     data = uploads.read(source_of(value, name), name)
-    picture = decode_picture(data, name, uploads.config.max_pixels)
+    picture = as_seen(decoded(uploads.checked(data, name), name))
     mime = type_of(data)
     if mime not in _READ_BY_ALL:
         mode = "RGBA" if picture.has_transparency_data else "RGB"
