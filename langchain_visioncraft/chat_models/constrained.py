@@ -6,6 +6,7 @@ write a call or a reply. Small models call the right tool far more often so than
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -17,33 +18,30 @@ from langchain_core.messages import BaseMessage
 from langchain_core.utils.json_schema import dereference_refs
 
 from langchain_visioncraft.chat_models.answers import Reading
+from langchain_visioncraft.chat_models.named_files import files_named, with_files
 from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
 from langchain_visioncraft.chat_models.prompted.history import as_text, with_instructions
 from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
 from langchain_visioncraft.chat_models.prompted.tools import PromptedTools, ToolReading
 
-# Of a dozen forms, a model of 1.5 billion parameters called the right function most often with
-# this one, the first step of several included (benchmarks/small_model_agent.py).
+# Of a dozen forms, small models called the right function most often with this one: what a function
+# does, and below it the call itself (benchmarks/small_model_agent.py).
 _INSTRUCTIONS = """\
 # Functions
 
+Each function, and how it is called:
 {functions}
 
-Answer with one json object, and nothing else: a call of a function{or_reply}.
-A call: {{"name": <function-name>, "arguments": <args-json-object>}}{reply}
-
-{when}"""
-_OR_REPLY = ", or a reply to the user"
-_REPLY = """
-A reply: {{"name": "{name}", "arguments": {{"text": <what to tell the user>}}}}"""
+Answer with one json object, and nothing else: {when}."""
 _WHEN = {
-    "auto": (
-        "If one of the functions can do what the query asks for, call it; reply only if none can."
-    ),
-    "required": "Call one of the functions, whatever is asked.",
+    "auto": "the call of the function that can do what the user asks for",
+    "required": "the call of one of the functions, whatever is asked",
 }
+_NAMED = "the call of {name}, whatever is asked"
+_OTHERWISE = """
+- None of these: a reply to the user in plain words, for small talk and general knowledge.
+  {{"name": "{name}", "arguments": {{"text": <what to tell the user>}}}}"""
 _SEVERAL = "\nWrite several calls as a list of such objects, and a reply as a list of one."
-_NAMED = "Call the function {name}, whatever is asked."
 _MOST_CALLS = 8
 _KEPT = (
     *("type", "properties", "required", "items", "enum", "const", "anyOf"),
@@ -70,12 +68,24 @@ class ConstrainedTools(PromptedTools):
         """The parameter of the request that holds the answer to the schema."""
         return _as_response_format(self.schema) if self._is_offering else {}
 
+    @functools.cached_property
+    def shown(self) -> Mapping[str, Mapping[str, Any]]:
+        """The arguments of each tool that can be called now.
+
+        A file is one that the conversation names: small models make up handles. Without any,
+        tools that need one are not shown.
+        """
+        schemas = {name: _offered(each) for name, each in self.offered.schemas.items()}
+        if self.choice != "auto":
+            return schemas
+        files = files_named(self.history)
+        held = {name: with_files(schema, files) for name, schema in schemas.items()}
+        return {name: schema for name, schema in held.items() if schema is not None}
+
     @property
     def schema(self) -> dict[str, Any]:
         """One branch a tool, and one for a reply if no call is required."""
-        branches = [
-            _branch(name, shape(_offered(schema))) for name, schema in self.offered.schemas.items()
-        ]
+        branches = [_branch(name, shape(schema)) for name, schema in self.shown.items()]
         if self.choice == "auto":
             text: dict[str, Any] = {"type": "object", "properties": {"text": {"type": "string"}}}
             text |= {"required": ["text"], "additionalProperties": False}
@@ -90,14 +100,12 @@ class ConstrainedTools(PromptedTools):
         written = as_text(messages)
         if not self._is_offering:
             return written
-        functions = "\n".join(map(_described, self.tools))
-        replies = self.choice == "auto"
-        instructions = _INSTRUCTIONS.format(
-            functions=functions,
-            or_reply=_OR_REPLY if replies else "",
-            reply=_REPLY.format(name=_reply_name(self.offered)) if replies else "",
-            when=_WHEN.get(self.choice) or _NAMED.format(name=self.choice),
-        )
+        shown = (tool for tool in self.tools if tool["name"] in self.shown)
+        functions = "\n".join(map(_described, shown))
+        if self.choice == "auto":
+            functions += _OTHERWISE.format(name=_reply_name(self.offered))
+        when = _WHEN.get(self.choice) or _NAMED.format(name=self.choice)
+        instructions = _INSTRUCTIONS.format(functions=functions, when=when)
         instructions += _SEVERAL if self.several else ""
         return with_instructions(written, instructions)
 
@@ -113,13 +121,15 @@ def _reply_name(offered: Offered) -> str:
 
 
 def _described(tool: Mapping[str, Any]) -> str:
-    """What a tool does, and a line for each argument."""
+    """What a tool does, and how it is called."""
     schema = _offered(tool.get("parameters") or {})
     required = schema.get("required") or ()
-    lines = [f"- {tool['name']}: {tool.get('description') or ''}".rstrip(": ")]
-    for name, part in (schema.get("properties") or {}).items():
-        lines.append(f"  - {name}{'' if name in required else ' (optional)'}: {_meaning(part)}")
-    return "\n".join(lines)
+    arguments = ", ".join(
+        f'"{name}": <{_meaning(part)}{"" if name in required else " (optional)"}>'
+        for name, part in (schema.get("properties") or {}).items()
+    )
+    call = f'{{"name": "{tool["name"]}", "arguments": {{{arguments}}}}}'
+    return f"- {tool.get('description') or tool['name']}\n  {call}"
 
 
 def _offered(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +156,7 @@ def _meaning(schema: Any) -> str:
     said = schema.get("description") if isinstance(schema, Mapping) else None
     kept = shape(schema)
     kind = kept.get("type") if isinstance(kept, Mapping) and "enum" not in kept else None
-    return str(said) if said else str(kind or json.dumps(kept, ensure_ascii=False))
+    return str(said).rstrip(".") if said else str(kind or json.dumps(kept, ensure_ascii=False))
 
 
 def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:

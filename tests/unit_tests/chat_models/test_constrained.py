@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from chat_service import Service
 from jsonschema import Draft202012Validator
-from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from prompted_service import UNKNOWN, says, sent
 from pydantic import BaseModel
@@ -55,7 +55,9 @@ def names_in(schema: dict[str, Any]) -> list[str]:
 )
 def test_the_schema_of_every_tool_of_ours_is_sound(service: Service, drawing: Any) -> None:
     says(service, called("reply", text="Hi"))
-    service.model(model=UNKNOWN, tool_calling="constrained").bind_tools([drawing]).invoke("Hi")
+    service.model(model=UNKNOWN, tool_calling="constrained").bind_tools([drawing]).invoke(
+        "Hi, a1b2c3d4e5f6.png, a1b2c3d4e5f6.wav"
+    )
     schema = schema_of(service)
     Draft202012Validator.check_schema(schema)
     assert "$ref" not in json.dumps(schema)
@@ -113,6 +115,74 @@ def test_a_tool_may_be_called_reply() -> None:
     assert words.feed('{"name": "reply_2", "arguments": {"text": "Hi') == ["Hi"]
     assert call.feed('{"name": "reply", "arguments": {"text": "Hi"}}') == []
     assert call.finish() == [Call("reply", {"text": "Hi"})]
+
+
+@tool(parse_docstring=True)
+def upscale(image: str, mask: str | None = None) -> str:
+    """Enlarge a picture.
+
+    Args:
+        image: The picture: a handle or a URL.
+        mask: What to leave out: a handle or a URL.
+    """
+    return f"{image} {mask}"
+
+
+def arguments_of(service: Service, name: str) -> dict[str, Any]:
+    schema = schema_of(service)
+    [branch] = [
+        each
+        for each in schema.get("anyOf", [schema])
+        if each["properties"]["name"]["const"] == name
+    ]
+    arguments: dict[str, Any] = branch["properties"]["arguments"]["properties"]
+    return arguments
+
+
+def test_a_file_is_one_that_the_conversation_names(service: Service) -> None:
+    says(service, called("upscale", image="cat.png"))
+    bound = service.model(model=UNKNOWN, tool_calling="constrained").bind_tools([upscale, limits])
+    call = {"name": "upscale", "args": {"image": "cat.png"}, "id": "1"}
+    bound.invoke(
+        [
+            HumanMessage(
+                "请放大a1b2c3d4e5f6.png的图 and https://example.com/a.b/c.jpg?x=1,2 (or cat.png)."
+            ),
+            AIMessage("", tool_calls=[call]),
+            ToolMessage(
+                "0a1b2c3d4e5f.webp, 512 x 512 (image/webp), by v2.10 e.g.", tool_call_id="1"
+            ),
+        ]
+    )
+    named = [
+        "https://example.com/a.b/c.jpg?x=1,2",
+        "a1b2c3d4e5f6.png",
+        "cat.png",
+        "0a1b2c3d4e5f.webp",
+    ]
+    assert arguments_of(service, "upscale")["image"]["enum"] == named
+    assert arguments_of(service, "upscale")["mask"]["enum"] == named
+
+
+def test_a_picture_is_no_recording(service: Service) -> None:
+    says(service, called("reply", text="Hi"))
+    tools = VisionCraftToolkit(api_key="any").get_tools()
+    bound = service.model(model=UNKNOWN, tool_calling="constrained").bind_tools(tools)
+    bound.invoke("What is said in https://example.com/talk.mp3?day=1?")
+    names = names_in(schema_of(service))
+    assert "visioncraft_transcribe" in names
+    assert "visioncraft_upscale" not in names
+
+
+def test_a_tool_that_needs_a_file_is_offered_once_there_is_one(service: Service) -> None:
+    says(service, called("limits"))
+    bound = service.model(model=UNKNOWN, tool_calling="constrained")
+    bound.bind_tools([upscale, limits]).invoke("Enlarge my picture.")
+    assert names_in(schema_of(service)) == ["limits", "reply"]
+    assert "upscale" not in sent(service)["messages"][0]["content"]
+    says(service, called("upscale", image="my picture"))
+    bound.bind_tools([upscale, limits], tool_choice="any").invoke("Enlarge my picture.")
+    assert names_in(schema_of(service)) == ["upscale", "limits"]
 
 
 def test_none_sends_no_schema(service: Service) -> None:
