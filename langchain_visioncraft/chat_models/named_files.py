@@ -10,7 +10,7 @@ from langchain_core.messages import BaseMessage
 
 from langchain_visioncraft.media.sniff import EXTENSIONS
 
-_TAKES_FILES = "a handle or a URL."
+_TAKES_FILES = "a handle or a url."
 """How the description of an argument ends that takes a file: of ours, and of any other tool."""
 
 _TAKES_SOUND = re.compile(r"recording|audio|speech|voice", re.IGNORECASE)
@@ -58,7 +58,7 @@ def _files_in(text: str) -> Iterator[str]:
 def _takes_file(part: Any) -> bool:
     """Whether an argument takes a file."""
     described = part.get("description") if isinstance(part, Mapping) else None
-    return isinstance(described, str) and described.endswith(_TAKES_FILES)
+    return isinstance(described, str) and described.lower().endswith(_TAKES_FILES)
 
 
 def _of_kind(part: Mapping[str, Any], files: Sequence[str]) -> list[str]:

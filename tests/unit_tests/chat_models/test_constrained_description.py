@@ -27,35 +27,35 @@ LIMITS = {"name": "limits", "parameters": {"type": "object", "properties": {}}}
 
 def described(**options: Any) -> str:
     tools = [{"type": "function", "function": each} for each in (UPSCALE, LIMITS)]
-    constrained = ConstrainedTools.of({"tools": tools, **options})
-    return constrained.messages([HumanMessage("Hello.")])[0].text
+    said = [HumanMessage("Enlarge cat.png.")]
+    return ConstrainedTools.of({"tools": tools, **options}, said).messages(said)[0].text
 
 
-def test_each_tool_is_described_with_a_line_for_each_argument() -> None:
+def test_each_tool_is_described_by_its_call() -> None:
     assert (
         described()
         == """\
 # Functions
 
-- upscale: Enlarge a picture.
-  - image: A handle or a URL.
-  - factor (optional): {"enum": [2, 4], "type": "integer"}
-  - sharpen (optional): boolean
+Each function, and how it is called:
+- Enlarge a picture.
+  {"name": "upscale", "arguments": {"image": <A handle or a URL>, \
+"factor": <{"enum": [2, 4], "type": "integer"} (optional)>, "sharpen": <boolean (optional)>}}
 - limits
+  {"name": "limits", "arguments": {}}
+- None of these: a reply to the user in plain words, for small talk and general knowledge.
+  {"name": "reply", "arguments": {"text": <what to tell the user>}}
 
-Answer with one json object, and nothing else: a call of a function, or a reply to the user.
-A call: {"name": <function-name>, "arguments": <args-json-object>}
-A reply: {"name": "reply", "arguments": {"text": <what to tell the user>}}
-
-If one of the functions can do what the query asks for, call it; reply only if none can."""
+Answer with one json object, and nothing else: the call of the function that can do what the user \
+asks for."""
     )
 
 
 @pytest.mark.parametrize(
     ("choice", "when"),
     [
-        ("required", "Call one of the functions, whatever is asked."),
-        ("limits", "Call the function limits, whatever is asked."),
+        ("required", "the call of one of the functions, whatever is asked."),
+        ("limits", "the call of limits, whatever is asked."),
     ],
 )
 def test_no_reply_is_described_when_a_call_is_required(choice: str, when: str) -> None:
