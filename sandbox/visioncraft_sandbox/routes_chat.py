@@ -164,32 +164,15 @@ async def _generated(
 
 
 def _reply_from(done: Completion, model: LanguageModel) -> Reply:
-    return Reply(
-        text=None if done.tool_calls and not done.text else done.text,
-        engine=model.name,
-        tool_calls=done.tool_calls,
-        finish_reason=done.finish_reason,
-        prompt_tokens=done.prompt_tokens,
-        completion_tokens=done.completion_tokens,
-    )
+    tokens = done.prompt_tokens, done.completion_tokens
+    return Reply(done.text, model.name, [], done.finish_reason, *tokens)
 
 
 async def _call_tools(chat: Chat, services: Services) -> Reply:
+    from visioncraft_sandbox import tool_calls  # noqa: PLC0415  # LangChain, which takes a second
+
     model = services.pool.language_model()
-    tools = [
-        tool
-        for tool in chat.tools
-        if not chat.named or tool["function"]["name"] == chat.tool_choice
-    ]
-    task = partial(
-        model.call_tools,
-        chat.messages,
-        chat.sampling,
-        tools=tools,
-        tool_choice="required" if chat.named else chat.tool_choice,
-        parallel=chat.parallel,
-    )
-    return _reply_from(await _generated(services.pool.write, task), model)
+    return await _generated(services.pool.write, partial(tool_calls.answer, chat, model))
 
 
 async def _plan(chat: Chat, services: Services) -> Reply:

@@ -14,6 +14,8 @@ _LONGEST_STRING = 120
 _LONGEST_PATTERN = 300
 _LONGEST_KEY = 40
 _MOST_ITEMS = 4
+_LONGEST_STRING_OF_REAL_MODELS = 4000
+_MOST_ITEMS_OF_REAL_MODELS = 100
 _LARGEST = 10**15
 """Bounds where a schema has none, so that a small model comes to an end."""
 
@@ -86,15 +88,18 @@ class UnservedSchemaError(ValueError):
         super().__init__(f"no answer can be held to its schema here: {reason}")
 
 
-def served(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A stricter schema that the engine takes.
+def served(schema: Mapping[str, Any], *, is_small: bool = True) -> dict[str, Any]:
+    """A stricter schema that the engine takes, with closer bounds for a small model.
 
     Raises:
         UnservedSchemaError: If there is none.
     """
     from llguidance import LLMatcher  # noqa: PLC0415  # only chats with a model need it
 
-    closed = {**_Rewriter(schema).rewritten(schema), "x-guidance": {"whitespace_flexible": False}}
+    closed = {
+        **_Rewriter(schema, is_small=is_small).rewritten(schema),
+        "x-guidance": {"whitespace_flexible": False},
+    }
     try:
         problem = LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(closed))
     except ValueError as error:  # numbers that are not JSON, or have more than 64 bits
@@ -107,8 +112,10 @@ def served(schema: Mapping[str, Any]) -> dict[str, Any]:
 class _Rewriter:
     """Rewrites one schema; `root` resolves its references."""
 
-    def __init__(self, root: Mapping[str, Any]) -> None:
+    def __init__(self, root: Mapping[str, Any], *, is_small: bool) -> None:
         self._root = root
+        self._longest = _LONGEST_STRING if is_small else _LONGEST_STRING_OF_REAL_MODELS
+        self._most_items = _MOST_ITEMS if is_small else _MOST_ITEMS_OF_REAL_MODELS
 
     def rewritten(self, schema: Any) -> Any:
         if schema is True or (isinstance(schema, Mapping) and set(schema) <= _ANNOTATIONS):
@@ -142,7 +149,7 @@ class _Rewriter:
                 schema["allOf"] = [*schema.get("allOf", ()), {"pattern": form}]
             schema.setdefault("pattern", form)
         else:
-            longest = _LONGEST_PATTERN if "pattern" in schema else _LONGEST_STRING
+            longest = _LONGEST_PATTERN if "pattern" in schema else self._longest
             schema.setdefault("maxLength", max(longest, least))
 
     def _bound_number(self, schema: dict[str, Any]) -> None:
@@ -164,7 +171,7 @@ class _Rewriter:
         if first and "items" not in schema and least <= len(first):
             schema["items"] = False
         schema["items"] = self.rewritten(schema.get("items", True))
-        schema.setdefault("maxItems", max(_MOST_ITEMS, least, len(first)))
+        schema.setdefault("maxItems", max(self._most_items, least, len(first)))
         if schema.pop("uniqueItems", False):
             # The engine cannot compare items: one is always unique.
             if least > 1:

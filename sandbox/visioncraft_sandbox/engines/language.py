@@ -7,7 +7,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -67,13 +67,12 @@ class Sampling:
 
 @dataclass
 class Completion:
-    """An answer; `tool_calls` are in OpenAI's shape, from models that call tools themselves."""
+    """An answer."""
 
     text: str = ""
     finish_reason: str = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    tool_calls: list[dict[str, Any]] = field(default_factory=list)
 
 
 class LanguageModel:
@@ -135,42 +134,13 @@ class LanguageModel:
         if schema is not None:
             # A grammar of our own: with llama.cpp's `json_schema`, a small model may write
             # whitespace without end.
-            body["grammar"] = _grammar(schema)
+            body["grammar"] = _grammar(schema, is_small=self._path is None)
             if self._path is None and sampling.repetition_penalty == 1.0:
                 body["repeat_penalty"] = _PENALTY_IN_JSON
         answer = server.handle_chat_completions(body, take)
         _raise_error(failed[0] if failed else answer)
         if refused:  # llama.cpp has dropped the grammar, and says so only in its log
             raise UnservedSchemaError("llama.cpp does not take the grammar made of it")
-        return done
-
-    def call_tools(
-        self,
-        messages: Sequence[Mapping[str, Any]],
-        sampling: Sampling,
-        *,
-        tools: Sequence[Mapping[str, Any]],
-        tool_choice: Any,
-        parallel: bool,
-    ) -> Completion:
-        """Answer a conversation with tools, by a model that was trained to call them."""
-        answer = self._loaded().handle_chat_completions(
-            {
-                "messages": list(messages),
-                **sampling.body(),
-                "tools": list(tools),
-                "tool_choice": tool_choice if isinstance(tool_choice, str) else "required",
-                "parallel_tool_calls": parallel,
-            }
-        )
-        _raise_error(answer)
-        choice = answer["choices"][0]
-        done = Completion(
-            text=choice["message"].get("content") or "",
-            finish_reason=choice["finish_reason"],
-            tool_calls=choice["message"].get("tool_calls") or [],
-        )
-        _take_usage(done, answer)
         return done
 
     def _loaded(self) -> Any:
@@ -227,10 +197,10 @@ def shared_model(path: str | None = None) -> LanguageModel:
     return LanguageModel(path)
 
 
-def _grammar(schema: Mapping[str, Any]) -> str:
+def _grammar(schema: Mapping[str, Any], *, is_small: bool) -> str:
     import xllamacpp  # noqa: PLC0415  # as in _load
 
-    return str(xllamacpp.json_schema_to_grammar(served(schema)))
+    return str(xllamacpp.json_schema_to_grammar(served(schema, is_small=is_small)))
 
 
 def _raise_error(answer: Any) -> None:
