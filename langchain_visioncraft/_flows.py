@@ -14,10 +14,23 @@ from functools import partial
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 
 from langchain_visioncraft._threads import in_thread, to_the_end
+from langchain_visioncraft.errors import InvalidRequestError
 
 P = ParamSpec("P")
 AskedT = TypeVar("AskedT")
 ResultT = TypeVar("ResultT")
+
+
+def needs_asyncio() -> None:
+    """Raise an error that says what to do unless asyncio runs the caller, as Trio does not."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        msg = (
+            "The async side of this package needs asyncio, and another library, such as Trio, runs "
+            "here. Use asyncio.run(), anyio.run(main, backend='asyncio') or the sync methods."
+        )
+        raise InvalidRequestError(msg) from None
 
 
 async def adrive(
@@ -128,4 +141,5 @@ def run(flow: Steps[ResultT], stopped: Callable[[], bool] = lambda: False) -> Re
 
 async def arun(flow: Steps[ResultT]) -> ResultT:
     """Do the steps of a flow without blocking."""
+    needs_asyncio()
     return await adrive(flow, lambda step: step.ado())

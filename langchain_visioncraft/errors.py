@@ -142,7 +142,8 @@ class TimedOutError(TransportError):
     """No connection or no answer in time.
 
     Attributes:
-        phase: ``"connect"``, ``"read"``, ``"write"`` or ``"pool"``.
+        phase: ``"connect"``, ``"read"``, ``"write"``, ``"pool"``, or ``"deadline"`` if the call
+            as a whole took too long.
     """
 
     phase: str = "read"

@@ -7,7 +7,9 @@ again. In a stream, which is read after that, it is raised at once.
 
 from __future__ import annotations
 
+import asyncio
 import codecs
+import contextlib
 import functools
 import json
 import re
@@ -20,6 +22,7 @@ import openai
 from langchain_visioncraft.chat_models.normalizing import normalized, readable
 from langchain_visioncraft.chat_models.streams import NormalizedStream
 from langchain_visioncraft.client.answers import is_error
+from langchain_visioncraft.client.watching import Watch, resumed
 from langchain_visioncraft.errors import (
     AnswerTooLargeError,
     UnexpectedAnswerError,
@@ -191,6 +194,13 @@ class CutOffStreamError(openai.OpenAIError):
     """A stream ended with neither ``finish_reason`` nor ``[DONE]``: it is not a short answer."""
 
 
+class OverdueError(openai.OpenAIError):
+    """An answer or a stream had not ended at the deadline of this watch."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(f"after {watch.seconds:g} seconds")
+
+
 class _Event(NamedTuple):
     """An event that is read already, in the form in which the SDK takes one."""
 
@@ -210,8 +220,8 @@ class WholeStreams:
             takes any end for the end. Of a stream without any event others say more.
     """
 
-    def __init__(self, decoder: Any) -> None:
-        self._decoder, self._stream = decoder, NormalizedStream()
+    def __init__(self, decoder: Any, watch: Watch) -> None:
+        self._decoder, self._stream, self._watch = decoder, NormalizedStream(), watch
         self._some = False
         self._head: bytes | None = b""
 
@@ -230,14 +240,34 @@ class WholeStreams:
             yield read
 
     def _sound(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        for piece in pieces:
+        while True:
+            with self._in_time(), resumed(self._watch):
+                piece = next(pieces, None)
+            if piece is None:
+                break
             yield self._begun(piece)
         yield _END
 
     async def _asound(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        async for piece in pieces:
+        while True:
+            with self._in_time():
+                async with asyncio.timeout(self._watch.left()):
+                    piece = await anext(pieces, None)
+            if piece is None:
+                break
             yield self._begun(piece)
         yield _END
+
+    @contextlib.contextmanager
+    def _in_time(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if self._watch.is_over:
+                raise OverdueError(self._watch) from error
+            raise
+        if self._watch.is_over:
+            raise OverdueError(self._watch)
 
     def _begun(self, piece: bytes) -> bytes:
         """The piece without the byte order mark that a stream may begin with."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import copy
 import functools
 import os
 import ssl
+import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import openai
@@ -17,6 +19,7 @@ import openai
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.chat_models.completions import (
     ANSWER,
+    OverdueError,
     WholeStreams,
     abound,
     bound,
@@ -24,12 +27,15 @@ from langchain_visioncraft.chat_models.completions import (
     must_be_checked,
     raise_refusal,
 )
+from langchain_visioncraft.client.answers import retry_after
 from langchain_visioncraft.client.pools import LoopSafeAsyncClient
+from langchain_visioncraft.client.translation import came_back
 from langchain_visioncraft.client.transport import (
     build,
     client_options,
     no_cookies,
 )
+from langchain_visioncraft.client.watching import Watch, checked_deadline, current, watching
 from langchain_visioncraft.context import run_key
 from langchain_visioncraft.version import __version__
 
@@ -42,6 +48,9 @@ CHAT_PATH = "/v1/chat/completions"
 
 USER_AGENT = f"langchain-visioncraft/{__version__}"
 
+_NO_REQUEST: Any = httpx.Request("POST", CHAT_PATH)
+"""For errors of the SDK, which want one: the real one holds the key."""
+
 SDK_SPEAKS_OUR_HTTP = issubclass(openai.DefaultHttpxClient, httpx.Client)
 """False for an SDK before 3 (on httpx) beside an installed httpx2."""
 
@@ -53,6 +62,7 @@ def connect(
     http_async_client: Any = None,
     headers: Mapping[str, str] | None = None,
     query: Mapping[str, object] | None = None,
+    deadline: float | None = None,
 ) -> tuple[VisionCraftSDK, AsyncVisionCraftSDK]:
     """Build the SDK's clients; nothing is sent.
 
@@ -63,6 +73,7 @@ def connect(
         http_async_client: The same for async calls; the default one works in any event loop.
         headers: Sent with every request.
         query: Sent with every request.
+        deadline: Seconds for a call over all, or a stream to its end.
 
     Raises:
         MissingKeyError: If there is no key.
@@ -87,6 +98,7 @@ def connect(
     client.http, async_client.http = http_client, http_async_client
     for each in (client, async_client):
         each.own_headers = dict(headers or {})
+        each.deadline = checked_deadline(deadline)
         each.organization = each.project = each.webhook_secret = each.admin_api_key = None
     return client, async_client
 
@@ -115,6 +127,8 @@ class _OurClient:
     own_headers: Mapping[str, str] = {}
     http: Any = None
     """The HTTP client, for calls of other endpoints."""
+    deadline: float | None = None
+    """Seconds for a call with its retries, or a stream to its end."""
     builds_objects = True
     """Whether the SDK makes objects of answers."""
 
@@ -137,9 +151,39 @@ class _OurClient:
         inherited: Any = super()
         return inherited._process_response_data(data=data, cast_to=cast_to, response=response)
 
+    @contextlib.contextmanager
+    def _in_time(self) -> Iterator[Watch]:
+        with watching(self.deadline) as watch:
+            try:
+                yield watch
+            except (TimeoutError, openai.APIConnectionError) as error:
+                if not watch.is_over:
+                    raise
+                raise OverdueError(watch) from error
+
+    def _calculate_retry_timeout(
+        self, remaining_retries: int, options: Any, response_headers: Any = None
+    ) -> float:
+        if response_headers is None and (error := sys.exception()) and came_back(error):
+            # Of an answer that cannot be read, too: it may have been paid for.
+            raise openai.APIConnectionError(request=_NO_REQUEST) from error
+        inherited: Any = super()
+        seconds: float = inherited._calculate_retry_timeout(
+            remaining_retries, options, response_headers
+        )
+        return current().left(seconds) or 0.0
+
+    def _parse_retry_after_header(self, response_headers: Any = None) -> float | None:
+        return None if response_headers is None else retry_after(response_headers, None)
+
 
 class VisionCraftSDK(_OurClient, openai.OpenAI):
     """The SDK's client for VisionCraft."""
+
+    def request(self, *args: Any, **options: Any) -> Any:
+        """Make a call, with the SDK's retries, within the deadline."""
+        with self._in_time():
+            return super().request(*args, **options)
 
     def _process_response(self, **options: Any) -> Any:
         response, streamed = options["response"], bool(options.get("stream"))
@@ -154,11 +198,17 @@ class VisionCraftSDK(_OurClient, openai.OpenAI):
         return super()._process_response(**options)
 
     def _make_sse_decoder(self) -> Any:
-        return WholeStreams(super()._make_sse_decoder())
+        return WholeStreams(super()._make_sse_decoder(), current())
 
 
 class AsyncVisionCraftSDK(_OurClient, openai.AsyncOpenAI):
     """The SDK's async client for VisionCraft."""
+
+    async def request(self, *args: Any, **options: Any) -> Any:
+        """Make a call, with the SDK's retries, within the deadline."""
+        with self._in_time() as watch:
+            async with asyncio.timeout(watch.left()):
+                return await super().request(*args, **options)
 
     async def _process_response(self, **options: Any) -> Any:
         response, streamed = options["response"], bool(options.get("stream"))
@@ -173,7 +223,7 @@ class AsyncVisionCraftSDK(_OurClient, openai.AsyncOpenAI):
         return await super()._process_response(**options)
 
     def _make_sse_decoder(self) -> Any:
-        return WholeStreams(super()._make_sse_decoder())
+        return WholeStreams(super()._make_sse_decoder(), current())
 
 
 _BOUNDED: dict[str, Any] = {"event_hooks": {"response": [bound]}}

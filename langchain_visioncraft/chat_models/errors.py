@@ -31,7 +31,7 @@ from langchain_core import exceptions as langchain_errors
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._redact import MASK, Redactor, chain, forget_locals
-from langchain_visioncraft.chat_models.completions import CutOffStreamError
+from langchain_visioncraft.chat_models.completions import CutOffStreamError, OverdueError
 from langchain_visioncraft.chat_models.connection import CHAT_PATH
 from langchain_visioncraft.chat_models.normalizing import (
     BrokenOffAnswerError,
@@ -64,6 +64,7 @@ _IN_ORDER: dict[type[Exception], tuple[type[errors.VisionCraftError], str]] = {
             "[DONE]. If the host never sends them, use disable_streaming=True"
         ),
     ),
+    OverdueError: (errors.TimedOutError, "was ended at its deadline, {error}"),
     json.JSONDecodeError: (errors.TruncatedAnswerError, "streamed JSON that is damaged"),
     UnicodeDecodeError: (errors.TruncatedAnswerError, "streamed bytes that are not UTF-8"),
     BrokenOffAnswerError: (errors.TruncatedAnswerError, "did not finish its answer: {error}"),

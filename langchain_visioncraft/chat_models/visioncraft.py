@@ -72,8 +72,9 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     its facts, and is at the same time what OpenAI's SDK and langchain-openai would have raised, so
     ``except openai.RateLimitError`` works as well. Retries are the SDK's own: `max_retries` times
     after connection failures, timeouts, 408, 409, 429 and 5xx, honouring ``Retry-After``. A
-    generation that ran into the read timeout may be paid for twice: ``max_retries=0`` avoids it. A
-    stream that has begun is not asked for again: one that breaks off, or ends with neither
+    generation that ran into the read timeout may be paid for twice: ``max_retries=0`` avoids it.
+    Whatever came back is an answer, and is not asked for again, be it damaged or cut off; so is a
+    stream that has begun: one that breaks off, or ends with neither
     ``finish_reason`` nor ``[DONE]``, raises after the pieces that came.
 
     Nothing of another service is used or sent: ``OPENAI_*`` variables change nothing. A model can

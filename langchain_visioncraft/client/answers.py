@@ -10,14 +10,17 @@ import email.utils
 import html
 import http
 import json
-import math
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from langchain_visioncraft import errors
+
+LONGEST_WAIT = 1e9
+"""Seconds, some thirty years. What is longer is no wait, but a mistake of the host."""
 
 MAX_MESSAGE = 500
 """Characters of a service's message that are passed on."""
@@ -25,11 +28,11 @@ MAX_MESSAGE = 500
 _UNITS = {"second": 1, "sec": 1, "s": 1, "minute": 60, "min": 60, "m": 60}
 _UNITS |= {"hour": 3600, "hr": 3600, "h": 3600, "day": 86400, "d": 86400}
 _UNIT = r"(?P<unit>seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|[smhd])\b"
+_COUNT = r"(?P<count>\d{1,9}(?:\.\d{1,9})?)"
 _WAIT = re.compile(
-    rf"\b(?:in|after|wait(?: for)?|for)\s+(?:another\s+)?(?P<count>\d+(?:\.\d+)?)\s*{_UNIT}",
-    re.IGNORECASE,
+    rf"\b(?:in|after|wait(?: for)?|for)\s+(?:another\s+)?{_COUNT}\s*{_UNIT}", re.IGNORECASE
 )
-_WINDOW = re.compile(rf"\b(?:per|every|each)\s+(?P<count>\d+(?:\.\d+)?)?\s*{_UNIT}", re.IGNORECASE)
+_WINDOW = re.compile(rf"\b(?:per|every|each)\s+{_COUNT}?\s*{_UNIT}", re.IGNORECASE)
 _LIMIT = re.compile(
     r"\blimits?\b|\bquota\b|too many requests|\bexceeded\b|\bslow down\b", re.IGNORECASE
 )
@@ -262,6 +265,8 @@ def _shorten(text: str) -> str:
 def retry_after(headers: Mapping[str, str], message: str | None) -> float | None:
     """Seconds to wait, from ``Retry-After`` (seconds or a date) or from the sentence.
 
+    A date is read against the answer's own ``Date``. More than `LONGEST_WAIT` is none.
+
     ```python
     from langchain_visioncraft.client.answers import retry_after
 
@@ -269,21 +274,29 @@ def retry_after(headers: Mapping[str, str], message: str | None) -> float | None
     assert retry_after({}, "Too many requests, try again in 42 seconds") == 42
     ```
     """
-    header = headers.get("retry-after", "").strip()
-    if header:
+    if header := headers.get("retry-after", "").strip():
         try:
             seconds = float(header)
-            return max(0.0, seconds) if math.isfinite(seconds) else None
+            return max(0.0, seconds) if seconds <= LONGEST_WAIT else None  # also not for NaN
         except ValueError:
-            with contextlib.suppress(ValueError, TypeError, OverflowError):
-                then = email.utils.parsedate_to_datetime(header)
-                return max(0.0, then.timestamp() - time.time())
+            if then := _time_of(header):
+                # By the clock of the host, whose date it is.
+                return max(0.0, then - (_time_of(headers.get("date", "")) or time.time()))
     for pattern in (_WAIT, _WINDOW):
         match = pattern.search(message or "")
         if match:
             unit = match["unit"].lower()
             scale = _UNITS.get(unit) or _UNITS[unit.removesuffix("s")]
-            return float(match["count"] or 1) * scale
+            seconds = float(match["count"] or 1) * scale
+            return seconds if seconds <= LONGEST_WAIT else None
+    return None
+
+
+def _time_of(date: str) -> float | None:
+    """Seconds since 1970 of a date in a header; ``None`` if it is none."""
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        then = email.utils.parsedate_to_datetime(date)
+        return (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp()
     return None
 
 

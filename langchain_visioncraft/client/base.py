@@ -28,8 +28,9 @@ from langchain_visioncraft.client.outgoing import JSONBody, Outgoing
 from langchain_visioncraft.client.running import Run
 from langchain_visioncraft.client.spool import LocalError, Spool
 from langchain_visioncraft.client.states import StateWatch
-from langchain_visioncraft.client.translation import INTERRUPTIONS, translate
+from langchain_visioncraft.client.translation import INTERRUPTIONS, timed_out, translate
 from langchain_visioncraft.client.transport import tls_context
+from langchain_visioncraft.client.watching import checked_deadline, current
 from langchain_visioncraft.config import (
     TimeoutTypes,
     VerifyTypes,
@@ -76,6 +77,8 @@ class BaseClient(KnownKeywords, EndpointMethods):
         max_answer_bytes: The longest answer or linked file that is accepted. Default: 256 MiB.
         retry_after_timeout: Whether a call is made again after a read timeout. Default: no, since
             the generation may have been done, and paid for.
+        deadline: Seconds for a call over all, with its retries, waits and links. `timeout` bounds
+            only the time between two pieces of an answer. Default: none.
 
     Raises:
         InvalidRequestError: If one of them cannot be used. Nothing is sent here.
@@ -94,6 +97,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
         rate_limiter: BaseRateLimiter | None = None,
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
         retry_after_timeout: bool = False,
+        deadline: float | None = None,
     ) -> None:
         api_key = as_secret(api_key)
         self.settings = resolve(
@@ -112,6 +116,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
         self.rate_limiter = rate_limiter
         self.max_answer_bytes = max_answer_bytes
         self.retry_after_timeout = retry_after_timeout
+        self.deadline = checked_deadline(deadline)
         self._start()
 
     def _start(self) -> None:
@@ -171,6 +176,11 @@ class BaseClient(KnownKeywords, EndpointMethods):
             elif isinstance(error, INTERRUPTIONS):
                 forget_locals(error)
             raise
+
+    def check_time(self, endpoint: str) -> None:
+        """Raise `TimedOutError` if the deadline of the call that is under way has passed."""
+        if current().is_over:
+            raise timed_out(self._facts(endpoint))
 
     # Requests
 
@@ -374,6 +384,8 @@ class BaseClient(KnownKeywords, EndpointMethods):
         except Exception as error:
             translated = translate(error, host, state.answered, self._facts(endpoint))
             forget_locals(error)
+            if translated is not None and current().is_over:
+                translated = timed_out(self._facts(endpoint))
             if translated is None:
                 raise
             raise translated from error
@@ -386,12 +398,13 @@ class BaseClient(KnownKeywords, EndpointMethods):
 
         def should_retry(state: RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
-            again = self.retry_after_timeout
-            return error is not None and is_retryable(error, after_timeout=again, download=download)
+            if error is None or current().is_over:
+                return False
+            return is_retryable(error, after_timeout=self.retry_after_timeout, download=download)
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            return retry_wait(error, _BACKOFF(state))
+            return current().left(retry_wait(error, _BACKOFF(state))) or 0.0
 
         def log(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None

@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 from tenacity import AsyncRetrying, Retrying
 
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft._flows import adrive, drive
+from langchain_visioncraft._flows import adrive, drive, needs_asyncio
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.base import BaseClient
 from langchain_visioncraft.client.flow import Call, Fetch, Flow, Pause, Progress, Step
@@ -27,7 +27,9 @@ from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.pools import LoopSafeAsyncClient
 from langchain_visioncraft.client.running import Run, calling_back
 from langchain_visioncraft.client.spool import Spool
+from langchain_visioncraft.client.translation import timed_out
 from langchain_visioncraft.client.transport import build, client_options
+from langchain_visioncraft.client.watching import checked_deadline, current, watching
 
 ResultT = TypeVar("ResultT")
 StepT = TypeVar("StepT", Call, Fetch)
@@ -55,6 +57,7 @@ class VisionCraftClient(BaseClient):
         *,
         on_progress: Callable[[Progress], Any] | None = None,
         spool_dir: Path | None = None,
+        deadline: float | None = None,
     ) -> ResultT:
         """Do what a flow asks for, and give its result.
 
@@ -62,12 +65,14 @@ class VisionCraftClient(BaseClient):
             flow: From a function of `endpoints`.
             on_progress: Is called with each `Progress` of a long task.
             spool_dir: Folder for answers too long for memory; the system's own by default.
+            deadline: Seconds for all of it. Default: the client's own.
 
         Raises:
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
         """
         run = Run(on_progress, spool_dir)
-        with self._closing_after_interrupt(), self.running() as spools:
+        seconds = self.deadline if deadline is None else checked_deadline(deadline)
+        with self._closing_after_interrupt(), self.running() as spools, watching(seconds):
 
             def do(step: Step) -> Spool | float | None:
                 result = self._do(step, run)
@@ -83,7 +88,7 @@ class VisionCraftClient(BaseClient):
         if isinstance(step, Fetch):
             return self._until_done(step, self._fetch, run)
         if isinstance(step, Pause):
-            time.sleep(step.seconds)
+            time.sleep(current().left(step.seconds) or 0.0)
             return run.elapsed
         if run.on_progress is not None:
             run.on_progress(step)
@@ -113,6 +118,7 @@ class VisionCraftClient(BaseClient):
         raise AssertionError  # the policy raises what it does not repeat
 
     def _call(self, call: Call, run: Run) -> Spool:
+        self.check_time(call.endpoint)
         outgoing = self.outgoing(call)
         if self.rate_limiter is not None:
             self.rate_limiter.acquire(blocking=True)
@@ -122,6 +128,7 @@ class VisionCraftClient(BaseClient):
     def _fetch(self, fetch: Fetch, run: Run) -> Spool:
         url = fetch.url
         for _ in range(links.MAX_REDIRECTS + 1):
+            self.check_time(fetch.endpoint)
             link = self.check_link(url, fetch)
             if link.own:
                 target = links.own_target(link)
@@ -148,6 +155,7 @@ class VisionCraftClient(BaseClient):
                 watch = self.watching(outgoing, run)
                 with self.spool(response, outgoing, run.folder) as spool:
                     for chunk in response.iter_bytes():
+                        self.check_time(outgoing.endpoint)
                         if not spool.accept(chunk):
                             break
                         for progress in watch(chunk):
@@ -228,6 +236,7 @@ class AsyncVisionCraftClient(BaseClient):
         *,
         on_progress: Callable[[Progress], Awaitable[Any] | Any] | None = None,
         spool_dir: Path | None = None,
+        deadline: float | None = None,
     ) -> ResultT:
         """Do what a flow asks for, and give its result.
 
@@ -235,20 +244,32 @@ class AsyncVisionCraftClient(BaseClient):
             flow: From a function of `endpoints`.
             on_progress: Is called, and awaited if it is async, with each `Progress`.
             spool_dir: Folder for answers too long for memory; the system's own by default.
+            deadline: Seconds for all of it. Default: the client's own.
 
         Raises:
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
         """
+        needs_asyncio()
         run = Run(on_progress, spool_dir)
-        with self.running() as spools:
+        seconds = self.deadline if deadline is None else checked_deadline(deadline)
+        endpoint = "The call"
+        with self.running() as spools, watching(seconds):
 
             async def do(step: Step) -> Spool | float | None:
+                nonlocal endpoint
+                endpoint = getattr(step, "endpoint", endpoint)
                 result = await self._do(step, run)
                 if isinstance(result, Spool):
                     spools.add(result)
                 return result
 
-            return await adrive(flow, do)
+            try:
+                async with asyncio.timeout(seconds) as scope:
+                    return await adrive(flow, do)
+            except TimeoutError:
+                if not scope.expired():
+                    raise
+                raise timed_out(self._facts(endpoint)) from None
 
     async def _do(self, step: Step, run: Run) -> Spool | float | None:
         if isinstance(step, Call):

@@ -142,7 +142,7 @@ def is_retryable(
     repeated also when it broke off: that costs nothing, and giving it up loses the picture.
     """
     if isinstance(error, TimedOutError):
-        return error.phase == "connect" or after_timeout
+        return error.phase == "connect" or (after_timeout and error.phase != "deadline")
     if isinstance(error, ConnectionFailedError):
         return download or not error.answered
     if isinstance(error, APIStatusError):

@@ -10,6 +10,7 @@ from typing import Any
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._redact import chain
+from langchain_visioncraft.client.watching import current
 
 INTERRUPTIONS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
 """What ends a call from outside; it may do so while frames of the HTTP library hold the key."""
@@ -39,6 +40,7 @@ def translate(
         msg = f"{facts['endpoint']}: {host} redirected to an invalid URL; it was not followed."
         return errors.UnsafeLinkError(msg, **facts)
     if is_from_httpx(error, "TransportError") or isinstance(error, OSError):
+        answered = answered or came_back(error)
         when = "broke off in the middle of the answer" if answered else "failed"
         reason = str(error) or type(error).__name__
         msg = f"{facts['endpoint']}: the connection to {host} {when} ({reason})."
@@ -46,6 +48,28 @@ def translate(
         failed.answered = answered
         return failed
     return _without_a_connection(error, host, facts)
+
+
+def came_back(error: BaseException) -> bool:
+    """Whether a host answered something, be it only half a head, or one that is none.
+
+    The call was made then, and may have been paid for.
+    """
+    unread = is_from_httpx(error, "RemoteProtocolError") and _NOTHING not in str(error)
+    return unread or current().came
+
+
+_NOTHING = "without sending a response"
+"""What the library says of a host that hung up before it answered, or within a head."""
+
+
+def timed_out(facts: Mapping[str, Any]) -> errors.TimedOutError:
+    """The error of a call that reached its deadline."""
+    seconds = current().seconds or 0.0
+    msg = f"{facts['endpoint']} was ended at its deadline, after {seconds:g} seconds."
+    error = errors.TimedOutError(msg, **facts)
+    error.phase = "deadline"
+    return error
 
 
 def _without_a_connection(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from langchain_visioncraft._compat import httpx, is_from_httpx
+from langchain_visioncraft.client.watching import watched
 from langchain_visioncraft.config import Timeout
 from langchain_visioncraft.errors import InvalidRequestError
 
@@ -74,10 +75,13 @@ def build(kind: Callable[..., ClientT], **options: Any) -> ClientT:
         InvalidRequestError: If a proxy of the environment cannot be used.
     """
     try:
-        return kind(**options)
+        client = kind(**options)
     except Exception as error:
         if not (isinstance(error, ValueError) or is_from_httpx(error, "InvalidURL")):
             raise
+    else:
+        watched(client)
+        return client
     # Not in the handler: a password with a "/" is taken for a port, which that error repeats.
     msg = (
         "A proxy of the environment cannot be used: check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY. "

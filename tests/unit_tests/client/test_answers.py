@@ -479,3 +479,24 @@ def test_a_status_inside_the_error_counts_too() -> None:
 )
 def test_a_request_that_is_too_large_is_not_told_as_a_lapsed_subscription(body: Any) -> None:
     assert type(error_of(413, body)) is BadRequestError
+
+
+@pytest.mark.parametrize(
+    ("date", "until", "wait"),
+    [
+        ("Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:28:30 GMT", 30.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 09:28:30 +0200", 30.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:00:00 GMT", 0.0),
+        ("Wed, 21 Oct 2026 07:28:00", "Wed, 21 Oct 2026 07:28:30 -0000", 30.0),
+    ],
+)
+def test_a_date_to_wait_for_is_read_by_the_clock_of_the_host(
+    date: str, until: str, wait: float
+) -> None:
+    assert retry_after({"retry-after": until, "date": date}, None) == wait
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "9" * 12, "inf", "1e300", "nan", "x", ""])
+def test_a_wait_that_is_no_number_is_none(text: str) -> None:
+    assert retry_after({"retry-after": text}, None) is None
+    assert retry_after({}, f"Try again in {text} days") is None

@@ -1,0 +1,164 @@
+"""How long a call may take over all, and whether anything of an answer came back.
+
+The HTTP library bounds each read for itself, so a host that sends a byte a second never ends, and
+it does not say whether an answer that it cannot read was begun. The connections of our own clients
+ask the watch of the call that they serve.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_visioncraft.errors import InvalidRequestError
+
+_LEAST = 0.001
+"""Seconds: a timeout of 0 would mean not to wait at all, which sockets report otherwise."""
+
+
+@dataclass
+class Watch:
+    """What is known of a call.
+
+    Attributes:
+        seconds: How long it may take; ``None`` for no deadline.
+        began: When it began, by ``time.monotonic``.
+        came: Whether a byte came back for the request that was sent last.
+    """
+
+    seconds: float | None = None
+    began: float = field(default_factory=time.monotonic)
+    came: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.seconds is not None and time.monotonic() >= self.began + self.seconds
+
+    def left(self, timeout: float | None = None) -> float | None:
+        """Seconds that may be waited; ``None`` for no bound."""
+        if self.seconds is None:
+            return timeout
+        left = max(self.began + self.seconds - time.monotonic(), _LEAST)
+        return left if timeout is None else min(timeout, left)
+
+
+_current: ContextVar[Watch | None] = ContextVar("visioncraft_watch", default=None)
+
+
+@contextmanager
+def watching(seconds: float | None) -> Iterator[Watch]:
+    """Watch what is sent and received inside, for so many seconds at most."""
+    with resumed(Watch(seconds)) as watch:
+        yield watch
+
+
+@contextmanager
+def resumed(watch: Watch) -> Iterator[Watch]:
+    """Go on with a watch: streams are read piece by piece, and others have the time between."""
+    token = _current.set(watch)
+    try:
+        yield watch
+    finally:
+        _current.reset(token)
+
+
+def checked_deadline(seconds: float | None) -> float | None:
+    """A deadline that can be kept.
+
+    Raises:
+        InvalidRequestError: If it is not a positive number.
+    """
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if seconds is not None and not (number and 0 < seconds < math.inf):
+        msg = f"deadline={seconds!r} is not valid: give seconds, more than 0, or None for none."
+        raise InvalidRequestError(msg)
+    return seconds
+
+
+def current() -> Watch:
+    """The watch of the call that is under way."""
+    return _current.get() or Watch()
+
+
+class _Stream:
+    """A connection that asks the watch, sync or async as the one below it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _SyncStream(_Stream):
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        watch = current()
+        data: bytes = self._stream.read(max_bytes, watch.left(timeout))
+        watch.came = watch.came or bool(data)
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        watch = current()
+        watch.came = False
+        self._stream.write(buffer, watch.left(timeout))
+
+    def start_tls(self, *args: Any, timeout: float | None = None, **options: Any) -> _SyncStream:
+        left = current().left(timeout)
+        return _SyncStream(self._stream.start_tls(*args, timeout=left, **options))
+
+
+class _AsyncStream(_Stream):
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 -- httpcore's
+        watch = current()
+        data: bytes = await self._stream.read(max_bytes, timeout)
+        watch.came = watch.came or bool(data)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        current().came = False
+        await self._stream.write(buffer, timeout)
+
+    async def start_tls(self, *args: Any, **options: Any) -> _AsyncStream:
+        return _AsyncStream(await self._stream.start_tls(*args, **options))
+
+
+class _Backend:
+    """Opens connections that ask the watch."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+
+class _SyncBackend(_Backend):
+    def connect_tcp(self, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+        left = current().left(timeout)
+        return _SyncStream(self._backend.connect_tcp(*args, timeout=left, **options))
+
+
+class _AsyncBackend(_Backend):
+    async def connect_tcp(self, *args: Any, **options: Any) -> Any:
+        return _AsyncStream(await self._backend.connect_tcp(*args, **options))
+
+
+def watched(client: Any) -> None:
+    """Let the connections of an HTTP client ask the watch, as far as the library allows it.
+
+    The library takes no backend of ours, so this one is put into its pools. Where a version of it
+    has none there, deadlines are still looked at between two pieces of an answer.
+    """
+    mounts = getattr(client, "_mounts", {})
+    for transport in (getattr(client, "_transport", None), *mounts.values()):
+        pool = getattr(transport, "_pool", None)
+        backend = getattr(pool, "_network_backend", None)
+        if pool is not None and backend is not None:
+            is_async = hasattr(transport, "handle_async_request")
+            pool._network_backend = (_AsyncBackend if is_async else _SyncBackend)(backend)

@@ -1,0 +1,183 @@
+"""A call as a whole is bounded, and an answer that cannot be read is an answer all the same."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from client_driving import drive
+from loopback import HANG_UP, NAMES, RawHost, draw, names
+
+from langchain_visioncraft import ChatVisionCraft
+from langchain_visioncraft.client import AsyncVisionCraftClient
+from langchain_visioncraft.errors import (
+    ConnectionFailedError,
+    InvalidRequestError,
+    TimedOutError,
+    TransportError,
+    VisionCraftError,
+)
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+EVENT = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}}]}\n\n'
+WAYS = ("invoke", "ainvoke", "stream", "astream")
+
+
+def dripping(first: bytes, piece: bytes = b"x") -> Callable[[socket.socket], None]:
+    """Sends a beginning, and then something small again and again, without an end."""
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(first)
+        while True:
+            connection.sendall(piece)
+            time.sleep(0.02)
+
+    return drip
+
+
+def silent(connection: socket.socket) -> None:
+    connection.recv(1)
+
+
+HOSTS = {
+    "a body": dripping(HEAD),
+    "a head": dripping(b"HTTP/1.1 200 OK\r\nX-Slow: "),
+    "a status line": dripping(b"HTTP/1.1 200 "),
+    "nothing": silent,
+}
+
+
+@pytest.mark.parametrize("what", HOSTS)
+@pytest.mark.parametrize("of_run", [False, True])
+def test_a_host_that_drips_is_given_up_at_the_deadline(
+    driver: Any, what: str, *, of_run: bool
+) -> None:
+    with RawHost(HOSTS[what]) as host:
+        client = driver(api_key="k", base_url=host.url, deadline=None if of_run else 0.2)
+        with pytest.raises(TimedOutError, match=r"POST /sd .*deadline.*0\.2 seconds") as caught:
+            drive(client, draw(), **({"deadline": 0.2} if of_run else {}))
+    assert caught.value.phase == "deadline"
+    assert len(host.seen) == 1
+
+
+def test_a_connection_that_is_kept_has_the_deadline_of_each_call(driver: Any) -> None:
+    with RawHost(NAMES, dripping(b"HTTP/1.1 200 OK\r\nX-Slow: ")) as host:
+        client = driver(api_key="k", base_url=host.url, deadline=0.5)
+        assert drive(client, names()) == ["one", "two"]
+        with pytest.raises(TimedOutError, match="deadline"):
+            drive(client, names())
+
+
+def test_waits_between_tries_count(driver: Any) -> None:
+    busy = b"HTTP/1.1 503 Busy\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"
+    with RawHost(busy) as host:
+        client = driver(api_key="k", base_url=host.url, deadline=0.2)
+        with pytest.raises(TimedOutError, match="deadline"):
+            drive(client, names())
+    assert len(host.seen) == 1
+
+
+@pytest.mark.parametrize("deadline", [0, -1, float("inf"), float("nan"), "5", True])
+def test_a_deadline_is_a_number_of_seconds(driver: Any, deadline: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="deadline"):
+        driver(api_key="k", deadline=deadline)
+
+
+def chat(host: RawHost, **options: Any) -> ChatVisionCraft:
+    return ChatVisionCraft(model="m", api_key="k", base_url=host.url, **options)
+
+
+async def ask(model: ChatVisionCraft, way: str) -> None:
+    if way == "invoke":
+        model.invoke("Hi")
+    elif way == "ainvoke":
+        await model.ainvoke("Hi")
+    elif way == "stream":
+        list(model.stream("Hi"))
+    else:
+        async for _ in model.astream("Hi"):
+            pass
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("what", ["an answer", "a head"])
+async def test_a_chat_host_that_drips_is_given_up_at_the_deadline(way: str, what: str) -> None:
+    answer = dripping(EVENTS, EVENT) if "stream" in way else dripping(HEAD)
+    host = RawHost(answer if what == "an answer" else HOSTS["a head"])
+    with host, pytest.raises(TimedOutError, match=r"deadline, after 0\.3 seconds"):
+        await ask(chat(host, deadline=0.3), way)
+    assert len(host.seen) == 1
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+async def test_a_stream_that_falls_silent_is_given_up_at_the_deadline(way: str) -> None:
+    def falls_silent(connection: socket.socket) -> None:
+        connection.sendall(EVENTS + EVENT)
+        connection.recv(1)
+
+    with RawHost(falls_silent) as host, pytest.raises(TimedOutError, match="deadline"):
+        await ask(chat(host, deadline=0.3), way)
+
+
+UNREADABLE = {
+    "no HTTP": b"garbage\r\n\r\n",
+    "a status that is no number": b"HTTP/1.1 abc OK\r\n\r\n",
+    "a header without a colon": b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
+    "a length that is no number": b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+    "half a status line": b"HTTP/1.1 2",
+    "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "half a body": b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+}
+
+
+def once(data: bytes) -> Callable[[socket.socket], None]:
+    return lambda connection: connection.sendall(data)
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+@pytest.mark.usefixtures("no_waiting")
+def test_a_paid_call_is_not_made_again_after_an_answer_that_cannot_be_read(
+    driver: Any, what: str
+) -> None:
+    host = RawHost(once(UNREADABLE[what]))
+    with host, pytest.raises(ConnectionFailedError, match="broke off") as caught:
+        drive(driver(api_key="k", base_url=host.url), draw())
+    assert caught.value.answered
+    assert len(host.seen) == 1
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_chat_is_not_sent_again_after_an_answer_that_cannot_be_read(
+    way: str, what: str
+) -> None:
+    with RawHost(once(UNREADABLE[what])) as host, pytest.raises(VisionCraftError):
+        await ask(chat(host, max_retries=2), way)
+    assert len(host.seen) == 1
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_call_that_nothing_came_back_for_is_made_again(driver: Any) -> None:
+    with RawHost(HANG_UP, HANG_UP, NAMES) as host:
+        assert drive(driver(api_key="k", base_url=host.url), names()) == ["one", "two"]
+    assert len(host.seen) == 3
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_chat_that_nothing_came_back_for_is_sent_again(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+    with RawHost(HANG_UP) as host, pytest.raises(TransportError):
+        await ask(chat(host, max_retries=2), way)
+    assert len(host.seen) == 3
+
+
+def test_trio_is_told_that_asyncio_is_needed() -> None:
+    client = AsyncVisionCraftClient(api_key="k")
+    with pytest.raises(InvalidRequestError, match="asyncio"):
+        client.run(names()).send(None)  # as a loop that is not asyncio's does
