@@ -47,10 +47,10 @@ _ATTRIBUTES = re.compile(
 _PAIR = re.compile(r"\s([A-Za-z_]\w{0,63})=(\"[^\"]*\"|'[^']*'|[^\s\"']+)")
 
 PYTHON = re.compile(
-    r"\[?\s{0,8}(?:await |print\(\s?)?(?:[A-Za-z_]\w{0,63}\s?=\s?)?[A-Za-z_][\w.]{0,127}\("
+    r"\[?\s{0,8}(?:await |print\(\s?)?(?:[A-Za-z_]\w{0,63}\s?=\s?)?\w[\w./:-]{0,127}\("
 )
-_LOOSE = re.compile(r"([\w.]{1,128})\(")
-_NEXT_CALL = re.compile(r"\)\s*[,;\n]\s*(?=[A-Za-z_][\w.]*\()")
+_LOOSE = re.compile(r"([\w./:-]{1,128})\(")
+_NEXT_CALL = re.compile(r"\)\s*[,;\n]\s*(?=\w[\w./:-]{0,127}\()")
 _COMMA = re.compile(r",\s*(?=[A-Za-z_]\w*\s*[=:])")
 _SIGN = re.compile(r"\s*[=:]\s*")
 _ZEROS = re.compile(r"(=\s*)0+(?=[1-9]\d*\s*[,)])")

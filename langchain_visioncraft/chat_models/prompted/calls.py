@@ -89,14 +89,20 @@ class Offered:
         bare = written.partition("(")[0].partition("<")[0].strip(" \n\"'`")
         bare = _COUNTER.sub("", bare.removesuffix(".call"))
         bare = bare if bare in self.schemas else bare.removeprefix("function")
-        last = _PARTS.split(bare)[-1]
-        for each in (bare, last):
+        tails = [bare, *(bare[part.end() :] for part in _PARTS.finditer(bare))]
+        for each in tails:
             if each in self.schemas:
                 return each
         if bare[:-9] in self.schemas:
             return bare[:-9]  # an id of Mistral's stands glued to it
-        spelled = (self._spelled.get(_SPELLING.sub("", each).lower()) for each in (bare, last))
-        return next(filter(None, spelled), None)
+        spelled = (self._spelled.get(_SPELLING.sub("", each).lower()) for each in tails)
+        return next(filter(None, (*spelled, *map(self._ending_in, tails))), None)
+
+    def _ending_in(self, written: str) -> str | None:
+        """The one tool whose name ends in these words, two or more: a prefix was left out."""
+        words = _words(written)
+        found = [name for name in self.schemas if _words(name)[-len(words) :] == words]
+        return found[0] if len(words) > 1 and len(found) == 1 else None
 
     def properties(self, name: str | None) -> Mapping[str, Any]:
         """The arguments of a tool."""
@@ -155,6 +161,10 @@ class Offered:
         if keys - CALL_KEYS or keys & set(self.properties(name)):
             return arguments
         return next((arguments[key] for key in ARGUMENT_KEYS if key in keys), arguments)
+
+
+def _words(name: str) -> list[str]:
+    return [each for each in _SPELLING.split(_CAMEL.sub(r"_\g<0>", name).lower()) if each]
 
 
 def call_key(key: str) -> str:

@@ -58,7 +58,7 @@ def call_patterns(tools: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[st
         r"^[ \t]{0,40}(?:(?:>>>)?(?:<code>)?(?:Call: ?|call:|print\(|await )?"
         rf"(?:{beginnings(words)})"
         rf"|(?:>>>)?(?:<code>)?(?:Call: ?|print\(|await )?{any_name}[\s:.\w`\[\]<>|]{{0,64}}"
-        rf"|[*_]{{0,2}}[Aa]ction[\s\d*_]{{0,8}}(?::[\s`\w\[\"'*]{{0,30}})?)?\Z"
+        rf"|[*_]{{0,2}}[Aa]ction[\s\d*_]{{0,8}}(?::[\s`\w\[\"'*./:-]{{0,64}})?)?\Z"
         rf"|(?:\]<\]minimax\[>\[)?<[^<>\n]{{0,80}}\Z|(?:{beginnings(others)}|`{{1,10}})\Z"
     )
     return re.compile(whole, re.MULTILINE), re.compile(begun, re.MULTILINE)

@@ -52,13 +52,13 @@ _NAMED = re.compile(
 )
 _ACTION = re.compile(
     rf"[ \t*_>]{{0,8}}(?i:action)\s?{LABEL}(?:```\w{{0,10}}\s{{0,4}})?"
-    rf"(?=(?P<list>\[\s*\{{)|){QUOTES}(?P<name>[A-Za-z_][\w.:-]{{0,128}})?[\]\"'`*]{{0,3}}"
+    rf"(?=(?P<list>\[\s*\{{)|){QUOTES}(?P<name>\w[\w./:-]{{0,128}})?[\]\"'`*]{{0,3}}"
 )
 _INPUT = re.compile(
     rf"[\s*_]{{0,12}}(?i:action[ _]input)\s?{LABEL}(?:`{{1,3}}\w{{0,10}}\s{{0,4}})?"
 )
 _INPUT_ENDS = re.compile(r"\n|Observation:|\Z")
-_LINE_ENDS = re.compile(r"[ \t;,\]]*(?=\n|```|<|\Z)|[;,]\s*(?=[A-Za-z_][\w.]*\()")
+_LINE_ENDS = re.compile(r"[ \t;,\]]*(?=\n|```|<|\Z)|[;,]\s*(?=\w[\w./:-]{0,127}\()")
 _BRACKETS = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[()\[\]{}]", re.DOTALL)
 _GEMMA = re.compile(r"\(|\{\s*(?:<\|\"\|>|<escape>|[A-Za-z_][\w.-]{0,127}\s*:)")
 _WORD = re.compile(r"\w")

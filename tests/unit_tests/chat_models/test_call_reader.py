@@ -293,3 +293,61 @@ def test_what_small_models_copy_from_the_schema_is_no_value(
         reader = CallReader(offered)
         found = [each for piece in pieces for each in reader.feed(piece)] + reader.finish()
         assert found == expected
+
+
+STYLES = (
+    *("getWeather", "GetWeather", "get-weather", "W-get_weather", "weather.get", "weather/get"),
+    *("mcp__server__get_weather", "server:get_weather", "transfer_to_illustrator", "2nd_tool"),
+    *("final_answer", "HTTPGet", "wetter_für"),
+)
+BARE = {
+    "python": "[{}(prompt='a cat')]",
+    "python on a line": "{}(prompt='a cat')",
+    "python tag": "<|python_tag|>{}.call(prompt='a cat')",
+    "react": 'Action: {}\nAction Input: {{"prompt": "a cat"}}',
+    "kimi": "<|tool_calls_section_begin|><|tool_call_begin|>functions.{}:0"
+    '<|tool_call_argument_begin|>{{"prompt": "a cat"}}<|tool_call_end|><|tool_calls_section_end|>',
+    "harmony": "<|channel|>commentary to=functions.{} <|constrain|>json<|message|>"
+    '{{"prompt": "a cat"}}<|call|>',
+    "qwen coder": "<tool_call>\n<function={}>\n<parameter=prompt>\na cat\n</parameter>\n"
+    "</function>\n</tool_call>",
+    "mistral": '[TOOL_CALLS]{}[ARGS]{{"prompt": "a cat"}}',
+    "hermes": '<tool_call>{{"name": "{}", "arguments": {{"prompt": "a cat"}}}}</tool_call>',
+}
+
+
+@pytest.mark.parametrize("form", BARE)
+@pytest.mark.parametrize("name", STYLES)
+def test_a_name_may_be_written_in_any_style(name: str, form: str) -> None:
+    parameters = {"properties": {"prompt": {"type": "string"}}}
+    offered = Offered({name: parameters, "another": parameters})
+    text = BARE[form].format(name)
+    for pieces in ([text], list(text)):
+        reader = CallReader(offered)
+        given = [each for piece in pieces for each in reader.feed(piece)]
+        assert [*given, *reader.finish()] == [Call(name, {"prompt": "a cat"})]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *(("getWeather", "W-get_weather"), ("w_get_weather", "W-get_weather")),
+        *(("Get Weather", "W-get_weather"), ("tools/get-weather", "W-get_weather")),
+        *(
+            ("functions.mcp__server__draw_it", "mcp__server__draw_it"),
+            ("draw_it", "mcp__server__draw_it"),
+        ),
+        *(("transferToIllustrator", "transfer_to_illustrator"), ("weather", None), ("", None)),
+        *(
+            ("read_file", None),
+            ("a__read_file", "a__read_file"),
+            ("server.draw_it", "mcp__server__draw_it"),
+        ),
+    ],
+)
+def test_a_name_is_recognised_by_its_words(written: str, meant: str | None) -> None:
+    names = (
+        *("W-get_weather", "mcp__server__draw_it", "transfer_to_illustrator"),
+        *("a__read_file", "b__read_file"),
+    )
+    assert Offered({name: {} for name in names}).name_of(written) == meant
