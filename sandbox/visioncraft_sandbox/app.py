@@ -70,7 +70,7 @@ def create_app(
     config = config or SandboxConfig()
     faults = faults if faults is not None else FaultBook()
     requests = requests if requests is not None else deque(maxlen=config.requests_kept)
-    journal = Journal(config.page_entries, config.page_bytes) if config.page else None
+    journal = Journal(config.page_entries, config.page_bytes, config.keys) if config.page else None
     app = _Application(
         config,
         routes=_routes(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +11,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from visioncraft_sandbox.answers import ENGINE_HEADER
+from visioncraft_sandbox.hiding import shown, shown_headers, shown_path
 
-HIDDEN = "***"
-_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
-SECRET_FIELDS = frozenset({"token", "api_key", "key"})
-_LONGEST_TEXT = 2000
 _BODY_BYTES = 1 << 20
 """Larger bodies are not kept: recordings and pictures would fill the memory."""
 
@@ -29,7 +25,8 @@ class Received:
     """One request.
 
     Attributes:
-        headers: By lower-case name; secrets are replaced by ``***``.
+        path: What looks like a key in it is replaced by ``***``.
+        headers: By lower-case name; values that may be secret are replaced by ``***``.
         body: The JSON body, the key redacted and long texts shortened; ``None`` if it was missing,
             no JSON, larger than a megabyte, or longer than 64 kB without its long texts.
         body_bytes: The size of the body.
@@ -67,7 +64,8 @@ class Recorder:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        noted = Received(scope["method"], scope["path"], shown_headers(scope["headers"]))
+        headers = shown_headers(scope["headers"], unknown=True)
+        noted = Received(scope["method"], shown_path(scope["path"]), headers)
         self._log.append(noted)
         parts: list[bytes] = []
 
@@ -91,28 +89,8 @@ class Recorder:
         await self._app(scope, note_body, note_status)
 
 
-def shown_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Headers by name, with the secret ones hidden."""
-    named = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
-    return {name: HIDDEN if name in _SECRET_HEADERS else value for name, value in named}
-
-
 def _readable(data: bytes) -> Any:
     try:
         return shown(json.loads(data))
     except (ValueError, RecursionError):
         return None
-
-
-def shown(value: Any, longest: int = _LONGEST_TEXT) -> Any:
-    """JSON with its secret fields hidden and its long texts shortened."""
-    if isinstance(value, dict):
-        return {
-            name: HIDDEN if name in SECRET_FIELDS and value[name] else shown(value[name], longest)
-            for name in value
-        }
-    if isinstance(value, list):
-        return [shown(part, longest) for part in value]
-    if isinstance(value, str) and len(value) > longest:
-        return f"{value[:80]}… ({len(value):,} characters)"
-    return value

@@ -80,11 +80,12 @@ class Entry:
         version: The journal's version when it last changed.
         held: How many bytes of bodies it holds, once it is done.
         reading: The `reading.Reading` of it, once it is done.
+        keys: The keys of this sandbox, which are never shown.
     """
 
     number: int
     method: str
-    path: str
+    path: str = field(repr=False)
     query: str = field(repr=False)
     headers: list[tuple[bytes, bytes]] = field(repr=False)
     request: Body = field(repr=False)
@@ -100,6 +101,7 @@ class Entry:
     version: int = 0
     held: int = 0
     reading: Any = field(default=None, repr=False)
+    keys: tuple[str, ...] = field(default=(), repr=False)
     _clock: float = field(default_factory=time.monotonic, repr=False)
 
     @property
@@ -155,9 +157,10 @@ class Journal:
         entries: How many are kept.
         max_bytes: How many bytes of bodies are held; the oldest are dropped first. One body may
             fill a quarter of it.
+        keys: The keys of the sandbox.
     """
 
-    def __init__(self, entries: int, max_bytes: int) -> None:
+    def __init__(self, entries: int, max_bytes: int, keys: tuple[str, ...] = ()) -> None:
         self.mark = secrets.token_hex(4)
         """Distinguishes this journal from that of an earlier sandbox on this address."""
         self.body_limit = max_bytes // 4
@@ -165,6 +168,7 @@ class Journal:
         self.closed = False
         self._max_bytes = max_bytes
         self._most = entries
+        self._keys = keys
         self._entries: deque[Entry] = deque()
         self._count = 0
         self._held = 0
@@ -184,6 +188,7 @@ class Journal:
             request=Body(self.body_limit),
             answer=Body(self.body_limit),
             started=datetime.now(UTC),
+            keys=self._keys,
         )
         with self._lock:
             self._count += 1

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, TypeAlias
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.inputs import is_link, parse_source
@@ -16,9 +16,19 @@ from langchain_visioncraft.media.inspection import media_info, type_of
 from langchain_visioncraft.media.media import readable_size
 from langchain_visioncraft.media.sniff import kind_of
 from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.hiding import (
+    HIDDEN,
+    secrets_in,
+    secrets_in_headers,
+    secrets_in_url,
+    shown,
+    shown_headers,
+    shown_path,
+    shown_query,
+    without,
+)
 from visioncraft_sandbox.page import words
 from visioncraft_sandbox.page.journal import Body, Entry
-from visioncraft_sandbox.records import HIDDEN, SECRET_FIELDS, shown, shown_headers
 
 Side = Literal["in", "out"]
 _Source: TypeAlias = Callable[[], bytes | None]
@@ -31,6 +41,8 @@ _SHORTEST_MEDIUM = 64
 """Shorter texts are words, not base64."""
 _SHORTEST_SECRET = 8
 """A shorter key is redacted only in the fields of keys, not in other texts."""
+_MOST_SECRETS = 50
+"""With more, no text of an entry is shown: looking for all of them would take too long."""
 _LONGEST_TEXT = 20_000
 _HEAD_TEXT = 1 << 17
 """This many characters of base64 reveal a file's type and a picture's size."""
@@ -67,6 +79,7 @@ class Reading:
 
     Attributes:
         title: The prompt, or the last message of a chat.
+        path: The path, without keys.
         facts: Short parameters by name.
         media: Pictures, videos and recordings, those of the request first.
         text: The text of the answer.
@@ -78,6 +91,7 @@ class Reading:
     """
 
     title: str = ""
+    path: str = ""
     facts: dict[str, str] = field(default_factory=dict)
     media: tuple[Medium, ...] = ()
     text: str = ""
@@ -113,19 +127,21 @@ class _Reader:
     def __init__(self, entry: Entry, files: FileStore) -> None:
         self._entry = entry
         self._files = files
-        self._secrets: set[str] = set()
+        self._secrets: set[str] = {*entry.keys}
         self._notes = list(_notes(entry))
         self.media: list[tuple[Medium, _Source]] = []
 
     def reading(self) -> Reading:
         entry = self._entry
         headers = shown_headers(entry.headers)
-        self._secrets.update(_bearer_keys(entry))
+        self._secrets.update(secrets_in_headers(entry.headers))
+        self._secrets.update(secrets_in_url(entry.path, entry.query))
         asked = self._body(entry.request, "in", headers.get("content-type", ""))
         answered = self._body(entry.answer, "out", entry.content_type)
         text, error = words.answer_words(answered, entry.content_type)
         return Reading(
-            title=self._hide(words.title(asked) or self._query()),
+            title=self._hide(words.title(asked) or shown_query(entry.query)),
+            path=self._hide(shown_path(entry.path)),
             facts=self._facts(asked),
             media=tuple(medium for medium, _ in self.media),
             text=self._hide(text)[:_LONGEST_TEXT],
@@ -148,8 +164,8 @@ class _Reader:
         try:
             value = json.loads(data)
             if side == "in":
-                self._secrets.update(_keys_in(value))
-            return shown(self._without_media(value, side, ""), _LONGEST_TEXT)
+                self._secrets.update(secrets_in(value))
+            return shown(self._without_media(value, side, ""), _LONGEST_TEXT, self._hide)
         except (ValueError, RecursionError):
             is_text = mime is not None or "json" in content_type or "text" in content_type
             return self._unread(data, side) if is_text else None
@@ -213,13 +229,6 @@ class _Reader:
             if name not in shown_as_media
         }
 
-    def _query(self) -> str:
-        pairs = parse_qsl(self._entry.query, keep_blank_values=True)
-        self._secrets.update(value for name, value in pairs if name in SECRET_FIELDS)
-        return urlencode(
-            [(name, HIDDEN if name in SECRET_FIELDS else value) for name, value in pairs], safe="*"
-        )
-
     def _as_text(self, value: Any) -> str:
         if value is None:
             return ""
@@ -231,10 +240,10 @@ class _Reader:
         return self._hide(value)[:_LONGEST_TEXT]
 
     def _hide(self, text: str) -> str:
-        for secret in self._secrets:
-            if len(secret) >= _SHORTEST_SECRET:
-                text = text.replace(secret, HIDDEN)
-        return text
+        secrets = {secret for secret in self._secrets if len(secret) >= _SHORTEST_SECRET}
+        if len(secrets) > _MOST_SECRETS:
+            return HIDDEN
+        return without(secrets, text)
 
 
 def _can_be_shown(mime: str | None) -> bool:
@@ -255,19 +264,6 @@ def _decoded(text: str) -> bytes | None:
         return None if source.url else source.open().read()
     except MediaInputError:
         return None
-
-
-def _bearer_keys(entry: Entry) -> Iterator[str]:
-    for name, value in entry.headers:
-        if name in (b"authorization", b"x-api-key"):
-            yield value.decode("latin-1").rpartition(" ")[2]
-
-
-def _keys_in(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for name, part in value.items():
-            if name in SECRET_FIELDS and isinstance(part, str):
-                yield part.strip()
 
 
 def _notes(entry: Entry) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from page_entries import KEY, noted
@@ -28,6 +29,101 @@ def test_no_text_of_an_entry_holds_the_key(journal: Journal, files: FileStore) -
     assert KEY not in repr(reading)
     assert reading.title == "my key is ***"
     assert KEY not in repr(entry)
+
+
+HIDDEN_KEY = "a-key-that-must-not-show"
+"""As `KEY`, and never beside it: nothing else tells the page that this is a key."""
+
+ODD_KEY = 'key "quoted" / \u00e9 & more'
+
+
+def basic(password: str) -> bytes:
+    return b"Basic " + base64.b64encode(f"me:{password}".encode())
+
+
+PLACES: dict[str, dict[str, Any]] = {
+    **{
+        f"field {name}": {"body": {name: KEY}}
+        for name in ("token", "TOKEN", "Token", "api_key", "apiKey", "API-KEY", "key", "secret")
+    },
+    **{
+        f"field {name}": {"body": {"deep": [{name: KEY}]}}
+        for name in ("access_token", "authorization", "password", "x-api-key", "client_secret")
+    },
+    "a field that holds a list": {"body": {"token": [KEY]}},
+    "a field that holds an object": {"body": {"api_key": {"value": KEY}}},
+    **{
+        f"header {name}": {"headers": ((name.encode(), KEY.encode()),)}
+        for name in ("api-key", "token", "TOKEN", "x-token", "x-auth", "x-goog-api-key", "cookie")
+    },
+    **{
+        f"header {name}": {"headers": ((name.encode(), f"Bearer {KEY}".encode()),)}
+        for name in ("authorization", "Authorization", "proxy-authorization", "x-something")
+    },
+    "header basic": {"headers": ((b"authorization", basic(KEY)),), "body": {"prompt": KEY}},
+    "a referrer's query": {"headers": ((b"referer", f"http://x/?token={KEY}".encode()),)},
+    "a referrer's path": {"headers": ((b"referer", f"http://x/{KEY}/".encode()),)},
+    **{
+        f"query {name}": {"query": f"{name}={KEY}"} for name in ("token", "TOKEN", "api_key", "key")
+    },
+    "a step of the path": {"path": f"/{KEY}/sd"},
+    "the last step of a path": {"path": f"/v1/{KEY}"},
+    "an answer that repeats the path": {"path": f"/{KEY}", "answer": {"detail": f"no /{KEY}"}},
+    "a link in a field": {
+        "headers": ((b"api-key", KEY.encode()),),
+        "body": {"image": f"http://x/?k={KEY}"},
+    },
+    "a text that is cut off within the key": {
+        "body": {"token": KEY, "prompt": "x" * 70 + KEY + "y" * 30_000}
+    },
+    "a body that is a form": {"body": f"token={KEY}".encode()},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_key_is_hidden_wherever_it_stands(journal: Journal, files: FileStore, place: str) -> None:
+    entry = noted(journal, **{"body": {}, **PLACES[place]})
+    reading = read(entry, files)
+    page = "".join(
+        render(template, entry=entry, reading=reading, mark="", version="")
+        for template in ("item.html", "entry.html", "detail.html")
+    )
+    for text in (repr(reading), page, repr(entry)):
+        assert KEY not in text
+        assert KEY[:10] not in text
+
+
+@pytest.mark.parametrize("spelt", [ODD_KEY, quote(ODD_KEY), quote(ODD_KEY, safe="")])
+def test_a_key_is_hidden_as_urls_and_json_write_it(
+    journal: Journal, files: FileStore, spelt: str
+) -> None:
+    reading = read(noted(journal, {"token": ODD_KEY, "prompt": spelt}, {"text": spelt}), files)
+    assert reading.title == reading.text == "***"
+    assert "quoted" not in repr(reading)
+
+
+def test_the_sandboxs_own_keys_are_hidden_wherever_they_stand(files: FileStore) -> None:
+    journal = Journal(10, 1 << 20, (HIDDEN_KEY,))
+    reading = read(noted(journal, {"prompt": f"say {HIDDEN_KEY}"}, {"text": HIDDEN_KEY}), files)
+    assert (reading.title, reading.text) == ("say ***", "***")
+
+
+def test_with_very_many_keys_no_text_is_shown(journal: Journal, files: FileStore) -> None:
+    body = {"prompt": "a cat", "list": [{"token": f"key-number-{n}"} for n in range(51)]}
+    assert read(noted(journal, body), files).title == "***"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat/completions",
+        "/v1/models/Llama-3-8B-Instruct",
+        "/files/0123456789abcdef01234567.png",
+        *("/img2img/schedulers", "/v1/audio/transcriptions", "/midjourney/result", "/models-llm"),
+    ],
+)
+def test_paths_without_keys_are_shown(journal: Journal, files: FileStore, path: str) -> None:
+    assert read(noted(journal, {}, path=path), files).path == path
 
 
 def test_a_key_in_a_query_is_hidden(journal: Journal, files: FileStore) -> None:
