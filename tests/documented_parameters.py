@@ -152,6 +152,50 @@ PARAMETERS = [
         _row("width", "integer", False, 1024, 512, 1024),
         _row("scheduler", "string", True),
     ),
+    *_of(
+        "POST /generate-xl", "2024-04-04",
+        _row("cfg_scale", "integer", lowest=1, highest=20, note=f"{CLIENT}; default 10 there"),
+        _row("steps", "integer", lowest=1, highest=50, note=f"{CLIENT}; 1 to 30 a week later"),
+        _row("image_count", "integer", False, None, 1, 5,
+             note=f"{CLIENT}; default 1, and links instead of bytes"),
+        _row("loras", "dict", note=CLIENT),
+        _row("nsfw_filter", "boolean", note=f"{HISTORY} (2024-01-26)"),
+        _row("watermark", "boolean", note=f"{CALLERS} send false (2024-01 to 2024-04)"),
+    ),
+    *_of(
+        "POST /generate", "2024-01",
+        _row("nsfw_filter", "boolean", note=f"{HISTORY} (2024-01-26)"),
+        _row("watermark", "boolean", note=f"{CALLERS} send false (2024-01 to 2024-04)"),
+    ),
+    *_of(
+        "POST /dalle", "2024-05-13",
+        _TOKEN._replace(note=HISTORY), _PROMPT._replace(note=HISTORY),
+        _row("size", "string", True, None, choices=("1024x1024", "1024x1792", "1792x1024"),
+             note=f"{HISTORY}; its example does without, callers send these"),
+        _row("quality", "string", choices=("standard", "hd"), note=CALLERS),
+    ),
+    *(
+        row
+        for path in ("/kandinsky", "/playground", "/leonardo-xl")
+        for row in _of(
+            f"POST {path}", "2024-05-13",
+            _TOKEN._replace(note=HISTORY), _PROMPT._replace(note=HISTORY),
+            *([] if path == "/leonardo-xl" else [_NEGATIVE._replace(note=HISTORY)]),
+        )
+    ),
+    *_of(
+        "POST /job-status", "2024-01-29",
+        _row("job_id", "string", True, note=f"{HISTORY}; its table says `request_id`"),
+        _row("nsfw_filter", "boolean", note=HISTORY),
+        _row("watermark", "boolean", note=f"{HISTORY}; default true"),
+    ),
+    *_of(
+        "POST /img2video", "2024-01-29",
+        _row("width", "integer", lowest=64, highest=512, note=f"{HISTORY}; default 512"),
+        _row("height", "integer", lowest=64, highest=512, note=f"{HISTORY}; default 512"),
+        _row("cfg_scale", "integer", lowest=0, highest=20, note=f"{HISTORY}; default 3"),
+        _row("steps", "integer", lowest=1, highest=30, note=f"{HISTORY}; default 25"),
+    ),
     *_of("POST /midjourney", "2024-03", _PROMPT, _TOKEN),
     *_of(
         "POST /midjourney/result", "2024-03",
@@ -242,6 +286,7 @@ PARAMETERS = [
 ]  # fmt: skip
 
 BESIDE = {
+    ("POST /job-status", "deadline"): "how long to wait; not sent",
     ("POST /midjourney", "deadline"): "how long to wait; not sent",
     ("POST /midjourney/result", "deadline"): "how long to wait; not sent",
 }

@@ -67,6 +67,13 @@ SAMPLES: dict[str, Sample] = {
     "openjourney": Sample(
         "POST /openjourney", {"prompt": "a cat"}, small={"width": 128, "height": 128}
     ),
+    "dalle": Sample("POST /dalle", {"prompt": "a cat", "size": "1024x1024"}),
+    "kandinsky": Sample("POST /kandinsky", {"prompt": "a cat"}),
+    "playground": Sample("POST /playground", {"prompt": "a cat"}),
+    "leonardo_xl": Sample("POST /leonardo-xl", {"prompt": "a cat"}),
+    "job_result": Sample(
+        "POST /job-status", {"job_id": "7"}, ({"status": "success", "image": "/m.png"}, PNG)
+    ),
     "midjourney": Sample(
         "POST /midjourney", {"prompt": "a cat"}, ({"data": 1}, {"URL": "/m.png"}, PNG)
     ),

@@ -122,6 +122,20 @@ _XL = {"prompt": "a cat", "model": "sdxl-base", "sampler": "euler", "scheduler":
 SCENES = [
     Scene("lists", _lists, expect=lambda found: all(found.values())),
     Scene("limits", endpoints.limits, expect=lambda tiers: "Free Tier" in tiers),
+    Scene(
+        "image-stream",
+        lambda: endpoints.image(
+            "a cat at sea", model="DreamShaper-8", init_image=_CAT, seed=7, stream=True
+        ),
+        expect=lambda media: media[0].seed == 7,
+    ),
+    Scene(
+        "image-video",
+        lambda: endpoints.image(
+            "a cat", model="DreamShaper-8", is_video=True, frames=4, width=128, height=128, seed=7
+        ),
+        expect=_GIF,
+    ),
     Scene("sd", lambda: endpoints.text_to_image(**_SD), expect=_PNG),
     Scene(
         "generate",
@@ -163,6 +177,11 @@ SCENES = [
         expect=_GIF,
     ),
     Scene("img2video-upload", lambda: endpoints.image_to_video(image=_CAT), expect=_MP4),
+    Scene(
+        "img2video-job",
+        lambda: endpoints.image_to_video(image=_CAT, width=96, height=64),
+        expect=_GIF,
+    ),
     Scene("img2video-link", _from_link(endpoints.image_to_video), expect=_MP4),
     Scene("upscale-upload", lambda: endpoints.upscale(image=_CAT), expect=_PNG),
     Scene("upscale-link", _from_link(endpoints.upscale, resize=2), expect=_PNG),
@@ -213,7 +232,7 @@ _BY_HAND = {
     *("text_to_image", "text_to_image_sd1", "text_to_image_sdxl", "openjourney", "midjourney"),
     *("midjourney_result", "image_to_image", "image_to_image_2023", "text_to_gif", "caption"),
     *("text_to_gif_2024", "image_to_video", "upscale", "transcribe", "list_names", "limits"),
-    *("chat", "legacy_chat"),
+    *("chat", "legacy_chat", "job_result"),
 }
 """The endpoints with scenes of their own above, or in `chat_scenes`; others play their sample."""
 

@@ -155,14 +155,15 @@ def _arguments(tool: VisionCraftTool) -> list[str]:
         return [_schema_table(tool.args_schema)]
     parts = []
     for version in tool.api_versions:
-        spoken = type(tool)(api_key="any", api_version=version)
-        parts.append(f'With `api_version="{version}"`{_default_mark(tool, version)}:')
+        chosen: dict[str, Any] = {tool.version_field: version}
+        spoken = type(tool)(api_key="any", **chosen)
+        parts.append(f'With `{tool.version_field}="{version}"`{_default_mark(tool, version)}:')
         parts.append(_schema_table(spoken.args_schema))
     return parts
 
 
 def _default_mark(tool: Any, version: str) -> str:
-    return ", the default" if tool.api_version == version else ""
+    return ", the default" if getattr(tool, tool.version_field) == version else ""
 
 
 def parameters() -> str:

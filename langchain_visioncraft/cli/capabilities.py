@@ -127,9 +127,7 @@ class Capability(click.Command):
                 text = text if (written := _subtitles(result, out)) is None else written
             deliver_text(text, facts, out=out, as_json=as_json)
             return
-        # Versions of one tool's endpoint differ in the year at the end.
-        tool = f"visioncraft_{endpoint.__name__}".partition("_20")[0]
-        call = usage_of(tool, endpoint, given.get("model"), time.monotonic() - began)
+        call = usage_of(tool_name(endpoint), endpoint, given.get("model"), time.monotonic() - began)
         keep = functools.partial(
             _keep, place, call, shown, [shown[name] for name in kinds if name in shown]
         )
@@ -166,6 +164,23 @@ def _keep(
     ]
     store.record(call.of(kept))
     return kept
+
+
+_ENGINES: dict[str, Endpoint[..., Any, Any]] = {
+    "dalle": endpoints.dalle,
+    "kandinsky": endpoints.kandinsky,
+    "playground": endpoints.playground,
+    "leonardo-xl": endpoints.leonardo_xl,
+}
+"""Those of `VisionCraftTextToImageEngine`."""
+
+
+def tool_name(endpoint: Endpoint[..., Any, Any]) -> str:
+    """The name of the tool that calls this endpoint."""
+    if endpoint in _ENGINES.values():
+        return "visioncraft_text_to_image_engine"
+    # Versions of one tool's endpoint differ in the year at the end.
+    return f"visioncraft_{endpoint.__name__}".partition("_20")[0]
 
 
 def keep_proportions(ctx: click.Context, values: dict[str, Any]) -> None:
@@ -213,6 +228,7 @@ image = Capability(
         "sdxl": endpoints.text_to_image_sdxl,
         "midjourney": endpoints.midjourney,
         "openjourney": endpoints.openjourney,
+        **_ENGINES,
     },
     choice="engine",
 )

@@ -35,7 +35,7 @@ from langchain_visioncraft.client.endpoint import Endpoint, endpoint
 from langchain_visioncraft.client.flow import Call, Flow, Progress, call, fetch, report
 from langchain_visioncraft.client.lists import ListRequest
 from langchain_visioncraft.client.posting import names_of, post
-from langchain_visioncraft.client.tasks import made_by, midjourney_task
+from langchain_visioncraft.client.tasks import job_task, made_by, midjourney_task
 from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.media.inputs import MediaSource
 from langchain_visioncraft.media.media import Media
@@ -97,6 +97,22 @@ openjourney = _row(
     "/openjourney (2024-03): one image from words.",
     schemas.OpenjourneyRequest,
 )
+dalle = _row("dalle", "/dalle (2024-05): one image from words, by DALL·E 3.", schemas.DalleRequest)
+kandinsky = _row(
+    "kandinsky",
+    "/kandinsky (2024-05): one image from words, by Kandinsky.",
+    schemas.PromptsRequest,
+)
+playground = _row(
+    "playground",
+    "/playground (2024-05): one image from words, by Playground.",
+    schemas.PromptsRequest,
+)
+leonardo_xl = _row(
+    "leonardo_xl",
+    "/leonardo-xl (2024-05): one image from words, by Leonardo XL.",
+    schemas.PromptRequest,
+)
 image_to_image = _row(
     "image_to_image",
     "/img2img (2024-03): a picture edited from a prompt, or only its masked part.",
@@ -111,7 +127,7 @@ image_to_image_2023 = _row(
 text_to_gif = _row(
     "text_to_gif",
     "/text2gif (2024-09): an animated GIF from words.",
-    schemas.TextToGifRequest,
+    schemas.PromptRequest,
     kinds=_MOTION,
 )
 text_to_gif_2024 = _row(
@@ -173,6 +189,20 @@ def midjourney(request: schemas.MidjourneyRequest) -> Flow[list[Media]]:
 def midjourney_result(request: schemas.MidjourneyResultRequest) -> Flow[list[Media]]:
     """``POST /midjourney/result`` (2024-03): wait for a task that was submitted before."""
     return (yield from midjourney_task(str(request.task_id), request.deadline))
+
+
+@endpoint(schemas.JobResultRequest)
+def job_result(request: schemas.JobResultRequest) -> Flow[list[Media]]:
+    """``POST /job-status`` (2024-01): wait for a job that was submitted before. Needs no key.
+
+    Endpoints that answer with a job do this by themselves.
+
+    Raises:
+        TaskFailedError: If the service gives the job up.
+        TaskDeadlineError: If it takes longer than `deadline` seconds (default 900).
+    """
+    options = request.body()
+    return (yield from job_task(options.pop("job_id"), options, request.deadline))
 
 
 @endpoint(schemas.TranscribeRequest)
@@ -253,8 +283,13 @@ class EndpointMethods:
     text_to_image_sd1 = text_to_image_sd1
     text_to_image_sdxl = text_to_image_sdxl
     openjourney = openjourney
+    dalle = dalle
+    kandinsky = kandinsky
+    playground = playground
+    leonardo_xl = leonardo_xl
     midjourney = midjourney
     midjourney_result = midjourney_result
+    job_result = job_result
     image_to_image = image_to_image
     image_to_image_2023 = image_to_image_2023
     text_to_gif = text_to_gif

@@ -53,9 +53,13 @@ Loras: TypeAlias = Annotated[
 ]
 _SIDES = "in pixels: 128, 256, or a multiple of 64 between 384 and 1024."
 _SINCE_2024_04 = "; hosts since 2024-04 take it."
+_IN_2024_01 = "; only hosts of 2024-01 take it, and give a GIF."
+_GUIDANCE = "Guidance: how closely to follow the prompt"
 OpenjourneySide: TypeAlias = Literal[
     128, 256, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960, 1024
 ]
+
+DalleSize: TypeAlias = Literal["1024x1024", "1024x1792", "1792x1024"]
 
 
 def _bounded(words: str, default: Any, least: float, most: float, note: str = ".") -> Any:
@@ -71,13 +75,19 @@ ImageToImage2023Steps: TypeAlias = Annotated[int, _bounded("Refinement steps", .
 
 
 def _guidance(default: float, least: float, most: float) -> Any:
-    return _bounded("Guidance: how closely to follow the prompt", default, least, most)
+    return _bounded(_GUIDANCE, default, least, most)
 
 
 def _name(kind: str, family: str, default: str, example: str | None = None) -> Any:
     """The name of a model, a sampler, …; the host lists them."""
     words = f"A {kind} of the family '{family}', e.g. '{example or default}'."
     return Field(default=default, min_length=1, description=words)
+
+
+_NSFW_FILTER: Any = Field(
+    default=None, description="Whether to hold back pictures that are not safe for work."
+)
+_WATERMARK: Any = Field(default=None, description="Whether the host marks its pictures.")
 
 
 class Request(TakesEmptyTexts):
@@ -121,7 +131,7 @@ class ImageOptions(Options):
     width: int = _bounded("Width in pixels", 1024, 64, 1024)
     height: int = _bounded("Height in pixels", 1024, 64, 1024)
     cfg_scale: float | None = _bounded(
-        "Guidance: how closely to follow the prompt",
+        _GUIDANCE,
         None,
         1,
         30,
@@ -148,9 +158,7 @@ class ImageOptions(Options):
     frames: int | None = Field(
         default=None, ge=1, description="Frames of an animation; by default 16."
     )
-    nsfw_filter: bool | None = Field(
-        default=None, description="Whether the host holds back pictures that are not safe for work."
-    )
+    nsfw_filter: bool | None = _NSFW_FILTER
 
 
 class ImageRequest(ImageOptions, Request):
@@ -220,6 +228,8 @@ class TextToImageSD1Options(Options):
     upscale: bool | None = Field(
         default=None, description="Whether to upscale the result; hosts since 2024-04 take it."
     )
+    nsfw_filter: bool | None = _NSFW_FILTER
+    watermark: bool | None = _WATERMARK
 
 
 class TextToImageSD1Request(TextToImageSD1Options, Request):
@@ -239,6 +249,12 @@ class TextToImageSDXLOptions(Options):
     negative_prompt: NegativePrompt = None
     width: int = _bounded("Width in pixels", 1024, 512, 1024)
     height: int = _bounded("Height in pixels", 1024, 512, 1024)
+    cfg_scale: int | None = _bounded(_GUIDANCE, None, 1, 20, _SINCE_2024_04)
+    steps: int | None = _bounded("Refinement steps", None, 1, 50, _SINCE_2024_04)
+    image_count: int | None = _bounded("How many images", None, 1, 5, _SINCE_2024_04)
+    loras: Loras = None
+    nsfw_filter: bool | None = _NSFW_FILTER
+    watermark: bool | None = _WATERMARK
 
 
 class TextToImageSDXLRequest(TextToImageSDXLOptions, Request):
@@ -288,6 +304,49 @@ class OpenjourneyRequest(OpenjourneyOptions, Request):
     """``POST /openjourney``: one image from words; put ``mdjrny-v4 style`` into the prompt."""
 
     prompt: Prompt = Field(kw_only=False)
+
+
+class DalleOptions(Options):
+    """Optional parameters of ``POST /dalle`` (2024-03; `quality` is only sent by its callers)."""
+
+    size: DalleSize = Field(default="1024x1024", description="Width and height in pixels.")
+    quality: Annotated[Literal["standard", "hd"] | None, LeftOutIfEmpty()] = Field(
+        default=None, description="'hd' has finer details; leave out for the host's own."
+    )
+
+
+class DalleRequest(DalleOptions, Request):
+    """``POST /dalle``: one image from words, by DALL·E 3."""
+
+    required_by_api: ClassVar[frozenset[str]] = frozenset({"size"})
+
+    prompt: Prompt = Field(kw_only=False)
+
+
+class PromptsOptions(Options):
+    """What some engines take besides a prompt (2024-05)."""
+
+    negative_prompt: NegativePrompt = None
+
+
+class PromptsRequest(PromptsOptions, Request):
+    """A prompt and a negative prompt: ``POST /kandinsky`` and ``POST /playground``."""
+
+    prompt: Prompt = Field(kw_only=False)
+
+
+class PromptRequest(Request):
+    """A prompt and nothing else: ``POST /leonardo-xl`` and ``POST /text2gif``."""
+
+    prompt: Prompt = Field(kw_only=False)
+
+
+class JobResultRequest(MidjourneyOptions, Request):
+    """``POST /job-status``: the result of a job that was submitted before."""
+
+    job_id: str = Field(kw_only=False, min_length=1, description="The `job_id` of an answer.")
+    nsfw_filter: bool | None = _NSFW_FILTER
+    watermark: bool | None = _WATERMARK
 
 
 class ImageToImageOptions(Options):
@@ -353,12 +412,6 @@ class ImageToImage2023Request(ImageToImage2023Options, Request):
         return body
 
 
-class TextToGifRequest(Request):
-    """``POST /text2gif`` (2024-09): an animated GIF from words."""
-
-    prompt: Prompt = Field(kw_only=False)
-
-
 class TextToGif2024Options(Options):
     """Optional parameters of ``POST /generate-gif`` (2024-03, 2024-05)."""
 
@@ -376,7 +429,16 @@ class TextToGif2024Request(TextToGif2024Options, Request):
     prompt: Prompt = Field(kw_only=False)
 
 
-class ImageToVideoRequest(Request):
+class ImageToVideoOptions(Options):
+    """Optional parameters of ``POST /img2video`` in its first form, which answers with a job."""
+
+    width: int | None = _bounded("Width in pixels", None, 64, 512, _IN_2024_01)
+    height: int | None = _bounded("Height in pixels", None, 64, 512, _IN_2024_01)
+    cfg_scale: int | None = _bounded(_GUIDANCE, None, 0, 20, _IN_2024_01)
+    steps: int | None = _bounded("Refinement steps", None, 1, 30, _IN_2024_01)
+
+
+class ImageToVideoRequest(ImageToVideoOptions, Request):
     """``POST /img2video`` (2024-03): a short MP4 that moves a picture."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}

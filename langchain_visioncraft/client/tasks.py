@@ -22,10 +22,10 @@ from langchain_visioncraft.client.flow import (
 )
 from langchain_visioncraft.media.media import Media
 
-MIDJOURNEY_FIRST_PAUSE = 2.0
-MIDJOURNEY_LONGEST_PAUSE = 15.0
-JOB_FIRST_PAUSE = 1.0
-JOB_LONGEST_PAUSE = 5.0
+FIRST_PAUSE = 2.0
+LONGEST_PAUSE = 15.0
+"""Seconds before the first poll, and between polls at most."""
+
 DEADLINE = 900.0
 """Seconds that a task may take, unless the caller says otherwise."""
 
@@ -56,7 +56,6 @@ class _Task:
         maker: What works on it, for messages.
         name: What it is called in messages.
         again: Code that asks for it once more.
-        pauses: Seconds before the first poll, and between polls at most.
     """
 
     maker: str
@@ -64,7 +63,6 @@ class _Task:
     path: str
     body: Mapping[str, Any]
     again: str
-    pauses: tuple[float, float]
     auth: Auth = "token"
     kinds: Sequence[str] = ("image",)
 
@@ -86,7 +84,6 @@ def midjourney_task(task_id: str, deadline: float) -> Flow[list[Media]]:
         "/midjourney/result",
         {"task_id": task_id},
         f"endpoints.midjourney_result(task_id={task_id!r})",
-        (MIDJOURNEY_FIRST_PAUSE, MIDJOURNEY_LONGEST_PAUSE),
     )
     return (yield from _await(task, deadline))
 
@@ -99,7 +96,6 @@ def job_task(job_id: str, options: Mapping[str, Any], deadline: float) -> Flow[l
         "/job-status",
         {"job_id": job_id, **options},
         f"endpoints.job_result(job_id={job_id!r})",
-        (JOB_FIRST_PAUSE, JOB_LONGEST_PAUSE),
         "none",
         ("image", "video"),
     )
@@ -107,11 +103,10 @@ def job_task(job_id: str, options: Mapping[str, Any], deadline: float) -> Flow[l
 
 
 def _await(task: _Task, deadline: float) -> Flow[list[Media]]:
-    elapsed, failures = 0.0, 0
-    interval, longest = task.pauses
+    elapsed, interval, failures = 0.0, FIRST_PAUSE, 0
     while elapsed < deadline:
         elapsed = yield from pause(min(interval, deadline - elapsed))
-        interval = min(interval * 1.5, longest)
+        interval = min(interval * 1.5, LONGEST_PAUSE)
         try:
             answer = yield from call(Call("POST", task.path, task.body, auth=task.auth))
             state = json_from(answer)

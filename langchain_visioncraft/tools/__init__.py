@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         VisionCraftMidjourney,
         VisionCraftOpenjourney,
         VisionCraftTextToImage,
+        VisionCraftTextToImageEngine,
         VisionCraftTextToImageSD1,
         VisionCraftTextToImageSDXL,
     )
@@ -34,6 +35,7 @@ _MODULES = {
     "VisionCraftTextToImageSDXL": "images",
     "VisionCraftMidjourney": "images",
     "VisionCraftOpenjourney": "images",
+    "VisionCraftTextToImageEngine": "images",
     "VisionCraftImageToImage": "images",
     "VisionCraftTextToGif": "motion",
     "VisionCraftImageToVideo": "motion",
@@ -59,6 +61,7 @@ __all__ = [
     "VisionCraftOpenjourney",
     "VisionCraftTextToGif",
     "VisionCraftTextToImage",
+    "VisionCraftTextToImageEngine",
     "VisionCraftTextToImageSD1",
     "VisionCraftTextToImageSDXL",
     "VisionCraftTool",

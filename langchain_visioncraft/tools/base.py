@@ -149,6 +149,9 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
     api_versions: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {}
     """The endpoints of a capability whose path or parameters changed over time."""
 
+    version_field: ClassVar[str] = "api_version"
+    """The field that chooses one of them."""
+
     _sync_client: VisionCraftClient = PrivateAttr()
     _async_client: AsyncVisionCraftClient = PrivateAttr()
 
@@ -185,7 +188,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         unused = (self.model_fields_set & known) - set(self.request().model_fields)
         if unused:
             names = ", ".join(sorted(unused))
-            msg = f"{self.endpoint()} has no parameter {names}: another api_version has"
+            msg = f"{self.endpoint()} has no parameter {names}: another {self.version_field} has"
             raise ValueError(msg)
         if self.api_versions:
             self._check_api_version()

@@ -139,6 +139,30 @@ class VisionCraftOpenjourney(VisionCraftTool, schemas.OpenjourneyOptions):
         return endpoints.openjourney
 
 
+class VisionCraftTextToImageEngine(VisionCraftTool, schemas.DalleOptions, schemas.PromptsOptions):
+    """Draws a picture by an endpoint with a model of its own, such as ``POST /dalle`` (2024-05).
+
+    Attributes:
+        engine: ``"dalle"`` (DALL·E 3, with `size` and `quality`), ``"kandinsky"`` or
+            ``"playground"`` (with `negative_prompt`), or ``"leonardo-xl"``.
+    """
+
+    name: str = "visioncraft_text_to_image_engine"
+    description: str = f"Draw one picture from words. {_GIVES}"
+    engine: Literal["dalle", "kandinsky", "playground", "leonardo-xl"] = "dalle"
+    api_versions: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {
+        "dalle": endpoints.dalle,
+        "kandinsky": endpoints.kandinsky,
+        "playground": endpoints.playground,
+        "leonardo-xl": endpoints.leonardo_xl,
+    }
+    version_field: ClassVar[str] = "engine"
+
+    def endpoint(self) -> Endpoint[..., Any, Any]:
+        """``POST /dalle``, or that of another engine."""
+        return self.api_versions[self.engine]
+
+
 class VisionCraftImageToImage(
     VisionCraftTool, schemas.ImageToImageOptions, schemas.ImageToImage2023Options
 ):
@@ -173,5 +197,6 @@ TEXT_TO_IMAGE: dict[str, type[VisionCraftTool]] = {
     "sdxl": VisionCraftTextToImageSDXL,
     "midjourney": VisionCraftMidjourney,
     "openjourney": VisionCraftOpenjourney,
+    **dict.fromkeys(VisionCraftTextToImageEngine.api_versions, VisionCraftTextToImageEngine),
 }
 """The engines that draw from words."""

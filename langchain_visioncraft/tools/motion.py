@@ -33,13 +33,16 @@ class VisionCraftTextToGif(VisionCraftTool, schemas.TextToGif2024Options):
         return self.api_versions[self.api_version]
 
 
-class VisionCraftImageToVideo(VisionCraftTool):
+class VisionCraftImageToVideo(VisionCraftTool, schemas.ImageToVideoOptions):
     """Makes a short MP4 video of a picture, by ``POST /img2video`` (2024-03)."""
 
     name: str = "visioncraft_image_to_video"
     description: str = (
         "Turn a picture into a short video (MP4) that moves over it. Takes the handle or URL of "
         "the picture; gives the handle of the video."
+    )
+    hidden_from_model: ClassVar[frozenset[str]] = frozenset(
+        schemas.ImageToVideoOptions.model_fields
     )
 
     def endpoint(self) -> Endpoint[..., Any, Any]:

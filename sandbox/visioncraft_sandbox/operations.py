@@ -101,6 +101,7 @@ class Operation:
         schema: Its parameters and their bounds.
         style: The shape of its errors.
         work: Makes the answer.
+        keyless: Whether it takes no key.
         names: The parameters that hold names, and the path of the list that each must be in.
     """
 
@@ -109,6 +110,7 @@ class Operation:
     style: ErrorStyle
     work: Callable[[Job], Coroutine[Any, Any, Response]]
     names: Mapping[str, str] = field(default_factory=dict)
+    keyless: bool = False
 
     async def serve(self, request: Request) -> Response:
         """Answer a request: body, key, limit, parameters, names, work."""
@@ -121,7 +123,7 @@ class Operation:
 
     async def answer(self, request: Request, services: Services, body: dict[str, Any]) -> Response:
         """Answer a request with this body; raises `Refusal` if it fails a check."""
-        key = check_key(body.get("token"), services.config)
+        key = "" if self.keyless else check_key(body.get("token"), services.config)
         services.limiter.check(f"{request.method} {self.path}", key)
         parameters = check_parameters(self.schema, body)
         check_texts(parameters, services.config.max_text)

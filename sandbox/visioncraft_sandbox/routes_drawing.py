@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,10 +14,12 @@ from PIL import Image
 from starlette.responses import Response, StreamingResponse
 
 from langchain_visioncraft.client.schemas import (
+    DalleRequest,
     ImageRequest,
     OpenjourneyRequest,
+    PromptRequest,
+    PromptsRequest,
     TextToGif2024Request,
-    TextToGifRequest,
     TextToImageRequest,
     TextToImageSD1Request,
     TextToImageSDXLRequest,
@@ -108,8 +110,26 @@ async def _sd(job: Job) -> Response:
     return await _draw(job, sampler=wanted.sampler or _SD_SAMPLER)
 
 
-async def _openjourney(job: Job) -> Response:
-    return await _draw(job, model="openjourney")
+def _drawn_by(model: str) -> Callable[[Job], Coroutine[Any, Any, Response]]:
+    """The work of an endpoint that has one model, and pictures of a million pixels by default."""
+
+    async def draw(job: Job) -> Response:
+        size = getattr(job.parameters, "size", "1024x1024").partition("x")
+        sides = {
+            "width": getattr(job.parameters, "width", int(size[0])),
+            "height": getattr(job.parameters, "height", int(size[2])),
+        }
+        return await _draw(job, model=model, **sides)
+
+    return draw
+
+
+async def _generate_xl(job: Job) -> Response:
+    wanted: TextToImageSDXLRequest = job.parameters
+    if wanted.image_count is None:
+        return await _draw(job)
+    made = await drawn(job, ImageSpec.of(wanted, count=wanted.image_count))
+    return job.links(made.files, made.engine)
 
 
 async def _generate(job: Job) -> Response:
@@ -141,7 +161,7 @@ def _gif(prompt: str, negative_prompt: str | None = None, **options: Any) -> byt
 
 
 async def _text2gif(job: Job) -> Response:
-    wanted: TextToGifRequest = job.parameters
+    wanted: PromptRequest = job.parameters
     return media_response(await job.services.pool.work(partial(_gif, wanted.prompt)), MOTION)
 
 
@@ -181,11 +201,25 @@ OPERATIONS = (
         "/generate-xl",
         TextToImageSDXLRequest,
         ErrorStyle.TEXT,
-        _draw,
-        {"model": "/models-xl", "sampler": "/samplers-xl", "scheduler": "/schedulers-xl"},
+        _generate_xl,
+        {
+            "model": "/models-xl",
+            "sampler": "/samplers-xl",
+            "scheduler": "/schedulers-xl",
+            "loras": "/loras-xl",
+        },
     ),
-    Operation("/openjourney", OpenjourneyRequest, ErrorStyle.TEXT, _openjourney),
-    Operation("/text2gif", TextToGifRequest, ErrorStyle.OBJECT, _text2gif),
+    *(
+        Operation(path, schema, ErrorStyle.TEXT, _drawn_by(path[1:]))
+        for path, schema in (
+            ("/openjourney", OpenjourneyRequest),
+            ("/dalle", DalleRequest),
+            ("/kandinsky", PromptsRequest),
+            ("/playground", PromptsRequest),
+            ("/leonardo-xl", PromptRequest),
+        )
+    ),
+    Operation("/text2gif", PromptRequest, ErrorStyle.OBJECT, _text2gif),
     Operation(
         "/generate-gif",
         TextToGif2024Request,

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from langchain_visioncraft.client.schemas import (
     ImageToImage2023Request,
     ImageToImageRequest,
+    ImageToVideoOptions,
     ImageToVideoRequest,
     TranscribeRequest,
     UpscaleRequest,
@@ -23,11 +24,13 @@ from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import MOTION
 from visioncraft_sandbox.operations import Job, Operation, Services, guarded
 from visioncraft_sandbox.pictures import Sources, enlarged, reworked
+from visioncraft_sandbox.routes_midjourney import submitted
 from visioncraft_sandbox.validation import check_key, check_parameters, check_texts, read_body
 
 _ResultT = TypeVar("_ResultT")
 
 _STRENGTH = 0.8
+_FIRST_SIDE = 512
 
 
 async def _img2img_image(job: Job) -> Response:
@@ -91,14 +94,18 @@ async def _img2img(request: Request, services: Services) -> Response:
 
 
 async def _img2video(job: Job) -> Response:
+    wanted: ImageToVideoRequest = job.parameters
     image = await job.picture("image")
+    size = (wanted.width or _FIRST_SIDE, wanted.height or _FIRST_SIDE)
+    first_form = any(getattr(wanted, name) is not None for name in ImageToVideoOptions.model_fields)
 
     def work() -> bytes:
         from visioncraft_sandbox.engines import motion  # noqa: PLC0415  # as above
 
-        return motion.film(image)
+        return motion.pan(image, size) if first_form else motion.film(image)
 
-    return media_response(await job.services.pool.work(work), MOTION)
+    made = await job.services.pool.work(work)
+    return await submitted(job, made, MOTION) if first_form else media_response(made, MOTION)
 
 
 async def _upscale(job: Job) -> Response:

@@ -1,4 +1,4 @@
-"""Midjourney: submit a prompt, then ask for its picture."""
+"""Tasks: Midjourney's, and the jobs of 2024-01; a client asks for the result later."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from langchain_visioncraft.client import schemas
-from langchain_visioncraft.client.schemas import MidjourneyRequest
+from langchain_visioncraft.client.schemas import JobResultRequest, MidjourneyRequest
 from visioncraft_sandbox.answers import ErrorStyle, Refusal, json_response, link_to
 from visioncraft_sandbox.backends.images import ImageSpec
 from visioncraft_sandbox.fault_gate import FAULT_KEY
@@ -56,7 +56,28 @@ async def _draw(job: Job, task: Task) -> None:
         task.file, task.engine = job.services.files.add(made.files[0], made.engine), made.engine
 
 
+async def submitted(job: Job, file: bytes, engine: str) -> Response:
+    """The answer that promises this file as a job."""
+    task = job.services.midjourney.submit("", None)
+    task.file, task.engine = job.services.files.add(file, engine), engine
+    return json_response({"job_id": str(task.number)}, "tasks")
+
+
+async def _job_status(job: Job) -> Response:
+    wanted: JobResultRequest = job.parameters
+    task = job.services.midjourney.find(wanted.job_id)
+    if task is None:
+        raise Refusal(400, f"There is no job with the id {wanted.job_id!r}.")
+    if not job.services.midjourney.is_due(task):
+        return json_response({"status": "processing", "image": None}, "tasks")
+    if task.file is None:  # one of Midjourney's
+        await _draw(job, task)
+    link = link_to(job.request, task.file or "")
+    return json_response({"status": "success", "image": link}, task.engine)
+
+
 OPERATIONS = (
     Operation("/midjourney", MidjourneyRequest, ErrorStyle.TEXT, _submit),
     Operation("/midjourney/result", MidjourneyResultRequest, ErrorStyle.TEXT, _result),
+    Operation("/job-status", JobResultRequest, ErrorStyle.TEXT, _job_status, keyless=True),
 )

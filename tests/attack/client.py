@@ -20,7 +20,7 @@ from tool_service import httpx
 from attack import Outcome
 from attack.bending import bent
 from langchain_visioncraft import ChatVisionCraft
-from langchain_visioncraft.client import VisionCraftClient, endpoints
+from langchain_visioncraft.client import VisionCraftClient, endpoints, tasks
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import Media
 
@@ -143,7 +143,7 @@ def fuzz_endpoints(
 ) -> tuple[int, list[str]]:
     """The same for all other endpoints."""
     failures, began, number = [], time.monotonic(), 0
-    endpoints.MIDJOURNEY_FIRST_PAUSE = 0.001  # nothing here waits for a host that draws
+    tasks.FIRST_PAUSE = 0.001  # nothing here waits for a host that draws
     names = list(SAMPLES)
     bodies: list[Any] = [body for sample in SAMPLES.values() for body in sample.answers]
     while number < answers and time.monotonic() - began < seconds:

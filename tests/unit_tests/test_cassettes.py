@@ -37,7 +37,7 @@ BY_NAME = {scene.name: scene for scene in ALL_SCENES}
 @pytest.fixture(autouse=True)
 def _no_waiting_and_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """No clock; and a link to another host, recorded from a live one, resolves to somewhere."""
-    monkeypatch.setattr("langchain_visioncraft.client.tasks.MIDJOURNEY_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.001)
     monkeypatch.setattr(base, "retry_wait", lambda *_: 0.001)
     public = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: public)

@@ -64,6 +64,17 @@ CASES = {
         tools.VisionCraftTextToImageSDXL,
     ),
     "POST /openjourney": Case("openjourney", PROMPT, tools.VisionCraftOpenjourney),
+    "POST /dalle": Case(
+        "dalle", {**PROMPT, "size": "1024x1024"}, tools.VisionCraftTextToImageEngine, "dalle"
+    ),
+    "POST /kandinsky": Case("kandinsky", PROMPT, tools.VisionCraftTextToImageEngine, "kandinsky"),
+    "POST /playground": Case(
+        "playground", PROMPT, tools.VisionCraftTextToImageEngine, "playground"
+    ),
+    "POST /leonardo-xl": Case(
+        "leonardo_xl", PROMPT, tools.VisionCraftTextToImageEngine, "leonardo-xl"
+    ),
+    "POST /job-status": Case("job_result", {"job_id": "75435"}),
     "POST /midjourney": Case("midjourney", PROMPT),
     "POST /midjourney/result": Case("midjourney_result", {"task_id": "75435"}),
     "POST /img2img": Case(
@@ -91,6 +102,7 @@ CASES = {
 
 LORAS = {
     "POST /image/generate": listed("/image/loras/{type}"),
+    "POST /generate-xl": LISTS["/loras-xl"],
     "POST /sd": LISTS["/sd/loras"],
     "POST /generate": LISTS["/loras"],
 }
@@ -338,7 +350,7 @@ def tool_with(row: Row, value: Any = None) -> VisionCraftTool:
     """The tool, with this default of its own for the parameter, if one is given."""
     case = CASES[row.request]
     assert case.tool is not None
-    chosen = {"api_version": case.version} if case.version else {}
+    chosen = {case.tool.version_field: case.version} if case.version else {}
     return case.tool(**chosen, **({} if value is None else {row.name: value}))
 
 
@@ -439,10 +451,12 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Engines:
 
 @pytest.fixture
 async def host(engines: Engines) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app())
+    app = create_app()
+    app.state.services.midjourney.submit("a cat", None)  # that a job with the first id is there
+    transport = httpx.ASGITransport(app)
     headers = {"Authorization": "Bearer key"}
     async with httpx.AsyncClient(
-        transport=transport, base_url="http://sandbox:8765", headers=headers
+        transport=transport, base_url="http://127.0.0.1:8765", headers=headers
     ) as opened:
         yield opened
 

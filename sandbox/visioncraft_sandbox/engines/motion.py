@@ -112,6 +112,14 @@ def _gif(pictures: list[Image.Image], colours: int, delay: int) -> bytes:
     return buffer.getvalue()
 
 
+def pan(image: Image.Image, size: tuple[int, int], *, frames: int = 16) -> bytes:
+    """A GIF of this size that zooms slowly into a picture and out again."""
+    source = _opaque(image)
+    boxes = [_view(source.size, number / frames) for number in range(frames)]
+    shown = [source.resize(size, Image.Resampling.BILINEAR, box=box) for box in boxes]
+    return _gif(shown, 128, _LOOP // frames)
+
+
 def film(image: Image.Image, *, seconds: float = 4.0, fps: int = 24, max_side: int = 768) -> bytes:
     """A film that zooms slowly into a picture and out again.
 

@@ -139,7 +139,7 @@ async def test_a_checkpoint_keeps_artifacts_as_json(
 async def test_progress_of_a_tool_reaches_the_agents_stream(
     polled_sandbox: Sandbox, store: MediaStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("langchain_visioncraft.client.tasks.MIDJOURNEY_FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.05)
     steps: list[Step] = [lambda _: [ask("midjourney", prompt="a cat")]]
     tools = tools_of(polled_sandbox, store, text_to_image="midjourney")
     events = create_agent(Scripted(steps=steps), tools).astream_events(

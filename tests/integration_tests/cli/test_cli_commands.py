@@ -67,7 +67,7 @@ def test_a_result_lies_in_the_store_and_a_pipe_gets_its_path(
 
 
 def test_midjourney_takes_its_deadline(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_visioncraft.client.tasks.MIDJOURNEY_FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.05)
     ran = run("image", "a fox", "--engine", "midjourney", "--deadline", "0.1", "--json")
     assert ran.exit_code == 6
     assert json.loads(ran.stdout)["error"]["type"] == "TaskDeadlineError"

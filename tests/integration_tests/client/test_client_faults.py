@@ -66,8 +66,8 @@ def test_one_call_may_give_several_pictures(client: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _look_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_visioncraft.client.tasks.MIDJOURNEY_FIRST_PAUSE", 0.2)
-    monkeypatch.setattr("langchain_visioncraft.client.tasks.MIDJOURNEY_LONGEST_PAUSE", 1.0)
+    monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.2)
+    monkeypatch.setattr("langchain_visioncraft.client.tasks.LONGEST_PAUSE", 1.0)
 
 
 def at(driver: Any, sandbox: Sandbox, flow: Any, **options: Any) -> Any:

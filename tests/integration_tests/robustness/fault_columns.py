@@ -68,7 +68,7 @@ _GIVEN: dict[str, dict[str, Any]] = {"image_to_image": {"mask": PNG}, "transcrib
 """What makes more of a call than its sample does."""
 
 COLUMNS: tuple[Column, ...] = (
-    *(_call(name) for name in SAMPLES if not name.startswith("midjourney")),
+    *(_call(name) for name in SAMPLES if not name.startswith(("midjourney", "job"))),
     Column(
         "midjourney",
         "call",
@@ -90,6 +90,12 @@ COLUMNS: tuple[Column, ...] = (
             lambda task, deadline: endpoints.midjourney_result(task_id=task, deadline=deadline)
         ),
         quick=True,
+    ),
+    Column(
+        "job_result",
+        "poll",
+        "POST /job-status",
+        _client(lambda task, deadline: endpoints.job_result(job_id=task, deadline=deadline)),
     ),
     Column(
         "image_to_image_2023, its link",

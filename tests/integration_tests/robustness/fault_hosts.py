@@ -175,8 +175,8 @@ def short_waits() -> Iterator[None]:
     with (
         mock.patch.object(base, "_BACKOFF", wait_none()),
         mock.patch.object(openai._base_client, "INITIAL_RETRY_DELAY", 0.0),
-        mock.patch("langchain_visioncraft.client.tasks.MIDJOURNEY_FIRST_PAUSE", 0.01),
-        mock.patch("langchain_visioncraft.client.tasks.MIDJOURNEY_LONGEST_PAUSE", 0.02),
+        mock.patch("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.01),
+        mock.patch("langchain_visioncraft.client.tasks.LONGEST_PAUSE", 0.02),
     ):
         yield
 

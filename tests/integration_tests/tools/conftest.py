@@ -5,4 +5,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_visioncraft.client.tasks.MIDJOURNEY_FIRST_PAUSE", 0.15)
+    monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.15)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from langchain_visioncraft import MediaStore, tools
 from langchain_visioncraft.cli.app import app
-from langchain_visioncraft.cli.capabilities import Capability
+from langchain_visioncraft.cli.capabilities import Capability, tool_name
 from langchain_visioncraft.cli.commands import COMMANDS
 from langchain_visioncraft.cli.inputs import medium, read_arguments
 from langchain_visioncraft.client import VisionCraftClient
@@ -40,7 +40,9 @@ VARIANTS = [(name, variant) for name, each in CAPABILITIES.items() for variant i
 def tool_of(name: str, variant: str) -> VisionCraftTool:
     client = VisionCraftClient(api_key="none", base_url="http://localhost")
     if isinstance(TOOLS[name], dict):
-        tool: VisionCraftTool = TOOLS[name][variant](client=client)
+        kind = TOOLS[name][variant]
+        choice = {kind.version_field: variant} if kind.api_versions else {}
+        tool: VisionCraftTool = kind(client=client, **choice)
         return tool
     kind = getattr(tools, TOOLS[name])
     chosen = {"api_version": variant} if variant else {}
@@ -82,7 +84,7 @@ def test_a_command_has_the_choices_and_the_name_of_its_tool(name: str, variant: 
     capability = CAPABILITIES[name]
     endpoint = capability.variants[variant]
     assert endpoint is tool.endpoint()
-    assert f"visioncraft_{endpoint.__name__}".partition("_20")[0] == tool.name
+    assert tool_name(endpoint) == tool.name
     if name != "image":
         assert list(capability.variants) == (list(tool.api_versions) or [""])
     else:

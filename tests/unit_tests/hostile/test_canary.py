@@ -18,7 +18,7 @@ from langchain_visioncraft.client import base
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "_BACKOFF", lambda _: 0.001)
-    monkeypatch.setattr("langchain_visioncraft.client.tasks.MIDJOURNEY_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.001)
 
 
 @pytest.fixture(params=["wrapped", "environment"])

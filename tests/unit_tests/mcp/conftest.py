@@ -58,5 +58,5 @@ def connect(toolkit: Callable[..., VisionCraftToolkit]) -> Connect:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_visioncraft.client.tasks.MIDJOURNEY_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.001)
     monkeypatch.setattr(base, "_BACKOFF", lambda _: 0.001)
