@@ -8,12 +8,14 @@ from langchain_visioncraft._lazy import lazy_names
 
 if TYPE_CHECKING:
     from langchain_visioncraft.client import endpoints
+    from langchain_visioncraft.client.capabilities import Capabilities
     from langchain_visioncraft.client.drivers import AsyncVisionCraftClient, VisionCraftClient
     from langchain_visioncraft.client.flow import Progress
     from langchain_visioncraft.client.transcripts import Segment, Transcript
 
 _MODULES = {
     "AsyncVisionCraftClient": "drivers",
+    "Capabilities": "capabilities",
     "Progress": "flow",
     "Segment": "transcripts",
     "Transcript": "transcripts",
@@ -23,6 +25,7 @@ _MODULES = {
 
 __all__ = [
     "AsyncVisionCraftClient",
+    "Capabilities",
     "Progress",
     "Segment",
     "Transcript",

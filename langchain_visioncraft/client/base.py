@@ -22,6 +22,7 @@ from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft._redact import Redactor, forget_locals
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.answers import status_error
+from langchain_visioncraft.client.capabilities import capabilities
 from langchain_visioncraft.client.endpoints import EndpointMethods
 from langchain_visioncraft.client.flow import Call, Fetch, Progress, is_retryable, retry_wait
 from langchain_visioncraft.client.outgoing import JSONBody, Outgoing
@@ -83,6 +84,8 @@ class BaseClient(KnownKeywords, EndpointMethods):
     Raises:
         InvalidRequestError: If one of them cannot be used. Nothing is sent here.
     """
+
+    capabilities = capabilities
 
     def __init__(
         self,

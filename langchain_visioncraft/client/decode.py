@@ -62,7 +62,7 @@ def media_from(answer: Answer, kinds: Iterable[str] = ("image",)) -> Flow[list[M
         TruncatedAnswerError: If it is empty or cut off.
         UnexpectedAnswerError: If it holds neither media nor links.
     """
-    if _type_of(answer) in EXTENSIONS:
+    if is_file(answer):
         return [_medium(answer, tuple(kinds))]
     decoded = json_from(answer)
     media = yield from media_in(decoded, answer, kinds)
@@ -82,6 +82,11 @@ def media_in(decoded: Any, answer: Answer, kinds: Iterable[str] = ("image",)) ->
         medium = _medium(file, kinds)
         media.append(medium.made_with(seed) if type(seed) is int else medium)
     return media
+
+
+def is_file(answer: Answer) -> bool:
+    """Whether it is the bytes of a picture, video or recording."""
+    return _type_of(answer) in EXTENSIONS
 
 
 def job_in(answer: Answer) -> str | None:

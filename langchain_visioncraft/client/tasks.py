@@ -8,7 +8,14 @@ from typing import Any
 
 from langchain_visioncraft import errors
 from langchain_visioncraft.client.answers import said_in
-from langchain_visioncraft.client.decode import facts_of, job_in, json_from, media_from, media_in
+from langchain_visioncraft.client.decode import (
+    facts_of,
+    is_file,
+    job_in,
+    json_from,
+    media_from,
+    media_in,
+)
 from langchain_visioncraft.client.flow import (
     RETRY_STATUSES,
     Answer,
@@ -109,6 +116,8 @@ def _await(task: _Task, deadline: float) -> Flow[list[Media]]:
         interval = min(interval * 1.5, LONGEST_PAUSE)
         try:
             answer = yield from call(Call("POST", task.path, task.body, auth=task.auth))
+            if is_file(answer):
+                return (yield from media_from(answer, task.kinds))
             state = json_from(answer)
         except errors.VisionCraftError as error:
             # The picture is being made, and paid for: one bad moment must not lose it.

@@ -34,8 +34,8 @@ PUBLIC: dict[str, set[str]] = {
     },
     "chat_models": {"ChatVisionCraft", "ChatVisionCraftLegacy", "MODEL_PROFILES"},
     "client": {
-        "AsyncVisionCraftClient", "Progress", "Segment", "Transcript", "VisionCraftClient",
-        "endpoints",
+        "AsyncVisionCraftClient", "Capabilities", "Progress", "Segment", "Transcript",
+        "VisionCraftClient", "endpoints",
     },
     "document_loaders": {
         "Citation", "CitedAnswer", "FolderByteStore", "LoadReport", "RemoteByteStore", "Skipped",

@@ -30,6 +30,9 @@ OTHERS = [
     "visioncraft_limits",
 ]
 ENGINES = {
+    **dict.fromkeys(
+        ("dalle", "kandinsky", "playground", "leonardo-xl"), "visioncraft_text_to_image_engine"
+    ),
     "image": "visioncraft_image",
     "sd": "visioncraft_text_to_image",
     "sd1": "visioncraft_text_to_image_sd1",
@@ -50,7 +53,7 @@ def test_nine_tools_of_which_one_draws(engine: Any) -> None:
 
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(ValidationError, match="text_to_image"):
-        VisionCraftToolkit(text_to_image="dalle")
+        VisionCraftToolkit(text_to_image="dall-e-9")
 
 
 def test_all_tools_share_both_drivers_and_the_store(store: MediaStore) -> None:

@@ -44,7 +44,8 @@ WRONG = [
     (
         ["image", "a", "--engine", "midjurney"],
         (
-            "'midjurney' is not one of 'sd', 'image', 'sd1', 'sdxl', 'midjourney', 'openjourney'."
+            "'midjurney' is not one of 'sd', 'image', 'sd1', 'sdxl', 'midjourney', 'openjourney', "
+            "'dalle', 'kandinsky', 'playground', 'leonardo-xl'."
             " Did you mean 'midjourney' or 'openjourney'?"
         ),
     ),

@@ -1,0 +1,123 @@
+"""What a host offers: found out by its lists, which cost nothing and need no key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from langchain_visioncraft import errors
+from langchain_visioncraft.client import schemas
+from langchain_visioncraft.client.decode import json_from, names_from
+from langchain_visioncraft.client.endpoint import endpoint
+from langchain_visioncraft.client.flow import Call, Flow, call
+
+_PROBES: dict[str, tuple[str, ...]] = {
+    "image": ("/image/samplers", "/image/models/FLUX.1", "/image/models/SD-1.5"),
+    "sd": ("/sd/samplers", "/sd/models", "/sd/models-sdxl"),
+    "sdxl": ("/models-xl",),
+    "sd1": ("/models",),
+    "img2img": ("/img2img/schedulers",),
+    "upscale": ("/models-upscale",),
+    "llm": ("/models-llm",),
+}
+"""Lists by which a family is recognized, the likeliest first: no generation has all of them."""
+
+_OFFERS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (("image",), ("image",)),
+    (("sd",), ("text_to_image", "text_to_gif_2024")),
+    (("sdxl",), ("text_to_image_sdxl",)),
+    (("sd1",), ("text_to_image_sd1",)),
+    (
+        ("img2img",),
+        (
+            *("image_to_image", "midjourney", "midjourney_result", "openjourney"),
+            *("text_to_gif_2024", "image_to_video", "upscale", "transcribe"),
+        ),
+    ),
+    (("upscale",), ("upscale",)),
+    (("llm", "image"), ("chat", "caption")),
+    (("llm", "sd"), ("chat", "caption")),
+    (("llm", "img2img"), ("legacy_chat",)),
+)
+"""What a host with all of the lists on the left offers, by the documents of their time."""
+
+_ABSENT = (errors.EndpointNotFoundError, errors.BadRequestError, errors.ResponseError)
+"""How a host answers that has no such list; 405 is a `BadRequestError`."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a host offers, as far as its lists say.
+
+    Attributes:
+        lists: The families of which it has a list: ``image`` (2024-08), ``sd`` (2024-04),
+            ``img2img``, ``sdxl`` (2024-03), ``sd1`` (2023-11), ``upscale``, ``llm``.
+        endpoints: The names of the functions in `langchain_visioncraft.client.endpoints` that it
+            answers, those that draw best first. An endpoint without a list is here if the
+            documents have it beside a list that the host has.
+    """
+
+    lists: tuple[str, ...]
+    endpoints: tuple[str, ...]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the host answers the endpoint of this name."""
+        return name in self.endpoints
+
+
+class CapabilitiesRequest(schemas.Request):
+    """Finding out what a host offers has no parameters."""
+
+
+@endpoint(CapabilitiesRequest)
+def capabilities(_: CapabilitiesRequest) -> Flow[Capabilities]:
+    """Find out by its lists which generations of the API a host speaks. Needs no key.
+
+    ```python
+    from langchain_visioncraft import VisionCraftClient, VisionCraftToolkit
+    from visioncraft_sandbox import Sandbox
+
+    with Sandbox(models=False) as sandbox:
+        with VisionCraftClient(base_url=sandbox.url, api_key="any") as client:
+            offered = client.capabilities()
+            toolkit = VisionCraftToolkit(
+                client=client, capabilities=offered, text_to_image="auto"
+            )
+    assert "image" in offered
+    assert toolkit.get_tools()[0].name == "visioncraft_image"
+    ```
+
+    Raises:
+        TransportError: If the host is not reached.
+        APIStatusError: If it refuses its lists, or fails.
+    """
+    lists = []
+    for family, paths in _PROBES.items():
+        if (yield from _has_any(paths)):
+            lists.append(family)
+    found = [name for needed, names in _OFFERS if {*needed} <= {*lists} for name in names]
+    if lists and not {"image", "sd", "sdxl", "img2img"} & {*lists}:
+        found.append("image_to_image_2023")
+    if lists:
+        found.append("list_names")
+    if (yield from _has_limits()):
+        found.append("limits")
+    return Capabilities(tuple(lists), tuple(dict.fromkeys(found)))
+
+
+def _has_any(paths: Sequence[str]) -> Flow[bool]:
+    for path in paths:
+        try:
+            names_from((yield from call(Call("GET", path, auth="none"))))
+        except _ABSENT:
+            continue
+        return True
+    return False
+
+
+def _has_limits() -> Flow[bool]:
+    try:
+        answer = json_from((yield from call(Call("GET", "/limits", auth="none"))))
+    except _ABSENT:
+        return False
+    return isinstance(answer, dict)
