@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 import wave
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,9 +135,22 @@ def _decode(audio: bytes | Path, max_seconds: float | None = None) -> NDArray[np
     try:
         sound = listen(recording, max_seconds=max_seconds)
         # Silence is transcribed as well: the service would.
-        return np.concatenate(list(heard(recording, sound.tracks or (0,))))
+        return _joined(heard(recording, sound.tracks or (0,)), sound.seconds)
     except MediaInputError as error:
         raise ValueError(str(error)) from error
+
+
+def _joined(pieces: Iterable[NDArray[np.float32]], seconds: float) -> NDArray[np.float32]:
+    """Pieces as one, without holding all of them twice."""
+    samples = np.empty(round(seconds * _RATE) + _RATE, np.float32)
+    count = 0
+    for piece in pieces:
+        end = count + len(piece)
+        if end > len(samples):  # the resampler rounds up; a gap may be longer than it was announced
+            samples = np.concatenate([samples[:count], np.empty(len(piece) + _RATE, np.float32)])
+        samples[count:end] = piece
+        count = end
+    return samples[:count]
 
 
 def _segment(index: int, segment: Any) -> dict[str, Any]:
