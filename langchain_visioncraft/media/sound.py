@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 RATE = 16_000
 """Samples per second: what Whisper takes."""
 
+_SLOWEST = 1000
+"""Samples per second of the slowest recording. One frame may have 65,535 samples: at 1 per second
+that is a day, which takes gigabytes at `RATE`, out of a file of 55 bytes."""
+
 _LOUD = 10 ** (-50 / 20)
 """Of full scale. What is louder is sent; what is quieter as well, if it is not hiss."""
 
@@ -343,6 +347,10 @@ def _frames(
             others = len(tracks) > 1 or bool(container.streams.video)
             start = (container.start_time or 0) / av.time_base
             for stream, frame in _decoded(container, wanted, problems):
+                if frame.sample_rate < _SLOWEST:
+                    rate = f"{frame.sample_rate:,} samples per second"
+                    msg = f"{recording.name} has {rate}; at least {_SLOWEST:,} are needed."
+                    raise MediaInputError(msg)
                 if not begun:
                     problems.clear()
                 late = 0.0

@@ -36,6 +36,7 @@ from visioncraft_sandbox.protection import Protection
 from visioncraft_sandbox.rate_limits import Limiter
 from visioncraft_sandbox.records import Received, Recorder
 from visioncraft_sandbox.settings import SandboxConfig
+from visioncraft_sandbox.validation import Bodies
 
 
 class _Application(Starlette):
@@ -80,6 +81,7 @@ def create_app(
             Middleware(Recorder, log=requests),
             Middleware(ApiPrefix),
             Middleware(FaultGate, book=faults),
+            Middleware(Bodies, max_bytes=config.max_body_bytes),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _http_error},
         lifespan=_lifespan,

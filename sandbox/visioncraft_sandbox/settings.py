@@ -63,7 +63,7 @@ class SandboxConfig:
         backend_seconds: How long such a server may be silent before the caller gets 504.
         midjourney_seconds: How long a Midjourney task reports "generating".
         limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
-        max_body_bytes: Larger requests get 413.
+        max_body_bytes: Larger requests get 413; of those that are larger together, some get 503.
         max_pixels: Larger pictures, sent or requested, get 400 and are not decoded or made; so do
             pictures of one request that are larger together. A pixel of more than 8 bits, of AVIF,
             HEIC or JPEG XL counts twice, one of WebP or JPEG 2000 four times: they take as much

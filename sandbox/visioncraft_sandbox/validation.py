@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import anyio.to_thread
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_visioncraft.client import schemas
 from visioncraft_sandbox.answers import Refusal
@@ -20,6 +21,7 @@ _ParametersT = TypeVar("_ParametersT", bound=schemas.Request)
 
 # Parsing a smaller body takes less time than handing it to a thread.
 _PARSE_HERE_BYTES = 1 << 18
+_SMALL_BYTES = 1 << 20
 _LONGEST_KEY = 4096
 DEEPEST = 100
 """Levels of lists and objects in a body."""
@@ -27,6 +29,38 @@ DEEPEST = 100
 _MOST_VALUES = 1_000_000
 """In a body; each takes a hundred bytes of memory, however short it is written."""
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class Bodies:
+    """Bounds the bodies of all requests that are being answered, together.
+
+    They are counted as they come: a connection that only announces a large one keeps nobody out.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._most = max_bytes
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection or request."""
+        mine = 0
+
+        async def counted() -> Message:
+            nonlocal mine
+            message = await receive()
+            size = len(message.get("body", b""))
+            mine += size
+            self._held += size
+            if self._held > self._most and mine > _SMALL_BYTES:
+                busy = "Other requests hold too much memory; send this one again later."
+                raise Refusal(503, busy, {"retry-after": "5"})
+            return message
+
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._held -= mine
 
 
 async def read_body(request: Request, max_bytes: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -185,3 +186,26 @@ async def test_a_body_is_bounded_in_depth_and_values(
         answer = await client.post(path, content=body)
         assert answer.status_code == 400
         assert words in answer.text
+
+
+async def test_the_bodies_of_all_requests_are_bounded_together() -> None:
+    config = SandboxConfig(models=False, max_body_bytes=3 << 20)
+    transport = httpx.ASGITransport(create_app(config))
+    large = b'{"token": "' + b"a" * (2 << 20) + b'"}'
+    began, end = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield large[:-1]
+        began.set()
+        await end.wait()
+        yield large[-1:]
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        first = asyncio.ensure_future(client.post("/sd", content=slowly()))
+        await began.wait()
+        while (await client.post("/sd", content=large)).status_code != 503:  # noqa: ASYNC110
+            await asyncio.sleep(0)  # the first one is not being read yet
+        assert (await client.post("/sd", json={"token": "key"})).status_code == 400
+        end.set()
+        assert (await first).status_code == 401  # a key of two megabytes
+        assert (await client.post("/sd", content=large)).status_code == 401

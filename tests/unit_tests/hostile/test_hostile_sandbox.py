@@ -31,7 +31,7 @@ def config() -> SandboxConfig:
 @pytest.fixture
 async def client(config: SandboxConfig) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(create_app(config))
-    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox:8765") as opened:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8765") as opened:
         yield opened
 
 
@@ -72,7 +72,11 @@ async def test_links_of_its_own_work_under_any_name(client: httpx.AsyncClient) -
     with no_network():
         again = await client.post(
             "/img2img",
-            json={"token": "key", "prompt": "y", "image": link.replace("sandbox", "localhost")},
+            json={
+                "token": "key",
+                "prompt": "y",
+                "image": link.replace("localhost", "sandbox.example"),
+            },
         )
     assert again.status_code == 200
 
@@ -243,7 +247,7 @@ def test_a_million_small_things_are_not_remembered() -> None:
 
 async def test_bodies_beyond_the_bound_get_413() -> None:
     transport = httpx.ASGITransport(create_app(SandboxConfig(models=False, max_body_bytes=1000)))
-    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         for path in ("/sd", "/img2img", "/whisper", "/llm", "/v1/chat/completions"):
             headers = {"authorization": "Bearer key"}
             answer = await client.post(path, content=b"x" * 1001, headers=headers)

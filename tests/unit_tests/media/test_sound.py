@@ -20,11 +20,11 @@ NOTHING = np.zeros(COUNT)
 HISS = np.random.default_rng(1).normal(0, 2e-5, COUNT)
 
 
-def wav(*channels: Any) -> Recording:
+def wav(*channels: Any, rate: int = RATE) -> Recording:
     """A WAV file of floating point, in which any volume can be said."""
     data = np.stack(channels, axis=1).astype("<f4").tobytes()
     width = 4 * len(channels)
-    form = struct.pack("<HHIIHH", 3, len(channels), RATE, RATE * width, width, 32)
+    form = struct.pack("<HHIIHH", 3, len(channels), rate, rate * width, width, 32)
     body = b"WAVEfmt " + struct.pack("<I", 16) + form
     body += b"data" + struct.pack("<I", len(data)) + data
     whole = b"RIFF" + struct.pack("<I", len(body)) + body
@@ -198,3 +198,11 @@ def test_channels_may_lie_apart(layout: str) -> None:
     assert np.abs(np.concatenate(list(heard(film, (0,))))).max() == pytest.approx(
         0.4, abs=0.25
     )  # AAC overshoots
+
+
+@pytest.mark.parametrize("rate", [1, 999])
+def test_a_recording_that_claims_to_be_slower_than_any_is_refused(rate: int) -> None:
+    recording = wav(TONE, rate=rate)
+    for read in (listen, lambda each: list(heard(each, [0]))):
+        with pytest.raises(MediaInputError, match=f"has {rate} samples per second; at least 1,000"):
+            read(recording)

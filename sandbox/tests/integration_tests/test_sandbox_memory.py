@@ -1,0 +1,158 @@
+"""Small requests that ask for a lot of memory, at a sandbox that has not much of it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import resource
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and limits memory")
+
+LIMIT_BYTES = 6 << 30
+"""Of addresses, of which the libraries reserve more than they use."""
+
+MOST_MB = 1800
+"""Of memory in use at any time, with the language model and Whisper loaded."""
+
+
+class Limited:
+    """A sandbox in a process of its own, under a limit of memory."""
+
+    def __init__(self, url: str, process: subprocess.Popen[str]) -> None:
+        self.client = httpx.Client(base_url=url, timeout=120)
+        self._process = process
+
+    def post(self, path: str, **body: Any) -> httpx.Response:
+        headers = {"authorization": "Bearer key"}
+        return self.client.post(path, json={"token": "key", **body}, headers=headers)
+
+    def most_mb(self) -> int:
+        """The most memory that it has ever used."""
+        assert self._process.poll() is None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        match = re.search(r"VmHWM:\s+(\d+)", status)
+        assert match
+        return int(match[1]) >> 10
+
+
+@pytest.fixture(scope="module")
+def limited() -> Iterator[Limited]:
+    command = [sys.executable, "-m", "visioncraft_sandbox", "--port", "0"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
+            assert process.stdout is not None
+            match = re.search(r"http://[\d.:]+", process.stdout.readline())
+            assert match
+            served = Limited(match[0], process)
+            with served.client:
+                yield served
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(autouse=True)
+def _bounded(limited: Limited) -> Iterator[None]:
+    yield
+    assert limited.most_mb() < MOST_MB
+
+
+def picture(width: int, height: int, form: str = "PNG", mode: str = "RGB") -> str:
+    buffer = io.BytesIO()
+    options = {"lossless": True, "method": 0} if form == "WEBP" else {}
+    Image.new(mode, (width, height), 1).save(buffer, form, **options)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def looking(*pictures: str) -> dict[str, Any]:
+    parts = [
+        {"type": "image_url", "image_url": {"url": f"data:;base64,{each}"}} for each in pictures
+    ]
+    return {
+        "model": "llava-1.5-7b-hf",
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "What?"}, *parts]}],
+    }
+
+
+def slow_wav(rate: int = 1) -> str:
+    body = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * 2, 2, 16)
+    body += b"data" + struct.pack("<I", 14_000) + bytes(range(1, 141)) * 100
+    return base64.b64encode(b"RIFF" + struct.pack("<I", len(body)) + body).decode()
+
+
+@pytest.mark.parametrize(
+    ("form", "side"), [("PNG", 8000), ("WEBP", 4000), ("JPEG2000", 4000), ("AVIF", 4000)]
+)
+def test_pictures_of_one_chat(limited: Limited, form: str, side: int) -> None:
+    answer = limited.post("/v1/chat/completions", **looking(*[picture(side, side, form)] * 8))
+    assert answer.status_code == 400
+    assert "pixels together" in answer.json()["error"]["message"]
+
+
+def test_large_pictures_of_many_requests_at_a_time(limited: Limited) -> None:
+    large = picture(8000, 8000, mode="1")
+    with ThreadPoolExecutor(5) as pool:
+        answers = pool.map(lambda _: limited.post("/img2video", image=large), range(5))
+    assert [answer.status_code for answer in answers] == [200] * 5
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "items": {"type": "string"}, "maxItems": 10**9},
+        {"type": "array", "items": {"type": "string"}, "minItems": 10**9},
+        {"type": "string", "minLength": 10**9},
+        {"type": "string", "maxLength": 10**9},
+        {"type": "string", "pattern": "^(((a{1000}){1000}){1000}){1000}$"},
+        {"type": "object", "minProperties": 10**9},
+        {"type": "object", "propertyNames": {"minLength": 10**9}},
+    ],
+    ids=str,
+)
+def test_schemas_of_a_few_bytes(limited: Limited, schema: dict[str, Any]) -> None:
+    answer = limited.post(
+        "/v1/chat/completions",
+        model="Llama-3-8B-Instruct",
+        messages=[{"role": "user", "content": "Give a."}],
+        max_tokens=128,
+        response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": schema}},
+    )
+    assert answer.status_code in (200, 400)
+
+
+def test_a_recording_of_one_sample_per_second(limited: Limited) -> None:
+    answer = limited.post("/whisper", audio=slow_wav())
+    assert answer.status_code == 400
+    assert "at least 1,000 are needed" in answer.text
+
+
+@pytest.mark.parametrize("part", ["[]", "{}", "0", '"a"'])
+def test_bodies_of_many_small_values(limited: Limited, part: str) -> None:
+    text = f'{{"token": "key", "prompt": [{",".join([part] * 3_000_000)}]}}'
+    answer = limited.client.post("/openjourney", content=text)
+    assert answer.status_code == 400
+
+
+def test_large_bodies_of_several_requests_at_a_time(limited: Limited) -> None:
+    text = '{"token": "key", "image": "' + "A" * (40 << 20) + '"}'
+    with ThreadPoolExecutor(4) as pool:
+        sent = [pool.submit(limited.client.post, "/img2video", content=text) for _ in range(4)]
+        statuses = {each.result().status_code for each in sent}
+    assert statuses <= {400, 503}
