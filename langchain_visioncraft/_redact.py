@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 MASK = "***"
+_DEEPEST = 64
 
 
 class Redactor:
@@ -27,16 +28,23 @@ class Redactor:
             found = "(?!)" if key.isalpha() else rf"(?<!\w)(?:{found})(?!\w)"
         self._pattern = re.compile(found)
 
-    def __call__(self, value: Any) -> Any:
-        """The same texts, bytes, lists and dicts, with ``***`` for the key; others as they are."""
+    def __call__(self, value: Any, depth: int = 0) -> Any:
+        """The same texts, bytes, lists and dicts, with ``***`` for the key; others as they are.
+
+        What is nested deeper than any answer means is left out: Python could not follow it.
+        """
         if isinstance(value, str):
             return self._pattern.sub(MASK, value)
         if isinstance(value, bytes):
             text = value.decode("utf-8", "surrogateescape")
             return self(text).encode("utf-8", "surrogateescape")
+        if isinstance(value, dict | list) and depth > _DEEPEST:
+            return MASK
         if isinstance(value, dict):
-            return {self(name): self(held) for name, held in value.items()}
-        return type(value)(map(self, value)) if type(value) in (list, tuple) else value
+            return {self(name): self(held, depth + 1) for name, held in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(self(held, depth + 1) for held in value)
+        return value
 
     def clean(self, error: BaseException) -> None:
         """Take the key out of the arguments and the facts of an error."""

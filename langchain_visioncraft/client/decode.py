@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,6 +43,8 @@ _LIKE_A_FILE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|mp4|mov|webm)(?:[?#]|$)
 _SHORTEST_JPEG = 128
 """Characters of base64."""
 _DEEPEST = 16
+_MOST_FILES = 64
+"""Of one answer; the documents' own make five at most."""
 _LONGEST_LINK = 4096
 _LONGEST_REFUSAL = 1 << 16
 _LONGEST_JSON = 16 << 20
@@ -61,6 +64,7 @@ def media_from(answer: Answer, kinds: Iterable[str] = ("image",)) -> Flow[list[M
         APIStatusError: If it is an error under status 200.
         TruncatedAnswerError: If it is empty or cut off.
         UnexpectedAnswerError: If it holds neither media nor links.
+        AnswerTooLargeError: If it holds more than 64.
     """
     if is_file(answer):
         return [_medium(answer, tuple(kinds))]
@@ -75,7 +79,14 @@ def media_in(decoded: Any, answer: Answer, kinds: Iterable[str] = ("image",)) ->
     """The media in the decoded JSON of an answer, or what its links lead to; there may be none."""
     kinds, media = tuple(kinds), []
     seed = decoded.get("seed") if isinstance(decoded, Mapping) else None
-    for found in _files_in(decoded, answer):
+    files = list(itertools.islice(_files_in(decoded, answer), _MOST_FILES + 1))
+    if len(files) > _MOST_FILES:
+        msg = (
+            f"{answer.endpoint} on {_host(answer)} answered with more than {_MOST_FILES} files or "
+            "links to files, the most that are accepted of one answer. None was fetched."
+        )
+        raise AnswerTooLargeError(msg, **facts_of(answer))
+    for found in files:
         file: Answer = (
             found if isinstance(found, _Embedded) else (yield from fetch(found, answer.endpoint))
         )

@@ -321,7 +321,9 @@ class AsyncVisionCraftClient(BaseClient):
 
     async def _send(self, outgoing: Outgoing, run: Run) -> tuple[httpx.Response, Spool]:
         with self.translating(outgoing.endpoint, outgoing.host) as state:
-            http = self.http()
+            # The first one takes up to half a second, in which no other task would run.
+            ready = self.http_async_client or self._http
+            http = ready or await asyncio.to_thread(self.http)
             body = outgoing.content
             request = outgoing.request(http, body and body.async_content())
             response = await http.send(request, stream=True, **outgoing.options())

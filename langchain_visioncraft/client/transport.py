@@ -77,7 +77,8 @@ def build(kind: Callable[..., ClientT], **options: Any) -> ClientT:
     try:
         client = kind(**options)
     except Exception as error:
-        if not (isinstance(error, ValueError) or is_from_httpx(error, "InvalidURL")):
+        known = isinstance(error, ValueError | ImportError) or is_from_httpx(error, "InvalidURL")
+        if not known:
             raise
     else:
         watched(client)
@@ -86,6 +87,7 @@ def build(kind: Callable[..., ClientT], **options: Any) -> ClientT:
     msg = (
         "A proxy of the environment cannot be used: check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY. "
         "Such a URL looks like http://user:password@proxy.example:3128, and special characters of "
-        "its password are percent-encoded. To use none, unset them or set NO_PROXY=*."
+        "its password are percent-encoded. socks5:// needs the package socksio. To use none, unset "
+        "them or set NO_PROXY=*."
     )
     raise InvalidRequestError(msg)

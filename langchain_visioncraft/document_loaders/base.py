@@ -18,7 +18,10 @@ from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, client_pair, connect
 from langchain_visioncraft.document_loaders.blobs import MediaFile, read
 from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, open_cache
-from langchain_visioncraft.errors import InvalidRequestError
+from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
+
+MAX_CALLS = 100
+"""For one file: its headers may claim any length, and each call may cost money."""
 
 MAX_RETRIES = 6
 """A batch of hundreds meets every rare failure, and can wait for a service to recover."""
@@ -103,6 +106,16 @@ def check_text(name: str, value: Any) -> None:
     if not isinstance(value, str) or not value.strip():
         msg = f"{name}={value!r} is not valid: give a string that is not empty."
         raise InvalidRequestError(msg)
+
+
+def check_calls(source: str, what: str, calls: int, most: int) -> None:
+    """Raise `MediaInputError` if a file would take too many calls; none was made."""
+    if calls > most:
+        msg = (
+            f"{source} has {what}, which take up to {calls:,} calls: more than max_calls={most:,}. "
+            "Nothing was sent. Raise max_calls if you want to pay for them."
+        )
+        raise MediaInputError(msg)
 
 
 def check_number(name: str, value: Any, least: float, *, whole: bool = False) -> None:

@@ -15,7 +15,9 @@ from langchain_visioncraft._reasoning import split_reasoning
 from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings
 from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL
 from langchain_visioncraft.document_loaders.base import (
+    MAX_CALLS,
     VisionCraftParser,
+    check_calls,
     check_number,
     check_text,
     require,
@@ -78,7 +80,9 @@ class VisionCraftCaptionParser(VisionCraftParser):
         frames: Of animations and multi-page TIFFs: `"auto"` (the middle of an animation, all
             pages), `"first"`, `"middle"`, `"all"`, how many evenly spread ones, or their numbers.
         max_side: Pixels. Larger pictures are scaled down before they are sent. `None`: never.
-        max_pixels: Pictures with more are refused before they are decoded.
+        max_pixels: Pictures with more are refused before they are decoded. A pixel of WebP and
+            JPEG 2000 counts four times, one of AVIF, HEIC and JPEG XL twice.
+        max_calls: A file with more frames to describe is refused before the first call.
         strict: Whether a picture that is cut off or damaged is refused, instead of described as
             far as it can be decoded.
         client: A ready client (sync or async), instead of the settings of the connection.
@@ -101,6 +105,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
         frames: FramesTypes = "auto",
         max_side: int | None = DEFAULT_MAX_SIDE,
         max_pixels: int = DEFAULT_MAX_PIXELS,
+        max_calls: int = MAX_CALLS,
         strict: bool = False,
         client: AnyClient | None = None,
         cache: CacheTypes = None,
@@ -113,6 +118,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
         if max_side is not None:
             check_number("max_side", max_side, 1)
         check_number("max_pixels", max_pixels, 1)
+        check_number("max_calls", max_calls, 1, whole=True)
         if not _is_valid(frames):
             words = (
                 "'auto', 'first', 'middle', 'all', how many (from 1), or a list of numbers from 0"
@@ -123,6 +129,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
         self.frames = frames
         self.max_side = max_side
         self.max_pixels = max_pixels
+        self.max_calls = max_calls
         self.strict = strict
         self._chat_model = chat_model
         self._model = model
@@ -138,7 +145,9 @@ class VisionCraftCaptionParser(VisionCraftParser):
 
     def parts(self, file: MediaFile) -> list[Frame]:
         """The chosen frames."""
-        return frames_of(file, self.frames, self.max_pixels)
+        frames = frames_of(file, self.frames, self.max_pixels)
+        check_calls(file.source, f"{len(frames):,} frames", len(frames), self.max_calls)
+        return frames
 
     def documents(self, part: Frame, cache: Cache | None) -> Steps[list[Document]]:
         """One document, with the caption of the frame."""

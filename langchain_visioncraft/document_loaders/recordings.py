@@ -61,6 +61,11 @@ def cut(
         yield _write(np.concatenate(waiting), number, done, folder)
 
 
+def shortest_part(chunk_seconds: float) -> float:
+    """The least that `cut` puts into a part, in seconds."""
+    return max(chunk_seconds / 2, chunk_seconds - _LONGEST_SEARCH)
+
+
 def _samples(recording: Recording, sound: Sound) -> Iterator[NDArray[np.int16]]:
     """The sound in 16 bits, piece by piece."""
     import numpy as np  # noqa: PLC0415 -- the extra `media`

@@ -141,25 +141,32 @@ def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
 
     Links to folders are not followed: they may lead in a circle.
     """
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(
-                (
-                    entry.name,
-                    entry.is_dir(follow_symlinks=False),
-                    entry.is_file(follow_symlinks=False),
-                )
-                for entry in entries
-            )
-    except OSError:
-        yield folder  # it is reported like a file that cannot be read
-        return
-    for name, is_folder, is_file in found:
-        if is_folder:
-            if is_folder_for_people(name):
-                yield from _walk(folder / name, suffixes)
-        elif _is_wanted(name, suffixes) and (is_file or not _is_something_else(folder / name)):
-            yield folder / name
+    # Names, not paths, and no recursion: folders may be nested deeper than Python's stack.
+    waiting = [(str(folder), True)]
+    while waiting:
+        path, is_folder = waiting.pop()
+        if not is_folder:
+            yield Path(path)
+            continue
+        try:
+            found = sorted(_entries(path, suffixes), reverse=True)
+        except OSError:
+            yield Path(path)  # it is reported like a file that cannot be read
+            continue
+        waiting += found
+
+
+def _entries(folder: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
+    """The paths in a folder that are wanted, and whether each is a folder itself."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if is_folder_for_people(entry.name):
+                    yield entry.path, True
+            elif _is_wanted(entry.name, suffixes) and (
+                entry.is_file(follow_symlinks=False) or not _is_something_else(Path(entry.path))
+            ):
+                yield entry.path, False
 
 
 def blob_of(item: Item, client: AnyClient, *, allow_private_urls: bool = False) -> Steps[Blob]:

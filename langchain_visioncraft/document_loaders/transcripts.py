@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -17,7 +18,9 @@ from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings
 from langchain_visioncraft.client.schemas import TranscribeOptions
 from langchain_visioncraft.document_loaders import recordings
 from langchain_visioncraft.document_loaders.base import (
+    MAX_CALLS,
     VisionCraftParser,
+    check_calls,
     check_number,
     require,
 )
@@ -29,6 +32,7 @@ from langchain_visioncraft.media.sound import Sound, listen
 
 TRANSCRIPT_MODEL = "whisper"
 DEFAULT_CHUNK_SECONDS = 600.0
+DEFAULT_MAX_SECONDS = 6 * 3600.0
 
 
 class VisionCraftTranscriptParser(VisionCraftParser):
@@ -60,6 +64,8 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         window_seconds: The longest window.
         overlap_seconds: How much of a window the next one repeats, in whole segments.
         chunk_seconds: Longer recordings are sent in parts, cut where it is quiet. `None`: never.
+        max_seconds: A longer recording is refused before the first call; `None` refuses none.
+        max_calls: So is one that would be sent in more parts.
         task: `"transcribe"` keeps the language, `"translate"` gives English. Default: the host's.
         language: ISO 639-1 code such as `"en"`, or `"auto"`. Default: the host's.
         strict: Whether a recording that is cut off or damaged is refused, instead of heard as far
@@ -82,6 +88,8 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         window_seconds: float = 60.0,
         overlap_seconds: float = 10.0,
         chunk_seconds: float | None = DEFAULT_CHUNK_SECONDS,
+        max_seconds: float | None = DEFAULT_MAX_SECONDS,
+        max_calls: int = MAX_CALLS,
         task: Literal["transcribe", "translate"] | None = None,
         language: str | None = None,
         strict: bool = False,
@@ -101,6 +109,9 @@ class VisionCraftTranscriptParser(VisionCraftParser):
             raise InvalidRequestError(msg)
         if chunk_seconds is not None:
             check_number("chunk_seconds", chunk_seconds, 1)
+        if max_seconds is not None:
+            check_number("max_seconds", max_seconds, 1)
+        check_number("max_calls", max_calls, 1, whole=True)
         try:
             TranscribeOptions(task=task, language=language)
         except ValueError as error:
@@ -110,6 +121,8 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         self.window_seconds = window_seconds
         self.overlap_seconds = overlap_seconds
         self.chunk_seconds = chunk_seconds
+        self.max_seconds = max_seconds
+        self.max_calls = max_calls
         self.strict = strict
         self._options: dict[str, Any] = {"task": task, "language": language}
 
@@ -166,7 +179,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
 
     def _hear(self, file: MediaFile, cache: Cache | None) -> Steps[Heard]:
         """Send a recording; a long one, or the sound of a video, in parts."""
-        sound: Sound = yield work(listen, file.recording)
+        sound: Sound = yield work(listen, file.recording, max_seconds=self.max_seconds)
         self._check_damage(file, sound.damage)
         # At another rate it may be a little longer.
         longest = self.chunk_seconds or sound.seconds + 1
@@ -175,6 +188,8 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         if file.kind == "audio" and sound.plain and sound.seconds <= longest:
             whole = yield from self._transcribe(file, file.media, 0.0, sound.seconds)
             return whole._replace(damage=sound.damage)
+        calls = math.ceil(sound.seconds / recordings.shortest_part(longest))
+        check_calls(file.source, f"{sound.seconds:,.0f} seconds", calls, self.max_calls)
         heard: list[Heard] = []
         with (
             tempfile.TemporaryDirectory(prefix="visioncraft-") as folder,

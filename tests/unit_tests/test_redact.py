@@ -59,3 +59,10 @@ def test_every_other_key_is_redacted_where_it_is_a_whole_word(key: str) -> None:
 @pytest.mark.parametrize("key", ["any1", "1234567"])
 def test_a_short_key_is_not_redacted_inside_of_a_longer_word(key: str) -> None:
     assert Redactor(key)(f"many{key} {key}2") == f"many{key} {key}2"
+
+
+def test_what_is_nested_too_deep_to_follow_is_left_out() -> None:
+    nested: Any = KEY
+    for _ in range(5000):
+        nested = {"error": [nested]}
+    assert KEY not in str(Redactor(KEY)(nested))

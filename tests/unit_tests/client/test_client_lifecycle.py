@@ -16,7 +16,12 @@ import pytest
 from client_driving import BASE_URL, KEY, PNG, Host, drive
 
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
+from langchain_visioncraft.client import (
+    AsyncVisionCraftClient,
+    VisionCraftClient,
+    drivers,
+    endpoints,
+)
 from langchain_visioncraft.client.base import DEFAULT_MAX_ANSWER_BYTES
 from langchain_visioncraft.client.pools import LoopSafeAsyncClient
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError, VisionCraftError
@@ -220,3 +225,16 @@ def test_a_lock_that_was_held_in_a_fork_does_not_stop_the_child() -> None:
             client.http()
             os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
+
+
+async def test_the_first_call_prepares_tls_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, places = AsyncVisionCraftClient(api_key="k", max_retries=0), []
+
+    def prepared(*_: Any) -> Any:
+        places.append(threading.current_thread() is threading.main_thread())
+        raise InvalidRequestError("far enough")
+
+    monkeypatch.setattr(drivers, "client_options", prepared)
+    with pytest.raises(InvalidRequestError):
+        await client.run(endpoints.limits())
+    assert places == [False]

@@ -294,3 +294,10 @@ def test_json_may_be_long_for_the_files_in_it() -> None:
     file = PNG[:-12] + bytes(13 << 20) + PNG[-12:]
     [medium] = decode(given({"image": base64.b64encode(file).decode()})).result
     assert medium.size == len(file)
+
+
+def test_an_answer_with_too_many_links_is_refused_before_one_is_followed() -> None:
+    for answer in ({"images": ["/a.png"] * 100_000}, [{"url": f"/{n}.png"} for n in range(65)]):
+        with pytest.raises(AnswerTooLargeError, match=r"more than 64 files.*None was fetched"):
+            decode(given(answer))
+    assert len(decode(given({"images": [base64.b64encode(PNG).decode()] * 64})).result) == 64

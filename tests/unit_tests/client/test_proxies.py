@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ DAMAGED = {
     "a slash in the password": f"http://me:{PASSWORD}/1@127.0.0.1:3128",
     "no port": f"http://me:{PASSWORD}@127.0.0.1:{PASSWORD}",
     "unknown scheme": f"gopher://me:{PASSWORD}@127.0.0.1:3128",
+    "SOCKS without its library": f"socks5://me:{PASSWORD}@127.0.0.1:1080",
     "half an address": f"http://me:{PASSWORD}@[::1",
 }
 CALLS: dict[str, Callable[..., Any]] = {
@@ -38,6 +40,7 @@ def test_a_damaged_proxy_is_named_without_its_password(
     proxy: str, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy)
+    monkeypatch.setitem(sys.modules, "socksio", None)
     # Models share HTTP clients, which have read their proxies; but not with other timeouts.
     settings = {"api_key": "any", "base_url": "http://service.test", "timeout": next(_timeouts)}
     with pytest.raises(ValueError, match="check HTTP_PROXY") as caught:

@@ -453,3 +453,20 @@ def test_failed_calls_are_made_again_more_often_than_by_a_tool(host: MediaHost) 
     assert VisionCraftCaptionParser(max_retries=1).client.settings.max_retries == 1
     client = VisionCraftClient()
     assert VisionCraftCaptionParser(client=client).client is client
+
+
+def test_a_picture_with_many_frames_is_refused_before_it_is_paid_for(
+    make: Any, parse: Any, host: MediaHost
+) -> None:
+    blob = Blob.from_data(frames(COLOURS), metadata={"source": "five.gif"})
+    with pytest.raises(MediaInputError, match=r"gif has 5 frames.*max_calls=4\b.*Nothing was"):
+        parse(make(frames="all", max_calls=4), blob)
+    assert host.asked == []
+
+
+def test_pixels_that_take_more_memory_count_more(make: Any, parse: Any, host: MediaHost) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (60, 60)).save(buffer, "WEBP")
+    with pytest.raises(MediaInputError, match="60x60 pixels, which count 4 times in image/webp"):
+        parse(make(max_pixels=4 * 60 * 60 - 1), Blob.from_data(buffer.getvalue()))
+    assert host.asked == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +22,7 @@ from langchain_visioncraft import (
     VisionCraftClient,
 )
 from langchain_visioncraft._flows import run
-from langchain_visioncraft.document_loaders.sources import blob_of
+from langchain_visioncraft.document_loaders.sources import blob_of, items_of
 from langchain_visioncraft.errors import LinkExpiredError, MediaInputError, UnsafeLinkError
 from langchain_visioncraft.media.inputs import MediaSource, parse_source, source_in_code
 
@@ -278,3 +280,23 @@ def test_a_url_of_storage_is_opened(host: MediaHost) -> None:
     kept = MediaStore("memory://opened").add(picture())
     blob = run(blob_of(str(kept.location), VisionCraftClient(**host.clients())))
     assert blob.as_bytes() == picture()
+
+
+def test_folders_may_be_nested_deeper_than_the_stack(tmp_path: Path) -> None:
+    deepest = tmp_path.joinpath(*["d"] * 200)
+    deepest.mkdir(parents=True)
+    (deepest / "a.png").write_bytes(picture())
+    limit = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(len(inspect.stack()) + 100)
+        [blob] = items_of([tmp_path], ("",))
+    finally:
+        sys.setrecursionlimit(limit)
+    assert blob.path == deepest / "a.png"
+
+
+def test_links_to_devices_are_left_out(make: Any, tmp_path: Path) -> None:
+    (tmp_path / "endless.png").symlink_to("/dev/zero")
+    loader = make(tmp_path)
+    assert loader.load() == []
+    assert str(loader.report).startswith("0 documents of 0 files")

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import pickle
+import struct
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.documents.base import Blob
 from langchain_core.stores import InMemoryByteStore
-from media_host import HOST, KEY, MediaHost, picture, recording, samples_of, video
+from media_host import HOST, KEY, RATE, MediaHost, picture, recording, samples_of, video
 
 from langchain_visioncraft import Media, VisionCraftTranscriptParser
 from langchain_visioncraft.document_loaders import recordings
@@ -425,3 +426,33 @@ def test_a_parser_pickles() -> None:
 def test_what_cannot_be_used_is_told_when_it_is_built(options: Any) -> None:
     with pytest.raises(InvalidRequestError):
         VisionCraftTranscriptParser(**options)
+
+
+def claiming(rate: int, seconds: float) -> bytes:
+    """A WAV of noise whose head says that so many samples make a second."""
+    data = bytes(range(256)) * int(rate * seconds * 2 // 256)
+    facts = struct.pack("<HHIIHH", 1, 1, rate, 2 * rate, 2, 16)
+    chunks = b"WAVEfmt " + struct.pack("<I", len(facts)) + facts
+    chunks += b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
+
+
+def test_a_recording_that_claims_days_is_refused_before_it_is_paid_for(
+    make: Any, parse: Any, host: MediaHost
+) -> None:
+    with pytest.raises(MediaInputError, match="longer than 21,600 seconds"):
+        parse(make(), Blob.from_data(claiming(1, 100_000)))
+    with pytest.raises(MediaInputError, match=r"200 calls: more than max_calls=100\b.*Nothing was"):
+        parse(make(max_seconds=None, chunk_seconds=1), Blob.from_data(claiming(RATE, 100)))
+    assert host.asked == []
+
+
+def test_calls_that_are_wanted_are_made(make: Any, parse: Any, host: MediaHost) -> None:
+    parse(make(chunk_seconds=1, max_calls=8, max_seconds=4), Blob.from_data(claiming(RATE, 4)))
+    assert 4 <= len(host.asked) <= 8
+
+
+@pytest.mark.parametrize("options", [{"max_calls": 0}, {"max_calls": 1.5}, {"max_seconds": 0}])
+def test_bounds_of_calls_are_numbers(make: Any, options: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="max_"):
+        make(**options)
