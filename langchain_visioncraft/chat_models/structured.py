@@ -43,6 +43,9 @@ _PARTIAL_SIGN = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|[{}\[\],]", re.DOTA
 _STRING_END = re.compile(r"(?<!\\)(?:\\\\)*+\"\Z")
 _HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _MOST_SEARCHED = 20_000
+_PRICE = 64
+"""Of an attempt to decode, in characters: a text may hold nothing but brackets."""
+
 _MOST_REPAIRS = 8
 
 _INSTRUCTIONS = """\
@@ -165,7 +168,7 @@ class _InLargePieces(Reading):
         """Take a piece of the answer, and give what is enough."""
         self._pending.append(text)
         self._size += len(text)
-        return self.finish() if self._size - self._given > self._given // 64 else []
+        return self.finish() if self._size - self._given > self._given // 16 else []
 
     def finish(self, **_: Any) -> list[Piece]:
         """Give what is left."""
@@ -257,7 +260,8 @@ def _values(text: str) -> Iterator[Any]:
         except RecursionError:
             left -= _MOST_SEARCHED
         except json.JSONDecodeError as error:
-            left -= error.pos - start + error.pos // 256  # Python counts the lines before it
+            # Python counts the lines before it, and each attempt has its price.
+            left -= _PRICE + error.pos - start + error.pos // 256
         else:
             yield value
 
