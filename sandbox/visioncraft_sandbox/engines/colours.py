@@ -1,0 +1,100 @@
+"""The colours of a picture, or of a part of it, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL import Image
+
+# Widely known colour names; nearest in a space where equal steps look about equal.
+_COLOURS = {
+    "black": (0, 0, 0), "dark grey": (64, 64, 64), "grey": (128, 128, 128),
+    "light grey": (200, 200, 200), "white": (255, 255, 255), "red": (220, 40, 40),
+    "dark red": (120, 20, 20), "pink": (245, 165, 190), "orange": (245, 145, 40),
+    "brown": (125, 80, 45), "beige": (230, 210, 175), "yellow": (250, 220, 60),
+    "olive": (125, 125, 45), "green": (60, 160, 60), "dark green": (25, 80, 40),
+    "light green": (160, 215, 140), "teal": (25, 130, 130), "turquoise": (80, 205, 200),
+    "light blue": (160, 205, 240), "sky blue": (100, 175, 235), "blue": (50, 95, 210),
+    "navy blue": (20, 30, 90), "violet": (130, 75, 190), "lavender": (190, 175, 230),
+    "magenta": (210, 55, 160), "cream": (250, 240, 215),
+}  # fmt: skip
+_NAMES = list(_COLOURS)
+COLOUR_WORDS = frozenset(word for name in _NAMES for word in name.split()) - {
+    "light",
+    "dark",
+    "sky",
+    "navy",
+} | {"gray", "purple", "gold", "golden"}
+_KNOWN = np.array(list(_COLOURS.values()), dtype=np.float32)
+# The eye tells greens apart best and blues worst ("redmean" without its correction).
+_WEIGHTS = np.array([2.0, 4.0, 3.0], dtype=np.float32)
+_SAMPLE = 96
+
+
+def palette(picture: Image.Image, most: int = 4) -> list[str]:
+    """The names of the main colours of an RGB picture, the most frequent first."""
+    shares = _shares(_pixels(picture))
+    ranked = shares.argsort()[::-1][:most]
+    return [_NAMES[index] for index in ranked if shares[index] >= 0.06] or [_NAMES[ranked[0]]]
+
+
+def colours_inside(picture: Image.Image, box: tuple[float, float, float, float]) -> list[str]:
+    """The colours of what stands in a box (left, top, right, bottom, from 0 to 1).
+
+    What the box shows of the background is discounted by the colours around the box.
+    """
+    left, top, right, bottom = box
+    width, height = picture.size
+    inset_x, inset_y = (right - left) * 0.2, (bottom - top) * 0.2
+    inner = (left + inset_x, top + inset_y, right - inset_x, bottom - inset_y)
+    outer = (left - inset_x, top - inset_y, right + inset_x, bottom + inset_y)
+
+    def cut(part: tuple[float, float, float, float]) -> NDArray[np.float32]:
+        sides = [min(max(side, 0.0), 1.0) for side in part]
+        x0, y0 = int(sides[0] * width), int(sides[1] * height)
+        x1, y1 = int(sides[2] * width), int(sides[3] * height)
+        return _shares(_pixels(picture.crop((x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)))))
+
+    shares = cut(inner)
+    own = np.clip(shares - 0.5 * cut(outer), 0, None)
+    ranked = own.argsort()[::-1][:2]
+    return [_NAMES[index] for index in ranked if own[index] >= max(0.08, 0.5 * own[ranked[0]])]
+
+
+def light(picture: Image.Image) -> tuple[float, float]:
+    """The mean brightness of a picture and its standard deviation, both from 0 to 1."""
+    grey = np.asarray(_small(picture).convert("L"), dtype=np.float64) / 255
+    return float(grey.mean()), float(grey.std())
+
+
+def is_coloured(picture: Image.Image) -> bool:
+    """Whether an RGB picture has other colours than greys."""
+    pixels = _pixels(picture)
+    spread = pixels.max(axis=1) - pixels.min(axis=1)
+    return bool(np.quantile(spread, 0.95) > 24)
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, or ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((_SAMPLE, _SAMPLE))
+    return small
+
+
+def _pixels(picture: Image.Image) -> NDArray[np.float32]:
+    return np.asarray(_small(picture), dtype=np.float32).reshape(-1, 3)
+
+
+def _shares(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    distance = (((pixels[:, None, :] - _KNOWN[None, :, :]) ** 2) * _WEIGHTS).sum(axis=2)
+    counts = np.bincount(distance.argmin(axis=1), minlength=len(_NAMES))
+    return (counts / max(1, len(pixels))).astype(np.float32)

@@ -1,0 +1,196 @@
+"""The vision models: what is where, what the whole picture is of, and the text in it.
+
+SSD-MobileNetV2 finds COCO's 80 kinds of object, EfficientNet-Lite3 tells ImageNet's 1,000 classes
+apart, PP-OCR reads. Each is small and errs often, so that none is believed alone: an object counts
+if it is found in the picture and in its mirror image, and if the classifier, shown that part of the
+picture, sees something of the kind.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from visioncraft_sandbox.engines.labels import words
+from visioncraft_sandbox.engines.weights import VisionModels, vision_models
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, as parts of the picture from 0 to 1."""
+
+_DETECTOR_SIDE, _CLASSIFIER_SIDE = 300, 280  # pixels
+_READING_SIDE = 1024  # pixels; larger pictures are read smaller
+_LEAST_READ = 0.8  # how sure of a line the reader must be
+_CANDIDATE = 0.3
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object in a picture.
+
+    Attributes:
+        kind: One of the detector's.
+        score: How often and how surely it was found, from 0 to 1.
+        box: Where.
+    """
+
+    kind: str
+    score: float
+    box: Box
+
+
+class Eyes:
+    """The models, each loaded when it is first needed. One instance serves many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    @cached_property
+    def _files(self) -> VisionModels:
+        return vision_models()
+
+    @cached_property
+    def _detector(self) -> Any:
+        import cv2  # noqa: PLC0415  # heavy
+
+        files = self._files
+        return cv2.dnn.readNetFromTensorflow(str(files.detector), str(files.detector_graph))
+
+    @cached_property
+    def _classifier(self) -> Any:
+        from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415  # heavy
+
+        model = Interpreter(str(self._files.classifier), num_threads=1)
+        model.allocate_tensors()
+        return model
+
+    @cached_property
+    def class_names(self) -> list[str]:
+        """The classifier's classes by number."""
+        lines = self._files.class_names.read_text("utf-8").splitlines()
+        return [line.partition(",")[0].strip() for line in lines]
+
+    @cached_property
+    def _reader(self) -> Any:
+        from rapidocr import RapidOCR  # noqa: PLC0415  # heavy
+
+        # Threads that spin slow down all other work.
+        threads = max(1, (os.cpu_count() or 1) // 2)
+        return RapidOCR(
+            params={
+                "Global.log_level": "error",
+                "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            }
+        )
+
+    def detect(self, picture: Image.Image) -> list[Found]:
+        """The objects in an RGB picture and its mirror image; the surest first."""
+        seen = self._detect_once(picture)
+        mirrored = self._detect_once(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
+        again = [_mirrored(found) for found in mirrored]
+        merged = []
+        for found in seen:
+            twins = [o for o in again if o.kind == found.kind and overlap(o.box, found.box) > 0.5]
+            if twins:
+                again.remove(twins[0])
+            score = (found.score + (twins[0].score if twins else 0)) / 2
+            merged.append(Found(found.kind, score, found.box))
+        merged += [Found(found.kind, found.score / 2, found.box) for found in again]
+        return sorted(merged, key=lambda found: -found.score)
+
+    def _detect_once(self, picture: Image.Image) -> list[Found]:
+        import cv2  # noqa: PLC0415  # heavy
+
+        side = (_DETECTOR_SIDE, _DETECTOR_SIDE)
+        pixels = np.asarray(picture.resize(side, Image.Resampling.BILINEAR))
+        with self._lock:
+            self._detector.setInput(cv2.dnn.blobFromImage(pixels, size=side))
+            rows = self._detector.forward()[0, 0]
+        return [
+            Found(words().detected[int(row[1])], float(row[2]), _box(row[3:7]))
+            for row in rows
+            if row[2] >= _CANDIDATE
+        ]
+
+    def classify(self, pictures: Iterable[Image.Image]) -> NDArray[np.float64]:
+        """How likely each of ImageNet's classes is: the mean over some views of a picture."""
+        seen = [self._classify_once(picture) for picture in pictures]
+        return np.asarray(np.mean(seen, axis=0), dtype=np.float64)
+
+    def _classify_once(self, picture: Image.Image) -> NDArray[np.float64]:
+        side = (_CLASSIFIER_SIDE, _CLASSIFIER_SIDE)
+        pixels = np.asarray(picture.resize(side, Image.Resampling.BILINEAR))
+        with self._lock:
+            model = self._classifier
+            given, told = model.get_input_details()[0], model.get_output_details()[0]
+            model.set_tensor(given["index"], pixels[None])
+            model.invoke()
+            answer = model.get_tensor(told["index"])[0]
+        scale, zero = told["quantization"]
+        return np.asarray((answer.astype(np.float64) - zero) * scale)
+
+    def read(self, picture: Image.Image) -> list[str]:
+        """The lines of text in an RGB picture that can be read with confidence."""
+        small = picture.copy()
+        small.thumbnail((_READING_SIDE, _READING_SIDE))
+        if min(small.size) < 16:
+            return []
+        with self._lock:
+            read = self._reader(np.asarray(small)[:, :, ::-1])  # it takes BGR
+        lines = zip(read.txts or (), read.scores or (), strict=True)
+        return [
+            " ".join(text.split())
+            for text, score in lines
+            if score >= _LEAST_READ and sum(letter.isalnum() for letter in text) >= 2
+        ]
+
+
+def views(picture: Image.Image) -> list[Image.Image]:
+    """The whole picture, and the square in its middle."""
+    width, height = picture.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    middle = picture.crop((left, top, left + side, top + side))
+    return [middle] if side > 0.9 * max(width, height) else [middle, picture]
+
+
+def cut(picture: Image.Image, box: Box) -> Image.Image:
+    """The part of a picture in a box, with a tenth of it around."""
+    width, height = picture.size
+    left, top, right, bottom = box
+    more_x, more_y = (right - left) * 0.1, (bottom - top) * 0.1
+    x0, y0 = max(0.0, left - more_x) * width, max(0.0, top - more_y) * height
+    x1, y1 = min(1.0, right + more_x) * width, min(1.0, bottom + more_y) * height
+    return picture.crop((int(x0), int(y0), max(int(x1), int(x0) + 1), max(int(y1), int(y0) + 1)))
+
+
+def overlap(one: Box, other: Box) -> float:
+    """What two boxes have in common, as a part of what both cover."""
+    common = _area(
+        (max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3]))
+    )
+    return common / max(1e-9, _area(one) + _area(other) - common)
+
+
+def _area(box: Box) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def _box(sides: Sequence[float]) -> Box:
+    left, top, right, bottom = (min(max(float(side), 0.0), 1.0) for side in sides)
+    return left, top, right, bottom
+
+
+def _mirrored(found: Found) -> Found:
+    left, top, right, bottom = found.box
+    return Found(found.kind, found.score, (1 - right, top, 1 - left, bottom))
