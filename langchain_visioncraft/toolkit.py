@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import Field, model_validator
 
 from langchain_visioncraft.client import Capabilities
+from langchain_visioncraft.client.engines import BEST_FIRST, Engine
 from langchain_visioncraft.client.pair import client_pair
 from langchain_visioncraft.tools import (
     VisionCraftCaption,
@@ -34,11 +35,6 @@ _OTHERS: tuple[type[VisionCraftTool], ...] = (
     VisionCraftCatalog,
     VisionCraftLimits,
 )
-
-
-Engine: TypeAlias = Literal["sd", "image", "sd1", "sdxl", "midjourney", "openjourney"]
-OtherEngine: TypeAlias = Literal["dalle", "kandinsky", "playground", "leonardo-xl"]
-_BEST_FIRST = ("image", "sd", "sdxl", "sd1")
 
 
 def _name_of(kind: type[VisionCraftTool]) -> str:
@@ -74,7 +70,7 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
     """
 
     chat_model: BaseChatModel | None = Field(default=None, repr=False, exclude=True)
-    text_to_image: Engine | OtherEngine | Literal["auto"] = "sd"
+    text_to_image: Engine | Literal["auto"] = "sd"
     capabilities: Capabilities | None = None
     tool_options: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
@@ -106,7 +102,7 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
         return [tool for tool in tools if tool is not None]
 
     def _drawing_tool(self) -> VisionCraftTool | None:
-        engines = [*_BEST_FIRST] if self.text_to_image == "auto" else [self.text_to_image]
+        engines = [*BEST_FIRST] if self.text_to_image == "auto" else [self.text_to_image]
         for engine in engines:
             kind = TEXT_TO_IMAGE[engine]
             chosen = {kind.version_field: engine} if kind.api_versions else {}

@@ -10,13 +10,9 @@ import click
 
 from langchain_visioncraft._handshake import CONTENT_TYPES, first_answer
 from langchain_visioncraft.cli.base import CONNECTION, STORE, Choice, command, load, option, panel
+from langchain_visioncraft.client.engines import ENGINES
 
-_ENGINES = Choice(
-    [
-        *("sd", "image", "sd1", "sdxl", "midjourney", "openjourney"),
-        *("dalle", "kandinsky", "playground", "leonardo-xl", "auto"),
-    ]
-)
+_ENGINES = Choice([*ENGINES, "auto"])
 _FOLDERS = {"type": click.Path(path_type=Path), "metavar": "FOLDER", "multiple": True}
 _CONTENT = "What results show: text, pictures as well, or links to media, too."
 _PORT = {"type": click.IntRange(0, 65535), "default": 8766}

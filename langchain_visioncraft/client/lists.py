@@ -15,7 +15,10 @@ _IMAGE_BASES = (
     *("FLUX.1", "SDXL-1.0", "SD-1.5", "Pony", "Kolors", "SD-3.0", "PixArt", "Playground-v2"),
     *("HunYuanDiT-v1.2", "SD-2.0", "SD-1.4"),
 )
-_LORA_BASES = (*_IMAGE_BASES, "HunYuanDiT", "sd", "sdxl")
+_LORA_BASES = (
+    *("FLUX.1", "SDXL-1.0", "SD-1.5", "Pony", "Kolors", "SD-3.0", "HunYuanDiT-v1.2", "HunYuanDiT"),
+    *("SD-2.0", "SD-1.4", "sd", "sdxl"),
+)
 
 LISTS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("image", "models"): ("/image/models/{base}", _IMAGE_BASES),

@@ -104,6 +104,12 @@ _IMAGE_LORAS = {
 }
 
 
+_LORA_KINDS = (
+    *("FLUX.1", "SDXL-1.0", "SD-1.5", "Pony", "Kolors", "SD-3.0", "HunYuanDiT-v1.2", "HunYuanDiT"),
+    *("SD-2.0", "SD-1.4", "sd", "sdxl"),
+)
+
+
 def _names(*parts: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for part in parts for name in part.split()))
 
@@ -112,7 +118,7 @@ _SD1_SAMPLERS = tuple(name.strip() for name in _SAMPLERS.split("|"))
 
 LISTS: Final[dict[str, tuple[str, ...]]] = {
     **{f"/image/models/{kind}": _names(names) for kind, names in _IMAGE_MODELS.items()},
-    **{f"/image/loras/{kind}": _names(_IMAGE_LORAS.get(kind, "")) for kind in _IMAGE_MODELS},
+    **{f"/image/loras/{kind}": _names(_IMAGE_LORAS.get(kind, "")) for kind in _LORA_KINDS},
     "/image/samplers": _SD1_SAMPLERS,
     "/sd/models": _names(_SD_MODELS),
     # The document of 2024-09 begins with "Euler a", those before it with "Euler".

@@ -11,7 +11,7 @@ from client_driving import BASE_URL, DRIVERS, KEY, Host, failure_of
 from langchain_visioncraft import VisionCraftToolkit, errors
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import Capabilities, VisionCraftClient
-from langchain_visioncraft.toolkit import _BEST_FIRST
+from langchain_visioncraft.client.engines import BEST_FIRST, ENGINES
 from langchain_visioncraft.tools.images import TEXT_TO_IMAGE
 
 GENERATIONS: dict[str, tuple[set[str], list[str]]] = {
@@ -153,7 +153,7 @@ def test_a_caption_by_a_model_of_ones_own_needs_no_host(fake_chat: Any) -> None:
 
 
 def test_auto_tries_every_engine_that_a_list_can_tell_of() -> None:
-    named = {TEXT_TO_IMAGE[engine](api_key=KEY).endpoint().__name__ for engine in _BEST_FIRST}
+    named = {TEXT_TO_IMAGE[engine](api_key=KEY).endpoint().__name__ for engine in BEST_FIRST}
     assert named == {"image", "text_to_image", "text_to_image_sdxl", "text_to_image_sd1"}
 
 
@@ -162,3 +162,7 @@ def fake_chat() -> Any:
     from langchain_core.language_models import FakeListChatModel
 
     return FakeListChatModel(responses=["A cat."])
+
+
+def test_every_engine_has_a_tool() -> None:
+    assert list(TEXT_TO_IMAGE) == list(ENGINES)

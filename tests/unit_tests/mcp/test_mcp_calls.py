@@ -13,6 +13,7 @@ from tool_service import ARGUMENTS, KEY, PICTURE, RECORDING, Service, medium, si
 
 from langchain_visioncraft import MediaStore, VisionCraftToolkit, errors
 from langchain_visioncraft._compat import httpx
+from langchain_visioncraft.client.engines import ENGINES
 from langchain_visioncraft.mcp import create_server
 from langchain_visioncraft.mcp import server as server_module
 from langchain_visioncraft.mcp.resources import uri_of
@@ -20,7 +21,6 @@ from langchain_visioncraft.mcp.resources import uri_of
 DRAW = "visioncraft_text_to_image"
 SMALL = {"prompt": "a cat", "width": 64, "height": 64}
 NINE = [tool.name for tool in VisionCraftToolkit(api_key="any").get_tools()]
-ENGINES = ("image", "sd", "sd1", "sdxl", "midjourney", "openjourney")
 
 
 def arguments(name: str, store: MediaStore) -> dict[str, Any]:
