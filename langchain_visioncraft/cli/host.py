@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
+import click
+
 from langchain_visioncraft.cli.base import (
     CONNECTION,
     Argument,
@@ -38,21 +40,30 @@ _HELP = {name: field.description for name, field in ListRequest.model_fields.ite
         metavar="[KIND]",
         default="models",
     ),
+    option("--base-model", _HELP["base_model"] or "", metavar="NAME"),
     option("--contains", "Only names with this text.", metavar="TEXT"),
     *CONNECTION,
     JSON,
 )
 def models(
-    family: Family | None, kind: ListKind, contains: str | None, as_json: bool, **connection: Any
+    family: Family | None,
+    kind: ListKind,
+    base_model: str | None,
+    contains: str | None,
+    as_json: bool,
+    **connection: Any,
 ) -> None:
     """List the models, samplers, schedulers, LoRAs or refiners that a host knows."""
+    if base_model and not family:
+        msg = "--base-model needs the family whose names are divided: image or sd."
+        raise click.UsageError(msg)
     with connected(**connection) as client:
         lists = []
         offered: list[Any] = [each for each, listed in LISTS if listed == kind]
         for each in [family] if family else offered:
             with working(f"Asking for the {kind} of {each}"):
                 try:
-                    names = client.list_names(family=each, kind=kind)
+                    names = client.list_names(family=each, kind=kind, base_model=base_model)
                 except EndpointNotFoundError as error:  # hosts differ in what they offer
                     if family:
                         raise

@@ -386,7 +386,8 @@ _ADVICE: dict[type[errors.APIStatusError], str] = {
     errors.SubscriptionError: "The key's subscription (Telegram channel, or premium) does not "
     "cover this.",
     errors.EndpointNotFoundError: "{host} does not offer {endpoint}. Hosts differ in what they "
-    "offer: set another base_url (VISIONCRAFT_BASE_URL), another api_version, or another tool.",
+    "offer (client.capabilities() finds out): set another base_url (VISIONCRAFT_BASE_URL), another "
+    "api_version, or another tool.",
     errors.ServerError: "The service failed; try again later.",
 }
 

@@ -61,11 +61,13 @@ class _Task:
 
     Attributes:
         maker: What works on it, for messages.
+        subject: What has a status, for messages.
         name: What it is called in messages.
         again: Code that asks for it once more.
     """
 
     maker: str
+    subject: str
     name: str
     path: str
     body: Mapping[str, Any]
@@ -87,6 +89,7 @@ def midjourney_task(task_id: str, deadline: float) -> Flow[list[Media]]:
     """Ask for the result of a Midjourney task until it is there."""
     task = _Task(
         "Midjourney",
+        "Midjourney",
         f"task {task_id}",
         "/midjourney/result",
         {"task_id": task_id},
@@ -99,6 +102,7 @@ def job_task(job_id: str, options: Mapping[str, Any], deadline: float) -> Flow[l
     """Ask for the result of a job (2024-01) until it is there; this takes no key."""
     task = _Task(
         "The host",
+        "The job",
         f"job {job_id}",
         "/job-status",
         {"job_id": job_id, **options},
@@ -138,7 +142,7 @@ def _await(task: _Task, deadline: float) -> Flow[list[Media]]:
             msg += " Change the prompt and try again."
             raise errors.TaskFailedError(msg, detail=str(state)[:500], **facts_of(answer))
         details = {**task.body, "status": status}
-        yield from report(Progress(f"{task.maker} is {status}", elapsed, details))
+        yield from report(Progress(f"{task.subject} is {status}", elapsed, details))
     msg = (
         f"{task.maker}: {task.name} is not ready after {deadline:g} seconds. It may still be made: "
         f"{task.again} asks for it again."

@@ -38,6 +38,7 @@ WRONG = [
         ["upscale", "a.png", "--resise", "2"],
         "No such option '--resise'. Did you mean '--resize' or '--retries'?",
     ),
+    (["models", "--base-model", "FLUX.1"], "--base-model needs the family"),
     (["limits", "--qqq"], "No such option '--qqq'."),
     (["-x"], "No such option '-x'."),
     (["--verson"], "No such option '--verson'. Did you mean '--version'?"),
