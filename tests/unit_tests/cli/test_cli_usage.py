@@ -38,7 +38,7 @@ WRONG = [
         ["upscale", "a.png", "--resise", "2"],
         "No such option '--resise'. Did you mean '--resize' or '--retries'?",
     ),
-    (["models", "--base-model", "FLUX.1"], "--base-model needs the family"),
+    (["models", "--base-model", "FLUX.1"], "whose names are divided: image or sd."),
     (["limits", "--qqq"], "No such option '--qqq'."),
     (["-x"], "No such option '-x'."),
     (["--verson"], "No such option '--verson'. Did you mean '--version'?"),
