@@ -30,11 +30,12 @@ from visioncraft_sandbox.engines.staging import place_subjects
 from visioncraft_sandbox.engines.styles import apply_styles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from PIL import Image
 
     from visioncraft_sandbox.engines.reading import Idea
+    from visioncraft_sandbox.engines.stage import Placed
 
 __all__ = ["draw", "parameters_text", "read_parameters", "set_stage", "to_png"]
 
@@ -60,13 +61,14 @@ SMALLEST_SIDE: Final = 64
 _SKYLESS: Final = frozenset({"underwater", "room"})
 
 
-def set_stage(idea: Idea, width: int, height: int) -> Stage:
+def set_stage(idea: Idea, width: int, height: int, *, keeping: Sequence[Placed] = ()) -> Stage:
     """Paint the background of an idea, and put everything in front of it into layers.
 
     Args:
         idea: What to paint.
         width: In pixels.
         height: In pixels.
+        keeping: Things that stay where they were on another stage of this size.
 
     Returns:
         The stage, ready to be flattened.
@@ -91,7 +93,7 @@ def set_stage(idea: Idea, width: int, height: int) -> Stage:
             paint_sky(stage)
         painter(stage)
     stage.scenery = len(stage.layers)
-    place_subjects(stage)
+    place_subjects(stage, keeping)
     paint_air(stage)
     return stage
 

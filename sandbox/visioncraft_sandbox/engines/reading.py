@@ -114,6 +114,7 @@ class Idea:
         named_place: Whether the prompt chose it.
         named_things: Whether the subjects are the prompt's own.
         hour: The time of day, a value of ``HOURS``.
+        named_hour: Whether the prompt chose it.
         weather: Values of ``WEATHER``.
         subjects: What is to be drawn, in the prompt's order.
         accent: A colour for the whole picture.
@@ -132,6 +133,7 @@ class Idea:
     accent: tuple[int, int, int] | None = None
     styles: tuple[str, ...] = ()
     mountains: bool = False
+    named_hour: bool = False
     hidden: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -239,6 +241,7 @@ def read(
         subjects=_aboard(subjects, place),
         accent=accent,
         styles=tuple(styles[:2]),
+        named_hour=bool(hours),
         mountains="mountains" in places and "mountains" not in hidden,
         hidden=hidden,
     )

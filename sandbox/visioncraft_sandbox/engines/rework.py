@@ -11,13 +11,16 @@ from visioncraft_sandbox.engines.artwork import portrait, shaded
 from visioncraft_sandbox.engines.drawing import SMALLEST_SIDE, set_stage
 from visioncraft_sandbox.engines.finishing import base_picture, finish, flatten
 from visioncraft_sandbox.engines.reading import read
+from visioncraft_sandbox.engines.redrawing import drawn_stage, redrawn
 from visioncraft_sandbox.engines.styles import apply_styles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from visioncraft_sandbox.engines.reading import Idea
-    from visioncraft_sandbox.engines.stage import Layer, Stage
+
+_REPLACING = 0.9
+"""From this strength on, a new scene replaces a picture of which nothing is known."""
 
 
 def rework(
@@ -29,7 +32,7 @@ def rework(
     mask: Image.Image | None = None,
     seed: int | None = None,
 ) -> Image.Image:
-    """Edit a picture: first its light and colours, then its things, then all of it.
+    """Edit a picture: its light, colours and style; in a drawing of the sandbox also its things.
 
     Args:
         image: The source picture.
@@ -57,7 +60,8 @@ def rework(
     if strength == 0.0:
         result = source.copy()
     elif mask is None:
-        result = _reworked(source, idea, strength)
+        was = drawn_stage(image)
+        result = redrawn(source, was, idea, strength) if was else _reworked(source, idea, strength)
     else:
         result = _repainted(source, idea, strength, mask)
     if alpha is not None:
@@ -66,17 +70,13 @@ def rework(
 
 
 def _reworked(source: Image.Image, idea: Idea, strength: float) -> Image.Image:
+    """Another light, other colours and another style; at last, another scene.
+
+    What a picture shows is not known here: things are not added, as they might stand there already.
+    """
     stage = set_stage(idea, *source.size)
-    base = base_picture(stage)
-    scene = finish(flatten(base, stage.layers), stage)
-    toned = _towards(source, scene, min(1.0, strength * 1.15))
-    # From half strength on, the new landscape shows through, from its far parts to its near ones.
-    part = _ease((strength - 0.45) / 0.55)
-    mixed = Image.blend(toned, finish(base, stage), part * 0.92)
-    things = _things(stage) if part < 0.75 else stage.layers[stage.scenery :]
-    if strength >= 0.3 and idea.named_things:
-        mixed = flatten(mixed, things)
-    result = scene if part >= 1.0 else mixed
+    scene = finish(flatten(base_picture(stage), stage.layers), stage)
+    result = scene if strength >= _REPLACING else _towards(source, scene, idea, strength)
     styled = apply_styles(result, idea.styles, idea.seed)
     return Image.blend(result, styled, _ease(strength / 0.35))
 
@@ -86,18 +86,7 @@ def _ease(part: float) -> float:
     return part * part * (3 - 2 * part)
 
 
-def _things(stage: Stage) -> list[Layer]:
-    """The layers of the prompt's own subjects: they lie where things stand and hop or bob."""
-    wanted = {"hop", "bob", "still"}
-    limit = stage.width * stage.height * 0.7
-    return [
-        layer
-        for layer in stage.layers[stage.scenery :]
-        if layer.motion in wanted and layer.image.width * layer.image.height < limit
-    ]
-
-
-def _towards(source: Image.Image, scene: Image.Image, part: float) -> Image.Image:
+def _towards(source: Image.Image, scene: Image.Image, idea: Idea, strength: float) -> Image.Image:
     """The source with the scene's palette: mean and spread of lightness and of both colours."""
     ours = np.asarray(source.convert("YCbCr"), np.float32)
     theirs = np.asarray(scene.resize((64, 64), Image.Resampling.BOX).convert("YCbCr"), np.float32)
@@ -105,7 +94,8 @@ def _towards(source: Image.Image, scene: Image.Image, part: float) -> Image.Imag
     goal_mean, goal_spread = theirs.mean(axis=(0, 1)), theirs.std(axis=(0, 1)) + 1.0
     gain = np.clip(goal_spread / spread, 0.6, 1.6)
     moved = (ours - mean) * gain + goal_mean
-    weight = np.asarray((0.55, 0.9, 0.9), np.float32) * part
+    lightness = 0.9 if idea.named_hour else 0.55
+    weight = np.asarray((lightness, 0.9, 0.9), np.float32) * min(1.0, strength * 1.15)
     pixels = ours + (moved - ours) * weight
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), "YCbCr").convert("RGB")
 

