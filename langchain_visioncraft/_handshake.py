@@ -29,6 +29,8 @@ _PLAIN = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 """Versions of the protocol in which `initialize` comes first, the newest at the front."""
 _STATELESS = "2026-07-28"
 """The version in which `server/discover` may come first."""
+_FIRST = ("initialize", "server/discover")
+_INTERNAL_ERROR = -32603
 _CHUNK = 65536
 _END = b"\0\n"
 """A line that ends what is copied to the client."""
@@ -83,7 +85,11 @@ def answer_to(line: bytes) -> dict[str, Any] | None:
 
 @contextlib.contextmanager
 def first_answer() -> Iterator[None]:
-    """Answer the first message on stdin, if it can be; what is read inside begins with it."""
+    """Answer the first message on stdin, if it can be; what is read inside begins with it.
+
+    What is raised inside is also what the client's next request is answered with: of a server that
+    greets and then leaves, clients only say that the connection was closed.
+    """
     if os.isatty(0):
         yield  # a person looks how it starts
         return
@@ -103,10 +109,26 @@ def first_answer() -> Iterator[None]:
     out.start()
     try:
         yield
+    except Exception as error:
+        _refuse_next_request(str(error))
+        raise
     finally:
         os.dup2(2, 1)  # what was printed meanwhile and may still be in a buffer goes to stderr
         os.write(own, _END)  # others may keep the pipe open
         out.join(_GRACE_SECONDS)
+
+
+def _refuse_next_request(message: str) -> None:
+    """Answer the next request that nobody has read yet with an error."""
+    error = {"code": _INTERNAL_ERROR, "message": message}
+    with open(0, "rb", closefd=False) as reader:
+        for line in reader:
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                request = json.loads(line)
+                if request["method"] not in _FIRST:
+                    answer = {"jsonrpc": "2.0", "id": request["id"], "error": error}
+                    os.write(1, json.dumps(answer).encode() + b"\n")
+                    return
 
 
 def _piped(standard: int) -> int:

@@ -84,10 +84,10 @@ def spoken(*messages: tuple[int | str | None, dict[str, Any]]) -> bytes:
 
 
 def answers(
-    said: bytes, count: int, environment: dict[str, str], folder: Path
+    said: bytes, count: int, environment: dict[str, str], folder: Path, *more: str
 ) -> list[dict[str, Any]]:
     """So many answers of a process to all this at once, and what else it says until it ends."""
-    command = [sys.executable, "-m", "langchain_visioncraft", "mcp", "--store", str(folder)]
+    command = [sys.executable, "-m", "langchain_visioncraft", "mcp", "--store", str(folder), *more]
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, env=environment, **pipes) as process:
         process.stdin.write(said)
@@ -116,6 +116,21 @@ def test_a_client_that_begins_with_something_else_is_served_as_well(
 ) -> None:
     said = spoken((1, PING), (2, INITIALIZE))
     assert [answer["id"] for answer in answers(said, 2, environment, tmp_path)] == [1, 2]
+
+
+@pytest.mark.parametrize("missing", ["key", "tool"])
+def test_why_a_server_cannot_start_is_the_answer_to_the_next_request(
+    environment: dict[str, str], tmp_path: Path, missing: str
+) -> None:
+    if missing == "key":
+        del environment["VISIONCRAFT_API_KEY"]
+    more = ["--tools", "paint"] if missing == "tool" else []
+    said = spoken((1, INITIALIZE), (None, INITIALIZED), (2, {"method": "tools/list"}))
+    [initialized, refused] = answers(said, 2, environment, tmp_path, *more)
+    assert initialized["result"]["serverInfo"]["name"] == "visioncraft"
+    assert refused["id"] == 2
+    words = "VISIONCRAFT_API_KEY" if missing == "key" else "There is no tool visioncraft_paint"
+    assert words in refused["error"]["message"]
 
 
 def test_the_first_answer_needs_nothing_that_takes_long_to_import(
