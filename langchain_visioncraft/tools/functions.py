@@ -36,8 +36,9 @@ def _function_of(tool: BaseTool) -> Callable[..., str]:
     def call(*values: Any, **arguments: Any) -> str:
         given = dict(zip(fields, values, strict=False)) | arguments
         message = tool.invoke(ToolCall(type="tool_call", id="func", name=tool.name, args=given))
-        # The text alone: other frameworks write LangChain's blocks out, pictures and all.
-        return str(message.text)
+        # The text alone: other frameworks write LangChain's blocks out, pictures and all. They do
+        # not tell an error from a result, so that the text has to.
+        return f"Error: {message.text}" if message.status == "error" else str(message.text)
 
     parameters = [
         inspect.Parameter(

@@ -115,10 +115,20 @@ def test_a_function_that_was_taken_leaves_pickles_and_dumps_as_they_were(
     assert "func" not in json.loads(tool.model_dump_json())
 
 
-def test_the_function_says_what_was_wrong(make: Make) -> None:
-    assert "There is no 'cat.png'" in make(VisionCraftUpscale).func(image="cat.png")
-    assert "resize: input should be 2 or 4" in make(VisionCraftUpscale).func("cat.png", resize=3)
-    assert "color: is not a parameter" in make(VisionCraftTextToImage).func("a cat", color="red")
+@pytest.mark.parametrize(
+    ("kind", "arguments", "told"),
+    [
+        (VisionCraftUpscale, {"image": "cat.png"}, "There is no 'cat.png'"),
+        (VisionCraftUpscale, {"image": "cat.png", "resize": 3}, "resize: input should be 2 or 4"),
+        (VisionCraftTextToImage, {"prompt": "x", "color": "red"}, "color: is not a parameter"),
+    ],
+)
+def test_the_function_says_what_was_wrong_and_that_it_was(
+    make: Make, kind: type[VisionCraftTool], arguments: dict[str, Any], told: str
+) -> None:
+    said = make(kind).func(**arguments)
+    assert said.startswith("Error: ")
+    assert told in said
 
 
 @pytest.mark.parametrize("kind", MAKERS)
