@@ -460,3 +460,35 @@ def test_the_work_of_reading_a_request_grows_with_its_length_and_is_bounded(fram
         [short, long] = [lines_run(frame.format(unit * (n // len(unit)))) for n in (300, 1200)]
         assert long < 5 * short + 10_000, unit
     assert lines_run(frame.format("make " * 100_000)) < 4 * lines_run(frame.format("make " * 1600))
+
+
+CREW = (
+    "\nCurrent Task: {}\n\nThis is the expected criteria for your final answer: The handle of the "
+    "upscaled picture\nyou MUST return the actual complete content as the final answer, not a "
+    "summary."
+)
+
+
+def test_what_crewai_writes_around_a_task_is_no_request() -> None:
+    agent = Agent()
+    agent.ask(CREW.format("Draw a fox in the snow. Then upscale it."))
+    assert agent.names == ["text_to_image", "upscale"]
+    assert agent.calls[0][1]["prompt"] == "a fox in the snow"
+
+
+def test_crewais_context_names_the_picture_of_an_earlier_task() -> None:
+    agent = Agent()
+    context = "\n\nThis is the context you're working with:\nI drew a1b2c3d4e5f6.png: a castle."
+    agent.ask(CREW.format("Upscale the picture.") + context)
+    assert agent.calls == [("upscale", {"image": "a1b2c3d4e5f6.png"})]
+
+
+def test_results_and_errors_as_googles_adk_wraps_them_are_read() -> None:
+    wrong = (
+        "Error: There is no 'ffffffffffff.png' in the media store. The newest: 85ce51cbcc07.png."
+    )
+    agent = Agent(result=lambda *_: json.dumps({"result": wrong}))
+    said = agent.ask("Upscale ffffffffffff.png")
+    assert "I could not do" in said
+    agent = Agent(result=lambda *_: json.dumps({"result": "A fox runs."}))
+    assert '{"result"' not in agent.ask("What is in a1b2c3d4e5f6.png?")

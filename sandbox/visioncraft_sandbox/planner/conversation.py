@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,12 @@ _ERRORS = (
 _WITHIN = "is not in the store,is not a valid tool,please fix your"
 _LONGEST_RESULT = 20_000
 _LONGEST_REQUEST = 8_000
+_CREWAI = re.compile(
+    r"\s*Current Task: (?P<task>.*?)\n\nThis is the expected criteria for your final answer:"
+    r".*?(?:\n\nThis is the context you're working with:\n(?P<context>.*))?\Z",
+    re.DOTALL,
+)
+"""What CrewAI writes around a task, whose results of earlier tasks are no request."""
 
 
 @dataclass
@@ -60,8 +67,10 @@ def read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
         if message["role"] == "user" and not _shows_results(messages, number)
     ]
     latest = users[-1] if users else -1
-    found = Conversation(text_of(messages[latest])[:_LONGEST_REQUEST] if users else "")
-    files: list[str] = []
+    request = text_of(messages[latest])[:_LONGEST_REQUEST] if users else ""
+    crew = _CREWAI.match(request)
+    found = Conversation(crew["task"] if crew else request)
+    files: list[str] = HANDLE.findall(crew["context"] or "") if crew else []
     for message in messages[: max(latest, 0)]:
         text = text_of(message)[:_LONGEST_RESULT]
         if message["role"] == "user":
@@ -79,8 +88,15 @@ def read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
             found.calls.append(known)
         answered = by_id.get(str(message.get("tool_call_id", "")))
         if message["role"] == "tool" and answered is not None:
-            answered.result = text_of(message)[:_LONGEST_RESULT]
+            answered.result = _result(text_of(message))[:_LONGEST_RESULT]
     return found
+
+
+def _result(text: str) -> str:
+    """What a tool gave; Google's ADK wraps it."""
+    if text.startswith('{"result": "'):
+        return str(_arguments(text).get("result", text))
+    return text
 
 
 def _shows_results(messages: Sequence[Mapping[str, Any]], index: int) -> bool:
