@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_visioncraft.client.schemas import ChatRequest
 from visioncraft_sandbox.answers import Refusal
-from visioncraft_sandbox.chat import Chat, text_of
+from visioncraft_sandbox.chat import Chat
+from visioncraft_sandbox.chat_forms import object_schema
 from visioncraft_sandbox.engines.language import Sampling
 from visioncraft_sandbox.schema_shape import problem_of_schema
 from visioncraft_sandbox.validation import DEEPEST, check_parameters, is_deeper_than
@@ -180,14 +180,5 @@ def _schema(value: Any, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]
             raise Refusal(400, f"response_format.json_schema.schema: {problem}.")
         return schema
     if kind == "json_object":
-        return _object_schema(messages)
+        return object_schema(messages)
     raise Refusal(400, f"response_format.type {kind!r} is not known.")
-
-
-def _object_schema(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A schema for any JSON object: its keys are the quoted words of the conversation."""
-    text = " ".join(text_of(message) for message in messages if message["role"] != "assistant")
-    keys = re.findall(r"[\"'`](\w+)[\"'`]", text)
-    keys = list(dict.fromkeys(keys)) or ["answer"]
-    properties = {key: {"type": "string"} for key in keys}
-    return {"type": "object", "properties": properties, "required": keys}

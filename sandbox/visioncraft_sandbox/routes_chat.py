@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -30,6 +32,7 @@ from visioncraft_sandbox.chat import (
     plain_messages,
     text_of,
 )
+from visioncraft_sandbox.chat_forms import Form, form_of
 from visioncraft_sandbox.chat_reading import check_length, check_messages, read_chat
 from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import CATALOG, MEASURING, VISION
@@ -70,6 +73,9 @@ async def _answer(
         except Unsupported:
             return _response(chat, await _reply(chat, services, request))
     _check_model(chat.model, services)
+    form = None if chat.schema or services.config.llm_file else form_of(chat.messages)
+    if form is not None and not _offers_tools(chat) and not _has_images(chat):
+        return _response(chat, await _filled(chat, form, services))
     if chat.stream and not _offers_tools(chat) and not _has_images(chat):
         return await _stream_live(chat, services)
     return _response(chat, await _reply(chat, services, request))
@@ -137,9 +143,23 @@ async def _reply(chat: Chat, services: Services, request: Request) -> Reply:
         if services.config.llm_file is not None:
             return await _call_tools(chat, services)
         return await _plan(chat, services)
+    return await _reply_in(chat, services)
+
+
+async def _reply_in(chat: Chat, services: Services) -> Reply:
     model = services.pool.language_model()
-    task = partial(model.generate, plain_messages(chat.messages), chat.sampling, schema=chat.schema)
+    task = partial(model.generate, _prompt(chat), chat.sampling, schema=chat.schema)
     return _reply_from(await _generated(services.pool.write, task), model)
+
+
+async def _filled(chat: Chat, form: Form, services: Services) -> Reply:
+    """An answer in the form that the prompt of a framework asks for."""
+    reply = await _reply_in(replace(chat, schema=form.schema), services)
+    try:
+        reply.text = form.write(json.loads(reply.text or ""))
+    except ValueError:  # cut off
+        logger.info("A form was not filled in to its end.")
+    return reply
 
 
 def _prompt(chat: Chat) -> list[dict[str, str]]:
