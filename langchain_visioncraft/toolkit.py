@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, Literal, Self
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import ToolCall
 from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import Field, model_validator
 
+from langchain_visioncraft import tools as all_tools
+from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import Capabilities
 from langchain_visioncraft.client.engines import BEST_FIRST, Engine
 from langchain_visioncraft.client.pair import client_pair
+from langchain_visioncraft.context import run_store
+from langchain_visioncraft.errors import InvalidRequestError
+from langchain_visioncraft.media import Media
 from langchain_visioncraft.tools import (
     VisionCraftCaption,
     VisionCraftCatalog,
@@ -22,8 +29,12 @@ from langchain_visioncraft.tools import (
     VisionCraftTranscribe,
     VisionCraftUpscale,
 )
-from langchain_visioncraft.tools.base import ToolSettings
 from langchain_visioncraft.tools.images import TEXT_TO_IMAGE
+from langchain_visioncraft.tools.jobs import route_of
+from langchain_visioncraft.tools.settings import ToolSettings
+
+_SEEDS = 2**31
+"""Seeds are less than that."""
 
 _OTHERS: tuple[type[VisionCraftTool], ...] = (
     VisionCraftImageToImage,
@@ -65,6 +76,8 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
             out. Default: all tools.
         content: ``"text"``, or ``"blocks"`` to show the model the pictures.
         allowed_dirs: Folders from which a model may name local files. Default: none.
+        cache: Whether a request that was made before, with the same seed if the engine takes one,
+            is answered from the store without a call. Default: no.
         tool_options: Constructor arguments for single tools, by tool name, such as
             ``{"visioncraft_text_to_image": {"width": 512}}``.
     """
@@ -132,6 +145,77 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
                 return self._make(kind, **{kind.version_field: version})
         return None
 
+    def again(self, handle: str, **changes: Any) -> list[Media]:
+        """Make a medium again, as its sidecar says that it was made; with its seed, if it has one.
+
+        ```python
+        from langchain_visioncraft import MediaStore, VisionCraftToolkit
+        from visioncraft_sandbox import Sandbox
+
+        with Sandbox(models=False) as sandbox:
+            toolkit = VisionCraftToolkit(
+                api_key="any", base_url=sandbox.url, store=MediaStore("memory://again"),
+                text_to_image="image",
+            )
+            draw = toolkit.get_tools()[0]
+            handle = draw.invoke({"prompt": "a fox", "width": 64, "height": 64}).split()[0]
+            [same] = toolkit.again(handle)
+            [other] = toolkit.vary(handle)
+            [large] = toolkit.again(handle, width=128, height=128)
+        assert same.handle == handle != other.handle
+        ```
+
+        Args:
+            handle: Of a medium in the store.
+            **changes: Arguments of the tool that made it, in place of those it had.
+
+        Raises:
+            InvalidRequestError: If it was not made by a tool of this package.
+            VisionCraftError: If it cannot be made again.
+        """
+        tool, call = self._repeated(handle, changes)
+        return Media.from_artifact(tool.invoke(call).artifact)
+
+    async def aagain(self, handle: str, **changes: Any) -> list[Media]:
+        """The same as `again`, async."""
+        tool, call = await in_thread(self._repeated, handle, changes)
+        return Media.from_artifact((await tool.ainvoke(call)).artifact)
+
+    def vary(self, handle: str, **changes: Any) -> list[Media]:
+        """Make a medium as it was made, but with another seed: see `again`.
+
+        An engine that takes no seed is asked again, and decides itself how different it is.
+        """
+        tool, call = self._repeated(handle, changes, vary=True)
+        return Media.from_artifact(tool.invoke(call).artifact)
+
+    async def avary(self, handle: str, **changes: Any) -> list[Media]:
+        """The same as `vary`, async."""
+        tool, call = await in_thread(self._repeated, handle, changes, True)
+        return Media.from_artifact((await tool.ainvoke(call)).artifact)
+
+    def _repeated(
+        self, handle: str, changes: dict[str, Any], vary: bool = False
+    ) -> tuple[VisionCraftTool, ToolCall]:
+        """The tool that made a medium, and its call."""
+        made = run_store(self.store).provenance(handle)
+        kind = next((each for each in _makers() if _name_of(each) == made.get("tool")), None)
+        if kind is None:
+            msg = f"{handle} cannot be made again: its sidecar names no tool of this package."
+            raise InvalidRequestError(msg)
+        own: dict[str, Any] = {"cache": False} if vary else {}
+        for version, endpoint in kind.api_versions.items():
+            if route_of(endpoint) == made.get("call", {}).get("endpoint"):
+                own[kind.version_field] = version
+                break
+        tool = self._make(kind, handle_tool_error=False, handle_validation_error=False, **own)
+        known = {name: made["arguments"][name] for name in tool.args if name in made["arguments"]}
+        known.pop("image_count", None)
+        if vary and "seed" in tool.args:
+            known["seed"] = secrets.randbelow(_SEEDS)
+        call = ToolCall(type="tool_call", id="again", name=tool.name, args={**known, **changes})
+        return tool, call
+
     def _make(self, kind: type[VisionCraftTool], **extra: Any) -> VisionCraftTool:
         name = _name_of(kind)
         shared = {
@@ -139,5 +223,13 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
             "store": self.store,
             "content": self.content,
             "allowed_dirs": self.allowed_dirs,
+            "cache": self.cache,
         }
         return kind(**{**shared, **extra, **self.tool_options.get(name, {})})
+
+
+def _makers() -> list[type[VisionCraftTool]]:
+    kinds = (
+        getattr(all_tools, name) for name in all_tools.__all__ if name.startswith("VisionCraft")
+    )
+    return [kind for kind in kinds if kind is not VisionCraftTool and kind.makes_media]

@@ -32,6 +32,12 @@ from langchain_visioncraft.cli.results import (
     working,
 )
 from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.client.drawing import (
+    in_turn,
+    parameters_of_drawings,
+    seeds_of,
+    with_drawing_options,
+)
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.spool import discard_spools
 from langchain_visioncraft.client.transcripts import Transcript
@@ -49,6 +55,7 @@ class Capability(click.Command):
         positional: Which parameters are arguments, in this order.
         variants: The endpoints behind it by name, the default first.
         choice: The option that names one of them, if there are several.
+        draws: Whether it takes a style, proportions, and how many.
         told: The text and the facts of its result, if that is not media.
     """
 
@@ -59,11 +66,12 @@ class Capability(click.Command):
         variants: Mapping[str, Endpoint[..., Any, Any]],
         *,
         choice: str = "",
+        draws: bool = False,
         told: Callable[[Any, Mapping[str, Any]], tuple[str, dict[str, Any]]] | None = None,
     ) -> None:
         super().__init__(None)
         self.doing, self.positional, self.told = doing, positional, told
-        self.variants, self.choice = variants, choice
+        self.variants, self.choice, self.draws = variants, choice, draws
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
         """That of the command for the endpoint that the arguments choose."""
@@ -76,8 +84,9 @@ class Capability(click.Command):
     def variant(self, name: str) -> Command:
         """The command for one of the endpoints."""
         endpoint = self.variants[name]
+        own = endpoint.request.model_fields
         parameters = parameters_of(
-            endpoint.request.model_fields,
+            {**parameters_of_drawings(), **own} if self.draws else own,
             defaults=endpoint.request.suggested,
             positional=self.positional,
             media=endpoint.request.media_kinds,
@@ -109,14 +118,15 @@ class Capability(click.Command):
         kinds, place = endpoint.request.media_kinds, MediaStore(store)
         texts = [name for name in self.positional if name not in kinds]
         given = read_arguments(values, media=kinds, texts=texts, store=place)
-        flow = endpoint(**given)
-        began = time.monotonic()
+        given, flow = self._flow(endpoint, given)
         with connected(**connection) as client, working(self.doing) as tell:
+            began = time.monotonic()
             result = client.run(
                 flow,
                 on_progress=lambda progress: tell(progress.message),
                 spool_dir=place.spool_dir if out is None else None,
             )
+            seconds = time.monotonic() - began
         shown = {
             name: label_for_provenance(value) if isinstance(value, MediaSource) else value
             for name, value in given.items()
@@ -127,7 +137,7 @@ class Capability(click.Command):
                 text = text if (written := _subtitles(result, out)) is None else written
             deliver_text(text, facts, out=out, as_json=as_json)
             return
-        call = usage_of(tool_name(endpoint), endpoint, given.get("model"), time.monotonic() - began)
+        call = usage_of(tool_name(endpoint), endpoint, given.get("model"), seconds)
         keep = functools.partial(
             _keep, place, call, shown, [shown[name] for name in kinds if name in shown]
         )
@@ -142,6 +152,18 @@ class Capability(click.Command):
             raise
         finally:
             discard_spools(result)
+
+    def _flow(
+        self, endpoint: Endpoint[..., Any, Any], given: dict[str, Any]
+    ) -> tuple[dict[str, Any], Any]:
+        """What is asked in the end, and the flow that asks it."""
+        if not self.draws:
+            return given, endpoint(**given)
+        asked = with_drawing_options(given, endpoint.request)
+        own = "image_count" in endpoint.request.model_fields
+        seeds = seeds_of(asked, 1 if own else asked.pop("image_count", 1))
+        flows = [endpoint(**{**asked, **seed}) for seed in seeds]
+        return asked, in_turn(flows, note)
 
 
 def _keep(
@@ -231,6 +253,7 @@ image = Capability(
         **_ENGINES,
     },
     choice="engine",
+    draws=True,
 )
 edit = Capability(
     "Changing the picture",

@@ -6,6 +6,8 @@ _CLI = "langchain_visioncraft.cli"
 _SANDBOX = "visioncraft_sandbox.commands"
 COMMANDS = {
     "image": (f"{_CLI}.capabilities:image", "Draw a picture from words.", "cli"),
+    "again": (f"{_CLI}.again:again", "Make a kept picture again, with its seed.", "cli"),
+    "vary": (f"{_CLI}.again:vary", "Make a kept picture with another seed.", "cli"),
     "edit": (f"{_CLI}.capabilities:edit", "Edit a picture from a text prompt.", "cli"),
     "gif": (f"{_CLI}.capabilities:gif", "Make an animated GIF from words.", "cli"),
     "video": (f"{_CLI}.capabilities:video", "Make a short video of a picture.", "cli"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -230,6 +231,19 @@ class MediaStore(KnownKeywords):
                 self._of_users.clear()
             self._of_users[user] = store
         return store
+
+    def remember(self, key: str, media: Sequence[Media]) -> None:
+        """Remember what came of a call, for `recall`."""
+        handles = [medium.handle for medium in media]
+        self._folder.replace_text(f"{key}.call.json", json.dumps(handles))
+
+    def recall(self, key: str) -> list[Media] | None:
+        """What came of a call; ``None`` if that is not known, or any of it is gone."""
+        text = self._folder.read_text(f"{key}.call.json")
+        try:
+            return [self.get(str(handle)) for handle in json.loads(text or "null")]
+        except (TypeError, ValueError, VisionCraftError):
+            return None
 
     def record(self, usage: Usage) -> None:
         """Write a call into the ledger, the file ``usage.jsonl`` of this store.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import copy
+import json
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from pydantic import ConfigDict, GetJsonSchemaHandler
+from pydantic import ConfigDict, GetJsonSchemaHandler, WithJsonSchema, create_model
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
-from langchain_visioncraft.client.options import TakesEmptyTexts
+from langchain_visioncraft.client.options import LeftOutIfEmpty, TakesEmptyTexts
 
 _NULL = {"type": "null"}
 _WEIGHTS = {
@@ -84,3 +88,41 @@ def _weights(value: Any) -> Any:
         and isinstance(each["name"], str)
     ]
     return dict(pairs) if len(pairs) == len(value) else value
+
+
+def arguments_of(
+    name: str,
+    description: str,
+    fields: Mapping[str, FieldInfo],
+    *,
+    defaults: Mapping[str, Any],
+    media: Collection[str],
+) -> type[Arguments]:
+    """The class of what a model fills in; what has a default is optional."""
+    shown: dict[str, Any] = {}
+    for field, info in fields.items():
+        described = copy.copy(info)
+        annotation: Any = info.annotation
+        if field in media:
+            # What a model says for it; `readable_source` decides what that means. The schema is
+            # new each time: pydantic 2.10 writes the default of one field into it.
+            marks = [mark for mark in info.metadata if isinstance(mark, LeftOutIfEmpty)]
+            annotation, described.metadata = Any, [WithJsonSchema({"type": "string"}), *marks]
+        if field in defaults:
+            described.default = defaults[field]
+        optional = not described.is_required()
+        described.metadata = [*described.metadata, ForModels(optional=optional)]
+        shown[field] = (annotation, described)
+    # What must be given comes first, where a model looks first.
+    ordered = dict(sorted(shown.items(), key=lambda item: not item[1][1].is_required()))
+    return create_model(name, __base__=Arguments, __doc__=description, **ordered)
+
+
+def arguments_in(text: str, names: Sequence[str]) -> dict[str, Any]:
+    """A bare text: the arguments as a JSON object, or the first of them, as some models write."""
+    if text.lstrip()[:1] == "{":
+        with contextlib.suppress(ValueError, RecursionError):
+            found = json.loads(text, strict=False)
+            if isinstance(found, dict) and found and set(found) <= set(names):
+                return found
+    return {names[0]: text}

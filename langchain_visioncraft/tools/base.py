@@ -4,61 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
-import json
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_type_hints
 
-from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Field,
-    PlainSerializer,
     PrivateAttr,
     SecretStr,
-    SkipValidation,
     ValidationError,
-    WithJsonSchema,
-    create_model,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from langchain_visioncraft._copying import HoldsConnections
-from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft._schemas import coerced
 from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client.endpoints import Endpoint
-from langchain_visioncraft.client.options import LeftOutIfEmpty, TakesEmptyTexts
-from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, client_pair, connect
+from langchain_visioncraft.client.options import TakesEmptyTexts
+from langchain_visioncraft.client.pair import client_pair
 from langchain_visioncraft.client.schemas import Request
 from langchain_visioncraft.client.spool import discard_spools
 from langchain_visioncraft.client.validation import describe_problems
-from langchain_visioncraft.config import VerifyTypes
 from langchain_visioncraft.context import run_context
 from langchain_visioncraft.errors import VisionCraftError
-from langchain_visioncraft.media import Media, MediaStore
+from langchain_visioncraft.media import Media
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
-from langchain_visioncraft.tools.arguments import Arguments, ForModels
+from langchain_visioncraft.media.ledger import Usage
+from langchain_visioncraft.tools.arguments import arguments_in, arguments_of
 from langchain_visioncraft.tools.functions import AsFunction
-from langchain_visioncraft.tools.jobs import Job, usage_of
+from langchain_visioncraft.tools.jobs import Job, cache_key, usage_of
 from langchain_visioncraft.tools.progress import areport, report
-
-
-def _json_form(value: Any) -> Any:
-    """A class of arguments as its JSON schema, a function or a TLS context as text."""
-    if isinstance(value, type) and issubclass(value, BaseModel):
-        return value.model_json_schema()
-    return value if isinstance(value, bool | str) else str(value)
-
-
-_InJSON = PlainSerializer(_json_form, when_used="json-unless-none")
+from langchain_visioncraft.tools.settings import InJSON, ToolSettings
 
 _LONGEST_MESSAGE = 1500
 """Characters. An error message for a model repeats its arguments, which may be megabytes."""
@@ -75,32 +57,6 @@ def _describe_validation(error: Any) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
-
-
-class ToolSettings(KnownKeywords, BaseModel):
-    """What the tools and the toolkit share: a connection, a store, and what a model may see."""
-
-    # pydantic's messages show a part of what was passed in, and with it the key.
-    model_config = ConfigDict(
-        arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True
-    )
-
-    api_key: SecretStr | None = Field(default=None, repr=False)
-    base_url: str | None = None
-    verify: Annotated[SkipValidation[VerifyTypes | None], _InJSON] = None
-    timeout: float | tuple[float | None, float | None] | None = None
-    max_retries: int | None = None
-    http_client: Any = Field(default=None, repr=False, exclude=True)
-    http_async_client: Any = Field(default=None, repr=False, exclude=True)
-    rate_limiter: BaseRateLimiter | None = Field(default=None, repr=False, exclude=True)
-    client: AnyClient | None = Field(default=None, repr=False, exclude=True)
-    store: MediaStore = Field(default_factory=MediaStore, exclude=True)
-    content: Literal["text", "blocks"] = "text"
-    allowed_dirs: list[Path] = Field(default_factory=list)
-
-    def _connect(self) -> AnyClient:
-        given: Any = {name: getattr(self, name) for name in ConnectionSettings.__annotations__}
-        return connect(self.client, given)
 
 
 class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmptyTexts):
@@ -123,15 +79,17 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         store: Where media are kept and handles are looked up. Default: ``visioncraft-media``.
         content: ``"text"`` or ``"blocks"``.
         allowed_dirs: Folders from which a model may name local files. Default: none.
+        cache: Whether a request that was made before, with the same seed if the engine takes one,
+            is answered from the store without a call. Default: no.
     """
 
     # A validator is built for the tools that are used, not for all that are imported.
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
-    handle_tool_error: Annotated[bool | str | Callable[[ToolException], str] | None, _InJSON] = True
-    handle_validation_error: Annotated[Any, _InJSON] = _describe_validation
-    args_schema: Annotated[Any, _InJSON] = None
+    handle_tool_error: Annotated[bool | str | Callable[[ToolException], str] | None, InJSON] = True
+    handle_validation_error: Annotated[Any, InJSON] = _describe_validation
+    args_schema: Annotated[Any, InJSON] = None
 
     func: ClassVar[AsFunction] = AsFunction()  # type: ignore[misc]  # no field: see there
 
@@ -166,13 +124,17 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         request: type[Request] = self.endpoint().request
         return request
 
+    def parameters(self) -> dict[str, FieldInfo]:
+        """What a call may say."""
+        return self.request().model_fields
+
     def finish(self, result: Any, job: Job) -> tuple[Any, Any]:
         """Turn the result of the flow into content and artifact. Here: keep the media."""
         kept = [
             self.store.add(
                 medium,
                 tool=self.name,
-                arguments=job.arguments,
+                arguments=job.arguments_of(medium),
                 sources=job.sources,
                 call=job.call.of([medium]).facts() if job.call else None,
             )
@@ -217,31 +179,15 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         super().__setattr__("args_schema", self._build_args_schema())
 
     def _build_args_schema(self) -> type[BaseModel]:
-        """The endpoint's request, for a model to fill in: what has a default here is optional."""
-        request = self.request()
-        fields: dict[str, Any] = {}
-        for name, info in request.model_fields.items():
-            if name in self.hidden_from_model:
-                continue
-            described = copy.copy(info)
-            annotation: Any = info.annotation
-            if name in request.media_kinds:
-                # What a model says for it; `readable_source` decides what that means. The schema is
-                # new each time: pydantic 2.10 writes the default of one field into it.
-                marks = [mark for mark in info.metadata if isinstance(mark, LeftOutIfEmpty)]
-                annotation, described.metadata = Any, [WithJsonSchema({"type": "string"}), *marks]
-            if name in type(self).model_fields:
-                described.default = getattr(self, name)
-            shown = ForModels(optional=not described.is_required())
-            described.metadata = [*described.metadata, shown]
-            fields[name] = (annotation, described)
-        # What must be given comes first, where a model looks first.
-        ordered = dict(sorted(fields.items(), key=lambda item: not item[1][1].is_required()))
-        return create_model(
+        """What a model fills in: what has a default here is optional."""
+        own, parameters = type(self).model_fields, self.parameters()
+        shown = [name for name in parameters if name not in self.hidden_from_model]
+        return arguments_of(
             f"{type(self).__name__}Arguments",
-            __base__=Arguments,
-            __doc__=self.description,
-            **ordered,
+            self.description,
+            {name: parameters[name] for name in shown},
+            defaults={name: getattr(self, name) for name in shown if name in own},
+            media=self.request().media_kinds,
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -304,7 +250,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         if not parameters:  # models give something all the same
             return (), {}
         if isinstance(tool_input, str):
-            tool_input = _arguments_in(tool_input, list(parameters))
+            tool_input = arguments_in(tool_input, list(parameters))
         checked = self._checked(tool_input)
         return (), {name: getattr(checked, name) for name in parameters}
 
@@ -328,6 +274,8 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         tool = self._in_this_run()
         with tool._telling_the_model():
             job = tool.prepare(arguments)
+            if (known := tool._known(job)) is not None:
+                return known
             began = time.monotonic()
             return tool._keep(tool.execute(job), job, time.monotonic() - began)
 
@@ -339,6 +287,8 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
                 job = await asyncio.to_thread(tool.prepare, arguments)
             else:
                 job = tool.prepare(arguments)
+            if self.cache and (known := await asyncio.to_thread(tool._known, job)) is not None:
+                return known
             began = time.monotonic()
             result = await tool.aexecute(job)
             return await in_thread(tool._keep, result, job, time.monotonic() - began)
@@ -355,14 +305,40 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
             tool._async_client = self._async_client.with_key(context.api_key)
         return tool
 
+    def _key(self, job: Job) -> str | None:
+        """By which the answer of a call is remembered, if it is."""
+        if not (self.cache and self.makes_media):
+            return None
+        return cache_key(job, self.endpoint(), self._sync_client.settings.base_url, self.store)
+
+    def _known(self, job: Job) -> tuple[Any, Any] | None:
+        """The answer that the same call had before, if that is remembered."""
+        key = self._key(job)
+        media = self.store.recall(key) if key else None
+        if not media:
+            return None
+        call = usage_of(self.name, self.endpoint(), job.arguments.get("model"), 0.0)
+        self._enter(call.model_copy(update={"cached": True}), media)
+        artifact = Media.to_artifact(media)
+        each = artifact if isinstance(artifact, list) else [artifact]
+        for facts in each:
+            facts["cached"] = True
+        return self._content_of(media), artifact
+
+    def _enter(self, call: Usage, media: Sequence[Media]) -> None:
+        with contextlib.suppress(OSError):  # what was paid for is not lost for it
+            self.store.record(call.of(media))
+
     def _keep(self, result: Any, job: Job, seconds: float) -> tuple[Any, Any]:
         model = job.arguments.get("model") or getattr(self, "model", None)
         job.call = usage_of(self.name, self.endpoint(), model, seconds)
         try:
             given = self.finish(result, job)
+            made = Media.from_artifact(given[1])
             if self.is_charged:
-                with contextlib.suppress(OSError):  # what was paid for is not lost for it
-                    self.store.record(job.call.of(Media.from_artifact(given[1])))
+                self._enter(job.call, made)
+            if not job.problems and (key := self._key(job)):
+                self.store.remember(key, made)
             return given
         finally:
             discard_spools(result)
@@ -387,16 +363,6 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         if self.content == "text" or not pictures:
             return text
         return [{"type": "text", "text": text}, *(medium.block() for medium in pictures)]
-
-
-def _arguments_in(text: str, names: Sequence[str]) -> dict[str, Any]:
-    """A bare text: the arguments as a JSON object, or the first of them, as some models write."""
-    if text.lstrip()[:1] == "{":
-        with contextlib.suppress(ValueError, RecursionError):
-            found = json.loads(text, strict=False)
-            if isinstance(found, dict) and found and set(found) <= set(names):
-                return found
-    return {names[0]: text}
 
 
 # LangChain asks for these types at every call, and Python would compile each from its text again.

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from langchain_visioncraft.client import endpoints, schemas
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.tools.base import VisionCraftTool
+from langchain_visioncraft.tools.drawing import DrawingTool
 
 _GIVES = (
     "Gives the handle of the picture, which other tools take as `image`, with its size. "
@@ -15,7 +16,7 @@ _GIVES = (
 )
 
 
-class VisionCraftImage(VisionCraftTool, schemas.ImageOptions):
+class VisionCraftImage(DrawingTool, schemas.ImageOptions):
     """Draws a picture or an animation by ``POST /image/generate`` (2024-08), which has all models.
 
     ```python
@@ -54,7 +55,7 @@ class VisionCraftImage(VisionCraftTool, schemas.ImageOptions):
         return endpoints.image
 
 
-class VisionCraftTextToImage(VisionCraftTool, schemas.TextToImageOptions):
+class VisionCraftTextToImage(DrawingTool, schemas.TextToImageOptions):
     """Draws a picture by ``POST /sd`` (2024-07, 2024-09).
 
     ```python
@@ -82,7 +83,7 @@ class VisionCraftTextToImage(VisionCraftTool, schemas.TextToImageOptions):
         return endpoints.text_to_image
 
 
-class VisionCraftTextToImageSD1(VisionCraftTool, schemas.TextToImageSD1Options):
+class VisionCraftTextToImageSD1(DrawingTool, schemas.TextToImageSD1Options):
     """Draws one to five pictures by ``POST /generate`` (2023-11, 2024-03)."""
 
     name: str = "visioncraft_text_to_image_sd1"
@@ -95,7 +96,7 @@ class VisionCraftTextToImageSD1(VisionCraftTool, schemas.TextToImageSD1Options):
         return endpoints.text_to_image_sd1
 
 
-class VisionCraftTextToImageSDXL(VisionCraftTool, schemas.TextToImageSDXLOptions):
+class VisionCraftTextToImageSDXL(DrawingTool, schemas.TextToImageSDXLOptions):
     """Draws a picture by ``POST /generate-xl`` (2024-03)."""
 
     name: str = "visioncraft_text_to_image_sdxl"
@@ -106,7 +107,7 @@ class VisionCraftTextToImageSDXL(VisionCraftTool, schemas.TextToImageSDXLOptions
         return endpoints.text_to_image_sdxl
 
 
-class VisionCraftMidjourney(VisionCraftTool, schemas.MidjourneyOptions):
+class VisionCraftMidjourney(DrawingTool, schemas.MidjourneyOptions):
     """Draws a picture by ``POST /midjourney`` (2024-03), which takes minutes.
 
     It reports progress as the custom event ``visioncraft_progress``, and
@@ -125,7 +126,7 @@ class VisionCraftMidjourney(VisionCraftTool, schemas.MidjourneyOptions):
         return endpoints.midjourney
 
 
-class VisionCraftOpenjourney(VisionCraftTool, schemas.OpenjourneyOptions):
+class VisionCraftOpenjourney(DrawingTool, schemas.OpenjourneyOptions):
     """Draws a picture by ``POST /openjourney`` (2024-03)."""
 
     name: str = "visioncraft_openjourney"
@@ -139,7 +140,7 @@ class VisionCraftOpenjourney(VisionCraftTool, schemas.OpenjourneyOptions):
         return endpoints.openjourney
 
 
-class VisionCraftTextToImageEngine(VisionCraftTool, schemas.DalleOptions, schemas.PromptsOptions):
+class VisionCraftTextToImageEngine(DrawingTool, schemas.DalleOptions, schemas.PromptsOptions):
     """Draws a picture by an endpoint with a model of its own, such as ``POST /dalle`` (2024-05).
 
     Attributes:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.context import run_context
+from langchain_visioncraft.media.handles import digest_of_text
 from langchain_visioncraft.media.ledger import Usage
+from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.store import MediaStore
 
 _ROUTE = re.compile(r"``((?:GET|POST) /[^`]+)``")
 
@@ -21,15 +25,42 @@ class Job:
     arguments: dict[str, Any] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
     call: Usage | None = None
+    count: int = 1
+    """How many calls of the engine it is."""
+    problems: list[str] = field(default_factory=list)
+
+    def arguments_of(self, medium: Media) -> dict[str, Any]:
+        """What one medium was made with: its own seed."""
+        return self.arguments if medium.seed is None else {**self.arguments, "seed": medium.seed}
+
+
+def cache_key(
+    job: Job, endpoint: Endpoint[..., Any, Any], base_url: str, store: MediaStore
+) -> str | None:
+    """What a call and its answer are remembered by; ``None`` for one that is new each time.
+
+    That is one whose seed the host chooses, and one from a picture that is in no store: what a
+    link leads to changes.
+    """
+    seed = job.arguments.get("seed", -1) if "seed" in endpoint.request.model_fields else 0
+    if seed is None or seed < 0 or not all(source in store for source in job.sources):
+        return None
+    asked = [endpoint.__name__, base_url, job.arguments, job.count]
+    return digest_of_text(json.dumps(asked, sort_keys=True, default=str))
+
+
+def route_of(endpoint: Endpoint[..., Any, Any]) -> str:
+    """Such as ``POST /sd``."""
+    route = _ROUTE.search(endpoint.__doc__ or "")  # none under -OO
+    return route[1] if route else endpoint.__name__
 
 
 def usage_of(tool: str, endpoint: Endpoint[..., Any, Any], model: Any, seconds: float) -> Usage:
     """A call as the ledger has it."""
-    route = _ROUTE.search(endpoint.__doc__ or "")  # none under -OO
     context = run_context()
     return Usage(
         tool=tool,
-        endpoint=route[1] if route else endpoint.__name__,
+        endpoint=route_of(endpoint),
         model=str(model) if model else None,
         seconds=round(seconds, 3),
         user=context.user if context else None,

@@ -26,7 +26,7 @@ def invoke(*arguments: str, **settings: Any) -> Result:
 
 WRONG = [
     (["imgae", "a fox"], "No such command 'imgae'. Did you mean 'image'?"),
-    (["paint"], "No such command 'paint'."),
+    (["zzz"], "No such command 'zzz'."),
     (["store", "lsit"], "No such command 'lsit'. Did you mean 'list'?"),
     (
         ["image", "a", "--size", "64"],

@@ -20,6 +20,7 @@ from langchain_visioncraft import (
     VisionCraftTextToImage,
     VisionCraftTextToImageSDXL,
 )
+from langchain_visioncraft.client.drawing import CountOptions, DrawingOptions
 from langchain_visioncraft.tools import VisionCraftTool
 
 Make = Callable[..., Any]
@@ -78,7 +79,9 @@ def test_media_are_texts_to_a_model(kind: type[VisionCraftTool]) -> None:
 
 def test_bounds_are_those_of_the_endpoint(kind: type[VisionCraftTool]) -> None:
     tool = kind()
-    request = tool.request().model_json_schema()["properties"]
+    drawings = (DrawingOptions, CountOptions)
+    of_all = [kind.model_json_schema()["properties"] for kind in drawings]
+    request = of_all[0] | of_all[1] | tool.request().model_json_schema()["properties"]
     bounds = ("minimum", "maximum", "pattern")
     for name, parameter in shown(tool)["properties"].items():
         # Media have no bounds; of choices and pairs, tests of their own tell.
