@@ -31,15 +31,15 @@ from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.paths import local_path
 from langchain_visioncraft.media.places import register
 from langchain_visioncraft.media.remote import RemoteFolder
+from langchain_visioncraft.media.sheets import Sheets
 from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
 from langchain_visioncraft.media.urls import is_url
 from langchain_visioncraft.media.verify import DAY, Problem, find_problems, sweep
 
-_MOST_USERS = 1024
-"""How many of the stores of users are kept open."""
+_MOST_USERS = 1024  # whose stores are kept open
 
 
-class MediaStore(KnownKeywords):
+class MediaStore(KnownKeywords, Sheets):
     """A folder of media, named by their content.
 
     The same bytes have one handle however often they are saved. A file appears when it is

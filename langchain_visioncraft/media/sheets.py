@@ -1,0 +1,122 @@
+"""Contact sheets: kept pictures side by side, as one picture or as a page."""
+
+from __future__ import annotations
+
+import html
+import io
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.media import Media
+
+_GAP, _CAPTION = 12, 22
+_PAPER, _INK = "#ffffff", "#222222"
+_STYLE = """\
+body{font:15px/1.4 system-ui,sans-serif;margin:2rem;background:Canvas;color:CanvasText}
+main{display:grid;gap:1.5rem;grid-template-columns:repeat(auto-fill,minmax(min(20rem,100%),1fr))}
+figure{margin:0}img,video{width:100%;border-radius:6px}figcaption{overflow-wrap:anywhere}
+small{opacity:.7}"""
+
+
+def _sheet(media: Iterable[Media], *, columns: int | None = None, side: int = 320) -> bytes:
+    """A PNG with each picture in a square of `side` pixels, and its handle below.
+
+    Raises:
+        ImportError: If Pillow is not installed.
+        MediaInputError: If there is nothing to show, or one of them is no picture.
+    """
+    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 -- an extra
+
+    from langchain_visioncraft.media.decoding import open_picture  # noqa: PLC0415
+    from langchain_visioncraft.media.scaling import scaled  # noqa: PLC0415
+
+    shown = list(media)
+    if not shown:
+        msg = "A contact sheet needs at least one picture."
+        raise MediaInputError(msg)
+    across = columns or math.ceil(math.sqrt(len(shown)))
+    down = math.ceil(len(shown) / across)
+    size = (_GAP + across * (side + _GAP), _GAP + down * (side + _CAPTION + _GAP))
+    paper = Image.new("RGB", size, _PAPER)
+    pen, font = ImageDraw.Draw(paper), ImageFont.load_default(14)
+    for place, medium in enumerate(shown):
+        left = _GAP + place % across * (side + _GAP)
+        top = _GAP + place // across * (side + _CAPTION + _GAP)
+        data, _ = scaled(medium, side, name=medium.handle)
+        with open_picture(Media.from_bytes(data), name=medium.handle) as opened:
+            picture = opened.convert("RGBA")
+        middle = (left + (side - picture.width) // 2, top + (side - picture.height) // 2)
+        paper.paste(picture, middle, picture)
+        pen.text((left, top + side + 3), medium.handle, fill=_INK, font=font)
+    file = io.BytesIO()
+    paper.save(file, "PNG")
+    return file.getvalue()
+
+
+def _gallery(media: Iterable[tuple[Media, dict[str, Any]]], title: str) -> str:
+    """A page that holds the media themselves, with what made them below; it needs no other file."""
+    figures = "\n".join(_figure(medium, facts) for medium, facts in media)
+    name = html.escape(title)
+    return (
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{name}</title>\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<style>{_STYLE}</style>\n<h1>{name}</h1>\n<main>\n{figures}\n</main></html>\n"
+    )
+
+
+def _figure(medium: Media, facts: dict[str, Any]) -> str:
+    url, kind = medium.data_url(), medium.mime_type.partition("/")[0]
+    arguments = facts.get("arguments") or {}
+    prompt = html.escape(str(arguments.get("prompt") or ""))
+    made = [
+        arguments.get("model"),
+        facts.get("seed") and f"seed {facts['seed']}",
+        medium.describe(),
+    ]
+    shown = {
+        "image": f'<img src="{url}" alt="{prompt}" loading="lazy">',
+        "video": f'<video src="{url}" controls loop></video>',
+        "audio": f'<audio src="{url}" controls></audio>',
+    }[kind]
+    small = html.escape(" · ".join(str(each) for each in made if each))
+    return f"<figure>{shown}<figcaption>{prompt}<br><small>{small}</small></figcaption></figure>"
+
+
+class Sheets:
+    """What a store can do with several media at once."""
+
+    get: Callable[[str], Media]
+    provenance: Callable[[str], dict[str, Any]]
+    add: Callable[..., Media]
+
+    def contact_sheet(
+        self, handles: Sequence[str], *, columns: int | None = None, side: int = 320
+    ) -> Media:
+        """Keep one picture (PNG) that shows these side by side, each with its handle.
+
+        Args:
+            handles: Of pictures; of an animation its first frame is shown.
+            columns: How many stand in a row. Default: as many as there are rows.
+            side: Pixels of the square that each is shown in.
+
+        Raises:
+            UnknownHandleError: If there is no such medium.
+            MediaInputError: If there are none, or one of them is no picture.
+            ImportError: If Pillow is not installed.
+        """
+        media = [self.get(handle) for handle in handles]
+        picture = _sheet(media, columns=columns, side=side)
+        return self.add(picture, tool="contact_sheet", sources=[each.handle for each in media])
+
+    def gallery(self, handles: Sequence[str], *, title: str = "Gallery") -> str:
+        """A page (HTML) that shows these media with their prompts, models and seeds.
+
+        It holds the media themselves, and needs no other file.
+
+        Raises:
+            UnknownHandleError: If there is no such medium.
+        """
+        media = [self.get(handle) for handle in handles]
+        return _gallery([(each, self.provenance(each.handle)) for each in media], title)
