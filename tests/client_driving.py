@@ -35,6 +35,7 @@ class Given:
     announced_type: str | None = None
     endpoint: str = "POST /test"
     base_url: str = BASE_URL
+    engine: str | None = None
 
     @property
     def size(self) -> int:

@@ -236,7 +236,13 @@ def _subtitles(transcript: Transcript, out: str) -> str | None:
 
 
 def _caption(result: str, shown: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    facts = {"prompt": shown["prompt"], "source": shown["image"], "model": shown["model"]}
+    engine = getattr(result, "engine", None)
+    facts = {
+        "prompt": shown["prompt"],
+        "source": shown["image"],
+        "model": engine or shown["model"],
+        **({"engine": engine} if engine else {}),
+    }
     return result.strip(), {"caption": result.strip(), **facts}
 
 

@@ -251,6 +251,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
         spool = Spool(self.max_answer_bytes, folder, keep=_MAX_ERROR_BYTES if failed else None)
         spool.endpoint, spool.base_url = outgoing.endpoint, self.settings.base_url
         spool.announced_type = response.headers.get("content-type")
+        spool.engine = response.headers.get("x-visioncraft-engine")
         announced = response.headers.get("content-length", "")
         if announced.isdigit() and not failed:
             spool.expect(int(announced))

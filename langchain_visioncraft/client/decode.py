@@ -143,6 +143,7 @@ class _Embedded(HeldBytes):
         self.endpoint, self.base_url = answer.endpoint, answer.base_url
         self.size = len(data)
         self.announced_type: str | None = None
+        self.engine: str | None = None
 
 
 def _embedded(text: str, answer: Answer) -> _Embedded | None:

@@ -24,6 +24,7 @@ from typing import Any, ParamSpec, TypeVar
 from langchain_visioncraft import errors
 from langchain_visioncraft._reasoning import split_reasoning
 from langchain_visioncraft.client import schemas
+from langchain_visioncraft.client.captions import Caption
 from langchain_visioncraft.client.decode import (
     facts_of,
     json_from,
@@ -261,12 +262,12 @@ def chat(request: schemas.ChatRequest) -> Flow[dict[str, Any]]:
 def caption(request: schemas.CaptionRequest) -> Flow[str]:
     """``POST /v1/chat/completions`` (2024-09): what a LLaVA model sees in a picture.
 
-    What the model thought before its answer is left out.
+    What the model thought before its answer is left out. The text is a `Caption`, whose `engine`
+    names what answered, where the host says it, as the sandbox does.
     """
-    path = "/v1/chat/completions"
-    said = text_from((yield from post(path, request, "llm", auth="bearer")))
-    _, answer = split_reasoning(said)
-    return answer
+    answer = yield from post("/v1/chat/completions", request, "llm", auth="bearer")
+    _, said = split_reasoning(text_from(answer))
+    return Caption(said, answer.engine)
 
 
 @endpoint(schemas.LegacyChatRequest)

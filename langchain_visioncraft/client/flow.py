@@ -94,6 +94,7 @@ class Answer(Protocol):
     base_url: str
     size: int
     announced_type: str | None
+    engine: str | None
 
     def open(self, mode: str = "rb", /) -> BinaryIO:
         """Open the body for reading."""

@@ -45,6 +45,7 @@ class Spool:
         self.endpoint = ""
         self.base_url = ""
         self.announced_type: str | None = None
+        self.engine: str | None = None
         self._limit = limit
         self._keep = keep
         self._folder = folder

@@ -66,7 +66,8 @@ class VisionCraftCaptionParser(VisionCraftParser):
     ```
 
     Metadata: `source`, `mime_type` (by content), `sha256`, `handle`, `width` and `height` (pixels,
-    upright), `model`, `prompt`; of several frames or pages `frame` (from 0) and `frames`; of an
+    upright), `model` (the one that was asked for, or what answered, if the host names it; then also
+    `engine`), `prompt`; of several frames or pages `frame` (from 0) and `frames`; of an
     animation `duration` (seconds); of a picture that was cut off or damaged, `damage` (in words).
     What the blob brings along is kept. The id depends on source, bytes, model, prompt and
     frame alone.
@@ -132,6 +133,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
         self.max_calls = max_calls
         self.strict = strict
         self._chat_model = chat_model
+        self._answering: str | None = None  # the engine that answered last
         self._model = model
 
     @property
@@ -155,12 +157,13 @@ class VisionCraftCaptionParser(VisionCraftParser):
         facts = {
             "sha256": part.file.media.sha256,
             "frame": part.number,
+            "host": self._host,
             "model": self.model,
             "class": f"{type(chat).__module__}.{type(chat).__name__}" if chat else None,
             "prompt": self.prompt,
             "max_side": self.max_side,
         }
-        caption = yield from cached(cache, "caption", facts, self._caption(part), Caption.restore)
+        caption = yield from cached(cache, "caption", facts, self._caption(part), self._restored)
         self._check_damage(part, caption.damage)
         several = part.of > 1
         document = part.file.document(
@@ -171,11 +174,27 @@ class VisionCraftCaptionParser(VisionCraftParser):
             duration=part.duration,
             frame=part.number if several else None,
             frames=part.of if several else None,
-            model=self.model,
+            model=caption.engine or self.model,
+            engine=caption.engine,
             prompt=self.prompt,
             damage=caption.damage,
         )
         return [document]
+
+    @property
+    def _host(self) -> str:
+        """Where answers come from: those of another host are not its."""
+        chat = self._chat_model
+        if chat is None:
+            return self._clients[0].settings.base_url
+        return str(getattr(chat, "openai_api_base", None) or getattr(chat, "base_url", None))
+
+    def _restored(self, data: Any) -> SeenFrame:
+        """A kept caption; `ValueError` if by now another engine answers."""
+        seen = SeenFrame.restore(data)
+        if self._answering and seen.engine != self._answering:
+            raise ValueError
+        return seen
 
     def _check_damage(self, frame: Frame, damage: str | None) -> None:
         if damage and self.strict:
@@ -184,7 +203,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
             )
             raise MediaInputError(msg)
 
-    def _caption(self, frame: Frame) -> Steps[Caption]:
+    def _caption(self, frame: Frame) -> Steps[SeenFrame]:
         file = frame.file
         picture: Ready = yield work(
             made_ready,
@@ -196,11 +215,14 @@ class VisionCraftCaptionParser(VisionCraftParser):
         )
         self._check_damage(frame, picture.damage)
         with file.named_in_errors():
-            caption: str = (yield from self._ask(picture.data)).strip()
+            said: str = yield from self._ask(picture.data)
+            caption = said.strip()
             if not caption:
                 msg = f"{self.model} had nothing to say about {file.source}."
                 raise UnexpectedAnswerError(msg)
-        return Caption(caption, picture.damage)
+        engine = getattr(said, "engine", None)
+        self._answering = engine or self._answering
+        return SeenFrame(caption, picture.damage, engine)
 
     def _ask(self, picture: bytes) -> Steps[str]:
         chat = self._chat_model
@@ -218,19 +240,20 @@ class VisionCraftCaptionParser(VisionCraftParser):
         return caption
 
 
-class Caption(NamedTuple):
-    """What a picture shows, and what is missing of it, if anything is; fit for JSON."""
+class SeenFrame(NamedTuple):
+    """What a picture shows, what is missing of it, and what saw it, if known; fit for JSON."""
 
     text: str
     damage: str | None
+    engine: str | None = None
 
     @classmethod
-    def restore(cls, data: Any) -> Caption:
+    def restore(cls, data: Any) -> SeenFrame:
         """Back from JSON, or from a text; `ValueError` or `TypeError` if it is neither."""
-        text, damage = (data, None) if isinstance(data, str) else data
+        text, damage, engine = data
         if not text:
             raise ValueError
-        return cls(str(text), damage)
+        return cls(str(text), damage, engine)
 
 
 class Frame(NamedTuple):

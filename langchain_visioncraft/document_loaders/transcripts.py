@@ -218,6 +218,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
     def _facts_of_call(self, file: MediaFile) -> dict[str, Any]:
         return {
             "sha256": file.media.sha256,
+            "host": self._clients[0].settings.base_url,
             "model": self.model,
             **self._options,
             "chunk_seconds": self.chunk_seconds,

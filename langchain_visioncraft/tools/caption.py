@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 
 from langchain_visioncraft._reasoning import split_reasoning
 from langchain_visioncraft.client import endpoints, schemas
+from langchain_visioncraft.client.captions import Caption
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.options import LeftOutIfEmpty
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
@@ -83,7 +84,7 @@ class VisionCraftCaption(VisionCraftTool):
             "caption": result.strip(),
             "prompt": job.arguments["prompt"],
             "source": job.sources[0],
-            "model": str(name),
+            "model": getattr(result, "engine", None) or str(name),
         }
         return result.strip(), artifact
 
@@ -115,7 +116,7 @@ class VisionCraftCaption(VisionCraftTool):
 def _answer_in(message: AIMessage) -> str:
     """The text without what the model thought, which other chat models than ours leave in it."""
     _, answer = split_reasoning(str(message.text))
-    return answer
+    return Caption(answer, message.response_metadata.get("model_name"))
 
 
 def _image_block(source: MediaSource) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Reply:
     finish_reason: str = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    model: str | None = None  # what answered, if it is not what was asked for
 
     def usage(self) -> dict[str, int]:
         """The usage block."""

@@ -114,7 +114,7 @@ def _event_stream(events: AsyncIterator[bytes], engine: str) -> Response:
 def _response(chat: Chat, reply: Reply) -> Response:
     if chat.stream:
         return _event_stream(_events(chat, reply), reply.engine)
-    return json_response(completion(chat.model, reply), reply.engine)
+    return json_response(completion(reply.model or chat.model, reply), reply.engine)
 
 
 def _check_model(model: str, services: Services) -> None:
@@ -221,11 +221,12 @@ async def _look(chat: Chat, services: Services, request: Request) -> Reply:
         text = await services.pool.work(work)
     asked_words = sum(count(text_of(message)) for message in chat.messages)
     engine = VISION if eyes else MEASURING
-    return Reply(text, engine, prompt_tokens=asked_words, completion_tokens=count(text))
+    told = count(text)
+    return Reply(text, engine, model=engine, prompt_tokens=asked_words, completion_tokens=told)
 
 
 async def _events(chat: Chat, reply: Reply) -> AsyncIterator[bytes]:
-    chunks = Chunks(chat)
+    chunks = Chunks(replace(chat, model=reply.model or chat.model))
     yield chunks.begin()
     for event in chunks.body(reply):
         yield event
@@ -306,7 +307,7 @@ async def _llm(job: Job) -> Response:
     else:
         _check_model(wanted.model, services)
     reply = await _reply(chat, services, job.request)
-    return json_response(completion(wanted.model, reply), reply.engine)
+    return json_response(completion(reply.model or wanted.model, reply), reply.engine)
 
 
 async def models(request: Request) -> Response:

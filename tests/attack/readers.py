@@ -125,6 +125,7 @@ class _Said(HeldBytes):
     """An answer of a host."""
 
     endpoint, base_url, announced_type = "POST /sd", "http://service.test", None
+    engine = None
 
     def __init__(self, text: str) -> None:
         super().__init__(text.encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.stores import BaseStore, InMemoryByteStore
@@ -12,6 +13,7 @@ from media_host import MediaHost, picture
 
 from langchain_visioncraft import VisionCraftMediaLoader
 from langchain_visioncraft._flows import Steps, paid, run, work
+from langchain_visioncraft.client.captions import Caption
 from langchain_visioncraft.document_loaders import FolderByteStore, RemoteByteStore
 from langchain_visioncraft.document_loaders.caching import cached, open_cache
 from langchain_visioncraft.errors import InvalidRequestError
@@ -106,6 +108,63 @@ def test_a_loader_asks_once_whatever_the_kind_of_cache(place: str, tmp_path: Pat
     ]
     assert runs[0] == runs[1]
     assert len(host.asked) == 1
+
+
+def test_answers_of_another_host_are_not_taken_for_its_own(place: str, tmp_path: Path) -> None:
+    (tmp_path / "red.png").write_bytes(picture("red"))
+    hosts = [MediaHost(), MediaHost()]
+    for number, host in enumerate(hosts):
+        clients = {**host.clients(), "base_url": f"http://host{number}.test"}
+        VisionCraftMediaLoader(tmp_path / "red.png", cache=place, **clients).load()
+    assert [len(host.asked) for host in hosts] == [1, 1]
+
+
+class NamedHost(MediaHost):
+    """A host that names the engine that answers, as the sandbox does."""
+
+    engine = "vision (SSD)"
+
+    def __call__(self, request: Any) -> Any:
+        answer = super().__call__(request)
+        answer.headers["x-visioncraft-engine"] = self.engine
+        return answer
+
+
+def test_a_document_names_the_engine_that_answered_not_the_model_that_was_asked_for(
+    place: str, tmp_path: Path
+) -> None:
+    host = NamedHost()
+    (tmp_path / "red.png").write_bytes(picture("red"))
+    for _ in range(2):  # the second time from the cache
+        [document] = VisionCraftMediaLoader(
+            tmp_path / "red.png", cache=place, **host.clients()
+        ).load()
+        assert document.metadata["engine"] == document.metadata["model"] == "vision (SSD)"
+    assert len(host.asked) == 1
+
+
+def test_answers_of_another_engine_are_asked_for_again_once_it_is_known(
+    place: str, tmp_path: Path
+) -> None:
+    host = NamedHost()
+    for name in ("red", "blue"):
+        (tmp_path / f"{name}.png").write_bytes(picture(name))
+    VisionCraftMediaLoader(tmp_path / "red.png", cache=place, **host.clients()).load()
+    host.engine = "llava (local)"
+    loader = VisionCraftMediaLoader(
+        [tmp_path / "blue.png", tmp_path / "red.png"],
+        cache=place,
+        max_concurrency=1,
+        **host.clients(),
+    )
+    assert {each.metadata["engine"] for each in loader.load()} == {"llava (local)"}
+    assert len(host.asked) == 3
+
+
+def test_a_caption_is_a_text_that_keeps_its_engine() -> None:
+    caption = pickle.loads(pickle.dumps(Caption("A cat.", "vision (SSD)")))
+    assert caption == "A cat."
+    assert caption.engine == "vision (SSD)"
 
 
 def test_an_answer_that_came_is_kept_although_the_run_was_stopped() -> None:
