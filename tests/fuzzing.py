@@ -33,7 +33,8 @@ MEDIA = Path(__file__).parent / "media"
 SECONDS = 600.0
 REQUESTS = 1_000_000
 WORKERS = 2
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = 20.0
+"""The bound of every answer, on a machine that is busy with other things, too."""
 WARM_UP = 0.4
 """The part of the time after which memory should no longer grow."""
 GROWTH_BYTES = 48 << 20
@@ -46,7 +47,24 @@ def text_of(name: str) -> str:
 PICTURE, GIF = text_of("cat.jpg"), text_of("cat.gif")
 SMALL = {"width": 64, "height": 64}
 CHAT = {"model": "Llama-3-8B-Instruct", "messages": [{"role": "user", "content": "Draw a cat"}]}
+PROMPT = {"type": "object", "properties": {"prompt": {"type": "string"}}, "required": ["prompt"]}
 TOOL = {"type": "function", "function": {"name": "draw", "parameters": {"type": "object"}}}
+DRAW = {"type": "function", "function": {"name": "text_to_image", "parameters": PROMPT}}
+CALL = {"id": "a", "type": "function", "function": {"name": "draw", "arguments": '{"prompt": "x"}'}}
+CALLED = [
+    *CHAT["messages"],
+    {"role": "assistant", "content": None, "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "a", "content": "a1b2c3d4e5f6.png (image/png, 64x64, 1 kB)"},
+]
+SCHEMA = {
+    "$defs": {
+        "A": {"anyOf": [{"type": "string", "format": "uri"}, {"$ref": "#/$defs/B"}]},
+        "B": {},
+    },
+    "type": "object",
+    "properties": {"a": {"$ref": "#/$defs/A"}, "b": {"type": "array", "items": {"enum": [1]}}},
+    "required": ["a"],
+}
 LOOK = [
     {"type": "text", "text": "What is it?"},
     {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{PICTURE}"}},
@@ -74,7 +92,9 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {**CHAT, "tools": [TOOL]},
         {**CHAT, "stream": True, "tools": [TOOL], "tool_choice": "required"},
         {"model": "llava-1.5-7b-hf", "messages": [{"role": "user", "content": LOOK}]},
-        {**CHAT, "response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
+        {**CHAT, "response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}},
+        {**CHAT, "tools": [TOOL, DRAW], "messages": CALLED, "tool_choice": "auto"},
+        {**CHAT, "tools": [{"type": "function", "function": {"name": "t", "parameters": SCHEMA}}]},
     ],
 }
 BODIES |= {
@@ -103,6 +123,13 @@ ODD: tuple[Any, ...] = (
     base64.b64encode(b"RIFF\xff\xff\xff\xffWAVEfmt ").decode(),
 )  # fmt: skip
 """What stands where something else is expected."""
+
+REPEATED = (
+    " ", "-", "make ", "draw a cat and ", "\n", "\t ", "(", '"', "'", ", ", "then ", "1x", "a.b",
+    "https://a/", "x.png ", "the first ", "\u00a0", "e.g. '", "{", '{"a":', "[", "\\", "--ar ",
+    "\u0301",
+)  # fmt: skip
+"""What makes a reader slow that looks at each place again and again."""
 
 
 @dataclass(frozen=True)
@@ -177,8 +204,16 @@ def _bend(fields: dict[str, Any], chance: random.Random) -> None:
         del place[name]
         if not fields:
             fields["token"] = "fuzz"
+    elif chance.random() < 0.3:
+        place[name] = _long(value if isinstance(value, str) else "", chance)
     else:
         place[name] = copy.deepcopy(chance.choice(ODD))
+
+
+def _long(text: str, chance: random.Random) -> str:
+    """A text with something in it that is repeated very often."""
+    count = chance.choice((500, 900, 5000, 20_000))
+    return f"{text[:200]}{chance.choice(REPEATED) * count}{chance.choice(('', 'z', text[:200]))}"
 
 
 def _damaged(text: str, chance: random.Random) -> str:
@@ -221,12 +256,14 @@ class Found:
         failures: Numbers of requests, with what was wrong.
         memory: Bytes of the server, at each look.
         seconds: How long it took.
+        slowest: The seconds of the slowest answer, and the number of its request.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)
     failures: list[tuple[int, str]] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     seconds: float = 0.0
+    slowest: tuple[float, int] = (0.0, 0)
 
     @property
     def growth(self) -> int:
@@ -248,6 +285,7 @@ class Found:
         counts = sorted(self.statuses.items())
         statuses = ", ".join(f"{count} x {status or 'hung up'}" for status, count in counts)
         yield f"{sum(self.statuses.values()):,} requests in {self.seconds:.0f} s: {statuses}"
+        yield "slowest answer: {:.1f} s, to request {}".format(*self.slowest)
         if self.memory:
             first, most, last = (
                 number >> 20 for number in (self.memory[0], max(self.memory), self.memory[-1])
@@ -279,8 +317,11 @@ def fuzz(
                 number = next(numbers, None)
             if number is None:
                 break
-            status, problem = client.ask(request_of(seed, number))
+            sent, at = request_of(seed, number), time.monotonic()
+            status, problem = client.ask(sent)
+            taken = time.monotonic() - at
             with lock:
+                found.slowest = max(found.slowest, (taken, number))
                 found.statuses[status] += 1
                 if problem:
                     found.failures.append((number, problem))

@@ -16,6 +16,7 @@ from visioncraft_sandbox.schema_shape import problem_of_schema
 
 _LONGEST = 50_000
 _MOST_TRIES = 50
+_MOST_KEYS = 50
 _FIELDS = "Respond with the corresponding output fields"
 _FIELD = re.compile(
     r"\[\[ ## (\w{1,60}) ## \]\](?:` \(must be formatted as a valid Python (\w+)\))?"
@@ -40,7 +41,8 @@ def object_schema(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         found = _schema_in(text)
         if found is not None:
             return found
-    return _of(dict.fromkeys(_KEY.findall(" ".join(texts)), _STRINGS) or {"answer": _STRINGS})
+    keys = list(dict.fromkeys(_KEY.findall(" ".join(texts))))[:_MOST_KEYS]
+    return _of(dict.fromkeys(keys or ["answer"], _STRINGS))
 
 
 def form_of(messages: Sequence[Mapping[str, Any]]) -> Form | None:

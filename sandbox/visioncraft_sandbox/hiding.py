@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 HIDDEN = "***"
 _LONGEST_TEXT = 2000
-_LONGEST_KEY = 4096
+LONGEST_KEY = 4096
 _BEGINNING = 80
 """Characters that are shown of a long text."""
 
@@ -79,7 +79,7 @@ def shown(
         return [shown(part, longest, hide) for part in value]
     if isinstance(value, str) and len(value) > longest:
         return (
-            f"{hide(value[: _BEGINNING + _LONGEST_KEY])[:_BEGINNING]}… ({len(value):,} characters)"
+            f"{hide(value[: _BEGINNING + LONGEST_KEY])[:_BEGINNING]}… ({len(value):,} characters)"
         )
     return value
 
@@ -154,11 +154,10 @@ def without(secrets: Iterable[str], text: str) -> str:
         spelling
         for secret in secrets
         for spelling in (
-            *(secret, quote(secret), quote(secret, safe="")),
+            *(secret, *(quote(secret, safe=safe, errors="replace") for safe in ("/", ""))),
             *(json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]),
         )
     }
-    if not spelt:
-        return text
-    longest_first = sorted(spelt, key=len, reverse=True)
-    return re.sub("|".join(map(re.escape, longest_first)), HIDDEN, text)
+    for spelling in sorted(spelt, key=len, reverse=True):
+        text = text.replace(spelling, HIDDEN)
+    return text

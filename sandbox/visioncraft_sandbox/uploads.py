@@ -38,6 +38,7 @@ _COSTS = {
 }
 """How many pixels one pixel counts for: these decoders take 10 to 19 bytes for one, others 4."""
 
+_MOST_PICTURES = 100
 _SMALL_PIXELS = 2_000_000
 """Up to this many, a request need not wait until others have let go of their pictures."""
 
@@ -63,6 +64,7 @@ class Uploads:
         self._files = files
         self._origin = origin
         self._pool = pool
+        self._pictures = 0
         self._pixels = config.max_pixels
         self._bytes = config.max_fetch_bytes
         self._seconds = _FETCH_SECONDS
@@ -107,6 +109,9 @@ class Uploads:
         picture = opened(data, name, most)
         if max_side is not None and max(picture.size) > max_side:
             raise Refusal(400, f"{name}: at most {max_side} pixels a side here.")
+        self._pictures += 1
+        if self._pictures > _MOST_PICTURES:
+            raise Refusal(400, f"More than {_MOST_PICTURES} pictures in one request.")
         self._pixels -= cost_of(picture)
         if self._pixels < 0:
             raise Refusal(400, f"The pictures have more than {most:,} pixels together.")

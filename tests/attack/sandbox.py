@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from fuzzing import fuzz, serving
+from fuzzing import GROWTH_BYTES, fuzz, memory_of, serving
 
 from attack import Outcome
 
 
 def attack(seconds: float) -> Outcome:
     """Requests until the time is over."""
-    for url, _ in serving():
-        found = fuzz(url, seed=1, seconds=seconds)
-        failures = tuple(f"request {number}: {problem}" for number, problem in found.failures)
-        return Outcome(f"{sum(found.statuses.values()):,} requests", failures)
+    for url, process in serving():
+        found = fuzz(url, seed=1, seconds=seconds, memory=lambda: memory_of(process))
+        failures = [f"request {number}: {problem}" for number, problem in found.failures]
+        if found.growth >= GROWTH_BYTES:
+            failures.append(f"memory grew by {found.growth >> 20} MB")
+        tried = f"{sum(found.statuses.values()):,} requests, slowest {found.slowest[0]:.1f} s"
+        return Outcome(tried, tuple(failures))
     return Outcome("nothing", ("the sandbox did not start",))

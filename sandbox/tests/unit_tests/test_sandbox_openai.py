@@ -10,6 +10,7 @@ import httpx
 import openai
 import pytest
 from visioncraft_sandbox import Limit, SandboxConfig, create_app
+from visioncraft_sandbox.chat_reading import read_chat
 
 KEY = "sandbox-key-1234"
 MODEL = "Llama-3-8B-Instruct"
@@ -209,3 +210,11 @@ async def test_the_bodies_of_all_requests_are_bounded_together() -> None:
         end.set()
         assert (await first).status_code == 401  # a key of two megabytes
         assert (await client.post("/sd", content=large)).status_code == 401
+
+
+def test_json_mode_asks_for_a_bounded_number_of_keys() -> None:
+    words = " ".join(f'"k{number}"' for number in range(999))
+    body = {"model": MODEL, "messages": [{"role": "user", "content": words}]}
+    chat = read_chat({**body, "response_format": {"type": "json_object"}})
+    assert chat.schema is not None
+    assert len(chat.schema["properties"]) == 50

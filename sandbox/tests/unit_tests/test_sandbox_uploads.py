@@ -136,6 +136,13 @@ async def test_the_pictures_of_a_request_are_bounded_together(uploads: Uploads) 
             await uploads.picture(source(half()), "image 3")
 
 
+async def test_a_request_has_a_hundred_pictures_at_most(uploads: Uploads) -> None:
+    for number in range(100):
+        await uploads.picture(source(half()), f"image {number}")
+    with pytest.raises(Refusal, match="More than 100 pictures"):
+        await uploads.picture(source(half()), "image 101")
+
+
 async def test_two_requests_hold_large_pictures_and_a_third_waits() -> None:
     config, large = SandboxConfig(models=False), parse_source(flat(3000, 1000))
     pool = EnginePool(config)

@@ -18,6 +18,7 @@ from langchain_visioncraft.media.sniff import kind_of
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.hiding import (
     HIDDEN,
+    LONGEST_KEY,
     secrets_in,
     secrets_in_headers,
     secrets_in_url,
@@ -144,8 +145,8 @@ class _Reader:
             path=self._hide(shown_path(entry.path)),
             facts=self._facts(asked),
             media=tuple(medium for medium, _ in self.media),
-            text=self._hide(text)[:_LONGEST_TEXT],
-            error=self._hide(error)[:_LONGEST_TEXT],
+            text=self._hide(text),
+            error=self._hide(error),
             request=self._as_text(asked),
             answer=self._as_text(answered),
             notes=tuple(self._notes),
@@ -237,13 +238,17 @@ class _Reader:
                 value = json.dumps(value, indent=2, ensure_ascii=False)
             except RecursionError:
                 return "[nested too deeply to be shown]"
-        return self._hide(value)[:_LONGEST_TEXT]
+        return self._hide(value)
 
     def _hide(self, text: str) -> str:
-        secrets = {secret for secret in self._secrets if len(secret) >= _SHORTEST_SECRET}
+        text = text[
+            : _LONGEST_TEXT + LONGEST_KEY
+        ]  # before the end is cut off, within a key perhaps
+        # No longer key is ever accepted.
+        secrets = {each[:LONGEST_KEY] for each in self._secrets if len(each) >= _SHORTEST_SECRET}
         if len(secrets) > _MOST_SECRETS:
             return HIDDEN
-        return without(secrets, text)
+        return without(secrets, text)[:_LONGEST_TEXT]
 
 
 def _can_be_shown(mime: str | None) -> bool:

@@ -197,8 +197,16 @@ def test_svg_is_text_and_never_a_picture(journal: Journal, files: FileStore) -> 
 
 @pytest.mark.parametrize(
     "data",
-    [b"[" * 100_000, b'{"a":' * 900 + b"1" + b"}" * 900, b"\xff\xfe\x00", b'"text"', b"null", b"1"],
-    ids=["brackets", "deep", "binary", "text", "null", "number"],
+    [
+        b'{"token": "\\ud800 is half a character"}',
+        b"[" * 100_000,
+        b'{"a":' * 900 + b"1" + b"}" * 900,
+        b"\xff\xfe\x00",
+        b'"text"',
+        b"null",
+        b"1",
+    ],
+    ids=["half", "brackets", "deep", "binary", "text", "null", "number"],
 )
 def test_any_body_can_be_read(journal: Journal, files: FileStore, data: bytes) -> None:
     reading = read(noted(journal, data, data), files)
