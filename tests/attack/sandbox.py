@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fuzzing import GROWTH_BYTES, fuzz, memory_of, serving
 
 from attack import Outcome
@@ -10,7 +12,7 @@ from attack import Outcome
 def attack(seconds: float) -> Outcome:
     """Requests until the time is over."""
     for url, process in serving():
-        found = fuzz(url, seed=1, seconds=seconds, memory=lambda: memory_of(process))
+        found = fuzz(url, seed=1, seconds=seconds, memory=partial(memory_of, process))
         failures = [f"request {number}: {problem}" for number, problem in found.failures]
         if found.growth >= GROWTH_BYTES:
             failures.append(f"memory grew by {found.growth >> 20} MB")
