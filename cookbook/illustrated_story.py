@@ -27,7 +27,7 @@ from story_display import StepDisplay
 from story_page import write_page
 from visioncraft_sandbox import Sandbox
 
-from langchain_visioncraft import ChatVisionCraft, MediaStore, VisionCraftToolkit
+from langchain_visioncraft import ChatVisionCraft, MediaStore, ShowMedia, VisionCraftToolkit
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
@@ -93,6 +93,8 @@ async def illustrate(connection: dict[str, Any], store: MediaStore, console: Con
         ),
         toolkit.get_tools(),
         system_prompt=SYSTEM_PROMPT,
+        # A model that takes pictures sees its own; one that does not reads what they are of.
+        middleware=[ShowMedia(store)],
     )
     messages: list[Any] = []
     with StepDisplay(console) as display:

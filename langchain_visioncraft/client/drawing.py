@@ -38,9 +38,7 @@ STYLES: dict[str, Style] = {
     "ink": Style("ink drawing, fine black lines, white paper", "photograph, color, shading"),
     "comic": Style("comic book panel, bold outlines, flat colors", "photograph, blurry"),
     "anime": Style("anime, clean lines, cel shading", "photograph, 3d"),
-    "storybook": Style(
-        "children's book illustration, gouache, warm colors", "photograph, frightening"
-    ),
+    "storybook": Style("storybook illustration, gouache, warm colors", "photograph, frightening"),
     "pixel": Style("pixel art, 16-bit, limited palette", "photograph, blurry, smooth"),
     "poster": Style("minimalist vector poster, flat shapes, strong colors", "photograph, noise"),
 }

@@ -1,0 +1,19 @@
+"""Where the examples work: the live host if there is a key, a sandbox of this machine otherwise."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from visioncraft_sandbox import Sandbox
+
+
+@contextlib.contextmanager
+def host() -> Iterator[dict[str, str]]:
+    """The settings of the connection."""
+    if os.environ.get("VISIONCRAFT_API_KEY"):
+        yield {}
+        return
+    with Sandbox() as sandbox:
+        yield {"api_key": "sandbox", "base_url": sandbox.url}

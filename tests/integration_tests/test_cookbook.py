@@ -1,0 +1,122 @@
+"""The cookbook's scripts run on the sandbox, and give what they promise."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import io
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from visioncraft_sandbox import Sandbox
+
+from langchain_visioncraft import Media, MediaStore
+
+COOKBOOK = Path(__file__).parents[2] / "cookbook"
+
+
+@pytest.fixture
+def connection(sandbox: Sandbox) -> dict[str, Any]:
+    return {"api_key": "any", "base_url": sandbox.url}
+
+
+@pytest.fixture
+def recipe(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Imports a script of the cookbook."""
+    monkeypatch.setattr(sys, "path", [str(COOKBOOK), *sys.path])
+    return importlib.import_module
+
+
+def shown(media: Media) -> Image.Image:
+    with Image.open(io.BytesIO(media.read())) as picture:
+        return picture.convert("RGB")
+
+
+def test_a_picture_is_drawn_again_until_nothing_is_missing(
+    recipe: Any, connection: Any, store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = recipe("judge_and_redraw")
+    seen = iter([["night"], []])
+    monkeypatch.setattr(module, "judge", lambda caption, wanted: next(seen))
+    tries = module.draw_until_right(connection, store, "a lighthouse", ["lighthouse", "night"])
+    assert [missing for _, missing in tries] == [["night"], []]
+    assert store.provenance(tries[1][0].handle)["arguments"]["prompt"] == "night; a lighthouse"
+
+
+def test_a_picture_is_judged_within_the_budget(
+    recipe: Any, connection: Any, store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = recipe("judge_and_redraw")
+    monkeypatch.setattr(module, "judge", lambda caption, wanted: wanted)
+    wanted = ["a thing that no model draws"]
+    tries = module.draw_until_right(connection, store, "a red fox", wanted, budget=2)
+    assert [missing for _, missing in tries] == [wanted, wanted]
+
+
+def test_models_are_compared_side_by_side(recipe: Any, connection: Any, store: MediaStore) -> None:
+    module = recipe("compare_models")
+    models = module.MODELS[:2]
+    sheet, page = module.compare(connection, store, "a red fox in the snow", models)
+    assert (sheet.width, sheet.height) == (676, 366)
+    assert all(model in page for model in models)
+    assert page.count("seed 7") == 2
+
+
+def test_a_character_is_kept_over_the_pages(
+    recipe: Any, connection: Any, store: MediaStore
+) -> None:
+    module = recipe("picture_book")
+    first, *pages = module.illustrate(connection, store, module.HERO, module.PAGES[:2])
+    assert len({page.handle for page in pages}) == 2
+    for page in pages:
+        made = store.provenance(page.handle)
+        assert made["sources"] == [first.handle]
+        assert made["seed"] == 11
+        assert module.HERO in made["arguments"]["prompt"]
+
+
+async def test_a_bot_serves_two_people_at_once(
+    recipe: Any, connection: Any, store: MediaStore
+) -> None:
+    module = recipe("chat_bot")
+    photo = (COOKBOOK / "assets" / "demo-page.jpg").read_bytes()
+    ann, bob = await module.talk(connection, store, photo)
+    assert "image/png" in ann.files[0].mime_type
+    own = store.of_user("bob")
+    [uploaded] = [media for media in own if media.mime_type == "image/jpeg"]
+    assert own.provenance(bob.files[0].handle)["sources"] == [uploaded.handle]
+    assert ann.files[0].handle not in own
+    assert len(store) == 0
+
+
+async def test_a_bot_says_what_went_wrong(recipe: Any, connection: Any, store: MediaStore) -> None:
+    module = recipe("chat_bot")
+    bot = module.Bot({**connection, "base_url": "http://127.0.0.1:9"}, store)
+    assert (await asyncio.wait_for(bot.handle("ann", "Hi"), 60)).text.startswith("Sorry")
+
+
+def test_a_person_approves_each_picture(recipe: Any, connection: Any, store: MediaStore) -> None:
+    module = recipe("approve_pictures")
+    asked: list[Media] = []
+
+    def ask(media: Media) -> dict[str, Any]:
+        asked.append(store.get(media.handle))
+        return {"yes": len(asked) > 1, "why": "it must be night"}
+
+    messages = module.work(connection, store, "Draw a picture of a red fox.", ask)
+    assert asked
+    assert shown(asked[0]).size == (1024, 1024)
+    refused = [each for each in messages if "A person refused it: it must be night" in each.text]
+    assert len(refused) == 1
+
+
+@pytest.mark.parametrize("path", sorted(COOKBOOK.glob("*.py")), ids=lambda path: path.stem)
+def test_each_script_says_how_to_run_it(path: Path) -> None:
+    """Those that are run by hand."""
+    text = path.read_text()
+    if "def main()" in text:
+        assert re.search(rf"python cookbook/{path.name}", text)
