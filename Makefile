@@ -24,8 +24,9 @@ demo: $(VENV)/demo.stamp  ## Set up and let an agent illustrate a story (demo_ou
 test: $(VENV)/test.stamp  ## Set up, run all unit tests and the essential integration tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --essential
 
-test-all: $(VENV)/test.stamp  ## Run every test, as CI does
+test-all: $(VENV)/test.stamp  ## Run every test, and the attacks, as CI does
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(MAKE) attack
 
 test-unit: $(VENV)/test.stamp  ## Set up and run the unit tests, which need no network
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/unit_tests sandbox/tests/unit_tests

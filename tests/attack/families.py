@@ -39,7 +39,7 @@ _repeated("accents", "e\u0301\u200b", before="a")
 
 def _grown(size: int) -> str:
     """Words that are never the same."""
-    return " ".join(itertools.islice(map(str, itertools.count()), size // 6))
+    return " ".join(itertools.islice(map(str, itertools.count()), size // 2))[:size]
 
 
 def _nested(size: int) -> str:

@@ -50,15 +50,16 @@ def call_patterns(tools: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[st
         rf"(?P<line>{line})|(?P<tag>{CALL_TAG}|{TAG.pattern})|(?P<mark>^{ALL}|{marks})"
         r"|(?P<fence>`{1,10})|(?P<json>[\[{])"
     )
-    words = [*names, ALL, *(f"{space}{name}" for space in spaces for name in names), "Action:",
+    spelled = [f"{space}{name}" for space in ("", *spaces) for name in names]
+    words = [*spelled, *(f"<{name}>" for name in spelled), ALL, "Action:",
              "action:", "Call: ", "call:", "print(", "await ", ">>>", "**Action",
              "<code>"]  # fmt: skip
-    others = [*MARKS, *(f" to={name}<|" for name in names), *(f"to={name}<|" for name in names)]
+    others = [*MARKS, *(f"{blank}to={name}<|" for blank in ("", " ") for name in spelled)]
     begun = (
         r"^[ \t]{0,40}(?:(?:>>>)?(?:<code>)?(?:Call: ?|call:|print\(|await )?"
         rf"(?:{beginnings(words)})"
         rf"|(?:>>>)?(?:<code>)?(?:Call: ?|print\(|await )?{any_name}[\s:.\w`\[\]<>|]{{0,64}}"
         rf"|[*_]{{0,2}}[Aa]ction[\s\d*_]{{0,8}}(?::[\s`\w\[\"'*./:-]{{0,64}})?)?\Z"
-        rf"|(?:\]<\]minimax\[>\[)?<[^<>\n]{{0,80}}\Z|(?:{beginnings(others)}|`{{1,10}})\Z"
+        rf"|(?:\]<\]minimax\[>\[)?<(?:\|open\|>)?[^<>\n]{{0,80}}\Z|(?:{beginnings(others)}|`{{1,10}})\Z"
     )
     return re.compile(whole, re.MULTILINE), re.compile(begun, re.MULTILINE)

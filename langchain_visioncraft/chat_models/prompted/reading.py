@@ -143,7 +143,8 @@ class CallReader:
                 goes_on = self._take_data()
             else:
                 mark = self._marks.search(self._text, self._at)
-                if mark is None or begun < mark.start():
+                # Of two marks that begin here, the longer one counts.
+                if mark is None or begun <= mark.start():
                     self._take(max(begun, self._at))
                     return None
                 self._take(mark.start())

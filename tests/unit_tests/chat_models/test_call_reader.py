@@ -351,3 +351,22 @@ def test_a_name_is_recognised_by_its_words(written: str, meant: str | None) -> N
         *("a__read_file", "b__read_file"),
     )
     assert Offered({name: {} for name in names}).name_of(written) == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "[e~[",
+            "[|endofturn|]",
+            "<|im_start|>assistant",
+            " to=functions.draw<|",
+            "<|open|>call d",
+        ),
+        *(" <draw><prompt>a</prompt></draw>", "```)\n```[|endofturn|]", "to=tools.draw<|x|>{}"),
+    ],
+)
+def test_a_mark_that_begins_like_another_one_may_arrive_in_any_pieces(text: str) -> None:
+    whole = read(text)
+    assert all(read(text[:at], text[at:]) == whole for at in range(len(text)))
+    assert read(*text) == whole
