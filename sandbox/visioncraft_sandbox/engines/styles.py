@@ -12,6 +12,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_STRIP = 32
+
+
+def median(image: Image.Image, size: int) -> Image.Image:
+    """The picture with the median of the `size` x `size` pixels around each one.
+
+    In strips: Pillow holds the interpreter's lock for seconds on a large picture.
+    """
+    result, reach = image.copy(), size // 2
+    for top in range(0, image.height, _STRIP):
+        first, last = max(0, top - reach), min(image.height, top + _STRIP + reach)
+        strip = image.crop((0, first, image.width, last)).filter(ImageFilter.MedianFilter(size))
+        end = min(_STRIP, image.height - top) + top - first
+        result.paste(strip.crop((0, top - first, image.width, end)), (0, top))
+    return result
+
 
 def _array(image: Image.Image) -> NDArray[np.float32]:
     return np.asarray(image, np.float32)
@@ -30,7 +46,7 @@ def _noise(size: tuple[int, int], cell: float, seed: int) -> NDArray[np.float32]
 
 def _watercolor(image: Image.Image, seed: int) -> Image.Image:
     short = min(image.size)
-    soft = image.filter(ImageFilter.MedianFilter(5 if short > 300 else 3))
+    soft = median(image, 5 if short > 300 else 3)
     # Pigment gathers at the edges of a wash.
     blurred = soft.filter(ImageFilter.GaussianBlur(short * 0.006))
     pixels = _array(soft) + 0.55 * (_array(soft) - _array(blurred))
@@ -51,7 +67,7 @@ def _watercolor(image: Image.Image, seed: int) -> Image.Image:
 def _paper(image: Image.Image, seed: int) -> Image.Image:
     short = min(image.size)
     flat = image.filter(ImageFilter.GaussianBlur(short * 0.0012))
-    flat = flat.filter(ImageFilter.MedianFilter(5 if short > 300 else 3))
+    flat = median(flat, 5 if short > 300 else 3)
     few = ImageEnhance.Color(flat).enhance(1.12)
     level = few.convert("L").filter(ImageFilter.GaussianBlur(short * 0.002))
     step = max(1, round(short * 0.004))
@@ -120,7 +136,7 @@ def _oil(image: Image.Image, seed: int) -> Image.Image:
     down = np.clip(rows + np.sin(angle) * jitter, 0, image.height - 1).astype(np.intp)
     across = np.clip(columns + np.cos(angle) * jitter, 0, image.width - 1).astype(np.intp)
     moved = _image(_array(image)[down, across])
-    smooth = moved.filter(ImageFilter.MedianFilter(5 if short > 300 else 3))
+    smooth = median(moved, 5 if short > 300 else 3)
     vivid = ImageEnhance.Color(smooth).enhance(1.3)
     relief = _array(smooth.convert("L").filter(ImageFilter.EMBOSS)) - 128
     ridge = _noise(image.size, max(1.5, short * 0.005), seed + 2)
@@ -128,7 +144,7 @@ def _oil(image: Image.Image, seed: int) -> Image.Image:
 
 
 def _comic(image: Image.Image, _: int) -> Image.Image:
-    flat = ImageEnhance.Color(image.filter(ImageFilter.MedianFilter(3))).enhance(1.35)
+    flat = ImageEnhance.Color(median(image, 3)).enhance(1.35)
     return ImageEnhance.Contrast(ImageOps.posterize(flat, 4)).enhance(1.08)
 
 
