@@ -87,7 +87,10 @@ async def test_many_tenants_at_once_see_nothing_of_each_other(
 
 
 def test_a_handle_of_another_tenant_is_unknown(drawing_sandbox: Sandbox, store: MediaStore) -> None:
-    secret = store.of_user("ann").add(b"GIF89a" + bytes(7) + b";").handle
+    """Neither one of another user, nor one of the store that users have their folders in."""
+    gif = b"GIF89a" + bytes(7) + b";"
+    secret = store.of_user("ann").add(gif).handle
+    assert store.add(gif).handle == secret
     steps = [lambda _: [ask("image_to_video", image=secret)]]
     agent = agent_for(
         drawing_sandbox, store, steps, context_schema=VisionCraftContext,
