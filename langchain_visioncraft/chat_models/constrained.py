@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, ToolMessage
 from langchain_core.utils.json_schema import dereference_refs
 
 from langchain_visioncraft.chat_models.answers import Reading
@@ -36,11 +36,17 @@ Answer with one json object, and nothing else: {when}."""
 _WHEN = {
     "auto": "the call of the function that can do what the user asks for",
     "required": "the call of one of the functions, whatever is asked",
+    "next": "a reply if all that the user asked for is done, else the call that is still missing",
 }
 _NAMED = "the call of {name}, whatever is asked"
 _OTHERWISE = """
-- None of these: a reply to the user in plain words, for small talk and general knowledge.
+- {case}: a reply to the user in plain words{purpose}.
   {{"name": "{name}", "arguments": {{"text": <what to tell the user>}}}}"""
+_CASES = {
+    False: ("None of these", ", for small talk and general knowledge"),
+    True: ("All is done", ", which says what was done and names the files"),
+}
+"""When to reply: at first, and behind the results of calls."""
 _SEVERAL = "\nWrite several calls as a list of such objects, and a reply as a list of one."
 _MOST_CALLS = 8
 _KEPT = (
@@ -100,11 +106,16 @@ class ConstrainedTools(PromptedTools):
         written = as_text(messages)
         if not self._is_offering:
             return written
+        goes_on = bool(messages) and isinstance(messages[-1], ToolMessage)
         shown = (tool for tool in self.tools if tool["name"] in self.shown)
         functions = "\n".join(map(_described, shown))
         if self.choice == "auto":
-            functions += _OTHERWISE.format(name=_reply_name(self.offered))
-        when = _WHEN.get(self.choice) or _NAMED.format(name=self.choice)
+            case, purpose = _CASES[goes_on]
+            functions += _OTHERWISE.format(
+                case=case, purpose=purpose, name=_reply_name(self.offered)
+            )
+        choice = "next" if goes_on and self.choice == "auto" else self.choice
+        when = _WHEN.get(choice) or _NAMED.format(name=self.choice)
         instructions = _INSTRUCTIONS.format(functions=functions, when=when)
         instructions += _SEVERAL if self.several else ""
         return with_instructions(written, instructions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
 
@@ -62,6 +62,21 @@ def test_no_reply_is_described_when_a_call_is_required(choice: str, when: str) -
     text = described(tool_choice=choice)
     assert "reply" not in text
     assert text.endswith(when)
+
+
+def test_behind_results_a_reply_says_that_all_is_done() -> None:
+    call = {"name": "upscale", "args": {"image": "cat.png"}, "id": "1"}
+    said = [
+        HumanMessage("Enlarge cat.png."),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("a1b2c3d4e5f6.png", tool_call_id="1"),
+    ]
+    tools = [{"type": "function", "function": UPSCALE}]
+    text = ConstrainedTools.of({"tools": tools}, said).messages(said)[0].text
+    assert "- All is done: a reply to the user in plain words" in text
+    assert text.endswith(
+        "a reply if all that the user asked for is done, else the call that is still missing."
+    )
 
 
 def test_several_calls_are_asked_for_as_a_list() -> None:
