@@ -28,8 +28,14 @@ def alone() -> None:
     check(any(name.endswith("NOTICE") for name in names), "NOTICE is missing")
     check(not any(name.startswith("tests/") for name in names), "tests are in the wheel")
     check(metadata("langchain-visioncraft")["License-Expression"] == "MIT", "no licence")
+    needs_extra = set()
     for name in langchain_visioncraft.__all__:
-        getattr(langchain_visioncraft, name)
+        try:
+            getattr(langchain_visioncraft, name)
+        except ImportError as error:
+            check("pip install 'langchain-visioncraft[" in str(error), f"{name}: {error}")
+            needs_extra.add(name)
+    check(needs_extra == {"Budget", "ShowMedia"}, f"what needs an extra: {needs_extra}")
     check(len(VisionCraftToolkit(api_key="any").get_tools()) == 9, "the toolkit's tools")
     check(not find_spec("visioncraft_sandbox"), "the core alone must not bring the sandbox")
 
