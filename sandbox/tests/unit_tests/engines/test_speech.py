@@ -1,5 +1,6 @@
 """Transcription with the real model."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -108,14 +109,30 @@ def test_a_picture_is_refused_as_having_no_sound(transcriber):
         transcriber.transcribe(buffer.getvalue())
 
 
-def test_translation_is_refused_with_the_reason(transcriber):
-    with pytest.raises(ValueError, match="can only transcribe English"):
-        transcriber.transcribe(NOTE, task="translate")
+@pytest.mark.parametrize("wanted", [{"task": "translate"}, {"language": "fr"}])
+def test_what_tiny_en_cannot_do_is_refused_with_the_command_for_the_model_that_can(
+    transcriber, monkeypatch, wanted
+):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="only transcribes English.* --speech base"):
+        transcriber.transcribe(NOTE, **wanted)
 
 
-def test_another_language_is_refused_with_the_reason(transcriber):
-    with pytest.raises(ValueError, match="only English"):
-        transcriber.transcribe(NOTE, language="fr")
+def test_each_answer_names_the_model_that_made_it(transcriber):
+    assert transcriber.name("transcribe", "en-GB") == "whisper tiny.en (faster-whisper)"
+    assert transcriber.name("transcribe", "de-AT") == "whisper base (faster-whisper)"
+    assert transcriber.name("translate") == "whisper base (faster-whisper)"
+
+
+def test_halves_that_make_another_model_are_not_used(monkeypatch, tmp_path):
+    for number in (1, 2):
+        (tmp_path / f"model.bin.part{number}").write_bytes(bytes([number]))
+    monkeypatch.setattr(
+        weights, "whisper_base_part", lambda number: tmp_path / f"model.bin.part{number}"
+    )
+    with pytest.raises(weights.EngineUnavailable, match=r"model\.bin has the SHA-256"):
+        weights.whisper_base_dir()
+    assert (tmp_path / "model.bin").read_bytes() == b"\x01\x02"
 
 
 def test_regional_english_is_accepted(answer):
