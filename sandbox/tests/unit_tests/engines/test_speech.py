@@ -114,7 +114,7 @@ def test_what_tiny_en_cannot_do_is_refused_with_the_command_for_the_model_that_c
     transcriber, monkeypatch, wanted
 ):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="only transcribes English.* --speech base"):
+    with pytest.raises(ValueError, match=r"only transcribes English.* --speech base"):
         transcriber.transcribe(NOTE, **wanted)
 
 
