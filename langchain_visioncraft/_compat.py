@@ -1,4 +1,4 @@
-"""The HTTP library: httpx2 where it is installed, httpx otherwise.
+"""The HTTP library: httpx2 where it is installed, httpx otherwise; imported when it is asked for.
 
 httpx2 is httpx's maintained continuation with the same interface; the OpenAI SDK 3 brings it
 along. With 64 calls in flight it takes less than a tenth of httpx's CPU time per call.
@@ -6,6 +6,7 @@ along. With 64 calls in flight it takes less than a tenth of httpx's CPU time pe
 
 from __future__ import annotations
 
+import importlib
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import httpx2 as httpx
 else:
-    try:
-        import httpx2 as httpx
-    except ImportError:
-        import httpx
+
+    def __getattr__(name: str) -> ModuleType:
+        if name != "httpx":
+            raise AttributeError(name)
+        try:
+            library = importlib.import_module("httpx2")
+        except ImportError:
+            library = importlib.import_module("httpx")
+        return globals().setdefault(name, library)
+
 
 __all__ = ["httpx", "is_from_httpx"]
 

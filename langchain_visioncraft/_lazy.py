@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 
@@ -23,7 +25,7 @@ def lazy_names(
         if module is None:
             msg = f"module {package!r} has no attribute {name!r}"
             raise AttributeError(msg)
-        found = importlib.import_module(f"{package}.{module}")
+        found = _imported(f"{package}.{module}")
         value = found if module == name else getattr(found, name)
         setattr(sys.modules[package], name, value)
         return value
@@ -32,3 +34,22 @@ def lazy_names(
         return sorted({*vars(sys.modules[package]), *modules})
 
     return get, names
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module, and collect no garbage meanwhile.
+
+    An import of LangChain makes half a million objects that stay. Collections, which look at all of
+    them and find nothing, would take a tenth of it. At the end the objects count as old, as they
+    would after those collections; nothing is kept from being collected later.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(name)
+    finally:
+        if collecting:
+            if not gc.get_freeze_count():  # else the application froze some, which stay so
+                gc.freeze()
+                gc.unfreeze()
+            gc.enable()

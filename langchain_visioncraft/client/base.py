@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from pydantic import SecretStr
-from tenacity import RetryCallState, stop_after_attempt, wait_exponential, wait_random
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._keywords import KnownKeywords
@@ -30,7 +29,6 @@ from langchain_visioncraft.client.running import Run
 from langchain_visioncraft.client.spool import LocalError, Spool
 from langchain_visioncraft.client.states import StateWatch
 from langchain_visioncraft.client.translation import INTERRUPTIONS, timed_out, translate
-from langchain_visioncraft.client.transport import tls_context
 from langchain_visioncraft.client.watching import checked_deadline, current
 from langchain_visioncraft.config import (
     TimeoutTypes,
@@ -43,6 +41,7 @@ from langchain_visioncraft.config import (
 
 if TYPE_CHECKING:
     from langchain_core.rate_limiters import BaseRateLimiter
+    from tenacity import RetryCallState
 
 __all__ = ["DEFAULT_MAX_ANSWER_BYTES", "BaseClient", "translate"]
 
@@ -50,7 +49,6 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_MAX_ANSWER_BYTES = 256 * 1024 * 1024
 _MAX_ERROR_BYTES = 1 << 16
-_BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
 _RUNTIME = frozenset({"_lock", "_http", "_process", "_closer", "_busy", "_lender"})
 _RetryingT = TypeVar("_RetryingT")
 _ClientT = TypeVar("_ClientT", bound="BaseClient")
@@ -113,6 +111,8 @@ class BaseClient(KnownKeywords, EndpointMethods):
         # A key that came from the environment is read again there, and never put into a pickle.
         self._key_was_given = bool(api_key and api_key.get_secret_value().strip())
         if isinstance(verify, str):
+            from langchain_visioncraft.client.transport import tls_context  # noqa: PLC0415 -- slow
+
             tls_context(verify)  # fails now, not at the first call
         self.http_client = http_client
         self.http_async_client = http_async_client
@@ -399,6 +399,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
 
     def retrying(self, kind: Callable[..., _RetryingT], *, download: bool = False) -> _RetryingT:
         """The retry policy, for `tenacity.Retrying` or `tenacity.AsyncRetrying`."""
+        from tenacity import stop_after_attempt  # noqa: PLC0415 -- as in the drivers
 
         def should_retry(state: RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
@@ -422,6 +423,15 @@ class BaseClient(KnownKeywords, EndpointMethods):
             before_sleep=log,
             reraise=True,
         )
+
+
+def _backoff(state: RetryCallState) -> float:
+    from tenacity import wait_exponential, wait_random  # noqa: PLC0415 -- as in the drivers
+
+    return (wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5))(state)
+
+
+_BACKOFF = _backoff
 
 
 def _user_agent() -> str:

@@ -14,22 +14,20 @@ import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from tenacity import AsyncRetrying, Retrying
-
-from langchain_visioncraft._compat import httpx
 from langchain_visioncraft._flows import adrive, drive, needs_asyncio
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.base import BaseClient
 from langchain_visioncraft.client.flow import Call, Fetch, Flow, Pause, Progress, Step
 from langchain_visioncraft.client.outgoing import Outgoing
-from langchain_visioncraft.client.pools import LoopSafeAsyncClient
 from langchain_visioncraft.client.running import Run, calling_back
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.client.translation import timed_out
-from langchain_visioncraft.client.transport import build, client_options
 from langchain_visioncraft.client.watching import checked_deadline, current, watching
+
+if TYPE_CHECKING:
+    from langchain_visioncraft._compat import httpx
 
 ResultT = TypeVar("ResultT")
 StepT = TypeVar("StepT", Call, Fetch)
@@ -110,6 +108,8 @@ class VisionCraftClient(BaseClient):
                 self._busy -= 1
 
     def _until_done(self, step: StepT, work: Callable[[StepT, Run], Spool], run: Run) -> Spool:
+        from tenacity import Retrying  # noqa: PLC0415 -- the import of a client does without it
+
         # Not `retrying(work, ...)`: that would hold the spool, and its file, until the next
         # collection of garbage.
         for attempt in self.retrying(Retrying, download=isinstance(step, Fetch)):
@@ -173,11 +173,13 @@ class VisionCraftClient(BaseClient):
         if self._lender is not None:
             lent: httpx.Client = self._lender.http()
             return lent
+        # An HTTP library is imported at the first call: it takes longer than all else.
+        from langchain_visioncraft.client.transport import new_client  # noqa: PLC0415
+
         # After a fork, parent and child must not talk over the same connections.
         with self._own_lock():
             if self._http is None:
-                options = client_options(self.settings.verify, self.settings.timeout)
-                self._http = build(httpx.Client, **options)
+                self._http = new_client(self.settings)
                 # A tool has no `close`; its connections go with it, or with the interpreter.
                 self._closer = weakref.finalize(self, _close_in, self._process, self._http)
             http: httpx.Client = self._http
@@ -288,6 +290,8 @@ class AsyncVisionCraftClient(BaseClient):
     async def _until_done(
         self, step: StepT, work: Callable[[StepT, Run], Awaitable[Spool]], run: Run
     ) -> Spool:
+        from tenacity import AsyncRetrying  # noqa: PLC0415 -- as in the sync driver
+
         async for attempt in self.retrying(AsyncRetrying, download=isinstance(step, Fetch)):
             with attempt:
                 return await work(step, run)
@@ -349,10 +353,11 @@ class AsyncVisionCraftClient(BaseClient):
         if self._lender is not None:
             lent: httpx.AsyncClient = self._lender.http()
             return lent
+        from langchain_visioncraft.client.pools import new_async_client  # noqa: PLC0415 -- as above
+
         with self._own_lock():
             if self._http is None:
-                options = client_options(self.settings.verify, self.settings.timeout)
-                self._http = build(LoopSafeAsyncClient, **options)
+                self._http = new_async_client(self.settings)
             http: httpx.AsyncClient = self._http
             return http
 

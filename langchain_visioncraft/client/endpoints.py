@@ -22,7 +22,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from langchain_visioncraft import errors
-from langchain_visioncraft._reasoning import split_reasoning
 from langchain_visioncraft.client import schemas
 from langchain_visioncraft.client.captions import Caption
 from langchain_visioncraft.client.decode import (
@@ -266,6 +265,8 @@ def caption(request: schemas.CaptionRequest) -> Flow[str]:
     names what answered, where the host says it, as the sandbox does.
     """
     answer = yield from post("/v1/chat/completions", request, "llm", auth="bearer")
+    from langchain_visioncraft._reasoning import split_reasoning  # noqa: PLC0415 -- many patterns
+
     _, said = split_reasoning(text_from(answer))
     return Caption(said, answer.engine)
 

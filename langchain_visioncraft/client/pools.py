@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.client.transport import build
+from langchain_visioncraft.client.transport import build, client_options
+from langchain_visioncraft.config import Settings
 
 CALLS_A_POOL = 8
 _KEPT_POOLS = 8
@@ -100,6 +101,11 @@ class _Body(httpx.AsyncByteStream):
         finally:
             if pool is not None:
                 await self._pools.leave(pool)
+
+
+def new_async_client(settings: Settings) -> httpx.AsyncClient:
+    """The HTTP client of a host's async client."""
+    return build(LoopSafeAsyncClient, **client_options(settings.verify, settings.timeout))
 
 
 class LoopSafeAsyncClient(httpx.AsyncClient):

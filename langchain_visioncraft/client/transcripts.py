@@ -7,7 +7,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -19,17 +19,18 @@ from pydantic import (
     model_validator,
 )
 
-from langchain_visioncraft.client.subtitles import Stretch, write_subtitles
 from langchain_visioncraft.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
+    from langchain_visioncraft.client.subtitles import Stretch
+
 
 class Segment(BaseModel):
     """One stretch of a transcript; hosts may add fields, which are kept."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     start: float = Field(description="Seconds from the beginning.")
     end: float | None = Field(
@@ -51,7 +52,7 @@ class Transcript(BaseModel):
         input_length_ms: Length of the recording in milliseconds, where the host gives it.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     text: str
     segments: list[Segment] = []
@@ -89,11 +90,16 @@ class Transcript(BaseModel):
 
     def to_srt(self) -> str:
         """The transcript as SubRip subtitles (``.srt``)."""
-        return write_subtitles(self._stretches(), "srt")
+        return self._written("srt")
 
     def to_vtt(self) -> str:
         """The transcript as WebVTT subtitles (``.vtt``), which web pages show."""
-        return write_subtitles(self._stretches(), "vtt")
+        return self._written("vtt")
+
+    def _written(self, kind: Literal["srt", "vtt"]) -> str:
+        from langchain_visioncraft.client.subtitles import write_subtitles  # noqa: PLC0415 -- rare
+
+        return write_subtitles(self._stretches(), kind)
 
     def _stretches(self) -> list[Stretch]:
         if self.segments:

@@ -87,7 +87,7 @@ class Media(BaseModel):
         location: Path or URL of the file in its store; ``None`` while it is only in memory.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     mime_type: str = Field(pattern=r"^[\w.+-]+/[\w.+-]+$")
     size: int = Field(ge=0)

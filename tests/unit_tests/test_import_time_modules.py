@@ -13,6 +13,8 @@ HEAVY = {
     "langchain", "langchain_core", "langchain_openai", "openai", "pydantic", "httpx", "httpx2",
     "tenacity", "PIL", "numpy", "fsspec", "starlette", "uvicorn", "asyncio", "ssl",
 }  # fmt: skip
+OF_CALLS = {"langchain_core", "langsmith", "openai", "httpx", "httpx2", "tenacity"}
+"""What a client needs for its first call, or never."""
 
 
 def modules_after(statement: str) -> set[str]:
@@ -34,9 +36,21 @@ def test_the_errors_import_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("statement", "unneeded"),
     [
-        ("from langchain_visioncraft import MediaStore", {"openai", "fsspec", "starlette", "PIL"}),
-        ("from langchain_visioncraft import VisionCraftClient", {"openai", "fsspec", "starlette"}),
+        ("from langchain_visioncraft import MediaStore", OF_CALLS | {"fsspec", "starlette", "PIL"}),
+        ("from langchain_visioncraft import VisionCraftClient", OF_CALLS | {"fsspec", "starlette"}),
+        ("from langchain_visioncraft import AsyncVisionCraftClient", OF_CALLS | {"aiohttp"}),
+        ("from langchain_visioncraft import VisionCraftTextToImage", {"openai", "tenacity", "PIL"}),
     ],
 )
 def test_a_part_does_not_import_what_other_parts_need(statement: str, unneeded: set[str]) -> None:
     assert modules_after(statement) & unneeded == set()
+
+
+@pytest.mark.parametrize("before", ["gc.enable()", "gc.disable()", "gc.freeze()"])
+def test_an_import_leaves_the_collector_as_it_was(before: str) -> None:
+    state = "(gc.isenabled(), gc.get_freeze_count() > 0)"
+    code = (
+        f"import gc; {before}; before = {state}; from langchain_visioncraft import MediaStore; "
+        f"assert {state} == before"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
