@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from langchain_visioncraft import errors
 from langchain_visioncraft._flows import adrive, drive, needs_asyncio
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.base import BaseClient
@@ -108,12 +109,19 @@ class VisionCraftClient(BaseClient):
                 self._busy -= 1
 
     def _until_done(self, step: StepT, work: Callable[[StepT, Run], Spool], run: Run) -> Spool:
-        from tenacity import Retrying  # noqa: PLC0415 -- the import of a client does without it
+        try:
+            return work(step, run)
+        except errors.VisionCraftError as error:
+            first = [error]  # popped, since what a local holds would keep the spool alive
+        # Most calls do without a policy, which costs more than the rest of a client.
+        from tenacity import Retrying  # noqa: PLC0415
 
         # Not `retrying(work, ...)`: that would hold the spool, and its file, until the next
         # collection of garbage.
         for attempt in self.retrying(Retrying, download=isinstance(step, Fetch)):
             with attempt:
+                if first:
+                    raise first.pop()
                 return work(step, run)
         raise AssertionError  # the policy raises what it does not repeat
 
@@ -290,10 +298,16 @@ class AsyncVisionCraftClient(BaseClient):
     async def _until_done(
         self, step: StepT, work: Callable[[StepT, Run], Awaitable[Spool]], run: Run
     ) -> Spool:
+        try:
+            return await work(step, run)
+        except errors.VisionCraftError as error:
+            first = [error]
         from tenacity import AsyncRetrying  # noqa: PLC0415 -- as in the sync driver
 
         async for attempt in self.retrying(AsyncRetrying, download=isinstance(step, Fetch)):
             with attempt:
+                if first:
+                    raise first.pop()
                 return await work(step, run)
         raise AssertionError  # as in the sync driver
 

@@ -13,7 +13,8 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+from urllib.request import getproxies
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client.transport import build, client_options
@@ -35,6 +36,18 @@ class _Pool:
     def is_idle(self, now: float) -> bool:
         """Whether nothing came for some time."""
         return not self.calls and now - self.idle_since > _KEPT_SECONDS
+
+
+class Connections(Protocol):
+    """What an event loop has to send with."""
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...
 
 
 class Pools:
@@ -104,8 +117,14 @@ class _Body(httpx.AsyncByteStream):
 
 
 def new_async_client(settings: Settings) -> httpx.AsyncClient:
-    """The HTTP client of a host's async client."""
-    return build(LoopSafeAsyncClient, **client_options(settings.verify, settings.timeout))
+    """The HTTP client of a host's async client: over aiohttp, where it can be."""
+    options = client_options(settings.verify, settings.timeout)
+    if not {"http", "https", "all"} & getproxies().keys():  # which httpx knows more of
+        with contextlib.suppress(ImportError):
+            from langchain_visioncraft.client.fast import AiohttpClient  # noqa: PLC0415 -- an extra
+
+            return build(AiohttpClient, **options)
+    return build(LoopSafeAsyncClient, **options)
 
 
 class LoopSafeAsyncClient(httpx.AsyncClient):
@@ -119,7 +138,7 @@ class LoopSafeAsyncClient(httpx.AsyncClient):
         super().__init__(**options)
         self._inner_options = options
         self._inner: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, tuple[Pools, AsyncGenerator[None, None]]
+            asyncio.AbstractEventLoop, tuple[Connections, AsyncGenerator[None, None]]
         ] = weakref.WeakKeyDictionary()
         self._inner_lock = threading.Lock()
         # This keeps the connections of a client that was never closed alive until they are closed.
@@ -130,20 +149,23 @@ class LoopSafeAsyncClient(httpx.AsyncClient):
         if self.is_closed:
             msg = "Cannot send a request, as the client has been closed."
             raise RuntimeError(msg)
-        pools = await self._pools_of_running_loop()
-        return await pools.send(request, **options)
+        connections = await self._of_running_loop()
+        return await connections.send(request, **options)
 
-    async def _pools_of_running_loop(self) -> Pools:
+    def _open(self) -> Connections:
+        return Pools(self._inner_options)
+
+    async def _of_running_loop(self) -> Connections:
         loop = asyncio.get_running_loop()
         with self._inner_lock:
             known = self._inner.get(loop)
             if known is not None:
                 return known[0]
-            pools = Pools(self._inner_options)
-            keeper = _close_with_loop(pools, self._inner)
-            self._inner[loop] = pools, keeper
+            connections = self._open()
+            keeper = _close_with_loop(connections, self._inner)
+            self._inner[loop] = connections, keeper
         await keeper.__anext__()
-        return pools
+        return connections
 
     async def aclose(self) -> None:
         """Close the connections of the running loop; other loops close theirs when they end."""
@@ -155,7 +177,7 @@ class LoopSafeAsyncClient(httpx.AsyncClient):
 
 
 async def _close_with_loop(
-    pools: Pools, inner: MutableMapping[asyncio.AbstractEventLoop, Any]
+    connections: Connections, inner: MutableMapping[asyncio.AbstractEventLoop, Any]
 ) -> AsyncGenerator[None, None]:
     # `asyncio.run` closes the async generators of its loop before it ends: the only hook that a
     # library has into the end of a loop that it does not own.
@@ -164,7 +186,7 @@ async def _close_with_loop(
     finally:
         # The generator knows its loop, so the weak key alone would never let go of it.
         inner.pop(asyncio.get_running_loop(), None)
-        await pools.aclose()
+        await connections.aclose()
 
 
 def _close_in_their_loops(inner: Mapping[asyncio.AbstractEventLoop, tuple[Any, Any]]) -> None:

@@ -122,6 +122,9 @@ def _stored_size(file: BinaryIO, mime_type: str) -> tuple[int, int]:
     if head[:4] == b"\xff\x4f\xff\x51":  # JPEG 2000 without a box around it
         width, height, left, top = struct.unpack_from(">4I", head, 8)
         return width - left, height - top
+    if head[12:16] == b"IHDR":  # of most PNGs
+        width, height = struct.unpack_from(">II", head, 16)
+        return width, height
     if mime_type in _SIZES:
         form, at, turned = _SIZES[mime_type]
         first, second = struct.unpack_from(form, head, at)
