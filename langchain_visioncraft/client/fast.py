@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
 from typing import Any, cast
 
 import aiohttp
@@ -17,6 +17,7 @@ from yarl import URL
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client.pools import LoopSafeAsyncClient
+from langchain_visioncraft.client.watching import current
 
 _NEVER_WAITS = 1 << 16
 """Bytes of a body that the event loop takes at once; the rest waits for the host to read."""
@@ -83,6 +84,8 @@ class _Session:
     ) -> httpx.Response:
         """Send a request; redirects are never followed."""
         headers = [(name.decode(), value.decode()) for name, value in request.headers.raw]
+        watch = current()
+        watch.came = False
         with _translating():
             async with asyncio.timeout(None) as writing:
                 body = _Body(request, writing, self._write_seconds)
@@ -95,12 +98,14 @@ class _Session:
                         allow_redirects=False,
                         server_hostname=request.extensions.get("sni_hostname"),
                     )
-                except Exception:
+                except Exception as error:
                     if body.failed is not None:
                         raise body.failed from None
+                    watch.came = isinstance(error, aiohttp.ClientResponseError)  # unreadable
                     raise
                 finally:
                     body.over = True
+        watch.came = True
         reusable = request.headers.get("connection") != "close"
         response = _Response(
             answer.status,
@@ -158,7 +163,7 @@ class _Body:
 class _Response(httpx.Response):
     """An answer that was not compressed is passed on as it arrives."""
 
-    async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+    async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncGenerator[bytes, None]:
         whole = chunk_size is None and "content-encoding" not in self.headers
         chunks = self.stream if whole else super().aiter_bytes(chunk_size)
         async for chunk in cast("AsyncIterable[bytes]", chunks):
@@ -189,4 +194,7 @@ def _translating() -> Iterator[None]:
         yield
     except (aiohttp.ClientError, TimeoutError) as error:
         name = next((name for kind, name in _ERRORS if isinstance(error, kind)), "WriteTimeout")
-        raise getattr(httpx, name)(str(error)) from error
+        words = str(error)
+        if isinstance(error, aiohttp.ServerDisconnectedError) and isinstance(error.message, str):
+            words = "Server disconnected without sending a response."  # not even a part of a head
+        raise getattr(httpx, name)(words) from error

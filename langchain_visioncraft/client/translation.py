@@ -95,10 +95,10 @@ def _is_timeout(error: BaseException) -> bool:
 
 def _certificate_problem(error: BaseException) -> str | None:
     links = list(chain(error))
-    for link in links:
-        if isinstance(link, ssl.SSLCertVerificationError):
-            # aiohttp's own subclass lacks the attribute.
-            return getattr(link, "verify_message", "") or "certificate verify failed"
+    refused = [link for link in links if isinstance(link, ssl.SSLCertVerificationError)]
+    if refused:  # aiohttp's own subclass, around the system's, lacks the attribute
+        words = [getattr(link, "verify_message", "") for link in refused]
+        return next(filter(None, words), "certificate verify failed")
     for link in links:
         if isinstance(link, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError):
             return None  # the host closed the connection, which says nothing about its certificate

@@ -11,10 +11,23 @@ from typing import Any, Literal, Protocol
 from client_driving import DRIVERS
 
 from langchain_visioncraft import ChatVisionCraft, ChatVisionCraftLegacy
-from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.client import AsyncVisionCraftClient, endpoints
+from langchain_visioncraft.client.pools import LoopSafeAsyncClient
+from langchain_visioncraft.client.transport import build, client_options
 
 CAP = 8 << 20
 """Bytes of an answer that are accepted here."""
+
+
+def _over_httpx(**settings: Any) -> AsyncVisionCraftClient:
+    client = AsyncVisionCraftClient(**settings)
+    options = client_options(client.settings.verify, client.settings.timeout)
+    client._http = build(LoopSafeAsyncClient, **options)
+    return client
+
+
+WAYS: dict[str, Callable[..., Any]] = {**DRIVERS, "async over httpx": _over_httpx}
+"""Where aiohttp is installed, the async client itself uses that."""
 
 
 class Caller(Protocol):
@@ -45,7 +58,7 @@ class ClientCaller:
         self, flow: Callable[[str, float], Any], driver: str, folder: Path, **settings: Any
     ) -> None:
         self._flow, self._folder = flow, folder
-        self._client: Any = DRIVERS[driver](**settings, max_answer_bytes=CAP)
+        self._client: Any = WAYS[driver](**settings, max_answer_bytes=CAP)
 
     async def ask(self, task: str, deadline: float) -> None:
         await self._run(self._flow(task, deadline))

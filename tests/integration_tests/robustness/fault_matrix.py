@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from client_driving import DRIVERS
+from fault_callers import WAYS
 from fault_cells import Bench, Outcome
 from fault_columns import COLUMNS, Column
 from fault_hosts import elsewhere_is_here, little_room, short_waits
@@ -27,10 +28,11 @@ Found = dict[tuple[str, str, str], Outcome]
 
 
 def try_column(column: Column, table: list[Row], tell: Callable[[], Any]) -> Found:
-    """One column, sync and async, with each fault in turn."""
+    """One column, sync and async over each transport, with each fault in turn."""
     found: Found = {}
+    ways = DRIVERS if column.name.startswith("Chat") else WAYS
     with Bench(column) as bench:
-        for row, driver in itertools.product(table, DRIVERS):
+        for row, driver in itertools.product(table, ways):
             outcome = bench.outcome(row, driver)
             if outcome is not None:
                 found[row.name, column.name, driver] = outcome
@@ -71,7 +73,7 @@ def main(names: list[str]) -> int:
     console = Console(width=None if sys.stdout.isatty() else 140)
     descriptors = _descriptors()
     with Progress(console=console, transient=True, disable=not sys.stdout.isatty()) as progress:
-        bar = progress.add_task("faults", total=len(columns) * len(table) * len(DRIVERS))
+        bar = progress.add_task("faults", total=len(columns) * len(table) * len(WAYS))
         found = try_all(columns, table, lambda: progress.advance(bar))
     show(console, table, len(columns), found)
     console.print(f"{_descriptors() - descriptors} file descriptors more than before.")
