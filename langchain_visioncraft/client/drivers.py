@@ -182,7 +182,7 @@ class VisionCraftClient(BaseClient):
             lent: httpx.Client = self._lender.http()
             return lent
         # An HTTP library is imported at the first call: it takes longer than all else.
-        from langchain_visioncraft.client.transport import new_client  # noqa: PLC0415
+        from langchain_visioncraft.client.opening import new_client  # noqa: PLC0415
 
         # After a fork, parent and child must not talk over the same connections.
         with self._own_lock():
@@ -367,7 +367,7 @@ class AsyncVisionCraftClient(BaseClient):
         if self._lender is not None:
             lent: httpx.AsyncClient = self._lender.http()
             return lent
-        from langchain_visioncraft.client.pools import new_async_client  # noqa: PLC0415 -- as above
+        from langchain_visioncraft.client.opening import new_async_client  # noqa: PLC0415 -- as above
 
         with self._own_lock():
             if self._http is None:

@@ -14,11 +14,9 @@ import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.request import getproxies
 
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.client.transport import build, client_options
-from langchain_visioncraft.config import Settings
+from langchain_visioncraft.client.transport import build
 
 CALLS_A_POOL = 8
 _KEPT_POOLS = 8
@@ -114,17 +112,6 @@ class _Body(httpx.AsyncByteStream):
         finally:
             if pool is not None:
                 await self._pools.leave(pool)
-
-
-def new_async_client(settings: Settings) -> httpx.AsyncClient:
-    """The HTTP client of a host's async client: over aiohttp, where it can be."""
-    options = client_options(settings.verify, settings.timeout)
-    if not {"http", "https", "all"} & getproxies().keys():  # which httpx knows more of
-        with contextlib.suppress(ImportError):
-            from langchain_visioncraft.client.fast import AiohttpClient  # noqa: PLC0415 -- an extra
-
-            return build(AiohttpClient, **options)
-    return build(LoopSafeAsyncClient, **options)
 
 
 class LoopSafeAsyncClient(httpx.AsyncClient):

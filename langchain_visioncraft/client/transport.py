@@ -11,15 +11,10 @@ from typing import Any, TypeVar
 
 from langchain_visioncraft._compat import httpx, is_from_httpx
 from langchain_visioncraft.client.watching import watched
-from langchain_visioncraft.config import Settings, Timeout
+from langchain_visioncraft.config import Timeout
 from langchain_visioncraft.errors import InvalidRequestError
 
 ClientT = TypeVar("ClientT")
-
-
-def new_client(settings: Settings) -> httpx.Client:
-    """The HTTP client of a host's sync client."""
-    return build(httpx.Client, **client_options(settings.verify, settings.timeout))
 
 
 def http_timeout(timeout: Timeout) -> httpx.Timeout:

@@ -20,7 +20,7 @@ from langchain_visioncraft.client import (
     AsyncVisionCraftClient,
     VisionCraftClient,
     endpoints,
-    pools,
+    opening,
 )
 from langchain_visioncraft.client.base import DEFAULT_MAX_ANSWER_BYTES
 from langchain_visioncraft.client.pools import LoopSafeAsyncClient
@@ -234,7 +234,7 @@ async def test_the_first_call_prepares_tls_in_a_thread(monkeypatch: pytest.Monke
         places.append(threading.current_thread() is threading.main_thread())
         raise InvalidRequestError("far enough")
 
-    monkeypatch.setattr(pools, "client_options", prepared)
+    monkeypatch.setattr(opening, "client_options", prepared)
     with pytest.raises(InvalidRequestError):
         await client.run(endpoints.limits())
     assert places == [False]
