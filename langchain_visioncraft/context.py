@@ -9,12 +9,13 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, SecretStr, WithJsonSchema
 
+from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.config import sendable_key
 from langchain_visioncraft.media.store import MediaStore
 
 
 @dataclass(frozen=True, kw_only=True)
-class VisionCraftContext:
+class VisionCraftContext(KnownKeywords):
     """For whom a run of an agent works: one agent serves many tenants.
 
     The tools, `ShowMedia` and the chat models of this package take from it what it gives, in place

@@ -108,9 +108,11 @@ class _SyncStream(_Stream):
         watch.came = False
         self._stream.write(buffer, watch.left(timeout))
 
-    def start_tls(self, *args: Any, timeout: float | None = None, **options: Any) -> _SyncStream:
+    def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> _SyncStream:
         left = current().left(timeout)
-        return _SyncStream(self._stream.start_tls(*args, timeout=left, **options))
+        return _SyncStream(self._stream.start_tls(ssl_context, server_hostname, left))
 
 
 class _AsyncStream(_Stream):
@@ -139,9 +141,11 @@ class _Backend:
 
 
 class _SyncBackend(_Backend):
-    def connect_tcp(self, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any
+    ) -> Any:
         left = current().left(timeout)
-        return _SyncStream(self._backend.connect_tcp(*args, timeout=left, **options))
+        return _SyncStream(self._backend.connect_tcp(host, port, left, *args, **options))
 
 
 class _AsyncBackend(_Backend):

@@ -12,6 +12,7 @@ from langchain.agents.middleware.types import PrivateStateAttr
 from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.types import Command
 
+from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.tools.base import VisionCraftTool
 
@@ -36,7 +37,7 @@ class BudgetState(AgentState[Any]):
     visioncraft_spent: NotRequired[Annotated[Spent, PrivateStateAttr, _added]]
 
 
-class Budget(AgentMiddleware[Any, Any, Any]):
+class Budget(KnownKeywords, AgentMiddleware[Any, Any, Any]):
     """Refuses calls of this package's tools that go beyond a budget, in words for the model.
 
     What a call may cost is known before it is made, also of calls at the same time: of three

@@ -13,6 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, ToolCall, ToolMes
 from langchain_openai.chat_models.base import BaseChatOpenAI
 from langgraph.types import Command
 
+from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.context import run_store
 from langchain_visioncraft.errors import MediaInputError
@@ -34,7 +35,7 @@ _LONGEST_PROMPT = 300
 _MOST_CAPTIONS = 1024
 
 
-class ShowMedia(AgentMiddleware[Any, Any, Any]):
+class ShowMedia(KnownKeywords, AgentMiddleware[Any, Any, Any]):
     """Shows a model the newest pictures of its thread, and keeps them out of checkpoints.
 
     The state holds handles. At each model call the pictures behind the newest handles are put in,

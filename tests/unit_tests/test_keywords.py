@@ -26,6 +26,7 @@ from langchain_visioncraft.ray import caption
 
 PUBLIC = ("", ".client", ".media", ".chat_models", ".document_loaders", ".tools", ".ray")
 RETURNED = {
+    "Capabilities",
     "Citation",
     "CitedAnswer",
     "LoadReport",
@@ -35,18 +36,22 @@ RETURNED = {
     "Segment",
     "Skipped",
     "Transcript",
+    "Usage",
 }
 """Results, which a user does not construct."""
 NEAR = {
     "AsyncVisionCraftClient": ("bse_url", "base_url"),
+    "Budget": ("picture", "pictures"),
     "CallLimits": ("in_fligth", "in_flight"),
     "ChatVisionCraft": ("tool_caling", "tool_calling"),
     "ChatVisionCraftLegacy": ("visoin", "vision"),
     "FolderByteStore": ("foldr", "folder"),
     "MediaStore": ("storage_option", "storage_options"),
     "RemoteByteStore": ("storage_option", "storage_options"),
+    "ShowMedia": ("max_sied", "max_side"),
     "VisionCraftCaptionParser": ("promt", "prompt"),
     "VisionCraftClient": ("max_retry", "max_retries"),
+    "VisionCraftContext": ("api_kye", "api_key"),
     "VisionCraftMediaLoader": ("max_concurency", "max_concurrency"),
     "VisionCraftToolkit": ("allow_dirs", "allowed_dirs"),
     "VisionCraftTranscriptParser": ("langauge", "language"),

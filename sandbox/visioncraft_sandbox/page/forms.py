@@ -208,8 +208,8 @@ _CASTLE = {
 }  # fmt: skip
 _FOX = {"prompt": "A fox in a snowy forest", "model": "FLUX.1-dev-fp8", "width": 768}
 _ALL = (
-    Capability("image", "Draw with any model", "/image/generate", _FOX, ("prompt", "seed")),
     Capability("draw", "Draw a picture", "/sd", _LIGHTHOUSE, ("prompt", "width", "height")),
+    Capability("image", "Draw with any model", "/image/generate", _FOX, ("prompt", "seed")),
     Capability(
         "gif", "Make a GIF", "/text2gif", {"prompt": "A sailboat on the waves under the stars"}
     ),

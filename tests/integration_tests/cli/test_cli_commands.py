@@ -162,7 +162,8 @@ def test_lists_and_limits(run: Run) -> None:
     assert run("models", "sd", "samplers", "--contains", "ddim").stdout == "DDIM\n"
     assert "sd1\tanything_V5" in run("models").stdout.splitlines()
     lists = json.loads(run("models", "--json").stdout)["lists"]
-    assert [each["family"] for each in lists] == ["sd", "sd1", "sdxl", "llm"]
+    families = ["image", "sd", "sd1", "sdxl", "upscale", "llm"]
+    assert [each["family"] for each in lists] == families
     assert "Midjourney\t3 per 24 hours" in run("limits").stdout
     assert "Free Tier" in json.loads(run("limits", "--json").stdout)
 
@@ -170,7 +171,8 @@ def test_lists_and_limits(run: Run) -> None:
 def test_a_list_that_a_host_does_not_have_is_left_out(run: Run, drawing_sandbox: Sandbox) -> None:
     drawing_sandbox.faults.inject(Fault(endpoint="GET /models-xl", status=404))
     ran = run("models", "--json")
-    assert [each["family"] for each in json.loads(ran.stdout)["lists"]] == ["sd", "sd1", "llm"]
+    families = [each["family"] for each in json.loads(ran.stdout)["lists"]]
+    assert families == ["image", "sd", "sd1", "upscale", "llm"]
     assert "/models-xl" in ran.stderr
 
 

@@ -137,7 +137,7 @@ class Surroundings:
             if attempt == 100:
                 gc.collect()
             time.sleep(0.01)
-        new = {path.name for path in self._files() - self._kept}
+        new = {path.name for path in self._files() - self._kept} - {"usage.jsonl"}
         found = [name for name in new if ".part" in name or name.startswith((".", "tmp"))]
         found += [name for name in new if not name.endswith(".json") and f"{name}.json" not in new]
         found += [str(problem) for problem in self.store.verify()]

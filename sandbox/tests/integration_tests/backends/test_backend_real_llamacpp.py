@@ -52,7 +52,7 @@ def test_it_answers_whole_and_in_pieces_with_usage(client: openai.OpenAI) -> Non
     whole = raw.parse()
     assert whole.choices[0].message.content
     assert whole.usage is not None
-    assert 0 < whole.usage.completion_tokens < 128
+    assert 0 < whole.usage.completion_tokens <= 128
     stream = client.chat.completions.create(
         messages=asked("Say: yes"), stream=True, stream_options={"include_usage": True}, **SHORT
     )
