@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,6 +39,8 @@ class FaultGate:
         scope[FAULT_KEY] = fault
         connection = Connection.of(scope)
         if fault.delay:
+            # A connection with unread data does not notice that the client has left.
+            receive = await _read_ahead(receive)
             await connection.wait(fault.delay)
         if fault.hang_up == "before":
             # With unread data, the kernel would reset the connection instead.
@@ -56,6 +59,18 @@ class FaultGate:
             answer = _Answer()
             await self._app(scope, receive, answer.collect)
         await answer.deliver(fault, send, connection)
+
+
+async def _read_ahead(receive: Receive) -> Receive:
+    """The same request, read to its end already."""
+    messages: deque[Message] = deque()
+    while not messages or messages[-1].get("more_body", False):
+        messages.append(await receive())
+
+    async def again() -> Message:
+        return messages.popleft() if messages else await receive()
+
+    return again
 
 
 async def _drain(receive: Receive) -> None:
