@@ -50,6 +50,8 @@ class Connection:
         if self._closed is None:
             await asyncio.sleep(seconds)
             return
+        # uvicorn may have stopped reading behind a large body, and would not see the end.
+        self._open_transport().resume_reading()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._closed.wait(), seconds)
 
