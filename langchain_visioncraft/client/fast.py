@@ -109,7 +109,7 @@ class _Session:
         reusable = request.headers.get("connection") != "close"
         response = _Response(
             answer.status,
-            headers=answer.raw_headers,
+            headers=answer.raw_headers or [*answer.headers.items()],  # vcr has only these
             stream=_Answer(answer, reusable=reusable),
             request=request,
         )

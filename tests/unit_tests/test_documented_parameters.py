@@ -433,6 +433,16 @@ class Engines:
         return Completion("Hi")
 
 
+class Transcriber(Engines):
+    """Its name depends on what is asked of it."""
+
+    def __init__(self, asked: list[Any]) -> None:
+        self.asked = asked
+
+    def name(self, *_: Any) -> str:  # type: ignore[override]
+        return "test"
+
+
 @pytest.fixture
 def engines(monkeypatch: pytest.MonkeyPatch) -> Engines:
     made = Engines()
@@ -444,7 +454,8 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Engines:
     monkeypatch.setattr(routes_media, "enlarged", made.larger)
     monkeypatch.setattr(motion, "film", made.film)
     monkeypatch.setattr(secrets, "randbelow", lambda _: 7)
-    for name in ("upscaler", "transcriber", "language_model"):
+    monkeypatch.setattr(EnginePool, "transcriber", lambda _: Transcriber(made.asked))
+    for name in ("upscaler", "language_model"):
         monkeypatch.setattr(EnginePool, name, lambda _: made)
     return made
 
