@@ -121,7 +121,7 @@ def seeds_of(arguments: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
 
 
 def in_turn(flows: Sequence[Flow[list[Media]]], say: Callable[[str], None]) -> Flow[list[Media]]:
-    """Several drawings. What was made is not lost if a later one fails: `say` is told why."""
+    """Several drawings. What was made is kept if a later one fails; `say` gets the reason."""
     made: list[Media] = []
     for number, flow in enumerate(flows):
         if number:

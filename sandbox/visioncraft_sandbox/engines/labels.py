@@ -20,7 +20,7 @@ class Words:
         detected: The detector's kinds by number.
         kinds: Each kind, and the numbers of the classifier's classes in it.
         parents: Each kind, and what else it is: a dog is an animal.
-        scenes: Classes that are places, as they are told.
+        scenes: Classes that are places, and the words for them.
         places: Places that several classes together stand for.
         plain: Plainer names for classes.
         doubtful: Kinds of the detector that are believed only if it is nearly certain.

@@ -168,7 +168,7 @@ async def test_the_chat_models_send_the_key_of_the_run(
 
 
 class Notes(BaseTracer):
-    """Everything that a tracer is told."""
+    """Everything that reaches a tracer."""
 
     def __init__(self) -> None:
         super().__init__()
