@@ -78,6 +78,8 @@ class _Session:
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
         )
+        # What is tried again is for the client to say. aiohttp has no public switch for it.
+        self._session._retry_connection = False
 
     async def send(
         self, request: httpx.Request, *, stream: bool = False, **_: Any

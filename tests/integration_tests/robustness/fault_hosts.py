@@ -72,7 +72,7 @@ def _is_of_task(scope: Scope) -> bool:
 
 def remembering_sandbox(**options: Any) -> Sandbox:
     """A sandbox that does each piece of work once."""
-    sandbox = Sandbox(midjourney_seconds=0.0, **options)
+    sandbox = Sandbox(midjourney_seconds=0.0, allowed_hosts=("elsewhere.example",), **options)
     sandbox._app.user_middleware.append(Middleware(Remembering, answers={}))
     return sandbox
 

@@ -17,7 +17,8 @@ KINDS = {"call", "poll", "link", "task", "chat", "stream"}
 QUICK = [column for column in COLUMNS if column.quick]
 
 
-# One test: cells are many and small, and waiting is done together.
+# One test: cells are many and small, and waiting is done together; beside others it takes a while.
+@pytest.mark.timeout(300)
 def test_each_fault_ends_as_the_table_says() -> None:
     found = try_all(QUICK, TABLE, lambda: None)
     wrong = {key: str(outcome) for key, outcome in found.items() if not outcome.is_good}
