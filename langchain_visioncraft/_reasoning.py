@@ -135,10 +135,17 @@ class ReasoningSplitter:
         """Take a piece, and give what is certain by now: of the thought, and of the answer."""
         self._rest += text
         undecided = _UNDECIDED.search(self._rest, max(len(self._rest) - _LONGEST, 0))
-        end = undecided.start() if undecided else len(self._rest)
+        end = self._outside_of_marks(undecided.start()) if undecided else len(self._rest)
         self._split(self._rest[:end])
         self._rest = self._rest[end:]
         return self._certain(ended=False)
+
+    def _outside_of_marks(self, at: int) -> int:
+        """Here, or where the mark begins that goes on beyond: two marks may overlap."""
+        for mark in _ANY.finditer(self._rest):
+            if mark.end() > at:
+                return min(mark.start(), at)
+        return at
 
     def finish(self) -> tuple[str, str]:
         """Give what is left; a thought without an end is one."""

@@ -43,7 +43,7 @@ def call_patterns(tools: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[st
         rf"[*_]{{0,2}}[Aa]ction\s?{LABEL}(?:(?:```\w{{0,10}}\s{{0,4}})?\[\s{{0,8}}\{{|{QUOTES}{any_name}\b)"
         rf"|(?:Call: ?)?(?:await |print\()?{any_name}(?:\.call)?\(|call:{any_name}[{{(]"
         rf"|{any_name}(?::\d{{1,4}}|[A-Za-z0-9]{{9}})?{LINE_GAP}(?:\{{|tool_call\()|<{any_name}>|{any_name}\s{{0,4}}<\w{{0,12}}arg_key>)"
-        rf"|\s?to={any_name}\s?<\|"
+        rf"|to={any_name}\s?<\|"
     )
     marks = "|".join(map(re.escape, MARKS))
     whole = (
@@ -54,12 +54,12 @@ def call_patterns(tools: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[st
     words = [*spelled, *(f"<{name}>" for name in spelled), ALL, "Action:",
              "action:", "Call: ", "call:", "print(", "await ", ">>>", "**Action",
              "<code>"]  # fmt: skip
-    others = [*MARKS, *(f"{blank}to={name}<|" for blank in ("", " ") for name in spelled)]
+    others = [*MARKS, *(f"to={name}{blank}<|" for blank in ("", " ") for name in spelled)]
     begun = (
         r"^[ \t]{0,40}(?:(?:>>>)?(?:<code>)?(?:Call: ?|call:|print\(|await )?"
         rf"(?:{beginnings(words)})"
         rf"|(?:>>>)?(?:<code>)?(?:Call: ?|print\(|await )?{any_name}[\s:.\w`\[\]<>|]{{0,64}}"
         rf"|[*_]{{0,2}}[Aa]ction[\s\d*_]{{0,8}}(?::[\s`\w\[\"'*./:-]{{0,64}})?)?\Z"
-        rf"|(?:\]<\]minimax\[>\[)?<(?:\|open\|>)?[^<>\n]{{0,80}}\Z|(?:{beginnings(others)}|`{{1,10}})\Z"
+        rf"|(?:\]<\]minimax\[>\[)?<(?:\|open\|>)?[^<>\n]{{0,80}}\s{{0,2}}\Z|(?:{beginnings(others)}|`{{1,10}})\Z"
     )
     return re.compile(whole, re.MULTILINE), re.compile(begun, re.MULTILINE)

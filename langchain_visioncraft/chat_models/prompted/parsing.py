@@ -175,7 +175,8 @@ class CallParser:
         if text.startswith("tool_call(", at):  # ChatGLM 3
             end = self._bracket_end(at)
             written = python_calls(text[at:end])
-            return [self._offered.call(name, each, text, self._json) for _, each in written], end
+            body = text[at:end]
+            return [self._offered.call(name, each, body, self._json) for _, each in written], end
         value, end, kind = self._json.value_at(text, at, CLOSER if marked else None)
         if _GEMMA.match(text, at):
             end, kind = self._gemma_end(at, marked=marked)
@@ -235,7 +236,8 @@ class CallParser:
             return self._named(name, given.end(), marked=False)
         ends = _INPUT_ENDS.search(text, given.end())
         end = ends.start() if ends else len(text)
-        return [self._offered.call(name, text[given.end() : end].strip(), text, self._json)], end
+        body = text[given.end() : end].strip()
+        return [self._offered.call(name, body, body, self._json)], end
 
     def _python(self, at: int) -> tuple[list[Call], int]:
         """Calls of offered tools as Python, which fill their lines."""

@@ -48,7 +48,7 @@ _TOO_DEEP = re.compile(r"[\[{]+(?=[\[{]{4})")
 _EMPTY = re.compile(r"\{\s{0,20}\}")
 _DATA = re.compile(r"\{\s{0,20}[\"']|\[\s{0,20}(?:[\"'\d-]|true|false|null)")
 _DATA_SIGN = re.compile(r"\\.|[\"{}\[\]<`]|\n[ \t]*\n", re.DOTALL)
-_DATA_BEGUN = re.compile(r"(?<!\\)(?:\\\\)*\\\Z|\n[ \t]*\Z")
+_DATA_BEGUN = re.compile(r"(?<!\\)(?:\\\\)*\\\Z|\n[ \t]*(?P<blank>\n?)\Z")
 _INFO = re.compile(r"[\w+.-]{0,20}[ \t]{0,8}(?:\r?\n(?:\s{1,40}|#[^\n]{0,80}\n){0,4})?")
 _TICKS = re.compile(r"`{1,10}\Z")
 
@@ -262,7 +262,8 @@ class CallReader:
     def _take_data(self) -> bool:
         """JSON that is no call: prose up to its end, or to what cannot be JSON."""
         limit = len(self._text)
-        if not self._ended and (begun := _DATA_BEGUN.search(self._text, max(self._at, limit - 40))):
+        begun = _DATA_BEGUN.search(self._text, max(self._at, limit - 40))
+        if begun and not self._ended and not begun["blank"]:
             limit = begun.start()
         end = limit
         for found in _DATA_SIGN.finditer(self._text, self._at, limit):

@@ -364,6 +364,8 @@ def test_a_name_is_recognised_by_its_words(written: str, meant: str | None) -> N
             "<|open|>call d",
         ),
         *(" <draw><prompt>a</prompt></draw>", "```)\n```[|endofturn|]", "to=tools.draw<|x|>{}"),
+        *(" to=functions.draw <|", ">[TOOL_CALLSn\ntool_call(s=)", "<function\nc"),
+        *('{"""\n\n<toolcall>', '{"a": "\n \n<|tool_call>draw'),
     ],
 )
 def test_a_mark_that_begins_like_another_one_may_arrive_in_any_pieces(text: str) -> None:

@@ -10,7 +10,7 @@ import json_repair
 import pytest
 from answers import OFFERED
 
-from langchain_visioncraft._json import MOST_REPAIRED
+from langchain_visioncraft._json import MOST_REPAIRED, JsonReader
 from langchain_visioncraft._reasoning import ReasoningSplitter
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
 from langchain_visioncraft.chat_models.prompted.reading import CallReader
@@ -96,3 +96,13 @@ def test_little_of_an_answer_is_given_to_the_repair_of_json(
     reader.finish()
     assert max(repaired) <= MOST_REPAIRED
     assert sum(repaired) <= 2 * MOST_REPAIRED
+
+
+def test_no_assertion_of_the_library_that_repairs_json_escapes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise AssertionError
+
+    monkeypatch.setattr("json_repair.loads", fails)
+    assert JsonReader().repaired('{"a": [}') is None

@@ -66,6 +66,11 @@ def test_every_tag_holds_a_thought(tags: tuple[str, str]) -> None:
     assert (thought.strip(), answer) == ("A greeting.", "Hello!")
 
 
+@pytest.mark.parametrize("text", ["<|start|>assistantfunctools", "<|start|>assistantfinal Hello"])
+def test_marks_that_overlap_are_read_alike_whole_and_streamed(text: str) -> None:
+    assert streamed(list(text)) == streamed([text]) == ("", text.removeprefix("<|start|>assistant"))
+
+
 @TAGS
 def test_a_thought_without_an_end_is_one(tags: tuple[str, str]) -> None:
     splitter = ReasoningSplitter()
