@@ -12,6 +12,10 @@ End: TypeAlias = Literal["closed", "open", "in string"]
 MOST_REPAIRED = 3000
 """Characters of damaged JSON that are repaired: the time that takes grows with their square."""
 
+DEEPEST = 100
+"""Levels that JSON of others may have. Many libraries take it apart, and describe it, recursively:
+the deeper it is, the longer they need for each level."""
+
 _DECODER = json.JSONDecoder(strict=False)
 _SIGNS = re.compile(r"\\.|[\"'{}\[\]<]", re.DOTALL)
 _IN_STRING = {each: re.compile(rf"\\.|{each}", re.DOTALL) for each in ('"', "'")}
@@ -146,3 +150,18 @@ def literal_of(node: ast.expr) -> Any:
         pairs = zip(node.keys, node.values, strict=True)
         return {str(literal_of(key)): literal_of(value) for key, value in pairs if key}
     return ast.literal_eval(node)
+
+
+def is_deeper_than(value: Any, levels: int = DEEPEST) -> bool:
+    """Whether JSON is nested deeper, found without recursion."""
+    layer = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels):
+        layer = [
+            part
+            for each in layer
+            for part in (each.values() if isinstance(each, dict) else each)
+            if isinstance(part, dict | list)
+        ]
+        if not layer:
+            return False
+    return True

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from langchain_visioncraft._json import literal
+from langchain_visioncraft._json import DEEPEST, is_deeper_than, literal
 
 _HIDDEN = ("title", "additionalProperties", "maxProperties", "minProperties")
 _MOST_PROBLEMS = 5
@@ -91,6 +91,8 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
     assert problems({"steps": 99}, schema) == ["steps: 99 is greater than the maximum of 35"]
     ```
     """
+    if is_deeper_than(value):
+        return [f"it is nested deeper than {DEEPEST} levels"]
     # A tenth of a second, which an application without such models never pays.
     from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415
     from jsonschema.exceptions import best_match  # noqa: PLC0415
@@ -102,9 +104,7 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
         validator = Draft202012Validator(schema, registry=Registry())
         found = list(itertools.islice(validator.iter_errors(value), _MOST_PROBLEMS))
         return [_sentence(best_match([each])) for each in found]
-    except RecursionError:
-        return ["it is nested too deeply"] if isinstance(value, Mapping | list) else []
-    except (SchemaError, Unresolvable, ValueError, TypeError):
+    except (SchemaError, Unresolvable, ValueError, TypeError, RecursionError):
         return []
 
 

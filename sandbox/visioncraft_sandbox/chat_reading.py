@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langchain_visioncraft._json import DEEPEST, is_deeper_than
 from langchain_visioncraft.client.schemas import ChatRequest
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.chat import Chat
 from visioncraft_sandbox.chat_forms import object_schema
 from visioncraft_sandbox.engines.language import Sampling
 from visioncraft_sandbox.schema_shape import problem_of_schema
-from visioncraft_sandbox.validation import DEEPEST, check_parameters, is_deeper_than
+from visioncraft_sandbox.validation import check_parameters
 
 _SAMPLED = (
     "max_tokens", "temperature", "top_p", "top_k", "repetition_penalty", "presence_penalty",

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from langchain_visioncraft._json import DEEPEST, is_deeper_than
 from langchain_visioncraft.client import schemas
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.settings import SandboxConfig
@@ -23,9 +24,6 @@ _ParametersT = TypeVar("_ParametersT", bound=schemas.Request)
 _PARSE_HERE_BYTES = 1 << 18
 _SMALL_BYTES = 1 << 20
 _LONGEST_KEY = 4096
-DEEPEST = 100
-"""Levels of lists and objects in a body."""
-
 _MOST_VALUES = 1_000_000
 """In a body; each takes a hundred bytes of memory, however short it is written."""
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -117,21 +115,6 @@ def _parse(parts: list[bytes]) -> dict[str, Any]:
 
 def _no_number(name: str) -> Any:
     raise ValueError(name)  # NaN and Infinity, which Python writes, are not JSON
-
-
-def is_deeper_than(value: Any, levels: int) -> bool:
-    """Whether JSON is nested deeper, found without recursion."""
-    layer = [value] if isinstance(value, dict | list) else []
-    for _ in range(levels):
-        layer = [
-            part
-            for each in layer
-            for part in (each.values() if isinstance(each, dict) else each)
-            if isinstance(part, dict | list)
-        ]
-        if not layer:
-            return False
-    return True
 
 
 def _is_unicode(body: dict[str, Any]) -> bool:

@@ -84,7 +84,7 @@ def test_a_schema_of_itself_has_an_end() -> None:
     value: Any = 1
     for _ in range(2000):
         value = [value]
-    assert problems(value, lists) == ["it is nested too deeply"]
+    assert problems(value, lists) == ["it is nested deeper than 100 levels"]
     assert coerced(value, lists) == value
 
 
