@@ -115,7 +115,7 @@ $(VENV)/demo.stamp: pyproject.toml sandbox/pyproject.toml $(VENV)/python.stamp
 
 $(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
 	$(PIP) --editable '.[sandbox,remote,media,cli,mcp,ray]' --editable sandbox \
-		--group demo --group test --group mcp-client --group lint
+		--group demo --group test --group mcp-client --group deep-agents --group lint
 	@touch $@
 
 $(VENV)/bench.stamp: pyproject.toml $(VENV)/python.stamp

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deepagents import create_deep_agent
+from langchain_core.messages import ToolMessage
 from PIL import Image
+from scripted import Scripted, draw, handle
 from visioncraft_sandbox import Sandbox
 
-from langchain_visioncraft import Media, MediaStore
+from langchain_visioncraft import Media, MediaStore, VisionCraftContext
 
 COOKBOOK = Path(__file__).parents[2] / "cookbook"
 
@@ -112,6 +115,96 @@ def test_a_person_approves_each_picture(recipe: Any, connection: Any, store: Med
     assert shown(asked[0]).size == (1024, 1024)
     refused = [each for each in messages if "A person refused it: it must be night" in each.text]
     assert len(refused) == 1
+
+
+def file_tool(name: str, **arguments: Any) -> dict[str, Any]:
+    """A call of a tool of deepagents."""
+    return {"name": name, "args": arguments, "id": f"{name}-{len(str(arguments))}"}
+
+
+def results_of(state: dict[str, Any]) -> list[ToolMessage]:
+    return [each for each in state["messages"] if isinstance(each, ToolMessage)]
+
+
+def deep_steps() -> list[Any]:
+    """Draws, then looks at what was drawn by every way there is."""
+    return [
+        draw("a red fox"),
+        lambda done: [file_tool("ls", path="/media/")],
+        lambda done: [file_tool("read_file", file_path=f"/media/{handle(done[0])}")],
+        lambda done: [file_tool("read_file", file_path=f"/media/{handle(done[0])}.json")],
+        lambda done: [file_tool("grep", pattern="red fox")],
+        lambda done: [file_tool("glob", pattern="*.{png,gif}", path="/media/")],
+    ]
+
+
+def check_looked(results: list[ToolMessage]) -> None:
+    drawn, listed, read, facts, found, globbed = results
+    name = handle(drawn)
+    assert listed.text == f"['/media/{name}', '/media/{name}.json']"
+    assert read.text == drawn.text
+    assert '"prompt": "a red fox"' in facts.text
+    assert '"caption": "Stored in its file' in facts.text
+    assert found.text == f"/media/{name}.json"
+    assert globbed.text == f"['/media/{name}']"
+
+
+def test_a_deep_agent_lists_reads_and_searches_the_store(
+    recipe: Any, connection: Any, store: MediaStore
+) -> None:
+    sees = {"image_inputs": True, "image_tool_message": True}
+    model = Scripted(steps=deep_steps(), profile=sees)
+    agent = recipe("deep_agent").deep_agent(connection, store, model)
+    check_looked(results_of(agent.invoke({"messages": ["Draw a red fox."]})))
+    shown = [message for message in model.shown[3] if message.type == "tool"][-1]
+    assert [block["type"] for block in shown.content] == ["text", "text", "image"]  # type: ignore[index]
+
+
+async def test_a_deep_agent_sees_the_media_of_its_user_only(
+    recipe: Any, connection: Any, store: MediaStore
+) -> None:
+    store.add(b"GIF89a" + bytes(7) + b";")  # of nobody
+    model = Scripted(steps=deep_steps())
+    agent = recipe("deep_agent").deep_agent(connection, store, model)
+    context = VisionCraftContext(user="ann")
+    state = await agent.ainvoke({"messages": ["Draw a red fox."]}, context=context)
+    check_looked(results_of(state))
+    assert len(store.of_user("ann")) == 1
+
+
+def test_a_deep_agent_cannot_write_where_media_are(
+    recipe: Any, connection: Any, store: MediaStore
+) -> None:
+    kept = store.add(b"GIF89a" + bytes(7) + b";")
+    path = f"/media/{kept.handle}"
+    calls = [
+        file_tool("write_file", file_path="/media/a.txt", content="x"),
+        file_tool("edit_file", file_path=f"{path}.json", old_string="image", new_string="text"),
+        file_tool("delete", file_path=path),
+        file_tool("read_file", file_path="/media/a1b2c3d4e5f6.png"),
+        file_tool("write_file", file_path="/notes.md", content="x"),
+    ]
+    agent = recipe("deep_agent").deep_agent(connection, store, Scripted(steps=[lambda _: calls]))
+    *refused, written = results_of(agent.invoke({"messages": ["Tidy up."]}))
+    assert [each.status for each in refused] == ["error"] * 4
+    assert "read-only" in refused[0].text
+    assert "not supported" in refused[2].text
+    assert kept.handle in refused[3].text  # one that there is
+    assert written.status == "success"
+    assert list(store.verify()) == []
+
+
+def test_without_show_media_a_deep_agent_reads_an_image_block(
+    recipe: Any, store: MediaStore, pictures: Path
+) -> None:
+    kept = store.add(next(pictures.glob("*.png")))
+    steps = [lambda done: [file_tool("read_file", file_path=f"/{kept.handle}")]]
+    agent = create_deep_agent(
+        Scripted(steps=steps), backend=recipe("deep_agent").MediaBackend(store)
+    )
+    [read] = results_of(agent.invoke({"messages": ["What is it?"]}))
+    [block] = read.content_blocks
+    assert (block["type"], block.get("mime_type")) == ("image", "image/png")
 
 
 @pytest.mark.parametrize("path", sorted(COOKBOOK.glob("*.py")), ids=lambda path: path.stem)
