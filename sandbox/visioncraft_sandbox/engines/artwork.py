@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 
-from visioncraft_sandbox.engines import buildings, props
+from visioncraft_sandbox.engines.figures import RGB, figure, sitting, standing
 from visioncraft_sandbox.engines.weights import openmoji_font
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from visioncraft_sandbox.engines.reading import Subject
-
-RGB = tuple[int, int, int]
 
 # OpenMoji outlines are black; a deep violet sits better in a painted scene.
 _INK: Final = np.asarray((44, 36, 58), np.float32)
@@ -28,10 +24,6 @@ _TONES: Final = ("🏻", "🏼", "🏽", "🏾")
 _COATS: Final[tuple[RGB, ...]] = (
     (210, 78, 70), (62, 128, 170), (86, 142, 98), (226, 160, 66), (142, 98, 160), (52, 92, 142),
 )  # fmt: skip
-HANDMADE: Final[dict[str, Callable[[int, RGB | None], Image.Image]]] = {
-    **props.PROPS,
-    **buildings.BUILDINGS,
-}
 _UNIFORMS: Final[dict[str, RGB]] = {
     "🧑‍🚀": (206, 210, 220), "🎅": (206, 62, 62), "🧑‍🍳": (240, 240, 244), "🧛": (70, 60, 92),
     "👸": (240, 150, 186), "🤴": (120, 70, 150), "👩‍✈️": (52, 66, 104), "🧝": (104, 150, 70),
@@ -138,7 +130,7 @@ def _person(subject: Subject, height: int, number: int) -> Image.Image:
     tone = _TONES[zlib.crc32(subject.thing.name.encode()) % len(_TONES)]
     toned = text if text in {"🧍", "🧌"} else text[0] + tone + text[1:]
     bust = tinted(glyph(toned, round(height * 0.62)), coat, only=_CLOTHES)
-    return props.standing(bust, height, coat, skirt=text[0] in "👩👧👵👸🙋🧚")
+    return standing(bust, height, coat, skirt=text[0] in "👩👧👵👸🙋🧚")
 
 
 def _beast(subject: Subject, height: int) -> Image.Image:
@@ -147,7 +139,7 @@ def _beast(subject: Subject, height: int) -> Image.Image:
     head = glyph(text, round(height * 0.58))
     if subject.tint is not None:
         head, fur = tinted(head, subject.tint), subject.tint
-    return props.sitting(head, height, fur, belly)
+    return sitting(head, height, fur, belly)
 
 
 def portrait(subject: Subject, height: float, number: int) -> Image.Image:
@@ -164,7 +156,7 @@ def portrait(subject: Subject, height: float, number: int) -> Image.Image:
     art, pixels = subject.thing.art, max(6, round(height))
     if art[0] == "@":
         varied = _COATS[number % len(_COATS)] if art == "@hotair" else None
-        return HANDMADE[art[1:]](pixels, subject.tint or varied)
+        return figure(art[1:], pixels, subject.tint or varied, showing=("oars",))
     if art[0] == "&":
         return _person(subject, pixels, number)
     if art[0] == "^":

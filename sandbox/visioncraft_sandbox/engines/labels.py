@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from visioncraft_sandbox.engines.nouns import singular
+from visioncraft_sandbox.engines.vocabulary import singular
 
 
 @dataclass(frozen=True)

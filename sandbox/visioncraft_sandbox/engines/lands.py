@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from visioncraft_sandbox.engines.artwork import HANDMADE, glyph, shaded
-from visioncraft_sandbox.engines.props import RGB
+from visioncraft_sandbox.engines.artwork import glyph, shaded
+from visioncraft_sandbox.engines.figures import RGB, figure
 from visioncraft_sandbox.engines.stage import Layer, lit, mix
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _grove(stage: Stage, ridge: NDArray[np.float32], part: float) -> None:
 def _tree(
     name: str, size: int, tint: RGB | None, ambient: tuple[float, float, float]
 ) -> Image.Image:
-    return shaded(HANDMADE[name](size, tint), ambient)
+    return shaded(figure(name, size, tint), ambient)
 
 
 def plant(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from visioncraft_sandbox.engines.nouns import find_thing, singular
 from visioncraft_sandbox.engines.vocabulary import (
     COLOURS,
     HOURS,
@@ -14,8 +14,11 @@ from visioncraft_sandbox.engines.vocabulary import (
     PLACES,
     SIZES,
     STYLES,
+    TONED,
     WEATHER,
     Thing,
+    find_thing,
+    singular,
 )
 
 _MAX_SUBJECTS = 9
@@ -26,61 +29,11 @@ _COMPANY = {
     "underwater": "clownfish turtle fish", "mountains": "eagle",
 }  # fmt: skip
 _RIDES = frozenset({"boat", "sailboat", "ship", "galleon"})
-_ABOARD = frozenset(
-    [
-        "in",
-        "on",
-        "aboard",
-        "onboard",
-        "into",
-        "rides",
-        "riding",
-        "sails",
-        "sailing",
-        "rowing",
-        "rows",
-        "steering",
-        "steers",
-    ]
-)
-_MODIFIERS = frozenset(
-    ["very", "cute", "lovely", "old", "beautiful", "friendly", "brave", "happy", "cozy", "pretty"]
-)
-_MISC = _MODIFIERS | {"the", "her", "his", "their", "its", "of", "and", "with", "-"}
 # In these phrases the second word does not name a thing.
 _IDIOMS = re.compile(
     r"\b(best|high|top|low|bad|worst) (quality|rating)|masterpiece|highly detailed|"
     r"(ultra|4k|8k|hd)\b|children'?s (picture )?book|picture book|story ?book|book page|"
     r"soft (light|colou?rs)|on fire|camera|\bpage\b"
-)
-_TONED = frozenset(
-    [
-        "sky",
-        "skies",
-        "light",
-        "lights",
-        "tone",
-        "tones",
-        "palette",
-        "colour",
-        "colours",
-        "color",
-        "colors",
-        "glow",
-        "mist",
-        "haze",
-        "fog",
-        "air",
-        "art",
-        "abstract",
-        "background",
-        "atmosphere",
-        "mood",
-        "theme",
-        ",",
-        ".",
-        ";",
-    ]
 )
 _WITHOUT = re.compile(r"\b(?:without|no)\s+((?:[\w'-]+\s*){1,2})")
 
@@ -156,11 +109,11 @@ def _phrases(words: list[str], at: int) -> list[tuple[int, str]]:
     ]
 
 
-def _meaning(table: dict[str, str], phrase: str) -> str | None:
+def _meaning(table: Mapping[str, str], phrase: str) -> str | None:
     return table.get(phrase) or table.get(singular(phrase))
 
 
-def _found(table: dict[str, str], words: list[str]) -> list[str]:
+def _found(table: Mapping[str, str], words: list[str]) -> list[str]:
     found: list[str] = []
     for at in range(len(words)):
         for _, phrase in _phrases(words, at):
@@ -181,7 +134,7 @@ def _hidden(prompt: str, negative_prompt: str | None) -> frozenset[str]:
             if thing is not None:
                 hidden.add(thing.name)
             for table in (PLACES, HOURS, WEATHER):
-                meaning = _meaning(dict(table), phrase)
+                meaning = _meaning(table, phrase)
                 # "sea" and "storm" are meanings; "waves" alone is no reason to drop the sea.
                 if meaning and singular(phrase) in {meaning, meaning.rstrip("s")}:
                     hidden.add(meaning)
@@ -215,10 +168,10 @@ def read(
     subjects, accent = _subjects(words, hidden)
     if "lighthouse keeper" in text and not any(s.thing.name == "lighthouse" for s in subjects):
         subjects += [Subject(thing) for thing in _named("lighthouse", hidden)]
-    styles = _found(dict(STYLES), [*_split(style or ""), ",", *words])
-    places = [place for place in _found(dict(PLACES), words) if place not in hidden]
-    weather = {kind for kind in _found(dict(WEATHER), words) if kind not in hidden}
-    hours = [hour for hour in _found(dict(HOURS), words) if hour not in hidden]
+    styles = _found(STYLES, [*_split(style or ""), ",", *words])
+    places = [place for place in _found(PLACES, words) if place not in hidden]
+    weather = {kind for kind in _found(WEATHER, words) if kind not in hidden}
+    hours = [hour for hour in _found(HOURS, words) if hour not in hidden]
     place = _place(places, subjects, number)
     if "room" in places and place != "room" and not {"sea", "space"} & set(places):
         place = "room"
@@ -326,7 +279,7 @@ def _subjects(
 def _colours_all(words: list[str], at: int) -> bool:
     """Whether a colour before that word describes the whole picture rather than one thing."""
     for word in words[at : at + 4]:
-        if word in _TONED:
+        if word in TONED:
             return True
         if word not in COLOURS and word != "and":
             return False

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from visioncraft_sandbox.engines.artwork import HANDMADE, glyph, shaded
-from visioncraft_sandbox.engines.props import Pen, darker, lighter
+from visioncraft_sandbox.engines.artwork import glyph, shaded
+from visioncraft_sandbox.engines.figures import darker, figure, lighter
 from visioncraft_sandbox.engines.stage import Layer, lit, mix
 
 if TYPE_CHECKING:
@@ -99,12 +99,8 @@ def _street(stage: Stage, street: float, *, dark: bool) -> None:
         )  # fmt: skip
     stage.put(Layer(sheet, 0, 0, -20))
     for side in (0.08, 0.92):
-        pen = Pen(max(20, round(stage.unit * 0.42)), 30)
-        pen.stroke([(15, 18), (15, 98)], (62, 62, 84), 3)
-        pen.block((9, 95, 21, 99), (62, 62, 84), 1)
-        pen.block((9.5, 6, 20.5, 19), (255, 226, 150), 2)
-        pen.shape([(8, 7), (15, 1), (22, 7)], (62, 62, 84))
-        lamp = shaded(pen.done(), mix(stage.light.ambient, (1, 1, 1), 0.4))
+        post = figure("lamp", max(20, round(stage.unit * 0.42)))
+        lamp = shaded(post, mix(stage.light.ambient, (1, 1, 1), 0.4))
         y = street + stage.unit * 0.06
         x = stage.width * side
         stage.put(Layer(lamp, x - lamp.width / 2, y - lamp.height, y))
@@ -211,22 +207,10 @@ def _floor(stage: Stage, floor: float) -> None:
 
 def _fireplace(stage: Stage, x: float, base: float) -> None:
     high = max(24, round(stage.unit * 0.46))
-    pen = Pen(high, 110)
-    pen.block((8, 12, 102, 99), (172, 92, 76), 1)
-    for row in range(8):
-        y = 22 + row * 9.7
-        pen.stroke([(9, y), (101, y)], (140, 70, 62), 1.1)
-        for column in range(8):
-            bx = 16 + column * 13 + (row % 2) * 6.5
-            if bx < 100:
-                pen.stroke([(bx, y), (bx, y + 9.7)], (140, 70, 62), 1.1)
-    pen.block((26, 40, 84, 99), (56, 36, 44), 12)
-    pen.block((26, 70, 84, 99), (56, 36, 44), outline=False)
-    pen.block((3, 6, 107, 16), (112, 72, 52), 2)
-    image = pen.done()
+    image = figure("fireplace", high)
     top = base - image.height
     stage.put(Layer(image, x - image.width / 2, top, -48))
-    fire = HANDMADE["campfire"](max(10, round(high * 0.44)), None)
+    fire = figure("campfire", max(10, round(high * 0.44)))
     stage.put(Layer(fire, x - fire.width / 2, base - fire.height - high * 0.03, -47, "flicker"))
     halo = _light(stage.unit * 1.0, (255, 168, 84), 120)
     stage.put(Layer(halo, x - halo.width / 2, base - high * 0.25 - halo.height / 2, -46, "twinkle"))
@@ -247,37 +231,9 @@ def _light(size: float, colour: tuple[int, int, int], strength: int) -> Image.Im
 
 def _window(stage: Stage, x: float, y: float) -> None:
     high = max(24, round(stage.unit * 0.36))
-    pen = Pen(high, 92)
-    night = stage.idea.hour in {"night", "dusk"}
-    pen.block((8, 4, 84, 92), (246, 236, 218), 2)
-    pen.block((14, 10, 78, 86), (38, 56, 112) if night else (158, 210, 240), 1)
-    if night:
-        pen.oval(62, 26, 7, 7, (252, 240, 200), outline=False)
-        pen.oval(58.5, 24, 6.4, 6.4, (38, 56, 112), outline=False)
-        for sx, sy in ((24, 20), (36, 34), (22, 44), (44, 18), (66, 46), (32, 56)):
-            pen.oval(sx, sy, 1.1, 1.1, (250, 246, 226), outline=False)
-        hill = (30, 60, 84)
-    else:
-        pen.oval(60, 26, 7, 7, (255, 236, 150), outline=False)
-        hill = (126, 178, 104)
-    if "snowfall" in stage.idea.weather:
-        hill = lighter(hill, 0.7)
-        for step in range(18):
-            pen.oval(
-                17 + step * 37 % 60, 14 + step * 23 % 66, 1.3, 1.3, (255, 255, 255), outline=False
-            )
-    pen.shape([(15, 85), (15, 68), (34, 62), (56, 70), (77, 60), (77, 85)], hill, outline=False)
-    pen.stroke([(46, 10), (46, 86)], (246, 236, 218), 4)
-    pen.stroke([(14, 48), (78, 48)], (246, 236, 218), 4)
-    pen.block((3, 90, 89, 97), (246, 236, 218), 2)
-    for side in (-1, 1):
-        cx = 46 + side * 34
-        pen.shape(
-            [(cx - 10, 0), (cx + 10, 0), (cx + side * 9, 50), (cx + side * 10, 95),
-             (cx + side * 1, 95), (cx - side * 7, 40)], (178, 72, 76),
-        )  # fmt: skip
-    pen.block((0, 0, 92, 4), (112, 72, 52), 2)
-    image = pen.done()
+    hour = "night" if stage.idea.hour in {"night", "dusk"} else "day"
+    weather = "snowfall" if "snowfall" in stage.idea.weather else "clear"
+    image = figure("window", high, showing=(hour, weather))
     stage.put(Layer(image, x - image.width / 2, y, -48))
 
 

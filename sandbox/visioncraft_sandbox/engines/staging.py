@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from visioncraft_sandbox.engines import props
 from visioncraft_sandbox.engines.artwork import portrait, shaded
+from visioncraft_sandbox.engines.figures import figure
 from visioncraft_sandbox.engines.stage import Box, Layer, Placed, mix
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _SEATED: Final = {"🐈": "^🐱", "🐕": "^🐶"}
 _SHINING: Final = frozenset({"lantern", "candle", "campfire", "crystal ball", "pumpkin"})
 _AFLOAT: Final = frozenset({"underwater", "space"})
-_MAKERS: Final = {"boat": props.boat, "sailboat": props.sailboat}
+# What riders sit in: how high its figure is beside the usual, and they beside it.
+_SEATS: Final = {"boat": (0.964, 2.286), "sailboat": (1.35, 1.5)}
 _TREES: Final = frozenset({"@tree", "@pine", "🌴", "🎄", "🎋"})
 
 
@@ -147,19 +148,17 @@ def _picture(
     stage: Stage, subject: Subject, riders: list[Subject], height: float, number: int
 ) -> Image.Image:
     number += stage.idea.seed % 97
-    maker = _MAKERS.get(subject.thing.name)
-    if maker is not None and riders:
+    if riders and subject.thing.name in _SEATS:
+        own, part = _SEATS[subject.thing.name]
         seated: list[Image.Image] = []
         for rider in riders:
             art = _SEATED.get(rider.thing.art)
             if art is not None:
                 rider = replace(rider, thing=replace(rider.thing, art=art, size=0.30))  # noqa: PLW2901
             tall = rider.thing.size * max(0.85, rider.scale) * height
-            seated.append(
-                portrait(rider, tall * (3.2 if subject.thing.name == "boat" else 1.5), number)
-            )
+            seated.append(portrait(rider, tall * part, number))
         riders.clear()
-        image = maker(round(height * 1.35), subject.tint, seated)
+        image = figure(subject.thing.name, round(height * own), subject.tint, riders=seated)
     else:
         image = portrait(subject, height, number)
     # A little of their own light: faces must stay readable at night.
