@@ -1,28 +1,35 @@
-"""Connections that end early: closed by the sandbox on purpose, or by the caller.
+"""Connections: how many there may be, and those that end early, by the sandbox or the caller.
 
-ASGI has no message with which an application closes a connection. `HangUpProtocol` is uvicorn's
-own HTTP protocol plus an entry in ``scope["extensions"]`` that holds the transport.
+ASGI has no message with which an application closes a connection. `SandboxProtocol` is uvicorn's
+own HTTP protocol plus an entry in ``scope["extensions"]`` that holds the transport. What uvicorn
+answers itself, it answers with the headers of every other answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import struct
+import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import h11
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.answers import ENGINE_HEADER, ErrorStyle, Refusal
+from visioncraft_sandbox.protection import PROTECTING_HEADERS
 
 _ResultT = TypeVar("_ResultT")
 
 _EXTENSION = "visioncraft.connection"
 _CLOSED_REQUEST = 499  # nginx's status for it, which nobody reads
+_MOST_CONNECTIONS = 800
+"""Fewer than the 1,024 files that a process may usually open."""
 
 
 class Connection:
@@ -81,13 +88,14 @@ class Connection:
             await self._closed.wait()
 
 
-class HangUpProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, with the transport available to the application."""
+class SandboxProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1, bounded, and with the transport available to the application."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         inner = self.app
         self._closed = asyncio.Event()
+        self._waits_since = 0.0
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             extensions = scope.get("extensions") or {}
@@ -101,6 +109,61 @@ class HangUpProtocol(H11Protocol):
                 await connection.hang_up()
 
         self.app = app
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Make room for it: whoever has kept the sandbox waiting for longest has to go."""
+        super().connection_made(transport)
+        self._waits_since = time.monotonic()
+        if len(self.connections) <= _MOST_CONNECTIONS:
+            return
+        others = [
+            each
+            for each in self.connections
+            if isinstance(each, SandboxProtocol) and not each.transport.is_closing()
+        ]
+        waiting = [each for each in others if each is not self and each.waits_for != "answer"]
+        if len(others) > _MOST_CONNECTIONS and waiting:
+            last = min(waiting, key=lambda each: (each.waits_for == "body", each._waits_since))
+            last.transport.abort()
+        elif len(others) > _MOST_CONNECTIONS:
+            self._refuse(503, "The sandbox has too many connections; try again later.")
+
+    @property
+    def waits_for(self) -> str:
+        """What the connection waits for: a ``request``, its ``body``, or the ``answer``."""
+        if self.cycle is None or self.cycle.response_complete:
+            return "request"
+        return "body" if self.cycle.more_body else "answer"
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        self._waits_since = time.monotonic()
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP."""
+        self._refuse(400, msg)
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer instead of the application, and close the connection."""
+        body = json.dumps(ErrorStyle.DETAIL.body(status, message)).encode()
+        headers = {
+            **PROTECTING_HEADERS,
+            ENGINE_HEADER: "none",
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            "connection": "close",
+        }
+        events = (
+            h11.Response(status_code=status, headers=list(headers.items())),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        )
+        # What is wrong behind an answer that has begun cannot be answered any more.
+        with contextlib.suppress(h11.LocalProtocolError):
+            for event in events:
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake those that wait for the end."""

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from visioncraft_sandbox.answers import Refusal, refusal_response, style_of
 
-_HEADERS = {
+PROTECTING_HEADERS = {
     "x-content-type-options": "nosniff",
     # Otherwise a page of another site could embed an answer, and measure what it cannot read.
     "cross-origin-resource-policy": "same-origin",
@@ -38,7 +38,7 @@ class Protection:
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in PROTECTING_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 

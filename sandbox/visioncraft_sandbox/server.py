@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from langchain_visioncraft._keywords import unknown_keyword
 from visioncraft_sandbox.app import create_app, wind_down
 from visioncraft_sandbox.backends.connection import BackendError
-from visioncraft_sandbox.connections import HangUpProtocol
+from visioncraft_sandbox.connections import SandboxProtocol
 from visioncraft_sandbox.faults import Fault, FaultBook
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.records import Received
@@ -242,10 +242,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server_config(app: Any, grace_seconds: int) -> uvicorn.Config:
-    """Uvicorn with `HangUpProtocol`, which leaves logging to the process."""
+    """Uvicorn with `SandboxProtocol`, which leaves logging to the process."""
     return uvicorn.Config(
         app,
-        http=HangUpProtocol,
+        http=SandboxProtocol,
         ws="none",
         loop="asyncio",
         lifespan="on",
