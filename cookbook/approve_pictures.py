@@ -1,7 +1,7 @@
 """A person approves each picture before the agent goes on, by an interrupt that shows it.
 
-The wait costs nothing: the picture is kept, and the thread is in a checkpoint. An answer of no
-brings the person's words to the model, which draws again. Run it with
+The wait costs nothing: the picture is in the store, and the thread in a checkpoint. If the person
+does not approve, the model reads what to draw instead, as a message of the user. Run it with
 ``python cookbook/approve_pictures.py``.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import HumanMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 from on_a_host import host
@@ -29,7 +29,7 @@ class ApprovePictures(AgentMiddleware[Any, Any, Any]):
 
     def before_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:  # noqa: ARG002
         """Wait for a person, if a picture was just made."""
-        changed = []
+        said = []
         for message in reversed(state["messages"]):
             if not isinstance(message, ToolMessage):
                 break
@@ -40,9 +40,8 @@ class ApprovePictures(AgentMiddleware[Any, Any, Any]):
                 {"pictures": Media.to_artifact(pictures), "question": "Is it right?"}
             )
             if not answer["yes"]:
-                words = f"{message.text}\nA person refused it: {answer['why']}. Draw it again."
-                changed.append(message.model_copy(update={"content": words, "status": "error"}))
-        return {"messages": changed} if changed else None
+                said.append(HumanMessage(answer["instead"]))
+        return {"messages": said} if said else None
 
 
 def work(
@@ -69,8 +68,8 @@ def work(
 
 
 def _ask(media: Media) -> dict[str, Any]:
-    answer = input(f"{media.location}: is it right? [y, or what is wrong] ")
-    return {"yes": answer.strip().lower() in ("", "y", "yes"), "why": answer}
+    answer = input(f"{media.location}: is it right? [y, or what to draw instead] ").strip()
+    return {"yes": answer.lower() in ("", "y", "yes"), "instead": answer}
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The same prompt by several models with the same seed: a contact sheet and a gallery.
 
-Run it with ``python cookbook/compare_models.py``.
+The sandbox draws for all models with one engine, so its pictures are all alike. Run it with
+``python cookbook/compare_models.py``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def compare(
     handles = [
         draw.invoke({"prompt": prompt, "model": model, "seed": seed}).split()[0] for model in models
     ]
-    return store.contact_sheet(handles), store.gallery(handles, title=prompt)
+    return store.contact_sheet(handles, captions=models), store.gallery(handles, title=prompt)
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
         sheet, page = compare(connection, store, "a red fox in the snow", MODELS)
     path = Path("demo_output/compared/gallery.html")
     path.write_text(page, encoding="utf-8")
-    print(sheet.location, path)
+    print(sheet.location, path, sep="\n")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,12 @@ from on_a_host import host
 
 from langchain_visioncraft import Media, MediaStore, VisionCraftImage
 
-HERO = "a small orange cat with a blue scarf"
-PAGES = ["on a hill by a lighthouse", "in a sailboat on the sea at night", "in a meadow of flowers"]
+HERO = "a small orange cat"
+PAGES = [
+    "on a hill by a lighthouse",
+    "beside a sailboat on the sea at night",
+    "in a meadow of flowers",
+]
 
 
 def illustrate(
@@ -23,12 +27,12 @@ def illustrate(
     draw = VisionCraftImage(
         **connection, store=store, width=512, height=512, seed=seed, style="storybook"
     )
-    first = draw.invoke({"prompt": f"{hero}, full figure"}).split()[0]
+    first = draw.invoke({"prompt": f"{hero}, alone"}).split()[0]
     handles = [first]
     for page in pages:
         drawn = draw.invoke(
             # Less than 1 keeps something of the picture that it starts from.
-            {"prompt": f"{hero}, {page}", "init_image": first, "denoising_strength": 0.6}
+            {"prompt": f"{hero}, {page}", "init_image": first, "denoising_strength": 0.7}
         )
         handles.append(drawn.split()[0])
     return [store.get(handle) for handle in handles]
@@ -39,7 +43,8 @@ def main() -> None:
     store = MediaStore("demo_output/book")
     with host() as connection:
         pages = illustrate(connection, store, HERO, PAGES)
-    print(store.contact_sheet([page.handle for page in pages]).location)
+    sheet = store.contact_sheet([page.handle for page in pages], captions=[HERO, *PAGES])
+    print(sheet.location)
 
 
 if __name__ == "__main__":

@@ -20,19 +20,15 @@ figure{margin:0}img,video{width:100%;border-radius:6px}figcaption{overflow-wrap:
 small{opacity:.7}"""
 
 
-def _sheet(media: Iterable[Media], *, columns: int | None = None, side: int = 320) -> bytes:
-    """A PNG with each picture in a square of `side` pixels, and its handle below.
-
-    Raises:
-        ImportError: If Pillow is not installed.
-        MediaInputError: If there is nothing to show, or one of them is no picture.
-    """
+def _sheet(
+    shown: Sequence[Media], captions: Sequence[str], *, columns: int | None, side: int
+) -> bytes:
+    """A PNG with each picture in a square of `side` pixels, and its caption below."""
     from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 -- an extra
 
     from langchain_visioncraft.media.decoding import open_picture  # noqa: PLC0415
     from langchain_visioncraft.media.scaling import scaled  # noqa: PLC0415
 
-    shown = list(media)
     if not shown:
         msg = "A contact sheet needs at least one picture."
         raise MediaInputError(msg)
@@ -41,7 +37,7 @@ def _sheet(media: Iterable[Media], *, columns: int | None = None, side: int = 32
     size = (_GAP + across * (side + _GAP), _GAP + down * (side + _CAPTION + _GAP))
     paper = Image.new("RGB", size, _PAPER)
     pen, font = ImageDraw.Draw(paper), ImageFont.load_default(14)
-    for place, medium in enumerate(shown):
+    for place, (medium, caption) in enumerate(zip(shown, captions, strict=True)):
         left = _GAP + place % across * (side + _GAP)
         top = _GAP + place // across * (side + _CAPTION + _GAP)
         data, _ = scaled(medium, side, name=medium.handle)
@@ -49,7 +45,10 @@ def _sheet(media: Iterable[Media], *, columns: int | None = None, side: int = 32
             picture = opened.convert("RGBA")
         middle = (left + (side - picture.width) // 2, top + (side - picture.height) // 2)
         paper.paste(picture, middle, picture)
-        pen.text((left, top + side + 3), medium.handle, fill=_INK, font=font)
+        fitting = next(
+            n for n in range(len(caption), -1, -1) if font.getlength(caption[:n]) <= side
+        )
+        pen.text((left, top + side + 3), caption[:fitting], fill=_INK, font=font)
     file = io.BytesIO()
     paper.save(file, "PNG")
     return file.getvalue()
@@ -92,22 +91,34 @@ class Sheets:
     add: Callable[..., Media]
 
     def contact_sheet(
-        self, handles: Sequence[str], *, columns: int | None = None, side: int = 320
+        self,
+        handles: Sequence[str],
+        *,
+        captions: Sequence[str] | None = None,
+        columns: int | None = None,
+        side: int = 320,
     ) -> Media:
-        """Keep one picture (PNG) that shows these side by side, each with its handle.
+        """Keep one picture (PNG) that shows these side by side, each with a caption below it.
 
         Args:
             handles: Of pictures; of an animation its first frame is shown.
+            captions: One for each, cut to the width of its picture. Default: the handles.
             columns: How many stand in a row. Default: as many as there are rows.
             side: Pixels of the square that each is shown in.
 
         Raises:
             UnknownHandleError: If there is no such medium.
             MediaInputError: If there are none, or one of them is no picture.
+            ValueError: If there is not one caption for each picture.
             ImportError: If Pillow is not installed.
         """
         media = [self.get(handle) for handle in handles]
-        picture = _sheet(media, columns=columns, side=side)
+        if captions is None:
+            captions = [each.handle for each in media]
+        elif len(captions) != len(media):
+            msg = f"{len(captions)} captions for {len(media)} pictures: give one for each."
+            raise ValueError(msg)
+        picture = _sheet(media, captions, columns=columns, side=side)
         return self.add(picture, tool="contact_sheet", sources=[each.handle for each in media])
 
     def gallery(self, handles: Sequence[str], *, title: str = "Gallery") -> str:

@@ -45,8 +45,11 @@ def drawn_stage(image: Image.Image) -> Stage | None:
     if not prompt or size is None or min(size) < SMALLEST_SIDE:
         return None
     negative = rest.partition("Negative prompt: ")[2].partition("\n")[0] or None
+    seed = int(said["Seed"]) if said.get("Seed", "").isdecimal() else None
     for index in range(_MOST_PICTURES):
-        idea = read(prompt, negative_prompt=negative, index=index, style=said.get("Model"))
+        idea = read(
+            prompt, negative_prompt=negative, seed=seed, index=index, style=said.get("Model")
+        )
         stage = set_stage(idea, *size)
         if _alike(_picture(stage), image):
             return stage

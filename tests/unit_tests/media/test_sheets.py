@@ -50,6 +50,20 @@ def test_columns_may_be_chosen(store: MediaStore, handles: list[str]) -> None:
     assert (kept.width, kept.height) == (348, 146)
 
 
+def test_captions_may_be_chosen_and_end_at_their_picture(
+    store: MediaStore, handles: list[str]
+) -> None:
+    kept = store.contact_sheet(handles, captions=["", "W" * 99, "c"], columns=3, side=100)
+    with Image.open(io.BytesIO(kept.read())) as sheet:
+        darkest = [
+            sheet.crop((left, 113, left + width, 134)).convert("L").getextrema()[0]
+            for left, width in ((12, 100), (124, 100), (224, 12), (236, 100))
+        ]
+    assert [value < 100 for value in darkest] == [False, True, False, True]
+    with pytest.raises(ValueError, match="2 captions for 3 pictures"):
+        store.contact_sheet(handles, captions=["a", "b"])
+
+
 def test_what_cannot_be_shown_is_said(store: MediaStore) -> None:
     with pytest.raises(errors.MediaInputError, match="at least one"):
         store.contact_sheet([])

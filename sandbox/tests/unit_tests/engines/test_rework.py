@@ -83,9 +83,10 @@ def test_transparency_is_kept(source):
     assert rework(see_through, "a fox").getchannel("A").getextrema() == (90, 90)
 
 
-def drawing(prompt, text=None):
-    text = parameters_text(text or prompt, width=256, height=192)
-    return Image.open(io.BytesIO(to_png(draw(prompt, width=256, height=192), parameters=text)))
+def drawing(prompt, text=None, seed=None):
+    text = parameters_text(text or prompt, width=256, height=192, seed=seed)
+    drawn = draw(prompt, width=256, height=192, seed=seed)
+    return Image.open(io.BytesIO(to_png(drawn, parameters=text)))
 
 
 def names_and_places(picture, prompt, strength=0.8):
@@ -131,6 +132,11 @@ def test_an_enlarged_drawing_is_known_and_keeps_its_size():
     large = Image.open(io.BytesIO(to_png(picture.resize((512, 384)), parameters=text)))
     assert drawn_stage(large).placed == drawn_stage(picture).placed
     assert rework(large, "a red fox at night").size == (512, 384)
+
+
+def test_a_drawing_with_a_seed_is_known():
+    [fox] = drawn_stage(drawing("a red fox in the snow", seed=11)).placed
+    assert fox.name == "fox"
 
 
 def test_a_text_that_belongs_to_another_picture_is_not_believed():
