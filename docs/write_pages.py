@@ -2,8 +2,9 @@
 
 ``python docs/write_pages.py`` writes into ``docs/`` what follows from the code: the pages of the
 tools, and the tables between ``<!-- generated: NAME -->`` and ``<!-- end -->``. So the pages can be
-read anywhere. ``python docs/write_pages.py FOLDER`` copies everything that the site consists of
-into a folder, with the notebooks as pages.
+read anywhere. It also writes the table from which the command line takes its options.
+``python docs/write_pages.py FOLDER`` copies everything that the site consists of into a folder,
+with the notebooks as pages.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from writing import tables, tool_pages
+from writing import options, tables, tool_pages
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -61,7 +62,8 @@ def pages() -> dict[Path, str]:
 
     sources = [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "mkdocs.yml"]
     written = {path: _SECTION.sub(generated, path.read_text()) for path in sources}
-    return written | {DOCS / f"tools/{n}.md": text for n, text in tool_pages.pages().items()}
+    written |= {DOCS / f"tools/{n}.md": text for n, text in tool_pages.pages().items()}
+    return written | {ROOT / "langchain_visioncraft/cli/options.json": options.table()}
 
 
 def gather(folder: Path) -> None:

@@ -1,16 +1,20 @@
 """The command ``visioncraft``: the API, the chat model and the sandbox in a shell.
 
-`commands` says which there are; each is imported when it is used. Those for capabilities are made
-from the request models: `capabilities` says which, `parameters` how.
+`app` says which commands there are. The work of each is in a module that is imported when it runs.
+Those for capabilities have the parameters of their request models, by a table: see `parameters`.
 """
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from collections.abc import Sequence
 
-from langchain_visioncraft.cli.commands import COMMANDS
 from langchain_visioncraft.cli.streams import prepare_streams
+
+_EXTRAS = {"mcp": "mcp", "sandbox": "sandbox", "setup": "sandbox"}
+"""Which extra brings click along, if it is not ``cli``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     prepare_streams()
+    # The last collections find nothing, and take a sixth of what a short command takes.
+    atexit.register(gc.freeze)
     try:
         from langchain_visioncraft.cli.app import app  # noqa: PLC0415 -- click is an extra
 
@@ -28,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("langchain_visioncraft"):
             raise
-        extra = COMMANDS.get(given[0], ("", "", "cli"))[2] if given else "cli"
+        extra = _EXTRAS.get(given[0], "cli") if given else "cli"
         sys.exit(
             f"visioncraft: the package {error.name!r} is not installed. "
             f"Run: pip install 'langchain-visioncraft[{extra}]'"

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Mapping
 from typing import Any
 
-from langchain_visioncraft.cli.base import CONNECTION, STORE, Argument, Command, connected
-from langchain_visioncraft.cli.results import JSON, OUT, SHOW, check, deliver_media, working
+from langchain_visioncraft.cli.connection import connected
+from langchain_visioncraft.cli.results import check, deliver_media, working
 from langchain_visioncraft.media import MediaStore
 from langchain_visioncraft.toolkit import VisionCraftToolkit
 
 
-def _repeat(
+def run(
     way: str,
     *,
     handle: str,
+    connection: Mapping[str, Any],
     store: str,
     out: str | None,
     as_json: bool,
     show: bool | None,
-    **connection: Any,
 ) -> None:
+    """Make it again, in this way: a method of the toolkit."""
     check(out, as_json=as_json, binary=True)
-    with connected(**connection) as client, working("Drawing"):
+    with connected(connection) as client, working("Drawing"):
         toolkit = VisionCraftToolkit(client=client, store=MediaStore(store))
         media = getattr(toolkit, way)(handle)
         deliver_media(media, out=out, as_json=as_json, show=show)
-
-
-def _command(way: str) -> Command:
-    handle = Argument("handle", "A handle, such as a1b2c3d4e5f6.png.")
-    return Command(
-        None,
-        params=[handle, *CONNECTION, STORE, OUT, JSON, SHOW],
-        callback=functools.partial(_repeat, way),
-    )
-
-
-again, vary = _command("again"), _command("vary")

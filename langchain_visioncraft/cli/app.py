@@ -1,15 +1,244 @@
-"""The application: the commands of the table, and their completion in shells."""
+"""The application: its commands as data, and their completion in shells.
+
+A command says what it takes, and names the function that does its work, which is imported when it
+runs. So help, completion and wrong usage cost little more than click.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from langchain_visioncraft.cli.base import Group, load
-from langchain_visioncraft.cli.commands import COMMANDS
+from langchain_visioncraft.cli.base import (
+    Argument,
+    Choice,
+    Command,
+    Group,
+    Lazy,
+    Variants,
+    load,
+    option,
+    panel,
+)
+from langchain_visioncraft.cli.parameters import MEDIUM, parameters_of, variants_of
+from langchain_visioncraft.client.engines import BEST_FIRST, ENGINES
+
+_HERE = "langchain_visioncraft.cli"
+
+CONNECTION = panel(
+    "Connection",
+    option("--sandbox", "Start a sandbox and use it: no key is needed.", is_flag=True),
+    option("--base-url", "Root of the host. Default: VISIONCRAFT_BASE_URL.", metavar="URL"),
+    option("--timeout", "Longest wait for data. Default: 600.", type=float, metavar="SECONDS"),
+    option("--retries max_retries", "How often to try again. Default: 2.", type=click.IntRange(0)),
+    option("--ca-bundle verify", "Certificates to trust.", type=click.Path(), metavar="FILE"),
+)
+STORE, OUT, JSON, SHOW = panel(
+    "Result",
+    option(
+        "--store",
+        "Where handles are looked up and results are kept.",
+        default="visioncraft-media",
+        metavar="FOLDER|URL",
+    ),
+    option(
+        "--out -o",
+        "Write the result here, - to stdout, instead of into the store.",
+        type=click.Path(readable=False),
+        metavar="FILE|FOLDER|-",
+    ),
+    option("--json as_json", "Print JSON, errors included.", is_flag=True),
+    option("--show/--no-show", "Show pictures. Default: if stdout is a terminal.", default=None),
+)
+
+
+HANDLE = Argument("handle", "A handle, such as a1b2c3d4e5f6.png.")
+DEFAULT_CHAT_MODEL = "Llama-3.1-70B-Instruct"
+_CONNECTION = [str(each.name) for each in CONNECTION]
+
+
+def _command(work: str, *parameters: click.Parameter, first: str = "", **settings: Any) -> Command:
+    """A command whose work is done by a function of a module beside this one.
+
+    Args:
+        work: The module and the function.
+        parameters: Become its arguments; those of `CONNECTION` are one, ``connection``.
+        first: Its first argument, if it does the work of several commands.
+        settings: For the command.
+    """
+
+    def run(**values: Any) -> None:
+        if connection := {name: values.pop(name) for name in _CONNECTION if name in values}:
+            values["connection"] = connection
+        load(f"{_HERE}.{work}", "cli")(*([first] if first else []), **values)
+
+    return Command(None, params=list(parameters), callback=run, **settings)
+
+
+def _capability(name: str, *shown: click.Option, choice: str = "") -> click.Command:
+    """A command that calls an endpoint, with the parameters of its request."""
+    values = variants_of(name)
+    text = f"Each has options of its own: see {choice} … --help."
+    if "auto" in values:
+        text += f" auto takes the first that the host offers of {', '.join(BEST_FIRST)}."
+
+    def variant(chosen: str) -> Command:
+        parameters = parameters_of(name, chosen)
+        if choice:
+            place = sum(isinstance(each, Argument) for each in parameters)
+            kind = {"type": Choice(values), "default": values[0]}
+            parameters.insert(place, option(f"{choice} variant", text, **kind))
+        rest = [*CONNECTION, STORE, OUT, JSON, *shown]
+        return _command("capabilities:run", *parameters, *rest, first=name)
+
+    return Variants(values, variant) if choice else variant(values[0])
+
+
+def _again(way: str) -> Command:
+    return _command("again:run", HANDLE, *CONNECTION, STORE, OUT, JSON, SHOW, first=way)
+
+
+def _chat() -> Command:
+    return _command(
+        "chat:run",
+        Argument(
+            "message",
+            "What to say; - or a pipe: from stdin. Without it, in a terminal: a conversation.",
+            required=False,
+        ),
+        option("--model", f"Default: {DEFAULT_CHAT_MODEL}, or with pictures that of caption."),
+        option("--system", "How the model is to behave."),
+        option("--image images", "A picture to ask about; repeatable.", multiple=True, **MEDIUM),
+        *parameters_of("chat"),
+        *CONNECTION,
+        STORE,
+        JSON,
+    )
+
+
+def _models() -> Command:
+    contains = option("--contains", "Only names with this text.", metavar="TEXT")
+    return _command("host:models", *parameters_of("models"), contains, *CONNECTION, JSON)
+
+
+def _store() -> Group:
+    handles = Argument("handles", "What to remove.", metavar="HANDLE...", nargs=-1, required=True)
+    commands: dict[str, tuple[str, list[click.Parameter]]] = {
+        "list": ("List the media, oldest first.", [JSON]),
+        "show": ("Show a picture and its facts.", [HANDLE]),
+        "path": ("Print the path or URL of a medium.", [HANDLE]),
+        "provenance": (
+            "Print as JSON what made a medium, of what, with which arguments.",
+            [HANDLE],
+        ),
+        "rm": (
+            "Remove media, after a question if in a terminal.",
+            [handles, option("--yes -y", "Do not ask.", is_flag=True), JSON],
+        ),
+        "verify": (
+            "Look for damage; the exit code is 1 if any is left.",
+            [
+                option("--quick", "Compare only sizes and sidecars.", is_flag=True),
+                option("--repair", "Rewrite sidecars, remove leftovers.", is_flag=True),
+                JSON,
+            ],
+        ),
+        "sweep": ("Remove what interrupted saves left behind, never media.", []),
+    }
+    return Group(
+        commands={
+            name: _command(f"store:store_{name}", *parameters, STORE, help=text)
+            for name, (text, parameters) in commands.items()
+        }
+    )
+
+
+def _usage() -> Command:
+    by = ["tool", "endpoint", "model", "user", "day"]
+    user = "The store of this user of a context, inside of the store."
+    return _command(
+        "store:usage",
+        option("--by", "What to add up by.", type=Choice(by), default=by[0]),
+        option("--user", user),
+        STORE,
+        JSON,
+    )
+
+
+def _mcp() -> Command:
+    from langchain_visioncraft._handshake import CONTENT_TYPES  # noqa: PLC0415 -- needed nowhere else
+
+    engine = Choice([*ENGINES, "auto"])
+    folders = {"type": click.Path(path_type=Path), "metavar": "FOLDER", "multiple": True}
+    content = "What results show: text, pictures as well, or links to media, too."
+    token = {"envvar": "VISIONCRAFT_MCP_TOKEN", "show_envvar": True}
+    return _command(
+        "mcp:run",
+        option(
+            "--transport", "How clients connect.", type=Choice(["stdio", "http"]), default="stdio"
+        ),
+        option("--tools", "Which tools, e.g. text_to_image,upscale. Default: all nine."),
+        option("--text-to-image", "Which engine draws.", type=engine, default="sd"),
+        option(
+            "--allow-dir allowed_dirs", "A folder that clients may read; repeatable.", **folders
+        ),
+        option("--content", content, type=Choice(CONTENT_TYPES), default="text"),
+        *panel(
+            "Streamable HTTP",
+            option("--host", "Address to listen on.", default="127.0.0.1"),
+            option(
+                "--port", "Port; 0 takes a free one.", type=click.IntRange(0, 65535), default=8766
+            ),
+            option("--token", "What clients must send as a bearer token.", **token),
+            option(
+                "--allowed-host allowed_hosts", "A name of this host; repeatable.", multiple=True
+            ),
+        ),
+        *CONNECTION,
+        STORE,
+    )
+
+
+def _of_sandbox(name: str) -> Callable[[], click.Command]:
+    return lambda: load(f"visioncraft_sandbox.commands:{name}", "sandbox")
+
+
+COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
+    "image": (
+        "Draw a picture from words.",
+        lambda: _capability("image", SHOW, choice="--engine"),
+    ),
+    "again": ("Make a kept picture again, with its seed.", lambda: _again("again")),
+    "vary": ("Make a kept picture with another seed.", lambda: _again("vary")),
+    "edit": (
+        "Edit a picture from a text prompt.",
+        lambda: _capability("edit", SHOW, choice="--api-version"),
+    ),
+    "gif": (
+        "Make an animated GIF from words.",
+        lambda: _capability("gif", SHOW, choice="--api-version"),
+    ),
+    "video": ("Make a short video of a picture.", lambda: _capability("video", SHOW)),
+    "upscale": ("Give a picture more pixels.", lambda: _capability("upscale", SHOW)),
+    "transcribe": ("Transcribe a recording.", lambda: _capability("transcribe")),
+    "caption": ("Describe a picture, or answer a question.", lambda: _capability("caption")),
+    "chat": ("Ask a chat model once, or talk to it.", _chat),
+    "models": ("List the names that a host knows.", _models),
+    "limits": (
+        "Show the limits of each tier.",
+        lambda: _command("host:limits", *CONNECTION, JSON),
+    ),
+    "store": ("List, show, check and remove kept media.", _store),
+    "usage": ("Add up the calls that were made for a store.", _usage),
+    "mcp": ("Serve the tools to MCP clients, over stdio or HTTP.", _mcp),
+    "sandbox": ("Serve the API on this machine, without a key.", _of_sandbox("sandbox")),
+    "setup": ("Install the weights of the sandbox's models.", _of_sandbox("setup")),
+}
+"""Name → what it does, and how the command is made."""
 
 _FISH = "~/.config/fish/completions/visioncraft.fish"
 _COMPLETION = {
@@ -18,20 +247,6 @@ _COMPLETION = {
     "fish": (_FISH, "_VISIONCRAFT_COMPLETE=fish_source visioncraft | source"),
 }
 """The file that each shell reads, and the line that it needs there."""
-
-
-class Lazy(click.Command):
-    """A command that is imported when it is used, not when it is listed."""
-
-    def __init__(self, name: str, target: str, text: str, extra: str) -> None:
-        super().__init__(name, help=text, short_help=text)
-        self._found = target, extra
-
-    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
-        """That of the command itself."""
-        command = load(*self._found)
-        command.help = command.help or self.help
-        return command.make_context(info_name, args, *rest, **extra)
 
 
 def _install_completion(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -1,37 +1,22 @@
-"""The commands that call an endpoint, with the names, bounds and help of its request model."""
+"""The work of the commands that call an endpoint: what is asked, and what becomes of the answer."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import click
 from click.core import ParameterSource
 
-from langchain_visioncraft.cli.base import (
-    CONNECTION,
-    STORE,
-    Choice,
-    Command,
-    connected,
-    note,
-    option,
-)
+from langchain_visioncraft.cli.connection import connected
 from langchain_visioncraft.cli.inputs import read_arguments
-from langchain_visioncraft.cli.parameters import parameters_of
-from langchain_visioncraft.cli.results import (
-    JSON,
-    OUT,
-    SHOW,
-    check,
-    deliver_media,
-    deliver_text,
-    working,
-)
-from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.cli.problems import note
+from langchain_visioncraft.cli.results import check, deliver_media, deliver_text, working
+from langchain_visioncraft.client import VisionCraftClient, endpoints
 from langchain_visioncraft.client.drawing import (
     in_turn,
     parameters_of_drawings,
@@ -39,131 +24,147 @@ from langchain_visioncraft.client.drawing import (
     with_drawing_options,
 )
 from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.client.engines import BEST_FIRST
 from langchain_visioncraft.client.spool import discard_spools
 from langchain_visioncraft.client.transcripts import Transcript
+from langchain_visioncraft.errors import EndpointNotFoundError, VisionCraftError
 from langchain_visioncraft.media import Media, MediaStore, Usage
 from langchain_visioncraft.media.access import label_for_provenance
 from langchain_visioncraft.media.inputs import MediaSource
 from langchain_visioncraft.tools.jobs import usage_of
 
+_SIDES = ("width", "height")
+AnyEndpoint: TypeAlias = Endpoint[..., Any, Any]
 
-class Capability(click.Command):
-    """A command that calls an endpoint.
 
-    Args:
+class Capability(NamedTuple):
+    """What a command does.
+
+    Attributes:
         doing: What is shown while it works.
-        positional: Which parameters are arguments, in this order.
         variants: The endpoints behind it by name, the default first.
-        choice: The option that names one of them, if there are several.
-        draws: Whether it takes a style, proportions, and how many.
+        draws: Whether it takes a style, proportions, and how many; and ``auto`` as its endpoint.
         told: The text and the facts of its result, if that is not media.
     """
 
-    def __init__(
-        self,
-        doing: str,
-        positional: Sequence[str],
-        variants: Mapping[str, Endpoint[..., Any, Any]],
-        *,
-        choice: str = "",
-        draws: bool = False,
-        told: Callable[[Any, Mapping[str, Any]], tuple[str, dict[str, Any]]] | None = None,
-    ) -> None:
-        super().__init__(None)
-        self.doing, self.positional, self.told = doing, positional, told
-        self.variants, self.choice, self.draws = variants, choice, draws
+    doing: str
+    variants: Mapping[str, AnyEndpoint]
+    draws: bool = False
+    told: Callable[[Any, Mapping[str, Any]], tuple[str, dict[str, Any]]] | None = None
 
-    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
-        """That of the command for the endpoint that the arguments choose."""
-        default = next(iter(self.variants))
-        lenient = {"resilient_parsing": True, "ignore_unknown_options": True}
-        seen = self.variant(default).make_context(info_name, [*args], *rest, **{**extra, **lenient})
-        chosen = self.variant(seen.params.get(self.choice) or default)
-        return chosen.make_context(info_name, args, *rest, **extra)
 
-    def variant(self, name: str) -> Command:
-        """The command for one of the endpoints."""
-        endpoint = self.variants[name]
-        own = endpoint.request.model_fields
-        parameters = parameters_of(
-            {**parameters_of_drawings(), **own} if self.draws else own,
-            defaults=endpoint.request.suggested,
-            positional=self.positional,
-            media=endpoint.request.media_kinds,
-        )
-        if self.choice:
-            dashed = self.choice.replace("_", "-")
-            text = f"Each has options of its own: see --{dashed} … --help."
-            kind, default = Choice(self.variants), next(iter(self.variants))
-            chosen = option(f"--{dashed}", text, type=kind, default=default)
-            parameters.insert(len(self.positional), chosen)
-        parameters += [*CONNECTION, STORE, OUT, JSON, *(() if self.told else (SHOW,))]
-        run = functools.partial(self._run, endpoint)
-        return Command(None, params=parameters, callback=run, help=self.help)
-
-    def _run(
-        self,
-        endpoint: Endpoint[..., Any, Any],
-        *,
-        store: str,
-        out: str | None,
-        as_json: bool,
-        show: bool | None = None,
-        **values: Any,
-    ) -> None:
-        check(out, as_json=as_json, binary=not self.told)
-        connection = {str(each.name): values.pop(str(each.name)) for each in CONNECTION}
-        values.pop(self.choice, None)
-        keep_proportions(click.get_current_context(), values)
-        kinds, place = endpoint.request.media_kinds, MediaStore(store)
-        texts = [name for name in self.positional if name not in kinds]
-        given = read_arguments(values, media=kinds, texts=texts, store=place)
-        given, flow = self._flow(endpoint, given)
-        with connected(**connection) as client, working(self.doing) as tell:
-            began = time.monotonic()
+def run(
+    name: str,
+    *,
+    variant: str = "",
+    connection: Mapping[str, Any],
+    store: str,
+    out: str | None,
+    as_json: bool,
+    show: bool | None = None,
+    **values: Any,
+) -> None:
+    """Do what a command says; `values` are for the endpoint."""
+    does, place = CAPABILITIES[name], MediaStore(store)
+    check(out, as_json=as_json, binary=not does.told)
+    source = click.get_current_context().get_parameter_source
+    given = {
+        name: value for name, value in values.items() if source(name) is not ParameterSource.DEFAULT
+    }
+    kinds = {name for each in does.variants.values() for name in each.request.media_kinds}
+    given = read_arguments(given, media=kinds, store=place)
+    with connected(connection) as client, working(does.doing) as tell:
+        endpoint = does.variants.get(variant) or _best_engine(client, does.variants, given)
+        asked, flow = _flow(endpoint, given, draws=does.draws)
+        began = time.monotonic()
+        try:
             result = client.run(
                 flow,
                 on_progress=lambda progress: tell(progress.message),
                 spool_dir=place.spool_dir if out is None else None,
             )
-            seconds = time.monotonic() - began
-        shown = {
-            name: label_for_provenance(value) if isinstance(value, MediaSource) else value
-            for name, value in given.items()
-        }
-        if self.told:
-            text, facts = self.told(result, shown)
-            if out and isinstance(result, Transcript):
-                text = text if (written := _subtitles(result, out)) is None else written
-            deliver_text(text, facts, out=out, as_json=as_json)
-            return
-        call = usage_of(tool_name(endpoint), endpoint, given.get("model"), seconds)
-        keep = functools.partial(
-            _keep, place, call, shown, [shown[name] for name in kinds if name in shown]
-        )
-        try:
-            media = result if out is not None else keep(result)
-            deliver_media(media, out=out, as_json=as_json, show=show)
-        except BrokenPipeError:
+        except EndpointNotFoundError:
+            if does.draws:
+                with contextlib.suppress(VisionCraftError):
+                    note(f"This host offers {_listed(_offered(client, does.variants))}.")
             raise
-        except OSError:
-            for medium in keep(result) if out is not None else ():  # they may be paid for
-                note(f"Kept in the store instead: {medium.location}")
-            raise
-        finally:
-            discard_spools(result)
+        call = usage_of(tool_name(endpoint), endpoint, asked.get("model"), time.monotonic() - began)
+    shown = {
+        name: label_for_provenance(value) if isinstance(value, MediaSource) else value
+        for name, value in asked.items()
+    }
+    if does.told:
+        text, facts = does.told(result, shown)
+        if out and isinstance(result, Transcript):
+            text = text if (written := _subtitles(result, out)) is None else written
+        deliver_text(text, facts, out=out, as_json=as_json)
+        return
+    sources = [shown[name] for name in endpoint.request.media_kinds if name in shown]
+    keep = functools.partial(_keep, place, call, shown, sources)
+    try:
+        media = result if out is not None else keep(result)
+        deliver_media(media, out=out, as_json=as_json, show=show)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        for medium in keep(result) if out is not None else ():  # they may be paid for
+            note(f"Kept in the store instead: {medium.location}")
+        raise
+    finally:
+        discard_spools(result)
 
-    def _flow(
-        self, endpoint: Endpoint[..., Any, Any], given: dict[str, Any]
-    ) -> tuple[dict[str, Any], Any]:
-        """What is asked in the end, and the flow that asks it."""
-        if not self.draws:
-            return given, endpoint(**given)
-        asked = with_drawing_options(given, endpoint.request)
-        own = "image_count" in endpoint.request.model_fields
-        seeds = seeds_of(asked, 1 if own else asked.pop("image_count", 1))
-        flows = [endpoint(**{**asked, **seed}) for seed in seeds]
-        return asked, in_turn(flows, note)
+
+def _best_engine(
+    client: VisionCraftClient, engines: Mapping[str, AnyEndpoint], given: Mapping[str, Any]
+) -> AnyEndpoint:
+    """The engine that ``auto`` means with this host, if it takes what is given."""
+    offered = _offered(client, engines)
+    engine = next((name for name in BEST_FIRST if name in offered), None)
+    if engine is None:
+        msg = (
+            f"{client.settings.base_url} shows none of the engines that auto chooses from "
+            f"({', '.join(BEST_FIRST)}). It offers {_listed(offered)}: choose with --engine."
+        )
+        raise EndpointNotFoundError(msg, base_url=client.settings.base_url)
+    known = {*engines[engine].request.model_fields, *parameters_of_drawings()}
+    if unknown := [f"--{name.replace('_', '-')}" for name in given if name not in known]:
+        msg = (
+            f"{client.settings.base_url} draws with {engine}, which takes no "
+            f"{' or '.join(unknown)}. It offers {_listed(offered)}: choose with --engine."
+        )
+        raise click.UsageError(msg)
+    return engines[engine]
+
+
+def _offered(client: VisionCraftClient, engines: Mapping[str, AnyEndpoint]) -> list[str]:
+    """The engines that a host offers, as far as its lists say."""
+    found = client.capabilities()
+    return [name for name, endpoint in engines.items() if endpoint.__name__ in found]
+
+
+def _listed(engines: Sequence[str]) -> str:
+    return ", ".join(engines) or "no engine that draws from words"
+
+
+def _flow(endpoint: AnyEndpoint, given: Mapping[str, Any], *, draws: bool) -> tuple[Any, Any]:
+    """What is asked in the end, with the defaults, and the flow that asks it."""
+    fields = endpoint.request.model_fields
+    defaults = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in fields.items()
+        if not field.is_required()
+    }
+    defaults |= endpoint.request.suggested
+    sides = {name: given[name] for name in _SIDES if name in given}
+    if len(sides) == 1 and {*_SIDES} <= fields.keys():  # the other as in the default picture
+        [side] = sides.values()
+        defaults |= dict.fromkeys(_SIDES, side)
+    asked = {name: value for name, value in {**defaults, **given}.items() if value is not None}
+    if not draws:
+        return asked, endpoint(**asked)
+    asked = with_drawing_options(asked, endpoint.request)
+    seeds = seeds_of(asked, 1 if "image_count" in fields else asked.pop("image_count", 1))
+    return asked, in_turn([endpoint(**{**asked, **seed}) for seed in seeds], note)
 
 
 def _keep(
@@ -205,24 +206,6 @@ def tool_name(endpoint: Endpoint[..., Any, Any]) -> str:
     return f"visioncraft_{endpoint.__name__}".partition("_20")[0]
 
 
-def keep_proportions(ctx: click.Context, values: dict[str, Any]) -> None:
-    """Where only a width or only a height is given: the other as in the default picture."""
-    sides: dict[Any, Any] = {
-        each.name: each for each in ctx.command.params if each.name in ("width", "height")
-    }
-    given = [
-        name for name in sides if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]
-    if len(sides) == 2 and len(given) == 1:
-        [one], [other] = given, sides.keys() - given
-        proportion = (sides[other].default or 1) / (sides[one].default or 1)
-        wanted, kind = round(values[one] * proportion), sides[other].type
-        if isinstance(kind, Choice):
-            values[other] = min(kind.values.values(), key=lambda side: abs(side - wanted))
-        else:
-            values[other] = min(max(wanted, kind.min), kind.max or wanted)
-
-
 def _transcript(result: Transcript, shown: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     facts = {**result.model_dump(mode="json"), "source": shown["audio"]}
     return result.text or "(No speech was heard in this recording.)", facts
@@ -246,34 +229,29 @@ def _caption(result: str, shown: Mapping[str, Any]) -> tuple[str, dict[str, Any]
     return result.strip(), {"caption": result.strip(), **facts}
 
 
-image = Capability(
-    "Drawing",
-    ["prompt"],
-    {
-        "sd": endpoints.text_to_image,
-        "image": endpoints.image,
-        "sd1": endpoints.text_to_image_sd1,
-        "sdxl": endpoints.text_to_image_sdxl,
-        "midjourney": endpoints.midjourney,
-        "openjourney": endpoints.openjourney,
-        **_ENGINES,
-    },
-    choice="engine",
-    draws=True,
-)
-edit = Capability(
-    "Changing the picture",
-    ["image", "prompt"],
-    {"2024-03": endpoints.image_to_image, "2023-11": endpoints.image_to_image_2023},
-    choice="api_version",
-)
-gif = Capability(
-    "Animating",
-    ["prompt"],
-    {"2024-09": endpoints.text_to_gif, "2024-03": endpoints.text_to_gif_2024},
-    choice="api_version",
-)
-video = Capability("Making the video", ["image"], {"": endpoints.image_to_video})
-upscale = Capability("Enlarging", ["image"], {"": endpoints.upscale})
-transcribe = Capability("Listening", ["audio"], {"": endpoints.transcribe}, told=_transcript)
-caption = Capability("Looking", ["image"], {"": endpoints.caption}, told=_caption)
+CAPABILITIES = {
+    "image": Capability(
+        "Drawing",
+        {
+            "sd": endpoints.text_to_image,
+            "image": endpoints.image,
+            "sd1": endpoints.text_to_image_sd1,
+            "sdxl": endpoints.text_to_image_sdxl,
+            "midjourney": endpoints.midjourney,
+            "openjourney": endpoints.openjourney,
+            **_ENGINES,
+        },
+        draws=True,
+    ),
+    "edit": Capability(
+        "Changing the picture",
+        {"2024-03": endpoints.image_to_image, "2023-11": endpoints.image_to_image_2023},
+    ),
+    "gif": Capability(
+        "Animating", {"2024-09": endpoints.text_to_gif, "2024-03": endpoints.text_to_gif_2024}
+    ),
+    "video": Capability("Making the video", {"": endpoints.image_to_video}),
+    "upscale": Capability("Enlarging", {"": endpoints.upscale}),
+    "transcribe": Capability("Listening", {"": endpoints.transcribe}, told=_transcript),
+    "caption": Capability("Looking", {"": endpoints.caption}, told=_caption),
+}

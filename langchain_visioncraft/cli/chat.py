@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from langchain_visioncraft import chat_models
-from langchain_visioncraft.cli.base import (
-    CONNECTION,
-    STORE,
-    Argument,
-    command,
-    note,
-    option,
-    print_json,
-    settings_of,
-)
+from langchain_visioncraft.cli.app import DEFAULT_CHAT_MODEL
+from langchain_visioncraft.cli.connection import settings_of
 from langchain_visioncraft.cli.inputs import STDIN, medium, text_from_stdin
-from langchain_visioncraft.cli.parameters import MEDIUM, parameters_of
-from langchain_visioncraft.cli.results import JSON, say
-from langchain_visioncraft.client.options import ChatOptions
+from langchain_visioncraft.cli.problems import note, print_json
+from langchain_visioncraft.cli.results import say
 from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import MediaStore
@@ -31,35 +22,19 @@ from langchain_visioncraft.media import MediaStore
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessageChunk
 
-DEFAULT_CHAT_MODEL = "Llama-3.1-70B-Instruct"
 
-
-@command(
-    Argument(
-        "message",
-        "What to say; - or a pipe: from stdin. Without it, in a terminal: a conversation.",
-        required=False,
-    ),
-    option("--model", f"Default: {DEFAULT_CHAT_MODEL}, or {DEFAULT_CAPTION_MODEL} with pictures."),
-    option("--system", "How the model is to behave."),
-    option("--image images", "A picture to ask about; repeatable.", multiple=True, **MEDIUM),
-    *parameters_of(ChatOptions.model_fields),
-    *CONNECTION,
-    STORE,
-    JSON,
-)
-def chat(
+def run(
     *,
     message: str | None,
     model: str | None,
     system: str | None,
     images: Sequence[str],
+    connection: Mapping[str, Any],
     store: str,
     as_json: bool,
     **values: Any,
 ) -> None:
     """Ask a chat model once, or talk to it."""
-    connection = {str(each.name): values.pop(str(each.name)) for each in CONNECTION}
     pictures = [{"type": "image", "image": medium(each, MediaStore(store))} for each in images]
     if message is None and not sys.stdin.isatty():
         message = STDIN

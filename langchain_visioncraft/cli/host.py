@@ -4,60 +4,31 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from langchain_visioncraft.cli.base import (
-    CONNECTION,
-    Argument,
-    Choice,
-    command,
-    connected,
-    note,
-    option,
-    print_json,
-)
-from langchain_visioncraft.cli.results import JSON, say, working
-from langchain_visioncraft.client.lists import LISTS, Family, ListKind, ListRequest
+from langchain_visioncraft.cli.connection import connected
+from langchain_visioncraft.cli.problems import note, print_json
+from langchain_visioncraft.cli.results import say, working
+from langchain_visioncraft.client.lists import LISTS, Family, ListKind
 from langchain_visioncraft.errors import EndpointNotFoundError
 
-_HELP = {name: field.description for name, field in ListRequest.model_fields.items()}
 
-
-@command(
-    Argument(
-        "family",
-        f"{_HELP['family']} Default: all of them.",
-        type=Choice(get_args(Family)),
-        metavar="[FAMILY]",
-        required=False,
-    ),
-    Argument(
-        "kind",
-        f"{_HELP['kind']} Default: models.",
-        type=Choice(get_args(ListKind)),
-        metavar="[KIND]",
-        default="models",
-    ),
-    option("--base-model", _HELP["base_model"] or "", metavar="NAME"),
-    option("--contains", "Only names with this text.", metavar="TEXT"),
-    *CONNECTION,
-    JSON,
-)
 def models(
+    *,
     family: Family | None,
     kind: ListKind,
     base_model: str | None,
     contains: str | None,
+    connection: Mapping[str, Any],
     as_json: bool,
-    **connection: Any,
 ) -> None:
     """List the models, samplers, schedulers, LoRAs or refiners that a host knows."""
     if base_model and not family:
         msg = "--base-model needs the family whose names are divided: image or sd."
         raise click.UsageError(msg)
-    with connected(**connection) as client:
+    with connected(connection) as client:
         lists = []
         offered: list[Any] = [each for each, listed in LISTS if listed == kind]
         for each in [family] if family else offered:
@@ -81,10 +52,9 @@ def models(
             say(f"{before}{name}\n")
 
 
-@command(*CONNECTION, JSON)
-def limits(as_json: bool, **connection: Any) -> None:
+def limits(*, connection: Mapping[str, Any], as_json: bool) -> None:
     """Show how much each tier may do."""
-    with connected(**connection) as client, working("Asking for limits"):
+    with connected(connection) as client, working("Asking for limits"):
         tiers = client.limits()
     if as_json:
         print_json(tiers)

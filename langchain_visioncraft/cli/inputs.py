@@ -20,18 +20,18 @@ STDIN = "-"
 
 
 def read_arguments(
-    given: Mapping[str, Any], *, media: Collection[str], texts: Collection[str], store: MediaStore
+    given: Mapping[str, Any], *, media: Collection[str], store: MediaStore
 ) -> dict[str, Any]:
-    """What an endpoint gets: what was given, with media and texts read from where they are."""
-    from_stdin = [name for name in (*media, *texts) if given.get(name) == STDIN]
+    """What an endpoint gets: what was given, with media and the prompt read from where they are."""
+    from_stdin = [name for name in (*media, "prompt") if given.get(name) == STDIN]
     if len(from_stdin) > 1:
         msg = f"{' and '.join(from_stdin)} cannot both be read from stdin: name a file for one."
         raise click.UsageError(msg)
-    meant = {name: value for name, value in given.items() if value is not None}
+    meant = {**given}
     for name in meant.keys() & {*media}:
         meant[name] = medium(meant[name], store)
-    for name in {*texts}.intersection(from_stdin):
-        meant[name] = text_from_stdin(name)
+    if "prompt" in from_stdin:
+        meant["prompt"] = text_from_stdin("prompt")
     return meant
 
 

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 
-from langchain_visioncraft.cli.base import note
+from langchain_visioncraft.cli.problems import note
 from langchain_visioncraft.media import Media
 from langchain_visioncraft.media.colours import as_seen
 from langchain_visioncraft.media.decoding import decode, open_picture

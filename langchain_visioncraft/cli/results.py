@@ -13,23 +13,12 @@ from typing import Any
 
 import click
 
-from langchain_visioncraft.cli.base import harmless, note, option, panel, print_json
 from langchain_visioncraft.cli.inputs import STDIN
 from langchain_visioncraft.cli.pictures import show_picture
+from langchain_visioncraft.cli.problems import harmless, note, print_json
 from langchain_visioncraft.media import Media
 
 STDOUT = STDIN
-OUT, JSON, SHOW = panel(
-    "Result",
-    option(
-        "--out -o",
-        "Write the result here, - to stdout, instead of into the store.",
-        type=click.Path(readable=False),
-        metavar="FILE|FOLDER|-",
-    ),
-    option("--json as_json", "Print JSON, errors included.", is_flag=True),
-    option("--show/--no-show", "Show pictures. Default: if stdout is a terminal.", default=None),
-)
 
 
 def check(out: str | None, *, as_json: bool, binary: bool) -> None:

@@ -7,14 +7,15 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from fastmcp import FastMCP
 
-from langchain_visioncraft.cli.base import connected, note
+from langchain_visioncraft.cli.connection import connected
+from langchain_visioncraft.cli.problems import note
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.mcp.http import PATH, create_http_app, hosts_for, is_loopback
 from langchain_visioncraft.mcp.results import ContentTypes
@@ -39,11 +40,11 @@ def serve(
     token: str | None,
     allowed_hosts: Sequence[str],
     store: str,
-    **connection: Any,
+    connection: Mapping[str, Any],
 ) -> None:
     """Serve until the client leaves; the parameters are those of the command."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
-    with connected(**connection) as client:
+    with connected(connection) as client:
         toolkit = VisionCraftToolkit(
             client=client,
             store=_opened(store),

@@ -1,25 +1,22 @@
-"""``visioncraft store``: what is in a media store, and where it came from."""
+"""``visioncraft store`` and ``visioncraft usage``: what is in a media store, and what it cost."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
 
 import click
 
-from langchain_visioncraft.cli.base import STORE, Argument, Group, option, print_json
 from langchain_visioncraft.cli.pictures import show_picture
-from langchain_visioncraft.cli.results import JSON
+from langchain_visioncraft.cli.problems import print_json
 from langchain_visioncraft.errors import UnknownHandleError
-from langchain_visioncraft.media import MediaStore
-
-HANDLE = Argument("handle", "A handle, such as a1b2c3d4e5f6.png.")
-
-store = Group("store")
+from langchain_visioncraft.media import MediaStore, Usage
 
 
-@store.command("list", params=[STORE, JSON])
-def _list(store: str, as_json: bool) -> None:
+def store_list(store: str, as_json: bool) -> None:
     """List the media, oldest first."""
     media = list(MediaStore(store))
     if as_json:
@@ -29,36 +26,24 @@ def _list(store: str, as_json: bool) -> None:
         click.echo(medium.describe())
 
 
-@store.command("show", params=[HANDLE, STORE])
-def _show(handle: str, store: str) -> None:
+def store_show(handle: str, store: str) -> None:
     """Show a picture and its facts."""
     medium = MediaStore(store).get(handle)
     show_picture(medium, show=True)
     click.echo(medium.describe())
 
 
-@store.command("path", params=[HANDLE, STORE])
-def _path(handle: str, store: str) -> None:
+def store_path(handle: str, store: str) -> None:
     """Print the path or URL of a medium."""
     click.echo(MediaStore(store).get(handle).location)
 
 
-@store.command("provenance", params=[HANDLE, STORE])
-def _provenance(handle: str, store: str) -> None:
+def store_provenance(handle: str, store: str) -> None:
     """Print as JSON what made a medium, of what, with which arguments."""
     print_json(MediaStore(store).provenance(handle))
 
 
-@store.command(
-    "rm",
-    params=[
-        Argument("handles", "What to remove.", metavar="HANDLE...", nargs=-1, required=True),
-        option("--yes -y", "Do not ask.", is_flag=True),
-        STORE,
-        JSON,
-    ],
-)
-def _rm(handles: tuple[str, ...], yes: bool, store: str, as_json: bool) -> None:
+def store_rm(handles: tuple[str, ...], yes: bool, store: str, as_json: bool) -> None:
     """Remove media, after a question if in a terminal."""
     media = MediaStore(store)
     for handle in handles:
@@ -78,16 +63,7 @@ def _rm(handles: tuple[str, ...], yes: bool, store: str, as_json: bool) -> None:
         print_json({"removed": handles})
 
 
-@store.command(
-    "verify",
-    params=[
-        option("--quick", "Compare only sizes and sidecars.", is_flag=True),
-        option("--repair", "Rewrite sidecars, remove leftovers.", is_flag=True),
-        STORE,
-        JSON,
-    ],
-)
-def _verify(quick: bool, repair: bool, store: str, as_json: bool) -> None:
+def store_verify(quick: bool, repair: bool, store: str, as_json: bool) -> None:
     """Look for damage; the exit code is 1 if any is left."""
     problems = []
     for problem in MediaStore(store).verify(contents=not quick, repair=repair):
@@ -100,7 +76,48 @@ def _verify(quick: bool, repair: bool, store: str, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-@store.command("sweep", params=[STORE])
-def _sweep(store: str) -> None:
+def store_sweep(store: str) -> None:
     """Remove what interrupted saves left behind, never media."""
     click.echo(f"{MediaStore(store).sweep()} leftovers removed.")
+
+
+_BY: dict[str, Callable[[Usage], str]] = {
+    "tool": lambda call: call.tool.removeprefix("visioncraft_"),
+    "endpoint": lambda call: call.endpoint,
+    "model": lambda call: call.model or "-",
+    "user": lambda call: call.user or "-",
+    "day": lambda call: call.time[:10],
+}
+
+
+def usage(by: str, user: str | None, store: str, as_json: bool) -> None:
+    """Add up the calls of the ledger."""
+    place = MediaStore(store)
+    groups: dict[str, list[Usage]] = defaultdict(list)
+    for call in (place.of_user(user) if user is not None else place).usage():
+        groups[_BY[by](call)].append(call)
+    rows: list[dict[str, Any]] = [
+        {by: name, **_sums(calls)} for name, calls in sorted(groups.items())
+    ]
+    if as_json:
+        print_json({"usage": rows})
+        return
+    every = [call for calls in groups.values() for call in calls]
+    for name, sums in [*((row[by], row) for row in rows), ("all", _sums(every))]:
+        click.echo(
+            f"{name!s:28} {sums['calls']:5} calls {sums['media']:5} media "
+            f"{sums['pixels'] / 1e6:8.1f} megapixels {sums['seconds']:8.1f} s"
+            f"{sums['cached']:5} cached"
+        )
+
+
+def _sums(calls: list[Usage]) -> dict[str, float]:
+    """Media and time of the calls that were made, and how many were not."""
+    made = [call for call in calls if not call.cached]
+    return {
+        "calls": len(made),
+        "media": sum(call.media for call in made),
+        "pixels": sum(call.pixels for call in made),
+        "seconds": round(sum(call.seconds for call in made), 3),
+        "cached": len(calls) - len(made),
+    }

@@ -29,7 +29,7 @@ class Usage(BaseModel):
         user: Of the run, by `VisionCraftContext`.
     """
 
-    model_config = ConfigDict(protected_namespaces=(), extra="ignore")
+    model_config = ConfigDict(protected_namespaces=(), extra="ignore", defer_build=True)
 
     time: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     tool: str

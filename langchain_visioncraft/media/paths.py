@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.request import url2pathname
 
 from langchain_visioncraft.media.handles import is_handle
 
@@ -31,6 +30,8 @@ def local_path(text: str | os.PathLike[str]) -> Path:
     """The file or folder that a name means: a ``file:`` URL, ``~`` for a home, or as it is."""
     name = os.fspath(text)
     if url := _FILE_URL.fullmatch(name):
+        from urllib.request import url2pathname  # noqa: PLC0415 -- brings HTTP and e-mail along
+
         return Path(url2pathname(url["path"]))
     if name.startswith("~") and not os.path.lexists(name):
         return Path(os.path.expanduser(name))  # noqa: PTH111 -- Path's raises for unknown users

@@ -66,6 +66,58 @@ def test_a_result_lies_in_the_store_and_a_pipe_gets_its_path(
     assert MediaStore("visioncraft-media").provenance(path.name)["tool"].startswith("visioncraft_")
 
 
+def test_auto_draws_with_the_first_engine_that_the_host_offers(
+    run: Run, drawing_sandbox: Sandbox
+) -> None:
+    ran = run("image", "a fox", "--engine", "auto", *SMALL, "--seed", "7", "--json")
+    assert ran.exit_code == 0, ran.stderr
+    [handle] = [each["handle"] for each in json.loads(ran.stdout)["media"]]
+    made = MediaStore("visioncraft-media").provenance(handle)
+    assert (made["tool"], made["arguments"]["seed"]) == ("visioncraft_image", 7)
+    for path in ("/image/samplers", "/image/models/FLUX.1", "/image/models/SD-1.5"):
+        drawing_sandbox.faults.inject(Fault(endpoint=f"GET {path}", status=404))
+    ran = run("image", "a fox", "--engine", "auto", *SMALL, "--json")
+    assert ran.exit_code == 0, ran.stderr
+    assert drawing_sandbox.requests[-1].path == "/sd"
+    assert drawing_sandbox.requests[-1].body["sampler"] == "Euler"  # as without auto
+
+
+def test_auto_refuses_what_the_engine_of_the_host_does_not_take(
+    run: Run, drawing_sandbox: Sandbox
+) -> None:
+    for path in ("/image/samplers", "/image/models/FLUX.1", "/image/models/SD-1.5"):
+        drawing_sandbox.faults.inject(Fault(endpoint=f"GET {path}", status=404))
+    ran = run("image", "a fox", "--engine", "auto", "--seed", "7", "--json")
+    assert ran.exit_code == 2
+    message = json.loads(ran.stdout)["error"]["message"]
+    assert "draws with sd, which takes no --seed" in message
+    assert "sdxl, midjourney" in message
+
+
+def test_a_host_without_an_engine_for_auto_is_reported_with_what_it_offers(
+    run: Run, drawing_sandbox: Sandbox
+) -> None:
+    for path in (
+        *("/image/samplers", "/image/models/FLUX.1", "/image/models/SD-1.5", "/sd/samplers"),
+        *("/sd/models", "/sd/models-sdxl", "/models-xl", "/models"),
+    ):
+        drawing_sandbox.faults.inject(Fault(endpoint=f"GET {path}", status=404))
+    ran = run("image", "a fox", "--engine", "auto", "--json")
+    assert ran.exit_code == 6
+    error = json.loads(ran.stdout)["error"]
+    assert error["type"] == "EndpointNotFoundError"
+    assert "It offers midjourney, openjourney: choose with --engine." in error["message"]
+
+
+def test_an_engine_that_a_host_does_not_have_is_reported_with_those_that_it_has(
+    run: Run, drawing_sandbox: Sandbox
+) -> None:
+    drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", status=404))
+    ran = run("image", "a fox", "--engine", "sd")
+    assert ran.exit_code == 6
+    assert "This host offers sd, image, sd1, sdxl" in ran.stderr
+
+
 def test_midjourney_takes_its_deadline(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.05)
     ran = run("image", "a fox", "--engine", "midjourney", "--deadline", "0.1", "--json")

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from langchain_visioncraft import MediaStore, tools
-from langchain_visioncraft.cli.app import app
-from langchain_visioncraft.cli.capabilities import Capability, tool_name
-from langchain_visioncraft.cli.commands import COMMANDS
+from langchain_visioncraft.cli.app import COMMANDS, app
+from langchain_visioncraft.cli.capabilities import CAPABILITIES, tool_name
 from langchain_visioncraft.cli.inputs import medium, read_arguments
+from langchain_visioncraft.cli.parameters import parameters_of
 from langchain_visioncraft.client import VisionCraftClient
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.tools import VisionCraftTool
@@ -28,11 +28,6 @@ TOOLS: dict[str, Any] = {
     "upscale": "VisionCraftUpscale",
     "transcribe": "VisionCraftTranscribe",
     "caption": "VisionCraftCaption",
-}
-CAPABILITIES: dict[str, Capability] = {
-    name: getattr(__import__(target.partition(":")[0], fromlist=["x"]), name)
-    for name, (target, _, _) in COMMANDS.items()
-    if name in TOOLS
 }
 VARIANTS = [(name, variant) for name, each in CAPABILITIES.items() for variant in each.variants]
 
@@ -51,8 +46,14 @@ def tool_of(name: str, variant: str) -> VisionCraftTool:
 
 
 def arguments_of(name: str, variant: str) -> list[str]:
-    option = str(CAPABILITIES[name].choice).replace("_", "-")
-    return [f"--{option}", variant] if variant else []
+    option = "--engine" if name == "image" else "--api-version"
+    return [option, variant] if variant else []
+
+
+def positional(name: str) -> list[str]:
+    return {"image": ["prompt"], "gif": ["prompt"], "edit": ["image", "prompt"]}.get(
+        name, ["audio" if name == "transcribe" else "image"]
+    )
 
 
 def invoke(*arguments: str) -> Result:
@@ -69,10 +70,10 @@ def test_every_parameter_of_a_tool_is_one_of_its_command(name: str, variant: str
     assert {*schema, *tool.hidden_from_model} <= set(parameters)
     for field, info in schema.items():
         parameter: Any = parameters[field]
-        positional = field in CAPABILITIES[name].positional
-        assert isinstance(parameter, click.Argument if positional else click.Option)
+        is_argument = field in positional(name)
+        assert isinstance(parameter, click.Argument if is_argument else click.Option)
         assert parameter.required == info.is_required()
-        text = parameter.text if positional else parameter.help
+        text = parameter.text if is_argument else parameter.help
         assert re.split("[:,.]", info.description)[0] in text
         if not info.is_required() and field != "loras":
             assert parameter.get_default(ctx) == info.default
@@ -102,7 +103,7 @@ def test_bounds_of_a_schema_are_bounds_of_the_command(name: str, variant: str) -
     }
     for field, value in beyond.items():
         option = f"--{field.replace('_', '-')}"
-        words = ["x"] * len(CAPABILITIES[name].positional)
+        words = ["x"] * len(positional(name))
         ran = invoke(name, *arguments_of(name, variant), *words, option, str(value))
         assert ran.exit_code == 2
         assert f"Invalid value for '{option}'" in ran.stderr
@@ -131,12 +132,12 @@ def test_an_engine_has_its_own_options() -> None:
 
 def test_every_command_is_listed() -> None:
     ran = invoke("--help")
-    for name, (_, text, _) in COMMANDS.items():
+    for name, (text, _) in COMMANDS.items():
         assert re.search(rf"^  {name} +{re.escape(text)}$", ran.output, re.MULTILINE)
 
 
 def test_weights_are_pairs() -> None:
-    [loras] = [each for each in CAPABILITIES["image"].variant("sd").params if each.name == "loras"]
+    [loras] = [each for each in parameters_of("image", "sd") if each.name == "loras"]
     ctx = click.Context(click.Command("image"))
     assert loras.process_value(ctx, ["detail=0.5", "a=b=2"]) == {"detail": 0.5, "a=b": 2.0}
     assert loras.process_value(ctx, ()) is None
@@ -145,9 +146,7 @@ def test_weights_are_pairs() -> None:
 
 def test_stdin_is_read_once(store: MediaStore) -> None:
     with pytest.raises(click.UsageError, match="image and prompt"):
-        read_arguments(
-            {"image": "-", "prompt": "-"}, media=("image",), texts=("prompt",), store=store
-        )
+        read_arguments({"image": "-", "prompt": "-"}, media=("image",), store=store)
 
 
 def test_a_medium_is_a_file_a_handle_or_a_link(store: MediaStore, pictures) -> None:

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from langchain_visioncraft import Media, MediaStore, errors
 from langchain_visioncraft.cli.app import app
-from langchain_visioncraft.cli.base import exit_code, report
 from langchain_visioncraft.cli.pictures import show_picture
+from langchain_visioncraft.cli.problems import exit_code, report
 from langchain_visioncraft.cli.results import check, say
 
 CODES = {

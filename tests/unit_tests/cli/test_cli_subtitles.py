@@ -25,7 +25,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
     host = Service()
 
     @contextlib.contextmanager
-    def connected(**_: Any) -> Iterator[VisionCraftClient]:
+    def connected(_: Any) -> Iterator[VisionCraftClient]:
         yield VisionCraftClient(api_key=KEY, base_url=HOST, max_retries=0, **host.clients())
 
     monkeypatch.setattr(capabilities, "connected", connected)

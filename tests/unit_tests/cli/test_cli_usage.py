@@ -10,14 +10,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
 from langchain_visioncraft import MediaStore
 from langchain_visioncraft.cli.app import app
-from langchain_visioncraft.cli.base import Choice, Command, load
-from langchain_visioncraft.cli.capabilities import keep_proportions
+from langchain_visioncraft.cli.base import load
+from langchain_visioncraft.cli.capabilities import CAPABILITIES, _flow
 
 
 def invoke(*arguments: str, **settings: Any) -> Result:
@@ -46,7 +45,7 @@ WRONG = [
         ["image", "a", "--engine", "midjurney"],
         (
             "'midjurney' is not one of 'sd', 'image', 'sd1', 'sdxl', 'midjourney', 'openjourney', "
-            "'dalle', 'kandinsky', 'playground', 'leonardo-xl'."
+            "'dalle', 'kandinsky', 'playground', 'leonardo-xl', 'auto'."
             " Did you mean 'midjourney' or 'openjourney'?"
         ),
     ),
@@ -110,54 +109,37 @@ def test_a_group_alone_shows_its_help(arguments: list[str]) -> None:
     assert ran.stdout == invoke(*arguments, "--help").stdout
 
 
-def sides_of(*arguments: str) -> tuple[Any, Any]:
-    ctx = app.commands["image"].make_context("image", ["a fox", *arguments])
-    values = dict(ctx.params)
-    keep_proportions(ctx, values)
-    return values["width"], values["height"]
-
-
 @pytest.mark.parametrize(
-    ("arguments", "sides"),
+    ("engine", "given", "sides"),
     [
-        ((), (1024, 1024)),
-        (("--width", "256"), (256, 256)),
-        (("--height", "512"), (512, 512)),
-        (("--width", "256", "--height", "64"), (256, 64)),
-        (("--engine", "sd1"), (None, None)),
-        (("--engine", "sd1", "--width", "640"), (640, 640)),
-        (("--engine", "sdxl", "--height", "768"), (768, 768)),
-        (("--engine", "openjourney", "--width", "384"), (384, 384)),
+        ("sd", {}, (1024, 1024)),
+        ("sd", {"width": 256}, (256, 256)),
+        ("sd", {"height": 512}, (512, 512)),
+        ("sd", {"width": 256, "height": 64}, (256, 64)),
+        ("sd1", {}, (None, None)),
+        ("sd1", {"width": 640}, (640, 640)),
+        ("sdxl", {"height": 768}, (768, 768)),
+        ("openjourney", {"width": 384}, (384, 384)),
+        ("sd", {"width": 512, "aspect_ratio": "2:1"}, (512, 256)),
     ],
-    ids=lambda value: " ".join(map(str, value)),
+    ids=str,
 )
 def test_one_side_alone_keeps_the_proportions(
-    arguments: tuple[str, ...], sides: tuple[Any, Any]
+    engine: str, given: dict[str, Any], sides: tuple[Any, Any]
 ) -> None:
-    assert sides_of(*arguments) == sides
+    endpoint = CAPABILITIES["image"].variants[engine]
+    asked, _ = _flow(endpoint, {"prompt": "a fox", **given}, draws=True)
+    assert (asked.get("width"), asked.get("height")) == sides
 
 
-@pytest.mark.parametrize(
-    ("kind", "width", "height"),
-    [
-        (click.IntRange(64, 768), 1024, 512),
-        (click.IntRange(64, 768), 2000, 768),
-        (click.IntRange(64, 768), 64, 64),
-        (click.IntRange(min=1), 3000, 1500),
-        (Choice([128, 448, 512, 576]), 900, 448),
-        (Choice([128, 448, 512, 576]), 4000, 576),
-    ],
-    ids=repr,
-)
-def test_the_other_side_fits_bounds_and_choices(kind: Any, width: int, height: int) -> None:
-    options = [
-        click.Option(["--width"], type=int, default=1024),
-        click.Option(["--height"], type=kind, default=512),
-    ]
-    ctx = Command("draw", params=options).make_context("draw", ["--width", str(width)])
-    values = dict(ctx.params)
-    keep_proportions(ctx, values)
-    assert values == {"width": width, "height": height}
+def test_default_pictures_are_squares_and_both_sides_have_the_same_bounds() -> None:
+    for capability in CAPABILITIES.values():
+        for endpoint in capability.variants.values():
+            fields = endpoint.request.model_fields
+            if "width" in fields:
+                width, height = fields["width"], fields["height"]
+                assert (width.default, width.metadata) == (height.default, height.metadata)
+                assert width.annotation == height.annotation
 
 
 def test_media_are_removed_from_the_store(tmp_path: Path, pictures: Path) -> None:
@@ -232,20 +214,44 @@ def test_completion_is_installed_once(shell: str, file: str, tmp_path: Path) -> 
 
 
 LANGCHAIN = {"langchain_core", "openai", "langchain_openai"}
-SENDING = {"httpx", "httpx2", "tenacity", "rich", "PIL", "asyncio"}
+SENDING = {"httpx", "httpx2", "tenacity", "rich", "PIL", "asyncio", "http"}
+MODELS = {"pydantic", "pybase64"}
+DECLARED = LANGCHAIN | SENDING | MODELS
+
+
+def modules_after(arguments: list[str], folder: Path, **environment: str) -> tuple[int, set[str]]:
+    """The exit code of a command, and the modules that it imported."""
+    program = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('MODULES', *sys.modules))\n"
+        f"from langchain_visioncraft.cli import main; main({arguments})"
+    )
+    own = {name: value for name, value in os.environ.items() if "VISIONCRAFT" not in name}
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**own, **environment},
+    )
+    names = ran.stdout.partition("MODULES")[2].split()
+    return ran.returncode, {name.partition(".")[0] for name in names}
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "unwanted"),
     [
-        (["--help"], 0, LANGCHAIN | SENDING | {"pydantic"}),
-        (["store", "--bogus"], 2, LANGCHAIN | SENDING),
-        (["imgae"], 2, LANGCHAIN | SENDING | {"pydantic"}),
-        (["image", "--help"], 0, LANGCHAIN | SENDING),
-        (["image", "--engine", "openjourney", "--help"], 0, LANGCHAIN | SENDING),
-        (["caption", "--help"], 0, LANGCHAIN | SENDING),
-        (["chat", "--help"], 0, LANGCHAIN | SENDING),
-        (["models", "--help"], 0, LANGCHAIN | SENDING),
+        (["--help"], 0, DECLARED),
+        (["imgae"], 2, DECLARED),
+        (["image", "--bogus"], 2, DECLARED),
+        (["image", "--help"], 0, DECLARED),
+        (["image", "--engine", "openjourney", "--help"], 0, DECLARED),
+        (["caption", "--help"], 0, DECLARED),
+        (["chat", "--help"], 0, DECLARED),
+        (["models", "--help"], 0, DECLARED),
+        (["mcp", "--help"], 0, DECLARED | {"fastmcp", "mcp"}),
+        (["store", "list"], 0, LANGCHAIN | SENDING | {"fsspec"}),
         (["image", "a fox"], 3, LANGCHAIN),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -253,21 +259,15 @@ SENDING = {"httpx", "httpx2", "tenacity", "rich", "PIL", "asyncio"}
 def test_a_command_imports_no_more_than_it_needs(
     arguments: list[str], code: int, unwanted: set[str], tmp_path: Path
 ) -> None:
-    program = (
-        "import atexit, sys\n"
-        "atexit.register(lambda: print('MODULES', *sys.modules))\n"
-        f"from langchain_visioncraft.cli import main; main({arguments})"
-    )
-    environment = {name: value for name, value in os.environ.items() if "VISIONCRAFT" not in name}
-    ran = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env=environment,
-    )
-    assert ran.returncode == code, ran.stderr
-    modules = {name.partition(".")[0] for name in ran.stdout.partition("MODULES")[2].split()}
+    ended, modules = modules_after(arguments, tmp_path)
+    assert ended == code
     assert "click" in modules
     assert modules & unwanted == set()
+
+
+def test_completion_imports_no_model(tmp_path: Path) -> None:
+    asked = {"COMP_WORDS": "visioncraft image --wi", "COMP_CWORD": "2"}
+    ended, modules = modules_after([], tmp_path, _VISIONCRAFT_COMPLETE="bash_complete", **asked)
+    assert ended == 0
+    assert "click" in modules
+    assert modules & DECLARED == set()

@@ -1,0 +1,119 @@
+"""What went wrong, as one sentence, an exit code, and JSON where the command line asks for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from langchain_visioncraft import errors
+from langchain_visioncraft.cli.streams import fits_stdout
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 and the number of the signal."""
+
+USAGE, KEY, RATE_LIMIT, UNREACHED, REFUSED = 2, 3, 4, 5, 6
+_CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
+    ((errors.InvalidRequestError, click.UsageError), USAGE),
+    ((errors.MissingKeyError, errors.AuthenticationError, errors.SubscriptionError), KEY),
+    ((errors.RateLimitError,), RATE_LIMIT),
+    ((errors.TransportError,), UNREACHED),
+    ((errors.APIStatusError, errors.ResponseError, errors.TaskError), REFUSED),
+)
+_REPORTED = (errors.VisionCraftError, click.ClickException, ImportError, OSError)
+_FACTS = ("status", "detail", "endpoint", "base_url", "retry_after")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SIDES = ("--width", "--height")
+_MEANT = {"--size": _SIDES, "--resolution": _SIDES}
+"""Options that people try, and what they are called here."""
+
+
+def near(given: str, known: Iterable[str]) -> str:
+    """The question whether another name was meant; empty if none is near."""
+    import difflib  # noqa: PLC0415 -- slow, and only for mistakes
+
+    known = list(known)
+    meant = [name for name in _MEANT.get(given, ()) if name in known]
+    names = meant or difflib.get_close_matches(given, known)
+    return f" Did you mean {' or '.join(map(repr, names))}?" if names else ""
+
+
+def exit_code(error: Exception) -> int:
+    """The exit code for an error: see the table in the guide."""
+    return next((code for kinds, code in _CODES if isinstance(error, kinds)), 1)
+
+
+def report(error: Exception, *, as_json: bool = False) -> int:
+    """Print what went wrong to stderr, and give the exit code.
+
+    Args:
+        error: What was raised; a bug is raised again.
+        as_json: Whether to print a JSON object with the facts of the error to stdout as well.
+    """
+    if not isinstance(error, _REPORTED):
+        error = _invalid(error)
+    usage = error if isinstance(error, click.UsageError) else None
+    message = _sentence(error)
+    if as_json:
+        facts = {name: getattr(error, name, None) for name in _FACTS}
+        known = {name: value for name, value in facts.items() if value is not None}
+        kind = "UsageError" if usage else type(error).__name__
+        print_json({"error": {"type": kind, "message": message, **known}})
+    before = click.style("visioncraft:", fg="red")
+    click.echo(f"{before} {harmless(message)}", err=True, color=colours())
+    if usage and usage.ctx:
+        click.echo(f"Try '{usage.ctx.command_path} --help'.", err=True)
+    return exit_code(error)
+
+
+def _invalid(error: Exception) -> errors.InvalidRequestError:
+    """What was wrong with parameters, if pydantic raised it."""
+    from pydantic import ValidationError  # noqa: PLC0415 -- most errors are reported without it
+
+    from langchain_visioncraft.client.validation import invalid_request  # noqa: PLC0415
+
+    if not isinstance(error, ValidationError):
+        raise error
+    return invalid_request(error)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        known = [name for each in error.ctx.command.get_params(error.ctx) for name in each.opts]
+        return f"No such option {error.option_name!r}.{near(error.option_name, known)}"
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, errors.MissingKeyError) and str(error) == str(errors.MissingKeyError()):
+        return (
+            "No VisionCraft API key. Set the environment variable VISIONCRAFT_API_KEY to your "
+            "host's key, or to any text for a sandbox; or add --sandbox, which needs none."
+        )
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    return str(error)
+
+
+def note(message: str) -> None:
+    """Print a remark to stderr."""
+    click.secho(harmless(message), err=True, dim=True)
+
+
+def harmless(text: str) -> str:
+    """A text from elsewhere without the control characters by which it could steer a terminal."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object."""
+    text = json.dumps(value, ensure_ascii=False)
+    click.echo(text if fits_stdout(text) else json.dumps(value))
+
+
+def colours() -> bool | None:
+    """For click: no colours, not even on stderr, if stdout is not a terminal."""
+    return None if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else False
