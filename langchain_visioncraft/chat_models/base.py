@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import openai
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai.chat_models.base import BaseChatOpenAI
@@ -15,10 +14,11 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from langchain_visioncraft.chat_models import parameters
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
-from langchain_visioncraft.chat_models.connection import connect, without_objects
+from langchain_visioncraft.chat_models.connection import connect
 from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, both
 from langchain_visioncraft.chat_models.invalid_calls import without_invalid_calls
 from langchain_visioncraft.chat_models.normalizing import REASONING, readable
+from langchain_visioncraft.chat_models.response_formats import as_sent
 from langchain_visioncraft.context import run_key
 from langchain_visioncraft.errors import InvalidRequestError, TruncatedAnswerError
 from langchain_visioncraft.version import __version__
@@ -186,9 +186,9 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         )
         self.__dict__.update(
             root_client=client,
-            client=without_objects(client).chat.completions,
+            client=client.chat.completions,
             root_async_client=async_client,
-            async_client=without_objects(async_client).chat.completions,
+            async_client=async_client.chat.completions,
         )
 
     # ---- the request --------------------------------------------------------------------------
@@ -227,6 +227,10 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
             if value is not None
             or name not in (*parameters.DOCUMENTED, "extra_body", "stop", "model")
         }
+        if "response_format" in payload:
+            # Past the SDK, which would parse the answer itself, and raises what it likes.
+            form = as_sent(payload.pop("response_format"))
+            payload["extra_body"] = {**(payload.get("extra_body") or {}), "response_format": form}
         parameters.refuse_unknown(payload, CHAT_ENDPOINT)
         return self._with_enough_tokens(parameters.without_empty_tools(payload))
 
@@ -313,23 +317,18 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
 
     def _create_chat_result(
         self,
-        response: dict[str, Any] | openai.BaseModel,
+        response: Any,
         generation_info: dict[str, Any] | None = None,
     ) -> ChatResult:
         with readable():
             result = super()._create_chat_result(response, generation_info)
         result.llm_output = {**(result.llm_output or {}), "model_provider": PROVIDER}
-        for generation, said in zip(result.generations, _messages_in(response), strict=True):
+        for generation, choice in zip(result.generations, response["choices"], strict=True):
             message = generation.message
             message.response_metadata["model_provider"] = PROVIDER
-            if thought := said.get(REASONING):
+            if thought := choice["message"].get(REASONING):
                 message.additional_kwargs[REASONING] = thought
         return result
-
-    def _get_generation_chunk_from_completion(self, completion: openai.BaseModel) -> Any:
-        chunk = super()._get_generation_chunk_from_completion(completion)
-        chunk.message.additional_kwargs.pop(REASONING, None)  # it has streamed
-        return chunk
 
     def _convert_chunk_to_generation_chunk(
         self,
@@ -343,8 +342,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
             )
         if converted is not None:
             converted.message.response_metadata["model_provider"] = PROVIDER
-            # With response_format, the SDK wraps chunks.
-            choices = chunk.get("choices") or chunk.get("chunk", {}).get("choices")
+            choices = chunk.get("choices")
             if choices and (thought := choices[0]["delta"].get(REASONING)):
                 converted.message.additional_kwargs[REASONING] = thought
         return converted
@@ -372,9 +370,3 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     @property
     def _llm_type(self) -> str:
         return "visioncraft-chat"
-
-
-def _messages_in(response: Any) -> Iterator[Mapping[str, Any]]:
-    """The messages of a whole answer, with what LangChain does not know of them."""
-    for choice in response["choices"] if isinstance(response, dict) else response.choices:
-        yield choice["message"] if isinstance(choice, dict) else dict(choice.message)

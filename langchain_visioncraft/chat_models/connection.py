@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
-import copy
 import functools
 import os
 import ssl
 import sys
 import weakref
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import openai
 
@@ -27,6 +26,7 @@ from langchain_visioncraft.chat_models.completions import (
     must_be_checked,
     raise_refusal,
 )
+from langchain_visioncraft.chat_models.response_formats import forms_of, is_refused
 from langchain_visioncraft.client.answers import retry_after
 from langchain_visioncraft.client.pools import LoopSafeAsyncClient
 from langchain_visioncraft.client.translation import came_back
@@ -41,8 +41,6 @@ from langchain_visioncraft.version import __version__
 
 if TYPE_CHECKING:
     from langchain_visioncraft.config import Settings, Timeout
-
-ClientT = TypeVar("ClientT", bound="_OurClient")
 
 CHAT_PATH = "/v1/chat/completions"
 
@@ -103,14 +101,6 @@ def connect(
     return client, async_client
 
 
-def without_objects(client: ClientT) -> ClientT:
-    """The same client, giving answers as they are decoded: LangChain takes objects apart again."""
-    plain = copy.copy(client)
-    vars(plain).pop("chat", None)  # the resources of the original
-    plain.builds_objects = False
-    return plain
-
-
 def _timeout_of_sdk(timeout: Timeout) -> Any:
     """Our two numbers as those of the SDK's own HTTP library, whichever that is."""
     return openai.Timeout(connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None)
@@ -129,8 +119,8 @@ class _OurClient:
     """The HTTP client, for calls of other endpoints."""
     deadline: float | None = None
     """Seconds for a call with its retries, or a stream to its end."""
-    builds_objects = True
-    """Whether the SDK makes objects of answers."""
+    form = 0
+    """The number of the form of ``response_format`` that the host took last."""
 
     @property
     def default_headers(self) -> dict[str, str | openai.Omit]:
@@ -144,12 +134,19 @@ class _OurClient:
             "Authorization": f"Bearer {key.get_secret_value() if key else self.api_key}",
         }
 
-    def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
-        data = response.extensions.get(ANSWER, data)
-        if not self.builds_objects:
-            return data
-        inherited: Any = super()
-        return inherited._process_response_data(data=data, cast_to=cast_to, response=response)
+    def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:  # noqa: ARG002
+        # As it is decoded: LangChain would take objects apart again.
+        return response.extensions.get(ANSWER, data)
+
+    def _asked(self, options: Any) -> Iterator[tuple[int, Any]]:
+        """The requests to try, in each form of their ``response_format``, with its number."""
+        body = options.extra_json or {}
+        for number, form in forms_of(body.get("response_format"), self.form):
+            own = {**body, "response_format": form}
+            yield (
+                number,
+                options if form is None else options.model_copy(update={"extra_json": own}),
+            )
 
     @contextlib.contextmanager
     def _in_time(self) -> Iterator[Watch]:
@@ -180,10 +177,21 @@ class _OurClient:
 class VisionCraftSDK(_OurClient, openai.OpenAI):
     """The SDK's client for VisionCraft."""
 
-    def request(self, *args: Any, **options: Any) -> Any:
+    def request(self, cast_to: Any, options: Any, *args: Any, **more: Any) -> Any:
         """Make a call, with the SDK's retries, within the deadline."""
+        refusals = []
         with self._in_time():
-            return super().request(*args, **options)
+            for number, asked in self._asked(options):
+                try:
+                    answer = super().request(cast_to, asked, *args, **more)
+                except openai.APIStatusError as error:
+                    if not is_refused(error.status_code, str(error)):
+                        raise
+                    refusals.append(error)
+                else:
+                    self.form = number
+                    return answer
+        raise refusals[0]
 
     def _process_response(self, **options: Any) -> Any:
         response, streamed = options["response"], bool(options.get("stream"))
@@ -204,11 +212,22 @@ class VisionCraftSDK(_OurClient, openai.OpenAI):
 class AsyncVisionCraftSDK(_OurClient, openai.AsyncOpenAI):
     """The SDK's async client for VisionCraft."""
 
-    async def request(self, *args: Any, **options: Any) -> Any:
+    async def request(self, cast_to: Any, options: Any, *args: Any, **more: Any) -> Any:
         """Make a call, with the SDK's retries, within the deadline."""
+        refusals = []
         with self._in_time() as watch:
             async with asyncio.timeout(watch.left()):
-                return await super().request(*args, **options)
+                for number, asked in self._asked(options):
+                    try:
+                        answer = await super().request(cast_to, asked, *args, **more)
+                    except openai.APIStatusError as error:
+                        if not is_refused(error.status_code, str(error)):
+                            raise
+                        refusals.append(error)
+                    else:
+                        self.form = number
+                        return answer
+        raise refusals[0]
 
     async def _process_response(self, **options: Any) -> Any:
         response, streamed = options["response"], bool(options.get("stream"))

@@ -23,6 +23,7 @@ from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
 from langchain_visioncraft.chat_models.prompted.history import as_text, with_instructions
 from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
 from langchain_visioncraft.chat_models.prompted.tools import PromptedTools, ToolReading
+from langchain_visioncraft.chat_models.response_formats import of_schema
 
 # Of a dozen forms, small models called the right function most often with this one: what a function
 # does, and below it the call itself (benchmarks/small_model_agent.py).
@@ -72,7 +73,9 @@ class ConstrainedTools(PromptedTools):
     @property
     def options(self) -> Mapping[str, Any]:  # type: ignore[override]
         """The parameter of the request that holds the answer to the schema."""
-        return _as_response_format(self.schema) if self._is_offering else {}
+        if not self._is_offering:
+            return {}
+        return {"response_format": of_schema(self.schema, strict=True)}
 
     @functools.cached_property
     def shown(self) -> Mapping[str, Mapping[str, Any]]:
@@ -168,16 +171,6 @@ def _meaning(schema: Any) -> str:
     kept = shape(schema)
     kind = kept.get("type") if isinstance(kept, Mapping) and "enum" not in kept else None
     return str(said).rstrip(".") if said else str(kind or json.dumps(kept, ensure_ascii=False))
-
-
-def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameter of a request that holds its answer to a schema."""
-    return _as_response_format(shape(dereference_refs(dict(schema))))
-
-
-def _as_response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
-    described = {"name": "answer", "strict": True, "schema": schema}
-    return {"response_format": {"type": "json_schema", "json_schema": described}}
 
 
 def _branch(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

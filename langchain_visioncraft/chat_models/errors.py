@@ -53,10 +53,6 @@ _OVERFLOW: tuple[type[Exception], ...] = tuple(
     if hasattr(langchain_errors, name)  # not in langchain-core 1.2.0
 )
 _IN_ORDER: dict[type[Exception], tuple[type[errors.VisionCraftError], str]] = {
-    openai.LengthFinishReasonError: (
-        errors.TruncatedAnswerError,
-        "reached max_tokens before its answer was complete: raise max_tokens",
-    ),
     CutOffStreamError: (
         errors.TruncatedAnswerError,
         (
@@ -123,6 +119,18 @@ def _rebuild(classes: Any, args: tuple[Any, ...], facts: dict[str, Any]) -> Exce
     return error
 
 
+def as_both(ours: errors.VisionCraftError, error: Exception, *extra: type[Exception]) -> Exception:
+    """This package's error as an instance of the class of another one, too, with the facts of both.
+
+    Args:
+        ours: The error that it is first of all.
+        error: The other one.
+        extra: Classes that it is to be an instance of besides.
+    """
+    facts = {**error.__dict__, **ours.__dict__}
+    return _rebuild((type(ours), *extra, type(error)), (ours.message,), facts)
+
+
 _Found: TypeAlias = tuple[errors.VisionCraftError, tuple[type[Exception], ...]]
 """An error of this package, and further classes that it is to be an instance of."""
 
@@ -181,8 +189,7 @@ class Boundary:
             ours = translation.translate(error, self._host, True, self._facts)
         if ours is None:
             return None
-        facts = {**error.__dict__, **ours.__dict__}
-        return _rebuild((type(ours), *extra, type(error)), (ours.message,), facts)
+        return as_both(ours, error, *extra)
 
     @property
     def _host(self) -> str:

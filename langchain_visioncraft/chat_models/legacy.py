@@ -19,7 +19,7 @@ from langchain_visioncraft.chat_models.structured import (
     ANSWER_FORM,
     Method,
     PromptedAnswer,
-    prompted_output,
+    structured_output,
 )
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
 from langchain_visioncraft.context import run_key
@@ -226,7 +226,9 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
             kwargs: Bound to the calls.
         """
         del method
-        return prompted_output(self.bind, schema, include_raw=include_raw, strict=strict, **kwargs)
+        return structured_output(
+            self, schema, method="prompted", include_raw=include_raw, strict=strict, **kwargs
+        )
 
     @property
     def _llm_type(self) -> str:

@@ -1,52 +1,40 @@
-"""Structured output for models without native support: the prompt, and how it is parsed."""
+"""Structured output: how an answer in a form is asked for, found in the answer, and parsed."""
 
 from __future__ import annotations
 
-import itertools
+import inspect
 import json
-import re
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast, get_args
 
+import openai
 from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.output_parsers import BaseCumulativeTransformOutputParser
-from langchain_core.outputs import Generation
+from langchain_core.outputs import ChatGenerationChunk, Generation, GenerationChunk
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.json_schema import dereference_refs
 from langchain_core.utils.pydantic import is_basemodel_subclass
+from langchain_openai.chat_models.base import OpenAIRefusalError
 
-from langchain_visioncraft._json import JsonReader
-from langchain_visioncraft._schemas import (
-    accepts,
-    coerced,
-    problems,
-    schema_prompt,
-)
+from langchain_visioncraft import errors
+from langchain_visioncraft._schemas import accepts, problems, schema_prompt
 from langchain_visioncraft.chat_models.answers import Reading
-from langchain_visioncraft.chat_models.constrained import response_format
+from langchain_visioncraft.chat_models.constrained import shape
+from langchain_visioncraft.chat_models.errors import as_both
+from langchain_visioncraft.chat_models.objects import object_in
 from langchain_visioncraft.chat_models.prompted.history import as_text, with_instructions
 from langchain_visioncraft.chat_models.prompted.reading import Piece
+from langchain_visioncraft.chat_models.response_formats import ANY_JSON, of_function, of_schema
 from langchain_visioncraft.errors import InvalidRequestError
 
 Method: TypeAlias = Literal["function_calling", "json_mode", "json_schema", "prompted"]
 
 ANSWER_FORM = "answer_form"
 """The name under which the form of an answer is bound to a call."""
-
-_DECODER = json.JSONDecoder(strict=False)
-_BRACKET = re.compile(r"\[|\{(?=\s{0,80}[\"'}\w])")
-_PARTIAL_SIGN = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|[{}\[\],]", re.DOTALL)
-_STRING_END = re.compile(r"(?<!\\)(?:\\\\)*+\"\Z")
-_HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
-_MOST_SEARCHED = 20_000
-_PRICE = 64
-"""Of an attempt to decode, in characters: a text may hold nothing but brackets."""
-
-_MOST_REPAIRS = 8
 
 _INSTRUCTIONS = """\
 Answer with one JSON {kind} and nothing else: no explanation, no code fence. It is a \
@@ -59,49 +47,61 @@ _AGAIN = (
 )
 
 
-def prompted_output(
-    bind: Callable[..., Runnable[Any, Any]],
+def structured_output(
+    model: Any,
     schema: Any,
     *,
+    method: Method,
     include_raw: bool,
     strict: bool | None = None,
+    tools: Sequence[Any] = (),
     **options: Any,
 ) -> Runnable[Any, Any]:
-    """A model that answers in a form because it is asked to.
-
-    Args:
-        bind: Binds options to the model.
-        schema: A pydantic class, a ``TypedDict``, a JSON schema, or OpenAI's form of a function.
-        include_raw: Whether the message comes along, as LangChain defines it.
-        strict: Named in the trace; there is nothing that could force a model here.
-        options: Bound as well.
+    """A model that answers with objects; the arguments are those of `with_structured_output`.
 
     Raises:
-        InvalidRequestError: If there is no schema, or if there are tools besides.
+        InvalidRequestError: If there is no schema, or the method is not known or takes no tools.
     """
-    if schema is None:
+    if method not in get_args(Method):
+        msg = f"method must be one of {', '.join(get_args(Method))}, not {method!r}."
+        raise InvalidRequestError(msg)
+    if schema is None and method != "json_mode":
         msg = "with_structured_output needs a schema, except with method='json_mode'."
         raise InvalidRequestError(msg)
-    if options.get("tools"):
-        msg = "Structured output and tools cannot both be prompted; bind only the tools."
+    if tools and method not in ("json_schema", "json_mode"):
+        msg = f"Structured output by {method!r} takes no tools besides; bind only the tools."
         raise InvalidRequestError(msg)
-    tool = convert_to_openai_tool(_plain(schema))
-    form = {key: tool["function"].get(key) for key in ("name", "description", "parameters")}
-    traced = {"kwargs": {"method": "prompted", "strict": strict}, "schema": tool}
-    model = bind(**{ANSWER_FORM: form, "ls_structured_output_format": traced, **options})
-    parser = PromptedAnswerParser(target=schema, form=form)
+    tool = {} if schema is None else convert_to_openai_tool(_plain(schema), strict=strict)
+    form: dict[str, Any] = tool.get("function") or {}
+    traced = {"kwargs": {"method": method, "strict": strict}, "schema": tool or None}
+    options = {"ls_structured_output_format": traced, **options}
+    if tools:
+        options["tools"] = [convert_to_openai_tool(each, strict=strict) for each in tools]
+    if method == "function_calling":
+        forced = {"tool_choice": form["name"], "parallel_tool_calls": False, "strict": strict}
+        asked = model.bind_tools([tool], **model._filter_disabled_params(**forced, **options))
+    elif method == "prompted":
+        asked = model.bind(**{ANSWER_FORM: form}, **options)
+    else:
+        own = schema if _is_response_format(schema) else of_function(form)
+        asked = model.bind(response_format=own if method == "json_schema" else ANY_JSON, **options)
+    parser = AnswerParser(target=schema, form=form, beside_tools=bool(tools))
     if not include_raw:
-        return model | parser
+        return cast("Runnable[Any, Any]", asked | parser)
     parsed = RunnablePassthrough.assign(
         parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
     )
     unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=model) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+    return RunnableMap(raw=asked) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+
+
+def _is_response_format(schema: Any) -> bool:
+    return isinstance(schema, Mapping) and isinstance(schema.get("json_schema"), Mapping)
 
 
 def _plain(schema: Any) -> Any:
     """The JSON schema in OpenAI's ``response_format``, where it is given in that."""
-    if isinstance(schema, Mapping) and isinstance(schema.get("json_schema"), Mapping):
+    if _is_response_format(schema):
         schema = schema["json_schema"]
     if isinstance(schema, Mapping) and isinstance(schema.get("schema"), Mapping):
         named = {"title": schema.get("name"), "description": schema.get("description")}
@@ -128,7 +128,10 @@ class PromptedAnswer:
     @property
     def options(self) -> Mapping[str, Any]:
         """The parameter of the request that holds the answer to the form."""
-        return response_format(_schema_of(self.form)) if self.constrained else {}
+        if not self.constrained:
+            return {}
+        schema = shape(dereference_refs(dict(_schema_of(self.form))))
+        return {"response_format": of_schema(schema, strict=True)}
 
     def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         """The conversation with the form of its answer."""
@@ -215,165 +218,124 @@ class AnswerReading(Reading):
         return problems(value, self._schema)
 
 
-def object_in(text: str, schema: Mapping[str, Any], *, partial: bool = False) -> Any:
-    """The value of a schema in an answer: bare, fenced, wrapped, with prose around, damaged.
-
-    ```python
-    from langchain_visioncraft.chat_models.structured import object_in
-
-    schema = {"properties": {"age": {"type": "integer"}}, "required": ["age"]}
-    assert object_in('Here it is: {"Person": {"age": "7"}}. Fine?', schema) == {"age": 7}
-    ```
-
-    Args:
-        text: The answer, or its beginning.
-        schema: Of the value.
-        partial: Whether the text may be a beginning only.
-
-    Returns:
-        The first value that fits the schema, else the first that could be meant; ``None`` if there
-        is none.
-    """
-    values = list(_values(text))
-    best: Any = None
-    for value in itertools.chain(values, _repaired(text, partial=partial)):
-        for found in _unwrapped(value, schema):
-            meant = coerced(found, schema)
-            if not problems(meant, schema):
-                return meant
-            best = meant if best is None and _could_be(meant, schema) else best
-    if accepts(schema, "array") and len(values) > 1 and not problems(values, schema):
-        return values
-    if best is None and not accepts(schema, "object") and not accepts(schema, "array"):
-        meant = coerced(text.strip(), schema)
-        return None if problems(meant, schema) else meant
-    return best
-
-
-def _values(text: str) -> Iterator[Any]:
-    """The objects and lists in a text."""
-    left, at = 2 * len(text) + _MOST_SEARCHED, 0
-    while left > 0 and (found := _BRACKET.search(text, at)):
-        start, at = found.start(), found.end()
-        try:
-            value, at = _DECODER.raw_decode(text, start)
-        except RecursionError:
-            left -= _MOST_SEARCHED
-        except json.JSONDecodeError as error:
-            # Python counts the lines before it, and each attempt has its price.
-            left -= _PRICE + error.pos - start + error.pos // 256
-        else:
-            yield value
-
-
-def _repaired(text: str, *, partial: bool) -> Iterator[Any]:
-    """The objects and lists in a text that are damaged, or have no end yet."""
-    reader, at = JsonReader(), 0
-    for _ in range(_MOST_REPAIRS):
-        found = _BRACKET.search(text, at)
-        if found is None:
-            return
-        value, at, kind = reader.value_at(text, found.start())
-        if partial and kind != "closed":
-            value = _beginning(text[found.start() : at])
-        if value not in (None, ""):
-            yield value
-
-
-def _beginning(text: str) -> Any:
-    """What the beginning of JSON says so far, without a value that has only begun."""
-    cuts = deque([len(text)], maxlen=3)
-    for sign in _PARTIAL_SIGN.finditer(text):
-        if sign[0] in "{[,":
-            cuts.append(sign.start() + (sign[0] != ","))
-    for end in sorted({len(text), *cuts}, reverse=True):
-        try:
-            return json.loads(_closed(text[:end]), strict=False)
-        except ValueError:
-            continue
-        except RecursionError:
-            return None
-    return None
-
-
-def _closed(text: str) -> str:
-    """JSON with what closes its last string and its brackets."""
-    open_: list[str] = []
-    for sign in _PARTIAL_SIGN.findall(text):
-        if sign in "{[":
-            open_.append("}" if sign == "{" else "]")
-        elif sign in "}]" and open_:
-            open_.pop()
-        elif sign[0] == '"' and (len(sign) == 1 or not _STRING_END.search(sign)):
-            text = _HALF_ESCAPE.sub("", text) + '"'
-    return text + "".join(reversed(open_))
-
-
-def _could_be(value: Any, schema: Mapping[str, Any]) -> bool:
-    if isinstance(value, list):
-        return accepts(schema, "array")
-    properties = schema.get("properties") or {}
-    return accepts(schema, "object") and (
-        not properties or any(name in properties for name in value)
-    )
-
-
-def _unwrapped(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-    """The value itself, and what it holds where a model has put it into another one."""
-    if isinstance(value, dict | list):
-        yield value
-    if isinstance(value, dict) and not set(value) & set(schema.get("properties") or {}):
-        for inner in value.values():
-            if isinstance(inner, str) and inner[:1] in ("{", "["):
-                inner = _beginning(inner)  # noqa: PLW2901
-            if isinstance(inner, dict | list):
-                yield inner
-    elif isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
-        yield value[0]
-
-
-class PromptedAnswerParser(BaseCumulativeTransformOutputParser[Any]):
+class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
     """Makes objects of answers; a stream gives partial ones, as far as the class allows it.
 
     Attributes:
         target: A pydantic class; anything else stands for a dictionary.
         form: See `PromptedAnswer`.
+        beside_tools: Whether the model may call tools instead; there is no object then.
     """
 
     target: Any = None
     form: dict[str, Any]
+    beside_tools: bool = False
 
     @property
     def _type(self) -> str:
-        return "visioncraft-prompted-answer"
+        return "visioncraft-answer"
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """The object of an answer.
 
         Raises:
-            OutputParserException: If there is none, or the class refuses it.
+            UnexpectedAnswerError: If there is none, the class refuses it, or the model refused;
+                `TruncatedAnswerError` if the answer was cut off. It is an `OutputParserException`
+                as well.
         """
-        text = result[0].text
-        value = object_in(text, _schema_of(self.form), partial=partial)
-        if value is None:
-            msg = f"The answer holds no JSON {_kind(_schema_of(self.form))}: {text[:200]!r}"
-        elif not (isinstance(self.target, type) and is_basemodel_subclass(self.target)):
-            return value
-        else:
+        message = getattr(result[0], "message", None)
+        said = message if isinstance(message, AIMessage) else AIMessage(result[0].text)
+        calls = [*said.tool_calls, *said.invalid_tool_calls]
+        if calls and self.beside_tools:
+            return None
+        text = str(said.text)
+        if calls:
+            named = (call for call in calls if call["name"] == self.form.get("name"))
+            given = next(named, calls[0])["args"]
+            text = given if isinstance(given, str) else json.dumps(given)
+        schema = _schema_of(self.form)
+        value = object_in(text, schema, partial=partial)
+        problem = f"The answer holds no JSON {_kind(schema)}: {text[:200]!r}"
+        if value is not None:
             try:
                 return _validated(self.target, value)
             except ValueError as error:
-                msg = f"The answer does not fit {self.target.__name__}: {error}"
+                problem = f"The answer does not fit {self.target.__name__}: {error}"
         if partial:
             return None
-        raise OutputParserException(msg, llm_output=text)
+        raise _unfit(problem, said)
 
     def parse(self, text: str) -> Any:
         """The object of a text."""
         return self.parse_result([Generation(text=text)])
 
+    def _transform(self, input: Iterator[Any]) -> Iterator[Any]:  # noqa: A002 -- LangChain's name
+        growing = _Growing(self)
+        for chunk in input:
+            yield from growing.take(chunk)
+        yield from growing.end()
 
-def _validated(kind: Any, value: Any) -> Any:
-    """An object of a class of pydantic's, of version 2 or 1."""
+    async def _atransform(self, input: AsyncIterator[Any]) -> AsyncIterator[Any]:  # noqa: A002
+        growing = _Growing(self)
+        async for chunk in input:
+            for value in growing.take(chunk):
+                yield value
+        for value in growing.end():
+            yield value
+
+
+class _Growing:
+    """The object of a stream.
+
+    At the end it is read as that of a whole answer: LangChain's own parser would give nothing, and
+    no error, for an answer without an object.
+    """
+
+    def __init__(self, parser: AnswerParser) -> None:
+        self._parser = parser
+        self._whole: Any = None
+        self._last: Any = None
+
+    def take(self, chunk: Any) -> Iterator[Any]:
+        """The object so far, if a chunk changes it."""
+        if isinstance(chunk, AIMessage) and not isinstance(chunk, AIMessageChunk):
+            chunk = AIMessageChunk(**chunk.model_dump(exclude={"type"}))
+        is_text = isinstance(chunk, str)
+        piece = GenerationChunk(text=chunk) if is_text else ChatGenerationChunk(message=chunk)
+        self._whole = piece if self._whole is None else self._whole + piece
+        yield from self._new(partial=True)
+
+    def end(self) -> Iterator[Any]:
+        """The whole object, if it is another one."""
+        if self._whole is not None:
+            yield from self._new(partial=False)
+
+    def _new(self, *, partial: bool) -> Iterator[Any]:
+        value = self._parser.parse_result([self._whole], partial=partial)
+        if value is not None and value != self._last:
+            self._last = value
+            yield value
+
+
+def _validated(target: Any, value: Any) -> Any:
+    """An object of a class of pydantic's, of version 2 or 1; the value if there is no such."""
+    if not (inspect.isclass(target) and is_basemodel_subclass(target)):
+        return value
+    kind: Any = target
     validate = getattr(kind, "model_validate", None) or kind.parse_obj
     return validate(value)
+
+
+def _unfit(problem: str, said: AIMessage) -> Exception:
+    """What is raised for an answer without the object that was asked for."""
+    reason = said.response_metadata.get("finish_reason")
+    refusal = said.additional_kwargs.get("refusal")
+    kinds: tuple[Any, ...] = (errors.UnexpectedAnswerError,)
+    if refusal or reason == "content_filter":
+        problem = f"The model refused to answer: {refusal or reason}."
+        kinds = errors.UnexpectedAnswerError, OpenAIRefusalError
+    elif reason == "length":
+        problem = f"The answer reached max_tokens before it was complete: raise it. {problem}"
+        kinds = errors.TruncatedAnswerError, openai.LengthFinishReasonError
+    kind, *extra = kinds
+    return as_both(kind(problem), OutputParserException(problem, llm_output=str(said.text)), *extra)

@@ -20,7 +20,7 @@ from langchain_visioncraft.chat_models.structured import (
     ANSWER_FORM,
     Method,
     PromptedAnswer,
-    prompted_output,
+    structured_output,
 )
 from langchain_visioncraft.errors import InvalidRequestError
 
@@ -221,18 +221,11 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         Raises:
             InvalidRequestError: If the schema is missing, or tools are given besides.
         """
-        if method == "prompted" or (
-            method in (None, "function_calling") and self._way(self.model_name) != "native"
-        ):
-            return prompted_output(
-                self.bind, schema, include_raw=include_raw, strict=strict, **kwargs
-            )
-        return super().with_structured_output(
-            schema,
-            method=method or "function_calling",
-            include_raw=include_raw,
-            strict=strict,
-            **kwargs,
+        chosen = method or "function_calling"
+        if chosen == "function_calling" and self._way(self.model_name) != "native":
+            chosen = "prompted"
+        return structured_output(
+            self, schema, method=chosen, include_raw=include_raw, strict=strict, **kwargs
         )
 
 

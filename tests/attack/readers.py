@@ -19,16 +19,13 @@ from langchain_visioncraft._redact import Redactor
 from langchain_visioncraft._schemas import coerced, problems
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
 from langchain_visioncraft.chat_models.normalizing import normalized
+from langchain_visioncraft.chat_models.objects import object_in
 from langchain_visioncraft.chat_models.prompted.calls import Offered
 from langchain_visioncraft.chat_models.prompted.history import as_text
 from langchain_visioncraft.chat_models.prompted.reading import CallReader
 from langchain_visioncraft.chat_models.prompted.tools import PromptedTools, _until_it_repeats
 from langchain_visioncraft.chat_models.streams import NormalizedStream
-from langchain_visioncraft.chat_models.structured import (
-    PromptedAnswer,
-    PromptedAnswerParser,
-    object_in,
-)
+from langchain_visioncraft.chat_models.structured import AnswerParser, PromptedAnswer
 from langchain_visioncraft.client.answers import retry_after, service_message, unknown_kind
 from langchain_visioncraft.client.decode import media_from, text_from
 from langchain_visioncraft.client.links import check_link
@@ -88,7 +85,7 @@ def _cut_off(text: str) -> None:
 def _structured_stream(text: str) -> None:
     """As LangChain streams structured output: each piece is parsed with all before it."""
     reading = PromptedAnswer(FORM).reading(correct=False)
-    parser = PromptedAnswerParser(form=FORM)
+    parser = AnswerParser(form=FORM)
     begun = '{"prompt": "'
     chunks = (
         AIMessage("".join(given))

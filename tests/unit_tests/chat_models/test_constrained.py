@@ -14,7 +14,7 @@ from prompted_service import UNKNOWN, says, sent
 from pydantic import BaseModel
 
 from langchain_visioncraft import VisionCraftToolkit
-from langchain_visioncraft.chat_models.constrained import ConstrainedTools, response_format
+from langchain_visioncraft.chat_models.constrained import ConstrainedTools, shape
 from langchain_visioncraft.chat_models.prompted.calls import Call
 
 REPLY = 'A "cat" \\ 🐈\n\tand\u2028 more'
@@ -238,10 +238,10 @@ def test_a_schema_keeps_its_meaning() -> None:
         "properties": {"a": {"anyOf": [{"type": "integer"}, {"type": "null"}]}, "b": True},
         "required": ["a"],
     }
-    shape = response_format(schema)["response_format"]["json_schema"]["schema"]
-    assert shape["properties"] == {"a": {"type": "integer"}, "b": {}}
-    assert shape["required"] == ["a"]
-    assert shape["additionalProperties"] is False
+    kept = shape(schema)
+    assert kept["properties"] == {"a": {"type": "integer"}, "b": {}}
+    assert kept["required"] == ["a"]
+    assert kept["additionalProperties"] is False
 
 
 def test_a_reply_that_is_cut_off_is_given(service: Service) -> None:

@@ -13,8 +13,8 @@ from answers import OFFERED
 from langchain_visioncraft._json import MOST_REPAIRED, JsonReader
 from langchain_visioncraft._reasoning import ReasoningSplitter
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
+from langchain_visioncraft.chat_models.objects import object_in
 from langchain_visioncraft.chat_models.prompted.reading import CallReader
-from langchain_visioncraft.chat_models.structured import object_in
 
 TOOLS = ConstrainedTools(
     [{"name": name, "parameters": schema} for name, schema in OFFERED.schemas.items()]

@@ -12,7 +12,7 @@ from test_prompted_tools import UNKNOWN, says, sent
 from typing_extensions import TypedDict
 
 from langchain_visioncraft import ChatVisionCraft, errors
-from langchain_visioncraft.chat_models.structured import object_in
+from langchain_visioncraft.chat_models.objects import object_in
 
 
 class Joke(BaseModel):

@@ -1,0 +1,141 @@
+"""Finds the value of a schema in an answer, in time that grows with its length. No I/O."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from langchain_visioncraft._json import JsonReader
+from langchain_visioncraft._schemas import accepts, coerced, problems
+
+_DECODER = json.JSONDecoder(strict=False)
+_BRACKET = re.compile(r"\[|\{(?=\s{0,80}[\"'}\w])")
+_PARTIAL_SIGN = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|[{}\[\],]", re.DOTALL)
+_STRING_END = re.compile(r"(?<!\\)(?:\\\\)*+\"\Z")
+_HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+_MOST_SEARCHED = 20_000
+_PRICE = 64
+"""Of an attempt to decode, in characters: a text may hold nothing but brackets."""
+
+_MOST_REPAIRS = 8
+
+
+def object_in(text: str, schema: Mapping[str, Any], *, partial: bool = False) -> Any:
+    """The value of a schema in an answer: bare, fenced, wrapped, with prose around, damaged.
+
+    ```python
+    from langchain_visioncraft.chat_models.objects import object_in
+
+    schema = {"properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    assert object_in('Here it is: {"Person": {"age": "7"}}. Fine?', schema) == {"age": 7}
+    ```
+
+    Args:
+        text: The answer, or its beginning.
+        schema: Of the value.
+        partial: Whether the text may be a beginning only.
+
+    Returns:
+        The first value that fits the schema, else the first that could be meant; ``None`` if there
+        is none.
+    """
+    values = list(_values(text))
+    best: Any = None
+    for value in itertools.chain(values, _repaired(text, partial=partial)):
+        for found in _unwrapped(value, schema):
+            meant = coerced(found, schema)
+            if not problems(meant, schema):
+                return meant
+            best = meant if best is None and _could_be(meant, schema) else best
+    if accepts(schema, "array") and len(values) > 1 and not problems(values, schema):
+        return values
+    if best is None and not accepts(schema, "object") and not accepts(schema, "array"):
+        meant = coerced(text.strip(), schema)
+        return None if problems(meant, schema) else meant
+    return best
+
+
+def _values(text: str) -> Iterator[Any]:
+    """The objects and lists in a text."""
+    left, at = 2 * len(text) + _MOST_SEARCHED, 0
+    while left > 0 and (found := _BRACKET.search(text, at)):
+        start, at = found.start(), found.end()
+        try:
+            value, at = _DECODER.raw_decode(text, start)
+        except RecursionError:
+            left -= _MOST_SEARCHED
+        except json.JSONDecodeError as error:
+            # Python counts the lines before it, and each attempt has its price.
+            left -= _PRICE + error.pos - start + error.pos // 256
+        else:
+            yield value
+
+
+def _repaired(text: str, *, partial: bool) -> Iterator[Any]:
+    """The objects and lists in a text that are damaged, or have no end yet."""
+    reader, at = JsonReader(), 0
+    for _ in range(_MOST_REPAIRS):
+        found = _BRACKET.search(text, at)
+        if found is None:
+            return
+        value, at, kind = reader.value_at(text, found.start())
+        if partial and kind != "closed":
+            value = _beginning(text[found.start() : at])
+        if value not in (None, ""):
+            yield value
+
+
+def _beginning(text: str) -> Any:
+    """What the beginning of JSON says so far, without a value that has only begun."""
+    cuts = deque([len(text)], maxlen=3)
+    for sign in _PARTIAL_SIGN.finditer(text):
+        if sign[0] in "{[,":
+            cuts.append(sign.start() + (sign[0] != ","))
+    for end in sorted({len(text), *cuts}, reverse=True):
+        try:
+            return json.loads(_closed(text[:end]), strict=False)
+        except ValueError:
+            continue
+        except RecursionError:
+            return None
+    return None
+
+
+def _closed(text: str) -> str:
+    """JSON with what closes its last string and its brackets."""
+    open_: list[str] = []
+    for sign in _PARTIAL_SIGN.findall(text):
+        if sign in "{[":
+            open_.append("}" if sign == "{" else "]")
+        elif sign in "}]" and open_:
+            open_.pop()
+        elif sign[0] == '"' and (len(sign) == 1 or not _STRING_END.search(sign)):
+            text = _HALF_ESCAPE.sub("", text) + '"'
+    return text + "".join(reversed(open_))
+
+
+def _could_be(value: Any, schema: Mapping[str, Any]) -> bool:
+    if isinstance(value, list):
+        return accepts(schema, "array")
+    properties = schema.get("properties") or {}
+    return accepts(schema, "object") and (
+        not properties or any(name in properties for name in value)
+    )
+
+
+def _unwrapped(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+    """The value itself, and what it holds where a model has put it into another one."""
+    if isinstance(value, dict | list):
+        yield value
+    if isinstance(value, dict) and not set(value) & set(schema.get("properties") or {}):
+        for inner in value.values():
+            if isinstance(inner, str) and inner[:1] in ("{", "["):
+                inner = _beginning(inner)  # noqa: PLW2901
+            if isinstance(inner, dict | list):
+                yield inner
+    elif isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        yield value[0]
