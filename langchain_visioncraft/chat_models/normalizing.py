@@ -151,7 +151,7 @@ def content_of(written: Mapping[str, Any]) -> tuple[Any, str]:
             thoughts.append(_plain(block))
         elif isinstance(block, dict) and isinstance(block.get("text"), str):
             blocks.append({"type": "text", "text": sound(block["text"])})
-        elif isinstance(kind, str):
+        elif isinstance(kind, str) and kind != "text":
             blocks.append(block)
         elif block is not None:
             raise unreadable("a block of the content", block)

@@ -30,8 +30,8 @@ from langchain_visioncraft.chat_models.normalizing import (
 )
 
 _IN_JSON = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
-_UNDECIDED = re.compile(r"\s*(?:\{\s*(?:\}\s*)?)?")
-"""Arguments that may still turn out to begin with an empty object, which does not count."""
+_UNDECIDED = re.compile(r"\s*(?:\{\s*(?:\}\s*)?|n(?:u(?:ll?)?)?)?")
+"""Arguments that may still turn out to be none, or to begin with an empty object that is none."""
 
 _MOST_HELD = 64
 """Pieces that are held to find out."""

@@ -6,15 +6,14 @@ import inspect
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 import openai
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
-from langchain_core.output_parsers import BaseCumulativeTransformOutputParser
-from langchain_core.outputs import ChatGenerationChunk, Generation, GenerationChunk
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.output_parsers import BaseTransformOutputParser
+from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.runnables import AddableDict, Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.json_schema import dereference_refs
 from langchain_core.utils.pydantic import is_basemodel_subclass
@@ -85,14 +84,10 @@ def structured_output(
     else:
         own = schema if _is_response_format(schema) else of_function(form)
         asked = model.bind(response_format=own if method == "json_schema" else ANY_JSON, **options)
-    parser = AnswerParser(target=schema, form=form, beside_tools=bool(tools))
-    if not include_raw:
-        return cast("Runnable[Any, Any]", asked | parser)
-    parsed = RunnablePassthrough.assign(
-        parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
+    parser = AnswerParser(
+        target=schema, form=form, beside_tools=bool(tools), include_raw=include_raw
     )
-    unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=asked) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+    return cast("Runnable[Any, Any]", asked | parser)
 
 
 def _is_response_format(schema: Any) -> bool:
@@ -147,7 +142,7 @@ class PromptedAnswer:
 
     def reading(self, *, correct: bool) -> Reading:
         """Reads an answer."""
-        return AnswerReading(_schema_of(self.form)) if correct else _InLargePieces()
+        return AnswerReading(_schema_of(self.form)) if correct else Reading()
 
 
 def _schema_of(form: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -157,27 +152,6 @@ def _schema_of(form: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _kind(schema: Mapping[str, Any]) -> str:
     return next((kind for kind in ("object", "array") if accepts(schema, kind)), "value")
-
-
-class _InLargePieces(Reading):
-    """Gives an answer in pieces that grow with it: each is parsed from the beginning."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pending: list[str] = []
-        self._size = self._given = 0
-
-    def feed(self, text: str) -> list[Piece]:
-        """Take a piece of the answer, and give what is enough."""
-        self._pending.append(text)
-        self._size += len(text)
-        return self.finish() if self._size - self._given > self._given // 16 else []
-
-    def finish(self, **_: Any) -> list[Piece]:
-        """Give what is left."""
-        text, self._pending = "".join(self._pending), []
-        self._given = self._size
-        return [text] if text else []
 
 
 class AnswerReading(Reading):
@@ -218,18 +192,20 @@ class AnswerReading(Reading):
         return problems(value, self._schema)
 
 
-class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
+class AnswerParser(BaseTransformOutputParser[Any]):
     """Makes objects of answers; a stream gives partial ones, as far as the class allows it.
 
     Attributes:
         target: A pydantic class; anything else stands for a dictionary.
         form: See `PromptedAnswer`.
         beside_tools: Whether the model may call tools instead; there is no object then.
+        include_raw: Whether to give ``{"raw", "parsed", "parsing_error"}``, and to raise nothing.
     """
 
     target: Any = None
     form: dict[str, Any]
     beside_tools: bool = False
+    include_raw: bool = False
 
     @property
     def _type(self) -> str:
@@ -245,9 +221,19 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         """
         message = getattr(result[0], "message", None)
         said = message if isinstance(message, AIMessage) else AIMessage(result[0].text)
+        value, problem = self._read(said, partial=partial)
+        error = _unfit(problem, said) if problem and not partial else None
+        if self.include_raw:
+            return {"raw": said, "parsed": value, "parsing_error": error}
+        if error:
+            raise error
+        return value
+
+    def _read(self, said: AIMessage, *, partial: bool) -> tuple[Any, str | None]:
+        """The object, or what is wrong."""
         calls = [*said.tool_calls, *said.invalid_tool_calls]
         if calls and self.beside_tools:
-            return None
+            return None, None
         text = str(said.text)
         if calls:
             named = (call for call in calls if call["name"] == self.form.get("name"))
@@ -255,15 +241,12 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
             text = given if isinstance(given, str) else json.dumps(given)
         schema = _schema_of(self.form)
         value = object_in(text, schema, partial=partial)
-        problem = f"The answer holds no JSON {_kind(schema)}: {text[:200]!r}"
-        if value is not None:
-            try:
-                return _validated(self.target, value)
-            except ValueError as error:
-                problem = f"The answer does not fit {self.target.__name__}: {error}"
-        if partial:
-            return None
-        raise _unfit(problem, said)
+        if value is None:
+            return None, f"The answer holds no JSON {_kind(schema)}: {text[:200]!r}"
+        try:
+            return _validated(self.target, value), None
+        except ValueError as error:
+            return None, f"The answer does not fit {self.target.__name__}: {error}"
 
     def parse(self, text: str) -> Any:
         """The object of a text."""
@@ -285,34 +268,46 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
 
 
 class _Growing:
-    """The object of a stream.
+    """The object of a stream, read from the beginning each time that the answer has grown enough.
 
-    At the end it is read as that of a whole answer: LangChain's own parser would give nothing, and
-    no error, for an answer without an object.
+    At the end it is read as that of a whole answer, so that one without an object is an error.
     """
 
     def __init__(self, parser: AnswerParser) -> None:
         self._parser = parser
-        self._whole: Any = None
+        self._pieces: list[AIMessageChunk] = []
+        self._size = self._read = 0
         self._last: Any = None
 
     def take(self, chunk: Any) -> Iterator[Any]:
         """The object so far, if a chunk changes it."""
-        if isinstance(chunk, AIMessage) and not isinstance(chunk, AIMessageChunk):
+        if isinstance(chunk, str):
+            chunk = AIMessageChunk(content=chunk)
+        elif not isinstance(chunk, AIMessageChunk):
             chunk = AIMessageChunk(**chunk.model_dump(exclude={"type"}))
-        is_text = isinstance(chunk, str)
-        piece = GenerationChunk(text=chunk) if is_text else ChatGenerationChunk(message=chunk)
-        self._whole = piece if self._whole is None else self._whole + piece
-        yield from self._new(partial=True)
+        if self._parser.include_raw:
+            yield AddableDict(raw=chunk)
+        self._pieces.append(chunk)
+        self._size += len(chunk.text) + sum(len(c["args"] or "") for c in chunk.tool_call_chunks)
+        if self._size - self._read > self._read // 16:
+            yield from self._new(partial=True)
 
     def end(self) -> Iterator[Any]:
         """The whole object, if it is another one."""
-        if self._whole is not None:
+        if self._pieces:
             yield from self._new(partial=False)
 
     def _new(self, *, partial: bool) -> Iterator[Any]:
-        value = self._parser.parse_result([self._whole], partial=partial)
-        if value is not None and value != self._last:
+        first, *more = self._pieces
+        self._pieces, self._read = [first + more], self._size
+        generation = ChatGeneration(message=self._pieces[0])
+        value = self._parser.parse_result([generation], partial=partial)
+        if self._parser.include_raw:
+            value = AddableDict(value)
+            del value["raw"]  # it has streamed
+        elif value is None:
+            return
+        if value != self._last:
             self._last = value
             yield value
 

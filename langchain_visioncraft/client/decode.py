@@ -237,8 +237,8 @@ def text_from(answer: Answer) -> str:
     """
     decoded = _words_from(answer)
     candidate = decoded
-    if isinstance(candidate, Mapping) and candidate.get("choices"):
-        candidate = candidate["choices"][0]
+    if isinstance(candidate, Mapping) and (choices := candidate.get("choices")):
+        candidate = choices[0] if isinstance(choices, list) else choices
     for _ in range(3):
         if isinstance(candidate, list):  # of content parts
             texts = (part.get("text") for part in candidate if isinstance(part, Mapping))

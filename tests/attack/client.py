@@ -1,25 +1,36 @@
 """Answers that are bent in one to three places: only this package's errors may come of them.
 
-Chat answers whole and streamed, as natively called tools and as structured output; and the answers
-of every other endpoint. `seed` and the number of an answer make it again.
+Chat answers of every kind to every way of asking, whole and streamed, sync and async; and the
+answers of every other endpoint. `seed` and the number of an answer make it again.
 """
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import itertools
 import json
+import operator
 import random
 import time
 import traceback
-from collections.abc import Callable
-from typing import Any
+import weakref
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, get_args
 
+from langchain_core.messages import AIMessage, message_to_dict, messages_from_dict
 from langchain_core.tools import tool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import BaseModel
 from samples import SAMPLES
 from tool_service import httpx
 
 from attack import Outcome
 from attack.bending import bent
-from langchain_visioncraft import ChatVisionCraft
+from langchain_visioncraft import ChatVisionCraft, ChatVisionCraftLegacy
+from langchain_visioncraft.chat_models.prompted.formats import call_text
+from langchain_visioncraft.chat_models.structured import Method
 from langchain_visioncraft.client import VisionCraftClient, endpoints, tasks
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import Media
@@ -29,6 +40,7 @@ SHARE_OF_CHAT = 0.75
 
 HEAD = {"id": "1", "object": "chat.completion", "created": 1, "model": "m"}
 CALL = {"id": "a", "type": "function", "function": {"name": "draw", "arguments": '{"prompt": "a"}'}}
+_DRAW = {"name": "draw", "arguments": {"prompt": "a"}}
 USAGE = {
     "prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3,
     "prompt_tokens_details": {"cached_tokens": 0},
@@ -38,6 +50,9 @@ MESSAGES: tuple[dict[str, Any], ...] = (
     {"role": "assistant", "content": "Hello!", "reasoning_content": "Let me see.", "refusal": None},
     {"role": "assistant", "content": None, "tool_calls": [CALL, {**CALL, "id": "b"}]},
     {"role": "assistant", "content": [{"type": "text", "text": '{"prompt": "a"}'}], "audio": None},
+    {"role": "assistant", "content": '[{"name": "reply", "arguments": {"text": "Hi \\ud83d."}}]'},
+    {"role": "assistant", "content": f"<think>Hm.</think>So: {call_text(json.dumps(_DRAW))}"},
+    {"role": "assistant", "content": json.dumps(_DRAW), "function_call": CALL["function"]},
 )
 _LOGPROBS = {"content": [{"token": "a", "logprob": -1.0, "bytes": [97], "top_logprobs": []}]}
 
@@ -89,24 +104,85 @@ class _Host:
         return httpx.Response(200, content=self.body, headers=headers)
 
 
-def _ways(host: _Host) -> dict[str, Callable[[], Any]]:
-    http = httpx.Client(transport=httpx.MockTransport(host))
-    settings = {"api_key": "key", "base_url": "http://service.test", "max_retries": 0}
-    model = ChatVisionCraft(model="m", http_client=http, **settings)
-    native = ChatVisionCraft(model="m", http_client=http, tool_calling="native", **settings)
-    schema = {"title": "draw", "type": "object", "properties": {"prompt": {"type": "string"}}}
-    return {
-        "native tools": native.bind_tools([draw]).invoke,
-        "prompted tools": model.bind_tools([draw]).invoke,
-        "structured": model.with_structured_output(schema, include_raw=True).invoke,
-        "native tools, streamed": _all_of(native.bind_tools([draw])),
-        "prompted tools, streamed": _all_of(model.bind_tools([draw])),
-        "structured, streamed": _all_of(model.with_structured_output(schema, include_raw=True)),
+class Draw(BaseModel):
+    """A drawing."""
+
+    prompt: str
+
+
+def _models(host: _Host) -> Iterator[tuple[str, Any]]:
+    transport = httpx.MockTransport(host)
+    settings: dict[str, Any] = {
+        "api_key": "key",
+        "base_url": "http://service.test",
+        "max_retries": 0,
+        "http_client": httpx.Client(transport=transport),
+        "http_async_client": httpx.AsyncClient(transport=transport),
     }
+    for way in ("native", "prompted", "constrained"):
+        yield way, ChatVisionCraft(model="m", tool_calling=way, **settings)
+    yield (
+        "native, v1",
+        ChatVisionCraft(model="m", tool_calling="native", output_version="v1", **settings),
+    )
+    yield "opens thoughts", ChatVisionCraft(model="qwen-r1", **settings)
+    yield "legacy", ChatVisionCraftLegacy(model="m", **settings)
 
 
-def _all_of(model: Any) -> Callable[[str], list[Any]]:
-    return lambda asked: list(model.stream(asked))
+def _asked(name: str, model: Any) -> Iterator[tuple[str, Any]]:
+    yield "words", model
+    yield "tools", model.bind_tools([draw])
+    methods = ("prompted",) if name == "legacy" else get_args(Method)
+    for method, schema in itertools.product(methods, (Draw, convert_to_openai_tool(draw))):
+        kind = "a class" if schema is Draw else "a schema"
+        asked = functools.partial(model.with_structured_output, schema, method=method)
+        yield f"{kind}, {method}", asked()
+        yield f"{kind}, {method}, raw", asked(include_raw=True)
+
+
+def _awaited(loop: Any, work: Callable[..., Any], *arguments: Any) -> Any:
+    return loop.run_until_complete(work(*arguments))
+
+
+def _streamed(asked: Any) -> list[Any]:
+    return list(asked.stream("Hi"))
+
+
+async def _astreamed(asked: Any) -> list[Any]:
+    return [chunk async for chunk in asked.astream("Hi")]
+
+
+def _ways(host: _Host) -> list[tuple[str, Callable[[], Any]]]:
+    """Every way to ask every model; those whose names end in "streamed" stream."""
+    loop = asyncio.new_event_loop()
+    weakref.finalize(host, loop.close)
+    ways = []
+    for name, model in _models(host):
+        streams = "at once" if name == "legacy" else "streamed"
+        for what, asked in _asked(name, model):
+            ways += [
+                (f"{name}: {what}", partial(asked.invoke, "Hi")),
+                (f"{name}: {what}, {streams}", partial(_streamed, asked)),
+                (f"{name}: {what}, async", partial(_awaited, loop, asked.ainvoke, "Hi")),
+                (f"{name}: {what}, async, {streams}", partial(_awaited, loop, _astreamed, asked)),
+            ]
+    return ways
+
+
+def _used(ask: Callable[[], Any]) -> None:
+    """Ask, and do with the answer what applications do."""
+    answer = ask()
+    chunks = answer if isinstance(answer, list) else [answer]
+    if not chunks or not isinstance(chunks[0], AIMessage):
+        return
+    message = functools.reduce(operator.add, chunks)
+    ids = [call["id"] for call in message.tool_calls]
+    if not all(ids) or len(set(ids)) < len(ids) or not all(c["name"] for c in message.tool_calls):
+        msg = f"calls without a name or an id of their own: {message.tool_calls}"
+        raise AssertionError(msg)
+    kept = json.loads(json.dumps([message_to_dict(message)]))
+    list(messages_from_dict(kept)[0].content_blocks)
+    message.pretty_repr()
 
 
 def _problem(work: Callable[..., Any], *arguments: Any) -> str | None:
@@ -124,15 +200,15 @@ def _problem(work: Callable[..., Any], *arguments: Any) -> str | None:
 def fuzz_chat(seconds: float, *, seed: int = 0, answers: int = 1_000_000) -> tuple[int, list[str]]:
     """How many chat answers were tried, and what came of some that should not have."""
     host, failures, began = _Host(), [], time.monotonic()
-    ways = list(_ways(host).items())
+    ways = _ways(host)
     number = 0
     while number < answers and time.monotonic() - began < seconds:
         chance = random.Random(f"{seed}/{number}")
-        name, ask = ways[number % len(ways)]
+        name, ask = chance.choice(ways)
         streams = name.endswith("streamed")
         host.kind = "text/event-stream" if streams else "application/json"
         host.body = streamed(chance) if streams else whole(chance)
-        if problem := _problem(ask, "Hi"):
+        if problem := _problem(_used, ask):
             failures.append(f"answer {seed}/{number} to {name}: {problem}")
         number += 1
     return number, failures

@@ -420,3 +420,17 @@ async def test_structured_output_streams_from_a_sloppy_host(service: Service, wa
     assert answer.usage_metadata
     assert answer.usage_metadata["output_tokens"] == 3
     assert answer.response_metadata["finish_reason"] == "stop"
+
+
+async def test_arguments_that_are_null_are_none_in_a_stream_too(service: Service) -> None:
+    deltas = ('"null"', '"n"', '"ull"')
+    for pieces in (deltas[:1], deltas[1:]):
+        call = '{"index": 0, "id": "1", "function": {"name": "look", "arguments": %s}}'
+        chunk = '{"choices": [{"index": 0, "delta": {"tool_calls": [%s]}}]}'
+        lines = [f"data: {chunk % (call % piece)}\n\n" for piece in pieces]
+        end = 'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}\n\n'
+        kind = {"content-type": "text/event-stream"}
+        service.says(200, content="".join([*lines, end]).encode(), headers=kind)
+        for way in ("stream", "astream"):
+            [made] = (await ask(service.model(), way)).tool_calls
+            assert (made["name"], made["args"]) == ("look", {})

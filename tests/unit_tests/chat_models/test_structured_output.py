@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import Any
 
 import pytest
-from chat_service import Service
+from chat_service import WAYS, Service, ask, completion, httpx
+from langchain_core.exceptions import OutputParserException
+from langchain_openai.chat_models.base import OpenAIRefusalError
 from pydantic import BaseModel, Field
 from test_prompted_tools import UNKNOWN, says, sent
 from typing_extensions import TypedDict
@@ -175,3 +178,101 @@ def test_without_a_schema_or_with_tools_it_is_refused(service: Service) -> None:
         model.with_structured_output()
     with pytest.raises(errors.InvalidRequestError, match="tools"):
         model.with_structured_output(Joke, tools=[Joke])
+
+
+@pytest.mark.parametrize("method", ["function_calling", "json_schema", "json_mode", "prompted"])
+@pytest.mark.parametrize("text", ["I know none.", '{"setup": "Why?", "rating": 99}', "[1]"])
+async def test_an_answer_that_does_not_fit_is_an_error_of_both_trees(
+    service: Service, method: Any, text: str
+) -> None:
+    says(service, text)
+    model = service.model(correct_tool_calls=False).with_structured_output(Joke, method=method)
+    for way in WAYS:
+        with pytest.raises(errors.UnexpectedAnswerError) as caught:
+            await ask(model, way)
+        assert isinstance(caught.value, OutputParserException)
+        assert caught.value.llm_output == text
+        assert pickle.loads(pickle.dumps(caught.value)).message == caught.value.message
+
+
+@pytest.mark.parametrize("method", ["function_calling", "json_schema", "json_mode", "prompted"])
+async def test_an_object_in_words_counts_whatever_was_asked_for(
+    service: Service, method: Any
+) -> None:
+    says(service, f"<think>Hm.</think>Here:\n```json\n{TEXT}\n```")
+    model = service.model().with_structured_output(Joke, method=method)
+    assert [model.invoke("?"), await model.ainvoke("?")] == [Joke(**WANTED)] * 2
+    assert list(model.stream("?"))[-1] == Joke(**WANTED)
+
+
+@pytest.mark.parametrize("arguments", [TEXT, WANTED, TEXT[:-1], json.dumps(TEXT)])
+@pytest.mark.parametrize("name", ["Joke", "functions.Joke"])
+async def test_arguments_of_a_sloppy_host_are_the_object(
+    service: Service, arguments: Any, name: str
+) -> None:
+    call = {"index": 0, "function": {"name": name, "arguments": arguments}}
+    answer = completion(None, tool_calls=[call])
+    service.respond = lambda _: httpx.Response(200, json=answer)
+    model = service.model().with_structured_output(Joke)
+    assert [model.invoke("?"), await model.ainvoke("?")] == [Joke(**WANTED)] * 2
+
+
+def test_a_model_that_calls_a_tool_instead_gives_no_object(service: Service) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    service.says(200, json=completion(None, tool_calls=[call]))
+    look = {"title": "look", "description": "Look.", "type": "object", "properties": {}}
+    model = service.model().with_structured_output(
+        Joke, method="json_schema", tools=[look], include_raw=True
+    )
+    answer = model.invoke("?")
+    assert (answer["parsed"], answer["parsing_error"]) == (None, None)
+    assert answer["raw"].tool_calls[0]["name"] == "look"
+    assert service.body["tools"][0]["function"]["name"] == "look"
+
+
+@pytest.mark.parametrize("method", ["function_calling", "json_schema"])
+def test_a_refusal_is_an_error_of_both_trees(service: Service, method: Any) -> None:
+    service.says(200, json=completion(None, refusal="I will not."))
+    model = service.model().with_structured_output(Joke, method=method)
+    with pytest.raises(errors.UnexpectedAnswerError, match="refused to answer: I will not") as it:
+        model.invoke("?")
+    assert isinstance(it.value, OpenAIRefusalError)
+
+
+def test_a_method_or_tools_that_do_not_fit_are_refused_at_once(service: Service) -> None:
+    model: Any = service.model()
+    for options in (
+        {"method": "xml"},
+        {"tools": [{}]},
+        {"method": "prompted", "tools": [{}]},
+    ):
+        with pytest.raises(errors.InvalidRequestError):
+            model.with_structured_output(Joke, **options)
+    for method in ("function_calling", "json_schema", "prompted"):
+        with pytest.raises(errors.InvalidRequestError, match="needs a schema"):
+            model.with_structured_output(None, method=method)
+
+
+async def test_any_json_may_be_asked_for(service: Service) -> None:
+    says(service, "Fine: " + TEXT)
+    model = service.model().with_structured_output(None, method="json_mode")
+    for way in ("invoke", "ainvoke"):
+        answer: Any = await ask(model, way)
+        assert answer == WANTED
+    assert service.body["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize("method", ["function_calling", "json_schema", "prompted"])
+@pytest.mark.parametrize("text", [TEXT, "I know none."])
+async def test_a_stream_with_the_raw_answer_ends_with_what_was_made_of_it(
+    service: Service, method: Any, text: str
+) -> None:
+    says(service, text)
+    model = service.model().with_structured_output(Joke, method=method, include_raw=True)
+    for chunks in (list(model.stream("?")), [part async for part in model.astream("?")]):
+        whole: Any = {}
+        for each in chunks:
+            whole = whole + each if whole else each
+        assert whole["raw"].text == text
+        assert whole["parsed"] == (Joke(**WANTED) if text == TEXT else None)
+        assert (whole["parsing_error"] is None) == (text == TEXT)

@@ -102,7 +102,18 @@ def test_a_legacy_chat_answer_is_read_in_every_form(body: Any) -> None:
     assert chat(body) == "42!"
 
 
-@pytest.mark.parametrize("body", [{}, [], {"choices": []}, {"choices": [{}]}, {"content": 5}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"choices": []},
+        {"choices": [{}]},
+        {"choices": {"a": 1}},
+        {"choices": 1},
+        {"content": 5},
+    ],
+)
 def test_a_legacy_chat_answer_without_a_text_is_unexpected(body: Any) -> None:
     with pytest.raises(UnexpectedAnswerError, match="without a text"):
         chat(body)
