@@ -8,9 +8,10 @@ picture, sees something of the kind.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -69,8 +70,9 @@ class Eyes:
     def _classifier(self) -> Any:
         from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415  # heavy
 
-        model = Interpreter(str(self._files.classifier), num_threads=1)
-        model.allocate_tensors()
+        with _no_stderr():  # it reports its delegate, and has no option that stops it
+            model = Interpreter(str(self._files.classifier), num_threads=1)
+            model.allocate_tensors()
         return model
 
     @cached_property
@@ -153,6 +155,20 @@ class Eyes:
             for text, score in lines
             if score >= _LEAST_READ and sum(letter.isalnum() for letter in text) >= 2
         ]
+
+
+@contextlib.contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Drop what native code writes to the process's standard error."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def views(picture: Image.Image) -> list[Image.Image]:

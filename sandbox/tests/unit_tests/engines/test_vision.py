@@ -197,7 +197,9 @@ def test_weights_with_another_hash_are_not_used(monkeypatch: pytest.MonkeyPatch)
         weights.vision_models()
 
 
-def test_the_real_models_tell_a_drawn_sign_from_an_empty_picture() -> None:
+def test_the_real_models_tell_a_drawn_sign_from_an_empty_picture_and_write_no_log(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     eyes = Eyes()
     sign = Image.new("RGB", (400, 200), "white")
     font = ImageFont.load_default(60)
@@ -206,3 +208,4 @@ def test_the_real_models_tell_a_drawn_sign_from_an_empty_picture() -> None:
         "NOPARKING", "NO PARKING"
     )
     assert ask(eyes, "What is it?", picture()).startswith("I cannot tell")
+    assert not capfd.readouterr().err
