@@ -4,7 +4,7 @@
 |---|---|
 | ``{"type": "json_schema", "json_schema": {"schema": …}}`` | OpenAI's, and that of most servers |
 | ``{"type": "json_object", "schema": …}`` | llama-cpp-python |
-| ``{"type": "json_object", "value": …}`` | Text Generation Inference before 3.3 |
+| ``{"type": "json_object", "value": …}`` | Text Generation Inference |
 
 The first form is tried first. A host that refuses it is asked in the next one, and what it takes is
 kept for the calls that follow.

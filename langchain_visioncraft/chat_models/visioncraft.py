@@ -89,7 +89,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     tool_calling: Literal["auto", "native", "prompted", "constrained"] = "auto"
     """How tools are offered. ``native`` sends ``tools``. ``prompted`` describes them in the system
     message and reads the calls out of the text. ``constrained`` describes them, and sends a JSON
-    schema that the host holds the answer to (llama.cpp, vLLM, SGLang, Ollama, LM Studio): the
+    schema that the host holds the answer to (most servers of open models): the
     surest way for small models, on hosts that obey. ``auto`` is native for models that are known to
     be trained for it (their profile says ``tool_calling``, see `MODEL_PROFILES`), constrained for
     those whose profile says ``structured_output``, else prompted."""
