@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,11 +20,8 @@ _ERRORS = (
 _WITHIN = "is not in the store,is not a valid tool,please fix your"
 _LONGEST_RESULT = 20_000
 _LONGEST_REQUEST = 8_000
-_CREWAI = re.compile(
-    r"\s*Current Task: (?P<task>.*?)\n\nThis is the expected criteria for your final answer:"
-    r".*?(?:\n\nThis is the context you're working with:\n(?P<context>.*))?\Z",
-    re.DOTALL,
-)
+_TASK, _EXPECTED = "\nCurrent Task: ", "\n\nThis is the expected criteria for your final answer:"
+_CONTEXT = "\n\nThis is the context you're working with:\n"
 """What CrewAI writes around a task, whose results of earlier tasks are no request."""
 
 
@@ -61,16 +57,12 @@ class Conversation:
 
 def read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
     """Read a conversation."""
-    users = [
-        number
-        for number, message in enumerate(messages)
-        if message["role"] == "user" and not _shows_results(messages, number)
-    ]
-    latest = users[-1] if users else -1
-    request = text_of(messages[latest])[:_LONGEST_REQUEST] if users else ""
-    crew = _CREWAI.match(request)
-    found = Conversation(crew["task"] if crew else request)
-    files: list[str] = HANDLE.findall(crew["context"] or "") if crew else []
+    asked = (number for number in reversed(range(len(messages))) if _asks(messages, number))
+    latest = next(asked, -1)
+    request = text_of(messages[latest])[:_LONGEST_REQUEST] if latest >= 0 else ""
+    task, expected, rest = request.partition(_EXPECTED)
+    found = Conversation(task.partition(_TASK)[2] if expected else request)
+    files = HANDLE.findall(rest.partition(_CONTEXT)[2])
     for message in messages[: max(latest, 0)]:
         text = text_of(message)[:_LONGEST_RESULT]
         if message["role"] == "user":
@@ -81,37 +73,36 @@ def read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
     by_id: dict[str, Call] = {}
     for message in messages[latest + 1 :]:
         for call in message.get("tool_calls") or ():
-            function = call.get("function") or {}
-            arguments = _arguments(function.get("arguments"))
-            known = Call(str(call.get("id", "")), str(function.get("name", "")), arguments)
-            by_id[known.id] = known
-            found.calls.append(known)
+            function = call["function"]
+            arguments = _read(function.get("arguments"))
+            made = Call(str(call.get("id", "")), function["name"], arguments)
+            by_id[made.id] = made
+            found.calls.append(made)
         answered = by_id.get(str(message.get("tool_call_id", "")))
         if message["role"] == "tool" and answered is not None:
             answered.result = _result(text_of(message))[:_LONGEST_RESULT]
     return found
 
 
-def _result(text: str) -> str:
-    """What a tool gave; Google's ADK wraps it."""
-    if text.startswith('{"result": "'):
-        return str(_arguments(text).get("result", text))
-    return text
-
-
-def _shows_results(messages: Sequence[Mapping[str, Any]], index: int) -> bool:
-    """Whether a user message is how an application shows the pictures that tools made.
+def _asks(messages: Sequence[Mapping[str, Any]], index: int) -> bool:
+    """Whether a message is a user's, and not how an application shows the pictures of tools.
 
     OpenAI's API takes no pictures in tool messages: they follow in a user message.
     """
     parts = messages[index].get("content")
     pictures = isinstance(parts, list) and any("image_url" in part for part in parts)
-    return pictures and index > 0 and messages[index - 1]["role"] == "tool"
+    shows = pictures and index > 0 and messages[index - 1]["role"] == "tool"
+    return messages[index]["role"] == "user" and not shows
 
 
-def _arguments(value: Any) -> dict[str, Any]:
+def _result(text: str) -> str:
+    """What a tool gave; Google's ADK wraps it."""
+    return str(_read(text).get("result", text)) if text.startswith('{"result": "') else text
+
+
+def _read(arguments: Any) -> dict[str, Any]:
     try:
-        read = value if isinstance(value, dict) else json.loads(value or "{}")
+        read = json.loads(arguments or "{}")
     except (TypeError, ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Self
+from functools import cache, cached_property
 
 from langchain_visioncraft.media.sniff import EXTENSIONS
 
 PICTURES = frozenset({"png", "jpg", "jpeg", "gif", "webp", "bmp", "tiff", "tif", "avif", "heic"})
 SOUNDS = frozenset(EXTENSIONS.values()) - PICTURES - {"jxl"}
-
-_SUFFIXES = (*(f".{each}" for each in sorted({*EXTENSIONS.values(), "jpeg", "tif"})),)
-_OPEN, _CLOSE = ('"', "'", "`", "\u201c", "\u2018"), ('"', "'", "`", "\u201d", "\u2019")
-_QUOTES = "".join(_OPEN + _CLOSE)
+_SUFFIXES = tuple(f".{each}" for each in sorted({*EXTENSIONS.values(), "jpeg", "tif"}))
+_LINKS = ("http://", "https://")
+_QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 _AROUND = f" {_QUOTES}.,;:!?()[]{{}}<>*"
-_SIZE = re.compile(r"(?<=\d)(?: ?\u00d7 ?| x )(?=\d)")
+_QUOTED = re.compile(rf"(?<!\w)[{_QUOTES}]([^{_QUOTES}]{{1,200}})[{_QUOTES}](?!\w)")
+_NUMBER = re.compile(r"(?<![\w.])-?\d{1,15}(?:\.\d{1,15})?(?!\w)")
+_NAME_PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_A-Za-z]+")
 _LONGEST = 8000
 """Characters of a text that are read: plain requests are shorter."""
 
@@ -31,19 +31,23 @@ class Words:
     keys: tuple[str, ...]
 
     @classmethod
-    def of(cls, text: str | Iterable[str]) -> Self:
+    def of(cls, text: str) -> Words:
         """The words of a text; its end is left out if it is very long."""
-        raw = (*(_SIZE.sub("x", text[:_LONGEST]).split() if isinstance(text, str) else text),)
-        return cls(raw, (*(word.strip(_AROUND).replace("\u2019", "'").lower() for word in raw),))
+        raw = tuple(text[:_LONGEST].split())
+        return cls(raw, tuple(each.strip(_AROUND).replace("\u2019", "'").lower() for each in raw))
+
+    @classmethod
+    def of_name(cls, name: str) -> Words:
+        """The words of a name in any style: ``getWeather``, ``W-get_weather``, ``get.weather``."""
+        return cls.of(" ".join(_NAME_PART.findall(name[:200])))
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """Its keys, and the words in them where they are written as names."""
+        return frozenset(key for word in self.raw for key in Words.of_name(word).keys)
 
     def __getitem__(self, part: slice) -> Words:
         return Words(self.raw[part], self.keys[part])
-
-    def __add__(self, other: Words) -> Words:
-        return Words(self.raw + other.raw, self.keys + other.keys)
-
-    def __len__(self) -> int:
-        return len(self.raw)
 
     def __str__(self) -> str:
         return " ".join(self.raw)
@@ -62,57 +66,57 @@ class Words:
         for phrase in _compiled(phrases):
             at = 0
             for run in phrase:
-                at = self._behind(run, at)
+                places = range(at, len(self.keys) - len(run) + 1)
+                at = next((n + len(run) for n in places if self._stands(run, n)), 0)
                 if not at:
                     break
             else:
                 return at
         return 0
 
-    def _behind(self, run: tuple[_Test, ...], start: int) -> int:
-        for at in range(start, len(self) - len(run) + 1):
-            if all(_fits(self.keys[at + n], test) for n, test in enumerate(run)):
-                return at + len(run)
-        return 0
+    def _stands(self, run: tuple[_Test, ...], at: int) -> bool:
+        keys = self.keys[at : at + len(run)]
+        return all(
+            key in whole or key.startswith(begun)
+            for key, (whole, begun) in zip(keys, run, strict=True)
+        )
 
     @property
     def sources(self) -> list[str]:
         """The handles, links and paths of media files."""
         found = (word.strip(_AROUND.replace(".", "")).rstrip(".") for word in self.raw)
-        return [word for word in found if _is_link(word) or word.lower().endswith(_SUFFIXES)]
+        return [each for each in found if each.startswith(_LINKS) or suffix_of(each) in _SUFFIXES]
 
     @property
     def quoted(self) -> list[str]:
         """What stands between quotation marks."""
-        found, opened = [], -1
-        for at, word in enumerate(self.raw):
-            if opened < 0 and word.lstrip("([")[:1] in _OPEN:
-                opened = at
-            if opened >= 0 and word.rstrip(".,;:!?)]")[-1:] in _CLOSE:
-                found.append(str(self[opened : at + 1]).strip(_AROUND))
-                opened = -1
-        return [text for text in found if text]
+        return _QUOTED.findall(str(self))
 
     @property
     def numbers(self) -> list[float]:
         """The numbers, also those in brackets or behind an equals sign."""
-        return [number for word in self.raw for number in _numbers_in(word)]
+        return [float(each) for each in _NUMBER.findall(str(self))]
+
+    @property
+    def sentences(self) -> list[Words]:
+        """Its sentences."""
+        return self.split(self.begins_sentence)
 
     def begins_sentence(self, at: int) -> bool:
-        """Whether a sentence begins at this word: with a capital letter, a digit or a quote."""
+        """Whether a sentence begins at this word: with a capital letter or a digit."""
         first = self.raw[at].lstrip(_QUOTES + "(")[:1]
         ended = self.raw[at - 1].rstrip(_QUOTES + ")")[-1:] in (".", "!", "?")
         return ended and (first.isupper() or first.isdigit())
 
     def split(self, begins: Callable[[int], bool]) -> list[Words]:
         """Its parts, each of which begins at a word of which `begins` says so."""
-        cuts = [0, *(at for at in range(1, len(self)) if begins(at)), len(self)]
+        cuts = [0, *(at for at in range(1, len(self.raw)) if begins(at)), len(self.raw)]
         return [self[a:b] for a, b in itertools.pairwise(cuts)]
 
-    @property
-    def sentences(self) -> list[Words]:
-        """Its sentences."""
-        return self.split(self.begins_sentence)
+
+def one_of(words: str) -> frozenset[str]:
+    """A set of words."""
+    return frozenset(words.split())
 
 
 _Test = tuple[frozenset[str], tuple[str, ...]]
@@ -132,38 +136,19 @@ def _test(word: str) -> _Test:
     return frozenset(way for way in ways if not way.endswith("*")), begun
 
 
-def _fits(key: str, test: _Test) -> bool:
-    return key in test[0] or key.startswith(test[1])
-
-
-def one_of(words: str) -> frozenset[str]:
-    """A set of words."""
-    return frozenset(words.split())
-
-
-def _is_link(word: str) -> bool:
-    return word.startswith(("http://", "https://"))
-
-
-def _numbers_in(word: str) -> Iterator[float]:
-    for part in word.translate(dict.fromkeys(map(ord, "()[]{}=:,;!?\"'`"), " ")).split():
-        digits = part.rstrip(".").removeprefix("-").replace(".", "", 1)
-        if digits.isascii() and digits.isdigit() and len(digits) < 16:
-            yield float(part.rstrip("."))
+def suffix_of(source: str) -> str:
+    """The extension of a handle, link or path with its dot, in lower case."""
+    path, dot, suffix = source.partition("?")[0].rpartition(".")
+    return (dot + suffix).lower() if path else ""
 
 
 def is_picture(source: str) -> bool:
     """Whether this may be a picture; a link without an extension may be anything."""
-    suffix = suffix_of(source)
-    return suffix in PICTURES or (_is_link(source) and suffix not in SOUNDS)
+    suffix = suffix_of(source)[1:]
+    return suffix in PICTURES or (source.startswith(_LINKS) and suffix not in SOUNDS)
 
 
 def is_sound(source: str) -> bool:
     """Whether this may be a recording, or a video with sound."""
-    suffix = suffix_of(source)
-    return suffix in SOUNDS or (_is_link(source) and suffix not in PICTURES)
-
-
-def suffix_of(source: str) -> str:
-    """The extension of a handle, link or path, in lower case."""
-    return source.partition("?")[0].rpartition(".")[2].lower()
+    suffix = suffix_of(source)[1:]
+    return suffix in SOUNDS or (source.startswith(_LINKS) and suffix not in PICTURES)

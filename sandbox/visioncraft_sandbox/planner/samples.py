@@ -1,0 +1,78 @@
+"""Values that fit a JSON schema, for required arguments that nobody has given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from visioncraft_sandbox.planner.words import Words
+
+_FORMATS = {
+    "date": "2025-01-01", "date-time": "2025-01-01T00:00:00Z", "time": "00:00:00Z",
+    "email": "someone@example.org", "uri": "https://example.org/", "ipv4": "192.0.2.1",
+    "uuid": "00000000-0000-0000-0000-000000000000", "duration": "PT1S",
+}  # fmt: skip
+_DEEPEST = 12
+_MOST_ITEMS = 16
+
+
+def plain(spec: Any, definitions: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+    """A property's schema without references; its null becomes ``nullable``.
+
+    ``example`` is a name that the description gives as one: ``e.g. 'sdxl-base'``.
+    """
+    if not isinstance(spec, Mapping) or depth > _DEEPEST:
+        return {}
+    found = dict(spec)
+    if "$ref" in found:
+        target = definitions.get(str(found.pop("$ref")).rpartition("/")[2]) or {}
+        return plain({**target, **found}, definitions, depth + 1)
+    for name in ("anyOf", "oneOf", "allOf"):
+        options = [plain(each, definitions, depth + 1) for each in found.pop(name, None) or ()]
+        values = [each for each in options if each.get("type") != "null"]
+        nullable = {"nullable": True} if len(values) < len(options) else {}
+        found = {**(values[0] if values else {}), **nullable, **found}
+    kinds = found.get("type")
+    if isinstance(kinds, list):
+        found["type"] = next((each for each in kinds if each != "null"), "string")
+        found["nullable"] = "null" in kinds
+    words = Words.of(str(found.get("description", "")))
+    behind = words.after("e.g|eg")
+    if behind and words[behind:].quoted and found.get("type", "string") == "string":
+        found["example"] = words[behind:].quoted[0]
+    return found
+
+
+def sample(spec: Any, definitions: Mapping[str, Any], text: str, depth: int = 0) -> Any:
+    """A value that fits a schema."""
+    spec = plain(spec, definitions, depth)
+    given = [spec[name] for name in ("default", "const", "example") if name in spec]
+    given += (spec.get("enum") or ())[:1]
+    if given:
+        return given[0]
+    kind = spec.get("type", "object" if "properties" in spec else "string")
+    if kind in ("integer", "number"):
+        return _least(spec, whole=kind == "integer")
+    if kind == "array":
+        count = 0 if depth > _DEEPEST else min(int(spec.get("minItems") or 0), _MOST_ITEMS)
+        return [sample(spec.get("items"), definitions, text, depth + 1) for _ in range(count)]
+    if kind == "object":
+        inner = spec.get("properties") or {}
+        names = () if depth > _DEEPEST else spec.get("required") or ()
+        return {name: sample(inner.get(name), definitions, name, depth + 1) for name in names}
+    if kind in ("boolean", "null"):
+        return False if kind == "boolean" else None
+    text = _FORMATS.get(spec.get("format", ""), text)
+    return text.ljust(min(int(spec.get("minLength") or 0), 1000), ".")[: spec.get("maxLength")]
+
+
+def _least(spec: Mapping[str, Any], *, whole: bool) -> int | float:
+    """The number nearest to 0 within the bounds."""
+    least, most = spec.get("minimum"), spec.get("maximum")
+    step = spec.get("multipleOf") or (1 if whole else 0.5)
+    above, below = spec.get("exclusiveMinimum"), spec.get("exclusiveMaximum")
+    least = above + step if isinstance(above, int | float) and above >= 0 else least
+    most = below - step if isinstance(below, int | float) and below <= 0 else most
+    value = max(least or 0, 0) if most is None or most >= 0 else most
+    value = -(-value // step) * step if value else 0
+    return int(value) if whole else float(value)
