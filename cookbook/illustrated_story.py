@@ -24,7 +24,7 @@ from typing import Any
 from langchain.agents import create_agent
 from rich.console import Console
 from story_display import StepDisplay
-from story_page import write_page
+from story_page import DRAWING_TOOLS, write_page
 from visioncraft_sandbox import Sandbox
 
 from langchain_visioncraft import ChatVisionCraft, MediaStore, ShowMedia, VisionCraftToolkit
@@ -85,13 +85,14 @@ async def illustrate(connection: dict[str, Any], store: MediaStore, console: Con
         store=store,
         # The model may name files of this folder, and no others.
         allowed_dirs=[ASSETS],
-        tool_options={"visioncraft_text_to_image": {"width": 1024, "height": 768}},
+        text_to_image="auto",  # the best engine that the host offers
+        tool_options={name: {"width": 1024, "height": 768} for name in DRAWING_TOOLS},
     )
     agent = create_agent(
         ChatVisionCraft(
             model=os.environ.get("VISIONCRAFT_MODEL", "Llama-3.1-70B-Instruct"), **connection
         ),
-        toolkit.get_tools(),
+        await asyncio.to_thread(toolkit.get_tools),  # asks the host what it offers
         system_prompt=SYSTEM_PROMPT,
         # A model that takes pictures sees its own; one that does not reads what they are of.
         middleware=[ShowMedia(store)],

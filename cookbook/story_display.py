@@ -43,8 +43,8 @@ class StepDisplay:
             self._start(run, what)
         elif kind == "on_tool_end":
             self._end_tool(run, event["data"]["output"])
-        elif kind == "on_custom_event":
-            self._console.print(f"    [dim]{escape(str(event['data'].get('message', '')))}[/]")
+        elif kind == "on_custom_event" and run in self._running:
+            self._report(run, str(event["data"].get("message", "")))
         elif kind == "on_chat_model_start" and not self._inside_a_tool(event):
             self._start(run, "[dim]the agent thinks[/]")
         elif kind == "on_chat_model_end":
@@ -56,6 +56,10 @@ class StepDisplay:
     def _start(self, run: str, what: str) -> None:
         task = self._progress.add_task(what, total=None)
         self._running[run] = task, time.monotonic(), what
+
+    def _report(self, run: str, progress: str) -> None:
+        task, _, what = self._running[run]
+        self._progress.update(task, description=f"{what} [cyan]{escape(progress)}[/]")
 
     def _stop(self, run: str) -> tuple[float, str]:
         task, began, what = self._running.pop(run)

@@ -13,8 +13,9 @@ from langchain_core.messages import ToolMessage
 from langchain_visioncraft import Media, MediaStore
 
 _TEMPLATES = Path(__file__).parent / "templates"
+DRAWING_TOOLS = ("visioncraft_image", "visioncraft_text_to_image", "visioncraft_text_to_image_sdxl")
 _VERBS = {
-    "visioncraft_text_to_image": "drew",
+    **dict.fromkeys(DRAWING_TOOLS, "drew"),
     "visioncraft_text_to_gif": "animated",
     "visioncraft_image_to_video": "filmed",
     "visioncraft_image_to_image": "repainted",
@@ -90,7 +91,7 @@ def write_page(
     def made_by(name: str) -> list[Step]:
         return [step for step in steps if step.tool == f"visioncraft_{name}"]
 
-    pictures = [step.medium for step in made_by("text_to_image")]
+    pictures = [step.medium for step in steps if step.tool in DRAWING_TOOLS]
     transcripts = made_by("transcribe")
     if transcripts:
         shutil.copy(note, output / note.name)
