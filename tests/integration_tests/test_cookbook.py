@@ -14,6 +14,7 @@ import pytest
 from deepagents import create_deep_agent
 from langchain_core.messages import ToolMessage
 from PIL import Image
+from rich.console import Console
 from scripted import Scripted, draw, handle
 from visioncraft_sandbox import Sandbox
 
@@ -115,6 +116,26 @@ def test_a_person_approves_each_picture(recipe: Any, connection: Any, store: Med
     assert drawn == ["a red fox", "a red fox at night"]
     assert shown(asked[0]).size == (1024, 1024)
     assert asked[1].handle in messages[-1].text
+
+
+async def test_the_demo_shows_progress_and_writes_its_page(
+    recipe: Any, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, display = recipe("illustrated_story"), recipe("story_display")
+    monkeypatch.setattr(module, "request", lambda: "Draw a picture of a red fox in the snow.")
+    reported: list[str] = []
+    monkeypatch.setattr(
+        display.StepDisplay, "_report", lambda self, run, progress: reported.append(progress)
+    )
+    console, store = Console(file=io.StringIO()), MediaStore(tmp_path / "media")
+    messages = await module.illustrate(connection, store, console)
+    assert reported == ["waiting in the queue: 1 of 1", "running: drawing"]
+    [drawn] = store
+    assert drawn.handle in console.file.getvalue()  # type: ignore[attr-defined]
+    page = module.write_page(
+        tmp_path, title="A fox", story=["A fox."], messages=messages, store=store, note=Path()
+    )
+    assert page.read_text("utf-8").count(f"media/{drawn.handle}") >= 1
 
 
 def file_tool(name: str, **arguments: Any) -> dict[str, Any]:
