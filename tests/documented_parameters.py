@@ -76,6 +76,7 @@ _MARKED = (
     "the mark is gone in 2024-09, and was not enforced before: the first example of that "
     "documentation sends only model, prompt and token"
 )
+_NARROWER = "later hosts refuse less: 512 pixels, guidance 1"
 _UNBOUNDED = "the bounds are in the row of 2023-11-14"
 
 PARAMETERS = [
@@ -146,14 +147,26 @@ PARAMETERS = [
         _row("height", "integer", False, 512, 64, 1024, note=HISTORY),
     ),
     *_of(
+        "POST /generate-xl", "2023-12-18",
+        _row("height", "integer", False, 1024, 64, 1024, note=HISTORY, superseded=_NARROWER),
+        _row("width", "integer", False, 1024, 64, 1024, note=HISTORY, superseded=_NARROWER),
+        _row("cfg_scale", "integer", False, 10, 0, 20, note=f"{HISTORY} (2024-01-29)",
+             superseded=_NARROWER),
+        _row("steps", "integer", False, 30, 1, 30, note=f"{HISTORY} (2024-01-29)",
+             superseded="1 to 50 in 2024-03-28"),
+    ),
+    *_of(
         "POST /generate-xl", "2024-03",
-        _PROMPT, _MODEL, _NEGATIVE, _TOKEN, _SAMPLER,
+        _PROMPT, _MODEL, _NEGATIVE, _TOKEN,
+        _SAMPLER._replace(superseded="there was none before 2024-02-10"),
         _row("height", "integer", False, 1024, 512, 1024),
         _row("width", "integer", False, 1024, 512, 1024),
-        _row("scheduler", "string", True),
+        _row("scheduler", "string", True, superseded="none until 2024-02, nor since 2024-03-28"),
     ),
     *_of(
         "POST /generate-xl", "2024-04-04",
+        _row("sampler", "string", False, "euler", note=f"{CLIENT}; its examples, no default"),
+        _row("scheduler", "string", False, "normal", note=f"{HISTORY} (2024-02-10), likewise"),
         _row("cfg_scale", "integer", lowest=1, highest=20, note=f"{CLIENT}; default 10 there"),
         _row("steps", "integer", lowest=1, highest=50, note=f"{CLIENT}; 1 to 30 a week later"),
         _row("image_count", "integer", False, None, 1, 5,
@@ -170,8 +183,8 @@ PARAMETERS = [
     *_of(
         "POST /dalle", "2024-05-13",
         _TOKEN._replace(note=HISTORY), _PROMPT._replace(note=HISTORY),
-        _row("size", "string", True, None, choices=("1024x1024", "1024x1792", "1792x1024"),
-             note=f"{HISTORY}; its example does without, callers send these"),
+        _row("size", "string", False, "1024x1024", choices=("1024x1024", "1024x1792", "1792x1024"),
+             note=f"{HISTORY}; marked as required, but not in its example; callers send these"),
         _row("quality", "string", choices=("standard", "hd"), note=CALLERS),
     ),
     *(
@@ -209,6 +222,12 @@ PARAMETERS = [
         _row("steps", "integer", False, 50, 1, 50),
         _row("height", "integer", False, 1024, 128, 1024, SIDES, note=f"default 512 in {CLIENT}"),
         _row("width", "integer", False, 1024, 128, 1024, SIDES, note=f"default 512 in {CLIENT}"),
+    ),
+    *_of(
+        "POST /img2img", "2023-12-12",
+        _row("steps", "integer", False, 7, 1, 10, note=HISTORY, superseded="1 to 50 in 2024-03"),
+        _row("strength", "float", False, 0.5, 0, 1, note=HISTORY,
+             superseded="the default is 0.8 in 2024-03"),
     ),
     *_of(
         "POST /img2img", "2024-03",

@@ -11,7 +11,9 @@ from __future__ import annotations
 import base64
 from typing import Any, Literal, NamedTuple
 
-from samples import GIF, MP4, PNG
+from samples import GIF, MP4, PNG, WAV
+
+from langchain_visioncraft.client.transcripts import Transcript
 
 Certainty = Literal["doc", "client"]
 
@@ -48,6 +50,8 @@ EDIT = {**CAT, **PICTURE}
 WAITING = b'{"status": "WAITING", "queue_position": 3, "queue_total": 10}'
 RUNNING = b'{"status": "RUNNING"}'
 DONE = b'{"status": "SUCCESS", "image_url": "/m.png", "seed": 123456}'
+SPEECH = {"audio": WAV}
+HEARD = Transcript(text="Hi")
 HI = {"model": "Llama-3-8B-Instruct", "messages": [{"role": "user", "content": "Hi"}]}
 CHOICES = {"choices": [{"message": {"role": "assistant", "content": "Hello"}}]}
 RUNS = {"status": "something else", "image": None}
@@ -131,6 +135,15 @@ SERVED = [
     ),
     Form("POST /upscale", "2024-01-21", "doc", "upscale", PICTURE, (PNG,)),
     Form("POST /upscale", "2024-02-05", "doc", "upscale", PICTURE, ({"images": [LINK]}, PNG)),
+    Form(
+        "POST /upscale", "2024-04-11", "client", "upscale",
+        {**PICTURE, "model": "R-ESRGAN 4x+", "resize": 4}, (PNG,),
+    ),
+    Form("POST /whisper", "2024-02-15", "doc", "transcribe", SPEECH, ({"text": "Hi"},), HEARD),
+    Form(
+        "POST /whisper", "2024-03-09", "doc", "transcribe",
+        {**SPEECH, "task": "translate", "language": "auto"}, ({"text": "Hi"},), HEARD,
+    ),
     # Further pictures
     Form("POST /dalle", "2024-02-21", "doc", "dalle", CAT, ({"images": [LINK]}, PNG)),
     Form("POST /dalle", "2024-03-24", "client", "dalle", {**CAT, "quality": "hd"}, (PNG,)),
@@ -278,8 +291,33 @@ LEFT_OUT: dict[str, Certainty] = {
     "restore_faces": "doc",
     "image_cfg_scale": "doc",
     "chat_id": "doc",
+    "max_new_tokens": "doc",
 }
 """Documented paths and parameters that nobody can meet any more."""
 
 SUCCESSORS = ("mask_image", "response_type", "send_to_gallery", "/api/v1/upscalers")
 """What only the author's later services document."""
+
+_XL = {**CAT, "model": "sdxl-turbo"}
+_FIRST_EDIT = {"denoising_strength": 0.45, "image_cfg_scale": 10, "restore_faces": False}
+CALLED: list[tuple[str, str, dict[str, Any]]] = [
+    ("POST /sd", "2024-05-13", {**CAT, "model": "sdxl-base"}),
+    ("POST /sd", "2024-08-17", {**CAT, "model": "sdxl-base", "image_count": 1, "upscale": False}),
+    ("POST /image/generate", "2024-09-11", {**FLUX, "image_count": 1, "upscale": False}),
+    ("POST /generate", "2024-01-18", {**CAT, "model": "anything_V5", "sampler": "Euler",
+                                      "watermark": False}),
+    ("POST /generate-xl", "2023-12-22", {**_XL, "image_count": 2, "enhance": True}),
+    ("POST /generate-xl", "2024-01-29", {**_XL, "cfg_scale": 10, "steps": 30}),
+    ("POST /generate-xl", "2024-02-05", {**_XL, "restore_faces": False, "nsfw_filter": False}),
+    ("POST /generate-xl", "2024-02-10", {**_XL, "sampler": "euler_ancestral", "refiner": True}),
+    ("POST /generate-xl", "2024-03-28", {**_XL, "sampler": "Euler a", "cfg_scale": 10}),
+    ("POST /img2img (init_images)", "2023-11-15", {**CAT, "init_images": [TEXT], **_FIRST_EDIT}),
+    ("POST /img2img", "2023-12-12", {**CAT, "image": TEXT, "steps": 7, "strength": 0.5}),
+    ("POST /img2img", "2024-02-05", {**CAT, "image": TEXT, "negative_prompt": "fog"}),
+    ("POST /img2video", "2024-01-29", {"image": TEXT, "width": 512, "height": 512, "steps": 25}),
+    ("POST /dalle", "2024-05-13", CAT),
+    ("POST /openjourney", "2024-04-17", {**CAT, "width": 512, "height": 512}),
+    ("POST /generate-gif", "2024-04-18", {**CAT, "sampler": "Euler", "steps": 50}),
+    ("POST /upscale", "2024-05-13", {"image": TEXT, "model": "R-ESRGAN 4x+", "resize": 4}),
+]  # fmt: skip
+"""What hosts took beside what this client sends: other years' parameters, and ones they ignored."""

@@ -61,13 +61,13 @@ SAMPLES: dict[str, Sample] = {
     ),
     "text_to_image_sdxl": Sample(
         "POST /generate-xl",
-        {"prompt": "a cat", "model": "sdxl-turbo", "sampler": "euler", "scheduler": "normal"},
+        {"prompt": "a cat", "model": "sdxl-turbo"},
         small=_SIDE_512,
     ),
     "openjourney": Sample(
         "POST /openjourney", {"prompt": "a cat"}, small={"width": 128, "height": 128}
     ),
-    "dalle": Sample("POST /dalle", {"prompt": "a cat", "size": "1024x1024"}),
+    "dalle": Sample("POST /dalle", {"prompt": "a cat"}),
     "kandinsky": Sample("POST /kandinsky", {"prompt": "a cat"}),
     "playground": Sample("POST /playground", {"prompt": "a cat"}),
     "leonardo_xl": Sample("POST /leonardo-xl", {"prompt": "a cat"}),

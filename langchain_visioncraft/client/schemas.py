@@ -244,8 +244,8 @@ class TextToImageSDXLOptions(Options):
     """Optional parameters of ``POST /generate-xl`` (2024-03)."""
 
     model: str = _name("model", "sdxl", "sdxl-base", "sdxl-turbo")
-    sampler: str = _name("sampler", "sdxl", "euler")
-    scheduler: str = _name("scheduler", "sdxl", "normal")
+    sampler: Annotated[str, LeftOutIfEmpty()] = _name("sampler", "sdxl", "euler")
+    scheduler: Annotated[str, LeftOutIfEmpty()] = _name("scheduler", "sdxl", "normal")
     negative_prompt: NegativePrompt = None
     width: int = _bounded("Width in pixels", 1024, 512, 1024)
     height: int = _bounded("Height in pixels", 1024, 512, 1024)
@@ -260,7 +260,7 @@ class TextToImageSDXLOptions(Options):
 class TextToImageSDXLRequest(TextToImageSDXLOptions, Request):
     """``POST /generate-xl``: one image from words, by a Stable Diffusion XL model."""
 
-    required_by_api: ClassVar[frozenset[str]] = frozenset({"model", "sampler", "scheduler"})
+    required_by_api: ClassVar[frozenset[str]] = frozenset({"model"})
 
     prompt: Prompt = Field(kw_only=False)
 
@@ -309,7 +309,9 @@ class OpenjourneyRequest(OpenjourneyOptions, Request):
 class DalleOptions(Options):
     """Optional parameters of ``POST /dalle`` (2024-03; `quality` is only sent by its callers)."""
 
-    size: DalleSize = Field(default="1024x1024", description="Width and height in pixels.")
+    size: Annotated[DalleSize, LeftOutIfEmpty()] = Field(
+        default="1024x1024", description="Width and height in pixels."
+    )
     quality: Annotated[Literal["standard", "hd"] | None, LeftOutIfEmpty()] = Field(
         default=None, description="'hd' has finer details; leave out for the host's own."
     )
@@ -317,8 +319,6 @@ class DalleOptions(Options):
 
 class DalleRequest(DalleOptions, Request):
     """``POST /dalle``: one image from words, by DALL·E 3."""
-
-    required_by_api: ClassVar[frozenset[str]] = frozenset({"size"})
 
     prompt: Prompt = Field(kw_only=False)
 

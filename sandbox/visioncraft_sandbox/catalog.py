@@ -134,7 +134,8 @@ LISTS: Final[dict[str, tuple[str, ...]]] = {
     "/samplers": _SD1_SAMPLERS,
     "/loras": _names(_SD1_LORAS),
     "/models-xl": _names(_SDXL_MODELS),
-    "/samplers-xl": _names(_XL_SAMPLERS),
+    # Since 2024-03-28, named as those of Stable Diffusion 1.x.
+    "/samplers-xl": (*_names(_XL_SAMPLERS), *_SD1_SAMPLERS),
     "/loras-xl": _names(_SDXL_LORAS),
     "/schedulers-xl": _names("normal karras exponential sgm_uniform simple ddim_uniform"),
     "/img2img/schedulers": _names(_IMG2IMG_SCHEDULERS),
