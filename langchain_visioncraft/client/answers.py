@@ -32,6 +32,7 @@ _COUNT = r"(?P<count>\d{1,9}(?:\.\d{1,9})?)"
 _WAIT = re.compile(
     rf"\b(?:in|after|wait(?: for)?|for)\s+(?:another\s+)?{_COUNT}\s*{_UNIT}", re.IGNORECASE
 )
+_SECONDS = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
 _WINDOW = re.compile(rf"\b(?:per|every|each)\s+{_COUNT}?\s*{_UNIT}", re.IGNORECASE)
 _LIMIT = re.compile(
     r"\blimits?\b|\bquota\b|too many requests|\bexceeded\b|\bslow down\b", re.IGNORECASE
@@ -274,22 +275,23 @@ def retry_after(headers: Mapping[str, str], message: str | None) -> float | None
     assert retry_after({}, "Too many requests, try again in 42 seconds") == 42
     ```
     """
-    if header := headers.get("retry-after", "").strip():
-        try:
-            seconds = float(header)
-            return max(0.0, seconds) if seconds <= LONGEST_WAIT else None  # also not for NaN
-        except ValueError:
-            if then := _time_of(header):
-                # By the clock of the host, whose date it is.
-                return max(0.0, then - (_time_of(headers.get("date", "")) or time.time()))
+    header = headers.get("retry-after", "").strip()
+    then = _time_of(header)
+    if then is not None:  # by the clock of the host, whose date it is
+        return _bounded(then - (_time_of(headers.get("date", "")) or time.time()))
+    if _SECONDS.fullmatch(header):
+        return _bounded(float(header))
     for pattern in (_WAIT, _WINDOW):
         match = pattern.search(message or "")
         if match:
             unit = match["unit"].lower()
             scale = _UNITS.get(unit) or _UNITS[unit.removesuffix("s")]
-            seconds = float(match["count"] or 1) * scale
-            return seconds if seconds <= LONGEST_WAIT else None
+            return _bounded(float(match["count"] or 1) * scale)
     return None
+
+
+def _bounded(seconds: float) -> float | None:
+    return max(0.0, seconds) if seconds <= LONGEST_WAIT else None
 
 
 def _time_of(date: str) -> float | None:

@@ -10,7 +10,6 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -73,7 +72,8 @@ class BaseClient(KnownKeywords, EndpointMethods):
         http_client: Your own ``httpx.Client`` (or httpx2's); it is used as it is, not closed.
         http_async_client: Your own ``httpx.AsyncClient`` (or httpx2's); likewise.
         rate_limiter: Asked before every call of the API, including retries.
-        max_answer_bytes: The longest answer or linked file that is accepted. Default: 256 MiB.
+        max_answer_bytes: The longest answer that is accepted, and the most for all files that the
+            answers of a call link to. Default: 256 MiB.
         retry_after_timeout: Whether a call is made again after a read timeout. Default: no, since
             the generation may have been done, and paid for.
         deadline: Seconds for a call over all, with its retries, waits and links. `timeout` bounds
@@ -233,11 +233,12 @@ class BaseClient(KnownKeywords, EndpointMethods):
             headers=headers | target.headers,
             extensions=target.extensions,
             abroad=not target.own,
+            link=True,
         )
 
     # Answers
 
-    def spool(self, response: Any, outgoing: Outgoing, folder: Path | None) -> Spool:
+    def spool(self, response: Any, outgoing: Outgoing, run: Run) -> Spool:
         """A spool for the body of this response. Of an error only the beginning is kept.
 
         Raises:
@@ -248,7 +249,12 @@ class BaseClient(KnownKeywords, EndpointMethods):
             msg = f"{outgoing.endpoint} on {outgoing.host} answered data compressed more than once."
             raise errors.UnexpectedAnswerError(msg, **self._facts(outgoing.endpoint))
         failed = response.status_code >= 300
-        spool = Spool(self.max_answer_bytes, folder, keep=_MAX_ERROR_BYTES if failed else None)
+        spool = Spool(
+            self.max_answer_bytes,
+            run.folder,
+            keep=_MAX_ERROR_BYTES if failed else None,
+            before=run.linked if outgoing.link else 0,
+        )
         spool.endpoint, spool.base_url = outgoing.endpoint, self.settings.base_url
         spool.announced_type = response.headers.get("content-type")
         spool.engine = response.headers.get("x-visioncraft-engine")
@@ -295,7 +301,9 @@ class BaseClient(KnownKeywords, EndpointMethods):
             )
         return spool
 
-    def checked_link(self, response: Any, spool: Spool, fetch: Fetch, link: links.Link) -> Spool:
+    def checked_link(
+        self, response: Any, spool: Spool, fetch: Fetch, link: links.Link, run: Run
+    ) -> Spool:
         """The spool of a linked file.
 
         Raises:
@@ -318,6 +326,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
             raise self.without_key(
                 status_error(status, response.headers, body, endpoint=endpoint, base_url=link.url)
             )
+        run.linked += spool.size
         return spool
 
     def _redirected(self, response: Any, call: Call) -> errors.VisionCraftError:
@@ -379,6 +388,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
     def translating(self, endpoint: str, host: str) -> Iterator[_Sending]:
         """Translate what the HTTP library and the system raise; the one boundary for it."""
         state = _Sending()
+        current().came = False
         try:
             yield state
         except errors.VisionCraftError:

@@ -147,7 +147,7 @@ class VisionCraftClient(BaseClient):
             response, spool = self._send(self.outgoing_link(target, fetch), run)
             redirected = self.redirect_of(response, link)
             if redirected is None:
-                return self.checked_link(response, spool, fetch, link)
+                return self.checked_link(response, spool, fetch, link, run)
             spool.discard()
             url = redirected
         raise self.too_many_redirects(fetch)
@@ -161,7 +161,7 @@ class VisionCraftClient(BaseClient):
             try:
                 state.answered = True
                 watch = self.watching(outgoing, run)
-                with self.spool(response, outgoing, run.folder) as spool:
+                with self.spool(response, outgoing, run) as spool:
                     for chunk in response.iter_bytes():
                         self.check_time(outgoing.endpoint)
                         if not spool.accept(chunk):
@@ -332,7 +332,7 @@ class AsyncVisionCraftClient(BaseClient):
             response, spool = await self._send(self.outgoing_link(target, fetch), run)
             redirected = self.redirect_of(response, link)
             if redirected is None:
-                return self.checked_link(response, spool, fetch, link)
+                return self.checked_link(response, spool, fetch, link, run)
             spool.discard()
             url = redirected
         raise self.too_many_redirects(fetch)
@@ -348,7 +348,7 @@ class AsyncVisionCraftClient(BaseClient):
             try:
                 state.answered = True
                 watch = self.watching(outgoing, run)
-                with self.spool(response, outgoing, run.folder) as spool:
+                with self.spool(response, outgoing, run) as spool:
                     async for chunk in response.aiter_bytes():
                         if not spool.accept(chunk):
                             break

@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import select
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
 from typing import Any, cast
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client.pools import LoopSafeAsyncClient
-from langchain_visioncraft.client.watching import current
+from langchain_visioncraft.client.watching import Watch, current
 
 _NEVER_WAITS = 1 << 16
 """Bytes of a body that the event loop takes at once; the rest waits for the host to read."""
@@ -63,7 +65,7 @@ class _Session:
         timeout: httpx.Timeout = options["timeout"]
         self._write_seconds = timeout.write
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=_Connector(
                 limit=0,
                 ssl=options["verify"],
                 keepalive_timeout=_KEPT_SECONDS,
@@ -86,8 +88,6 @@ class _Session:
     ) -> httpx.Response:
         """Send a request; redirects are never followed."""
         headers = [(name.decode(), value.decode()) for name, value in request.headers.raw]
-        watch = current()
-        watch.came = False
         with _translating():
             async with asyncio.timeout(None) as writing:
                 body = _Body(request, writing, self._write_seconds)
@@ -100,14 +100,12 @@ class _Session:
                         allow_redirects=False,
                         server_hostname=request.extensions.get("sni_hostname"),
                     )
-                except Exception as error:
+                except Exception:
                     if body.failed is not None:
                         raise body.failed from None
-                    watch.came = isinstance(error, aiohttp.ClientResponseError)  # unreadable
                     raise
                 finally:
                     body.over = True
-        watch.came = True
         reusable = request.headers.get("connection") != "close"
         response = _Response(
             answer.status,
@@ -122,6 +120,46 @@ class _Session:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Gives connections that are open, and that tell a call's watch when something came back."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = functools.partial(_Protocol, loop=self._loop)
+
+    async def connect(self, *args: Any, **options: Any) -> Any:
+        connection = await super().connect(*args, **options)
+        if _has_news(connection):
+            for _ in range(2):  # rounds: one sees it, one reads it
+                await asyncio.sleep(0)
+            if not connection.protocol.is_connected():  # the host hung up after the last call
+                connection.close()
+                connection = await super().connect(*args, **options)
+        watch = current()
+        watch.came = False
+        connection.protocol.watch = watch
+        return connection
+
+
+def _has_news(connection: aiohttp.connector.Connection) -> bool:
+    """Whether something has come that the event loop has not read yet, such as the end."""
+    sock = connection.transport and connection.transport.get_extra_info("socket")
+    if sock is None or not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class _Protocol(ResponseHandler):
+    watch: Watch | None = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.watch is not None:
+            self.watch.came = True
+        super().data_received(data)
 
 
 class _Body:
@@ -197,6 +235,6 @@ def _translating() -> Iterator[None]:
     except (aiohttp.ClientError, TimeoutError) as error:
         name = next((name for kind, name in _ERRORS if isinstance(error, kind)), "WriteTimeout")
         words = str(error)
-        if isinstance(error, aiohttp.ServerDisconnectedError) and isinstance(error.message, str):
-            words = "Server disconnected without sending a response."  # not even a part of a head
+        if isinstance(error, aiohttp.ServerDisconnectedError):  # as httpx says it
+            words = "Server disconnected without sending a response."
         raise getattr(httpx, name)(words) from error

@@ -134,6 +134,7 @@ class Outgoing:
         abroad: Whether it goes to another host than the API's own. An HTTP client that a user gave
             may have credentials and cookies, which are not for everybody.
         streams: Whether the answer may report progress while it arrives.
+        link: Whether it is a link of an answer.
     """
 
     method: Literal["GET", "POST"]
@@ -145,6 +146,7 @@ class Outgoing:
     extensions: dict[str, Any] = field(default_factory=dict)
     abroad: bool = False
     streams: bool = False
+    link: bool = False
 
     def request(self, http: Any, content: Any) -> Any:
         """The request for this client, with the body in the form that it sends."""

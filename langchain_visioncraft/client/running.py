@@ -13,7 +13,7 @@ from langchain_visioncraft.client.flow import Progress
 from langchain_visioncraft.client.spool import LocalError
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """One flow that is run.
 
@@ -21,11 +21,13 @@ class Run:
         on_progress: Is called with each `Progress`.
         folder: For answers too long for memory.
         began: In seconds of the monotonic clock.
+        linked: Bytes of the files that answers linked to.
     """
 
     on_progress: Callable[[Progress], Any] | None = None
     folder: Path | None = None
     began: float = field(default_factory=time.monotonic)
+    linked: int = 0
 
     @property
     def elapsed(self) -> float:

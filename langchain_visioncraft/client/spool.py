@@ -38,15 +38,18 @@ class Spool:
         folder: For the temporary file; the system's own by default. A store gives its own folder,
             so that keeping the file is a rename.
         keep: How many bytes are kept at most, for answers of which the beginning is enough.
+        before: Bytes of other files of the same call, which count against the limit.
     """
 
-    def __init__(self, limit: int, folder: Path | None = None, *, keep: int | None = None) -> None:
+    def __init__(
+        self, limit: int, folder: Path | None = None, *, keep: int | None = None, before: int = 0
+    ) -> None:
         self.size = 0
         self.endpoint = ""
         self.base_url = ""
         self.announced_type: str | None = None
         self.engine: str | None = None
-        self._limit = limit
+        self._limit, self._before = limit, before
         self._keep = keep
         self._folder = folder
         self._buffer = bytearray()
@@ -60,7 +63,7 @@ class Spool:
         Raises:
             AnswerTooLargeError: If it is more than the limit.
         """
-        if length > self._limit:
+        if self._before + length > self._limit:
             raise self._too_large()
 
     def accept(self, chunk: bytes) -> bool:
@@ -72,7 +75,7 @@ class Spool:
         if self._keep is not None:
             chunk = chunk[: self._keep - self.size]
         self.size += len(chunk)
-        if self.size > self._limit:
+        if self._before + self.size > self._limit:
             self.discard()
             raise self._too_large()
         try:
@@ -90,8 +93,9 @@ class Spool:
 
     def _too_large(self) -> AnswerTooLargeError:
         msg = (
-            f"The answer of {self.endpoint} is larger than {readable_size(self._limit)}, the most "
-            "that is accepted; raise max_answer_bytes to get it."
+            f"The answer of {self.endpoint}, with the files that it links to, is larger than "
+            f"{readable_size(self._limit)}, the most that is accepted; raise max_answer_bytes to "
+            "get it."
         )
         return AnswerTooLargeError(msg, endpoint=self.endpoint, base_url=self.base_url)
 

@@ -47,6 +47,16 @@ class Watch:
         left = max(self.began + self.seconds - time.monotonic(), _LEAST)
         return left if timeout is None else min(timeout, left)
 
+    def left_on_wire(self, timeout: float | None) -> float | None:
+        """The same for a read or a write.
+
+        Raises:
+            TimeoutError: If the deadline has passed. Where bytes never stop, no wait runs out.
+        """
+        if self.is_over:
+            raise TimeoutError
+        return self.left(timeout)
+
 
 _current: ContextVar[Watch | None] = ContextVar("visioncraft_watch", default=None)
 
@@ -99,14 +109,14 @@ class _Stream:
 class _SyncStream(_Stream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         watch = current()
-        data: bytes = self._stream.read(max_bytes, watch.left(timeout))
+        data: bytes = self._stream.read(max_bytes, watch.left_on_wire(timeout))
         watch.came = watch.came or bool(data)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         watch = current()
         watch.came = False
-        self._stream.write(buffer, watch.left(timeout))
+        self._stream.write(buffer, watch.left_on_wire(timeout))
 
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None

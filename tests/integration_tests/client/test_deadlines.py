@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import struct
+import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from client_driving import drive
+from client_driving import DRIVERS, PNG, drive
 from loopback import HANG_UP, NAMES, RawHost, draw, names
 
 from langchain_visioncraft import ChatVisionCraft
-from langchain_visioncraft.client import AsyncVisionCraftClient
+from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.errors import (
     ConnectionFailedError,
     InvalidRequestError,
@@ -20,6 +24,15 @@ from langchain_visioncraft.errors import (
     TransportError,
     VisionCraftError,
 )
+
+
+@pytest.fixture(params=["sync", "async", "async, over httpx"])
+def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Both clients, the async one over either library."""
+    if request.param == "async, over httpx":
+        monkeypatch.setitem(sys.modules, "langchain_visioncraft.client.fast", None)
+    return DRIVERS[request.param.partition(",")[0]]
+
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
@@ -43,7 +56,18 @@ def silent(connection: socket.socket) -> None:
     connection.recv(1)
 
 
+def endless(piece: bytes) -> Callable[[socket.socket], None]:
+    """Sends the same again and again, as fast as it is read."""
+
+    def send(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(piece)
+
+    return send
+
+
 HOSTS = {
+    "heads before a head": endless(b"HTTP/1.1 102 Processing\r\n\r\n" * 100),
     "a body": dripping(HEAD),
     "a head": dripping(b"HTTP/1.1 200 OK\r\nX-Slow: "),
     "a status line": dripping(b"HTTP/1.1 200 "),
@@ -57,11 +81,31 @@ def test_a_host_that_drips_is_given_up_at_the_deadline(
     driver: Any, what: str, *, of_run: bool
 ) -> None:
     with RawHost(HOSTS[what]) as host:
-        client = driver(api_key="k", base_url=host.url, deadline=None if of_run else 0.2)
-        with pytest.raises(TimedOutError, match=r"POST /sd .*deadline.*0\.2 seconds") as caught:
-            drive(client, draw(), **({"deadline": 0.2} if of_run else {}))
+        client = driver(api_key="k", base_url=host.url, deadline=None if of_run else 0.5)
+        client.http()  # takes a moment when it is made
+        with pytest.raises(TimedOutError, match=r"POST /sd .*deadline.*0\.5 seconds") as caught:
+            drive(client, draw(), **({"deadline": 0.5} if of_run else {}))
     assert caught.value.phase == "deadline"
     assert len(host.seen) == 1
+
+
+def test_a_host_that_reads_slowly_is_given_up_at_the_deadline() -> None:
+    def read_slowly() -> None:
+        with contextlib.suppress(OSError), listening.accept()[0] as connection:
+            while not over.wait(0.05):
+                connection.recv(1 << 12)
+
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 12)
+        reader = threading.Thread(target=read_slowly)
+        reader.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        client = VisionCraftClient(api_key="k", base_url=url, deadline=0.5)
+        with client, pytest.raises(TimedOutError, match="deadline"):
+            client.upscale(PNG + bytes(24 << 20))
+        over.set()
+        reader.join()
 
 
 def test_a_connection_that_is_kept_has_the_deadline_of_each_call(driver: Any) -> None:
@@ -130,20 +174,28 @@ UNREADABLE = {
     "a length that is no number": b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
     "half a status line": b"HTTP/1.1 2",
     "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "blank lines": b"\r\n\r\n",
     "half a body": b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
 }
 
 
-def once(data: bytes) -> Callable[[socket.socket], None]:
-    return lambda connection: connection.sendall(data)
+def once(data: bytes, *, reset: bool = False) -> Callable[[socket.socket], None]:
+    def send(connection: socket.socket) -> None:
+        connection.sendall(data)
+        if reset:
+            time.sleep(0.05)  # else the reset overtakes the data
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return send
 
 
 @pytest.mark.parametrize("what", UNREADABLE)
+@pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.usefixtures("no_waiting")
 def test_a_paid_call_is_not_made_again_after_an_answer_that_cannot_be_read(
-    driver: Any, what: str
+    driver: Any, what: str, *, reset: bool
 ) -> None:
-    host = RawHost(once(UNREADABLE[what]))
+    host = RawHost(once(UNREADABLE[what], reset=reset))
     with host, pytest.raises(ConnectionFailedError, match="broke off") as caught:
         drive(driver(api_key="k", base_url=host.url), draw())
     assert caught.value.answered
@@ -158,6 +210,15 @@ async def test_a_chat_is_not_sent_again_after_an_answer_that_cannot_be_read(
     with RawHost(once(UNREADABLE[what])) as host, pytest.raises(VisionCraftError):
         await ask(chat(host, max_retries=2), way)
     assert len(host.seen) == 1
+
+
+async def test_a_connection_that_the_host_closed_after_an_answer_is_not_used_again() -> None:
+    with RawHost(once(NAMES)) as host:
+        async with AsyncVisionCraftClient(api_key="k", base_url=host.url, max_retries=0) as client:
+            for _ in range(5):
+                assert await client.run(names()) == ["one", "two"]
+                assert host.goodbyes()  # the event loop hears nothing meanwhile
+    assert len(host.seen) == 5
 
 
 @pytest.mark.usefixtures("no_waiting")

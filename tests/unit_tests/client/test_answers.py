@@ -441,7 +441,10 @@ class Noted:
 
 @pytest.mark.parametrize(
     "header",
-    ["Mon, 01 Jan 99999 00:00:00 GMT", "inf", "nan", "1e999", "Mon, 99 Foo 0 99:99:99", "1 2 3"],
+    [
+        *("Mon, 01 Jan 99999 00:00:00 GMT", "inf", "nan", "1e999", "Mon, 99 Foo 0 99:99:99"),
+        *("1 2 3", "1_0", "\u0663", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"),
+    ],
 )
 def test_a_header_that_is_no_wait_is_none(header: str) -> None:
     assert retry_after({"retry-after": header}, None) is None

@@ -352,3 +352,24 @@ def test_a_bomb_is_defused_by_the_cap(driver: Any, tmp_path: Path) -> None:
     host = Host(lambda _: httpx.Response(200, headers=headers, stream=httpx.ByteStream(data)))
     with pytest.raises(AnswerTooLargeError):
         draw(host.client(driver, max_answer_bytes=1 << 20))
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_all_links_of_a_call_together_have_a_bound(driver: Any, *, announced: bool) -> None:
+    """Each is small enough, and an answer may hold 64 of them."""
+
+    def linked(_: Any) -> Any:
+        stream = httpx.ByteStream(PNG + bytes(1 << 20))
+        headers = {"content-length": str(len(PNG) + (1 << 20))} if announced else {}
+        return httpx.Response(200, headers=headers, stream=stream)
+
+    links = {"images": [f"/{number}.png" for number in range(10)]}
+    host = Host(links, linked)
+    with pytest.raises(AnswerTooLargeError, match=r"with the files that it links to, .* 4\.2 MB"):
+        draw(host.client(driver, max_answer_bytes=4 << 20))
+    assert len(host.requests) == 1 + 4
+
+
+def test_links_that_fit_together_are_followed(driver: Any) -> None:
+    host = Host({"images": ["/1.png", "/2.png"]}, PNG)
+    assert len(draw(host.client(driver, max_answer_bytes=2 * len(PNG)))) == 2

@@ -58,7 +58,7 @@ def test_a_body_that_is_too_long_leaves_nothing(tmp_path: Path) -> None:
     spool = Spool(MEMORY_BYTES + 10, tmp_path)
     spool.endpoint = "POST /sd"
     spool.accept(BIG)
-    with pytest.raises(AnswerTooLargeError, match=r"POST /sd is larger than 1\.0 MB"):
+    with pytest.raises(AnswerTooLargeError, match=r"POST /sd, .* is larger than 1\.0 MB"):
         spool.accept(bytes(100))
     assert list(tmp_path.iterdir()) == []
 
