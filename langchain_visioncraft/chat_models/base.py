@@ -93,10 +93,6 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     stream_chunk_timeout: float | None = Field(default=None, exclude=True)
     """Seconds between two chunks of an async stream; by default only `timeout` counts."""
 
-    deadline: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Seconds for a call with its retries, or for a stream to its end. Default: none; ``timeout``
-    bounds only the time between two pieces of an answer."""
-
     use_responses_api: bool | None = False
     """Always false: VisionCraft offers chat completions only."""
 

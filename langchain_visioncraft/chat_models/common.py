@@ -117,6 +117,10 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     max_retries: int | None = None
     """How often a failed call is tried again, from 0. Default: 2."""
 
+    deadline: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Seconds for a call with its retries, or for a stream to its end. Default: none; ``timeout``
+    bounds only the time between two pieces of an answer."""
+
     http_client: Any | None = Field(default=None, exclude=True, repr=False)
     """An ``httpx.Client`` or ``httpx2.Client`` of your own, used as it is."""
 

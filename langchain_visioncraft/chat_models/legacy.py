@@ -108,6 +108,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
             "verify": self.verify,
             "timeout": self.request_timeout,
             "max_retries": self.max_retries,
+            "deadline": self.deadline,
             "max_answer_bytes": completions.MAX_ANSWER_BYTES,
         }
 

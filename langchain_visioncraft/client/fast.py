@@ -123,14 +123,15 @@ class _Session:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Gives connections that are open, and that tell a call's watch when something came back."""
+    """Gives connections that are open, and that say to the call's watch what came back."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = functools.partial(_Protocol, loop=self._loop)
+        ours: Any = functools.partial(_Protocol, loop=self._loop)
+        self._factory = ours
 
     async def connect(self, *args: Any, **options: Any) -> Any:
-        connection = await super().connect(*args, **options)
+        connection: Any = await super().connect(*args, **options)
         if _has_news(connection):
             for _ in range(2):  # rounds: one sees it, one reads it
                 await asyncio.sleep(0)
@@ -143,7 +144,7 @@ class _Connector(aiohttp.TCPConnector):
         return connection
 
 
-def _has_news(connection: aiohttp.connector.Connection) -> bool:
+def _has_news(connection: Any) -> bool:
     """Whether something has come that the event loop has not read yet, such as the end."""
     sock = connection.transport and connection.transport.get_extra_info("socket")
     if sock is None or not hasattr(select, "poll"):

@@ -39,6 +39,7 @@ class ConnectionSettings(TypedDict, total=False):
     http_client: Any
     http_async_client: Any
     rate_limiter: BaseRateLimiter | None
+    deadline: float | None
 
 
 def connect(client: AnyClient | None, settings: ConnectionSettings, **defaults: Any) -> AnyClient:

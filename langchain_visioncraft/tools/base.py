@@ -95,9 +95,6 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
 
     _derived: ClassVar[tuple[str, ...]] = ("args_schema",)
 
-    hidden_from_model: ClassVar[frozenset[str]] = frozenset()
-    """Parameters that only the developer sets."""
-
     makes_media: ClassVar[bool] = True
     """Whether it makes pictures, GIFs or videos."""
 
@@ -226,7 +223,8 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
 
     def hidden_arguments(self) -> dict[str, Any]:
         """The values of `hidden_from_model`: here, of the fields of these names."""
-        return {name: getattr(self, name) for name in self.hidden_from_model}
+        values = {name: getattr(self, name) for name in self.hidden_from_model}
+        return {name: value for name, value in values.items() if value is not None}
 
     def execute(self, job: Job) -> Any:
         """Do the work."""

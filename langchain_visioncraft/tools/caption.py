@@ -109,6 +109,7 @@ class VisionCraftCaption(VisionCraftTool):
                 http_client=client.http_client,
                 http_async_client=client.http_async_client,
                 rate_limiter=client.rate_limiter,
+                deadline=client.deadline,
             )
         return self._default_chat_model
 

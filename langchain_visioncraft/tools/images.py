@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from langchain_visioncraft.client import endpoints, schemas
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.tools.base import VisionCraftTool
@@ -111,7 +113,8 @@ class VisionCraftMidjourney(DrawingTool, schemas.MidjourneyOptions):
     """Draws a picture by ``POST /midjourney`` (2024-03), which takes minutes.
 
     It reports progress as the custom event ``visioncraft_progress``, and
-    into LangGraph's ``stream_mode="custom"`` and the deltas of its call. `deadline` is in seconds.
+    into LangGraph's ``stream_mode="custom"`` and the deltas of its call. `deadline` is how many
+    seconds it waits for the picture.
     """
 
     name: str = "visioncraft_midjourney"
@@ -119,6 +122,7 @@ class VisionCraftMidjourney(DrawingTool, schemas.MidjourneyOptions):
         "Draw one artistic picture from words with Midjourney; it takes minutes. Midjourney's "
         f"switches may end the prompt, e.g. '--ar 9:16 --v 5.2'. {_GIVES}"
     )
+    deadline: float | None = Field(default=900.0, gt=0)  # type: ignore[assignment]  # the task's
     hidden_from_model: ClassVar[frozenset[str]] = frozenset({"deadline"})
 
     def endpoint(self) -> Endpoint[..., Any, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from langchain_core.rate_limiters import BaseRateLimiter
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, SkipValidation
@@ -32,6 +32,9 @@ class ToolSettings(KnownKeywords, BaseModel):
         arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True
     )
 
+    hidden_from_model: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that only the developer sets."""
+
     api_key: SecretStr | None = Field(default=None, repr=False)
     base_url: str | None = None
     verify: Annotated[SkipValidation[VerifyTypes | None], InJSON] = None
@@ -40,6 +43,7 @@ class ToolSettings(KnownKeywords, BaseModel):
     http_client: Any = Field(default=None, repr=False, exclude=True)
     http_async_client: Any = Field(default=None, repr=False, exclude=True)
     rate_limiter: BaseRateLimiter | None = Field(default=None, repr=False, exclude=True)
+    deadline: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     client: AnyClient | None = Field(default=None, repr=False, exclude=True)
     store: MediaStore = Field(default_factory=MediaStore, exclude=True)
     content: Literal["text", "blocks"] = "text"
@@ -47,5 +51,6 @@ class ToolSettings(KnownKeywords, BaseModel):
     cache: bool = False
 
     def _connect(self) -> AnyClient:
-        given: Any = {name: getattr(self, name) for name in ConnectionSettings.__annotations__}
+        names = ConnectionSettings.__annotations__.keys() - self.hidden_from_model
+        given: Any = {name: getattr(self, name) for name in names}
         return connect(self.client, given)

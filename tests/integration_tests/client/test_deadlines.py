@@ -13,9 +13,18 @@ from typing import Any
 
 import pytest
 from client_driving import DRIVERS, PNG, drive
+from langchain_core.documents.base import Blob
+from langchain_core.language_models import BaseChatModel
 from loopback import HANG_UP, NAMES, RawHost, draw, names
 
-from langchain_visioncraft import ChatVisionCraft
+from langchain_visioncraft import (
+    ChatVisionCraft,
+    ChatVisionCraftLegacy,
+    VisionCraftMediaLoader,
+    VisionCraftMidjourney,
+    VisionCraftTextToImage,
+    VisionCraftToolkit,
+)
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.errors import (
     ConnectionFailedError,
@@ -131,11 +140,41 @@ def test_a_deadline_is_a_number_of_seconds(driver: Any, deadline: Any) -> None:
         driver(api_key="k", deadline=deadline)
 
 
+async def work(what: str, way: str, **settings: Any) -> None:
+    """Let something that makes its own client make a call."""
+    if what == "a loader":
+        loader = VisionCraftMediaLoader([Blob.from_data(PNG, path="cat.png")], **settings)
+        await loader.aload() if way == "ainvoke" else loader.load()
+    elif what == "an old chat model":
+        await ask(ChatVisionCraftLegacy(model="m", **settings), way)
+    else:
+        kit = VisionCraftToolkit(**settings).get_tools()[0]
+        tool = VisionCraftTextToImage(**settings) if what == "a tool" else kit
+        given = {"prompt": "a cat"}
+        await tool.ainvoke(given) if way == "ainvoke" else tool.invoke(given)
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke"])
+@pytest.mark.parametrize("what", ["a tool", "a toolkit's tool", "a loader", "an old chat model"])
+async def test_what_makes_its_own_client_takes_a_deadline(way: str, what: str) -> None:
+    host = RawHost(HOSTS["a head"])
+    with host, pytest.raises(TimedOutError, match=r"deadline, after 0\.3 seconds"):
+        await work(what, way, api_key="k", base_url=host.url, deadline=0.3)
+    assert len(host.seen) == 1
+
+
+def test_the_deadline_of_midjourney_is_the_one_of_its_task() -> None:
+    tool = VisionCraftMidjourney(deadline=5)
+    assert tool._sync_client.deadline is None
+    assert tool.hidden_arguments() == {"deadline": 5}
+    assert VisionCraftMidjourney(deadline=None).hidden_arguments() == {}
+
+
 def chat(host: RawHost, **options: Any) -> ChatVisionCraft:
     return ChatVisionCraft(model="m", api_key="k", base_url=host.url, **options)
 
 
-async def ask(model: ChatVisionCraft, way: str) -> None:
+async def ask(model: BaseChatModel, way: str) -> None:
     if way == "invoke":
         model.invoke("Hi")
     elif way == "ainvoke":
