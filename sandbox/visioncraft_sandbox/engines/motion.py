@@ -60,7 +60,7 @@ def animate(
     base, light = base_picture(stage), frame_light((width, height))
     pictures: list[Image.Image] = []
     for number in range(frames):
-        go_on()
+        go_on(number / frames)
         picture = flatten(base, stage.layers, time=number / frames)
         lit = np.asarray(picture, np.float32) * light
         shown = Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8))
@@ -149,7 +149,7 @@ def film(image: Image.Image, *, seconds: float = 4.0, fps: int = 24, max_side: i
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.options = {"preset": "superfast", "crf": "21"}
             for number in range(count):
-                go_on()
+                go_on(number / count)
                 box = _view(source.size, number / count)
                 picture = source.resize((width, height), Image.Resampling.BILINEAR, box=box)
                 frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")

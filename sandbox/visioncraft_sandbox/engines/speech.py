@@ -75,7 +75,7 @@ class Transcriber:
             # A generator, which does the work while it is read.
             segments: list[dict[str, Any]] = []
             for segment in found:
-                go_on()
+                go_on(min(1.0, segment.end * _RATE / len(samples)))
                 segments.append(_segment(len(segments), segment))
         return {
             "text": "".join(segment["text"] for segment in segments).strip(),

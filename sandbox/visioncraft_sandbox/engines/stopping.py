@@ -1,4 +1,4 @@
-"""Whether anybody still waits for the work of this thread.
+"""Whether anybody still waits for the work of this thread, and how far it is.
 
 A thread cannot be stopped from outside: long work asks between its steps.
 """
@@ -15,6 +15,8 @@ class StoppedError(Exception):
 
 
 _is_unwanted: ContextVar[Callable[[], bool]] = ContextVar("is_unwanted", default=lambda: False)
+reporter: ContextVar[Callable[[float], None]] = ContextVar("reporter", default=lambda _: None)
+"""Takes how much of the work is done, from 0 to 1; called in the thread of the work."""
 
 
 @contextlib.contextmanager
@@ -32,7 +34,13 @@ def watch() -> Callable[[], bool]:
     return _is_unwanted.get()
 
 
-def go_on() -> None:
-    """Return if the work is still wanted, otherwise raise `StoppedError`."""
+def go_on(done: float | None = None) -> None:
+    """Return if the work is still wanted, otherwise raise `StoppedError`.
+
+    Args:
+        done: How much of it is done, from 0 to 1, if that is known.
+    """
     if _is_unwanted.get()():
         raise StoppedError
+    if done is not None:
+        reporter.get()(done)

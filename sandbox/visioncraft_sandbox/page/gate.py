@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from visioncraft_sandbox.engines.stopping import reporter
 from visioncraft_sandbox.fault_gate import FAULT_KEY
 from visioncraft_sandbox.faults import Fault
 from visioncraft_sandbox.page.journal import Entry, Journal
@@ -58,6 +59,11 @@ class PageGate:
                 journal.touch(entry)
             await send(message)
 
+        def note_progress(done: float) -> None:
+            entry.progress = done
+            journal.touch(entry)
+
+        reporter.set(note_progress)  # each request runs in a context of its own
         try:
             await self._app(scope, note_request, note_answer)
         finally:

@@ -73,6 +73,7 @@ class Entry:
         status: The status of the answer; ``None`` if there is none yet.
         answer_headers: By lower-case name.
         seconds: The duration; ``None`` until it is done.
+        progress: How much of the work is done, from 0 to 1, if an engine says so.
         complete: Whether the whole answer was sent.
         failed: Whether the answer is an error or incomplete.
         fault: The injected fault, as on the command line.
@@ -94,6 +95,7 @@ class Entry:
     status: int | None = None
     answer_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     seconds: float | None = None
+    progress: float | None = None
     complete: bool = False
     failed: bool = False
     fault: str | None = None

@@ -8,7 +8,7 @@ import pytest
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 pytest.importorskip("ncnn", reason="ncnn is not installed")
 
-from visioncraft_sandbox.engines import weights  # noqa: E402
+from visioncraft_sandbox.engines import stopping, weights  # noqa: E402
 from visioncraft_sandbox.engines.drawing import draw  # noqa: E402
 from visioncraft_sandbox.engines.upscaling import Upscaler  # noqa: E402
 
@@ -52,6 +52,15 @@ def test_edges_are_sharper_than_those_of_plain_resizing(enlarged, source):
 
     plain = source.resize((192, 128), Image.Resampling.BICUBIC)
     assert edges(enlarged(4)) > 1.2 * edges(plain)
+
+
+def test_the_tiles_that_are_done_are_reported(upscaler, monkeypatch, source):
+    monkeypatch.setattr("visioncraft_sandbox.engines.upscaling._TILE", 24)
+    reported = []
+    token = stopping.reporter.set(reported.append)
+    upscaler.upscale(source, 2)
+    stopping.reporter.reset(token)
+    assert reported == [0.0, 0.25, 0.5, 0.75]
 
 
 def test_tiles_meet_without_a_seam(upscaler, enlarged, monkeypatch, source):

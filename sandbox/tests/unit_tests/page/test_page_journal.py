@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from page_entries import noted
+from visioncraft_sandbox.engines.stopping import go_on
 from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.page.gate import PageGate
 from visioncraft_sandbox.page.journal import Journal
 from visioncraft_sandbox.page.reading import read
+from visioncraft_sandbox.page.views import Writer
 
 
 def test_only_the_latest_entries_are_kept(journal: Journal) -> None:
@@ -105,3 +108,19 @@ def test_a_failure_stays_one_when_its_body_is_dropped() -> None:
         noted(journal, b"x" * 900)
     assert failed.answer.dropped
     assert failed.failed
+
+
+async def test_the_page_shows_how_far_the_work_of_a_request_is(
+    journal: Journal, files: FileStore
+) -> None:
+    shown = []
+
+    async def work(_scope: Any, _receive: Any, _send: Any) -> None:
+        for done in (None, 0.25, 1.0):
+            await asyncio.to_thread(go_on, done)
+            shown.append(Writer(journal, files).item(journal.entries()[0]))
+
+    scope = {"type": "http", "method": "POST", "path": "/upscale", "query_string": b""}
+    await PageGate(work, journal)({**scope, "headers": []}, Any, Any)
+    assert ["25 %" in html for html in shown] == [False, True, False]
+    assert "under way, 100 %" in shown[2]
