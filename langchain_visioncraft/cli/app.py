@@ -29,10 +29,23 @@ from langchain_visioncraft.client.engines import BEST_FIRST, ENGINES
 
 _HERE = "langchain_visioncraft.cli"
 
+
+def _named(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Refuse the empty text of a shell's variable that is not set: it would mean somewhere else."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty.")
+    return value
+
+
 CONNECTION = panel(
     "Connection",
     option("--sandbox", "Start a sandbox and use it: no key is needed.", is_flag=True),
-    option("--base-url", "Root of the host. Default: VISIONCRAFT_BASE_URL.", metavar="URL"),
+    option(
+        "--base-url",
+        "Root of the host. Default: VISIONCRAFT_BASE_URL.",
+        metavar="URL",
+        callback=_named,
+    ),
     option("--timeout", "Longest wait for data. Default: 600.", type=float, metavar="SECONDS"),
     option("--retries max_retries", "How often to try again. Default: 2.", type=click.IntRange(0)),
     option("--ca-bundle verify", "Certificates to trust.", type=click.Path(), metavar="FILE"),
@@ -44,12 +57,14 @@ STORE, OUT, JSON, SHOW = panel(
         "Where handles are looked up and results are kept.",
         default="visioncraft-media",
         metavar="FOLDER|URL",
+        callback=_named,
     ),
     option(
         "--out -o",
         "Write the result here, - to stdout, instead of into the store.",
         type=click.Path(readable=False),
         metavar="FILE|FOLDER|-",
+        callback=_named,
     ),
     option("--json as_json", "Print JSON, errors included.", is_flag=True),
     option("--show/--no-show", "Show pictures. Default: if stdout is a terminal.", default=None),

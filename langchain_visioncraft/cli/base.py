@@ -28,6 +28,10 @@ class Argument(click.Argument):
         """Its form in the usage, and its meaning."""
         return " ".join(self.get_usage_pieces(ctx)), self.text
 
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Its form in errors: without the brackets of what may be left out."""
+        return super().get_error_hint(ctx).replace("[", "").replace("]", "")
+
 
 class Choice(click.Choice):  # type: ignore[type-arg]  # a plain class before click 8.2
     """One of a few values, not all of them texts; for a wrong one, near ones are named."""

@@ -12,7 +12,7 @@ import click
 from langchain_visioncraft import chat_models
 from langchain_visioncraft.cli.app import DEFAULT_CHAT_MODEL
 from langchain_visioncraft.cli.connection import settings_of
-from langchain_visioncraft.cli.inputs import STDIN, medium, text_from_stdin
+from langchain_visioncraft.cli.inputs import STDIN, medium, words_of
 from langchain_visioncraft.cli.problems import note, print_json
 from langchain_visioncraft.cli.results import say
 from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL
@@ -38,8 +38,8 @@ def run(
     pictures = [{"type": "image", "image": medium(each, MediaStore(store))} for each in images]
     if message is None and not sys.stdin.isatty():
         message = STDIN
-    if message == STDIN:
-        message = text_from_stdin("message")
+    if message is not None:
+        message = words_of(message, "message")
     name = model or (DEFAULT_CAPTION_MODEL if pictures else DEFAULT_CHAT_MODEL)
     given = {option: value for option, value in values.items() if value is not None}
     with settings_of(**connection) as settings:

@@ -30,49 +30,54 @@ def read_arguments(
     meant = {**given}
     for name in meant.keys() & {*media}:
         meant[name] = medium(meant[name], store)
-    if "prompt" in from_stdin:
-        meant["prompt"] = text_from_stdin("prompt")
+    if "prompt" in meant:
+        meant["prompt"] = words_of(meant["prompt"], "prompt")
     return meant
 
 
-def medium(text: str, store: MediaStore) -> MediaSource:
+def medium(name: str, store: MediaStore) -> MediaSource:
     """What a picture or recording on the command line means.
 
     Raises:
         MediaInputError: If it is neither a file, a handle in the store nor a link.
     """
-    if text == STDIN:
+    if name == STDIN:
         data = sys.stdin.buffer.read()
         if not data:
             msg = "Nothing came from stdin: pipe a picture or recording into it."
             raise MediaInputError(msg)
         return parse_source(data)
-    if is_link(text) or is_data_url(text):
-        return parse_source(text)
-    path = local_path(text) if is_file_url(text) else Path(text)
+    if is_link(name) or is_data_url(name):
+        return parse_source(name)
+    path = local_path(name) if is_file_url(name) else Path(name)
     if path.is_file():
         return parse_source(path)
-    if text in store:
-        return parse_source(store.get(text))
+    if name in store:
+        return parse_source(store.get(name))
     msg = (
-        f"There is no file {text[:200]!r}, and no such handle in the store {store.root!r}. "
+        f"There is no file {name[:200]!r}, and no such handle in the store {store.root!r}. "
         "Give a file, a handle, an http(s) URL, or - for stdin."
     )
     raise MediaInputError(msg)
 
 
-def text_from_stdin(name: str) -> str:
-    """All of stdin, without the blanks around it.
+def words_of(given: str, name: str) -> str:
+    """A prompt or a message: as it is given, or all of stdin, without the blanks around it.
 
     Raises:
         click.UsageError: If there is nothing, or no text.
     """
+    if given != STDIN:
+        if not given.strip():
+            msg = f"the {name} is empty."
+            raise click.UsageError(msg)
+        return given
     try:
-        text = decoded(sys.stdin.buffer.read()).strip()
+        read = decoded(sys.stdin.buffer.read()).strip()
     except UnicodeError as error:
         msg = f"the {name} from stdin is not valid UTF-8 text; convert it to UTF-8."
         raise click.UsageError(msg) from error
-    if not text:
+    if not read:
         msg = f"nothing came from stdin for the {name}."
         raise click.UsageError(msg)
-    return text
+    return read

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,8 @@ def _pairs(_: object, parameter: click.Parameter, given: Sequence[str]) -> Any:
         try:
             pairs[key] = float(number)
         except ValueError:
+            key = ""
+        if not key or not math.isfinite(pairs[key]):
             msg = f"{text!r} is not NAME=NUMBER, such as detail=0.5."
-            raise click.BadParameter(msg, param=parameter) from None
+            raise click.BadParameter(msg, param=parameter)
     return pairs or None

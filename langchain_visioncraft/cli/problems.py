@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -33,13 +34,13 @@ _MEANT = {"--size": _SIDES, "--resolution": _SIDES}
 """Options that people try, and what they are called here."""
 
 
-def near(given: str, known: Iterable[str]) -> str:
+def near(given: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """The question whether another name was meant; empty if none is near."""
     import difflib  # noqa: PLC0415 -- slow, and only for mistakes
 
     known = list(known)
     meant = [name for name in _MEANT.get(given, ()) if name in known]
-    names = meant or difflib.get_close_matches(given, known)
+    names = meant or difflib.get_close_matches(given, known, cutoff=cutoff)
     return f" Did you mean {' or '.join(map(repr, names))}?" if names else ""
 
 
@@ -63,11 +64,13 @@ def report(error: Exception, *, as_json: bool = False) -> int:
         facts = {name: getattr(error, name, None) for name in _FACTS}
         known = {name: value for name, value in facts.items() if value is not None}
         kind = "UsageError" if usage else type(error).__name__
-        print_json({"error": {"type": kind, "message": message, **known}})
+        with contextlib.suppress(OSError):  # it may be what is reported
+            print_json({"error": {"type": kind, "message": message, **known}})
     before = click.style("visioncraft:", fg="red")
-    click.echo(f"{before} {harmless(message)}", err=True, color=colours())
-    if usage and usage.ctx:
-        click.echo(f"Try '{usage.ctx.command_path} --help'.", err=True)
+    with contextlib.suppress(OSError):
+        click.echo(f"{before} {harmless(message)}", err=True, color=colours())
+        if usage and usage.ctx:
+            click.echo(f"Try '{usage.ctx.command_path} --help'.", err=True)
     return exit_code(error)
 
 
@@ -84,8 +87,15 @@ def _invalid(error: Exception) -> errors.InvalidRequestError:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
-        known = [name for each in error.ctx.command.get_params(error.ctx) for name in each.opts]
-        return f"No such option {error.option_name!r}.{near(error.option_name, known)}"
+        command = error.ctx.command
+        known = [name for each in command.get_params(error.ctx) for name in each.opts]
+        is_group = isinstance(command, click.Group)
+        hint = near(error.option_name, known, cutoff=0.75 if is_group else 0.6)
+        if is_group:
+            hint = hint or " Options of a command stand behind its name."
+        elif any(isinstance(each, click.Argument) for each in command.params):
+            hint = hint or " If it is no option: put -- before it, behind all options."
+        return f"No such option {error.option_name!r}.{hint}"
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, errors.MissingKeyError) and str(error) == str(errors.MissingKeyError()):

@@ -31,10 +31,7 @@ def check(out: str | None, *, as_json: bool, binary: bool) -> None:
     if out is None:
         return
     if out != STDOUT:
-        folder = Path(out).parent
-        if not _is_folder(out) and not folder.is_dir():
-            msg = f"there is no folder {str(folder)!r}: make it first."
-            raise click.BadParameter(msg, param_hint="--out")
+        _check_file(out)
         return
     if as_json:
         msg = "--json and -o - both want stdout: name a file."
@@ -42,6 +39,21 @@ def check(out: str | None, *, as_json: bool, binary: bool) -> None:
     if binary and sys.stdout.isatty():
         msg = "refusing to write binary data to a terminal: pipe it, or name a file with -o."
         raise click.UsageError(msg)
+
+
+def _check_file(out: str) -> None:
+    path = Path(out)
+    folder = path if _is_folder(out) or path.is_dir() else path.parent
+    if not _is_folder(out) and not folder.is_dir():
+        msg = f"there is no folder {str(folder)!r}: make it first."
+        raise click.BadParameter(msg, param_hint="--out")
+    while not folder.exists():  # it will be made
+        folder = folder.parent
+    # A device or a pipe is written to; a file is replaced, which is up to its folder.
+    special = path.exists() and not path.is_file() and not path.is_dir()
+    if not os.access(path if special else folder, os.W_OK):
+        msg = f"{str(path if special else folder)!r} cannot be written to."
+        raise click.BadParameter(msg, param_hint="--out")
 
 
 @contextlib.contextmanager

@@ -107,7 +107,7 @@ def with_drawing_options(arguments: Mapping[str, Any], request: type[Request]) -
         elif issubclass(request, MidjourneyRequest):
             given["prompt"] = f"{given['prompt']} --ar {width}:{height}"
         else:
-            msg = f"{request.__name__} knows no aspect_ratio: this engine decides by itself."
+            msg = "This engine takes no aspect_ratio: it decides by itself."
             raise InvalidRequestError(msg)
     return given
 

@@ -321,16 +321,22 @@ class Media(BaseModel):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Copy it to a file; into a folder under its handle. Gives the path of the copy.
 
-        The file appears when it is complete, never in part.
+        The file appears when it is complete, never in part. A link stays, and what it leads to is
+        replaced; a device or a named pipe is written to.
         """
         target = Path(path)
         if target.is_dir():
             target = target / self.handle
-        partial = target.with_name(f".{uuid.uuid4().hex}.part")
+        if target.exists() and not target.is_file():
+            with self.open() as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+            return target
+        file = Path(os.path.realpath(target))
+        partial = file.with_name(f".{uuid.uuid4().hex}.part")
         try:
             with self.open() as source, partial.open("wb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
-            partial.replace(target)
+            partial.replace(file)
         finally:
             partial.unlink(missing_ok=True)
         return target

@@ -141,7 +141,9 @@ def test_weights_are_pairs() -> None:
     ctx = click.Context(click.Command("image"))
     assert loras.process_value(ctx, ["detail=0.5", "a=b=2"]) == {"detail": 0.5, "a=b": 2.0}
     assert loras.process_value(ctx, ()) is None
-    assert "NAME=NUMBER" in invoke("image", "a fox", "--lora", "detail").stderr
+    for wrong in ("detail", "=0.5", "detail=nan", "detail=inf", "detail="):
+        ran = invoke("image", "a fox", "--lora", wrong)
+        assert f"{wrong!r} is not NAME=NUMBER" in ran.stderr
 
 
 def test_stdin_is_read_once(store: MediaStore) -> None:

@@ -123,6 +123,16 @@ def test_without_a_key_the_sentence_says_what_to_do(tmp_path: Path) -> None:
         (["models", "img2img", "loras"], "only schedulers, refiners"),
         (["store", "path", "0123456789ab.png"], "The store is empty"),
         (["paint"], "No such command"),
+        (["image", "  "], "the prompt is empty"),
+        (["chat", ""], "the message is empty"),
+        (["image", "a fox", "-o", ""], "'--out' / '-o': it is empty"),
+        (["image", "a fox", "--store", " "], "'--store': it is empty"),
+        (["limits", "--base-url", ""], "'--base-url': it is empty"),
+        (["image", "a fox", "-o", "x" * 300], "File name too long"),
+        (["upscale", "-fox.png"], "put -- before it, behind all options"),
+        (["--json", "image", "a fox"], "Options of a command stand behind its name."),
+        (["models", "nope"], "Invalid value for 'FAMILY'"),
+        (["image", "a fox", "--engine", "dalle", "--aspect-ratio", "2:1"], "This engine takes no"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -131,7 +141,7 @@ def test_what_cannot_be_done_is_told_before_anything_is_sent(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     ran = CliRunner().invoke(app, arguments, env={"VISIONCRAFT_API_KEY": "k", "COLUMNS": "200"})
-    assert ran.exit_code == 2, ran.output
+    assert ran.exit_code == (1 if words.startswith("File") else 2), ran.output
     assert words in ran.stderr
     assert ("--json" in arguments) == ("UsageError" in ran.stdout)
     assert list(tmp_path.iterdir()) == []
@@ -154,6 +164,32 @@ def test_a_shell_completes(line: str, completed: str) -> None:
     }
     ran = CliRunner().invoke(app, env=environment, prog_name="visioncraft")
     assert ran.stdout.split() == [f"plain,{completed}"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_full_disk_behind_stdout_is_reported_once(
+    as_json: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sys.stdout.write", fail)
+    error = OSError(28, "No space left on device")
+    assert report(error, as_json=as_json) == 1
+    assert capsys.readouterr().err == "visioncraft: No space left on device.\n"
+
+
+@pytest.mark.parametrize("out", ["out.png", "folder/", "folder/made/here/"])
+def test_a_place_that_cannot_be_written_to_is_refused_before_a_call(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    check(out, as_json=False, binary=True)
+    # Root may write everywhere.
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(click.BadParameter, match=r"'(folder|\.)' cannot be written to"):
+        check(out, as_json=False, binary=True)
 
 
 def test_bytes_do_not_spoil_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ WRONG = [
     ),
     (["models", "--base-model", "FLUX.1"], "whose names are divided: image or sd."),
     (["limits", "--qqq"], "No such option '--qqq'."),
-    (["-x"], "No such option '-x'."),
+    (["-x"], "No such option '-x'. Options of a command stand behind its name."),
     (["--verson"], "No such option '--verson'. Did you mean '--version'?"),
     (
         ["image", "a", "--engine", "midjurney"],

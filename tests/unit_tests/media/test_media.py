@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import pickle
 import threading
 from pathlib import Path
@@ -235,3 +236,29 @@ def test_what_a_flow_gives_is_a_medium_with_bytes_and_no_place() -> None:
     assert media.location is None
     assert media.path is None
     assert media.read() == PNG
+
+
+def test_a_named_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    assert Media.from_bytes(PNG).save(pipe) == pipe
+    assert pipe.is_fifo()
+    reader.join(10)
+    assert read == [PNG]
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path, there: bool) -> None:
+    (tmp_path / "kept").mkdir()
+    target, link = tmp_path / "kept" / "fox.png", tmp_path / "newest.png"
+    if there:
+        target.write_bytes(b"older")
+    link.symlink_to(target)
+    assert Media.from_bytes(PNG).save(link) == link
+    assert link.is_symlink()
+    assert target.read_bytes() == PNG
+    assert list(target.parent.iterdir()) == [target]
