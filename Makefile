@@ -119,7 +119,7 @@ $(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
 	@touch $@
 
 $(VENV)/bench.stamp: pyproject.toml $(VENV)/python.stamp
-	$(PIP) --editable '.[media]' --group bench
+	$(PIP) --editable '.[media,cli,fast]' --group bench
 	@touch $@
 
 $(VENV)/docs.stamp: pyproject.toml $(VENV)/python.stamp

@@ -5,28 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import benchmarks.contenders  # noqa: F401 -- makes the cases known
-from benchmarks import chart, server
+from benchmarks import chart, machine, results, server
 from benchmarks.cases import CASES, Case
-from benchmarks.goals import GOALS, Rounds
+from benchmarks.goals import Rounds
 from benchmarks.measure import Measurement
-
-HERE = Path(__file__).parent
-_PACKAGES = (
-    *("langchain-visioncraft", "langchain-core", "langchain-openai", "openai", "pydantic"),
-    *("httpx", "httpx2", "aiohttp", "requests", "visioncraftapi"),
-)
 
 
 def main() -> None:
@@ -42,20 +32,30 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no case {', '.join(sorted(unknown))}")
     cases = [case for case in CASES.values() if not given.cases or case.name in given.cases]
+    load, probes = machine.load(), [machine.probe()]
+    rounds: Rounds = {}
+    disturbed: list[str] = []
     with server.running() as url, tempfile.TemporaryDirectory() as shared:
-        rounds: Rounds = {}
         options = {"only": given.only, "small": given.small}
         for rounds in run(cases, given.rounds, url, Path(shared), **options):
+            probes.append(machine.probe())
+            disturbed = machine.disturbances(load, probes)
             if given.write is not None:
-                write(given.write, rounds)  # after each round: one may not want to wait for all
-    print(as_text(cases, rounds))
+                write(given.write, rounds, disturbed)  # after each: one may not want to wait
+    print(results.as_text(cases, rounds))
+    if disturbed:
+        print(f"\nThe machine was busy: {'; '.join(disturbed)}. Do not trust these figures.")
+        print("Cases that were measured on a quiet machine keep those results.")
 
 
-def write(folder: Path, rounds: Rounds) -> None:
-    """Write what was measured so far, and its chart."""
+def write(folder: Path, rounds: Rounds, disturbed: list[str]) -> None:
+    """Write what was measured so far, beside what is kept, and the chart of it."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(as_json(rounds), encoding="utf-8")
-    (folder / "results.svg").write_text(chart.draw(medians(rounds)), encoding="utf-8")
+    file = folder / "results.json"
+    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    after = results.kept(before, rounds, disturbed)
+    file.write_text(results.as_json(after), encoding="utf-8")
+    (folder / "results.svg").write_text(chart.draw(after["cases"]), encoding="utf-8")
 
 
 def run(
@@ -97,78 +97,6 @@ def _environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.upper().startswith((*foreign, "ALL_PROXY", "PYTHON"))
     }
-
-
-def medians(rounds: Rounds) -> dict[tuple[str, str], Measurement]:
-    """The median of each figure over all rounds."""
-    return {
-        key: Measurement(
-            cpu_ms=statistics.median(each.cpu_ms for each in found),
-            wall_ms=statistics.median(each.wall_ms for each in found),
-            peak_mb=statistics.median(each.peak_mb for each in found),
-        )
-        for key, found in rounds.items()
-    }
-
-
-def as_text(cases: list[Case], rounds: Rounds) -> str:
-    """The table: CPU, time and memory of each, and CPU as a multiple of the case's first line."""
-    lines = []
-    middle = medians(rounds)
-    for case in cases:
-        there = [name for name in case.contenders if (case.name, name) in middle]
-        if not there:
-            continue
-        lines += [f"\n{case.title}", f"  {'':36}{'CPU ms':>9}{'x':>7}{'wall ms':>10}{'RSS MB':>8}"]
-        first = middle[case.name, there[0]].cpu_ms
-        for name in there:
-            each = middle[case.name, name]
-            ratio = f"{each.cpu_ms / first:.2f}" if first else ""
-            lines.append(
-                f"  {name:36}{each.cpu_ms:9.2f}{ratio:>7}{each.wall_ms:10.2f}{each.peak_mb:+8.1f}"
-            )
-    lines.append("\nGoals")
-    for goal in GOALS:
-        value = goal.result(rounds)
-        if value is not None:
-            sign, mark = (">=" if goal.at_least else "<="), "ok" if goal.is_reached(value) else "--"
-            lines.append(f"  {mark} {goal.what:50}{value:9.2f} {goal.unit} ({sign} {goal.limit:g})")
-    return "\n".join(lines)
-
-
-def as_json(rounds: Rounds) -> str:
-    """Everything that was measured, with what it was measured on."""
-    cases: dict[str, dict[str, object]] = defaultdict(dict)
-    for (case, name), middle in medians(rounds).items():
-        kept = rounds[case, name]
-        cases[case][name] = {
-            **{key: round(value, 3) for key, value in asdict(middle).items()},
-            "rounds_cpu_ms": [round(each.cpu_ms, 3) for each in kept],
-        }
-    goals = [
-        {
-            "goal": goal.what,
-            "measured": round(value, 3),
-            "unit": goal.unit,
-            "at_least" if goal.at_least else "at_most": goal.limit,
-            "reached": goal.is_reached(value),
-        }
-        for goal in GOALS
-        if (value := goal.result(rounds)) is not None
-    ]
-    facts = {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
-    }
-    return json.dumps({**facts, "cases": cases, "goals": goals}, indent=2) + "\n"
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

@@ -1,18 +1,15 @@
-"""The results as a chart for the README: groups of bars, in SVG, readable in light and dark."""
+"""The results as a chart: bars beside those of peers, in SVG, for light, dark and small screens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from html import escape
+from typing import Any, NamedTuple
 
-from benchmarks.measure import Measurement
-
-Medians = Mapping[tuple[str, str], Measurement]
+from benchmarks.goals import Spread
 
 
-@dataclass(frozen=True)
-class _Panel:
+class Panel(NamedTuple):
     """One group of bars: contenders of a case, with the names that people read."""
 
     title: str
@@ -22,19 +19,30 @@ class _Panel:
     figure: str = "cpu_ms"
 
 
-_PANELS = (
-    _Panel(
+PANELS = (
+    Panel(
         "A picture of 1.5 MB, CPU a call",
         "picture",
         (
+            ("aiohttp", "aiohttp, kept in memory"),
             ("httpx2", "httpx2, kept in memory"),
+            ("client.run", "this client, to disk with SHA-256"),
             ("httpx2, to disk with SHA-256", "httpx2, to disk with SHA-256"),
-            ("client.run", "this client, to disk"),
-            ("tool.invoke", "this tool, the whole way"),
-            ("visioncraftapi", "visioncraftapi"),
+            ("tool.invoke", "this tool, in a store with provenance"),
+            ("visioncraftapi", "visioncraftapi, kept in memory"),
         ),
     ),
-    _Panel(
+    Panel(
+        "64 calls in flight, CPU a call",
+        "fan-out-64",
+        (
+            ("aiohttp", "aiohttp, kept in memory"),
+            ("client.run", "this client, with the extra fast"),
+            ("httpx2", "httpx2, kept in memory"),
+            ("tool.abatch", "this tool, abatch"),
+        ),
+    ),
+    Panel(
         "Upload of a 4 MB picture, CPU a call",
         "upload",
         (
@@ -44,25 +52,20 @@ _PANELS = (
             ("visioncraftapi", "visioncraftapi"),
         ),
     ),
-    _Panel(
+    Panel(
         "Upload of a 200 MB recording, growth of memory",
         "recording",
         (
-            ("httpx2, stream by hand", "httpx2, streamed by hand"),
             ("client.run", "this client"),
             ("tool.invoke", "this tool"),
+            ("httpx2, stream by hand", "httpx2, streamed by hand"),
             ("httpx, json=", "httpx, json="),
             ("visioncraftapi", "visioncraftapi"),
         ),
         "MB",
         "peak_mb",
     ),
-    _Panel(
-        "512 calls in flight, CPU a call",
-        "fan-out-512",
-        (("httpx2", "httpx2"), ("client.run", "this client"), ("tool.abatch", "this tool, abatch")),
-    ),
-    _Panel(
+    Panel(
         "Chat, a stream of 50 chunks, CPU",
         "chat-stream",
         (
@@ -71,65 +74,87 @@ _PANELS = (
             ("ChatVisionCraft", "ChatVisionCraft"),
         ),
     ),
-    _Panel(
+    Panel(
         "Import, CPU",
         "import",
         (
-            ("langchain_visioncraft", "langchain_visioncraft"),
-            ("StructuredTool of langchain_core", "StructuredTool (langchain_core)"),
+            ("VisionCraftClient", "VisionCraftClient"),
+            ("StructuredTool", "StructuredTool, of langchain_core"),
             ("VisionCraftTextToImage", "VisionCraftTextToImage"),
-            ("langchain_openai", "langchain_openai"),
+            ("ChatOpenAI", "ChatOpenAI"),
             ("ChatVisionCraft", "ChatVisionCraft"),
             ("langchain_google_genai", "langchain_google_genai"),
         ),
     ),
+    Panel(
+        "Command line, CPU",
+        "command",
+        (
+            ("Typer, imported", "import typer, and nothing else"),
+            ("visioncraft --help", "visioncraft --help"),
+            ("visioncraft image --help", "visioncraft image --help"),
+            ("visioncraft store list", "visioncraft store list"),
+        ),
+    ),
 )
 
-_OURS = ("client.run", "tool.", "langchain_visioncraft", "VisionCraft", "ChatVisionCraft")
+_OURS = ("client.", "tool.", "VisionCraft", "ChatVisionCraft", "visioncraft ")
+_NOT_OURS = ("VisionCraftAPI",)
 
-_WIDTH, _LABEL, _VALUE = 760, 270, 90
-_ROW, _TITLE, _GAP = 22, 30, 18
+_WIDTH, _MARGIN = 480, 16
+_ROW, _TITLE, _GAP = 36, 34, 16
 _STYLE = """
-text{font:13px system-ui,sans-serif;fill:#1f2328}.t{font-weight:600}.v{fill:#59636e}
-.o{fill:#b6bfc9}.u{fill:#d97706}
-@media(prefers-color-scheme:dark){text{fill:#f0f6fc}.v{fill:#9198a1}.o{fill:#4b535d}.u{fill:#f0a030}}
+.b{fill:#fff}text{font:14px system-ui,sans-serif;fill:#1f2328}.t{font-weight:600}.m{fill:#59636e}
+.o{fill:#aeb8c2}.u{fill:#d97706}.w{stroke:#1f2328;stroke-width:1.5}
+@media(prefers-color-scheme:dark){.b{fill:#0d1117}text{fill:#f0f6fc}.m{fill:#9198a1}
+.o{fill:#57606a}.u{fill:#e08a1e}.w{stroke:#f0f6fc}}
 """
 
 
-def draw(medians: Medians) -> str:
-    """The chart of what was measured; a panel without measurements is left out."""
+def draw(cases: Mapping[str, Any]) -> str:
+    """The chart of the cases in a file of results; a panel without measurements is left out."""
     parts: list[str] = []
-    top = 4
-    for panel in _PANELS:
-        drawn, height = _panel(panel, medians, top)
-        parts += drawn
-        top += height
+    top = 34
+    for panel in PANELS:
+        if panel.case in cases:
+            drawn, height = _panel(panel, cases[panel.case], top)
+            parts += drawn
+            top += height
+    about = "Orange: this package. Lines: lowest to highest round. Less is better."
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {top}" width="{_WIDTH}" '
-        f'height="{top}" role="img" aria-label="Benchmarks: less is better">'
-        f"<style>{_STYLE}</style>{''.join(parts)}</svg>\n"
+        f'height="{top}" role="img" aria-label="Benchmarks. {about}"><style>{_STYLE}</style>'
+        f'<rect class="b" width="{_WIDTH}" height="{top}" rx="8"/>'
+        f"{_text(about, _MARGIN, 26, 'm')}{''.join(parts)}</svg>\n"
     )
 
 
-def _panel(panel: _Panel, medians: Medians, top: int) -> tuple[list[str], int]:
+def _panel(panel: Panel, case: Mapping[str, Any], top: int) -> tuple[list[str], int]:
     rows = [
-        (name, label, getattr(medians[panel.case, name], panel.figure))
+        (name, label, Spread.of(case["contenders"][name][panel.figure]))
         for name, label in panel.rows
-        if (panel.case, name) in medians
+        if name in case["contenders"]
     ]
     if not rows:
         return [], 0
-    longest = max(value for *_, value in rows) or 1.0
-    room = _WIDTH - _LABEL - _VALUE
-    parts = [f'<text class="t" x="0" y="{top + 18}">{escape(panel.title)}</text>']
-    for number, (name, label, value) in enumerate(rows):
+    busy = "" if case["quiet"] else " (busy machine)"
+    parts = [_text(panel.title + busy, _MARGIN, top + 24, "t")]
+    scale = (_WIDTH - 2 * _MARGIN) / (max(spread.highest for *_, spread in rows) or 1.0)
+    for number, (name, label, spread) in enumerate(rows):
         y = top + _TITLE + number * _ROW
-        width = max(2.0, room * value / longest)
-        kind = "u" if name.startswith(_OURS) else "o"
-        text = f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
-        parts.append(
-            f'<text x="{_LABEL - 10}" y="{y + 12}" text-anchor="end">{escape(label)}</text>'
-            f'<rect class="{kind}" x="{_LABEL}" y="{y}" width="{width:.1f}" height="16" rx="2"/>'
-            f'<text class="v" x="{_LABEL + width + 6:.1f}" y="{y + 12}">{text} {panel.unit}</text>'
-        )
+        kind = "u" if name.startswith(_OURS) and name not in _NOT_OURS else "o"
+        width = max(2.0, spread.median * scale)
+        low, high = (_MARGIN + value * scale for value in (spread.lowest, spread.highest))
+        value = f"{spread.median:,.0f}" if spread.median >= 100 else f"{spread.median:.1f}"
+        parts += [
+            _text(label, _MARGIN, y + 15),
+            _text(f"{value} {panel.unit}", _WIDTH - _MARGIN, y + 15, "m", ' text-anchor="end"'),
+            f'<rect class="{kind}" x="{_MARGIN}" y="{y + 20}" width="{width:.1f}" height="10"/>',
+            f'<path class="w" d="M{low:.1f} {y + 25}H{high:.1f}"/>',
+        ]
     return parts, _TITLE + len(rows) * _ROW + _GAP
+
+
+def _text(text: str, x: float, y: float, kind: str = "", more: str = "") -> str:
+    style = f' class="{kind}"' if kind else ""
+    return f'<text{style} x="{x}" y="{y}"{more}>{escape(text)}</text>'

@@ -1,157 +1,169 @@
-"""What is to be reached, as ratios of two contenders in the same rounds, and whether it was."""
+"""What is to be reached, mostly as ratios of two contenders in one round, and whether it is."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 from benchmarks.cases import CASES
-from benchmarks.contenders.imports import BARE
 from benchmarks.measure import Measurement
 
-Rounds: TypeAlias = Mapping[tuple[str, str], Sequence[Measurement]]
-"""By case and contender."""
+Key: TypeAlias = tuple[str, str]
+"""A case and a contender of it."""
+Rounds: TypeAlias = Mapping[Key, Sequence[Measurement]]
+Verdict: TypeAlias = Literal["reached", "missed", "not decided"]
+
+FEWEST_ROUNDS = 3
+"""With less there is no spread to speak of."""
 
 
-@dataclass(frozen=True)
-class Goal:
+class Spread(NamedTuple):
+    """A figure over all rounds."""
+
+    median: float
+    lowest: float
+    highest: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """That of at least one value."""
+        return cls(statistics.median(values), min(values), max(values))
+
+
+class Goal(NamedTuple):
     """One line of the table of goals.
 
     Attributes:
-        measured: From the measurements of one round; `None` if a contender was not there.
+        limit: The most it may be, or the least, if it is a rate.
+        ours: What is measured.
+        other: What it is divided by, in the same round. Default: nothing.
+        figure: Of a `Measurement`, or ``rate``: the share of the case's ideal rate.
     """
 
     what: str
     limit: float
-    unit: str
-    measured: Callable[[Rounds, int], float | None]
-    at_least: bool = False
+    ours: Key
+    other: Key | None = None
+    figure: str = "cpu_ms"
 
-    def result(self, rounds: Rounds) -> float | None:
-        """The median over all rounds."""
-        count = max((len(found) for found in rounds.values()), default=0)
-        values = [self.measured(rounds, number) for number in range(count)]
-        there = [value for value in values if value is not None]
-        return statistics.median(there) if there else None
+    @property
+    def unit(self) -> str:
+        """What it is counted in."""
+        if self.other:
+            return "x"
+        return {"rate": "of the ideal", "peak_mb": "MB"}.get(self.figure, "ms")
 
-    def is_reached(self, value: float) -> bool:
-        """Whether this value is good enough."""
-        return value >= self.limit if self.at_least else value <= self.limit
+    def values(self, rounds: Rounds) -> list[float]:
+        """One for each round in which all took part."""
+        mine = [self._figure(each) for each in rounds.get(self.ours, ())]
+        if self.other is None:
+            return mine
+        theirs = [self._figure(each) for each in rounds.get(self.other, ())]
+        return [a / b for a, b in zip(mine, theirs, strict=False) if b]
 
+    def _figure(self, measured: Measurement) -> float:
+        if self.figure != "rate":
+            return float(getattr(measured, self.figure))
+        ideal = CASES[self.ours[0]].ideal_rate
+        assert ideal is not None
+        return 1000 / measured.wall_ms / ideal
 
-def _one(rounds: Rounds, case: str, contender: str, number: int) -> Measurement | None:
-    found = rounds.get((case, contender), ())
-    return found[number] if number < len(found) else None
-
-
-def _cpu_ratio(
-    what: str, limit: float, case: str, ours: str, other: str, *, other_case: str = ""
-) -> Goal:
-    def measured(rounds: Rounds, number: int) -> float | None:
-        mine = _one(rounds, case, ours, number)
-        theirs = _one(rounds, other_case or case, other, number)
-        return mine.cpu_ms / theirs.cpu_ms if mine and theirs and theirs.cpu_ms else None
-
-    return Goal(what, limit, "x", measured)
-
-
-def _memory(what: str, limit: float, case: str, ours: str) -> Goal:
-    def measured(rounds: Rounds, number: int) -> float | None:
-        mine = _one(rounds, case, ours, number)
-        return mine.peak_mb if mine else None
-
-    return Goal(what, limit, "MB", measured)
+    def verdict(self, values: Sequence[float]) -> Verdict:
+        """Whether it is reached; not decided if rounds disagree, or are too few."""
+        if self.figure == "rate":
+            good = [value >= self.limit for value in values]
+        else:
+            good = [value <= self.limit for value in values]
+        if len(good) < FEWEST_ROUNDS or len({*good}) > 1:
+            return "not decided"
+        return "reached" if good[0] else "missed"
 
 
-def _rate(what: str, limit: float, case: str, ours: str) -> Goal:
-    def measured(rounds: Rounds, number: int) -> float | None:
-        mine, ideal = _one(rounds, case, ours, number), CASES[case].ideal_rate
-        return 1000 / mine.wall_ms / ideal if mine and ideal else None
-
-    return Goal(what, limit, "of the ideal", measured, at_least=True)
-
-
-def _over_bare(what: str, limit: float, ours: str) -> Goal:
-    def measured(rounds: Rounds, number: int) -> float | None:
-        mine, bare = _one(rounds, "import", ours, number), _one(rounds, "import", BARE, number)
-        return mine.cpu_ms - bare.cpu_ms if mine and bare else None
-
-    return Goal(what, limit, "ms", measured)
+def _group(case: str, *goals: tuple[str, float, str, str]) -> list[Goal]:
+    """Ratios of processor time within a case; without the other contender, growth of memory."""
+    return [
+        Goal(what, limit, (case, ours), (case, other))
+        if other
+        else Goal(what, limit, (case, ours), figure="peak_mb")
+        for what, limit, ours, other in goals
+    ]
 
 
 _HASHED = "httpx2, to disk with SHA-256"
 _STREAM = "httpx2, stream by hand"
-_OVER_AIOHTTP = "client.run, httpx-aiohttp"
-_FILM_HASHED = "httpx2, stream by hand with SHA-256"
 
 GOALS = (
-    _cpu_ratio("client.run / httpx2 in memory", 1.5, "picture", "client.run", "httpx2"),
-    _cpu_ratio("the same / httpx2 to disk with SHA-256", 1.5, "picture", "client.run", _HASHED),
-    _cpu_ratio("tool.invoke / httpx2 in memory", 2.5, "picture", "tool.invoke", "httpx2"),
-    _cpu_ratio("the same / httpx2 to disk with SHA-256", 2.5, "picture", "tool.invoke", _HASHED),
-    _cpu_ratio("the same / visioncraftapi", 0.2, "picture", "tool.invoke", "visioncraftapi"),
-    _cpu_ratio("4 MB upload: client.run / stream by hand", 1.3, "upload", "client.run", _STREAM),
-    _cpu_ratio("200 MB upload: client.run / by hand", 1.3, "recording", "client.run", _STREAM),
-    _memory("200 MB upload: client.run, peak RSS", 16, "recording", "client.run"),
-    _memory("200 MB upload: tool.invoke, peak RSS", 16, "recording", "tool.invoke"),
-    _cpu_ratio("200 MB answer: client.run / by hand", 1.3, "film", "client.run", _STREAM),
-    _cpu_ratio("the same / by hand with SHA-256", 1.3, "film", "client.run", _FILM_HASHED),
-    _memory("200 MB answer: client.run, peak RSS", 16, "film", "client.run"),
-    _memory("200 MB answer: tool.invoke, peak RSS", 16, "film", "tool.invoke"),
-    _rate("64 in flight: client.run, rate", 0.9, "fan-out-64", "client.run"),
-    _cpu_ratio("64 in flight: client.run / httpx2", 1.5, "fan-out-64", "client.run", "httpx2"),
-    _rate("64 in flight: client.run, httpx-aiohttp, rate", 0.9, "fan-out-64", _OVER_AIOHTTP),
-    _cpu_ratio("the same / httpx2", 1.5, "fan-out-64", _OVER_AIOHTTP, "httpx2"),
-    _rate("64 in flight: tool.abatch, rate", 0.9, "fan-out-64", "tool.abatch"),
-    _cpu_ratio("64 in flight: tool.abatch / httpx2", 1.5, "fan-out-64", "tool.abatch", "httpx2"),
-    _cpu_ratio("the same / kept by hand", 1.5, "fan-out-64", "tool.abatch", "httpx2, kept by hand"),
-    _rate("64 in flight: loader, pictures, rate", 0.9, "fan-out-64", "loader, pictures"),
-    _cpu_ratio("64 in flight: the same / httpx2", 1.5, "fan-out-64", "loader, pictures", "httpx2"),
-    _cpu_ratio(
-        "client.run: 512 / 64 in flight, per call",
-        1.1,
-        "fan-out-512",
-        "client.run",
-        "client.run",
-        other_case="fan-out-64",
+    *_group(
+        "picture",
+        ("client.run / httpx2 in memory", 1.5, "client.run", "httpx2"),
+        ("client.run / httpx2 to disk with SHA-256", 1.5, "client.run", _HASHED),
+        ("tool.invoke / httpx2 in memory", 2.5, "tool.invoke", "httpx2"),
+        ("tool.invoke / httpx2 to disk with SHA-256", 2.5, "tool.invoke", _HASHED),
+        ("tool.invoke / visioncraftapi", 0.2, "tool.invoke", "visioncraftapi"),
     ),
-    _cpu_ratio(
-        "tool.abatch: 512 / 64 in flight, per call",
-        1.1,
-        "fan-out-512",
-        "tool.abatch",
-        "tool.abatch",
-        other_case="fan-out-64",
+    *_group("upload", ("4 MB upload: client.run / by hand", 1.3, "client.run", _STREAM)),
+    *_group(
+        "recording",
+        ("200 MB upload: client.run / by hand", 1.3, "client.run", _STREAM),
+        ("200 MB upload: memory of client.run", 16, "client.run", ""),
+        ("200 MB upload: memory of tool.invoke", 16, "tool.invoke", ""),
     ),
-    _cpu_ratio("chat invoke / ChatOpenAI", 1.1, "chat", "ChatVisionCraft", "ChatOpenAI"),
-    _cpu_ratio("chat stream / ChatOpenAI", 1.1, "chat-stream", "ChatVisionCraft", "ChatOpenAI"),
-    _cpu_ratio(
-        "chat stream, tools in plain text / ChatOpenAI",
-        1.5,
+    *_group(
+        "film",
+        (
+            "200 MB answer: client.run / by hand with SHA-256",
+            1.3,
+            "client.run",
+            f"{_STREAM} with SHA-256",
+        ),
+        ("200 MB answer: memory of client.run", 16, "client.run", ""),
+        ("200 MB answer: memory of tool.invoke", 16, "tool.invoke", ""),
+    ),
+    *_group(
+        "fan-out-64",
+        ("64 in flight: client.run / httpx2", 0.5, "client.run", "httpx2"),
+        ("64 in flight: tool.abatch / httpx2", 1.0, "tool.abatch", "httpx2"),
+        ("64 in flight: tool.abatch / kept by hand", 1.5, "tool.abatch", "httpx2, kept by hand"),
+        ("64 in flight: loader of pictures / httpx2", 1.5, "loader, pictures", "httpx2"),
+    ),
+    *(
+        Goal(f"64 in flight: {ours}, rate", 0.6, ("fan-out-64", ours), figure="rate")
+        for ours in ("client.run", "tool.abatch")
+    ),
+    *(
+        Goal(f"{ours}: 512 / 64 in flight", 1.1, ("fan-out-512", ours), ("fan-out-64", ours))
+        for ours in ("client.run", "tool.abatch")
+    ),
+    *_group("chat", ("chat / ChatOpenAI", 1.1, "ChatVisionCraft", "ChatOpenAI")),
+    *_group(
         "chat-stream",
-        "ChatVisionCraft, tools in plain text",
-        "ChatOpenAI",
+        ("chat, streamed / ChatOpenAI", 1.1, "ChatVisionCraft", "ChatOpenAI"),
+        (
+            "chat, streamed with tools in plain text / ChatOpenAI",
+            1.5,
+            "ChatVisionCraft, tools in plain text",
+            "ChatOpenAI",
+        ),
     ),
-    _over_bare("import langchain_visioncraft, over bare", 50, "langchain_visioncraft"),
-    _over_bare("import of a tool class, over bare", 350, "VisionCraftTextToImage"),
-    _cpu_ratio(
-        "the same / StructuredTool itself",
-        1.25,
+    *_group(
         "import",
-        "VisionCraftTextToImage",
-        "StructuredTool of langchain_core",
+        ("import of a client / of httpx and pydantic", 1.3, "VisionCraftClient", "httpx, pydantic"),
+        ("import of a tool / of StructuredTool", 1.05, "VisionCraftTextToImage", "StructuredTool"),
+        ("import of ChatVisionCraft / of ChatOpenAI", 1.0, "ChatVisionCraft", "ChatOpenAI"),
     ),
-    _cpu_ratio(
-        "import of ChatVisionCraft / langchain_openai",
-        1.05,
-        "import",
-        "ChatVisionCraft",
-        "langchain_openai",
+    *_group(
+        "command",
+        *(
+            (f"visioncraft {name} / import of Typer", 2.5, f"visioncraft {name}", "Typer, imported")
+            for name in ("--help", "image --help", "store list")
+        ),
     ),
-    _cpu_ratio("store: add, 100,000 / empty", 1.1, "store", "add, 100,000 there", "add, empty"),
-    _cpu_ratio(
-        "store: find, 100,000 / few", 1.1, "store", "find, 100,000 there", "find, few there"
+    Goal("completion in a shell", 200, ("command", "completion"), figure="wall_ms"),
+    Goal("visioncraft image, from start to end", 600, ("command", "visioncraft image")),
+    *_group(
+        "store",
+        ("store: add, 100,000 there / empty", 1.1, "add, 100,000 there", "add, empty"),
+        ("store: find, 100,000 there / few", 1.1, "find, 100,000 there", "find, few there"),
     ),
 )

@@ -66,20 +66,6 @@ def _add(case: Case, limit: int) -> None:
         async with AsyncVisionCraftClient(api_key="key", base_url=place.url + PATH) as client:
             yield in_flight(lambda: client.run(endpoints.text_to_image(**WORDS)), limit)
 
-    @case.contender("client.run, httpx-aiohttp", "httpx_aiohttp")
-    @asynccontextmanager
-    async def _client_over_aiohttp(place: Place) -> AsyncIterator[Run]:
-        import httpx
-        from httpx_aiohttp import HttpxAiohttpClient
-
-        from langchain_visioncraft.client import AsyncVisionCraftClient, endpoints
-
-        async with HttpxAiohttpClient(limits=httpx.Limits(max_connections=limit)) as http:
-            client = AsyncVisionCraftClient(
-                api_key="key", base_url=place.url + PATH, http_async_client=http
-            )
-            yield in_flight(lambda: client.run(endpoints.text_to_image(**WORDS)), limit)
-
     @case.contender("httpx2, kept by hand", "httpx2")
     @asynccontextmanager
     async def _kept(place: Place) -> AsyncIterator[Run]:

@@ -22,7 +22,7 @@ ALL = [
     (case.name, name)
     for case in CASES.values()
     for name in case.contenders
-    if case.name != "import"  # each starts interpreters; one of them runs below
+    if case.name not in ("import", "command")  # each starts interpreters; one of them runs below
 ]
 
 
@@ -52,7 +52,8 @@ def test_the_command_prints_a_table_and_writes_its_results(tmp_path: Path) -> No
     )  # fmt: skip
     assert "a bare interpreter" in done.stdout
     results = json.loads((tmp_path / "results.json").read_text())
-    assert len(results["cases"]["import"]["a bare interpreter"]["rounds_cpu_ms"]) == 2
+    bare = results["cases"]["import"]["contenders"]["a bare interpreter"]
+    assert len(bare["cpu_ms"]) == 2
     ET.fromstring((tmp_path / "results.svg").read_text())
 
 
@@ -62,7 +63,15 @@ def test_every_goal_names_contenders_that_there_are() -> None:
         for case in CASES.values()
         for name in case.contenders
     }
-    assert [goal.what for goal in GOALS if goal.result(rounds) is None] == []
+    assert [goal.what for goal in GOALS if not goal.values(rounds)] == []
+
+
+def test_the_commands_run(url: str, tmp_path: Path) -> None:
+    place = Place(url, tmp_path / "own", tmp_path, small=True)
+    place.folder.mkdir()
+    for name in ("completion", "visioncraft image"):
+        measure(CASES["command"], CASES["command"].contenders[name], place)
+    assert [path.name for path in place.folder.iterdir()] == ["fox.png"]
 
 
 def test_an_unknown_case_is_told(tmp_path: Path) -> None:
