@@ -8,6 +8,7 @@ pieces. What stands between opener and closer is read by `langchain_visioncraft.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,35 +20,39 @@ class Format:
     Attributes:
         family: The models that write it.
         source: Where the form is documented.
-        sample: A call of ``get_weather`` with the city Oslo and 2 days.
         opener: Stands before the call. Empty for forms without a mark, which are calls only if
             they name a tool that was offered.
+        body: A call of ``get_weather`` with the city Oslo and 2 days.
         closer: Ends it; empty if the body does, or the answer.
     """
 
     family: str
     source: str
-    sample: str
-    opener: str = ""
+    opener: str
+    body: str
     closer: str = ""
 
+    @property
+    def sample(self) -> str:
+        """The call, whole."""
+        return self.opener + self.body + self.closer
 
-_JSON = '{"name": "get_weather", "arguments": {"city": "Oslo", "days": 2}}'
+
 _ARGS = '{"city": "Oslo", "days": 2}'
+_JSON = f'{{"name": "get_weather", "arguments": {_ARGS}}}'
 _PYTHON = 'get_weather(city="Oslo", days=2)'
 _XML = (
-    "<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n<parameter=days>\n2\n"
-    "</parameter>\n</function>"
+    "\n<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n<parameter=days>\n2\n"
+    "</parameter>\n</function>\n"
 )
 _INVOKE = (
-    '<invoke name="get_weather">\n<parameter name="city">Oslo</parameter>\n'
-    '<parameter name="days">2</parameter>\n</invoke>'
+    '\n<invoke name="get_weather">\n<parameter name="city">Oslo</parameter>\n'
+    '<parameter name="days">2</parameter>\n</invoke>\n'
 )
-_DSML = _INVOKE.replace("<parameter", "<｜DSML｜parameter").replace("<invoke", "<｜DSML｜invoke")
-_DSML = _DSML.replace("</", "</｜DSML｜").replace("</｜DSML｜<｜DSML｜", "</")
+_DSML = re.sub(r"(</?)", r"\1｜DSML｜", _INVOKE)
 _GLM = (
-    "<arg_key>city</arg_key>\n<arg_value>Oslo</arg_value>\n"
-    "<arg_key>days</arg_key>\n<arg_value>2</arg_value>"
+    "get_weather\n<arg_key>city</arg_key>\n<arg_value>Oslo</arg_value>\n"
+    "<arg_key>days</arg_key>\n<arg_value>2</arg_value>\n"
 )
 _GEMMA = 'call:get_weather{city:<|"|>Oslo<|"|>,days:2}'
 _COHERE = '[{"tool_call_id": "0", "tool_name": "get_weather", "parameters": ' + _ARGS + "}]"
@@ -59,169 +64,137 @@ _SGLANG = "sglang/srt/function_call/"
 FORMATS = (
     # What models are asked to write stands first.
     Format("Hermes, Qwen 2.5 and 3, Granite 4, SmolLM3, ERNIE 4.5", _TEMPLATE + "Qwen3",
-           f"<tool_call>\n{_JSON}\n</tool_call>", "<tool_call>", "</tool_call>"),
+           "<tool_call>", f"\n{_JSON}\n", "</tool_call>"),
     Format("Qwen3-Coder, Qwen3.5, Nemotron 3, Step 3.5", _TEMPLATE + "Qwen3-Coder",
-           f"<tool_call>\n{_XML}\n</tool_call>", "<tool_call>", "</tool_call>"),
-    Format("GLM 4.5 to 5", _TEMPLATE + "GLM-4.5",
-           f"<tool_call>get_weather\n{_GLM}\n</tool_call>", "<tool_call>", "</tool_call>"),
-    Format("Granite 3.1 to 3.3", _VLLM + "granite_tool_parser.py",
-           f"<tool_call>[{_JSON}]", "<tool_call>", "</tool_call>"),
-    Format("Granite 3.0", _VLLM + "granite_tool_parser.py",
-           f"<|tool_call|>[{_JSON}]", "<|tool_call|>", "<|/tool_call|>"),
+           "<tool_call>", _XML, "</tool_call>"),
+    Format("GLM 4.5 to 5", _TEMPLATE + "GLM-4.5", "<tool_call>", _GLM, "</tool_call>"),
+    Format("Granite 3.1 to 3.3", _VLLM + "granite_tool_parser.py", "<tool_call>", f"[{_JSON}]"),
+    Format("Granite 3.0", _VLLM + "granite_tool_parser.py", "<|tool_call|>", f"[{_JSON}]",
+           "<|/tool_call|>"),
     Format("Granite 20B, Qwen 2.5 in part", "vllm/examples/tool_chat_template_granite_20b_fc.jinja",
-           f"<function_call> {_JSON}", "<function_call>", "</function_call>"),
+           "<function_call>", f" {_JSON}", "</function_call>"),
     Format("Jamba, Hunyuan, MiniMax M1, Apriel", _VLLM + "jamba_tool_parser.py",
-           f"<tool_calls>[{_JSON}]</tool_calls>", "<tool_calls>", "</tool_calls>"),
-    Format("Nemotron Nano 2", _TEMPLATE + "Nemotron-Nano-9B-v2",
-           f"<TOOLCALL>[{_JSON}]</TOOLCALL>", "<TOOLCALL>", "</TOOLCALL>"),
-    Format("Qwen2.5-Coder", "vllm-project/vllm#20688",
-           f"<tools>\n{_JSON}\n</tools>", "<tools>", "</tools>"),
-    Format("Longcat", _VLLM + "longcat_tool_parser.py",
-           f"<longcat_tool_call>{_JSON}</longcat_tool_call>",
-           "<longcat_tool_call>", "</longcat_tool_call>"),
-    Format("InternLM 2", _TEMPLATE + "internlm2_5-7b-chat",
-           f"<|action_start|><|plugin|>\n{_JSON}<|action_end|>", "<|action_start|>",
-           "<|action_end|>"),
+           "<tool_calls>", f"[{_JSON}]", "</tool_calls>"),
+    Format("Nemotron Nano 2", _TEMPLATE + "Nemotron-Nano-9B-v2", "<TOOLCALL>", f"[{_JSON}]",
+           "</TOOLCALL>"),
+    Format("Qwen2.5-Coder", "vllm-project/vllm#20688", "<tools>", f"\n{_JSON}\n", "</tools>"),
+    Format("Longcat", _VLLM + "longcat_tool_parser.py", "<longcat_tool_call>", _JSON,
+           "</longcat_tool_call>"),
+    Format("InternLM 2", _TEMPLATE + "internlm2_5-7b-chat", "<|action_start|>",
+           f"<|plugin|>\n{_JSON}", "<|action_end|>"),
     Format("Mistral, tokenizers v2 to v7", _TEMPLATE + "Mistral-Nemo-Instruct-2407",
-           f"[TOOL_CALLS] [{_JSON}]", "[TOOL_CALLS", "[/TOOL_CALLS]"),
+           "[TOOL_CALLS", f"] [{_JSON}]", "[/TOOL_CALLS]"),
     Format("Mistral, tokenizer v11", "mistral_common/tokens/tokenizers/instruct.py",
-           f"[TOOL_CALLS]get_weather[CALL_ID]call00001[ARGS]{_ARGS}", "[TOOL_CALLS",
-           "[/TOOL_CALLS]"),
+           "[TOOL_CALLS", f"]get_weather[CALL_ID]call00001[ARGS]{_ARGS}"),
     Format("Mistral, tokenizer v13", "mistral_common/tokens/tokenizers/instruct.py",
-           f"[TOOL_CALLS]get_weather[ARGS]{_ARGS}", "[TOOL_CALLS]", "[/TOOL_CALLS]"),
+           "[TOOL_CALLS]", f"get_weather[ARGS]{_ARGS}"),
     Format("Llama 3 in the mode for code", _TEMPLATE + "Llama-3.1-8B-Instruct",
-           f"<|python_tag|>get_weather.call({_PYTHON[12:]}", "<|python_tag|>", "<|eom_id|>"),
+           "<|python_tag|>", f"get_weather.call({_PYTHON[12:]}", "<|eom_id|>"),
     Format("Llama 3, tools of one's own; Functionary 3.1", _TEMPLATE + "functionary-medium-v3.1",
-           f"<function=get_weather>{_ARGS}</function>", "<function=", "</function>"),
-    Format("Llama 4", _VLLM + "llama4_pythonic_tool_parser.py",
-           f"<|python_start|>[{_PYTHON}]<|python_end|>", "<|python_start|>", "<|python_end|>"),
-    Format("Gemma 4", _TEMPLATE + "gemma-4",
-           f"<|tool_call>{_GEMMA}<tool_call|>", "<|tool_call>", "<tool_call|>"),
-    Format("FunctionGemma", _TEMPLATE + "functiongemma-270m-it",
-           "<start_function_call>" + _GEMMA.replace('<|"|>', "<escape>") + "<end_function_call>",
-           "<start_function_call>", "<end_function_call>"),
-    Format("LFM2", _TEMPLATE + "LFM2-1.2B",
-           f"<|tool_call_start|>[{_PYTHON}]<|tool_call_end|>",
-           "<|tool_call_start|>", "<|tool_call_end|>"),
-    Format("OLMo 3", _VLLM + "olmo3_tool_parser.py",
-           f"<function_calls>\n{_PYTHON}\n</function_calls>",
-           "<function_calls>", "</function_calls>"),
+           "<function=", f"get_weather>{_ARGS}", "</function>"),
+    Format("Llama 4", _VLLM + "llama4_pythonic_tool_parser.py", "<|python_start|>", f"[{_PYTHON}]",
+           "<|python_end|>"),
+    Format("Gemma 4", _TEMPLATE + "gemma-4", "<|tool_call>", _GEMMA, "<tool_call|>"),
+    Format("FunctionGemma", _TEMPLATE + "functiongemma-270m-it", "<start_function_call>",
+           _GEMMA.replace('<|"|>', "<escape>"), "<end_function_call>"),
+    Format("LFM2", _TEMPLATE + "LFM2-1.2B", "<|tool_call_start|>", f"[{_PYTHON}]",
+           "<|tool_call_end|>"),
+    Format("OLMo 3", _VLLM + "olmo3_tool_parser.py", "<function_calls>", f"\n{_PYTHON}\n",
+           "</function_calls>"),
     Format("what Claude is asked for", "Anthropic's documentation of tool use",
-           f"<function_calls>\n{_INVOKE}\n</function_calls>",
-           "<function_calls>", "</function_calls>"),
-    Format("the same without its frame", _VLLM + "minimax_m2_tool_parser.py",
-           _INVOKE, "<invoke", "</invoke>"),
-    Format("MiniMax M2", _TEMPLATE + "MiniMax-M2",
-           f"<minimax:tool_call>\n{_INVOKE}\n</minimax:tool_call>",
-           "<minimax:tool_call>", "</minimax:tool_call>"),
-    Format("Seed-OSS", _TEMPLATE + "Seed-OSS-36B-Instruct",
-           f"<seed:tool_call>\n{_XML}\n</seed:tool_call>",
-           "<seed:tool_call>", "</seed:tool_call>"),
-    Format("DeepSeek V3, R1", _SGLANG + "deepseekv3_detector.py",
-           "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n"
-           f"```json\n{_ARGS}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
-           "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"),
-    Format("DeepSeek V3.1", _SGLANG + "deepseekv31_detector.py",
-           f"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>{_ARGS}"
-           "<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
-           "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"),
-    Format("DeepSeek without the outer mark", _SGLANG + "deepseekv31_detector.py",
+           "<function_calls>", _INVOKE, "</function_calls>"),
+    Format("the same without its frame", _VLLM + "minimax_m2_tool_parser.py", "<invoke",
+           _INVOKE[8:-10], "</invoke>"),
+    Format("MiniMax M2", _TEMPLATE + "MiniMax-M2", "<minimax:tool_call>", _INVOKE,
+           "</minimax:tool_call>"),
+    Format("Seed-OSS", _TEMPLATE + "Seed-OSS-36B-Instruct", "<seed:tool_call>", _XML,
+           "</seed:tool_call>"),
+    Format("DeepSeek V3, R1", _SGLANG + "deepseekv3_detector.py", "<｜tool▁calls▁begin｜>",
+           "<｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n"
+           f"```json\n{_ARGS}\n```<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>"),
+    Format("DeepSeek V3.1", _SGLANG + "deepseekv31_detector.py", "<｜tool▁calls▁begin｜>",
            f"<｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>{_ARGS}<｜tool▁call▁end｜>",
-           "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>"),
+           "<｜tool▁calls▁end｜>"),
+    Format("DeepSeek without the outer mark", _SGLANG + "deepseekv31_detector.py",
+           "<｜tool▁call▁begin｜>", f"get_weather<｜tool▁sep｜>{_ARGS}", "<｜tool▁call▁end｜>"),
     Format("DeepSeek V3.2", _SGLANG + "deepseekv32_detector.py",
-           f"<｜DSML｜function_calls>\n{_DSML}\n</｜DSML｜function_calls>",
-           "<｜DSML｜function_calls>", "</｜DSML｜function_calls>"),
-    Format("DeepSeek V4", _TEMPLATE + "DeepSeek-V4",
-           f"<｜DSML｜tool_calls>\n{_DSML}\n</｜DSML｜tool_calls>",
-           "<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>"),
-    Format("Step 3", _VLLM + "step3_tool_parser.py",
-           "<｜tool_calls_begin｜>\n<｜tool_call_begin｜>function<｜tool_sep｜>"
-           + _INVOKE.replace("<", "<steptml:").replace("<steptml:/", "</steptml:")
-           + "<｜tool_call_end｜>\n<｜tool_calls_end｜>",
-           "<｜tool_calls_begin｜>", "<｜tool_calls_end｜>"),
-    Format("Kimi K2", _TEMPLATE + "Kimi-K2-Instruct",
-           "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0"
-           f"<|tool_call_argument_begin|>{_ARGS}<|tool_call_end|><|tool_calls_section_end|>",
-           "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"),
-    Format("Kimi K2 without the outer mark", _SGLANG + "kimik2_detector.py",
-           f"<|tool_call_begin|>get_weather:0<|tool_call_argument_begin|>{_ARGS}<|tool_call_end|>",
-           "<|tool_call_begin|>", "<|tool_call_end|>"),
-    Format("Kimi K3", _TEMPLATE + "Kimi-K3",
-           '<|open|>tools<|sep|><|open|>call tool="get_weather" index="1"<|sep|><|open|>argument '
+           "<｜DSML｜function_calls>", _DSML, "</｜DSML｜function_calls>"),
+    Format("DeepSeek V4", _TEMPLATE + "DeepSeek-V4", "<｜DSML｜tool_calls>", _DSML,
+           "</｜DSML｜tool_calls>"),
+    Format("Step 3", _VLLM + "step3_tool_parser.py", "<｜tool_calls_begin｜>",
+           "\n<｜tool_call_begin｜>function<｜tool_sep｜>"
+           + re.sub(r"(</?)", r"\1steptml:", _INVOKE.strip()) + "<｜tool_call_end｜>\n",
+           "<｜tool_calls_end｜>"),
+    Format("Kimi K2", _TEMPLATE + "Kimi-K2-Instruct", "<|tool_calls_section_begin|>",
+           "<|tool_call_begin|>functions.get_weather:0"
+           f"<|tool_call_argument_begin|>{_ARGS}<|tool_call_end|>", "<|tool_calls_section_end|>"),
+    Format("Kimi K2 without the outer mark", _SGLANG + "kimik2_detector.py", "<|tool_call_begin|>",
+           f"get_weather:0<|tool_call_argument_begin|>{_ARGS}", "<|tool_call_end|>"),
+    Format("Kimi K3", _TEMPLATE + "Kimi-K3", "<|open|>tools<|sep|>",
+           '<|open|>call tool="get_weather" index="1"<|sep|><|open|>argument '
            'key="city" type="string"<|sep|>Oslo<|close|>argument<|sep|><|open|>argument key="days" '
-           'type="number"<|sep|>2<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|>',
-           "<|open|>tools<|sep|>", "<|close|>tools<|sep|>"),
-    Format("MiniMax M3", _TEMPLATE + "MiniMax-M3",
-           ']<]minimax[>[<tool_call>\n]<]minimax[>[<invoke name="get_weather">]<]minimax[>[<city>'
-           "Oslo]<]minimax[>[</city>]<]minimax[>[<days>2]<]minimax[>[</days>]<]minimax[>[</invoke>"
-           "\n]<]minimax[>[</tool_call>", "]<]minimax[>[<tool_call>", "]<]minimax[>[</tool_call>"),
-    Format("MiniCPM5", _TEMPLATE + "MiniCPM5-1B",
+           'type="number"<|sep|>2<|close|>argument<|sep|><|close|>call<|sep|>',
+           "<|close|>tools<|sep|>"),
+    Format("MiniMax M3", _TEMPLATE + "MiniMax-M3", "]<]minimax[>[<tool_call>",
+           re.sub("(?=<)", "]<]minimax[>[", '\n<invoke name="get_weather"><city>Oslo</city>'
+           "<days>2</days></invoke>\n"), "]<]minimax[>[</tool_call>"),
+    Format("MiniCPM5", _TEMPLATE + "MiniCPM5-1B", "",
            '<function name="get_weather"><param name="city">Oslo</param>'
-           '<param name="days"><![CDATA[2]]></param></function>', "", "</function>"),
-    Format("Solar Open", _TEMPLATE + "Solar-Open-100B",
-           "<|tool_calls|><|tool_call:begin|>a1b2c3d4e5<|tool_call:name|>get_weather"
-           f"<|tool_call:args|>{_ARGS}<|tool_call:end|><|calls|>", "<|tool_calls|>",
+           '<param name="days"><![CDATA[2]]></param>', "</function>"),
+    Format("Solar Open", _TEMPLATE + "Solar-Open-100B", "<|tool_calls|>",
+           f"<|tool_call:begin|>a1b2c3d4e5<|tool_call:name|>get_weather<|tool_call:args|>{_ARGS}",
            "<|tool_call:end|>"),
-    Format("GigaChat 3", _TEMPLATE + "GigaChat3-10B",
-           f"function call<|role_sep|>\n{_JSON}", "function call<|role_sep|>"),
-    Format("GigaChat 3.1", _TEMPLATE + "GigaChat3.1-10B",
-           f"<|function_call|>{_JSON}<|message_sep|>", "<|function_call|>"),
-    Format("HyperCLOVA X", _VLLM + "hyperclovax", f" -> tool/function_call\n[{_JSON}]",
-           "-> tool/function_call"),
-    Format("Hunyuan 3", _TEMPLATE + "Hy3",
-           "<tool_calls:opensource>\n<tool_call:opensource>get_weather<tool_sep:opensource>\n"
-           + _GLM.replace("key>", "key:opensource>").replace("value>", "value:opensource>")
-           + "\n</tool_call:opensource>\n</tool_calls:opensource>",
-           "<tool_calls:opensource>", "</tool_calls:opensource>"),
-    Format("Command R7B, Command A", _TEMPLATE + "c4ai-command-r7b-12-2024",
-           f"<|START_ACTION|>{_COHERE}<|END_ACTION|>", "<|START_ACTION|>", "<|END_ACTION|>"),
-    Format("Command R", _TEMPLATE + "c4ai-command-r-v01", f"Action:\n```json\n{_COHERE}```"),
-    Format("Apertus", _TEMPLATE + "Apertus-8B-Instruct-2509",
-           f'<|tools_prefix|>[{{"get_weather": {_ARGS}}}]<|tools_suffix|>',
-           "<|tools_prefix|>", "<|tools_suffix|>"),
-    Format("gpt-oss", _TEMPLATE + "gpt-oss-20b",
-           "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>"
-           f"{_ARGS}<|call|>", "<|channel|>commentary to=", "<|call|>"),
+    Format("GigaChat 3", _TEMPLATE + "GigaChat3-10B", "function call<|role_sep|>", f"\n{_JSON}"),
+    Format("GigaChat 3.1", _TEMPLATE + "GigaChat3.1-10B", "<|function_call|>",
+           f"{_JSON}<|message_sep|>"),
+    Format("HyperCLOVA X", _VLLM + "hyperclovax", "-> tool/function_call", f"\n[{_JSON}]"),
+    Format("Hunyuan 3", _TEMPLATE + "Hy3", "<tool_calls:opensource>",
+           re.sub(r"(?=>)", ":opensource", f"\n<tool_call>{_GLM}</tool_call>\n").replace(
+               "weather\n", "weather<tool_sep:opensource>\n"), "</tool_calls:opensource>"),
+    Format("Command R7B, Command A", _TEMPLATE + "c4ai-command-r7b-12-2024", "<|START_ACTION|>",
+           _COHERE, "<|END_ACTION|>"),
+    Format("Command R", _TEMPLATE + "c4ai-command-r-v01", "", f"Action:\n```json\n{_COHERE}```"),
+    Format("Apertus", _TEMPLATE + "Apertus-8B-Instruct-2509", "<|tools_prefix|>",
+           f'[{{"get_weather": {_ARGS}}}]', "<|tools_suffix|>"),
+    Format("gpt-oss", _TEMPLATE + "gpt-oss-20b", "<|channel|>commentary to=",
+           f"functions.get_weather <|constrain|>json<|message|>{_ARGS}", "<|call|>"),
     Format("gpt-oss, its tokens stripped", "skip_special_tokens of transformers",
-           f"assistantcommentary to=functions.get_weather json{_ARGS}",
-           "assistantcommentary to=", "<|call|>"),
+           "assistantcommentary to=", f"functions.get_weather json{_ARGS}"),
     Format("gpt-oss, the same without a thought before", "skip_special_tokens of transformers",
-           f"commentary to=functions.get_weather json{_ARGS}", "commentary to=", "<|call|>"),
+           "commentary to=", f"functions.get_weather json{_ARGS}"),
     Format("gpt-oss, in its analysis", "llama.cpp/common/parsers/gpt-oss.cpp",
-           f"<|channel|>analysis to=functions.get_weather code<|message|>{_ARGS}<|call|>",
-           "<|channel|>analysis to=", "<|call|>"),
+           "<|channel|>analysis to=", f"functions.get_weather code<|message|>{_ARGS}", "<|call|>"),
     Format("gpt-oss, the recipient first", _TEMPLATE + "gpt-oss-20b",
-           f" to=functions.get_weather<|channel|>commentary json<|message|>{_ARGS}<|call|>",
-           "to=functions.", "<|call|>"),
+           "to=functions.", f"get_weather<|channel|>commentary json<|message|>{_ARGS}", "<|call|>"),
     Format("Functionary 2", "functionary/tests/prompt_test_v2.txt",
-           f"<|recipient|>get_weather\n<|content|>{_ARGS}<|stop|>", "<|recipient|>", "<|stop|>"),
-    Format("Functionary 3.2", _TEMPLATE + "functionary-small-v3.2", f">>>get_weather\n{_ARGS}"),
-    Format("Phi-4-mini, Firefunction 2", _VLLM + "phi4mini_tool_parser.py",
-           f"functools[{_JSON}]", "functools["),
-    Format("Gorilla", "gorilla/openfunctions", f"<<function>>{_PYTHON}", "<<function>>"),
-    Format("NexusRaven", "nexusflow/NexusRaven-V2-13B", f"Call: {_PYTHON}<bot_end>"),
+           "<|recipient|>", f"get_weather\n<|content|>{_ARGS}", "<|stop|>"),
+    Format("Functionary 3.2", _TEMPLATE + "functionary-small-v3.2", "", f">>>get_weather\n{_ARGS}"),
+    Format("Phi-4-mini, Firefunction 2", _VLLM + "phi4mini_tool_parser.py", "functools[",
+           f"{_JSON}]"),
+    Format("Gorilla", "gorilla/openfunctions", "<<function>>", _PYTHON),
+    Format("NexusRaven", "nexusflow/NexusRaven-V2-13B", "", f"Call: {_PYTHON}<bot_end>"),
     Format("Qwen 2", "qwen_agent/llm/fncall_prompts/qwen_fncall_prompt.py",
-           f"✿FUNCTION✿: get_weather\n✿ARGS✿: {_ARGS}\n✿RESULT✿", "✿FUNCTION✿:", "✿RESULT✿"),
-    Format("Llama 3", _TEMPLATE + "Llama-3.1-8B-Instruct",
+           "✿FUNCTION✿:", f" get_weather\n✿ARGS✿: {_ARGS}\n", "✿RESULT✿"),
+    Format("Llama 3", _TEMPLATE + "Llama-3.1-8B-Instruct", "",
            f'{{"name": "get_weather", "parameters": {_ARGS}}}'),
-    Format("xLAM, Hammer", "vllm/examples/tool_chat_template_xlam_qwen.jinja",
+    Format("xLAM, Hammer", "vllm/examples/tool_chat_template_xlam_qwen.jinja", "",
            f"```\n[{_JSON}]\n```"),
-    Format("Llama 3.2 in Python", _VLLM + "pythonic_tool_parser.py", f"[{_PYTHON}]"),
-    Format("Gemma 2 and 3", "Google's documentation of function calling with Gemma",
+    Format("Llama 3.2 in Python", _VLLM + "pythonic_tool_parser.py", "", f"[{_PYTHON}]"),
+    Format("Gemma 2 and 3", "Google's documentation of function calling with Gemma", "",
            f"```tool_code\nprint({_PYTHON})\n```"),
-    Format("GLM 4", "ml-explore/mlx-swift-lm#491", f"get_weather\n{_ARGS}"),
-    Format("ChatGLM 3", _TEMPLATE + "chatglm3-6b",
+    Format("GLM 4", "ml-explore/mlx-swift-lm#491", "", f"get_weather\n{_ARGS}"),
+    Format("ChatGLM 3", _TEMPLATE + "chatglm3-6b", "",
            f"get_weather\n```python\ntool_call({_PYTHON[12:]}\n```"),
-    Format("Cline, Roo Code", "cline/src/core/prompts/system.ts",
+    Format("Cline, Roo Code", "cline/src/core/prompts/system.ts", "",
            "<get_weather>\n<city>Oslo</city>\n<days>2</days>\n</get_weather>"),
-    Format("ReAct", "Yao et al., arXiv:2210.03629",
-           f"Thought: I need it.\nAction: get_weather\nAction Input: {_ARGS}\nObservation: sunny"),
-    Format("LangChain's JSON agents", "langchain/agents/json_chat/prompt.py",
+    Format("ReAct", "Yao et al., arXiv:2210.03629", "", "Thought: I need it.\nAction: get_weather\n"
+           f"Action Input: {_ARGS}\nObservation: sunny"),
+    Format("LangChain's JSON agents", "langchain/agents/json_chat/prompt.py", "",
            f'```json\n{{"action": "get_weather", "action_input": {_ARGS}}}\n```'),
-    Format("OpenAI's first form", "OpenAI's API reference of 2023-06",
+    Format("OpenAI's first form", "OpenAI's API reference of 2023-06", "",
            '{"function_call": {"name": "get_weather", "arguments": "{\\"city\\": \\"Oslo\\", '
            '\\"days\\": 2}"}}'),
-    Format("OpenAI's form", "OpenAI's API reference",
+    Format("OpenAI's form", "OpenAI's API reference", "",
            '{"tool_calls": [{"id": "1", "type": "function", "function": ' + _JSON + "}]}"),
 )  # fmt: skip
 
