@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from langchain_core.messages import (
-    AIMessage,
-    BaseMessage,
-    HumanMessage,
-    SystemMessage,
-    ToolMessage,
-)
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_visioncraft.chat_models.prompted.formats import written_call
 
@@ -24,23 +17,14 @@ _NEXT = (
 _CALL_BLOCKS = frozenset({"tool_use", "tool_call", "tool_call_chunk", "function_call"})
 
 
-@dataclass(frozen=True)
-class Done:
-    """A call with its result.
-
-    Attributes:
-        name: Of the function.
-        arguments: What it was called with.
-        text: What it gave, or why it failed.
-        failed: Whether it failed.
-        others: Blocks of the result that are no text, such as pictures.
-    """
+class Done(NamedTuple):
+    """A call with its result: text, and blocks that are no text, such as pictures."""
 
     name: str
     arguments: Mapping[str, Any]
     text: str
+    others: Sequence[Any]
     failed: bool
-    others: Sequence[Any] = field(repr=False)
 
     def __str__(self) -> str:
         written = json.dumps(self.arguments, ensure_ascii=False, default=str)
@@ -56,45 +40,33 @@ def as_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     ``<tool_response>`` tags in what the user says, as Qwen's and Hermes's own templates do.
     Messages of one side that follow each other because of that are joined: many templates want
     the sides to take turns. Pictures in results stay pictures. Other messages stay as they are.
-
-    ```python
-    from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-
-    from langchain_visioncraft.chat_models.prompted.history import as_text
-
-    call = {"name": "draw", "args": {"prompt": "a cat"}, "id": "1"}
-    result = ToolMessage("a1b2c3d4e5f6.png", tool_call_id="1")
-    [written] = as_text([HumanMessage("Draw a cat."), AIMessage("", tool_calls=[call]), result])
-    assert written.text.startswith("Draw a cat.") and "a1b2c3d4e5f6.png" in written.text
-    ```
     """
-    start = start_of_turn(messages)
+    start = _start_of_turn(messages)
     if start is None or not isinstance(messages[-1], ToolMessage):
-        return earlier(messages)
-    done = done_in(messages[start:])
+        return _earlier(messages)
+    done = _done_in(messages[start:])
     text = "\n".join(["\n\nDone so far:", *map(str, done), f"\n{_NEXT}"])
     pictures = [block for each in done for block in each.others]
     told = [each for each in messages[start:] if isinstance(each, SystemMessage)]
-    request = _joined(messages[start], human(text, pictures), "")
-    return [*earlier(messages[:start]), *told, request]
+    request = _joined(messages[start], _human(text, pictures), "")
+    return [*_earlier(messages[:start]), *told, request]
 
 
-def start_of_turn(messages: Sequence[BaseMessage]) -> int | None:
+def _start_of_turn(messages: Sequence[BaseMessage]) -> int | None:
     """Where the user spoke last."""
     people = [n for n, message in enumerate(messages) if isinstance(message, HumanMessage)]
     return people[-1] if people else None
 
 
-def done_in(turn: Sequence[BaseMessage]) -> list[Done]:
-    """The calls that have a result."""
+def _done_in(turn: Sequence[BaseMessage]) -> list[Done]:
     spoken = [message for message in turn if isinstance(message, AIMessage)]
     calls: dict[Any, Any] = {call["id"]: call for each in spoken for call in each.tool_calls}
     done = []
     for message in turn:
         if isinstance(message, ToolMessage):
             call = calls.get(message.tool_call_id) or {"name": "a function", "args": {}}
-            name, (text, others) = message.name or call["name"], _parts(message)
-            done.append(Done(name, call["args"], text, message.status == "error", others))
+            name, failed = message.name or call["name"], message.status == "error"
+            done.append(Done(name, call["args"], *_parts(message), failed))
     return done
 
 
@@ -103,7 +75,7 @@ def answered(messages: Sequence[BaseMessage]) -> set[str]:
 
     Those that failed do not count: they may be tried again.
     """
-    done = done_in(messages[start_of_turn(messages) or 0 :])
+    done = _done_in(messages[_start_of_turn(messages) or 0 :])
     return {key_of(each.name, each.arguments) for each in done if not each.failed}
 
 
@@ -112,7 +84,7 @@ def key_of(name: str | None, arguments: Mapping[str, Any]) -> str:
     return json.dumps([name, arguments], sort_keys=True, default=str)
 
 
-def earlier(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+def _earlier(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """A conversation with Hermes tags instead of tool calls and their results."""
     names: dict[str | None, str] = {}
     written: list[BaseMessage] = []
@@ -150,27 +122,24 @@ def with_reminder(messages: Sequence[BaseMessage], text: str) -> list[BaseMessag
     return [*messages, HumanMessage(text)]
 
 
-def human(text: str, others: Sequence[Any] = ()) -> HumanMessage:
-    """A message of the user: a text, and perhaps pictures."""
+def _human(text: str, others: Sequence[Any] = ()) -> HumanMessage:
     return HumanMessage([{"type": "text", "text": text}, *others] if others else text)
-
-
-def blocks_of(content: str | list[Any]) -> list[Any]:
-    """Content as a list of blocks."""
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _joined(first: BaseMessage, second: BaseMessage, between: str = "\n") -> HumanMessage:
     if isinstance(first.content, str) and isinstance(second.content, str):
         return HumanMessage(first.content + between + second.content)
-    return HumanMessage([*blocks_of(first.content), *blocks_of(second.content)])
+    contents: list[Any] = [
+        [{"type": "text", "text": each.content}] if isinstance(each.content, str) else each.content
+        for each in (first, second)
+    ]
+    return HumanMessage([*contents[0], *contents[1]])
 
 
 def _with_calls(message: AIMessage) -> AIMessage:
     if not message.tool_calls and not message.invalid_tool_calls:
         return message
-    # The text alone: blocks of calls repeat what stands in `tool_calls`.
-    parts = [message.text.strip()] if isinstance(message.content, str) else _texts(message.content)
+    parts = _texts(message)
     parts += [written_call(call["name"], call["args"]) for call in message.tool_calls]
     parts += [call["args"] or "" for call in message.invalid_tool_calls]
     return AIMessage("\n".join(filter(None, parts)), name=message.name)
@@ -180,21 +149,22 @@ def _result(message: ToolMessage, name: str | None) -> HumanMessage:
     text, others = _parts(message)
     opening = f"{name}: " if name else ""
     failed = "this call failed. " if message.status == "error" else ""
-    return human(f"<tool_response>\n{opening}{failed}{text}\n</tool_response>", others)
+    return _human(f"<tool_response>\n{opening}{failed}{text}\n</tool_response>", others)
 
 
 def _parts(message: ToolMessage) -> tuple[str, list[Any]]:
     """The text of a result, and its other blocks."""
-    content = message.content if isinstance(message.content, list) else [message.content]
     others: list[Any] = [
         block
-        for block in content
+        for block in message.content
         if isinstance(block, dict) and "text" not in block and block.get("type") != "text"
     ]
-    return "\n".join(filter(None, _texts(content))), others
+    return "\n".join(filter(None, _texts(message))), others
 
 
-def _texts(content: Sequence[Any]) -> list[str]:
+def _texts(message: BaseMessage) -> list[str]:
+    """The texts alone: blocks of calls repeat what stands in `tool_calls`."""
+    content = message.content if isinstance(message.content, list) else [message.content]
     found = [
         block if isinstance(block, str) else str(block.get("text") or "")
         for block in content

@@ -1,24 +1,20 @@
-"""Tool calling for models without native support: the prompt, and how the answer is parsed.
+"""Tool calling for models without native support. No I/O.
 
-Nothing here does I/O. `PromptedTools` says what goes into the conversation; `ToolReading` reads an
-answer, whole or in pieces, checks the calls, and says what to ask the model when one does not fit.
+`PromptedTools` says what goes into the conversation; `ToolReading` reads an answer, whole or in
+pieces, checks the calls, and says what to ask the model when one does not fit.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_visioncraft._json import JsonReader
-from langchain_visioncraft._schemas import (
-    coerced,
-    problems,
-    schema_prompt,
-)
+from langchain_visioncraft._schemas import coerced, problems, schema_prompt
 from langchain_visioncraft.chat_models.answers import Reading
 from langchain_visioncraft.chat_models.prompted.calls import Call, Offered, calls_in
 from langchain_visioncraft.chat_models.prompted.formats import written_call
@@ -112,8 +108,7 @@ class PromptedTools:
         Raises:
             InvalidRequestError: If a tool is no function, or `tool_choice` names none of them.
         """
-        given = options.get("tools") or ()
-        functions = [_function_of(tool) for tool in given if not native or _is_function(tool)]
+        functions = list(_functions(options.get("tools") or (), native=native))
         return cls(
             tools=functions,
             choice="auto" if native else _choice(options.get("tool_choice"), functions),
@@ -148,23 +143,12 @@ class PromptedTools:
             # Small models follow the last thing they read.
             name = "one of the functions" if self.choice == "required" else self.choice
             written = with_reminder(written, _REMINDER.format(name=name))
-        tools = "\n".join(
-            json.dumps({"type": "function", "function": self._shown(tool)}, ensure_ascii=False)
-            for tool in self.tools
-        )
         instructions = _INSTRUCTIONS.format(
             how_many="one or more functions" if self.parallel else "one function at a time",
-            tools=tools,
+            tools="\n".join(map(_shown, self.tools)),
             when=_WHEN.get(self.choice) or _NAMED.format(name=self.choice),
         )
         return with_instructions(written, instructions)
-
-    def _shown(self, tool: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "name": tool["name"],
-            "description": tool.get("description") or "",
-            "parameters": schema_prompt(tool.get("parameters") or {}),
-        }
 
     def reading(self, *, correct: bool) -> Reading:
         """Reads an answer."""
@@ -173,20 +157,28 @@ class PromptedTools:
         return ToolReading(self, correct=correct and not self.native)
 
 
-def _is_function(tool: Any) -> bool:
-    return isinstance(tool, Mapping) and isinstance(tool.get("function"), Mapping)
+def _functions(tools: Sequence[Any], *, native: bool) -> Iterator[Mapping[str, Any]]:
+    """The functions among the tools; natively, what else there is concerns only the host."""
+    for tool in tools:
+        if isinstance(tool, Mapping) and isinstance(tool.get("function"), Mapping):
+            yield tool["function"]
+        elif not native:
+            kind = tool.get("type") if isinstance(tool, Mapping) else type(tool).__name__
+            msg = (
+                f"Nothing was sent: a tool of the kind {kind!r} cannot be described to a model in "
+                "words, only functions can. Use tool_calling='native' if the host knows it."
+            )
+            raise InvalidRequestError(msg)
 
 
-def _function_of(tool: Any) -> Mapping[str, Any]:
-    if _is_function(tool):
-        function: Mapping[str, Any] = tool["function"]
-        return function
-    kind = tool.get("type") if isinstance(tool, Mapping) else type(tool).__name__
-    msg = (
-        f"Nothing was sent: a tool of the kind {kind!r} cannot be described to a model in words, "
-        "only functions can. Use tool_calling='native' if the host knows it."
-    )
-    raise InvalidRequestError(msg)
+def _shown(tool: Mapping[str, Any]) -> str:
+    """A function as it is described to a model."""
+    shown = {
+        "name": tool["name"],
+        "description": tool.get("description") or "",
+        "parameters": schema_prompt(tool.get("parameters") or {}),
+    }
+    return json.dumps({"type": "function", "function": shown}, ensure_ascii=False)
 
 
 def _choice(choice: Any, functions: Sequence[Mapping[str, Any]]) -> str:
@@ -204,30 +196,16 @@ def _choice(choice: Any, functions: Sequence[Mapping[str, Any]]) -> str:
 
 
 class ToolReading(Reading):
-    """Reads the calls of one answer.
-
-    ```python
-    from langchain_visioncraft.chat_models.prompted.tools import PromptedTools
-
-    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
-    tools = PromptedTools([{"name": "add", "parameters": schema}])
-    reading = tools.reading(correct=True)
-    assert reading.feed('{"name": "add", "arguments": {}}') == []
-    assert reading.finish() == []  # the call is held back
-    assert "a is missing" in reading.again([])[-1].text
-    ```
-    """
+    """Reads the calls of one answer."""
 
     def __init__(self, tools: PromptedTools, *, correct: bool) -> None:
         super().__init__()
-        self._tools = tools
-        self._offered = tools.offered
+        self._tools, self._offered, self._correct = tools, tools.offered, correct
         self._reader = self._new_reader()
-        self._correct = correct
         self._held: list[Call] = []
         """From the first call on that the model is to write again: calls keep their order."""
-        self._calls = self._given = 0
         self._repeated: list[Call] = []
+        self._calls = self._given = 0
         self._answered = answered(tools.history) if correct else set()
         self._cut_off = False
 
@@ -245,18 +223,18 @@ class ToolReading(Reading):
         """Give what is left, but for calls that the model is to write again."""
         self._cut_off = cut_off
         pieces = self._reader.finish(cut_off=cut_off)
-        if not self.text.strip() and open_thought and not native:
-            pieces = self._calls_at_the_end(open_thought, cut_off=cut_off)
         if native:
             return [piece for piece in pieces if isinstance(piece, str)]
+        if not self.text.strip() and open_thought:
+            # The calls that a thought without an end leads to; those before are drafts.
+            pieces = self._read(open_thought, cut_off=cut_off)
+            prose = [number for number, each in enumerate(pieces) if isinstance(each, str)]
+            pieces = pieces[prose[-1] + 1 :] if prose else pieces
         return [each for piece in pieces for each in self._checked(piece)]
 
-    def _calls_at_the_end(self, thought: str, *, cut_off: bool) -> list[Piece]:
-        """The calls that a thought without an end leads to; those before are drafts."""
+    def _read(self, text: str, *, cut_off: bool) -> list[Piece]:
         reader = self._new_reader()
-        pieces = [*reader.feed(thought), *reader.finish(cut_off=cut_off)]
-        prose = [number for number, each in enumerate(pieces) if isinstance(each, str)]
-        return pieces[prose[-1] + 1 :] if prose else pieces
+        return [*reader.feed(text), *reader.finish(cut_off=cut_off)]
 
     def _checked(self, piece: Piece) -> list[Piece]:
         if isinstance(piece, str):
@@ -289,11 +267,10 @@ class ToolReading(Reading):
         reader = JsonReader()
         value = reader.repaired(_until_it_repeats(call.text))
         found = calls_in(value, "", self._offered, reader, marked=False) if value else []
-        if len(found) != 1:
-            return None
-        [whole] = found
-        schema = self._offered.schemas[str(whole.name)]
-        return None if problems(whole.arguments, schema) else whole
+        fits = len(found) == 1 and not problems(
+            found[0].arguments, self._offered.schemas[str(found[0].name)]
+        )
+        return found[0] if fits else None
 
     def _as_it_is(self, call: Call) -> Call:
         """A call that was not corrected: the tool itself says what is wrong with its arguments."""
@@ -329,20 +306,13 @@ class ToolReading(Reading):
 
     def _complaint(self, call: Call) -> str:
         name = f"Your call of {call.name}" if call.name else "Your call"
-        schema = self._offered.schemas.get(call.name or "")
-        shown = json.dumps(schema_prompt(schema), ensure_ascii=False)
-        hint = f" Its arguments: {shown}" if schema else ""
+        schema = schema_prompt(self._offered.schemas.get(call.name or ""))
+        hint = f" Its arguments: {json.dumps(schema, ensure_ascii=False)}" if schema else ""
         return f"{name} does not fit: {'; '.join(call.problems)}.{hint}"
 
     def settle(self, again: str = "", *, cut_off: bool = False) -> list[Piece]:
-        """Give the calls that were held back.
-
-        Args:
-            again: What the model answered when it was asked again.
-            cut_off: Whether that was ended by its greatest length.
-        """
-        reader = self._new_reader()
-        pieces = [*reader.feed(again), *reader.finish(cut_off=cut_off)]
+        """Give the calls that were held back, or what the model wrote instead of them."""
+        pieces = self._read(again, cut_off=cut_off)
         prose = "".join(piece for piece in pieces if isinstance(piece, str)).strip()
         calls = [self._fitted(piece) for piece in pieces if isinstance(piece, Call)]
         better = [call for call in calls if not call.problems]
@@ -365,17 +335,9 @@ def _until_it_repeats(text: str) -> str:
 
     Empty if it does not repeat itself, or if only digits and signs do: where those end, nobody can
     tell.
-
-    ```python
-    from langchain_visioncraft.chat_models.prompted.tools import _until_it_repeats
-
-    assert _until_it_repeats("A house" + ", a lake" * 40 + ", a l") == "A house, a lake"
-    assert _until_it_repeats("one" + "0" * 400) == ""
-    ```
     """
     for period in range(2, _LONGEST_REPEATED + 1):
-        tail = text[-period * _TIMES_REPEATED :]
-        if len(tail) < period * _TIMES_REPEATED or tail[period:] != tail[:-period]:
+        if not text.endswith(text[-period:] * _TIMES_REPEATED):
             continue
         start = len(text) - period
         while start > 0 and text[start - 1] == text[start - 1 + period]:
