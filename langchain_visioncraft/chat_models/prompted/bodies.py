@@ -71,16 +71,7 @@ class Tagged(NamedTuple):
 
 
 def tagged_call(text: str, at: int, reader: JsonReader) -> Tagged | None:
-    r"""The call that begins here as tags: Qwen3-Coder, Anthropic, MiniMax, DeepSeek V3.2, Kimi K3.
-
-    ```python
-    from langchain_visioncraft.chat_models.prompted.bodies import tagged_call
-    from langchain_visioncraft._json import JsonReader
-
-    text = "<function=draw>\n<parameter=prompt>\na cat\n</parameter>\n</function>"
-    assert tagged_call(text, 0, JsonReader()) == ("draw", {"prompt": "a cat"}, len(text))
-    ```
-    """
+    """The call that begins here as tags: Qwen3-Coder, Anthropic, MiniMax, DeepSeek 3.2, Kimi K3."""
     tag = TAG.match(text, at) or _LONE.match(text, at)
     if tag is None:
         return None
@@ -157,17 +148,7 @@ def lone_call(body: str, reader: JsonReader) -> Written | None:
 
 
 def python_calls(body: str) -> list[Written]:
-    """Calls as Python: Llama 3.2 and 4, Gemma 3, OLMo 3, LFM2.
-
-    ```python
-    from langchain_visioncraft.chat_models.prompted.bodies import python_calls
-
-    assert python_calls('[draw(prompt="a cat"), say("hi")]') == [
-        ("draw", {"prompt": "a cat"}),
-        ("say", ("hi",)),
-    ]
-    ```
-    """
+    """Calls as Python: Llama 3.2 and 4, Gemma 3, OLMo 3, LFM2."""
     if len(body) > _LONGEST_PYTHON:
         return []
     try:
@@ -219,22 +200,13 @@ def _loose_calls(body: str) -> list[Written]:
 
 def _loose_value(text: str) -> Any:
     value = literal(text)
-    if value is None and len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        return text[1:-1]
-    return text if value is None and text not in ("None", "null") else value
+    if value is not None or text in ("None", "null"):
+        return value
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def gemma_arguments(body: str, reader: JsonReader) -> Any:
-    """Arguments in Gemma 4's notation, without the brackets around them.
-
-    ```python
-    from langchain_visioncraft.chat_models.prompted.bodies import gemma_arguments
-    from langchain_visioncraft._json import JsonReader
-
-    text = 'prompt:<|"|>a cat<|"|>,steps:20'
-    assert gemma_arguments(text, JsonReader()) == {"prompt": "a cat", "steps": 20}
-    ```
-    """
+    """Arguments in Gemma 4's notation: ``prompt:<|"|>a cat<|"|>,steps:20``."""
     parts = _GEMMA_QUOTE.split(body)
     if len(parts) == 2:
         parts = [parts[0].rstrip("'\"") + parts[1]] if parts[0][-1:] in "'\"" else [*parts, ""]

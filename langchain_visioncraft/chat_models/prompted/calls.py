@@ -75,17 +75,7 @@ class Offered:
         return {each: names[0] for each, names in spelled.items() if len(names) == 1}
 
     def name_of(self, written: str) -> str | None:
-        """The tool that is meant: ``functions.draw``, ``draw:0``, ``draw(a cat)``, ``Draw``.
-
-        ```python
-        from langchain_visioncraft.chat_models.prompted.calls import Offered
-
-        offered = Offered({"get_weather": {}})
-        assert offered.name_of("functions.get_weather:0") == "get_weather"
-        assert offered.name_of("getWeather") == "get_weather"
-        assert offered.name_of("weather") is None
-        ```
-        """
+        """The tool that is meant: ``functions.draw``, ``draw:0``, ``draw(a cat)``, ``Draw``."""
         bare = written.partition("(")[0].partition("<")[0].strip(" \n\"'`")
         bare = _COUNTER.sub("", bare.removesuffix(".call"))
         bare = bare if bare in self.schemas else bare.removeprefix("function")
@@ -174,25 +164,15 @@ def call_key(key: str) -> str:
 
 
 def _spelled(item: Any) -> Any:
-    return (
-        {call_key(key): value for key, value in item.items()} if isinstance(item, Mapping) else item
-    )
+    if not isinstance(item, Mapping):
+        return item
+    return {call_key(key): value for key, value in item.items()}
 
 
 def calls_in(
     value: Any, text: str, offered: Offered, json: JsonReader, *, marked: bool
 ) -> list[Call]:
-    r"""Read the calls in decoded JSON.
-
-    ```python
-    from langchain_visioncraft.chat_models.prompted.calls import Call, Offered, calls_in
-    from langchain_visioncraft._json import JsonReader
-
-    offered = Offered({"draw": {"properties": {"prompt": {"type": "string"}}}})
-    value = {"function": {"name": "draw", "parameters": '{"prompt": "a cat"}'}}
-    [call] = calls_in(value, "", offered, JsonReader(), marked=False)
-    assert call == Call("draw", {"prompt": "a cat"})
-    ```
+    """Read the calls in decoded JSON.
 
     Args:
         value: An object or a list.
@@ -237,11 +217,10 @@ def _call_in(
         return None
     wrapped = (item[key] for key in _WRAPPERS if isinstance(item.get(key), Mapping))
     function: Mapping[str, Any] = _spelled(next(wrapped, item))
-    name = next((function[k] for k in NAME_KEYS if isinstance(function.get(k), str)), None)
-    known = offered.name_of(name) if name is not None else None
-    if name is not None and (known or marked):
-        own = offered.properties(known)
-        arguments = _arguments_of(function, known, own, offered)
+    name = next((function[k] for k in NAME_KEYS if isinstance(function.get(k), str)), "")
+    known = offered.name_of(name)
+    if name and (known or marked):
+        arguments = _arguments_of(function, known, offered)
         return None if arguments is None else offered.call(name, arguments, text, json)
     if offered.forced and offered.fits(offered.forced, set(item)):
         return Call(offered.forced, dict(item))
@@ -251,10 +230,9 @@ def _call_in(
     return None
 
 
-def _arguments_of(
-    function: Mapping[str, Any], known: str | None, own: Mapping[str, Any], offered: Offered
-) -> Any:
+def _arguments_of(function: Mapping[str, Any], known: str | None, offered: Offered) -> Any:
     """The arguments of a call; ``None`` if it is none, but what the schema says of the tool."""
+    own = offered.properties(known)
     key = next((each for each in ARGUMENT_KEYS if each in function), None)
     if key is None:
         rest = {k: v for k, v in function.items() if k not in (*NAME_KEYS, *_BESIDE)}

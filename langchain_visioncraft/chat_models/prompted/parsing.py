@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from langchain_visioncraft._json import End, JsonReader
@@ -10,6 +11,7 @@ from langchain_visioncraft.chat_models.prompted.bodies import (
     CHILD,
     PYTHON,
     TAG,
+    Written,
     gemma_arguments,
     lone_call,
     python_calls,
@@ -88,19 +90,10 @@ class CallsRead(NamedTuple):
 
 
 class CallParser:
-    """Reads the calls of one whole answer.
-
-    Args:
-        text: The answer.
-        offered: The tools that may be called.
-        cut_off: Whether the answer was ended by its greatest length: a call that is not
-            complete must not be guessed then.
-    """
+    """Reads the calls of one whole answer; its arguments are those of `CallReader`."""
 
     def __init__(self, text: str, offered: Offered, *, cut_off: bool = False) -> None:
-        self._text = text
-        self._offered = offered
-        self._cut_off = cut_off
+        self._text, self._offered, self._cut_off = text, offered, cut_off
         self._json = JsonReader()
         self._python_left = _MOST_PYTHON
 
@@ -156,8 +149,7 @@ class CallParser:
         if tagged := tagged_call(text, at, self._json):
             if self._cut_off and tagged.end == len(text):
                 return [Call(None, text=text[at:], problems=(CUT_OFF,))], len(text)
-            call = offered.call(tagged.name, tagged.arguments, text[at : tagged.end], self._json)
-            return [call], tagged.end
+            return self._calls([tagged[:2]], text[at : tagged.end]), tagged.end
         own = _OWN_TAG.match(text, at)
         if own and offered.name_of(own[1]):
             return self._own_tag(own[1], own.end())
@@ -174,18 +166,19 @@ class CallParser:
         text = self._text
         if text.startswith("tool_call(", at):  # ChatGLM 3
             end = self._bracket_end(at)
-            written = python_calls(text[at:end])
             body = text[at:end]
-            return [self._offered.call(name, each, body, self._json) for _, each in written], end
+            return self._calls([(name, each) for _, each in python_calls(body)], body), end
         value, end, kind = self._json.value_at(text, at, CLOSER if marked else None)
         if _GEMMA.match(text, at):
             end, kind = self._gemma_end(at, marked=marked)
             value = gemma_arguments(text[at + 1 : end].rstrip()[:-1], self._json)
+        body = text[at:end]
         if kind == "in string" or (kind == "open" and self._cut_off):
-            problem = Call(self._offered.name_of(name), text=text[at:end], problems=(CUT_OFF,))
-            return [problem], end
-        arguments = text[at:end] if value is None else value
-        return [self._offered.call(name, arguments, text[at:end], self._json)], end
+            return [Call(self._offered.name_of(name), text=body, problems=(CUT_OFF,))], end
+        return self._calls([(name, body if value is None else value)], body), end
+
+    def _calls(self, written: Iterable[Written], text: str) -> list[Call]:
+        return [self._offered.call(name, each, text, self._json) for name, each in written]
 
     def _own_tag(self, name: str, at: int) -> tuple[list[Call], int]:
         """A call whose tag is the tool's name, with a tag for each argument."""
@@ -195,19 +188,14 @@ class CallParser:
         arguments = dict(CHILD.findall(body))
         if end < 0 or (body.strip() and not arguments):
             return [], at
-        end += len(closer)
-        return [self._offered.call(name, arguments, body, self._json)], end
+        return self._calls([(name, arguments)], body), end + len(closer)
 
     def _gemma_end(self, at: int, *, marked: bool) -> tuple[int, End]:
         """Where arguments in Gemma's notation end."""
         if marked and (closer := CLOSER.search(self._text, at)):
             return closer.start(), "closed"
-        depth = 0
-        for found in _BRACKETS.finditer(self._text, at):
-            depth += (found[0] in "([{") - (found[0] in ")]}") if len(found[0]) == 1 else 0
-            if not depth:
-                return found.end(), "closed"
-        return len(self._text), "open"
+        end = _end_of_brackets(self._text, at, len(self._text))
+        return (end, "closed") if end else (len(self._text), "open")
 
     def _json_calls(self, at: int, *, marked: bool) -> tuple[list[Call], int]:
         """JSON; without an opener it is a call only if it names a tool that was offered."""
@@ -237,7 +225,7 @@ class CallParser:
         ends = _INPUT_ENDS.search(text, given.end())
         end = ends.start() if ends else len(text)
         body = text[given.end() : end].strip()
-        return [self._offered.call(name, body, body, self._json)], end
+        return self._calls([(name, body)], body), end
 
     def _python(self, at: int) -> tuple[list[Call], int]:
         """Calls of offered tools as Python, which fill their lines."""
@@ -250,19 +238,14 @@ class CallParser:
         if not written or not all(self._offered.name_of(name) for name, _ in written):
             line_ends = text.find("\n", at)
             return [], line_ends if line_ends >= 0 else len(text)
-        body = text[at:end]
-        return [self._offered.call(name, values, body, self._json) for name, values in written], end
+        return self._calls(written, text[at:end]), end
 
     def _bracket_end(self, at: int) -> int:
         """Where the brackets that begin here end; 0 if they do not within what may be read."""
-        depth, limit = 0, min(len(self._text), at + self._python_left)
-        for found in _BRACKETS.finditer(self._text, at, limit):
-            depth += (found[0] in "([{") - (found[0] in ")]}") if len(found[0]) == 1 else 0
-            if depth <= 0:
-                self._python_left -= found.end() - at
-                return found.end()
-        self._python_left -= limit - at
-        return 0
+        limit = min(len(self._text), at + self._python_left)
+        end = _end_of_brackets(self._text, at, limit)
+        self._python_left -= (end or limit) - at
+        return end
 
     def _unread(self, opening: int, at: int) -> tuple[list[Call], int]:
         """What stands behind an opener and is none of the usual forms, up to a closer."""
@@ -275,11 +258,20 @@ class CallParser:
         written = python_calls(body) if PYTHON.match(body) else []
         if not written and (lone := lone_call(body, self._json)):
             written = [lone]
-        known = [each for each in written if offered.name_of(each[0])]
-        if known:
-            return [offered.call(name, each, body, self._json) for name, each in known], end
+        if known := [each for each in written if offered.name_of(each[0])]:
+            return self._calls(known, body), end
         if closer is None and _PROSE.match(body):
             return [], at  # prose that speaks of the mark
         name = offered.name_of(body.strip().partition("\n")[0][:128])
         problem = NO_CALL if closer or body.strip() else CUT_OFF
         return [Call(name, text=text[opening:end], problems=(problem,))], end
+
+
+def _end_of_brackets(text: str, at: int, limit: int) -> int:
+    """Where the brackets that begin here end, strings left aside; 0 if they do not."""
+    depth = 0
+    for found in _BRACKETS.finditer(text, at, limit):
+        depth += (found[0] in "([{") - (found[0] in ")]}") if len(found[0]) == 1 else 0
+        if depth <= 0:
+            return found.end()
+    return 0

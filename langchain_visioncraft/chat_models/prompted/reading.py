@@ -118,13 +118,9 @@ class CallReader:
 
     def _given(self) -> list[Piece]:
         out, self._out = self._out, []
-        if len(out) <= 1:
-            return out
-        given: list[Piece] = []
-        for is_prose, pieces in itertools.groupby(out, key=lambda piece: isinstance(piece, str)):
-            found = list(pieces)
-            given += ["".join(map(str, found))] if is_prose else found
-        return given
+        runs = itertools.groupby(out, key=lambda piece: isinstance(piece, str))
+        given = (["".join(map(str, run))] if is_prose else list(run) for is_prose, run in runs)
+        return list(itertools.chain.from_iterable(given))
 
     # ---- prose --------------------------------------------------------------------------------
 
