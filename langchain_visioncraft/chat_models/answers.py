@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
@@ -45,7 +45,7 @@ class Reading:
     def finish(
         self,
         *,
-        cut_off: bool = False,  # noqa: ARG002 -- of the interface
+        cut_off: bool = False,  # noqa: ARG002 -- of the interface, as below
         open_thought: str = "",  # noqa: ARG002
         native: bool = False,  # noqa: ARG002
     ) -> list[Piece]:
@@ -58,60 +58,35 @@ class Reading:
         """
         return []
 
-    def again(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:  # noqa: ARG002 -- of the interface
-        """What to ask the model next; ``None`` if its answer is to be taken as it is.
-
-        Args:
-            messages: The conversation that was sent.
-        """
+    def again(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:  # noqa: ARG002
+        """What to ask the model next, after these; ``None`` if its answer is taken as it is."""
         return None
 
-    def settle(self, again: str = "", *, cut_off: bool = False) -> list[Piece]:  # noqa: ARG002 -- of the interface
-        """Give what was held back.
-
-        Args:
-            again: What the model answered when it was asked again.
-            cut_off: Whether that was ended by its greatest length.
-        """
+    def settle(self, again: str = "", *, cut_off: bool = False) -> list[Piece]:  # noqa: ARG002
+        """Give what was held back, by what the model answered when it was asked again."""
         return []
 
 
-class Task(Protocol):
-    """What is asked of a model beyond an answer: to call tools, or to answer in a form.
+class Task:
+    """What is asked of a model: this one asks for nothing beyond an answer.
 
     Attributes:
         corrects_streams: Whether the model may be asked again after an answer has streamed.
-        options: What belongs to it in the body of the request. Not a parameter of the SDK's, which
-            would parse an answer to a ``response_format`` itself, and raise if it was cut off.
     """
 
-    @property
-    def corrects_streams(self) -> bool: ...  # noqa: D102 -- above
+    corrects_streams = False
 
     @property
-    def options(self) -> Mapping[str, Any]: ...  # noqa: D102 -- above
+    def options(self) -> Mapping[str, Any]:
+        """What belongs to it in the body of the request."""
+        return {}
 
     def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         """The conversation with what the model must know."""
-        ...
-
-    def reading(self, *, correct: bool) -> Reading:
-        """Reads an answer; `correct` says whether the model may be asked again."""
-        ...
-
-
-class Plain:
-    """Nothing is asked beyond an answer."""
-
-    corrects_streams = False
-    options: Mapping[str, Any] = {}
-
-    def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-        """The conversation as it is."""
         return list(messages)
 
     def reading(self, *, correct: bool) -> Reading:  # noqa: ARG002 -- of the interface
-        """Reads an answer."""
+        """Reads an answer; `correct` says whether the model may be asked again."""
         return Reading()
 
 
@@ -171,8 +146,7 @@ def _is_cut_off(generation: ChatGeneration) -> bool:
 
 
 def _read_message(message: AIMessage, thought: str, found: Sequence[Piece]) -> AIMessage:
-    text = _prose(found)
-    calls = [_tool_call(each) for each in found if isinstance(each, Call)]
+    text, calls = _prose_and_calls(found)
     if not calls and not thought and text == message.text:
         return message
     valid = [call for call in calls if call["type"] == "tool_call"]
@@ -187,14 +161,15 @@ def _read_message(message: AIMessage, thought: str, found: Sequence[Piece]) -> A
     )
 
 
+def _prose_and_calls(found: Sequence[Piece]) -> tuple[str, list[Any]]:
+    prose = "".join(each for each in found if isinstance(each, str))
+    return prose, [_tool_call(each) for each in found if isinstance(each, Call)]
+
+
 def _with_thought(message: AIMessage, thought: str) -> dict[str, Any]:
     known = str(message.additional_kwargs.get(REASONING) or "")
     more = {REASONING: known + thought} if thought else {}
     return {**message.additional_kwargs, **more}
-
-
-def _prose(found: Sequence[Piece]) -> str:
-    return "".join(each for each in found if isinstance(each, str))
 
 
 def _tool_call(call: Call) -> Any:
@@ -289,7 +264,7 @@ class StreamedReading:
         message: AIMessageChunk,
         info: dict[str, Any] | None = None,
     ) -> ChatGenerationChunk:
-        calls = [_tool_call(each) for each in found if isinstance(each, Call)]
+        prose, calls = _prose_and_calls(found)
         chunks = [
             tool_call_chunk(
                 name=call["name"],
@@ -301,7 +276,7 @@ class StreamedReading:
         ]
         self._next_index += len(chunks)
         read = AIMessageChunk(
-            content=_prose(found),
+            content=prose,
             tool_call_chunks=[*message.tool_call_chunks, *chunks],
             additional_kwargs=_with_thought(message, thought),
             response_metadata=message.response_metadata,

@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextlib
 import functools
+import json
 import os
 import ssl
 import sys
@@ -26,6 +27,7 @@ from langchain_visioncraft.chat_models.completions import (
     must_be_checked,
     raise_refusal,
 )
+from langchain_visioncraft.chat_models.normalizing import sound
 from langchain_visioncraft.chat_models.response_formats import forms_of, is_refused
 from langchain_visioncraft.client.answers import retry_after
 from langchain_visioncraft.client.pools import LoopSafeAsyncClient
@@ -137,6 +139,17 @@ class _OurClient:
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:  # noqa: ARG002
         # As it is decoded: LangChain would take objects apart again.
         return response.extensions.get(ANSWER, data)
+
+    def _build_request(self, options: Any, **more: Any) -> Any:
+        inherited: Any = super()
+        try:
+            return inherited._build_request(options, **more)
+        except UnicodeEncodeError:
+            # Halves of characters, which models write now and then, and no request can hold.
+            written = sound(json.dumps([options.json_data, options.extra_json], ensure_ascii=False))
+            body, extra = json.loads(written)
+            whole = options.model_copy(update={"json_data": body, "extra_json": extra})
+            return inherited._build_request(whole, **more)
 
     def _asked(self, options: Any) -> Iterator[tuple[int, Any]]:
         """The requests to try, in each form of their ``response_format``, with its number."""

@@ -71,7 +71,7 @@ class ConstrainedTools(PromptedTools):
     """The tools of one request, as a schema that its answer is held to."""
 
     @property
-    def options(self) -> Mapping[str, Any]:  # type: ignore[override]
+    def options(self) -> Mapping[str, Any]:
         """The parameter of the request that holds the answer to the schema."""
         if not self._is_offering:
             return {}

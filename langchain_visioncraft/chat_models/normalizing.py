@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -50,6 +51,8 @@ _FAILED = (
 """Of OpenRouter, SGLang, vLLM, Z.ai, DeepSeek and Gemini: what came until then is not an answer."""
 _COUNTS = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
 _DIGITS = 15
+_HALF_ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape for half of a character, which may stand without the other half."""
 _decode = json.JSONDecoder(strict=False).raw_decode
 
 
@@ -229,11 +232,11 @@ def arguments_of(value: Any) -> str:
                 return text
             if text[end:].strip() not in ("", text[:end]):  # some send the whole once more
                 return text
-            if isinstance(value, dict):
+            if isinstance(value, dict) and not _HALF_ESCAPED.search(text):
                 return text[:end] or "{}"
         else:
             raise unreadable("the arguments of a tool call", value)
-    return json.dumps(value, ensure_ascii=False)
+    return sound(json.dumps(value, ensure_ascii=False))
 
 
 def finish_of(choice: Mapping[str, Any]) -> str | None:

@@ -21,7 +21,7 @@ from langchain_openai.chat_models.base import OpenAIRefusalError
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._schemas import accepts, problems, schema_prompt
-from langchain_visioncraft.chat_models.answers import Reading
+from langchain_visioncraft.chat_models.answers import Reading, Task
 from langchain_visioncraft.chat_models.constrained import shape
 from langchain_visioncraft.chat_models.errors import as_both
 from langchain_visioncraft.chat_models.objects import object_in
@@ -105,7 +105,7 @@ def _plain(schema: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class PromptedAnswer:
+class PromptedAnswer(Task):
     """The form of an answer.
 
     Attributes:
@@ -117,8 +117,6 @@ class PromptedAnswer:
     form: Mapping[str, Any]
     history_as_text: bool = True
     constrained: bool = False
-    corrects_streams = False
-    """What has begun to stream cannot be taken back."""
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -159,8 +157,7 @@ class AnswerReading(Reading):
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         super().__init__()
-        self._schema = schema
-        self._cut_off = False
+        self._schema, self._cut_off = schema, False
 
     def feed(self, text: str) -> list[Piece]:
         """Take a piece of the answer; nothing is certain before its end."""

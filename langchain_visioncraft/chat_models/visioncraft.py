@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_visioncraft._flows import adrive, drive
-from langchain_visioncraft.chat_models.answers import Plain, StreamedReading, Task
+from langchain_visioncraft.chat_models.answers import StreamedReading, Task
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
 from langchain_visioncraft.chat_models.common import Requests
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
@@ -113,7 +113,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         form, way = options.get(ANSWER_FORM), self._way(self._model_of(options))
         told = () if way == "native" else OPTIONS
         left = {key: value for key, value in options.items() if key not in (*told, ANSWER_FORM)}
-        task: Task = Plain()
+        task = Task()
         if form is not None:
             if options.get("tools"):
                 msg = "Structured output and tools cannot both be prompted; bind only the tools."

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._schemas import coerced, problems, schema_prompt
-from langchain_visioncraft.chat_models.answers import Reading
+from langchain_visioncraft.chat_models.answers import Reading, Task
 from langchain_visioncraft.chat_models.prompted.calls import Call, Offered, calls_in
 from langchain_visioncraft.chat_models.prompted.formats import written_call
 from langchain_visioncraft.chat_models.prompted.history import (
@@ -70,7 +70,7 @@ _NOT_CALLED = "You did not call one of {names}. Call it now, in this form:\n{exa
 
 
 @dataclass(frozen=True)
-class PromptedTools:
+class PromptedTools(Task):
     """The tools of one request.
 
     Attributes:
@@ -93,7 +93,6 @@ class PromptedTools:
     native: bool = False
     corrects_streams = True
     """Calls are given when they are complete, so one that does not fit was not given yet."""
-    options: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def of(

@@ -167,3 +167,28 @@ async def test_what_the_system_says_within_a_turn_is_not_lost(service: Service, 
     ]
     await ask(model.bind_tools([TOOL]), way, messages)
     assert "Answer in Norwegian." in json.dumps(sent(service))
+
+
+async def test_halves_of_characters_do_not_keep_a_request_from_going_out(
+    service: Service, way: str
+) -> None:
+    call = {"name": "look", "args": {"\ud83d": "\ude00"}, "id": "1"}
+    said = [
+        HumanMessage("a \ud83d"),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("b", tool_call_id="1"),
+    ]
+    assert (await ask(service.model(), way, said)).text == "Hello!"
+    assert service.body["messages"][0]["content"] == "a \ufffd"
+
+
+@pytest.mark.parametrize("arguments", ['{"a": "\\ud83d"}', '{"a": "\\uDE00 b"}', {"a": "\ud83d"}])
+async def test_halves_of_characters_in_arguments_are_replaced(
+    service: Service, arguments: Any
+) -> None:
+    function = {"name": "look", "arguments": arguments}
+    calls = [{"id": "1", "type": "function", "function": function}]
+    service.says(200, content=json.dumps(completion(None, tool_calls=calls)).encode())
+    for way in ("invoke", "ainvoke"):
+        [call] = (await ask(service.model(), way)).tool_calls
+        assert call["args"]["a"][0] == "\ufffd"
