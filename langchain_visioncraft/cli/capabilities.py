@@ -95,6 +95,8 @@ def run(
     }
     if does.told:
         text, facts = does.told(result, shown)
+        if doubt := facts.get("note"):  # the sandbox hears another language
+            note(doubt)
         if out and isinstance(result, Transcript):
             text = text if (written := _subtitles(result, out)) is None else written
         deliver_text(text, facts, out=out, as_json=as_json)

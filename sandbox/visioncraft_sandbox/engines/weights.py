@@ -60,6 +60,11 @@ def whisper_base_part(number: Literal[1, 2]) -> Path:
     return _inside(module, f"data/model.bin.part{number}", what=what, package=package)
 
 
+def has_whisper_base() -> bool:
+    """Whether both halves of Whisper base are installed."""
+    return all(importlib.util.find_spec(name.replace("-", "_")) for name in WHISPER_BASE_PACKAGES)
+
+
 def whisper_base_dir() -> Path:
     """The folder of the multilingual Whisper base model; its halves are joined at first use.
 

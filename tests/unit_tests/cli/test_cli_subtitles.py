@@ -69,3 +69,10 @@ def test_half_of_a_character_does_not_cost_the_transcript(service: Service, name
     service.says("/whisper", content=json.dumps(said).encode())
     assert transcribe("-o", name).exit_code == 0
     assert r"Hello \ud83d there." in Path(name).read_text(encoding="utf-8")
+
+
+def test_a_note_of_the_host_goes_to_standard_error(service: Service) -> None:
+    service.says("/whisper", json={"text": "Merci.", "note": "Perhaps this is not English."})
+    ran = transcribe()
+    assert (ran.stdout, ran.stderr) == ("Merci.\n", "Perhaps this is not English.\n")
+    assert json.loads(transcribe("--json").stdout)["note"] == "Perhaps this is not English."

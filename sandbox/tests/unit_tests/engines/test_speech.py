@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("av", reason="PyAV is not installed")
 pytest.importorskip("faster_whisper", reason="faster-whisper is not installed")
 
-from visioncraft_sandbox.engines import weights
+from visioncraft_sandbox.engines import speech, weights
 from visioncraft_sandbox.engines.speech import Transcriber, as_wav
 
 try:
@@ -122,6 +122,41 @@ def test_each_answer_names_the_model_that_made_it(transcriber):
     assert transcriber.name("transcribe", "en-GB") == "whisper tiny.en (faster-whisper)"
     assert transcriber.name("transcribe", "de-AT") == "whisper base (faster-whisper)"
     assert transcriber.name("translate") == "whisper base (faster-whisper)"
+
+
+@pytest.mark.parametrize(("installed", "model"), [(True, "base"), (False, "tiny.en")])
+def test_auto_takes_base_where_it_is_installed(transcriber, monkeypatch, installed, model):
+    monkeypatch.setattr(speech, "has_whisper_base", lambda: installed)
+    assert transcriber.name("transcribe", "auto") == f"whisper {model} (faster-whisper)"
+    assert transcriber.name("transcribe") == "whisper tiny.en (faster-whisper)"
+
+
+def test_what_does_not_sound_like_english_gets_a_note_and_a_line_in_the_log(
+    transcriber, monkeypatch, caplog
+):
+    backwards = speech._decode(NOTE)[::-1].copy()
+    monkeypatch.setattr(speech, "_decode", lambda *_: backwards)
+    answer = transcriber.transcribe(NOTE)
+    assert "perhaps this is not English" in answer["note"]
+    assert "visioncraft setup --speech base" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("spoken", "doubtful"),
+    [
+        ([(5.0, -1.1, 20)], True),
+        ([(2.9, -1.1, 20)], False),  # a word or two
+        ([(5.0, -0.96, 20)], False),  # English in loud noise
+        ([(3.0, -1.2, 30), (3.0, -0.7, 10)], True),  # long segments count for more
+        ([], False),
+    ],
+)
+def test_a_model_is_doubtful_of_seconds_of_unlikely_words(spoken, doubtful):
+    segments = [
+        {"start": 0.0, "end": seconds, "avg_logprob": likely, "tokens": [0] * tokens}
+        for seconds, likely, tokens in spoken
+    ]
+    assert speech.is_doubtful(segments) is doubtful
 
 
 def test_halves_that_make_another_model_are_not_used(monkeypatch, tmp_path):
