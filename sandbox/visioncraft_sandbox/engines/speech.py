@@ -146,7 +146,7 @@ def is_doubtful(segments: Sequence[Mapping[str, Any]]) -> bool:
     seconds = sum(segment["end"] - segment["start"] for segment in segments)
     tokens = sum(len(segment["tokens"]) for segment in segments)
     total = sum(segment["avg_logprob"] * len(segment["tokens"]) for segment in segments)
-    return seconds >= _LONG_ENOUGH and total / max(tokens, 1) < _DOUBTFUL
+    return bool(seconds >= _LONG_ENOUGH and total / max(tokens, 1) < _DOUBTFUL)
 
 
 def _code(language: str | None) -> str:
