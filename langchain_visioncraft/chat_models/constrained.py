@@ -18,9 +18,9 @@ from langchain_core.messages import BaseMessage, ToolMessage
 from langchain_core.utils.json_schema import dereference_refs
 
 from langchain_visioncraft.chat_models.answers import Reading
+from langchain_visioncraft.chat_models.history import as_text, with_instructions
 from langchain_visioncraft.chat_models.named_files import files_named, with_files
 from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
-from langchain_visioncraft.chat_models.prompted.history import as_text, with_instructions
 from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
 from langchain_visioncraft.chat_models.prompted.tools import PromptedTools, ToolReading
 from langchain_visioncraft.chat_models.response_formats import of_schema

@@ -24,8 +24,8 @@ from langchain_visioncraft._schemas import accepts, problems, schema_prompt
 from langchain_visioncraft.chat_models.answers import Reading, Task
 from langchain_visioncraft.chat_models.constrained import shape
 from langchain_visioncraft.chat_models.errors import as_both
+from langchain_visioncraft.chat_models.history import as_text, with_instructions
 from langchain_visioncraft.chat_models.objects import object_in
-from langchain_visioncraft.chat_models.prompted.history import as_text, with_instructions
 from langchain_visioncraft.chat_models.prompted.reading import Piece
 from langchain_visioncraft.chat_models.response_formats import ANY_JSON, of_function, of_schema
 from langchain_visioncraft.errors import InvalidRequestError

@@ -3,9 +3,9 @@
 A request and its answer go through these modules from top to bottom:
 
 - `tools`: how tools are described, which calls fit, and what the model is asked once more
-- `history`: earlier calls and results as text
-- `reading`: the text of an answer, told apart into prose and calls
-- `formats`: the table of how models write calls
+- `reading`: the text of an answer, told apart into prose and calls as it arrives
+- `marks`, made of the table `formats`: what may begin and end a call
+- `parsing`: the calls behind a mark, once the answer is whole
 - `bodies`: calls as tags, as Python, in Gemma's notation
 - `calls`: which tool a call means, and with which arguments
 """

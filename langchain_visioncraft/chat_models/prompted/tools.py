@@ -16,15 +16,15 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._schemas import coerced, problems, schema_prompt
 from langchain_visioncraft.chat_models.answers import Reading, Task
-from langchain_visioncraft.chat_models.prompted.calls import Call, Offered, calls_in
-from langchain_visioncraft.chat_models.prompted.formats import written_call
-from langchain_visioncraft.chat_models.prompted.history import (
+from langchain_visioncraft.chat_models.history import (
     answered,
     as_text,
     key_of,
     with_instructions,
     with_reminder,
 )
+from langchain_visioncraft.chat_models.prompted.calls import Call, Offered, calls_in
+from langchain_visioncraft.chat_models.prompted.formats import written_call
 from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
 from langchain_visioncraft.errors import InvalidRequestError
 
