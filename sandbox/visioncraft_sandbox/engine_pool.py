@@ -79,8 +79,11 @@ class EnginePool:
         self._config = config
         cores = os.cpu_count() or 1
         self._limiter = anyio.CapacityLimiter(max(2, cores))
+        # Each of these threads holds Python's lock for milliseconds at a time; the event loop needs
+        # it for every step, and waits for as many of them as there are.
+        self._reading = anyio.CapacityLimiter(2)
         # Waiting for a link needs no core, and must not hold up work that does.
-        self._reading = anyio.CapacityLimiter(16)
+        self._fetching = anyio.CapacityLimiter(16)
         self._writing = anyio.CapacityLimiter(4)
         self.large = anyio.CapacityLimiter(2)
         """The requests that may hold large pictures."""
@@ -102,8 +105,12 @@ class EnginePool:
         return await self._run(task, self._limiter)
 
     async def read(self, task: Callable[[], _ResultT]) -> _ResultT:
-        """Decode or fetch something, or plan a chat, in a thread."""
+        """Parse or decode something, or plan a chat, in one of two threads."""
         return await self._run(task, self._reading)
+
+    async def fetch(self, task: Callable[[], _ResultT]) -> _ResultT:
+        """Fetch a link in a thread."""
+        return await self._run(task, self._fetching)
 
     async def write(self, task: Callable[[], _ResultT]) -> _ResultT:
         """Run a task of the language model in a thread."""

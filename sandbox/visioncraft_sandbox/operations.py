@@ -74,8 +74,9 @@ class Job:
 
     async def recording(self, name: str) -> bytes:
         """Read the recording of this parameter, in a thread."""
-        read = partial(self.uploads.recording, self._source(name), name)
-        return await self.services.pool.read(read)
+        source = self._source(name)
+        run = self.services.pool.fetch if source.url else self.services.pool.read
+        return await run(partial(self.uploads.recording, source, name))
 
     def _source(self, name: str) -> MediaSource:
         return parse_source(getattr(self.parameters, name))
@@ -118,7 +119,7 @@ class Operation:
         return await guarded(self._read_and_answer(request, services), self.style)
 
     async def _read_and_answer(self, request: Request, services: Services) -> Response:
-        body = await read_body(request, services.config.max_body_bytes)
+        body = await read_body(request, services.pool, services.config.max_body_bytes)
         return await self.answer(request, services, body)
 
     async def answer(self, request: Request, services: Services, body: dict[str, Any]) -> Response:

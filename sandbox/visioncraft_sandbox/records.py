@@ -17,7 +17,8 @@ _BODY_BYTES = 1 << 20
 """Larger bodies are not kept: recordings and pictures would fill the memory."""
 
 _KEPT_BYTES = 1 << 16
-"""The bound of a body without its long texts; it may hold a million short ones."""
+_MOST_VALUES = 10_000
+"""The bounds of a body without its long texts; reading more would keep the event loop."""
 
 
 @dataclass
@@ -28,7 +29,8 @@ class Received:
         path: What looks like a key in it is replaced by ``***``.
         headers: By lower-case name; values that may be secret are replaced by ``***``.
         body: The JSON body, the key redacted and long texts shortened; ``None`` if it was missing,
-            no JSON, larger than a megabyte, or longer than 64 kB without its long texts.
+            no JSON, larger than a megabyte, or without its long texts longer than 64 kB or of
+            more than 10,000 values.
         body_bytes: The size of the body.
         status: The status of the answer; ``None`` if there is none.
     """
@@ -47,6 +49,8 @@ class Received:
 
     def keep(self, data: bytes) -> None:
         """Keep a body without secrets, if it is short enough."""
+        if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+            return
         kept = json.dumps(_readable(data)).encode()
         if len(kept) <= _KEPT_BYTES:
             self._body = kept
@@ -78,6 +82,7 @@ class Recorder:
                     parts.append(part)
                 if not message.get("more_body", False) and 0 < noted.body_bytes <= _BODY_BYTES:
                     noted.keep(b"".join(parts))
+                    parts.clear()
             return message
 
         async def note_status(message: Message) -> None:

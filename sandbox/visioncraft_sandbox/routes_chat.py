@@ -55,7 +55,7 @@ async def chat_completions(request: Request) -> Response:
 
 
 async def _chat_completions(request: Request, services: Services) -> Response:
-    body = await read_body(request, services.config.max_body_bytes)
+    body = await read_body(request, services.pool, services.config.max_body_bytes)
     key = _checked_key(request, services)
     services.limiter.check("POST /v1/chat/completions", key)
     check_length(body, services.config.max_chat_text)
@@ -99,7 +99,7 @@ async def _forward(
     """Forward a request without the caller's key; raises `Unsupported` as the server does."""
     model = await server.model_for(str(body["model"]))
     convert = partial(with_data_urls, body["messages"], services.uploads(request))
-    sent = request_body(body, model, await services.pool.read(convert))
+    sent = request_body(body, model, await services.pool.fetch(convert))
     engine = server.engine(model)
     if not stream:
         return json_response(await server.complete(sent), engine)

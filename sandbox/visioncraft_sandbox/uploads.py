@@ -95,9 +95,8 @@ class Uploads:
 
     async def _opened(self, source: MediaSource, name: str, max_side: int | None) -> Image.Image:
         """Open a picture, and wait until there is room for its pixels."""
-        opened = await self._pool.read(
-            lambda: self.checked(self.read(source, name), name, max_side)
-        )
+        run = self._pool.fetch if source.url else self._pool.read
+        opened = await run(lambda: self.checked(self.read(source, name), name, max_side))
         if self.config.max_pixels - self._pixels > _SMALL_PIXELS and self._place is None:
             await self._pool.large.acquire_on_behalf_of(self)
             self._place = self._pool.large

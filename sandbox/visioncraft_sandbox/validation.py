@@ -6,9 +6,9 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeVar
 
-import anyio.to_thread
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from langchain_visioncraft._json import DEEPEST, is_deeper_than
 from langchain_visioncraft.client import schemas
 from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.settings import SandboxConfig
 
 _ParametersT = TypeVar("_ParametersT", bound=schemas.Request)
@@ -61,7 +62,7 @@ class Bodies:
             self._held -= mine
 
 
-async def read_body(request: Request, max_bytes: int) -> dict[str, Any]:
+async def read_body(request: Request, pool: EnginePool, max_bytes: int) -> dict[str, Any]:
     """Read the JSON object of a request with any ``Content-Type``.
 
     The documents' own examples send JSON as a form (``requests.post(data=...)``, ``curl -d``).
@@ -81,7 +82,7 @@ async def read_body(request: Request, max_bytes: int) -> dict[str, Any]:
     except ClientDisconnect as error:
         raise Refusal(400, "The connection broke before the request was complete.") from error
     if size > _PARSE_HERE_BYTES:
-        return await anyio.to_thread.run_sync(_parse, parts)
+        return await pool.read(partial(_parse, parts))
     return _parse(parts)
 
 

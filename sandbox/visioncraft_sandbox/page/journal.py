@@ -80,7 +80,7 @@ class Entry:
         born: The journal's version when it came.
         version: The journal's version when it last changed.
         held: How many bytes of bodies it holds, once it is done.
-        reading: The `reading.Reading` of it, once it is done.
+        reading: The `reading.Reading` of it, and the state that was read.
         keys: The keys of this sandbox, which are never shown.
     """
 

@@ -104,13 +104,11 @@ class Reading:
 
 
 def read(entry: Entry, files: FileStore) -> Reading:
-    """Read an entry; one that is done is read only once."""
-    if entry.reading is None:
-        reading = _Reader(entry, files).reading()
-        if not entry.done:
-            return reading
-        entry.reading = reading
-    found: Reading = entry.reading
+    """Read an entry, again only if it has changed."""
+    state = entry.version, entry.request.size
+    if entry.reading is None or entry.reading[0] != state:
+        entry.reading = state, _Reader(entry, files).reading()
+    found: Reading = entry.reading[1]
     return found
 
 

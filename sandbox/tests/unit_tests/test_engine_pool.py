@@ -1,0 +1,62 @@
+"""The threads of the sandbox: how many hold Python's lock while the event loop waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from collections import deque
+
+import pytest
+from starlette.requests import Request
+from visioncraft_sandbox import SandboxConfig
+from visioncraft_sandbox.engine_pool import EnginePool
+from visioncraft_sandbox.records import Received
+from visioncraft_sandbox.validation import read_body
+
+
+@pytest.mark.parametrize("kind", ["read", "work"])
+async def test_few_tasks_that_keep_the_processor_run_at_once(kind: str) -> None:
+    pool = EnginePool(SandboxConfig(models=False))
+    running, seen = 0, deque[int]()
+    lock = threading.Lock()
+
+    def task() -> None:
+        nonlocal running
+        with lock:
+            running += 1
+            seen.append(running)
+        sum(range(20_000))
+        with lock:
+            running -= 1
+
+    await asyncio.gather(*(getattr(pool, kind)(task) for _ in range(30)))
+    assert len(seen) == 30
+    assert max(seen) <= (2 if kind == "read" else max(2, os.cpu_count() or 1))
+
+
+async def test_a_large_body_is_parsed_in_one_of_these_threads() -> None:
+    pool = EnginePool(SandboxConfig(models=False))
+    body = json.dumps({"image": "A" * 2_000_000}).encode()
+    threads: list[str] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def read(task: object) -> object:
+        threads.append("read")
+        return task()  # type: ignore[operator]
+
+    pool.read = read  # type: ignore[method-assign, assignment]
+    request = Request({"type": "http", "headers": [], "method": "POST"}, receive)
+    assert len((await read_body(request, pool, 1 << 30))["image"]) == 2_000_000
+    assert threads == ["read"]
+
+
+def test_a_body_of_very_many_values_is_not_kept_for_tests() -> None:
+    received = Received("POST", "/sd")
+    received.keep(b'{"a": [' + b"[]," * 20_000 + b"1]}")
+    assert received.body is None
+    received.keep(b'{"a": [' + b"[]," * 2_000 + b"1]}")
+    assert len(received.body["a"]) == 2_001
