@@ -42,7 +42,7 @@ def main() -> None:
             disturbed = machine.disturbances(load, probes)
             if given.write is not None:
                 write(given.write, rounds, disturbed)  # after each: one may not want to wait
-    print(results.as_text(cases, rounds))
+    print(results.as_text(cases, rounds, quiet=not disturbed))
     if disturbed:
         print(f"\nThe machine was busy: {'; '.join(disturbed)}. Do not trust these figures.")
         print("Cases that were measured on a quiet machine keep those results.")

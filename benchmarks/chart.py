@@ -53,7 +53,7 @@ PANELS = (
         ),
     ),
     Panel(
-        "Upload of a 200 MB recording, growth of memory",
+        "Upload of 200 MB, growth of memory",
         "recording",
         (
             ("client.run", "this client"),
@@ -103,6 +103,7 @@ _NOT_OURS = ("VisionCraftAPI",)
 
 _WIDTH, _MARGIN = 480, 16
 _ROW, _TITLE, _GAP = 36, 34, 16
+_AT_END = ' text-anchor="end"'
 _STYLE = """
 .b{fill:#fff}text{font:14px system-ui,sans-serif;fill:#1f2328}.t{font-weight:600}.m{fill:#59636e}
 .o{fill:#aeb8c2}.u{fill:#d97706}.w{stroke:#1f2328;stroke-width:1.5}
@@ -114,18 +115,22 @@ _STYLE = """
 def draw(cases: Mapping[str, Any]) -> str:
     """The chart of the cases in a file of results; a panel without measurements is left out."""
     parts: list[str] = []
-    top = 34
+    top = 56
     for panel in PANELS:
         if panel.case in cases:
             drawn, height = _panel(panel, cases[panel.case], top)
             parts += drawn
             top += height
-    about = "Orange: this package. Lines: lowest to highest round. Less is better."
+    about = (
+        "Orange is this package. Less is better.",
+        "Lines: from the lowest to the highest round.",
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {top}" width="{_WIDTH}" '
-        f'height="{top}" role="img" aria-label="Benchmarks. {about}"><style>{_STYLE}</style>'
-        f'<rect class="b" width="{_WIDTH}" height="{top}" rx="8"/>'
-        f"{_text(about, _MARGIN, 26, 'm')}{''.join(parts)}</svg>\n"
+        f'height="{top}" role="img" aria-label="Benchmarks. {" ".join(about)}">'
+        f'<style>{_STYLE}</style><rect class="b" width="{_WIDTH}" height="{top}" rx="8"/>'
+        f"{_text(about[0], _MARGIN, 26, 'm')}{_text(about[1], _MARGIN, 46, 'm')}"
+        f"{''.join(parts)}</svg>\n"
     )
 
 
@@ -137,18 +142,20 @@ def _panel(panel: Panel, case: Mapping[str, Any], top: int) -> tuple[list[str], 
     ]
     if not rows:
         return [], 0
-    busy = "" if case["quiet"] else " (busy machine)"
-    parts = [_text(panel.title + busy, _MARGIN, top + 24, "t")]
+    parts = [_text(panel.title, _MARGIN, top + 24, "t")]
+    if not case["quiet"]:
+        parts.append(_text("busy machine", _WIDTH - _MARGIN, top + 24, "m", _AT_END))
     scale = (_WIDTH - 2 * _MARGIN) / (max(spread.highest for *_, spread in rows) or 1.0)
     for number, (name, label, spread) in enumerate(rows):
         y = top + _TITLE + number * _ROW
         kind = "u" if name.startswith(_OURS) and name not in _NOT_OURS else "o"
         width = max(2.0, spread.median * scale)
         low, high = (_MARGIN + value * scale for value in (spread.lowest, spread.highest))
-        value = f"{spread.median:,.0f}" if spread.median >= 100 else f"{spread.median:.1f}"
+        digits = 0 if spread.median >= 100 else 1 if spread.median >= 1 else 2
+        value = f"{spread.median:,.{digits}f}"
         parts += [
             _text(label, _MARGIN, y + 15),
-            _text(f"{value} {panel.unit}", _WIDTH - _MARGIN, y + 15, "m", ' text-anchor="end"'),
+            _text(f"{value} {panel.unit}", _WIDTH - _MARGIN, y + 15, "m", _AT_END),
             f'<rect class="{kind}" x="{_MARGIN}" y="{y + 20}" width="{width:.1f}" height="10"/>',
             f'<path class="w" d="M{low:.1f} {y + 25}H{high:.1f}"/>',
         ]

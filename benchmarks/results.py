@@ -19,15 +19,18 @@ _PACKAGES = (
 )
 
 
-def as_text(cases: Iterable[Case], rounds: Rounds) -> str:
-    """The table: each contender, with the ratio of its CPU to that of the case's first one."""
+def as_text(cases: Iterable[Case], rounds: Rounds, *, quiet: bool = True) -> str:
+    """The table: each contender, with the ratio of its CPU to that of the case's first one.
+
+    Where the machine was not quiet, no goal is decided.
+    """
     lines = []
     for case in cases:
         found = {name: rounds[case.name, name] for name in case.contenders
                  if rounds.get((case.name, name))}  # fmt: skip
         if not found:
             continue
-        lines += [f"\n{case.title}", f"  {'':36}{'CPU ms':>9}{'x':>19}{'wall ms':>10}{'RSS MB':>8}"]
+        lines += [f"\n{case.title}", f"  {'':36}{'CPU ms':>9}{'x':>22}{'wall ms':>10}{'RSS MB':>8}"]
         first = next(iter(found.values()))
         for name, each in found.items():
             pairs = zip(each, first, strict=False)
@@ -37,14 +40,14 @@ def as_text(cases: Iterable[Case], rounds: Rounds) -> str:
                 Spread.of([getattr(one, figure) for one in each]).median
                 for figure in ("cpu_ms", "wall_ms", "peak_mb")
             )
-            lines.append(f"  {name:36}{cpu:9.2f}{ratio:>19}{wall:10.2f}{peak:+8.1f}")
+            lines.append(f"  {name:36}{cpu:9.2f}{ratio:>22}{wall:10.2f}{peak:+8.1f}")
     lines.append("\nGoals")
     for goal in GOALS:
         if values := goal.values(rounds):
             limit = f"{'>=' if goal.figure == 'rate' else '<='} {goal.limit:g}"
+            verdict = goal.verdict(values) if quiet else "not decided"
             lines.append(
-                f"  {goal.verdict(values):12} {goal.what:54}{shown(Spread.of(values)):>19} "
-                f"{goal.unit} ({limit})"
+                f"  {verdict:12} {goal.what:54}{shown(Spread.of(values)):>19} {goal.unit} ({limit})"
             )
     return "\n".join(lines)
 

@@ -50,9 +50,24 @@ def _commands() -> Iterator[tuple[str, dict[str, list[dict[str, Any]]]]]:
         }
         if capability.draws:
             variants["auto"] = _of_any([variants[engine] for engine in BEST_FIRST])
+        if len(variants) > 1:
+            for parameters in variants.values():
+                place = sum("required" in each for each in parameters)
+                parameters.insert(place, _choice(variants))
         yield name, variants
     yield "chat", {"": _parameters(ChatOptions.model_fields)}
     yield "models", {"": _parameters(_fields_of_lists(), arguments=("family", "kind"))}
+
+
+def _choice(variants: Collection[str]) -> dict[str, Any]:
+    """The option that chooses among the engines or the versions of a command."""
+    flag, first = "--api-version", next(iter(variants))
+    text = "Each has options of its own: see {} … --help."
+    if "auto" in variants:
+        flag = "--engine"
+        text += f" auto takes the first that the host offers of {', '.join(BEST_FIRST)}."
+    kind = {"type": "choice", "choices": [*variants], "default": first}
+    return {"name": "variant", "flag": flag, **kind, "help": text.format(flag)}
 
 
 def _fields_of_lists() -> dict[str, FieldInfo]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,12 @@ from langchain_visioncraft.cli.base import (
     Command,
     Group,
     Lazy,
-    Variants,
     load,
     option,
     panel,
 )
-from langchain_visioncraft.cli.parameters import MEDIUM, parameters_of, variants_of
-from langchain_visioncraft.client.engines import BEST_FIRST, ENGINES
+from langchain_visioncraft.cli.parameters import MEDIUM, parameters_of
+from langchain_visioncraft.client.engines import ENGINES
 
 _HERE = "langchain_visioncraft.cli"
 
@@ -94,23 +94,11 @@ def _command(work: str, *parameters: click.Parameter, first: str = "", **setting
     return Command(None, params=list(parameters), callback=run, **settings)
 
 
-def _capability(name: str, *shown: click.Option, choice: str = "") -> click.Command:
+def _capability(name: str, variant: str | None = None) -> Command:
     """A command that calls an endpoint, with the parameters of its request."""
-    values = variants_of(name)
-    text = f"Each has options of its own: see {choice} … --help."
-    if "auto" in values:
-        text += f" auto takes the first that the host offers of {', '.join(BEST_FIRST)}."
-
-    def variant(chosen: str) -> Command:
-        parameters = parameters_of(name, chosen)
-        if choice:
-            place = sum(isinstance(each, Argument) for each in parameters)
-            kind = {"type": Choice(values), "default": values[0]}
-            parameters.insert(place, option(f"{choice} variant", text, **kind))
-        rest = [*CONNECTION, STORE, OUT, JSON, *shown]
-        return _command("capabilities:run", *parameters, *rest, first=name)
-
-    return Variants(values, variant) if choice else variant(values[0])
+    shown = () if name in ("transcribe", "caption") else (SHOW,)
+    parameters = [*parameters_of(name, variant), *CONNECTION, STORE, OUT, JSON, *shown]
+    return _command("capabilities:run", *parameters, first=name)
 
 
 def _again(way: str) -> Command:
@@ -138,6 +126,10 @@ def _chat() -> Command:
 def _models() -> Command:
     contains = option("--contains", "Only names with this text.", metavar="TEXT")
     return _command("host:models", *parameters_of("models"), contains, *CONNECTION, JSON)
+
+
+def _limits() -> Command:
+    return _command("host:limits", *CONNECTION, JSON)
 
 
 def _store() -> Group:
@@ -218,40 +210,34 @@ def _mcp() -> Command:
     )
 
 
-def _of_sandbox(name: str) -> Callable[[], click.Command]:
-    return lambda: load(f"visioncraft_sandbox.commands:{name}", "sandbox")
+def _sandbox(name: str) -> Any:
+    return load(f"visioncraft_sandbox.commands:{name}", "sandbox")
 
 
-COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
-    "image": (
-        "Draw a picture from words.",
-        lambda: _capability("image", SHOW, choice="--engine"),
-    ),
-    "again": ("Make a kept picture again, with its seed.", lambda: _again("again")),
-    "vary": ("Make a kept picture with another seed.", lambda: _again("vary")),
-    "edit": (
-        "Edit a picture from a text prompt.",
-        lambda: _capability("edit", SHOW, choice="--api-version"),
-    ),
-    "gif": (
-        "Make an animated GIF from words.",
-        lambda: _capability("gif", SHOW, choice="--api-version"),
-    ),
-    "video": ("Make a short video of a picture.", lambda: _capability("video", SHOW)),
-    "upscale": ("Give a picture more pixels.", lambda: _capability("upscale", SHOW)),
-    "transcribe": ("Transcribe a recording.", lambda: _capability("transcribe")),
-    "caption": ("Describe a picture, or answer a question.", lambda: _capability("caption")),
+_CAPABILITIES = {
+    "image": "Draw a picture from words.",
+    "edit": "Edit a picture from a text prompt.",
+    "gif": "Make an animated GIF from words.",
+    "video": "Make a short video of a picture.",
+    "upscale": "Give a picture more pixels.",
+    "transcribe": "Transcribe a recording.",
+    "caption": "Describe a picture, or answer a question.",
+}
+COMMANDS: dict[str, tuple[str, Callable[..., click.Command]]] = {
+    **{name: (text, partial(_capability, name)) for name, text in _CAPABILITIES.items()},
+    "again": ("Make a kept picture again, with its seed.", partial(_again, "again")),
+    "vary": ("Make a kept picture with another seed.", partial(_again, "vary")),
     "chat": ("Ask a chat model once, or talk to it.", _chat),
     "models": ("List the names that a host knows.", _models),
     "limits": (
         "Show the limits of each tier.",
-        lambda: _command("host:limits", *CONNECTION, JSON),
+        partial(_command, "host:limits", *CONNECTION, JSON),
     ),
     "store": ("List, show, check and remove kept media.", _store),
     "usage": ("Add up the calls that were made for a store.", _usage),
     "mcp": ("Serve the tools to MCP clients, over stdio or HTTP.", _mcp),
-    "sandbox": ("Serve the API on this machine, without a key.", _of_sandbox("sandbox")),
-    "setup": ("Install the weights of the sandbox's models.", _of_sandbox("setup")),
+    "sandbox": ("Serve the API on this machine, without a key.", partial(_sandbox, "sandbox")),
+    "setup": ("Install the weights of the sandbox's models.", partial(_sandbox, "setup")),
 }
 """Name → what it does, and how the command is made."""
 

@@ -107,38 +107,27 @@ class Group(Command, click.Group):
 
 
 class Lazy(click.Command):
-    """A command that is made when it is used, not when it is listed."""
+    """A command that is made when it is used, not when it is listed.
 
-    def __init__(self, name: str, text: str, make: Callable[[], click.Command]) -> None:
+    Args:
+        name: Of the command.
+        text: Its help.
+        make: Gives the command for a value of its parameter ``variant``, or for the default.
+    """
+
+    def __init__(self, name: str, text: str, make: Callable[..., click.Command]) -> None:
         super().__init__(name, help=text)
         self._make = make
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
         """That of the command itself."""
         command = self._make()
+        if any(each.name == "variant" for each in command.params):
+            lenient = {**extra, "resilient_parsing": True, "ignore_unknown_options": True}
+            seen = command.make_context(info_name, [*args], *rest, **lenient)
+            command = self._make(seen.params.get("variant"))
         command.help = command.help or self.help
         return command.make_context(info_name, args, *rest, **extra)
-
-
-class Variants(click.Command):
-    """A command that has other options for each value of its option ``variant``.
-
-    Args:
-        values: What that may be, the default first.
-        make: Gives the command for a value.
-    """
-
-    def __init__(self, values: Sequence[str], make: Callable[[str], Command]) -> None:
-        super().__init__(None)
-        self.values, self.make = values, make
-
-    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
-        """That of the command which the arguments choose."""
-        lenient = {**extra, "resilient_parsing": True, "ignore_unknown_options": True}
-        seen = self.make(self.values[0]).make_context(info_name, [*args], *rest, **lenient)
-        chosen = self.make(seen.params.get("variant") or self.values[0])
-        chosen.help = self.help
-        return chosen.make_context(info_name, args, *rest, **extra)
 
 
 def command(*parameters: click.Parameter) -> Callable[[Callable[..., Any]], Command]:

@@ -28,14 +28,10 @@ def _table() -> dict[str, dict[str, list[dict[str, Any]]]]:
     return table
 
 
-def variants_of(command: str) -> list[str]:
-    """The engines or versions of a command, the default first."""
-    return list(_table()[command])
-
-
-def parameters_of(command: str, variant: str = "") -> list[click.Parameter]:
-    """The parameters of a command, arguments first."""
-    return [_parameter(**row) for row in _table()[command][variant]]
+def parameters_of(command: str, variant: str | None = None) -> list[click.Parameter]:
+    """The parameters of a command, arguments first; without `variant`, of its first one."""
+    variants = _table()[command]
+    return [_parameter(**row) for row in variants[variant or next(iter(variants))]]
 
 
 def _parameter(
@@ -43,6 +39,7 @@ def _parameter(
     name: str,
     type: str,  # noqa: A002 -- the word of the table
     help: str,  # noqa: A002
+    flag: str = "",
     default: Any = None,
     required: bool | None = None,
     choices: Sequence[Any] = (),
@@ -51,7 +48,7 @@ def _parameter(
     settings: dict[str, Any] = {"type": _TYPES.get(type)}
     if not required:  # click asks for no argument that has a default, be it None
         settings["default"] = default
-    flag = f"--{name.replace('_', '-')}"
+    flag = flag or f"--{name.replace('_', '-')}"
     if type == "medium":
         settings |= MEDIUM
     elif type == "choice":

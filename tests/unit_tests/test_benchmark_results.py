@@ -117,9 +117,12 @@ def test_the_table_and_the_chart_show_the_spread_and_a_busy_machine() -> None:
     text = results.as_text([case], rounds)
     assert "1.00 (1.00-3.00)" in text
     assert "not decided  chat, streamed / ChatOpenAI" in text
+    agreed: Rounds = {key: measured(1, 1, 1) for key in rounds}
+    assert "reached      chat, streamed / ChatOpenAI" in results.as_text([case], agreed)
+    assert "not decided  chat, streamed / " in results.as_text([case], agreed, quiet=False)
     drawn = chart.draw(results.kept({}, rounds, ["busy"])["cases"])
-    assert "(busy machine)" in drawn
-    assert "(busy machine)" not in chart.draw(results.kept({}, rounds, [])["cases"])
+    assert ">busy machine<" in drawn
+    assert ">busy machine<" not in chart.draw(results.kept({}, rounds, [])["cases"])
     root = ET.fromstring(drawn)
     bars = [each for each in root.iter("{http://www.w3.org/2000/svg}rect") if each.get("y")]
     assert [each.get("class") for each in bars] == ["o", "u"]
