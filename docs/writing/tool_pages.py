@@ -226,7 +226,8 @@ def _only_in_code(tool: VisionCraftTool) -> list[str]:
     own = {
         name: field
         for name, field in kind.model_fields.items()
-        if name not in VisionCraftTool.model_fields and name not in arguments
+        if name not in VisionCraftTool.model_fields.keys() - kind.hidden_from_model
+        and name not in arguments
     }
     if tool.api_versions:
         spoken = {name for each in tool.api_versions.values() for name in each.request.model_fields}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 from urllib.request import getproxies
 
 from langchain_visioncraft._compat import httpx
@@ -16,12 +17,12 @@ def new_client(settings: Settings) -> httpx.Client:
     return build(httpx.Client, **client_options(settings.verify, settings.timeout))
 
 
-def new_async_client(settings: Settings) -> httpx.AsyncClient:
+def new_async_client(settings: Settings) -> Any:
     """The HTTP client of a host's async client: over aiohttp, where it can be."""
     options = client_options(settings.verify, settings.timeout)
     if not {"http", "https", "all"} & getproxies().keys():  # which httpx knows more of
         with contextlib.suppress(ImportError):
             from langchain_visioncraft.client.fast import AiohttpClient  # noqa: PLC0415 -- an extra
 
-            return build(AiohttpClient, **options)
+            return AiohttpClient(**options)
     return build(LoopSafeAsyncClient, **options)

@@ -11,9 +11,10 @@ import asyncio
 import contextlib
 import threading
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client.transport import build
@@ -34,18 +35,6 @@ class _Pool:
     def is_idle(self, now: float) -> bool:
         """Whether nothing came for some time."""
         return not self.calls and now - self.idle_since > _KEPT_SECONDS
-
-
-class Connections(Protocol):
-    """What an event loop has to send with."""
-
-    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send a request."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        ...
 
 
 class Pools:
@@ -114,37 +103,28 @@ class _Body(httpx.AsyncByteStream):
                 await self._pools.leave(pool)
 
 
-class LoopSafeAsyncClient(httpx.AsyncClient):
-    """An `AsyncClient` that may be used from several event loops, one after another or at once.
+class PerLoop:
+    """The connections of each event loop; they are closed with their loop.
 
-    A connection belongs to the loop that opened it; a plain `AsyncClient` fails in the second
-    `asyncio.run`. This one keeps inner clients for each loop and closes them with the loop.
+    A connection belongs to the loop that opened it.
+
+    Args:
+        open_connections: Opens those of the running loop.
     """
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._inner_options = options
+    def __init__(self, open_connections: Callable[[], Any]) -> None:
+        self._open = open_connections
         self._inner: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, tuple[Connections, AsyncGenerator[None, None]]
+            asyncio.AbstractEventLoop, tuple[Any, AsyncGenerator[None, None]]
         ] = weakref.WeakKeyDictionary()
-        self._inner_lock = threading.Lock()
+        self._lock = threading.Lock()
         # This keeps the connections of a client that was never closed alive until they are closed.
         weakref.finalize(self, _close_in_their_loops, self._inner).atexit = False
 
-    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send with the connections of the running loop."""
-        if self.is_closed:
-            msg = "Cannot send a request, as the client has been closed."
-            raise RuntimeError(msg)
-        connections = await self._of_running_loop()
-        return await connections.send(request, **options)
-
-    def _open(self) -> Connections:
-        return Pools(self._inner_options)
-
-    async def _of_running_loop(self) -> Connections:
+    async def get(self) -> Any:
+        """The connections of the running loop."""
         loop = asyncio.get_running_loop()
-        with self._inner_lock:
+        with self._lock:
             known = self._inner.get(loop)
             if known is not None:
                 return known[0]
@@ -156,15 +136,35 @@ class LoopSafeAsyncClient(httpx.AsyncClient):
 
     async def aclose(self) -> None:
         """Close the connections of the running loop; other loops close theirs when they end."""
-        with self._inner_lock:
+        with self._lock:
             known = self._inner.pop(asyncio.get_running_loop(), None)
         if known is not None:
             await known[1].aclose()
+
+
+class LoopSafeAsyncClient(httpx.AsyncClient):
+    """An `AsyncClient` that may be used from several event loops, one after another or at once."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._pools = PerLoop(partial(Pools, options))
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send with the connections of the running loop."""
+        if self.is_closed:
+            msg = "Cannot send a request, as the client has been closed."
+            raise RuntimeError(msg)
+        pools: Pools = await self._pools.get()
+        return await pools.send(request, **options)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop; other loops close theirs when they end."""
+        await self._pools.aclose()
         await super().aclose()
 
 
 async def _close_with_loop(
-    connections: Connections, inner: MutableMapping[asyncio.AbstractEventLoop, Any]
+    connections: Any, inner: MutableMapping[asyncio.AbstractEventLoop, Any]
 ) -> AsyncGenerator[None, None]:
     # `asyncio.run` closes the async generators of its loop before it ends: the only hook that a
     # library has into the end of a loop that it does not own.

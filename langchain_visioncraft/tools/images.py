@@ -122,7 +122,9 @@ class VisionCraftMidjourney(DrawingTool, schemas.MidjourneyOptions):
         "Draw one artistic picture from words with Midjourney; it takes minutes. Midjourney's "
         f"switches may end the prompt, e.g. '--ar 9:16 --v 5.2'. {_GIVES}"
     )
-    deadline: float | None = Field(default=900.0, gt=0)  # type: ignore[assignment]  # the task's
+    deadline: float | None = Field(  # type: ignore[assignment]  # of its task, not of the call
+        default=900.0, gt=0, description="Seconds to wait for the picture at most."
+    )
     hidden_from_model: ClassVar[frozenset[str]] = frozenset({"deadline"})
 
     def endpoint(self) -> Endpoint[..., Any, Any]:

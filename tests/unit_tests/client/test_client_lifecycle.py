@@ -131,13 +131,6 @@ def test_threads_share_one_http_client() -> None:
     client.close()
 
 
-def test_redirects_are_not_followed_by_the_clients_own(driver: Any) -> None:
-    client = driver(base_url=BASE_URL)
-    assert client.http().follow_redirects is False
-    if driver is VisionCraftClient:
-        client.close()
-
-
 def test_a_forked_process_opens_connections_of_its_own() -> None:
     client = VisionCraftClient(base_url=BASE_URL)
     parents = client.http()
@@ -195,7 +188,7 @@ def test_event_loops_do_not_pile_up_in_a_client() -> None:
     for _ in range(3):
         asyncio.run(ask())
     gc.collect()
-    assert len(client._inner) == 0
+    assert len(client._pools._inner) == 0
 
 
 def test_closed_http_clients_do_not_pile_up_in_a_client() -> None:
