@@ -78,13 +78,6 @@ def end_of_json(text: str, at: int, closer: re.Pattern[str] | None = None) -> tu
 
     It follows strings and brackets only, and forgives quotes inside of strings and brackets that
     do not match.
-
-    ```python
-    from langchain_visioncraft._json import end_of_json
-
-    text = '{"say": "a brace } and a "quote"."} and prose'
-    assert text[: end_of_json(text, 0)[0]][-2:] == '"}'
-    ```
     """
     open_: list[str] = []
     count = {"{": 0, "[": 0}

@@ -54,17 +54,7 @@ def schema_prompt(schema: Any) -> Any:
 
 
 def repeats_schema(value: Any, schema: Any) -> bool:
-    """Whether a value is none, but what the schema says of it: small models fill in everything.
-
-    ```python
-    from langchain_visioncraft._schemas import repeats_schema
-
-    schema = {"type": "string", "description": "What to draw."}
-    assert repeats_schema("What to draw.", schema)
-    assert repeats_schema({"type": "string"}, schema)
-    assert not repeats_schema("a cat", schema)
-    ```
-    """
+    """Whether a value is none, but what the schema says of it: small models fill in everything."""
     if not isinstance(schema, Mapping):
         return False
     if isinstance(value, str):

@@ -353,14 +353,7 @@ def _list_of_models() -> Any:
 
 
 def estimate_tokens(text: str) -> int:
-    """Estimate the tokens of a text.
-
-    ```python
-    from langchain_visioncraft.chat_models.common import estimate_tokens
-
-    assert estimate_tokens("The lighthouse stands in the storm.") == 9
-    ```
-    """
+    """Estimate the tokens of a text."""
     ascii_characters = sum(character.isascii() for character in text)
     return math.ceil(ascii_characters / CHARS_PER_TOKEN) + len(text) - ascii_characters
 

@@ -3,15 +3,6 @@
 What is raised is an instance of both trees: of ours, with its facts, and of the class that it came
 from, so that code which catches ``openai.RateLimitError`` or LangChain's ``ModelRateLimitError``
 keeps working.
-
-```python
-import openai
-
-from langchain_visioncraft.chat_models.errors import both
-from langchain_visioncraft.errors import RateLimitError
-
-assert issubclass(both(RateLimitError, openai.RateLimitError), openai.RateLimitError)
-```
 """
 
 from __future__ import annotations

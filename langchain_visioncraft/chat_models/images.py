@@ -149,13 +149,6 @@ def image_url_block(
 ) -> dict[str, Any]:
     """An image block of any form as OpenAI's ``{"type": "image_url", "image_url": {"url": …}}``.
 
-    ```python
-    from langchain_visioncraft.chat_models.images import image_url_block
-
-    block = image_url_block({"type": "image", "url": "https://example.com/cat.png"})
-    assert block["image_url"] == {"url": "https://example.com/cat.png"}
-    ```
-
     Args:
         block: What is given.
         store: Where handles are looked up.

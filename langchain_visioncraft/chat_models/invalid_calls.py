@@ -14,19 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 
 def without_invalid_calls(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """The conversation with invalid calls as valid ones if they have a result, else as text.
-
-    ```python
-    from langchain_core.messages import AIMessage
-    from langchain_core.messages.tool import invalid_tool_call
-
-    from langchain_visioncraft.chat_models.invalid_calls import without_invalid_calls
-
-    call = invalid_tool_call(name="draw", args="{'prompt'", id="1", error="no JSON")
-    [sent] = without_invalid_calls([AIMessage("", invalid_tool_calls=[call])])
-    assert sent.text == "{'prompt'" and not sent.invalid_tool_calls
-    ```
-    """
+    """The conversation with invalid calls as valid ones if they have a result, else as text."""
     answered = {each.tool_call_id for each in messages if isinstance(each, ToolMessage)}
     return [
         _with_valid_calls(each, answered)

@@ -25,17 +25,7 @@ _MOST_MESSAGES, _LONGEST_TEXT, _MOST_FILES = 100, 20_000, 30
 
 
 def files_named(messages: Sequence[BaseMessage]) -> list[str]:
-    """The files and links that a conversation names: the newest thirty, the newest last.
-
-    ```python
-    from langchain_core.messages import HumanMessage
-
-    from langchain_visioncraft.chat_models.named_files import files_named
-
-    said = HumanMessage("Upscale cat.png, then a1b2c3d4e5f6.webp and https://example.com/a.jpg.")
-    assert files_named([said]) == ["https://example.com/a.jpg", "a1b2c3d4e5f6.webp", "cat.png"]
-    ```
-    """
+    """The files and links that a conversation names: the newest thirty, the newest last."""
     found: dict[str, None] = {}
     for message in messages[-_MOST_MESSAGES:]:
         for name in _files_in(message.text[-_LONGEST_TEXT:]):
