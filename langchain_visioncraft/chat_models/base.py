@@ -141,22 +141,11 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
             model.__dict__["temperature"] = None if temperature is None else float(temperature)
         return model
 
-    @field_validator(*sorted(parameters.DOCUMENTED))
+    @field_validator(*sorted(parameters.DOCUMENTED), "extra_body", "model_kwargs")
     @classmethod
     def _check_documented_bounds(cls, value: Any, info: Any) -> Any:
-        parameters.check({info.field_name: value})
-        return value
-
-    @field_validator("extra_body")
-    @classmethod
-    def _check_bounds_in_extra_body(cls, value: Any) -> Any:
-        parameters.check({"extra_body": value})
-        return value
-
-    @field_validator("model_kwargs")
-    @classmethod
-    def _check_bounds_in_model_kwargs(cls, value: dict[str, Any]) -> dict[str, Any]:
-        parameters.check(value)
+        name = info.field_name
+        parameters.check(value if name == "model_kwargs" else {name: value})
         return value
 
     @model_validator(mode="after")
@@ -206,8 +195,8 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         **kwargs: Any,
     ) -> dict[str, Any]:
         parameters.check(kwargs)
-        given = self._convert_input(input_).to_messages()
-        messages = self._prepared(without_invalid_calls(given), self._model_of(kwargs))
+        said = without_invalid_calls(self._convert_input(input_).to_messages())
+        messages = self._prepared(said, self._model_of(kwargs))
         options = parameters.fold(kwargs, self._default_params.get("extra_body"))
         # Set even if empty: otherwise the instance's would come back.
         options.setdefault("extra_body", None)
@@ -223,9 +212,9 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
             if value is not None
             or name not in (*parameters.DOCUMENTED, "extra_body", "stop", "model")
         }
-        if "response_format" in payload:
+        if (given := payload.pop("response_format", None)) is not None:
             # Past the SDK, which would parse the answer itself, and raises what it likes.
-            form = as_sent(payload.pop("response_format"))
+            form = as_sent(given)
             payload["extra_body"] = {**(payload.get("extra_body") or {}), "response_format": form}
         parameters.refuse_unknown(payload, CHAT_ENDPOINT)
         return self._with_enough_tokens(parameters.without_empty_tools(payload))

@@ -39,6 +39,7 @@ from langchain_visioncraft.client.transport import (
 )
 from langchain_visioncraft.client.watching import Watch, checked_deadline, current, watching
 from langchain_visioncraft.context import run_key
+from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.version import __version__
 
 if TYPE_CHECKING:
@@ -150,6 +151,9 @@ class _OurClient:
             body, extra = json.loads(written)
             whole = options.model_copy(update={"json_data": body, "extra_json": extra})
             return inherited._build_request(whole, **more)
+        except (TypeError, ValueError) as error:
+            msg = f"Nothing was sent: the request cannot be written as JSON ({error})."
+            raise InvalidRequestError(msg) from error
 
     def _asked(self, options: Any) -> Iterator[tuple[int, Any]]:
         """The requests to try, in each form of their ``response_format``, with its number."""

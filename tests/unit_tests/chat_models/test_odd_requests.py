@@ -192,3 +192,17 @@ async def test_halves_of_characters_in_arguments_are_replaced(
     for way in ("invoke", "ainvoke"):
         [call] = (await ask(service.model(), way)).tool_calls
         assert call["args"]["a"][0] == "\ufffd"
+
+
+@pytest.mark.parametrize("odd", [{1, 2}, object(), float("nan"), b"\xff"])
+async def test_what_is_not_json_is_refused_by_an_error_of_this_package(
+    service: Service, way: str, odd: Any
+) -> None:
+    with pytest.raises(errors.InvalidRequestError, match="Nothing was sent"):
+        await ask(service.model(), way, extra_body={"a": odd})
+    assert not service.requests
+
+
+async def test_no_response_format_is_sent_for_none(service: Service, way: str) -> None:
+    await ask(service.model(), way, response_format=None)
+    assert "response_format" not in service.body
