@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 ResultT = TypeVar("ResultT")
+
+_QUICK_SECONDS = 0.002
+_LATEST = 8
+_MOST_IN_THREADS = 1024
 
 
 async def in_thread(
@@ -55,3 +61,32 @@ async def _at_last(working: asyncio.Future[Any]) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([working])
     working.exception()
+
+
+class AtOnceIfQuick:
+    """Does short work on the event loop while that is quick, and otherwise in a thread.
+
+    A visit to a thread takes longer than to write a small file, and the more so the busier the
+    loop is. When half of the latest works were slow, twice as many as the time before are done in
+    threads until it is tried again: a slow disk keeps nobody waiting for long.
+    """
+
+    def __init__(self) -> None:
+        self._latest: deque[float] = deque(maxlen=_LATEST)
+        self._in_threads = self._left = 1
+
+    async def __call__(self, work: Callable[..., ResultT], *arguments: Any) -> ResultT:
+        """The result of the work."""
+        if self._left:
+            self._left -= 1
+            return await in_thread(work, *arguments)
+        began = time.perf_counter()
+        try:
+            return work(*arguments)
+        finally:
+            self._latest.append(time.perf_counter() - began)
+            if sorted(self._latest)[len(self._latest) // 2] < _QUICK_SECONDS:
+                self._in_threads = 1
+            else:
+                self._left = self._in_threads = min(2 * self._in_threads, _MOST_IN_THREADS)
+                self._latest.clear()

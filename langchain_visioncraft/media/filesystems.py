@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import uuid
 from abc import ABC, abstractmethod
@@ -23,6 +24,9 @@ INCOMING = ".incoming"
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 """How a file is opened that must not be there yet; the last is for Windows."""
 
+_OF_THIS_PROCESS = uuid.uuid4().hex  # and of its forks: a UUID each would be a system call
+_NUMBERS = itertools.count()
+
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
@@ -37,8 +41,8 @@ class Folder(ABC):
         """Write a medium under this name, over what is there."""
 
     @abstractmethod
-    def create_text(self, name: str, text: str) -> None:
-        """Write a text under this name, unless there is one already."""
+    def create_text(self, name: str, text: str) -> bool:
+        """Write a text under this name; false if there is one already."""
 
     @abstractmethod
     def replace_text(self, name: str, text: str) -> None:
@@ -157,19 +161,21 @@ class LocalFolder(Folder):
         with self._written(checked_chunks(media)) as partial:
             os.replace(partial, target)
 
-    def create_text(self, name: str, text: str) -> None:
-        """Write a text under this name, unless there is one already."""
-        target = self.where(name)
+    def create_text(self, name: str, text: str) -> bool:
+        """Write a text under this name; false if there is one already."""
+        target, created = self.where(name), False
         with self._written([to_bytes(text)]) as partial:
             try:
                 os.link(partial, target)  # unlike a rename, it fails if the target exists
+                created = True
             except FileExistsError:
                 pass
             except OSError:  # a file system without hard links
                 if not os.path.exists(target):
                     os.replace(partial, target)
-                    return
+                    return True
             _unlink(partial)
+        return created
 
     def replace_text(self, name: str, text: str) -> None:
         """Write a text under this name, over what is there."""
@@ -192,8 +198,7 @@ class LocalFolder(Folder):
 
     def append_line(self, name: str, line: str) -> None:
         """Add a line to a text: one write, which the system does not mix with others."""
-        os.makedirs(self._root, exist_ok=True)
-        file = os.open(self.where(name), _APPEND, 0o666)
+        file = self._open(self.where(name), _APPEND)
         try:
             os.write(file, to_bytes(f"{line}\n"))
         finally:
@@ -249,7 +254,8 @@ class LocalFolder(Folder):
 
         Its writer moves or removes it.
         """
-        partial = os.path.join(self._incoming, f"{uuid.uuid4().hex}.part")
+        name = f"{_OF_THIS_PROCESS}-{os.getpid()}-{next(_NUMBERS)}.part"
+        partial = os.path.join(self._incoming, name)
         try:
             yield partial
         except BaseException:
@@ -259,7 +265,7 @@ class LocalFolder(Folder):
     @contextlib.contextmanager
     def _written(self, chunks: Iterable[bytes]) -> Iterator[str]:
         with self._partial() as partial:
-            file = self._create(partial)
+            file = self._open(partial, NEW_FILE)
             try:
                 for chunk in chunks:
                     rest = memoryview(chunk)
@@ -269,12 +275,12 @@ class LocalFolder(Folder):
                 os.close(file)
             yield partial
 
-    def _create(self, partial: str) -> int:
+    def _open(self, path: str, flags: int) -> int:
         try:
-            return os.open(partial, NEW_FILE, 0o666)
+            return os.open(path, flags, 0o666)
         except FileNotFoundError:  # the first in this folder
-            os.makedirs(self._incoming, exist_ok=True)
-            return os.open(partial, NEW_FILE, 0o666)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            return os.open(path, flags, 0o666)
 
 
 def _unlink(path: str) -> None:

@@ -32,8 +32,8 @@ class RemoteFolder(Folder):
             for chunk in checked_chunks(media):
                 copy.write(chunk)
 
-    def create_text(self, name: str, text: str) -> None:
-        """Write a text under this name, unless there is one already.
+    def create_text(self, name: str, text: str) -> bool:
+        """Write a text under this name; false if there is one already.
 
         Where the storage itself refuses to overwrite (S3, GCS, Azure), the first writer wins;
         elsewhere the last of those that write at the same moment does.
@@ -41,6 +41,8 @@ class RemoteFolder(Folder):
         if self.size(name) is None:
             with contextlib.suppress(FileExistsError):
                 self._files.pipe_file(self._at(name), to_bytes(text), mode="create")
+                return True
+        return False
 
     def replace_text(self, name: str, text: str) -> None:
         """Write a text under this name, over what is there."""

@@ -112,7 +112,7 @@ class MediaStore(KnownKeywords, Sheets):
             media = Media.from_path(media)
         text = write_sidecar(media, tool=tool, arguments=arguments, sources=sources, call=call)
         wrote_file = self._keep_file(media)
-        wrote = self._keep_sidecar(media, text) or wrote_file
+        wrote = self._keep_sidecar(media, text, new=wrote_file) or wrote_file
         while not wrote_file and self._folder.size(media.handle) is None:
             # Removed after it was found: kept like a new one.
             wrote_file = self._keep_file(media)
@@ -134,9 +134,11 @@ class MediaStore(KnownKeywords, Sheets):
         self._folder.keep(media, name)
         return True
 
-    def _keep_sidecar(self, media: Media, text: str) -> bool:
+    def _keep_sidecar(self, media: Media, text: str, *, new: bool = False) -> bool:
         """Make sure that the sidecar is there and whole; true if it had to be written."""
         sidecar = sidecar_of(media.handle)
+        if new and self._folder.create_text(sidecar, text):
+            return True
         present = self._folder.read_text(sidecar)
         facts = read_sidecar(present, media.handle)
         if facts is not None and (facts["sha256"], facts["size"]) == (media.sha256, media.size):

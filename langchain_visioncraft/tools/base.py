@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from pydantic.fields import FieldInfo
 
 from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft._schemas import coerced
-from langchain_visioncraft._threads import in_thread
+from langchain_visioncraft._threads import AtOnceIfQuick, in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.options import TakesEmptyTexts
@@ -44,6 +45,13 @@ from langchain_visioncraft.tools.settings import InJSON, ToolSettings
 
 _LONGEST_MESSAGE = 1500
 """Characters. An error message for a model repeats its arguments, which may be megabytes."""
+
+_SMALL_BYTES = 1 << 17
+
+
+def _bytes_in(result: Any) -> int:
+    media = result if isinstance(result, list) else ()
+    return sum(each.size for each in media if isinstance(each, Media))
 
 
 def _describe_validation(error: Any) -> str:
@@ -109,6 +117,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
 
     _sync_client: VisionCraftClient = PrivateAttr()
     _async_client: AsyncVisionCraftClient = PrivateAttr()
+    _small_saves: AtOnceIfQuick = PrivateAttr()
 
     # What a tool class says
 
@@ -127,7 +136,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
 
     def finish(self, result: Any, job: Job) -> tuple[Any, Any]:
         """Turn the result of the flow into content and artifact. Here: keep the media."""
-        kept = [
+        job.made = [
             self.store.add(
                 medium,
                 tool=self.name,
@@ -137,7 +146,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
             )
             for medium in result
         ]
-        return self._content_of(kept), Media.to_artifact(kept)
+        return self._content_of(job.made), Media.to_artifact(job.made)
 
     # Construction
 
@@ -172,6 +181,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
     def _rebuild(self) -> None:
         """Build again what depends on the fields."""
         self._sync_client, self._async_client = client_pair(self._connect())
+        self._small_saves = AtOnceIfQuick()
         # Not through our own __setattr__, which would come back here.
         super().__setattr__("args_schema", self._build_args_schema())
 
@@ -289,7 +299,10 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
                 return known
             began = time.monotonic()
             result = await tool.aexecute(job)
-            return await in_thread(tool._keep, result, job, time.monotonic() - began)
+            # A large file is hashed, and other storage is asked, for longer than others can wait.
+            local = tool.store.spool_dir is not None and _bytes_in(result) <= _SMALL_BYTES
+            keep = tool._small_saves if local else in_thread
+            return await keep(tool._keep, result, job, time.monotonic() - began)
 
     def _in_this_run(self) -> Self:
         """This tool, with the key and the store of the run if that has its own."""
@@ -332,11 +345,10 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         job.call = usage_of(self.name, self.endpoint(), model, seconds)
         try:
             given = self.finish(result, job)
-            made = Media.from_artifact(given[1])
             if self.is_charged:
-                self._enter(job.call, made)
+                self._enter(job.call, job.made)
             if not job.problems and (key := self._key(job)):
-                self.store.remember(key, made)
+                self.store.remember(key, job.made)
             return given
         finally:
             discard_spools(result)
@@ -363,6 +375,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         return [{"type": "text", "text": text}, *(medium.block() for medium in pictures)]
 
 
-# LangChain asks for these types at every call, and Python would compile each from its text again.
+# LangChain asks for these at every call, and Python would make them again each time.
 for _method in (VisionCraftTool._run, VisionCraftTool._arun):
     _method.__annotations__ = get_type_hints(_method)
+    vars(_method)["__signature__"] = inspect.signature(_method)

@@ -25,6 +25,8 @@ class Job:
     arguments: dict[str, Any] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
     call: Usage | None = None
+    made: list[Media] = field(default_factory=list)
+    """The media that came of it, in the store."""
     count: int = 1
     """How many calls of the engine it is."""
     problems: list[str] = field(default_factory=list)

@@ -14,8 +14,8 @@ import pytest
 from cancelling import cancel_thrice
 from client_driving import DRIVERS, PNG, Host, drive
 
-from langchain_visioncraft import MediaStore, VisionCraftUpscale
-from langchain_visioncraft._threads import in_thread
+from langchain_visioncraft import MediaStore, VisionCraftTextToImage, VisionCraftUpscale
+from langchain_visioncraft._threads import AtOnceIfQuick, in_thread
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.spool import discard_spools
 
@@ -141,3 +141,54 @@ def test_media_that_are_let_go_leave_no_file(tmp_path: Path) -> None:
     discard_spools(media)
     assert list(tmp_path.iterdir()) == []
     discard_spools("a text has none")
+
+
+async def test_quick_work_is_done_on_the_loop_and_slow_work_in_ever_more_visits_to_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, here = [0.0], threading.get_ident()
+    monkeypatch.setattr("langchain_visioncraft._threads.time.perf_counter", lambda: clock[0])
+    at_once = AtOnceIfQuick()
+
+    def work(seconds: float) -> bool:
+        clock[0] += seconds
+        return threading.get_ident() == here
+
+    assert [await at_once(work, 0.001) for _ in range(4)] == [False, True, True, True]
+    assert [await at_once(work, 0.1) for _ in range(4)][-1] is False
+    slow = [await at_once(work, 0.1) for _ in range(200)]
+    assert sum(slow) <= 6
+    while not await at_once(work, 0.001):
+        continue
+    assert all([await at_once(work, 0.001) for _ in range(20)])
+
+
+async def test_work_that_fails_on_the_loop_raises(tmp_path: Path) -> None:
+    at_once = AtOnceIfQuick()
+    for _ in range(3):
+        with pytest.raises(FileNotFoundError):
+            await at_once((tmp_path / "none").read_bytes)
+
+
+async def test_small_pictures_are_kept_on_the_loop_and_large_or_remote_ones_in_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, kept = threading.get_ident(), []
+
+    class Watched(MediaStore):
+        def add(self, *given: Any, **facts: Any) -> Any:
+            kept.append(threading.get_ident() == here)
+            return super().add(*given, **facts)
+
+    monkeypatch.setattr("langchain_visioncraft._threads.time.perf_counter", lambda: 0.0)
+    for root, answer, expected in (
+        (str(tmp_path / "small"), PNG, [False, True, True]),
+        (str(tmp_path / "large"), LONG, [False, False, False]),
+        ("memory://kept", PNG, [False, False, False]),
+    ):
+        kept.clear()
+        client = Host(answer).client(DRIVERS["async"])
+        tool = VisionCraftTextToImage(client=client, store=Watched(root))
+        for _ in range(3):
+            await tool.ainvoke({"prompt": "x", "model": "m"})
+        assert kept == expected
