@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from itertools import takewhile
 from typing import Annotated, Any, Literal, NotRequired
 
 from langchain.agents.middleware import AgentMiddleware, AgentState
@@ -21,6 +22,9 @@ Spent = dict[str, dict[str, float] | None]
 
 _NOTHING = {"pictures": 0.0, "seconds": 0.0}
 _STATE = "visioncraft_spent"
+_FINISH = (
+    "Do not call this tool again: finish with what there is, or ask the user what matters most."
+)
 
 
 def _added(before: Spent | None, more: Spent | None) -> Spent:
@@ -108,34 +112,34 @@ class Budget(KnownKeywords, AgentMiddleware[Any, Any, Any]):
 
     def _refusal(self, request: Any) -> ToolMessage | None:
         tool, call = request.tool, request.tool_call
-        if not isinstance(tool, VisionCraftTool) or not tool.is_charged:
+        if not _is_charged(tool):
             return None
         spent = ((request.state or {}).get(_STATE) or {}).get(self._per) or _NOTHING
-        said = ""
+        said, then = "", _FINISH
         if self._seconds is not None and spent["seconds"] >= self._seconds:
-            said = f"{spent['seconds']:.0f} of {self._seconds:g} seconds of work are used up."
+            said = f"{spent['seconds']:.0f} of {self._seconds:g} seconds of work are used up"
         elif self._pictures is not None and (wanted := _planned(call, tool)):
             left = self._pictures - int(spent["pictures"]) - _planned_before(request)
             if left <= 0:
-                said = f"all {self._pictures} pictures are used up, or asked for already."
+                said = f"all {self._pictures} pictures are used up, or asked for already"
             elif wanted > left:
-                said = f"{left} of {self._pictures} pictures are left, not {wanted}."
-                return _refused(call, f"{said} Nothing was done: ask for {left} at most.")
+                said = f"{left} of {self._pictures} pictures are left, not {wanted}"
+                then = f"Ask for {left} at most."
         if not said:
             return None
-        return _refused(
-            call,
-            f"{said} Nothing was done. Do not call this tool again: finish with what there is, or "
-            "ask the user what matters most.",
+        return ToolMessage(
+            f"This is beyond the budget: {said}. Nothing was done. {then}",
+            name=call["name"],
+            tool_call_id=call["id"],
+            status="error",
         )
 
     def _counted(self, request: Any, result: Any, seconds: float) -> Any:
-        if not isinstance(request.tool, VisionCraftTool) or not request.tool.is_charged:
-            return result
         command = result
         if isinstance(result, ToolMessage):
             command = Command(update={"messages": [result]})
-        if not isinstance(command, Command) or not isinstance(command.update, dict):
+        known = isinstance(command, Command) and isinstance(command.update, dict)
+        if not known or not _is_charged(request.tool):
             return result
         made = sum(_made(each) for each in command.update.get("messages", ()))
         spent = {"pictures": float(made), "seconds": seconds}
@@ -143,18 +147,13 @@ class Budget(KnownKeywords, AgentMiddleware[Any, Any, Any]):
         return replace(command, update={**command.update, _STATE: counted})
 
 
-def _refused(call: Mapping[str, Any], why: str) -> ToolMessage:
-    return ToolMessage(
-        f"This is beyond the budget: {why}",
-        name=call["name"],
-        tool_call_id=call["id"],
-        status="error",
-    )
+def _is_charged(tool: Any) -> bool:
+    return isinstance(tool, VisionCraftTool) and tool.is_charged
 
 
 def _planned(call: Mapping[str, Any], tool: Any) -> int:
     """How many pictures a call asks for."""
-    if isinstance(tool, VisionCraftTool) and not tool.makes_media:
+    if not isinstance(tool, VisionCraftTool) or not tool.makes_media:
         return 0
     count = call["args"].get("image_count") or getattr(tool, "image_count", 1)
     return count if isinstance(count, int) else 1
@@ -165,22 +164,14 @@ def _planned_before(request: Any) -> int:
     messages = request.state.get("messages", ())
     asked = next((each for each in reversed(messages) if isinstance(each, AIMessage)), None)
     tools = {tool.name: tool for tool in getattr(request.runtime, "tools", ())}
-    planned = 0
-    for call in asked.tool_calls if asked else ():
-        if call["id"] == request.tool_call["id"]:
-            break
-        tool = tools.get(call["name"])
-        if isinstance(tool, VisionCraftTool):
-            planned += _planned(call, tool)
-    return planned
+    calls = asked.tool_calls if asked else ()
+    before = takewhile(lambda call: call["id"] != request.tool_call["id"], calls)
+    return sum(_planned(call, tools.get(call["name"])) for call in before)
 
 
 def _made(message: Any) -> int:
     """How many media came of a call, and not from the cache."""
     artifact = getattr(message, "artifact", None)
     items = artifact if isinstance(artifact, list) else [artifact]
-    return len(Media.from_artifact([each for each in items if not _is_cached(each)]))
-
-
-def _is_cached(item: Any) -> bool:
-    return isinstance(item, Mapping) and bool(item.get("cached"))
+    paid = [each for each in items if not (isinstance(each, Mapping) and each.get("cached"))]
+    return len(Media.from_artifact(paid))

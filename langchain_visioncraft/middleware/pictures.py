@@ -68,18 +68,20 @@ def without_links(message: MessageT) -> MessageT:
     if isinstance(message.content, str):
         return message
     blocks = [
-        _as_text(block) if isinstance(block, dict) and is_image(block) else block
+        {"type": "text", "text": f"[a picture: {_link_in(block)}]"}
+        if isinstance(block, dict) and is_image(block)
+        else block
         for block in message.content
     ]
     return message.model_copy(update={"content": blocks})
 
 
-def _as_text(block: dict[str, Any]) -> dict[str, str]:
+def _link_in(block: dict[str, Any]) -> str:
     try:
         url = str(image_url_block(block)["image_url"]["url"])
     except VisionCraftError:
-        url = "that cannot be read"
-    return {"type": "text", "text": f"[a picture: {'' if is_data_url(url) else url}]"}
+        return "that cannot be read"
+    return "" if is_data_url(url) else url
 
 
 def _medium_in(block: dict[str, Any], store: MediaStore) -> Media | None:

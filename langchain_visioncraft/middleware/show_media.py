@@ -117,10 +117,7 @@ class ShowMedia(KnownKeywords, AgentMiddleware[Any, Any, Any]):
             return without_bytes(result, store)
         if isinstance(result, Command) and isinstance(result.update, dict):
             said = result.update.get("messages", ())
-            kept = [
-                without_bytes(each, store) if isinstance(each, BaseMessage) else each
-                for each in said
-            ]
+            kept = [without_bytes(m, store) if isinstance(m, BaseMessage) else m for m in said]
             return replace(result, update={**result.update, "messages": kept}) if kept else result
         return result
 
@@ -163,17 +160,15 @@ class ShowMedia(KnownKeywords, AgentMiddleware[Any, Any, Any]):
     def _caption(self, handle: str, store: MediaStore) -> str:
         """A caption, remembered for each store; empty if there is nothing to say."""
         key = store.root, handle
-        caption = self._captions.get(key)
-        if caption is None:
+        if key not in self._captions:
             if len(self._captions) >= _MOST_CAPTIONS:
                 self._captions.clear()
-            self._captions[key] = caption = self._look_at(handle, store)
-        return caption
+            self._captions[key] = self._look_at(handle, store)
+        return self._captions[key]
 
     def _look_at(self, handle: str, store: MediaStore) -> str:
         if self._captioner is not None:
-            name = self._captioner.name
-            call = ToolCall(type="tool_call", id="look", name=name, args={"image": handle})
+            call = ToolCall(type="tool_call", id="look", name="look", args={"image": handle})
             answer = self._captioner.invoke(call)
             if answer.status != "error":
                 return f"shows: {answer.text}"
@@ -196,17 +191,14 @@ def _with(
     """The messages with what is shown: in its place, or after the results of all parallel calls."""
     result: list[BaseMessage] = []
     waiting: list[dict[str, Any]] = []
-    for place, message in enumerate(messages):
-        is_result = isinstance(message, ToolMessage)
-        if waiting and not is_result:
+    for place, message in enumerate([*messages, None]):
+        if waiting and not isinstance(message, ToolMessage):
             result.append(HumanMessage([{"type": "text", "text": _INTRODUCTION}, *waiting]))
             waiting = []
         blocks = shown.get(place, [])
-        if form == "user" and is_result:
+        if form == "user" and isinstance(message, ToolMessage):
             waiting += blocks
-            result.append(message)
-        else:
+            blocks = []
+        if message is not None:
             result.append(with_blocks(message, blocks) if blocks else message)
-    if waiting:
-        result.append(HumanMessage([{"type": "text", "text": _INTRODUCTION}, *waiting]))
     return result

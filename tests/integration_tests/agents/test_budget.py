@@ -98,7 +98,7 @@ async def test_pictures_of_one_call_count_each_and_the_model_learns_how_many_are
     two, five, one = await run(agent, way)
     assert [two.status, five.status, one.status] == ["success", "error", "success"]
     assert "1 of 3 pictures are left, not 5" in five.text
-    assert "ask for 1 at most" in five.text
+    assert "Ask for 1 at most" in five.text
 
 
 async def test_what_fails_costs_no_picture(make: Any, drawing_sandbox: Sandbox, way: str) -> None:
