@@ -110,7 +110,10 @@ def test_what_was_not_recorded_is_not_answered_and_no_error_holds_the_key(
 
 
 def test_every_scene_has_a_cassette_and_every_cassette_a_scene() -> None:
-    assert {path.stem for path in FILES} == set(BY_NAME)
+    files = {path.stem for path in FILES}
+    without = sorted(set(BY_NAME) - files)
+    assert not without, f"No cassette for {without}: run `make record NAME=…` for each."
+    assert files <= set(BY_NAME), f"tests/cassettes: remove {sorted(files - set(BY_NAME))}"
 
 
 def test_every_documented_endpoint_is_recorded() -> None:
@@ -126,7 +129,8 @@ def test_every_documented_endpoint_is_recorded() -> None:
         for part in interactions(path)
         if part["response"]["status"]["code"] == 200
     }
-    assert documented <= recorded
+    missing = sorted(f"{method} {path}" for method, path in documented - recorded)
+    assert not missing, f"No cassette has {missing}: add to tests/samples.py, `make record NAME=…`."
 
 
 def test_what_a_legacy_model_stops_at_was_answered() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple, get_args, get_origin
@@ -209,9 +210,16 @@ def test_rows_that_hold_agree() -> None:
         assert len(holding) == 1, (request, name)
 
 
+def first_year(name: str) -> str:
+    """The first year and month in the docstring of an endpoint."""
+    found = re.search(r"\((\d{4}-\d{2})", getattr(endpoints, name).__doc__)
+    return found[1] if found else ""
+
+
 def test_every_endpoint_is_in_the_table() -> None:
     assert {row.request for row in PARAMETERS} == set(CASES)
-    missing = set(REQUIRED) - {case.function for case in CASES.values()} - set(UNDOCUMENTED)
+    described = {name for name in REQUIRED if first_year(name) <= DOCUMENTS[-1]}
+    missing = described - {case.function for case in CASES.values()} - set(UNDOCUMENTED)
     assert not missing, (
         f"{', '.join(sorted(missing))}: add rows to PARAMETERS in tests/documented_parameters.py "
         "and a case to CASES in this file, or say in UNDOCUMENTED why no document describes it."
