@@ -22,7 +22,7 @@ def run(
     show: bool | None,
 ) -> None:
     """Make it again, in this way: a method of the toolkit."""
-    check(out, as_json=as_json, binary=True)
+    check(out, as_json=as_json, binary=True, store=store)
     with connected(connection) as client, working("Drawing"):
         toolkit = VisionCraftToolkit(client=client, store=MediaStore(store))
         media = getattr(toolkit, way)(handle)

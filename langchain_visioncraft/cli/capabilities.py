@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -66,7 +67,7 @@ def run(
 ) -> None:
     """Do what a command says; `values` are for the endpoint."""
     does, place = CAPABILITIES[name], MediaStore(store)
-    check(out, as_json=as_json, binary=not does.told)
+    check(out, as_json=as_json, binary=not does.told, store=None if does.told else store)
     source = click.get_current_context().get_parameter_source
     given = {
         name: value for name, value in values.items() if source(name) is not ParameterSource.DEFAULT
@@ -103,14 +104,15 @@ def run(
         return
     sources = [shown[name] for name in endpoint.request.media_kinds if name in shown]
     keep = functools.partial(_keep, place, call, shown, sources)
+    kept: list[Media] = []
     try:
-        media = result if out is not None else keep(result)
-        deliver_media(media, out=out, as_json=as_json, show=show)
+        kept = keep(result) if out is None else []
+        deliver_media(kept or result, out=out, as_json=as_json, show=show)
     except BrokenPipeError:
         raise
-    except OSError:
-        for medium in keep(result) if out is not None else ():  # they may be paid for
-            note(f"Kept in the store instead: {medium.location}")
+    except Exception:  # whatever a disk or a storage raises: the result may be paid for
+        for medium in kept or (_outside(result) if out is None else keep(result)):
+            note(f"Kept: {medium.location}")
         raise
     finally:
         discard_spools(result)
@@ -189,6 +191,12 @@ def _keep(
     ]
     store.record(call.of(kept))
     return kept
+
+
+def _outside(media: Sequence[Media]) -> list[Media]:
+    """Save media that their store did not take into a new folder for temporary files."""
+    folder = tempfile.mkdtemp(prefix="visioncraft-")
+    return [medium.at(str(medium.save(folder))) for medium in media]
 
 
 _ENGINES: dict[str, Endpoint[..., Any, Any]] = {

@@ -27,6 +27,8 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
     ((errors.APIStatusError, errors.ResponseError, errors.TaskError), REFUSED),
 )
 _REPORTED = (errors.VisionCraftError, click.ClickException, ImportError, OSError)
+_OURS = ("builtins", "langchain_visioncraft", "visioncraft_sandbox")
+"""Where kinds of errors come from that are bugs, if they get here."""
 _FACTS = ("status", "detail", "endpoint", "base_url", "retry_after")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SIDES = ("--width", "--height")
@@ -53,11 +55,11 @@ def report(error: Exception, *, as_json: bool = False) -> int:
     """Print what went wrong to stderr, and give the exit code.
 
     Args:
-        error: What was raised; a bug is raised again.
+        error: What was raised; what seems to be a bug is raised again.
         as_json: Whether to print a JSON object with the facts of the error to stdout as well.
     """
     if not isinstance(error, _REPORTED):
-        error = _invalid(error)
+        error = _translated(error)
     usage = error if isinstance(error, click.UsageError) else None
     message = _sentence(error)
     if as_json:
@@ -74,15 +76,19 @@ def report(error: Exception, *, as_json: bool = False) -> int:
     return exit_code(error)
 
 
-def _invalid(error: Exception) -> errors.InvalidRequestError:
-    """What was wrong with parameters, if pydantic raised it."""
+def _translated(error: Exception) -> errors.VisionCraftError:
+    """What another library raised: pydantic about parameters, or a store about signing in."""
     from pydantic import ValidationError  # noqa: PLC0415 -- most errors are reported without it
 
     from langchain_visioncraft.client.validation import invalid_request  # noqa: PLC0415
 
-    if not isinstance(error, ValidationError):
+    if isinstance(error, ValidationError):
+        return invalid_request(error)
+    library = type(error).__module__.partition(".")[0]
+    if library in _OURS:
         raise error
-    return invalid_request(error)
+    # Another library's own kind of error, such as one of a store in the cloud.
+    return errors.VisionCraftError(f"{library}: {error}")
 
 
 def _sentence(error: Exception) -> str:

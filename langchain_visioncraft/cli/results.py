@@ -17,26 +17,34 @@ from langchain_visioncraft.cli.inputs import STDIN
 from langchain_visioncraft.cli.pictures import show_picture
 from langchain_visioncraft.cli.problems import harmless, note, print_json
 from langchain_visioncraft.media import Media
+from langchain_visioncraft.media.paths import local_path
+from langchain_visioncraft.media.urls import is_url
 
 STDOUT = STDIN
 
 
-def check(out: str | None, *, as_json: bool, binary: bool) -> None:
+def check(out: str | None, *, as_json: bool, binary: bool, store: str | None = None) -> None:
     """Refuse what cannot be done, before it costs anything.
 
+    Args:
+        out: Where the result goes; None: into the `store`, if it is one.
+        as_json: Whether JSON goes to stdout.
+        binary: Whether the result is no text.
+        store: A folder or a URL.
+
     Raises:
-        click.UsageError: If stdout is wanted twice, bytes would go to a terminal, or the folder
-            for the result is not there.
+        click.UsageError: If stdout is wanted twice, bytes would go to a terminal, or the place
+            for the result cannot be written to.
     """
     if out is None:
-        return
-    if out != STDOUT:
+        if store is not None and not is_url(store):
+            _check_writable(local_path(store), "--store")
+    elif out != STDOUT:
         _check_file(out)
-        return
-    if as_json:
+    elif as_json:
         msg = "--json and -o - both want stdout: name a file."
         raise click.UsageError(msg)
-    if binary and sys.stdout.isatty():
+    elif binary and sys.stdout.isatty():
         msg = "refusing to write binary data to a terminal: pipe it, or name a file with -o."
         raise click.UsageError(msg)
 
@@ -47,13 +55,17 @@ def _check_file(out: str) -> None:
     if not _is_folder(out) and not folder.is_dir():
         msg = f"there is no folder {str(folder)!r}: make it first."
         raise click.BadParameter(msg, param_hint="--out")
-    while not folder.exists():  # it will be made
-        folder = folder.parent
     # A device or a pipe is written to; a file is replaced, which is up to its folder.
     special = path.exists() and not path.is_file() and not path.is_dir()
-    if not os.access(path if special else folder, os.W_OK):
-        msg = f"{str(path if special else folder)!r} cannot be written to."
-        raise click.BadParameter(msg, param_hint="--out")
+    _check_writable(path if special else folder, "--out")
+
+
+def _check_writable(path: Path, option: str) -> None:
+    while not path.exists() and path != path.parent:  # it will be made
+        path = path.parent
+    if not os.access(path, os.W_OK) or path.is_file():
+        msg = f"{str(path)!r} is no folder that can be written to."
+        raise click.BadParameter(msg, param_hint=option)
 
 
 @contextlib.contextmanager

@@ -7,11 +7,12 @@ import re
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
+from langchain_visioncraft.errors import InvalidRequestError
+
 _MISSING_EXTRA = (
     "Media at {url!r} need fsspec: pip install 'langchain-visioncraft[remote]', and the package "
     "for that kind of storage (s3fs for s3://, gcsfs for gs://, adlfs for az://)."
 )
-
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+(?:://|::.*://)", re.IGNORECASE)
 _STORAGE = re.compile(
@@ -61,12 +62,16 @@ def find(url: str, **storage_options: Any) -> tuple[Any, str]:
 
     Raises:
         ImportError: If fsspec is not installed.
+        InvalidRequestError: If it knows no such protocol.
     """
     try:
         from fsspec.core import url_to_fs  # noqa: PLC0415 -- the extra `remote`
     except ImportError as error:
         raise ImportError(_MISSING_EXTRA.format(url=url)) from error
-    found: tuple[Any, str] = url_to_fs(url, **storage_options)
+    try:
+        found: tuple[Any, str] = url_to_fs(url, **storage_options)
+    except ValueError as error:
+        raise InvalidRequestError(f"fsspec cannot open this URL: {error}.") from error
     return found
 
 

@@ -149,6 +149,46 @@ def test_bytes_go_through_pipes(run: Run, pictures: Path) -> None:
     assert changed != drawn
 
 
+def test_what_the_store_does_not_take_is_kept_outside(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NotSignedInError(Exception):
+        """As storages in the cloud raise it."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise NotSignedInError("Unable to locate credentials")
+
+    NotSignedInError.__module__ = "botocore.exceptions"
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(MediaStore, "add", fail)
+    ran = run("image", "a fox", *SMALL, "--json")
+    assert ran.exit_code == 1
+    assert json.loads(ran.stdout)["error"] == {
+        "type": "VisionCraftError", "message": "botocore: Unable to locate credentials",
+    }  # fmt: skip
+    [kept] = tmp_path.glob("visioncraft-*/*.png")
+    assert f"Kept: {kept}\n" in ran.stderr
+    assert Media.from_path(kept).width == 64
+
+
+@pytest.mark.parametrize("command", [("image", "a fox"), ("vary", "0123456789ab.png")])
+def test_a_store_that_cannot_be_is_refused_before_a_call(
+    run: Run, drawing_sandbox: Sandbox, tmp_path: Path, command: tuple[str, str]
+) -> None:
+    (tmp_path / "file").touch()
+    asked = len(drawing_sandbox.requests)
+    no_folder, no_protocol = "is no folder that can be written to", "Protocol not known: nosuch"
+    for store, words in (
+        ("file", no_folder),
+        ("file/store", no_folder),
+        ("nosuch://bucket/store", no_protocol),
+    ):
+        ran = run(*command, "--store", store)
+        assert ran.exit_code == 2
+        assert words in ran.stderr
+    assert len(drawing_sandbox.requests) == asked
+
+
 def test_what_cannot_be_written_is_kept_in_the_store(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -188,7 +188,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_a_call(
     check(out, as_json=False, binary=True)
     # Root may write everywhere.
     monkeypatch.setattr("os.access", lambda *_: False)
-    with pytest.raises(click.BadParameter, match=r"'(folder|\.)' cannot be written to"):
+    with pytest.raises(click.BadParameter, match=r"'(folder|\.)' is no folder that can be"):
         check(out, as_json=False, binary=True)
 
 
