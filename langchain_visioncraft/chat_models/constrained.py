@@ -11,8 +11,8 @@ import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 from langchain_core.messages import BaseMessage, ToolMessage
 from langchain_core.utils.json_schema import dereference_refs
@@ -23,7 +23,7 @@ from langchain_visioncraft.chat_models.named_files import files_named, with_file
 from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
 from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
 from langchain_visioncraft.chat_models.prompted.tools import PromptedTools, ToolReading
-from langchain_visioncraft.chat_models.response_formats import of_schema
+from langchain_visioncraft.chat_models.response_formats import of_schema, schema_in
 
 # Of a dozen forms, small models called the right function most often with this one: what a function
 # does, and below it the call itself (benchmarks/small_model_agent.py).
@@ -43,6 +43,7 @@ _NAMED = "the call of {name}, whatever is asked"
 _OTHERWISE = """
 - {case}: a reply to the user in plain words{purpose}.
   {{"name": "{name}", "arguments": {{"text": <what to tell the user>}}}}"""
+_IN_THE_FORM = "\n- {case}: the answer, a json object that fits this JSON schema.\n  {form}"
 _CASES = {
     False: ("None of these", ", for small talk and general knowledge"),
     True: ("All is done", ", which says what was done and names the files"),
@@ -68,7 +69,26 @@ _TEXT = re.compile(r'(?:[^"\\]|\\(?:u(?!d[89ab])[0-9a-fA-F]{4}|u[dD][89abAB][0-9
 
 @dataclass(frozen=True)
 class ConstrainedTools(PromptedTools):
-    """The tools of one request, as a schema that its answer is held to."""
+    """The tools of one request, as a schema that its answer is held to.
+
+    Attributes:
+        form: The schema of an answer without a call, if the request has a ``response_format``.
+    """
+
+    form: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        options: Mapping[str, Any],
+        history: Sequence[BaseMessage] = (),
+        *,
+        native: bool = False,
+    ) -> Self:
+        """Read what `bind_tools` has bound, with the ``response_format``."""
+        given = schema_in(options.get("response_format"))
+        form = None if given is None else shape(dereference_refs(dict(given)))
+        return replace(super().of(options, history, native=native), form=form)
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -95,14 +115,15 @@ class ConstrainedTools(PromptedTools):
     def schema(self) -> dict[str, Any]:
         """One branch a tool, and one for a reply if no call is required."""
         branches = [_branch(name, shape(schema)) for name, schema in self.shown.items()]
-        if self.choice == "auto":
+        answer = self.form if self.choice == "auto" else None
+        if self.choice == "auto" and answer is None:
             text: dict[str, Any] = {"type": "object", "properties": {"text": {"type": "string"}}}
             text |= {"required": ["text"], "additionalProperties": False}
             branches.append(_branch(_reply_name(self.offered), text))
-        one = branches[0] if len(branches) == 1 else {"anyOf": branches}
-        if not self.several:
-            return one
-        return {"type": "array", "items": one, "minItems": 1, "maxItems": _MOST_CALLS}
+        if self.several:
+            items = _any_of(branches)
+            branches = [{"type": "array", "items": items, "minItems": 1, "maxItems": _MOST_CALLS}]
+        return _any_of([*branches, *([] if answer is None else [answer])])
 
     def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         """The conversation, with the tools described."""
@@ -114,8 +135,12 @@ class ConstrainedTools(PromptedTools):
         functions = "\n".join(map(_described, shown))
         if self.choice == "auto":
             case, purpose = _CASES[goes_on]
-            functions += _OTHERWISE.format(
-                case=case, purpose=purpose, name=_reply_name(self.offered)
+            said = _OTHERWISE if self.form is None else _IN_THE_FORM
+            functions += said.format(
+                case=case,
+                purpose=purpose,
+                name=_reply_name(self.offered),
+                form=json.dumps(self.form, ensure_ascii=False),
             )
         choice = "next" if goes_on and self.choice == "auto" else self.choice
         when = _WHEN.get(choice) or _NAMED.format(name=self.choice)
@@ -171,6 +196,11 @@ def _meaning(schema: Any) -> str:
     kept = shape(schema)
     kind = kept.get("type") if isinstance(kept, Mapping) and "enum" not in kept else None
     return str(said).rstrip(".") if said else str(kind or json.dumps(kept, ensure_ascii=False))
+
+
+def _any_of(branches: list[Any]) -> dict[str, Any]:
+    one: dict[str, Any] = branches[0] if len(branches) == 1 else {"anyOf": branches}
+    return one
 
 
 def _branch(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,15 +47,21 @@ def as_sent(given: Any) -> Any:
     return of_function(convert_to_openai_function(given)) if isinstance(given, type) else given
 
 
+def schema_in(given: Any) -> Mapping[str, Any] | None:
+    """The schema in a ``response_format``; ``None`` if it has none."""
+    described = as_sent(given).get("json_schema") if given else None
+    schema = described.get("schema") if isinstance(described, Mapping) else None
+    return schema if isinstance(schema, Mapping) else None
+
+
 def forms_of(given: Any, first: int) -> Iterator[tuple[int, Any]]:
     """The forms of a ``response_format`` to try, beginning with this one, with their numbers."""
-    described = given.get("json_schema") if isinstance(given, Mapping) else None
-    if not isinstance(described, Mapping) or "schema" not in described:
+    if schema_in(given) is None:
         yield first, given
         return
     for number in range(first, first + len(_FORMS)):
         place = number % len(_FORMS)
-        yield place, _FORMS[place](described)
+        yield place, _FORMS[place](given["json_schema"])
 
 
 def is_refused(status: int, says: str) -> bool:

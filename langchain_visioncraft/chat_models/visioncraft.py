@@ -125,6 +125,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
             kind = ConstrainedTools if way == "constrained" else PromptedTools
             task = kind.of(options, messages, native=way == "native")
         if task.options:
+            left.pop("response_format", None)  # part of the task's
             own = self.extra_body or {}
             left["extra_body"] = {**own, **(left.get("extra_body") or {}), **task.options}
         return task, left

@@ -291,3 +291,32 @@ def test_a_call_and_a_reply_hold_nothing_besides(service: Service) -> None:
         assert fits(whole)
         assert not fits({**whole, "why": "x"})
         assert not fits({**whole, "arguments": {**whole["arguments"], "why": "x"}})
+
+
+@pytest.mark.parametrize("several", [None, True])
+@pytest.mark.parametrize(
+    "given",
+    [
+        Person,
+        {"type": "json_schema", "json_schema": {"name": "p", "schema": Person.model_json_schema()}},
+    ],
+)
+async def test_tools_and_a_form_of_the_answer_are_one_schema(
+    service: Service, several: Any, given: Any
+) -> None:
+    call = called("get_weather", city="Oslo")
+    says(service, f"[{call}]" if several else call, '{"name": "Ann", "friends": []}')
+    bound = model(service, parallel_tool_calls=several).bind(response_format=given)
+    [made] = bound.invoke("?").tool_calls
+    assert made["args"] == {"city": "Oslo"}
+    schema = schema_of(service)
+    calls, form = schema["anyOf"][:-1], schema["anyOf"][-1]
+    assert set(form["properties"]) == {"name", "friends"}
+    assert ("items" in calls[0]) == bool(several)
+    assert "reply" not in json.dumps(calls)
+    assert "JSON schema" in sent(service)["messages"][0]["content"]
+    answer = bound.invoke("?")
+    assert json.loads(answer.text) == {"name": "Ann", "friends": []}
+    assert not answer.tool_calls
+    for ended in (list(bound.stream("?")), [part async for part in bound.astream("?")]):
+        assert json.loads("".join(part.text for part in ended)) == {"name": "Ann", "friends": []}
