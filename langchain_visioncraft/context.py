@@ -16,10 +16,10 @@ from langchain_visioncraft.media.store import MediaStore
 
 @dataclass(frozen=True, kw_only=True)
 class VisionCraftContext(KnownKeywords):
-    """For whom a run of an agent works: one agent serves many tenants.
+    """The key, the store and the user of one run, so that one agent serves many tenants.
 
-    The tools, `ShowMedia` and the chat models of this package take from it what it gives, in place
-    of their own. It is part of no checkpoint and no trace.
+    The tools, `ShowMedia` and the chat models of this package use its values in place of their
+    own. It is part of no checkpoint and no trace.
 
     ```python
     from langchain.agents import create_agent

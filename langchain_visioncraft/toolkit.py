@@ -70,8 +70,8 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
         text_to_image: Which engine draws: ``"image"`` (``/image/generate``), ``"sd"`` (``/sd``),
             ``"sd1"`` (``/generate``), ``"sdxl"`` (``/generate-xl``), ``"midjourney"``,
             ``"openjourney"``, or one of `VisionCraftTextToImageEngine`. ``"auto"`` takes the best
-            that the host offers, and leaves out all tools that it does not: `get_tools` then asks
-            the host once, unless `capabilities` says it.
+            that the host offers, and leaves out all tools that it does not support: `get_tools`
+            then asks the host once, unless `capabilities` is given.
         capabilities: What the host offers, from ``client.capabilities()``: other tools are left
             out. Default: all tools.
         content: ``"text"``, or ``"blocks"`` to show the model the pictures.
@@ -125,7 +125,7 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
         if tool is None and self.text_to_image != "auto":
             msg = (
                 f"text_to_image={self.text_to_image!r}: this host does not offer it. "
-                "Take 'auto', or leave `capabilities` out to try it."
+                "Use 'auto', or leave `capabilities` out to try it."
             )
             raise ValueError(msg)
         return tool

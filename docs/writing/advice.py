@@ -15,28 +15,28 @@ ADVICE: dict[type[errors.VisionCraftError], str] = {
     "the file again otherwise.",
     errors.ForbiddenInputError: "Add the folder to `allowed_dirs=`, if models may read it.",
     errors.TransportError: "Check `base_url`, the network and proxies; then try again.",
-    errors.ConnectionFailedError: "It was tried again already, `max_retries` times. Ask whether "
+    errors.ConnectionFailedError: "It was retried `max_retries` times already. Check whether "
     "the host has moved.",
-    errors.TimedOutError: "Raise `timeout=(connect, read)`. Clients and tools do not try again "
+    errors.TimedOutError: "Raise `timeout=(connect, read)`. Clients and tools do not retry "
     "after a read timeout, since the work may have been paid for.",
     errors.CertificateError: "Pass `verify=` with a CA bundle. `verify=False` switches the check "
     "off, and warns.",
     errors.APIStatusError: "Read `status` and `detail`: these are the host's own words.",
-    errors.BadRequestError: "Change the parameter or the prompt that `detail` speaks of.",
-    errors.UnknownNameError: "Take one of `suggestions`, or ask `VisionCraftCatalog` for the list.",
-    errors.AuthenticationError: "Check the key, and that it is one for this host.",
-    errors.SubscriptionError: "Renew the subscription, or take what the tier allows.",
-    errors.RateLimitError: "Wait `retry_after` seconds. A `rate_limiter=` keeps below the limit.",
-    errors.EndpointNotFoundError: "Take another generation of the endpoint: see "
+    errors.BadRequestError: "Change the parameter or the prompt that `detail` mentions.",
+    errors.UnknownNameError: "Use one of `suggestions`, or ask `VisionCraftCatalog` for the list.",
+    errors.AuthenticationError: "Check the key, and that it belongs to this host.",
+    errors.SubscriptionError: "Renew the subscription, or use what the tier allows.",
+    errors.RateLimitError: "Wait `retry_after` seconds. `rate_limiter=` keeps you below the limit.",
+    errors.EndpointNotFoundError: "Use another generation of the endpoint: see "
     "[the API](api.md). Check `base_url`.",
-    errors.ServerError: "It was tried again already, `max_retries` times. Try later.",
+    errors.ServerError: "It was retried `max_retries` times already. Try later.",
     errors.ResponseError: "Check that `base_url` is the API, not a proxy or a web page.",
     errors.UnexpectedAnswerError: "Open the host in a browser: a proxy may answer in its place.",
-    errors.TruncatedAnswerError: "Try again; the connection broke, or the host gave nothing.",
+    errors.TruncatedAnswerError: "Try again; the connection broke, or the host sent nothing.",
     errors.AnswerTooLargeError: "Raise `max_answer_bytes` of the client, if you expect as much.",
     errors.UnsafeLinkError: "Nothing: a host that answers with private addresses is broken, or "
     "hostile.",
-    errors.LinkExpiredError: "Make it again, and fetch at once: links live for a short time.",
+    errors.LinkExpiredError: "Make it again, and fetch it at once: links expire soon.",
     errors.TaskError: "See the two below.",
     errors.TaskFailedError: "Change the prompt: the service gave its reason in the message.",
     errors.TaskDeadlineError: "Raise `deadline`, or ask again with the task's id: "

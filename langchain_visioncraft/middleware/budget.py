@@ -18,7 +18,7 @@ from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.tools.base import VisionCraftTool
 
 Spent = dict[str, dict[str, float] | None]
-"""Pictures and seconds, by what they are counted for; ``None`` sets them to nothing."""
+"""Pictures and seconds spent, by what they are counted for; ``None`` resets them."""
 
 _NOTHING = {"pictures": 0.0, "seconds": 0.0}
 _STATE = "visioncraft_spent"
@@ -42,12 +42,12 @@ class BudgetState(AgentState[Any]):
 
 
 class Budget(KnownKeywords, AgentMiddleware[Any, Any, Any]):
-    """Refuses calls of this package's tools that go beyond a budget, in words for the model.
+    """Refuses calls of this package's tools that exceed a budget, and tells the model why.
 
-    What a call may cost is known before it is made, also of calls at the same time: of three
-    calls where two pictures are left, two are made. Pictures count when they are made, GIFs and
-    videos too; what failed, or came from the cache, costs none. Seconds are those of all the
-    tools' calls; the call during which they run out is not broken off.
+    Each call is checked before it is made, parallel calls together: of three calls with two
+    pictures left, two are made. GIFs and videos count as pictures; failed calls and results from
+    the cache count as none. Seconds are the time of all these calls; a call that exceeds them is
+    not interrupted.
 
     ```python
     from langchain.agents import create_agent
@@ -64,8 +64,8 @@ class Budget(KnownKeywords, AgentMiddleware[Any, Any, Any]):
     Args:
         pictures: At most, or ``None`` for no limit.
         seconds: At most, or ``None`` for no limit.
-        per: ``"thread"`` counts over all runs of a thread, in its checkpoints; ``"run"`` begins
-            anew with each run, but not when one is resumed.
+        per: ``"thread"`` counts over all runs of a thread, in its checkpoints; ``"run"`` starts
+            again with each run, but not when a run is resumed.
 
     Raises:
         ValueError: If there is no limit, or a negative one.
@@ -93,7 +93,7 @@ class Budget(KnownKeywords, AgentMiddleware[Any, Any, Any]):
         return f"Budget[{self._per}]"
 
     def before_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:  # noqa: ARG002
-        """Begin anew, if it is counted by run."""
+        """Start again, if it counts by run."""
         return {_STATE: {self._per: None}} if self._per == "run" else None
 
     def wrap_tool_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:

@@ -142,7 +142,7 @@ def test_auto_asks_the_host_once_and_only_when_tools_are_wanted() -> None:
 
 def test_an_engine_that_the_host_lacks_is_refused_with_what_to_do() -> None:
     offered = Capabilities(("sd",), ("text_to_image",))
-    with pytest.raises(ValueError, match=r"does not offer it\. Take 'auto'"):
+    with pytest.raises(ValueError, match=r"does not offer it\. Use 'auto'"):
         VisionCraftToolkit(base_url=BASE_URL, capabilities=offered, text_to_image="image")
 
 
