@@ -13,12 +13,12 @@ from typing import Any
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 
-from langchain_visioncraft.errors import MediaInputError, VisionCraftError
+from langchain_visioncraft.errors import InvalidRequestError, MediaInputError, VisionCraftError
 from langchain_visioncraft.media import Media
 from langchain_visioncraft.media.handles import digest_of_text
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.safe_open import open_regular
-from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
+from langchain_visioncraft.media.sniff import kind_of
 from langchain_visioncraft.media.sound import Recording
 
 _KINDS = {"image": "a picture", "audio": "a recording", "video": "a video"}
@@ -101,20 +101,21 @@ def read(blob: Blob, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
     name = name_of(blob)
     path = Path(blob.path) if blob.data is None and blob.path else None
     try:
-        with open_regular(path) if path else io.BytesIO(blob.as_bytes()) as file:
-            mime_type = type_of(file)
-            empty = not file.seek(0, io.SEEK_END)
-        kind = kind_of(mime_type)
-        if kind and kind in kinds and mime_type in EXTENSIONS:
+        try:
             media = Media.from_path(path) if path else Media.from_bytes(blob.as_bytes())
-            handle = media.handle  # now, since it may take time
-            return MediaFile(str(blob.source or handle), kind, media, blob)
+            mime_type: str | None = media.mime_type
+        except InvalidRequestError:
+            with open_regular(path) if path else io.BytesIO(blob.as_bytes()) as file:
+                mime_type = type_of(file)
+                if not file.seek(0, io.SEEK_END):
+                    raise MediaInputError(f"{name} is empty (0 bytes).") from None
+        else:
+            if (kind := str(kind_of(mime_type))) in kinds:
+                handle = media.handle  # now, since it may take time
+                return MediaFile(str(blob.source or handle), kind, media, blob)
     except OSError as error:
         msg = f"{name} cannot be read: {error.strerror or error}."
         raise MediaInputError(msg) from error
-    if empty:
-        msg = f"{name} is empty (0 bytes)."
-        raise MediaInputError(msg)
     wanted = " or ".join(_KINDS[kind] for kind in kinds)
     msg = f"{name} is {mime_type or 'unknown data'}, not {wanted}."
     raise MediaInputError(msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import uuid
@@ -157,7 +158,7 @@ class Media(BaseModel):
         Raises:
             InvalidRequestError: If they are of no known type.
         """
-        return cls._from_file(HeldBytes(data), len(data))
+        return cls._seen(io.BytesIO(data), HeldBytes(data), len(data))
 
     @classmethod
     def from_path(cls, path: str | os.PathLike[str]) -> Media:
@@ -169,10 +170,9 @@ class Media(BaseModel):
         """
         path = Path(path)
         with open_regular(path) as file:
-            digest = digest_of(file)  # now: the file may change
-            size = file.tell()
-        media = cls._from_file(path, size)
-        media._digest = digest
+            media = cls._seen(file, HeldBytes(b""), file.seek(0, io.SEEK_END))
+            file.seek(0)
+            media._digest = digest_of(file)  # now: the file may change
         return media.at(str(path.absolute()))
 
     @classmethod
@@ -218,15 +218,12 @@ class Media(BaseModel):
         return media
 
     @classmethod
-    def _from_file(cls, holder: Holder | Path, size: int) -> Media:
-        with holder.open("rb") as file:
-            mime = type_of(file)
-            if mime not in EXTENSIONS:
-                msg = f"This is not a picture, video or recording but {mime or 'unknown data'}."
-                raise InvalidRequestError(msg)
-            info = media_info(file, mime)
-        held = HeldBytes(b"") if isinstance(holder, Path) else holder
-        return cls.holding(held, mime_type=mime, size=size, info=info)
+    def _seen(cls, file: BinaryIO, holder: Holder, size: int) -> Media:
+        mime = type_of(file)
+        if mime not in EXTENSIONS:
+            msg = f"This is not a picture, video or recording but {mime or 'unknown data'}."
+            raise InvalidRequestError(msg)
+        return cls.holding(holder, mime_type=mime, size=size, info=media_info(file, mime))
 
     @classmethod
     def holding(

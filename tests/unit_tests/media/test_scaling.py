@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from media_host import frames, picture
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
 
 from langchain_visioncraft import Media
 from langchain_visioncraft.errors import MediaInputError
@@ -170,3 +170,62 @@ def test_a_picture_of_which_no_pixel_came_is_damaged() -> None:
     whole = picture(size=(300, 300), form="JPEG")
     with pytest.raises(MediaInputError, match="is a damaged image/jpeg"):
         scaled(whole[: whole.index(b"\xff\xda") + 14])
+
+
+def photograph(mode: str, **options: Any) -> bytes:
+    """A JPEG of 2000x1500: shades across, stripes down, no two corners alike."""
+    across = np.linspace(0, 255, 2000)[None, :].repeat(1500, 0)
+    down = (np.sin(np.arange(1500) / 40) * 100 + 128)[:, None].repeat(2000, 1)
+    bands = {"L": [across], "RGB": [across, down, 255 - across], "CMYK": [across, down, down, down]}
+    image = Image.merge(mode, [Image.fromarray(each.astype(np.uint8)) for each in bands[mode]])
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=92, **options)
+    return file.getvalue()
+
+
+def turned_by(number: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[274] = number
+    return exif
+
+
+_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"progressive": True}, {"icc_profile": _PROFILE}, {"exif": turned_by(6)}],
+    ids=["plain", "progressive", "profile", "turned"],
+)
+def test_a_photograph_that_is_decoded_smaller_looks_like_one_that_is_not(
+    mode: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if mode != "RGB" and "icc_profile" in options:
+        options = {**options, "icc_profile": b"not for this mode"}
+    data = photograph(mode, **options)
+    sizes, load = [], ImageFile.ImageFile.load
+
+    def watched(image: Any) -> Any:
+        sizes.append(image.size)
+        return load(image)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", watched)
+    quick = opened(scaled(data, 500)[0])
+    assert (1000, 750) in sizes
+    monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.draft", lambda *_: None)
+    whole = opened(scaled(data, 500)[0])
+    assert quick.size == whole.size == ((375, 500) if "exif" in options else (500, 375))
+    assert quick.mode == whole.mode
+    difference = np.asarray(quick).astype(int) - np.asarray(whole)
+    assert np.abs(difference).mean() < 1.5
+
+
+def test_of_a_photograph_that_was_cut_off_what_is_there_is_decoded_smaller() -> None:
+    data = photograph("RGB")
+    ready = made_ready(Media.from_bytes(data[: len(data) // 2]), 500)
+    assert ready.damage
+    pixels = np.asarray(opened(ready.data)).astype(int)
+    whole = np.asarray(opened(scaled(data, 500)[0]))
+    assert pixels.shape == whole.shape
+    assert np.abs(pixels[:150] - whole[:150]).mean() < 2
