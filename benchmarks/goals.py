@@ -135,6 +135,13 @@ GOALS = (
         Goal(f"{ours}: 512 / 64 in flight", 1.1, ("fan-out-512", ours), ("fan-out-64", ours))
         for ours in ("client.run", "tool.abatch")
     ),
+    Goal(
+        "captions: memory of 1,000 pictures / 100",
+        1.2,
+        ("captions", "1,000 pictures"),
+        ("captions", "100 pictures"),
+        figure="peak_mb",
+    ),
     *_group("chat", ("chat / ChatOpenAI", 1.1, "ChatVisionCraft", "ChatOpenAI")),
     *_group(
         "chat-stream",

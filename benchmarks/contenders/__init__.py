@@ -1,5 +1,5 @@
 """All cases with their contenders; importing this makes them known."""
 
-from benchmarks.contenders import chat, fan_out, files, imports, pictures, stores
+from benchmarks.contenders import captions, chat, fan_out, files, imports, pictures, stores
 
-__all__ = ["chat", "fan_out", "files", "imports", "pictures", "stores"]
+__all__ = ["captions", "chat", "fan_out", "files", "imports", "pictures", "stores"]
