@@ -27,7 +27,7 @@ async def test_few_tasks_that_keep_the_processor_run_at_once(kind: str) -> None:
         with lock:
             running += 1
             seen.append(running)
-        sum(range(20_000))
+        threading.Event().wait(0.01)
         with lock:
             running -= 1
 
@@ -56,7 +56,7 @@ async def test_a_large_body_is_parsed_in_one_of_these_threads() -> None:
 
 def test_a_body_of_very_many_values_is_not_kept_for_tests() -> None:
     received = Received("POST", "/sd")
-    received.keep(b'{"a": [' + b"[]," * 20_000 + b"1]}")
+    received.keep(b'{"a": [' + b"[]," * 13_000 + b"1]}")
     assert received.body is None
     received.keep(b'{"a": [' + b"[]," * 2_000 + b"1]}")
     assert len(received.body["a"]) == 2_001
