@@ -1,13 +1,12 @@
-"""Routes without a key: lists, limits, files behind links, and a page for people."""
+"""Routes without a key: lists, limits, files behind links, and what this is."""
 
 from __future__ import annotations
 
-import html
 import json
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from langchain_visioncraft.version import __version__
@@ -15,20 +14,6 @@ from visioncraft_sandbox.answers import ENGINE_HEADER, ErrorStyle, json_response
 from visioncraft_sandbox.catalog import LIMITS, LISTS
 from visioncraft_sandbox.engine_pool import CATALOG
 from visioncraft_sandbox.operations import Services, guarded
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>VisionCraft sandbox</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}}
-code{{background:#f0f0f4;padding:.1em .3em;border-radius:4px}}</style></head><body>
-<h1>VisionCraft sandbox</h1>
-<p>This is <b>not</b> the VisionCraft service. It is a sandbox of
-<code>langchain-visioncraft {version}</code> that answers the same requests on this machine with
-drawing code and small open models. The header <code>x-visioncraft-engine</code> of every answer
-names the engine that made it.</p>
-<p>{models} Keys: {keys}.</p>
-<ul>{endpoints}</ul>
-</body></html>
-"""
 
 
 async def _names(request: Request) -> Response:
@@ -62,17 +47,10 @@ async def file(request: Request) -> Response:
 
 
 async def index(request: Request) -> Response:
-    """``GET /``: a page for people."""
-    services: Services = request.app.state.services
-    lines = [f"{method} {path}" for method, path in endpoints_of(request.app)]
-    return HTMLResponse(
-        _PAGE.format(
-            version=html.escape(__version__),
-            models="Models are on." if services.config.models else "Models are off.",
-            keys="only those given at its start" if services.config.keys else "any",
-            endpoints="".join(f"<li><code>{html.escape(line)}</code></li>" for line in lines),
-        )
-    )
+    """``GET /``: what this is, and its endpoints."""
+    endpoints = [f"{method} {path}" for method, path in endpoints_of(request.app)]
+    what = f"A sandbox of langchain-visioncraft {__version__}, not the VisionCraft service"
+    return json_response({"name": what, "endpoints": endpoints}, CATALOG)
 
 
 def endpoints_of(api: Starlette) -> list[tuple[str, str]]:

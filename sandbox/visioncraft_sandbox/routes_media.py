@@ -20,12 +20,11 @@ from langchain_visioncraft.client.schemas import (
 from visioncraft_sandbox.answers import ErrorStyle, Refusal, json_response, media_response
 from visioncraft_sandbox.backends.images import ImageSpec
 from visioncraft_sandbox.backends.speech import SpeechServer
-from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import MOTION
 from visioncraft_sandbox.operations import Job, Operation, Services, guarded
 from visioncraft_sandbox.pictures import Sources, enlarged, reworked
 from visioncraft_sandbox.routes_midjourney import submitted
-from visioncraft_sandbox.validation import check_key, check_parameters, check_texts, read_body
+from visioncraft_sandbox.validation import read_body
 
 _ResultT = TypeVar("_ResultT")
 
@@ -71,6 +70,11 @@ IMG2IMG = Operation(
 )
 
 
+_IMG2IMG_2023 = Operation(
+    "/img2img", ImageToImage2023Request, ErrorStyle.TEXT, _img2img_init_images
+)
+
+
 async def img2img(request: Request) -> Response:
     """``POST /img2img`` in both of its forms, which ``init_images`` distinguishes."""
     services: Services = request.app.state.services
@@ -81,16 +85,10 @@ async def _img2img(request: Request, services: Services) -> Response:
     body = await read_body(request, services.pool, services.config.max_body_bytes)
     if body.get("init_images") is None or str(body.get("image") or "").strip():
         return await IMG2IMG.answer(request, services, body)
-    key = check_key(body.get("token"), services.config)
-    services.limiter.check("POST /img2img", key)
     images = body["init_images"]
     if not isinstance(images, list) or len(images) != 1 or not isinstance(images[0], str):
         raise Refusal(400, "init_images must be a list with one URL.")
-    parameters = check_parameters(ImageToImage2023Request, {**body, "image": images[0]})
-    check_texts(parameters, services.config.max_text)
-    async with services.uploads(request) as uploads:
-        work = _img2img_init_images(Job(request, services, parameters, uploads))
-        return await cancel_on_disconnect(request, work)
+    return await _IMG2IMG_2023.answer(request, services, {**body, "image": images[0]})
 
 
 async def _img2video(job: Job) -> Response:

@@ -305,9 +305,9 @@ async def test_a_wrong_chat_request_gets_the_reason(
     assert word in answer.json()["error"]["message"]
 
 
-async def test_a_page_says_that_this_is_not_the_service(client: httpx.AsyncClient) -> None:
+async def test_the_root_says_that_this_is_not_the_service(client: httpx.AsyncClient) -> None:
     page = (await client.get("/")).text
-    assert "not</b> the VisionCraft service" in page
+    assert "not the VisionCraft service" in page
     assert "POST /generate-xl" in page
 
 
