@@ -20,6 +20,7 @@ _SAMPLED = (
     "frequency_penalty",
 )  # fmt: skip
 
+_MOST_PARTS = 10_000
 _OF_PICTURES = frozenset({"image", "image_url", "url"})
 
 
@@ -141,13 +142,18 @@ def _tools(value: Any) -> list[dict[str, Any]]:
     tools = value or []
     if not isinstance(tools, list):
         raise Refusal(400, "tools must be a list.")
+    parts = 0
     for number, tool in enumerate(tools):
         function = tool.get("function") if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             raise Refusal(400, f"tools.{number}.function.name is required.")
-        problem = problem_of_schema(function.get("parameters") or {})
+        found: list[tuple[str, dict[str, Any]]] = []
+        problem = problem_of_schema(function.get("parameters") or {}, found)
         if problem:
             raise Refusal(400, f"tools.{number}.function.parameters: {problem}.")
+        parts += len(found)
+        if parts > _MOST_PARTS:
+            raise Refusal(400, f"The schemas of all tools have more than {_MOST_PARTS:,} parts.")
     return tools
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +17,7 @@ PROTECTING_HEADERS = {
     # Otherwise a page of another site could embed an answer, and measure what it cannot read.
     "cross-origin-resource-policy": "same-origin",
 }
+_HOST = re.compile(r"([^\[\]:/?#@\\\s]*|\[[^\[\]]*\])(?::(?!0+$)[0-9]{0,5})?")
 _SHOWN = 200
 """Characters of a ``Host`` header in a message."""
 
@@ -61,13 +62,9 @@ class Protection:
 
 def is_ours(host: str, names: Iterable[str] = ()) -> bool:
     """Whether a ``Host`` header is an IP address, localhost, or one of these names."""
-    try:
-        parts = urlsplit(f"//{host}")
-        plain = parts.netloc == host and parts.port != 0 and "@" not in host
-    except ValueError:
-        return False
-    name = (parts.hostname or "").rstrip(".")
-    return plain and (_is_address(name) or f".{name}".endswith(".localhost") or name in names)
+    match = _HOST.fullmatch(host.lower())
+    name = match[1].strip("[]").rstrip(".") if match else ""
+    return _is_address(name) or f".{name}".endswith(".localhost") or name in names
 
 
 def _is_address(name: str) -> bool:

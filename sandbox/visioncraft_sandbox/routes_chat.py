@@ -58,9 +58,13 @@ async def _chat_completions(request: Request, services: Services) -> Response:
     body = await read_body(request, services.pool, services.config.max_body_bytes)
     key = _checked_key(request, services)
     services.limiter.check("POST /v1/chat/completions", key)
-    check_length(body, services.config.max_chat_text)
-    work = _answer(request, services, body, read_chat(body))
-    return await cancel_on_disconnect(request, work)
+    chat = await services.pool.read(partial(_checked, body, services.config.max_chat_text))
+    return await cancel_on_disconnect(request, _answer(request, services, body, chat))
+
+
+def _checked(body: Mapping[str, Any], longest: int) -> Chat:
+    check_length(body, longest)
+    return read_chat(body)
 
 
 async def _answer(

@@ -22,9 +22,11 @@ _MOST_PARTS = 2000
 """Subschemas, and values of enumerations, together: some readers take quadratic time."""
 
 
-def problem_of_schema(schema: Any) -> str | None:
-    """The problem of a schema; ``None`` if there is none."""
-    parts: list[tuple[str, dict[str, Any]]] = []
+def problem_of_schema(
+    schema: Any, parts: list[tuple[str, dict[str, Any]]] | None = None
+) -> str | None:
+    """The problem of a schema; ``None`` if there is none. `parts` gets what is in it."""
+    parts = [] if parts is None else parts
     problem = _problem_of_parts(schema, "", 0, parts)
     if problem is None and sum(len(part.get("enum") or ()) for _, part in parts) > _MOST_PARTS:
         problem = f"its enumerations have more than {_MOST_PARTS:,} values"

@@ -175,7 +175,7 @@ async def test_a_chat_is_bounded_in_its_texts(
     [
         (b'{"a":' * 101 + b"1" + b"}" * 101, "nested deeper than 100 levels"),
         (b'{"a":' * 200_000, "is not valid JSON"),
-        (b'{"a": [' + b"0," * 1_000_000 + b"0]}", "more than 1,000,000 values"),
+        (b'{"a": [' + b"0," * 200_000 + b"0]}", "more than 200,000 values"),
         (b'{"max_tokens": NaN}', "is not valid JSON"),
     ],
     ids=["deep", "deeper", "many", "not a number"],
@@ -218,3 +218,13 @@ def test_json_mode_asks_for_a_bounded_number_of_keys() -> None:
     chat = read_chat({**body, "response_format": {"type": "json_object"}})
     assert chat.schema is not None
     assert len(chat.schema["properties"]) == 50
+
+
+async def test_the_schemas_of_all_tools_are_bounded_together(client: httpx.AsyncClient) -> None:
+    properties = {f"p{number}": {"type": "string"} for number in range(1500)}
+    schema = {"type": "object", "properties": properties}
+    tools = [{"type": "function", "function": {"name": f"t{n}", "parameters": schema}}
+             for n in range(7)]  # fmt: skip
+    answer = await ask(client, tools=tools)
+    assert (answer.status_code, "10,000 parts" in answer.text) == (400, True)
+    assert (await ask(client, tools=tools[:6])).status_code == 200

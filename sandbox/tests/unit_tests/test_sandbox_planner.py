@@ -418,6 +418,39 @@ def test_a_forced_tool_gets_arguments_that_its_schema_accepts() -> None:
     assert (name, problems(arguments, NESTED)) == ("plot", [])
 
 
+def looping(kind: dict[str, Any]) -> dict[str, Any]:
+    """A schema of a few words, all of whose values would be more than there are atoms."""
+    inner = {f"x{n}": {"$ref": "#/$defs/A"} for n in range(10)}
+    node = {"type": "object", "properties": inner, "required": list(inner)}
+    return {"type": "object", "$defs": {"A": {**node, **kind}}, "properties": {"a": inner["x0"]},
+            "required": ["a"]}  # fmt: skip
+
+
+WIDE = {"type": "array", "minItems": 16, "items": {"$ref": "#/$defs/A"}}
+CHOICES = {f"A{n}": {"anyOf": [{"$ref": f"#/$defs/A{n + 1}"}] * 9} for n in range(10)}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        looping({}),
+        looping(WIDE),
+        {**looping({}), "$defs": {**CHOICES, "A": CHOICES["A0"], "A10": {"type": "string"}}},
+    ],
+)
+def test_a_value_that_is_made_up_is_bounded(schema: dict[str, Any]) -> None:
+    forced = {"type": "function", "function": {"name": "plot", "parameters": schema}}
+    [(_, arguments)] = calls_for("Hello!", [forced], tool_choice="required")
+    assert len(json.dumps(arguments)) < 20_000
+
+
+def test_one_answer_makes_a_bounded_number_of_calls() -> None:
+    agent = Agent()
+    agent.messages = [{"role": "user", "content": " ".join(f"a{n}.png" for n in range(500))}]
+    agent.ask("Describe all pictures. Then describe them.")
+    assert len(agent.calls) == 40
+
+
 FRAMES = ["Draw a cat{} z", "- make {}", "Draw: {}"]
 UNITS = [" ", "-", "make ", "and a.png ", "A. ", "1. ", "'x", "then, "]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 import jinja2
@@ -32,7 +31,8 @@ class Filter:
             return True
         method, _, path = self.endpoint.partition(" ")
         head, brace, _ = path.partition("{")
-        return method == entry.method and fnmatchcase(entry.path, f"{head}*" if brace else path)
+        fits = entry.path.startswith(head) if brace else entry.path == path
+        return method == entry.method and fits
 
 
 @functools.cache

@@ -79,10 +79,11 @@ def answer(chat: Chat, writer: LanguageModel | None) -> Reply:
     tools = [tool for tool in tools if tool is not final]
     if chat.named:
         final = None
-        tools = [Tool(each) for each in chat.tools if each["function"]["name"] == chat.tool_choice]
+        named = (each for each in chat.tools if each["function"]["name"] == chat.tool_choice)
+        tools = [Tool(each) for each in itertools.islice(named, 1)]
     steps = plan(conversation, tools)
     # Stop a client that would loop without end.
-    calls = next_calls(conversation, steps) if len(conversation.calls) < _MOST_CALLS else []
+    calls = next_calls(conversation, steps)[: max(0, _MOST_CALLS - len(conversation.calls))]
     engine = PLANNER
     must = chat.named or chat.tool_choice == "required"
     if not calls and final is None and must and tools:

@@ -14,6 +14,7 @@ _FORMATS = {
 }  # fmt: skip
 _DEEPEST = 12
 _MOST_ITEMS = 16
+_MOST_VALUES = 1000
 
 
 def plain(spec: Any, definitions: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
@@ -27,11 +28,14 @@ def plain(spec: Any, definitions: Mapping[str, Any], depth: int = 0) -> dict[str
     if "$ref" in found:
         target = definitions.get(str(found.pop("$ref")).rpartition("/")[2]) or {}
         return plain({**target, **found}, definitions, depth + 1)
-    for name in ("anyOf", "oneOf", "allOf"):
-        options = [plain(each, definitions, depth + 1) for each in found.pop(name, None) or ()]
+    name = next((each for each in ("anyOf", "oneOf", "allOf") if found.get(each)), None)
+    if name is not None:
+        # Only the first is read: following all of them would take exponential time.
+        options = [each for each in found.pop(name) if isinstance(each, Mapping)]
         values = [each for each in options if each.get("type") != "null"]
         nullable = {"nullable": True} if len(values) < len(options) else {}
-        found = {**(values[0] if values else {}), **nullable, **found}
+        first = plain(values[0], definitions, depth + 1) if values else {}
+        found = {**first, **nullable, **found}
     kinds = found.get("type")
     if isinstance(kinds, list):
         found["type"] = next((each for each in kinds if each != "null"), "string")
@@ -43,27 +47,41 @@ def plain(spec: Any, definitions: Mapping[str, Any], depth: int = 0) -> dict[str
     return found
 
 
-def sample(spec: Any, definitions: Mapping[str, Any], text: str, depth: int = 0) -> Any:
-    """A value that fits a schema."""
-    spec = plain(spec, definitions, depth)
-    given = [spec[name] for name in ("default", "const", "example") if name in spec]
-    given += (spec.get("enum") or ())[:1]
-    if given:
-        return given[0]
-    kind = spec.get("type", "object" if "properties" in spec else "string")
-    if kind in ("integer", "number"):
-        return _least(spec, whole=kind == "integer")
-    if kind == "array":
-        count = 0 if depth > _DEEPEST else min(int(spec.get("minItems") or 0), _MOST_ITEMS)
-        return [sample(spec.get("items"), definitions, text, depth + 1) for _ in range(count)]
-    if kind == "object":
+def sample(spec: Any, definitions: Mapping[str, Any], text: str) -> Any:
+    """A value that fits a schema, of at most a thousand parts."""
+    return _Sampler(definitions).value(spec, text)
+
+
+class _Sampler:
+    def __init__(self, definitions: Mapping[str, Any]) -> None:
+        self._definitions = definitions
+        self._left = _MOST_VALUES
+
+    def value(self, spec: Any, text: str, depth: int = 0) -> Any:
+        spec = plain(spec, self._definitions)
+        self._left -= 1
+        given = [spec[name] for name in ("default", "const", "example") if name in spec]
+        given += (spec.get("enum") or ())[:1]
+        if given:
+            return given[0]
+        kind = spec.get("type", "object" if "properties" in spec else "string")
+        if kind in ("integer", "number"):
+            return _least(spec, whole=kind == "integer")
+        if kind in ("array", "object"):
+            return self._parts(spec, kind, text, depth + 1)
+        if kind in ("boolean", "null"):
+            return False if kind == "boolean" else None
+        text = _FORMATS.get(spec.get("format", ""), text)
+        return text.ljust(min(int(spec.get("minLength") or 0), 1000), ".")[: spec.get("maxLength")]
+
+    def _parts(self, spec: Mapping[str, Any], kind: str, text: str, depth: int) -> Any:
+        ends = depth > _DEEPEST or self._left < 0
+        if kind == "array":
+            count = 0 if ends else min(int(spec.get("minItems") or 0), _MOST_ITEMS)
+            return [self.value(spec.get("items"), text, depth) for _ in range(count)]
         inner = spec.get("properties") or {}
-        names = () if depth > _DEEPEST else spec.get("required") or ()
-        return {name: sample(inner.get(name), definitions, name, depth + 1) for name in names}
-    if kind in ("boolean", "null"):
-        return False if kind == "boolean" else None
-    text = _FORMATS.get(spec.get("format", ""), text)
-    return text.ljust(min(int(spec.get("minLength") or 0), 1000), ".")[: spec.get("maxLength")]
+        names = () if ends else dict.fromkeys(spec.get("required") or ())
+        return {name: self.value(inner.get(name), name, depth) for name in names}
 
 
 def _least(spec: Mapping[str, Any], *, whole: bool) -> int | float:

@@ -41,7 +41,7 @@ class Tool:
         self.schema: dict[str, Any] = function.get("parameters") or {}
         self._definitions = {**self.schema.get("definitions", {}), **self.schema.get("$defs", {})}
         properties = self.schema.get("properties") or {}
-        self.required: list[str] = list(self.schema.get("required") or ())
+        self.required = dict.fromkeys(self.schema.get("required") or ())
         self.parameters = {
             name: plain(each, self._definitions)
             for number, (name, each) in enumerate(properties.items())

@@ -25,6 +25,8 @@ def test_addresses_and_localhost_are_ours(host: str) -> None:
     [
         *("", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "evil@127.0.0.1"),
         *("127.0.0.1/evil", "[::1", "localhost:port", "127.0.0.1:0", "notlocalhost"),
+        *("[::1]evil.example", "evil.example[::1]", "127.0.0.1evil", "127.0.0.1:80:evil", ":"),
+        *("localhost evil", "localhost\\evil", "2130706433", "0x7f.1", "127.1"),
     ],
 )
 def test_foreign_names_are_not_ours(host: str) -> None:
