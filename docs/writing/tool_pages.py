@@ -25,7 +25,7 @@ ABOUT_PICTURES = (
 )
 
 ABOUT_ARGUMENTS = (
-    "A call may give these; those with a default may also be given to the constructor, as "
+    "A call takes these. Those with a default may also be given to the constructor, as "
     "defaults for all calls."
 )
 RECORDING = '<audio src="../../cookbook/assets/spoken_note.ogg" controls></audio>'

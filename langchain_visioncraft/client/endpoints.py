@@ -169,7 +169,7 @@ def image(request: schemas.ImageRequest) -> Flow[list[Media]]:
 
 @endpoint(schemas.MidjourneyRequest)
 def midjourney(request: schemas.MidjourneyRequest) -> Flow[list[Media]]:
-    """``POST /midjourney`` (2024-03): submit, then ask for the result until it is there.
+    """``POST /midjourney`` (2024-03): one image from words; it is polled for minutes.
 
     Raises:
         TaskFailedError: If the service gives the task up.
@@ -187,13 +187,13 @@ def midjourney(request: schemas.MidjourneyRequest) -> Flow[list[Media]]:
 
 @endpoint(schemas.MidjourneyResultRequest)
 def midjourney_result(request: schemas.MidjourneyResultRequest) -> Flow[list[Media]]:
-    """``POST /midjourney/result`` (2024-03): wait for a task that was submitted before."""
+    """``POST /midjourney/result`` (2024-03): the image of a task that was submitted before."""
     return (yield from midjourney_task(str(request.task_id), request.deadline))
 
 
 @endpoint(schemas.JobResultRequest)
 def job_result(request: schemas.JobResultRequest) -> Flow[list[Media]]:
-    """``POST /job-status`` (2024-01): wait for a job that was submitted before. Needs no key.
+    """``POST /job-status`` (2024-01): the result of a job that was submitted before. Needs no key.
 
     Endpoints that answer with a job do this by themselves.
 

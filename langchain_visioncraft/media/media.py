@@ -213,7 +213,7 @@ class Media(BaseModel):
             raise MediaInputError(msg)
         media = cls.from_path(source)
         if digest != media.sha256:
-            msg = f"{source} is another file than the one that this document was made of."
+            msg = f"{source} is not the file that this document was made from."
             raise MediaInputError(msg)
         return media
 
@@ -304,9 +304,7 @@ class Media(BaseModel):
             msg = f"A Media is read-only: mode {mode!r} is not possible."
             raise ValueError(msg)
         if self._held is None:  # built past all checks, as checkpointers may do
-            msg = (
-                f"Where the bytes of this {self.mime_type} are is not known. Take it from a store."
-            )
+            msg = f"This {self.mime_type} does not say where its bytes are. Get it from a store."
             raise FileNotFoundError(msg)
         return self._held.open("rb")
 
@@ -316,7 +314,7 @@ class Media(BaseModel):
             return file.read()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Copy it to a file; into a folder under its handle. Gives the path of the copy.
+        """Copy it to a file, or into a folder under its handle. Returns the path of the copy.
 
         The file appears when it is complete, never in part. A link stays, and what it leads to is
         replaced; a device or a named pipe is written to.

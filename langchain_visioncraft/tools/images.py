@@ -112,9 +112,9 @@ class VisionCraftTextToImageSDXL(DrawingTool, schemas.TextToImageSDXLOptions):
 class VisionCraftMidjourney(DrawingTool, schemas.MidjourneyOptions):
     """Draws a picture by ``POST /midjourney`` (2024-03), which takes minutes.
 
-    It reports progress as the custom event ``visioncraft_progress``, and
-    into LangGraph's ``stream_mode="custom"`` and the deltas of its call. `deadline` is how many
-    seconds it waits for the picture.
+    It reports progress as the custom event ``visioncraft_progress``, in LangGraph's
+    ``stream_mode="custom"`` and in the deltas of its call. `deadline` is how many seconds it waits
+    for the picture at most.
     """
 
     name: str = "visioncraft_midjourney"

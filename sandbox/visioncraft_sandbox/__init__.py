@@ -8,7 +8,7 @@ with Sandbox(models=False) as sandbox:
 ```
 
 On the command line: ``visioncraft sandbox``. What it needs comes with
-``pip install 'langchain-visioncraft[sandbox]'``, and the weights of two models with
+``pip install 'langchain-visioncraft[sandbox]'``, and the weights of its models with
 ``visioncraft setup``.
 """
 
