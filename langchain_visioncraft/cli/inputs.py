@@ -41,15 +41,16 @@ def medium(name: str, store: MediaStore) -> MediaSource:
     Raises:
         MediaInputError: If it is neither a file, a handle in the store nor a link.
     """
-    if name == STDIN:
-        data = sys.stdin.buffer.read()
-        if not data:
-            msg = "Nothing came from stdin: pipe a picture or recording into it."
-            raise MediaInputError(msg)
-        return parse_source(data)
     if is_link(name) or is_data_url(name):
         return parse_source(name)
     path = local_path(name) if is_file_url(name) else Path(name)
+    if name == STDIN or path.is_fifo():  # or what a shell makes of <(…)
+        data = sys.stdin.buffer.read() if name == STDIN else path.read_bytes()
+        if not data:
+            source = "stdin" if name == STDIN else name
+            msg = f"Nothing came from {source}: pipe a picture or recording into it."
+            raise MediaInputError(msg)
+        return parse_source(data)
     if path.is_file():
         return parse_source(path)
     if name in store:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import threading
+from pathlib import Path
 from typing import Any
 
 import annotated_types
@@ -158,3 +161,20 @@ def test_a_medium_is_a_file_a_handle_or_a_link(store: MediaStore, pictures) -> N
     assert medium("https://example.org/cat.png", store).url == "https://example.org/cat.png"
     with pytest.raises(MediaInputError, match="no file"):
         medium("dog.png", store)
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_medium_may_be_a_named_pipe(
+    store: MediaStore, pictures: Path, tmp_path: Path, empty: bool
+) -> None:
+    data = b"" if empty else (pictures / "cat.png").read_bytes()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(data,), daemon=True)
+    writer.start()
+    if empty:
+        with pytest.raises(MediaInputError, match=r"Nothing came from .*pipe: pipe a picture"):
+            medium(str(pipe), store)
+    else:
+        assert medium(str(pipe), store).data == data
+    writer.join(10)
