@@ -32,7 +32,7 @@ from langchain_visioncraft.errors import EndpointNotFoundError, VisionCraftError
 from langchain_visioncraft.media import Media, MediaStore, Usage
 from langchain_visioncraft.media.access import label_for_provenance
 from langchain_visioncraft.media.inputs import MediaSource
-from langchain_visioncraft.tools.jobs import usage_of
+from langchain_visioncraft.tools.jobs import Job, usage_of
 
 _SIDES = ("width", "height")
 AnyEndpoint: TypeAlias = Endpoint[..., Any, Any]
@@ -178,12 +178,13 @@ def _keep(
     sources: Sequence[str],
     media: Sequence[Media],
 ) -> list[Media]:
-    """Keep what a call made, and enter the call into the ledger."""
+    """Keep what a call made, each with its own seed, and enter the call into the ledger."""
+    job = Job(None, {**arguments})
     kept = [
         store.add(
             medium,
             tool=call.tool,
-            arguments=arguments,
+            arguments=job.arguments_of(medium),
             sources=sources,
             call=call.of([medium]).facts(),
         )

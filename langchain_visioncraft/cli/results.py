@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from importlib import util
 from pathlib import Path
@@ -138,7 +139,14 @@ def deliver_text(text: str, facts: dict[str, Any], *, out: str | None, as_json: 
             path.mkdir(parents=True, exist_ok=True)
             path /= "text.txt"
         # Half of a surrogate pair, which a host may send, is no reason to lose what was paid for.
-        path.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
+        data = f"{text}\n".encode(errors="backslashreplace")
+        try:
+            path.write_bytes(data)
+        except OSError:
+            kept = Path(tempfile.mkdtemp(prefix="visioncraft-")) / "text.txt"
+            kept.write_bytes(data)
+            note(f"Kept: {kept}")
+            raise
         facts = {**facts, "location": str(path)}
         if not as_json:
             click.echo(path)

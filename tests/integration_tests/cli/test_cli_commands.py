@@ -149,6 +149,14 @@ def test_bytes_go_through_pipes(run: Run, pictures: Path) -> None:
     assert changed != drawn
 
 
+def test_each_of_several_pictures_is_made_again_with_its_own_seed(run: Run) -> None:
+    drawing = ("image", "a fox", "--engine", "image", *SMALL, "--seed", "7", "--image-count", "2")
+    made = [each["handle"] for each in json.loads(run(*drawing, "--json").stdout)["media"]]
+    store = MediaStore("visioncraft-media")
+    assert [store.provenance(handle)["arguments"]["seed"] for handle in made] == [7, 8]
+    assert Path(run("again", made[1]).stdout.strip()).name == made[1] != made[0]
+
+
 def test_what_the_store_does_not_take_is_kept_outside(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

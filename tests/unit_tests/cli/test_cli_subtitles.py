@@ -76,3 +76,22 @@ def test_a_note_of_the_host_goes_to_standard_error(service: Service) -> None:
     ran = transcribe()
     assert (ran.stdout, ran.stderr) == ("Merci.\n", "Perhaps this is not English.\n")
     assert json.loads(transcribe("--json").stdout)["note"] == "Perhaps this is not English."
+
+
+def test_a_transcript_that_cannot_be_written_is_kept_elsewhere(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_bytes
+
+    def fail(path: Path, data: bytes) -> int:
+        if path.name == "note.srt":
+            raise OSError(28, "No space left on device", str(path))
+        return write(path, data)
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    ran = transcribe("-o", "note.srt")
+    assert ran.exit_code == 1
+    [kept] = tmp_path.glob("visioncraft-*/text.txt")
+    assert kept.read_text() == SRT
+    assert ran.stderr == f"Kept: {kept}\nvisioncraft: note.srt: No space left on device.\n"
