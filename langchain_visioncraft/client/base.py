@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -22,7 +21,7 @@ from langchain_visioncraft.client import links
 from langchain_visioncraft.client.answers import status_error
 from langchain_visioncraft.client.capabilities import capabilities
 from langchain_visioncraft.client.endpoints import EndpointMethods
-from langchain_visioncraft.client.flow import Call, Fetch, Progress, is_retryable, retry_wait
+from langchain_visioncraft.client.flow import Call, Fetch, Progress
 from langchain_visioncraft.client.outgoing import JSONBody, Outgoing
 from langchain_visioncraft.client.running import Run
 from langchain_visioncraft.client.spool import LocalError, Spool
@@ -40,16 +39,12 @@ from langchain_visioncraft.config import (
 
 if TYPE_CHECKING:
     from langchain_core.rate_limiters import BaseRateLimiter
-    from tenacity import RetryCallState
 
 __all__ = ["DEFAULT_MAX_ANSWER_BYTES", "BaseClient", "translate"]
 
-logger = logging.getLogger(__name__)
-
 DEFAULT_MAX_ANSWER_BYTES = 256 * 1024 * 1024
-_MAX_ERROR_BYTES = 1 << 16
+MAX_ERROR_BYTES = 1 << 16
 _RUNTIME = frozenset({"_lock", "_http", "_process", "_closer", "_busy", "_lender"})
-_RetryingT = TypeVar("_RetryingT")
 _ClientT = TypeVar("_ClientT", bound="BaseClient")
 
 
@@ -183,7 +178,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
     def check_time(self, endpoint: str) -> None:
         """Raise `TimedOutError` if the deadline of the call that is under way has passed."""
         if current().is_over:
-            raise timed_out(self._facts(endpoint))
+            raise timed_out(self.facts(endpoint))
 
     # Requests
 
@@ -247,12 +242,12 @@ class BaseClient(KnownKeywords, EndpointMethods):
         if "," in response.headers.get("content-encoding", ""):
             # Each layer may grow a thousandfold: two make a bomb that no cap sees in time.
             msg = f"{outgoing.endpoint} on {outgoing.host} answered data compressed more than once."
-            raise errors.UnexpectedAnswerError(msg, **self._facts(outgoing.endpoint))
+            raise errors.UnexpectedAnswerError(msg, **self.facts(outgoing.endpoint))
         failed = response.status_code >= 300
         spool = Spool(
             self.max_answer_bytes,
             run.folder,
-            keep=_MAX_ERROR_BYTES if failed else None,
+            keep=MAX_ERROR_BYTES if failed else None,
             before=run.linked if outgoing.link else 0,
         )
         spool.endpoint, spool.base_url = outgoing.endpoint, self.settings.base_url
@@ -288,7 +283,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
             raise self._redirected(response, call)
         if status >= 400:
             with spool.open() as file:
-                body = file.read(_MAX_ERROR_BYTES)
+                body = file.read(MAX_ERROR_BYTES)
             raise self.without_key(
                 status_error(
                     status,
@@ -299,34 +294,6 @@ class BaseClient(KnownKeywords, EndpointMethods):
                     key_sent=call.auth != "none",
                 )
             )
-        return spool
-
-    def checked_link(
-        self, response: Any, spool: Spool, fetch: Fetch, link: links.Link, run: Run
-    ) -> Spool:
-        """The spool of a linked file.
-
-        Raises:
-            LinkExpiredError: If the link no longer works.
-            APIStatusError: If the host of the link fails otherwise.
-        """
-        status = response.status_code
-        facts = self._facts(fetch.endpoint)
-        if status in (401, 403, 404, 410):
-            spool.discard()
-            msg = (
-                f"{fetch.endpoint} answered with the link {fetch.url[:200]!r}, which no longer "
-                f"works ({status}). Links expire: make the call again."
-            )
-            raise errors.LinkExpiredError(msg, status=status, **facts)
-        if status >= 300:
-            with spool.open() as file:
-                body = file.read(_MAX_ERROR_BYTES)
-            endpoint = f"the link of {fetch.endpoint}"
-            raise self.without_key(
-                status_error(status, response.headers, body, endpoint=endpoint, base_url=link.url)
-            )
-        run.linked += spool.size
         return spool
 
     def _redirected(self, response: Any, call: Call) -> errors.VisionCraftError:
@@ -342,7 +309,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
             "call carries the key, so it was not sent on. If the host moved and you trust the new "
             "one, set base_url (VISIONCRAFT_BASE_URL) to it."
         )
-        facts = self._facts(call.endpoint)
+        facts = self.facts(call.endpoint)
         return errors.UnexpectedAnswerError(msg, status=status, **facts)
 
     def without_key(self, error: errors.VisionCraftError) -> errors.VisionCraftError:
@@ -354,35 +321,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
             Redactor(self.key()).clean(error)
         return error
 
-    # Links
-
-    def check_link(self, url: str, fetch: Fetch) -> links.Link:
-        """See `links.check_link`. A private link is trusted as the API's own origin is."""
-        base_url = fetch.url if fetch.private else self.settings.base_url
-        return links.check_link(url, base_url=base_url, endpoint=fetch.endpoint)
-
-    def pin(self, link: links.Link, addresses: Sequence[Any], fetch: Fetch) -> links.Target:
-        """See `links.pin`."""
-        base_url = self.settings.base_url
-        return links.pin(link, addresses, base_url=base_url, endpoint=fetch.endpoint)
-
-    @staticmethod
-    def redirect_of(response: Any, link: links.Link) -> str | None:
-        """Where a link redirects to, if it does."""
-        location = response.headers.get("location")
-        if response.status_code in (301, 302, 303, 307, 308) and location:
-            try:
-                return urljoin(link.url, str(location))
-            except ValueError:
-                return str(location)  # the check of the link says what is wrong with it
-        return None
-
-    def too_many_redirects(self, fetch: Fetch) -> errors.UnsafeLinkError:
-        """For a link that redirects on and on."""
-        msg = f"{fetch.endpoint} answered with a link that redirects more than 5 times."
-        return errors.UnsafeLinkError(msg, **self._facts(fetch.endpoint))
-
-    # Errors and retries
+    # Errors
 
     @contextlib.contextmanager
     def translating(self, endpoint: str, host: str) -> Iterator[_Sending]:
@@ -396,52 +335,17 @@ class BaseClient(KnownKeywords, EndpointMethods):
         except LocalError as error:
             raise error.cause from None
         except Exception as error:
-            translated = translate(error, host, state.answered, self._facts(endpoint))
+            translated = translate(error, host, state.answered, self.facts(endpoint))
             forget_locals(error)
             if translated is not None and current().is_over:
-                translated = timed_out(self._facts(endpoint))
+                translated = timed_out(self.facts(endpoint))
             if translated is None:
                 raise
             raise translated from error
 
-    def _facts(self, endpoint: str) -> dict[str, Any]:
+    def facts(self, endpoint: str) -> dict[str, Any]:
+        """The facts of an error."""
         return {"endpoint": endpoint, "base_url": self.settings.base_url}
-
-    def retrying(self, kind: Callable[..., _RetryingT], *, download: bool = False) -> _RetryingT:
-        """The retry policy, for `tenacity.Retrying` or `tenacity.AsyncRetrying`."""
-        from tenacity import stop_after_attempt  # noqa: PLC0415 -- as in the drivers
-
-        def should_retry(state: RetryCallState) -> bool:
-            error = state.outcome.exception() if state.outcome else None
-            if error is None or current().is_over:
-                return False
-            return is_retryable(error, after_timeout=self.retry_after_timeout, download=download)
-
-        def wait(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            return current().left(retry_wait(error, _BACKOFF(state))) or 0.0
-
-        def log(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            sleep = state.next_action.sleep if state.next_action else 0.0
-            logger.info("trying again in %.1f s after: %s", sleep, error)
-
-        return kind(
-            stop=stop_after_attempt(self.settings.max_retries + 1),
-            retry=should_retry,
-            wait=wait,
-            before_sleep=log,
-            reraise=True,
-        )
-
-
-def _backoff(state: RetryCallState) -> float:
-    from tenacity import wait_exponential, wait_random  # noqa: PLC0415 -- as in the drivers
-
-    return (wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5))(state)
-
-
-_BACKOFF = _backoff
 
 
 def _user_agent() -> str:

@@ -16,13 +16,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from langchain_visioncraft import errors
 from langchain_visioncraft._flows import adrive, drive, needs_asyncio
 from langchain_visioncraft.client import links
-from langchain_visioncraft.client.base import BaseClient
-from langchain_visioncraft.client.flow import Call, Fetch, Flow, Pause, Progress, Step
+from langchain_visioncraft.client.flow import Flow, Progress, Step
 from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.running import Run, calling_back
+from langchain_visioncraft.client.serving import ServingClient
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.client.translation import timed_out
 from langchain_visioncraft.client.watching import checked_deadline, current, watching
@@ -31,10 +30,9 @@ if TYPE_CHECKING:
     from langchain_visioncraft._compat import httpx
 
 ResultT = TypeVar("ResultT")
-StepT = TypeVar("StepT", Call, Fetch)
 
 
-class VisionCraftClient(BaseClient):
+class VisionCraftClient(ServingClient):
     """Runs flows, and waits for them. Safe for threads and forks; it pickles.
 
     ```python
@@ -73,25 +71,28 @@ class VisionCraftClient(BaseClient):
         seconds = self.deadline if deadline is None else checked_deadline(deadline)
         with self._closing_after_interrupt(), self.running() as spools, watching(seconds):
 
-            def do(step: Step) -> Spool | float | None:
-                result = self._do(step, run)
+            def do(step: Step) -> Any:
+                result = drive(self.serve(step, run), lambda work: work())
                 if isinstance(result, Spool):
                     spools.add(result)
                 return result
 
             return drive(flow, do)
 
-    def _do(self, step: Step, run: Run) -> Spool | float | None:
-        if isinstance(step, Call):
-            return self._until_done(step, self._call, run)
-        if isinstance(step, Fetch):
-            return self._until_done(step, self._fetch, run)
-        if isinstance(step, Pause):
-            time.sleep(current().left(step.seconds) or 0.0)
-            return run.elapsed
+    def _sleep(self, seconds: float) -> None:
+        time.sleep(current().left(seconds) or 0.0)
+
+    def _report(self, progress: Progress, run: Run) -> None:
         if run.on_progress is not None:
-            run.on_progress(step)
-        return None
+            run.on_progress(progress)
+
+    def _wait_for_turn(self) -> None:
+        assert self.rate_limiter is not None  # noqa: S101 -- else nobody waits
+        self.rate_limiter.acquire(blocking=True)
+
+    def _resolve(self, link: links.Link, endpoint: str) -> Any:
+        with self.translating(endpoint, link.host):
+            return socket.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
 
     @contextlib.contextmanager
     def _closing_after_interrupt(self) -> Iterator[None]:
@@ -107,50 +108,6 @@ class VisionCraftClient(BaseClient):
         finally:
             with self._own_lock():
                 self._busy -= 1
-
-    def _until_done(self, step: StepT, work: Callable[[StepT, Run], Spool], run: Run) -> Spool:
-        try:
-            return work(step, run)
-        except errors.VisionCraftError as error:
-            first = [error]  # popped, since what a local holds would keep the spool alive
-        # Most calls do without a policy, which costs more than the rest of a client.
-        from tenacity import Retrying  # noqa: PLC0415
-
-        # Not `retrying(work, ...)`: that would hold the spool, and its file, until the next
-        # collection of garbage.
-        for attempt in self.retrying(Retrying, download=isinstance(step, Fetch)):
-            with attempt:
-                if first:
-                    raise first.pop()
-                return work(step, run)
-        raise AssertionError  # the policy raises what it does not repeat
-
-    def _call(self, call: Call, run: Run) -> Spool:
-        self.check_time(call.endpoint)
-        outgoing = self.outgoing(call)
-        if self.rate_limiter is not None:
-            self.rate_limiter.acquire(blocking=True)
-        response, spool = self._send(outgoing, run)
-        return self.checked(response, spool, call)
-
-    def _fetch(self, fetch: Fetch, run: Run) -> Spool:
-        url = fetch.url
-        for _ in range(links.MAX_REDIRECTS + 1):
-            self.check_time(fetch.endpoint)
-            link = self.check_link(url, fetch)
-            if link.own:
-                target = links.own_target(link)
-            else:
-                with self.translating(fetch.endpoint, link.host):
-                    found = socket.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
-                target = self.pin(link, found, fetch)
-            response, spool = self._send(self.outgoing_link(target, fetch), run)
-            redirected = self.redirect_of(response, link)
-            if redirected is None:
-                return self.checked_link(response, spool, fetch, link, run)
-            spool.discard()
-            url = redirected
-        raise self.too_many_redirects(fetch)
 
     def _send(self, outgoing: Outgoing, run: Run) -> tuple[httpx.Response, Spool]:
         with self.translating(outgoing.endpoint, outgoing.host) as state:
@@ -168,7 +125,7 @@ class VisionCraftClient(BaseClient):
                             break
                         for progress in watch(chunk):
                             with calling_back():
-                                self._do(progress, run)
+                                self._report(progress, run)
             finally:
                 response.close()
         return response, spool
@@ -216,7 +173,7 @@ def _close_in(process: int, http: httpx.Client) -> None:
         http.close()
 
 
-class AsyncVisionCraftClient(BaseClient):
+class AsyncVisionCraftClient(ServingClient):
     """Runs flows without blocking. Safe for several event loops, one after another; it pickles.
 
     ```python
@@ -265,10 +222,10 @@ class AsyncVisionCraftClient(BaseClient):
         endpoint = "The call"
         with self.running() as spools, watching(seconds):
 
-            async def do(step: Step) -> Spool | float | None:
+            async def do(step: Step) -> Any:
                 nonlocal endpoint
                 endpoint = getattr(step, "endpoint", endpoint)
-                result = await self._do(step, run)
+                result = await adrive(self.serve(step, run), lambda work: work())
                 if isinstance(result, Spool):
                     spools.add(result)
                 return result
@@ -279,63 +236,25 @@ class AsyncVisionCraftClient(BaseClient):
             except TimeoutError:
                 if not scope.expired():
                     raise
-                raise timed_out(self._facts(endpoint)) from None
+                raise timed_out(self.facts(endpoint)) from None
 
-    async def _do(self, step: Step, run: Run) -> Spool | float | None:
-        if isinstance(step, Call):
-            return await self._until_done(step, self._call, run)
-        if isinstance(step, Fetch):
-            return await self._until_done(step, self._fetch, run)
-        if isinstance(step, Pause):
-            await asyncio.sleep(step.seconds)
-            return run.elapsed
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def _report(self, progress: Progress, run: Run) -> None:
         if run.on_progress is not None:
-            waiting = run.on_progress(step)
+            waiting = run.on_progress(progress)
             if inspect.isawaitable(waiting):
                 await waiting
-        return None
 
-    async def _until_done(
-        self, step: StepT, work: Callable[[StepT, Run], Awaitable[Spool]], run: Run
-    ) -> Spool:
-        try:
-            return await work(step, run)
-        except errors.VisionCraftError as error:
-            first = [error]
-        from tenacity import AsyncRetrying  # noqa: PLC0415 -- as in the sync driver
+    async def _wait_for_turn(self) -> None:
+        assert self.rate_limiter is not None  # noqa: S101 -- else nobody waits
+        await self.rate_limiter.aacquire(blocking=True)
 
-        async for attempt in self.retrying(AsyncRetrying, download=isinstance(step, Fetch)):
-            with attempt:
-                if first:
-                    raise first.pop()
-                return await work(step, run)
-        raise AssertionError  # as in the sync driver
-
-    async def _call(self, call: Call, run: Run) -> Spool:
-        outgoing = self.outgoing(call)
-        if self.rate_limiter is not None:
-            await self.rate_limiter.aacquire(blocking=True)
-        response, spool = await self._send(outgoing, run)
-        return self.checked(response, spool, call)
-
-    async def _fetch(self, fetch: Fetch, run: Run) -> Spool:
-        url = fetch.url
-        for _ in range(links.MAX_REDIRECTS + 1):
-            link = self.check_link(url, fetch)
-            if link.own:
-                target = links.own_target(link)
-            else:
-                with self.translating(fetch.endpoint, link.host):
-                    loop = asyncio.get_running_loop()
-                    found = await loop.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
-                target = self.pin(link, found, fetch)
-            response, spool = await self._send(self.outgoing_link(target, fetch), run)
-            redirected = self.redirect_of(response, link)
-            if redirected is None:
-                return self.checked_link(response, spool, fetch, link, run)
-            spool.discard()
-            url = redirected
-        raise self.too_many_redirects(fetch)
+    async def _resolve(self, link: links.Link, endpoint: str) -> Any:
+        with self.translating(endpoint, link.host):
+            loop = asyncio.get_running_loop()
+            return await loop.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
 
     async def _send(self, outgoing: Outgoing, run: Run) -> tuple[httpx.Response, Spool]:
         with self.translating(outgoing.endpoint, outgoing.host) as state:
@@ -354,7 +273,7 @@ class AsyncVisionCraftClient(BaseClient):
                             break
                         for progress in watch(chunk):
                             with calling_back():
-                                await self._do(progress, run)
+                                await self._report(progress, run)
             finally:
                 await response.aclose()
         return response, spool

@@ -13,11 +13,11 @@ from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-from tenacity import AsyncRetrying
 
-from langchain_visioncraft._flows import Step
+from langchain_visioncraft._flows import Step, adrive
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.client import AsyncVisionCraftClient
+from langchain_visioncraft.client.serving import Serving
 from langchain_visioncraft.document_loaders.base import check_number
 
 
@@ -145,11 +145,14 @@ class Permits:
         if not step.paid:
             return await step.ado()
 
-        async def attempt() -> Any:
+        async def once() -> Any:
             async with self.permit():
                 return await step.ado()
 
-        return await self._client.retrying(AsyncRetrying)(attempt)
+        def attempt() -> Serving[Any]:
+            return (yield once)
+
+        return await adrive(self._client.retried(attempt), lambda work: work())
 
     @contextlib.asynccontextmanager
     async def permit(self) -> AsyncIterator[None]:

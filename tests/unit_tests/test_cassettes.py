@@ -18,7 +18,7 @@ from vcr.errors import CannotOverwriteExistingCassetteException
 from visioncraft_sandbox import create_app
 
 from langchain_visioncraft import errors
-from langchain_visioncraft.client import base
+from langchain_visioncraft.client import serving
 
 FILES = sorted(CASSETTES.glob("*.yaml"))
 ALL_FILES = sorted(CASSETTES.rglob("*.yaml"))
@@ -38,7 +38,7 @@ BY_NAME = {scene.name: scene for scene in ALL_SCENES}
 def _no_waiting_and_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """No clock; and a link to another host, recorded from a live one, resolves to somewhere."""
     monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(base, "retry_wait", lambda *_: 0.001)
+    monkeypatch.setattr(serving, "retry_wait", lambda *_: 0.001)
     public = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: public)
 

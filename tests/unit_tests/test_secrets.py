@@ -27,7 +27,7 @@ from langchain_visioncraft import (
     VisionCraftToolkit,
 )
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.client import base, endpoints
+from langchain_visioncraft.client import endpoints, serving
 from langchain_visioncraft.tools import VisionCraftTool
 
 PARTS = (KEY, KEY[:12], KEY[-8:])
@@ -70,7 +70,7 @@ def service() -> Service:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(base, "_BACKOFF", lambda _: 0.001)
+    monkeypatch.setattr(serving, "_backoff", lambda _: 0.001)
 
 
 @pytest.fixture(params=["argument", "environment"])

@@ -21,9 +21,9 @@ def driver(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries follow at once; other sleeping is as ever."""
-    from langchain_visioncraft.client import base
+    from langchain_visioncraft.client import serving
 
-    monkeypatch.setattr(base, "retry_wait", lambda *_: 0.0)
+    monkeypatch.setattr(serving, "retry_wait", lambda *_: 0.0)
 
 
 @pytest.fixture(scope="module")

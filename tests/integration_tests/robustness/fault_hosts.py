@@ -19,12 +19,11 @@ import trustme
 from fault_callers import CAP
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from tenacity import wait_none
 from visioncraft_sandbox import Sandbox
 from visioncraft_sandbox.fault_gate import FAULT_KEY
 
 from langchain_visioncraft.chat_models import completions
-from langchain_visioncraft.client import base, links
+from langchain_visioncraft.client import links, serving
 
 
 class Remembering:
@@ -173,7 +172,7 @@ def _server_context(authority: trustme.CA) -> ssl.SSLContext:
 def short_waits() -> Iterator[None]:
     """No backoff and short polls: what a host asks for is still waited."""
     with (
-        mock.patch.object(base, "_BACKOFF", wait_none()),
+        mock.patch.object(serving, "_backoff", return_value=0.0),
         mock.patch.object(openai._base_client, "INITIAL_RETRY_DELAY", 0.0),
         mock.patch("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.01),
         mock.patch("langchain_visioncraft.client.tasks.LONGEST_PAUSE", 0.02),

@@ -12,12 +12,12 @@ from pydantic import SecretStr
 from tool_service import HOST, Service
 
 from langchain_visioncraft import MediaStore, VisionCraftTextToImage
-from langchain_visioncraft.client import base
+from langchain_visioncraft.client import serving
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "_BACKOFF", lambda _: 0.001)
+    monkeypatch.setattr(serving, "_backoff", lambda _: 0.001)
     monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.001)
 
 

@@ -13,7 +13,7 @@ from mcp import ClientSession
 from tool_service import HOST, KEY, Service
 
 from langchain_visioncraft import MediaStore, VisionCraftToolkit
-from langchain_visioncraft.client import base
+from langchain_visioncraft.client import serving
 from langchain_visioncraft.mcp import create_server
 
 Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[ClientSession]]
@@ -59,4 +59,4 @@ def connect(toolkit: Callable[..., VisionCraftToolkit]) -> Connect:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(base, "_BACKOFF", lambda _: 0.001)
+    monkeypatch.setattr(serving, "_backoff", lambda _: 0.001)

@@ -7,7 +7,7 @@ import pytest
 from tool_service import HOST, KEY, TOOLS, WAYS, Service, arguments_for, name_of
 
 from langchain_visioncraft import MediaStore
-from langchain_visioncraft.client import base
+from langchain_visioncraft.client import serving
 from langchain_visioncraft.tools import VisionCraftTool
 
 
@@ -55,4 +55,4 @@ def arguments(kind: type[VisionCraftTool], store: MediaStore) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langchain_visioncraft.client.tasks.FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(base, "_BACKOFF", lambda _: 0.001)
+    monkeypatch.setattr(serving, "_backoff", lambda _: 0.001)
