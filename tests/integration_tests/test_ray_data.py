@@ -252,10 +252,13 @@ def test_a_wrong_key_ends_the_job_and_no_key_is_told(
         rows.take_all()
     assert len(host.asked) < PICTURES // 2
     logs = Path(ray._private.worker._global_node.get_session_dir_path())
-    texts = [path.read_bytes() for path in logs.rglob("*") if path.is_file()]
-    # Ray did tell what a dataset is made of, with the arguments of constructors.
-    assert any(b"caption of path" in text for text in texts)
-    for text in (*texts, str(caught.value).encode(), repr(rows).encode(), rows.stats().encode()):
+
+    def texts() -> list[bytes]:
+        return [path.read_bytes() for path in logs.rglob("*") if path.is_file()]
+
+    # Ray logs what a dataset is made of, with the arguments of constructors.
+    wait_until(lambda: any(b"caption of path" in text for text in texts()))
+    for text in (*texts(), str(caught.value).encode(), repr(rows).encode(), rows.stats().encode()):
         assert KEY.encode() not in text
 
 

@@ -319,7 +319,9 @@ async def test_the_chat_models_of_the_service_take_what_is_shown(
     model = ChatVisionCraft(model=name, api_key="any", base_url=sandbox.url, tool_calling="native")
     agent = create_agent(model, tools_of(sandbox, store), middleware=[ShowMedia(store)])
     messages = await run(
-        agent, way, {"messages": ["Draw a picture of a red fox in the snow, then upscale it."]}
+        agent,
+        way,
+        {"messages": ["Draw a red fox in the snow at 256x256, then upscale it."]},
     )
     results = [each for each in messages if isinstance(each, ToolMessage)]
     assert [each.name for each in results] == ["visioncraft_text_to_image", "visioncraft_upscale"]
