@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case, Place, Run, one_by_one, one_by_one_async
-from benchmarks.contenders.pictures import visioncraftapi
+from benchmarks.contenders.pictures import add_by_hand, visioncraftapi
 from benchmarks.server import picture
 
 upload = Case("upload", "Upload of a 4 MB picture", calls=20, warm_up=3)
@@ -157,33 +156,5 @@ def _film_in_memory(place: Place) -> Iterator[Run]:
         yield one_by_one(lambda: client.post(place.url + _film(place), json={}).content)
 
 
-@film.contender("httpx2, stream by hand", "httpx2")
-@contextmanager
-def _film_streamed(place: Place) -> Iterator[Run]:
-    yield from _film_by_hand(place, hashed=False)
-
-
-@film.contender("httpx2, stream by hand with SHA-256", "httpx2")
-@contextmanager
-def _film_hashed(place: Place) -> Iterator[Run]:
-    yield from _film_by_hand(place, hashed=True)
-
-
-def _film_by_hand(place: Place, *, hashed: bool) -> Iterator[Run]:
-    import hashlib
-
-    import httpx2
-
-    with httpx2.Client(timeout=60) as client:
-
-        def call(path: str) -> None:
-            digest = hashlib.sha256()
-            request = client.stream("POST", place.url + path, json={})
-            with request as response, (place.folder / "film.mp4").open("wb") as file:
-                for chunk in response.iter_bytes():
-                    file.write(chunk)
-                    if hashed:
-                        digest.update(chunk)
-
-        call("/sd")
-        yield one_by_one(functools.partial(call, _film(place)))
+add_by_hand(film, "httpx2, stream by hand", _film, hashed=False)
+add_by_hand(film, "httpx2, stream by hand with SHA-256", _film, hashed=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -16,60 +17,44 @@ WORDS = {"prompt": "A lighthouse in a storm", "model": "sdxl-base", "sampler": "
 BODY = {**WORDS, "steps": 30, "width": 1024, "height": 1024, "cfg_scale": 7, "token": "key"}
 
 
-@picture.contender("httpx", "httpx")
-@contextmanager
-def _httpx(place: Place) -> Iterator[Run]:
-    import httpx
-
-    with httpx.Client() as client:
-        yield one_by_one(lambda: client.post(f"{place.url}/sd", json=BODY).content)
-
-
-@picture.contender("httpx2", "httpx2")
-@contextmanager
-def _httpx2(place: Place) -> Iterator[Run]:
-    import httpx2
-
-    with httpx2.Client() as client:
-        yield one_by_one(lambda: client.post(f"{place.url}/sd", json=BODY).content)
+def _add(library: str, client: str) -> None:
+    @picture.contender(library, library)
+    @contextmanager
+    def _in_memory(place: Place) -> Iterator[Run]:
+        with getattr(importlib.import_module(library), client)() as opened:
+            yield one_by_one(lambda: opened.post(f"{place.url}/sd", json=BODY).content)
 
 
-@picture.contender("httpx2, to disk", "httpx2")
-@contextmanager
-def _httpx2_to_disk(place: Place) -> Iterator[Run]:
-    yield from _by_hand(place, hashed=False)
+_add("httpx", "Client")
+_add("httpx2", "Client")
+_add("requests", "Session")
 
 
-@picture.contender("httpx2, to disk with SHA-256", "httpx2")
-@contextmanager
-def _httpx2_to_disk_hashed(place: Place) -> Iterator[Run]:
-    yield from _by_hand(place, hashed=True)
+def add_by_hand(case: Case, name: str, path_of: Callable[[Place], str], *, hashed: bool) -> None:
+    """A contender that streams an answer to disk with httpx2."""
+
+    @case.contender(name, "httpx2")
+    @contextmanager
+    def _by_hand(place: Place) -> Iterator[Run]:
+        import httpx2
+
+        with httpx2.Client(timeout=60) as client:
+
+            def call(path: str) -> None:
+                digest = hashlib.sha256()
+                request = client.stream("POST", place.url + path, json=BODY)
+                with request as response, tempfile.TemporaryFile(dir=place.folder) as file:
+                    for chunk in response.iter_bytes():
+                        file.write(chunk)
+                        if hashed:
+                            digest.update(chunk)
+
+            call("/sd")
+            yield one_by_one(lambda: call(path_of(place)))
 
 
-def _by_hand(place: Place, *, hashed: bool) -> Iterator[Run]:
-    import httpx2
-
-    with httpx2.Client() as client:
-
-        def call() -> None:
-            digest = hashlib.sha256()
-            request = client.stream("POST", f"{place.url}/sd", json=BODY)
-            with request as response, tempfile.TemporaryFile(dir=place.folder) as file:
-                for chunk in response.iter_bytes():
-                    file.write(chunk)
-                    if hashed:
-                        digest.update(chunk)
-
-        yield one_by_one(call)
-
-
-@picture.contender("requests", "requests")
-@contextmanager
-def _requests(place: Place) -> Iterator[Run]:
-    import requests
-
-    with requests.Session() as session:
-        yield one_by_one(lambda: session.post(f"{place.url}/sd", json=BODY).content)
+add_by_hand(picture, "httpx2, to disk", lambda _: "/sd", hashed=False)
+add_by_hand(picture, "httpx2, to disk with SHA-256", lambda _: "/sd", hashed=True)
 
 
 @picture.contender("aiohttp", "aiohttp")
