@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 
 from visioncraft_sandbox.engines.figures import RGB, figure, sitting, standing
+from visioncraft_sandbox.engines.stage import to_image
 from visioncraft_sandbox.engines.weights import openmoji_font
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def glyph(text: str, height: int) -> Image.Image:
     image = cut.resize((width, max(1, height)), Image.Resampling.LANCZOS)
     pixels = np.asarray(_finer(image), np.float32).copy()
     pixels[..., :3] = _INK + pixels[..., :3] * (1 - _INK / 255)
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    return to_image(pixels)
 
 
 def _finer(image: Image.Image) -> Image.Image:
@@ -103,7 +104,7 @@ def tinted(image: Image.Image, colour: RGB, *, only: tuple[RGB, ...] = ()) -> Im
         full = max(float(np.median(body)) if body.size else 200.0, 110.0)
     shades = np.asarray(colour, np.float32) * np.clip(bright / full, 0.45, 1.25)[..., None]
     pixels[..., :3] = tone + (shades - tone) * part
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    return to_image(pixels)
 
 
 def shaded(image: Image.Image, ambient: tuple[float, float, float]) -> Image.Image:
@@ -115,7 +116,7 @@ def shaded(image: Image.Image, ambient: tuple[float, float, float]) -> Image.Ima
     form = 1.07 - 0.22 * rows**1.4 - 0.06 * columns
     lit: NDArray[np.float32] = pixels[..., :3] * form[..., None] * np.asarray(ambient, np.float32)
     pixels[..., :3] = lit
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    return to_image(pixels)
 
 
 def _person(subject: Subject, height: int, number: int) -> Image.Image:

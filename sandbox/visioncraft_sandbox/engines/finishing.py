@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from visioncraft_sandbox.engines.stage import Layer
+from visioncraft_sandbox.engines.stage import halved, to_image, veil
 from visioncraft_sandbox.engines.stopping import go_on
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from visioncraft_sandbox.engines.stage import Stage
+    from visioncraft_sandbox.engines.stage import Layer, Stage
 
 _AIR = 1e9  # In front of everything.
 
@@ -40,14 +40,11 @@ def _fog(stage: Stage) -> None:
     for number, level in enumerate((0.52, 0.66, 0.82)):
         high = int(stage.height * 0.26)
         rows = np.linspace(-1, 1, high, dtype=np.float32)[:, None]
-        veil = np.clip(1 - rows**2, 0, 1) ** 1.5
+        dense = np.clip(1 - rows**2, 0, 1) ** 1.5
         spots = 0.75 + 0.35 * stage.noise(stage.unit * 0.3, height=high)
-        tone = np.empty((high, stage.width, 4), np.float32)
-        tone[..., :3] = stage.light.haze
-        tone[..., 3] = np.clip(veil * spots, 0, 1) * (165 - 35 * number)
+        cover = np.clip(dense * spots, 0, 1) * (165 - 35 * number) / 255
         depth = stage.height * (0.70 + 0.1 * number) if number else -40
-        image = Image.fromarray(tone.astype(np.uint8))
-        stage.put(Layer(image, 0, stage.height * level - high / 2, depth))
+        stage.put(veil(stage.light.haze, cover), 0, stage.height * level - high / 2, depth)
 
 
 def _rain(stage: Stage, *, heavy: bool) -> None:
@@ -65,8 +62,7 @@ def _rain(stage: Stage, *, heavy: bool) -> None:
             for shift in (0, -high):
                 line = (x, y + shift, x - lean, y + shift + size)
                 draw.line(line, fill=tint, width=width)
-        small = sheet.resize((stage.width, stage.height), Image.Resampling.BOX)
-        stage.put(Layer(small, 0, 0, _AIR + number, "fall", stage.height, number * 0.37))
+        stage.put(halved(sheet), 0, 0, _AIR + number, "fall", stage.height, number * 0.37)
 
 
 def _snow(stage: Stage) -> None:
@@ -81,24 +77,19 @@ def _snow(stage: Stage) -> None:
             for shift in (0, -high, high):
                 box = (x - r, y - r + shift, x + r, y + r + shift)
                 draw.ellipse(box, fill=(255, 255, 255, 225 - 40 * number))
-        small = sheet.resize((stage.width, stage.height), Image.Resampling.BOX)
-        stage.put(Layer(small, 0, 0, _AIR + number, "fall", stage.height, number * 0.31))
+        stage.put(halved(sheet), 0, 0, _AIR + number, "fall", stage.height, number * 0.31)
 
 
 def _fireflies(stage: Stage) -> None:
     size = max(7, int(stage.unit * 0.045))
     rows, columns = np.mgrid[0:size, 0:size].astype(np.float32) / size * 2 - 1
     away = np.hypot(rows, columns)
-    tone = np.empty((size, size, 4), np.uint8)
-    tone[..., :3] = (255, 240, 160)
-    tone[..., 3] = 255 * np.clip(
-        np.exp(-((away / 0.16) ** 2)) + 0.5 * np.clip(1 - away, 0, 1) ** 2, 0, 1
-    )
-    image = Image.fromarray(tone)
+    bright = np.exp(-((away / 0.16) ** 2)) + 0.5 * np.clip(1 - away, 0, 1) ** 2
+    image = veil((255, 240, 160), np.clip(bright, 0, 1))
     for number in range(22):
         x = stage.rng.random() * stage.width
         y = stage.rng.uniform(0.42, 0.94) * stage.height
-        stage.put(Layer(image, x, y, _AIR, "bob", stage.unit * 0.012, number / 22))
+        stage.put(image, x, y, _AIR, "bob", stage.unit * 0.012, number / 22)
 
 
 def _leaves(stage: Stage) -> None:
@@ -110,12 +101,12 @@ def _leaves(stage: Stage) -> None:
         turned = leaf.rotate(stage.rng.uniform(0, 180), Image.Resampling.BICUBIC)
         image = turned.resize((size, size), Image.Resampling.LANCZOS)
         x, y = stage.rng.random() * stage.width, stage.rng.uniform(0.1, 0.95) * stage.height
-        stage.put(Layer(image, x, y, _AIR, "bob", stage.unit * 0.02, number / 16))
+        stage.put(image, x, y, _AIR, "bob", stage.unit * 0.02, number / 16)
 
 
 def base_picture(stage: Stage) -> Image.Image:
     """The painted background alone."""
-    return Image.fromarray(np.clip(stage.pixels, 0, 255).astype(np.uint8))
+    return to_image(stage.pixels)
 
 
 def flatten(base: Image.Image, layers: list[Layer], *, time: float | None = None) -> Image.Image:
@@ -182,4 +173,4 @@ def finish(picture: Image.Image, stage: Stage) -> Image.Image:
     repeats = (-(-stage.height // grain.shape[0]), -(-stage.width // grain.shape[1]))
     tiled = np.tile(grain.astype(np.float32), repeats)[: stage.height, : stage.width]
     pixels += tiled[..., None] * 1.5
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    return to_image(pixels)

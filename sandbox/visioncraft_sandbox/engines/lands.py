@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from visioncraft_sandbox.engines.artwork import glyph, shaded
 from visioncraft_sandbox.engines.figures import RGB, figure
-from visioncraft_sandbox.engines.stage import Layer, lit, mix
+from visioncraft_sandbox.engines.stage import halved, lit, mix, rgb, veil
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,23 +132,17 @@ def plant(
     # Sizes in steps of a twentieth: trees of one size are drawn once.
     step = 1.05 ** round(math.log(max(size, 8), 1.05))
     image = _tree(name, round(step), tint, stage.light.ambient)
-    stage.put(Layer(faded(stage, image, haze), x - image.width / 2, y - image.height, depth))
+    stage.stand(faded(stage, image, haze), x, y, depth)
 
 
 def faded(stage: Stage, image: Image.Image, haze: float) -> Image.Image:
     """The picture as seen through that much air."""
     if haze <= 0:
         return image
-    red, green, blue = (int(value) for value in stage.light.haze)
-    veil = Image.new("RGB", image.size, (red, green, blue))
-    mixed = Image.blend(image.convert("RGB"), veil, min(haze, 1.0))
+    air = Image.new("RGB", image.size, rgb(stage.light.haze))
+    mixed = Image.blend(image.convert("RGB"), air, min(haze, 1.0))
     mixed.putalpha(image.getchannel("A"))
     return mixed
-
-
-def _set_ground(stage: Stage, back: float, upper: float, lower: float = 0.93) -> None:
-    stage.back = (stage.height * back, stage.height * (back + 0.05))
-    stage.ground = (stage.height * upper, stage.height * lower)
 
 
 def hills(stage: Stage) -> None:
@@ -156,7 +150,7 @@ def hills(stage: Stage) -> None:
     if stage.idea.mountains or (not stage.idea.named_things and stage.idea.seed % 2):
         mountains(stage, stage.horizon + stage.unit * 0.06, stage.height * 0.26)
     ranges(stage, stage.horizon, stage.height * 0.74, 4)
-    _set_ground(stage, 0.735, 0.82)
+    stage.reserve(back=(0.735, 0.785), ground=(0.82, 0.93))
     grass(stage, flowers=5)
 
 
@@ -171,7 +165,7 @@ def mountain_land(stage: Stage) -> None:
         y = stage.height * (0.70 + 0.16 * depth)
         plant(stage, "pine", x, y, stage.unit * (0.12 + 0.14 * depth), haze=0.35 * (1 - depth),
               depth=y)  # fmt: skip
-    _set_ground(stage, 0.745, 0.83)
+    stage.reserve(back=(0.745, 0.795), ground=(0.83, 0.93))
     grass(stage, flowers=4)
 
 
@@ -180,7 +174,7 @@ def meadow(stage: Stage) -> None:
     if stage.idea.mountains:
         mountains(stage, stage.horizon + stage.unit * 0.05, stage.height * 0.24)
     ranges(stage, stage.horizon + stage.unit * 0.02, stage.height * 0.70, 3, 0.035)
-    _set_ground(stage, 0.70, 0.79)
+    stage.reserve(back=(0.70, 0.75), ground=(0.79, 0.93))
     dots = stage.rng.random((260, 3))
     sheet = Image.new("RGBA", (stage.width * 2, stage.height * 2), (0, 0, 0, 0))
     draw = ImageDraw.Draw(sheet)
@@ -189,11 +183,10 @@ def meadow(stage: Stage) -> None:
         y = 0.72 + 0.27 * down**1.3
         r = stage.unit * (0.0025 + 0.0075 * down**1.3) * 2
         x, py = across * stage.width * 2, y * stage.height * 2
-        red, green, blue = (int(c) for c in lit(colours[int(kind * 5)], stage.light.ambient))
+        fill = (*rgb(lit(colours[int(kind * 5)], stage.light.ambient)), 235)
         draw.line((x, py, x, py + r * 3), fill=(50, 96, 56, 150), width=max(1, int(r * 0.4)))
-        draw.ellipse((x - r, py - r * 0.8, x + r, py + r * 0.8), fill=(red, green, blue, 235))
-    small = sheet.resize((stage.width, stage.height), Image.Resampling.BOX)
-    stage.put(Layer(small, 0, 0, -20))
+        draw.ellipse((x - r, py - r * 0.8, x + r, py + r * 0.8), fill=fill)
+    stage.put(halved(sheet), 0, 0, -20)
     grass(stage, flowers=9)
 
 
@@ -218,24 +211,12 @@ def forest(stage: Stage) -> None:
             plant(stage, name, px, y, size, haze=haze, depth=-58 + row)
         # The ground of each row is a layer too, so that it hides the feet of the row behind.
         index = min(row + 1, 4)
-        stage.put(_ground_layer(stage, ridge, tones[index], haze, -57.5 + row))
-    _set_ground(stage, 0.76, 0.84)
+        low = mix(tones[index], (30, 60, 50), 0.4)
+        edge = ridge + stage.unit * 0.01
+        stage.land_layer(edge, tones[index], low, -57.5 + row, haze=haze)
+    stage.reserve(back=(0.76, 0.81), ground=(0.84, 0.93))
     _sunbeams(stage)
     grass(stage, flowers=3, mushrooms=True)
-
-
-def _ground_layer(
-    stage: Stage, ridge: NDArray[np.float32], tone: Colour, haze: float, depth: float
-) -> Layer:
-    keep = stage.pixels
-    stage.pixels = keep.copy()
-    stage.land(ridge + stage.unit * 0.01, tone, mix(tone, (30, 60, 50), 0.4), haze=haze)
-    first = max(0, int(ridge.min()))
-    area = stage.pixels[first:]
-    cover = np.clip(stage.rows[first:] - ridge - stage.unit * 0.01 + 0.5, 0, 1)[..., None] * 255
-    image = Image.fromarray(np.clip(np.concatenate([area, cover], -1), 0, 255).astype(np.uint8))
-    stage.pixels = keep
-    return Layer(image, 0, first, depth)
 
 
 def _sunbeams(stage: Stage) -> None:
@@ -246,10 +227,7 @@ def _sunbeams(stage: Stage) -> None:
         np.sin(part / stage.unit * 11) * 0.6 + np.sin(part / stage.unit * 23) * 0.4, 0, 1
     )
     beams *= np.clip(1 - stage.rows / (stage.height * 0.8), 0, 1) * 0.34
-    tone = np.empty((stage.height, stage.width, 4), np.float32)
-    tone[..., :3] = stage.light.glow
-    tone[..., 3] = beams * 255
-    stage.put(Layer(Image.fromarray(tone.astype(np.uint8)), 0, 0, -53.6))
+    stage.put(veil(stage.light.glow, beams), 0, 0, -53.6)
 
 
 def desert(stage: Stage) -> None:
@@ -272,12 +250,12 @@ def desert(stage: Stage) -> None:
         below = stage.rows - ridge
         cover = np.clip(below + 0.5, 0, 1) * np.exp(-np.clip(below, 0, None) / (stage.unit * 0.1))
         stage.pixels *= (1 - cover * dark)[..., None]
-    _set_ground(stage, 0.74, 0.83)
+    stage.reserve(back=(0.74, 0.79), ground=(0.83, 0.93))
     for side in (0.07, 0.93):
         image = shaded(glyph("🌵", round(stage.unit * stage.rng.uniform(0.14, 0.2))),
                        stage.light.ambient)  # fmt: skip
         y = stage.height * stage.rng.uniform(0.76, 0.84)
-        stage.put(Layer(image, side * stage.width - image.width / 2, y - image.height, y))
+        stage.stand(image, side * stage.width, y)
 
 
 def snow(stage: Stage) -> None:
@@ -298,7 +276,7 @@ def snow(stage: Stage) -> None:
             size = stage.unit * (0.07 + 0.11 * part) * stage.rng.uniform(0.8, 1.4)
             foot = float(ridge[min(int(x), stage.width - 1)]) + size * 0.08
             plant(stage, "pine", x, foot, size, haze=0.4 * (1 - part), depth=-50 + number)
-    _set_ground(stage, 0.75, 0.82)
+    stage.reserve(back=(0.75, 0.8), ground=(0.82, 0.93))
 
 
 def grass(stage: Stage, *, flowers: int = 0, mushrooms: bool = False) -> None:
@@ -314,14 +292,10 @@ def grass(stage: Stage, *, flowers: int = 0, mushrooms: bool = False) -> None:
         tall = stage.unit * 2 * (0.03 + 0.075 * edge**2) * stage.rng.uniform(0.6, 1.3)
         lean = stage.rng.uniform(-0.4, 0.4) * tall
         tone = mix(tones[3], mix(tones[4], (24, 54, 44), 0.4), stage.rng.random())
-        red, green, blue = (int(c) for c in lit(tone, stage.light.ambient))
         thick = stage.unit * 0.008
-        draw.polygon(
-            [(x - thick, high), (x + thick, high), (x + lean, high - tall)],
-            fill=(red, green, blue, 255),
-        )
-    small = sheet.resize((wide // 2, high // 2), Image.Resampling.BOX)
-    stage.put(Layer(small, 0, stage.height - high // 2, stage.height * 2))
+        blade = [(x - thick, high), (x + thick, high), (x + lean, high - tall)]
+        draw.polygon(blade, fill=rgb(lit(tone, stage.light.ambient)))
+    stage.put(halved(sheet), 0, stage.height - high // 2, stage.height * 2)
     kinds = ("🌼", "🌷", "🌸", "🌻", "🌺") if not mushrooms else ("🍄", "🌿", "🌼")
     for number in range(flowers):
         side = number % 2
@@ -331,7 +305,5 @@ def grass(stage: Stage, *, flowers: int = 0, mushrooms: bool = False) -> None:
         if {"flower", "flowers"} & stage.idea.hidden and text != "🍄":
             continue
         image = shaded(glyph(text, round(size)), stage.light.ambient)
-        stage.put(
-            Layer(image, x, stage.height - size * stage.rng.uniform(0.8, 1.15),
-                  stage.height * 2 - 1, "sway", stage.unit * 0.003, stage.rng.random())
-        )  # fmt: skip
+        stage.put(image, x, stage.height - size * stage.rng.uniform(0.8, 1.15),
+                  stage.height * 2 - 1, "sway", stage.unit * 0.003, stage.rng.random())  # fmt: skip

@@ -16,6 +16,7 @@ from PIL import Image
 from visioncraft_sandbox.engines.drawing import set_stage
 from visioncraft_sandbox.engines.finishing import base_picture, flatten, frame_light
 from visioncraft_sandbox.engines.reading import read
+from visioncraft_sandbox.engines.stage import to_image
 from visioncraft_sandbox.engines.stopping import go_on
 from visioncraft_sandbox.engines.styles import apply_styles
 
@@ -63,7 +64,7 @@ def animate(
         go_on(number / frames)
         picture = flatten(base, stage.layers, time=number / frames)
         lit = np.asarray(picture, np.float32) * light
-        shown = Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8))
+        shown = to_image(lit)
         pictures.append(apply_styles(shown, idea.styles, idea.seed))
     colours = 128
     # GIF counts in hundredths of a second.

@@ -12,6 +12,7 @@ from visioncraft_sandbox.engines.drawing import SMALLEST_SIDE, set_stage
 from visioncraft_sandbox.engines.finishing import base_picture, finish, flatten
 from visioncraft_sandbox.engines.reading import read
 from visioncraft_sandbox.engines.redrawing import drawn_stage, redrawn
+from visioncraft_sandbox.engines.stage import to_image
 from visioncraft_sandbox.engines.styles import apply_styles
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _repainted(source: Image.Image, idea: Idea, strength: float, mask: Image.Ima
     weight = np.clip(weight, 0, 1)[..., None] * part
     new: NDArray[np.float32] = old + (np.asarray(scene, np.float32) - old) * weight
     result = source.copy()
-    result.paste(Image.fromarray(np.clip(new + 0.5, 0, 255).astype(np.uint8)), (left, top))
+    result.paste(to_image(new + 0.5), (left, top))
     return result
 
 
@@ -148,7 +149,7 @@ def _filled(source: Image.Image, cover: Image.Image) -> Image.Image:
                 part, nearest = np.flip(part, axis), np.flip(nearest, axis)
             total += nearest * part[..., None]
             weights += part
-    filled = Image.fromarray(np.clip(total / weights[..., None], 0, 255).astype(np.uint8))
+    filled = to_image(total / weights[..., None])
     soft = filled.filter(ImageFilter.GaussianBlur(max(1.0, min(source.size) * 0.006)))
     hole = Image.fromarray((~known).astype(np.uint8) * 255)
     return Image.composite(soft, source, hole)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from visioncraft_sandbox.engines.stage import Layer, mix
+from visioncraft_sandbox.engines.stage import mix, to_image, veil
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,11 +79,7 @@ def _sun_or_moon(stage: Stage) -> None:
 def _disc(radius: float, colour: Colour) -> Image.Image:
     size = int(2 * radius + 4)
     rows, columns = np.mgrid[0:size, 0:size].astype(np.float32) - radius - 2
-    cover = np.clip(radius - np.hypot(rows, columns) + 0.5, 0, 1)
-    tone = np.empty((size, size, 4), np.float32)
-    tone[..., :3] = colour
-    tone[..., 3] = cover * 255
-    return Image.fromarray(tone.astype(np.uint8))
+    return veil(colour, np.clip(radius - np.hypot(rows, columns) + 0.5, 0, 1))
 
 
 def _moon(stage: Stage, x: float, y: float, radius: float) -> None:
@@ -94,11 +90,8 @@ def _moon(stage: Stage, x: float, y: float, radius: float) -> None:
         bite = np.hypot(rows + radius * 0.22, columns - radius * 0.5)
         cover *= np.clip(bite - radius * 0.86 + 0.5, 0, 1)
     spots = stage.noise(radius * 0.5, size, size)
-    tone = np.empty((size, size, 4), np.float32)
-    tone[..., :3] = np.asarray(stage.light.glow) * (1 - 0.06 * np.clip(spots, 0, 2))[..., None]
-    tone[..., 3] = cover * 255
-    image = Image.fromarray(np.clip(tone, 0, 255).astype(np.uint8))
-    stage.bake(image, x - radius - 2, y - radius - 2)
+    tone = np.asarray(stage.light.glow) * (1 - 0.06 * np.clip(spots, 0, 2))[..., None]
+    stage.bake(veil(tone.astype(np.float32), cover), x - radius - 2, y - radius - 2)
 
 
 def _stars(stage: Stage) -> None:
@@ -111,18 +104,14 @@ def _stars(stage: Stage) -> None:
             radius = stage.unit * (0.0012 + 0.0034 * size**6)
             fade = 1 - 0.75 * (top * limit / max(limit, 1)) ** 3
             _dot(sheet, left * stage.width, top * limit, radius, (0.35 + 0.65 * shine) * fade)
-        tone = np.empty((*sheet.shape, 4), np.uint8)
-        tone[..., :3] = ((255, 255, 246), (255, 240, 206), (214, 228, 255))[group]
-        tone[..., 3] = np.clip(sheet, 0, 1) * 255
-        image = Image.fromarray(tone)
+        tone = ((255, 255, 246), (255, 240, 206), (214, 228, 255))[group]
+        image = veil(tone, np.clip(sheet, 0, 1))
         if stage.idea.place == "space":
-            stage.put(Layer(image, -4, -4, -100, "twinkle", phase=group / 3))
+            stage.put(image, -4, -4, -100, "twinkle", phase=group / 3)
             continue
         # High stars twinkle; low ones are painted, so that mountains stand before them.
         high = int(limit * 0.45)
-        stage.put(
-            Layer(image.crop((0, 0, image.width, high)), -4, -4, -100, "twinkle", 0, group / 3)
-        )
+        stage.put(image.crop((0, 0, image.width, high)), -4, -4, -100, "twinkle", 0, group / 3)
         stage.bake(image.crop((0, high, *image.size)), -4, high - 4)
 
 
@@ -187,7 +176,7 @@ def _fireworks(stage: Stage) -> None:
                 px, py = x + away * np.cos(angle), y + away * np.sin(angle) + (step / 11) ** 2 * 8
                 box = (px - size, py - size, px + size, py + size)
                 draw.ellipse(box, fill=(*colour, 90 + 14 * step))
-    stage.put(Layer(sheet, 0, 0, -80, "twinkle"))
+    stage.put(sheet, 0, 0, -80, "twinkle")
 
 
 def cloud(stage: Stage, width: float, colour: Colour, shade: Colour) -> Image.Image:
@@ -211,7 +200,7 @@ def cloud(stage: Stage, width: float, colour: Colour, shade: Colour) -> Image.Im
     tone = np.empty((*cover.shape, 4), np.float32)
     tone[..., :3] = np.asarray(colour, np.float32) * (1 - part) + np.asarray(shade) * part
     tone[..., 3] = cover * (0.94 - 0.35 * part[..., 0])
-    return Image.fromarray(np.clip(tone, 0, 255).astype(np.uint8))
+    return to_image(tone)
 
 
 def _clouds(stage: Stage) -> None:
@@ -233,7 +222,7 @@ def _clouds(stage: Stage) -> None:
         high = stage.rng.uniform(-0.1, 0.24) if heavy else stage.rng.uniform(0.06, 0.62)
         y = stage.horizon * high
         reach = stage.unit * stage.rng.uniform(0.012, 0.03)
-        stage.put(Layer(image, x, y, -70 + y / stage.height, "drift", reach, stage.rng.random()))
+        stage.put(image, x, y, -70 + y / stage.height, "drift", reach, stage.rng.random())
 
 
 def _lightning(stage: Stage) -> None:
@@ -265,4 +254,4 @@ def _lightning(stage: Stage) -> None:
     image = Image.new("RGBA", bolt.size, (206, 220, 255, 0))
     image.putalpha(halo)
     image.paste((255, 252, 236, 255), (0, 0), bolt)
-    stage.put(Layer(image, 0, 0, -60, "twinkle", phase=0.5))
+    stage.put(image, 0, 0, -60, "twinkle", phase=0.5)

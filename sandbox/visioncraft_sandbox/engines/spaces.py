@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from visioncraft_sandbox.engines.artwork import glyph, shaded
 from visioncraft_sandbox.engines.figures import darker, figure, lighter
-from visioncraft_sandbox.engines.stage import Layer, lit, mix
+from visioncraft_sandbox.engines.stage import halo, lit, mix, rgb, to_image
 
 if TYPE_CHECKING:
     from visioncraft_sandbox.engines.stage import Colour, Stage
@@ -26,7 +26,7 @@ def city(stage: Stage) -> None:
     ground = np.full(stage.width, street, np.float32)
     if wet:
         mirrored = stage.pixels[max(0, 2 * first - stage.height) : first][::-1]
-        soft = Image.fromarray(np.clip(mirrored, 0, 255).astype(np.uint8)).filter(
+        soft = to_image(mirrored).filter(
             ImageFilter.BoxBlur((stage.unit * 0.006, stage.unit * 0.04))
         )
     stage.land(ground, (112, 112, 128), (70, 70, 88), mottle=0.03, cell=stage.unit * 0.01)
@@ -51,15 +51,15 @@ def _buildings(stage: Stage, row: int, tone: Colour, street: float, *, dark: boo
         tall *= 0.8 + 0.35 * edge
         top = street - tall
         shade = lit(mix(tone, (170, 130, 120), stage.rng.random() * 0.35), stage.light.ambient)
-        red, green, blue = (int(c) for c in mix(shade, stage.light.haze, haze))
-        draw.rectangle((x, top, x + wide, street), fill=(red, green, blue))
+        wall = rgb(mix(shade, stage.light.haze, haze))
+        draw.rectangle((x, top, x + wide, street), fill=wall)
         cover.rectangle((x, top, x + wide, street), fill=255)
         if stage.rng.random() < 0.35:
             mid = x + wide / 2
             roof = [(x, top), (mid, top - wide * 0.5), (x + wide, top)]
-            draw.polygon(roof, fill=(red, green, blue))
+            draw.polygon(roof, fill=wall)
             cover.polygon(roof, fill=255)
-        _windows(stage, draw, (x, top, wide, tall), (red, green, blue), haze, dark=dark)
+        _windows(stage, draw, (x, top, wide, tall), wall, haze, dark=dark)
         x += wide * stage.rng.uniform(0.92, 1.15)
     part = np.asarray(mask, np.float32)[..., None] / 255
     stage.pixels += (np.asarray(sheet, np.float32) - stage.pixels) * part
@@ -77,18 +77,17 @@ def _windows(
         for column in range(columns):
             glow = stage.rng.random() < (0.55 if dark else 0.12)
             tone = (255, 214, 130) if glow else (darker(wall, 0.72) if dark else lighter(wall, 0.3))
-            red, green, blue = (int(c) for c in mix(tone, stage.light.haze, haze * 0.6))
             left, upper = x + gap + column * step, top + step * 0.7 + row * step * 1.25
             draw.rectangle(
                 (left + step * 0.24, upper, left + step * 0.76, upper + step * 0.72),
-                fill=(red, green, blue),
+                fill=rgb(mix(tone, stage.light.haze, haze * 0.6)),
             )
 
 
 def _street(stage: Stage, street: float, *, dark: bool) -> None:
     sheet = Image.new("RGBA", (stage.width, stage.height), (0, 0, 0, 0))
     draw = ImageDraw.Draw(sheet)
-    curb = tuple(int(c) for c in lit((176, 172, 176), stage.light.ambient))
+    curb = rgb(lit((176, 172, 176), stage.light.ambient))
     draw.rectangle((0, street, stage.width, street + stage.unit * 0.02), fill=(*curb, 255))
     y, high = stage.height * 0.885, stage.unit * 0.012
     for number in range(-1, 8):
@@ -97,13 +96,13 @@ def _street(stage: Stage, street: float, *, dark: bool) -> None:
             [(x, y), (x + stage.width * 0.07, y), (x + stage.width * 0.06, y + high),
              (x - stage.width * 0.012, y + high)], fill=(240, 226, 180, 110),
         )  # fmt: skip
-    stage.put(Layer(sheet, 0, 0, -20))
+    stage.put(sheet, 0, 0, -20)
     for side in (0.08, 0.92):
         post = figure("lamp", max(20, round(stage.unit * 0.42)))
         lamp = shaded(post, mix(stage.light.ambient, (1, 1, 1), 0.4))
         y = street + stage.unit * 0.06
         x = stage.width * side
-        stage.put(Layer(lamp, x - lamp.width / 2, y - lamp.height, y))
+        stage.stand(lamp, x, y)
         if dark:
             stage.glow(x, y - lamp.height * 0.87, stage.unit * 0.12, (255, 214, 140), 0.75)
             stage.glow(x, stage.height * 0.86, stage.unit * 0.10, (255, 204, 130), 0.35)
@@ -209,24 +208,15 @@ def _fireplace(stage: Stage, x: float, base: float) -> None:
     high = max(24, round(stage.unit * 0.46))
     image = figure("fireplace", high)
     top = base - image.height
-    stage.put(Layer(image, x - image.width / 2, top, -48))
+    stage.put(image, x - image.width / 2, top, -48)
     fire = figure("campfire", max(10, round(high * 0.44)))
-    stage.put(Layer(fire, x - fire.width / 2, base - fire.height - high * 0.03, -47, "flicker"))
-    halo = _light(stage.unit * 1.0, (255, 168, 84), 120)
-    stage.put(Layer(halo, x - halo.width / 2, base - high * 0.25 - halo.height / 2, -46, "twinkle"))
+    stage.put(fire, x - fire.width / 2, base - fire.height - high * 0.03, -47, "flicker")
+    glow = halo(stage.unit, (255, 168, 84), 120, fall=1.8)
+    stage.put(glow, x - glow.width / 2, base - high * 0.25 - glow.height / 2, -46, "twinkle")
     for number, text in enumerate(("🕰", "🕯", "🪴")):
         item = glyph(text, max(8, round(stage.unit * (0.10, 0.08, 0.10)[number])))
         px = x + (-0.02, -0.19, 0.17)[number] * stage.unit - item.width / 2
-        stage.put(Layer(item, px, top + high * 0.01 - item.height, -45))
-
-
-def _light(size: float, colour: tuple[int, int, int], strength: int) -> Image.Image:
-    wide = max(8, int(size))
-    rows, columns = np.mgrid[0:wide, 0:wide].astype(np.float32) / wide * 2 - 1
-    tone = np.empty((wide, wide, 4), np.uint8)
-    tone[..., :3] = colour
-    tone[..., 3] = strength * np.clip(1 - np.hypot(rows, columns), 0, 1) ** 1.8
-    return Image.fromarray(tone)
+        stage.put(item, px, top + high * 0.01 - item.height, -45)
 
 
 def _window(stage: Stage, x: float, y: float) -> None:
@@ -234,7 +224,7 @@ def _window(stage: Stage, x: float, y: float) -> None:
     hour = "night" if stage.idea.hour in {"night", "dusk"} else "day"
     weather = "snowfall" if "snowfall" in stage.idea.weather else "clear"
     image = figure("window", high, showing=(hour, weather))
-    stage.put(Layer(image, x - image.width / 2, y, -48))
+    stage.put(image, x - image.width / 2, y, -48)
 
 
 def _furnish(stage: Stage, floor: float, *, right: bool) -> None:
@@ -249,4 +239,4 @@ def _furnish(stage: Stage, floor: float, *, right: bool) -> None:
         image = shaded(glyph(text, max(8, round(stage.unit * size))), (0.96, 0.88, 0.80))
         x = middle + way * across * stage.width - image.width / 2
         y = floor + down * stage.unit - (image.height if standing else 0)
-        stage.put(Layer(image, x, y, -44))
+        stage.put(image, x, y, -44)

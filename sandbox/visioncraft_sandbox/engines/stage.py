@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from visioncraft_sandbox.engines.reading import Idea
@@ -74,6 +76,36 @@ def mix(one: Colour, two: Colour, part: float) -> Colour:
 def lit(colour: Colour, ambient: Colour) -> Colour:
     """A thing's colour in that light."""
     return (colour[0] * ambient[0], colour[1] * ambient[1], colour[2] * ambient[2])
+
+
+def rgb(colour: Colour) -> tuple[int, int, int]:
+    """The colour in whole numbers, as Pillow takes it."""
+    return (int(colour[0]), int(colour[1]), int(colour[2]))
+
+
+def to_image(pixels: NDArray[Any]) -> Image.Image:
+    """A picture of an array whose values may lie beyond 0 to 255."""
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def veil(colour: Colour | NDArray[np.float32], cover: NDArray[Any]) -> Image.Image:
+    """An RGBA picture in one colour, or in one for each pixel, as opaque as `cover` (0 to 1)."""
+    tone = np.empty((*cover.shape, 4), np.float32)
+    tone[..., :3] = colour
+    tone[..., 3] = cover * 255
+    return to_image(tone)
+
+
+def halo(size: float, colour: Colour, strength: int, *, fall: float) -> Image.Image:
+    """A spot of light that fades towards its edge."""
+    wide = max(8, int(size))
+    rows, columns = np.mgrid[0:wide, 0:wide].astype(np.float32) / wide * 2 - 1
+    return veil(colour, strength / 255 * np.clip(1 - np.hypot(rows, columns), 0, 1) ** fall)
+
+
+def halved(sheet: Image.Image) -> Image.Image:
+    """A picture that was drawn twice as large, which smooths its edges."""
+    return sheet.resize((sheet.width // 2, sheet.height // 2), Image.Resampling.BOX)
 
 
 def light_of(idea: Idea) -> Light:
@@ -289,6 +321,49 @@ class Stage:
         # Screen, not add: light never burns out to flat white.
         area += (255 - area) * halo * (np.asarray(colour, np.float32) / 255)
 
-    def put(self, layer: Layer) -> None:
-        """Lay a picture on the stage."""
-        self.layers.append(layer)
+    def land_layer(
+        self,
+        ridge: NDArray[np.float32],
+        upper: Colour,
+        lower: Colour,
+        at: float,
+        *,
+        edge: float = 0.5,
+        paint: Callable[[NDArray[np.float32]], None] | None = None,
+        **options: float,
+    ) -> None:
+        """As `land`, but in a layer of the depth `at`, which hides what stands behind it.
+
+        It begins to show `edge` pixels above the ridge; `paint` adds to it before it is cut out.
+        """
+        kept, self.pixels = self.pixels, self.pixels.copy()
+        self.land(ridge, upper, lower, **options)
+        if paint is not None:
+            paint(self.pixels)
+        first = max(0, int(ridge.min()) - 2)
+        cover = np.clip(self.rows[first:] - ridge + edge, 0, 1)
+        self.put(veil(self.pixels[first:], cover), 0, first, at)
+        self.pixels = kept
+
+    def reserve(self, **zones: tuple[float, float]) -> None:
+        """Set `ground`, `back` or `water`, each as two parts of the height."""
+        for name, (upper, lower) in zones.items():
+            setattr(self, name, (self.height * upper, self.height * lower))
+
+    def put(  # noqa: PLR0917  # the fields of a layer, in their order
+        self,
+        image: Image.Image,
+        x: float,
+        y: float,
+        depth: float,
+        motion: str = "still",
+        reach: float = 0.0,
+        phase: float = 0.0,
+    ) -> None:
+        """Lay a picture on the stage, with its upper left corner at a point; see `Layer`."""
+        self.layers.append(Layer(image, x, y, depth, motion, reach, phase))
+
+    def stand(self, image: Image.Image, x: float, foot: float, depth: float | None = None) -> None:
+        """Put a picture with the middle of its lower edge at a point."""
+        depth = foot if depth is None else depth
+        self.put(image, x - image.width / 2, foot - image.height, depth)

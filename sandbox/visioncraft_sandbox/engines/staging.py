@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from visioncraft_sandbox.engines.artwork import portrait, shaded
 from visioncraft_sandbox.engines.figures import figure
-from visioncraft_sandbox.engines.stage import Box, Layer, Placed, mix
+from visioncraft_sandbox.engines.stage import Box, Placed, halo, halved, mix, veil
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -229,36 +229,16 @@ def _lay(stage: Stage, subject: Subject, kind: str, image: Image.Image, box: Box
         depth -= 1.0 if subject.thing.art in _TREES else 0.0
         if stage.idea.place != "sea":
             depth = min(depth, stage.height * 0.755)
-    stage.put(Layer(image, left, top, depth, motion, reach, phase))
+    stage.put(image, left, top, depth, motion, reach, phase)
     dark = stage.idea.hour in {"night", "dusk"} or "storm" in stage.idea.weather
+    middle, tall = (left + right) / 2, foot - top
     if name in _SHINING:
-        _halo(
-            stage,
-            (left + right) / 2,
-            foot - (foot - top) * 0.45,
-            unit * 0.42,
-            depth=depth + 0.5,
-            strength=150,
-        )
+        _halo(stage, middle, foot - tall * 0.45, unit * 0.42, depth=depth + 0.5, strength=150)
     elif name == "lighthouse" and dark:
-        _beam(stage, (left + right) / 2, top + (foot - top) * 0.19, depth - 0.8)
-        _halo(
-            stage,
-            (left + right) / 2,
-            top + (foot - top) * 0.19,
-            unit * 0.34,
-            depth=depth + 0.5,
-            strength=190,
-        )
+        _beam(stage, middle, top + tall * 0.19, depth - 0.8)
+        _halo(stage, middle, top + tall * 0.19, unit * 0.34, depth=depth + 0.5, strength=190)
     elif dark and kind == "back" and subject.thing.art.startswith("@"):
-        _halo(
-            stage,
-            (left + right) / 2,
-            foot - (foot - top) * 0.3,
-            wide * 1.1,
-            depth=depth + 0.5,
-            strength=80,
-        )
+        _halo(stage, middle, foot - tall * 0.3, wide * 1.1, depth=depth + 0.5, strength=80)
 
 
 def _shadow(stage: Stage, x: float, y: float, wide: float, depth: float) -> None:
@@ -269,17 +249,12 @@ def _shadow(stage: Stage, x: float, y: float, wide: float, depth: float) -> None
     mask = mask.filter(ImageFilter.GaussianBlur(max(1.0, high * 0.26)))
     dark = Image.new("RGBA", mask.size, (22, 24, 48, 0))
     dark.putalpha(mask)
-    stage.put(Layer(dark, x - half, y - high * 1.1, depth))
+    stage.put(dark, x - half, y - high * 1.1, depth)
 
 
 def _halo(stage: Stage, x: float, y: float, size: float, *, depth: float, strength: int) -> None:
-    wide = max(8, int(size * 1.3))
-    rows, columns = np.mgrid[0:wide, 0:wide].astype(np.float32) / wide * 2 - 1
-    tone = np.empty((wide, wide, 4), np.uint8)
-    tone[..., :3] = (255, 222, 150)
-    tone[..., 3] = strength * np.clip(1 - np.hypot(rows, columns), 0, 1) ** 2.2
-    image = Image.fromarray(tone)
-    stage.put(Layer(image, x - wide / 2, y - wide / 2, depth, "twinkle"))
+    image = halo(size * 1.3, (255, 222, 150), strength, fall=2.2)
+    stage.put(image, x - image.width / 2, y - image.height / 2, depth, "twinkle")
 
 
 def _beam(stage: Stage, x: float, y: float, depth: float) -> None:
@@ -288,10 +263,7 @@ def _beam(stage: Stage, x: float, y: float, depth: float) -> None:
     away = np.hypot(across, down) + 1
     angle = np.arctan2(down, np.abs(across)) - np.where(across > 0, -0.10, 0.06)
     cone = np.exp(-((angle / 0.085) ** 2)) * np.exp(-away / (stage.unit * 0.75)) * 0.72
-    tone = np.empty((stage.height, stage.width, 4), np.float32)
-    tone[..., :3] = (255, 236, 170)
-    tone[..., 3] = cone * 255
-    stage.put(Layer(Image.fromarray(tone.astype(np.uint8)), 0, 0, depth, "twinkle", phase=0.25))
+    stage.put(veil((255, 236, 170), cone), 0, 0, depth, "twinkle", phase=0.25)
 
 
 def _string(stage: Stage, kite: Box, person: Box) -> None:
@@ -311,5 +283,4 @@ def _string(stage: Stage, kite: Box, person: Box) -> None:
     ImageDraw.Draw(sheet).line(
         points, fill=(44, 36, 58, 210), width=max(1, round(stage.unit * 0.005)), joint="curve"
     )
-    small = sheet.resize((stage.width, stage.height), Image.Resampling.BOX)
-    stage.put(Layer(small, 0, 0, person[3] + stage.lift - 0.5))
+    stage.put(halved(sheet), 0, 0, person[3] + stage.lift - 0.5)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
+from visioncraft_sandbox.engines.stage import to_image
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,10 +35,6 @@ def _array(image: Image.Image) -> NDArray[np.float32]:
     return np.asarray(image, np.float32)
 
 
-def _image(pixels: NDArray[np.float32]) -> Image.Image:
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
-
-
 def _noise(size: tuple[int, int], cell: float, seed: int) -> NDArray[np.float32]:
     rng = np.random.default_rng(seed)
     shape = (max(2, int(size[1] / cell) + 1), max(2, int(size[0] / cell) + 1))
@@ -61,7 +59,7 @@ def _watercolor(image: Image.Image, seed: int) -> Image.Image:
     edge = np.minimum(rows, columns) / short - 0.028 - 0.012 * wash
     cover = np.clip(edge / 0.012, 0, 1)[..., None]
     sheet = np.asarray((252, 249, 241), np.float32) * (1 + 0.012 * paper[..., None])
-    return _image((sheet + (pixels - sheet) * cover).astype(np.float32))
+    return to_image((sheet + (pixels - sheet) * cover).astype(np.float32))
 
 
 def _paper(image: Image.Image, seed: int) -> Image.Image:
@@ -77,7 +75,7 @@ def _paper(image: Image.Image, seed: int) -> Image.Image:
     fibre = _noise(image.size, max(1.2, short * 0.002), seed) + _noise(
         image.size, short * 0.012, seed
     )
-    return _image(pixels * (1 + 0.022 * fibre[..., None]))
+    return to_image(pixels * (1 + 0.022 * fibre[..., None]))
 
 
 def _pixel(image: Image.Image, _: int) -> Image.Image:
@@ -100,11 +98,11 @@ def _sketch(image: Image.Image, seed: int) -> Image.Image:
     lines = 255 * (np.clip(lines, 0, 255) / 255) ** 2.2 * (1 - 0.45 * dark * hatch)
     tone = np.stack([lines * 0.98 + 4, lines * 0.965 + 3, lines * 0.92], axis=-1)
     mixed = tone * 0.80 + (tone * _array(image) / 255 + 40) * 0.20
-    return _image((mixed * (1 + 0.03 * paper[..., None])).astype(np.float32))
+    return to_image((mixed * (1 + 0.03 * paper[..., None])).astype(np.float32))
 
 
 def _bloom(pixels: NDArray[np.float32], short: int, strength: float) -> NDArray[np.float32]:
-    bright = _image(np.clip(pixels - 150, 0, 255) * 1.6)
+    bright = to_image(np.clip(pixels - 150, 0, 255) * 1.6)
     halo = _array(bright.filter(ImageFilter.GaussianBlur(short * 0.025)))
     return np.asarray(255 - (255 - pixels) * (1 - strength * halo / 255), np.float32)
 
@@ -115,7 +113,7 @@ def _cinematic(image: Image.Image, _: int) -> Image.Image:
     cool, warm = np.asarray((0.86, 1.0, 1.10)), np.asarray((1.09, 1.0, 0.88))
     grade = cool * (1 - level) + warm * level
     pixels = (pixels * grade.astype(np.float32) - 128) * 1.12 + 122
-    return _image(_bloom(pixels.astype(np.float32), min(image.size), 0.55))
+    return to_image(_bloom(pixels.astype(np.float32), min(image.size), 0.55))
 
 
 def _dreamy(image: Image.Image, _: int) -> Image.Image:
@@ -123,7 +121,7 @@ def _dreamy(image: Image.Image, _: int) -> Image.Image:
     level = pixels.mean(axis=-1, keepdims=True) / 255
     violet, rose = np.asarray((1.04, 0.90, 1.16)), np.asarray((1.06, 0.99, 1.0))
     pixels = pixels * (violet * (1 - level) + rose * level).astype(np.float32)
-    return _image(_bloom(pixels, min(image.size), 0.8))
+    return to_image(_bloom(pixels, min(image.size), 0.8))
 
 
 def _oil(image: Image.Image, seed: int) -> Image.Image:
@@ -135,12 +133,12 @@ def _oil(image: Image.Image, seed: int) -> Image.Image:
     jitter = _noise(image.size, max(1.5, short * 0.006), seed + 1) * reach
     down = np.clip(rows + np.sin(angle) * jitter, 0, image.height - 1).astype(np.intp)
     across = np.clip(columns + np.cos(angle) * jitter, 0, image.width - 1).astype(np.intp)
-    moved = _image(_array(image)[down, across])
+    moved = to_image(_array(image)[down, across])
     smooth = median(moved, 5 if short > 300 else 3)
     vivid = ImageEnhance.Color(smooth).enhance(1.3)
     relief = _array(smooth.convert("L").filter(ImageFilter.EMBOSS)) - 128
     ridge = _noise(image.size, max(1.5, short * 0.005), seed + 2)
-    return _image(_array(vivid) + (0.22 * relief + 4 * ridge)[..., None])
+    return to_image(_array(vivid) + (0.22 * relief + 4 * ridge)[..., None])
 
 
 def _comic(image: Image.Image, _: int) -> Image.Image:
@@ -158,7 +156,7 @@ def _vintage(image: Image.Image, seed: int) -> Image.Image:
     sepia = grey * np.asarray((255, 232, 196), np.float32) + np.asarray((16, 10, 4), np.float32)
     pixels = sepia * 0.66 + _array(image) * 0.34
     spots = _noise(image.size, min(image.size) * 0.2, seed)
-    return _image(pixels * (1 + 0.03 * spots[..., None]))
+    return to_image(pixels * (1 + 0.03 * spots[..., None]))
 
 
 _FILTERS: Final[dict[str, Callable[[Image.Image, int], Image.Image]]] = {

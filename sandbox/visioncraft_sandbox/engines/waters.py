@@ -9,9 +9,11 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from visioncraft_sandbox.engines.artwork import glyph, shaded
 from visioncraft_sandbox.engines.lands import grass, mountains, ranges
-from visioncraft_sandbox.engines.stage import Layer, lit, mix
+from visioncraft_sandbox.engines.stage import halved, lit, mix, rgb, to_image
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from visioncraft_sandbox.engines.stage import Colour, Stage
 
 
@@ -33,12 +35,10 @@ def _water(
         y = top + ((shore or stage.height) - top) * place**1.55
         size = stage.unit * (0.003 + 0.016 * place) * (0.6 + swell)
         length = stage.unit * (0.045 + 0.15 * place)
-        stage.put(_wave(stage, y, size, length, number=number, place=place))
+        _wave(stage, y, size, length, number=number, place=place)
 
 
-def _wave(
-    stage: Stage, y: float, size: float, length: float, *, number: int, place: float
-) -> Layer:
+def _wave(stage: Stage, y: float, size: float, length: float, *, number: int, place: float) -> None:
     count = max(2, round(stage.width / length))
     length = stage.width / count
     wide = int(stage.width + 2 * length)
@@ -64,9 +64,9 @@ def _wave(
         tone[..., :3] = np.asarray(sheet, np.float32) * (1 - 0.3 * foam[..., None])
         tone[..., :3] += np.asarray(bright, np.float32) * 0.3 * foam[..., None]
         tone[..., 3] = 255 * np.clip(below + 0.5, 0, 1)
-    image = Image.fromarray(np.clip(tone, 0, 255).astype(np.uint8))
+    image = to_image(tone)
     # Each row rolls on by exactly one of its waves in a loop, so that the loop has no seam.
-    return Layer(image, 0, y - size, y, "scroll", length, stage.rng.random())
+    stage.put(image, 0, y - size, y, "scroll", length, stage.rng.random())
 
 
 def _glitter(stage: Stage, first: int) -> None:
@@ -92,7 +92,7 @@ def sea(stage: Stage) -> None:
         ridge = stage.horizon - stage.unit * 0.03 * (0.6 + stage.line(1.6, octaves=3))
         stage.land(ridge, (120, 150, 150), (120, 150, 150), haze=0.6)
     _water(stage, stage.horizon, swell=1.3 if storm else 0.55, deep=(26, 108, 152))
-    stage.water = (stage.height * 0.74, stage.height * 0.90)
+    stage.reserve(water=(0.74, 0.90))
     landed = [
         s for s in stage.idea.subjects if s.thing.habitat in {"ground", "back"} and not s.aboard
     ]
@@ -113,24 +113,21 @@ def _headland(stage: Stage, crowd: int) -> None:
     level = stage.height * 0.70
     top = level + stage.unit * 0.012 * stage.line(3) - stage.unit * 0.05 * (1 - across / wide)
     ridge = (top + stage.height * 0.36 * drop**1.5).astype(np.float32)
-    keep, before = stage.pixels, stage.pixels.copy()
-    stage.pixels = before
-    stage.land(ridge, (124, 112, 108), (72, 68, 84), depth=stage.height * 0.2, mottle=0.10,
-               cell=stage.unit * 0.03)  # fmt: skip
     turf = ridge + stage.unit * 0.012
-    green = np.clip(stage.rows - ridge + 0.5, 0, 1) * np.clip(
-        (stage.unit * (0.055 + 0.010 * stage.line(14)) * (1 - 0.8 * np.clip(drop, 0, 1))
-         - (stage.rows - turf)) / 3, 0, 1,
-    )  # fmt: skip
-    colour = np.asarray(lit((110, 160, 88), stage.light.ambient), np.float32)
-    before += (colour - before) * green[..., None].astype(np.float32)
-    first = max(0, int(ridge.min()))
-    cover = np.clip(stage.rows[first:] - ridge + 0.5, 0, 1)[..., None] * 255
-    pixels = np.clip(np.concatenate([before[first:], cover], -1), 0, 255).astype(np.uint8)
-    stage.pixels = keep
+    grassy = np.asarray(lit((110, 160, 88), stage.light.ambient), np.float32)
+
+    def paint(pixels: NDArray[np.float32]) -> None:
+        deep = stage.unit * (0.055 + 0.010 * stage.line(14)) * (1 - 0.8 * np.clip(drop, 0, 1))
+        green = np.clip(stage.rows - ridge + 0.5, 0, 1)
+        green = green * np.clip((deep - (stage.rows - turf)) / 3, 0, 1)
+        pixels += (grassy - pixels) * green[..., None].astype(np.float32)
+
     # The rock lies before every wave, and what stands on it before the rock.
     stage.lift = stage.height
-    stage.put(Layer(Image.fromarray(pixels), 0, first, stage.height * 1.6))
+    stage.land_layer(
+        ridge, (124, 112, 108), (72, 68, 84), stage.height * 1.6, paint=paint,
+        depth=stage.height * 0.2, mottle=0.10, cell=stage.unit * 0.03,
+    )  # fmt: skip
     stage.back = (level - stage.unit * 0.01, level)
     stage.ground = (level + stage.unit * 0.03, level + stage.unit * 0.05)
     stage.span = (1 - wide * 0.80, 0.97) if right else (0.03, wide * 0.80)
@@ -142,20 +139,17 @@ def beach(stage: Stage) -> None:
         mountains(stage, stage.horizon + stage.unit * 0.02, stage.height * 0.22)
     _water(stage, stage.horizon, swell=0.4, deep=(40, 150, 176), shore=stage.height * 0.70)
     line = stage.height * 0.74 + stage.unit * 0.03 * stage.line(1.2, octaves=2)
-    keep, sand = stage.pixels, stage.pixels.copy()
-    stage.pixels = sand
-    stage.land(line, (224, 196, 146), (240, 214, 164), mottle=0.03, cell=stage.unit * 0.012)
-    stage.pixels = keep
-    first = int(line.min()) - 2
-    below = stage.rows[first:] - line
-    foam = np.exp(-((below / (stage.unit * 0.008)) ** 2))[..., None]
-    area = sand[first:] + (250 * np.asarray(stage.light.ambient, np.float32) - sand[first:]) * foam
-    cover = np.clip(below + stage.unit * 0.01, 0, 1)[..., None] * 255
-    image = Image.fromarray(np.clip(np.concatenate([area, cover], -1), 0, 255).astype(np.uint8))
-    stage.put(Layer(image, 0, first, stage.height * 0.735))
-    stage.water = (stage.height * 0.64, stage.height * 0.69)
-    stage.back = (stage.height * 0.78, stage.height * 0.80)
-    stage.ground = (stage.height * 0.83, stage.height * 0.94)
+    bright = 250 * np.asarray(stage.light.ambient, np.float32)
+
+    def paint(pixels: NDArray[np.float32]) -> None:
+        foam = np.exp(-(((stage.rows - line) / (stage.unit * 0.008)) ** 2))[..., None]
+        pixels += (bright - pixels) * foam
+
+    stage.land_layer(
+        line, (224, 196, 146), (240, 214, 164), stage.height * 0.735, paint=paint,
+        edge=stage.unit * 0.01, mottle=0.03, cell=stage.unit * 0.012,
+    )  # fmt: skip
+    stage.reserve(water=(0.64, 0.69), back=(0.78, 0.80), ground=(0.83, 0.94))
     for number, text in enumerate(("🐚", "🪨", "🌴")):
         side = (stage.idea.seed >> number) % 2
         if text == "🌴":
@@ -164,7 +158,7 @@ def beach(stage: Stage) -> None:
             size, x = stage.unit * 0.05, (0.14, 0.86)[side]
         image = shaded(glyph(text, round(size)), stage.light.ambient)
         y = stage.height * (0.80 if text == "🌴" else 0.95)
-        stage.put(Layer(image, x * stage.width - image.width / 2, y - size, y))
+        stage.put(image, x * stage.width - image.width / 2, y - size, y)
 
 
 def lake(stage: Stage) -> None:
@@ -174,31 +168,19 @@ def lake(stage: Stage) -> None:
     shore = int(stage.horizon + stage.unit * 0.035)
     mirrored = stage.pixels[max(0, 2 * shore - stage.height) : shore][::-1]
     mirrored = mirrored[: stage.height - shore]
-    soft = Image.fromarray(np.clip(mirrored, 0, 255).astype(np.uint8)).filter(
-        ImageFilter.BoxBlur((stage.unit * 0.004, stage.unit * 0.012))
-    )
+    soft = to_image(mirrored).filter(ImageFilter.BoxBlur((stage.unit * 0.004, stage.unit * 0.012)))
     area = stage.pixels[shore : shore + soft.height]
     water = lit((64, 136, 164), stage.light.ambient)
     area[:] = np.asarray(soft, np.float32) * 0.66 + np.asarray(water, np.float32) * 0.34
     for number in range(5):
         place = (number + 0.7) / 5
         y = shore + (stage.height * 0.81 - shore) * place**1.4
-        stage.put(
-            _wave(stage, y, stage.unit * (0.001 + 0.003 * place), stage.unit * (0.1 + 0.12 * place),
-                  number=number, place=place * 0.5)
-        )  # fmt: skip
-    stage.water = (stage.height * 0.68, stage.height * 0.78)
+        size, length = stage.unit * (0.001 + 0.003 * place), stage.unit * (0.1 + 0.12 * place)
+        _wave(stage, y, size, length, number=number, place=place * 0.5)
+    stage.reserve(water=(0.68, 0.78), ground=(0.885, 0.95))
     line = stage.height * 0.845 + stage.unit * 0.03 * stage.line(1.3, octaves=2)
-    keep, bank = stage.pixels, stage.pixels.copy()
-    stage.pixels = bank
-    stage.land(line, (110, 160, 84), (60, 112, 64))
-    stage.pixels = keep
-    first = int(line.min())
-    cover = np.clip(stage.rows[first:] - line + 0.5, 0, 1)[..., None] * 255
-    pixels = np.clip(np.concatenate([bank[first:], cover], -1), 0, 255).astype(np.uint8)
-    stage.put(Layer(Image.fromarray(pixels), 0, first, stage.height * 0.84))
+    stage.land_layer(line, (110, 160, 84), (60, 112, 64), stage.height * 0.84)
     stage.back = (stage.horizon + stage.unit * 0.02, stage.horizon + stage.unit * 0.03)
-    stage.ground = (stage.height * 0.885, stage.height * 0.95)
     grass(stage, flowers=4)
 
 
@@ -225,9 +207,7 @@ def underwater(stage: Stage) -> None:
     floor = stage.height * 0.89 + stage.unit * 0.03 * stage.line(1.5)
     sand = mix((226, 206, 160), tuple(tones[1]), 0.42)
     stage.land(floor, sand, mix(sand, tuple(tones[2]), 0.4), cell=stage.unit * 0.015)
-    stage.ground = (stage.height * 0.91, stage.height * 0.96)
-    stage.back = (stage.height * 0.88, stage.height * 0.9)
-    stage.water = (stage.height * 0.3, stage.height * 0.6)
+    stage.reserve(ground=(0.91, 0.96), back=(0.88, 0.9), water=(0.3, 0.6))
     _weeds(stage, tuple(tones[1]))
     _bubbles(stage)
 
@@ -240,23 +220,22 @@ def _weeds(stage: Stage, blue: Colour) -> None:
         wide = stage.unit * 0.1
         sheet = Image.new("RGBA", (int(wide * 2), int(tall * 2)), (0, 0, 0, 0))
         draw = ImageDraw.Draw(sheet)
-        tone = mix(((44, 130, 96), (70, 150, 86), (150, 84, 110))[number % 3], blue, 0.3)
-        red, green, bl = (int(c) for c in tone)
+        tone = rgb(mix(((44, 130, 96), (70, 150, 86), (150, 84, 110))[number % 3], blue, 0.3))
         phase = stage.rng.uniform(0, 6)
         for step in range(40):
             up = step / 39
             cx = wide + wide * 0.42 * np.sin(phase + up * 5) * up
             r = stage.unit * 0.017 * (1 - up * 0.8)
             cy = 2 * tall * (1 - up)
-            draw.ellipse((cx - r, cy - 2 * r, cx + r, cy + 2 * r), fill=(red, green, bl, 255))
+            draw.ellipse((cx - r, cy - 2 * r, cx + r, cy + 2 * r), fill=tone)
         small = sheet.resize((int(wide), int(tall)), Image.Resampling.BOX)
         y = stage.height * stage.rng.uniform(0.93, 1.0)
-        stage.put(Layer(small, x - wide / 2, y - tall, y, "sway", stage.unit * 0.006, up))
+        stage.put(small, x - wide / 2, y - tall, y, "sway", stage.unit * 0.006, up)
     for number, text in enumerate(("🪸", "🪸", "🐚", "🪨")):
         size = stage.unit * (0.15 if text == "🪸" else 0.07)
         x = stage.width * (0.08, 0.90, 0.24, 0.78)[number]
         image = shaded(glyph(text, round(size)), (0.86, 0.94, 1.0))
-        stage.put(Layer(image, x - image.width / 2, stage.height * 0.965 - size, stage.height))
+        stage.put(image, x - image.width / 2, stage.height * 0.965 - size, stage.height)
 
 
 def _bubbles(stage: Stage) -> None:
@@ -270,6 +249,5 @@ def _bubbles(stage: Stage) -> None:
         draw.ellipse(
             (size * 0.26, size * 0.22, size * 0.44, size * 0.40), fill=(255, 255, 255, 220)
         )
-        small = sheet.resize((size // 2, size // 2), Image.Resampling.BOX)
         x, y = stage.rng.random() * stage.width, stage.rng.uniform(0.05, 0.85) * stage.height
-        stage.put(Layer(small, x, y, -30 + number * 0.1, "bob", stage.unit * 0.02, number / 26))
+        stage.put(halved(sheet), x, y, -30 + number * 0.1, "bob", stage.unit * 0.02, number / 26)
