@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
+from importlib import resources
 from typing import Any
 
 from langchain_visioncraft.media.inspection import type_of
@@ -17,23 +18,8 @@ from visioncraft_sandbox.backends.names import closest
 _DEFAULT_MODEL = "whisper-1"
 _NOT_THERE = frozenset({404, 405, 410, 421, 501})
 _RECOGNITION = "automatic-speech-recognition"
-# From Whisper's own table: servers return a language's name, VisionCraft its code.
-_TABLE = """
-en english zh chinese de german es spanish ru russian ko korean fr french ja japanese
-pt portuguese tr turkish pl polish ca catalan nl dutch ar arabic sv swedish it italian
-id indonesian hi hindi fi finnish vi vietnamese he hebrew uk ukrainian el greek ms malay
-cs czech ro romanian da danish hu hungarian ta tamil no norwegian th thai ur urdu hr croatian
-bg bulgarian lt lithuanian la latin mi maori ml malayalam cy welsh sk slovak te telugu fa persian
-lv latvian bn bengali sr serbian az azerbaijani sl slovenian kn kannada et estonian mk macedonian
-br breton eu basque is icelandic hy armenian ne nepali mn mongolian bs bosnian kk kazakh
-sq albanian sw swahili gl galician mr marathi pa punjabi si sinhala km khmer sn shona yo yoruba
-so somali af afrikaans oc occitan ka georgian be belarusian tg tajik sd sindhi gu gujarati
-am amharic yi yiddish lo lao uz uzbek fo faroese ht haitian_creole ps pashto tk turkmen
-nn nynorsk mt maltese sa sanskrit lb luxembourgish my myanmar bo tibetan tl tagalog mg malagasy
-as assamese tt tatar haw hawaiian ln lingala ha hausa ba bashkir jw javanese su sundanese
-yue cantonese
-"""
-_WORDS = _TABLE.split()
+# Whisper's own table: servers return a language's name, VisionCraft its code.
+_WORDS = resources.files(__package__).joinpath("languages.txt").read_text("utf-8").split()
 _CODES = dict(zip(_WORDS[1::2], _WORDS[::2], strict=True))
 _NUMBERS = (
     "seek", "tokens", "temperature", "avg_logprob", "compression_ratio", "no_speech_prob"

@@ -12,6 +12,10 @@ from visioncraft_sandbox.engines.looking import Looked
 from visioncraft_sandbox.engines.sight import Thing
 
 _SHOWN_TEXT = 600  # letters
+_PLAIN_KINDS = (
+    "bird", "dog", "cat", "fish", "insect", "flower", "snake", "monkey", "animal", "vehicle",
+    "drink", "fruit", "vegetable", "instrument",
+)  # fmt: skip
 _FURNITURE = {"vehicle", "furniture", "building"}
 
 
@@ -42,22 +46,7 @@ def seen(looked: Looked, subject: str = "The picture") -> str:
 
 def _kind_of(thing: Thing) -> str:
     """``, a flower``: the plainest kind of something with an uncommon name."""
-    for kind in (
-        "bird",
-        "dog",
-        "cat",
-        "fish",
-        "insect",
-        "flower",
-        "snake",
-        "monkey",
-        "animal",
-        "vehicle",
-        "drink",
-        "fruit",
-        "vegetable",
-        "instrument",
-    ):
+    for kind in _PLAIN_KINDS:
         if kind in thing.kinds and kind != thing.name:
             return f" ({kind})"
     return ""

@@ -1,17 +1,27 @@
-"""The vision engine: descriptions of pictures, and answers to questions about them."""
+"""The vision engine: descriptions of pictures, and answers to questions about them.
+
+They are made of what was seen, read, measured or stored. What the models cannot tell is answered
+with "I cannot tell", and with what they can.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PIL import Image
 
-from visioncraft_sandbox.engines.answering import answer
+from visioncraft_sandbox.engines import describing as say
+from visioncraft_sandbox.engines.colours import colours_inside, listed
 from visioncraft_sandbox.engines.eyes import Eyes
+from visioncraft_sandbox.engines.labels import NUMBERS, amount, plural
 from visioncraft_sandbox.engines.looking import Looked
+from visioncraft_sandbox.engines.questions import Noun, Question
+from visioncraft_sandbox.engines.sight import Thing
+
+_COUNTED = 4  # of more, the detector tends to miss some
 
 
-def describe(images: Sequence[Image.Image], question: str = "", *, eyes: Eyes | None = None) -> str:
+def describe(images: Sequence[Image.Image], text: str = "", *, eyes: Eyes | None = None) -> str:
     """Describe pictures, or answer a question about them, in plain sentences.
 
     What is seen, read, measured and stored in the file stands in sentences of its own. Below their
@@ -19,7 +29,183 @@ def describe(images: Sequence[Image.Image], question: str = "", *, eyes: Eyes | 
 
     Args:
         images: The pictures, as opened from their files.
-        question: The question. Without one, or if it asks for a description, everything is listed.
+        text: The question. Without one, or if it asks for a description, everything is listed.
         eyes: The models; without them only measurements and the files' own text are used.
     """
-    return answer([Looked(image, eyes) for image in images], question)
+    looked, question = [Looked(image, eyes) for image in images], Question(text)
+    if not text.strip() or question.asks("describe"):
+        return _each(looked, say.caption if question.asks("brief") else say.description)
+    if len(looked) > 1 and question.asks("which"):
+        return _which(looked, question)
+    return _each(looked, lambda one, subject: _answered(one, question, subject))
+
+
+def _each(looked: Sequence[Looked], told: Callable[[Looked, str], str]) -> str:
+    if len(looked) == 1:
+        return told(looked[0], "The picture")
+    return " ".join(f"Picture {number}: {told(one, 'It')}" for number, one in enumerate(looked, 1))
+
+
+def _which(looked: Sequence[Looked], question: Question) -> str:
+    if not question.nouns:
+        return _each(looked, say.caption)
+    fitting = [
+        f"picture {number}"
+        for number, one in enumerate(looked, 1)
+        if all(noun.among(one.things) for noun in question.nouns)
+    ]
+    wanted = listed([noun.word for noun in question.nouns])
+    if not fitting:
+        return f"I see {wanted} in none of the {len(looked)} pictures."
+    return f"{listed(fitting).capitalize()}: {wanted}."
+
+
+def _answered(looked: Looked, question: Question, subject: str) -> str:
+    for sort, told in _ANSWERS.items():
+        if question.asks(sort) and (found := told(looked, question)):
+            return found
+    if question.asks("presence") and question.nouns:
+        return _presence(looked, question)
+    return _what(looked, question, subject)
+
+
+def _cannot_tell(looked: Looked, _question: Question | None = None) -> str:
+    shown = say.seen(looked) or say.drawn(looked)
+    if shown:
+        return f"I cannot tell. {shown}"
+    return f"I cannot tell: I recognise nothing in it with confidence. {say.measured(looked)}"
+
+
+def _count(looked: Looked, question: Question) -> str:
+    if not question.nouns:
+        return _cannot_tell(looked)
+    nouns = question.nouns if " and " in question.text else question.nouns[:1]
+    told = [_number(looked, noun) for noun in nouns]
+    return (
+        f"I see {listed([each for each in told if each])}." if all(told) else _cannot_tell(looked)
+    )
+
+
+def _number(looked: Looked, noun: Noun) -> str | None:
+    """How many there are of something; `None` if that is doubtful."""
+    sure = noun.among([*looked.drawn, *looked.sight.sure])
+    candidates = noun.among([*looked.drawn, *looked.sight.things])
+    if sure:
+        names = {thing.name for thing in sure}
+        name = names.pop() if len(names) == 1 else noun.word
+        least = "at least " if len(candidates) > len(sure) or len(sure) > _COUNTED else ""
+        number = NUMBERS[len(sure)] if len(sure) < len(NUMBERS) else str(len(sure))
+        return f"{least}{number} {plural(name, len(sure))}"
+    if whole := noun.among(looked.things):
+        return f"at least one {whole[0].name}"
+    return None if candidates else f"no {noun.word}"
+
+
+def _text(looked: Looked, _question: Question) -> str:
+    if looked.setting:
+        return "The drawing has no text in it."
+    return say.read(looked) or "I can read no text in it."
+
+
+def _colour(looked: Looked, question: Question) -> str:
+    main = f"The main colours of the picture are {listed(looked.colours)}."
+    if question.goes_beyond:  # the colour of something unknown, or of a part of something
+        return f"I cannot tell. {main}"
+    for noun in question.nouns:
+        for thing in noun.among(looked.sight.sure):
+            names = colours_inside(looked.rgb, thing.box) if thing.box else []
+            if names:
+                return f"The {thing.name} looks {listed(names)}."
+        if not noun.among(looked.things):
+            return f"I see no {noun.word} with confidence. {main}"
+    return main
+
+
+def _where(looked: Looked, question: Question) -> str:
+    found = [thing for noun in question.nouns for thing in noun.among(looked.sight.sure)]
+    if found:
+        told = [f"{amount(thing.name, 1)} {say.place([thing])}".strip() for thing in found]
+        return f"I see {listed(told)}."
+    return "" if question.asks("setting") else _cannot_tell(looked)
+
+
+def _size(looked: Looked, _question: Question) -> str:
+    width, height = looked.image.size
+    return f"It measures {width} x {height} pixels ({say.shape((width, height))})."
+
+
+def _light(looked: Looked, question: Question) -> str:
+    told = say.brightness(looked)
+    return "" if question.nouns else f"{told[0].upper()}{told[1:]}."
+
+
+def _grey(looked: Looked, _question: Question) -> str:
+    return "It is in colour." if looked.is_coloured else "It is black-and-white."
+
+
+def _made(looked: Looked, _question: Question) -> str:
+    return say.stored(looked) or "Its file does not say how it was made."
+
+
+def _setting(looked: Looked, _question: Question) -> str:
+    if looked.sight.scene:
+        return f"The scene looks like {looked.sight.scene}."
+    return f"Stored in its file: the setting is {looked.setting}." if looked.setting else ""
+
+
+_ANSWERS: dict[str, Callable[[Looked, Question], str]] = {
+    "count": _count,
+    "made": _made,
+    "grey": _grey,
+    "colour": _colour,
+    "size": _size,
+    "beyond": _cannot_tell,
+    "text": _text,
+    "light": _light,
+    "where": _where,
+    "setting": _setting,
+}
+"""By the sort of a question, in the order in which they are tried; "" means that none is known."""
+
+
+def _presence(looked: Looked, question: Question) -> str:
+    """Yes, no, or which of several."""
+    found = {noun: noun.among(looked.things) for noun in question.nouns}
+    there = [noun for noun in found if found[noun]]
+    if question.asks("choice") and len(found) > 1:
+        return f"It is {amount(found[there[0]][0].name, 1)}." if there else _cannot_tell(looked)
+    missing = [noun for noun in found if not found[noun]]
+    if not missing:
+        return _confirmed(looked, question, [thing for noun in there for thing in found[noun]])
+    if any(noun.among(looked.sight.things) for noun in missing):
+        return _cannot_tell(looked)
+    shown = say.seen(looked) or say.drawn(looked)
+    if not shown:
+        return f"I see no {missing[0].word}, but I recognise nothing in it with confidence."
+    return f"No, I see no {listed([noun.word for noun in missing])}. {shown}"
+
+
+def _confirmed(looked: Looked, question: Question, things: Sequence[Thing]) -> str:
+    if question.colours:
+        names = []
+        for thing in things:
+            names = colours_inside(looked.rgb, thing.box) if thing.box else looked.colours
+            if any(colour in name for colour in question.colours for name in names):
+                return f"Yes: the {thing.name} looks {listed(names)}."
+        return f"Not by what I see: the {things[0].name} looks {listed(names or looked.colours)}."
+    told = say.counted(things)
+    return f"I see {told}; more I cannot tell." if question.goes_beyond else f"Yes: {told}."
+
+
+def _what(looked: Looked, question: Question, subject: str) -> str:
+    """What there is, of the kind that is asked for."""
+    found = [thing for noun in question.nouns for thing in noun.among(looked.things)]
+    if found:
+        return f"I see {say.counted(found)}."
+    if any(noun.among(looked.sight.things) for noun in question.nouns):
+        return _cannot_tell(looked)
+    shown = [say.seen(looked, subject), say.read(looked), say.drawn(looked)]
+    told = " ".join(part for part in shown if part)
+    if question.nouns and told:
+        return f"I see no {question.nouns[0].word} in it. {told}"
+    return told or _cannot_tell(looked)
