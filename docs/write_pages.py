@@ -37,10 +37,14 @@ ELSEWHERE = {
     "README.md": "index.md",
     "sandbox/README.md": "guides/sandbox.md",
     "cookbook": "recipes/index.md",
+    "benchmarks/README.md": "measuring.md",
     "benchmarks/results.svg": "assets/results.svg",
+    **dict.fromkeys(("NOTICE", "sandbox/NOTICE"), "licences.md"),
     **{f"{name}.md": f"{name.lower()}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")},
     **{f"cookbook/{path.name}": f"notebooks/{path.stem}.md"
        for path in sorted((ROOT / "cookbook").glob("*.ipynb"))},
+    **{f"cookbook/{path.name}": f"scripts/{path.stem}.md"
+       for path in sorted((ROOT / "cookbook").glob("*.py")) if "\ndef main()" in path.read_text()},
     **{f"cookbook/assets/{path.name}": f"assets/{path.name}"
        for path in sorted((ROOT / "cookbook/assets").glob("*.*"))},
 }  # fmt: skip
@@ -80,6 +84,8 @@ def gather(folder: Path) -> None:
         (folder / target).parent.mkdir(exist_ok=True)
         if source.endswith(".ipynb"):
             _notebook(ROOT / source, folder / target)
+        elif source.endswith(".py"):
+            _script(ROOT / source, folder / target)
         elif source.endswith(".md"):
             text = (ROOT / source).read_text()
             (folder / target).write_text(on_the_site(text, ROOT / source, target))
@@ -95,10 +101,11 @@ def on_the_site(text: str, source: Path, page: str) -> str:
         target = (source.parent / link["path"]).resolve()
         if target.is_relative_to(DOCS):
             place = str(target.relative_to(DOCS))
-        elif not target.exists():
-            raise ValueError(f"{source.relative_to(ROOT)} links to {link['path']}: it is missing.")
         else:
-            place = ELSEWHERE.get(str(target.relative_to(ROOT)), "contributing.md")
+            place = ELSEWHERE.get(str(target.relative_to(ROOT)), "")
+        if not place:
+            why = "not in ELSEWHERE of docs/write_pages.py" if target.exists() else "missing"
+            raise ValueError(f"{source.relative_to(ROOT)} links to {link['path']}: it is {why}.")
         relative = os.path.relpath(place, Path(page).parent)
         return f"{link['before']}{relative}{link['anchor'] or ''}"
 
@@ -114,6 +121,13 @@ def _notebook(source: Path, target: Path) -> None:
         target.with_name(f"{target.stem}-{name}").write_bytes(data)
         text = text.replace(f"({name})", f"({target.stem}-{name})")
     target.write_text(text)
+
+
+def _script(source: Path, target: Path) -> None:
+    title, code = source.stem.replace("_", " ").capitalize(), source.read_text()
+    target.write_text(
+        f"# {title}\n\n`{source.relative_to(ROOT)}`\n\n```python\n{code}```\n", "utf-8"
+    )
 
 
 def _licences(page: Path) -> None:

@@ -108,6 +108,8 @@ def test_links_lead_to_where_things_are_on_the_site(imported: ModuleType) -> Non
 def test_a_link_to_nothing_is_named(imported: ModuleType) -> None:
     with pytest.raises(ValueError, match=r"guides/chat\.md links to \.\./\.\./gone\.md"):
         imported.on_the_site("[x](../../gone.md)", ROOT / "docs/guides/chat.md", "guides/chat.md")
+    with pytest.raises(ValueError, match=r"links to \.\./Makefile: it is not in ELSEWHERE"):
+        imported.on_the_site("[x](../Makefile)", ROOT / "docs/start.md", "start.md")
 
 
 def test_the_check_finds_broken_links_and_other_hosts(checker: ModuleType, tmp_path: Path) -> None:
