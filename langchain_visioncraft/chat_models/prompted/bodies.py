@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from langchain_visioncraft._json import JsonReader, escaped, literal, literal_of
 
@@ -62,16 +62,8 @@ _BARE_VALUE = re.compile(r"(\":\s*)([^\s\"'\[\]{},][^\"\[\]{}\n]{0,500}?)\s*(?=,
 _SCALAR = re.compile(r"(?i:true|false|null|none)\Z|-?[\d.eE+-]+\Z|<")
 
 
-class Tagged(NamedTuple):
-    """A call as tags, and where it ends."""
-
-    name: str
-    arguments: Any
-    end: int
-
-
-def tagged_call(text: str, at: int, reader: JsonReader) -> Tagged | None:
-    """The call that begins here as tags: Qwen3-Coder, Anthropic, MiniMax, DeepSeek 3.2, Kimi K3."""
+def tagged_call(text: str, at: int, reader: JsonReader) -> tuple[Written, int] | None:
+    """A call as tags, and where it ends: Qwen3-Coder, Anthropic, MiniMax, DeepSeek 3.2, Kimi K3."""
     tag = TAG.match(text, at) or _LONE.match(text, at)
     if tag is None:
         return None
@@ -82,11 +74,11 @@ def tagged_call(text: str, at: int, reader: JsonReader) -> Tagged | None:
             start += 1
         if text[start : start + 1] == "{":
             arguments, after, _ = reader.value_at(text, start, _SIGNS)
-            return Tagged(tag[1], arguments, _closed(text, after))
+            return (tag[1], arguments), _closed(text, after)
         arguments = dict(CHILD.findall(text[start:end].replace(_MINIMAX, "")))
         if not arguments and (attributes := _ATTRIBUTES.match(text, tag.end())):
             arguments = {key: value.strip("\"'") for key, value in _PAIR.findall(attributes[0])}
-    return Tagged(tag[1], arguments, end)
+    return (tag[1], arguments), end
 
 
 def _closed(text: str, at: int) -> int:

@@ -90,7 +90,7 @@ class CallsRead(NamedTuple):
 
 
 class CallParser:
-    """Reads the calls of one whole answer; its arguments are those of `CallReader`."""
+    """Reads the calls of one whole answer; of one that was `cut_off`, it guesses none."""
 
     def __init__(self, text: str, offered: Offered, *, cut_off: bool = False) -> None:
         self._text, self._offered, self._cut_off = text, offered, cut_off
@@ -147,9 +147,10 @@ class CallParser:
         if text[at : at + 1] in ("{", "["):
             return self._json_calls(at, marked=marked)
         if tagged := tagged_call(text, at, self._json):
-            if self._cut_off and tagged.end == len(text):
-                return [Call(None, text=text[at:], problems=(CUT_OFF,))], len(text)
-            return self._calls([tagged[:2]], text[at : tagged.end]), tagged.end
+            written, end = tagged
+            if self._cut_off and end == len(text):
+                return [Call(None, text=text[at:], problems=(CUT_OFF,))], end
+            return self._calls([written], text[at:end]), end
         own = _OWN_TAG.match(text, at)
         if own and offered.name_of(own[1]):
             return self._own_tag(own[1], own.end())

@@ -73,40 +73,28 @@ class CallReader:
     def __init__(self, offered: Offered) -> None:
         self._offered = offered
         self._marks, self._begun = call_patterns(frozenset(offered.schemas))
-        self._text = "\n"  # a line begins; behind it stands what is not decided
-        self._at = 1
+        self._text, self._at = "\n", 1  # a line begins; behind it stands what is not decided
         self._held: list[str] = []
-        self._ended = False
-        self._fence = ""
-        """The fence of the code that we are in, which holds no call."""
-        self._call_fence = ""
-        """The fence around the call that was read last, while it is open."""
-        self._depth, self._in_string = 0, False
-        """Of the JSON that we are in, which is no call."""
+        self._fence = ""  # of the code that we are in, which holds no call
+        self._call_fence = ""  # around the call that was read last, while it is open
+        self._depth, self._in_string = 0, False  # of the JSON that we are in, which is no call
         self._out: list[Piece] = []
-        self._blanks: list[str] = []
-        """Whitespace that is prose only if prose follows."""
+        self._blanks: list[str] = []  # whitespace that is prose only if prose follows
         self._blanks_before_call = ""
-        self._said = self._called = self._after_call = False
+        self._said = self._called = self._after_call = self._ended = False
 
     def feed(self, text: str) -> list[Piece]:
         """Take the next piece of the answer, and give what is certain by now."""
         if self._held:
             self._held.append(text)
             return []
-        self._text = self._text[self._at - 1 :] + text
-        self._at = 1
+        self._text, self._at = self._text[self._at - 1 :] + text, 1
         if self._next_mark() is not None:
             self._held = [self._text]
         return self._given()
 
     def finish(self, *, cut_off: bool = False) -> list[Piece]:
-        """Give what is left.
-
-        Args:
-            cut_off: Whether the answer was ended by its greatest length: a call that is not
-                complete must not be guessed then.
-        """
+        """Give what is left; of an answer that was cut off, no call is guessed."""
         self._ended = True
         self._text = "".join(self._held) or self._text
         parser = CallParser(self._text, self._offered, cut_off=cut_off)
