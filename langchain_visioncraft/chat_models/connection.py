@@ -159,11 +159,8 @@ class _OurClient:
         """The requests to try, in each form of their ``response_format``, with its number."""
         body = options.extra_json or {}
         for number, form in forms_of(body.get("response_format"), self.form):
-            own = {**body, "response_format": form}
-            yield (
-                number,
-                options if form is None else options.model_copy(update={"extra_json": own}),
-            )
+            own = {"extra_json": {**body, "response_format": form}}
+            yield number, options.model_copy(update=own) if form else options
 
     @contextlib.contextmanager
     def _in_time(self) -> Iterator[Watch]:
