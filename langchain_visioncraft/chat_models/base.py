@@ -311,8 +311,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         for generation, choice in zip(result.generations, response["choices"], strict=True):
             message = generation.message
             message.response_metadata["model_provider"] = PROVIDER
-            if thought := choice["message"].get(REASONING):
-                message.additional_kwargs[REASONING] = thought
+            message.additional_kwargs |= _beside_content(choice["message"])
         return result
 
     def _convert_chunk_to_generation_chunk(
@@ -327,9 +326,8 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
             )
         if converted is not None:
             converted.message.response_metadata["model_provider"] = PROVIDER
-            choices = chunk.get("choices")
-            if choices and (thought := choices[0]["delta"].get(REASONING)):
-                converted.message.additional_kwargs[REASONING] = thought
+            for choice in chunk["choices"][:1]:
+                converted.message.additional_kwargs |= _beside_content(choice["delta"])
         return converted
 
     # ---- models -------------------------------------------------------------------------------
@@ -355,3 +353,8 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     @property
     def _llm_type(self) -> str:
         return "visioncraft-chat"
+
+
+def _beside_content(message: Mapping[str, Any]) -> dict[str, Any]:
+    """What not every version of LangChain takes from a message, or from a piece of one."""
+    return {name: message[name] for name in (REASONING, "refusal") if message.get(name)}

@@ -231,11 +231,18 @@ def test_a_model_that_calls_a_tool_instead_gives_no_object(service: Service) -> 
 
 
 @pytest.mark.parametrize("method", ["function_calling", "json_schema"])
-def test_a_refusal_is_an_error_of_both_trees(service: Service, method: Any) -> None:
-    service.says(200, json=completion(None, refusal="I will not."))
+async def test_a_refusal_is_an_error_of_both_trees(service: Service, method: Any, way: str) -> None:
+    refused = completion(None, refusal="I will not.")
+    if "stream" in way:
+        [choice] = refused["choices"]
+        choice["delta"] = choice.pop("message")
+        kind = {"content-type": "text/event-stream"}
+        service.says(200, content=f"data: {json.dumps(refused)}\n\n".encode(), headers=kind)
+    else:
+        service.says(200, json=refused)
     model = service.model().with_structured_output(Joke, method=method)
     with pytest.raises(errors.UnexpectedAnswerError, match="refused to answer: I will not") as it:
-        model.invoke("?")
+        await ask(model, way)
     assert isinstance(it.value, OpenAIRefusalError)
 
 
