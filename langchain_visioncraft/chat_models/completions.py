@@ -222,7 +222,7 @@ class WholeStreams:
 
     def __init__(self, decoder: Any, watch: Watch) -> None:
         self._decoder, self._stream, self._watch = decoder, NormalizedStream(), watch
-        self._some = False
+        self._some = self._done = False
         self._head: bytes | None = b""
 
     def iter_bytes(self, pieces: Iterator[bytes]) -> Iterator[Any]:
@@ -282,6 +282,8 @@ class WholeStreams:
     def _read(self, event: Any) -> Iterator[Any]:
         text = event.data.strip()
         failed = event.event == "error"
+        if self._done:  # older SDKs read on
+            return
         if not failed and (not text or _PING.fullmatch(text)):
             return
         if text.startswith("[DONE]"):
@@ -311,6 +313,9 @@ class WholeStreams:
                 yield from map(_Event, self._stream.read(value))
 
     def _end(self, *, done: bool = False) -> Iterator[Any]:
+        if self._done:
+            return
+        self._done = done
         if self._some and not (done or self._stream.is_finished):
             msg = "The stream ended with neither finish_reason nor [DONE]."
             raise CutOffStreamError(msg)
