@@ -28,6 +28,8 @@ _ResultT = TypeVar("_ResultT")
 
 _EXTENSION = "visioncraft.connection"
 _CLOSED_REQUEST = 499  # nginx's status for it, which nobody reads
+_MOST_CHUNK_LINES = 8000
+"""In what is read at once: 256 kB at most. Each chunk has two."""
 _MOST_CONNECTIONS = 800
 """Fewer than the 1,024 files that a process may usually open."""
 
@@ -134,6 +136,17 @@ class SandboxProtocol(H11Protocol):
         if self.cycle is None or self.cycle.response_complete:
             return "request"
         return "body" if self.cycle.more_body else "answer"
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what came, unless it is so many tiny chunks that reading them takes long."""
+        receiving = self.waits_for == "body" and self.conn.their_state is h11.SEND_BODY
+        if receiving and data.count(b"\r\n") > _MOST_CHUNK_LINES and self._is_chunked():
+            self._refuse(400, "The chunks of the request are too small.")
+        else:
+            super().data_received(data)
+
+    def _is_chunked(self) -> bool:
+        return any(name == b"transfer-encoding" for name, _ in self.headers)
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""

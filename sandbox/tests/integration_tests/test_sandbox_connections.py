@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -85,6 +85,24 @@ def test_garbage_behind_an_answer_that_has_begun_ends_the_connection(
     assert begun.startswith(b"HTTP/1.1 404")
     assert b"HTTP/1.1" not in rest
     assert not [each for each in caplog.records if each.levelname == "ERROR"]
+
+
+def test_a_request_in_very_many_tiny_chunks_is_refused(address: tuple[str, int]) -> None:
+    head = b"POST /sd HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connect(address) as connected:
+        connected.sendall(head)
+        said = b""
+        with suppress(ConnectionError):  # what it does not read resets the connection
+            connected.sendall(b"1\r\nx\r\n" * 2_000_000)
+            said = everything_from(connected)
+    assert b" 400 " in said or not said
+    assert answer_to(address, GET + b"\r\n").startswith(b"http/1.1 200")
+
+
+def test_a_request_in_small_chunks_is_read(address: tuple[str, int]) -> None:
+    head = GET.replace(b"GET /limits", b"POST /sd") + b"Transfer-Encoding: chunked\r\n\r\n"
+    body = b"".join(b"1\r\n%c\r\n" % each for each in b'{"token": ""}'.ljust(1000))
+    assert b" 401 " in answer_to(address, head + body + b"0\r\n\r\n")
 
 
 def test_whoever_keeps_the_sandbox_waiting_makes_room_for_others(

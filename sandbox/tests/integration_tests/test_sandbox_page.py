@@ -6,6 +6,7 @@ import base64
 import contextlib
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -308,6 +309,22 @@ def test_after_an_interruption_the_whole_list_is_sent(
         name, data = next(events(answer))
     assert name == "list"
     assert items(data) == 1
+
+
+def test_the_page_is_open_a_bounded_number_of_times() -> None:
+    with Sandbox(models=False) as own, httpx.Client(base_url=own.url, timeout=60) as client:
+        with ExitStack() as stack:
+            opened = [stack.enter_context(client.stream("GET", "/page/events")) for _ in range(16)]
+            reading = [answer.iter_lines() for answer in opened]
+            assert {next(lines) for lines in reading} == {"retry: 1000"}
+            assert client.get("/page/events").status_code == 503
+            assert client.get("/limits").status_code == 200
+        # Those that have left make room for others.
+        for _ in range(1000):
+            with client.stream("GET", "/page/events") as answer:
+                if answer.status_code == 200:
+                    return
+        pytest.fail("no page could be opened again")
 
 
 def test_a_filter_applies_to_events(client: httpx.Client, watched: Sandbox) -> None:

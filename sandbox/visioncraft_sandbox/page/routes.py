@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,8 @@ from visioncraft_sandbox.routes_lists import endpoints_of
 from visioncraft_sandbox.uploads import decode_picture
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+_MOST_STREAMS = 16
+"""Each writes every change as HTML."""
 _SIDES: Mapping[str, reading.Side] = {"in": "in", "out": "out"}
 
 
@@ -64,6 +66,7 @@ class _Page:
         self._api = api
         self._journal = journal
         self._services = services
+        self._streams = 0
         self._writer = Writer(journal, services.files)
         # Those that work first, the lists last.
         pairs = sorted(endpoints_of(api), key=lambda pair: (pair[0] == "GET", pair[1]))
@@ -109,8 +112,18 @@ class _Page:
     async def events(self, request: Request) -> Response:
         """``GET /page/events``: the changes, as server-sent events."""
         known = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        if self._streams >= _MOST_STREAMS:
+            raise HTTPException(503, f"The page is open {_MOST_STREAMS} times already.")
         events = live.events(self._journal, self._writer, _filter_of(request), known)
-        return StreamingResponse(events, media_type="text/event-stream")
+        return StreamingResponse(self._counted(events), media_type="text/event-stream")
+
+    async def _counted(self, events: AsyncIterator[str]) -> AsyncIterator[str]:
+        self._streams += 1
+        try:
+            async for event in events:
+                yield event
+        finally:
+            self._streams -= 1
 
     async def entry(self, request: Request) -> Response:
         """``GET /page/entry/…``: one entry in full."""
