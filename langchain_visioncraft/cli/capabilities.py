@@ -104,18 +104,30 @@ def run(
         return
     sources = [shown[name] for name in endpoint.request.media_kinds if name in shown]
     keep = functools.partial(_keep, place, call, shown, sources)
-    kept: list[Media] = []
     try:
-        kept = keep(result) if out is None else []
-        deliver_media(kept or result, out=out, as_json=as_json, show=show)
-    except BrokenPipeError:
-        raise
-    except Exception:  # whatever a disk or a storage raises: the result may be paid for
-        for medium in kept or (_outside(result) if out is None else keep(result)):
-            note(f"Kept: {medium.location}")
-        raise
+        _deliver(result, keep, out=out, as_json=as_json, show=show)
     finally:
         discard_spools(result)
+
+
+def _deliver(
+    made: list[Media],
+    keep: Callable[[Sequence[Media]], list[Media]],
+    *,
+    out: str | None,
+    **how: Any,
+) -> None:
+    """Write media where they are wanted; if that fails, keep what may be paid for elsewhere."""
+    kept: list[Media] = []
+    try:
+        kept = keep(made) if out is None else []
+        deliver_media(kept or made, out=out, **how)
+    except BrokenPipeError:
+        raise
+    except Exception:  # whatever a disk or a storage raises
+        for medium in kept or (_outside(made) if out is None else keep(made)):
+            note(f"Kept: {medium.location}")
+        raise
 
 
 def _best_engine(
