@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +13,7 @@ from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media import MediaStore
 from langchain_visioncraft.media.encoded import is_data_url
 from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_source
-from langchain_visioncraft.media.paths import is_file_url, local_path
+from langchain_visioncraft.media.paths import local_path
 
 STDIN = "-"
 
@@ -43,7 +42,7 @@ def medium(name: str, store: MediaStore) -> MediaSource:
     """
     if is_link(name) or is_data_url(name):
         return parse_source(name)
-    path = local_path(name) if is_file_url(name) else Path(name)
+    path = local_path(name)
     if name == STDIN or path.is_fifo():  # or what a shell makes of <(…)
         data = sys.stdin.buffer.read() if name == STDIN else path.read_bytes()
         if not data:

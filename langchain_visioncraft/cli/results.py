@@ -51,7 +51,7 @@ def check(out: str | None, *, as_json: bool, binary: bool, store: str | None = N
 
 
 def _check_file(out: str) -> None:
-    path = Path(out)
+    path = local_path(out)
     folder = path if _is_folder(out) or path.is_dir() else path.parent
     if not _is_folder(out) and not folder.is_dir():
         msg = f"there is no folder {str(folder)!r}: make it first."
@@ -111,7 +111,7 @@ def deliver_media(
 
 
 def _save(media: Sequence[Media], out: str) -> list[Media]:
-    target = Path(out)
+    target = local_path(out)
     if _is_folder(out):
         target.mkdir(parents=True, exist_ok=True)
     saved = []
@@ -134,7 +134,7 @@ def _is_folder(out: str) -> bool:
 def deliver_text(text: str, facts: dict[str, Any], *, out: str | None, as_json: bool) -> None:
     """Write a text where it is wanted; `facts` say the same to scripts."""
     if out not in (None, STDOUT):
-        path = Path(str(out))
+        path = local_path(str(out))
         if path.is_dir() or _is_folder(str(out)):
             path.mkdir(parents=True, exist_ok=True)
             path /= "text.txt"

@@ -135,6 +135,18 @@ def test_a_result_goes_where_it_is_wanted(run: Run, tmp_path: Path) -> None:
     assert "image/png" in ran.stderr
 
 
+def test_a_tilde_that_the_shell_left_alone_is_the_home(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    ran = run("image", "a fox", *SMALL, "--out=~/fox.png")
+    assert ran.stdout == f"{tmp_path / 'home/fox.png'}\n"
+    ran = run("edit", "~/fox.png", "at night", "-o", "~/made/")
+    assert Path(ran.stdout.strip()).parent == tmp_path / "home/made"
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
 def test_several_results_are_numbered(run: Run, tmp_path: Path) -> None:
     ran = run("image", "a", "--engine", "sd1", "--image-count", "2", "-o", "fox.png")
     assert ran.stdout == "fox-1.png\nfox-2.png\n"
