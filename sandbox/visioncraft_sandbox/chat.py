@@ -66,7 +66,7 @@ def text_of(message: Mapping[str, Any]) -> str:
     """The text of a message, its parts joined."""
     content = message.get("content")
     if isinstance(content, list):
-        texts = [part if isinstance(part, str) else part.get("text") for part in content]
+        texts = [part.get("text") if isinstance(part, dict) else part for part in content]
         return "\n".join(text for text in texts if isinstance(text, str))
     return content if isinstance(content, str) else ""
 

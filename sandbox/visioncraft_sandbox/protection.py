@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,20 +35,13 @@ class Protection:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection or request."""
-
-        async def send_protected(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in PROTECTING_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        send = with_headers(send, PROTECTING_HEADERS)
         host = Headers(scope=scope).get("host", "")
         if is_ours(host, self._names):
-            await self._app(scope, receive, send_protected)
+            await self._app(scope, receive, send)
             return
         refusal = Refusal(
             421,
@@ -57,7 +50,20 @@ class Protection:
             "(SandboxConfig.allowed_hosts).",
         )
         answer = refusal_response(refusal, style_of(scope["path"]))
-        await answer(scope, receive, send_protected)
+        await answer(scope, receive, send)
+
+
+def with_headers(send: Send, added: Mapping[str, str]) -> Send:
+    """Sends answers with these headers, unless they have them already."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in added.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return send_with_headers
 
 
 def is_ours(host: str, names: Iterable[str] = ()) -> bool:

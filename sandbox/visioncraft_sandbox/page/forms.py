@@ -16,25 +16,16 @@ from visioncraft_sandbox import routes_drawing, routes_media, routes_midjourney
 
 @dataclass(frozen=True)
 class Control:
-    """The field of a form for one parameter.
-
-    Attributes:
-        kind: ``text``, ``textarea``, ``number``, ``select``, ``checkbox`` or ``file``.
-        value: The initial value.
-        bounds: ``min``, ``max`` and ``step`` of a number.
-        options: The values of a select.
-        names: The path of the list whose names it takes.
-        accept: The types of a file.
-    """
+    """The field of a form for one parameter."""
 
     name: str
-    kind: str
+    kind: str  # text, textarea, number, select, checkbox or file
     value: str = ""
     required: bool = False
     help: str = ""
-    bounds: Mapping[str, Any] = field(default_factory=dict)
+    bounds: Mapping[str, Any] = field(default_factory=dict)  # min, max and step of a number
     options: tuple[str, ...] = ()
-    names: str = ""
+    names: str = ""  # the path of the list whose names it takes
     accept: str = ""
 
     @property
@@ -46,19 +37,13 @@ class Control:
 
 @dataclass(frozen=True)
 class Capability:
-    """An endpoint that can be tried in a form.
-
-    Attributes:
-        name: Its name in URLs.
-        shown: The parameters that are not under "More parameters".
-        values: Initial values other than the schema's defaults.
-    """
+    """An endpoint that can be tried in a form."""
 
     name: str
     title: str
     path: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-    shown: tuple[str, ...] = ("prompt",)
+    values: Mapping[str, Any] = field(default_factory=dict)  # instead of the schema's defaults
+    shown: tuple[str, ...] = ("prompt",)  # the others are under "More parameters"
 
     @property
     def schema(self) -> type[schemas.Request]:

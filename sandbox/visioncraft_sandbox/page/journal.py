@@ -63,26 +63,7 @@ class Body:
 
 @dataclass(eq=False)
 class Entry:
-    """One request and its answer.
-
-    Attributes:
-        number: Counts from 1.
-        request: The request's body, with its key.
-        answer: The answer's body, as far as it has been sent.
-        started: When the request came, in UTC.
-        status: The status of the answer; ``None`` if there is none yet.
-        answer_headers: By lower-case name.
-        seconds: The duration; ``None`` until it is done.
-        progress: How much of the work is done, from 0 to 1, if an engine says so.
-        complete: Whether the whole answer was sent.
-        failed: Whether the answer is an error or incomplete.
-        fault: The injected fault, as on the command line.
-        born: The journal's version when it came.
-        version: The journal's version when it last changed.
-        held: How many bytes of bodies it holds, once it is done.
-        reading: The `reading.Reading` of it, and the state that was read.
-        keys: The keys of this sandbox, which are never shown.
-    """
+    """One request and its answer, whose bodies hold the caller's key."""
 
     number: int
     method: str
@@ -92,18 +73,18 @@ class Entry:
     request: Body = field(repr=False)
     answer: Body = field(repr=False)
     started: datetime
-    status: int | None = None
+    status: int | None = None  # None: no answer yet
     answer_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     seconds: float | None = None
     progress: float | None = None
     complete: bool = False
     failed: bool = False
-    fault: str | None = None
-    born: int = 0
-    version: int = 0
-    held: int = 0
-    reading: Any = field(default=None, repr=False)
-    keys: tuple[str, ...] = field(default=(), repr=False)
+    fault: str | None = None  # as on the command line
+    born: int = 0  # the journal's version when it came
+    version: int = 0  # and when it last changed
+    held: int = 0  # bytes of bodies, once it is done
+    reading: Any = field(default=None, repr=False)  # of `reading.read`, and the state that was read
+    keys: tuple[str, ...] = field(default=(), repr=False)  # of this sandbox
     _clock: float = field(default_factory=time.monotonic, repr=False)
 
     @property

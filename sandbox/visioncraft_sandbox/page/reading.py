@@ -51,20 +51,13 @@ _HEAD_TEXT = 1 << 17
 
 @dataclass(frozen=True)
 class Medium:
-    """A picture, video or recording of an entry, without its bytes.
-
-    Attributes:
-        side: Whether it belongs to the request or the answer.
-        index: Its position on that side.
-        name: The request's parameter that held it.
-        size: Its size as text.
-    """
+    """A picture, video or recording of an entry, without its bytes."""
 
     side: Side
-    index: int
-    name: str
+    index: int  # on that side
+    name: str  # the request's parameter
     mime: str
-    size: str
+    size: str  # as text
     width: int | None = None
     height: int | None = None
 
@@ -76,30 +69,17 @@ class Medium:
 
 @dataclass(frozen=True)
 class Reading:
-    """The readable part of an entry.
+    """The readable part of an entry, without keys."""
 
-    Attributes:
-        title: The prompt, or the last message of a chat.
-        path: The path, without keys.
-        facts: Short parameters by name.
-        media: Pictures, videos and recordings, those of the request first.
-        text: The text of the answer.
-        error: The error in the answer.
-        request: The request's body as text.
-        answer: The answer's body as text.
-        notes: What is not shown, and why.
-        headers: The request's headers.
-    """
-
-    title: str = ""
+    title: str = ""  # the prompt, or the last message of a chat
     path: str = ""
-    facts: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)  # short parameters
     media: tuple[Medium, ...] = ()
     text: str = ""
     error: str = ""
     request: str = ""
     answer: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what is not shown, and why
     headers: dict[str, str] = field(default_factory=dict)
 
 

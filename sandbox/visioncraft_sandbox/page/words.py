@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from visioncraft_sandbox.chat import text_of
+
 _LONGEST_FACT = 60
 _PROSE = frozenset({"prompt", "messages", "token", "api_key", "key", "tools", "init_images"})
 
@@ -19,7 +21,7 @@ def title(asked: Any) -> str:
     messages = asked.get("messages")
     if isinstance(messages, list):
         for message in reversed(messages):
-            text = content_text(message.get("content")) if isinstance(message, dict) else ""
+            text = text_of(message) if isinstance(message, dict) else ""
             if text:
                 return text
     return ""
@@ -37,16 +39,6 @@ def facts(asked: Any) -> dict[str, str]:
         if len(text) <= _LONGEST_FACT:
             found[str(name)] = text
     return found
-
-
-def content_text(content: Any) -> str:
-    """The text of a message's content, which may be a list of parts."""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        return ""
-    texts = (part.get("text") if isinstance(part, dict) else part for part in content)
-    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def answer_words(answer: Any, content_type: str) -> tuple[str, str]:
@@ -92,7 +84,7 @@ def _said(choices: Iterable[Any], part: str) -> str:
         message = choice.get(part) if isinstance(choice, dict) else None
         if not isinstance(message, dict):
             continue
-        texts.append(content_text(message.get("content")))
+        texts.append(text_of(message))
         for call in message.get("tool_calls") or ():
             function = call.get("function") if isinstance(call, dict) else None
             if isinstance(function, dict):
