@@ -108,10 +108,13 @@ class Pen:
         return cut.resize(size, Image.Resampling.BOX)
 
 
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath("figures", f"{name}.svg").read_text("utf-8")
+
+
 @cache
 def _file(name: str) -> ET.Element:
-    file = resources.files(__package__).joinpath("figures", f"{name}.svg")
-    return ET.fromstring(file.read_text("utf-8"))  # noqa: S314  # a file of this package
+    return ET.fromstring(_text(name))  # noqa: S314  # a file of this package
 
 
 def figure(
@@ -170,6 +173,8 @@ def _draw(
                 colour, width = _colour(part, tint, "stroke"), at.get("stroke-width", _LINE)
                 for line in part.get("d", "").split("M")[1:]:
                     pen.stroke(_pairs(line), colour, width)
+            case other:
+                raise ValueError(f"figures have no {other}")
 
 
 _NUMBERS = frozenset({"x", "y", "width", "height", "cx", "cy", "rx", "ry", "stroke-width"})
