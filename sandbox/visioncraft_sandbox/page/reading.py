@@ -118,6 +118,8 @@ class _Reader:
         asked = self._body(entry.request, "in", headers.get("content-type", ""))
         answered = self._body(entry.answer, "out", entry.content_type)
         text, error = words.answer_words(answered, entry.content_type)
+        if isinstance(answered, dict) and isinstance(answered.get("note"), str):
+            self._notes.append(self._hide(answered["note"]))
         return Reading(
             title=self._hide(words.title(asked) or shown_query(entry.query)),
             path=self._hide(shown_path(entry.path)),

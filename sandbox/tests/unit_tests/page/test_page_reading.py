@@ -139,6 +139,13 @@ def test_a_request_that_is_not_json_is_not_shown_because_it_may_hold_a_key(
     assert "is not JSON" in reading.notes[0]
 
 
+def test_the_note_of_a_transcript_is_shown_without_keys(journal: Journal, files: FileStore) -> None:
+    answer = {"text": "Merci.", "note": f"Perhaps this is not English, {KEY}."}
+    [note] = read(noted(journal, {"token": KEY}, answer, path="/whisper"), files).notes
+    assert note.startswith("Perhaps this is not English, ")
+    assert KEY not in note
+
+
 def test_pictures_are_read_out_of_fields_links_and_answers(
     journal: Journal, files: FileStore, pictures: Path
 ) -> None:
