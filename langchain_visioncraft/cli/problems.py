@@ -115,8 +115,9 @@ def _sentence(error: Exception) -> str:
 
 
 def note(message: str) -> None:
-    """Print a remark to stderr."""
-    click.secho(harmless(message), err=True, dim=True)
+    """Print a remark to stderr, if it takes one."""
+    with contextlib.suppress(OSError):
+        click.secho(harmless(message), err=True, dim=True)
 
 
 def harmless(text: str) -> str:

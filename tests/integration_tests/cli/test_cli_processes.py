@@ -141,6 +141,23 @@ def test_whoever_reads_the_output_may_leave(sandbox: Sandbox, tmp_path: Path) ->
     assert (told.returncode, told.stderr) == (1, b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("image", "cat", *SMALL, "-o", "a.jpg"), 0), (("imgae",), 2)],  # the first has a remark
+    ids=["remark", "error"],
+)
+def test_a_full_stderr_changes_no_result(
+    drawing_sandbox: Sandbox, tmp_path: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        told = run(
+            drawing_sandbox, tmp_path, *arguments,
+            capture_output=False, stdout=subprocess.PIPE, stderr=full,
+        )  # fmt: skip
+    assert (told.returncode, told.stdout) == (code, b"" if code else b"a.jpg\n")
+
+
 def test_an_interrupt_ends_it_quietly(drawing_sandbox: Sandbox, tmp_path: Path) -> None:
     drawing_sandbox.faults.inject(Fault(endpoint="POST /sd", delay=600))
     asked = len(drawing_sandbox.requests)
