@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.inspection import behind_tag, chunks_of
 from langchain_visioncraft.media.media import Media
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ def decode(image: Image.Image, least: int | None = None) -> Decoded:
     try:
         image.load()  # finds out whether it is damaged
     except Exception as error:
+        file = getattr(image, "fp", None)
+        if isinstance(error, ValueError) and image.format == "PNG" and file is not None:
+            with contextlib.suppress(Exception):
+                return Decoded(_without_texts(file, image.tell()), None)
         # Not by LOAD_TRUNCATED_IMAGES, which would count for the whole process.
         with contextlib.suppress(Exception):
             if (partial := _as_far_as_it_goes(image, least)) is not None:
@@ -156,7 +161,34 @@ def open_image(file: BinaryIO) -> Image.Image:
     if head[:4] == b"RIFF" and size < (whole := int.from_bytes(head[4:8], "little") + 8) < 2 * size:
         # Pillow does not even begin with a WebP that is too short.
         file = io.BytesIO(file.read() + bytes(whole - size))
-    return Image.open(file, formats=picture_formats())
+    try:
+        return Image.open(file, formats=picture_formats())
+    except ValueError:
+        if not head.startswith(b"\x89PNG"):
+            raise
+        return _without_texts(file, 0)
+
+
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+_XMP = b"XML:com.adobe.xmp\0\0"  # not compressed
+_LONGEST_XMP = 1 << 20
+
+
+def _without_texts(file: Any, frame: int) -> Image.Image:
+    """A PNG without what is no pixel, of which Pillow refuses more than a megabyte."""
+    from PIL import Image  # noqa: PLC0415 -- an extra
+
+    kept = [b"\x89PNG\r\n\x1a\n"]
+    for kind, at, length in chunks_of(file, 8, ">I4s"):
+        file.seek(at)
+        # By its XMP a picture may be turned.
+        is_xmp = kind == b"iTXt" and file.read(len(_XMP)) == _XMP and length < _LONGEST_XMP
+        if kind not in _TEXTS or is_xmp:
+            file.seek(at - 8)
+            kept.append(file.read(length + 12))
+    image = Image.open(io.BytesIO(b"".join(kept)), formats=("PNG",))
+    image.seek(frame)
+    return image.copy()  # of no format, so that the file does not go out as it is
 
 
 _COSTS = {
@@ -201,12 +233,19 @@ def open_recording(file: BinaryIO) -> Any:
     import av  # noqa: PLC0415 -- an extra
     import av.container  # noqa: PLC0415
 
+    # FFmpeg takes what stands behind a tag of more than a megabyte, such as a cover, for MP3.
+    start = behind_tag(file)
+    file.seek(start)
     arguments: dict[str, Any] = {}
     # Up to PyAV 18 a tag that is not UTF-8 stops it without this. PyAV 19 has no such argument:
     # there such a tag comes with surrogates, which must be replaced before it goes anywhere.
     if hasattr(av.container.InputContainer, "metadata_errors"):
         arguments["metadata_errors"] = "replace"
-    nameless: Any = SimpleNamespace(read=file.read, seek=file.seek, tell=file.tell)
+    nameless: Any = SimpleNamespace(
+        read=file.read,
+        seek=lambda at, way=io.SEEK_SET: file.seek(at + (0 if way else start), way) - start,
+        tell=lambda: file.tell() - start,
+    )
     return av.open(
         nameless,
         mode="r",

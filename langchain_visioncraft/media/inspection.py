@@ -53,7 +53,7 @@ def type_of(file: BinaryIO | bytes) -> str | None:
     head = file.read(HEAD_BYTES)
     mime = sniff(head)
     if mime == "audio/mpeg" and head[:3] == b"ID3" and len(head) > 9:
-        return _behind_tag(file, head) or mime
+        return _behind_id3(file, head) or mime
     if mime in ("video/mp4", "video/quicktime"):
         try:
             tracks = read_movie(file).tracks
@@ -64,12 +64,24 @@ def type_of(file: BinaryIO | bytes) -> str | None:
     return mime
 
 
-def _behind_tag(file: BinaryIO, head: bytes) -> str | None:
+def behind_tag(file: BinaryIO) -> int:
+    """Where FLAC or AAC begins that has an ID3 tag in front of it; 0 in all other files."""
+    file.seek(0)
+    head = file.read(10)
+    behind = _behind_id3(file, head) if head[:3] == b"ID3" and len(head) > 9 else None
+    return _end_of_id3(head) if behind in ("audio/flac", "audio/aac") else 0
+
+
+def _behind_id3(file: BinaryIO, head: bytes) -> str | None:
     """What stands behind an ID3 tag, which FLAC and AAC have had in front of them as well."""
-    high, mid, low, last = head[6:10]
-    file.seek(10 + (high << 21 | mid << 14 | low << 7 | last))
+    file.seek(_end_of_id3(head))
     mime = sniff(file.read(HEAD_BYTES))
     return mime if kind_of(mime) == "audio" else None
+
+
+def _end_of_id3(head: bytes) -> int:
+    high, mid, low, last = head[6:10]
+    return 10 + (high << 21 | mid << 14 | low << 7 | last)
 
 
 def media_info(file: BinaryIO, mime_type: str) -> MediaInfo:
@@ -129,6 +141,8 @@ def _stored_size(file: BinaryIO, mime_type: str) -> tuple[int, int]:
         form, at, turned = _SIZES[mime_type]
         first, second = struct.unpack_from(form, head, at)
         return (second, first) if turned else (first, second)
+    if (own := _size_of_its_own(head, mime_type)) is not None:
+        return own
     import imagesize  # noqa: PLC0415 -- loads an XML parser
 
     size: tuple[int, int] = imagesize.get(io.BytesIO(head), exif_rotation=False)
@@ -136,6 +150,18 @@ def _stored_size(file: BinaryIO, mime_type: str) -> tuple[int, int]:
         file.seek(len(head))
         size = imagesize.get(io.BytesIO(head + file.read()), exif_rotation=False)
     return size
+
+
+def _size_of_its_own(head: bytes, mime_type: str) -> tuple[int, int] | None:
+    """Of formats that need more than two numbers at a place, and that imagesize does not know."""
+    if mime_type == "image/x-pcx":
+        left, top, right, bottom = struct.unpack_from("<4H", head, 4)
+        return right - left + 1, bottom - top + 1
+    if mime_type in ("image/x-icon", "image/x-win-cursor"):  # the largest; 256 is written as 0
+        entries = range(6, 6 + 16 * head[4], 16)
+        return max((head[at] or 256, head[at + 1] or 256) for at in entries)
+    floats = re.match(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s", head)
+    return (int(floats[1]), int(floats[2])) if floats else None
 
 
 _SIZES = {
@@ -201,7 +227,7 @@ def _jpeg_metadata(file: BinaryIO) -> Iterator[bytes]:
         at += 2 + length
 
 
-def _chunks(file: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int, int]]:
+def chunks_of(file: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int, int]]:
     """The chunks of a PNG or RIFF file: kind, where the payload begins, length.
 
     Args:
@@ -225,14 +251,14 @@ def _chunks(file: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int, in
 
 
 def _png_metadata(file: BinaryIO) -> Iterator[bytes]:
-    for kind, at, length in _chunks(file, 8, ">I4s"):
+    for kind, at, length in chunks_of(file, 8, ">I4s"):
         if kind in (b"eXIf", b"iTXt"):
             file.seek(at)
             yield file.read(min(length, HEAD_BYTES))
 
 
 def _webp_metadata(file: BinaryIO) -> Iterator[bytes]:
-    for kind, at, length in _chunks(file, 12, "<4sI"):
+    for kind, at, length in chunks_of(file, 12, "<4sI"):
         if kind in (b"EXIF", b"XMP "):
             file.seek(at)
             yield file.read(min(length, HEAD_BYTES))
@@ -250,7 +276,7 @@ def _wav_duration(file: BinaryIO) -> float | None:
     end = file.seek(0, io.SEEK_END)
     rate, size = 0, None
     order = _order(file)
-    for kind, at, length in _chunks(file, 12, ">4sI" if order == "big" else "<4sI"):
+    for kind, at, length in chunks_of(file, 12, ">4sI" if order == "big" else "<4sI"):
         file.seek(at)
         if kind == b"fmt ":
             rate = int.from_bytes(file.read(12)[8:], order)
@@ -273,7 +299,7 @@ def truncation_of(file: BinaryIO, mime_type: str, size: int) -> str | None:
     """Say what is missing at the end of a file that was cut off; ``None`` if nothing is."""
     if mime_type == "image/png":
         # Something may be appended; or something in the middle is damaged, which is another matter.
-        chunks = _chunks(file, 8, ">I4s")
+        chunks = chunks_of(file, 8, ">I4s")
         ended = b"IEND" in _tail(file, size, 64) or any(kind == b"IEND" for kind, _, _ in chunks)
         return None if ended else "the PNG has no end"
     if mime_type == "image/jpeg":

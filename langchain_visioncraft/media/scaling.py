@@ -110,7 +110,8 @@ def _missing(media: Media) -> str | None:
 def _is_common(image: Image.Image, mime_type: str) -> bool:
     # The further pictures in a JPEG are a camera's previews.
     single = getattr(image, "n_frames", 1) == 1 or mime_type == "image/jpeg"
-    return single and mime_type in _COMMON_TYPES and image.mode in _COMMON_MODES
+    known = image.format is not None and mime_type in _COMMON_TYPES
+    return single and known and image.mode in _COMMON_MODES
 
 
 def _media(picture: Media | bytes | BinaryIO, name: str) -> Media:

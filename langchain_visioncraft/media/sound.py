@@ -381,6 +381,10 @@ def _decoded(container: Any, streams: Any, problems: list[Any]) -> Iterator[tupl
         except av.error.InvalidDataError as error:
             problems[:1] = [error]
             continue
+        except av.error.ArgumentError:
+            if packet.size:
+                raise
+            continue  # it says something of the track, and holds no sound
         for frame in frames:
             yield packet.stream, frame
 

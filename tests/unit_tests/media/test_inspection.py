@@ -159,3 +159,26 @@ def test_headers_are_read_without_any_extra() -> None:
         "    assert media.width and media.height, name\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("form", ["PCX", "ICO", "CUR", "PFM"])
+def test_formats_that_keep_their_size_in_a_way_of_their_own_are_measured(form: str) -> None:
+    image, file = Image.new("RGB", (40, 30), "red"), io.BytesIO()
+    if form == "PFM":
+        file.write(b"PF\n40 30\n-1.0\n" + bytes(40 * 30 * 12))
+    elif form == "PCX":
+        image.save(file, form)
+    else:
+        image.save(file, "ICO", sizes=[(16, 16), (40, 30), (24, 24)])
+    data = bytearray(file.getvalue())
+    if form == "CUR":
+        data[2] = 2
+    media = Media.from_bytes(bytes(data))
+    assert (media.width, media.height) == (40, 30)
+
+
+def test_an_icon_of_the_largest_size_is_measured() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (256, 256), "red").save(file, "ICO", sizes=[(32, 32), (256, 256)])
+    media = Media.from_bytes(file.getvalue())
+    assert (media.width, media.height) == (256, 256)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
+import zlib
 from typing import Any
 
 import numpy as np
@@ -229,3 +231,37 @@ def test_of_a_photograph_that_was_cut_off_what_is_there_is_decoded_smaller() -> 
     whole = np.asarray(opened(scaled(data, 500)[0]))
     assert pixels.shape == whole.shape
     assert np.abs(pixels[:150] - whole[:150]).mean() < 2
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize("place", ["before the pixels", "behind them"])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5 << 20))),
+        chunk(b"iTXt", b"workflow\0\1\0\0\0" + zlib.compress(b"x" * (5 << 20))),
+        chunk(b"tEXt", b"Comment\0" + b"x" * 900_000) * 80,
+        chunk(b"iCCP", b"profile\0\0" + zlib.compress(bytes(5 << 20))),
+    ],
+    ids=["zTXt", "iTXt", "tEXt", "iCCP"],
+)
+def test_a_png_with_more_text_than_pillow_takes_is_seen_and_sent_without_it(
+    place: str, texts: bytes
+) -> None:
+    plain = picture((9, 99, 199), (40, 30))
+    at = 33 if place == "before the pixels" else len(plain) - 12
+    ready = made_ready(Media.from_bytes(plain[:at] + texts + plain[at:]), None)
+    assert ready.damage is None
+    assert len(ready.data) < 10_000
+    red, green, blue = opened(ready.data).convert("RGB").getpixel((5, 5))
+    assert max(abs(red - 9), abs(green - 99), abs(blue - 199)) < 6
+
+
+def test_a_png_whose_pixels_are_damaged_is_not_excused_by_its_text() -> None:
+    plain = picture((9, 99, 199), (40, 30))
+    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5 << 20)))
+    with pytest.raises(MediaInputError, match="damaged"):
+        made_ready(Media.from_bytes(plain[:33] + text + plain[33:45]), None)

@@ -206,3 +206,32 @@ def test_a_recording_that_claims_to_be_slower_than_any_is_refused(rate: int) -> 
     for read in (listen, lambda each: list(heard(each, [0]))):
         with pytest.raises(MediaInputError, match=f"has {rate} samples per second; at least 1,000"):
             read(recording)
+
+
+def flac(container: str) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream: Any = output.add_stream("flac", rate=RATE, layout="mono")
+        wave = (np.sin(np.arange(2 * RATE) / 9) * 12_000).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(wave.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate, frame.pts = RATE, 0
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            output.mux(packet)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("container", ["nut", "flac", "matroska", "ogg"])
+def test_a_packet_that_holds_no_sound_is_no_damage(container: str) -> None:
+    data = flac(container)
+    sound = listen(Recording(lambda: io.BytesIO(data), "a recording"))
+    assert sound.damage is None
+    assert sound.seconds == pytest.approx(2, abs=0.01)
+
+
+@pytest.mark.parametrize("size", [1000, 3 << 20])
+def test_a_cover_in_front_of_flac_does_not_hide_the_sound(size: int) -> None:
+    length = bytes(size >> shift & 127 for shift in (21, 14, 7, 0))
+    data = b"ID3\4\0\0" + length + bytes(size) + flac("flac")
+    sound = listen(Recording(lambda: io.BytesIO(data), "a recording", "audio/flac"))
+    assert sound.damage is None
+    assert sound.seconds == pytest.approx(2, abs=0.01)
