@@ -50,6 +50,9 @@ class VisionCraftParser(KnownKeywords, BaseBlobParser):
         self._clients = client_pair(self.client)
         self.cache: Cache | None = open_cache(cache)
 
+    strict: bool
+    """Whether a file that is cut off or damaged is refused."""
+
     @abstractmethod
     def parts(self, file: MediaFile) -> Sequence[Any]:
         """The parts of a file that documents are made of, in order. Blocks.
@@ -69,6 +72,12 @@ class VisionCraftParser(KnownKeywords, BaseBlobParser):
             MediaInputError: If it is not a file of the right kind, or is empty or damaged.
         """
         return self.parts(read(blob, self.kinds))
+
+    def check_damage(self, file: MediaFile, damage: str | None) -> None:
+        """Raise `MediaInputError` if a file is damaged, and only whole ones are wanted."""
+        if damage and self.strict:
+            msg = f"{file.source}: {damage} Pass strict=False to use the part that is readable."
+            raise MediaInputError(msg)
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
         """Yield the documents of a blob, each when it is ready.

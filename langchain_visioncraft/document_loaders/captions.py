@@ -164,7 +164,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
             "max_side": self.max_side,
         }
         caption = yield from cached(cache, "caption", facts, self._caption(part), self._restored)
-        self._check_damage(part, caption.damage)
+        self.check_damage(part.file, caption.damage)
         several = part.of > 1
         document = part.file.document(
             caption.text,
@@ -196,13 +196,6 @@ class VisionCraftCaptionParser(VisionCraftParser):
             raise ValueError
         return seen
 
-    def _check_damage(self, frame: Frame, damage: str | None) -> None:
-        if damage and self.strict:
-            msg = (
-                f"{frame.file.source}: {damage} Pass strict=False to use the part that is readable."
-            )
-            raise MediaInputError(msg)
-
     def _caption(self, frame: Frame) -> Steps[SeenFrame]:
         file = frame.file
         picture: Ready = yield work(
@@ -213,7 +206,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
             max_pixels=self.max_pixels,
             name=file.source,
         )
-        self._check_damage(frame, picture.damage)
+        self.check_damage(file, picture.damage)
         with file.named_in_errors():
             said: str = yield from self._ask(picture.data)
             caption = said.strip()

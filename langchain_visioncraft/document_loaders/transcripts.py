@@ -140,7 +140,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         facts = self._facts_of_call(part)
         hearing = self._hear(part, cache)
         heard = yield from cached(cache, "transcript", facts, hearing, Heard.restore)
-        self._check_damage(part, heard.damage)
+        self.check_damage(part, heard.damage)
         if not heard.passages:
             msg = f"{part.source} holds no speech ({heard.seconds:.0f} s were heard)."
             raise MediaInputError(msg)
@@ -165,11 +165,6 @@ class VisionCraftTranscriptParser(VisionCraftParser):
             damage=heard.damage,
         )
 
-    def _check_damage(self, file: MediaFile, damage: str | None) -> None:
-        if damage and self.strict:
-            msg = f"{file.source}: {damage} Pass strict=False to use the part that is readable."
-            raise MediaInputError(msg)
-
     def _groups(self, passages: Sequence[Passage]) -> Iterable[Sequence[Passage]]:
         if self.by == "whole":
             return [passages]
@@ -180,7 +175,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
     def _hear(self, file: MediaFile, cache: Cache | None) -> Steps[Heard]:
         """Send a recording; a long one, or the sound of a video, in parts."""
         sound: Sound = yield work(listen, file.recording, max_seconds=self.max_seconds)
-        self._check_damage(file, sound.damage)
+        self.check_damage(file, sound.damage)
         # At another rate it may be a little longer.
         longest = self.chunk_seconds or sound.seconds + 1
         if not sound.tracks:  # nothing to hear, so nothing to pay for
