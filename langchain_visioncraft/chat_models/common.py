@@ -26,7 +26,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._copying import HoldsConnections
-from langchain_visioncraft._flows import adrive, drive
+from langchain_visioncraft._driving import adrive, drive
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.chat_models.answers import Task, answer
 from langchain_visioncraft.chat_models.images import (

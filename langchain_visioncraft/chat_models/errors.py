@@ -7,6 +7,7 @@ keeps working.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import json
@@ -149,8 +150,8 @@ class Boundary:
             yield
         except errors.VisionCraftError:
             raise
-        except translation.INTERRUPTIONS as error:
-            forget_locals(error)
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:
+            forget_locals(error)  # frames of the HTTP library hold the key
             raise
         except Exception as error:
             _forget_key(error, self.key)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_visioncraft._flows import adrive, drive
+from langchain_visioncraft._driving import adrive, drive
 from langchain_visioncraft.chat_models.answers import StreamedReading, Task
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
 from langchain_visioncraft.chat_models.common import Requests

@@ -8,13 +8,14 @@ from langchain_visioncraft._lazy import lazy_names
 
 if TYPE_CHECKING:
     from langchain_visioncraft.client import endpoints
+    from langchain_visioncraft.client.async_driver import AsyncVisionCraftClient
     from langchain_visioncraft.client.capabilities import Capabilities
-    from langchain_visioncraft.client.drivers import AsyncVisionCraftClient, VisionCraftClient
+    from langchain_visioncraft.client.drivers import VisionCraftClient
     from langchain_visioncraft.client.flow import Progress
     from langchain_visioncraft.client.transcripts import Segment, Transcript
 
 _MODULES = {
-    "AsyncVisionCraftClient": "drivers",
+    "AsyncVisionCraftClient": "async_driver",
     "Capabilities": "capabilities",
     "Progress": "flow",
     "Segment": "transcripts",

@@ -19,14 +19,13 @@ from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft._redact import Redactor, forget_locals
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.answers import status_error
-from langchain_visioncraft.client.capabilities import capabilities
-from langchain_visioncraft.client.endpoints import EndpointMethods
 from langchain_visioncraft.client.flow import Call, Fetch, Progress
+from langchain_visioncraft.client.methods import ClientMethods
 from langchain_visioncraft.client.outgoing import JSONBody, Outgoing
 from langchain_visioncraft.client.running import Run
 from langchain_visioncraft.client.spool import LocalError, Spool
 from langchain_visioncraft.client.states import StateWatch
-from langchain_visioncraft.client.translation import INTERRUPTIONS, timed_out, translate
+from langchain_visioncraft.client.translation import timed_out, translate
 from langchain_visioncraft.client.watching import checked_deadline, current
 from langchain_visioncraft.config import (
     TimeoutTypes,
@@ -53,7 +52,7 @@ class _Sending:
     answered: bool = False
 
 
-class BaseClient(KnownKeywords, EndpointMethods):
+class BaseClient(KnownKeywords, ClientMethods):
     """Base of the drivers.
 
     Args:
@@ -77,8 +76,6 @@ class BaseClient(KnownKeywords, EndpointMethods):
     Raises:
         InvalidRequestError: If one of them cannot be used. Nothing is sent here.
     """
-
-    capabilities = capabilities
 
     def __init__(
         self,
@@ -131,15 +128,15 @@ class BaseClient(KnownKeywords, EndpointMethods):
             self._start()
         return self._lock
 
-    def _other(self, kind: type[_ClientT]) -> _ClientT:
-        """Another client with the same settings, without its constructor's warnings."""
-        other = kind.__new__(kind)
+    def as_kind(self, kind: type[_ClientT]) -> _ClientT:
+        """A sync or an async client with the same settings."""
+        other = kind.__new__(kind)  # the constructor would give its warnings again
         other.__setstate__({**self.__getstate__(), "settings": self.settings})
         return other
 
     def with_key(self, api_key: str | SecretStr) -> Self:
         """The same client for another key, over the same connections; for one of many tenants."""
-        other = self._other(type(self))
+        other = self.as_kind(type(self))
         other.settings = dataclasses.replace(self.settings, api_key=sendable_key(api_key))
         other._key_was_given, other._lender = True, self
         return other
@@ -171,7 +168,7 @@ class BaseClient(KnownKeywords, EndpointMethods):
             if isinstance(error, errors.VisionCraftError):
                 self.without_key(error)
                 forget_locals(error)
-            elif isinstance(error, INTERRUPTIONS):
+            elif not isinstance(error, Exception):  # from outside, while frames hold the key
                 forget_locals(error)
             raise
 

@@ -9,6 +9,7 @@ from langchain_visioncraft import errors
 from langchain_visioncraft.client import schemas
 from langchain_visioncraft.client.decode import json_from, names_from
 from langchain_visioncraft.client.endpoint import endpoint
+from langchain_visioncraft.client.endpoints import EndpointMethods
 from langchain_visioncraft.client.flow import Call, Flow, call
 
 _PROBES: dict[str, tuple[str, ...]] = {
@@ -121,3 +122,9 @@ def _has_limits() -> Flow[bool]:
     except _ABSENT:
         return False
     return isinstance(answer, dict)
+
+
+class AllMethods(EndpointMethods):
+    """The methods of both clients: the endpoints, and `capabilities`."""
+
+    capabilities = capabilities

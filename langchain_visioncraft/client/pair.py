@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pydantic import SecretStr
 from typing_extensions import TypedDict
 
-from langchain_visioncraft.client.drivers import AsyncVisionCraftClient, VisionCraftClient
+from langchain_visioncraft.client.async_driver import AsyncVisionCraftClient
+from langchain_visioncraft.client.drivers import VisionCraftClient
 from langchain_visioncraft.config import TimeoutTypes, VerifyTypes
 from langchain_visioncraft.errors import InvalidRequestError
 
@@ -23,9 +24,11 @@ _OTHERS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 def client_pair(client: AnyClient) -> tuple[VisionCraftClient, AsyncVisionCraftClient]:
     """The sync and the async client with the same settings; always the same for a client."""
+    other = _OTHERS.get(client)
     if isinstance(client, VisionCraftClient):
-        return client, _OTHERS.get(client) or _OTHERS.setdefault(client, client.as_async())
-    return _OTHERS.get(client) or _OTHERS.setdefault(client, client.as_sync()), client
+        kind = AsyncVisionCraftClient
+        return client, other or _OTHERS.setdefault(client, client.as_kind(kind))
+    return other or _OTHERS.setdefault(client, client.as_kind(VisionCraftClient)), client
 
 
 class ConnectionSettings(TypedDict, total=False):

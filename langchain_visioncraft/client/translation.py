@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -11,9 +10,6 @@ from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._redact import chain
 from langchain_visioncraft.client.watching import current
-
-INTERRUPTIONS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
-"""What ends a call from outside; it may do so while frames of the HTTP library hold the key."""
 
 
 def translate(

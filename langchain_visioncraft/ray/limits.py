@@ -14,7 +14,8 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from langchain_visioncraft._flows import Step, adrive
+from langchain_visioncraft._driving import adrive
+from langchain_visioncraft._flows import Step
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.client import AsyncVisionCraftClient
 from langchain_visioncraft.client.serving import Serving

@@ -12,7 +12,8 @@ from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from ray.exceptions import RayError
 
-from langchain_visioncraft._flows import Steps, adrive, work
+from langchain_visioncraft._driving import adrive
+from langchain_visioncraft._flows import Steps, work
 from langchain_visioncraft.client import AsyncVisionCraftClient
 from langchain_visioncraft.document_loaders.base import VisionCraftParser
 from langchain_visioncraft.document_loaders.reports import ErrorPolicy, OnError, Skipped

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from cancelling import cancel_thrice
 
-from langchain_visioncraft._flows import Steps, adrive, arun, call, drive, keeps, paid, run, work
+from langchain_visioncraft._driving import adrive, drive
+from langchain_visioncraft._flows import Steps, arun, call, keeps, paid, run, work
 
 Run = Callable[[Generator[Any, Any, Any], Callable[[Any], Any]], Any]
 

@@ -54,3 +54,14 @@ def test_an_import_leaves_the_collector_as_it_was(before: str) -> None:
         f"assert {state} == before"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_a_sync_client_is_imported_without_asyncio_and_the_requests() -> None:
+    code = (
+        "import sys; from langchain_visioncraft import VisionCraftClient; "
+        "modules = {'asyncio', 'langchain_visioncraft.client.schemas'}; "
+        "assert not modules & set(sys.modules), modules & set(sys.modules); "
+        "assert 'upscale' in dir(VisionCraftClient) and VisionCraftClient().capabilities; "
+        "assert VisionCraftClient.text_to_image.request"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -18,6 +18,7 @@ LAYERS = [
     {
         "_compat",
         "_copying",
+        "_driving",
         "_handshake",
         "_json",
         "_keywords",

@@ -130,7 +130,7 @@ def test_a_pickled_client_works(driver: Any) -> None:
 def test_the_twin_of_a_client_works(driver: Any) -> None:
     with RawHost(NAMES) as host:
         client = driver(base_url=host.url)
-        twin = client.as_async() if driver is VisionCraftClient else client.as_sync()
+        twin = client.as_kind(next(kind for kind in DRIVERS.values() if kind is not driver))
         assert drive(twin, names()) == drive(client, names())
         for one in (client, twin):
             if isinstance(one, VisionCraftClient):

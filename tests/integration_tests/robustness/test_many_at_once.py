@@ -67,7 +67,7 @@ def draw():
     return client.run(endpoints.text_to_image(prompt="a cat", model="m", width=64, height=64))
 
 async def adraw():
-    async with client.as_async() as other:
+    async with client.as_kind(AsyncVisionCraftClient) as other:
         flow = endpoints.text_to_image(prompt="a cat", model="m", width=64, height=64)
         return await other.run(flow)
 

@@ -13,7 +13,7 @@ import weakref
 from typing import Any
 
 import pytest
-from client_driving import BASE_URL, KEY, PNG, Host, drive
+from client_driving import BASE_URL, DRIVERS, KEY, PNG, Host, drive
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import (
@@ -79,7 +79,7 @@ def test_a_copy_works_by_itself(driver: Any) -> None:
 def test_twins_share_their_settings(driver: Any, recwarn: pytest.WarningsRecorder) -> None:
     client = Host(["a"]).client(driver, max_retries=7, retry_after_timeout=True, timeout=3)
     is_sync = driver is VisionCraftClient
-    twin = client.as_async() if is_sync else client.as_sync()
+    twin = client.as_kind(AsyncVisionCraftClient if is_sync else VisionCraftClient)
     assert type(twin) is (AsyncVisionCraftClient if is_sync else VisionCraftClient)
     assert twin.settings is client.settings
     assert twin.retry_after_timeout
@@ -90,7 +90,7 @@ def test_twins_share_their_settings(driver: Any, recwarn: pytest.WarningsRecorde
 def test_a_twin_does_not_warn_again_that_certificates_are_not_checked(driver: Any) -> None:
     with pytest.warns(UserWarning, match="verify=False"):
         client = driver(verify=False)
-    twin = client.as_async() if driver is VisionCraftClient else client.as_sync()
+    twin = client.as_kind(next(kind for kind in DRIVERS.values() if kind is not driver))
     assert twin.settings.verify is False
 
 

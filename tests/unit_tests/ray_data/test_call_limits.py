@@ -10,7 +10,8 @@ import pytest
 from ray.exceptions import RayError
 
 from langchain_visioncraft import AsyncVisionCraftClient
-from langchain_visioncraft._flows import Steps, adrive, call, paid, work
+from langchain_visioncraft._driving import adrive
+from langchain_visioncraft._flows import Steps, call, paid, work
 from langchain_visioncraft.errors import InvalidRequestError, ServerError
 from langchain_visioncraft.ray import CallLimits
 from langchain_visioncraft.ray.limits import Limiter, Permits
