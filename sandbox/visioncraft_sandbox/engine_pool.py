@@ -84,6 +84,7 @@ class EnginePool:
         self._reading = anyio.CapacityLimiter(2)
         # Waiting for a link needs no core, and must not hold up work that does.
         self._fetching = anyio.CapacityLimiter(16)
+        self._loading = anyio.CapacityLimiter(1)
         self._writing = anyio.CapacityLimiter(4)
         self.large = anyio.CapacityLimiter(2)
         """The requests that may hold large pictures."""
@@ -111,6 +112,10 @@ class EnginePool:
     async def fetch(self, task: Callable[[], _ResultT]) -> _ResultT:
         """Fetch a link in a thread."""
         return await self._run(task, self._fetching)
+
+    async def load(self, engine: Callable[[], _ResultT]) -> _ResultT:
+        """Load an engine in a thread, one at a time: importing some takes a second."""
+        return await self._run(engine, self._loading)
 
     async def write(self, task: Callable[[], _ResultT]) -> _ResultT:
         """Run a task of the language model in a thread."""

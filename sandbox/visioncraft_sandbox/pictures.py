@@ -142,7 +142,7 @@ async def enlarged(
         if made is not None:
             finish = partial(_finish_enlarged, made.files[0], image, size)
             return replace(made, files=[await services.pool.work(finish)])
-    upscaler = services.pool.upscaler()
+    upscaler = await services.pool.load(services.pool.upscaler)
 
     def work() -> bytes:
         return _png(upscaler.upscale(image, 4 if factor == 4 else 2), image)

@@ -151,7 +151,7 @@ async def _reply(chat: Chat, services: Services, request: Request) -> Reply:
 
 
 async def _reply_in(chat: Chat, services: Services) -> Reply:
-    model = services.pool.language_model()
+    model = await services.pool.load(services.pool.language_model)
     task = partial(model.generate, _prompt(chat), chat.sampling, schema=chat.schema)
     return _reply_from(await _generated(services.pool.write, task), model)
 
@@ -193,17 +193,24 @@ def _reply_from(done: Completion, model: LanguageModel) -> Reply:
 
 
 async def _call_tools(chat: Chat, services: Services) -> Reply:
-    from visioncraft_sandbox import tool_calls  # noqa: PLC0415  # LangChain, which takes a second
+    model = await services.pool.load(services.pool.language_model)
 
-    model = services.pool.language_model()
-    return await _generated(services.pool.write, partial(tool_calls.answer, chat, model))
+    def call() -> Reply:
+        from visioncraft_sandbox import tool_calls  # noqa: PLC0415  # LangChain: it takes a second
+
+        return tool_calls.answer(chat, model)
+
+    return await _generated(services.pool.write, call)
 
 
 async def _plan(chat: Chat, services: Services) -> Reply:
     from visioncraft_sandbox import planner  # noqa: PLC0415  # only agents need it
 
-    writer = services.pool.language_model() if services.config.models else None
-    return await _generated(services.pool.read, partial(planner.answer, chat, writer))
+    models = services.config.models
+    writer = await services.pool.load(services.pool.language_model) if models else None
+    # With a model it may write for long, and must not keep those who only decode waiting.
+    run = services.pool.write if models else services.pool.read
+    return await _generated(run, partial(planner.answer, chat, writer))
 
 
 async def _look(chat: Chat, services: Services, request: Request) -> Reply:
@@ -211,7 +218,7 @@ async def _look(chat: Chat, services: Services, request: Request) -> Reply:
     asked = next(message for message in reversed(chat.messages) if images_of(message))
     images: list[Image.Image] = []
 
-    eyes = services.pool.eyes()
+    eyes = await services.pool.load(services.pool.eyes)
 
     def work() -> str:
         from visioncraft_sandbox.engines import vision  # noqa: PLC0415  # NumPy
@@ -239,7 +246,7 @@ async def _events(chat: Chat, reply: Reply) -> AsyncIterator[bytes]:
 
 
 async def _stream_live(chat: Chat, services: Services) -> Response:
-    model = services.pool.language_model()
+    model = await services.pool.load(services.pool.language_model)
     loop = asyncio.get_running_loop()
     pieces: asyncio.Queue[str | None] = asyncio.Queue()
 

@@ -109,7 +109,8 @@ async def _img2video(job: Job) -> Response:
 async def _upscale(job: Job) -> Response:
     wanted: UpscaleRequest = job.parameters
     if await job.services.backends.images() is None:
-        job.services.pool.upscaler()  # raises before the picture is read, if it is switched off
+        # Raises before the picture is read, if it is switched off.
+        await job.services.pool.load(job.services.pool.upscaler)
     image = await job.picture("image")
     made = await enlarged(job, image, wanted.resize or 2, wanted.model)
     return media_response(made.files[0], made.engine)
@@ -121,7 +122,7 @@ async def _whisper(job: Job) -> Response:
     server = await services.backends.speech()
     if server is not None:
         return await _forward_recording(job, server)
-    transcriber = services.pool.transcriber()
+    transcriber = await services.pool.load(services.pool.transcriber)
     audio = await job.recording("audio")
 
     task_name = wanted.task or "transcribe"

@@ -60,3 +60,17 @@ def test_a_body_of_very_many_values_is_not_kept_for_tests() -> None:
     assert received.body is None
     received.keep(b'{"a": [' + b"[]," * 2_000 + b"1]}")
     assert len(received.body["a"]) == 2_001
+
+
+async def test_an_engine_is_loaded_in_a_thread_and_only_once() -> None:
+    pool = EnginePool(SandboxConfig(models=False))
+    loaded: list[int] = []
+
+    def engine() -> int:
+        if not loaded:
+            threading.Event().wait(0.01)  # importing it
+            loaded.append(threading.get_ident())
+        return len(loaded)
+
+    assert set(await asyncio.gather(*(pool.load(engine) for _ in range(10)))) == {1}
+    assert loaded != [threading.get_ident()]

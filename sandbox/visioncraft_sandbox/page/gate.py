@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
+import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,6 +14,8 @@ from visioncraft_sandbox.faults import Fault
 from visioncraft_sandbox.page.journal import Entry, Journal
 
 PREFIX = "/page/"
+_PAGE = "visioncraft_sandbox.page.routes"
+"""Imported at the first visit: templates are slow to import, and a sandbox starts fast."""
 
 
 class PageGate:
@@ -26,16 +31,15 @@ class PageGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif _is_for_page(scope):
-            await self._built(scope)(scope, receive, send)
+            page = await self._built(scope)
+            await page(scope, receive, send)
         else:
             await self._noted(scope, receive, send)
 
-    def _built(self, scope: Scope) -> ASGIApp:
+    async def _built(self, scope: Scope) -> ASGIApp:
         if self._page is None:
-            # Imported at the first visit: templates are slow to import, and a sandbox starts fast.
-            from visioncraft_sandbox.page.routes import create_page  # noqa: PLC0415
-
-            self._page = create_page(scope["app"], self._journal)
+            routes = await anyio.to_thread.run_sync(import_module, _PAGE)
+            self._page = routes.create_page(scope["app"], self._journal)
         return self._page
 
     async def _noted(self, scope: Scope, receive: Receive, send: Send) -> None:
