@@ -167,7 +167,7 @@ def test_a_store_is_asked_first(document: Document, store: MediaStore) -> None:
 
 def test_a_file_that_is_another_one_by_now_is_not_passed_off(document: Document) -> None:
     Path(document.metadata["source"]).write_bytes(picture("blue"))
-    with pytest.raises(MediaInputError, match=r"red\.png is another file"):
+    with pytest.raises(MediaInputError, match=r"red\.png is not the file"):
         Media.from_document(document)
 
 
@@ -177,7 +177,7 @@ def test_a_document_that_names_any_file_does_not_lead_to_it(
     store.add(picture())
     for changed in ({"sha256": None}, {"sha256": "0" * 64}):
         forged = Document("-", metadata={**document.metadata, **changed, "handle": ""})
-        with pytest.raises(MediaInputError, match="another file"):
+        with pytest.raises(MediaInputError, match="not the file"):
             Media.from_document(forged)
     forged = Document("-", metadata={**document.metadata, "sha256": "0" * 64})
     with pytest.raises(MediaInputError, match="another file"):
