@@ -84,16 +84,15 @@ class _Page:
             **await self._listed(_filter_of(request)),
             **await self._form_values(request),
         }
-        return HTMLResponse(render("index.html", **values))
+        return await _html("index.html", **values)
 
     async def journal(self, request: Request) -> Response:
         """``GET /page/journal``: the list, when the filter has changed."""
         wanted = _filter_of(request)
         query = request.url.query
-        return HTMLResponse(
-            render("journal.html", **await self._listed(wanted)),
-            headers={"hx-push-url": f"/?{query}" if wanted != Filter() else "/"},
-        )
+        answer = await _html("journal.html", **await self._listed(wanted))
+        answer.headers["hx-push-url"] = f"/?{query}" if wanted != Filter() else "/"
+        return answer
 
     async def _listed(self, wanted: Filter) -> dict[str, Any]:
         version = self._journal.version
@@ -131,7 +130,7 @@ class _Page:
         row = await anyio.to_thread.run_sync(self._writer.row, found)
         template = "detail.html" if "hx-request" in request.headers else "entry.html"
         values = {"entry": row.entry, "reading": row.reading, "version": __version__}
-        return HTMLResponse(render(template, **values))
+        return await _html(template, **values)
 
     async def medium(self, request: Request) -> Response:
         """``GET /page/media/…``: the bytes of a picture, video or recording."""
@@ -157,7 +156,7 @@ class _Page:
 
     async def form(self, request: Request) -> Response:
         """``GET /page/form``: the form of one capability."""
-        return HTMLResponse(render("form.html", **await self._form_values(request)))
+        return await _html("form.html", **await self._form_values(request))
 
     async def _form_values(self, request: Request) -> dict[str, Any]:
         name = request.query_params.get("try", "")
@@ -184,7 +183,7 @@ class _Page:
             body = await capability.body(form)
         result = await self._call(request, capability, body)
         if "hx-request" in request.headers:
-            return HTMLResponse(render("result.html", **result))
+            return await _html("result.html", **result)
         return RedirectResponse(f"/?try={capability.name}", 303)
 
     async def _call(
@@ -208,6 +207,11 @@ class _Page:
         if found is None or request.path_params["mark"] != self._journal.mark:
             raise HTTPException(404, "This request is no longer kept.")
         return found
+
+
+async def _html(template: str, **values: Any) -> Response:
+    """A template, written in a thread: compiling one and long lists take a while."""
+    return HTMLResponse(await anyio.to_thread.run_sync(partial(render, template, **values)))
 
 
 def _filter_of(request: Request) -> Filter:
