@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import traceback
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 MASK = "***"
+_ESCAPE = re.compile(r"\\|&|%[0-9A-Fa-f]")
 _DEEPEST = 64
 
 
 class Redactor:
-    """Finds a key, in each way that JSON may write it, and cut off where a text was shortened.
+    """Finds a key, however JSON, HTML or a URL write it, and cut off where a text was shortened.
 
     A key of fewer than 8 characters is found only as a whole word. One that consists of letters
     alone is not redacted: it is a placeholder such as "any" or "sandbox", which guards nothing and
@@ -24,9 +27,12 @@ class Redactor:
         spellings = {key, json.dumps(key)[1:-1], json.dumps(key, ensure_ascii=False)[1:-1]}
         starts = [f"{key[:length]}…" for length in range(len(key) - 1, 4, -1)]
         found = "|".join(re.escape(text) for text in (*sorted(spellings), *starts))
-        if len(key) < 8:
-            found = "(?!)" if key.isalpha() else rf"(?<!\w)(?:{found})(?!\w)"
-        self._pattern = re.compile(found)
+        escaped = "".join(map(_spellings, key))
+        if not key or (len(key) < 8 and key.isalpha()):
+            found = escaped = "(?!)"
+        elif len(key) < 8:
+            found, escaped = (rf"(?<!\w)(?:{each})(?!\w)" for each in (found, escaped))
+        self._pattern, self._escaped = re.compile(found), re.compile(escaped)
 
     def __call__(self, value: Any, depth: int = 0) -> Any:
         """The same texts, bytes, lists and dicts, with ``***`` for the key; others as they are.
@@ -34,7 +40,8 @@ class Redactor:
         What is nested deeper than any answer means is left out: Python could not follow it.
         """
         if isinstance(value, str):
-            return self._pattern.sub(MASK, value)
+            value = self._pattern.sub(MASK, value)
+            return self._escaped.sub(MASK, value) if _ESCAPE.search(value) else value
         if isinstance(value, bytes):
             text = value.decode("utf-8", "surrogateescape")
             return self(text).encode("utf-8", "surrogateescape")
@@ -50,6 +57,14 @@ class Redactor:
         """Take the key out of the arguments and the facts of an error."""
         error.args = self(error.args)
         vars(error).update(self(vars(error)))
+
+
+def _spellings(letter: str) -> str:
+    """A pattern of a letter as it is, and as JSON, HTML and URLs may write it."""
+    number, named = ord(letter), {html.escape(letter), quote(letter, safe="")} - {letter}
+    escapes = [rf"\\{{1,4}}u{number:04x}", rf"&#0{{0,9}}{number};?", rf"&#x0{{0,9}}{number:x};?"]
+    escapes += [f"%{number:02x}", *map(re.escape, sorted(named))]
+    return rf"(?:\\{{0,4}}{re.escape(letter)}|(?i:{'|'.join(escapes)}))"
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -167,7 +167,8 @@ def sendable_key(api_key: str | SecretStr | None) -> SecretStr | None:
     Raises:
         MissingKeyError: If it cannot be sent.
     """
-    return _sendable(as_secret(api_key) or SecretStr(""), "api_key=")
+    api_key = as_secret(api_key)
+    return _sendable(api_key or SecretStr(""), "api_key=")
 
 
 def _secret(api_key: SecretStr | None) -> SecretStr | None:

@@ -227,14 +227,18 @@ def failures(scene: Scene) -> Iterator[BaseException]:
         yield raised(kind, work)
 
 
-def raised(kind: type[BaseException], work: Callable[[], Any]) -> BaseException:
+def raised(
+    kind: type[BaseException] | tuple[type[BaseException], ...], work: Callable[[], Any]
+) -> BaseException:
     """What `work` raises. Of another kind, it would be searched in place of what the row names."""
     error: BaseException | None = None
     try:
         work()
     except BaseException as caught:
         error = caught
-    assert isinstance(error, kind), f"{kind.__name__} was to be raised, not {error!r}"
+    assert isinstance(error, kind), (
+        f"{getattr(kind, '__name__', kind)} was to be raised, not {error!r}"
+    )
     return error
 
 
@@ -361,6 +365,35 @@ def tracebacks_with_locals(scene: Scene) -> Iterator[Any]:
                 # What the caller's own frames hold is the caller's.
                 if not Path(frame.filename).is_relative_to(HERE):
                     yield f"{frame.filename}:{frame.lineno} {frame.name} {frame.locals}"
+
+
+@place
+def locals_of_refused_constructors(scene: Scene) -> Iterator[Any]:
+    """With the key as a plain text, as most people pass it; pydantic shows what its models got."""
+    wrong: list[dict[str, Any]] = [
+        {"timeout": "x"},
+        {"deadline": -1},
+        {"base_url": "ftp://elsewhere"},
+        {"no_such_keyword": 1},
+    ]
+    work: list[Callable[[], Any]] = [
+        *(lambda each=each: VisionCraftClient(api_key=KEY, **each) for each in wrong),
+        *(lambda each=each: VisionCraftMediaLoader([], api_key=KEY, **each) for each in wrong),
+        *(lambda each=each: VisionCraftCaptionParser(api_key=KEY, **each) for each in wrong),
+        *(lambda each=each: VisionCraftTranscriptParser(api_key=KEY, **each) for each in wrong),
+        lambda: VisionCraftMediaLoader([], api_key=KEY, on_error="x"),  # type: ignore[arg-type]
+        lambda: VisionCraftCaptionParser(api_key=KEY, max_calls=-1),
+        lambda: VisionCraftTranscriptParser(api_key=KEY, max_seconds=-1),
+        lambda: VisionCraftClient(**scene.plain()).with_key(f"{KEY}\n{KEY}"),
+    ]
+    for each in work:
+        error = raised((InvalidRequestError, MissingKeyError, TypeError), each)
+        told = traceback.TracebackException(
+            type(error), error, error.__traceback__, capture_locals=True
+        )
+        for frame in told.stack:
+            if not Path(frame.filename).is_relative_to(HERE):
+                yield f"{frame.filename}:{frame.lineno} {frame.name} {frame.locals}"
 
 
 @place

@@ -215,10 +215,15 @@ class StreamedReading:
         self._thought: list[str] = []
         # LangChain numbers blocks of text itself, and would merge a call with the same number.
         self._next_index = _BEYOND_TEXT if as_blocks else 0
-        self._native = self._finished = False
+        self._native = self._finished = self._some = False
 
     def read(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk | None:
         """What goes out for a chunk that came in; ``None`` if it holds nothing that is certain."""
+        read = self._read(chunk)
+        self._some = self._some or read is not None
+        return read
+
+    def _read(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk | None:
         message = chunk.message
         if not isinstance(message, AIMessageChunk):
             return chunk
@@ -249,10 +254,13 @@ class StreamedReading:
         return more, found
 
     def ending(self, messages: Sequence[BaseMessage]) -> Asking[ChatGenerationChunk | None]:
-        """What is left at the end of a stream, with the tokens of another question."""
+        """What is left at the end of a stream, with the tokens of another question.
+
+        A stream that held nothing else ends with an empty chunk: LangChain wants one.
+        """
         thought, found = ("", []) if self._finished else self._finish()
         held, usage = yield from _held_back(self._reading, messages)
-        if not found and not held and usage is None and not thought:
+        if self._some and not found and not held and usage is None and not thought:
             return None
         message = AIMessageChunk(content="", usage_metadata=usage)
         return self._chunk_of([*found, *held], thought, message)

@@ -155,6 +155,7 @@ def check_completion(response: Any, *, streamed: bool) -> None:
         UnreadableAnswerError: For one with a part that has no evident meaning.
         BrokenOffAnswerError: For one that the host could not finish.
     """
+    response.encoding = "utf-8"  # as JSON is; the host may name what is no charset
     content = response.content.removeprefix(codecs.BOM_UTF8)
     if streamed and content.lstrip().startswith((b"data:", b"event:", b":", b"id:", b"retry:")):
         return  # a stream, only its type is wrong

@@ -141,6 +141,12 @@ class _OurClient:
         # As it is decoded: LangChain would take objects apart again.
         return response.extensions.get(ANSWER, data)
 
+    def _make_status_error_from_response(self, response: Any) -> openai.APIStatusError:
+        response.encoding = "utf-8"  # the host's choice may be no charset, or take long to read
+        inherited: Any = super()
+        error: openai.APIStatusError = inherited._make_status_error_from_response(response)
+        return error
+
     def _build_request(self, options: Any, **more: Any) -> Any:
         inherited: Any = super()
         try:

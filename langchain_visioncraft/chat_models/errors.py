@@ -32,6 +32,7 @@ from langchain_visioncraft.chat_models.normalizing import (
 from langchain_visioncraft.client import translation
 from langchain_visioncraft.client.answers import (
     error_under_200,
+    redirected,
     service_message,
     status_error,
     unknown_kind,
@@ -159,6 +160,7 @@ class Boundary:
             forget_locals(error)
             if ours is None:
                 raise
+            Redactor(self.key).clean(ours)
             raise ours from error
 
     def translate(self, error: Exception) -> Exception | None:
@@ -199,13 +201,7 @@ class Boundary:
     def _of_status(self, error: openai.APIStatusError) -> _Found:
         status, headers = error.response.status_code, error.response.headers
         if status < 400:
-            where = urlsplit(headers.get("location", ""))
-            what = (
-                f"was redirected ({status}) to {where.scheme}://{where.hostname}. The call carries "
-                "the key, so it was not sent on. If the host moved and you trust the new one, set "
-                "base_url (VISIONCRAFT_BASE_URL) to it"
-            )
-            return self._error(errors.UnexpectedAnswerError, what, status=status), ()
+            return redirected(error.response, **self._facts), ()
         ours = status_error(status, headers, _content(error.response), **self._facts)
         extra: tuple[type[Exception], ...] = ()
         if unknown_kind(ours.detail) == "models":
@@ -293,7 +289,8 @@ def _forget_key(error: BaseException, key: str) -> None:
 
 def _redacted(response: Any, redact: Redactor) -> Any:
     content, headers = _content(response), dict(response.headers)
-    if (redact(content), redact(headers)) == (content, headers):
+    shown = (content, headers, response.extensions.get("reason_phrase"))
+    if redact(shown) == shown:
         return response
     kept = {name: text for name, text in headers.items() if name.lower() not in _OF_RAW_BYTES}
     return type(response)(

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from langchain_visioncraft import errors
 
@@ -365,6 +365,22 @@ def _error(
         base_url=base_url,
         retry_after=wait if kind in (errors.RateLimitError, errors.ServerError) else None,
     )
+
+
+def redirected(response: Any, *, endpoint: str, base_url: str) -> errors.UnexpectedAnswerError:
+    """The error of a redirect. A call carries the key, and hosts that moved redirect."""
+    try:
+        parts = urlsplit(urljoin(base_url, response.headers.get("location", "")))
+        target = f"{parts.scheme}://{parts.hostname}"
+    except ValueError:
+        target = "nowhere"
+    status = response.status_code
+    msg = (
+        f"{endpoint} on {urlsplit(base_url).netloc} was redirected ({status}) to {target}. The "
+        "call carries the key, so it was not sent on. If the host moved and you trust the new "
+        "one, set base_url (VISIONCRAFT_BASE_URL) to it."
+    )
+    return errors.UnexpectedAnswerError(msg, status=status, endpoint=endpoint, base_url=base_url)
 
 
 def error_under_200(answer: Any, *, endpoint: str, base_url: str) -> errors.APIStatusError | None:

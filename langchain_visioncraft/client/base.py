@@ -10,15 +10,15 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._keywords import KnownKeywords
-from langchain_visioncraft._redact import Redactor, forget_locals
+from langchain_visioncraft._redact import Redactor, chain, forget_locals
 from langchain_visioncraft.client import links
-from langchain_visioncraft.client.answers import status_error
+from langchain_visioncraft.client.answers import redirected, status_error
 from langchain_visioncraft.client.flow import Call, Fetch, Progress
 from langchain_visioncraft.client.methods import ClientMethods
 from langchain_visioncraft.client.outgoing import JSONBody, Outgoing
@@ -134,8 +134,9 @@ class BaseClient(KnownKeywords, ClientMethods):
         other.__setstate__({**self.__getstate__(), "settings": self.settings})
         return other
 
-    def with_key(self, api_key: str | SecretStr) -> Self:
+    def with_key(self, api_key: str | SecretStr | None) -> Self:
         """The same client for another key, over the same connections; for one of many tenants."""
+        api_key = as_secret(api_key)
         other = self.as_kind(type(self))
         other.settings = dataclasses.replace(self.settings, api_key=sendable_key(api_key))
         other._key_was_given, other._lender = True, self
@@ -277,7 +278,7 @@ class BaseClient(KnownKeywords, ClientMethods):
         status = response.status_code
         if 300 <= status < 400:
             spool.discard()
-            raise self._redirected(response, call)
+            raise self.without_key(redirected(response, **self.facts(call.endpoint)))
         if status >= 400:
             with spool.open() as file:
                 body = file.read(MAX_ERROR_BYTES)
@@ -293,29 +294,16 @@ class BaseClient(KnownKeywords, ClientMethods):
             )
         return spool
 
-    def _redirected(self, response: Any, call: Call) -> errors.VisionCraftError:
-        """A call is never sent on: it carries the key, and hosts that moved answer so."""
-        status = response.status_code
-        try:
-            parts = urlsplit(urljoin(self.settings.base_url, response.headers.get("location", "")))
-            target = f"{parts.scheme}://{parts.hostname}"
-        except ValueError:
-            target = "nowhere"
-        msg = (
-            f"{call.endpoint} was redirected ({status}) to {target}. The "
-            "call carries the key, so it was not sent on. If the host moved and you trust the new "
-            "one, set base_url (VISIONCRAFT_BASE_URL) to it."
-        )
-        facts = self.facts(call.endpoint)
-        return errors.UnexpectedAnswerError(msg, status=status, **facts)
-
     def without_key(self, error: errors.VisionCraftError) -> errors.VisionCraftError:
-        """The same error, with ``***`` where a host repeated the key.
+        """The same error, with ``***`` where a host repeated the key, also in what caused it.
 
-        Hosts have repeated the request in their errors, and may do so under any status.
+        Hosts have repeated the request in their errors, and may do so under any status, and in
+        heads that cannot be read.
         """
         with contextlib.suppress(errors.MissingKeyError):
-            Redactor(self.key()).clean(error)
+            redact = Redactor(self.key())
+            for link in chain(error):
+                redact.clean(link)
         return error
 
     # Errors

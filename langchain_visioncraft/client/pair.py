@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from langchain_visioncraft.client.async_driver import AsyncVisionCraftClient
 from langchain_visioncraft.client.drivers import VisionCraftClient
-from langchain_visioncraft.config import TimeoutTypes, VerifyTypes
+from langchain_visioncraft.config import TimeoutTypes, VerifyTypes, as_secret
 from langchain_visioncraft.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class ConnectionSettings(TypedDict, total=False):
     http_async_client: Any
     rate_limiter: BaseRateLimiter | None
     deadline: float | None
+
+
+def hide_key(settings: ConnectionSettings) -> None:
+    """Wrap the key: settings are locals, which a traceback may show."""
+    settings["api_key"] = as_secret(settings.get("api_key"))
 
 
 def connect(client: AnyClient | None, settings: ConnectionSettings, **defaults: Any) -> AnyClient:

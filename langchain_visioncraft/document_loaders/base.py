@@ -15,7 +15,13 @@ from typing_extensions import Unpack
 from langchain_visioncraft._flows import Steps, arun, run
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft._threads import in_thread
-from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, client_pair, connect
+from langchain_visioncraft.client.pair import (
+    AnyClient,
+    ConnectionSettings,
+    client_pair,
+    connect,
+    hide_key,
+)
 from langchain_visioncraft.document_loaders.blobs import MediaFile, read
 from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, open_cache
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
@@ -46,6 +52,7 @@ class VisionCraftParser(KnownKeywords, BaseBlobParser):
         cache: CacheTypes = None,
         **connection: Unpack[ConnectionSettings],
     ) -> None:
+        hide_key(connection)
         self.client = connect(client, connection, max_retries=MAX_RETRIES)
         self._clients = client_pair(self.client)
         self.cache: Cache | None = open_cache(cache)

@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, call, paid, work
 from langchain_visioncraft._reasoning import split_reasoning
-from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings
+from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, hide_key
 from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL
 from langchain_visioncraft.document_loaders.base import (
     MAX_CALLS,
@@ -112,6 +112,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
         cache: CacheTypes = None,
         **connection: Unpack[ConnectionSettings],
     ) -> None:
+        hide_key(connection)
         super().__init__(client=client, cache=cache, **connection)
         require("Looking at pictures", "Pillow", "PIL")
         check_text("prompt", prompt)

@@ -17,7 +17,7 @@ from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, work
 from langchain_visioncraft._keywords import KnownKeywords
-from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, connect
+from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, connect, hide_key
 from langchain_visioncraft.document_loaders import base, blobs, sources
 from langchain_visioncraft.document_loaders.caching import CacheTypes, open_cache
 from langchain_visioncraft.document_loaders.captions import VisionCraftCaptionParser
@@ -103,6 +103,7 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
         client: AnyClient | None = None,
         **connection: Unpack[ConnectionSettings],
     ) -> None:
+        hide_key(connection)
         self.error_policy = ErrorPolicy(on_error)
         base.check_number("max_concurrency", max_concurrency, 1, whole=True)
         for name, parser, options in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -111,7 +112,9 @@ def label_of(document: Document) -> str:
     """Name a document's file and the place in it: ``interview.ogg, 0:42-0:51``."""
     metadata = document.metadata
     source = str(metadata.get("source") or metadata.get("handle") or "unknown")
-    name = unquote(urlsplit(source).path) if is_link(source) else source
+    name = source
+    with contextlib.suppress(ValueError):  # no URL, whatever it begins with
+        name = unquote(urlsplit(source).path) if is_link(source) else source
     name = re.split(r"[/\\]", name.rstrip("/\\"))[-1] or source
     start, end = metadata.get("start"), metadata.get("end")
     if start is not None:

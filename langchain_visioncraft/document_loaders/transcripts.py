@@ -14,7 +14,7 @@ from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, call, paid, work
 from langchain_visioncraft.client import Transcript
-from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings
+from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, hide_key
 from langchain_visioncraft.client.schemas import TranscribeOptions
 from langchain_visioncraft.document_loaders import recordings
 from langchain_visioncraft.document_loaders.base import (
@@ -97,6 +97,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         cache: CacheTypes = None,
         **connection: Unpack[ConnectionSettings],
     ) -> None:
+        hide_key(connection)
         super().__init__(client=client, cache=cache, **connection)
         require("Listening to recordings", "PyAV and NumPy", "av", "numpy")
         if by not in ("whole", "segment", "window"):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -28,6 +31,36 @@ KEY = 'vc-"secret"-key'
 )
 def test_a_key_is_hidden_wherever_there_is_text(value: Any, hidden: Any) -> None:
     assert Redactor(KEY)(value) == hidden
+
+
+ESCAPES = {
+    "JSON": lambda letter: f"\\u{ord(letter):04x}",
+    "JSON in JSON": lambda letter: f"\\\\u{ord(letter):04X}",
+    "HTML": lambda letter: f"&#{ord(letter)};",
+    "hexadecimal HTML": lambda letter: f"&#X{ord(letter):04X}",
+    "URL": lambda letter: f"%{ord(letter):02X}",
+}
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+@pytest.mark.parametrize("escape", ESCAPES.values(), ids=ESCAPES)
+@pytest.mark.parametrize("key", [KEY, "sk-<a&b>'7", "vc/1 +"])
+def test_an_escaped_key_is_hidden_even_in_part(
+    key: str, escape: Callable[[str], str], every: int
+) -> None:
+    written = [letter if at % every else escape(letter) for at, letter in enumerate(key)]
+    text = f'{{"error": "bad {"".join(written)}"}}'
+    assert Redactor(key)(text) == '{"error": "bad ***"}'
+    assert Redactor(key)(text.encode()) == b'{"error": "bad ***"}'
+
+
+def test_names_of_html_and_urls_hide_it_as_well() -> None:
+    key = "sk-<a&b>'7"
+    assert Redactor(key)(f"<b>{html.escape(key)}</b> {quote(key)}") == "<b>***</b> ***"
+
+
+def test_no_key_is_found_nowhere() -> None:
+    assert Redactor("")("a, b & \\n") == "a, b & \\n"
 
 
 def test_an_error_that_holds_it_is_cleaned_in_place() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import html
 import json
 import logging
 import traceback
@@ -71,7 +72,11 @@ async def test_events_do_not_show_it(service: Service) -> None:
     assert KEY not in "".join(found)
 
 
-@pytest.mark.parametrize("shape", ["json", "text", "message"])
+def escaped(form: str) -> str:
+    return "".join(form % ord(letter) for letter in KEY)
+
+
+@pytest.mark.parametrize("shape", ["json", "text", "message", "escaped", "page"])
 @pytest.mark.parametrize("status", [200, 401, 500])
 async def test_errors_do_not_show_it_even_if_the_host_repeats_it(
     service: Service, way: str, shape: str, status: int
@@ -81,11 +86,13 @@ async def test_errors_do_not_show_it_even_if_the_host_repeats_it(
         "json": {"json": {"error": words}},
         "text": {"content": words.encode()},
         "message": {"json": {"error": {"message": words, "token": [KEY]}}},
+        "escaped": {"content": b'{"error": "' + escaped("\\u%04x").encode() + b'"}'},
+        "page": {"content": f"<h1>{escaped('&#%d;')}</h1>".encode()},
     }
     service.says(status, **answers[shape])
     recorder = Recorder()
-    if status == 200 and shape == "text":
-        service.says(200, content=words.encode(), headers={"content-type": "text/html"})
+    if status == 200 and shape in ("text", "page"):
+        service.says(200, **answers[shape], headers={"content-type": "text/html"})
     with pytest.raises(errors.VisionCraftError) as caught:
         await ask(service.model(), way, config={"callbacks": [recorder]})
     error: BaseException | None = caught.value
@@ -95,7 +102,8 @@ async def test_errors_do_not_show_it_even_if_the_host_repeats_it(
         assert KEY not in repr((error, error.__dict__))
         response = getattr(error, "response", None)
         if response is not None:
-            assert KEY not in response.text
+            assert KEY not in response.text + html.unescape(response.text)
+            assert escaped("\\u%04x") not in response.text
             assert KEY not in str(response.request.headers.raw)
         error = error.__cause__ or error.__context__
 
@@ -127,3 +135,23 @@ async def test_errors_of_the_transport_do_not_hold_it(service: Service, way: str
         await ask(service.model(), way)
     assert KEY not in str(caught.value)
     assert KEY not in str(caught.value.request.headers.raw)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("charset", ["base64", "idna", "punycode", "rot13", "undefined", "utf-16"])
+async def test_the_charset_of_an_answer_is_not_the_hosts_to_choose(
+    service: Service, way: str, charset: str, status: int
+) -> None:
+    kind = {"content-type": f"text/plain; charset={charset}"}
+    service.says(status, content=b"sorry \xff" + b"a" * 9, headers=kind)
+    with pytest.raises(errors.VisionCraftError):
+        await ask(service.model(), way)
+
+
+@pytest.mark.parametrize("target", ["http://[::1", "http://[", "//[x", "http://a:b/"])
+async def test_a_redirect_to_no_url_is_named_as_one(
+    service: Service, way: str, target: str
+) -> None:
+    service.says(302, headers={"location": target})
+    with pytest.raises(errors.VisionCraftError, match="redirected"):
+        await ask(service.model(), way)

@@ -434,3 +434,13 @@ async def test_arguments_that_are_null_are_none_in_a_stream_too(service: Service
         for way in ("stream", "astream"):
             [made] = (await ask(service.model(), way)).tool_calls
             assert (made["name"], made["args"]) == ("look", {})
+
+
+@STREAMED
+@pytest.mark.parametrize("text", ["<think></think>", "</think>", "<think>", "</think><think>"])
+async def test_a_stream_of_marks_of_thought_alone_is_an_empty_answer(
+    service: Service, way: str, text: str
+) -> None:
+    pieces = [chunk({"content": text[at : at + 3]}) for at in range(0, len(text), 3)]
+    answer = await streamed(service, way, sse(*pieces), tool_calling="prompted")
+    assert answer.content == ""
