@@ -130,6 +130,9 @@ def test_a_numbered_story_is_drawn_scene_by_scene_at_once() -> None:
     first = agent.handles("text_to_image")[0]
     assert agent.turns[1] == [("upscale", {"image": first})]
     assert all(handle in said for handle in agent.handles("text_to_image"))
+    assert said.startswith(f"I drew {first} (A fox finds a lantern).\nI drew ")
+    assert f"I animated {agent.handles('text_to_gif')[0]} (The stars come down)." in said
+    assert f"I enlarged it to {agent.handles('upscale')[0]}." in said
     assert said.endswith(SIGNATURE)
 
 

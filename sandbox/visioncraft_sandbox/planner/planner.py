@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_visioncraft._schemas import problems
+from langchain_visioncraft.media.handles import HANDLE
 from visioncraft_sandbox.chat import Chat, Reply, count, form_instruction, plain_messages, text_of
 from visioncraft_sandbox.engine_pool import PLANNER
 from visioncraft_sandbox.engines.language import LanguageModel
@@ -36,6 +37,13 @@ _COUNTED = frozenset({"draw", "rework"})
 """The kinds that "the first picture" counts: neither GIFs nor enlargements."""
 _ID = re.compile(r"call_s(\d{1,3})p(\d{1,3})_")
 """The id of a call names its step: the next request brings it back, and there is no other state."""
+_DONE = {
+    "draw": "I drew",
+    "rework": "I changed it to",
+    "upscale": "I enlarged it to",
+    "gif": "I animated",
+    "video": "I filmed",
+}
 _GREETINGS = "hello|hi|hey|dear,good morning|evening|day"
 _ONE_PICTURE = "page,cover,scene,picture"
 _Called = list[tuple[Tool, dict[str, Any], str]]
@@ -267,11 +275,24 @@ def _talking(chat: Chat, writer: LanguageModel) -> Reply:
 
 def _summary(chat: Chat, conversation: Conversation, steps: list[Step]) -> Reply:
     """What the tools gave, and that a planner wrote it."""
-    told = [f"{call.name} {'failed' if call.failed else 'gave'}: {call.result[:_LONGEST]}"
+    kinds = {call.id: step.wish.kind for step in steps for call in step.calls.values()}
+    told = [_told(call, kinds.get(call.id, "other"))
             for call in conversation.calls if call.result is not None]  # fmt: skip
     told += [_SKIPPED.format(str(step.wish.words)[:_LONGEST]) for step in steps if not step.calls]
     text = "\n".join([*(told or [_NOTHING]), SIGNATURE])
     return Reply(text, PLANNER, prompt_tokens=_asked(chat), completion_tokens=count(text))
+
+
+def _told(call: Call, kind: str) -> str:
+    result = (call.result or "")[:_LONGEST]
+    if call.failed:
+        return f"{call.name} failed: {result}"
+    if kind in _DONE and call.files:
+        prompt = str(call.arguments.get("prompt") or "").strip(" .")
+        about = f" ({prompt})" if prompt else ""
+        return f"{_DONE[kind]} {', '.join(call.files)}{about}."
+    [*given] = filter(HANDLE.fullmatch, map(str, call.arguments.values()))
+    return f"{given[0]}: {result}" if given else f"{call.name} gave: {result}"
 
 
 def _asked(chat: Chat) -> int:
