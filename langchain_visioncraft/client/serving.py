@@ -6,10 +6,9 @@ These are generators. What they yield is a method of the driver with its argumen
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urljoin
 
 from langchain_visioncraft import errors
@@ -27,6 +26,9 @@ from langchain_visioncraft.client.flow import (
 from langchain_visioncraft.client.running import Run
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.client.watching import current
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState, Retrying
 
 logger = logging.getLogger(__name__)
 
@@ -60,25 +62,42 @@ class ServingClient(BaseClient):
         self, attempt: Callable[[], Serving[ServedT]], *, download: bool = False
     ) -> Serving[ServedT]:
         """Do this, and again after a failure that may pass, `max_retries` times at most."""
-        for tries in range(self.settings.max_retries + 1):
+        policy: Retrying | None = None
+        while True:
             try:
                 return (yield from attempt())
             except errors.VisionCraftError as error:
-                wait = self._wait_after(error, tries, download=download)
-                if wait is None:
-                    raise
-                logger.info("trying again in %.1f s after: %s", wait, error)
+                if policy is None:  # few calls need one
+                    policy, state = self._policy(download=download)
+                state.set_exception((type(error), error, error.__traceback__))
+            wait = policy.iter(state)  # raises the last failure
+            state.prepare_for_next_attempt()
             yield partial(self._sleep, wait)
-        raise AssertionError  # the last failure is raised
 
-    def _wait_after(
-        self, error: errors.VisionCraftError, tries: int, *, download: bool
-    ) -> float | None:
-        """Seconds before the next try; ``None`` for no other."""
-        again = is_retryable(error, after_timeout=self.retry_after_timeout, download=download)
-        if not again or tries == self.settings.max_retries or current().is_over:
-            return None
-        return current().left(retry_wait(error, _backoff(tries)))
+    def _policy(self, *, download: bool) -> tuple[Retrying, RetryCallState]:
+        """What decides whether and when there is another try; the drivers wait."""
+        from tenacity import RetryCallState, Retrying, stop_after_attempt  # noqa: PLC0415 -- slow
+
+        def again(state: RetryCallState) -> bool:
+            error = _failure(state)
+            worth = is_retryable(error, after_timeout=self.retry_after_timeout, download=download)
+            return worth and not current().is_over
+
+        def wait(state: RetryCallState) -> float:
+            return current().left(retry_wait(_failure(state), _backoff(state))) or 0.0
+
+        def log(state: RetryCallState) -> None:
+            logger.info("trying again in %.1f s after: %s", state.upcoming_sleep, _failure(state))
+
+        policy = Retrying(
+            stop=stop_after_attempt(self.settings.max_retries + 1),
+            retry=again,
+            wait=wait,
+            before_sleep=log,
+            reraise=True,
+        )
+        policy.begin()
+        return policy, RetryCallState(policy, None, (), {})
 
     def _called(self, call: Call, run: Run) -> Serving[Spool]:
         self.check_time(call.endpoint)
@@ -149,6 +168,12 @@ def _redirect_of(response: Any, link: links.Link) -> str | None:
     return None
 
 
-def _backoff(tries: int) -> float:
+def _failure(state: RetryCallState) -> Any:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _backoff(state: RetryCallState) -> float:
     """Seconds before another try: exponential, with jitter, so that clients do not come at once."""
-    return min(0.5 * 2.0**tries, 8.0) + random.uniform(0.0, 0.5)  # noqa: S311 -- no secret
+    from tenacity import wait_exponential, wait_random  # noqa: PLC0415 -- as above
+
+    return (wait_exponential(multiplier=0.5, max=8) + wait_random(0, 0.5))(state)
