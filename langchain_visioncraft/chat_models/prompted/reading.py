@@ -182,6 +182,8 @@ class CallReader:
         """Whether code begins with a call."""
         if at >= len(self._text):
             return False if self._ended else None
+        if self._text[at] == "`":
+            return False  # a line of backticks, and no fence
         mark = self._marks.match(self._text, at)
         if mark and (mark.lastgroup == "tag" or mark[0] in OPENERS):
             return not self._text.startswith("`", mark.end())
