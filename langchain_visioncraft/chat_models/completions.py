@@ -307,8 +307,8 @@ class WholeStreams:
             return
         self._some = True
         if failed or (_LIKE_AN_ERROR.search(text) and is_error(value)):
-            # The SDK keeps what stands under "error", and no words beside it.
-            yield _Event({"error": value})
+            # The SDK keeps what stands under "error", and no words beside it; nothing is no error.
+            yield _Event({"error": value or "error"})
         else:
             with readable():
                 yield from map(_Event, self._stream.read(value))

@@ -444,3 +444,12 @@ async def test_a_stream_of_marks_of_thought_alone_is_an_empty_answer(
     pieces = [chunk({"content": text[at : at + 3]}) for at in range(0, len(text), 3)]
     answer = await streamed(service, way, sse(*pieces), tool_calling="prompted")
     assert answer.content == ""
+
+
+@STREAMED
+@pytest.mark.parametrize("data", ["[]", "{}", "0", '""', "false"])
+async def test_an_error_event_that_says_nothing_is_an_error(
+    service: Service, way: str, data: str
+) -> None:
+    with pytest.raises(errors.VisionCraftError):
+        await streamed(service, way, b"event: error\ndata: " + data.encode() + b"\n\n")
