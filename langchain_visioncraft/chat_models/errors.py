@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import openai
-from langchain_core import exceptions as langchain_errors
+from langchain_core.exceptions import ContextOverflowError
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
@@ -40,11 +40,6 @@ from langchain_visioncraft.client.answers import (
 
 CHAT_ENDPOINT = f"POST {CHAT_PATH}"
 
-_OVERFLOW: tuple[type[Exception], ...] = tuple(
-    getattr(langchain_errors, name)
-    for name in ("ContextOverflowError",)
-    if hasattr(langchain_errors, name)  # not in langchain-core 1.2.0
-)
 _IN_ORDER: dict[type[Exception], tuple[type[errors.VisionCraftError], str]] = {
     CutOffStreamError: (
         errors.TruncatedAnswerError,
@@ -211,7 +206,7 @@ class Boundary:
             known.__dict__.update({**ours.__dict__, "message": known.message, "name": self.model})
             ours = known
         elif isinstance(ours, errors.BadRequestError) and _CONTEXT.search(ours.detail or ""):
-            extra = _OVERFLOW
+            extra = (ContextOverflowError,)
         return ours, extra
 
     def _of_connection(self, error: openai.APIConnectionError) -> errors.VisionCraftError:
