@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -84,18 +85,26 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
     if is_deeper_than(value):
         return [f"it is nested deeper than {DEEPEST} levels"]
     # A tenth of a second, which an application without such models never pays.
-    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415
-    from jsonschema.exceptions import best_match  # noqa: PLC0415
-    from referencing import Registry  # noqa: PLC0415
+    from jsonschema.exceptions import SchemaError, best_match  # noqa: PLC0415
     from referencing.exceptions import Unresolvable  # noqa: PLC0415
 
     try:
-        Draft202012Validator.check_schema(schema)
-        validator = Draft202012Validator(schema, registry=Registry())
-        found = list(itertools.islice(validator.iter_errors(value), _MOST_PROBLEMS))
+        errors = _validator(json.dumps(schema)).iter_errors(value)
+        found = list(itertools.islice(errors, _MOST_PROBLEMS))
         return [_sentence(best_match([each])) for each in found]
     except (SchemaError, Unresolvable, ValueError, TypeError, RecursionError):
         return []
+
+
+@functools.lru_cache(maxsize=64)
+def _validator(schema: str) -> Any:
+    """Checking a schema takes longer than checking a value, and streams check one many times."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 -- as above
+    from referencing import Registry  # noqa: PLC0415
+
+    read = json.loads(schema)
+    Draft202012Validator.check_schema(read)
+    return Draft202012Validator(read, registry=Registry())
 
 
 def _sentence(error: Any) -> str:
