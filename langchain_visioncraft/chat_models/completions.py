@@ -33,6 +33,7 @@ from langchain_visioncraft.media.media import readable_size
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """The longest chat answer that is read, whole or streamed."""
 
+_ENCODINGS = frozenset({"br", "compress", "deflate", "gzip", "x-gzip", "zstd"})
 _REFUSAL = "visioncraft_refusal"
 _LOOKED_AT = "visioncraft_looked_at"
 ANSWER = "visioncraft_answer"
@@ -54,7 +55,8 @@ def bound(response: Any) -> None:
     # Taken away, so that the library decompresses nothing: to a thousand times its size, at once.
     encoding = str(response.headers.pop("content-encoding", "identity")).strip().lower()
     if encoding not in ("", "identity"):
-        _refuse(response, UnexpectedAnswerError, f"is compressed ({encoding[:40]!r}), unasked")
+        named = encoding if encoding in _ENCODINGS else "in an unknown way"  # the host's own words
+        _refuse(response, UnexpectedAnswerError, f"is compressed ({named}), unasked")
     library = sys.modules[type(response).__module__.partition(".")[0]]
     response.stream = _bounded_stream(library)(response)
 

@@ -144,7 +144,8 @@ class Boundary:
         """Raise what happens inside as this package's error, ``from`` what it was."""
         try:
             yield
-        except errors.VisionCraftError:
+        except errors.VisionCraftError as error:
+            _forget_key(error, self.key)
             raise
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:
             forget_locals(error)  # frames of the HTTP library hold the key
