@@ -84,7 +84,7 @@ class Media(BaseModel):
         width: Pixels, for pictures and videos, as a person sees them: upright.
         height: Pixels, for pictures and videos, as a person sees them: upright.
         duration: Seconds, for MP4 and WAV.
-        seed: What it was drawn from, where the host said so.
+        seed: What it was drawn from, where the host returned it.
         location: Path or URL of the file in its store; ``None`` while it is only in memory.
     """
 
