@@ -8,8 +8,7 @@ SECONDS ?= 20
 MUTANTS ?= 150
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Little of what is installed is ever imported, and Python compiles it then.
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+INSTALL := .ci/install $(BIN)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -104,30 +103,30 @@ $(VENV)/python.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade \
+		'pip>=25.1' 'uv>=0.8,<1'
 	@touch $@
 
 $(VENV)/demo.stamp: pyproject.toml sandbox/pyproject.toml $(VENV)/python.stamp
 	@echo "Setting up (about a minute, once) ..."
-	$(PIP) --editable '.[sandbox]' --editable sandbox --group demo
+	$(INSTALL) --editable '.[sandbox]' --editable sandbox --group demo
 	$(BIN)/visioncraft setup
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml $(VENV)/demo.stamp
-	$(PIP) --editable '.[sandbox,remote,media,cli,mcp,ray]' --editable sandbox \
+	$(INSTALL) --editable '.[sandbox,remote,media,cli,mcp,ray]' --editable sandbox \
 		--group demo --group test --group mcp-client --group deep-agents --group lint
 	@touch $@
 
 $(VENV)/bench.stamp: pyproject.toml $(VENV)/python.stamp
-	$(PIP) --editable '.[media,cli,fast]' --group bench
+	$(INSTALL) --editable '.[media,cli,fast]' --group bench
 	@touch $@
 
 $(VENV)/docs.stamp: pyproject.toml $(VENV)/python.stamp
-	$(PIP) --editable . --group docs
+	$(INSTALL) --editable . --group docs
 	@touch $@
 
 $(VENV)/lowest.stamp: pyproject.toml $(VENV)/python.stamp
-	$(PIP) --group lowest
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
 	$(BIN)/uv pip install --quiet --python $(VENV)/lowest --resolution lowest-direct \
 		--editable '.[sandbox,remote,media]' --editable sandbox --group test
@@ -135,7 +134,6 @@ $(VENV)/lowest.stamp: pyproject.toml $(VENV)/python.stamp
 
 # Without npm, two of the clients are left out.
 $(VENV)/interop.stamp: pyproject.toml $(VENV)/test.stamp
-	$(PIP) --group lowest
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/interop
 	$(BIN)/uv pip install --quiet --python $(VENV)/interop --editable . --group interop
 	! command -v npm > /dev/null || npm install --silent --ignore-scripts --no-audit --no-fund \
@@ -144,9 +142,9 @@ $(VENV)/interop.stamp: pyproject.toml $(VENV)/test.stamp
 	@touch $@
 
 $(VENV)/mutants.stamp: pyproject.toml $(VENV)/test.stamp
-	$(PIP) --group mutants
+	$(INSTALL) --group mutants
 	@touch $@
 
 $(VENV)/audit.stamp: pyproject.toml $(VENV)/python.stamp
-	$(PIP) --group audit
+	$(INSTALL) --group audit
 	@touch $@
