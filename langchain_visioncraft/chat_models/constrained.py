@@ -86,8 +86,8 @@ class ConstrainedTools(PromptedTools):
         native: bool = False,
     ) -> Self:
         """Read what `bind_tools` has bound, with the ``response_format``."""
-        given = schema_in(options.get("response_format"))
-        form = None if given is None else shape(dereference_refs(dict(given)))
+        form = schema_in(options.get("response_format"))
+        form = None if form is None else shape(dereference_refs(dict(form)))
         return replace(super().of(options, history, native=native), form=form)
 
     @property

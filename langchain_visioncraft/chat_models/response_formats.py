@@ -48,20 +48,24 @@ def as_sent(given: Any) -> Any:
 
 
 def schema_in(given: Any) -> Mapping[str, Any] | None:
-    """The schema in a ``response_format``; ``None`` if it has none."""
-    described = as_sent(given).get("json_schema") if given else None
-    schema = described.get("schema") if isinstance(described, Mapping) else None
-    return schema if isinstance(schema, Mapping) else None
+    """The schema that a ``response_format`` holds an answer to; ``None`` if it holds it to none."""
+    form = as_sent(given)
+    if not isinstance(form, Mapping) or form.get("type") == "text":
+        return None
+    places = (form.get("json_schema") or {}, form)
+    found = (place.get(name) for place in places for name in ("schema", "value"))
+    return next(filter(None, found), {"type": "object"})
 
 
 def forms_of(given: Any, first: int) -> Iterator[tuple[int, Any]]:
     """The forms of a ``response_format`` to try, beginning with this one, with their numbers."""
-    if schema_in(given) is None:
+    described = given.get("json_schema") if isinstance(given, Mapping) else None
+    if not isinstance(described, Mapping) or "schema" not in described:
         yield first, given
         return
     for number in range(first, first + len(_FORMS)):
         place = number % len(_FORMS)
-        yield place, _FORMS[place](given["json_schema"])
+        yield place, _FORMS[place](described)
 
 
 def is_refused(status: int, says: str) -> bool:

@@ -16,6 +16,7 @@ from langchain_visioncraft.chat_models.common import Requests
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
 from langchain_visioncraft.chat_models.profiles import opens_thoughts, profile_of
 from langchain_visioncraft.chat_models.prompted.tools import OPTIONS, PromptedTools
+from langchain_visioncraft.chat_models.response_formats import schema_in
 from langchain_visioncraft.chat_models.structured import (
     ANSWER_FORM,
     Method,
@@ -122,13 +123,12 @@ class ChatVisionCraft(VisionCraftConnectedModel):
                 form, history_as_text=way != "native", constrained=way == "constrained"
             )
         elif options.get("tools") or (way != "native" and any(map(_is_of_tools, messages))):
-            kind = ConstrainedTools if way == "constrained" else PromptedTools
-            task = kind.of(options, messages, native=way == "native")
-        if task.options:
-            left.pop("response_format", None)  # part of the task's
-            own = self.extra_body or {}
-            left["extra_body"] = {**own, **(left.get("extra_body") or {}), **task.options}
-        return task, left
+            asked = {**self.model_kwargs, **(self.extra_body or {}), **options}
+            # A host that obeys a response_format would let no call through that is not in it.
+            is_held = way == "prompted" and schema_in(asked.get("response_format")) is not None
+            kind = ConstrainedTools if is_held or way == "constrained" else PromptedTools
+            task = kind.of(asked, messages, native=way == "native")
+        return task, {**left, **task.options}
 
     def _stream(
         self,

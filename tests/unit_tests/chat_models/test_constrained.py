@@ -320,3 +320,40 @@ async def test_tools_and_a_form_of_the_answer_are_one_schema(
     assert not answer.tool_calls
     for ended in (list(bound.stream("?")), [part async for part in bound.astream("?")]):
         assert json.loads("".join(part.text for part in ended)) == {"name": "Ann", "friends": []}
+
+
+@pytest.mark.parametrize("way", ["prompted", "constrained"])
+@pytest.mark.parametrize("place", ["call", "model_kwargs", "extra_body"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"type": "json_schema", "json_schema": {"name": "p", "schema": Person.model_json_schema()}},
+        {"type": "json_object", "schema": Person.model_json_schema()},
+        {"type": "json_object"},
+    ],
+)
+def test_a_host_that_obeys_a_form_of_the_answer_lets_calls_through(
+    service: Service, way: str, place: str, given: Any
+) -> None:
+    said = {"name": "Ann", "friends": []}
+    call = {"name": "get_weather", "arguments": {"city": "Oslo"}}
+    of_model = {} if place == "call" else {place: {"response_format": given}}
+    chat = service.model(model=UNKNOWN, tool_calling=way, **of_model)
+    bound = chat.bind_tools([get_weather, limits])
+    bound = bound.bind(response_format=given) if place == "call" else bound
+    says(service, json.dumps(call), json.dumps(said))
+    [made] = bound.invoke("?").tool_calls
+    assert made["args"] == {"city": "Oslo"}
+    fits = Draft202012Validator(schema_of(service)).is_valid
+    assert fits(call)
+    assert fits(said)
+    assert not fits("Hello!")
+    assert "get_weather" in json.dumps(schema_of(service))
+    assert json.loads(bound.invoke("?").text) == said
+
+
+def test_a_form_that_is_any_text_changes_nothing(service: Service) -> None:
+    says(service, "Hello!")
+    chat = service.model(model=UNKNOWN, tool_calling="prompted").bind_tools([get_weather])
+    assert chat.bind(response_format={"type": "text"}).invoke("Hi").text == "Hello!"
+    assert sent(service)["response_format"] == {"type": "text"}
