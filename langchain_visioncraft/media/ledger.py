@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from langchain_visioncraft.media.filesystems import Folder
 from langchain_visioncraft.media.media import Media
-
-LEDGER = "usage.jsonl"
+from langchain_visioncraft.media.paths import LEDGER
 
 
 class Usage(BaseModel):

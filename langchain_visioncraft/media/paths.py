@@ -8,6 +8,11 @@ from pathlib import Path
 
 from langchain_visioncraft.media.handles import is_handle
 
+LEDGER = "usage.jsonl"
+"""The file of a store that lists its calls."""
+REMEMBERED = ".call.json"
+"""How the files of a store end that say what came of a call."""
+
 _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?P<path>/(?!/).*)", re.IGNORECASE | re.DOTALL)
 _SYSTEM_FILE = re.compile(
     # Windows and macOS, Office's locks, and what phones and editors put beside pictures.
@@ -39,9 +44,10 @@ def local_path(text: str | os.PathLike[str]) -> Path:
 
 
 def is_for_people(name: str) -> bool:
-    """Whether a file in a folder is somebody's, and not the system's or a store's sidecar."""
-    sidecar = name.endswith(".json") and is_handle(name.removesuffix(".json"))
-    return not sidecar and not _SYSTEM_FILE.fullmatch(name)
+    """Whether a file in a folder is somebody's, and not the system's or a store's own."""
+    is_sidecar = name.endswith(".json") and is_handle(name.removesuffix(".json"))
+    is_stores_own = is_sidecar or name == LEDGER or name.endswith(REMEMBERED)
+    return not is_stores_own and not _SYSTEM_FILE.fullmatch(name)
 
 
 def is_folder_for_people(name: str) -> bool:

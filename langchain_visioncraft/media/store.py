@@ -28,7 +28,7 @@ from langchain_visioncraft.media.handles import (
 )
 from langchain_visioncraft.media.ledger import Usage
 from langchain_visioncraft.media.media import Media
-from langchain_visioncraft.media.paths import local_path
+from langchain_visioncraft.media.paths import REMEMBERED, local_path
 from langchain_visioncraft.media.places import register
 from langchain_visioncraft.media.remote import RemoteFolder
 from langchain_visioncraft.media.sheets import Sheets
@@ -237,11 +237,11 @@ class MediaStore(KnownKeywords, Sheets):
     def remember(self, key: str, media: Sequence[Media]) -> None:
         """Remember what came of a call, for `recall`."""
         handles = [medium.handle for medium in media]
-        self._folder.replace_text(f"{key}.call.json", json.dumps(handles))
+        self._folder.replace_text(f"{key}{REMEMBERED}", json.dumps(handles))
 
     def recall(self, key: str) -> list[Media] | None:
         """What came of a call; ``None`` if that is not known, or any of it is gone."""
-        text = self._folder.read_text(f"{key}.call.json")
+        text = self._folder.read_text(f"{key}{REMEMBERED}")
         try:
             return [self.get(str(handle)) for handle in json.loads(text or "null")]
         except (TypeError, ValueError, VisionCraftError):

@@ -12,6 +12,7 @@ from visioncraft_sandbox.engines.looking import Looked
 from visioncraft_sandbox.engines.sight import Thing
 
 _SHOWN_TEXT = 600  # letters
+_STORED = "Stored in its file:"
 _PLAIN_KINDS = (
     "bird", "dog", "cat", "fish", "insect", "flower", "snake", "monkey", "animal", "vehicle",
     "drink", "fruit", "vegetable", "instrument",
@@ -21,7 +22,9 @@ _FURNITURE = {"vehicle", "furniture", "building"}
 
 def description(looked: Looked, subject: str = "The picture") -> str:
     """All that is known of a picture, in a few sentences."""
-    parts = [seen(looked, subject), read(looked), drawn(looked), measured(looked), stored(looked)]
+    drawing = drawn(looked)
+    made = stored(looked, "It was" if drawing else _STORED)
+    parts = [seen(looked, subject), read(looked), drawing, made, measured(looked)]
     return " ".join(part for part in parts if part)
 
 
@@ -116,7 +119,7 @@ def drawn(looked: Looked) -> str:
     if not looked.setting:
         return ""
     told = f"; the setting is {looked.setting}" if looked.drawn else f"only {looked.setting}"
-    return f"Stored in its file: the drawing shows {counted(looked.drawn)}{told}."
+    return f"{_STORED} the drawing shows {counted(looked.drawn)}{told}."
 
 
 def counted(things: Sequence[Thing]) -> str:
@@ -151,12 +154,12 @@ def brightness(looked: Looked) -> str:
     return f"it is {bright} ({mean:.0%}) with {contrast} contrast"
 
 
-def stored(looked: Looked) -> str:
+def stored(looked: Looked, begin: str = _STORED) -> str:
     """What the file says of how the picture was made."""
     prompt, settings = (_cut(text) for text in looked.stored)
     parts = []
     if prompt:
-        parts.append(f'Stored in its file: made from the prompt "{prompt}".')
+        parts.append(f'{begin} made from the prompt "{prompt}".')
     if settings:
         parts.append(f"Settings stored with it: {settings}.")
     return " ".join(parts)

@@ -25,6 +25,7 @@ from langchain_visioncraft._flows import run
 from langchain_visioncraft.document_loaders.sources import blob_of, items_of
 from langchain_visioncraft.errors import LinkExpiredError, MediaInputError, UnsafeLinkError
 from langchain_visioncraft.media.inputs import MediaSource, parse_source, source_in_code
+from langchain_visioncraft.media.ledger import Usage
 
 
 def test_a_file_may_be_named_in_many_ways(
@@ -114,7 +115,10 @@ def test_what_is_no_file_is_never_waited_for(
 def test_files_of_the_system_and_of_a_store_are_left_out_of_folders(
     make: Any, load: Any, tmp_path: Path
 ) -> None:
-    kept = MediaStore(tmp_path).add(picture())
+    own = MediaStore(tmp_path)
+    kept = own.add(picture())
+    own.record(Usage(tool="visioncraft_text_to_image", endpoint="POST /sd"))
+    own.remember("0" * 64, [kept])
     folders = ["$RECYCLE.BIN", "System Volume Information", "__MACOSX", "@eaDir", ".Trash-1000"]
     files = [
         *("Thumbs.db", "thumbs.DB", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", ".DS_Store"),
