@@ -39,9 +39,9 @@ _HEAD = """<!-- Written by `python -m benchmarks.photographs --write docs/photog
 
 # What the sandbox sees
 
-Forty photographs from packages of Python and Debian, with a question each, answered by the vision
-engine of the sandbox. Its thresholds and vocabulary were tuned on one half of them. An answer that
-claims nothing counts as silent.
+The sandbox's vision engine answers a question about each of forty photographs from packages of
+Python and Debian. The engine's thresholds and vocabulary were tuned on one half of the photographs.
+An answer that claims nothing counts as silent.
 
 """
 
@@ -49,9 +49,9 @@ claims nothing counts as silent.
 _FINDING = """
 ## Questions that find their photograph
 
-`VisionCraftMediaLoader` makes documents of the cookbook's twelve photographs and two recordings; a
-vector store keeps them with the cookbook's embeddings (multilingual-e5-small). A question is right
-if the first of all documents is the caption of the photograph that it is about.
+`VisionCraftMediaLoader` turns the cookbook's twelve photographs and two recordings into documents.
+A vector store holds them with the cookbook's embeddings (multilingual-e5-small). A question counts
+as right if the first result is the caption of the photograph that it asks about.
 
 """
 _SOUGHT = {
@@ -138,7 +138,8 @@ def main() -> None:
         numbers = [counts[half, verdict] for verdict in ("right", "silent", "wrong")]
         table.append(f"| {half} | {' | '.join(map(str, numbers))} |")
     answers = ["| half | photograph | question | answer | |", "| --- | --- | --- | --- | --- |"]
-    text = "\n".join([*table, "", f"{seconds:.1f} s of CPU time each.", "", *answers, *lines, ""])
+    cost = f"Each answer takes {seconds:.1f} s of CPU time."
+    text = "\n".join([*table, "", cost, "", *answers, *lines, ""])
     found = finding()
     if page is not None:
         page.write_text(_HEAD + text + _FINDING + found, "utf-8")

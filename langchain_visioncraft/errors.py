@@ -3,12 +3,12 @@
 ```text
 VisionCraftError
 ├── MissingKeyError                 no API key
-├── InvalidRequestError             what was asked cannot be sent (also a ValueError)   [model]
+├── InvalidRequestError             the request is invalid (also a ValueError)          [model]
 │   └── MediaInputError             an image, mask or audio that cannot be used         [model]
 │       ├── UnknownHandleError      no file with this handle in the store               [model]
-│       ├── DamagedMediaError       a file whose bytes are not those that were saved    [model]
+│       ├── DamagedMediaError       a file whose bytes do not match its handle          [model]
 │       └── ForbiddenInputError     a path outside `allowed_dirs`, or not http(s)       [model]
-├── TransportError                  the host was not reached, or hung up
+├── TransportError                  the host was not reached, or closed the connection
 │   ├── ConnectionFailedError       refused, reset, unresolved, or closed too early
 │   ├── TimedOutError               no connection, or no answer, in time
 │   └── CertificateError            TLS failed
@@ -21,18 +21,18 @@ VisionCraftError
 │   ├── EndpointNotFoundError       404: this host does not offer the endpoint
 │   └── ServerError                 5xx
 ├── ResponseError                   the answer is not what the documents promise
-│   ├── UnexpectedAnswerError       HTML, or another type than was asked for
+│   ├── UnexpectedAnswerError       HTML, or a type other than the one requested
 │   ├── TruncatedAnswerError        empty, or cut off
 │   ├── AnswerTooLargeError         more bytes than `max_answer_bytes`
 │   ├── UnsafeLinkError             a link to a private address, or a redirect to one
 │   └── LinkExpiredError            a link that is gone                                 [model]
-└── TaskError                       a long-running task
+└── TaskError                       a long-running task returned no result
     ├── TaskFailedError             the service abandoned it                            [model]
     └── TaskDeadlineError           it took longer than the deadline
 ```
 
 `[model]`: `recoverable` is true. The model that called the tool can correct its call, so tools
-give it the text as an error message; the others need a person and are raised.
+return the message to it. The other errors need a person and are raised.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class VisionCraftError(Exception):
 
     Attributes:
         message: What was wrong and what to do, without any secret.
-        status: The HTTP status, where there was an answer.
-        detail: The service's own message, where it gave one.
+        status: The HTTP status, if there was an answer.
+        detail: The service's own message, if it sent one.
         endpoint: What was called, such as ``POST /sd``.
-        base_url: The root of the host that was asked.
-        retry_after: Seconds after which it is worth another try, where the service says so.
+        base_url: The root of the host that was called.
+        retry_after: Seconds to wait before another try, if the service says so.
     """
 
     recoverable: ClassVar[bool] = False
@@ -103,13 +103,13 @@ class MissingKeyError(VisionCraftError):
 
 
 class InvalidRequestError(VisionCraftError, ValueError):
-    """What was asked cannot be sent; nothing was."""
+    """The request is invalid, so nothing was sent."""
 
     recoverable = True
 
 
 class MediaInputError(InvalidRequestError):
-    """An image, mask or audio that is missing, empty or of the wrong type."""
+    """An image, mask or audio is missing, empty or of the wrong type."""
 
 
 class UnknownHandleError(MediaInputError):
@@ -121,7 +121,7 @@ class DamagedMediaError(MediaInputError):
 
 
 class ForbiddenInputError(MediaInputError):
-    """A local path outside ``allowed_dirs``, or a link that is not http(s)."""
+    """A local path is outside ``allowed_dirs``, or a link is not http(s)."""
 
 
 class TransportError(VisionCraftError):
@@ -129,17 +129,17 @@ class TransportError(VisionCraftError):
 
 
 class ConnectionFailedError(TransportError):
-    """Refused, reset, not resolved, or closed before the answer was complete.
+    """The connection was refused, reset or closed early, or the host name did not resolve.
 
     Attributes:
-        answered: Whether a part of an answer had already arrived.
+        answered: Whether part of an answer had already arrived.
     """
 
     answered: bool = False
 
 
 class TimedOutError(TransportError):
-    """No connection or no answer in time.
+    """The host did not connect or answer in time.
 
     Attributes:
         phase: ``"connect"``, ``"read"``, ``"write"``, ``"pool"``, or ``"deadline"`` if the call
@@ -158,7 +158,7 @@ class APIStatusError(VisionCraftError):
 
 
 class BadRequestError(APIStatusError):
-    """400 or 422, or an error under status 200: a parameter or the prompt was refused."""
+    """400 or 422, or an error under status 200: the host refused a parameter or the prompt."""
 
     recoverable = True
 
@@ -176,15 +176,15 @@ class UnknownNameError(BadRequestError):
 
 
 class AuthenticationError(APIStatusError):
-    """401: the key is wrong, banned or no longer active, or a host wants one for a public list."""
+    """401: the key is wrong, banned or inactive, or the host requires one for a public list."""
 
 
 class SubscriptionError(APIStatusError):
-    """402, 403 or 413: the subscription expired, or this needs a premium one."""
+    """402, 403 or 413: the subscription expired, or the call needs a premium one."""
 
 
 class RateLimitError(APIStatusError):
-    """A limit was reached; ``retry_after`` holds the wait in seconds, where it is known."""
+    """A limit was reached; ``retry_after`` holds the wait in seconds, if it is known."""
 
     recoverable = True
 
@@ -202,15 +202,15 @@ class ResponseError(VisionCraftError):
 
 
 class UnexpectedAnswerError(ResponseError):
-    """HTML from a proxy, or another type than was asked for."""
+    """The answer is HTML from a proxy, or its type is not the one requested."""
 
 
 class TruncatedAnswerError(ResponseError):
-    """An answer that is empty or cut off."""
+    """The answer is empty or cut off."""
 
 
 class AnswerTooLargeError(ResponseError):
-    """More bytes than allowed."""
+    """The answer has more bytes than allowed."""
 
 
 class UnsafeLinkError(ResponseError):
@@ -224,13 +224,13 @@ class UnsafeLinkError(ResponseError):
 
 
 class LinkExpiredError(ResponseError):
-    """A link in an answer, or one that was passed on, no longer works."""
+    """A link in an answer, or a link that you passed, no longer works."""
 
     recoverable = True
 
 
 class TaskError(VisionCraftError):
-    """A long-running task did not give its result."""
+    """A long-running task returned no result."""
 
 
 class TaskFailedError(TaskError):

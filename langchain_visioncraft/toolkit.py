@@ -1,4 +1,4 @@
-"""`VisionCraftToolkit`: the tools that an agent needs, and no two that do the same."""
+"""`VisionCraftToolkit`: the tools that an agent needs, one for each capability."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _name_of(kind: type[VisionCraftTool]) -> str:
 
 
 class VisionCraftToolkit(ToolSettings, BaseToolkit):
-    """Nine tools around one client and one store, so that handles pass from tool to tool.
+    """Nine tools that share one client and one store, so handles pass from tool to tool.
 
     ```python
     from langchain_visioncraft import MediaStore, VisionCraftToolkit
@@ -70,14 +70,14 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
         text_to_image: Which engine draws: ``"image"`` (``/image/generate``), ``"sd"`` (``/sd``),
             ``"sd1"`` (``/generate``), ``"sdxl"`` (``/generate-xl``), ``"midjourney"``,
             ``"openjourney"``, or one of `VisionCraftTextToImageEngine`. ``"auto"`` takes the best
-            that the host offers, and leaves out all tools that it does not support: `get_tools`
-            then asks the host once, unless `capabilities` is given.
-        capabilities: What the host offers, from ``client.capabilities()``: other tools are left
-            out. Default: all tools.
+            one that the host offers, and leaves out all tools that the host does not support;
+            `get_tools` then asks the host once, unless `capabilities` is given.
+        capabilities: What the host offers, from ``client.capabilities()``; tools for anything else
+            are left out. Default: all tools.
         content: ``"text"``, or ``"blocks"`` to show the model the pictures.
         allowed_dirs: Folders from which a model may name local files. Default: none.
-        cache: Whether a request that was made before, with the same seed if the engine takes one,
-            is answered from the store without a call. Default: no.
+        cache: Whether a repeated request, with the same seed if the engine takes one, is answered
+            from the store without a call. Default: no.
         tool_options: Constructor arguments for single tools, by tool name, such as
             ``{"visioncraft_text_to_image": {"width": 512}}``.
     """
@@ -102,11 +102,11 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
         return self
 
     def get_tools(self) -> list[BaseTool]:
-        """One tool that draws, and one for each other capability, as far as the host has them.
+        """One tool that draws, and one for each other capability that the host offers.
 
         Raises:
-            VisionCraftError: If ``text_to_image="auto"`` has to ask the host, and fails.
-            ValueError: If `capabilities` do not hold the engine that was chosen.
+            VisionCraftError: If ``text_to_image="auto"`` has to ask the host, and that fails.
+            ValueError: If `capabilities` lack the chosen engine.
         """
         if self.text_to_image == "auto" and self.capabilities is None:
             assert self.client is not None  # noqa: S101 -- made by the validator
@@ -146,7 +146,7 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
         return None
 
     def again(self, handle: str, **changes: Any) -> list[Media]:
-        """Make a medium again, as its sidecar says that it was made; with its seed, if it has one.
+        """Make a medium again with the arguments in its sidecar, and with its seed, if it has one.
 
         ```python
         from langchain_visioncraft import MediaStore, VisionCraftToolkit
@@ -167,10 +167,10 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
 
         Args:
             handle: Of a medium in the store.
-            **changes: Arguments of the tool that made it, in place of those it had.
+            **changes: Arguments of the tool that made it, which replace the recorded ones.
 
         Raises:
-            InvalidRequestError: If it was not made by a tool of this package.
+            InvalidRequestError: If no tool of this package made it.
             VisionCraftError: If it cannot be made again.
         """
         tool, call = self._repeated(handle, changes)
@@ -182,9 +182,9 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
         return Media.from_artifact((await tool.ainvoke(call)).artifact)
 
     def vary(self, handle: str, **changes: Any) -> list[Media]:
-        """Make a medium as it was made, but with another seed: see `again`.
+        """Make a medium again, but with another seed: see `again`.
 
-        An engine that takes no seed is asked again, and decides itself how different it is.
+        An engine that takes no seed decides itself how different the result is.
         """
         tool, call = self._repeated(handle, changes, vary=True)
         return Media.from_artifact(tool.invoke(call).artifact)

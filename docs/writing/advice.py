@@ -8,14 +8,14 @@ ADVICE: dict[type[errors.VisionCraftError], str] = {
     errors.VisionCraftError: "Catch it to catch all of these.",
     errors.MissingKeyError: "Set `VISIONCRAFT_API_KEY`, or pass `api_key=`; or start a sandbox.",
     errors.InvalidRequestError: "Read the message: it names the parameter and its bounds.",
-    errors.MediaInputError: "Give a handle, a URL, or a file of a type that the message names.",
+    errors.MediaInputError: "Pass a handle, a URL, or a file of a type that the message names.",
     errors.UnknownHandleError: "Give both tools the same `store=`. The message names a handle "
-    "that is there.",
-    errors.DamagedMediaError: "`MediaStore.verify(repair=True)` repairs what it can; make "
-    "the file again otherwise.",
+    "that exists.",
+    errors.DamagedMediaError: "Run `MediaStore.verify(repair=True)`, which repairs what it can. "
+    "If it cannot, make the file again.",
     errors.ForbiddenInputError: "Add the folder to `allowed_dirs=`, if models may read it.",
     errors.TransportError: "Check `base_url`, the network and proxies; then try again.",
-    errors.ConnectionFailedError: "It was retried `max_retries` times already. Check whether "
+    errors.ConnectionFailedError: "The call was already retried `max_retries` times. Check whether "
     "the host has moved.",
     errors.TimedOutError: "Raise `timeout=(connect, read)`. Clients and tools do not retry "
     "after a read timeout, since the work may have been paid for.",
@@ -29,16 +29,16 @@ ADVICE: dict[type[errors.VisionCraftError], str] = {
     errors.RateLimitError: "Wait `retry_after` seconds. `rate_limiter=` keeps you below the limit.",
     errors.EndpointNotFoundError: "Use another generation of the endpoint: see "
     "[the API](api.md). Check `base_url`.",
-    errors.ServerError: "It was retried `max_retries` times already. Try later.",
+    errors.ServerError: "The call was already retried `max_retries` times. Try later.",
     errors.ResponseError: "Check that `base_url` is the API, not a proxy or a web page.",
     errors.UnexpectedAnswerError: "Open the host in a browser: a proxy may answer in its place.",
-    errors.TruncatedAnswerError: "Try again; the connection broke, or the host sent nothing.",
-    errors.AnswerTooLargeError: "Raise `max_answer_bytes` of the client, if you expect as much.",
-    errors.UnsafeLinkError: "Nothing: a host that answers with private addresses is broken, or "
-    "hostile.",
-    errors.LinkExpiredError: "Make it again, and fetch it at once: links expire soon.",
-    errors.TaskError: "See the two below.",
-    errors.TaskFailedError: "Change the prompt: the service gave its reason in the message.",
+    errors.TruncatedAnswerError: "Try again: the connection broke, or the host sent nothing.",
+    errors.AnswerTooLargeError: "Raise the client's `max_answer_bytes`, if you expect this much.",
+    errors.UnsafeLinkError: "Do not trust this host: one that answers with private addresses is "
+    "broken or hostile.",
+    errors.LinkExpiredError: "Make the file again, and fetch it at once: links expire soon.",
+    errors.TaskError: "See the next two errors.",
+    errors.TaskFailedError: "Read the service's reason in the message, and change the prompt.",
     errors.TaskDeadlineError: "Raise `deadline`, or ask again with the task's id: "
     "`endpoints.midjourney_result(task_id=...)`.",
 }

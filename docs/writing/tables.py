@@ -55,7 +55,7 @@ def endpoints() -> str:
         )
         for each in documented_endpoints()
     ]
-    return markdown_table(("request", "documents", "gives", "function"), rows)
+    return markdown_table(("request", "documents", "returns", "function"), rows)
 
 
 def lists() -> str:

@@ -15,7 +15,7 @@ from writing.tables import cell, markdown_table
 
 DOCS = Path(__file__).resolve().parents[1]
 PICTURES = DOCS / "pictures"
-SHARED = "[what all tools share](index.md#what-all-tools-share)"
+SHARED = "[What all tools share](index.md#what-all-tools-share)"
 
 VISIBLE = frozenset(tools.__all__) - {"PROGRESS_EVENT", "VisionCraftTool"}
 
@@ -25,8 +25,8 @@ ABOUT_PICTURES = (
 )
 
 ABOUT_ARGUMENTS = (
-    "A call takes these. Those with a default may also be given to the constructor, as "
-    "defaults for all calls."
+    "A call takes these arguments. If an argument has a default, you can pass another default for "
+    "all calls to the constructor."
 )
 RECORDING = '<audio src="../../cookbook/assets/spoken_note.ogg" controls></audio>'
 
@@ -62,7 +62,7 @@ def page(name: str, kind: type[VisionCraftTool]) -> str:
         "## What the model sees",
         f"The tool's name is `{tool.name}`. Its description:\n\n> {tool.description}",
         f"## Endpoint\n\n{_endpoints(tool)}",
-        f"## More\n\n- Settings, errors and results: {SHARED}.\n- In the reference: {entry}.",
+        f"## More\n\n- {SHARED}: settings, errors and results\n- {entry} in the reference",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -90,9 +90,9 @@ def table() -> str:
 
 
 def readme_table() -> str:
-    """All tools and what they do, for the README."""
+    """All tools and what they do, for the README, without the dates of documents."""
     rows = [
-        (f"[`{kind.__name__}`](docs/tools/{name}.md)", _gives(kind))
+        (f"[`{kind.__name__}`](docs/tools/{name}.md)", re.sub(r" \(20[^)]*\)", "", _gives(kind)))
         for name, kind in tool_classes().items()
     ]
     return markdown_table(("tool", "what it does"), rows)
@@ -136,9 +136,9 @@ def _figure(name: str) -> str:
     file, source = shown(name), f"{name}_source.jpg"
     media = [f"{_medium(name, f'../pictures/{file}', 'the result')}"]
     if (PICTURES / source).exists() and file != source:
-        media.insert(0, _medium(name, f"../pictures/{source}", "what it was made from"))
+        media.insert(0, _medium(name, f"../pictures/{source}", "the source"))
     if file == source:
-        media = [_medium(name, f"../pictures/{source}", "the picture that it looks at")]
+        media = [_medium(name, f"../pictures/{source}", "the picture that it describes")]
     return '<div class="results" markdown>\n' + "\n".join(media) + "\n</div>"
 
 
@@ -243,7 +243,7 @@ def _only_in_code(tool: VisionCraftTool) -> list[str]:
         )
         for name, field in own.items()
     ]
-    return ["Only the constructor takes:", markdown_table(("field", "default", ""), rows)]
+    return ["Set these in the constructor only:", markdown_table(("field", "default", ""), rows)]
 
 
 def _attributes(kind: type[VisionCraftTool]) -> dict[str, str]:
@@ -256,4 +256,4 @@ def _attributes(kind: type[VisionCraftTool]) -> dict[str, str]:
 def _endpoints(tool: VisionCraftTool) -> str:
     called: list[Endpoint[..., Any, Any]] = [*tool.api_versions.values()] or [tool.endpoint()]
     lines = [f"- {_summary_of(each)}" for each in called]
-    return "\n".join(lines) + "\n\nAll endpoints and their years: [the API](../api.md)."
+    return "\n".join(lines) + "\n\n[The API](../api.md) lists all endpoints and their documents."

@@ -1,4 +1,4 @@
-"""One function per endpoint. Each gives a flow; `client.run(flow)` runs it.
+"""One function per endpoint. Each returns a flow; `client.run(flow)` runs it.
 
 ```python
 from langchain_visioncraft.client import VisionCraftClient, endpoints
@@ -76,41 +76,43 @@ _MOTION = ("image", "video")
 
 text_to_image = _row(
     "text_to_image",
-    "/sd (2024-04, 2024-07, 2024-09): one image from words.",
+    "/sd (2024-04, 2024-07, 2024-09): one image from a prompt.",
     schemas.TextToImageRequest,
     "sd",
 )
 text_to_image_sd1 = _row(
     "text_to_image_sd1",
-    "/generate (2023-11, 2024-03): one to five images from words.",
+    "/generate (2023-11, 2024-03): one to five images from a prompt.",
     schemas.TextToImageSD1Request,
     "sd1",
 )
 text_to_image_sdxl = _row(
     "text_to_image_sdxl",
-    "/generate-xl (2024-03): one image from words.",
+    "/generate-xl (2024-03): one image from a prompt.",
     schemas.TextToImageSDXLRequest,
     "sdxl",
 )
 openjourney = _row(
     "openjourney",
-    "/openjourney (2024-03): one image from words.",
+    "/openjourney (2024-03): one image from a prompt.",
     schemas.OpenjourneyRequest,
 )
-dalle = _row("dalle", "/dalle (2024-05): one image from words, by DALL·E 3.", schemas.DalleRequest)
+dalle = _row(
+    "dalle", "/dalle (2024-05): one image from a prompt, by DALL·E 3.", schemas.DalleRequest
+)
 kandinsky = _row(
     "kandinsky",
-    "/kandinsky (2024-05): one image from words, by Kandinsky.",
+    "/kandinsky (2024-05): one image from a prompt, by Kandinsky.",
     schemas.PromptsRequest,
 )
 playground = _row(
     "playground",
-    "/playground (2024-05): one image from words, by Playground.",
+    "/playground (2024-05): one image from a prompt, by Playground.",
     schemas.PromptsRequest,
 )
 leonardo_xl = _row(
     "leonardo_xl",
-    "/leonardo-xl (2024-05): one image from words, by Leonardo XL.",
+    "/leonardo-xl (2024-05): one image from a prompt, by Leonardo XL.",
     schemas.PromptRequest,
 )
 image_to_image = _row(
@@ -126,20 +128,20 @@ image_to_image_2023 = _row(
 )
 text_to_gif = _row(
     "text_to_gif",
-    "/text2gif (2024-09): an animated GIF from words.",
+    "/text2gif (2024-09): an animated GIF from a prompt.",
     schemas.PromptRequest,
     kinds=_MOTION,
 )
 text_to_gif_2024 = _row(
     "text_to_gif_2024",
-    "/generate-gif (2024-03, 2024-05): an animated GIF from words.",
+    "/generate-gif (2024-03, 2024-05): an animated GIF from a prompt.",
     schemas.TextToGif2024Request,
     "sd1",
     _MOTION,
 )
 image_to_video = _row(
     "image_to_video",
-    "/img2video (2024-03): a short video that moves a picture.",
+    "/img2video (2024-03): a short video made from a picture.",
     schemas.ImageToVideoRequest,
     kinds=_MOTION,
 )
@@ -150,9 +152,9 @@ upscale = _row(
 
 @endpoint(schemas.ImageRequest)
 def image(request: schemas.ImageRequest) -> Flow[list[Media]]:
-    """``POST /image/generate`` (2024-08): one image or animation, from words or from a picture.
+    """``POST /image/generate`` (2024-08): one image or animation, from a prompt or a picture.
 
-    With `stream` its place in the queue is reported as progress. A `base_url` may end in ``/api``.
+    With `stream`, its place in the queue is reported as progress. `base_url` may end in ``/api``.
     """
     source = request.init_image
     if isinstance(source, MediaSource) and source.url is not None:  # this endpoint takes no links
@@ -169,10 +171,10 @@ def image(request: schemas.ImageRequest) -> Flow[list[Media]]:
 
 @endpoint(schemas.MidjourneyRequest)
 def midjourney(request: schemas.MidjourneyRequest) -> Flow[list[Media]]:
-    """``POST /midjourney`` (2024-03): one image from words; it is polled for minutes.
+    """``POST /midjourney`` (2024-03): one image from a prompt; the client polls for minutes.
 
     Raises:
-        TaskFailedError: If the service gives the task up.
+        TaskFailedError: If the service abandons the task.
         TaskDeadlineError: If it takes longer than `deadline` seconds (default 900).
     """
     answer = yield from post("/midjourney", request)
@@ -187,18 +189,18 @@ def midjourney(request: schemas.MidjourneyRequest) -> Flow[list[Media]]:
 
 @endpoint(schemas.MidjourneyResultRequest)
 def midjourney_result(request: schemas.MidjourneyResultRequest) -> Flow[list[Media]]:
-    """``POST /midjourney/result`` (2024-03): the image of a task that was submitted before."""
+    """``POST /midjourney/result`` (2024-03): the image of a task that was submitted earlier."""
     return (yield from midjourney_task(str(request.task_id), request.deadline))
 
 
 @endpoint(schemas.JobResultRequest)
 def job_result(request: schemas.JobResultRequest) -> Flow[list[Media]]:
-    """``POST /job-status`` (2024-01): the result of a job that was submitted before. Needs no key.
+    """``POST /job-status`` (2024-01): the result of a job submitted earlier. Needs no key.
 
-    Endpoints that answer with a job do this by themselves.
+    Endpoints that answer with a job call it themselves.
 
     Raises:
-        TaskFailedError: If the service gives the job up.
+        TaskFailedError: If the service abandons the job.
         TaskDeadlineError: If it takes longer than `deadline` seconds (default 900).
     """
     options = request.body()
@@ -207,16 +209,16 @@ def job_result(request: schemas.JobResultRequest) -> Flow[list[Media]]:
 
 @endpoint(schemas.TranscribeRequest)
 def transcribe(request: schemas.TranscribeRequest) -> Flow[Transcript]:
-    """``POST /whisper`` (2024-03): the words of a recording."""
+    """``POST /whisper`` (2024-03): the transcript of a recording."""
     return transcript_from((yield from post("/whisper", request)))
 
 
 @endpoint(ListRequest)
 def list_names(request: ListRequest) -> Flow[list[str]]:
-    """One of the lists of models, samplers, schedulers, LoRAs or refiners. Needs no key.
+    """A list of models, samplers, schedulers, LoRAs or refiners. Needs no key.
 
-    Where a host has divided it, all parts are read, unless `base_model` names one. Of a host
-    without the list of chat models, it is ``GET /v1/models``, with the key.
+    If the host divides it by base model, all parts are read, unless `base_model` names one. If the
+    host has no list of chat models, ``GET /v1/models`` is read instead, with the key.
     """
     try:
         return (yield from names_of(request.family, request.kind, request.base_model))
@@ -237,7 +239,7 @@ def _openai_models(problem: errors.VisionCraftError) -> Flow[list[str]]:
 
 @endpoint(schemas.LimitsRequest)
 def limits(_: schemas.LimitsRequest) -> Flow[dict[str, Any]]:
-    """``GET /limits`` (2024-03): tier → what → limit, as the host words it. Needs no key."""
+    """``GET /limits`` (2024-03): each tier's limits, as the host words them. Needs no key."""
     decoded = json_from((yield from call(Call("GET", "/limits", auth="none"))))
     return decoded if isinstance(decoded, dict) else {"limits": decoded}
 
@@ -246,7 +248,7 @@ def limits(_: schemas.LimitsRequest) -> Flow[dict[str, Any]]:
 def chat(request: schemas.ChatRequest) -> Flow[dict[str, Any]]:
     """``POST /v1/chat/completions`` (2024-09), not streamed: the OpenAI chat completion.
 
-    `ChatVisionCraft` is the way to chat; this is the bare endpoint.
+    To chat, use `ChatVisionCraft`; this is only the endpoint.
     """
     step = Call("POST", "/v1/chat/completions", request.body(), auth="bearer")
     answer = yield from call(step)
@@ -261,8 +263,8 @@ def chat(request: schemas.ChatRequest) -> Flow[dict[str, Any]]:
 def caption(request: schemas.CaptionRequest) -> Flow[str]:
     """``POST /v1/chat/completions`` (2024-09): what a LLaVA model sees in a picture.
 
-    What the model thought before its answer is left out. The text is a `Caption`, whose `engine`
-    names what answered, where the host says it, as the sandbox does.
+    The model's reasoning is left out. The text is a `Caption`; its `engine` names the engine that
+    answered, if the host reports one, as the sandbox does.
     """
     answer = yield from post("/v1/chat/completions", request, "llm", auth="bearer")
     from langchain_visioncraft._reasoning import split_reasoning  # noqa: PLC0415 -- many patterns

@@ -70,25 +70,25 @@ def _shortened(text: str) -> str:
 class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmptyTexts):
     """Base of the tools: a `StructuredTool` with a real async side, which can be pickled.
 
-    Fields named like a parameter of the endpoint are defaults, which a call's own arguments
-    override. The settings of the connection are those of `VisionCraftClient`.
+    Fields with the name of an endpoint's parameter set its default; the arguments of a call
+    override it. The settings of the connection are those of `VisionCraftClient`.
 
-    What a tool gives:
+    A tool returns:
 
-    - content: one line a medium, ``a1b2c3d4e5f6.png (image/png, 1024x1024, 1.4 MB)``; pictures
-      ride along as content blocks only with ``content="blocks"``;
-    - artifact: plain dictionaries; ``Media.from_artifact(message.artifact)`` gives the media back.
+    - content: one line per medium, ``a1b2c3d4e5f6.png (image/png, 1024x1024, 1.4 MB)``; with
+      ``content="blocks"``, the pictures as well, as content blocks;
+    - artifact: plain dictionaries; ``Media.from_artifact(message.artifact)`` returns the media.
 
     Errors that a model can correct (a bad argument, an unknown handle, a rate limit, a refused
-    prompt) come back as an error `ToolMessage`; others are raised.
+    prompt) are returned as an error `ToolMessage`; others are raised.
 
     Attributes:
         client: A ready client (sync or async), instead of the settings of the connection.
         store: Where media are kept and handles are looked up. Default: ``visioncraft-media``.
         content: ``"text"`` or ``"blocks"``.
         allowed_dirs: Folders from which a model may name local files. Default: none.
-        cache: Whether a request that was made before, with the same seed if the engine takes one,
-            is answered from the store without a call. Default: no.
+        cache: Whether a repeated request, with the same seed if the engine takes one, is answered
+            from the store without a call. Default: no.
     """
 
     # A validator is built for the tools that are used, not for all that are imported.

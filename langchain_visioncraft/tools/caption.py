@@ -22,7 +22,7 @@ from langchain_visioncraft.tools.jobs import Job
 
 
 class VisionCraftCaption(VisionCraftTool):
-    """Describes a picture, or answers a question about it, by a LLaVA chat model.
+    """Describes a picture, or answers a question about it, with a LLaVA chat model.
 
     The content is the text. The artifact is a dictionary: ``caption``, ``prompt``, ``source``
     and ``model``.
@@ -30,8 +30,8 @@ class VisionCraftCaption(VisionCraftTool):
     Attributes:
         chat_model: Any LangChain chat model that takes images. Default: `ChatVisionCraft` with
             `model` and this tool's connection.
-        model: For the default chat model. Only LLaVA models take images (2024-09).
-        prompt: What to ask when the caller does not say.
+        model: The model of the default chat model. Only LLaVA models take images (2024-09).
+        prompt: The question if the caller does not give one.
     """
 
     name: str = "visioncraft_caption"

@@ -30,10 +30,10 @@ class CatalogRequest(ListRequest):
 
 
 class VisionCraftCatalog(VisionCraftTool):
-    """Lists the models, samplers, schedulers, LoRAs and refiners that a host knows.
+    """Lists the models, samplers, schedulers, LoRAs and refiners that a host offers.
 
-    Lists are remembered for `cache_seconds` (600 by default; 0 asks every time). The artifact is
-    a dictionary with ``family``, ``kind`` and all matching ``names``.
+    Lists are cached for `cache_seconds` (default: 600; 0 requests them every time). The artifact
+    is a dictionary with ``family``, ``kind`` and all matching ``names``.
     """
 
     name: str = "visioncraft_catalog"
@@ -102,7 +102,7 @@ def _catalog(request: CatalogRequest) -> Flow[list[str]]:
 
 
 class VisionCraftLimits(VisionCraftTool):
-    """Returns the limits of each subscription tier, by ``GET /limits`` (2024-03)."""
+    """Returns the limits of each subscription tier with ``GET /limits`` (2024-03)."""
 
     name: str = "visioncraft_limits"
     description: str = (

@@ -1,4 +1,4 @@
-"""`DrawingTool`: what the tools that draw from words take beside their engine's parameters."""
+"""`DrawingTool`: what drawing tools take in addition to their engine's parameters."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from langchain_visioncraft.tools.jobs import Job
 
 
 class DrawingTool(VisionCraftTool, DrawingOptions):
-    """Base of the tools that draw from words.
+    """Base of the tools that draw from prompts.
 
     Attributes:
         style: The name of one of `langchain_visioncraft.client.drawing.STYLES`.
         aspect_ratio: Such as ``"16:9"``; the longer side is the longer of `width` and `height`.
 
-    A call also takes `image_count`, on every engine: one that draws a picture at a time is called
-    several times, with seeds that count up from `seed`, if that is given.
+    A call also takes `image_count`, whatever the engine. An engine that draws one picture at a
+    time is called several times, with seeds that count up from `seed`, if it is given.
     """
 
     def parameters(self) -> dict[str, FieldInfo]:

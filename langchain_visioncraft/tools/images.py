@@ -1,4 +1,4 @@
-"""Tools that make pictures from words, by each of the engines, and from other pictures."""
+"""Tools that draw pictures from prompts, one for each engine, and from other pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GIVES = (
 
 
 class VisionCraftImage(DrawingTool, schemas.ImageOptions):
-    """Draws a picture or an animation by ``POST /image/generate`` (2024-08), which has all models.
+    """Draws a picture or an animation with ``POST /image/generate`` (2024-08), on any model.
 
     ```python
     from langchain_visioncraft import MediaStore, VisionCraftImage
@@ -33,11 +33,11 @@ class VisionCraftImage(DrawingTool, schemas.ImageOptions):
     assert "512x1024" in line
     ```
 
-    The artifact has the `seed`, where one was given or returned.
+    The artifact holds the `seed`, if one was given or returned.
 
     Attributes:
-        progress: Whether to ask the host for its progress (the place in its queue, for example),
-            which is reported as the custom event ``visioncraft_progress``.
+        progress: Whether to request progress from the host, such as the place in its queue, and
+            report it as the custom event ``visioncraft_progress``.
     """
 
     name: str = "visioncraft_image"
@@ -58,7 +58,7 @@ class VisionCraftImage(DrawingTool, schemas.ImageOptions):
 
 
 class VisionCraftTextToImage(DrawingTool, schemas.TextToImageOptions):
-    """Draws a picture by ``POST /sd`` (2024-07, 2024-09).
+    """Draws a picture with ``POST /sd`` (2024-07, 2024-09).
 
     ```python
     from langchain_visioncraft import Media, MediaStore, VisionCraftTextToImage
@@ -86,7 +86,7 @@ class VisionCraftTextToImage(DrawingTool, schemas.TextToImageOptions):
 
 
 class VisionCraftTextToImageSD1(DrawingTool, schemas.TextToImageSD1Options):
-    """Draws one to five pictures by ``POST /generate`` (2023-11, 2024-03)."""
+    """Draws one to five pictures with ``POST /generate`` (2023-11, 2024-03)."""
 
     name: str = "visioncraft_text_to_image_sd1"
     description: str = (
@@ -99,7 +99,7 @@ class VisionCraftTextToImageSD1(DrawingTool, schemas.TextToImageSD1Options):
 
 
 class VisionCraftTextToImageSDXL(DrawingTool, schemas.TextToImageSDXLOptions):
-    """Draws a picture by ``POST /generate-xl`` (2024-03)."""
+    """Draws a picture with ``POST /generate-xl`` (2024-03)."""
 
     name: str = "visioncraft_text_to_image_sdxl"
     description: str = f"Draw one picture from words with Stable Diffusion XL. {_GIVES}"
@@ -110,11 +110,11 @@ class VisionCraftTextToImageSDXL(DrawingTool, schemas.TextToImageSDXLOptions):
 
 
 class VisionCraftMidjourney(DrawingTool, schemas.MidjourneyOptions):
-    """Draws a picture by ``POST /midjourney`` (2024-03), which takes minutes.
+    """Draws a picture with ``POST /midjourney`` (2024-03), which takes minutes.
 
     It reports progress as the custom event ``visioncraft_progress``, in LangGraph's
-    ``stream_mode="custom"`` and in the deltas of its call. `deadline` is how many seconds it waits
-    for the picture at most.
+    ``stream_mode="custom"`` and in the deltas of its call. It waits at most `deadline` seconds for
+    the picture.
     """
 
     name: str = "visioncraft_midjourney"
@@ -133,7 +133,7 @@ class VisionCraftMidjourney(DrawingTool, schemas.MidjourneyOptions):
 
 
 class VisionCraftOpenjourney(DrawingTool, schemas.OpenjourneyOptions):
-    """Draws a picture by ``POST /openjourney`` (2024-03)."""
+    """Draws a picture with ``POST /openjourney`` (2024-03)."""
 
     name: str = "visioncraft_openjourney"
     description: str = (
@@ -147,7 +147,7 @@ class VisionCraftOpenjourney(DrawingTool, schemas.OpenjourneyOptions):
 
 
 class VisionCraftTextToImageEngine(DrawingTool, schemas.DalleOptions, schemas.PromptsOptions):
-    """Draws a picture by an endpoint with a model of its own, such as ``POST /dalle`` (2024-05).
+    """Draws a picture with a model that has its own endpoint, such as ``POST /dalle`` (2024-05).
 
     Attributes:
         engine: ``"dalle"`` (DALL·E 3, with `size` and `quality`), ``"kandinsky"`` or
@@ -173,7 +173,7 @@ class VisionCraftTextToImageEngine(DrawingTool, schemas.DalleOptions, schemas.Pr
 class VisionCraftImageToImage(
     VisionCraftTool, schemas.ImageToImageOptions, schemas.ImageToImage2023Options
 ):
-    """Edits a picture from a text prompt, by ``POST /img2img`` in either of its forms.
+    """Edits a picture from a text prompt with either form of ``POST /img2img``.
 
     Attributes:
         api_version: ``"2024-03"`` (`mask`, `strength`, `scheduler`, `refiner`) or ``"2023-11"``
@@ -206,4 +206,4 @@ TEXT_TO_IMAGE: dict[str, type[VisionCraftTool]] = {
     "openjourney": VisionCraftOpenjourney,
     **dict.fromkeys(VisionCraftTextToImageEngine.api_versions, VisionCraftTextToImageEngine),
 }
-"""The engines that draw from words."""
+"""The engines that draw from prompts."""

@@ -1,4 +1,4 @@
-"""Tools that make things move: GIFs from words, videos from pictures."""
+"""Tools that animate: GIFs from prompts, videos from pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from langchain_visioncraft.tools.base import VisionCraftTool
 
 
 class VisionCraftTextToGif(VisionCraftTool, schemas.TextToGif2024Options):
-    """Makes an animated GIF from words, by either of its endpoints.
+    """Makes an animated GIF from a prompt with ``POST /text2gif`` or ``POST /generate-gif``.
 
     Attributes:
         api_version: ``"2024-09"`` (``POST /text2gif``, which takes only a prompt) or ``"2024-03"``
@@ -34,7 +34,7 @@ class VisionCraftTextToGif(VisionCraftTool, schemas.TextToGif2024Options):
 
 
 class VisionCraftImageToVideo(VisionCraftTool, schemas.ImageToVideoOptions):
-    """Makes a short MP4 video of a picture, by ``POST /img2video`` (2024-03)."""
+    """Turns a picture into a short MP4 video with ``POST /img2video`` (2024-03)."""
 
     name: str = "visioncraft_image_to_video"
     description: str = (

@@ -11,14 +11,15 @@ from langchain_visioncraft.tools.jobs import Job
 
 
 class VisionCraftTranscribe(VisionCraftTool, schemas.TranscribeOptions):
-    """Transcribes a recording, by ``POST /whisper`` (2024-03).
+    """Transcribes a recording with ``POST /whisper`` (2024-03).
 
     The content is the text. The artifact is the whole transcript as a dictionary: ``text``,
     ``segments`` with their times in seconds, ``language``, and ``source``;
     ``Transcript.model_validate`` reads it.
 
     Attributes:
-        format: Of the content: ``"text"``, or subtitles with times, ``"srt"`` or ``"vtt"``.
+        format: The form of the content: ``"text"``, or subtitles with times, ``"srt"`` or
+            ``"vtt"``.
     """
 
     name: str = "visioncraft_transcribe"

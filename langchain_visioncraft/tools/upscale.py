@@ -10,9 +10,9 @@ from langchain_visioncraft.tools.base import VisionCraftTool
 
 
 class VisionCraftUpscale(VisionCraftTool, schemas.UpscaleOptions):
-    """Enlarges a picture, by ``POST /upscale`` (2024-03).
+    """Enlarges a picture with ``POST /upscale`` (2024-03).
 
-    `model` and `resize` (2 or 4) are taken by hosts since 2024-04; by default the host chooses.
+    Hosts since 2024-04 take `model` and `resize` (2 or 4); by default the host chooses.
     """
 
     name: str = "visioncraft_upscale"
