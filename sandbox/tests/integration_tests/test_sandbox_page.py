@@ -350,3 +350,27 @@ def test_an_open_page_does_not_delay_the_stop() -> None:
         assert next(pieces).startswith("retry:")
         stopping.stop()
         assert "".join(pieces).strip() == ""
+
+
+def test_the_page_does_not_wait_until_large_bodies_are_read(client: httpx.Client) -> None:
+    for _ in range(3):
+        client.post("/img2img", json={"token": KEY, "prompt": "Snow", "image": "A" * 600_000})
+    text = page(client)
+    assert text.count("Snow") == 1
+    assert KEY not in text
+    later = re.findall(r'hx-get="(/page/item/[^"]+)" hx-trigger="load" hx-swap="outerHTML"', text)
+    assert len(later) == 2
+    for url in later:
+        item = client.get(url).text
+        assert "Snow" in item
+        assert 'hx-trigger="load"' not in item
+    assert page(client).count("Snow") == 3
+
+
+def test_an_item_is_read_and_written_once(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw(client)
+    page(client)
+    monkeypatch.setattr("visioncraft_sandbox.page.views.read", None)
+    assert items(page(client)) == 1

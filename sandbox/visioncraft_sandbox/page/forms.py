@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
@@ -60,6 +61,7 @@ class Capability:
         """Whether it is a chat, whose one message is in ``prompt``."""
         return self.schema is schemas.ChatRequest
 
+    @cached_property
     def controls(self) -> list[Control]:
         """The fields of the form, the shown ones first."""
         schema = self.schema.model_json_schema()
@@ -101,7 +103,7 @@ class Capability:
     async def body(self, form: FormData) -> dict[str, Any]:
         """The JSON body of the form; empty fields are left out."""
         body: dict[str, Any] = {}
-        for control in self.controls():
+        for control in self.controls:
             value = await _value(control, form)
             if value is not None:
                 body[control.name] = value

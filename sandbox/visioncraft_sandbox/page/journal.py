@@ -84,6 +84,7 @@ class Entry:
     version: int = 0  # and when it last changed
     held: int = 0  # bytes of bodies, once it is done
     reading: Any = field(default=None, repr=False)  # of `reading.read`, and the state that was read
+    item: tuple[int, str] | None = field(default=None, repr=False)  # as HTML, and its version
     keys: tuple[str, ...] = field(default=(), repr=False)  # of this sandbox
     _clock: float = field(default_factory=time.monotonic, repr=False)
 
@@ -103,13 +104,19 @@ class Entry:
         """The content type of the answer, without parameters."""
         return self.answer_headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    @property
+    def to_read(self) -> int:
+        """How many bytes must be read to show it: of a medium only the first."""
+        is_medium = self.content_type.startswith(("image/", "video/"))
+        return self.request.kept + (0 if is_medium else self.answer.kept)
+
     def drop(self) -> None:
         """Drop the bodies to make room; those of an unfinished entry are not counted."""
         if self.held:
             self.request.drop()
             self.answer.drop()
             self.held = 0
-            self.reading = None
+            self.reading = self.item = None
 
     def end(self, *, complete: bool) -> None:
         """Mark it as done."""

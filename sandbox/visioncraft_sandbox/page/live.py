@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-
-import anyio.to_thread
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 from visioncraft_sandbox.page.journal import Journal
 from visioncraft_sandbox.page.views import Filter, Writer, summary
@@ -19,13 +18,17 @@ _MOST = 40
 
 
 async def events(
-    journal: Journal, writer: Writer, wanted: Filter, known: str
+    journal: Journal,
+    writer: Writer,
+    wanted: Filter,
+    known: str,
+    run: Callable[[Callable[[], str]], Awaitable[str]],
 ) -> AsyncIterator[str]:
     """The changes from now on.
 
     There are four kinds: ``list`` (the whole list), ``entry`` (a new one), ``entry-N`` (number N
     has changed) and ``summary``. `known` is the id of the last event, or of the list, that the
-    browser has.
+    browser has, `run` runs a task in a thread.
     """
     mark, _, digits = known.partition("-")
     seen = int(digits) if mark == journal.mark and digits.isdecimal() and len(digits) < 19 else None
@@ -40,7 +43,7 @@ async def events(
         if seen is None or len(changed) > _MOST:
             shown = [entry for entry in journal.entries() if wanted.takes(entry)]
             listed = {entry.number for entry in shown}
-            updates.append(("list", await anyio.to_thread.run_sync(writer.listed, shown)))
+            updates.append(("list", await run(partial(writer.listed, shown))))
         else:
             for entry in changed:
                 if entry.number in listed:
@@ -50,7 +53,7 @@ async def events(
                     listed.add(entry.number)
                 else:
                     continue
-                updates.append((name, await anyio.to_thread.run_sync(writer.item, entry)))
+                updates.append((name, await run(partial(writer.item, entry))))
         if changed or seen is None:
             updates.append(("summary", summary(journal.entries())))
         seen = version

@@ -81,15 +81,24 @@ class Reading:
     answer: str = ""
     notes: tuple[str, ...] = ()  # what is not shown, and why
     headers: dict[str, str] = field(default_factory=dict)
+    later: bool = False  # it is still to be read
 
 
 def read(entry: Entry, files: FileStore) -> Reading:
-    """Read an entry, again only if it has changed."""
-    state = entry.version, entry.request.size
-    if entry.reading is None or entry.reading[0] != state:
-        entry.reading = state, _Reader(entry, files).reading()
+    """Read an entry, again only if there is more of it."""
+    if not is_read(entry):
+        entry.reading = _state(entry), _Reader(entry, files).reading()
     found: Reading = entry.reading[1]
     return found
+
+
+def is_read(entry: Entry) -> bool:
+    """Whether an entry has been read as it is now."""
+    return entry.reading is not None and entry.reading[0] == _state(entry)
+
+
+def _state(entry: Entry) -> tuple[int, int, bool]:
+    return entry.request.size, entry.answer.size, entry.done
 
 
 def medium_bytes(entry: Entry, files: FileStore, side: Side, index: int) -> bytes | None:
@@ -177,8 +186,8 @@ class _Reader:
             return self._linked(text, side, name)
         if len(text) < _SHORTEST_MEDIUM:
             return None
-        head = _decoded(text[:_HEAD_TEXT]) or b""
-        if not _can_be_shown(type_of(head)):
+        head = _decoded(text[:_HEAD_TEXT])
+        if head is None or not _can_be_shown(type_of(head)):
             return None
         size = (len(text) - text.find(",") - 1) * 3 // 4
         medium = self._add(side, name, head, size, partial(_decoded, text))
@@ -215,7 +224,7 @@ class _Reader:
             return ""
         if not isinstance(value, str):
             try:
-                value = json.dumps(value, indent=2, ensure_ascii=False)
+                value = _beginning_of_json(value)
             except RecursionError:
                 return "[nested too deeply to be shown]"
         return self._hide(value)
@@ -229,6 +238,18 @@ class _Reader:
         if len(secrets) > _MOST_SECRETS:
             return HIDDEN
         return without(secrets, text)[:_LONGEST_TEXT]
+
+
+def _beginning_of_json(value: Any) -> str:
+    """JSON, at least as much of it as is shown."""
+    pieces: list[str] = []
+    left = _LONGEST_TEXT + LONGEST_KEY
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        pieces.append(piece)
+        left -= len(piece)
+        if left < 0:
+            break
+    return "".join(pieces)
 
 
 def _can_be_shown(mime: str | None) -> bool:

@@ -48,6 +48,7 @@ def create_page(api: Starlette, journal: Journal) -> Starlette:
             Route("/page/form", page.form),
             Route("/page/try/{capability}", page.try_it, methods=["POST"]),
             Route("/page/entry/{mark}/{number:int}", page.entry),
+            Route("/page/item/{mark}/{number:int}", page.item),
             Route("/page/media/{mark}/{number:int}/{side}/{index:int}", page.medium),
             Mount(
                 "/page/static",
@@ -67,6 +68,10 @@ class _Page:
         self._journal = journal
         self._services = services
         self._streams = 0
+        # What takes long is not in the way of a page that is opened, and one thread each leaves
+        # the interpreter's lock to the event loop.
+        self._light = partial(anyio.to_thread.run_sync, limiter=anyio.CapacityLimiter(1))
+        self._heavy = partial(anyio.to_thread.run_sync, limiter=anyio.CapacityLimiter(1))
         self._writer = Writer(journal, services.files)
         # Those that work first, the lists last.
         pairs = sorted(endpoints_of(api), key=lambda pair: (pair[0] == "GET", pair[1]))
@@ -84,13 +89,13 @@ class _Page:
             **await self._listed(_filter_of(request)),
             **await self._form_values(request),
         }
-        return await _html("index.html", **values)
+        return await self._html("index.html", **values)
 
     async def journal(self, request: Request) -> Response:
         """``GET /page/journal``: the list, when the filter has changed."""
         wanted = _filter_of(request)
         query = request.url.query
-        answer = await _html("journal.html", **await self._listed(wanted))
+        answer = await self._html("journal.html", **await self._listed(wanted))
         answer.headers["hx-push-url"] = f"/?{query}" if wanted != Filter() else "/"
         return answer
 
@@ -103,8 +108,7 @@ class _Page:
             "endpoints": self._endpoints,
             "mark": self._journal.mark,
             "seen": version,
-            # Reading many large bodies takes a while.
-            "rows": await anyio.to_thread.run_sync(self._writer.rows, fitting),
+            "items": await self._light(partial(self._writer.items, fitting)),
             "summary": summary(entries),
         }
 
@@ -113,7 +117,8 @@ class _Page:
         known = request.headers.get("last-event-id") or request.query_params.get("after", "")
         if self._streams >= _MOST_STREAMS:
             raise HTTPException(503, f"The page is open {_MOST_STREAMS} times already.")
-        events = live.events(self._journal, self._writer, _filter_of(request), known)
+        wanted = _filter_of(request)
+        events = live.events(self._journal, self._writer, wanted, known, self._heavy)
         return StreamingResponse(self._counted(events), media_type="text/event-stream")
 
     async def _counted(self, events: AsyncIterator[str]) -> AsyncIterator[str]:
@@ -127,10 +132,15 @@ class _Page:
     async def entry(self, request: Request) -> Response:
         """``GET /page/entry/…``: one entry in full."""
         found = self._find(request)
-        row = await anyio.to_thread.run_sync(self._writer.row, found)
+        read = await self._heavy(partial(self._writer.read, found))
         template = "detail.html" if "hx-request" in request.headers else "entry.html"
-        values = {"entry": row.entry, "reading": row.reading, "version": __version__}
-        return await _html(template, **values)
+        values = {"entry": found, "reading": read, "version": __version__}
+        return await self._html(template, **values)
+
+    async def item(self, request: Request) -> Response:
+        """``GET /page/item/…``: an item of the list that took too long to read with it."""
+        task = partial(self._writer.item, self._find(request))
+        return HTMLResponse(await self._heavy(task))
 
     async def medium(self, request: Request) -> Response:
         """``GET /page/media/…``: the bytes of a picture, video or recording."""
@@ -140,12 +150,12 @@ class _Page:
             raise HTTPException(404)
         index = request.path_params["index"]
         read = partial(reading.medium_bytes, found, self._services.files, side, index)
-        data = await anyio.to_thread.run_sync(read)
+        data = await self._heavy(read)
         if data is None:
             raise HTTPException(410, "This is no longer kept.")
         if "still" in request.query_params:
             most = self._services.config.max_pixels
-            data = await anyio.to_thread.run_sync(_first_frame, data, most)
+            data = await self._heavy(partial(_first_frame, data, most))
         mime = type_of(data) or "application/octet-stream"
         headers = {
             "content-security-policy": MEDIA_POLICY,
@@ -154,14 +164,18 @@ class _Page:
         }
         return ranged(data, mime, request.headers.get("range"), headers)
 
+    async def _html(self, template: str, **values: Any) -> Response:
+        """A template, written in a thread: compiling one takes a while."""
+        return HTMLResponse(await self._light(partial(render, template, **values)))
+
     async def form(self, request: Request) -> Response:
         """``GET /page/form``: the form of one capability."""
-        return await _html("form.html", **await self._form_values(request))
+        return await self._html("form.html", **await self._form_values(request))
 
     async def _form_values(self, request: Request) -> dict[str, Any]:
         name = request.query_params.get("try", "")
         capability = CAPABILITIES.get(name) or next(iter(CAPABILITIES.values()))
-        controls = capability.controls()
+        controls = capability.controls
         paths = {control.names for control in controls if control.names}
         return {
             "capability": capability,
@@ -183,7 +197,7 @@ class _Page:
             body = await capability.body(form)
         result = await self._call(request, capability, body)
         if "hx-request" in request.headers:
-            return await _html("result.html", **result)
+            return await self._html("result.html", **result)
         return RedirectResponse(f"/?try={capability.name}", 303)
 
     async def _call(
@@ -207,11 +221,6 @@ class _Page:
         if found is None or request.path_params["mark"] != self._journal.mark:
             raise HTTPException(404, "This request is no longer kept.")
         return found
-
-
-async def _html(template: str, **values: Any) -> Response:
-    """A template, written in a thread: compiling one and long lists take a while."""
-    return HTMLResponse(await anyio.to_thread.run_sync(partial(render, template, **values)))
 
 
 def _filter_of(request: Request) -> Filter:

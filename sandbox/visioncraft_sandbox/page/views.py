@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.page.journal import Entry, Journal
-from visioncraft_sandbox.page.reading import Reading, read
+from visioncraft_sandbox.page.reading import Reading, is_read, read
+
+_READ_AT_ONCE = 1 << 20
+"""Bytes of bodies that a page reads before it answers."""
+_LATER = Reading(later=True, path="…", notes=("Its large bodies are being read.",))
 
 
 @dataclass(frozen=True)
@@ -64,14 +69,6 @@ def duration(seconds: float) -> str:
     return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 
 
-@dataclass(frozen=True)
-class Row:
-    """An entry and its readable part."""
-
-    entry: Entry
-    reading: Reading
-
-
 class Writer:
     """Writes entries of one journal as HTML. Its methods read bodies: call them in threads."""
 
@@ -79,22 +76,33 @@ class Writer:
         self._mark = journal.mark
         self._files = files
 
-    def row(self, entry: Entry) -> Row:
-        """The row of an entry."""
-        return Row(entry, read(entry, self._files))
+    def read(self, entry: Entry) -> Reading:
+        """The readable part of an entry."""
+        return read(entry, self._files)
 
-    def rows(self, entries: Iterable[Entry]) -> list[Row]:
-        """The rows of entries."""
-        return [self.row(entry) for entry in entries]
+    def items(self, entries: Iterable[Entry]) -> Markup:
+        """Items of a list; a browser loads those later whose bodies take long to read."""
+        left, written = _READ_AT_ONCE, []
+        for entry in entries:
+            size = 0 if is_read(entry) else entry.to_read
+            fits = size <= left
+            left -= size if fits else 0
+            written.append(self.item(entry) if fits else self._write(entry, _LATER))
+        return Markup("").join(written)
 
     def listed(self, entries: Iterable[Entry]) -> str:
         """The list of entries."""
-        return render("list.html", rows=self.rows(entries), mark=self._mark)
+        return render("list.html", items=self.items(entries))
 
-    def item(self, entry: Entry) -> str:
-        """One item of the list."""
-        row = self.row(entry)
-        return render("item.html", entry=row.entry, reading=row.reading, mark=self._mark)
+    def item(self, entry: Entry) -> Markup:
+        """One item of the list, written again only if its entry has changed."""
+        if entry.item is None or entry.item[0] != entry.version:
+            entry.item = entry.version, self._write(entry, self.read(entry))
+        return Markup(entry.item[1])  # noqa: S704  # a template wrote it, and escaped every value
+
+    def _write(self, entry: Entry, reading: Reading) -> Markup:
+        text = render("item.html", entry=entry, reading=reading, mark=self._mark)
+        return Markup(text)  # noqa: S704  # as above
 
 
 def summary(entries: Sequence[Entry]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.encoded import decode_base64
 from langchain_visioncraft.media.inputs import CHUNK_BYTES, MediaSource, Upload, parse_source
 
 
@@ -163,3 +165,16 @@ def test_a_pil_image_that_cannot_be_decoded_is_refused() -> None:
     for picture in (cut_off, closed, Image.new("RGB", (0, 0))):
         with pytest.raises(MediaInputError, match="PIL image cannot be sent"):
             parse_source(picture)
+
+
+@pytest.mark.parametrize("wrap", [str, lambda text: text.replace("A", "A\r\n"), str.rstrip])
+def test_large_base64_is_decoded_in_pieces(wrap: Callable[[str], str]) -> None:
+    data = bytes(range(256)) * 12_300
+    assert decode_base64(wrap(base64.b64encode(data).decode())) == data
+
+
+@pytest.mark.parametrize("place", [1000, 1 << 20])
+def test_padding_within_base64_is_refused(place: int) -> None:
+    text = "A" * (place - 2) + "==" + "A" * (1 << 20)
+    with pytest.raises(MediaInputError, match="not valid base64"):
+        decode_base64(text)

@@ -15,7 +15,7 @@ from langchain_visioncraft.client import schemas
 @pytest.mark.parametrize("name", CAPABILITIES)
 async def test_the_initial_values_of_a_form_are_valid(name: str, pictures: Path) -> None:
     capability = CAPABILITIES[name]
-    controls = capability.controls()
+    controls = capability.controls
     given = {control.name: control.value for control in controls if control.kind != "file"}
     link = "http://127.0.0.1:1/files/cat.png"
     given |= {control.name: link for control in controls if control.kind == "file"}
