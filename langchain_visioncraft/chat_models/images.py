@@ -212,7 +212,7 @@ def _url_of(source: MediaSource, max_side: int | None) -> str:
         info = media_info(file, mime)
         large = max(info.width or max_side + 1, info.height or 0) > max_side
         if large or not is_plain(file, mime):
-            data, mime = scaled(data, max_side, keep_format=True)
+            data, mime, _ = scaled(data, max_side, keep_format=True)
     return f"data:{mime};base64,{pybase64.b64encode_as_string(data)}"
 
 

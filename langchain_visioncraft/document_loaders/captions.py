@@ -31,7 +31,7 @@ from langchain_visioncraft.errors import (
 )
 from langchain_visioncraft.media import Media
 from langchain_visioncraft.media.decoding import open_picture
-from langchain_visioncraft.media.scaling import Ready, made_ready
+from langchain_visioncraft.media.scaling import Scaled, scaled
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -199,8 +199,8 @@ class VisionCraftCaptionParser(VisionCraftParser):
 
     def _caption(self, frame: Frame) -> Steps[SeenFrame]:
         file = frame.file
-        picture: Ready = yield work(
-            made_ready,
+        picture: Scaled = yield work(
+            scaled,
             file.media,
             self.max_side,
             frame=frame.number,

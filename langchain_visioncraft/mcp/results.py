@@ -114,7 +114,7 @@ def _smaller(media: Media, most: int) -> tuple[bytes, str]:
     """Encoded again as JPEG, or PNG where it is transparent, and scaled down until it fits."""
     side = LONGEST_SIDE
     while True:
-        ready, mime = scaled(
+        ready, mime, _ = scaled(
             media, side, max_pixels=_MOST_PIXELS, name=media.handle, always_encode=True
         )
         if len(ready) <= most:

@@ -20,7 +20,7 @@ _COMMON_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA"})
 _QUALITY = 90
 
 
-class Ready(NamedTuple):
+class Scaled(NamedTuple):
     """A picture made ready: its bytes, their MIME type, and what is missing of it, if anything."""
 
     data: bytes
@@ -37,8 +37,8 @@ def scaled(
     name: str = "This picture",
     keep_format: bool = False,
     always_encode: bool = False,
-) -> tuple[bytes, str]:
-    """A picture with no side longer than this, as bytes, and their MIME type.
+) -> Scaled:
+    """A picture with no side longer than this.
 
     A picture that is upright, a single frame, of a common type, whole and small enough stays as it
     is. Otherwise it becomes a PNG if it has transparency, and a JPEG if not, in sRGB. Scans of more
@@ -57,29 +57,7 @@ def scaled(
         ImportError: If Pillow is not installed.
         MediaInputError: If it cannot be decoded, or has more than `max_pixels` pixels.
     """
-    ready = made_ready(
-        _media(picture, name),
-        max_side,
-        frame=frame,
-        max_pixels=max_pixels,
-        name=name,
-        keep_format=keep_format,
-        always_encode=always_encode,
-    )
-    return ready.data, ready.mime_type
-
-
-def made_ready(
-    media: Media,
-    max_side: int | None,
-    *,
-    frame: int = 0,
-    max_pixels: int | None = None,
-    name: str = "This picture",
-    keep_format: bool = False,
-    always_encode: bool = False,
-) -> Ready:
-    """The same as `scaled`, with what is missing of the picture."""
+    media = _media(picture, name)
     with open_picture(media, name=name, frame=frame, max_pixels=max_pixels) as opened:
         from PIL import Image  # noqa: PLC0415 -- an extra
 
@@ -90,14 +68,14 @@ def made_ready(
         upright = turned(image)
         as_it_is = smaller is None and damage is None and upright is image and not always_encode
         if as_it_is and _is_common(image, media.mime_type):
-            return Ready(media.read(), media.mime_type, None)
+            return Scaled(media.read(), media.mime_type, None)
         ready = in_eight_bits(upright)
         if smaller is not None:
             scale = smaller / max(ready.size)
             width, height = (max(1, math.floor(side * scale + 0.5)) for side in ready.size)
             ready = ready.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
         data, mime_type = _encoded(in_srgb(ready), media.mime_type if keep_format else None)
-        return Ready(data, mime_type, damage)
+        return Scaled(data, mime_type, damage)
 
 
 def _missing(media: Media) -> str | None:

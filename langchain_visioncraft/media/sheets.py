@@ -40,7 +40,7 @@ def _sheet(
     for place, (medium, caption) in enumerate(zip(shown, captions, strict=True)):
         left = _GAP + place % across * (side + _GAP)
         top = _GAP + place // across * (side + _CAPTION + _GAP)
-        data, _ = scaled(medium, side, name=medium.handle)
+        data = scaled(medium, side, name=medium.handle).data
         with open_picture(Media.from_bytes(data), name=medium.handle) as opened:
             picture = opened.convert("RGBA")
         middle = (left + (side - picture.width) // 2, top + (side - picture.height) // 2)

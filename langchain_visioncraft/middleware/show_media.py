@@ -148,7 +148,7 @@ class ShowMedia(KnownKeywords, AgentMiddleware[Any, Any, Any]):
             caption = self._caption(media.handle, store)
             return [{"type": "text", "text": f"{media.handle} {caption}"}] if caption else []
         try:
-            data, mime_type = scaled(media, self._max_side)
+            data, mime_type, _ = scaled(media, self._max_side)
         except MediaInputError as error:
             return [{"type": "text", "text": f"{media.handle} cannot be shown: {error}"}]
         encoded = pybase64.b64encode_as_string(data)

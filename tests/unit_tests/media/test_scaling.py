@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, ImageFile
 
 from langchain_visioncraft import Media
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.scaling import made_ready, scaled
+from langchain_visioncraft.media.scaling import scaled
 
 
 def opened(data: bytes) -> Image.Image:
@@ -27,12 +27,12 @@ def opened(data: bytes) -> Image.Image:
 @pytest.mark.parametrize("max_side", [None, 64])
 def test_a_picture_that_needs_nothing_stays_as_it_is(form: str, take: Any, max_side: Any) -> None:
     data = picture(form=form)
-    assert scaled(take(data), max_side) == (data, f"image/{form.lower()}")
+    assert scaled(take(data), max_side) == (data, f"image/{form.lower()}", None)
 
 
 @pytest.mark.parametrize("take", [bytes, io.BytesIO, Media.from_bytes])
 def test_no_side_is_longer_than_asked_for(take: Any) -> None:
-    data, mime = scaled(take(picture(size=(300, 90), form="JPEG")), 100)
+    data, mime, _ = scaled(take(picture(size=(300, 90), form="JPEG")), 100)
     assert mime == "image/jpeg"
     assert opened(data).size == (100, 30)
 
@@ -53,14 +53,14 @@ def test_what_is_encoded_is_a_jpeg_unless_it_is_transparent_or_its_format_is_kep
     mode, colour, form = given
     data = picture(colour, form=form, mode=mode)
     for keep_format, expected in ((False, sent), (True, kept)):
-        smaller, mime = scaled(data, 20, keep_format=keep_format)
+        smaller, mime, _ = scaled(data, 20, keep_format=keep_format)
         assert mime == expected
         assert Media.from_bytes(smaller).mime_type == expected
 
 
 def test_a_picture_is_encoded_if_it_is_asked_for() -> None:
     data = picture()
-    assert scaled(data, always_encode=True) != (data, "image/png")
+    assert scaled(data, always_encode=True) != (data, "image/png", None)
     assert opened(scaled(data, always_encode=True)[0]).size == opened(data).size
 
 
@@ -68,13 +68,13 @@ def test_a_picture_is_encoded_if_it_is_asked_for() -> None:
 def test_a_picture_is_turned_upright(max_side: int | None) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    data, _ = scaled(picture(size=(80, 40), form="JPEG", exif=exif), max_side)
+    data, *_ = scaled(picture(size=(80, 40), form="JPEG", exif=exif), max_side)
     assert opened(data).size == ((10, 20) if max_side else (40, 80))
     assert opened(data).getexif().get(0x0112, 1) == 1
 
 
 def test_a_frame_is_chosen() -> None:
-    data, mime = scaled(frames(["red", "lime", "blue"]), frame=1)
+    data, mime, _ = scaled(frames(["red", "lime", "blue"]), frame=1)
     assert mime == "image/jpeg"
     red, green, _ = opened(data).convert("RGB").getpixel((0, 0))
     assert (red < 50, green > 200) == (True, True)
@@ -151,13 +151,13 @@ def test_a_profile_that_is_none_does_no_harm() -> None:
 @pytest.mark.parametrize("cut", [1, 2, 400])
 def test_a_picture_that_was_cut_off_is_taken_as_far_as_it_goes(cut: int) -> None:
     whole = picture(size=(300, 300), form="JPEG")
-    ready = made_ready(Media.from_bytes(whole[:-cut]), None)
+    ready = scaled(Media.from_bytes(whole[:-cut]), None)
     assert "cut off" in str(ready.damage)
     assert ready.data != whole[:-cut]
     with opened(ready.data) as image:
         assert image.size == (300, 300)
         image.load()
-    assert made_ready(Media.from_bytes(whole), None).damage is None
+    assert scaled(Media.from_bytes(whole), None).damage is None
     assert not ImageFile.LOAD_TRUNCATED_IMAGES  # which would count for the whole process
 
 
@@ -225,7 +225,7 @@ def test_a_photograph_that_is_decoded_smaller_looks_like_one_that_is_not(
 
 def test_of_a_photograph_that_was_cut_off_what_is_there_is_decoded_smaller() -> None:
     data = photograph("RGB")
-    ready = made_ready(Media.from_bytes(data[: len(data) // 2]), 500)
+    ready = scaled(Media.from_bytes(data[: len(data) // 2]), 500)
     assert ready.damage
     pixels = np.asarray(opened(ready.data)).astype(int)
     whole = np.asarray(opened(scaled(data, 500)[0]))
@@ -253,7 +253,7 @@ def test_a_png_with_more_text_than_pillow_takes_is_seen_and_sent_without_it(
 ) -> None:
     plain = picture((9, 99, 199), (40, 30))
     at = 33 if place == "before the pixels" else len(plain) - 12
-    ready = made_ready(Media.from_bytes(plain[:at] + texts + plain[at:]), None)
+    ready = scaled(Media.from_bytes(plain[:at] + texts + plain[at:]), None)
     assert ready.damage is None
     assert len(ready.data) < 10_000
     red, green, blue = opened(ready.data).convert("RGB").getpixel((5, 5))
@@ -264,4 +264,4 @@ def test_a_png_whose_pixels_are_damaged_is_not_excused_by_its_text() -> None:
     plain = picture((9, 99, 199), (40, 30))
     text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5 << 20)))
     with pytest.raises(MediaInputError, match="damaged"):
-        made_ready(Media.from_bytes(plain[:33] + text + plain[33:45]), None)
+        scaled(Media.from_bytes(plain[:33] + text + plain[33:45]), None)
