@@ -9,78 +9,84 @@ from typing import TypeAlias
 HEAD_BYTES = 1 << 16
 """How many of the first bytes `sniff` wants to see."""
 
-EXTENSIONS = {
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/gif": "gif",
-    "image/webp": "webp",
-    "image/bmp": "bmp",
-    "image/tiff": "tiff",
-    "image/avif": "avif",
-    "image/heic": "heic",
-    "image/jxl": "jxl",
-    "video/mp4": "mp4",
-    "video/quicktime": "mov",
-    "video/webm": "webm",
-    "video/x-msvideo": "avi",
-    "audio/mp4": "m4a",
-    "audio/wav": "wav",
-    "audio/ogg": "ogg",
-    "audio/flac": "flac",
-    "audio/mpeg": "mp3",
-    "audio/aac": "aac",
-    "audio/aiff": "aiff",
-    "audio/amr": "amr",
-    "video/x-matroska": "mkv",
-    "video/mp2t": "ts",
-    "video/mpeg": "mpg",
-    "video/x-flv": "flv",
-    "video/x-ms-wmv": "wmv",
-    "video/ogg": "ogv",
-    "video/dv": "dv",
-    "video/vnd.rn-realvideo": "rm",
-    "video/mxf": "mxf",
-    "video/x-nut": "nut",
-    "audio/webm": "weba",
-    "audio/x-matroska": "mka",
-    "audio/x-caf": "caf",
-    "audio/basic": "au",
-    "audio/x-w64": "w64",
-    "audio/x-ms-wma": "wma",
-    "audio/x-wavpack": "wv",
-    "audio/x-ape": "ape",
-    "audio/x-tta": "tta",
-    "audio/x-musepack": "mpc",
-    "audio/x-tak": "tak",
-    "audio/x-dsf": "dsf",
-    "audio/x-voc": "voc",
-    "audio/x-8svx": "8svx",
-    "audio/x-ircam": "sf",
-    "audio/x-nist": "sph",
-    "audio/x-realaudio": "ra",
-    "audio/ac3": "ac3",
-    "audio/vnd.dts": "dts",
-    "image/jp2": "jp2",
-    "image/x-icon": "ico",
-    "image/x-win-cursor": "cur",
-    "image/x-icns": "icns",
-    "image/x-portable-anymap": "pnm",
-    "image/vnd.adobe.photoshop": "psd",
-    "image/x-tga": "tga",
-    "image/qoi": "qoi",
-    "image/vnd.ms-dds": "dds",
-    "image/x-pcx": "pcx",
-    "image/x-dcx": "dcx",
-    "image/x-sgi": "sgi",
-    "image/x-sun-raster": "ras",
-    "image/fits": "fits",
-    "image/x-flc": "flc",
-    "image/x-xbitmap": "xbm",
-    "image/x-xpixmap": "xpm",
-}
-"""The media types that are recognised, with the extension that each gets; common ones first."""
+_Signature: TypeAlias = tuple[int, bytes]
+"""Where it stands, and what is there."""
 
-_Detail: TypeAlias = str | Callable[[bytes], str | None]
+_BOXES = [(4, box) for box in (b"moov", b"mdat", b"wide", b"pnot", b"skip", b"free")]
+"""QuickTime of before there was an `ftyp`, and what cameras write."""
+
+_FORMATS: tuple[tuple[str, str, *tuple[_Signature, ...]], ...] = (
+    ("image/png", "png", (0, b"\x89PNG\r\n\x1a\n")),
+    ("image/jpeg", "jpg", (0, b"\xff\xd8\xff")),
+    ("image/gif", "gif", (0, b"GIF87a"), (0, b"GIF89a")),
+    ("image/webp", "webp", (8, b"WEBPVP8")),
+    ("image/bmp", "bmp", (0, b"BM")),
+    ("image/tiff", "tiff", (0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
+    ("image/avif", "avif"),
+    ("image/heic", "heic"),
+    ("image/jxl", "jxl", (0, b"\0\0\0\x0cJXL \r\n\x87\n"), (0, b"\xff\x0a")),
+    ("video/mp4", "mp4", (4, b"ftyp"), (4, b"styp")),
+    ("video/quicktime", "mov", *_BOXES),
+    ("video/webm", "webm", (0, b"\x1aE\xdf\xa3")),
+    ("video/x-msvideo", "avi", (8, b"AVI ")),
+    ("audio/mp4", "m4a"),
+    ("audio/wav", "wav", (8, b"WAVE")),
+    ("audio/ogg", "ogg", (0, b"OggS")),
+    ("audio/flac", "flac", (0, b"fLaC")),
+    ("audio/mpeg", "mp3", (0, b"ID3")),
+    ("audio/aac", "aac"),
+    ("audio/aiff", "aiff", (8, b"AIFF"), (8, b"AIFC")),
+    ("audio/amr", "amr", (0, b"#!AMR")),
+    ("video/x-matroska", "mkv"),
+    ("video/mp2t", "ts"),
+    ("video/mpeg", "mpg", (0, b"\0\0\1\xba"), (0, b"\0\0\1\xb3")),
+    ("video/x-flv", "flv", (0, b"FLV\1")),
+    ("video/x-ms-wmv", "wmv", (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c")),
+    ("video/ogg", "ogv"),
+    ("video/dv", "dv", (0, b"\x1f\x07\0\x3f"), (0, b"\x1f\x07\0\xbf")),
+    ("video/vnd.rn-realvideo", "rm", (0, b".RMF\0\0\0")),
+    ("video/mxf", "mxf", (0, b"\x06\x0e\x2b\x34\2\5\1\1\x0d\1\2\1")),
+    ("video/x-nut", "nut", (0, b"nut/multimedia container\0")),
+    ("audio/webm", "weba"),
+    ("audio/x-matroska", "mka"),
+    ("audio/x-caf", "caf", (0, b"caff\0")),
+    ("audio/basic", "au", (0, b".snd\0")),
+    ("audio/x-w64", "w64", (0, b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb")),
+    ("audio/x-ms-wma", "wma"),
+    ("audio/x-wavpack", "wv", (0, b"wvpk")),
+    ("audio/x-ape", "ape", (0, b"MAC ")),
+    ("audio/x-tta", "tta", (0, b"TTA1")),
+    ("audio/x-musepack", "mpc", (0, b"MPCK"), (0, b"MP+")),
+    ("audio/x-tak", "tak", (0, b"tBaK")),
+    ("audio/x-dsf", "dsf", (0, b"DSD \x1c\0")),
+    ("audio/x-voc", "voc", (0, b"Creative Voice File\x1a")),
+    ("audio/x-8svx", "8svx", (8, b"8SVX")),
+    ("audio/x-ircam", "sf", (0, b"\x64\xa3\1\0"), (0, b"\x64\xa3\2\0")),
+    ("audio/x-nist", "sph", (0, b"NIST_1A\n")),
+    ("audio/x-realaudio", "ra", (0, b".ra\xfd")),
+    ("audio/ac3", "ac3", (0, b"\x0b\x77")),
+    ("audio/vnd.dts", "dts", (0, b"\x7f\xfe\x80\x01")),
+    ("image/jp2", "jp2", (0, b"\0\0\0\x0cjP  \r\n\x87\n"), (0, b"\xff\x4f\xff\x51")),
+    ("image/x-icon", "ico", (0, b"\0\0\1\0")),
+    ("image/x-win-cursor", "cur", (0, b"\0\0\2\0")),
+    ("image/x-icns", "icns", (0, b"icns")),
+    ("image/x-portable-anymap", "pnm"),
+    ("image/vnd.adobe.photoshop", "psd", (0, b"8BPS\0")),
+    ("image/x-tga", "tga"),
+    ("image/qoi", "qoi", (0, b"qoif")),
+    ("image/vnd.ms-dds", "dds", (0, b"DDS \x7c\0\0\0")),
+    ("image/x-pcx", "pcx"),
+    ("image/x-dcx", "dcx", (0, b"\xb1\x68\xde\x3a")),
+    ("image/x-sgi", "sgi", (0, b"\x01\xda\0"), (0, b"\x01\xda\1")),
+    ("image/x-sun-raster", "ras", (0, b"\x59\xa6\x6a\x95")),
+    ("image/fits", "fits", (0, b"SIMPLE  =")),
+    ("image/x-flc", "flc"),
+    ("image/x-xbitmap", "xbm"),
+    ("image/x-xpixmap", "xpm", (0, b"/* XPM */")),
+)
+
+EXTENSIONS = {mime: extension for mime, extension, *_ in _FORMATS}
+"""The media types that are recognised, with the extension that each gets; common ones first."""
 
 _HEIC_BRANDS = frozenset(
     b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 mif3 msf1 miaf jpeg jpgs avci avcs "
@@ -137,86 +143,26 @@ def _of_ac3(head: bytes) -> str | None:
     return "audio/ac3" if len(head) > 5 and head[4] >> 6 < 3 and head[5] >> 3 <= 16 else None
 
 
-def _unless_text(mime: str) -> _Detail:
-    """Of a signature that a sentence may begin with."""
-    return lambda head: mime if re.search(rb"[\0-\x08]", head[:40]) else None
+_WORDS = (b"icns", b"qoif", b"ID3", b"wvpk", b"MAC ", b"TTA1", b"MPCK", b"MP+", b"tBaK")
+"""Signatures that a sentence may begin with."""
 
+_LOOKS: dict[bytes, Callable[[bytes], str | None]] = {
+    b"BM": _of_bmp,
+    b"\0\0\1\0": _of_icon,
+    b"\0\0\2\0": _of_icon,
+    b"ftyp": _of_brands,
+    b"\x1aE\xdf\xa3": _of_matroska,
+    b"OggS": _of_ogg,
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c": _of_asf,
+    b"\x0b\x77": _of_ac3,
+}
+"""What looks further into a file with a signature that does not say enough."""
 
-_SIGNATURES: tuple[tuple[int, bytes, _Detail], ...] = (
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"GIF87a", "image/gif"),
-    (0, b"GIF89a", "image/gif"),
-    (8, b"WEBPVP8", "image/webp"),
-    (0, b"II*\0", "image/tiff"),
-    (0, b"MM\0*", "image/tiff"),
-    (0, b"II+\0", "image/tiff"),  # BigTIFF
-    (0, b"MM\0+", "image/tiff"),
-    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
-    (0, b"\xff\x0a", "image/jxl"),
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2"),
-    (0, b"\xff\x4f\xff\x51", "image/jp2"),
-    (0, b"BM", _of_bmp),
-    (0, b"\0\0\1\0", _of_icon),
-    (0, b"\0\0\2\0", _of_icon),
-    (0, b"icns", _unless_text("image/x-icns")),
-    (0, b"8BPS\0", "image/vnd.adobe.photoshop"),
-    (0, b"qoif", _unless_text("image/qoi")),
-    (0, b"DDS \x7c\0\0\0", "image/vnd.ms-dds"),
-    (0, b"\xb1\x68\xde\x3a", "image/x-dcx"),
-    (0, b"\x01\xda\0", "image/x-sgi"),
-    (0, b"\x01\xda\1", "image/x-sgi"),
-    (0, b"\x59\xa6\x6a\x95", "image/x-sun-raster"),
-    (0, b"SIMPLE  =", "image/fits"),
-    (0, b"/* XPM */", "image/x-xpixmap"),
-    (4, b"ftyp", _of_brands),
-    # QuickTime of before there was an `ftyp`, and what cameras write.
-    (4, b"moov", "video/quicktime"),
-    (4, b"mdat", "video/quicktime"),
-    (4, b"wide", "video/quicktime"),
-    (4, b"pnot", "video/quicktime"),
-    (4, b"skip", "video/quicktime"),
-    (4, b"free", "video/quicktime"),
-    (4, b"styp", "video/mp4"),
-    (0, b"\x1aE\xdf\xa3", _of_matroska),
-    (8, b"AVI ", "video/x-msvideo"),
-    (8, b"WAVE", "audio/wav"),
-    (0, b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", "audio/x-w64"),
-    (0, b"OggS", _of_ogg),
-    (0, b"fLaC", "audio/flac"),
-    (0, b"ID3", _unless_text("audio/mpeg")),
-    (8, b"AIFF", "audio/aiff"),
-    (8, b"AIFC", "audio/aiff"),
-    (8, b"8SVX", "audio/x-8svx"),
-    (0, b"#!AMR", "audio/amr"),
-    (0, b"caff\0", "audio/x-caf"),
-    (0, b".snd\0", "audio/basic"),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c", _of_asf),
-    (0, b"wvpk", _unless_text("audio/x-wavpack")),
-    (0, b"MAC ", _unless_text("audio/x-ape")),
-    (0, b"TTA1", _unless_text("audio/x-tta")),
-    (0, b"MPCK", _unless_text("audio/x-musepack")),
-    (0, b"MP+", _unless_text("audio/x-musepack")),
-    (0, b"tBaK", _unless_text("audio/x-tak")),
-    (0, b"DSD \x1c\0", "audio/x-dsf"),
-    (0, b"Creative Voice File\x1a", "audio/x-voc"),
-    (0, b"NIST_1A\n", "audio/x-nist"),
-    (0, b"\x64\xa3\1\0", "audio/x-ircam"),
-    (0, b"\x64\xa3\2\0", "audio/x-ircam"),
-    (0, b".ra\xfd", "audio/x-realaudio"),
-    (0, b".RMF\0\0\0", "video/vnd.rn-realvideo"),
-    (0, b"\x0b\x77", _of_ac3),
-    (0, b"\x7f\xfe\x80\x01", "audio/vnd.dts"),
-    (0, b"\0\0\1\xba", "video/mpeg"),
-    (0, b"\0\0\1\xb3", "video/mpeg"),
-    (0, b"FLV\1", "video/x-flv"),
-    (0, b"\x1f\x07\0\x3f", "video/dv"),
-    (0, b"\x1f\x07\0\xbf", "video/dv"),
-    (0, b"\x06\x0e\x2b\x34\2\5\1\1\x0d\1\2\1", "video/mxf"),
-    (0, b"nut/multimedia container\0", "video/x-nut"),
+_SIGNATURES = [
+    *((*signature, mime) for mime, _, *signatures in _FORMATS for signature in signatures),
     (0, b"%PDF-", "application/pdf"),
     (0, b"PK\3\4", "application/zip"),
-)
+]
 _PORTABLE = re.compile(rb"P[1-7Ff](?:\s+#[^\n]*)*\s+(?:\d+\s+\d+\s|WIDTH \d)")
 _CONTAINERS = (b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM")
 
@@ -227,15 +173,17 @@ def sniff(head: bytes) -> str | None:
     Args:
         head: The first bytes, `HEAD_BYTES` of them or all that there are.
     """
-    for offset, signature, detail in _SIGNATURES:
+    for offset, signature, mime in _SIGNATURES:
         if not head.startswith(signature, offset):
             continue
         # In a text these may be any words: a box is not as long as four letters make it.
         if (offset == 8 and head[:4] not in _CONTAINERS) or (offset == 4 and head[0] >= 0x20):
             continue
-        mime = detail if isinstance(detail, str) else detail(head)
-        if mime is not None:
-            return mime
+        if signature in _WORDS and not re.search(rb"[\0-\x08]", head[:40]):
+            continue
+        look = _LOOKS.get(signature)
+        if found := look(head) if look else mime:
+            return found
     if _PORTABLE.match(head):
         return "image/x-portable-anymap"
     return _of_frames(head) or _sniff_text(head[:_TEXT_BYTES]) or _sniff_binary(head)
