@@ -15,11 +15,11 @@ from langchain_core.documents.base import Blob
 
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError, VisionCraftError
 from langchain_visioncraft.media import Media
+from langchain_visioncraft.media.decoding import Recording
 from langchain_visioncraft.media.handles import digest_of_text
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.safe_open import open_regular
 from langchain_visioncraft.media.sniff import kind_of
-from langchain_visioncraft.media.sound import Recording
 
 _KINDS = {"image": "a picture", "audio": "a recording", "video": "a video"}
 

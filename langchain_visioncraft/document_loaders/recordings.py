@@ -1,4 +1,4 @@
-"""The sound of recordings in parts, cut where it is quiet."""
+"""The sound of recordings in parts, cut where it is quiet. Needs PyAV and NumPy."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langchain_visioncraft.media.sound import RATE, Level, Recording, Sound, heard
+import av
+import numpy as np
+
+from langchain_visioncraft.media.decoding import Recording
+from langchain_visioncraft.media.sound import RATE, Level, Sound, heard
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 _FRAME = RATE // 50  # 20 ms
@@ -42,8 +45,6 @@ def cut(
     Raises:
         MediaInputError: If it has no sound track, or cannot be decoded.
     """
-    import numpy as np  # noqa: PLC0415 -- the extra `media`
-
     most = max(int(chunk_seconds * RATE), 1)
     number, done = 0, 0
     waiting: list[NDArray[np.int16]] = []
@@ -68,16 +69,12 @@ def shortest_part(chunk_seconds: float) -> float:
 
 def _samples(recording: Recording, sound: Sound) -> Iterator[NDArray[np.int16]]:
     """The sound in 16 bits, piece by piece."""
-    import numpy as np  # noqa: PLC0415 -- the extra `media`
-
     for piece in heard(recording, sound.tracks):
         yield np.rint(np.clip(piece * (sound.gain * 32_768), -32_768, 32_767)).astype(np.int16)
 
 
 def _quiet_place(samples: NDArray[np.int16]) -> int:
     """Where to cut: the middle of the quietest half second near the end, the latest of equals."""
-    import numpy as np  # noqa: PLC0415 -- the extra `media`
-
     searched = min(int(_LONGEST_SEARCH * RATE), len(samples) // 2) // _FRAME * _FRAME
     if searched < 2 * _FRAME:
         return len(samples)
@@ -90,7 +87,6 @@ def _quiet_place(samples: NDArray[np.int16]) -> int:
 
 
 def _write(samples: NDArray[np.int16], number: int, done: int, folder: Path) -> Part:
-    import av  # noqa: PLC0415 -- the extra `media`
 
     path = folder / f"part-{number:04}.flac"
     with av.open(str(path), "w", format="flac") as container:

@@ -16,7 +16,6 @@ from langchain_visioncraft._flows import Steps, call, paid, work
 from langchain_visioncraft.client import Transcript
 from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, hide_key
 from langchain_visioncraft.client.schemas import TranscribeOptions
-from langchain_visioncraft.document_loaders import recordings
 from langchain_visioncraft.document_loaders.base import (
     MAX_CALLS,
     VisionCraftParser,
@@ -28,7 +27,6 @@ from langchain_visioncraft.document_loaders.blobs import MediaFile
 from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, cached
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media import Media
-from langchain_visioncraft.media.sound import Sound, listen
 
 TRANSCRIPT_MODEL = "whisper"
 DEFAULT_CHUNK_SECONDS = 600.0
@@ -175,6 +173,9 @@ class VisionCraftTranscriptParser(VisionCraftParser):
 
     def _hear(self, file: MediaFile, cache: Cache | None) -> Steps[Heard]:
         """Send a recording; a long one, or the sound of a video, in parts."""
+        from langchain_visioncraft.document_loaders import recordings  # noqa: PLC0415 -- the extra
+        from langchain_visioncraft.media.sound import Sound, listen  # noqa: PLC0415
+
         sound: Sound = yield work(listen, file.recording, max_seconds=self.max_seconds)
         self.check_damage(file, sound.damage)
         # At another rate it may be a little longer.

@@ -7,7 +7,7 @@ import functools
 import importlib
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -209,6 +209,15 @@ def _check_pixels(
             "was not decoded."
         )
         raise MediaInputError(msg)
+
+
+class Recording(NamedTuple):
+    """What is to be heard: what opens it, as often as it is read, and what messages call it."""
+
+    open: Callable[[], BinaryIO]
+    name: str
+    kind: str = "recording"
+    """Its MIME type, if it is known."""
 
 
 def open_recording(file: BinaryIO) -> Any:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import av
+import av.error
+import numpy as np
 
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.decoding import open_recording
+from langchain_visioncraft.media.decoding import Recording, open_recording
 from langchain_visioncraft.media.inspection import truncation_of
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Samples: TypeAlias = NDArray[np.float32]
@@ -39,19 +42,9 @@ _QUIET = 10 ** (-40 / 20)
 _CANCELLED = 0.1
 """Channels whose sum has no more of the loudest one's amplitude than this cancel each other."""
 
-
 _MOST_PLANES = 7
 """Channels that lie apart. PyAV counts them up to a zero, which after eight is not there: it reads
 on in foreign memory, and the process dies."""
-
-
-class Recording(NamedTuple):
-    """What is to be heard: what opens it, as often as it is read, and what messages call it."""
-
-    open: Callable[[], BinaryIO]
-    name: str
-    kind: str = "recording"
-    """Its MIME type, if it is known."""
 
 
 class Sound(NamedTuple):
@@ -88,8 +81,6 @@ class Level:
 
     def add(self, samples: NDArray[Any]) -> None:
         """Hear samples: channels by samples, as they were decoded."""
-        import numpy as np  # noqa: PLC0415 -- the extra `media`
-
         if not samples.size:
             return
         full = _full_scale(samples.dtype)
@@ -106,8 +97,6 @@ class Level:
 
     def compare(self, samples: NDArray[Any]) -> None:
         """Find out whether channels speak against each other; a few of the samples are enough."""
-        import numpy as np  # noqa: PLC0415 -- the extra `media`
-
         if len(samples) > 1 and samples.size and not self.cancelled:
             samples = np.nan_to_num(samples)
             together = float(np.abs(samples.sum(axis=0, dtype=np.float32)).max())
@@ -115,7 +104,6 @@ class Level:
             self.cancelled = together < _CANCELLED * loudest
 
     def _add_texture(self, samples: Samples) -> None:
-        import numpy as np  # noqa: PLC0415 -- the extra `media`
 
         for channel in samples - samples.mean(axis=1, keepdims=True):
             energy = float(np.dot(channel, channel))
@@ -225,7 +213,6 @@ def heard(recording: Recording, tracks: Sequence[int]) -> Iterator[Samples]:
     if len(tracks) == 1:
         yield from _mono(recording, tracks[0])
         return
-    import numpy as np  # noqa: PLC0415 -- the extra `media`
 
     # Each is read for itself; there is no bound to how far apart they may lie in the file.
     blocks = [_blocks(_mono(recording, track)) for track in tracks]
@@ -239,8 +226,6 @@ def heard(recording: Recording, tracks: Sequence[int]) -> Iterator[Samples]:
 
 def _blocks(pieces: Iterator[Samples]) -> Iterator[Samples]:
     """The same samples in pieces of a second."""
-    import numpy as np  # noqa: PLC0415 -- the extra `media`
-
     rest = np.zeros(0, np.float32)
     for piece in pieces:
         rest = np.concatenate([rest, piece])
@@ -251,9 +236,6 @@ def _blocks(pieces: Iterator[Samples]) -> Iterator[Samples]:
 
 
 def _mono(recording: Recording, number: int) -> Iterator[Samples]:
-    import av  # noqa: PLC0415 -- the extra `media`
-    import av.error  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
 
     mixer = _Mixer()
     resampler = av.AudioResampler(format="flt", rate=RATE)
@@ -282,7 +264,6 @@ class _Mixer:
         self._energy: Any = 0.0
 
     def mixed(self, frame: Any) -> Samples:
-        import numpy as np  # noqa: PLC0415 -- the extra `media`
 
         channels: Samples = np.nan_to_num(_planes(frame))
         if len(channels) == 1:
@@ -299,12 +280,8 @@ class _Mixer:
 
 def _planes(frame: Any) -> NDArray[Any]:
     """The samples of a frame as they were decoded: channels by samples, around zero."""
-    import numpy as np  # noqa: PLC0415 -- the extra `media`
-
     count = frame.layout.nb_channels
     if frame.format.is_planar and count > _MOST_PLANES:
-        import av  # noqa: PLC0415 -- the extra `media`
-
         resampler = av.AudioResampler(format=frame.format.packed.name)
         samples = np.concatenate(
             [each.to_ndarray() for each in (*resampler.resample(frame), *_rest(resampler))], axis=1
@@ -333,9 +310,6 @@ def _frames(
         The number of the track, its language, the seconds of silence before its first frame (in a
         video the sound may begin later than the picture), and a frame.
     """
-    import av  # noqa: PLC0415 -- the extra `media`
-    import av.error  # noqa: PLC0415
-
     begun: set[int] = set()
     try:
         with recording.open() as file, open_recording(file) as container:
@@ -373,8 +347,6 @@ def _frames(
 
 def _decoded(container: Any, streams: Any, problems: list[Any]) -> Iterator[tuple[Any, Any]]:
     """All frames of these streams; what FFmpeg cannot decode is left out."""
-    import av.error  # noqa: PLC0415 -- the extra `media`
-
     for packet in container.demux(streams):
         try:
             frames = packet.decode()

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.decoding import Recording
 from langchain_visioncraft.media.places import HeldBytes
-from langchain_visioncraft.media.sound import Recording, heard, listen
+from langchain_visioncraft.media.sound import heard, listen
 from visioncraft_sandbox.engines.stopping import go_on
 from visioncraft_sandbox.engines.weights import (
     EngineUnavailable,

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.sound import RATE, Recording, Sound, heard, listen
+from langchain_visioncraft.media.decoding import Recording
+from langchain_visioncraft.media.sound import RATE, Sound, heard, listen
 
 SECONDS = 1.5
 COUNT = int(RATE * SECONDS)
