@@ -32,7 +32,6 @@ BEFORE = (FILES / "cat.jpg").read_bytes()
 """Saved, and reported as saved, before anything happens."""
 PICTURE = (FILES / "cat.png").read_bytes()
 PIECES = {
-    "langchain_visioncraft.media.filesystems.CHUNK_BYTES": 1 << 15,
     "langchain_visioncraft.media.handles.CHUNK_BYTES": 1 << 15,
     "langchain_visioncraft.client.spool.MEMORY_BYTES": 1 << 15,
 }

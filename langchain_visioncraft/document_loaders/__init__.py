@@ -1,6 +1,6 @@
 """Pictures and recordings as documents: parsers, a loader, and retrieval that shows its sources."""
 
-from langchain_visioncraft.document_loaders.caching import FolderByteStore, RemoteByteStore
+from langchain_visioncraft.document_loaders.caching import FolderByteStore
 from langchain_visioncraft.document_loaders.captions import VisionCraftCaptionParser
 from langchain_visioncraft.document_loaders.loader import VisionCraftMediaLoader
 from langchain_visioncraft.document_loaders.reports import LoadReport, Skipped
@@ -16,7 +16,6 @@ __all__ = [
     "CitedAnswer",
     "FolderByteStore",
     "LoadReport",
-    "RemoteByteStore",
     "Skipped",
     "VisionCraftCaptionParser",
     "VisionCraftMediaLoader",

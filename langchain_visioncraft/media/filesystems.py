@@ -1,25 +1,21 @@
-"""Where a store keeps its files: what a folder can do, and the local one."""
+"""Where a store keeps its files: a flat folder, local or on whatever fsspec opens."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import os
+import time
 import uuid
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
-from langchain_visioncraft.errors import DamagedMediaError
-from langchain_visioncraft.media.handles import CHUNK_BYTES, digest_of
-from langchain_visioncraft.media.media import Media
-from langchain_visioncraft.media.places import HeldBytes
+from langchain_visioncraft.media.folders import INCOMING, Folder, Holder, to_bytes
+from langchain_visioncraft.media.paths import local_path
+from langchain_visioncraft.media.places import Place
 from langchain_visioncraft.media.safe_open import open_regular
-
-INCOMING = ".incoming"
-"""The folder, inside of a store, of what is being written."""
+from langchain_visioncraft.media.urls import find, is_url, open_file
 
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 """How a file is opened that must not be there yet; the last is for Windows."""
@@ -30,114 +26,19 @@ _NUMBERS = itertools.count()
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
-class Folder(ABC):
-    """A flat folder of files that appear when they are complete, never in part."""
-
-    spool_dir: Path | None
-    """Where an answer may be spooled so that keeping it is a rename."""
-
-    @abstractmethod
-    def keep(self, media: Media, name: str) -> None:
-        """Write a medium under this name, over what is there."""
-
-    @abstractmethod
-    def create_text(self, name: str, text: str) -> bool:
-        """Write a text under this name; false if there is one already."""
-
-    @abstractmethod
-    def replace_text(self, name: str, text: str) -> None:
-        """Write a text under this name, over what is there."""
-
-    @abstractmethod
-    def take_text(self, name: str) -> str | None:
-        """Remove a text, and give what it was; ``None`` if there is none."""
-
-    @abstractmethod
-    def append_line(self, name: str, line: str) -> None:
-        """Add a line to a text, whoever else does so at the same moment."""
-
-    @abstractmethod
-    def lines(self, name: str) -> Iterator[str]:
-        """The lines of such a text; one that a writer's death cut off may be among them."""
-
-    @abstractmethod
-    def size(self, name: str) -> int | None:
-        """Bytes of a file; ``None`` if there is none."""
-
-    @abstractmethod
-    def open(self, name: str) -> BinaryIO:
-        """Open a file for reading."""
-
-    @abstractmethod
-    def at(self, media: Media, name: str) -> Media:
-        """The same medium, known to lie here."""
-
-    @abstractmethod
-    def load(self, name: str) -> Media:
-        """Build the medium from the file itself."""
-
-    @abstractmethod
-    def where(self, name: str) -> str:
-        """The path or URL of a file."""
-
-    @abstractmethod
-    def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
-
-    @abstractmethod
-    def entries(self, folder: str = "") -> Iterator[tuple[float, str]]:
-        """Modification time (0 if unknown) and name of every file here, or in a folder of this."""
-
-    def sign(self, name: str, seconds: int) -> str:
-        """A link by which anybody may read a file for so long.
-
-        Raises:
-            NotImplementedError: If this kind of folder has none.
-        """
-        raise NotImplementedError
-
-    def read_text(self, name: str) -> str | None:
-        """Read a text, damaged as it may be; ``None`` if there is none."""
-        try:
-            with self.open(name) as file:
-                return file.read().decode(errors="replace")
-        except FileNotFoundError:
-            return None
-
-    def digest(self, name: str) -> str | None:
-        """SHA-256 of a file, 64 hex digits; ``None`` if there is none."""
-        try:
-            with self.open(name) as file:
-                return digest_of(file)
-        except FileNotFoundError:
-            return None
-
-    def leftovers(self) -> Iterator[tuple[float, str]]:
-        """The entries of what is being written, or was when its writer died."""
-        for changed, name in self.entries(INCOMING):
-            yield changed, f"{INCOMING}/{name}"
-
-
-def checked_chunks(media: Media) -> Iterator[bytes]:
-    """The bytes of a medium, piece by piece; at the end it is sure that they are its own.
+def open_folder(root: str, storage_options: Mapping[str, Any] | None = None) -> Folder:
+    """The folder at a local path or an fsspec URL.
 
     Raises:
-        DamagedMediaError: If they are others than those that it was made of.
+        ImportError: If fsspec is needed and not installed.
+        InvalidRequestError: If it knows no such protocol.
     """
-    expected, digest = media.sha256, hashlib.sha256()
-    with media.open() as source:
-        if isinstance(media.held, HeldBytes):  # immutable
-            yield source.read()
-            return
-        while chunk := source.read(CHUNK_BYTES):
-            digest.update(chunk)
-            yield chunk
-    if digest.hexdigest() != expected:
-        msg = f"The bytes of {media.handle} changed before they were saved; read the file again."
-        raise DamagedMediaError(msg)
+    if is_url(root):
+        return _Remote(*find(root, **(storage_options or {})))
+    return _Local(local_path(root).absolute())
 
 
-class LocalFolder(Folder):
+class _Local(Folder):
     """A folder of the local file system, safe for threads and processes.
 
     What was kept survives the process. It is not forced onto the disk, which would take five times
@@ -150,19 +51,13 @@ class LocalFolder(Folder):
     def __init__(self, path: Path) -> None:
         self._root = str(path)
         self._incoming = str(path / INCOMING)
-        self.spool_dir: Path | None = path / INCOMING
+        self.spool_dir = path / INCOMING
 
-    def keep(self, media: Media, name: str) -> None:
-        """Write a medium under this name, over what is there."""
-        target = self.where(name)
-        # What was spooled into this folder is only renamed.
-        if media.held is not None and media.held.take_file(Path(target)):
-            return
-        with self._written(checked_chunks(media)) as partial:
-            os.replace(partial, target)
+    def keep(self, name: str, chunks: Iterable[bytes]) -> None:
+        with self._written(chunks) as partial:
+            os.replace(partial, self.where(name))
 
     def create_text(self, name: str, text: str) -> bool:
-        """Write a text under this name; false if there is one already."""
         target, created = self.where(name), False
         with self._written([to_bytes(text)]) as partial:
             try:
@@ -177,13 +72,10 @@ class LocalFolder(Folder):
             _unlink(partial)
         return created
 
-    def replace_text(self, name: str, text: str) -> None:
-        """Write a text under this name, over what is there."""
-        with self._written([to_bytes(text)]) as partial:
-            os.replace(partial, self.where(name))
+    def write(self, name: str, data: bytes) -> None:
+        self.keep(name, [data])
 
     def take_text(self, name: str) -> str | None:
-        """Remove a text, and give what it was; ``None`` if there is none."""
         # Renamed first, so that what is read is what was removed, despite other writers.
         with self._partial() as partial:
             os.makedirs(self._incoming, exist_ok=True)
@@ -197,7 +89,6 @@ class LocalFolder(Folder):
             return text
 
     def append_line(self, name: str, line: str) -> None:
-        """Add a line to a text: one write, which the system does not mix with others."""
         file = self._open(self.where(name), _APPEND)
         try:
             os.write(file, to_bytes(f"{line}\n"))
@@ -205,40 +96,29 @@ class LocalFolder(Folder):
             os.close(file)
 
     def lines(self, name: str) -> Iterator[str]:
-        """The lines of such a text."""
         with contextlib.suppress(FileNotFoundError), self.open(name) as file:
             for line in file:
                 yield line.decode(errors="replace")
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file; ``None`` if there is none."""
         try:
             return os.stat(self.where(name)).st_size
         except FileNotFoundError:
             return None
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for reading."""
         return open_regular(self.where(name))
 
-    def at(self, media: Media, name: str) -> Media:
-        """The same medium, known to lie here."""
-        return media.at(self.where(name))
-
-    def load(self, name: str) -> Media:
-        """Build the medium from the file itself."""
-        return Media.from_path(self.where(name))
+    def holder(self, name: str) -> Holder:
+        return Place(self.where(name))
 
     def where(self, name: str) -> str:
-        """The path of a file."""
         return os.path.join(self._root, name)
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
         _unlink(self.where(name))
 
     def entries(self, folder: str = "") -> Iterator[tuple[float, str]]:
-        """Modification time and name of every file here, or in a folder of this."""
         try:
             entries = os.scandir(self.where(folder))
         except FileNotFoundError:
@@ -288,6 +168,121 @@ def _unlink(path: str) -> None:
         os.unlink(path)
 
 
-def to_bytes(text: str) -> bytes:
-    """JSON as UTF-8; half of a surrogate pair, which a model may write, is escaped."""
-    return text.encode("utf-8", "backslashreplace")
+class _Remote(Folder):
+    """A folder of any file system that fsspec opens: S3, GCS, Azure, ``memory://``, …
+
+    A file is uploaded under another name and then moved, because fsspec ends an upload that
+    failed like one that did not, and not every storage shows a file only when it is complete.
+    """
+
+    def __init__(self, files: Any, path: str) -> None:
+        self._files, self._path = files, path.rstrip("/")
+
+    def keep(self, name: str, chunks: Iterable[bytes]) -> None:
+        with self._uploading(name) as copy:
+            for chunk in chunks:
+                copy.write(chunk)
+
+    def create_text(self, name: str, text: str) -> bool:
+        if self.size(name) is None:
+            with contextlib.suppress(FileExistsError):
+                self._files.pipe_file(self._at(name), to_bytes(text), mode="create")
+                return True
+        return False
+
+    def write(self, name: str, data: bytes) -> None:
+        self._files.makedirs(self._path, exist_ok=True)
+        self._files.pipe_file(self._at(name), data)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return cast("bytes", self._files.cat_file(self._at(name)))
+        except FileNotFoundError:
+            return None
+
+    def take_text(self, name: str) -> str | None:
+        text = self.read_text(name)
+        self.remove(name)
+        return text
+
+    def append_line(self, name: str, line: str) -> None:
+        self._files.makedirs(self._at(name), exist_ok=True)
+        self._files.pipe_file(
+            self._at(f"{name}/{time.time_ns()}-{uuid.uuid4().hex}"), to_bytes(line)
+        )
+
+    def lines(self, name: str) -> Iterator[str]:
+        for _, each in sorted(self.entries(name), key=lambda entry: entry[1]):
+            yield self.read_text(f"{name}/{each}") or ""
+
+    def size(self, name: str) -> int | None:
+        self._forget_listings()
+        try:
+            return int(self._files.info(self._at(name))["size"])
+        except FileNotFoundError:
+            return None
+
+    def open(self, name: str) -> BinaryIO:
+        return open_file(self._files, self._at(name))
+
+    def holder(self, name: str) -> Holder:
+        return _RemoteFile(self._files, self._at(name))
+
+    def where(self, name: str) -> str:
+        return str(self._files.unstrip_protocol(self._at(name)))
+
+    def sign(self, name: str, seconds: int) -> str:
+        return str(self._files.sign(self._at(name), expiration=seconds))
+
+    def remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(self._at(name))
+
+    def _at(self, name: str) -> str:
+        return f"{self._path}/{name}"
+
+    def _forget_listings(self) -> None:
+        # Others save here, too; a listing that fsspec remembers does not show it.
+        self._files.invalidate_cache(self._path)
+
+    def entries(self, folder: str = "") -> Iterator[tuple[float, str]]:
+        self._forget_listings()
+        try:
+            found = self._files.ls(self._at(folder).rstrip("/"), detail=True)
+        except FileNotFoundError:
+            return
+        for info in found:
+            changed = info.get("created") or info.get("LastModified") or info.get("mtime") or 0.0
+            stamp = changed.timestamp() if hasattr(changed, "timestamp") else float(changed)
+            yield stamp, str(info["name"]).rpartition("/")[2]
+
+    @contextlib.contextmanager
+    def _uploading(self, name: str) -> Iterator[BinaryIO]:
+        partial = f"{INCOMING}/{uuid.uuid4().hex}.part"
+        self._files.makedirs(self._at(INCOMING), exist_ok=True)
+        try:
+            with self._files.open(self._at(partial), "wb") as copy:
+                yield copy
+                written = copy.tell()
+            self._expect(partial, written)
+            self._files.mv(self._at(partial), self._at(name))
+        except BaseException:
+            with contextlib.suppress(OSError):  # what cannot be removed now is swept later
+                self.remove(partial)
+            raise
+
+    def _expect(self, name: str, written: int) -> None:
+        arrived = self.size(name)
+        if arrived != written:
+            msg = f"An upload was cut short: of {written:,} bytes {arrived or 0:,} arrived."
+            raise OSError(msg)
+
+
+class _RemoteFile(Holder):
+    """A file with the `open` of a path, which knows how to sign in."""
+
+    def __init__(self, files: Any, path: str) -> None:
+        self._files, self._path = files, path
+
+    def open(self, _mode: str = "rb", /) -> BinaryIO:
+        return open_file(self._files, self._path)

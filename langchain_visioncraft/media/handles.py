@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from typing import BinaryIO
 
+from langchain_visioncraft.errors import DamagedMediaError
 from langchain_visioncraft.media.sniff import EXTENSIONS
 
 CHUNK_BYTES = 1 << 20
@@ -23,6 +25,21 @@ def digest_of(file: BinaryIO) -> str:
     while chunk := file.read(CHUNK_BYTES):
         digest.update(chunk)
     return digest.hexdigest()
+
+
+def checked_chunks(file: BinaryIO, sha256: str) -> Iterator[bytes]:
+    """The bytes of a file, piece by piece; at the end it is sure that they have this SHA-256.
+
+    Raises:
+        DamagedMediaError: If they have another.
+    """
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK_BYTES):
+        digest.update(chunk)
+        yield chunk
+    if digest.hexdigest() != sha256:
+        msg = "The bytes of a medium changed before they were saved; read the file again."
+        raise DamagedMediaError(msg)
 
 
 def digest_of_text(text: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from langchain_visioncraft.media.filesystems import Folder
+from langchain_visioncraft.media.folders import Folder
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.paths import LEDGER
 

@@ -23,16 +23,10 @@ from pydantic import (
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
+from langchain_visioncraft.media.folders import Folder, Holder
 from langchain_visioncraft.media.handles import SHA256, digest_of, handle_for
 from langchain_visioncraft.media.inspection import MediaInfo, media_info, type_of
-from langchain_visioncraft.media.places import (
-    Files,
-    HeldBytes,
-    Holder,
-    InStore,
-    Place,
-    store_of,
-)
+from langchain_visioncraft.media.places import HeldBytes, InStore, Place, store_of
 from langchain_visioncraft.media.safe_open import open_regular
 from langchain_visioncraft.media.sniff import EXTENSIONS
 
@@ -59,7 +53,7 @@ class _Store(Protocol):
     def get(self, handle: str, /) -> Media: ...
 
     @property
-    def _folder(self) -> Files: ...
+    def _folder(self) -> Folder: ...
 
 
 class Media(BaseModel):
@@ -117,7 +111,7 @@ class Media(BaseModel):
             media._be_in(None)
         return media
 
-    def _be_in(self, files: Files | None) -> None:
+    def _be_in(self, files: Folder | None) -> None:
         """Be read from the folder of this store, or of the one that was opened where it says."""
         self._held = InStore(self.handle, self.sha256, self.location, files)
         known = files or store_of(self.location, self.handle)
@@ -168,12 +162,27 @@ class Media(BaseModel):
             InvalidRequestError: If it is of no known type.
             OSError: If it cannot be read.
         """
-        path = Path(path)
-        with open_regular(path) as file:
-            media = cls._seen(file, HeldBytes(b""), file.seek(0, io.SEEK_END))
-            file.seek(0)
-            media._digest = digest_of(file)  # now: the file may change
-        return media.at(str(path.absolute()))
+        location = str(Path(path).absolute())
+        with open_regular(location) as file:
+            return cls._found(file, location, Place(location))
+
+    @classmethod
+    def in_folder(cls, folder: Folder, name: str) -> Media:
+        """Wrap a file in the folder of a store, by its bytes.
+
+        Raises:
+            InvalidRequestError: If it is of no known type.
+            OSError: If it cannot be read.
+        """
+        with folder.open(name) as file:
+            return cls._found(file, folder.where(name), folder.holder(name))
+
+    @classmethod
+    def _found(cls, file: BinaryIO, location: str, holder: Holder) -> Media:
+        media = cls._seen(file, holder, file.seek(0, io.SEEK_END))
+        file.seek(0)
+        media._digest = digest_of(file)  # now: the file may change
+        return media.at(location, holder)
 
     @classmethod
     def from_document(cls, document: Document, store: _Store | None = None) -> Media:
@@ -241,11 +250,9 @@ class Media(BaseModel):
         media._held = holder
         return media
 
-    def at(self, location: str) -> Media:
-        """The same medium, at this path or URL."""
-        media = self.model_copy(update={"location": location})
-        media._held = Place(location)
-        return media
+    def at(self, location: str, holder: Holder | None = None) -> Media:
+        """The same medium, at this path or URL, opened by this holder if it is given."""
+        return self.model_copy(update={"location": location}).opened_by(holder or Place(location))
 
     def made_with(self, seed: int | None) -> Media:
         """The same medium, which was drawn from this seed."""

@@ -12,9 +12,10 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from langchain_visioncraft.errors import DamagedMediaError
+from langchain_visioncraft.media.folders import Folder, Holder
 from langchain_visioncraft.media.handles import digest_of
 from langchain_visioncraft.media.paths import is_file_url, local_path
 from langchain_visioncraft.media.safe_open import open_regular
@@ -23,19 +24,7 @@ from langchain_visioncraft.media.urls import is_url, open_url
 _MOST_STORES = 64
 
 
-class Holder(Protocol):
-    """Something that holds the bytes of a medium."""
-
-    def open(self, mode: str = "rb", /) -> BinaryIO:
-        """Open them for reading."""
-        ...
-
-    def take_file(self, target: Path, /) -> bool:
-        """Move them to `target` if they are a file of their own; false if they are not."""
-        ...
-
-
-class HeldBytes:
+class HeldBytes(Holder):
     """Bytes in memory."""
 
     def __init__(self, data: bytes) -> None:
@@ -45,13 +34,9 @@ class HeldBytes:
         """Open them for reading."""
         return io.BytesIO(self._data)
 
-    def take_file(self, _target: Path, /) -> bool:
-        """There is no file to move."""
-        return False
-
 
 @dataclass(frozen=True)
-class Place:
+class Place(Holder):
     """A path or URL that code named."""
 
     location: str
@@ -67,33 +52,13 @@ class Place:
         """Open it for reading."""
         return open_url(self.location) if self.path is None else open_regular(self.path)
 
-    def take_file(self, _target: Path, /) -> bool:
-        """It stays where it is."""
-        return False
 
-
-class Files(Protocol):
-    """The folder of a store, as far as it matters here."""
-
-    def size(self, name: str) -> int | None:
-        """Bytes of a file; ``None`` if there is none."""
-        ...
-
-    def open(self, name: str) -> BinaryIO:
-        """Open a file for reading."""
-        ...
-
-    def where(self, name: str) -> str:
-        """The path or URL of a file."""
-        ...
-
-
-_opened: OrderedDict[str, Files] = OrderedDict()
+_opened: OrderedDict[str, Folder] = OrderedDict()
 """The folders of the stores that this process opened, by what they begin with; the newest last."""
 _lock = threading.Lock()
 
 
-def register(files: Files) -> None:
+def register(files: Folder) -> None:
     """Let media that came as data be found in the folder of this store."""
     with _lock:
         _opened[files.where("")] = files
@@ -102,7 +67,7 @@ def register(files: Files) -> None:
             _opened.popitem(last=False)
 
 
-def store_of(location: str | None, name: str) -> Files | None:
+def store_of(location: str | None, name: str) -> Folder | None:
     """The folder that this is the location of a file in, if it is of a store that was opened."""
     with _lock:
         opened = list(_opened.values())
@@ -110,7 +75,7 @@ def store_of(location: str | None, name: str) -> Files | None:
 
 
 @dataclass(frozen=True)
-class InStore:
+class InStore(Holder):
     """What came as data: a file of a store.
 
     Attributes:
@@ -123,9 +88,9 @@ class InStore:
     handle: str
     sha256: str
     claimed: str | None = None
-    files: Files | None = None
+    files: Folder | None = None
 
-    def _found(self) -> Files:
+    def _found(self) -> Folder:
         files = self.files or store_of(self.claimed, self.handle)
         if files is not None and files.size(self.handle) is not None:
             return files
@@ -156,7 +121,3 @@ class InStore:
             raise DamagedMediaError(msg)
         file.seek(0)
         return file
-
-    def take_file(self, _target: Path, /) -> bool:
-        """It stays in its store."""
-        return False

@@ -19,21 +19,20 @@ from langchain_visioncraft.errors import (
     VisionCraftError,
 )
 from langchain_visioncraft.media import ledger
-from langchain_visioncraft.media.filesystems import Folder, LocalFolder
+from langchain_visioncraft.media.filesystems import open_folder
 from langchain_visioncraft.media.handles import (
     candidates,
+    checked_chunks,
     digest_of_text,
     is_handle,
     stands_for,
 )
 from langchain_visioncraft.media.ledger import Usage
 from langchain_visioncraft.media.media import Media
-from langchain_visioncraft.media.paths import REMEMBERED, local_path
-from langchain_visioncraft.media.places import register
-from langchain_visioncraft.media.remote import RemoteFolder
+from langchain_visioncraft.media.paths import REMEMBERED
+from langchain_visioncraft.media.places import HeldBytes, register
 from langchain_visioncraft.media.sheets import Sheets
 from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
-from langchain_visioncraft.media.urls import is_url
 from langchain_visioncraft.media.verify import DAY, Problem, find_problems, sweep
 
 _MOST_USERS = 1024  # whose stores are kept open
@@ -70,7 +69,7 @@ class MediaStore(KnownKeywords, Sheets):
     ) -> None:
         self.root = os.fspath(root)
         self._storage_options = dict(storage_options or {})
-        self._folder = _open_folder(self.root, self._storage_options)
+        self._folder = open_folder(self.root, self._storage_options)
         register(self._folder)
         self._swept = False
         self._of_users: dict[str, MediaStore] = {}
@@ -119,7 +118,7 @@ class MediaStore(KnownKeywords, Sheets):
             self._keep_sidecar(media, text)
         if wrote:
             self._sweep_once()
-        return self._folder.at(media, media.handle)
+        return self._at(media, media.handle)
 
     def _keep_file(self, media: Media) -> bool:
         """Make sure that the file is there and whole; true if it had to be written."""
@@ -131,7 +130,13 @@ class MediaStore(KnownKeywords, Sheets):
         if found is not None and stands_for(name, found):
             msg = f"{name} is taken by another file with the same first 12 digits of its SHA-256."
             raise VisionCraftError(msg)
-        self._folder.keep(media, name)
+        held, spooled = media.held, self.spool_dir is not None
+        # What was spooled into this folder is only renamed.
+        if not (held and spooled and held.take_file(Path(self._folder.where(name)))):
+            with media.open() as file:
+                # Bytes in memory are immutable.
+                whole = [file.read()] if isinstance(held, HeldBytes) else None
+                self._folder.keep(name, whole or checked_chunks(file, media.sha256))
         return True
 
     def _keep_sidecar(self, media: Media, text: str, *, new: bool = False) -> bool:
@@ -162,7 +167,7 @@ class MediaStore(KnownKeywords, Sheets):
         name, size = self._find(handle)
         facts = self._facts(name)
         if facts is not None and facts["size"] == size:
-            return self._folder.at(Media.model_validate(facts), name)
+            return self._at(Media.model_validate(facts), name)
         try:
             return self._load(name)  # saved by hand, or its saving or removal was cut short
         except FileNotFoundError:  # removed since it was found
@@ -341,6 +346,10 @@ class MediaStore(KnownKeywords, Sheets):
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self.root, self._storage_options)
 
+    def _at(self, media: Media, name: str) -> Media:
+        """The same medium, known to lie here."""
+        return media.at(self._folder.where(name), self._folder.holder(name))
+
     def _find(self, handle: str) -> tuple[str, int]:
         """The name of a medium, and its size."""
         sizes = [(name, self._folder.size(name)) for name in candidates(handle)]
@@ -367,7 +376,7 @@ class MediaStore(KnownKeywords, Sheets):
 
     def _load(self, name: str) -> Media:
         try:
-            media = self._folder.load(name)
+            media = Media.in_folder(self._folder, name)
             true = stands_for(name, media.sha256)
         except InvalidRequestError:
             true = False
@@ -389,14 +398,3 @@ class MediaStore(KnownKeywords, Sheets):
 
 def _reopen(root: str, storage_options: dict[str, Any]) -> MediaStore:
     return MediaStore(root, storage_options=storage_options)
-
-
-def _open_folder(root: str, storage_options: dict[str, Any]) -> Folder:
-    """The folder at a path or an fsspec URL.
-
-    Raises:
-        ImportError: If fsspec is needed and not installed.
-    """
-    if is_url(root):
-        return RemoteFolder(root, storage_options)
-    return LocalFolder(local_path(root).absolute())

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from langchain_visioncraft.errors import InvalidRequestError
-from langchain_visioncraft.media.filesystems import Folder
+from langchain_visioncraft.media.folders import Folder
 from langchain_visioncraft.media.handles import is_handle, stands_for
+from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
 
 DAY = 86_400.0
@@ -156,7 +157,7 @@ class _Check:
 
     def _repaired(self, kind: ProblemKind, handle: str) -> bool:
         try:
-            media = self.folder.load(handle)
+            media = Media.in_folder(self.folder, handle)
         except InvalidRequestError:
             return False
         if media.handle != handle:  # only a whole file can tell

@@ -47,7 +47,6 @@ NEAR = {
     "ChatVisionCraftLegacy": ("visoin", "vision"),
     "FolderByteStore": ("foldr", "folder"),
     "MediaStore": ("storage_option", "storage_options"),
-    "RemoteByteStore": ("storage_option", "storage_options"),
     "ShowMedia": ("max_sied", "max_side"),
     "VisionCraftCaptionParser": ("promt", "prompt"),
     "VisionCraftClient": ("max_retry", "max_retries"),

@@ -38,7 +38,7 @@ PUBLIC: dict[str, set[str]] = {
         "VisionCraftClient", "endpoints",
     },
     "document_loaders": {
-        "Citation", "CitedAnswer", "FolderByteStore", "LoadReport", "RemoteByteStore", "Skipped",
+        "Citation", "CitedAnswer", "FolderByteStore", "LoadReport", "Skipped",
         "VisionCraftCaptionParser", "VisionCraftMediaLoader", "VisionCraftTranscriptParser",
         "cited_answer_chain",
     },

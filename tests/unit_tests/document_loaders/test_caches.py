@@ -14,7 +14,7 @@ from media_host import MediaHost, picture
 from langchain_visioncraft import VisionCraftMediaLoader
 from langchain_visioncraft._flows import Steps, paid, run, work
 from langchain_visioncraft.client.captions import Caption
-from langchain_visioncraft.document_loaders import FolderByteStore, RemoteByteStore
+from langchain_visioncraft.document_loaders import FolderByteStore
 from langchain_visioncraft.document_loaders.caching import cached, open_cache
 from langchain_visioncraft.errors import InvalidRequestError
 
@@ -36,10 +36,10 @@ def cache(place: str) -> BaseStore[str, bytes]:
     return opened
 
 
-def test_the_place_decides_the_kind_of_store(tmp_path: Path) -> None:
+def test_a_path_or_a_url_is_opened_as_a_store(tmp_path: Path) -> None:
     assert isinstance(open_cache(tmp_path), FolderByteStore)
     assert isinstance(open_cache("answers"), FolderByteStore)
-    assert isinstance(open_cache("memory://answers"), RemoteByteStore)
+    assert isinstance(open_cache("memory://answers"), FolderByteStore)
     assert open_cache(None) is None
 
 
@@ -95,8 +95,8 @@ def test_a_pickled_cache_finds_what_was_kept(cache: BaseStore[str, bytes]) -> No
 
 
 def test_sign_in_of_a_remote_cache_is_not_shown() -> None:
-    cache = RemoteByteStore("memory://answers", storage_options={"secret": "hush"})
-    assert repr(cache) == "RemoteByteStore('memory://answers')"
+    cache = FolderByteStore("memory://answers", storage_options={"secret": "hush"})
+    assert repr(cache) == "FolderByteStore('memory://answers')"
 
 
 def test_a_loader_asks_once_whatever_the_kind_of_cache(place: str, tmp_path: Path) -> None:
