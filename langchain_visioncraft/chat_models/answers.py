@@ -12,7 +12,7 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from langchain_visioncraft._reasoning import ReasoningSplitter
+from langchain_visioncraft._reasoning import ReasoningSplitter, split_reasoning
 from langchain_visioncraft.chat_models.prompted.calls import Call
 from langchain_visioncraft.chat_models.prompted.formats import call_text
 from langchain_visioncraft.chat_models.prompted.reading import Piece
@@ -32,10 +32,13 @@ class Reading:
 
     Attributes:
         text: The answer as the model wrote it.
+        cut_off: Whether it was ended by its greatest length.
+        usage: What a second question took.
     """
 
-    def __init__(self) -> None:
-        self.text = ""
+    text = ""
+    cut_off = False
+    usage: UsageMetadata | None = None
 
     def feed(self, text: str) -> list[Piece]:
         """Take a piece of the answer, and give what is certain by now."""
@@ -45,8 +48,8 @@ class Reading:
     def finish(
         self,
         *,
-        cut_off: bool = False,  # noqa: ARG002 -- of the interface, as below
-        open_thought: str = "",  # noqa: ARG002
+        cut_off: bool = False,
+        open_thought: str = "",  # noqa: ARG002 -- of the interface, as below
         native: bool = False,  # noqa: ARG002
     ) -> list[Piece]:
         """Give what is left, but for what the model is to write again.
@@ -56,15 +59,24 @@ class Reading:
             open_thought: What the model thought, if it did not say that the thought has ended.
             native: Whether the answer has calls in fields of its own.
         """
+        self.cut_off = cut_off
         return []
 
-    def again(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:  # noqa: ARG002
-        """What to ask the model next, after these; ``None`` if its answer is taken as it is."""
-        return None
+    def held_back(self, messages: Sequence[BaseMessage]) -> Asking[list[Piece]]:  # noqa: ARG002
+        """Give what was held back, once the model has been asked again if that helps.
 
-    def settle(self, again: str = "", *, cut_off: bool = False) -> list[Piece]:  # noqa: ARG002
-        """Give what was held back, by what the model answered when it was asked again."""
+        Args:
+            messages: What it was asked first.
+        """
+        yield from ()
         return []
+
+    def _ask_again(self, messages: list[BaseMessage]) -> Asking[tuple[str, bool]]:
+        """The text of a second answer, and whether it was cut off."""
+        generation = (yield messages).generations[0]
+        message: Any = generation.message
+        self.usage = message.usage_metadata
+        return split_reasoning(message.text)[1], _is_cut_off(generation)
 
 
 class Task:
@@ -90,6 +102,30 @@ class Task:
         return Reading()
 
 
+class _Answer:
+    """One answer as it arrives, told apart into thought, prose and calls."""
+
+    def __init__(self, reading: Reading, *, holds: bool) -> None:
+        self.reading, self._splitter = reading, ReasoningSplitter(holds=holds)
+        self._thought: list[str] = []
+        self.finished = False
+
+    def feed(self, text: str) -> tuple[str, list[Piece]]:
+        """Take a piece, and give what is certain by now: of the thought, and of the answer."""
+        thought, said = self._splitter.feed(text)
+        self._thought.append(thought)
+        return thought, self.reading.feed(said)
+
+    def finish(self, *, cut_off: bool = False, native: bool = False) -> tuple[str, list[Piece]]:
+        """Give what is left; see `Reading.finish`."""
+        self.finished = True
+        thought, said = self._splitter.finish()
+        whole = "".join([*self._thought, thought]) if self._splitter.in_thought else ""
+        found = self.reading.feed(said)
+        found += self.reading.finish(cut_off=cut_off, open_thought=whole, native=native)
+        return thought, found
+
+
 def answer(task: Task, messages: Sequence[BaseMessage], *, correct: bool) -> Asking[ChatResult]:
     """Ask, and read a whole answer.
 
@@ -103,42 +139,21 @@ def answer(task: Task, messages: Sequence[BaseMessage], *, correct: bool) -> Ask
     result = yield asked
     correct = correct and len(result.generations) == 1
     for number, generation in enumerate(result.generations):
-        message = generation.message
-        if not isinstance(message, AIMessage):
-            continue
-        reading, splitter = task.reading(correct=correct), ReasoningSplitter(holds=True)
-        thought, _ = splitter.feed(message.text)
-        rest, text = splitter.finish()
-        thought += rest
-        found = reading.feed(text) + reading.finish(
+        message: Any = generation.message
+        read = _Answer(task.reading(correct=correct), holds=True)
+        thought, _ = read.feed(message.text)
+        rest, found = read.finish(
             cut_off=_is_cut_off(generation),
-            open_thought=thought if splitter.in_thought else "",
             native=bool(message.tool_calls or message.invalid_tool_calls),
         )
-        held, usage = yield from _held_back(reading, asked)
+        held = yield from read.reading.held_back(asked)
         result.generations[number] = ChatGeneration(
-            message=_read_message(message, thought, [*found, *held]),
+            message=_read_message(message, thought + rest, [*found, *held]),
             generation_info=generation.generation_info,
         )
-        if usage is not None:
-            _count_usage(result, usage)
+        if read.reading.usage is not None:
+            _count_usage(result, read.reading.usage)
     return result
-
-
-def _held_back(
-    reading: Reading, messages: Sequence[BaseMessage]
-) -> Asking[tuple[list[Piece], UsageMetadata | None]]:
-    """What was held back, after a second question where that helps, and what that took."""
-    question = reading.again(messages)
-    if question is None:
-        return reading.settle(), None
-    second = yield question
-    reply = second.generations[0]
-    splitter = ReasoningSplitter(holds=True)
-    splitter.feed(str(reply.message.text))
-    _, text = splitter.finish()
-    usage = reply.message.usage_metadata if isinstance(reply.message, AIMessage) else None
-    return reading.settle(text, cut_off=_is_cut_off(reply)), usage
 
 
 def _is_cut_off(generation: ChatGeneration) -> bool:
@@ -185,9 +200,7 @@ def _tool_call(call: Call) -> Any:
 
 def _count_usage(result: ChatResult, more: UsageMetadata) -> None:
     """Count the tokens of another question in what is reported of this one."""
-    message = result.generations[0].message
-    if not isinstance(message, AIMessage):
-        return
+    message: Any = result.generations[0].message
     usage = message.usage_metadata = add_usage(message.usage_metadata, more)
     if result.llm_output and result.llm_output.get("token_usage"):
         result.llm_output["token_usage"] = {
@@ -210,56 +223,39 @@ class StreamedReading:
     def __init__(
         self, task: Task, *, correct: bool, as_blocks: bool = False, thinks: bool = False
     ) -> None:
-        self._reading = task.reading(correct=correct and task.corrects_streams)
-        self._splitter = ReasoningSplitter(holds=thinks)
-        self._thought: list[str] = []
+        reading = task.reading(correct=correct and task.corrects_streams)
+        self._answer = _Answer(reading, holds=thinks)
         # LangChain numbers blocks of text itself, and would merge a call with the same number.
         self._next_index = _BEYOND_TEXT if as_blocks else 0
-        self._native = self._finished = self._some = False
+        self._native = self._some = False
 
     def read(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk | None:
         """What goes out for a chunk that came in; ``None`` if it holds nothing that is certain."""
-        read = self._read(chunk)
-        self._some = self._some or read is not None
-        return read
-
-    def _read(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk | None:
-        message = chunk.message
-        if not isinstance(message, AIMessageChunk):
-            return chunk
+        message: Any = chunk.message
         text = str(message.text)
         self._native = self._native or bool(message.tool_call_chunks)
-        thought, said = self._splitter.feed(text)
-        found = self._reading.feed(said)
+        thought, found = self._answer.feed(text)
         reason = (chunk.generation_info or {}).get("finish_reason")
-        if reason and not self._finished:
-            more, rest = self._finish(cut_off=reason == "length", thought=thought)
+        if reason and not self._answer.finished:
+            more, rest = self._answer.finish(cut_off=reason == "length", native=self._native)
             thought, found = thought + more, found + rest
-        self._thought.append(thought)
-        if found == [text] and not thought:
-            return chunk
         if text and not found and not thought and not _says_more(message, reason):
             return None
+        self._some = True
+        if found == [text] and not thought:
+            return chunk
         return self._chunk_of(found, thought, message, chunk.generation_info)
-
-    def _finish(self, *, cut_off: bool = False, thought: str = "") -> tuple[str, list[Piece]]:
-        self._finished = True
-        more, said = self._splitter.finish()
-        whole = "".join([*self._thought, thought, more])
-        found = self._reading.feed(said) + self._reading.finish(
-            cut_off=cut_off,
-            open_thought=whole if self._splitter.in_thought else "",
-            native=self._native,
-        )
-        return more, found
 
     def ending(self, messages: Sequence[BaseMessage]) -> Asking[ChatGenerationChunk | None]:
         """What is left at the end of a stream, with the tokens of another question.
 
         A stream that held nothing else ends with an empty chunk: LangChain wants one.
         """
-        thought, found = ("", []) if self._finished else self._finish()
-        held, usage = yield from _held_back(self._reading, messages)
+        thought, found = "", list[Piece]()
+        if not self._answer.finished:
+            thought, found = self._answer.finish(native=self._native)
+        held = yield from self._answer.reading.held_back(messages)
+        usage = self._answer.reading.usage
         if self._some and not found and not held and usage is None and not thought:
             return None
         message = AIMessageChunk(content="", usage_metadata=usage)
@@ -303,17 +299,12 @@ def _says_more(message: AIMessageChunk, reason: Any) -> bool:
 
 def one_chunk(result: ChatResult) -> ChatGenerationChunk:
     """A whole answer as the only chunk of a stream."""
-    message = result.generations[0].message
-    more: dict[str, Any] = {}
-    if isinstance(message, AIMessage):
-        more = {
-            "tool_calls": message.tool_calls,
-            "invalid_tool_calls": message.invalid_tool_calls,
-        }
+    message: Any = result.generations[0].message
     chunk = AIMessageChunk(
         content=message.content,
         additional_kwargs=message.additional_kwargs,
         response_metadata=message.response_metadata,
-        **more,
+        tool_calls=message.tool_calls,
+        invalid_tool_calls=message.invalid_tool_calls,
     )
     return ChatGenerationChunk(message=chunk)

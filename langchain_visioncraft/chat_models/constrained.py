@@ -11,19 +11,18 @@ import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, ToolMessage
 from langchain_core.utils.json_schema import dereference_refs
 
-from langchain_visioncraft.chat_models.answers import Reading
 from langchain_visioncraft.chat_models.history import as_text, with_instructions
 from langchain_visioncraft.chat_models.named_files import files_named, with_files
 from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
 from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
-from langchain_visioncraft.chat_models.prompted.tools import PromptedTools, ToolReading
-from langchain_visioncraft.chat_models.response_formats import of_schema, schema_in
+from langchain_visioncraft.chat_models.prompted.tools import PromptedTools
+from langchain_visioncraft.chat_models.response_formats import of_schema
 
 # Of a dozen forms, small models called the right function most often with this one: what a function
 # does, and below it the call itself (benchmarks/small_model_agent.py).
@@ -67,28 +66,63 @@ _TEXT = re.compile(r'(?:[^"\\]|\\(?:u(?!d[89ab])[0-9a-fA-F]{4}|u[dD][89abAB][0-9
                    r'\\u[0-9a-fA-F]{4}|["\\/bfnrt]))*')  # fmt: skip
 
 
+class _ReplyReader(CallReader):
+    """Gives the text of a reply as it grows; all else is read as any answer is.
+
+    A host that ignored the schema answers in words or with calls in some form of its own.
+    """
+
+    def __init__(self, offered: Offered) -> None:
+        super().__init__(offered)
+        self._reply_name = _reply_name(offered)
+        self._state: Literal["begin", "reply", "behind", "other"] = "begin"
+        self._rest = ""
+
+    def feed(self, text: str) -> list[Piece]:
+        """Take the next piece of the answer, and give what is certain by now."""
+        if self._state == "other":
+            return super().feed(text)
+        self._rest += text
+        if self._state == "begin":
+            begins = _REPLY_BEGINS.match(self._rest)
+            if begins is None or begins[1] != self._reply_name:
+                if begins is None and _REPLY_BEGUN.match(self._rest):
+                    return []
+                self._state, begun, self._rest = "other", self._rest, ""
+                return super().feed(begun)
+            self._state, self._rest = "reply", self._rest[begins.end() :]
+        return self._reply() if self._state == "reply" else []
+
+    def _reply(self) -> list[Piece]:
+        found = _TEXT.match(self._rest)
+        end = found.end() if found else 0
+        written, self._rest = self._rest[:end], self._rest[end:]
+        if self._rest[:1] == '"':
+            self._state, self._rest = "behind", self._rest[1:]
+        return [json.loads(f'"{written}"', strict=False)] if written else []
+
+    def finish(self, *, cut_off: bool = False) -> list[Piece]:
+        """Give what is left."""
+        state, self._state = self._state, "other"
+        found = super().feed(self._rest if state == "begin" else self._rest.lstrip("]}, \n"))
+        found += super().finish(cut_off=cut_off)
+        if state in ("begin", "other"):
+            return found
+        return [each for each in found if isinstance(each, Call)]
+
+
 @dataclass(frozen=True)
 class ConstrainedTools(PromptedTools):
     """The tools of one request, as a schema that its answer is held to.
 
     Attributes:
-        form: The schema of an answer without a call, if the request has a ``response_format``.
+        form: The schema of an answer without a call, if the request has a ``response_format``;
+            see `held_to`.
     """
 
     form: Mapping[str, Any] | None = None
 
-    @classmethod
-    def of(
-        cls,
-        options: Mapping[str, Any],
-        history: Sequence[BaseMessage] = (),
-        *,
-        native: bool = False,
-    ) -> Self:
-        """Read what `bind_tools` has bound, with the ``response_format``."""
-        form = schema_in(options.get("response_format"))
-        form = None if form is None else shape(dereference_refs(dict(form)))
-        return replace(super().of(options, history, native=native), form=form)
+    reader = _ReplyReader
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -147,10 +181,6 @@ class ConstrainedTools(PromptedTools):
         instructions = _INSTRUCTIONS.format(functions=functions, when=when)
         instructions += _SEVERAL if self.several else ""
         return with_instructions(written, instructions)
-
-    def reading(self, *, correct: bool) -> Reading:
-        """Reads an answer."""
-        return ConstrainedReading(self, correct=correct) if self._is_offering else Reading()
 
 
 def _reply_name(offered: Offered) -> str:
@@ -212,6 +242,11 @@ def _branch(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def held_to(schema: Mapping[str, Any]) -> Any:
+    """The schema that is sent for one with references."""
+    return shape(dereference_refs(dict(schema)))
+
+
 def shape(schema: Any) -> Any:
     """The part of a schema that servers can hold an answer to."""
     if not isinstance(schema, Mapping):
@@ -229,56 +264,3 @@ def shape(schema: Any) -> Any:
     if "items" in kept:
         kept["items"] = shape(kept["items"])
     return kept
-
-
-class ConstrainedReading(ToolReading):
-    """Reads the calls, or the reply, of one answer that a schema was sent with.
-
-    A host that ignored the schema answers in words or with calls in some form of its own: those
-    are read as well.
-    """
-
-    def _new_reader(self) -> CallReader:
-        return _ReplyReader(self._offered)
-
-
-class _ReplyReader(CallReader):
-    """Gives the text of a reply as it grows; all else is read as any answer is."""
-
-    def __init__(self, offered: Offered) -> None:
-        super().__init__(offered)
-        self._reply_name = _reply_name(offered)
-        self._state: Literal["begin", "reply", "behind", "other"] = "begin"
-        self._rest = ""
-
-    def feed(self, text: str) -> list[Piece]:
-        """Take the next piece of the answer, and give what is certain by now."""
-        if self._state == "other":
-            return super().feed(text)
-        self._rest += text
-        if self._state == "begin":
-            begins = _REPLY_BEGINS.match(self._rest)
-            if begins is None or begins[1] != self._reply_name:
-                if begins is None and _REPLY_BEGUN.match(self._rest):
-                    return []
-                self._state, begun, self._rest = "other", self._rest, ""
-                return super().feed(begun)
-            self._state, self._rest = "reply", self._rest[begins.end() :]
-        return self._reply() if self._state == "reply" else []
-
-    def _reply(self) -> list[Piece]:
-        found = _TEXT.match(self._rest)
-        end = found.end() if found else 0
-        written, self._rest = self._rest[:end], self._rest[end:]
-        if self._rest[:1] == '"':
-            self._state, self._rest = "behind", self._rest[1:]
-        return [json.loads(f'"{written}"', strict=False)] if written else []
-
-    def finish(self, *, cut_off: bool = False) -> list[Piece]:
-        """Give what is left."""
-        state, self._state = self._state, "other"
-        found = super().feed(self._rest if state == "begin" else self._rest.lstrip("]}, \n"))
-        found += super().finish(cut_off=cut_off)
-        if state in ("begin", "other"):
-            return found
-        return [each for each in found if isinstance(each, Call)]

@@ -15,14 +15,13 @@ from langchain_core.output_parsers import BaseTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import AddableDict, Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from langchain_core.utils.json_schema import dereference_refs
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from langchain_openai.chat_models.base import OpenAIRefusalError
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._schemas import accepts, problems, schema_prompt
-from langchain_visioncraft.chat_models.answers import Reading, Task
-from langchain_visioncraft.chat_models.constrained import shape
+from langchain_visioncraft.chat_models.answers import Asking, Reading, Task
+from langchain_visioncraft.chat_models.constrained import held_to
 from langchain_visioncraft.chat_models.errors import as_both
 from langchain_visioncraft.chat_models.history import as_text, with_instructions
 from langchain_visioncraft.chat_models.objects import object_in
@@ -123,8 +122,7 @@ class PromptedAnswer(Task):
         """The parameter of the request that holds the answer to the form."""
         if not self.constrained:
             return {}
-        schema = shape(dereference_refs(dict(_schema_of(self.form))))
-        return {"response_format": of_schema(schema, strict=True)}
+        return {"response_format": of_schema(held_to(_schema_of(self.form)), strict=True)}
 
     def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         """The conversation with the form of its answer."""
@@ -156,30 +154,21 @@ class AnswerReading(Reading):
     """Holds an answer back until it is known to have the right form."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        super().__init__()
-        self._schema, self._cut_off = schema, False
+        self._schema = schema
 
     def feed(self, text: str) -> list[Piece]:
         """Take a piece of the answer; nothing is certain before its end."""
         self.text += text
         return []
 
-    def finish(self, *, cut_off: bool = False, **_: Any) -> list[Piece]:
-        """Nothing yet: see `settle`."""
-        self._cut_off = cut_off
-        return []
-
-    def again(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
-        """Asks for the answer in the right form."""
-        reasons = self._reasons(self.text)
-        if self._cut_off or not reasons:
-            return None
-        complaint = _AGAIN.format(reasons="; ".join(reasons), kind=_kind(self._schema))
-        return [*messages, AIMessage(self.text), HumanMessage(complaint)]
-
-    def settle(self, again: str = "", *, cut_off: bool = False) -> list[Piece]:  # noqa: ARG002 -- the form tells
-        """Give the answer, or the second one if that has the right form."""
-        text = again if again and not self._reasons(again) else self.text
+    def held_back(self, messages: Sequence[BaseMessage]) -> Asking[list[Piece]]:
+        """Give the answer, or a second one if that has the right form."""
+        text, reasons = self.text, self._reasons(self.text)
+        if reasons and not self.cut_off:
+            complaint = _AGAIN.format(reasons="; ".join(reasons), kind=_kind(self._schema))
+            question = [*messages, AIMessage(text), HumanMessage(complaint)]
+            again, _ = yield from self._ask_again(question)
+            text = text if self._reasons(again) else again
         return [text] if text else []
 
     def _reasons(self, text: str) -> list[str]:

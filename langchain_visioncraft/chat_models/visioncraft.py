@@ -13,7 +13,7 @@ from langchain_visioncraft._driving import adrive, drive
 from langchain_visioncraft.chat_models.answers import StreamedReading, Task
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
 from langchain_visioncraft.chat_models.common import Requests
-from langchain_visioncraft.chat_models.constrained import ConstrainedTools
+from langchain_visioncraft.chat_models.constrained import ConstrainedTools, held_to
 from langchain_visioncraft.chat_models.profiles import opens_thoughts, profile_of
 from langchain_visioncraft.chat_models.prompted.tools import OPTIONS, PromptedTools
 from langchain_visioncraft.chat_models.response_formats import schema_in
@@ -125,9 +125,11 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         elif options.get("tools") or (way != "native" and any(map(_is_of_tools, messages))):
             asked = {**self.model_kwargs, **(self.extra_body or {}), **options}
             # A host that obeys a response_format would let no call through that is not in it.
-            is_held = way == "prompted" and schema_in(asked.get("response_format")) is not None
-            kind = ConstrainedTools if is_held or way == "constrained" else PromptedTools
-            task = kind.of(asked, messages, native=way == "native")
+            schema = None if way == "native" else schema_in(asked.get("response_format"))
+            if schema is None and way != "constrained":
+                task = PromptedTools.of(options, messages, native=way == "native")
+            else:
+                task = ConstrainedTools.of(options, messages, form=schema and held_to(schema))
         return task, {**left, **task.options}
 
     def _stream(

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._schemas import coerced, problems, schema_prompt
-from langchain_visioncraft.chat_models.answers import Reading, Task
+from langchain_visioncraft.chat_models.answers import Asking, Reading, Task
 from langchain_visioncraft.chat_models.history import (
     answered,
     as_text,
@@ -91,6 +91,7 @@ class PromptedTools(Task):
     strict: bool = False
     history: Sequence[BaseMessage] = ()
     native: bool = False
+    reader: ClassVar[type[CallReader]] = CallReader
     corrects_streams = True
     """Calls are given when they are complete, so one that does not fit was not given yet."""
 
@@ -101,6 +102,7 @@ class PromptedTools(Task):
         history: Sequence[BaseMessage] = (),
         *,
         native: bool = False,
+        **more: Any,
     ) -> Self:
         """Read what `bind_tools` has bound, in OpenAI's terms.
 
@@ -116,6 +118,7 @@ class PromptedTools(Task):
             strict=bool(options.get("strict")) or any(each.get("strict") for each in functions),
             history=history,
             native=native,
+            **more,
         )
 
     @property
@@ -198,18 +201,13 @@ class ToolReading(Reading):
     """Reads the calls of one answer."""
 
     def __init__(self, tools: PromptedTools, *, correct: bool) -> None:
-        super().__init__()
         self._tools, self._offered, self._correct = tools, tools.offered, correct
-        self._reader = self._new_reader()
+        self._reader = tools.reader(self._offered)
         self._held: list[Call] = []
         """From the first call on that the model is to write again: calls keep their order."""
         self._repeated: list[Call] = []
-        self._calls = self._given = 0
+        self._count = 0
         self._answered = answered(tools.history) if correct else set()
-        self._cut_off = False
-
-    def _new_reader(self) -> CallReader:
-        return CallReader(self._offered)
 
     def feed(self, text: str) -> list[Piece]:
         """Take a piece of the answer, and give what is certain by now."""
@@ -220,7 +218,7 @@ class ToolReading(Reading):
         self, *, cut_off: bool = False, open_thought: str = "", native: bool = False
     ) -> list[Piece]:
         """Give what is left, but for calls that the model is to write again."""
-        self._cut_off = cut_off
+        self.cut_off = cut_off
         pieces = self._reader.finish(cut_off=cut_off)
         if native:
             return [piece for piece in pieces if isinstance(piece, str)]
@@ -232,7 +230,7 @@ class ToolReading(Reading):
         return [each for piece in pieces for each in self._checked(piece)]
 
     def _read(self, text: str, *, cut_off: bool) -> list[Piece]:
-        reader = self._new_reader()
+        reader = self._tools.reader(self._offered)
         return [*reader.feed(text), *reader.finish(cut_off=cut_off)]
 
     def _checked(self, piece: Piece) -> list[Piece]:
@@ -242,20 +240,19 @@ class ToolReading(Reading):
         if not call.problems and key_of(call.name, call.arguments) in self._answered:
             self._repeated.append(call)  # this very call has its result already
             return []
-        self._calls += 1
-        if self._calls > 1 and not self._tools.parallel:
+        self._count += 1
+        if self._count > 1 and not self._tools.parallel:
             return []
         if self._correct and (call.problems or self._held):
             self._held.append(call)
             return []
-        self._given += 1
         return [self._as_it_is(call)]
 
     def _fitted(self, call: Call) -> Call:
         """The call with arguments of the right types, or with what is wrong with it."""
         schema = self._offered.schemas.get(call.name or "") or {}
         if call.problems:
-            whole = self._without_repetition(call) if self._correct and self._cut_off else None
+            whole = self._without_repetition(call) if self._correct and self.cut_off else None
             return whole or call
         arguments = call.arguments if self._tools.strict else coerced(call.arguments, schema)
         reasons = tuple(problems(arguments, schema))
@@ -277,48 +274,20 @@ class ToolReading(Reading):
 
     # ---- the second question ------------------------------------------------------------------
 
-    def again(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
-        """What to ask the model next; ``None`` if its answer is to be taken as it is."""
-        if not self._correct:
-            return None
-        unfit = [call for call in self._held if call.problems]
-        if self._cut_off:
-            # A small model repeats itself without end; it must not read that once more.
-            name = next((call.name for call in unfit if call.name), None)
-            return with_reminder(messages, _SHORT.format(name=name)) if name else None
-        if unfit:
-            complaint = "\n".join([*map(self._complaint, unfit), _AGAIN])
-        elif self._has_only_repeated:
-            # It does not know what to do next. Without tools, it tells what came of the others.
-            return as_text(self._tools.history)
-        elif not self._calls and self._tools.choice != "auto":
-            names = list(self._offered.schemas)
-            example = written_call(names[0], {})
-            complaint = _NOT_CALLED.format(names=", ".join(names), example=example)
-        else:
-            return None
-        return [*messages, AIMessage(self.text), HumanMessage(complaint)]
-
-    @property
-    def _has_only_repeated(self) -> bool:
-        return bool(self._repeated) and not self._given and not self._held
-
-    def _complaint(self, call: Call) -> str:
-        name = f"Your call of {call.name}" if call.name else "Your call"
-        schema = schema_prompt(self._offered.schemas.get(call.name or ""))
-        hint = f" Its arguments: {json.dumps(schema, ensure_ascii=False)}" if schema else ""
-        return f"{name} does not fit: {'; '.join(call.problems)}.{hint}"
-
-    def settle(self, again: str = "", *, cut_off: bool = False) -> list[Piece]:
-        """Give the calls that were held back, or what the model wrote instead of them."""
+    def held_back(self, messages: Sequence[BaseMessage]) -> Asking[list[Piece]]:
+        """Give the calls that were held back, or what the model writes instead of them."""
+        question = self._question(messages) if self._correct else None
+        if question is None:
+            return [*map(self._as_it_is, self._held)] if self._count else [*self._repeated[:1]]
+        again, cut_off = yield from self._ask_again(question)
         pieces = self._read(again, cut_off=cut_off)
         prose = "".join(piece for piece in pieces if isinstance(piece, str)).strip()
         calls = [self._fitted(piece) for piece in pieces if isinstance(piece, Call)]
         better = [call for call in calls if not call.problems]
-        if self._has_only_repeated:
-            return [prose] if prose else list(self._repeated[:1])
-        if not self._calls:
-            return list(better if self._tools.parallel else better[:1])
+        if not self._count:
+            if self._repeated:
+                return [prose] if prose else [self._repeated[0]]
+            return [*better] if self._tools.parallel else [*better[:1]]
         settled: list[Piece] = []
         for held in self._held:
             same = [call for call in better if call.name == held.name]
@@ -327,6 +296,32 @@ class ToolReading(Reading):
                 better.remove(call)
             settled.append(self._as_it_is(*(corrected or [held])))
         return settled
+
+    def _question(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
+        """What to ask the model next; ``None`` if its answer is to be taken as it is."""
+        unfit = [call for call in self._held if call.problems]
+        if self.cut_off:
+            # A small model repeats itself without end; it must not read that once more.
+            name = next((call.name for call in unfit if call.name), None)
+            return with_reminder(messages, _SHORT.format(name=name)) if name else None
+        if unfit:
+            complaint = "\n".join([*map(self._complaint, unfit), _AGAIN])
+        elif self._repeated and not self._count:
+            # It does not know what to do next. Without tools, it tells what came of the others.
+            return as_text(self._tools.history)
+        elif not self._count and self._tools.choice != "auto":
+            names = list(self._offered.schemas)
+            example = written_call(names[0], {})
+            complaint = _NOT_CALLED.format(names=", ".join(names), example=example)
+        else:
+            return None
+        return [*messages, AIMessage(self.text), HumanMessage(complaint)]
+
+    def _complaint(self, call: Call) -> str:
+        name = f"Your call of {call.name}" if call.name else "Your call"
+        schema = schema_prompt(self._offered.schemas.get(call.name or ""))
+        hint = f" Its arguments: {json.dumps(schema, ensure_ascii=False)}" if schema else ""
+        return f"{name} does not fit: {'; '.join(call.problems)}.{hint}"
 
 
 def _until_it_repeats(text: str) -> str:
