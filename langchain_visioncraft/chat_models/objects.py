@@ -5,18 +5,19 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from pydantic_core import from_json
 
 from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._schemas import accepts, coerced, problems
 
 _DECODER = json.JSONDecoder(strict=False)
 _BRACKET = re.compile(r"\[|\{(?=\s{0,80}[\"'}\w])")
-_PARTIAL_SIGN = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|[{}\[\],]", re.DOTALL)
-_STRING_END = re.compile(r"(?<!\\)(?:\\\\)*+\"\Z")
-_HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*+", re.DOTALL)
+_CONTROLS = {code: f"\\u{code:04x}" for code in range(32)}
+"""Line breaks and the like, which models write within strings as they are."""
 _MOST_SEARCHED = 20_000
 _PRICE = 64
 """Of an attempt to decode, in characters: a text may hold nothing but brackets."""
@@ -91,31 +92,11 @@ def _repaired(text: str, *, partial: bool) -> Iterator[Any]:
 
 def _beginning(text: str) -> Any:
     """What the beginning of JSON says so far, without a value that has only begun."""
-    cuts = deque([len(text)], maxlen=3)
-    for sign in _PARTIAL_SIGN.finditer(text):
-        if sign[0] in "{[,":
-            cuts.append(sign.start() + (sign[0] != ","))
-    for end in sorted({len(text), *cuts}, reverse=True):
-        try:
-            return json.loads(_closed(text[:end]), strict=False)
-        except ValueError:
-            continue
-        except RecursionError:
-            return None
-    return None
-
-
-def _closed(text: str) -> str:
-    """JSON with what closes its last string and its brackets."""
-    open_: list[str] = []
-    for sign in _PARTIAL_SIGN.findall(text):
-        if sign in "{[":
-            open_.append("}" if sign == "{" else "]")
-        elif sign in "}]" and open_:
-            open_.pop()
-        elif sign[0] == '"' and (len(sign) == 1 or not _STRING_END.search(sign)):
-            text = _HALF_ESCAPE.sub("", text) + '"'
-    return text + "".join(reversed(open_))
+    escaped = _STRING.sub(lambda found: found[0].translate(_CONTROLS), text)
+    try:
+        return from_json(escaped, allow_partial="trailing-strings")
+    except ValueError:
+        return None
 
 
 def _could_be(value: Any, schema: Mapping[str, Any]) -> bool:
