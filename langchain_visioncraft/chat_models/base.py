@@ -332,23 +332,18 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
 
     # ---- models -------------------------------------------------------------------------------
 
-    def _client_of_lists(self) -> VisionCraftClient:
+    def _clients(self) -> tuple[VisionCraftClient, AsyncVisionCraftClient]:
         from langchain_visioncraft.client import VisionCraftClient  # noqa: PLC0415 -- only here
+        from langchain_visioncraft.client.pair import client_pair  # noqa: PLC0415
 
-        return VisionCraftClient(http_client=self.root_client.http, **self._of_lists())
-
-    def _async_client_of_lists(self) -> AsyncVisionCraftClient:
-        from langchain_visioncraft.client import AsyncVisionCraftClient  # noqa: PLC0415
-
-        http = self.root_async_client.http
-        return AsyncVisionCraftClient(http_async_client=http, **self._of_lists())
-
-    def _of_lists(self) -> dict[str, Any]:
-        return {
-            "base_url": self.visioncraft_api_base,
-            "api_key": self.visioncraft_api_key,
-            "max_retries": self.max_retries,
-        }
+        client = VisionCraftClient(
+            base_url=self.visioncraft_api_base,
+            api_key=self.visioncraft_api_key,
+            max_retries=self.max_retries,
+            http_client=self.root_client.http,
+            http_async_client=self.root_async_client.http,
+        )
+        return client_pair(client)
 
     @property
     def _llm_type(self) -> str:

@@ -9,13 +9,13 @@ tokens than it says. What an answer really took is in its ``usage_metadata``.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import os
 import ssl
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
         CallbackManagerForLLMRun,
     )
     from langchain_core.language_models import LangSmithParams
-    from langchain_core.rate_limiters import BaseRateLimiter
     from langchain_core.tools import BaseTool
 
     from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
@@ -63,31 +62,6 @@ _IN_CACHE_KEY = (
     *("stop", "vision", "max_image_side", "output_version"),
 )
 """Fields that change an answer; LangChain itself knows of the documented parameters."""
-
-
-@dataclass
-class Requests:
-    """Counts the requests of one call; LangChain lets the limiter wait for the first one only.
-
-    Attributes:
-        limiter: The model's, if it has one.
-        begun: Whether the first one has gone out.
-    """
-
-    limiter: BaseRateLimiter | None
-    begun: bool = False
-
-    def count(self) -> None:
-        """Wait until another request may go out."""
-        if self.begun and self.limiter:
-            self.limiter.acquire(blocking=True)
-        self.begun = True
-
-    async def acount(self) -> None:
-        """The same, async."""
-        if self.begun and self.limiter:
-            await self.limiter.aacquire(blocking=True)
-        self.begun = True
 
 
 class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
@@ -209,8 +183,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         task, options = self._task(messages, kwargs)
-        options = {**options, "stop": stop, "run_manager": run_manager}
-        ask = self._asking(options, Requests(self.rate_limiter))
+        ask = self._asking({**options, "stop": stop, "run_manager": run_manager})
         return drive(answer(task, messages, correct=self.correct_tool_calls), ask)
 
     async def _agenerate(
@@ -221,24 +194,35 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         task, options = self._task(messages, kwargs)
-        options = {**options, "stop": stop, "run_manager": run_manager}
-        ask = self._aasking(options, Requests(self.rate_limiter))
+        ask = self._aasking({**options, "stop": stop, "run_manager": run_manager})
         return await adrive(answer(task, messages, correct=self.correct_tool_calls), ask)
 
     def _asking(
-        self, options: Mapping[str, Any], requests: Requests
+        self, options: Mapping[str, Any], *, begun: int = 0
     ) -> Callable[[list[BaseMessage]], ChatResult]:
+        """Sends requests; LangChain lets the rate limiter wait for the first one only.
+
+        Args:
+            options: Of each request.
+            begun: How many have gone out before.
+        """
+        count = itertools.count(begun)
+
         def ask(messages: list[BaseMessage]) -> ChatResult:
-            requests.count()
+            if next(count) and self.rate_limiter:
+                self.rate_limiter.acquire(blocking=True)
             return self._ask(messages, **options)
 
         return ask
 
     def _aasking(
-        self, options: Mapping[str, Any], requests: Requests
+        self, options: Mapping[str, Any], *, begun: int = 0
     ) -> Callable[[list[BaseMessage]], Awaitable[ChatResult]]:
+        count = itertools.count(begun)
+
         async def ask(messages: list[BaseMessage]) -> ChatResult:
-            await requests.acount()
+            if next(count) and self.rate_limiter:
+                await self.rate_limiter.aacquire(blocking=True)
             return await self._aask(messages, **options)
 
         return ask
@@ -256,10 +240,8 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     # ---- models and tokens --------------------------------------------------------------------
 
     @abstractmethod
-    def _client_of_lists(self) -> VisionCraftClient: ...
-
-    @abstractmethod
-    def _async_client_of_lists(self) -> AsyncVisionCraftClient: ...
+    def _clients(self) -> tuple[VisionCraftClient, AsyncVisionCraftClient]:
+        """Clients of the host's other endpoints."""
 
     def list_models(self) -> list[str]:
         """The names of the host's chat models: ``GET /models-llm``, which needs no key.
@@ -270,18 +252,17 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
             AuthenticationError: If the host refuses the key, or wants one for ``/models-llm``.
             VisionCraftError: If the host cannot be asked, or does not answer with such a list.
         """
-        return self._client_of_lists().run(_list_of_models())
+        return self._clients()[0].list_names(family="llm", kind="models")
 
     async def alist_models(self) -> list[str]:
         """The same as `list_models`, async."""
-        return await self._async_client_of_lists().run(_list_of_models())
+        return await self._clients()[1].list_names(family="llm", kind="models")
 
     def get_token_ids(self, text: str) -> list[int]:
         """The ids of the tokens of a text, if ``custom_get_token_ids`` was given.
 
         Raises:
-            NotImplementedError: Otherwise: the tokenizers of the models are not part of this
-                package. `get_num_tokens` estimates without them.
+            NotImplementedError: Otherwise; `get_num_tokens` estimates without a tokenizer.
         """
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
@@ -344,12 +325,6 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         params["ls_provider"] = PROVIDER
         params["ls_model_name"] = self._model_of(kwargs)
         return params
-
-
-def _list_of_models() -> Any:
-    from langchain_visioncraft.client import endpoints  # noqa: PLC0415 -- only for lists
-
-    return endpoints.list_names(family="llm", kind="models")
 
 
 def estimate_tokens(text: str) -> int:

@@ -1,6 +1,6 @@
 """What is taken for a chat completion: not too long, uncompressed, of the right form, with an end.
 
-A whole answer that is refused ends early, and its error waits in the response (`raise_refusal`):
+A whole answer that is refused ends early, and its error waits in the response (`must_be_checked`):
 raised while the SDK reads, it would be taken for a lost connection, and the call would be made
 again. In a stream, which is read after that, it is raised at once.
 """
@@ -66,19 +66,6 @@ async def abound(response: Any) -> None:
     bound(response)
 
 
-def raise_refusal(response: Any) -> None:
-    """Raise why an answer was not read to its end, if it was not.
-
-    Raises:
-        AnswerTooLargeError: If it is longer than `MAX_ANSWER_BYTES`.
-        UnexpectedAnswerError: If it is compressed, which nobody asked for.
-    """
-    refusal = response.extensions.get(_REFUSAL)
-    if isinstance(refusal, VisionCraftError):
-        raise refusal
-    response.extensions[_LOOKED_AT] = True
-
-
 def _refuse(response: Any, kind: type[VisionCraftError], what: str) -> None:
     url, endpoint = response.request.url, f"{response.request.method} {response.request.url.path}"
     host = url.netloc.decode("ascii", "replace")
@@ -142,7 +129,16 @@ def _bounded_stream(library: Any) -> type[Any]:
 
 
 def must_be_checked(response: Any, *, streamed: bool) -> bool:
-    """Whether the body must be read and given to `check_completion`, before the SDK takes it."""
+    """Whether the body must be read and given to `check_completion`, before the SDK takes it.
+
+    Raises:
+        AnswerTooLargeError: If it is longer than `MAX_ANSWER_BYTES`.
+        UnexpectedAnswerError: If it is compressed, which nobody asked for.
+    """
+    refusal = response.extensions.get(_REFUSAL)
+    if isinstance(refusal, VisionCraftError):
+        raise refusal
+    response.extensions[_LOOKED_AT] = True
     if not response.request.url.path.endswith("/chat/completions"):
         return False
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -11,12 +11,13 @@ import os
 import ssl
 import sys
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import openai
 
 from langchain_visioncraft._compat import httpx
+from langchain_visioncraft._driving import adrive, drive
 from langchain_visioncraft.chat_models.completions import (
     ANSWER,
     OverdueError,
@@ -25,7 +26,6 @@ from langchain_visioncraft.chat_models.completions import (
     bound,
     check_completion,
     must_be_checked,
-    raise_refusal,
 )
 from langchain_visioncraft.chat_models.normalizing import sound
 from langchain_visioncraft.chat_models.response_formats import forms_of, is_refused
@@ -161,12 +161,21 @@ class _OurClient:
             msg = f"Nothing was sent: the request cannot be written as JSON ({error})."
             raise InvalidRequestError(msg) from error
 
-    def _asked(self, options: Any) -> Iterator[tuple[int, Any]]:
-        """The requests to try, in each form of their ``response_format``, with its number."""
-        body = options.extra_json or {}
+    def _asking(self, options: Any) -> Generator[Any, Any, Any]:
+        """Asks in each form of the ``response_format`` until the host takes one."""
+        body, refusals = options.extra_json or {}, []
         for number, form in forms_of(body.get("response_format"), self.form):
             own = {"extra_json": {**body, "response_format": form}}
-            yield number, options.model_copy(update=own) if form else options
+            try:
+                answer = yield options.model_copy(update=own) if form else options
+            except openai.APIStatusError as error:
+                if not is_refused(error.status_code, str(error)):
+                    raise
+                refusals.append(error)
+            else:
+                self.form = number
+                return answer
+        raise refusals[0]
 
     @contextlib.contextmanager
     def _in_time(self) -> Iterator[Watch]:
@@ -190,6 +199,10 @@ class _OurClient:
         )
         return current().left(seconds) or 0.0
 
+    def _make_sse_decoder(self) -> Any:
+        inherited: Any = super()
+        return WholeStreams(inherited._make_sse_decoder(), current())
+
     def _parse_retry_after_header(self, response_headers: Any = None) -> float | None:
         return None if response_headers is None else retry_after(response_headers, None)
 
@@ -199,24 +212,15 @@ class VisionCraftSDK(_OurClient, openai.OpenAI):
 
     def request(self, cast_to: Any, options: Any, *args: Any, **more: Any) -> Any:
         """Make a call, with the SDK's retries, within the deadline."""
-        refusals = []
+        inherited = super().request
         with self._in_time():
-            for number, asked in self._asked(options):
-                try:
-                    answer = super().request(cast_to, asked, *args, **more)
-                except openai.APIStatusError as error:
-                    if not is_refused(error.status_code, str(error)):
-                        raise
-                    refusals.append(error)
-                else:
-                    self.form = number
-                    return answer
-        raise refusals[0]
+            return drive(
+                self._asking(options), lambda asked: inherited(cast_to, asked, *args, **more)
+            )
 
     def _process_response(self, **options: Any) -> Any:
         response, streamed = options["response"], bool(options.get("stream"))
         try:
-            raise_refusal(response)
             if must_be_checked(response, streamed=streamed):
                 response.read()
                 check_completion(response, streamed=streamed)
@@ -225,34 +229,22 @@ class VisionCraftSDK(_OurClient, openai.OpenAI):
             raise
         return super()._process_response(**options)
 
-    def _make_sse_decoder(self) -> Any:
-        return WholeStreams(super()._make_sse_decoder(), current())
-
 
 class AsyncVisionCraftSDK(_OurClient, openai.AsyncOpenAI):
     """The SDK's async client for VisionCraft."""
 
     async def request(self, cast_to: Any, options: Any, *args: Any, **more: Any) -> Any:
         """Make a call, with the SDK's retries, within the deadline."""
-        refusals = []
+        inherited = super().request
         with self._in_time() as watch:
             async with asyncio.timeout(watch.left()):
-                for number, asked in self._asked(options):
-                    try:
-                        answer = await super().request(cast_to, asked, *args, **more)
-                    except openai.APIStatusError as error:
-                        if not is_refused(error.status_code, str(error)):
-                            raise
-                        refusals.append(error)
-                    else:
-                        self.form = number
-                        return answer
-        raise refusals[0]
+                return await adrive(
+                    self._asking(options), lambda asked: inherited(cast_to, asked, *args, **more)
+                )
 
     async def _process_response(self, **options: Any) -> Any:
         response, streamed = options["response"], bool(options.get("stream"))
         try:
-            raise_refusal(response)
             if must_be_checked(response, streamed=streamed):
                 await response.aread()
                 check_completion(response, streamed=streamed)
@@ -260,9 +252,6 @@ class AsyncVisionCraftSDK(_OurClient, openai.AsyncOpenAI):
             await response.aclose()
             raise
         return await super()._process_response(**options)
-
-    def _make_sse_decoder(self) -> Any:
-        return WholeStreams(super()._make_sse_decoder(), current())
 
 
 _BOUNDED: dict[str, Any] = {"event_hooks": {"response": [bound]}}

@@ -22,6 +22,7 @@ from langchain_visioncraft.chat_models.structured import (
     structured_output,
 )
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
+from langchain_visioncraft.client.pair import client_pair
 from langchain_visioncraft.context import run_key
 from langchain_visioncraft.errors import InvalidRequestError
 
@@ -71,7 +72,6 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
     """Where answers end, if a call says nothing else."""
 
     _client: VisionCraftClient | None = PrivateAttr(default=None)
-    _async_client: AsyncVisionCraftClient | None = PrivateAttr(default=None)
 
     # ---- construction -------------------------------------------------------------------------
 
@@ -99,35 +99,23 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
 
     def _rebuild(self) -> None:
         self._resolve_settings()
-        self._client = self._async_client = None
+        self._client = None
 
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "api_key": self.visioncraft_api_key,
-            "base_url": self.visioncraft_api_base,
-            "verify": self.verify,
-            "timeout": self.request_timeout,
-            "max_retries": self.max_retries,
-            "deadline": self.deadline,
-            "max_answer_bytes": completions.MAX_ANSWER_BYTES,
-        }
-
-    def _sync(self) -> VisionCraftClient:
+    def _clients(self) -> tuple[VisionCraftClient, AsyncVisionCraftClient]:
         if self._client is None:
-            self._client = VisionCraftClient(**self._settings(), http_client=self.http_client)
-        key = run_key()
-        return self._client.with_key(key) if key else self._client
-
-    def _async(self) -> AsyncVisionCraftClient:
-        if self._async_client is None:
-            self._async_client = AsyncVisionCraftClient(
-                **self._settings(), http_async_client=self.http_async_client
+            self._client = VisionCraftClient(
+                api_key=self.visioncraft_api_key,
+                base_url=self.visioncraft_api_base,
+                verify=self.verify,
+                timeout=self.request_timeout,
+                max_retries=self.max_retries,
+                deadline=self.deadline,
+                max_answer_bytes=completions.MAX_ANSWER_BYTES,
+                http_client=self.http_client,
+                http_async_client=self.http_async_client,
             )
-        key = run_key()
-        return self._async_client.with_key(key) if key else self._async_client
-
-    _client_of_lists = _sync
-    _async_client_of_lists = _async
+        (client, async_client), key = client_pair(self._client), run_key()
+        return (client.with_key(key), async_client.with_key(key)) if key else (client, async_client)
 
     # ---- calls --------------------------------------------------------------------------------
 
@@ -148,10 +136,11 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         return PromptedTools.of(options, messages), left
 
     def _ask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
-        return self._result(self._sync().run(self._request(messages, **options)), **options)
+        return self._result(self._clients()[0].run(self._request(messages, **options)), **options)
 
     async def _aask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
-        return self._result(await self._async().run(self._request(messages, **options)), **options)
+        text = await self._clients()[1].run(self._request(messages, **options))
+        return self._result(text, **options)
 
     def _request(self, messages: Sequence[BaseMessage], *, model: str, **_: Any) -> Any:
         body = [_written(message) for message in self._prepared(messages, model)]

@@ -12,7 +12,6 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_visioncraft._driving import adrive, drive
 from langchain_visioncraft.chat_models.answers import StreamedReading, Task
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
-from langchain_visioncraft.chat_models.common import Requests
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools, held_to
 from langchain_visioncraft.chat_models.profiles import opens_thoughts, profile_of
 from langchain_visioncraft.chat_models.prompted.tools import OPTIONS, PromptedTools
@@ -151,9 +150,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     ) -> Iterator[ChatGenerationChunk | None]:
         task, options = self._task(messages, given)
         asked, stream = task.messages(messages), self._streamed(task, options)
-        requests = Requests(self.rate_limiter)
-        ask = self._asking(_unstreamed(options), requests)
-        requests.count()
+        ask = self._asking(_unstreamed(options), begun=1)
         for raw in self._ask_for_stream(asked, **options):
             yield stream.read(raw)
         yield drive(stream.ending(asked), ask)
@@ -177,9 +174,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     ) -> AsyncGenerator[ChatGenerationChunk | None]:
         task, options = self._task(messages, given)
         asked, stream = task.messages(messages), self._streamed(task, options)
-        requests = Requests(self.rate_limiter)
-        ask = self._aasking(_unstreamed(options), requests)
-        await requests.acount()
+        ask = self._aasking(_unstreamed(options), begun=1)
         async with aclosing(self._aask_for_stream(asked, **options)) as chunks:
             async for raw in chunks:
                 yield stream.read(raw)

@@ -177,7 +177,7 @@ def test_copies_and_pickles(service: OldService, monkeypatch: pytest.MonkeyPatch
     assert again.visioncraft_api_base == "http://a.test"
     assert copy.deepcopy(model).model_name == "m"
     moved = model.model_copy(update={"visioncraft_api_base": "http://b.test"})
-    assert moved._sync().settings.base_url == "http://b.test"
+    assert moved._clients()[0].settings.base_url == "http://b.test"
     monkeypatch.setenv("VISIONCRAFT_API_KEY", "from-environment")
     assert b"from-environment" not in pickle.dumps(ChatVisionCraftLegacy(model="m"))
     with pytest.raises(TypeError, match="cannot be pickled"):
