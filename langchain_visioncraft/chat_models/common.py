@@ -30,7 +30,6 @@ from langchain_visioncraft._driving import adrive, drive
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.chat_models.answers import Task, answer
 from langchain_visioncraft.chat_models.images import (
-    ImageRules,
     is_image,
     prepare_messages,
     takes_images,
@@ -232,10 +231,13 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
 
     def _prepared(self, messages: Sequence[BaseMessage], model: str) -> list[BaseMessage]:
         """The messages with their pictures in the one form that is sent."""
-        rules = ImageRules(
-            model=model, vision=self.vision, store=self.store, max_side=self.max_image_side
+        return prepare_messages(
+            messages,
+            model=model,
+            vision=self.vision,
+            store=self.store,
+            max_side=self.max_image_side,
         )
-        return prepare_messages(messages, rules)
 
     # ---- models and tokens --------------------------------------------------------------------
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pybase64
@@ -38,23 +37,6 @@ _IN_CODE = ("image", "media", "path", "file", "bytes", "file_id", "id")
 """Keys under which code may put a `Path`, a `Media`, its artifact, bytes or a handle."""
 
 
-@dataclass(frozen=True)
-class ImageRules:
-    """What may be sent as an image, and how.
-
-    Attributes:
-        model: For which model.
-        vision: Whether it takes images; ``None`` decides by its profile and its name.
-        store: Where handles are looked up.
-        max_side: Pixels; larger images are made smaller. Links are not looked at.
-    """
-
-    model: str = ""
-    vision: bool | None = None
-    store: MediaStore | None = None
-    max_side: int | None = None
-
-
 def takes_images(model: str, vision: bool | None = None) -> bool:
     """Whether this model takes images: as told, by its profile, or if it is called a LLaVA."""
     if vision is not None:
@@ -62,7 +44,14 @@ def takes_images(model: str, vision: bool | None = None) -> bool:
     return bool((profile_of(model) or {}).get("image_inputs")) or "llava" in model.lower()
 
 
-def prepare_messages(messages: Sequence[BaseMessage], rules: ImageRules) -> list[BaseMessage]:
+def prepare_messages(
+    messages: Sequence[BaseMessage],
+    *,
+    model: str = "",
+    vision: bool | None = None,
+    store: MediaStore | None = None,
+    max_side: int | None = None,
+) -> list[BaseMessage]:
     """Bring every image to the one form that the service documents, OpenAI's ``image_url``.
 
     The messages that were passed in stay as they are.
@@ -72,23 +61,37 @@ def prepare_messages(messages: Sequence[BaseMessage], rules: ImageRules) -> list
             before (``base64``, ``url``, ``file_id``, ``source_type``), file blocks that hold an
             image, Anthropic's, `Media.block()`, and ``{"type": "image", "image": …}`` with a
             `Path`, a `Media`, bytes or a handle.
-        rules: What may be sent.
+        model: For which model.
+        vision: Whether it takes images; ``None`` decides by its profile and its name.
+        store: Where handles are looked up.
+        max_side: Pixels; larger images are made smaller. Links are not looked at.
 
     Raises:
         InvalidRequestError: If there is an image for a model that takes none, or audio, video or
             a document.
         MediaInputError: If an image cannot be used.
     """
-    return [_prepare(message, rules) for message in messages]
+
+    def image(block: dict[Any, Any]) -> dict[Any, Any]:
+        if takes_images(model, vision):
+            return image_url_block(block, store=store, max_side=max_side)
+        msg = (
+            f"Nothing was sent: the model {model!r} takes no images. Use a LLaVA model such as "
+            f"{VISION_MODELS[0]!r}, or vision=True if this one does."
+        )
+        raise InvalidRequestError(msg)
+
+    return [
+        message if isinstance(message.content, str) else _prepare(message, image, store)
+        for message in messages
+    ]
 
 
-def _prepare(message: BaseMessage, rules: ImageRules) -> BaseMessage:
-    if isinstance(message.content, str):
-        return message
-    blocks = (
-        _prepare_block({"text": block} if isinstance(block, str) else block, rules)
-        for block in message.content
-    )
+def _prepare(
+    message: BaseMessage, image: Callable[[dict[Any, Any]], Any], store: MediaStore | None
+) -> BaseMessage:
+    given = ({"text": each} if isinstance(each, str) else each for each in message.content)
+    blocks = (image(each) if is_image(each, store) else _without_images(each) for each in given)
     content: Any = [block for block in blocks if block.get("type") not in _OF_OTHERS]
     if message.type != "human" and all(block.get("type") == "text" for block in content):
         # Templates take lists of what people say, if at all.
@@ -99,16 +102,8 @@ def _prepare(message: BaseMessage, rules: ImageRules) -> BaseMessage:
     return message.model_copy(update={"content": content})
 
 
-def _prepare_block(block: dict[Any, Any], rules: ImageRules) -> dict[Any, Any]:
+def _without_images(block: dict[Any, Any]) -> dict[Any, Any]:
     kind = block.get("type")
-    if is_image(block, rules.store):
-        if not takes_images(rules.model, rules.vision):
-            msg = (
-                f"Nothing was sent: the model {rules.model!r} takes no images. Use a LLaVA model "
-                f"such as {VISION_MODELS[0]!r}, or vision=True if this one does."
-            )
-            raise InvalidRequestError(msg)
-        return image_url_block(block, store=rules.store, max_side=rules.max_side)
     if kind in _TEXTS and isinstance(block.get("text"), str):
         return block if kind == "text" else {"type": "text", "text": block["text"]}
     if kind in _REFUSED or kind is None:
@@ -196,12 +191,8 @@ def _url_of(source: MediaSource, max_side: int | None) -> str:
     """A link as it is, bytes as a data URL: whole base64, and the type that they are of."""
     if source.url is not None:
         return source.url
-    try:
-        with source.open() as file:
-            data = file.read()
-    except FileNotFoundError as error:
-        msg = f"The image {source.label} no longer exists."
-        raise MediaInputError(msg) from error
+    with source.open() as file:
+        data = file.read()
     # The bytes know better than what was said of them.
     mime = type_of(data)
     if not mime or kind_of(mime) != "image" or mime not in EXTENSIONS:
