@@ -6,12 +6,14 @@ from collections.abc import Callable
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from visioncraft_sandbox.engines.answer_schemas import resolve
+from visioncraft_sandbox.engines.schema_parts import (
+    BY_NAME,
+    CHOICES,
+    LISTS,
+    inner_parts,
+    resolve,
+)
 
-_BY_NAME = ("properties", "$defs", "definitions", "patternProperties")
-_CHOICES = ("anyOf", "oneOf", "allOf")
-_LISTS = (*_CHOICES, "prefixItems")
-_SINGLE = ("items", "additionalItems", "additionalProperties", "propertyNames", "not")
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _TEXTS = ("$ref", "description", "title", "format", "pattern")
 _COUNTS = (
@@ -49,7 +51,7 @@ def _problem_of_parts(
     return _problem_of_words(schema, where) or next(
         (
             problem
-            for name, inner in _inner(schema)
+            for name, inner in inner_parts(schema)
             if (
                 problem := _problem_of_parts(inner, f"{where}.{name}".lstrip("."), depth + 1, parts)
             )
@@ -63,7 +65,7 @@ def _problem_of_references(root: Any, parts: list[tuple[str, dict[str, Any]]]) -
     same: dict[int, list[int]] = {}
     for where, part in parts:
         # What a value must satisfy besides or instead, without going deeper into the value.
-        others = [other for name in _CHOICES for other in part.get(name) or ()]
+        others = [other for name in CHOICES for other in part.get(name) or ()]
         if (reference := part.get("$ref")) is not None:
             target = resolve(root, reference)
             if not isinstance(target, dict | bool):
@@ -113,28 +115,8 @@ _WORDS: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
     (_TEXTS, lambda value: isinstance(value, str), "a string"),
     (_NUMBERS, _is_number, "a number"),
     (_COUNTS, _is_count, "a whole number of 0 or more"),
-    (("enum", *_LISTS), lambda value: isinstance(value, list), "a list"),
-    (_BY_NAME, lambda value: isinstance(value, dict), "an object"),
+    (("enum", *LISTS), lambda value: isinstance(value, list), "a list"),
+    (BY_NAME, lambda value: isinstance(value, dict), "an object"),
     (("required",), _are_texts, "a list of strings"),
     (("type",), _is_kind, "a string or a list of strings"),
 )
-
-
-def _inner(schema: dict[str, Any]) -> list[tuple[str, Any]]:
-    found = [
-        (f"{name}.{key}", inner)
-        for name in _BY_NAME
-        for key, inner in (schema.get(name) or {}).items()
-    ]
-    found += [
-        (f"{name}.{index}", inner)
-        for name in _LISTS
-        for index, inner in enumerate(schema.get(name) or ())
-    ]
-    for name in _SINGLE:
-        inner = schema.get(name)
-        if isinstance(inner, list):  # `items`, up to draft 2019-09
-            found += [(f"{name}.{index}", each) for index, each in enumerate(inner)]
-        elif inner is not None:
-            found.append((name, inner))
-    return found

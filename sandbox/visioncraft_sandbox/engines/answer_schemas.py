@@ -8,7 +8,10 @@ the original. What cannot be rewritten is refused, with llguidance's reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
+
+from visioncraft_sandbox.engines.schema_parts import excess_of, resolve
 
 _LONGEST_STRING = 120
 _LONGEST_PATTERN = 300
@@ -92,21 +95,60 @@ def served(schema: Mapping[str, Any], *, is_small: bool = True) -> dict[str, Any
     """A stricter schema that the engine takes, with closer bounds for a small model.
 
     Raises:
-        UnservedSchemaError: If there is none.
+        UnservedSchemaError: If there is none, or if it costs too much to compile.
     """
-    from llguidance import LLMatcher  # noqa: PLC0415  # only chats with a model need it
-
     closed = {
         **_Rewriter(schema, is_small=is_small).rewritten(schema),
         "x-guidance": {"whitespace_flexible": False},
     }
-    try:
-        problem = LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(closed))
-    except ValueError as error:  # numbers that are not JSON, or have more than 64 bits
-        problem = str(error)
-    if problem:
-        raise UnservedSchemaError(problem.strip())
+    if excess := excess_of(closed):
+        raise UnservedSchemaError(excess)
+    Reader(closed)
     return closed
+
+
+class Reader:
+    """Reads along what a model writes under a schema.
+
+    Past some bounds of llguidance, llama.cpp lets a model write whatever it likes, and says so only
+    in its log.
+    """
+
+    def __init__(self, closed: Mapping[str, Any]) -> None:
+        from llguidance import LLMatcher  # noqa: PLC0415  # only chats with a model need it
+
+        try:
+            grammar = LLMatcher.grammar_from_json_schema(dict(closed))
+        except ValueError as error:  # numbers that are not JSON, or have more than 64 bits
+            raise UnservedSchemaError(str(error)) from error
+        self._matcher = LLMatcher(_bytes(), grammar, log_level=0)
+        self._raise_error()
+
+    def read(self, text: str) -> None:
+        """Go on with a piece of an answer.
+
+        Raises:
+            UnservedSchemaError: If the schema does not allow it.
+        """
+        if not self._matcher.consume_tokens(list(text.encode())):
+            self._raise_error()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether an answer may end here."""
+        return bool(self._matcher.is_accepting())
+
+    def _raise_error(self) -> None:
+        if self._matcher.is_error():
+            problem = self._matcher.get_error().partition("<state>")[0]
+            raise UnservedSchemaError(problem.strip())
+
+
+@cache
+def _bytes() -> Any:
+    from llguidance import LLTokenizer  # noqa: PLC0415  # as in Reader
+
+    return LLTokenizer("byte")
 
 
 class _Rewriter:
@@ -264,22 +306,6 @@ def _kinds(schema: dict[str, Any]) -> list[str]:
             schema["type"] = meant[0]
     kinds = schema.get("type", [])
     return [kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind in _BOUND]
-
-
-def resolve(root: Any, reference: str) -> Any:
-    """What a reference within a schema leads to; ``None`` if it leads nowhere."""
-    if not reference.startswith("#"):
-        return None
-    found = root
-    for step in reference[1:].split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, list) and name.isdecimal() and int(name) < len(found):
-            found = found[int(name)]
-        elif isinstance(found, Mapping) and name in found:
-            found = found[name]
-        else:
-            return None
-    return found
 
 
 def _capped(schema: dict[str, Any], least: str, most: str, cap: int) -> int:

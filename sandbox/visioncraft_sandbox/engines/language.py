@@ -6,21 +6,25 @@ import atexit
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from visioncraft_sandbox.engines.answer_schemas import UnservedSchemaError, served
+from visioncraft_sandbox.engines.answer_schemas import Reader, UnservedSchemaError, served
 from visioncraft_sandbox.engines.stopping import watch
 from visioncraft_sandbox.engines.weights import EngineUnavailable, language_model
 
 _CONTEXT_TOKENS = 8192
 _SLOTS = 2
+_BATCH_TOKENS = 256
+"""Of a prompt, read between two looks at whether anybody still waits: some seconds of work."""
 _CACHE_MIB = 256
 _MOST_THREADS = 8
-_JSON_BEGINS = frozenset('{["-0123456789tfn')
+_LONGEST_SECONDS = 300.0
+"""Of one answer, with the reading of its prompt."""
 # Without it, the small model repeats itself to the end of every text in JSON.
 _PENALTY_IN_JSON = 1.2
 
@@ -102,46 +106,25 @@ class LanguageModel:
             schema: A JSON schema that the answer must follow.
             on_text: Called with each piece of text.
         """
-        done, is_unwanted = Completion(), watch()
-        failed: list[dict[str, Any]] = []
-        refused: list[str] = []
-
-        def take(chunk: dict[str, Any]) -> bool:
-            if chunk.get("error"):
-                failed.append(chunk)  # llama.cpp would drop an exception from here
-                return True
-            for choice in chunk.get("choices", ()):
-                text = choice.get("delta", {}).get("content")
-                if text:
-                    if schema is not None and not done.text and text[0] not in _JSON_BEGINS:
-                        refused.append(text)
-                        return True
-                    done.text += text
-                    done.completion_tokens += 1
-                    if on_text is not None:
-                        on_text(text)
-                done.finish_reason = choice.get("finish_reason") or done.finish_reason
-            _take_usage(done, chunk)
-            return is_unwanted()
-
         body = {
             "messages": list(messages),
             **sampling.body(),
             "stream": True,
             "stream_options": {"include_usage": True},
+            "return_progress": True,  # calls `take` while the prompt is read, too
         }
-        server = self._loaded()
+        server, reader = self._loaded(), None
         if schema is not None:
             # A grammar of our own: with llama.cpp's `json_schema`, a small model may write
             # whitespace without end.
-            body["grammar"] = _grammar(schema, is_small=self._path is None)
+            closed = served(schema, is_small=self._path is None)
+            body["grammar"], reader = _grammar(closed), Reader(closed)
             if self._path is None and sampling.repetition_penalty == 1.0:
                 body["repeat_penalty"] = _PENALTY_IN_JSON
-        answer = server.handle_chat_completions(body, take)
-        _raise_error(failed[0] if failed else answer)
-        if refused:  # llama.cpp has dropped the grammar, and says so only in its log
-            raise UnservedSchemaError("llama.cpp does not take the grammar made of it")
-        return done
+        answer = _Answer(reader, on_text)
+        returned = server.handle_chat_completions(body, answer.take)
+        _raise_error(answer.failed or returned)
+        return answer.checked(sampling)
 
     def _loaded(self) -> Any:
         with self._lock:
@@ -163,6 +146,7 @@ class LanguageModel:
         params.model.path = str(path)
         params.n_ctx = _CONTEXT_TOKENS
         params.n_parallel = _SLOTS
+        params.n_batch = _BATCH_TOKENS
         params.kv_unified = True  # one long conversation may take the whole context
         params.cache_ram_mib = _CACHE_MIB
         # llama.cpp's threads spin while they wait for each other: if other work takes a core, two
@@ -191,16 +175,65 @@ class LanguageModel:
         atexit.unregister(self.close)
 
 
+class _Answer:
+    """Takes the pieces of one answer; llama.cpp would drop an exception from here."""
+
+    def __init__(self, reader: Reader | None, on_text: Callable[[str], None] | None) -> None:
+        self._reader = reader
+        self._on_text = on_text
+        self._is_unwanted = watch()
+        self._ends_at = time.monotonic() + _LONGEST_SECONDS
+        self._done = Completion()
+        self._refused: UnservedSchemaError | None = None
+        self.failed: dict[str, Any] | None = None
+
+    def take(self, chunk: dict[str, Any]) -> bool:
+        """Whether no more is wanted."""
+        if chunk.get("error"):
+            self.failed = chunk
+            return True
+        for choice in chunk.get("choices", ()):
+            if text := choice.get("delta", {}).get("content"):
+                self._read(text)
+            self._done.finish_reason = choice.get("finish_reason") or self._done.finish_reason
+        _take_usage(self._done, chunk)
+        if time.monotonic() > self._ends_at:
+            self._done.finish_reason = "length"
+            return True
+        return self._refused is not None or self._is_unwanted()
+
+    def _read(self, text: str) -> None:
+        try:
+            if self._reader is not None:
+                self._reader.read(text)
+        except UnservedSchemaError as error:
+            self._refused = error
+            return
+        self._done.text += text
+        self._done.completion_tokens += 1
+        if self._on_text is not None:
+            self._on_text(text)
+
+    def checked(self, sampling: Sampling) -> Completion:
+        """The answer, if it satisfies its schema or was cut off."""
+        if self._refused is not None:
+            raise self._refused
+        ended = self._done.finish_reason == "stop" and not sampling.stop
+        if ended and self._reader is not None and not self._reader.is_complete:
+            raise UnservedSchemaError("the model ended its answer too early")
+        return self._done
+
+
 @cache
 def shared_model(path: str | None = None) -> LanguageModel:
     """The model of this path, one for the whole process."""
     return LanguageModel(path)
 
 
-def _grammar(schema: Mapping[str, Any], *, is_small: bool) -> str:
+def _grammar(closed: Mapping[str, Any]) -> str:
     import xllamacpp  # noqa: PLC0415  # as in _load
 
-    return str(xllamacpp.json_schema_to_grammar(served(schema, is_small=is_small)))
+    return str(xllamacpp.json_schema_to_grammar(closed))
 
 
 def _raise_error(answer: Any) -> None:

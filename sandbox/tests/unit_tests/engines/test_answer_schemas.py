@@ -25,7 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
 from pydantic import Field
-from visioncraft_sandbox.engines.answer_schemas import UnservedSchemaError, served
+from visioncraft_sandbox.engines.answer_schemas import Reader, UnservedSchemaError, served
 from visioncraft_sandbox.schema_shape import problem_of_schema
 
 TOKENS = LLTokenizer("byte")
@@ -214,6 +214,84 @@ REFUSED: dict[str, dict[str, Any]] = {
 def test_what_no_answer_can_be_held_to_is_refused_with_the_reason(name: str) -> None:
     with pytest.raises(UnservedSchemaError, match=r"^no answer can be held to .* here: .{9}"):
         served(REFUSED[name])
+
+
+def named(**names: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": names}
+
+
+def searched(part: str) -> dict[str, Any]:
+    return {**TEXT, "pattern": part}
+
+
+NINE = [searched(f"(a|b)*{n}(a|b){{{n + 5}}}") for n in range(9)]
+COSTLY: dict[str, tuple[dict[str, Any], str]] = {
+    "patterns of one text": ({"allOf": NINE}, "8 patterns"),
+    "patterns of a property": ({"allOf": [named(x=each) for each in NINE]}, "8 patterns"),
+    "patterns of items": (
+        {"allOf": [{"type": "array", "items": named(x=each)} for each in NINE]},
+        "8 patterns",
+    ),
+    "patterns by reference": (
+        {"$defs": {"a": {"allOf": NINE[:5]}, "b": {"allOf": [{"$ref": "#/$defs/a"}, *NINE[5:]]}}}
+        | named(x={"$ref": "#/$defs/b"}),
+        "8 patterns",
+    ),
+    "patterns of each alternative": (
+        {"allOf": [{"anyOf": [each, {"type": "null"}]} for each in NINE]},
+        "8 patterns",
+    ),
+    "formats": ({"allOf": [{**TEXT, "format": "email"} for _ in NINE]}, "8 patterns"),
+    "patterns that come together without an end": (
+        {"$defs": {"a": named(x={"allOf": [{"$ref": "#/$defs/a"}, named(y=NINE[0])]})}}
+        | named(z={"$ref": "#/$defs/a"}),
+        "8 patterns",
+    ),
+    "patterns of names": (
+        {"type": "object", "patternProperties": {f"^a{n}$": TEXT for n in range(65)}},
+        "64 patternProperties",
+    ),
+    "a large multiple": ({"type": "integer", "multipleOf": 999_983}, "multipleOf .* 100,000"),
+    "multiples": (
+        named(**{f"x{n}": {"type": "integer", "multipleOf": 9973 + n} for n in range(11)}),
+        "multipleOf .* 100,000",
+    ),
+    "multiples of one number": (
+        {"allOf": [{"type": "integer", "multipleOf": 9973}, {"multipleOf": 9967}]},
+        "multipleOf of one number",
+    ),
+    "optional properties": (named(**{f"x{n}": TEXT for n in range(401)}), "400 optional"),
+    "a long value": ({"const": "x" * 4001}, "4,000 characters"),
+    "a long name": (named(**{"x" * 4001: TEXT}), "4,000 characters"),
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_what_costs_too_much_to_compile_is_refused_before(name: str) -> None:
+    schema, reason = COSTLY[name]
+    assert problem_of_schema(schema) is None
+    with pytest.raises(UnservedSchemaError, match=reason):
+        served(schema)
+
+
+def test_alternatives_and_fields_may_have_patterns_each() -> None:
+    event = named(**{f"x{n}": {**TEXT, "format": "date"} for n in range(20)})
+    schema = {
+        "$defs": {"a": {**event, "required": ["x1"]}},
+        "anyOf": [{"$ref": "#/$defs/a"}, *[searched(f"^{n}$") for n in range(9)]],
+    }
+    assert list(assert_served(schema))
+
+
+def test_what_a_model_writes_in_spite_of_its_schema_is_refused() -> None:
+    reader = Reader(served(named(x={"type": "integer"})))
+    reader.read('{"x"')
+    assert not reader.is_complete
+    with pytest.raises(UnservedSchemaError):
+        reader.read("Sorry, I")
+    reader = Reader(served(named(x={"type": "integer"})))
+    reader.read('{"x":5}')
+    assert reader.is_complete
 
 
 LOOP: dict[str, Any] = {"$ref": "#/$defs/a"}

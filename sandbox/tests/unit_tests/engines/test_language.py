@@ -1,0 +1,48 @@
+"""The language engine, with its real model: it stops where it is told to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from visioncraft_sandbox.engines import language
+from visioncraft_sandbox.engines.answer_schemas import UnservedSchemaError
+from visioncraft_sandbox.engines.language import Sampling, shared_model
+from visioncraft_sandbox.engines.stopping import until
+
+HELLO = [{"role": "user", "content": "Say hello."}]
+
+
+def test_a_long_prompt_is_read_no_further_once_nobody_waits() -> None:
+    asked = []
+
+    def is_unwanted() -> bool:
+        asked.append(1)
+        return len(asked) == 2
+
+    long = [{"role": "user", "content": "One, two, three. " * 250}]
+    with until(is_unwanted):
+        done = shared_model().generate(long, Sampling(max_tokens=2))
+    assert len(asked) == 2
+    assert done.text == ""
+    assert done.prompt_tokens == 0
+
+
+def test_an_answer_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "_LONGEST_SECONDS", 0.0)
+    done = shared_model().generate(HELLO, Sampling(max_tokens=400))
+    assert done.finish_reason == "length"
+    assert done.completion_tokens <= 1
+
+
+def test_an_answer_that_breaks_off_is_no_answer_to_a_schema(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As llama.cpp does where the grammar is past its bounds.
+    monkeypatch.setattr(language, "_grammar", lambda _: 'root ::= "{\\"a"')
+    schema: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}}
+    with pytest.raises(UnservedSchemaError):
+        shared_model().generate(HELLO, Sampling(max_tokens=40), schema=schema)
+    monkeypatch.setattr(language, "_grammar", lambda _: 'root ::= "{\\"a prose"')
+    with pytest.raises(UnservedSchemaError):
+        shared_model().generate(HELLO, Sampling(max_tokens=40), schema=schema)
