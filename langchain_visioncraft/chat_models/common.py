@@ -32,9 +32,8 @@ from langchain_visioncraft.chat_models.answers import Task, answer
 from langchain_visioncraft.chat_models.images import (
     is_image,
     prepare_messages,
-    takes_images,
 )
-from langchain_visioncraft.chat_models.profiles import profile_of
+from langchain_visioncraft.chat_models.profiles import profile_of, takes_images
 from langchain_visioncraft.config import API_KEY_VARIABLE, Settings, resolve
 from langchain_visioncraft.media.store import MediaStore
 
@@ -101,7 +100,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     """An ``AsyncClient`` of your own. The default one may be used from any event loop."""
 
     vision: bool | None = None
-    """Whether the model takes images. Default: if its profile says so, or its name "llava"."""
+    """Whether the model takes images. Default: if its profile or name ("VL", "vision") says so."""
 
     store: MediaStore | None = None
     """Where handles in image blocks are looked up; a folder or an fsspec URL opens a store."""

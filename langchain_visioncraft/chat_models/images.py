@@ -1,4 +1,4 @@
-"""What a message may hold: text, and images for the models that take them (LLaVA)."""
+"""What a message may hold: text, and images for the models that take them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pybase64
 from langchain_core.messages import BaseMessage
 
-from langchain_visioncraft.chat_models.profiles import profile_of
+from langchain_visioncraft.chat_models.profiles import takes_images
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.encoded import is_data_url
 from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_source
@@ -35,13 +35,6 @@ _OF_OTHERS = ("reasoning", "thinking", "redacted_thinking", "reasoning_content")
 """Blocks of what a model thought, which are not sent to any model."""
 _IN_CODE = ("image", "media", "path", "file", "bytes", "file_id", "id")
 """Keys under which code may put a `Path`, a `Media`, its artifact, bytes or a handle."""
-
-
-def takes_images(model: str, vision: bool | None = None) -> bool:
-    """Whether this model takes images: as told, by its profile, or if it is called a LLaVA."""
-    if vision is not None:
-        return vision
-    return bool((profile_of(model) or {}).get("image_inputs")) or "llava" in model.lower()
 
 
 def prepare_messages(
@@ -76,7 +69,7 @@ def prepare_messages(
         if takes_images(model, vision):
             return image_url_block(block, store=store, max_side=max_side)
         msg = (
-            f"Nothing was sent: the model {model!r} takes no images. Use a LLaVA model such as "
+            f"Nothing was sent: the model {model!r} takes no images. Use a vision model such as "
             f"{VISION_MODELS[0]!r}, or vision=True if this one does."
         )
         raise InvalidRequestError(msg)
@@ -108,8 +101,8 @@ def _without_images(block: dict[Any, Any]) -> dict[Any, Any]:
         return block if kind == "text" else {"type": "text", "text": block["text"]}
     if kind in _REFUSED or kind is None:
         msg = (
-            f"Nothing was sent: chat models of VisionCraft take text, and images if they are LLaVA "
-            f"models, but no {_REFUSED.get(str(kind), 'other')} blocks. Pass on text instead: a "
+            f"Nothing was sent: chat models take text, and vision models images, but no "
+            f"{_REFUSED.get(str(kind), 'other')} blocks. Pass on text instead: a "
             "transcript (VisionCraftTranscribe), or the text of the document."
         )
         raise InvalidRequestError(msg)

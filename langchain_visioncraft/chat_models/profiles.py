@@ -111,3 +111,18 @@ _THINKING = re.compile(r"\br1\b|qwq|thinking|reasoner|minimax-m|nemotron", re.IG
 def opens_thoughts(name: str) -> bool:
     """Whether the chat template of a model opens a thought, so that its answers only close it."""
     return bool((profile_of(name) or {}).get("reasoning_output")) or bool(_THINKING.search(name))
+
+
+_SEEING = re.compile(
+    r"llava|vision|vlm|pixtral|moondream|internvl|molmo|idefics|florence|paligemma|glm-?4(?:\.\d)?v"
+    r"|minicpm-?[vo](?![a-z])|(?<![a-z])vl(?![a-z])|gemma-?3(?!.*\b(?:1b|270m))|llama-?4",
+    re.IGNORECASE,
+)
+
+
+def takes_images(model: str, vision: bool | None = None) -> bool:
+    """Whether a model takes images: as told, by its profile, or by a name like ``Qwen2.5-VL``."""
+    if vision is not None:
+        return vision
+    known = (profile_of(model) or {}).get("image_inputs")
+    return bool(_SEEING.search(model) if known is None else known)
