@@ -62,10 +62,10 @@ def _commands() -> Iterator[tuple[str, dict[str, list[dict[str, Any]]]]]:
 def _choice(variants: Collection[str]) -> dict[str, Any]:
     """The option that chooses among the engines or the versions of a command."""
     flag, first = "--api-version", next(iter(variants))
-    text = "Each has options of its own: see {} … --help."
+    text = "Each has its own options: see {} … --help."
     if "auto" in variants:
         flag = "--engine"
-        text += f" auto takes the first that the host offers of {', '.join(BEST_FIRST)}."
+        text += f" auto takes the first of these that the host offers: {', '.join(BEST_FIRST)}."
     kind = {"type": "choice", "choices": [*variants], "default": first}
     return {"name": "variant", "flag": flag, **kind, "help": text.format(flag)}
 

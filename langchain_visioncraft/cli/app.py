@@ -39,7 +39,7 @@ def _named(_: click.Context, __: click.Parameter, value: str | None) -> str | No
 
 CONNECTION = panel(
     "Connection",
-    option("--sandbox", "Start a sandbox and use it: no key is needed.", is_flag=True),
+    option("--sandbox", "Start a sandbox for this command; needs no key.", is_flag=True),
     option(
         "--base-url",
         "Root of the host. Default: VISIONCRAFT_BASE_URL.",
@@ -47,26 +47,26 @@ CONNECTION = panel(
         callback=_named,
     ),
     option("--timeout", "Longest wait for data. Default: 600.", type=float, metavar="SECONDS"),
-    option("--retries max_retries", "How often to try again. Default: 2.", type=click.IntRange(0)),
+    option("--retries max_retries", "How often to retry. Default: 2.", type=click.IntRange(0)),
     option("--ca-bundle verify", "Certificates to trust.", type=click.Path(), metavar="FILE"),
 )
 STORE, OUT, JSON, SHOW = panel(
     "Result",
     option(
         "--store",
-        "Where handles are looked up and results are kept.",
+        "Where to look up handles and keep results.",
         default="visioncraft-media",
         metavar="FOLDER|URL",
         callback=_named,
     ),
     option(
         "--out -o",
-        "Write the result here, - to stdout, instead of into the store.",
+        "Write the result here instead of into the store; - is stdout.",
         type=click.Path(readable=False),
         metavar="FILE|FOLDER|-",
         callback=_named,
     ),
-    option("--json as_json", "Print JSON, errors included.", is_flag=True),
+    option("--json as_json", "Print JSON, also for errors.", is_flag=True),
     option("--show/--no-show", "Show pictures. Default: if stdout is a terminal.", default=None),
 )
 
@@ -110,11 +110,11 @@ def _chat() -> Command:
         "chat:run",
         Argument(
             "message",
-            "What to say; - or a pipe: from stdin. Without it, in a terminal: a conversation.",
+            "What to say; - or a pipe reads stdin. Without it, a terminal starts a conversation.",
             required=False,
         ),
-        option("--model", f"Default: {DEFAULT_CHAT_MODEL}, or with pictures that of caption."),
-        option("--system", "How the model is to behave."),
+        option("--model", f"Default: {DEFAULT_CHAT_MODEL}; with pictures, that of caption."),
+        option("--system", "Instructions for the model."),
         option("--image images", "A picture to ask about; repeatable.", multiple=True, **MEDIUM),
         *parameters_of("chat"),
         *CONNECTION,
@@ -124,7 +124,7 @@ def _chat() -> Command:
 
 
 def _models() -> Command:
-    contains = option("--contains", "Only names with this text.", metavar="TEXT")
+    contains = option("--contains", "List only names with this text.", metavar="TEXT")
     return _command("host:models", *parameters_of("models"), contains, *CONNECTION, JSON)
 
 
@@ -139,22 +139,22 @@ def _store() -> Group:
         "show": ("Show a picture and its facts.", [HANDLE]),
         "path": ("Print the path or URL of a medium.", [HANDLE]),
         "provenance": (
-            "Print as JSON what made a medium, of what, with which arguments.",
+            "Print the provenance of a medium as JSON: its tool, sources and arguments.",
             [HANDLE],
         ),
         "rm": (
-            "Remove media, after a question if in a terminal.",
+            "Remove media; in a terminal, ask first.",
             [handles, option("--yes -y", "Do not ask.", is_flag=True), JSON],
         ),
         "verify": (
-            "Look for damage; the exit code is 1 if any is left.",
+            "Check for damage; the exit code is 1 if any remains.",
             [
                 option("--quick", "Compare only sizes and sidecars.", is_flag=True),
                 option("--repair", "Rewrite sidecars, remove leftovers.", is_flag=True),
                 JSON,
             ],
         ),
-        "sweep": ("Remove what interrupted saves left behind, never media.", []),
+        "sweep": ("Remove leftovers of interrupted saves, never media.", []),
     }
     return Group(
         commands={
@@ -166,10 +166,10 @@ def _store() -> Group:
 
 def _usage() -> Command:
     by = ["tool", "endpoint", "model", "user", "day"]
-    user = "The store of this user of a context, inside of the store."
+    user = "Count only the calls of this user, whose store is inside of the store."
     return _command(
         "store:usage",
-        option("--by", "What to add up by.", type=Choice(by), default=by[0]),
+        option("--by", "How to group the calls.", type=Choice(by), default=by[0]),
         option("--user", user),
         STORE,
         JSON,
@@ -181,15 +181,15 @@ def _mcp() -> Command:
 
     engine = Choice([*ENGINES, "auto"])
     folders = {"type": click.Path(path_type=Path), "metavar": "FOLDER", "multiple": True}
-    content = "What results show: text, pictures as well, or links to media, too."
+    content = "What results contain: text, also pictures, or also links to the media."
     token = {"envvar": "VISIONCRAFT_MCP_TOKEN", "show_envvar": True}
     return _command(
         "mcp:run",
         option(
             "--transport", "How clients connect.", type=Choice(["stdio", "http"]), default="stdio"
         ),
-        option("--tools", "Which tools, e.g. text_to_image,upscale. Default: all nine."),
-        option("--text-to-image", "Which engine draws.", type=engine, default="sd"),
+        option("--tools", "The tools, e.g. text_to_image,upscale. Default: all nine."),
+        option("--text-to-image", "The engine that draws.", type=engine, default="sd"),
         option(
             "--allow-dir allowed_dirs", "A folder that clients may read; repeatable.", **folders
         ),
@@ -200,7 +200,7 @@ def _mcp() -> Command:
             option(
                 "--port", "Port; 0 takes a free one.", type=click.IntRange(0, 65535), default=8766
             ),
-            option("--token", "What clients must send as a bearer token.", **token),
+            option("--token", "The bearer token that clients must send.", **token),
             option(
                 "--allowed-host allowed_hosts", "A name of this host; repeatable.", multiple=True
             ),
@@ -215,25 +215,25 @@ def _sandbox(name: str) -> Any:
 
 
 _CAPABILITIES = {
-    "image": "Draw a picture from words.",
-    "edit": "Edit a picture from a text prompt.",
-    "gif": "Make an animated GIF from words.",
-    "video": "Make a short video of a picture.",
-    "upscale": "Give a picture more pixels.",
+    "image": "Draw a picture from a prompt.",
+    "edit": "Edit a picture from a prompt.",
+    "gif": "Make an animated GIF from a prompt.",
+    "video": "Make a short video from a picture.",
+    "upscale": "Enlarge a picture.",
     "transcribe": "Transcribe a recording.",
-    "caption": "Describe a picture, or answer a question.",
+    "caption": "Describe a picture, or answer a question about it.",
 }
 COMMANDS: dict[str, tuple[str, Callable[..., click.Command]]] = {
     **{name: (text, partial(_capability, name)) for name, text in _CAPABILITIES.items()},
-    "again": ("Make a kept picture again, with its seed.", partial(_again, "again")),
-    "vary": ("Make a kept picture with another seed.", partial(_again, "vary")),
-    "chat": ("Ask a chat model once, or talk to it.", _chat),
-    "models": ("List the names that a host knows.", _models),
+    "again": ("Make a stored picture again, with its seed.", partial(_again, "again")),
+    "vary": ("Make a stored picture again, with another seed.", partial(_again, "vary")),
+    "chat": ("Ask a chat model once, or start a conversation.", _chat),
+    "models": ("List the models, samplers and other names that a host offers.", _models),
     "limits": (
         "Show the limits of each tier.",
         partial(_command, "host:limits", *CONNECTION, JSON),
     ),
-    "store": ("List, show, check and remove kept media.", _store),
+    "store": ("List, show, check and remove stored media.", _store),
     "usage": ("Add up the calls that were made for a store.", _usage),
     "mcp": ("Serve the tools to MCP clients, over stdio or HTTP.", _mcp),
     "sandbox": ("Serve the API on this machine, without a key.", partial(_sandbox, "sandbox")),
@@ -271,8 +271,8 @@ def _install_completion(ctx: click.Context, _: click.Parameter, wanted: bool) ->
     commands={name: Lazy(name, *facts) for name, facts in COMMANDS.items()},
     epilog=(
         "The key is read from VISIONCRAFT_API_KEY; --sandbox needs none. "
-        "Exit codes: 1 other errors, 2 usage, 3 key or subscription, 4 rate limit, "
-        "5 host not reached, 6 refused or failed by the service, 130 interrupted."
+        "Exit codes: 1 other error, 2 wrong usage, 3 key or subscription, 4 rate limit, "
+        "5 host not reached, 6 refusal or failure of the service, 130 interrupted."
     ),
 )
 @click.option(
@@ -281,8 +281,8 @@ def _install_completion(ctx: click.Context, _: click.Parameter, wanted: bool) ->
     is_eager=True,
     expose_value=False,
     callback=_install_completion,
-    help="Complete commands and options in your shell.",
+    help="Install completion for your shell.",
 )
 @click.version_option(package_name="langchain-visioncraft", message="%(package)s %(version)s")
 def app() -> None:
-    """Pictures, GIFs, videos, transcripts and chat by the VisionCraft API."""
+    """Pictures, GIFs, videos, transcripts and chat with the VisionCraft API."""

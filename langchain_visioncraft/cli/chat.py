@@ -34,7 +34,7 @@ def run(
     as_json: bool,
     **values: Any,
 ) -> None:
-    """Ask a chat model once, or talk to it."""
+    """Ask a chat model once, or start a conversation."""
     pictures = [{"type": "image", "image": medium(each, MediaStore(store))} for each in images]
     if message is None and not sys.stdin.isatty():
         message = STDIN

@@ -24,7 +24,7 @@ def models(
     connection: Mapping[str, Any],
     as_json: bool,
 ) -> None:
-    """List the models, samplers, schedulers, LoRAs or refiners that a host knows."""
+    """List the models, samplers, schedulers, LoRAs or refiners that a host offers."""
     if base_model and not family:
         msg = "--base-model needs the family whose names are divided: image or sd."
         raise click.UsageError(msg)
@@ -53,7 +53,7 @@ def models(
 
 
 def limits(*, connection: Mapping[str, Any], as_json: bool) -> None:
-    """Show how much each tier may do."""
+    """Show the limits of each tier."""
     with connected(connection) as client, working("Asking for limits"):
         tiers = client.limits()
     if as_json:

@@ -39,12 +39,12 @@ def store_path(handle: str, store: str) -> None:
 
 
 def store_provenance(handle: str, store: str) -> None:
-    """Print as JSON what made a medium, of what, with which arguments."""
+    """Print the provenance of a medium as JSON: its tool, sources and arguments."""
     print_json(MediaStore(store).provenance(handle))
 
 
 def store_rm(handles: tuple[str, ...], yes: bool, store: str, as_json: bool) -> None:
-    """Remove media, after a question if in a terminal."""
+    """Remove media; in a terminal, ask first."""
     media = MediaStore(store)
     for handle in handles:
         if handle not in media:
@@ -64,7 +64,7 @@ def store_rm(handles: tuple[str, ...], yes: bool, store: str, as_json: bool) -> 
 
 
 def store_verify(quick: bool, repair: bool, store: str, as_json: bool) -> None:
-    """Look for damage; the exit code is 1 if any is left."""
+    """Check for damage; the exit code is 1 if any remains."""
     problems = []
     for problem in MediaStore(store).verify(contents=not quick, repair=repair):
         problems.append(problem)
@@ -77,7 +77,7 @@ def store_verify(quick: bool, repair: bool, store: str, as_json: bool) -> None:
 
 
 def store_sweep(store: str) -> None:
-    """Remove what interrupted saves left behind, never media."""
+    """Remove leftovers of interrupted saves, never media."""
     click.echo(f"{MediaStore(store).sweep()} leftovers removed.")
 
 

@@ -29,26 +29,26 @@ _PORT = {"type": click.IntRange(0, 65535), "default": 8765}
 _SECONDS = {"type": click.FloatRange(min=0), "default": 2.5}
 _SILENCE = {"type": click.FloatRange(min=1), "default": 600.0}
 _FAULT = "A fault to inject, e.g. 'POST /sd status=503 times=1'; repeatable."
-_HOSTS = "A further host name under which it answers; repeatable. Default: this machine's."
+_HOSTS = "Another host name to answer to; repeatable. Default: this machine's."
 _SERVERS = {
     "llm": (
-        "What answers chats: a GGUF file, or an OpenAI-compatible server (vLLM, Ollama, …).",
-        "The model there. Default: the caller's if it has it, else its first.",
+        "The model for chats: a GGUF file, or an OpenAI-compatible server (vLLM, Ollama, …).",
+        "The model there. Default: the caller's if the server has it, else the server's first.",
     ),
     "vision-llm": ("The server for chats with pictures. Default: --llm.", "As --llm-model."),
     "images": (
-        "What makes pictures: Automatic1111, Forge or ComfyUI (a1111+http://…, comfyui+http://…).",
+        "The server for pictures: Automatic1111, Forge, ComfyUI (a1111+http://…, comfyui+http://…).",
         "The checkpoint there. Default: the nearest to the caller's.",
     ),
     "speech": (
-        "What transcribes: a Whisper server (openai+http://…, or whispercpp+http://…).",
-        "The model there. Default: its first that transcribes.",
+        "The Whisper server for recordings (openai+http://…, or whispercpp+http://…).",
+        "The model there. Default: the server's first that transcribes.",
     ),
 }
 
 
 def _options(name: str, server: str, model: str) -> list[click.Option]:
-    key = f"The key for --{name}; better in the environment."
+    key = f"The key for --{name}; prefer the environment variable."
     variable = f"VISIONCRAFT_SANDBOX_{name.replace('-', '_').upper()}_KEY"
     return [
         option(f"--{name}", server),
@@ -62,13 +62,13 @@ def _options(name: str, server: str, model: str) -> list[click.Option]:
     option("--port", "Port; 0 takes a free one.", **_PORT),
     option("--allowed-host allowed_hosts", _HOSTS, multiple=True),
     option("--key keys", "A key to accept; repeatable. Default: any key.", multiple=True),
-    option("--no-models", "Draw, animate and plan only, without any weights.", is_flag=True),
+    option("--no-models", "Load no models: only draw, animate, edit and plan.", is_flag=True),
     option("--fault faults", _FAULT, multiple=True),
     option("--midjourney-seconds", "How long a Midjourney task takes.", **_SECONDS),
     option("--allow-private-urls", "Fetch links to this machine and network, too.", is_flag=True),
     option("--no-page", "Serve no page that shows requests and answers.", is_flag=True),
     *panel(
-        "Servers of your own behind the API",
+        "Your own servers behind the API",
         *(each for name, texts in _SERVERS.items() for each in _options(name, *texts)),
         option("--backend-seconds", "How long such a server may be silent.", **_SILENCE),
     ),
@@ -83,7 +83,7 @@ def sandbox(
     allowed_hosts: Sequence[str],
     **settings: Any,
 ) -> None:
-    """Serve the VisionCraft API on this machine; it takes any key and needs no network."""
+    """Serve the VisionCraft API on this machine, with any key and without a network."""
     try:
         injected = [Fault.parse(text) for text in faults]
         config = SandboxConfig(
@@ -170,7 +170,9 @@ def engine_states(config: SandboxConfig) -> list[tuple[str, str]]:
 
 @command(
     option("--check", "Only report what is missing.", is_flag=True),
-    option("--speech", "Also Whisper base, for other languages.", type=click.Choice([*SPEECH])),
+    option(
+        "--speech", "Also install Whisper base, for other languages.", type=click.Choice([*SPEECH])
+    ),
 )
 def setup(check: bool, speech: str | None) -> None:
     """Install the weights for chat, upscaling and captions."""
