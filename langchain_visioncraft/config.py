@@ -124,7 +124,7 @@ def resolve(
     if verify is False:
         warnings.warn(
             "TLS certificates are not checked (verify=False): anyone between you and the host can "
-            "read your key and change what you get. Prefer verify='/path/to/ca.pem'.",
+            "read your key and change the answers. Prefer verify='/path/to/ca.pem'.",
             UserWarning,
             stacklevel=3,
         )

@@ -204,7 +204,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
             payload = super()._get_request_payload(messages, stop=stop, **options)
         except (ValueError, TypeError, KeyError) as error:
             kind = both(InvalidRequestError, type(error))
-            msg = f"Nothing was sent: the messages cannot be brought to OpenAI's form ({error})."
+            msg = f"Nothing was sent: the messages do not fit OpenAI's form ({error})."
             raise kind(msg) from error
         payload = {
             name: value

@@ -70,7 +70,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     model_config = ConfigDict(populate_by_name=True, hide_input_in_errors=True, defer_build=True)
 
     model_name: str = Field(alias="model", min_length=1)
-    """A model of the family ``llm``; `list_models` gives the names."""
+    """A model of the family ``llm``; `list_models` returns the names."""
 
     visioncraft_api_key: SecretStr | None = Field(default=None, alias="api_key")
     """The key. Default: ``VISIONCRAFT_API_KEY``."""
@@ -268,7 +268,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
         msg = (
-            f"No tokenizer for {self.model_name!r} is part of this package. Pass one as "
+            f"This package has no tokenizer for {self.model_name!r}. Pass one as "
             "custom_get_token_ids=, or estimate with get_num_tokens()."
         )
         raise NotImplementedError(msg)

@@ -94,7 +94,7 @@ class _Bounded:
         self._left -= len(chunk)
         if self._left < 0:
             most = readable_size(MAX_ANSWER_BYTES)
-            what = f"is longer than {most}, the most that is read"
+            what = f"is larger than {most}, the limit"
             _refuse(self._response, AnswerTooLargeError, what)
         return _REFUSAL in self._response.extensions
 
@@ -172,7 +172,7 @@ def check_completion(response: Any, *, streamed: bool) -> None:
             # The type of an answer has been wrong; the SDK would give its text then.
             response.headers["content-type"] = "application/json"
             return
-        message = "The host does not stream: it gave a whole answer."
+        message = "The host does not stream: it returned a whole answer."
     raise openai.APIResponseValidationError(response=response, body=answer, message=message)
 
 

@@ -202,7 +202,7 @@ class Boundary:
         extra: tuple[type[Exception], ...] = ()
         if unknown_kind(ours.detail) == "models":
             known = errors.UnknownNameError(
-                f"{ours.message} The model was {self.model!r}; list_models() gives the names."
+                f"{ours.message} The model was {self.model!r}; list_models() returns the names."
             )
             known.__dict__.update({**ours.__dict__, "message": known.message, "name": self.model})
             ours = known
@@ -252,7 +252,7 @@ class Boundary:
 def _cut_off(content: bytes) -> str | None:
     """What is missing of an answer that is neither JSON nor something else; ``None`` if nothing."""
     if not content.strip():
-        return "gave an empty answer"
+        return "returned an empty answer"
     if not content.lstrip().startswith((b"{", b"[")):
         return None
     try:

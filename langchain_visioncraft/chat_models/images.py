@@ -70,7 +70,7 @@ def prepare_messages(
             return image_url_block(block, store=store, max_side=max_side)
         msg = (
             f"Nothing was sent: the model {model!r} takes no images. Use a vision model such as "
-            f"{VISION_MODELS[0]!r}, or vision=True if this one does."
+            f"{VISION_MODELS[0]!r}, or pass vision=True if this one does."
         )
         raise InvalidRequestError(msg)
 
@@ -102,7 +102,7 @@ def _without_images(block: dict[Any, Any]) -> dict[Any, Any]:
     if kind in _REFUSED or kind is None:
         msg = (
             f"Nothing was sent: chat models take text, and vision models images, but no "
-            f"{_REFUSED.get(str(kind), 'other')} blocks. Pass on text instead: a "
+            f"{_REFUSED.get(str(kind), 'other')} blocks. Send text instead: a "
             "transcript (VisionCraftTranscribe), or the text of the document."
         )
         raise InvalidRequestError(msg)

@@ -250,7 +250,7 @@ def _written(message: BaseMessage) -> dict[str, Any]:
     if len(images) > 1:
         msg = (
             f"Nothing was sent: a message of POST /llm carries one image, this one has "
-            f"{len(images)}. Send them in messages of their own, or use ChatVisionCraft."
+            f"{len(images)}. Send each in a separate message, or use ChatVisionCraft."
         )
         raise InvalidRequestError(msg)
     body: dict[str, Any] = {"role": role, "content": "\n".join(filter(None, texts))}

@@ -107,8 +107,8 @@ def refuse_unknown(payload: Mapping[str, Any], endpoint: str) -> None:
     near = difflib.get_close_matches(unknown[0], known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     msg = (
-        f"Nothing was sent. {', '.join(map(repr, unknown))}: not known to {endpoint}.{hint} "
-        "What a host takes beyond the documents goes into extra_body={…}."
+        f"Nothing was sent. {endpoint} does not know {', '.join(map(repr, unknown))}.{hint} "
+        "Pass undocumented parameters of a host in extra_body={…}."
     )
     raise InvalidRequestError(msg)
 

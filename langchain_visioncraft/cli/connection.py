@@ -20,7 +20,7 @@ def settings_of(*, sandbox: bool, **settings: Any) -> Iterator[Mapping[str, Any]
         yield given
         return
     if "base_url" in given:
-        msg = "--sandbox and --base-url exclude each other: a sandbox has its own address."
+        msg = "--sandbox and --base-url cannot be combined: a sandbox has its own address."
         raise click.UsageError(msg)
     with load("visioncraft_sandbox:Sandbox", "sandbox")() as started:
         yield {**given, "base_url": started.url, "api_key": "sandbox"}

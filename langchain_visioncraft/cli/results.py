@@ -43,7 +43,7 @@ def check(out: str | None, *, as_json: bool, binary: bool, store: str | None = N
     elif out != STDOUT:
         _check_file(out)
     elif as_json:
-        msg = "--json and -o - both want stdout: name a file."
+        msg = "--json and -o - both write to stdout: name a file."
         raise click.UsageError(msg)
     elif binary and sys.stdout.isatty():
         msg = "refusing to write binary data to a terminal: pipe it, or name a file with -o."
@@ -54,7 +54,7 @@ def _check_file(out: str) -> None:
     path = local_path(out)
     folder = path if _is_folder(out) or path.is_dir() else path.parent
     if not _is_folder(out) and not folder.is_dir():
-        msg = f"there is no folder {str(folder)!r}: make it first."
+        msg = f"there is no folder {str(folder)!r}: create it first."
         raise click.BadParameter(msg, param_hint="--out")
     # A device or a pipe is written to; a file is replaced, which is up to its folder.
     special = path.exists() and not path.is_file() and not path.is_dir()
@@ -65,7 +65,7 @@ def _check_writable(path: Path, option: str) -> None:
     while not path.exists() and path != path.parent:  # it will be made
         path = path.parent
     if not os.access(path, os.W_OK) or path.is_file():
-        msg = f"{str(path)!r} is no folder that can be written to."
+        msg = f"{str(path)!r} is not a folder that can be written to."
         raise click.BadParameter(msg, param_hint=option)
 
 

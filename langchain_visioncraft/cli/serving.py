@@ -77,7 +77,7 @@ def _serve_http(
         note(f"MCP over streamable HTTP on http://{shown}:{listener.getsockname()[1]}{PATH}")
         if not is_loopback(host) and not token:
             note(
-                f"Warning: everyone who reaches {host} can spend your subscription and see the "
+                f"Warning: anyone who can reach {host} can spend your subscription and see the "
                 "store. Set a token: --token, or VISIONCRAFT_MCP_TOKEN. HTTP is not encrypted: put "
                 "a proxy with TLS in front of it."
             )

@@ -349,7 +349,7 @@ def _error(
     advice = _wait_advice(wait) if kind is errors.RateLimitError else _ADVICE.get(kind, "")
     if kind is errors.AuthenticationError and not key_sent:
         advice = (
-            "The API documents {endpoint} without a key, so none was sent; this host wants one."
+            "The API documents {endpoint} without a key, so none was sent; this host needs one."
         )
     host = urlsplit(base_url).netloc
     says = f": {detail}" if detail else ""

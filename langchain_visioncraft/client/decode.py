@@ -83,7 +83,7 @@ def media_in(decoded: Any, answer: Answer, kinds: Iterable[str] = ("image",)) ->
     if len(files) > _MOST_FILES:
         msg = (
             f"{answer.endpoint} on {_host(answer)} answered with more than {_MOST_FILES} files or "
-            "links to files, the most that are accepted of one answer. None was fetched."
+            "links to files, the limit of one answer. None was fetched."
         )
         raise AnswerTooLargeError(msg, **facts_of(answer))
     for found in files:
@@ -178,7 +178,7 @@ def json_from(answer: Answer) -> Any:
     if len(body) > _LONGEST_JSON and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
         msg = (
             f"{answer.endpoint} on {_host(answer)} answered {len(body):,} bytes of JSON or text. "
-            f"More than {_LONGEST_JSON:,} are accepted only for files in it. Ask for less."
+            f"More than {_LONGEST_JSON:,} are accepted only if they contain files. Request less."
         )
         raise AnswerTooLargeError(msg, **facts_of(answer))
     try:
@@ -298,7 +298,7 @@ def _medium(answer: Answer, kinds: tuple[str, ...]) -> Media:
 
 def _type_of(answer: Answer) -> str | None:
     if not answer.size:
-        msg = f"{answer.endpoint} on {_host(answer)} gave an empty answer. Try again."
+        msg = f"{answer.endpoint} on {_host(answer)} returned an empty answer. Try again."
         raise TruncatedAnswerError(msg, **facts_of(answer))
     with answer.open() as file:
         return type_of(file)

@@ -91,7 +91,7 @@ def with_drawing_options(arguments: Mapping[str, Any], request: type[Request]) -
         request: Of the engine. Midjourney takes proportions in its prompt.
 
     Raises:
-        InvalidRequestError: If there is no such style, or the proportions cannot be had.
+        InvalidRequestError: If there is no such style, or the proportions are not possible.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     if name := given.pop("style", None):
@@ -107,7 +107,7 @@ def with_drawing_options(arguments: Mapping[str, Any], request: type[Request]) -
         elif issubclass(request, MidjourneyRequest):
             given["prompt"] = f"{given['prompt']} --ar {width}:{height}"
         else:
-            msg = "This engine takes no aspect_ratio: it decides by itself."
+            msg = "This engine takes no aspect_ratio: it chooses the proportions itself."
             raise InvalidRequestError(msg)
     return given
 
@@ -167,8 +167,8 @@ def _sides(ratio: float, given: Mapping[str, Any], request: type[Request]) -> tu
     if not 0.8 < sides[0] / sides[1] / ratio < 1.25:
         least, most = _choices(fields["width"])[0], _choices(fields["width"])[-1]
         msg = (
-            f"Proportions of {ratio:.2f} cannot be had here: sides are {least} to {most} pixels. "
-            "Take a ratio nearer to 1:1."
+            f"Proportions of {ratio:.2f} are not possible here: sides are {least} to {most} "
+            "pixels. Use a ratio nearer to 1:1."
         )
         raise InvalidRequestError(msg)
     return sides[0], sides[1]

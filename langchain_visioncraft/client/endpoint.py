@@ -56,7 +56,7 @@ class Endpoint(Generic[P, RequestT, ResultT]):
         """
         by_position = self._by_name(args)
         if twice := sorted(set(kwargs) & set(by_position)):
-            msg = f"Nothing was sent. {', '.join(twice)}: given by position and again by name."
+            msg = f"Nothing was sent. {', '.join(twice)}: given both by position and by name."
             raise errors.InvalidRequestError(msg)
         fields = self.request.without_empty({**by_position, **kwargs})
         for name in self.request.media_kinds:

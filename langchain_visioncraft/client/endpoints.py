@@ -181,7 +181,7 @@ def midjourney(request: schemas.MidjourneyRequest) -> Flow[list[Media]]:
     decoded = json_from(answer)
     task_id = decoded.get("data") if isinstance(decoded, dict) else None
     if not isinstance(task_id, int | str) or task_id == "":
-        msg = f"POST /midjourney gave no task id but {str(decoded)[:200]}."
+        msg = f"POST /midjourney returned no task id but {str(decoded)[:200]}."
         raise errors.UnexpectedAnswerError(msg, **facts_of(answer))
     yield from report(Progress("submitted to Midjourney", 0.0, {"task_id": str(task_id)}))
     return (yield from midjourney_task(str(task_id), request.deadline))

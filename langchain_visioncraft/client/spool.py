@@ -94,8 +94,7 @@ class Spool:
     def _too_large(self) -> AnswerTooLargeError:
         msg = (
             f"The answer of {self.endpoint}, with the files that it links to, is larger than "
-            f"{readable_size(self._limit)}, the most that is accepted; raise max_answer_bytes to "
-            "get it."
+            f"{readable_size(self._limit)}, the limit. Raise max_answer_bytes to accept it."
         )
         return AnswerTooLargeError(msg, endpoint=self.endpoint, base_url=self.base_url)
 

@@ -138,13 +138,13 @@ def _await(task: _Task, deadline: float) -> Flow[list[Media]]:
             return made
         status = str(state.get("Status") or state.get("status") or "unknown").lower()
         if status in _FAILED:
-            msg = f"{task.maker} gave up {task.name}: {said_in(state).message or status}."
+            msg = f"{task.maker} abandoned {task.name}: {said_in(state).message or status}."
             msg += " Change the prompt and try again."
             raise errors.TaskFailedError(msg, detail=str(state)[:500], **facts_of(answer))
         details = {**task.body, "status": status}
         yield from report(Progress(f"{task.subject} is {status}", elapsed, details))
     msg = (
-        f"{task.maker}: {task.name} is not ready after {deadline:g} seconds. It may still be made: "
+        f"{task.maker}: {task.name} is not ready after {deadline:g} seconds. It may still finish: "
         f"{task.again} asks for it again."
     )
     raise errors.TaskDeadlineError(msg, endpoint=f"POST {task.path}")

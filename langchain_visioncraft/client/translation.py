@@ -62,7 +62,7 @@ _NOTHING = "without sending a response"
 def timed_out(facts: Mapping[str, Any]) -> errors.TimedOutError:
     """The error of a call that reached its deadline."""
     seconds = current().seconds or 0.0
-    msg = f"{facts['endpoint']} was ended at its deadline, after {seconds:g} seconds."
+    msg = f"{facts['endpoint']} was stopped at its deadline, after {seconds:g} seconds."
     error = errors.TimedOutError(msg, **facts)
     error.phase = "deadline"
     return error

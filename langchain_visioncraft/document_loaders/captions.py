@@ -114,7 +114,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
     ) -> None:
         hide_key(connection)
         super().__init__(client=client, cache=cache, **connection)
-        require("Looking at pictures", "Pillow", "PIL")
+        require("Decoding pictures", "Pillow", "PIL")
         check_text("prompt", prompt)
         check_text("model", model)
         if max_side is not None:
@@ -212,7 +212,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
             said: str = yield from self._ask(picture.data)
             caption = said.strip()
             if not caption:
-                msg = f"{self.model} had nothing to say about {file.source}."
+                msg = f"{self.model} returned an empty caption for {file.source}."
                 raise UnexpectedAnswerError(msg)
         engine = getattr(said, "engine", None)
         self._answering = engine or self._answering

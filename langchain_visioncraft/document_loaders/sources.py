@@ -194,8 +194,8 @@ def blob_of(item: Item, client: AnyClient, *, allow_private_urls: bool = False) 
         blob = yield work(_copied, item)
     else:
         msg = (
-            f"{item} was not opened: only http(s) URLs and those of object storage are, and none "
-            "that chains file systems. If all URLs are your own, pass allow_private_urls=True."
+            f"{item} was not opened: only URLs of http(s) and object storage are accepted, without "
+            "chained file systems. If all URLs are your own, pass allow_private_urls=True."
         )
         raise UnsafeLinkError(msg)
     return blob

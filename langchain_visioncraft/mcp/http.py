@@ -68,7 +68,7 @@ def hosts_for(address: str, named: Sequence[str], token: str | None) -> list[str
         return [address, *named]
     if not named and not token:
         msg = (
-            f"{address} is every address of this machine. Say by which name clients come, with "
+            f"{address} means every address of this machine. Name the hosts that clients use with "
             "--allowed-host, or set a token."
         )
         raise InvalidRequestError(msg)

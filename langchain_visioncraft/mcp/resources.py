@@ -104,7 +104,7 @@ def _add_reading(server: FastMCP[Any], store: MediaStore) -> None:
         f"{ROOT}{{handle}}",
         name="medium",
         title="A picture, GIF, video or recording",
-        description="The bytes of a medium by the handle that a tool gave.",
+        description="The bytes of a medium, by the handle that a tool returned.",
         mime_type="application/octet-stream",
     )
     def read(handle: str) -> ResourceResult:

@@ -62,7 +62,7 @@ def open_picture(
     try:
         from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 -- an extra
     except ImportError as error:
-        msg = "Looking at pictures needs Pillow: pip install 'langchain-visioncraft[images]'"
+        msg = "Decoding pictures needs Pillow: pip install 'langchain-visioncraft[images]'"
         raise ImportError(msg) from error
     mime_type = media.mime_type
     # First, because Pillow has warnings of its own about large pictures.
@@ -81,7 +81,7 @@ def open_picture(
             msg = f"{name} is {mime_type}, but cannot be opened as a picture{hint}."
             raise MediaInputError(msg) from error
         except Image.DecompressionBombError as error:
-            msg = f"{name} has too many pixels: {error} If you trust it: PIL.Image.MAX_IMAGE_PIXELS"
+            msg = f"{name}: {error} If you trust the file, raise PIL.Image.MAX_IMAGE_PIXELS."
             raise MediaInputError(msg) from error
         except Exception as error:
             # Decoders of damaged files raise all there is: OSError, SyntaxError, IndexError, …

@@ -84,6 +84,6 @@ def data_of_url(text: str) -> str | bytes:
     if match := _IN_BASE64.match(text):
         return unquote(text[match.end() :])
     if "," not in text:
-        msg = "This data URL is damaged: 'data:<type>;base64,<data>' is the form."
+        msg = "This data URL is damaged: its form must be 'data:<type>;base64,<data>'."
         raise MediaInputError(msg)
     return unquote_to_bytes(text.partition(",")[2])

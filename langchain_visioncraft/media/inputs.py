@@ -143,7 +143,7 @@ class DataURL(Upload):
         with self.source.open() as file:
             mime = type_of(file)
         if mime is None:
-            msg = f"{self.field_name}: {self.source.label} is unknown data, and no picture."
+            msg = f"{self.field_name}: {self.source.label} is unknown data, not a picture."
             raise MediaInputError(msg)
         return f"data:{mime};base64,".encode()
 

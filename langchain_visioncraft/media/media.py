@@ -216,8 +216,8 @@ class Media(BaseModel):
             missing = "is in no store that is known" if store is None else "is not in this store"
             msg = (
                 f"{source or handle or 'This document'}: its file {missing}, and cannot be read "
-                "from where it came from. Give the loader and this method the same store=, which "
-                "keeps copies."
+                "at its source. Give the loader and this method the same store=, which keeps "
+                "copies."
             )
             raise MediaInputError(msg)
         media = cls.from_path(source)

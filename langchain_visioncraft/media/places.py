@@ -96,9 +96,9 @@ class InStore(Holder):
             return files
         where = "not in this store" if files else "in no store that this process has opened"
         msg = (
-            f"The bytes of {self.handle} are {where}. It came as data, whose location is not "
-            "believed: open its store first, or give it (Media.from_artifact(artifact, store)). "
-            "What is in no store is saved with MediaStore.add() before it is dumped"
+            f"The bytes of {self.handle} are {where}. A location from data is not trusted: open "
+            "its store first, or pass the store (Media.from_artifact(artifact, store)). Save a "
+            "medium that is in no store with MediaStore.add() before you dump it"
         )
         raise FileNotFoundError(msg)
 
@@ -117,7 +117,7 @@ class InStore(Holder):
         file = self._found().open(self.handle)
         if digest_of(file) != self.sha256:
             file.close()
-            msg = f"{self.handle} in the media store has other bytes than this data says."
+            msg = f"{self.handle} in the media store does not have the bytes that this data names."
             raise DamagedMediaError(msg)
         file.seek(0)
         return file

@@ -358,7 +358,7 @@ class MediaStore(KnownKeywords, Sheets):
             return found[0]
         if found:
             names = ", ".join(name for name, _ in found)
-            msg = f"{handle!r} fits several media: {names}. Give the handle with its extension."
+            msg = f"{handle!r} matches several media: {names}. Give the handle with its extension."
             raise UnknownHandleError(msg)
         raise self._unknown(handle)
 
@@ -366,8 +366,8 @@ class MediaStore(KnownKeywords, Sheets):
         recent = [name for _, name in heapq.nlargest(5, self.entries())]
         known = f"The newest here: {', '.join(recent)}." if recent else "The store is empty."
         msg = (
-            f"There is no {str(handle)[:80]!r} in the media store. Use a handle that a tool gave, "
-            f"such as a1b2c3d4e5f6.png. {known}"
+            f"There is no {str(handle)[:80]!r} in the media store. Use a handle that a tool "
+            f"returned, such as a1b2c3d4e5f6.png. {known}"
         )
         return UnknownHandleError(msg)
 

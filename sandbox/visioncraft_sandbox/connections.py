@@ -80,7 +80,7 @@ class Connection:
 
     def _open_transport(self) -> asyncio.Transport:
         if self._transport is None:  # as in tests of the bare application
-            msg = "The server hung up."
+            msg = "The server closed the connection."
             raise ConnectionAbortedError(msg)
         return self._transport
 
@@ -192,7 +192,7 @@ async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, _Resu
         await asyncio.wait({working, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
-        raise Refusal(_CLOSED_REQUEST, "The caller hung up.")
+        raise Refusal(_CLOSED_REQUEST, "The caller closed the connection.")
     finally:
         working.cancel()
         disconnecting.cancel()

@@ -79,7 +79,7 @@ def _problem_of_references(root: Any, parts: list[tuple[str, dict[str, Any]]]) -
             inner = same.get(part_id, ())
             depths[part_id] = 1 + max((depths[other] for other in inner), default=0)
     except CycleError:
-        return "a $ref leads back to itself, so it says nothing"
+        return "a $ref leads back to itself"
     if max(depths.values()) > _DEEPEST:
         return f"its references follow each other for more than {_DEEPEST} steps"
     return None

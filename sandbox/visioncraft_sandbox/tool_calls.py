@@ -30,7 +30,7 @@ def answer(chat: Chat, model: LanguageModel) -> Reply:
         tools = ConstrainedTools.of({"tools": chat.tools, "tool_choice": chat.tool_choice}, history)
         messages, schema = tools.messages(history), tools.schema
     except (KeyError, TypeError, NotImplementedError, RecursionError) as error:
-        msg = f"its messages or tools cannot be told to a model: {error}"
+        msg = f"its messages or tools cannot be written for a model: {error}"
         raise ValueError(msg) from error
     written = [convert_to_openai_messages(message) for message in messages]
     done = model.generate(written, chat.sampling, schema=schema)

@@ -167,8 +167,8 @@ def _functions(tools: Sequence[Any], *, native: bool) -> Iterator[Mapping[str, A
         elif not native:
             kind = tool.get("type") if isinstance(tool, Mapping) else type(tool).__name__
             msg = (
-                f"Nothing was sent: a tool of the kind {kind!r} cannot be described to a model in "
-                "words, only functions can. Use tool_calling='native' if the host knows it."
+                f"Nothing was sent: a tool of the kind {kind!r} cannot be described in a prompt; "
+                "only functions can. Use tool_calling='native' if the host supports it."
             )
             raise InvalidRequestError(msg)
 
@@ -192,7 +192,7 @@ def _choice(choice: Any, functions: Sequence[Mapping[str, Any]]) -> str:
     if choice in (True, "any"):
         return "required"
     if choice not in ("auto", "required", "none", *names):
-        msg = f"Nothing was sent: tool_choice={choice!r} is none of the tools {', '.join(names)}."
+        msg = f"Nothing was sent: tool_choice={choice!r} is not among the tools {', '.join(names)}."
         raise InvalidRequestError(msg)
     return str(choice)
 

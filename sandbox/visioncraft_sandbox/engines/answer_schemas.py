@@ -217,8 +217,8 @@ class _Rewriter:
         if schema.pop("uniqueItems", False):
             # The engine cannot compare items: one is always unique.
             if least > 1:
-                reason = f"at least {least} unique items, of which none can be told apart here"
-                raise UnservedSchemaError(f"it asks for {reason}")
+                reason = f"at least {least} unique items, which cannot be checked here"
+                raise UnservedSchemaError(f"it requires {reason}")
             schema["maxItems"] = min(1, schema["maxItems"])
 
     def _bound_object(self, schema: dict[str, Any]) -> None:
@@ -245,7 +245,7 @@ class _Rewriter:
         names = self._resolved(names)
         said = {name: names[name] for name in names if name not in _ANNOTATIONS}
         if said.pop("type", "string") != "string" or set(said) not in _NAMED_BY:
-            reason = "propertyNames is served with one of enum, pattern, format, or with lengths"
+            reason = "propertyNames is supported with one of enum, pattern, format, or with lengths"
             raise UnservedSchemaError(reason)
         value = self.rewritten(True if values is None else values)
         if "enum" in said or "const" in said:
@@ -264,7 +264,7 @@ class _Rewriter:
             most = min(said.get("maxLength", _LONGEST_KEY), max(_LONGEST_KEY, least))
             keys = f"^[a-z]{{{least},{most}}}$"
         if "properties" in schema or "patternProperties" in schema:
-            raise UnservedSchemaError("propertyNames is not served beside named properties")
+            raise UnservedSchemaError("propertyNames is not supported with named properties")
         schema["patternProperties"] = {keys: value}
 
     def _resolved(self, schema: Any) -> Mapping[str, Any]:
@@ -314,7 +314,7 @@ def _capped(schema: dict[str, Any], least: str, most: str, cap: int) -> int:
         schema[name] = int(schema[name])
     low: int = schema.get(least, 0)
     if low > cap:
-        raise UnservedSchemaError(f"{least} is {low:,}, and at most {cap:,} is served")
+        raise UnservedSchemaError(f"{least} is {low:,}, and at most {cap:,} is supported")
     if most in schema:
         schema[most] = min(schema[most], cap)
     return low

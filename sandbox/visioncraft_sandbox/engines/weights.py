@@ -139,7 +139,7 @@ def check_file(path: Path, digest: str, *, what: str, package: str) -> None:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != digest:
-        problem = f"is another than expected: {path.name} has the SHA-256 {found}"
+        problem = f"is not the expected one: {path.name} has the SHA-256 {found}"
         raise EngineUnavailable(what, package, problem)
 
 

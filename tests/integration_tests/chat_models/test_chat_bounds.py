@@ -108,7 +108,7 @@ def answers(way: str, *, long: bool) -> bytes:
 def test_a_long_answer_is_refused_and_asked_for_once(host: ThreadingHTTPServer, way: str) -> None:
     Host.body = answers(way, long=True)
     model = model_of(host)
-    with pytest.raises(AnswerTooLargeError, match="the most that is read"):
+    with pytest.raises(AnswerTooLargeError, match="the limit"):
         ask(model, way)
     assert Host.asked == ["identity"]
     Host.body = answers(way, long=False)

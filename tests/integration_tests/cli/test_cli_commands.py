@@ -197,7 +197,7 @@ def test_a_store_that_cannot_be_is_refused_before_a_call(
 ) -> None:
     (tmp_path / "file").touch()
     asked = len(drawing_sandbox.requests)
-    no_folder, no_protocol = "is no folder that can be written to", "Protocol not known: nosuch"
+    no_folder, no_protocol = "is not a folder that can be written to", "Protocol not known: nosuch"
     for store, words in (
         ("file", no_folder),
         ("file/store", no_folder),

@@ -56,7 +56,7 @@ def test_it_says_where_it_listens(start: Any, tmp_path: Path) -> None:
 def test_an_open_address_is_warned_of(start: Any) -> None:
     code, told = start(*HTTP, "--host", "0.0.0.0", "--allowed-host", "studio.example")
     assert code == 0
-    assert "Warning: everyone who reaches 0.0.0.0 can spend your subscription" in told
+    assert "Warning: anyone who can reach 0.0.0.0 can spend your subscription" in told
 
 
 def test_a_token_of_the_environment_is_enough(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_a_token_of_the_environment_is_enough(start: Any, monkeypatch: pytest.Mo
         (("--host", "0.0.0.0"), 2, "--allowed-host"),
         (("--tools", "paint"), 2, "Choose among text_to_image"),
         (("--base-url", "nonsense"), 2, "base_url is not valid"),
-        (("--sandbox",), 2, "exclude each other"),
+        (("--sandbox",), 2, "cannot be combined"),
         (("--store", "taken/store"), 1, "taken"),
     ],
     ids=["no name", "no tool", "no host", "two hosts", "no folder"],

@@ -112,9 +112,9 @@ def test_without_a_key_the_sentence_says_what_to_do(tmp_path: Path) -> None:
     [
         (["image"], "Missing argument"),
         (["image", "-"], "nothing came from stdin"),
-        (["image", "a fox", "-o", "-", "--json"], "both want stdout"),
+        (["image", "a fox", "-o", "-", "--json"], "both write to stdout"),
         (["image", "a fox", "-o", "none/fox.png"], "there is no folder"),
-        (["image", "a fox", "--sandbox", "--base-url", "http://x"], "exclude each other"),
+        (["image", "a fox", "--sandbox", "--base-url", "http://x"], "cannot be combined"),
         (["image", "a fox", "--base-url", "ftp://x"], "base_url"),
         (["image", "a fox", "--timeout", "-1"], "timeout"),
         (["upscale", "none.png"], "There is no file"),
@@ -188,7 +188,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_a_call(
     check(out, as_json=False, binary=True)
     # Root may write everywhere.
     monkeypatch.setattr("os.access", lambda *_: False)
-    with pytest.raises(click.BadParameter, match=r"'(folder|\.)' is no folder that can be"):
+    with pytest.raises(click.BadParameter, match=r"'(folder|\.)' is not a folder that can be"):
         check(out, as_json=False, binary=True)
 
 

@@ -126,5 +126,5 @@ def test_too_many_by_position_are_refused(host: Host) -> None:
 
 
 def test_one_by_position_and_by_name_is_refused(host: Host) -> None:
-    with pytest.raises(InvalidRequestError, match="prompt: given by position and again by name"):
+    with pytest.raises(InvalidRequestError, match="prompt: given both by position and by name"):
         host.client.text_to_image("A cat", prompt="A dog")  # type: ignore[misc]

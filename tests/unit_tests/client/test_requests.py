@@ -94,7 +94,7 @@ def test_a_key_that_was_not_sent_is_not_called_wrong(
     host = Host(httpx.Response(401, json={"detail": "Not authenticated"}))
     with pytest.raises(AuthenticationError) as refused:
         drive(host.client(driver), flow_of(name))
-    assert "none was sent; this host wants one" in str(refused.value)
+    assert "none was sent; this host needs one" in str(refused.value)
     assert "wrong" not in str(refused.value)
     assert KEY not in str(host.requests[0].headers.raw)
 

@@ -90,7 +90,7 @@ def test_a_body_is_in_memory_up_to_a_mebibyte(
 def test_an_announced_length_is_refused_before_it_comes(tmp_path: Path) -> None:
     spool = Spool(100, tmp_path)
     spool.expect(100)
-    with pytest.raises(AnswerTooLargeError, match="raise max_answer_bytes"):
+    with pytest.raises(AnswerTooLargeError, match="Raise max_answer_bytes"):
         spool.expect(101)
 
 
