@@ -13,8 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from langchain_visioncraft.client.options import ChatOptions
-from langchain_visioncraft.client.validation import invalid_request
+from langchain_visioncraft.client.options import ChatOptions, invalid_request
 from langchain_visioncraft.errors import InvalidRequestError
 
 MIN_MAX_TOKENS = 128

@@ -80,7 +80,7 @@ def _translated(error: Exception) -> errors.VisionCraftError:
     """What another library raised: pydantic about parameters, or a store about signing in."""
     from pydantic import ValidationError  # noqa: PLC0415 -- most errors are reported without it
 
-    from langchain_visioncraft.client.validation import invalid_request  # noqa: PLC0415
+    from langchain_visioncraft.client.options import invalid_request  # noqa: PLC0415
 
     if isinstance(error, ValidationError):
         return invalid_request(error)

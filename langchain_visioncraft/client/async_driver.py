@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from langchain_visioncraft._driving import adrive
 from langchain_visioncraft._flows import needs_asyncio
 from langchain_visioncraft.client import links
-from langchain_visioncraft.client.flow import Flow, Progress, Step
+from langchain_visioncraft.client.flow import Flow, Progress
 from langchain_visioncraft.client.outgoing import Outgoing
-from langchain_visioncraft.client.running import Run, calling_back
-from langchain_visioncraft.client.serving import ServingClient
+from langchain_visioncraft.client.serving import Run, ServingClient, calling_back
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.client.translation import timed_out
-from langchain_visioncraft.client.watching import checked_deadline, watching
+from langchain_visioncraft.config import Settings
 
 if TYPE_CHECKING:
     from langchain_visioncraft._compat import httpx
@@ -69,26 +69,16 @@ class AsyncVisionCraftClient(ServingClient):
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
         """
         needs_asyncio()
-        run = Run(on_progress, spool_dir)
-        seconds = self.deadline if deadline is None else checked_deadline(deadline)
-        endpoint = "The call"
-        with self.running() as spools, watching(seconds):
-
-            async def do(step: Step) -> Any:
-                nonlocal endpoint
-                endpoint = getattr(step, "endpoint", endpoint)
-                result = await adrive(self.serve(step, run), lambda work: work())
-                if isinstance(result, Spool):
-                    spools.add(result)
-                return result
-
+        with self.running(on_progress, spool_dir, deadline) as run:
             try:
-                async with asyncio.timeout(seconds) as scope:
-                    return await adrive(flow, do)
+                async with asyncio.timeout(run.watch.seconds) as scope:
+                    return await adrive(
+                        flow, lambda step: adrive(self.serve(step, run), lambda work: work())
+                    )
             except TimeoutError:
                 if not scope.expired():
                     raise
-                raise timed_out(self.facts(endpoint)) from None
+                raise timed_out(self.facts(run.endpoint)) from None
 
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -118,12 +108,12 @@ class AsyncVisionCraftClient(ServingClient):
             response = await http.send(request, stream=True, **outgoing.options())
             try:
                 state.answered = True
-                watch = self.watching(outgoing, run)
+                progress_in = self.progress_in(outgoing, run)
                 with self.spool(response, outgoing, run) as spool:
                     async for chunk in response.aiter_bytes():
                         if not spool.accept(chunk):
                             break
-                        for progress in watch(chunk):
+                        for progress in progress_in(chunk) if progress_in else ():
                             with calling_back():
                                 await self._report(progress, run)
             finally:
@@ -138,11 +128,9 @@ class AsyncVisionCraftClient(ServingClient):
         if self._lender is not None:
             lent: httpx.AsyncClient = self._lender.http()
             return lent
-        from langchain_visioncraft.client.opening import new_async_client  # noqa: PLC0415 -- as above
-
         with self._own_lock():
             if self._http is None:
-                self._http = new_async_client(self.settings)
+                self._http = _opened(self.settings)
             http: httpx.AsyncClient = self._http
             return http
 
@@ -158,3 +146,19 @@ class AsyncVisionCraftClient(ServingClient):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _opened(settings: Settings) -> Any:
+    """An HTTP client: over aiohttp, where it can be."""
+    from urllib.request import getproxies  # noqa: PLC0415 -- brings HTTP and e-mail along
+
+    from langchain_visioncraft.client.pools import LoopSafeAsyncClient  # noqa: PLC0415 -- as above
+    from langchain_visioncraft.client.transport import build, client_options  # noqa: PLC0415
+
+    options = client_options(settings.verify, settings.timeout)
+    if not {"http", "https", "all"} & getproxies().keys():  # which httpx knows more of
+        with contextlib.suppress(ImportError):
+            from langchain_visioncraft.client.fast import AiohttpClient  # noqa: PLC0415 -- an extra
+
+            return AiohttpClient(**options)
+    return build(LoopSafeAsyncClient, **options)

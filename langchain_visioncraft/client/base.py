@@ -1,4 +1,4 @@
-"""What both drivers do the same way: the key, requests, answers, errors, the retry policy."""
+"""What both clients are: their settings and their key, copies, pickles."""
 
 from __future__ import annotations
 
@@ -7,26 +7,15 @@ import dataclasses
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._keywords import KnownKeywords
-from langchain_visioncraft._redact import Redactor, chain, forget_locals
-from langchain_visioncraft.client import links
-from langchain_visioncraft.client.answers import redirected, status_error
-from langchain_visioncraft.client.flow import Call, Fetch, Progress
+from langchain_visioncraft._redact import Redactor, chain
 from langchain_visioncraft.client.methods import ClientMethods
-from langchain_visioncraft.client.outgoing import JSONBody, Outgoing
-from langchain_visioncraft.client.running import Run
-from langchain_visioncraft.client.spool import LocalError, Spool
-from langchain_visioncraft.client.states import StateWatch
-from langchain_visioncraft.client.translation import timed_out, translate
-from langchain_visioncraft.client.watching import checked_deadline, current
+from langchain_visioncraft.client.watching import checked_deadline
 from langchain_visioncraft.config import (
     TimeoutTypes,
     VerifyTypes,
@@ -39,17 +28,9 @@ from langchain_visioncraft.config import (
 if TYPE_CHECKING:
     from langchain_core.rate_limiters import BaseRateLimiter
 
-__all__ = ["DEFAULT_MAX_ANSWER_BYTES", "BaseClient", "translate"]
-
 DEFAULT_MAX_ANSWER_BYTES = 256 * 1024 * 1024
-MAX_ERROR_BYTES = 1 << 16
 _RUNTIME = frozenset({"_lock", "_http", "_process", "_closer", "_busy", "_lender"})
 _ClientT = TypeVar("_ClientT", bound="BaseClient")
-
-
-@dataclass
-class _Sending:
-    answered: bool = False
 
 
 class BaseClient(KnownKeywords, ClientMethods):
@@ -157,29 +138,6 @@ class BaseClient(KnownKeywords, ClientMethods):
         settings = vars(self).get("settings")
         return f"{type(self).__name__}(base_url={settings.base_url if settings else None!r})"
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[weakref.WeakSet[Spool]]:
-        """Around a flow: one that fails leaves nothing behind, and its error holds no key."""
-        given: weakref.WeakSet[Spool] = weakref.WeakSet()
-        try:
-            yield given
-        except BaseException as error:
-            for spool in given:
-                spool.discard()
-            if isinstance(error, errors.VisionCraftError):
-                self.without_key(error)
-                forget_locals(error)
-            elif not isinstance(error, Exception):  # from outside, while frames hold the key
-                forget_locals(error)
-            raise
-
-    def check_time(self, endpoint: str) -> None:
-        """Raise `TimedOutError` if the deadline of the call that is under way has passed."""
-        if current().is_over:
-            raise timed_out(self.facts(endpoint))
-
-    # Requests
-
     def key(self) -> str:
         """The key in clear text, for the moment of sending.
 
@@ -189,110 +147,6 @@ class BaseClient(KnownKeywords, ClientMethods):
         if self.settings.api_key is None and (late := environment_key()):
             return late
         return self.settings.require_key()
-
-    def outgoing(self, call: Call) -> Outgoing:
-        """Turn a call into a request, with the key where it belongs."""
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()}
-        content = None
-        if call.method == "POST":
-            fields = dict(call.body or {})
-            if call.auth == "token":
-                # Wrapped, since tools that show the locals of a traceback show these.
-                fields["token"] = SecretStr(self.key())
-            content = JSONBody(fields)
-            headers["Content-Type"] = "application/json"
-            headers["Content-Length"] = str(content.content_length)
-        if call.auth == "bearer":
-            headers["Authorization"] = f"Bearer {self.key()}"
-        base_url = self.settings.base_url
-        return Outgoing(
-            method=call.method,
-            url=base_url + call.path,
-            endpoint=call.endpoint,
-            host=urlsplit(base_url).netloc,
-            headers=headers,
-            content=content,
-            streams=call.streams,
-        )
-
-    def outgoing_link(self, target: links.Target, fetch: Fetch) -> Outgoing:
-        """Turn a checked link into a request; it never carries the key."""
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()}
-        return Outgoing(
-            method="GET",
-            url=target.url,
-            endpoint=fetch.endpoint,
-            host=target.headers.get("Host") or urlsplit(target.url).netloc,
-            headers=headers | target.headers,
-            extensions=target.extensions,
-            abroad=not target.own,
-            link=True,
-        )
-
-    # Answers
-
-    def spool(self, response: Any, outgoing: Outgoing, run: Run) -> Spool:
-        """A spool for the body of this response. Of an error only the beginning is kept.
-
-        Raises:
-            AnswerTooLargeError: If the announced length is more than allowed.
-        """
-        if "," in response.headers.get("content-encoding", ""):
-            # Each layer may grow a thousandfold: two make a bomb that no cap sees in time.
-            msg = f"{outgoing.endpoint} on {outgoing.host} answered data compressed more than once."
-            raise errors.UnexpectedAnswerError(msg, **self.facts(outgoing.endpoint))
-        failed = response.status_code >= 300
-        spool = Spool(
-            self.max_answer_bytes,
-            run.folder,
-            keep=MAX_ERROR_BYTES if failed else None,
-            before=run.linked if outgoing.link else 0,
-        )
-        spool.endpoint, spool.base_url = outgoing.endpoint, self.settings.base_url
-        spool.announced_type = response.headers.get("content-type")
-        spool.engine = response.headers.get("x-visioncraft-engine")
-        announced = response.headers.get("content-length", "")
-        if announced.isdigit() and not failed:
-            spool.expect(int(announced))
-        return spool
-
-    def watching(self, outgoing: Outgoing, run: Run) -> Callable[[bytes], Iterator[Progress]]:
-        """What finds the progress in the chunks of an answer."""
-        if not outgoing.streams or run.on_progress is None:
-            return lambda _: iter(())
-        watch, redact = StateWatch(), Redactor(self.key())
-
-        def found(chunk: bytes) -> Iterator[Progress]:
-            for progress in watch(chunk):
-                said, facts = redact(progress.message), redact(dict(progress.details))
-                yield Progress(said, run.elapsed, facts)
-
-        return found
-
-    def checked(self, response: Any, spool: Spool, call: Call) -> Spool:
-        """The spool of a good answer.
-
-        Raises:
-            APIStatusError: If the status says that it is none.
-        """
-        status = response.status_code
-        if 300 <= status < 400:
-            spool.discard()
-            raise self.without_key(redirected(response, **self.facts(call.endpoint)))
-        if status >= 400:
-            with spool.open() as file:
-                body = file.read(MAX_ERROR_BYTES)
-            raise self.without_key(
-                status_error(
-                    status,
-                    response.headers,
-                    body,
-                    endpoint=call.endpoint,
-                    base_url=self.settings.base_url,
-                    key_sent=call.auth != "none",
-                )
-            )
-        return spool
 
     def without_key(self, error: errors.VisionCraftError) -> errors.VisionCraftError:
         """The same error, with ``***`` where a host repeated the key, also in what caused it.
@@ -306,34 +160,6 @@ class BaseClient(KnownKeywords, ClientMethods):
                 redact.clean(link)
         return error
 
-    # Errors
-
-    @contextlib.contextmanager
-    def translating(self, endpoint: str, host: str) -> Iterator[_Sending]:
-        """Translate what the HTTP library and the system raise; the one boundary for it."""
-        state = _Sending()
-        current().came = False
-        try:
-            yield state
-        except errors.VisionCraftError:
-            raise
-        except LocalError as error:
-            raise error.cause from None
-        except Exception as error:
-            translated = translate(error, host, state.answered, self.facts(endpoint))
-            forget_locals(error)
-            if translated is not None and current().is_over:
-                translated = timed_out(self.facts(endpoint))
-            if translated is None:
-                raise
-            raise translated from error
-
     def facts(self, endpoint: str) -> dict[str, Any]:
         """The facts of an error."""
         return {"endpoint": endpoint, "base_url": self.settings.base_url}
-
-
-def _user_agent() -> str:
-    from langchain_visioncraft.version import __version__  # noqa: PLC0415 -- read when sent
-
-    return f"langchain-visioncraft/{__version__}"

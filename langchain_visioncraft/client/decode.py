@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from langchain_visioncraft.client.answers import error_under_200, said_in, service_message
@@ -51,6 +51,33 @@ _LONGEST_JSON = 16 << 20
 _MOST_VALUES = 1 << 16
 """In longer JSON: files as base64 are few values; many small ones take 20 times the memory."""
 _LIKE_A_LINK = re.compile(r"(?=\S+$)(?:/|.*[./]\w|.*://)")
+
+
+class Caption(str):
+    """A caption: a text that also says what made it.
+
+    ```python
+    from langchain_visioncraft.client.decode import Caption
+
+    caption = Caption("A cat.", engine="vision (…)")
+    assert caption == "A cat."
+    assert caption.engine == "vision (…)"
+    ```
+
+    Attributes:
+        engine: What answered, if the host names it (``x-visioncraft-engine``, as the sandbox does):
+            a model that was asked for is not always the one that answers.
+    """
+
+    __slots__ = ("engine",)
+
+    engine: str | None
+
+    def __new__(cls, text: str, engine: str | None = None) -> Self:
+        """A caption from its text."""
+        caption = super().__new__(cls, text)
+        caption.engine = engine
+        return caption
 
 
 def media_from(answer: Answer, kinds: Iterable[str] = ("image",)) -> Flow[list[Media]]:

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from langchain_visioncraft._driving import drive
 from langchain_visioncraft.client import links
-from langchain_visioncraft.client.flow import Flow, Progress, Step
+from langchain_visioncraft.client.flow import Flow, Progress
 from langchain_visioncraft.client.outgoing import Outgoing
-from langchain_visioncraft.client.running import Run, calling_back
-from langchain_visioncraft.client.serving import ServingClient
+from langchain_visioncraft.client.serving import Run, ServingClient, calling_back
 from langchain_visioncraft.client.spool import Spool
-from langchain_visioncraft.client.watching import checked_deadline, current, watching
+from langchain_visioncraft.client.watching import current
 
 if TYPE_CHECKING:
     from langchain_visioncraft._compat import httpx
@@ -64,17 +63,9 @@ class VisionCraftClient(ServingClient):
         Raises:
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
         """
-        run = Run(on_progress, spool_dir)
-        seconds = self.deadline if deadline is None else checked_deadline(deadline)
-        with self._closing_after_interrupt(), self.running() as spools, watching(seconds):
-
-            def do(step: Step) -> Any:
-                result = drive(self.serve(step, run), lambda work: work())
-                if isinstance(result, Spool):
-                    spools.add(result)
-                return result
-
-            return drive(flow, do)
+        running = self.running(on_progress, spool_dir, deadline)
+        with self._closing_after_interrupt(), running as run:
+            return drive(flow, lambda step: drive(self.serve(step, run), lambda work: work()))
 
     def _sleep(self, seconds: float) -> None:
         time.sleep(current().left(seconds) or 0.0)
@@ -114,13 +105,13 @@ class VisionCraftClient(ServingClient):
             response = http.send(request, stream=True, **outgoing.options())
             try:
                 state.answered = True
-                watch = self.watching(outgoing, run)
+                progress_in = self.progress_in(outgoing, run)
                 with self.spool(response, outgoing, run) as spool:
                     for chunk in response.iter_bytes():
-                        self.check_time(outgoing.endpoint)
+                        self.check_time(run)
                         if not spool.accept(chunk):
                             break
-                        for progress in watch(chunk):
+                        for progress in progress_in(chunk) if progress_in else ():
                             with calling_back():
                                 self._report(progress, run)
             finally:
@@ -136,12 +127,14 @@ class VisionCraftClient(ServingClient):
             lent: httpx.Client = self._lender.http()
             return lent
         # An HTTP library is imported at the first call: it takes longer than all else.
-        from langchain_visioncraft.client.opening import new_client  # noqa: PLC0415
+        from langchain_visioncraft._compat import httpx  # noqa: PLC0415
+        from langchain_visioncraft.client.transport import build, client_options  # noqa: PLC0415
 
         # After a fork, parent and child must not talk over the same connections.
         with self._own_lock():
             if self._http is None:
-                self._http = new_client(self.settings)
+                options = client_options(self.settings.verify, self.settings.timeout)
+                self._http = build(httpx.Client, **options)
                 # A tool has no `close`; its connections go with it, or with the interpreter.
                 self._closer = weakref.finalize(self, _close_in, self._process, self._http)
             http: httpx.Client = self._http

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from langchain_visioncraft import errors
 from langchain_visioncraft.client import schemas
 from langchain_visioncraft.client.flow import Flow
-from langchain_visioncraft.client.validation import invalid_request
+from langchain_visioncraft.client.options import invalid_request
 from langchain_visioncraft.media.inputs import MediaSource, source_in_code
 
 P = ParamSpec("P")

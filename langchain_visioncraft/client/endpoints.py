@@ -23,8 +23,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from langchain_visioncraft import errors
 from langchain_visioncraft.client import schemas
-from langchain_visioncraft.client.captions import Caption
 from langchain_visioncraft.client.decode import (
+    Caption,
     facts_of,
     json_from,
     names_from,

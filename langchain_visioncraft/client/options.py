@@ -1,4 +1,4 @@
-"""What may be left out of a request: its base, what counts as left out, and the options of chat.
+"""What may be left out of a request: its base, the options of chat, and what is said of misfits.
 
 Chat models take theirs from here, so that their import does not make all request classes.
 """
@@ -8,7 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from langchain_visioncraft.errors import InvalidRequestError
+
+_LONGEST_VALUE = 60
 
 
 @dataclass(frozen=True)
@@ -87,3 +91,36 @@ class ChatOptions(Options):
         le=2,
         description="Over 0 makes frequent words rarer, -2 to 2, default 0.",
     )
+
+
+def describe_problems(error: ValidationError) -> str:
+    """One clause per problem: ``width: input should be less than or equal to 1024 (got 2048)``.
+
+    What was passed in is not repeated if it is long: it may be megabytes.
+    """
+    return "; ".join(dict.fromkeys(_describe(problem) for problem in error.errors()))
+
+
+def _describe(problem: object) -> str:
+    assert isinstance(problem, dict)  # noqa: S101 -- pydantic's ErrorDetails is a TypedDict
+    where = ".".join(str(part) for part in problem["loc"])
+    what = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        what = "is required"
+    elif problem["type"] == "extra_forbidden":
+        what = "is not a parameter here"
+    elif problem["type"] != "value_error":
+        value = problem["input"]
+        shown = repr(value) if isinstance(value, int | float | str) else type(value).__name__
+        what = f"{what[:1].lower()}{what[1:]}"
+        if len(shown) <= _LONGEST_VALUE:
+            what = f"{what} (got {shown})"
+    return f"{where}: {what}" if where else what
+
+
+def invalid_request(error: ValidationError) -> InvalidRequestError:
+    """The error of this package for parameters that do not fit; nothing was sent."""
+    causes = [problem.get("ctx", {}).get("error") for problem in error.errors()]
+    kinds = [type(cause) for cause in causes if isinstance(cause, InvalidRequestError)]
+    kind = kinds[0] if kinds else InvalidRequestError
+    return kind(f"Nothing was sent. {describe_problems(error).rstrip('.')}.")

@@ -1,39 +1,79 @@
-"""How both drivers do the steps of a flow: calls with their retries, links with their checks.
+"""How both clients do the steps of a flow: calls with their retries, links with their checks.
 
-These are generators. What they yield is a method of the driver with its arguments, sync or async.
+The steps are done by generators. What these yield is a method of the client with its arguments,
+sync or async.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
-from collections.abc import Callable, Generator
+import random
+import time
+import weakref
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
-from urllib.parse import urljoin
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+from pydantic import SecretStr
 
 from langchain_visioncraft import errors
+from langchain_visioncraft._redact import Redactor, forget_locals
 from langchain_visioncraft.client import links
-from langchain_visioncraft.client.answers import status_error
-from langchain_visioncraft.client.base import MAX_ERROR_BYTES, BaseClient
+from langchain_visioncraft.client.answers import redirected, status_error
+from langchain_visioncraft.client.base import BaseClient
 from langchain_visioncraft.client.flow import (
     Call,
     Fetch,
     Pause,
+    Progress,
     Step,
     is_retryable,
     retry_wait,
 )
-from langchain_visioncraft.client.running import Run
-from langchain_visioncraft.client.spool import Spool
-from langchain_visioncraft.client.watching import current
-
-if TYPE_CHECKING:
-    from tenacity import RetryCallState, Retrying
+from langchain_visioncraft.client.outgoing import JSONBody, Outgoing
+from langchain_visioncraft.client.spool import LocalError, Spool
+from langchain_visioncraft.client.states import StateWatch
+from langchain_visioncraft.client.translation import timed_out, translate
+from langchain_visioncraft.client.watching import Watch, checked_deadline, current, watching
+from langchain_visioncraft.version import __version__
 
 logger = logging.getLogger(__name__)
 
+MAX_ERROR_BYTES = 1 << 16
+
 ServedT = TypeVar("ServedT")
 Serving: TypeAlias = Generator[Callable[[], Any], Any, ServedT]
+
+
+@dataclass
+class Run:
+    """One flow that is run.
+
+    Attributes:
+        on_progress: Is called with each `Progress`.
+        folder: For answers too long for memory.
+        watch: When it began, and how long it may take.
+        endpoint: What is called, for messages.
+        linked: Bytes of the files that answers linked to.
+        spools: What came of it.
+    """
+
+    on_progress: Callable[[Progress], Any] | None
+    folder: Path | None
+    watch: Watch
+    endpoint: str = "The call"
+    linked: int = 0
+    spools: weakref.WeakSet[Spool] = field(default_factory=weakref.WeakSet)
+
+
+@dataclass
+class _Sending:
+    answered: bool = False
 
 
 class ServingClient(BaseClient):
@@ -46,15 +86,42 @@ class ServingClient(BaseClient):
     _send: Any
     _wait_for_turn: Any
 
+    @contextlib.contextmanager
+    def running(
+        self,
+        on_progress: Callable[[Progress], Any] | None,
+        folder: Path | None,
+        deadline: float | None,
+    ) -> Iterator[Run]:
+        """Around a flow: one that fails leaves nothing behind, and its error holds no key."""
+        seconds = self.deadline if deadline is None else checked_deadline(deadline)
+        with watching(seconds) as watch:
+            run = Run(on_progress, folder, watch)
+            try:
+                yield run
+            except BaseException as error:
+                for spool in run.spools:
+                    spool.discard()
+                if isinstance(error, errors.VisionCraftError):
+                    self.without_key(error)
+                    forget_locals(error)
+                elif not isinstance(error, Exception):  # from outside, while frames hold the key
+                    forget_locals(error)
+                raise
+
     def serve(self, step: Step, run: Run) -> Serving[Spool | float | None]:
         """Do one step of a flow."""
-        if isinstance(step, Call):
-            return (yield from self.retried(partial(self._called, step, run)))
-        if isinstance(step, Fetch):
-            return (yield from self.retried(partial(self._fetched, step, run), download=True))
+        if isinstance(step, Call | Fetch):
+            run.endpoint = step.endpoint
+            called: Any = self._called if isinstance(step, Call) else self._fetched
+            spool: Spool = yield from self.retried(
+                partial(called, step, run), download=isinstance(step, Fetch)
+            )
+            run.spools.add(spool)
+            return spool
         if isinstance(step, Pause):
             yield partial(self._sleep, step.seconds)
-            return run.elapsed
+            return time.monotonic() - run.watch.began
         yield partial(self._report, step, run)
         return None
 
@@ -62,45 +129,27 @@ class ServingClient(BaseClient):
         self, attempt: Callable[[], Serving[ServedT]], *, download: bool = False
     ) -> Serving[ServedT]:
         """Do this, and again after a failure that may pass, `max_retries` times at most."""
-        policy: Retrying | None = None
-        while True:
+        for tries in itertools.count(1):
             try:
                 return (yield from attempt())
             except errors.VisionCraftError as error:
-                if policy is None:  # few calls need one
-                    policy, state = self._policy(download=download)
-                state.set_exception((type(error), error, error.__traceback__))
-            wait = policy.iter(state)  # raises the last failure
-            state.prepare_for_next_attempt()
+                again = is_retryable(
+                    error, after_timeout=self.retry_after_timeout, download=download
+                )
+                if not again or tries > self.settings.max_retries or current().is_over:
+                    raise
+                wait = current().left(retry_wait(error, _backoff(tries))) or 0.0
+                logger.info("trying again in %.1f s after: %s", wait, error)
             yield partial(self._sleep, wait)
+        raise AssertionError  # it counts on and on
 
-    def _policy(self, *, download: bool) -> tuple[Retrying, RetryCallState]:
-        """What decides whether and when there is another try; the drivers wait."""
-        from tenacity import RetryCallState, Retrying, stop_after_attempt  # noqa: PLC0415 -- slow
-
-        def again(state: RetryCallState) -> bool:
-            error = _failure(state)
-            worth = is_retryable(error, after_timeout=self.retry_after_timeout, download=download)
-            return worth and not current().is_over
-
-        def wait(state: RetryCallState) -> float:
-            return current().left(retry_wait(_failure(state), _backoff(state))) or 0.0
-
-        def log(state: RetryCallState) -> None:
-            logger.info("trying again in %.1f s after: %s", state.upcoming_sleep, _failure(state))
-
-        policy = Retrying(
-            stop=stop_after_attempt(self.settings.max_retries + 1),
-            retry=again,
-            wait=wait,
-            before_sleep=log,
-            reraise=True,
-        )
-        policy.begin()
-        return policy, RetryCallState(policy, None, (), {})
+    def check_time(self, run: Run) -> None:
+        """Raise `TimedOutError` if the deadline of a flow has passed."""
+        if run.watch.is_over:
+            raise timed_out(self.facts(run.endpoint))
 
     def _called(self, call: Call, run: Run) -> Serving[Spool]:
-        self.check_time(call.endpoint)
+        self.check_time(run)
         outgoing = self.outgoing(call)
         if self.rate_limiter is not None:
             yield self._wait_for_turn
@@ -112,7 +161,7 @@ class ServingClient(BaseClient):
         # A private link is trusted as the API's own origin is.
         trusted = fetch.url if fetch.private else self.settings.base_url
         for _ in range(links.MAX_REDIRECTS + 1):
-            self.check_time(fetch.endpoint)
+            self.check_time(run)
             link = links.check_link(url, base_url=trusted, endpoint=fetch.endpoint)
             if link.own:
                 target = links.own_target(link)
@@ -156,6 +205,129 @@ class ServingClient(BaseClient):
         run.linked += spool.size
         return spool
 
+    def outgoing(self, call: Call) -> Outgoing:
+        """Turn a call into a request, with the key where it belongs."""
+        headers = _headers()
+        content = None
+        if call.method == "POST":
+            fields = dict(call.body or {})
+            if call.auth == "token":
+                # Wrapped, since tools that show the locals of a traceback show these.
+                fields["token"] = SecretStr(self.key())
+            content = JSONBody(fields)
+            headers["Content-Type"] = "application/json"
+            headers["Content-Length"] = str(content.content_length)
+        if call.auth == "bearer":
+            headers["Authorization"] = f"Bearer {self.key()}"
+        base_url = self.settings.base_url
+        return Outgoing(
+            method=call.method,
+            url=base_url + call.path,
+            endpoint=call.endpoint,
+            host=urlsplit(base_url).netloc,
+            headers=headers,
+            content=content,
+            streams=call.streams,
+        )
+
+    def outgoing_link(self, target: links.Target, fetch: Fetch) -> Outgoing:
+        """Turn a checked link into a request; it never carries the key."""
+        return Outgoing(
+            method="GET",
+            url=target.url,
+            endpoint=fetch.endpoint,
+            host=target.headers.get("Host") or urlsplit(target.url).netloc,
+            headers=_headers() | target.headers,
+            extensions=target.extensions,
+            abroad=not target.own,
+            link=True,
+        )
+
+    def spool(self, response: Any, outgoing: Outgoing, run: Run) -> Spool:
+        """A spool for the body of this response. Of an error only the beginning is kept.
+
+        Raises:
+            AnswerTooLargeError: If the announced length is more than allowed.
+        """
+        if "," in response.headers.get("content-encoding", ""):
+            # Each layer may grow a thousandfold: two make a bomb that no cap sees in time.
+            msg = f"{outgoing.endpoint} on {outgoing.host} answered data compressed more than once."
+            raise errors.UnexpectedAnswerError(msg, **self.facts(outgoing.endpoint))
+        failed = response.status_code >= 300
+        spool = Spool(
+            self.max_answer_bytes,
+            run.folder,
+            keep=MAX_ERROR_BYTES if failed else None,
+            before=run.linked if outgoing.link else 0,
+        )
+        spool.endpoint, spool.base_url = outgoing.endpoint, self.settings.base_url
+        spool.announced_type = response.headers.get("content-type")
+        spool.engine = response.headers.get("x-visioncraft-engine")
+        announced = response.headers.get("content-length", "")
+        if announced.isdigit() and not failed:
+            spool.expect(int(announced))
+        return spool
+
+    def progress_in(
+        self, outgoing: Outgoing, run: Run
+    ) -> Callable[[bytes], Iterator[Progress]] | None:
+        """What finds the progress in the chunks of an answer, if it reports any."""
+        if not outgoing.streams or run.on_progress is None:
+            return None
+        watch, redact = StateWatch(), Redactor(self.key())
+
+        def found(chunk: bytes) -> Iterator[Progress]:
+            for progress in watch(chunk):
+                said, facts = redact(progress.message), redact(dict(progress.details))
+                yield Progress(said, time.monotonic() - run.watch.began, facts)
+
+        return found
+
+    def checked(self, response: Any, spool: Spool, call: Call) -> Spool:
+        """The spool of a good answer.
+
+        Raises:
+            APIStatusError: If the status says that it is none.
+        """
+        status = response.status_code
+        if 300 <= status < 400:
+            spool.discard()
+            raise self.without_key(redirected(response, **self.facts(call.endpoint)))
+        if status >= 400:
+            with spool.open() as file:
+                body = file.read(MAX_ERROR_BYTES)
+            raise self.without_key(
+                status_error(
+                    status,
+                    response.headers,
+                    body,
+                    endpoint=call.endpoint,
+                    base_url=self.settings.base_url,
+                    key_sent=call.auth != "none",
+                )
+            )
+        return spool
+
+    @contextlib.contextmanager
+    def translating(self, endpoint: str, host: str) -> Iterator[_Sending]:
+        """Translate what the HTTP library and the system raise; the one boundary for it."""
+        state = _Sending()
+        current().came = False
+        try:
+            yield state
+        except errors.VisionCraftError:
+            raise
+        except LocalError as error:
+            raise error.cause from None
+        except Exception as error:
+            translated = translate(error, host, state.answered, self.facts(endpoint))
+            forget_locals(error)
+            if translated is not None and current().is_over:
+                translated = timed_out(self.facts(endpoint))
+            if translated is None:
+                raise
+            raise translated from error
+
 
 def _redirect_of(response: Any, link: links.Link) -> str | None:
     """Where a link redirects to, if it does."""
@@ -168,12 +340,21 @@ def _redirect_of(response: Any, link: links.Link) -> str | None:
     return None
 
 
-def _failure(state: RetryCallState) -> Any:
-    return state.outcome.exception() if state.outcome else None
-
-
-def _backoff(state: RetryCallState) -> float:
+def _backoff(tries: int) -> float:
     """Seconds before another try: exponential, with jitter, so that clients do not come at once."""
-    from tenacity import wait_exponential, wait_random  # noqa: PLC0415 -- as above
+    return float(0.25 * 2 ** min(tries, 5)) + random.uniform(0, 0.5)  # noqa: S311 -- no secret
 
-    return (wait_exponential(multiplier=0.5, max=8) + wait_random(0, 0.5))(state)
+
+def _headers() -> dict[str, str]:
+
+    agent = f"langchain-visioncraft/{__version__}"
+    return {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": agent}
+
+
+@contextlib.contextmanager
+def calling_back() -> Iterator[None]:
+    """Around a caller's function while an answer arrives: its errors are its own."""
+    try:
+        yield
+    except Exception as error:
+        raise LocalError(error) from error

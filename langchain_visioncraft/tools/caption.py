@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 
 from langchain_visioncraft._reasoning import split_reasoning
 from langchain_visioncraft.client import endpoints, schemas
-from langchain_visioncraft.client.captions import Caption
+from langchain_visioncraft.client.decode import Caption
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.options import LeftOutIfEmpty
 from langchain_visioncraft.media.access import label_for_provenance, readable_source

@@ -20,7 +20,7 @@ from langchain_visioncraft.client import (
     AsyncVisionCraftClient,
     VisionCraftClient,
     endpoints,
-    opening,
+    transport,
 )
 from langchain_visioncraft.client.base import DEFAULT_MAX_ANSWER_BYTES
 from langchain_visioncraft.client.pools import LoopSafeAsyncClient
@@ -227,7 +227,7 @@ async def test_the_first_call_prepares_tls_in_a_thread(monkeypatch: pytest.Monke
         places.append(threading.current_thread() is threading.main_thread())
         raise InvalidRequestError("far enough")
 
-    monkeypatch.setattr(opening, "client_options", prepared)
+    monkeypatch.setattr(transport, "client_options", prepared)
     with pytest.raises(InvalidRequestError):
         await client.run(endpoints.limits())
     assert places == [False]

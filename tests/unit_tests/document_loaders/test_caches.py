@@ -13,7 +13,7 @@ from media_host import MediaHost, picture
 
 from langchain_visioncraft import VisionCraftMediaLoader
 from langchain_visioncraft._flows import Steps, paid, run, work
-from langchain_visioncraft.client.captions import Caption
+from langchain_visioncraft.client.decode import Caption
 from langchain_visioncraft.document_loaders import FolderByteStore
 from langchain_visioncraft.document_loaders.caching import cached, open_cache
 from langchain_visioncraft.errors import InvalidRequestError
