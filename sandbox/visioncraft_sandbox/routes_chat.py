@@ -206,11 +206,20 @@ async def _call_tools(chat: Chat, services: Services) -> Reply:
 async def _plan(chat: Chat, services: Services) -> Reply:
     from visioncraft_sandbox import planner  # noqa: PLC0415  # only agents need it
 
-    models = services.config.models
-    writer = await services.pool.load(services.pool.language_model) if models else None
-    # With a model it may write for long, and must not keep those who only decode waiting.
-    run = services.pool.write if models else services.pool.read
-    return await _generated(run, partial(planner.answer, chat, writer))
+    pool, has_writer = services.pool, services.config.models
+    planned = await pool.read(partial(planner.answer, chat, has_writer=has_writer))
+    if isinstance(planned, Reply):
+        return planned
+    try:
+        model = await pool.load(pool.language_model)
+        return await _generated(pool.write, partial(planned, model))
+    except Refusal as refusal:
+        if refusal.status != 503:
+            raise
+        # Without its weights, rules do.
+        done = await pool.read(partial(planner.answer, chat, has_writer=False))
+        assert isinstance(done, Reply)  # noqa: S101  # nobody else could write
+        return done
 
 
 async def _look(chat: Chat, services: Services, request: Request) -> Reply:

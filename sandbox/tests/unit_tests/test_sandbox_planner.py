@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from visioncraft_sandbox.chat import Reply
 from visioncraft_sandbox.chat_reading import read_chat
 from visioncraft_sandbox.planner import answer
 from visioncraft_sandbox.planner.planner import SIGNATURE
@@ -16,6 +17,13 @@ from visioncraft_sandbox.planner.planner import SIGNATURE
 from langchain_visioncraft._schemas import problems
 
 TEXT = {"type": "string"}
+
+
+def answered(body: dict[str, Any]) -> Reply:
+    """The planner's answer without a language model."""
+    reply = answer(read_chat(body), has_writer=False)
+    assert isinstance(reply, Reply)
+    return reply
 
 
 def tool(name: str, description: str, required: str = "", **properties: Any) -> dict[str, Any]:
@@ -67,7 +75,7 @@ class Agent:
         self.turns = []
         for _ in range(12):
             body = {"model": "m", "messages": self.messages, "tools": self.tools, **options}
-            reply = answer(read_chat(body), None)
+            reply = answered(body)
             if not reply.tool_calls:
                 self.messages.append({"role": "assistant", "content": reply.text})
                 return reply.text or ""
@@ -101,7 +109,7 @@ class Agent:
 def test_pictures_that_are_shown_after_the_results_are_no_new_request() -> None:
     agent = Agent()
     asked = {"role": "user", "content": "Draw a fox, then upscale it."}
-    first = answer(read_chat({"model": "m", "messages": [asked], "tools": STUDIO}), None)
+    first = answered({"model": "m", "messages": [asked], "tools": STUDIO})
     [call] = first.tool_calls
     result = studio_result("text_to_image", json.loads(call["function"]["arguments"]))
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
@@ -111,7 +119,7 @@ def test_pictures_that_are_shown_after_the_results_are_no_new_request() -> None:
         {"role": "tool", "tool_call_id": call["id"], "content": result},
         {"role": "user", "content": [{"type": "text", "text": "These are they:"}, picture]},
     ]
-    then = answer(read_chat({"model": "m", "messages": agent.messages, "tools": STUDIO}), None)
+    then = answered({"model": "m", "messages": agent.messages, "tools": STUDIO})
     assert [each["function"]["name"] for each in then.tool_calls] == ["upscale"]
 
 
@@ -312,7 +320,7 @@ def test_other_tools_are_called_by_their_names_and_schemas(
 def first_call(request_text: str, **options: Any) -> str:
     messages = [{"role": "user", "content": request_text}]
     body = {"model": "m", "messages": messages, "tools": [MAGIC, WEATHER], **options}
-    [call] = answer(read_chat(body), None).tool_calls
+    [call] = answered(body).tool_calls
     return str(call["function"]["name"])
 
 
@@ -325,7 +333,7 @@ def test_a_required_or_named_tool_is_called_for_any_request() -> None:
 def calls_for(request_text: str, tools: list[dict[str, Any]], **options: Any) -> list[Any]:
     messages = [{"role": "user", "content": request_text}]
     body = {"model": "m", "messages": messages, "tools": tools, **options}
-    reply = answer(read_chat(body), None)
+    reply = answered(body)
     functions = [call["function"] for call in reply.tool_calls]
     return [(each["name"], json.loads(each["arguments"])) for each in functions]
 
@@ -361,7 +369,7 @@ def test_a_handoff_happens_once_and_the_other_agent_goes_on() -> None:
     assert agent.names == ["transfer_to_illustrator"]
     messages = agent.messages[:-1]
     body = {"model": "m", "messages": messages, "tools": STUDIO}
-    drawn = [call["function"]["name"] for call in answer(read_chat(body), None).tool_calls]
+    drawn = [call["function"]["name"] for call in answered(body).tool_calls]
     assert drawn == ["text_to_image", "text_to_image"]
 
 
@@ -370,13 +378,13 @@ def test_a_tool_for_the_final_answer_is_called_when_all_is_done() -> None:
     agent = Agent(tools)
     body = {"tools": tools, "tool_choice": "required", "model": "m"}
     agent.messages = [{"role": "user", "content": "Draw a fox"}]
-    [drawing] = answer(read_chat({**body, "messages": agent.messages}), None).tool_calls
+    [drawing] = answered({**body, "messages": agent.messages}).tool_calls
     assert drawing["function"]["name"] == "text_to_image"
     agent.messages += [
         {"role": "assistant", "content": None, "tool_calls": [drawing]},
         {"role": "tool", "tool_call_id": drawing["id"], "content": "0123456789ab.png (image)"},
     ]
-    [last] = answer(read_chat({**body, "messages": agent.messages}), None).tool_calls
+    [last] = answered({**body, "messages": agent.messages}).tool_calls
     assert last["function"]["name"] == "final_answer"
     assert "0123456789ab.png" in json.loads(last["function"]["arguments"])["answer"]
 

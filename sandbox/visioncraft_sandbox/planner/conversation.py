@@ -9,15 +9,15 @@ from typing import Any
 
 from langchain_visioncraft.media.handles import HANDLE
 from visioncraft_sandbox.chat import text_of
-from visioncraft_sandbox.planner.words import Words
+from visioncraft_sandbox.planner.phrases import after, sources
 
-_ERRORS = (
+_BEGINS_ERROR = (
     "error", "exception", "traceback", "failed", "invalid", "cannot", "could not", "unknown",
     "the arguments are not valid", "nothing was sent", "nothing was done", "no such file",
     "no file", "free users can", "there is no", "this host", "get /", "post /",
     "a limit is reached",
 )  # fmt: skip
-_WITHIN = "is not in the store,is not a valid tool,please fix your"
+_TELLS_ERROR = "is not in the store|is not a valid tool|please fix your"
 _LONGEST_RESULT = 20_000
 _LONGEST_REQUEST = 8_000
 _TASK, _EXPECTED = "\nCurrent Task: ", "\n\nThis is the expected criteria for your final answer:"
@@ -27,18 +27,18 @@ _CONTEXT = "\n\nThis is the context you're working with:\n"
 
 @dataclass
 class Call:
-    """One tool call since the latest request, and its result."""
+    """A tool call since the latest request and its result, or one that is still to be made."""
 
-    id: str
     name: str
     arguments: dict[str, Any]
     result: str | None = None
+    made: bool = False
 
     @property
     def failed(self) -> bool:
         """Whether its result reads like an error."""
-        begin = (self.result or "").lstrip()[:160]
-        return begin.lower().startswith(_ERRORS) or Words.of(begin).after(_WITHIN) > 0
+        begin = (self.result or "").lstrip()[:160].lower()
+        return begin.startswith(_BEGINS_ERROR) or after(begin, _TELLS_ERROR) > 0
 
     @property
     def files(self) -> list[str]:
@@ -61,22 +61,19 @@ def read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
     latest = next(asked, -1)
     request = text_of(messages[latest])[:_LONGEST_REQUEST] if latest >= 0 else ""
     task, expected, rest = request.partition(_EXPECTED)
-    found = Conversation(task.partition(_TASK)[2] if expected else request)
     files = HANDLE.findall(rest.partition(_CONTEXT)[2])
     for message in messages[: max(latest, 0)]:
         text = text_of(message)[:_LONGEST_RESULT]
-        if message["role"] == "user":
-            files += Words.of(text).sources
-        elif message["role"] == "tool":
-            files += HANDLE.findall(text)
+        if message["role"] in ("user", "tool"):
+            files += sources(text) if message["role"] == "user" else HANDLE.findall(text)
+    found = Conversation(task.partition(_TASK)[2] if expected else request)
     found.files = list(dict.fromkeys(files))
     by_id: dict[str, Call] = {}
     for message in messages[latest + 1 :]:
         for call in message.get("tool_calls") or ():
             function = call["function"]
-            arguments = _read(function.get("arguments"))
-            made = Call(str(call.get("id", "")), function["name"], arguments)
-            by_id[made.id] = made
+            made = Call(function["name"], _read(function.get("arguments")), made=True)
+            by_id[str(call.get("id", ""))] = made
             found.calls.append(made)
         answered = by_id.get(str(message.get("tool_call_id", "")))
         if message["role"] == "tool" and answered is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
-import re
 import secrets
+from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from langchain_visioncraft._schemas import problems
@@ -15,11 +16,16 @@ from langchain_visioncraft.media.handles import HANDLE
 from visioncraft_sandbox.chat import Chat, Reply, count, form_instruction, plain_messages, text_of
 from visioncraft_sandbox.engine_pool import PLANNER
 from visioncraft_sandbox.engines.language import LanguageModel
-from visioncraft_sandbox.engines.weights import EngineUnavailable
 from visioncraft_sandbox.planner.conversation import Call, Conversation, read_conversation
+from visioncraft_sandbox.planner.phrases import (
+    after,
+    is_picture,
+    is_sound,
+    sentences,
+    tidy,
+)
 from visioncraft_sandbox.planner.requests import NEEDS_PICTURE, PICTORIAL, Wish, read_wishes
 from visioncraft_sandbox.planner.tools import Tool
-from visioncraft_sandbox.planner.words import Words, is_picture, is_sound
 
 SIGNATURE = "(This was written by the sandbox's rule-based planner, which is no language model.)"
 _NOTHING = (
@@ -27,7 +33,6 @@ _NOTHING = (
     "requests such as 'draw a lighthouse', 'upscale the first picture', 'make a GIF of a cat', "
     "'turn the last picture into a video', 'describe it' or 'transcribe <file>'."
 )
-_SKIPPED = "I skipped “{}”: there was nothing to work on."
 _MOST_CALLS = 40
 _MOST_TOOLS = 128  # as at OpenAI
 _MOST_SPOKEN = 6
@@ -35,8 +40,6 @@ _MAX_TOKENS = 768
 _LONGEST = 1500
 _COUNTED = frozenset({"draw", "rework"})
 """The kinds that "the first picture" counts: neither GIFs nor enlargements."""
-_ID = re.compile(r"call_s(\d{1,3})p(\d{1,3})_")
-"""The id of a call names its step: the next request brings it back, and there is no other state."""
 _DONE = {
     "draw": "I drew",
     "rework": "I changed it to",
@@ -44,91 +47,91 @@ _DONE = {
     "gif": "I animated",
     "video": "I filmed",
 }
-_GREETINGS = "hello|hi|hey|dear,good morning|evening|day"
-_ONE_PICTURE = "page,cover,scene,picture"
-_Called = list[tuple[Tool, dict[str, Any], str]]
+_GREETING = r"\W*(?:hello|hi|hey|dear|good (?:morning|evening|day))"
+_ONE_PICTURE = "page|cover|scene|picture"
+Writer = Callable[[LanguageModel], Reply]
+"""Writes what rules cannot."""
 
 
 @dataclass
 class Step:
-    """A wish, the tool for it, and the calls so far: one for each of its sources."""
+    """A wish, the tool for it, and its calls, made or not: one for each of its sources."""
 
     wish: Wish
     tool: Tool
-    calls: dict[int, Call] = field(default_factory=dict)
-
-    @property
-    def done(self) -> list[Call]:
-        """The calls that succeeded."""
-        calls = [call for _, call in sorted(self.calls.items())]
-        return [call for call in calls if call.result is not None and not call.failed]
+    calls: list[Call] = field(default_factory=list)
 
     @property
     def files(self) -> list[str]:
-        """The handles in their results."""
-        return [file for call in self.done for file in call.files]
+        """The handles in the results."""
+        return [file for call in self.calls for file in call.files]
 
     @property
     def is_open(self) -> bool:
         """Whether a result of it is still to come."""
-        if not self.calls:
-            return self.wish.kind in PICTORIAL | {"other", "transcribe"}
-        return any(call.result is None for call in self.calls.values())
+        return any(call.result is None for call in self.calls)
 
 
-def answer(chat: Chat, writer: LanguageModel | None) -> Reply:
+def answer(chat: Chat, *, has_writer: bool) -> Reply | Writer:
     """Tool calls, or a summary, for a chat request that offers tools.
 
-    `writer` is a language model for free text, or ``None`` if models are off.
+    With a language model, free text and forms are left to it.
     """
     conversation = read_conversation(chat.messages)
-    tools = [Tool(declared) for declared in chat.tools[:_MOST_TOOLS]]
-    final = next((tool for tool in tools if tool.is_final), None)
-    tools = [tool for tool in tools if tool is not final]
     if chat.named:
-        final = None
         named = (each for each in chat.tools if each["function"]["name"] == chat.tool_choice)
-        tools = [Tool(each) for each in itertools.islice(named, 1)]
+        offered = [Tool(next(named))]
+    else:
+        offered = [Tool(declared) for declared in chat.tools[:_MOST_TOOLS]]
+    final = next((tool for tool in offered if tool.is_final and not chat.named), None)
+    tools = [tool for tool in offered if tool is not final]
     steps = plan(conversation, tools)
+    calls = [call for step in steps for call in step.calls if not call.made]
+    # Whoever takes over goes on alone.
+    alone = [step.calls[0] for step in steps if step.tool.is_handoff and not step.calls[0].made]
     # Stop a client that would loop without end.
-    calls = next_calls(conversation, steps)[: max(0, _MOST_CALLS - len(conversation.calls))]
-    engine = PLANNER
-    must = chat.named or chat.tool_choice == "required"
-    if not calls and final is None and must and tools:
-        calls, engine = _forced(chat, conversation, tools, writer)
+    calls = (alone[:1] or calls)[: max(0, _MOST_CALLS - len(conversation.calls))]
     if calls:
-        return _calling(chat, calls if chat.parallel else calls[:1], engine)
-    done = None
-    if not steps and not conversation.calls and writer is not None:
-        # Without its weights, the summary below does.
-        with contextlib.suppress(EngineUnavailable):
-            done = _talking(chat, writer)
-    done = done or _summary(chat, conversation, steps)
+        return _calling(chat, calls if chat.parallel else calls[:1])
+    if final is None and tools and (chat.named or chat.tool_choice == "required"):
+        called = {call.name for call in conversation.calls}
+        fresh = [tool for tool in tools if tool.name not in called] or tools
+        wish = Wish("other", conversation.request, conversation.request)
+        # The tool for whose arguments the request says most.
+        tool = min(fresh, key=lambda each: len(each.fill(wish, conversation.files)[1]))
+        return _forced(chat, tool, wish, conversation.files, has_writer=has_writer)
+    is_plain = has_writer and not steps and not conversation.calls
     if final is None:
-        return done
-    return _calling(chat, [(final, _final_answer(chat, final, done, writer), "final")], done.engine)
+        return partial(_talking, chat) if is_plain else _summary(chat, conversation, steps)
+    text = "" if is_plain else _summary(chat, conversation, steps).text or ""
+    return _forced(chat, final, Wish("final", text, text), [], has_writer=has_writer)
 
 
 # ---- steps ------------------------------------------------------------------------------------
 
 
 def plan(conversation: Conversation, tools: list[Tool]) -> list[Step]:
-    """The steps of the latest request that a tool can do, with the calls since."""
+    """The steps of the latest request that a tool can do, with the calls since and the next ones.
+
+    Rules make the same calls in the same order each time, so those that were made are found again
+    by the names of their tools: there is no other state.
+    """
+    made: dict[str, deque[Call]] = defaultdict(deque)
+    for call in conversation.calls:
+        made[call.name].append(call)
+    alone = len(tools) == 1 and after(conversation.request, "the tool") > 0
     steps: list[Step] = []
-    alone = len(tools) == 1 and Words.of(conversation.request).after("the tool") > 0
     for wish in read_wishes(conversation.request):
         tool = _tool_for(wish, tools, alone=alone)
-        again = tool is not None and tool.is_handoff and any(each.tool is tool for each in steps)
-        if tool is not None and not again:
-            steps.append(Step(wish, tool))
-    for call in conversation.calls:
-        place = _ID.match(call.id)
-        if place and int(place[1]) < len(steps) and steps[int(place[1])].tool.name == call.name:
-            steps[int(place[1])].calls[int(place[2])] = call
-        else:  # an id of somebody else: the first step of this tool without a call
-            free = (each for each in steps if each.tool.name == call.name and not each.calls)
-            for step in itertools.islice(free, 1):
-                step.calls[0] = call
+        if tool is None or (tool.is_handoff and any(each.tool is tool for each in steps)):
+            continue
+        step = Step(wish, tool)
+        for arguments in _arguments(step, conversation, steps):
+            earlier = made[tool.name]
+            step.calls.append(earlier.popleft() if earlier else Call(tool.name, arguments))
+        if not step.calls and any(each.is_open for each in steps):
+            break  # it needs a result that is still to come
+        steps.append(step)
     return steps
 
 
@@ -137,41 +140,32 @@ def _tool_for(wish: Wish, tools: list[Tool], *, alone: bool) -> Tool | None:
     if best is not None and best.score(wish) > 0:
         return best
     # The longest name that fits: "magic_function_no_args" contains "magic_function".
-    meant = [tool for tool in tools if alone or tool.is_meant(wish.words)]
+    meant = [tool for tool in tools if alone or tool.is_meant(wish.text)]
     return max(meant, key=lambda tool: len(tool.name), default=None)
 
 
-def next_calls(conversation: Conversation, steps: list[Step]) -> _Called:
-    """The calls that can be made now, because they wait for no other, and where they belong."""
-    calls: _Called = []
-    for number, step in enumerate(steps):
-        if step.calls:
-            continue
-        before = steps[:number]
-        wishes = _made_definite(step.wish, before)
-        sources = _sources_of(step, conversation, before) if wishes else None
-        if sources is None:
-            if any(other.is_open for other in before):
-                break  # it needs a result that is still to come
-            continue  # there is nothing for it to work on
-        for part, (wish, source) in enumerate(itertools.product(wishes, sources or [""])):
-            arguments, _ = step.tool.fill(wish, [source] if source else [])
-            calls.append((step.tool, arguments, f"s{number}p{part}"))
-    # Whoever takes over goes on alone.
-    return next(([call] for call in calls if call[0].is_handoff), calls)
+def _arguments(step: Step, conversation: Conversation, before: list[Step]) -> list[dict[str, Any]]:
+    """The arguments of its calls; none if there is nothing for it to work on (yet)."""
+    wishes = _made_definite(step.wish, before)
+    found = _sources_of(step, conversation, before)
+    pairs = (
+        itertools.product(wishes, [[each] for each in found] or [[]]) if found is not None else ()
+    )
+    most = itertools.islice(pairs, _MOST_CALLS)
+    return [step.tool.fill(wish, source)[0] for wish, source in most]
 
 
 def _made_definite(wish: Wish, before: list[Step]) -> list[Wish]:
     """A wish to draw what a recording says: one, or one for each of its sentences."""
     if wish.which != "transcript":
         return [wish]
-    heard = [call.result or "" for step in before if step.wish.kind == "transcribe"
-             for call in step.done]  # fmt: skip
-    spoken = [each for text in heard[-1:] for each in Words.of(text).sentences if each.tidy]
-    if spoken and Words.of(wish.prompt).after(_ONE_PICTURE):
-        said = [each for each in spoken if not each[:2].after(_GREETINGS)] or spoken
-        spoken = [Words.of(" ".join(map(str, said)))]
-    return [replace(wish, prompt=each.tidy) for each in spoken[:_MOST_SPOKEN]]
+    heard = [call.result for step in before if step.wish.kind == "transcribe"
+             for call in step.calls if call.result and not call.failed]  # fmt: skip
+    spoken = [each for text in heard[-1:] for each in map(tidy, sentences(text)) if each]
+    if spoken and after(wish.prompt, _ONE_PICTURE):
+        said = [each for each in sentences(heard[-1]) if not after(each[:20], _GREETING)]
+        spoken = [tidy("".join(said or spoken))]
+    return [replace(wish, prompt=each) for each in spoken[:_MOST_SPOKEN]]
 
 
 def _sources_of(step: Step, conversation: Conversation, before: list[Step]) -> list[str] | None:
@@ -208,38 +202,24 @@ def _pictures_meant(wish: Wish, conversation: Conversation, before: list[Step]) 
 
 
 def _forced(
-    chat: Chat, conversation: Conversation, tools: list[Tool], writer: LanguageModel | None
-) -> tuple[_Called, str]:
-    """A call that is required although the request names none of the tools."""
-    called = {call.name for call in conversation.calls}
-    wish = Wish("other", Words.of(conversation.request), conversation.request)
-    fresh = [tool for tool in tools if tool.name not in called] or tools
-    # The tool for whose arguments the request says most.
-    tool = min(fresh, key=lambda each: len(each.fill(wish, conversation.files)[1]))
-    arguments, guessed = tool.fill(wish, conversation.files)
-    if guessed or tool.is_form:
-        written = _fill_by_model(chat, tool, writer)
-        if written is not None and writer is not None:
-            return [(tool, written, "forced")], f"{PLANNER}, {writer.name}"
-    return [(tool, arguments, "forced")], PLANNER
+    chat: Chat, tool: Tool, wish: Wish, files: list[str], *, has_writer: bool
+) -> Reply | Writer:
+    """A call for which the request need not have all arguments: a model may write them."""
+    arguments, guessed = tool.fill(wish, files)
+    if not has_writer or not (guessed or tool.is_form):
+        return _calling(chat, [Call(tool.name, arguments)])
+
+    def write(model: LanguageModel) -> Reply:
+        written = _fill_by_model(chat, tool, model)
+        engine = PLANNER if written is None else f"{PLANNER}, {model.name}"
+        return _calling(chat, [Call(tool.name, written or arguments)], engine)
+
+    return write
 
 
-def _final_answer(
-    chat: Chat, tool: Tool, done: Reply, writer: LanguageModel | None
-) -> dict[str, Any]:
-    """The arguments of a tool that ends the run with an answer."""
-    text = done.text or ""
-    texts = [name for name in tool.required or tool.parameters
-             if tool.parameters.get(name, {}).get("type", "string") == "string"]  # fmt: skip
-    if len(texts) == 1 and len(tool.required) < 2:
-        return {texts[0]: text}
-    written = _fill_by_model(chat, tool, writer)
-    return tool.fill(Wish("other", Words.of(text), text), [])[0] if written is None else written
-
-
-def _fill_by_model(chat: Chat, tool: Tool, writer: LanguageModel | None) -> dict[str, Any] | None:
-    """A tool's arguments as the model writes them; ``None`` without a model, or if it fails."""
-    if writer is None or not tool.parameters:
+def _fill_by_model(chat: Chat, tool: Tool, model: LanguageModel) -> dict[str, Any] | None:
+    """A tool's arguments as the model writes them; ``None`` if it fails."""
+    if not tool.parameters:
         return None
     messages = [
         {"role": "system", "content": form_instruction(tool.schema, tool.description)},
@@ -247,38 +227,35 @@ def _fill_by_model(chat: Chat, tool: Tool, writer: LanguageModel | None) -> dict
     ]
     sampling = replace(chat.sampling, max_tokens=_MAX_TOKENS, stop=())
     try:
-        read = json.loads(writer.generate(messages, sampling, schema=tool.schema).text)
-    except (ValueError, EngineUnavailable):
+        read = json.loads(model.generate(messages, sampling, schema=tool.schema).text)
+    except ValueError:
         return None
     return read if isinstance(read, dict) and not problems(read, tool.schema) else None
 
 
-def _calling(chat: Chat, calls: _Called, engine: str) -> Reply:
-    written = [
-        {
-            "id": f"call_{place}_{secrets.token_hex(6)}",
-            "type": "function",
-            "function": {"name": tool.name, "arguments": json.dumps(given, ensure_ascii=False)},
-        }
-        for tool, given, place in calls
-    ]
-    tokens = sum(count(str(call["function"])) for call in written)
-    return Reply(None, engine, written, "tool_calls", _asked(chat), tokens)
+def _calling(chat: Chat, calls: list[Call], engine: str = PLANNER) -> Reply:
+    written = [{"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)}
+               for call in calls]  # fmt: skip
+    tokens = sum(count(str(each)) for each in written)
+    made = [{"id": f"call_{secrets.token_hex(12)}", "type": "function", "function": each}
+            for each in written]  # fmt: skip
+    return Reply(None, engine, made, "tool_calls", _asked(chat), tokens)
 
 
-def _talking(chat: Chat, writer: LanguageModel) -> Reply:
+def _talking(chat: Chat, model: LanguageModel) -> Reply:
     """A plain answer of the language model, as there is nothing to plan."""
-    done = writer.generate(plain_messages(chat.messages), chat.sampling, schema=chat.schema)
+    done = model.generate(plain_messages(chat.messages), chat.sampling, schema=chat.schema)
     tokens = done.prompt_tokens, done.completion_tokens
-    return Reply(done.text, writer.name, [], done.finish_reason, *tokens)
+    return Reply(done.text, model.name, [], done.finish_reason, *tokens)
 
 
 def _summary(chat: Chat, conversation: Conversation, steps: list[Step]) -> Reply:
     """What the tools gave, and that a planner wrote it."""
-    kinds = {call.id: step.wish.kind for step in steps for call in step.calls.values()}
-    told = [_told(call, kinds.get(call.id, "other"))
+    kinds = {id(call): step.wish.kind for step in steps for call in step.calls}
+    told = [_told(call, kinds.get(id(call), "other"))
             for call in conversation.calls if call.result is not None]  # fmt: skip
-    told += [_SKIPPED.format(str(step.wish.words)[:_LONGEST]) for step in steps if not step.calls]
+    told += [f"I skipped “{step.wish.text[:_LONGEST]}”: there was nothing to work on."
+             for step in steps if not step.calls]  # fmt: skip
     text = "\n".join([*(told or [_NOTHING]), SIGNATURE])
     return Reply(text, PLANNER, prompt_tokens=_asked(chat), completion_tokens=count(text))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from visioncraft_sandbox.planner.words import Words
+from visioncraft_sandbox.planner.phrases import after, quoted
 
 _FORMATS = {
     "date": "2025-01-01", "date-time": "2025-01-01T00:00:00Z", "time": "00:00:00Z",
@@ -40,57 +41,51 @@ def plain(spec: Any, definitions: Mapping[str, Any], depth: int = 0) -> dict[str
     if isinstance(kinds, list):
         found["type"] = next((each for each in kinds if each != "null"), "string")
         found["nullable"] = "null" in kinds
-    words = Words.of(str(found.get("description", "")))
-    behind = words.after("e.g|eg")
-    if behind and words[behind:].quoted and found.get("type", "string") == "string":
-        found["example"] = words[behind:].quoted[0]
+    described = str(found.get("description", ""))
+    behind = after(described, r"e\.?g")
+    example = quoted(described[behind:]) if behind else None
+    if example and found.get("type", "string") == "string":
+        found["example"] = example
     return found
 
 
 def sample(spec: Any, definitions: Mapping[str, Any], text: str) -> Any:
     """A value that fits a schema, of at most a thousand parts."""
-    return _Sampler(definitions).value(spec, text)
+    return _value(spec, definitions, text, itertools.count())
 
 
-class _Sampler:
-    def __init__(self, definitions: Mapping[str, Any]) -> None:
-        self._definitions = definitions
-        self._left = _MOST_VALUES
-
-    def value(self, spec: Any, text: str, depth: int = 0) -> Any:
-        spec = plain(spec, self._definitions)
-        self._left -= 1
-        given = [spec[name] for name in ("default", "const", "example") if name in spec]
-        given += (spec.get("enum") or ())[:1]
-        if given:
-            return given[0]
-        kind = spec.get("type", "object" if "properties" in spec else "string")
-        if kind in ("integer", "number"):
-            return _least(spec, whole=kind == "integer")
-        if kind in ("array", "object"):
-            return self._parts(spec, kind, text, depth + 1)
-        if kind in ("boolean", "null"):
-            return False if kind == "boolean" else None
-        text = _FORMATS.get(spec.get("format", ""), text)
-        return text.ljust(min(int(spec.get("minLength") or 0), 1000), ".")[: spec.get("maxLength")]
-
-    def _parts(self, spec: Mapping[str, Any], kind: str, text: str, depth: int) -> Any:
-        ends = depth > _DEEPEST or self._left < 0
-        if kind == "array":
-            count = 0 if ends else min(int(spec.get("minItems") or 0), _MOST_ITEMS)
-            return [self.value(spec.get("items"), text, depth) for _ in range(count)]
-        inner = spec.get("properties") or {}
-        names = () if ends else dict.fromkeys(spec.get("required") or ())
-        return {name: self.value(inner.get(name), name, depth) for name in names}
+def _value(
+    spec: Any, definitions: Mapping[str, Any], text: str, parts: Iterator[int], depth: int = 0
+) -> Any:
+    spec = plain(spec, definitions)
+    ends = next(parts) > _MOST_VALUES or depth > _DEEPEST
+    given = [spec[name] for name in ("default", "const", "example") if name in spec]
+    given += (spec.get("enum") or ())[:1]
+    if given:
+        return given[0]
+    kind = spec.get("type", "object" if "properties" in spec else "string")
+    if kind in ("integer", "number"):
+        return _least(spec, whole=kind == "integer")
+    if kind == "array":
+        count = 0 if ends else min(int(spec.get("minItems") or 0), _MOST_ITEMS)
+        inner = [(text, spec.get("items"))] * count
+        return [_value(each, definitions, name, parts, depth + 1) for name, each in inner]
+    if kind == "object":
+        named = spec.get("properties") or {}
+        inner = [] if ends else [(name, named.get(name)) for name in spec.get("required") or ()]
+        return {name: _value(each, definitions, name, parts, depth + 1) for name, each in inner}
+    if kind in ("boolean", "null"):
+        return False if kind == "boolean" else None
+    text = _FORMATS.get(spec.get("format", ""), text)
+    return text.ljust(min(int(spec.get("minLength") or 0), 1000), ".")[: spec.get("maxLength")]
 
 
 def _least(spec: Mapping[str, Any], *, whole: bool) -> int | float:
     """The number nearest to 0 within the bounds."""
-    least, most = spec.get("minimum"), spec.get("maximum")
     step = spec.get("multipleOf") or (1 if whole else 0.5)
     above, below = spec.get("exclusiveMinimum"), spec.get("exclusiveMaximum")
-    least = above + step if isinstance(above, int | float) and above >= 0 else least
-    most = below - step if isinstance(below, int | float) and below <= 0 else most
+    least = spec.get("minimum") if above is None else above + step
+    most = spec.get("maximum") if below is None else below - step
     value = max(least or 0, 0) if most is None or most >= 0 else most
-    value = -(-value // step) * step if value else 0
+    value = -(-value // step) * step
     return int(value) if whole else float(value)
