@@ -97,7 +97,7 @@ def test_an_artifact_of_a_file_that_no_store_has_is_not_read(tmp_path: Path) -> 
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
     source = parse_source(Media.to_artifact([Media.from_path(path)]))
-    with pytest.raises(MediaInputError, match="came as data"):
+    with pytest.raises(MediaInputError, match="from data is not trusted"):
         source.open()
 
 

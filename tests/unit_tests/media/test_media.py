@@ -102,7 +102,7 @@ def test_data_is_read_only_if_the_store_has_its_very_bytes(tmp_path: Path) -> No
         [media] = Media.from_artifact(facts, named)
         assert (media.path, media.read()) == (kept.path, PNG)
         [forged] = Media.from_artifact({**facts, "sha256": other}, named)
-        with pytest.raises(DamagedMediaError, match="other bytes"):
+        with pytest.raises(DamagedMediaError, match="does not have the bytes"):
             forged.read()
 
 
