@@ -65,3 +65,29 @@ def test_a_sync_client_is_imported_without_asyncio_and_the_requests() -> None:
         "assert VisionCraftClient.text_to_image.request"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_an_import_makes_calls_at_any_depth_without_mapping_memory_for_each(
+    tmp_path: Path,
+) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from langchain_visioncraft._lazy import lazy_names\n"
+        "__getattr__, __dir__ = lazy_names(__name__, {'deep': 'deep'})\n"
+    )
+    (package / "deep.py").write_text(
+        "def leaf(): pass\n"
+        "def descend(rest):\n"
+        "    if rest: return descend(rest - 1)\n"
+        "    for _ in range(1000): leaf()\n"
+        "for depth in range(200): descend(depth)\n"
+    )
+    code = (
+        "import resource, package; faults = lambda: resource.getrusage(0).ru_minflt; "
+        "before = faults(); package.deep; print(faults() - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert int(done.stdout) < 500
