@@ -18,8 +18,8 @@ from langchain_visioncraft.media.store import MediaStore
 class VisionCraftContext(KnownKeywords):
     """The key, the store and the user of one run, so that one agent serves many tenants.
 
-    The tools, `ShowMedia` and the chat models of this package use its values in place of their
-    own. It is part of no checkpoint and no trace.
+    The tools, `ShowMedia` and the chat models of this package use these values in place of their
+    own. No checkpoint and no trace contains them.
 
     ```python
     from langchain.agents import create_agent
@@ -37,15 +37,15 @@ class VisionCraftContext(KnownKeywords):
     )
     ```
 
-    A context class of your own inherits from it, or holds one in an attribute (or under a key)
-    ``visioncraft``.
+    If you have your own context class, inherit from this one, or put an instance into an attribute
+    (or under a key) ``visioncraft``.
 
     Attributes:
-        api_key: Sent by the tools and chat models of the run. Default: their own.
+        api_key: The key that the tools and chat models of the run send. Default: their own.
         store: Where the run keeps and finds media: a `MediaStore`, a folder or an fsspec URL.
             Default: the store of `user` inside that of the tools (`MediaStore.of_user`), or, if
             there is no user either, that of the tools.
-        user: Who is working: written into sidecars and into the ledger of calls.
+        user: The user of the run, who is recorded in sidecars and in the ledger of calls.
 
     Raises:
         MissingKeyError: If the key cannot be sent.

@@ -50,8 +50,8 @@ _UNCONNECTED = _Unconnected()
 class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: ignore[misc]  # fields of OpenAI's with other types
     """OpenAI's chat model connected to VisionCraft, with the parameters that it documents.
 
-    Validators have names of their own throughout: pydantic lets one with the name of an inherited
-    one replace it silently.
+    All validators have unique names: in pydantic, a validator silently replaces an inherited one
+    with the same name.
     """
 
     _more_keywords: ClassVar[tuple[str, ...]] = tuple(_NOT_HERE)
@@ -83,12 +83,12 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     """-2 to 2; the host's default is 0."""
 
     max_tokens: int | None = None
-    """Longest answer in tokens, 1 to 100000. Less than the documented minimum of 128 is sent as
-    128, with one warning an instance."""
+    """Longest answer in tokens, 1 to 100000. Values below the documented minimum of 128 are sent as
+    128, with one warning per instance."""
 
     stream_usage: bool | None = True
-    """Whether a stream ends with usage metadata. A host that knows no ``stream_options`` needs
-    ``False``."""
+    """Whether a stream ends with usage metadata. Set ``False`` for a host that does not support
+    ``stream_options``."""
 
     stream_chunk_timeout: float | None = Field(default=None, exclude=True)
     """Seconds between two chunks of an async stream; by default only `timeout` counts."""

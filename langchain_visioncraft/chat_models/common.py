@@ -87,11 +87,11 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     waits forever. Default: connect 10, read 600."""
 
     max_retries: int | None = None
-    """How often a failed call is tried again, from 0. Default: 2."""
+    """How often a failed call is retried, from 0. Default: 2."""
 
     deadline: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Seconds for a call with its retries, or for a stream to its end. Default: none; ``timeout``
-    bounds only the time between two pieces of an answer."""
+    """Seconds for a whole call with its retries, or for a stream to its end. Default: none;
+    ``timeout`` bounds only the time between two pieces of an answer."""
 
     http_client: Any | None = Field(default=None, exclude=True, repr=False)
     """An ``httpx.Client`` or ``httpx2.Client`` of your own, used as it is."""
@@ -100,22 +100,21 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     """An ``AsyncClient`` of your own. The default one may be used from any event loop."""
 
     vision: bool | None = None
-    """Whether the model takes images. Default: if its profile or name ("VL", "vision") says so."""
+    """Whether the model takes images. Default: as its profile or name ("VL", "vision") says."""
 
     store: MediaStore | None = None
     """Where handles in image blocks are looked up; a folder or an fsspec URL opens a store."""
 
     max_image_side: int | None = Field(default=None, ge=1)
-    """Pixels: larger pictures are made smaller before they are sent, which takes Pillow (the extra
-    ``images``). Links go out as they are."""
+    """Pixels: larger pictures are scaled down before they are sent, which needs Pillow (the extra
+    ``images``). Links are sent unchanged."""
 
     correct_tool_calls: bool = True
-    """Whether a prompted model is asked once more when its answer does not fit: a call whose
-    arguments do not match the schema, a call that is longer than ``max_tokens``, a call of an
-    unknown tool, no call where one is required, an answer in the wrong form. A call that already
-    has its result since the user's last message is not repeated either: the model is asked to
-    answer from the results, without tools; switch this off for tools that are polled. Both answers
-    count in the usage."""
+    """Whether a prompted model is asked once more if its answer is wrong: the arguments of a call
+    do not match the schema, a call is longer than ``max_tokens``, the tool is unknown, a required
+    call is missing, or the answer has the wrong form. If the model repeats a call that already has
+    a result since the user's last message, it is asked to answer from the results, without tools;
+    switch this off for tools that are polled. Both answers count in the usage."""
 
     # ---- settings -----------------------------------------------------------------------------
 
@@ -247,11 +246,11 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     def list_models(self) -> list[str]:
         """The names of the host's chat models: ``GET /models-llm``, which needs no key.
 
-        Of hosts that have no such list, it is ``GET /v1/models``, with the key.
+        If the host has no such list, ``GET /v1/models`` is read instead, with the key.
 
         Raises:
-            AuthenticationError: If the host refuses the key, or wants one for ``/models-llm``.
-            VisionCraftError: If the host cannot be asked, or does not answer with such a list.
+            AuthenticationError: If the host refuses the key, or requires one for ``/models-llm``.
+            VisionCraftError: If the host cannot be reached, or does not answer with such a list.
         """
         return self._clients()[0].list_names(family="llm", kind="models")
 

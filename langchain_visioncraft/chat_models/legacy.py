@@ -54,11 +54,10 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
     assert answer.text and answer.usage_metadata is None
     ```
 
-    The document has a model and messages, nothing else, so there is no temperature and no
-    ``max_tokens``: the constructor warns if it gets one. Stop sequences are cut on this
-    side, a stream is one chunk, tools and structured output are prompted (as by `ChatVisionCraft`
-    with ``tool_calling="prompted"``), and usage is not reported, because the host does not report
-    it. A message carries at most one image.
+    The endpoint takes only a model and messages. If you pass a temperature or ``max_tokens``, the
+    constructor warns. Stop sequences are applied on this side, and a stream is one chunk. Tools and
+    structured output are prompted, as by `ChatVisionCraft` with ``tool_calling="prompted"``. Usage
+    is missing, because the host does not report it. A message carries at most one image.
 
     Raises:
         MissingKeyError: If there is no key, neither as ``api_key`` nor in ``VISIONCRAFT_API_KEY``.
@@ -69,7 +68,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
     _more_keywords: ClassVar[tuple[str, ...]] = (*_STANDARD, "streaming")
 
     stop: list[str] | str | None = None
-    """Where answers end, if a call says nothing else."""
+    """The stop sequences of calls that have none of their own."""
 
     _client: VisionCraftClient | None = PrivateAttr(default=None)
 
@@ -206,13 +205,13 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """A model that answers with objects, as the prompt asks it to.
+        """A model that answers with objects, as requested in the prompt.
 
         Args:
             schema: A pydantic class, a ``TypedDict`` or a JSON schema.
-            include_raw: Whether to give ``{"raw", "parsed", "parsing_error"}``.
-            method: All mean ``prompted`` here: the endpoint knows no other.
-            strict: Nothing can be forced here.
+            include_raw: Whether to return ``{"raw", "parsed", "parsing_error"}``.
+            method: All methods mean ``prompted`` here; the endpoint supports no other.
+            strict: Has no effect, since a prompt cannot force anything.
             kwargs: Bound to the calls.
         """
         del method

@@ -1,12 +1,12 @@
-"""What is known of the documented models (the list at the end of the document of 2024-09).
+"""Profiles of the documented models (the list at the end of the document of 2024-09).
 
-Context sizes are those of the models' own cards, or ``max_position_embeddings`` of their
-``config.json``, on Hugging Face; the host may allow less. ``tool_calling`` is true where the card
-says that the model was trained for it and its chat template takes ``tools``. ``max_output_tokens``
-is the document's greatest ``max_tokens``, or all that fits into the context.
-``structured_output`` is false because the document knows no ``response_format``;
-``image_tool_message`` is true where images are taken, because results then go out as what the user
-says. What no source says is not here, such as ``tool_choice``.
+Context sizes come from the models' cards, or from ``max_position_embeddings`` in their
+``config.json``, on Hugging Face; the host may allow less. ``tool_calling`` is true if the card says
+that the model was trained for it and its chat template takes ``tools``. ``max_output_tokens`` is
+the document's greatest ``max_tokens``, or all that fits into the context. ``structured_output`` is
+false because the document has no ``response_format``. ``image_tool_message`` is true for models
+that take images, because tool results are then sent as a user message. Fields without a source,
+such as ``tool_choice``, are left out.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     assert "".join(pieces)
     ```
 
-    Most open models write a tool call only as text. `tool_calling` says how tools are offered;
-    agents, `bind_tools`, `with_structured_output` and streams are used in the same way for both:
+    Most open models can write a tool call only as text. `tool_calling` sets how tools are offered;
+    agents, `bind_tools`, `with_structured_output` and streams work the same way in each case:
 
     ```python
     from langchain_visioncraft import ChatVisionCraft
@@ -60,39 +60,40 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     model = chat.bind_tools([{"title": "draw", "description": "Draw.", "type": "object"}])
     ```
 
-    For prompted tools, ``tool_choice`` is an instruction, and a model that does not follow it is
-    asked once more; it can still refuse. ``parallel_tool_calls=False`` drops all calls but the
-    first. ``strict`` makes a call whose arguments do not fit the schema an invalid one; otherwise
-    it stays a call, and the tool says what is wrong. Calls stream when they are complete.
+    With prompted tools, ``tool_choice`` is an instruction. A model that does not follow it is asked
+    once more, and can still refuse. ``parallel_tool_calls=False`` drops all calls but the first.
+    With ``strict``, a call whose arguments do not fit the schema becomes an invalid call; otherwise
+    it remains a call, and the tool reports the problem. A call is streamed once it is complete.
 
     Parameters are checked when the model is built (pydantic's ``ValidationError``) and at every
-    call (`InvalidRequestError`, nothing is sent). Where none is given the host decides.
+    call (`InvalidRequestError`, nothing is sent). The host chooses those that you leave out.
 
-    Every failure of a call is raised as this package's error (`langchain_visioncraft.errors`) with
-    its facts, and is at the same time what OpenAI's SDK and langchain-openai would have raised, so
-    ``except openai.RateLimitError`` works as well. Retries are the SDK's own: `max_retries` times
-    after connection failures, timeouts, 408, 409, 429 and 5xx, honouring ``Retry-After``. A
-    generation that ran into the read timeout may be paid for twice: ``max_retries=0`` avoids it.
-    Whatever came back is an answer, and is not asked for again, be it damaged or cut off; so is a
-    stream that has begun: one that breaks off, or ends with neither
-    ``finish_reason`` nor ``[DONE]``, raises after the pieces that came.
+    If a call fails, this package's error (`langchain_visioncraft.errors`) is raised with its facts.
+    It is also an instance of the error that OpenAI's SDK and langchain-openai would have raised, so
+    ``except openai.RateLimitError`` works as well.
 
-    Nothing of another service is used or sent: ``OPENAI_*`` variables change nothing. A model can
-    be pickled and copied. An explicit key is part of the pickle; a key from the environment is
-    not, and is read again where the pickle is loaded.
+    The SDK retries `max_retries` times after connection failures, timeouts, 408, 409, 429 and 5xx,
+    and honours ``Retry-After``. A call that ran into the read timeout may be paid for twice;
+    ``max_retries=0`` avoids that. Once an answer has arrived, even a damaged or truncated one, it
+    is not requested again. Neither is a stream that has begun: if it breaks off, or ends with
+    neither ``finish_reason`` nor ``[DONE]``, an error is raised after the pieces that arrived.
+
+    Settings of other services are neither used nor sent: ``OPENAI_*`` variables have no effect. A
+    model can be pickled and copied. The pickle holds an explicit key; a key from the environment is
+    read again where the pickle is loaded.
 
     Raises:
         MissingKeyError: If there is no key, neither as ``api_key`` nor in ``VISIONCRAFT_API_KEY``.
-            It is raised as it is, not as pydantic's ``ValidationError``.
+            It is not wrapped in pydantic's ``ValidationError``.
     """
 
     tool_calling: Literal["auto", "native", "prompted", "constrained"] = "auto"
     """How tools are offered. ``native`` sends ``tools``. ``prompted`` describes them in the system
     message and reads the calls out of the text. ``constrained`` describes them, and sends a JSON
-    schema that the host holds the answer to (most servers of open models): the
-    surest way for small models, on hosts that obey. ``auto`` is native for models that are known to
-    be trained for it (their profile says ``tool_calling``, see `MODEL_PROFILES`), constrained for
-    those whose profile says ``structured_output``, else prompted."""
+    schema that the host forces the answer to fit, as most servers of open models can; this works
+    best for small models. ``auto`` is native for models that are known to be trained for it (their
+    profile sets ``tool_calling``, see `MODEL_PROFILES`), constrained for those whose profile sets
+    ``structured_output``, and otherwise prompted."""
 
     # ---- what is asked beyond an answer -------------------------------------------------------
 
@@ -202,13 +203,13 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         """A model that answers with objects.
 
         Args:
-            schema: A pydantic class (the answers are objects of it), a ``TypedDict`` or a JSON
-                schema (the answers are dictionaries).
+            schema: A pydantic class, whose instances are the answers, or a ``TypedDict`` or JSON
+                schema, for answers that are dictionaries.
             method: ``function_calling``, ``json_schema`` and ``json_mode`` are the host's own;
                 ``prompted`` asks for JSON in the prompt, for hosts and models with neither.
                 Default: ``function_calling`` for a model that calls tools natively, else
                 ``prompted``, which then also replaces ``function_calling``.
-            include_raw: Whether to give ``{"raw", "parsed", "parsing_error"}``.
+            include_raw: Whether to return ``{"raw", "parsed", "parsing_error"}``.
             strict: For the host's own methods; a prompt cannot force anything.
             kwargs: Bound to the calls.
 

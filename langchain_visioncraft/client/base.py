@@ -37,25 +37,25 @@ class BaseClient(KnownKeywords, ClientMethods):
     """Base of the drivers.
 
     Args:
-        api_key: Default: the environment variable ``VISIONCRAFT_API_KEY``. It may be missing until
-            a call needs it.
+        api_key: The key. Default: the environment variable ``VISIONCRAFT_API_KEY``. A missing key
+            raises only when a call needs it.
         base_url: Root of the host; a trailing ``/`` or ``/v1`` is accepted. Default:
             ``VISIONCRAFT_BASE_URL``, else ``https://visioncraft.top``.
         verify: Whether TLS certificates are checked (default), or a CA bundle, or an SSL context.
         timeout: Seconds: one number for reading, or ``(connect, read)``. Default: ``(10, 600)``.
-        max_retries: How often a failed call is made again. Default: 2.
-        http_client: Your own ``httpx.Client`` (or httpx2's); it is used as it is, not closed.
+        max_retries: How often a failed call is retried. Default: 2.
+        http_client: Your own ``httpx.Client`` (or httpx2's), which is used as it is and not closed.
         http_async_client: Your own ``httpx.AsyncClient`` (or httpx2's); likewise.
-        rate_limiter: Asked before every call of the API, including retries.
-        max_answer_bytes: The longest answer that is accepted, and the most for all files that the
-            answers of a call link to. Default: 256 MiB.
-        retry_after_timeout: Whether a call is made again after a read timeout. Default: no, since
-            the generation may have been done, and paid for.
-        deadline: Seconds for a call over all, with its retries, waits and links. `timeout` bounds
-            only the time between two pieces of an answer. Default: none.
+        rate_limiter: A rate limiter to wait for before every call of the API, including retries.
+        max_answer_bytes: The limit for an answer, and for the total of all files that the answers
+            of a call link to. Default: 256 MiB.
+        retry_after_timeout: Whether a call is retried after a read timeout. Default: no, since the
+            work may have been done and paid for.
+        deadline: Seconds for a whole call, with its retries, waits and links. `timeout` bounds only
+            the time between two pieces of an answer. Default: none.
 
     Raises:
-        InvalidRequestError: If one of them cannot be used. Nothing is sent here.
+        InvalidRequestError: If an argument is invalid. Nothing is sent.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class BaseClient(KnownKeywords, ClientMethods):
         return other
 
     def with_key(self, api_key: str | SecretStr | None) -> Self:
-        """The same client for another key, over the same connections; for one of many tenants."""
+        """The same client with another key, over the same connections, for one of many tenants."""
         api_key = as_secret(api_key)
         other = self.as_kind(type(self))
         other.settings = dataclasses.replace(self.settings, api_key=sendable_key(api_key))

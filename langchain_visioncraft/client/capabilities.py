@@ -1,4 +1,4 @@
-"""What a host offers: found out by its lists, which cost nothing and need no key."""
+"""What a host offers: inferred from its lists, which cost nothing and need no key."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ _ABSENT = (errors.EndpointNotFoundError, errors.BadRequestError, errors.Response
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a host offers, as far as its lists say.
+    """What a host offers, as far as its lists show.
 
     Attributes:
-        lists: The families of which it has a list: ``image`` (2024-08), ``sd`` (2024-04),
+        lists: The families that the host has a list of: ``image`` (2024-08), ``sd`` (2024-04),
             ``img2img``, ``sdxl`` (2024-03), ``sd1`` (2023-11), ``upscale``, ``llm``.
-        endpoints: The names of the functions in `langchain_visioncraft.client.endpoints` that it
-            answers, those that draw best first. An endpoint without a list is here if the
-            documents have it beside a list that the host has.
+        endpoints: The names of the functions in `langchain_visioncraft.client.endpoints` that the
+            host supports; of those that draw, the best first. An endpoint without a list is
+            included if the documents describe it together with a list that the host has.
     """
 
     lists: tuple[str, ...]
@@ -72,7 +72,7 @@ class CapabilitiesRequest(schemas.Request):
 
 @endpoint(CapabilitiesRequest)
 def capabilities(_: CapabilitiesRequest) -> Flow[Capabilities]:
-    """Find out by its lists which generations of the API a host speaks. Needs no key.
+    """Infer from a host's lists which generations of the API it supports. Needs no key.
 
     ```python
     from langchain_visioncraft import VisionCraftClient, VisionCraftToolkit
@@ -90,7 +90,7 @@ def capabilities(_: CapabilitiesRequest) -> Flow[Capabilities]:
 
     Raises:
         TransportError: If the host is not reached.
-        APIStatusError: If it refuses its lists, or fails.
+        APIStatusError: If the host refuses its lists, or fails.
     """
     lists = []
     for family, paths in _PROBES.items():

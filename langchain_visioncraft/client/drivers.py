@@ -29,7 +29,7 @@ ResultT = TypeVar("ResultT")
 
 
 class VisionCraftClient(ServingClient):
-    """Runs flows, and waits for them. Safe for threads and forks; it pickles.
+    """Runs flows and waits for them. It can be pickled, and is safe in threads and after forks.
 
     ```python
     from langchain_visioncraft.client import VisionCraftClient, endpoints
@@ -52,13 +52,13 @@ class VisionCraftClient(ServingClient):
         spool_dir: Path | None = None,
         deadline: float | None = None,
     ) -> ResultT:
-        """Do what a flow asks for, and give its result.
+        """Run a flow and return its result.
 
         Args:
             flow: From a function of `endpoints`.
-            on_progress: Is called with each `Progress` of a long task.
-            spool_dir: Folder for answers too long for memory; the system's own by default.
-            deadline: Seconds for all of it. Default: the client's own.
+            on_progress: A function that is called with each `Progress` of a long task.
+            spool_dir: Folder for answers too large for memory. Default: the system's.
+            deadline: Seconds for the whole flow. Default: the client's own.
 
         Raises:
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
@@ -141,7 +141,7 @@ class VisionCraftClient(ServingClient):
             return http
 
     def close(self) -> None:
-        """Close the connections; the next call opens new ones. A client that was given stays."""
+        """Close the connections; the next call opens new ones. Your own HTTP client stays open."""
         with self._own_lock():
             closer, self._closer, self._http = self._closer, None, None
         if closer is not None:

@@ -1,8 +1,8 @@
-"""What an endpoint may ask of a driver. No I/O and no clock here.
+"""What an endpoint may ask of a driver. Nothing here does I/O or reads a clock.
 
-A *flow* is a generator. It yields what it needs done: a `Call` to make, a link to `Fetch`, a
-`Pause` to wait, or `Progress` to report. The driver sends back what came of it, or throws a
-`VisionCraftError` in, which the flow may catch to say more. What it returns is the result.
+A *flow* is a generator. It yields the work to do: a `Call` to make, a link to `Fetch`, a `Pause`
+to wait, or `Progress` to report. The driver sends back the outcome, or throws a `VisionCraftError`
+into the flow, which may catch it to add details. The flow returns the result.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Fetch:
     """A link in an answer, to be downloaded without the key.
 
     Attributes:
-        endpoint: What gave the link, for messages.
+        endpoint: The endpoint that returned the link, for messages.
         private: Whether it may lead to this machine or this network.
     """
 
@@ -67,7 +67,7 @@ class Fetch:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a long task is.
+    """The progress of a long task.
 
     Attributes:
         message: For people.
@@ -82,7 +82,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Pause:
-    """Wait; the driver sends back how many seconds went by since the flow began."""
+    """A wait; the driver sends back the seconds since the flow began."""
 
     seconds: float
 
@@ -122,7 +122,7 @@ def fetch(url: str, endpoint: str, *, private: bool = False) -> Flow[Answer]:
 
 
 def pause(seconds: float) -> Flow[float]:
-    """Wait; gives the seconds since the flow began."""
+    """Wait, and return the seconds since the flow began."""
     elapsed: float = yield Pause(seconds)
     return elapsed
 
@@ -137,10 +137,10 @@ def is_retryable(
 ) -> bool:
     """Whether the same call may be made again.
 
-    Yes for a connection that failed before any answer, and for 408, 429, 500, 502, 503 and 504,
-    unless the service asks for a wait of more than `LONGEST_RETRY_WAIT`. A read timeout only if
-    asked for: the generation may have been done, and paid for. A `download` of what was made is
-    repeated also when it broke off: that costs nothing, and giving it up loses the picture.
+    It may after a connection that failed before any answer, and after 408, 429, 500, 502, 503 and
+    504, unless the service asks for a wait of more than `LONGEST_RETRY_WAIT`. After a read timeout
+    it may only on request, since the work may have been done and paid for. A `download` of a result
+    is also repeated if it broke off: that costs nothing, and otherwise the picture would be lost.
     """
     if isinstance(error, TimedOutError):
         return error.phase == "connect" or (after_timeout and error.phase != "deadline")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Segment(BaseModel):
-    """One stretch of a transcript; hosts may add fields, which are kept."""
+    """A part of a transcript. Fields that a host adds are kept."""
 
     model_config = ConfigDict(extra="allow", defer_build=True)
 
@@ -40,16 +40,16 @@ class Segment(BaseModel):
 
 
 class Transcript(BaseModel):
-    """The words of a recording. Only `text` may be relied on; hosts may add fields.
+    """The words of a recording. Rely only on `text`; fields that a host adds are kept.
 
-    The segments are in the order of their times, and hold the same words as `text`: what a host
-    gives only in one of them is added to the other.
+    The segments are in the order of their times, and hold the same words as `text`: words that a
+    host returns only in one of the two are added to the other.
 
     Attributes:
-        text: All of it.
-        segments: With their times in seconds, where the host gives them.
-        language: ISO 639-1 code or a name, where the host gives it.
-        input_length_ms: Length of the recording in milliseconds, where the host gives it.
+        text: The whole text.
+        segments: The parts, with their times in seconds, if the host returns them.
+        language: ISO 639-1 code or a name, if the host returns it.
+        input_length_ms: Length of the recording in milliseconds, if the host returns it.
     """
 
     model_config = ConfigDict(extra="allow", defer_build=True)
@@ -109,7 +109,7 @@ class Transcript(BaseModel):
 
     @classmethod
     def from_documents(cls, documents: Iterable[Document]) -> Self:
-        """The transcript of a recording, back from the documents of `VisionCraftTranscriptParser`.
+        """Rebuild a transcript from the documents of `VisionCraftTranscriptParser`.
 
         ```python
         from langchain_visioncraft import VisionCraftMediaLoader
@@ -120,10 +120,11 @@ class Transcript(BaseModel):
         ```
 
         Args:
-            documents: All of one recording, in any order; words that windows repeat count once.
+            documents: All documents of one recording, in any order. Words that overlapping
+                windows repeat count once.
 
         Raises:
-            InvalidRequestError: If they are of several recordings, or without times.
+            InvalidRequestError: If they belong to several recordings, or have no times.
         """
         segments: list[Segment] = []
         facts: dict[str, Any] = {}

@@ -26,7 +26,7 @@ _KEY = re.compile(r"[\w-][\w.-]{0,199}")
 
 
 class FolderByteStore(KnownKeywords, BaseStore[str, bytes]):
-    """A cache in a folder, one file a key; safe for threads, processes, and a kill at any moment.
+    """A cache in a folder, with one file per key. Threads and processes may share it.
 
     ```python
     from langchain_visioncraft.document_loaders import FolderByteStore
@@ -37,10 +37,10 @@ class FolderByteStore(KnownKeywords, BaseStore[str, bytes]):
     ```
 
     Args:
-        folder: Is made when something is kept; ``~`` is your home. It may be an fsspec URL, such as
-            ``s3://bucket/answers``, when the extra ``remote`` is installed. Object stores show a
-            value when it is complete; elsewhere a kill may leave the beginning of one, which
-            parsers ignore.
+        folder: A folder, created at the first save; ``~`` is your home. It may be an fsspec URL,
+            such as ``s3://bucket/answers``, if the extra ``remote`` is installed. A crash leaves no
+            partial value in local folders and object stores. On other storage it may leave the
+            beginning of a value, which parsers ignore.
         storage_options: For fsspec: keys, endpoints and the like.
     """
 

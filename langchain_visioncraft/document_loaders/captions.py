@@ -65,27 +65,35 @@ class VisionCraftCaptionParser(VisionCraftParser):
     assert document.metadata["mime_type"] == "image/png"
     ```
 
-    Metadata: `source`, `mime_type` (by content), `sha256`, `handle`, `width` and `height` (pixels,
-    upright), `model` (the one that was asked for, or what answered, if the host names it; then also
-    `engine`), `prompt`; of several frames or pages `frame` (from 0) and `frames`; of an
-    animation `duration` (seconds); of a picture that was cut off or damaged, `damage` (in words).
-    What the blob brings along is kept. The id depends on source, bytes, model, prompt and
-    frame alone.
+    The metadata of each document are:
+
+    - `source`, `mime_type` (by content), `sha256` and `handle`;
+    - `width` and `height`: pixels, upright;
+    - `model`: the requested model, or the engine that answered, if the host names one; then also
+      `engine`;
+    - `prompt`;
+    - `frame` (from 0) and `frames`, if the file has several frames or pages;
+    - `duration` of an animation, in seconds;
+    - `damage`, a text, if the picture was truncated or damaged;
+    - the metadata of the blob.
+
+    The id depends only on source, bytes, model, prompt and frame.
 
     Args:
         prompt: What to describe; sent literally. Default: `RETRIEVAL_PROMPT`.
-        model: Of the API. Only LLaVA models take images (2024-09).
-        chat_model: Any LangChain chat model that takes images, instead. Without one, pictures go
-            straight to the API; ``ChatVisionCraft(model=…)`` here brings LangChain's callbacks,
-            tracing, cache and count of tokens.
-        frames: Of animations and multi-page TIFFs: `"auto"` (the middle of an animation, all
-            pages), `"first"`, `"middle"`, `"all"`, how many evenly spread ones, or their numbers.
+        model: The model of the API. Only LLaVA models take images (2024-09).
+        chat_model: Any LangChain chat model that takes images, to use instead. Without one,
+            pictures go straight to the API. With ``ChatVisionCraft(model=…)``, you get LangChain's
+            callbacks, tracing, cache and token counts.
+        frames: Which frames of animations and multi-page TIFFs to describe: `"auto"` (the middle of
+            an animation, all pages), `"first"`, `"middle"`, `"all"`, the number of evenly spread
+            frames, or a list of frames.
         max_side: Pixels. Larger pictures are scaled down before they are sent. `None`: never.
-        max_pixels: Pictures with more are refused before they are decoded. A pixel of WebP and
-            JPEG 2000 counts four times, one of AVIF, HEIC and JPEG XL twice.
+        max_pixels: Pictures with more pixels are refused before they are decoded. A pixel of WebP
+            and JPEG 2000 counts four times, one of AVIF, HEIC and JPEG XL twice.
         max_calls: A file with more frames to describe is refused before the first call.
-        strict: Whether a picture that is cut off or damaged is refused, instead of described as
-            far as it can be decoded.
+        strict: Whether a truncated or damaged picture is refused. Otherwise the part that can be
+            decoded is described.
         client: A ready client (sync or async), instead of the settings of the connection.
         cache: Where answers are kept: a folder, an fsspec URL, or a byte store of LangChain.
         **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.

@@ -1,7 +1,7 @@
 """`VisionCraftMediaLoader`: files, folders, globs and URLs become documents.
 
-A file goes straight down: a source gives items, an item becomes a blob (`sources`), the blob is
-read (`blobs`), and a parser makes documents of it (`captions`, `transcripts`).
+A source yields items, each item becomes a blob (`sources`), the blob is read (`blobs`), and a
+parser makes documents from it (`captions`, `transcripts`).
 """
 
 from __future__ import annotations
@@ -45,30 +45,30 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
     print(loader.report)
     ```
 
-    Documents come in the order of the files, each once in a run; the same bytes give the same ids
-    in every run. By their content, pictures are captioned, and recordings and the sound tracks of
-    videos transcribed.
+    Documents come in the order of the files, each once in a run, and the same bytes have the same
+    ids in every run. Pictures are captioned; recordings and the sound tracks of videos are
+    transcribed. The content of a file decides which it is.
 
     Errors of the whole run (no key, a wrong key, an expired subscription, a rate limit that waiting
-    does not lift, an endpoint that the host does not have, TLS) are raised whatever `on_error`
-    says.
+    does not lift, an endpoint that the host lacks, TLS) are raised whatever `on_error` says.
 
     Args:
-        source: A file, a folder (with those in it; hidden files are left out), a glob
+        source: A file, a folder (with its subfolders, without hidden files), a glob
             (``photos/**/*.jpg``), an http(s) URL, a `Media`, a `MediaStore`, a `Blob`, a
             `BlobLoader`, or an iterable of these.
-        suffixes: Which files of folders and globs, such as ``[".jpg", ".ogg"]``. Default: all.
-        caption_parser: For pictures, instead of one built here.
-        transcript_parser: For recordings, instead of one built here.
+        suffixes: The suffixes of files to load from folders and globs, such as
+            ``[".jpg", ".ogg"]``. Default: all.
+        caption_parser: Your own parser for pictures.
+        transcript_parser: Your own parser for recordings.
         caption_options: Arguments for the `VisionCraftCaptionParser`, such as ``{"prompt": "…"}``.
         transcript_options: Arguments for the `VisionCraftTranscriptParser`.
-        max_concurrency: How many files are loaded at a time. The results of up to four times as
-            many may wait for a slow one before them.
-        on_error: What a file that fails does: `"raise"`, `"skip"` (see `report`), or yield a
-            `"document"` that says so (its metadata have `error`).
+        max_concurrency: How many files are loaded at a time. Up to four times as many results may
+            wait for a slow file before them.
+        on_error: What happens if a file fails: `"raise"` an error, `"skip"` the file (see
+            `report`), or yield a `"document"` that reports the error (in the metadata `error`).
         cache: Where answers are kept: a folder, an fsspec URL, or a byte store of LangChain.
-        strict: Whether a file that is cut off or damaged fails. Otherwise what can be decoded of it
-            is loaded, and the metadata say so (`damage`). A parser that is given has its own.
+        strict: Whether a truncated or damaged file fails. Otherwise the part that can be decoded is
+            loaded, and the metadata report the `damage`. Your own parser has its own setting.
         store: Keeps a copy of every file; `Media.from_document` then finds it by its handle.
         show_progress: Whether to show a progress bar (tqdm).
         allow_private_urls: Whether URLs may lead to this machine or this network. Give it only if
@@ -81,7 +81,7 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
         InvalidRequestError: If an argument cannot be used.
 
     Attributes:
-        report: On the latest run, during and after it.
+        report: The report on the latest run, during and after it.
     """
 
     def __init__(

@@ -37,11 +37,11 @@ A rate limit is one of them if waiting for it did not help. With a cache, the ne
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that could not be loaded, or not to its end.
+    """A file that could not be loaded, or not completely.
 
     Attributes:
         source: Its path, URL or handle.
-        reason: What was wrong.
+        reason: The problem.
         error: The class of the error.
     """
 
@@ -68,7 +68,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class ErrorPolicy:
-    """Decides what a failing file does.
+    """Decides what happens if a file fails.
 
     Attributes:
         on_error: `"raise"` ends the run, `"skip"` leaves the file out, `"document"` yields one that
@@ -96,7 +96,7 @@ class LoadReport:
 
     Attributes:
         files: How many files were read.
-        documents: How many documents were made of them.
+        documents: How many documents were made from them.
         skipped: Which files were not loaded, and why.
     """
 

@@ -1,4 +1,4 @@
-"""From documents back to their pictures and recordings, and answers that show their sources."""
+"""From documents back to their pictures and recordings, and answers with their sources."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ _NUMBERS = re.compile(r"(\d+)(?:\s*[\u2013-]\s*(\d+))?")
 
 
 class Citation(BaseModel):
-    """A source of an answer: a file, and where in it.
+    """A source of an answer: a file, and the place in it.
 
     Attributes:
-        number: As it stands in the answer, from 1.
-        label: For people: ``interview.ogg, 0:42-0:51``, ``cat.gif, frame 4``,
+        number: The number in the answer, from 1.
+        label: A label for people: ``interview.ogg, 0:42-0:51``, ``cat.gif, frame 4``,
             ``scan.tiff, page 2``.
         source: The path or URL of the file.
-        text: What the document says.
+        text: The text of the document.
         start: Seconds from the beginning of a recording.
         end: Seconds from the beginning of a recording.
         document: The document itself.
@@ -91,11 +91,11 @@ class CitedAnswer(BaseModel):
     """An answer with its sources.
 
     Attributes:
-        question: What was asked.
-        answer: With marks such as ``[1]``; marks that lead to no source are taken out.
-        citations: What the answer refers to. If the model marked nothing, all that it was given.
+        question: The question.
+        answer: The answer, with marks such as ``[1]``; marks without a source are removed.
+        citations: The sources that the answer refers to, or all, if the model marked none.
         marked: Whether the model itself marked its sources.
-        sources: All that the model was given.
+        sources: All sources that the model received.
     """
 
     question: str
@@ -132,7 +132,7 @@ def cited_answer_chain(
     *,
     prompt: BasePromptTemplate[Any] = CITED_ANSWER_PROMPT,
 ) -> Runnable[str, CitedAnswer]:
-    """A chain that answers a question and cites file and second.
+    """A chain that answers a question, and cites the file and the second.
 
     ```python
     from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -151,7 +151,8 @@ def cited_answer_chain(
     Args:
         retriever: Finds documents for a question.
         chat_model: Writes the answer.
-        prompt: With the variables `question` and `sources`. Default: `CITED_ANSWER_PROMPT`.
+        prompt: A prompt with the variables `question` and `sources`. Default:
+            `CITED_ANSWER_PROMPT`.
 
     Raises:
         InvalidRequestError: If the prompt lacks one of its variables.

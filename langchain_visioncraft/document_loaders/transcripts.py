@@ -46,28 +46,33 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         print(document.metadata["start"], document.page_content)
     ```
 
-    Metadata: `source`, `mime_type` (by content), `sha256`, `handle`, `duration` (seconds), `model`,
-    `task`, `language` (if the host names it), `start` and `end` (seconds from the beginning); of a
-    recording that was cut off or damaged, `damage` (in words). What the blob brings along is kept.
-    The id depends on source, bytes, model, task, language and part alone.
+    The metadata of each document are:
 
-    Of several sound tracks, those in which something sounds are heard together, as far as they are
-    in the language of the first of them.
+    - `source`, `mime_type` (by content), `sha256` and `handle`;
+    - `duration`, `start` and `end`: seconds, from the beginning;
+    - `model`, `task`, and `language`, if the host names it;
+    - `damage`, a text, if the recording was truncated or damaged;
+    - the metadata of the blob.
 
-    A recording without speech is an error, since it gives no document.
+    The id depends only on source, bytes, model, task, language and part.
+
+    If a file has several sound tracks, those with sound are mixed, as far as they are in the
+    language of the first of them.
+
+    A recording without speech raises an error, since it has no document.
 
     Args:
         by: What a document holds: the `"whole"` recording, a `"segment"` of some seconds as the
             host cuts them, or a `"window"` of several segments.
         window_seconds: The longest window.
         overlap_seconds: How much of a window the next one repeats, in whole segments.
-        chunk_seconds: Longer recordings are sent in parts, cut where it is quiet. `None`: never.
+        chunk_seconds: Longer recordings are sent in parts, cut at quiet places. `None`: never.
         max_seconds: A longer recording is refused before the first call; `None` refuses none.
-        max_calls: So is one that would be sent in more parts.
+        max_calls: A recording that would be sent in more parts is refused before the first call.
         task: `"transcribe"` keeps the language, `"translate"` gives English. Default: the host's.
         language: ISO 639-1 code such as `"en"`, or `"auto"`. Default: the host's.
-        strict: Whether a recording that is cut off or damaged is refused, instead of heard as far
-            as it can be decoded.
+        strict: Whether a truncated or damaged recording is refused. Otherwise the part that can be
+            decoded is transcribed.
         client: A ready client (sync or async), instead of the settings of the connection.
         cache: Where answers are kept: a folder, an fsspec URL, or a byte store of LangChain.
         **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.

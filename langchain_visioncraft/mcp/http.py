@@ -23,9 +23,9 @@ def create_http_app(
 ) -> Starlette:
     """Make an ASGI application that serves MCP over streamable HTTP at ``/mcp``.
 
-    The server's own ``run(transport="http")`` and ``http_app()`` ask for no token and keep no web
-    page out. Results fit into the 1 MiB that clients take as one event; to read the resources of
-    larger media, such a client raises its ``max_sse_event_size``.
+    Use this instead of the server's own ``run(transport="http")`` and ``http_app()``, which check
+    no token and do not keep web pages out. Results fit into the 1 MiB that clients accept as one
+    event; to read larger resources, raise the client's ``max_sse_event_size``.
 
     ```python
     from langchain_visioncraft import MediaStore, VisionCraftToolkit
@@ -37,13 +37,13 @@ def create_http_app(
     ```
 
     Args:
-        server: From `create_server`.
-        token: What clients send as ``Authorization: Bearer …``. Default: nothing is asked for.
-        allowed_hosts: Further names by which clients may call this server, without the port;
+        server: A server from `create_server`.
+        token: The token that clients must send as ``Authorization: Bearer …``. Default: none.
+        allowed_hosts: Other host names of this server that clients may use, without the port;
             ``*`` stands for any letters, and needs a `token`. The loopback names and the address
             that was reached are always allowed. Requests with another ``Host``, or from a web
-            page of another ``Origin``, are refused: a page could otherwise reach a server on its
-            reader's machine (DNS rebinding).
+            page of another ``Origin``, are refused, because a page could otherwise reach a server
+            on its reader's machine (DNS rebinding).
 
     Raises:
         InvalidRequestError: If names with ``*`` are allowed without a token.

@@ -51,9 +51,9 @@ def create_server(
 ) -> FastMCP[Any]:
     """Make a FastMCP server that offers the tools of a toolkit.
 
-    Beside what is shown, results have structured content with a schema. Progress is reported to
-    clients that ask for it, cancelled requests end the call of the service, and errors are tool
-    errors. All clients of a server share its store.
+    In addition to what they show, results have structured content with a schema. Progress is
+    reported to clients that request it, a cancelled request cancels the call of the service, and
+    errors are tool errors. All clients of a server share its store.
 
     ```python
     from langchain_visioncraft import MediaStore, VisionCraftToolkit
@@ -65,17 +65,17 @@ def create_server(
     ```
 
     Args:
-        toolkit: Its tools, its store, and with its `allowed_dirs` the folders whose files a client
-            may name; none by default.
-        tools: Which of its tools, by name, with or without ``visioncraft_``. Default: all.
+        toolkit: A toolkit with the tools and the store. Its `allowed_dirs` are the folders whose
+            files a client may name; none by default.
+        tools: The names of the tools to offer, with or without ``visioncraft_``. Default: all.
         content: What results show: ``"text"`` (the default), the line with the handle and the
             address of the medium's resource, which every model takes; ``"pictures"``, also the
-            pictures; ``"full"``, also a link to each resource. A client may ask for another with
+            pictures; ``"full"``, also a link to each resource. A client can override this with
             ``_meta={"visioncraft/content": "pictures"}`` in a call, or for all of its calls by
             declaring the experimental capability ``{"visioncraft/content": {"content":
-            "pictures"}}``. Agents hand results to a chat model as they are: pictures are for
-            models that see.
-        picture_bytes: Bytes that the pictures of a result may have together. Larger ones, and those
+            "pictures"}}``. Agents pass results to a chat model unchanged, so show pictures only to
+            models with vision.
+        picture_bytes: The limit for all pictures of a result, in bytes. Larger pictures, and those
             with a side of more than 1024 pixels, are scaled down; the resource is not. Default:
             600,000.
 

@@ -14,18 +14,18 @@ from langchain_visioncraft.media.paths import LEDGER
 
 
 class Usage(BaseModel):
-    """One call of the service, and what came of it.
+    """One call of the service, and its result.
 
     Attributes:
-        time: When it ended, ISO 8601 in UTC.
-        tool: Such as ``visioncraft_text_to_image``.
-        endpoint: Such as ``POST /sd``.
-        model: That was asked for, if the call names one.
-        media: How many pictures, GIFs and videos came of it.
-        pixels: Of all of them, width times height.
-        seconds: From the request to the last byte, with retries and waiting.
-        cached: Whether it was answered from the store, without a call.
-        user: Of the run, by `VisionCraftContext`.
+        time: When the call ended, ISO 8601 in UTC.
+        tool: The tool, such as ``visioncraft_text_to_image``.
+        endpoint: The endpoint, such as ``POST /sd``.
+        model: The requested model, if the call names one.
+        media: The number of pictures, GIFs and videos made.
+        pixels: The sum of width times height over all of them.
+        seconds: The time from the request to the last byte, with retries and waiting.
+        cached: Whether the store answered, without a call.
+        user: The user of the run, from `VisionCraftContext`.
     """
 
     model_config = ConfigDict(protected_namespaces=(), extra="ignore", defer_build=True)
@@ -41,12 +41,12 @@ class Usage(BaseModel):
     user: str | None = None
 
     def of(self, media: Sequence[Media]) -> Usage:
-        """The same call, of which these media came."""
+        """The same call, with these media as its result."""
         pixels = sum((each.width or 0) * (each.height or 0) for each in media)
         return self.model_copy(update={"media": len(media), "pixels": pixels})
 
     def facts(self) -> dict[str, object]:
-        """What a sidecar holds of it, which says the rest elsewhere."""
+        """The facts that a sidecar does not hold elsewhere."""
         return self.model_dump(exclude={"time", "tool", "media"}, exclude_none=True)
 
 

@@ -59,9 +59,9 @@ class _Store(Protocol):
 class Media(BaseModel):
     """A picture, GIF, video or recording: what it is, and where its bytes are.
 
-    It is plain data: ``model_dump()`` is JSON-safe and ``Media.model_validate`` gives it back. What
-    came as data is read only from a store that this process has opened, by its handle, and only if
-    the bytes there have its SHA-256; any other `location` is dropped. Two are equal if they have
+    It is plain data: ``model_dump()`` is JSON-safe and ``Media.model_validate`` restores it. A
+    restored `Media` is read only from a store that this process has opened, by its handle, and only
+    if the bytes there have its SHA-256; any other `location` is dropped. Two are equal if they have
     the same bytes and the same location.
 
     ```python
@@ -73,12 +73,12 @@ class Media(BaseModel):
     ```
 
     Attributes:
-        mime_type: By content, not by what the service said.
+        mime_type: The type by content, whatever the service reported.
         size: Bytes.
-        width: Pixels, for pictures and videos, as a person sees them: upright.
-        height: Pixels, for pictures and videos, as a person sees them: upright.
-        duration: Seconds, for MP4 and WAV.
-        seed: What it was drawn from, where the host returned it.
+        width: Pixels of a picture or video, upright.
+        height: Pixels of a picture or video, upright.
+        duration: Seconds of an MP4 or WAV.
+        seed: The seed that it was drawn from, if the host returned one.
         location: Path or URL of the file in its store; ``None`` while it is only in memory.
     """
 
@@ -121,7 +121,7 @@ class Media(BaseModel):
     @computed_field  # type: ignore[prop-decorator]  # mypy knows none over another decorator
     @cached_property
     def sha256(self) -> str:
-        """Of the bytes, 64 hex digits. Computed when first asked for, which reads all of them."""
+        """The SHA-256 of the bytes, 64 hex digits. The first access reads all bytes."""
         if self._digest is not None:
             return self._digest
         with self.open() as file:
@@ -130,7 +130,7 @@ class Media(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @cached_property
     def handle(self) -> str:
-        """12 hex digits of the SHA-256 and the true extension: the name in a store."""
+        """The name in a store: 12 hex digits of the SHA-256 and the extension of the type."""
         return handle_for(self.sha256, self.mime_type)
 
     def __eq__(self, other: object) -> bool:
@@ -186,7 +186,7 @@ class Media(BaseModel):
 
     @classmethod
     def from_document(cls, document: Document, store: _Store | None = None) -> Media:
-        """The picture or recording that a document was made of, by the document's metadata.
+        """The picture or recording that a document was made from, by the document's metadata.
 
         ```python
         from langchain_visioncraft import Media, VisionCraftMediaLoader
@@ -197,13 +197,13 @@ class Media(BaseModel):
         ```
 
         Args:
-            document: From a loader or parser of this package.
-            store: The one that the loader was given; without it the file must still be in its
-                place.
+            document: A document from a loader or parser of this package.
+            store: The store that was passed to the loader. Without it, the file must still be in
+                its place.
 
         Raises:
             MediaInputError: If the file is gone or was replaced, or the metadata have no SHA-256
-                to tell: a vector store may hold anything.
+                to check this, since a vector store may hold anything.
         """
         metadata = document.metadata
         handle, source = metadata.get("handle"), str(metadata.get("source") or "")
@@ -271,13 +271,14 @@ class Media(BaseModel):
 
     @classmethod
     def from_artifact(cls, artifact: Any, store: _Store | None = None) -> list[Media]:
-        """The media of a tool message's `artifact`, however many there are.
+        """All media of a tool message's `artifact`.
 
-        None in the artifact of a tool that makes no media, such as a transcript, or in no artifact.
+        The list is empty without an artifact, or if the tool makes no media, as for a transcript.
 
         Args:
-            artifact: As the tool gave it, or as a checkpoint gives it back.
-            store: Where they are; by default the store of their `location`, if it was opened.
+            artifact: The artifact from the tool or from a checkpoint.
+            store: The store of the media. Default: the store of their `location`, if this process
+                has opened it.
 
         Raises:
             ValidationError: If the data contradicts itself.
@@ -304,8 +305,9 @@ class Media(BaseModel):
         """Open the bytes for reading.
 
         Raises:
-            FileNotFoundError: If they are in no store, or the store does not have them any more.
-            DamagedMediaError: If it came as data, and the store has other bytes under its handle.
+            FileNotFoundError: If they are in no store, or no longer in the store.
+            DamagedMediaError: If it was restored from data, and the store has other bytes under
+                its handle.
         """
         if mode != "rb":
             msg = f"A Media is read-only: mode {mode!r} is not possible."
@@ -323,8 +325,8 @@ class Media(BaseModel):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Copy it to a file, or into a folder under its handle. Returns the path of the copy.
 
-        The file appears when it is complete, never in part. A link stays, and what it leads to is
-        replaced; a device or a named pipe is written to.
+        The file appears only when it is complete. If the target is a link, the link stays and its
+        target is replaced; a device or a named pipe is written to.
         """
         target = Path(path)
         if target.is_dir():

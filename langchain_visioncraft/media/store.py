@@ -41,10 +41,10 @@ _MOST_USERS = 1024  # whose stores are kept open
 class MediaStore(KnownKeywords, Sheets):
     """A folder of media, named by their content.
 
-    The same bytes have one handle however often they are saved. A file appears when it is
-    complete; beside it ``<handle>.json`` keeps its provenance, that of the first save. What `add`
-    returned for survives a process that is killed; what was being written lies in the folder
-    ``.incoming`` and is swept a day later. Threads, processes and machines may share a store.
+    The same bytes have one handle, however often they are saved. A file appears only when it is
+    complete; beside it, ``<handle>.json`` records its provenance, that of the first save. Once
+    `add` has returned, the medium survives a crash; an unfinished file stays in the folder
+    ``.incoming`` and is removed a day later. Threads, processes and machines may share a store.
 
     ```python
     from langchain_visioncraft import MediaStore
@@ -76,7 +76,7 @@ class MediaStore(KnownKeywords, Sheets):
 
     @property
     def spool_dir(self) -> Path | None:
-        """The folder in which answers may be spooled, so that keeping one is a rename."""
+        """The folder in which to spool answers, so that saving one only renames it."""
         return self._folder.spool_dir
 
     def add(
@@ -88,13 +88,13 @@ class MediaStore(KnownKeywords, Sheets):
         sources: Sequence[str] = (),
         call: Mapping[str, Any] | None = None,
     ) -> Media:
-        """Keep a medium, and where it came from.
+        """Save a medium and its provenance.
 
         Args:
-            media: What to keep; bytes and files are looked at for their type.
-            tool: What made it.
-            arguments: What it was made with: JSON values, no secrets.
-            sources: Handles (or other names) of what it was made from.
+            media: The medium to save. The type of bytes and files is detected.
+            tool: The tool that made it.
+            arguments: The arguments of the tool: JSON values, no secrets.
+            sources: Handles (or other names) of the media that it was made from.
             call: Facts of the call that made it: endpoint, model, seconds, …
 
         Returns:
@@ -102,7 +102,7 @@ class MediaStore(KnownKeywords, Sheets):
 
         Raises:
             InvalidRequestError: If bytes or a file are of no known type.
-            DamagedMediaError: If the file has changed since the `Media` was made of it.
+            DamagedMediaError: If the file has changed since the `Media` was created.
             OSError: If the folder cannot be written, or the disk is full.
         """
         if isinstance(media, bytes):
@@ -155,13 +155,13 @@ class MediaStore(KnownKeywords, Sheets):
         return True
 
     def get(self, handle: str) -> Media:
-        """Find a medium by its handle; quotes, blanks and a missing extension are forgiven.
+        """Find a medium by its handle; quotes, blanks and a missing extension are accepted.
 
-        Bytes are not read: `verify` does that. Only a file without a whole sidecar, or of another
-        size, is looked at.
+        This does not read the bytes, which `verify` does, unless the sidecar is missing or damaged
+        or the size differs.
 
         Raises:
-            UnknownHandleError: If there is none.
+            UnknownHandleError: If there is no such medium.
             DamagedMediaError: If the file is not what its handle says.
         """
         name, size = self._find(handle)
@@ -176,8 +176,8 @@ class MediaStore(KnownKeywords, Sheets):
     def remove(self, handle: str) -> None:
         """Remove a medium and its sidecar, whatever their state.
 
-        The sidecar goes first: of a removal that is cut short, the medium is still there, and can
-        be removed again. If the same medium is added at that moment, it is kept again.
+        The sidecar is removed first, so after an interrupted removal the medium is still there and
+        can be removed again. If the same medium is added at that moment, it is saved again.
 
         Raises:
             UnknownHandleError: If there is no such medium.
@@ -188,7 +188,7 @@ class MediaStore(KnownKeywords, Sheets):
         self._folder.remove(name)
 
     def provenance(self, handle: str) -> dict[str, Any]:
-        """Where a medium came from: tool, arguments, sources, time, sizes.
+        """The provenance of a medium: tool, arguments, sources, time, sizes.
 
         Raises:
             UnknownHandleError: If there is no such medium.
@@ -198,9 +198,9 @@ class MediaStore(KnownKeywords, Sheets):
         return facts or media.model_dump(exclude={"location"}, exclude_none=True)
 
     def url(self, handle: str, *, expires: float = 3600) -> str:
-        """A link by which a web page shows a medium, on storage that signs links (S3, GCS, Azure).
+        """A signed link to a medium for web pages, on storage that signs links (S3, GCS, Azure).
 
-        Whoever has it may read the medium until it expires, without a key.
+        Anyone who has the link can read the medium without a key until the link expires.
 
         Args:
             handle: As for `get`.
@@ -225,10 +225,10 @@ class MediaStore(KnownKeywords, Sheets):
             raise VisionCraftError(msg) from error
 
     def of_user(self, user: str) -> MediaStore:
-        """The store of one user: a folder inside of this one, where no other user's handles are.
+        """The store of one user: a folder inside this one, without any other user's handles.
 
-        The folder is called ``users/`` and the first 32 hex digits of the name's SHA-256, so that
-        any text may be a name.
+        The folder is in ``users/``, and is named by the first 32 hex digits of the SHA-256 of the
+        user's name, so any text may be a name.
         """
         store = self._of_users.get(user)
         if store is None:
@@ -240,12 +240,12 @@ class MediaStore(KnownKeywords, Sheets):
         return store
 
     def remember(self, key: str, media: Sequence[Media]) -> None:
-        """Remember what came of a call, for `recall`."""
+        """Remember the media of a call, for `recall`."""
         handles = [medium.handle for medium in media]
         self._folder.replace_text(f"{key}{REMEMBERED}", json.dumps(handles))
 
     def recall(self, key: str) -> list[Media] | None:
-        """What came of a call; ``None`` if that is not known, or any of it is gone."""
+        """The media of a call; ``None`` if it is unknown, or any of them is gone."""
         text = self._folder.read_text(f"{key}{REMEMBERED}")
         try:
             return [self.get(str(handle)) for handle in json.loads(text or "null")]
@@ -276,7 +276,7 @@ class MediaStore(KnownKeywords, Sheets):
     def verify(
         self, *, contents: bool = True, repair: bool = False, older_than: float = DAY
     ) -> Iterator[Problem]:
-        """Say what is damaged, one problem at a time.
+        """Check the store for damage.
 
         ```python
         from langchain_visioncraft import MediaStore
@@ -289,15 +289,15 @@ class MediaStore(KnownKeywords, Sheets):
 
         Args:
             contents: Read each file and compare its SHA-256. Otherwise only sizes and sidecars
-                are looked at, which is quick, and sees no other bytes of the same number.
-            repair: Rebuild missing and damaged sidecars from whole files, and remove sidecars
-                that say nothing and leftovers. The bytes of media are never touched: a damaged
-                file becomes whole when the same medium is saved again.
-            older_than: Seconds, a day by default. What is younger may belong to a save that is
-                under way: leftovers and missing sidecars are then no problem yet.
+                are compared, which is quick, but misses changed bytes of the same size.
+            repair: Rebuild missing and damaged sidecars from intact files, and remove leftovers
+                and sidecars without content. The bytes of media are never changed: to repair a
+                damaged file, save the same medium again.
+            older_than: Seconds, a day by default. Younger leftovers and missing sidecars may
+                belong to a save in progress, and are no problem yet.
 
         Yields:
-            What is wrong with one file each, and whether it was repaired.
+            One problem per file, and whether it was repaired.
         """
         yield from find_problems(
             self._folder,
@@ -307,11 +307,11 @@ class MediaStore(KnownKeywords, Sheets):
         )
 
     def sweep(self, *, older_than: float = DAY) -> int:
-        """Remove the leftovers of processes that died while they saved; gives how many.
+        """Remove the leftovers of interrupted saves, and return how many there were.
 
-        The first save of each store object does it, too. Media and sidecars are never touched, and
-        neither is what may be in the middle of being written. On object storage, the parts of a
-        large upload that was killed are not files yet: a lifecycle rule of the bucket removes them.
+        The first save of each store object also does this. Media, sidecars and files that may still
+        be written are never removed. On object storage, the parts of a large upload that was killed
+        are not files yet; remove them with a lifecycle rule of the bucket.
 
         Args:
             older_than: Seconds since a leftover was last written to, a day by default.
@@ -321,7 +321,7 @@ class MediaStore(KnownKeywords, Sheets):
     def entries(self) -> Iterator[tuple[float, str]]:
         """When each medium was saved (seconds since 1970) and its handle, in no order.
 
-        No file is opened, so that this is quick for large stores.
+        This opens no file, so it is quick even for large stores.
         """
         return ((time, name) for time, name in self._folder.entries() if is_handle(name))
 

@@ -40,11 +40,11 @@ ProblemKind: TypeAlias = Literal[
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong with one file of a store.
+    """A problem with one file of a store.
 
     Attributes:
-        kind: What is wrong.
-        handle: Of the medium that it concerns; ``None`` for a leftover.
+        kind: The kind of problem.
+        handle: The handle of the medium; ``None`` for a leftover.
         path: The path or URL of the file.
         detail: A description.
         repaired: Whether it was repaired.

@@ -1,4 +1,4 @@
-"""`Budget`: how many pictures, and how much time, an agent may spend."""
+"""`Budget`: limits the pictures and the time that an agent may spend."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class BudgetState(AgentState[Any]):
 
 
 class Budget(KnownKeywords, AgentMiddleware[Any, Any, Any]):
-    """Refuses calls of this package's tools that exceed a budget, and tells the model why.
+    """Refuses calls of this package's tools that exceed a budget, and gives the model the reason.
 
-    Each call is checked before it is made, parallel calls together: of three calls with two
-    pictures left, two are made. GIFs and videos count as pictures; failed calls and results from
-    the cache count as none. Seconds are the time of all these calls; a call that exceeds them is
-    not interrupted.
+    Each call is checked before it is made, and parallel calls together: if two pictures are left,
+    two of three calls are made. GIFs and videos count as pictures; failed calls and results from
+    the cache do not count. Seconds add up the time of all calls; a call that exceeds them is not
+    interrupted.
 
     ```python
     from langchain.agents import create_agent
@@ -62,8 +62,8 @@ class Budget(KnownKeywords, AgentMiddleware[Any, Any, Any]):
     ```
 
     Args:
-        pictures: At most, or ``None`` for no limit.
-        seconds: At most, or ``None`` for no limit.
+        pictures: The most pictures, or ``None`` for no limit.
+        seconds: The most seconds, or ``None`` for no limit.
         per: ``"thread"`` counts over all runs of a thread, in its checkpoints; ``"run"`` starts
             again with each run, but not when a run is resumed.
 

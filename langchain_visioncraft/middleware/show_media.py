@@ -38,17 +38,17 @@ _MOST_CAPTIONS = 1024
 class ShowMedia(KnownKeywords, AgentMiddleware[Any, Any, Any]):
     """Shows a model the newest pictures of its thread, and keeps them out of checkpoints.
 
-    The state holds handles. Each model call gets the pictures behind the newest handles, for this
-    call alone, in the form that the model takes:
+    The state holds only handles. Each model call receives the pictures of the newest handles, for
+    this call alone, in the form that the model takes:
 
     - ``"tool"``: in the tool message, if the model's profile says ``image_tool_message``;
     - ``"user"``: in a user message after the tool messages, for other models that take images, and
       for all behind OpenAI's ``/chat/completions``, which refuses images in tool messages;
-    - ``"caption"``: as a text, for models that take no images, or whose profile is not known.
+    - ``"caption"``: as text, for models that take no images, or whose profile is not known.
 
     Base64 that a user or a tool puts into a message is moved into the store and replaced by its
-    handle, so the model can pass an upload on to a tool. A handle in the text of a user's message
-    shows that picture, too.
+    handle, so the model can pass an upload on to a tool. If a user's message names a handle, that
+    picture is shown, too.
 
     ```python
     from langchain.agents import create_agent
@@ -64,12 +64,12 @@ class ShowMedia(KnownKeywords, AgentMiddleware[Any, Any, Any]):
     ```
 
     Args:
-        store: That of the tools: where handles are looked up, and pictures are kept.
-        pictures: How many are shown at most, the newest ones.
+        store: The store of the tools, in which handles are looked up and pictures are kept.
+        pictures: How many pictures to show at most, the newest ones.
         max_side: Pixels. Larger pictures are scaled down for the model, which needs Pillow.
-        form: One of the forms for every model, or ``"auto"``.
-        captioner: Describes each picture once, for models that take none. Without it, the caption
-            is the prompt of the picture.
+        form: One of the forms above for every model, or ``"auto"``.
+        captioner: Describes each picture once, for models that take no images. Without it, the
+            caption is the prompt of the picture.
     """
 
     def __init__(

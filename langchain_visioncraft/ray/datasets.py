@@ -1,4 +1,4 @@
-"""`caption` and `transcribe`: a dataset in, the same dataset with columns added out."""
+"""`caption` and `transcribe`, which add columns to a dataset."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from langchain_visioncraft.ray.rows import Job, RowWorker
 class DatasetSettings(ConnectionSettings, total=False):
     """How `caption` and `transcribe` work on a dataset.
 
-    Beside these, the settings of `VisionCraftClient`, without HTTP clients and rate limiter.
+    The settings of `VisionCraftClient` are also accepted, except HTTP clients and rate limiter.
     `max_retries` is 6 by default. The key (by default, that of this process) travels to the actors
     in a pickle; neither the dataset nor Ray's logs and dashboard show it.
 
     Attributes:
-        limits: Of the calls that the whole cluster makes. Default: 32 in flight.
+        limits: The limits of the calls of the whole cluster. Default: 32 in flight.
         cache: Where answers are kept: the path of a folder or an fsspec URL that all machines
             reach, such as ``s3://bucket/answers``, or one of LangChain's byte stores that does.
         on_error: `"column"` (default) reports a row that fails in its columns, `"raise"` ends the
             job.
-        max_concurrency: How many rows an actor works on at a time, from 1. Default: 16.
-        compute: How many actors. Default: from one to as many as the cluster has machines now. They
-            mostly wait, so one a machine will do.
-        ray_remote_args: For the actors, such as ``{"num_cpus": 0.5}``.
+        max_concurrency: How many rows an actor processes at a time, from 1. Default: 16.
+        compute: How many actors to use. Default: from one to the number of machines that the
+            cluster has now. Actors mostly wait, so one per machine is enough.
+        ray_remote_args: Arguments for the actors, such as ``{"num_cpus": 0.5}``.
         allow_private_urls: Whether URLs may lead to private addresses. Give it only if all URLs
             are your own.
     """
@@ -65,25 +65,25 @@ def caption(
 ) -> Dataset:
     """Describe the pictures of a dataset.
 
-    Lazy, as Ray Data is: calls are made when the rows are asked for. Every row comes out once, with
-    these columns in addition: ``caption`` (of several pages or frames one after another, an empty
-    line between), ``caption_sha256`` (of the file), ``caption_error`` and ``caption_error_type``
-    (null where all went well). The order of the rows is kept if Ray Data keeps it
-    (``DataContext.execution_options.preserve_order``, off by default).
+    This is lazy, like Ray Data: calls are made when the rows are consumed. Every row is returned
+    once, with these additional columns: ``caption`` (for several pages or frames, their captions
+    separated by an empty line), ``caption_sha256`` (of the file), ``caption_error`` and
+    ``caption_error_type`` (null without an error). The order of the rows is kept if Ray Data keeps
+    it (``DataContext.execution_options.preserve_order``, off by default).
 
-    A row that fails says so in its columns. What concerns all rows (a wrong key, an expired
-    subscription, a rate limit that waiting does not lift, an endpoint that the host does not have,
-    TLS) ends the job, also with ``on_error="column"``; Ray raises it as a `RayTaskError` that says
-    what was wrong.
+    A row that fails reports the error in its columns. An error that concerns all rows (a wrong key,
+    an expired subscription, a rate limit that waiting does not lift, an endpoint that the host
+    lacks, TLS) ends the job, even with ``on_error="column"``; Ray raises a `RayTaskError` with its
+    message.
 
-    Rows that were under way on a machine that is lost are done again on another one. With a
-    `cache`, only calls without an answer are made again, then and when the job runs again.
+    If a machine is lost, its unfinished rows are processed on another one. With a `cache`, only
+    calls without an answer are repeated, both then and when the job runs again.
 
     Args:
         dataset: A Ray Data dataset.
-        column: Where the pictures are: paths that every machine can open, http(s) URLs, URLs of
-            what fsspec opens (``s3://…``), or the bytes of files.
-        output: Another name for the column of captions; the names of the others begin with it.
+        column: The column with the pictures: paths that every machine can open, http(s) URLs, URLs
+            that fsspec opens (``s3://…``), or the bytes of files.
+        output: Another name for the column of captions, with which the other names begin.
         options: Arguments for the `VisionCraftCaptionParser`, such as ``{"prompt": "…"}``.
         **settings: See `DatasetSettings`.
 
@@ -107,15 +107,15 @@ def transcribe(
 
     Like `caption`, with these columns in addition: ``transcript``, ``transcript_segments`` (a list
     of ``start`` and ``end`` in seconds and ``text``), ``transcript_language`` (if the host names
-    it), ``transcript_sha256``, ``transcript_error`` and ``transcript_error_type``. A recording in
-    without speech is a row that fails.
+    it), ``transcript_sha256``, ``transcript_error`` and ``transcript_error_type``. A row with a
+    recording without speech fails.
 
     Args:
         dataset: A Ray Data dataset.
-        column: Where the recordings are: see `caption`.
-        output: Another name for the column of transcripts; the names of the others begin with it.
+        column: The column with the recordings: see `caption`.
+        output: Another name for the column of transcripts, with which the other names begin.
         options: Arguments for the `VisionCraftTranscriptParser`, such as ``{"language": "en"}``,
-            but not those that say how to cut it into documents.
+            except those that divide a recording into documents.
         **settings: See `DatasetSettings`.
 
     Raises:

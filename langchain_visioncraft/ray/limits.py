@@ -24,10 +24,10 @@ from langchain_visioncraft.document_loaders.base import check_number
 
 @dataclass(eq=False)
 class CallLimits(KnownKeywords):
-    """How many calls are made at the same time, and how many a second, by a whole cluster.
+    """How many calls a whole cluster makes at the same time, and per second.
 
-    Pass the same object to several datasets, and they share the limits. Every attempt counts, also
-    one that is made again after a failure; fetching the file behind a URL does not.
+    To share the limits among several datasets, pass them the same object. Every attempt counts,
+    including retries; fetching the file behind a URL does not.
 
     ```python
     from langchain_visioncraft.ray import CallLimits
@@ -36,15 +36,14 @@ class CallLimits(KnownKeywords):
     ```
 
     Args:
-        in_flight: How many calls may be under way, from 1.
-        per_second: How many calls may begin a second, evenly spread; `None`: as many as `in_flight`
-            lets through.
-        heartbeat_timeout: Seconds, from 1, after which the calls of a machine that is lost no
-            longer count. A machine that was only held up for so long may exceed `in_flight` for a
-            moment.
+        in_flight: How many calls may be in flight, from 1.
+        per_second: How many calls may begin per second, evenly spread; `None`: as many as
+            `in_flight` allows.
+        heartbeat_timeout: Seconds, from 1, after which the calls of a lost machine no longer count.
+            If a machine was only delayed for so long, `in_flight` may be exceeded for a moment.
 
     Raises:
-        InvalidRequestError: If a number cannot be used.
+        InvalidRequestError: If a number is out of its bounds.
     """
 
     in_flight: int = 32

@@ -68,8 +68,8 @@ class Fault(BaseModel):
         delay: Seconds of silence before the headers.
         stall: Seconds of silence in the middle of the body.
         hang_up: Close the connection ``before`` the answer, or ``mid-body``.
-        reset: With `hang_up`: close it by a TCP RST instead of a FIN.
-        truncate: How many bytes of the body to send, or, below 1, which share of it.
+        reset: With `hang_up`: close the connection with a TCP RST instead of a FIN.
+        truncate: How many bytes of the body to send, or, below 1, which fraction of it.
         announce: Whether ``Content-Length`` gives the size of the whole body. With `truncate`,
             the connection is then closed too early; without, the answer simply ends.
         gzip: Compress the body, even if the client does not accept it.
@@ -77,7 +77,7 @@ class Fault(BaseModel):
         html: A proxy's HTML page as the answer; the status is 502 unless `status` is given.
         empty: An answer without a body.
         redirect: A 302 to this URL.
-        oversize: A body of this many bytes, made while it is sent.
+        oversize: A body of this many bytes, generated while it is sent.
         task: For ``POST /midjourney``: the task ``never`` ends, has ``failed``, or is
             ``forgotten``.
     """

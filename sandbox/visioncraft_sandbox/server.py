@@ -50,13 +50,13 @@ class Sandbox:
         llm: A GGUF file or an OpenAI-compatible server for chats.
         midjourney_seconds: How long a Midjourney task reports "generating".
         page: Whether ``GET /`` shows requests and answers in a browser.
-        allowed_hosts: Further host names under which it answers; see `SandboxConfig`.
+        allowed_hosts: Other host names to answer to; see `SandboxConfig`.
         settings: Any other field of `SandboxConfig`, such as `images` and `speech`, the servers
             that replace the sandbox's small models.
 
     Attributes:
         faults: The injected faults; `inject` adds more.
-        requests: The requests received, the latest last; keys are redacted.
+        requests: The requests received, oldest first; keys are redacted.
     """
 
     def __init__(

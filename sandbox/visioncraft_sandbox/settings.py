@@ -41,7 +41,7 @@ class SandboxConfig:
         models: Whether the models may run (upscaling, speech, chat). Drawing, animation, editing,
             captions and planned tool calls need no weights; without models the rest answers 503.
         keys: The accepted keys; empty accepts any key.
-        llm: What answers chats instead of SmolLM2: the path of a GGUF file, or the root of an
+        llm: The model for chats instead of SmolLM2: the path of a GGUF file, or the root of an
             OpenAI-compatible server such as ``http://127.0.0.1:8080/v1``.
         llm_key: The key for that server. The caller's own key is never forwarded.
         llm_model: The model to use there. Default: the one that the caller names if the server
@@ -63,18 +63,19 @@ class SandboxConfig:
         backend_seconds: How long such a server may be silent before the caller gets 504.
         midjourney_seconds: How long a Midjourney task reports "generating".
         limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
-        max_body_bytes: Larger requests get 413; of those that are larger together, some get 503.
+        max_body_bytes: Larger requests get 413. If all requests at a time are larger together, some
+            get 503.
         max_pixels: Larger pictures, sent or requested, get 400 and are not decoded or made; so do
             pictures of one request that are larger together. A pixel of more than 8 bits, of AVIF,
             HEIC or JPEG XL counts twice, one of WebP or JPEG 2000 four times: they take as much
             more memory.
-        max_fetch_bytes: The most that is read from the URLs in one request.
+        max_fetch_bytes: The most bytes to read from the URLs in one request.
         max_audio_seconds: Longer recordings get 400 and are not decoded further.
         max_text: In characters; longer texts, such as prompts, get 400.
         max_chat_text: In characters; longer chats, with their tools and schemas but without their
             pictures, get 400.
         allow_private_urls: Whether such URLs may lead to this machine or this network, which
-            exposes both to anybody who can reach the sandbox. Its own links always work.
+            exposes both to anyone who can reach the sandbox. Its own links always work.
         max_side: The longest side in pixels where no document gives a bound.
         files_max_bytes: Memory for the files behind links; the oldest are dropped first.
         files_seconds: How long a link works.
@@ -83,8 +84,8 @@ class SandboxConfig:
         page_entries: How many requests the page keeps.
         page_bytes: Memory for their bodies; the oldest are dropped first, and a body larger than
             a quarter of it is not kept.
-        allowed_hosts: Host names under which it answers, without a port, besides IP addresses,
-            localhost and the name of this machine. Requests under other names get 421.
+        allowed_hosts: Host names to answer to, without a port, in addition to IP addresses,
+            localhost and the name of this machine. Requests to other names get 421.
     """
 
     models: bool = True
