@@ -13,9 +13,11 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from langchain_visioncraft._reasoning import ReasoningSplitter, split_reasoning
+from langchain_visioncraft.chat_models.normalizing import MOST_CALLS
 from langchain_visioncraft.chat_models.prompted.calls import Call
 from langchain_visioncraft.chat_models.prompted.formats import call_text
 from langchain_visioncraft.chat_models.prompted.reading import Piece
+from langchain_visioncraft.errors import UnexpectedAnswerError
 
 ResultT = TypeVar("ResultT")
 Asking: TypeAlias = Generator[list[BaseMessage], ChatResult, ResultT]
@@ -178,7 +180,11 @@ def _read_message(message: AIMessage, thought: str, found: Sequence[Piece]) -> A
 
 def _prose_and_calls(found: Sequence[Piece]) -> tuple[str, list[Any]]:
     prose = "".join(each for each in found if isinstance(each, str))
-    return prose, [_tool_call(each) for each in found if isinstance(each, Call)]
+    calls = [_tool_call(each) for each in found if isinstance(each, Call)]
+    if len(calls) > MOST_CALLS:
+        msg = f"The model wrote {len(calls):,} tool calls at once; at most {MOST_CALLS} are read."
+        raise UnexpectedAnswerError(msg, status=200)
+    return prose, calls
 
 
 def _with_thought(message: AIMessage, thought: str) -> dict[str, Any]:

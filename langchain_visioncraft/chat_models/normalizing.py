@@ -20,8 +20,8 @@ import contextlib
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sized
+from typing import Any, NamedTuple, TypeVar
 
 import openai
 
@@ -33,6 +33,15 @@ class UnreadableAnswerError(openai.OpenAIError):
 class BrokenOffAnswerError(openai.OpenAIError):
     """An answer of which the host says that it could not finish it."""
 
+
+MOST_CALLS = 256
+"""Of one answer; OpenAI takes 128 tools. LangChain merges calls in quadratic time."""
+
+MOST_CHOICES = 128
+"""As OpenAI's ``n``."""
+
+_MOST_COUNTS = 64
+"""Of one group of usage."""
 
 REASONING = "reasoning_content"
 """Where reasoning stands once it is normalized; LangChain looks for it under the same name."""
@@ -53,6 +62,7 @@ _COUNTS = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"
 _DIGITS = 15
 _HALF_ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
 """An escape for half of a character, which may stand without the other half."""
+_SizedT = TypeVar("_SizedT", bound=Sized)
 _decode = json.JSONDecoder(strict=False).raw_decode
 
 
@@ -76,7 +86,7 @@ def normalized(answer: Mapping[str, Any]) -> dict[str, Any]:
         BrokenOffAnswerError: If the host could not finish it.
     """
     choices = []
-    for index, choice in enumerate(answer["choices"]):
+    for index, choice in enumerate(no_more("choices", answer["choices"], MOST_CHOICES)):
         if error := choice.get("error"):
             return {"error": error}
         written = spoken(choice, "message", "delta", "text")
@@ -105,6 +115,7 @@ def _message(written: Mapping[str, Any]) -> dict[str, Any]:
             raise unreadable("the name of a tool call", call.name)
         function = {"name": call.name, "arguments": arguments_of(call.arguments)}
         calls.append({"id": fresh_id(call.id, ids), "type": "function", "function": function})
+        no_more("tool calls", calls, MOST_CALLS)
     return {**message, "tool_calls": calls} if calls else message
 
 
@@ -275,7 +286,7 @@ def _counted(usage: Any) -> dict[str, Any]:
         number = None if name.endswith("details") else _number(value)
         if isinstance(number, int) or (number is not None and not name.endswith("tokens")):
             kept[name] = number
-    return kept
+    return no_more("counts in its usage", kept, _MOST_COUNTS)
 
 
 def _number(value: Any) -> int | float | None:
@@ -296,7 +307,7 @@ def most(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
             merged[name] = most(one[name], other[name])
         elif not (isinstance(one[name], dict) or isinstance(other[name], dict)):
             merged[name] = max(one[name], other[name])
-    return merged
+    return no_more("counts in its usage", merged, _MOST_COUNTS)
 
 
 def as_list(what: str, value: Any) -> list[Any]:
@@ -304,6 +315,14 @@ def as_list(what: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise unreadable(what, value)
     return value
+
+
+def no_more(what: str, some: _SizedT, most: int) -> _SizedT:
+    """These, unless they are more than that."""
+    if len(some) > most:
+        msg = f"it has more than {most} {what}"
+        raise UnreadableAnswerError(msg)
+    return some
 
 
 def unreadable(what: str, value: Any) -> UnreadableAnswerError:

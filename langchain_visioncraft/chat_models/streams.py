@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from langchain_visioncraft.chat_models.normalizing import (
+    MOST_CALLS,
+    MOST_CHOICES,
     REASONING,
     BrokenOffAnswerError,
     Call,
@@ -23,6 +25,7 @@ from langchain_visioncraft.chat_models.normalizing import (
     head_of,
     logprobs_of,
     most,
+    no_more,
     sound,
     spoken,
     unreadable,
@@ -64,7 +67,8 @@ class NormalizedStream:
         if usage := usage_of(chunk):
             self._usage = most(self._usage, usage)
         choices = chunk.get("choices") or []
-        for choice in [choices] if isinstance(choices, dict) else as_list("choices", choices):
+        given = [choices] if isinstance(choices, dict) else as_list("choices", choices)
+        for choice in no_more("choices", given, MOST_CHOICES):
             if not isinstance(choice, dict):
                 raise unreadable("a choice", choice)
             if error := choice.get("error"):
@@ -125,6 +129,7 @@ class NormalizedStream:
         if call is None or call.is_followed_by(piece, arguments.strip()):
             call = _StreamedCall(len(self._calls), piece, fresh_id(piece.id, self._ids))
             self._calls.append(call)
+            no_more("tool calls", self._calls, MOST_CALLS)
             self._known |= {key: call for key in (piece.place, piece.id) if key is not None}
         return call.tell(piece.name, call.take(arguments))
 

@@ -1,0 +1,114 @@
+"""Answers with very many parts are an error of this package, which a fallback may catch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from chat_service import WAYS, Service, ask, httpx
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+
+from langchain_visioncraft.errors import UnexpectedAnswerError, VisionCraftError
+
+Deltas = list[dict[str, Any]]
+"""What the choices of an answer say, in the order of their events."""
+
+
+@tool
+def draw(prompt: str) -> str:
+    """Draw a picture."""
+    return prompt
+
+
+def call(number: int, **other: Any) -> dict[str, Any]:
+    function = {"name": "draw", "arguments": '{"prompt": "a"}'}
+    return {"index": number, "id": f"c{number}", "type": "function", "function": function, **other}
+
+
+def said(deltas: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+
+
+def counted(names: Iterable[str]) -> list[dict[str, Any]]:
+    choice = {"index": 0, "delta": {"content": "a"}}
+    return [{"choices": [choice], "usage": {"completion_tokens_details": {n: 1}}} for n in names]
+
+
+STREAMS: dict[str, Callable[[int], list[dict[str, Any]]]] = {
+    "calls": lambda n: said({"tool_calls": [call(i)]} for i in range(n)),
+    "calls in one event": lambda n: said([{"tool_calls": [call(i) for i in range(n)]}]),
+    "calls with one id": lambda n: said({"tool_calls": [call(i, id="a")]} for i in range(n)),
+    "calls at one place": lambda n: said({"tool_calls": [call(i, index=0)]} for i in range(n)),
+    "choices": lambda n: [{"choices": [{"index": i, "delta": {"content": "a"}} for i in range(n)]}],
+    "counts": lambda n: counted(f"k{i}" for i in range(n)),
+}
+WHOLE: dict[str, Callable[[int], dict[str, Any]]] = {
+    "calls": lambda n: {"choices": [{"message": {"tool_calls": [call(i) for i in range(n)]}}]},
+    "choices": lambda n: {"choices": [{"message": {"content": "a"}}] * n},
+    "counts": lambda n: {
+        "choices": [{"message": {"content": "a"}}],
+        "usage": {f"k{i}": i for i in range(n)},
+    },
+}
+WRITTEN: dict[str, Callable[[int], str]] = {
+    "calls in tags": lambda n: '<tool_call>{"name": "draw", "arguments": {}}</tool_call>' * n,
+    "a list of calls": lambda n: json.dumps([{"name": "draw", "arguments": {"prompt": "a"}}] * n),
+}
+
+
+def saying(service: Service, chunks: list[dict[str, Any]]) -> None:
+    end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    events = "".join(f"data: {json.dumps(each)}\n\n" for each in [*chunks, end])
+    service.says(200, text=events, headers={"content-type": "text/event-stream"})
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+@pytest.mark.parametrize("kind", STREAMS)
+async def test_a_stream_of_very_many_parts_ends_with_an_error(
+    service: Service, kind: str, way: str
+) -> None:
+    saying(service, STREAMS[kind](300))
+    with pytest.raises(UnexpectedAnswerError, match=r"it has more than (256|128|64) "):
+        await ask(service.model(), way)
+    saying(service, STREAMS[kind](60))
+    assert await ask(service.model(), way)
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke"])
+@pytest.mark.parametrize("kind", WHOLE)
+async def test_a_whole_answer_of_very_many_parts_is_an_error(
+    service: Service, kind: str, way: str
+) -> None:
+    service.says(200, json=WHOLE[kind](300))
+    with pytest.raises(UnexpectedAnswerError, match=r"it has more than (256|128|64) "):
+        await ask(service.model(), way)
+    service.says(200, json=WHOLE[kind](60))
+    assert await ask(service.model(), way)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", WRITTEN)
+async def test_very_many_calls_in_words_are_an_error(service: Service, kind: str, way: str) -> None:
+    def respond(request: Any) -> Any:
+        text = WRITTEN[kind](300)
+        if json.loads(request.content).get("stream"):
+            event = json.dumps({"choices": [{"index": 0, "delta": {"content": text}}]})
+            kinds = {"content-type": "text/event-stream"}
+            return httpx.Response(200, text=f"data: {event}\n\ndata: [DONE]\n\n", headers=kinds)
+        return httpx.Response(200, json={"choices": [{"message": {"content": text}}]})
+
+    service.respond = respond
+    model = service.model(tool_calling="prompted").bind_tools([draw])
+    with pytest.raises(UnexpectedAnswerError, match="300 tool calls at once; at most 256"):
+        await ask(model, way)
+
+
+async def test_a_fallback_takes_over(service: Service) -> None:
+    saying(service, STREAMS["calls in one event"](300))
+    other = GenericFakeChatModel(messages=iter([AIMessage("Hello.")]))
+    model = service.model().with_fallbacks([other], exceptions_to_handle=(VisionCraftError,))
+    assert (await ask(model, "stream")).content == "Hello."
