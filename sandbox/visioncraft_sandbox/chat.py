@@ -6,11 +6,12 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
 
-from visioncraft_sandbox.engines.language import Sampling
+from visioncraft_sandbox.engines.language import LanguageModel, Sampling
 
 _CHOICE = {"index": 0, "logprobs": None}
 _PIECE = 12
@@ -41,6 +42,16 @@ class Chat:
     parallel: bool = True
     schema: dict[str, Any] | None = None
 
+    @property
+    def offers_tools(self) -> bool:
+        """Whether it may be answered by tool calls."""
+        return bool(self.tools) and self.tool_choice != "none"
+
+    @cached_property
+    def has_images(self) -> bool:
+        """Whether any message has a picture."""
+        return any(images_of(message) for message in self.messages)
+
 
 @dataclass
 class Reply:
@@ -61,6 +72,10 @@ class Reply:
             "completion_tokens": self.completion_tokens,
             "total_tokens": self.prompt_tokens + self.completion_tokens,
         }
+
+
+Writer: TypeAlias = Callable[[LanguageModel], Reply]
+"""Writes what rules cannot."""
 
 
 def text_of(message: Mapping[str, Any]) -> str:

@@ -79,8 +79,9 @@ class EnginePool:
         self._config = config
         cores = os.cpu_count() or 1
         self._limiter = anyio.CapacityLimiter(max(2, cores))
-        # Each of these threads holds Python's lock for milliseconds at a time; the event loop needs
-        # it for every step, and waits for as many of them as there are.
+        # It holds Python's lock for milliseconds at a time; the event loop needs the lock for every
+        # step, and would wait for as many such threads as there are.
+        self._parsing = anyio.CapacityLimiter(1)
         self._reading = anyio.CapacityLimiter(2)
         # Waiting for a link needs no core, and must not hold up work that does.
         self._fetching = anyio.CapacityLimiter(16)
@@ -105,8 +106,12 @@ class EnginePool:
         """Run an engine's task in a thread, at most one for each core."""
         return await self._run(task, self._limiter)
 
+    async def parse(self, task: Callable[[], _ResultT]) -> _ResultT:
+        """Parse JSON, check or plan a chat: work of Python's own, one task at a time."""
+        return await self._run(task, self._parsing)
+
     async def read(self, task: Callable[[], _ResultT]) -> _ResultT:
-        """Parse or decode something, or plan a chat, in one of two threads."""
+        """Decode a picture or recording in one of two threads."""
         return await self._run(task, self._reading)
 
     async def fetch(self, task: Callable[[], _ResultT]) -> _ResultT:

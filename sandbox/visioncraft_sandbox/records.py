@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+import anyio.to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +17,9 @@ from visioncraft_sandbox.hiding import shown, shown_headers, shown_path
 
 _BODY_BYTES = 1 << 20
 """Larger bodies are not kept: recordings and pictures would fill the memory."""
+
+_HERE_BYTES = 1 << 17
+"""Larger bodies are read in a thread."""
 
 _KEPT_BYTES = 1 << 16
 _MOST_VALUES = 10_000
@@ -62,6 +67,7 @@ class Recorder:
     def __init__(self, app: ASGIApp, log: deque[Received]) -> None:
         self._app = app
         self._log = log
+        self._limiter = anyio.CapacityLimiter(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -81,8 +87,12 @@ class Recorder:
                 if noted.body_bytes <= _BODY_BYTES:
                     parts.append(part)
                 if not message.get("more_body", False) and 0 < noted.body_bytes <= _BODY_BYTES:
-                    noted.keep(b"".join(parts))
+                    keep = partial(noted.keep, b"".join(parts))
                     parts.clear()
+                    if noted.body_bytes > _HERE_BYTES:
+                        await anyio.to_thread.run_sync(keep, limiter=self._limiter)
+                    else:
+                        keep()
             return message
 
         async def note_status(message: Message) -> None:

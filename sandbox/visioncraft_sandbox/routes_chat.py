@@ -25,6 +25,7 @@ from visioncraft_sandbox.chat import (
     Chat,
     Chunks,
     Reply,
+    Writer,
     completion,
     count,
     form_instruction,
@@ -58,29 +59,32 @@ async def _chat_completions(request: Request, services: Services) -> Response:
     body = await read_body(request, services.pool, services.config.max_body_bytes)
     key = _checked_key(request, services)
     services.limiter.check("POST /v1/chat/completions", key)
-    chat = await services.pool.read(partial(_checked, body, services.config.max_chat_text))
-    return await cancel_on_disconnect(request, _answer(request, services, body, chat))
+    longest = services.config.max_chat_text
+    chat, form = await services.pool.parse(partial(_checked, body, longest))
+    return await cancel_on_disconnect(request, _answer(request, services, body, chat, form))
 
 
-def _checked(body: Mapping[str, Any], longest: int) -> Chat:
+def _checked(body: Mapping[str, Any], longest: int) -> tuple[Chat, Form | None]:
+    """The chat, and the form in which its answer is to be written, if it must have one."""
     check_length(body, longest)
-    return read_chat(body)
+    chat = read_chat(body)
+    is_plain = not (chat.has_images or chat.offers_tools or chat.schema)
+    return chat, form_of(chat.messages) if is_plain else None
 
 
 async def _answer(
-    request: Request, services: Services, body: Mapping[str, Any], chat: Chat
+    request: Request, services: Services, body: Mapping[str, Any], chat: Chat, form: Form | None
 ) -> Response:
-    server = services.backends.chat_for(chat.model, with_images=_has_images(chat))
+    server = services.backends.chat_for(chat.model, with_images=chat.has_images)
     if server is not None:
         try:
             return await _forward(server, request, services, body, stream=chat.stream)
         except Unsupported:
             return _response(chat, await _reply(chat, services, request))
     _check_model(chat.model, services)
-    form = None if chat.schema or services.config.llm_file else form_of(chat.messages)
-    if form is not None and not _offers_tools(chat) and not _has_images(chat):
+    if form is not None and not services.config.llm_file:
         return _response(chat, await _filled(chat, form, services))
-    if chat.stream and not _offers_tools(chat) and not _has_images(chat):
+    if chat.stream and not chat.offers_tools and not chat.has_images:
         return await _stream_live(chat, services)
     return _response(chat, await _reply(chat, services, request))
 
@@ -128,22 +132,14 @@ def _check_model(model: str, services: Services) -> None:
             raise Refusal(400, problems[0], code="model_not_found")
 
 
-def _has_images(chat: Chat) -> bool:
-    return any(images_of(message) for message in chat.messages)
-
-
-def _offers_tools(chat: Chat) -> bool:
-    return bool(chat.tools) and chat.tool_choice != "none"
-
-
 async def _reply(chat: Chat, services: Services, request: Request) -> Reply:
-    if _has_images(chat):
+    if chat.has_images:
         if not catalog.takes_images(chat.model):
             message = f"The model {chat.model!r} takes no images; only LLaVA models do."
             raise Refusal(400, message)
-        if not _offers_tools(chat):
+        if not chat.offers_tools:
             return await _look(chat, services, request)
-    if _offers_tools(chat):
+    if chat.offers_tools:
         if services.config.llm_file is not None:
             return await _call_tools(chat, services)
         return await _plan(chat, services)
@@ -204,10 +200,13 @@ async def _call_tools(chat: Chat, services: Services) -> Reply:
 
 
 async def _plan(chat: Chat, services: Services) -> Reply:
-    from visioncraft_sandbox import planner  # noqa: PLC0415  # only agents need it
+    def plan(*, has_writer: bool) -> Reply | Writer:
+        from visioncraft_sandbox import planner  # noqa: PLC0415  # only agents need it
 
-    pool, has_writer = services.pool, services.config.models
-    planned = await pool.read(partial(planner.answer, chat, has_writer=has_writer))
+        return planner.answer(chat, has_writer=has_writer)
+
+    pool = services.pool
+    planned = await pool.parse(partial(plan, has_writer=services.config.models))
     if isinstance(planned, Reply):
         return planned
     try:
@@ -217,7 +216,7 @@ async def _plan(chat: Chat, services: Services) -> Reply:
         if refusal.status != 503:
             raise
         # Without its weights, rules do.
-        done = await pool.read(partial(planner.answer, chat, has_writer=False))
+        done = await pool.parse(partial(plan, has_writer=False))
         assert isinstance(done, Reply)  # noqa: S101  # nobody else could write
         return done
 
@@ -319,7 +318,7 @@ async def _llm(job: Job) -> Response:
     check_length({"messages": wanted.messages}, services.config.max_chat_text)
     check_messages(wanted.messages)
     chat = Chat(model=wanted.model, messages=wanted.messages)
-    server = services.backends.chat_for(chat.model, with_images=_has_images(chat))
+    server = services.backends.chat_for(chat.model, with_images=chat.has_images)
     if server is not None:
         body = {"model": wanted.model, "messages": wanted.messages}
         with contextlib.suppress(Unsupported):

@@ -83,7 +83,7 @@ async def read_body(request: Request, pool: EnginePool, max_bytes: int) -> dict[
     except ClientDisconnect as error:
         raise Refusal(400, "The connection broke before the request was complete.") from error
     if size > _PARSE_HERE_BYTES:
-        return await pool.read(partial(_parse, parts))
+        return await pool.parse(partial(_parse, parts))
     return _parse(parts)
 
 

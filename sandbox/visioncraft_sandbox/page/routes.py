@@ -86,7 +86,7 @@ class _Page:
             "any_key": not config.keys,
             "models": config.models,
             "capabilities": list(CAPABILITIES.values()),
-            **await self._listed(_filter_of(request)),
+            **self._listed(_filter_of(request)),
             **await self._form_values(request),
         }
         return await self._html("index.html", **values)
@@ -95,11 +95,11 @@ class _Page:
         """``GET /page/journal``: the list, when the filter has changed."""
         wanted = _filter_of(request)
         query = request.url.query
-        answer = await self._html("journal.html", **await self._listed(wanted))
+        answer = await self._html("journal.html", **self._listed(wanted))
         answer.headers["hx-push-url"] = f"/?{query}" if wanted != Filter() else "/"
         return answer
 
-    async def _listed(self, wanted: Filter) -> dict[str, Any]:
+    def _listed(self, wanted: Filter) -> dict[str, Any]:
         version = self._journal.version
         entries = self._journal.entries()
         fitting = [entry for entry in entries if wanted.takes(entry)]
@@ -108,7 +108,7 @@ class _Page:
             "endpoints": self._endpoints,
             "mark": self._journal.mark,
             "seen": version,
-            "items": await self._light(partial(self._writer.items, fitting)),
+            "items": partial(self._writer.items, fitting),
             "summary": summary(entries),
         }
 
@@ -165,7 +165,7 @@ class _Page:
         return ranged(data, mime, request.headers.get("range"), headers)
 
     async def _html(self, template: str, **values: Any) -> Response:
-        """A template, written in a thread: compiling one takes a while."""
+        """A template, written in a thread: compiling one, and what it shows, take a while."""
         return HTMLResponse(await self._light(partial(render, template, **values)))
 
     async def form(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.page.journal import Entry, Journal
 from visioncraft_sandbox.page.reading import Reading, is_read, read
 
-_READ_AT_ONCE = 1 << 20
+_READ_AT_ONCE = 1 << 18
 """Bytes of bodies that a page reads before it answers."""
 _LATER = Reading(later=True, path="…", notes=("Its large bodies are being read.",))
 
@@ -92,7 +92,7 @@ class Writer:
 
     def listed(self, entries: Iterable[Entry]) -> str:
         """The list of entries."""
-        return render("list.html", items=self.items(entries))
+        return render("list.html", items=functools.partial(self.items, entries))
 
     def item(self, entry: Entry) -> Markup:
         """One item of the list, written again only if its entry has changed."""

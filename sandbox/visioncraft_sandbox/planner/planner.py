@@ -6,14 +6,21 @@ import itertools
 import json
 import secrets
 from collections import defaultdict, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from langchain_visioncraft._schemas import problems
 from langchain_visioncraft.media.handles import HANDLE
-from visioncraft_sandbox.chat import Chat, Reply, count, form_instruction, plain_messages, text_of
+from visioncraft_sandbox.chat import (
+    Chat,
+    Reply,
+    Writer,
+    count,
+    form_instruction,
+    plain_messages,
+    text_of,
+)
 from visioncraft_sandbox.engine_pool import PLANNER
 from visioncraft_sandbox.engines.language import LanguageModel
 from visioncraft_sandbox.planner.conversation import Call, Conversation, read_conversation
@@ -49,8 +56,6 @@ _DONE = {
 }
 _GREETING = r"\W*(?:hello|hi|hey|dear|good (?:morning|evening|day))"
 _ONE_PICTURE = "page|cover|scene|picture"
-Writer = Callable[[LanguageModel], Reply]
-"""Writes what rules cannot."""
 
 
 @dataclass
