@@ -104,7 +104,7 @@ def finding() -> str:
         documents = VisionCraftMediaLoader(sources, **options).load()
     memory = InMemoryVectorStore(E5Embeddings())
     memory.add_documents(documents)
-    rows, right = ["| question | sought | first | |", "| --- | --- | --- | --- |"], 0
+    rows, right = ["| question | expected | first result | |", "| --- | --- | --- | --- |"], 0
     for question, sought in _SOUGHT.items():
         [document] = memory.similarity_search(question, k=1)
         found = Path(document.metadata["source"]).name

@@ -25,8 +25,8 @@ ABOUT_PICTURES = (
 )
 
 ABOUT_ARGUMENTS = (
-    "A call takes these arguments. If an argument has a default, you can pass another default for "
-    "all calls to the constructor."
+    "A call takes these arguments. To change the default of an argument for all calls, pass it to "
+    "the constructor."
 )
 RECORDING = '<audio src="../../cookbook/assets/spoken_note.ogg" controls></audio>'
 

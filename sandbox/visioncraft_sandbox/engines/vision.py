@@ -192,9 +192,9 @@ def _confirmed(looked: Looked, question: Question, things: Sequence[Thing]) -> s
             names = colours_inside(looked.rgb, thing.box) if thing.box else looked.colours
             if any(colour in name for colour in question.colours for name in names):
                 return f"Yes: the {thing.name} looks {listed(names)}."
-        return f"Not by what I see: the {things[0].name} looks {listed(names or looked.colours)}."
+        return f"Not as far as I can see: the {things[0].name} looks {listed(names or looked.colours)}."
     told = say.counted(things)
-    return f"I see {told}; more I cannot tell." if question.goes_beyond else f"Yes: {told}."
+    return f"I see {told}, but cannot tell more." if question.goes_beyond else f"Yes: {told}."
 
 
 def _what(looked: Looked, question: Question, subject: str) -> str:

@@ -114,7 +114,7 @@ CAT = Scripted(Found("cat", 0.9, MIDDLE), likely={"Egyptian cat": 0.6})
         ("Is there a cat?", "Yes: a cat."),
         ("Is this a dog or a cat?", "It is a cat."),
         ("Hay un gato?", "Yes: a cat."),
-        ("Is the cat asleep?", "I see a cat; more I cannot tell."),
+        ("Is the cat asleep?", "I see a cat, but cannot tell more."),
         ("Where is the cat?", "I see a cat in the middle."),
         ("What does the sign say?", "I can read no text in it."),
         ("What size is it in pixels?", "It measures 100 x 80 pixels (landscape format)."),
