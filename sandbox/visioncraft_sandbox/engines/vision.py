@@ -192,7 +192,8 @@ def _confirmed(looked: Looked, question: Question, things: Sequence[Thing]) -> s
             names = colours_inside(looked.rgb, thing.box) if thing.box else looked.colours
             if any(colour in name for colour in question.colours for name in names):
                 return f"Yes: the {thing.name} looks {listed(names)}."
-        return f"Not as far as I can see: the {things[0].name} looks {listed(names or looked.colours)}."
+        seen = listed(names or looked.colours)
+        return f"Not as far as I can see: the {things[0].name} looks {seen}."
     told = say.counted(things)
     return f"I see {told}, but cannot tell more." if question.goes_beyond else f"Yes: {told}."
 
