@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/demo.stamp  ## Set up and let an agent illustrate a story (demo_output/index.html)
+demo: $(VENV)/demo.stamp  ## Set up, and run an agent that illustrates a story (demo_output/index.html)
 	$(BIN)/python cookbook/illustrated_story.py
 
 test: $(VENV)/test.stamp  ## Set up, run all unit tests and the essential integration tests
@@ -41,7 +41,7 @@ lint: $(VENV)/test.stamp  ## Check style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(VENV)/test.stamp  ## Repair style and format
+format: $(VENV)/test.stamp  ## Fix style and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -52,24 +52,24 @@ faults: $(VENV)/test.stamp  ## Run the fault matrix: every endpoint and chat mod
 fuzz: $(VENV)/test.stamp  ## Send the sandbox a million broken requests, or as many as ten minutes take
 	PYTHONPATH=tests $(BIN)/python -m fuzzing
 
-attack: $(VENV)/test.stamp  ## Attack client, parser, sandbox and MCP for SECONDS=20 each; a line a group
+attack: $(VENV)/test.stamp  ## Attack client, parser, sandbox and MCP for SECONDS=20 each
 	PYTHONPATH=tests $(BIN)/python -W error -m attack --seconds $(SECONDS) $(GROUP)
 
-mutants: $(VENV)/mutants.stamp  ## Change the code in small ways; show the changes that no test notices (SEED=2 MUTANTS=50)
+mutants: $(VENV)/mutants.stamp  ## Make small changes to the code; show those that no test notices (SEED=2 MUTANTS=50)
 	$(BIN)/python -m tests.mutants --seed $(SEED) --mutants $(MUTANTS)
 
-soak: $(VENV)/test.stamp  ## Look for leaks: an hour of agent traffic with faults, in a few minutes
+soak: $(VENV)/test.stamp  ## Look for leaks: an hour's worth of agent traffic with faults, in a few minutes
 	$(BIN)/python -m benchmarks.soak
 
 interop: $(VENV)/interop.stamp  ## Run CrewAI, AutoGen, ADK and other clients against a sandbox
 	$(BIN)/python -m tests.interop
 
-test-lowest: $(VENV)/lowest.stamp  ## Run unit tests with the oldest dependencies that are allowed
+test-lowest: $(VENV)/lowest.stamp  ## Run the unit tests with the oldest dependencies that are allowed
 	$(VENV)/lowest/bin/python -m pytest -q $(addprefix tests/unit_tests/, \
 		client tools chat_models media document_loaders test_recorded_standard.py) \
 		sandbox/tests/unit_tests
 
-audit: $(VENV)/test.stamp  ## Look for known vulnerabilities in what is installed
+audit: $(VENV)/test.stamp  ## Look for known vulnerabilities in the installed packages
 	.ci/audit
 
 record: $(VENV)/test.stamp  ## Record the cassettes again, or one: make record NAME=sd
@@ -91,10 +91,10 @@ docs: $(VENV)/docs.stamp  ## Build the documentation site into site/, and check 
 	$(BIN)/zensical build --strict --clean --config-file mkdocs.yml
 	$(BIN)/python docs/check_site.py site
 
-wheel: $(VENV)/test.stamp  ## Build the wheel, and try it in a fresh environment without the sources
+wheel: $(VENV)/test.stamp  ## Build the wheel, and test it in a fresh environment without the sources
 	PYTHON=$(BIN)/python .ci/try-wheel
 
-clean:  ## Remove what these targets made
+clean:  ## Remove everything that these targets made
 	rm -rf $(VENV) dist build site demo_output visioncraft-media .coverage .coverage.* \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis
 

@@ -1,7 +1,7 @@
-"""A person approves each picture before the agent goes on, by an interrupt that shows it.
+"""An interrupt shows each picture to a person, who approves it before the agent continues.
 
-The wait costs nothing: the picture is in the store, and the thread in a checkpoint. If the person
-does not approve, the model reads what to draw instead, as a message of the user. Run it with
+Waiting costs nothing: the picture is in the store, and the thread in a checkpoint. If the person
+does not approve, a user message tells the model what to draw instead. Run it with
 ``python cookbook/approve_pictures.py``.
 """
 

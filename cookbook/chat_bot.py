@@ -1,8 +1,8 @@
-"""A handler for a chat bot, such as one of Telegram: text and photos in, text and files out.
+"""A handler for a chat bot, for example on Telegram: text and photos in, text and files out.
 
-`Bot.handle` knows nothing of the messenger. With python-telegram-bot, a handler passes on
-``update.message.text`` and the bytes of the largest photo, and sends what comes back. Each chat is
-a thread and a user of its own: nobody sees the pictures of another, and each has a budget.
+`Bot.handle` does not depend on the messenger. With python-telegram-bot, pass it
+``update.message.text`` and the bytes of the largest photo, and send what it returns. Each chat has
+its own thread, user and budget, and nobody sees the pictures of another chat.
 
 Run it with ``python cookbook/chat_bot.py``.
 """

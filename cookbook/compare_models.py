@@ -1,4 +1,4 @@
-"""The same prompt by several models with the same seed: a contact sheet and a gallery.
+"""Several models draw the same prompt with the same seed: a contact sheet and a gallery.
 
 The sandbox draws for all models with one engine, so its pictures are all alike. Run it with
 ``python cookbook/compare_models.py``.

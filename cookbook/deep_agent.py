@@ -1,8 +1,8 @@
 """A deep agent (deepagents) whose file tools list, search and read the media of a store.
 
-`MediaBackend` shows a store as a folder: each medium under its handle, which `read_file` gives as
-a picture, and beside it ``<handle>.json``, which says where it came from and what is in it. Run it
-with ``python cookbook/deep_agent.py``; it needs ``pip install deepagents``.
+`MediaBackend` presents a store as a folder. It holds each medium under its handle, which
+`read_file` returns as a picture, and beside it ``<handle>.json`` with its provenance and caption.
+Run it with ``python cookbook/deep_agent.py``; it needs ``pip install deepagents``.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
-"""An agent illustrates a short story: it draws, enlarges, animates, films, looks and listens.
+"""An agent illustrates a short story: it draws, upscales, animates, captions and transcribes.
 
 Run it with ``make demo``, or by hand::
 
     python cookbook/illustrated_story.py
 
-With `VISIONCRAFT_API_KEY` set it works on the live host (`VISIONCRAFT_BASE_URL`, if that is set,
-too); without, on a sandbox that it starts on this machine. The result is
-``demo_output/index.html``.
+If `VISIONCRAFT_API_KEY` is set, it uses the live host (that of `VISIONCRAFT_BASE_URL`, if that is
+set, too); otherwise it starts a sandbox. The result is ``demo_output/index.html``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A vision model judges each picture against what was asked, and it is drawn again if it must be.
+"""A vision model compares each picture with the request, and a wrong picture is drawn again.
 
 The budget is a number of pictures. Run it with ``python cookbook/judge_and_redraw.py``.
 """

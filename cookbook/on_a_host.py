@@ -1,4 +1,4 @@
-"""Where the examples work: the live host if there is a key, a sandbox of this machine otherwise."""
+"""Where the examples run: on the live host if there is a key, otherwise on a sandbox."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A character that is kept over the pages of a book, by a reference picture and one seed.
+"""A picture book whose character stays the same, thanks to a reference picture and one seed.
 
-The first picture is the character alone. Each page starts from it (`init_image`), with the same
+The first picture shows the character alone. Each page starts from it (`init_image`), with the same
 seed and the same words for the character. Run it with ``python cookbook/picture_book.py``.
 """
 

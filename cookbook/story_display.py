@@ -1,4 +1,4 @@
-"""Shows what an agent does while it does it: one line a step, with the time it took."""
+"""Shows the steps of an agent while it works: one line per step, with its time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the page that shows an illustrated story, and who made what from what."""
+"""Writes the page of an illustrated story, with the provenance of each file."""
 
 from __future__ import annotations
 

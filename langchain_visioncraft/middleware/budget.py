@@ -23,7 +23,7 @@ Spent = dict[str, dict[str, float] | None]
 _NOTHING = {"pictures": 0.0, "seconds": 0.0}
 _STATE = "visioncraft_spent"
 _FINISH = (
-    "Do not call this tool again: finish with what there is, or ask the user what matters most."
+    "Do not call this tool again: finish with what you have, or ask the user what matters most."
 )
 
 
