@@ -7,7 +7,7 @@ would hold a 200 MB recording three times over (761 MB, measured).
 from __future__ import annotations
 
 import json
-import uuid
+import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -34,7 +34,7 @@ class JSONBody:
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         marked: dict[str, Upload | SecretStr] = {}
-        mark = uuid.uuid4().hex  # unguessable, so that no prompt can contain it
+        mark = secrets.token_hex()  # unguessable, so that no prompt can contain it
 
         def leave_mark(value: Any) -> str:
             if not isinstance(value, Upload | SecretStr):

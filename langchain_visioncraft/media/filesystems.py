@@ -49,7 +49,7 @@ class _Local(Folder):
     # thread waits for the interpreter's lock, and an event loop's pictures are kept in threads.
 
     def __init__(self, path: Path) -> None:
-        self._root = str(path)
+        self._root = os.path.join(path, "")
         self._incoming = str(path / INCOMING)
         self.spool_dir = path / INCOMING
 
@@ -113,7 +113,7 @@ class _Local(Folder):
         return Place(self.where(name))
 
     def where(self, name: str) -> str:
-        return os.path.join(self._root, name)
+        return self._root + name
 
     def remove(self, name: str) -> None:
         _unlink(self.where(name))

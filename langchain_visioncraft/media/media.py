@@ -252,7 +252,9 @@ class Media(BaseModel):
 
     def at(self, location: str, holder: Holder | None = None) -> Media:
         """The same medium, at this path or URL, opened by this holder if it is given."""
-        return self.model_copy(update={"location": location}).opened_by(holder or Place(location))
+        media = self.model_copy(update={"location": location})
+        media._held = holder or Place(location)
+        return media
 
     def made_with(self, seed: int | None) -> Media:
         """The same medium, which was drawn from this seed."""
