@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,10 +104,6 @@ class Offered:
         required = self.schemas[name].get("required") or ()
         return keys <= set(self.properties(name)) and set(required) <= keys
 
-    def has_only_arguments(self, name: str, value: Any) -> bool:
-        """Whether this is an object with some of the arguments of this tool, and nothing else."""
-        return isinstance(value, Mapping) and set(value) <= set(self.properties(name))
-
     def has_form_of_call(self, item: Any) -> bool:
         """Whether an object holds only what a call may; arguments may stand beside the name."""
         if not isinstance(item, Mapping):
@@ -129,28 +125,31 @@ class Offered:
             known = ", ".join(self.schemas)
             problem = f"There is no tool {written!r}; the tools are: {known}"
             return Call(written or None, text=text, problems=(problem,))
-        if isinstance(arguments, Mapping):
-            arguments = self._unwrapped(name, arguments)
-        if isinstance(arguments, str):
-            found = json.load(arguments) if arguments.strip() else {}
-            arguments = found if isinstance(found, Mapping) else (arguments,)
-        if isinstance(arguments, tuple | list) and len(arguments) == 1:
-            [only] = arguments
-            arguments = only if self.has_only_arguments(name, only) else arguments
-        if isinstance(arguments, list) and all(_is_pair(each) for each in arguments):
-            arguments = {each["name"]: each["value"] for each in arguments}
-        if isinstance(arguments, tuple) and len(arguments) <= len(self.properties(name)):
-            arguments = dict(zip(self.properties(name), arguments, strict=False))
-        if not isinstance(arguments, Mapping):
+        own = self.properties(name)
+        meant = _object_of(arguments, own, json)
+        if not isinstance(meant, Mapping):
             return Call(name, text=text, problems=(_NO_OBJECT,))
-        return Call(name, dict(_meant(arguments, self.properties(name))))
+        return Call(name, dict(_meant(meant, own)))
 
-    def _unwrapped(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        """The arguments of a call that was written into its own arguments."""
-        keys = set(arguments)
-        if keys - CALL_KEYS or keys & set(self.properties(name)):
-            return arguments
-        return next((arguments[key] for key in ARGUMENT_KEYS if key in keys), arguments)
+
+def _object_of(arguments: Any, own: Mapping[str, Any], json: JsonReader) -> Any:
+    """The arguments by their names, whatever they were written as."""
+    if isinstance(arguments, Mapping) and CALL_KEYS - set(own) >= set(arguments):
+        # A call that was written into its own arguments.
+        arguments = next((arguments[key] for key in ARGUMENT_KEYS if key in arguments), arguments)
+    if isinstance(arguments, str):
+        found = json.load(arguments) if arguments.strip() else {}
+        arguments = found if isinstance(found, Mapping) else (arguments,)
+    if isinstance(arguments, tuple | list) and len(arguments) == 1:
+        [only] = arguments
+        arguments = only if isinstance(only, Mapping) and set(only) <= set(own) else arguments
+    if isinstance(arguments, list) and all(
+        isinstance(each, Mapping) and {"name", "value"} <= set(each) for each in arguments
+    ):
+        arguments = {each["name"]: each["value"] for each in arguments}
+    if isinstance(arguments, tuple) and len(arguments) <= len(own):
+        arguments = dict(zip(own, arguments, strict=False))
+    return arguments
 
 
 def _words(name: str) -> list[str]:
@@ -164,9 +163,9 @@ def call_key(key: str) -> str:
 
 
 def _spelled(item: Any) -> Any:
-    if not isinstance(item, Mapping):
-        return item
-    return {call_key(key): value for key, value in item.items()}
+    if isinstance(item, Mapping):
+        return {call_key(key): value for key, value in item.items()}
+    return item
 
 
 def calls_in(
@@ -184,30 +183,20 @@ def calls_in(
     Returns:
         The calls; empty if it is something else.
     """
-    items = [_spelled(each) for each in _items(_spelled(value))]
+    value = _spelled(value)
+    if isinstance(value, Mapping):
+        inner = (value[key] for key in _LISTS if isinstance(value.get(key), list))
+        value = next(inner, [value])
+    items = [_spelled(each) for each in value] if isinstance(value, list) else []
     if not marked and not all(map(offered.has_form_of_call, items)):
         return []
     found = [_call_in(item, offered, text, json, marked=marked) for item in items]
     if marked:
-        return [each or _no_call(offered, text) for each in found or [None]]
+        name = offered.forced if len(offered.schemas) == 1 else None
+        no_call = Call(name, text=text, problems=(NO_CALL,))
+        return [each or no_call for each in found or [None]]
     calls = [call for call in found if call is not None]
     return calls if len(calls) == len(found) else []
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, Mapping) and {"name", "value"} <= set(value)
-
-
-def _items(value: Any) -> Sequence[Any]:
-    if isinstance(value, Mapping):
-        inner = (value[key] for key in _LISTS if isinstance(value.get(key), list))
-        return next(inner, [value])
-    return value if isinstance(value, list) else []
-
-
-def _no_call(offered: Offered, text: str) -> Call:
-    name = offered.forced if len(offered.schemas) == 1 else None
-    return Call(name, text=text, problems=(NO_CALL,))
 
 
 def _call_in(
@@ -242,7 +231,9 @@ def _arguments_of(function: Mapping[str, Any], known: str | None, offered: Offer
         return value
     inner = value.get("properties")
     if isinstance(inner, Mapping) and not {"properties", "type"} & set(own):
-        return inner if _are_values(inner, own) else None
+        # Filled into the schema, unless it is the schema itself.
+        described = (isinstance(v, Mapping) and ("type" in v or not v) for v in inner.values())
+        return None if any(described) or set(inner) - set(own) else inner
     # Some close the arguments too early, and go on beside them.
     return {**{k: v for k, v in function.items() if k in own and k not in CALL_KEYS}, **value}
 
@@ -253,10 +244,3 @@ def _meant(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[tup
         copied = name not in own and isinstance(value, SCHEMA_KEYS.get(name, ()))
         if not copied and not repeats_schema(value, own.get(name)):
             yield name, value
-
-
-def _are_values(values: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
-    """Whether arguments were filled into the schema, so that it is not the schema itself."""
-    return set(values) <= set(own) and not any(
-        isinstance(value, Mapping) and ("type" in value or not value) for value in values.values()
-    )
