@@ -47,7 +47,7 @@ _ATTRIBUTES = re.compile(
 _PAIR = re.compile(r"\s([A-Za-z_]\w{0,63})=(\"[^\"]*\"|'[^']*'|[^\s\"']+)")
 
 PYTHON = re.compile(
-    r"\[?\s{0,8}(?:await |print\(\s?)?(?:[A-Za-z_]\w{0,63}\s?=\s?)?\w[\w./:-]{0,127}\("
+    r"\[?\s{0,8}(?:await |print\(\s?)?(?:[A-Za-z_]\w{0,63}\s?=\s?)?(?P<name>\w[\w./:-]{0,127})\("
 )
 _LOOSE = re.compile(r"([\w./:-]{1,128})\(")
 _NEXT_CALL = re.compile(r"\)\s*[,;\n]\s*(?=\w[\w./:-]{0,127}\()")
@@ -135,7 +135,7 @@ def lone_call(body: str, reader: JsonReader) -> Written | None:
     name, _, rest = body.strip().partition(" ")
     if pairs := _PAIR.findall(f" {rest}"):
         return name, {key: value.strip("\"'") for key, value in pairs}
-    outer = re.match(r"\s*<(\w{1,64})>(.*)</\1>\s*\Z", body, re.DOTALL)
+    outer = re.fullmatch(r"\s*<(\w{1,64})>(.*)</\1>\s*", body, re.DOTALL)
     return (outer[1], dict(CHILD.findall(outer[2]))) if outer else None
 
 

@@ -74,11 +74,9 @@ _MOST_PYTHON = 40_000
 def names_tool(text: str, at: int, offered: Offered) -> bool:
     """Whether a call of an offered tool begins here, written as Python."""
     called = PYTHON.match(text, at)
-    if called is None:
-        return False
-    name = called[0].rstrip("( ").removeprefix("[").removeprefix("print(").removeprefix("await ")
-    name = name.split("=")[-1].strip()
-    return name == "tool_call" or offered.name_of(name) is not None
+    return called is not None and (
+        called["name"] == "tool_call" or offered.name_of(called["name"]) is not None
+    )
 
 
 class CallsRead(NamedTuple):
@@ -149,7 +147,7 @@ class CallParser:
         if tagged := tagged_call(text, at, self._json):
             written, end = tagged
             if self._cut_off and end == len(text):
-                return [Call(None, text=text[at:], problems=(CUT_OFF,))], end
+                return [self._broken("", text[at:])], end
             return self._calls([written], text[at:end]), end
         own = _OWN_TAG.match(text, at)
         if own and offered.name_of(own[1]):
@@ -162,6 +160,12 @@ class CallParser:
             return self._named(named["name"], named.end(), marked=marked)
         return [], at
 
+    def _broken(self, name: str, text: str, problem: str = CUT_OFF) -> Call:
+        return Call(self._offered.name_of(name), text=text, problems=(problem,))
+
+    def _calls(self, written: Iterable[Written], text: str) -> list[Call]:
+        return [self._offered.call(name, each, text, self._json) for name, each in written]
+
     def _named(self, name: str, at: int, *, marked: bool) -> tuple[list[Call], int]:
         """A call whose name stands before its arguments."""
         text = self._text
@@ -169,17 +173,15 @@ class CallParser:
             end = self._bracket_end(at)
             body = text[at:end]
             return self._calls([(name, each) for _, each in python_calls(body)], body), end
-        value, end, kind = self._json.value_at(text, at, CLOSER if marked else None)
         if _GEMMA.match(text, at):
             end, kind = self._gemma_end(at, marked=marked)
             value = gemma_arguments(text[at + 1 : end].rstrip()[:-1], self._json)
+        else:
+            value, end, kind = self._json.value_at(text, at, CLOSER if marked else None)
         body = text[at:end]
         if kind == "in string" or (kind == "open" and self._cut_off):
-            return [Call(self._offered.name_of(name), text=body, problems=(CUT_OFF,))], end
+            return [self._broken(name, body)], end
         return self._calls([(name, body if value is None else value)], body), end
-
-    def _calls(self, written: Iterable[Written], text: str) -> list[Call]:
-        return [self._offered.call(name, each, text, self._json) for name, each in written]
 
     def _own_tag(self, name: str, at: int) -> tuple[list[Call], int]:
         """A call whose tag is the tool's name, with a tag for each argument."""
@@ -206,10 +208,7 @@ class CallParser:
         if kind == "closed" or (kind == "open" and not self._cut_off):
             return calls, end
         name = calls_in(value, text, self._offered, self._json, marked=True)[0].name
-        known = self._offered.name_of(name or "")
-        if marked or self._cut_off or known or not calls:
-            return [Call(known, text=text, problems=(CUT_OFF,))], end
-        return calls, end
+        return [self._broken(name or "", text)], end
 
     def _action(self, action: re.Match[str]) -> tuple[list[Call], int]:
         """ReAct's action with its input, or Command R's list of actions."""
@@ -235,7 +234,7 @@ class CallParser:
         end = self._bracket_end(at)
         written = python_calls(text[at:end]) if end and _LINE_ENDS.match(text, end) else []
         if self._cut_off and not end and limit == len(text):
-            return [Call(None, text=text[at:], problems=(CUT_OFF,))], limit
+            return [self._broken("", text[at:])], limit
         if not written or not all(self._offered.name_of(name) for name, _ in written):
             line_ends = text.find("\n", at)
             return [], line_ends if line_ends >= 0 else len(text)
@@ -263,9 +262,8 @@ class CallParser:
             return self._calls(known, body), end
         if closer is None and _PROSE.match(body):
             return [], at  # prose that speaks of the mark
-        name = offered.name_of(body.strip().partition("\n")[0][:128])
-        problem = NO_CALL if closer or body.strip() else CUT_OFF
-        return [Call(name, text=text[opening:end], problems=(problem,))], end
+        name, problem = body.strip().partition("\n")[0][:128], NO_CALL
+        return [self._broken(name, text[opening:end], problem if closer or name else CUT_OFF)], end
 
 
 def _end_of_brackets(text: str, at: int, limit: int) -> int:
