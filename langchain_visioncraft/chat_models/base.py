@@ -16,11 +16,11 @@ from langchain_visioncraft.chat_models import parameters
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
 from langchain_visioncraft.chat_models.connection import connect
 from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, both
-from langchain_visioncraft.chat_models.invalid_calls import without_invalid_calls
+from langchain_visioncraft.chat_models.history import without_invalid_calls
 from langchain_visioncraft.chat_models.normalizing import REASONING, readable
 from langchain_visioncraft.chat_models.response_formats import as_sent
 from langchain_visioncraft.context import run_key
-from langchain_visioncraft.errors import InvalidRequestError, TruncatedAnswerError
+from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.version import __version__
 
 if TYPE_CHECKING:
@@ -268,35 +268,17 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     def _ask_for_stream(
         self, messages: list[BaseMessage], **options: Any
     ) -> Iterator[ChatGenerationChunk]:
-        some = False
         with self._boundary(options)():
-            for chunk in super()._stream(messages, **options):
-                some = True
-                yield chunk
-        if not some:
-            raise self._nothing_streamed()
+            yield from super()._stream(messages, **options)
 
     async def _aask_for_stream(
         self, messages: list[BaseMessage], **options: Any
     ) -> AsyncGenerator[ChatGenerationChunk]:
-        some = False
         answer: Any = super()._astream(messages, **options)
         async with aclosing(answer) as chunks:
             with self._boundary(options)():
                 async for chunk in chunks:
-                    some = True
                     yield chunk
-        if not some:
-            raise self._nothing_streamed()
-
-    def _nothing_streamed(self) -> TruncatedAnswerError:
-        return TruncatedAnswerError(
-            f"{CHAT_ENDPOINT} on {self.visioncraft_api_base} answered status 200, but streamed "
-            "nothing. If the host does not stream, use disable_streaming=True.",
-            status=200,
-            endpoint=CHAT_ENDPOINT,
-            base_url=self.visioncraft_api_base,
-        )
 
     # ---- the answer ---------------------------------------------------------------------------
 

@@ -190,7 +190,7 @@ def _is_completion(answer: Any) -> bool:
 
 
 class CutOffStreamError(openai.OpenAIError):
-    """A stream ended with neither ``finish_reason`` nor ``[DONE]``: it is not a short answer."""
+    """A stream held nothing, or ended before its answer did: it is not a short answer."""
 
 
 class OverdueError(openai.OpenAIError):
@@ -215,8 +215,8 @@ class WholeStreams:
     """Reads the events of a stream as the SDK's decoder does, in OpenAI's form.
 
     Raises:
-        CutOffStreamError: After the last event, if the answer was not finished with it: the SDK
-            takes any end for the end. Of a stream without any event others say more.
+        CutOffStreamError: After the last event, if the answer was not finished with it, or there
+            was none: the SDK takes any end for the end.
     """
 
     def __init__(self, decoder: Any, watch: Watch) -> None:
@@ -315,9 +315,17 @@ class WholeStreams:
         if self._done:
             return
         self._done = done
-        if self._some and not (done or self._stream.is_finished):
-            msg = "The stream ended with neither finish_reason nor [DONE]."
+        if not self._some:
+            msg = (
+                "answered status 200, but streamed nothing. If the host does not stream, use "
+                "disable_streaming=True"
+            )
             raise CutOffStreamError(msg)
-        if self._some:
-            with readable():
-                yield from map(_Event, self._stream.end())
+        if not (done or self._stream.is_finished):
+            msg = (
+                "streamed an answer that was cut off: it came to an end with neither finish_reason "
+                "nor [DONE]. If the host never sends them, use disable_streaming=True"
+            )
+            raise CutOffStreamError(msg)
+        with readable():
+            yield from map(_Event, self._stream.end())

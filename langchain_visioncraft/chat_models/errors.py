@@ -41,13 +41,7 @@ from langchain_visioncraft.client.answers import (
 CHAT_ENDPOINT = f"POST {CHAT_PATH}"
 
 _IN_ORDER: dict[type[Exception], tuple[type[errors.VisionCraftError], str]] = {
-    CutOffStreamError: (
-        errors.TruncatedAnswerError,
-        (
-            "streamed an answer that was cut off: it came to an end with neither finish_reason nor "
-            "[DONE]. If the host never sends them, use disable_streaming=True"
-        ),
-    ),
+    CutOffStreamError: (errors.TruncatedAnswerError, "{error}"),
     OverdueError: (errors.TimedOutError, "was ended at its deadline, {error}"),
     json.JSONDecodeError: (errors.TruncatedAnswerError, "streamed JSON that is damaged"),
     UnicodeDecodeError: (errors.TruncatedAnswerError, "streamed bytes that are not UTF-8"),

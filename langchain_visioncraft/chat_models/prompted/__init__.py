@@ -2,10 +2,12 @@
 
 A request and its answer go through these modules from top to bottom:
 
-- `tools`: how tools are described, which calls fit, and what the model is asked once more
+- `tools`: how tools are described
 - `reading`: the text of an answer, told apart into prose and calls as it arrives
 - `marks`, made of the table `formats`: what may begin and end a call
 - `parsing`: the calls behind a mark, once the answer is whole
 - `bodies`: calls as tags, as Python, in Gemma's notation
 - `calls`: which tool a call means, and with which arguments
+
+`langchain_visioncraft.chat_models.checking` checks them, and asks the model once more.
 """

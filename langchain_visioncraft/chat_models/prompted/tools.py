@@ -1,31 +1,20 @@
-"""Tool calling for models without native support. No I/O.
-
-`PromptedTools` says what goes into the conversation; `ToolReading` reads an answer, whole or in
-pieces, checks the calls, and says what to ask the model when one does not fit.
-"""
+"""Tool calling for models without native support: how tools are described. No I/O."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import BaseMessage
 
-from langchain_visioncraft._json import JsonReader
-from langchain_visioncraft._schemas import coerced, problems, schema_prompt
-from langchain_visioncraft.chat_models.answers import Asking, Reading, Task
-from langchain_visioncraft.chat_models.history import (
-    answered,
-    as_text,
-    key_of,
-    with_instructions,
-    with_reminder,
-)
-from langchain_visioncraft.chat_models.prompted.calls import Call, Offered, calls_in
-from langchain_visioncraft.chat_models.prompted.formats import written_call
-from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
+from langchain_visioncraft._schemas import schema_prompt
+from langchain_visioncraft.chat_models.answers import Reading, Task
+from langchain_visioncraft.chat_models.checking import REMINDER, ToolReading
+from langchain_visioncraft.chat_models.history import as_text, with_instructions, with_reminder
+from langchain_visioncraft.chat_models.prompted.calls import Offered
+from langchain_visioncraft.chat_models.prompted.reading import CallReader
 from langchain_visioncraft.errors import InvalidRequestError
 
 OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "strict")
@@ -58,15 +47,6 @@ _WHEN = {
     "required": "You must call a function now, whatever is asked.",
 }
 _NAMED = "You must call the function {name} now, whatever is asked."
-_REMINDER = (
-    'Answer only with a call of {name}: a json object with "name" and "arguments" within '
-    "<tool_call></tool_call> XML tags."
-)
-_SHORT = f"{_REMINDER} Keep its values short, and give only those that are needed."
-_AGAIN = "Write only the call, corrected, with values of your own, between <tool_call> tags."
-_LONGEST_REPEATED = 80
-_TIMES_REPEATED = 8
-_NOT_CALLED = "You did not call one of {names}. Call it now, in this form:\n{example}"
 
 
 @dataclass(frozen=True)
@@ -144,7 +124,7 @@ class PromptedTools(Task):
         if self.choice != "auto":
             # Small models follow the last thing they read.
             name = "one of the functions" if self.choice == "required" else self.choice
-            written = with_reminder(written, _REMINDER.format(name=name))
+            written = with_reminder(written, REMINDER.format(name=name))
         instructions = _INSTRUCTIONS.format(
             how_many="one or more functions" if self.parallel else "one function at a time",
             tools="\n".join(map(_shown, self.tools)),
@@ -195,151 +175,3 @@ def _choice(choice: Any, functions: Sequence[Mapping[str, Any]]) -> str:
         msg = f"Nothing was sent: tool_choice={choice!r} is not among the tools {', '.join(names)}."
         raise InvalidRequestError(msg)
     return str(choice)
-
-
-class ToolReading(Reading):
-    """Reads the calls of one answer."""
-
-    def __init__(self, tools: PromptedTools, *, correct: bool) -> None:
-        self._tools, self._offered, self._correct = tools, tools.offered, correct
-        self._reader = tools.reader(self._offered)
-        self._held: list[Call] = []
-        """From the first call on that the model is to write again: calls keep their order."""
-        self._repeated: list[Call] = []
-        self._count = 0
-        self._answered = answered(tools.history) if correct else set()
-
-    def feed(self, text: str) -> list[Piece]:
-        """Take a piece of the answer, and give what is certain by now."""
-        self.text += text
-        return self._reader.feed(text)
-
-    def finish(
-        self, *, cut_off: bool = False, open_thought: str = "", native: bool = False
-    ) -> list[Piece]:
-        """Give what is left, but for calls that the model is to write again."""
-        self.cut_off = cut_off
-        pieces = self._reader.finish(cut_off=cut_off)
-        if native:
-            return [piece for piece in pieces if isinstance(piece, str)]
-        if not self.text.strip() and open_thought:
-            # The calls that a thought without an end leads to; those before are drafts.
-            pieces = self._read(open_thought, cut_off=cut_off)
-            prose = [number for number, each in enumerate(pieces) if isinstance(each, str)]
-            pieces = pieces[prose[-1] + 1 :] if prose else pieces
-        return [each for piece in pieces for each in self._checked(piece)]
-
-    def _read(self, text: str, *, cut_off: bool) -> list[Piece]:
-        reader = self._tools.reader(self._offered)
-        return [*reader.feed(text), *reader.finish(cut_off=cut_off)]
-
-    def _checked(self, piece: Piece) -> list[Piece]:
-        if isinstance(piece, str):
-            return [piece]
-        call = self._fitted(piece)
-        if not call.problems and key_of(call.name, call.arguments) in self._answered:
-            self._repeated.append(call)  # this very call has its result already
-            return []
-        self._count += 1
-        if self._count > 1 and not self._tools.parallel:
-            return []
-        if self._correct and (call.problems or self._held):
-            self._held.append(call)
-            return []
-        return [self._as_it_is(call)]
-
-    def _fitted(self, call: Call) -> Call:
-        """The call with arguments of the right types, or with what is wrong with it."""
-        schema = self._offered.schemas.get(call.name or "") or {}
-        if call.problems:
-            whole = self._without_repetition(call) if self._correct and self.cut_off else None
-            return whole or call
-        arguments = call.arguments if self._tools.strict else coerced(call.arguments, schema)
-        reasons = tuple(problems(arguments, schema))
-        return replace(call, problems=reasons) if reasons else replace(call, arguments=arguments)
-
-    def _without_repetition(self, call: Call) -> Call | None:
-        """The call in an answer that was cut off while it repeated itself without end."""
-        reader = JsonReader()
-        value = reader.repaired(_until_it_repeats(call.text))
-        found = calls_in(value, "", self._offered, reader, marked=False) if value else []
-        fits = len(found) == 1 and not problems(
-            found[0].arguments, self._offered.schemas[str(found[0].name)]
-        )
-        return found[0] if fits else None
-
-    def _as_it_is(self, call: Call) -> Call:
-        """A call that was not corrected: the tool itself says what is wrong with its arguments."""
-        return call if call.text or self._tools.strict else replace(call, problems=())
-
-    # ---- the second question ------------------------------------------------------------------
-
-    def held_back(self, messages: Sequence[BaseMessage]) -> Asking[list[Piece]]:
-        """Give the calls that were held back, or what the model writes instead of them."""
-        question = self._question(messages) if self._correct else None
-        if question is None:
-            return [*map(self._as_it_is, self._held)] if self._count else [*self._repeated[:1]]
-        again, cut_off = yield from self._ask_again(question)
-        pieces = self._read(again, cut_off=cut_off)
-        prose = "".join(piece for piece in pieces if isinstance(piece, str)).strip()
-        calls = [self._fitted(piece) for piece in pieces if isinstance(piece, Call)]
-        better = [call for call in calls if not call.problems]
-        if not self._count:
-            if self._repeated:
-                return [prose] if prose else [self._repeated[0]]
-            return [*better] if self._tools.parallel else [*better[:1]]
-        settled: list[Piece] = []
-        for held in self._held:
-            same = [call for call in better if call.name == held.name]
-            corrected = [*same, *better][:1] if held.problems else []
-            for call in corrected:
-                better.remove(call)
-            settled.append(self._as_it_is(*(corrected or [held])))
-        return settled
-
-    def _question(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
-        """What to ask the model next; ``None`` if its answer is to be taken as it is."""
-        unfit = [call for call in self._held if call.problems]
-        if self.cut_off:
-            # A small model repeats itself without end; it must not read that once more.
-            name = next((call.name for call in unfit if call.name), None)
-            return with_reminder(messages, _SHORT.format(name=name)) if name else None
-        if unfit:
-            complaint = "\n".join([*map(self._complaint, unfit), _AGAIN])
-        elif self._repeated and not self._count:
-            # It does not know what to do next. Without tools, it tells what came of the others.
-            return as_text(self._tools.history)
-        elif not self._count and self._tools.choice != "auto":
-            names = list(self._offered.schemas)
-            example = written_call(names[0], {})
-            complaint = _NOT_CALLED.format(names=", ".join(names), example=example)
-        else:
-            return None
-        return [*messages, AIMessage(self.text), HumanMessage(complaint)]
-
-    def _complaint(self, call: Call) -> str:
-        name = f"Your call of {call.name}" if call.name else "Your call"
-        schema = schema_prompt(self._offered.schemas.get(call.name or ""))
-        hint = f" Its arguments: {json.dumps(schema, ensure_ascii=False)}" if schema else ""
-        return f"{name} does not fit: {'; '.join(call.problems)}.{hint}"
-
-
-def _until_it_repeats(text: str) -> str:
-    """The beginning of a text up to and with the first of the words that it ends in repeating.
-
-    Empty if it does not repeat itself, or if only digits and signs do: where those end, nobody can
-    tell.
-    """
-    for period in range(2, _LONGEST_REPEATED + 1):
-        if not text.endswith(text[-period:] * _TIMES_REPEATED):
-            continue
-        start = len(text) - period
-        while start > 0 and text[start - 1] == text[start - 1 + period]:
-            start -= 1
-        if not any(map(str.isalpha, text[start : start + period])):
-            return ""
-        end = start + period
-        while end < len(text) and text[end - 1].isalnum() and text[end].isalnum():
-            end += 1  # the repetition may begin within a word
-        return text[max(text.find("{"), 0) : end].rstrip(" ,")
-    return ""
