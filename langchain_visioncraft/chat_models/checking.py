@@ -75,7 +75,7 @@ class ToolReading(Reading):
             self._repeated.append(call)  # this very call has its result already
             return []
         self._count += 1
-        if self._count > 1 and not self._tools.parallel:
+        if self._count > 1 and self._tools.parallel is False:
             return []
         if self._correct and (call.problems or self._held):
             self._held.append(call)
@@ -121,7 +121,7 @@ class ToolReading(Reading):
         if not self._count:
             if self._repeated:
                 return [prose] if prose else [self._repeated[0]]
-            return [*better] if self._tools.parallel else [*better[:1]]
+            return [*better[:1]] if self._tools.parallel is False else [*better]
         settled: list[Piece] = []
         for held in self._held:
             same = [call for call in better if call.name == held.name]

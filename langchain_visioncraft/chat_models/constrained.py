@@ -154,7 +154,7 @@ class ConstrainedTools(PromptedTools):
             text: dict[str, Any] = {"type": "object", "properties": {"text": {"type": "string"}}}
             text |= {"required": ["text"], "additionalProperties": False}
             branches.append(_branch(_reply_name(self.offered), text))
-        if self.several:
+        if self.parallel:
             items = _any_of(branches)
             branches = [{"type": "array", "items": items, "minItems": 1, "maxItems": _MOST_CALLS}]
         return _any_of([*branches, *([] if answer is None else [answer])])
@@ -179,7 +179,7 @@ class ConstrainedTools(PromptedTools):
         choice = "next" if goes_on and self.choice == "auto" else self.choice
         when = _WHEN.get(choice) or _NAMED.format(name=self.choice)
         instructions = _INSTRUCTIONS.format(functions=functions, when=when)
-        instructions += _SEVERAL if self.several else ""
+        instructions += _SEVERAL if self.parallel else ""
         return with_instructions(written, instructions)
 
 

@@ -4,7 +4,7 @@ A request and its answer go through these modules from top to bottom:
 
 - `tools`: how tools are described
 - `reading`: the text of an answer, told apart into prose and calls as it arrives
-- `marks`, made of the table `formats`: what may begin and end a call
+- `formats`: a table of forms, and what may begin and end a call in them
 - `parsing`: the calls behind a mark, once the answer is whole
 - `bodies`: calls as tags, as Python, in Gemma's notation
 - `calls`: which tool a call means, and with which arguments

@@ -29,12 +29,15 @@ _PARAMETER = (
     rf"|(?:<{_PREFIX}(?:{_ARG}key|tool_call)(?::\w+)?>\s*){{0,3}}(?<=[>\n])([\w.-]{{1,128}})"
     rf"(?:</{_PREFIX}{_ARG}key(?::\w+)?>\s*){{1,3}}(?:<{_PREFIX}{_ARG}value(?::\w+)?>){{0,3}}"
 )
+_CLOSE = rf"{_SHUT}(?:\w+_)?{_WORDS}[^<>\n]{{0,16}}(?:>|<\|sep\|>)?"
 _SIGNS = re.compile(
     rf"(?P<parameter>{_PARAMETER})"
     rf"|(?P<end>{_SHUT}(?:param|argument|{_ARG}value))"
     rf"|(?P<call>{_OPEN}{_WORDS}{_NAME}|<{_PREFIX}(?:\w+_)?tool_call(?::\w+)?>)"
-    rf"|(?P<close>{_SHUT}(?:\w+_)?{_WORDS}[^<>\n]{{0,16}}(?:>|<\|sep\|>)?)"
+    rf"|(?P<close>{_CLOSE})"
 )
+_CLOSED = re.compile(rf"[)>\s]*+{_CLOSE}")
+_TO_JSON = re.compile(r"[>(,\s/]*+(?=\{)")
 CHILD = re.compile(r"<([A-Za-z_][\w.-]{0,127})>([^<]*)</\1>")
 _NAMED_BY_TAG = re.compile(r"<(?:tool_)?name>\s*([^<\s]{1,128})\s*</(?:tool_)?name>")
 _CDATA = re.compile(r"\A<!\[CDATA\[(.*)\]\]>\Z", re.DOTALL)
@@ -69,25 +72,14 @@ def tagged_call(text: str, at: int, reader: JsonReader) -> tuple[Written, int] |
         return None
     arguments, end = _parameters(text, tag.end())
     if not arguments:
-        start = tag.end()
-        while text[start : start + 1] in (">", "(", ",", " ", "\n", "/"):
-            start += 1
-        if text[start : start + 1] == "{":
-            arguments, after, _ = reader.value_at(text, start, _SIGNS)
-            return (tag[1], arguments), _closed(text, after)
-        arguments = dict(CHILD.findall(text[start:end].replace(_MINIMAX, "")))
+        if found := _TO_JSON.match(text, tag.end()):
+            arguments, after, _ = reader.value_at(text, found.end(), _SIGNS)
+            closed = _CLOSED.match(text, after)
+            return (tag[1], arguments), closed.end() if closed else after
+        arguments = dict(CHILD.findall(text[tag.end() : end].replace(_MINIMAX, "")))
         if not arguments and (attributes := _ATTRIBUTES.match(text, tag.end())):
             arguments = {key: value.strip("\"'") for key, value in _PAIR.findall(attributes[0])}
     return (tag[1], arguments), end
-
-
-def _closed(text: str, at: int) -> int:
-    """Past the closer of a call, if it follows."""
-    blank = at
-    while text[blank : blank + 1] in (")", ">", " ", "\n"):
-        blank += 1
-    sign = _SIGNS.match(text, blank)
-    return sign.end() if sign and sign["close"] else at
 
 
 def _parameters(text: str, at: int) -> tuple[dict[str, str], int]:

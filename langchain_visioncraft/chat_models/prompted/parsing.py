@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from langchain_visioncraft._json import End, JsonReader
 from langchain_visioncraft.chat_models.prompted.bodies import (
@@ -24,14 +23,15 @@ from langchain_visioncraft.chat_models.prompted.calls import (
     Offered,
     calls_in,
 )
-from langchain_visioncraft.chat_models.prompted.formats import RESULTS, STOPS
-from langchain_visioncraft.chat_models.prompted.marks import (
+from langchain_visioncraft.chat_models.prompted.formats import (
     ANY_MARK,
     CLOSER,
     CLOSERS,
     CLOSING,
     LABEL,
     QUOTES,
+    RESULTS,
+    STOPS,
 )
 
 _SKIPPED = re.compile(
@@ -79,14 +79,6 @@ def names_tool(text: str, at: int, offered: Offered) -> bool:
     )
 
 
-class CallsRead(NamedTuple):
-    """Calls, where prose goes on behind them, and the fence around them that is still open."""
-
-    calls: list[Call]
-    end: int
-    open_fence: str = ""
-
-
 class CallParser:
     """Reads the calls of one whole answer; of one that was `cut_off`, it guesses none."""
 
@@ -95,13 +87,16 @@ class CallParser:
         self._json = JsonReader()
         self._python_left = _MOST_PYTHON
 
-    def calls_at(self, start: int, at: int, ticks: str) -> CallsRead:
+    def calls_at(self, start: int, at: int, ticks: str) -> tuple[list[Call], int, str]:
         """Read the calls behind a mark, up to what is none.
 
         Args:
             start: Where the mark stands.
             at: Where the calls begin: the mark itself, or behind a fence.
             ticks: Of the fence.
+
+        Returns:
+            The calls, where prose goes on, and the fence around them that is still open.
         """
         calls: list[Call] = []
         marked, end = False, at
@@ -116,10 +111,10 @@ class CallParser:
                 break
             calls, end = calls + found, after
         if not calls:
-            return CallsRead([], max(after, start + 1))
+            return [], max(after, start + 1), ""
         open_fence = ticks if self._text[start:end].count(ticks) % 2 else ""
         tail = _TAIL.match(self._text, end)
-        return CallsRead(calls, tail.end() if tail else end, open_fence)
+        return calls, tail.end() if tail else end, open_fence
 
     def _skip(self, at: int, *, marked: bool) -> tuple[int, bool, bool]:
         """Past what stands between calls; whether one is open, and whether it was opened here."""
@@ -173,8 +168,11 @@ class CallParser:
             end = self._bracket_end(at)
             body = text[at:end]
             return self._calls([(name, each) for _, each in python_calls(body)], body), end
+        kind: End
         if _GEMMA.match(text, at):
-            end, kind = self._gemma_end(at, marked=marked)
+            closer = CLOSER.search(text, at) if marked else None
+            end = closer.start() if closer else _end_of_brackets(text, at, len(text))
+            end, kind = (end, "closed") if end else (len(text), "open")
             value = gemma_arguments(text[at + 1 : end].rstrip()[:-1], self._json)
         else:
             value, end, kind = self._json.value_at(text, at, CLOSER if marked else None)
@@ -192,13 +190,6 @@ class CallParser:
         if end < 0 or (body.strip() and not arguments):
             return [], at
         return self._calls([(name, arguments)], body), end + len(closer)
-
-    def _gemma_end(self, at: int, *, marked: bool) -> tuple[int, End]:
-        """Where arguments in Gemma's notation end."""
-        if marked and (closer := CLOSER.search(self._text, at)):
-            return closer.start(), "closed"
-        end = _end_of_brackets(self._text, at, len(self._text))
-        return (end, "closed") if end else (len(self._text), "open")
 
     def _json_calls(self, at: int, *, marked: bool) -> tuple[list[Call], int]:
         """JSON; without an opener it is a call only if it names a tool that was offered."""

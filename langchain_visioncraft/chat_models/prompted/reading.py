@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
 from typing import TypeAlias
 
 from langchain_visioncraft.chat_models.prompted.calls import (
@@ -20,11 +19,12 @@ from langchain_visioncraft.chat_models.prompted.calls import (
     Offered,
     call_key,
 )
-from langchain_visioncraft.chat_models.prompted.formats import RESULTS, STOPS
-from langchain_visioncraft.chat_models.prompted.marks import (
+from langchain_visioncraft.chat_models.prompted.formats import (
     CLOSERS,
     CLOSING,
     OPENERS,
+    RESULTS,
+    STOPS,
     call_patterns,
 )
 from langchain_visioncraft.chat_models.prompted.parsing import CallParser, names_tool
@@ -100,15 +100,15 @@ class CallReader:
         parser = CallParser(self._text, self._offered, cut_off=cut_off)
         while (mark := self._next_mark()) is not None:
             self._read(mark, parser)
-        if not self._after_call:
-            self._say("", last=True)
+        if not self._after_call and (blanks := "".join(self._blanks)):
+            self._out.append(blanks)
         return self._given()
 
     def _given(self) -> list[Piece]:
-        out, self._out = self._out, []
-        runs = itertools.groupby(out, key=lambda piece: isinstance(piece, str))
-        given = (["".join(map(str, run))] if is_prose else list(run) for is_prose, run in runs)
-        return list(itertools.chain.from_iterable(given))
+        runs = itertools.groupby(self._out, key=lambda piece: isinstance(piece, str))
+        given = [["".join(map(str, run))] if is_prose else [*run] for is_prose, run in runs]
+        self._out = []
+        return [piece for run in given for piece in run]
 
     # ---- prose --------------------------------------------------------------------------------
 
@@ -161,8 +161,8 @@ class CallReader:
 
     def _fence_at(self, mark: re.Match[str]) -> tuple[str, int]:
         """The backticks, and where the code behind them begins."""
-        info = _INFO.match(self._text, mark.end()) if len(mark[0]) >= 3 else None
-        return mark[0], info.end() if info else mark.end()
+        info = _INFO.match(self._text, mark.end()) if len(mark[0]) >= 3 else mark
+        return mark[0], (info or mark).end()
 
     def _fence_verdict(self, mark: re.Match[str]) -> bool | None:
         ticks, content = self._fence_at(mark)
@@ -270,13 +270,15 @@ class CallReader:
     def _read(self, mark: re.Match[str], parser: CallParser) -> None:
         """Read the calls behind a mark, or take prose after all."""
         ticks, at = self._fence_at(mark) if mark.lastgroup == "fence" else ("```", self._at)
-        read = parser.calls_at(self._at, at, ticks)
-        if read.calls:
-            self._call_fence = read.open_fence or self._call_fence
-            self._give(read.calls)
-            self._at = read.end
-        else:
-            self._take(read.end)
+        calls, end, open_fence = parser.calls_at(self._at, at, ticks)
+        if not calls:
+            self._take(end)
+            return
+        self._at, self._call_fence = end, open_fence or self._call_fence
+        self._out += calls
+        self._blanks_before_call = self._blanks_before_call or "".join(self._blanks)
+        self._blanks = []
+        self._called = self._after_call = True
 
     # ---- what was read ------------------------------------------------------------------------
 
@@ -284,25 +286,18 @@ class CallReader:
         self._say(self._text[self._at : end])
         self._at = end
 
-    def _say(self, text: str, *, last: bool = False) -> None:
-        if self._after_call and not last:
+    def _say(self, text: str) -> None:
+        if self._after_call:
             kept = text.lstrip(" \t\r\n,;}]")
             self._blanks.append("".join(filter(str.isspace, text[: len(text) - len(kept)])))
             text = kept
-        given = text if last else text.rstrip()
-        if not given and not last:
+        said = text.rstrip()
+        if not said:
             self._blanks.append(text)
             return
+        after = text[len(said) :]
         if self._said or not self._called:
-            given = ("".join(self._blanks) or self._blanks_before_call) + given
-        self._blanks, self._blanks_before_call = [text[len(text.rstrip()) :]], ""
-        self._after_call = False
-        self._said = self._said or bool(given)
-        if given:
-            self._out.append(given)
-
-    def _give(self, calls: Sequence[Call]) -> None:
-        self._out += calls
-        self._blanks_before_call = self._blanks_before_call or "".join(self._blanks)
-        self._blanks = []
-        self._called = self._after_call = True
+            said = ("".join(self._blanks) or self._blanks_before_call) + said
+        self._out.append(said)
+        self._blanks, self._blanks_before_call = [after], ""
+        self._said, self._after_call = True, False

@@ -39,6 +39,7 @@ For each function call, return a json object with function name and arguments wi
 </tool_call>
 
 {when}"""
+_HOW_MANY = {True: "one or more functions", False: "one function at a time"}
 _WHEN = {
     "auto": (
         "If one of the functions can do what the query asks for, call it; answer in plain words "
@@ -56,8 +57,8 @@ class PromptedTools(Task):
     Attributes:
         tools: As functions: ``name``, ``description``, ``parameters``.
         choice: ``auto``, ``required``, ``none`` or a tool's name.
-        parallel: Whether several may be called at once; if not, all but the first are dropped.
-        several: Whether ``parallel_tool_calls=True`` asks for several.
+        parallel: Whether several may be called at once; if ``False``, all but the first are
+            dropped. A schema allows several only if it is ``True``.
         strict: Whether a call whose arguments do not fit is an invalid one.
         history: The conversation before it was written as text.
         native: Whether the host takes the tools itself. Then the prompt says nothing of them,
@@ -66,8 +67,7 @@ class PromptedTools(Task):
 
     tools: Sequence[Mapping[str, Any]]
     choice: str = "auto"
-    parallel: bool = True
-    several: bool = False
+    parallel: bool | None = None
     strict: bool = False
     history: Sequence[BaseMessage] = ()
     native: bool = False
@@ -93,8 +93,7 @@ class PromptedTools(Task):
         return cls(
             tools=functions,
             choice="auto" if native else _choice(options.get("tool_choice"), functions),
-            parallel=options.get("parallel_tool_calls") is not False,
-            several=options.get("parallel_tool_calls") is True,
+            parallel=options.get("parallel_tool_calls"),
             strict=bool(options.get("strict")) or any(each.get("strict") for each in functions),
             history=history,
             native=native,
@@ -106,9 +105,9 @@ class PromptedTools(Task):
         """What may be called: if one must be called, only this."""
         schemas = {tool["name"]: tool.get("parameters") or {} for tool in self.tools}
         if self.choice in schemas:
-            return Offered({self.choice: schemas[self.choice]}, forced=self.choice)
-        forced = next(iter(schemas)) if self.choice == "required" and len(schemas) == 1 else None
-        return Offered(schemas, forced=forced)
+            schemas = {self.choice: schemas[self.choice]}
+        is_forced = len(schemas) == 1 and self.choice not in ("auto", "none")
+        return Offered(schemas, forced=next(iter(schemas)) if is_forced else None)
 
     @property
     def _is_offering(self) -> bool:
@@ -126,7 +125,7 @@ class PromptedTools(Task):
             name = "one of the functions" if self.choice == "required" else self.choice
             written = with_reminder(written, REMINDER.format(name=name))
         instructions = _INSTRUCTIONS.format(
-            how_many="one or more functions" if self.parallel else "one function at a time",
+            how_many=_HOW_MANY[self.parallel is not False],
             tools="\n".join(map(_shown, self.tools)),
             when=_WHEN.get(self.choice) or _NAMED.format(name=self.choice),
         )
