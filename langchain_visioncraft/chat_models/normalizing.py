@@ -99,15 +99,9 @@ def normalized(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _message(written: Mapping[str, Any]) -> dict[str, Any]:
-    content, thought = content_of(written)
-    message = {"role": "assistant", "content": content}
-    if thought:
-        message[REASONING] = thought
-    message |= {
-        name: part
-        for name, kind in (("refusal", str), ("audio", dict))
-        if isinstance(part := written.get(name), kind)
-    }
+    message = {"role": "assistant", **said_in(written)}
+    if isinstance(audio := written.get("audio"), dict):
+        message["audio"] = audio
     ids: set[str] = set()
     calls = []
     for call in calls_of(written):
@@ -142,6 +136,17 @@ def spoken(choice: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
         if said is not None:
             raise unreadable(f"the {name} of a choice", said)
     return {}
+
+
+def said_in(written: Mapping[str, Any]) -> dict[str, Any]:
+    """The content, and the reasoning and the refusal if there are any."""
+    content, thought = content_of(written)
+    said = {"content": content}
+    if thought:
+        said[REASONING] = thought
+    if isinstance(refusal := written.get("refusal"), str):
+        said["refusal"] = refusal
+    return said
 
 
 def content_of(written: Mapping[str, Any]) -> tuple[Any, str]:

@@ -13,19 +13,18 @@ from typing import Any
 from langchain_visioncraft.chat_models.normalizing import (
     MOST_CALLS,
     MOST_CHOICES,
-    REASONING,
     BrokenOffAnswerError,
     Call,
     arguments_of,
     as_list,
     calls_of,
-    content_of,
     finish_of,
     fresh_id,
     head_of,
     logprobs_of,
     most,
     no_more,
+    said_in,
     sound,
     spoken,
     unreadable,
@@ -101,14 +100,7 @@ class NormalizedStream:
         return {**self._head, "choices": [choice]}
 
     def _delta(self, written: Mapping[str, Any]) -> dict[str, Any]:
-        delta: dict[str, Any] = {}
-        content, thought = content_of(self._with_whole_characters(written))
-        if content is not None:
-            delta["content"] = content
-        if thought:
-            delta[REASONING] = thought
-        if isinstance(refusal := written.get("refusal"), str):
-            delta["refusal"] = refusal
+        delta = said_in(self._with_whole_characters(written))
         if calls := _joined(filter(None, map(self._piece_of_call, calls_of(written)))):
             delta["tool_calls"] = calls
         return delta

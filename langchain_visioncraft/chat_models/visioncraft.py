@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
@@ -140,21 +141,15 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         # Callbacks get what was read, not the text that it was read from.
-        for chunk in self._stream_read(messages, {"stop": stop, **kwargs}):
-            if chunk:
-                if run_manager:
-                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
-
-    def _stream_read(
-        self, messages: list[BaseMessage], given: dict[str, Any]
-    ) -> Iterator[ChatGenerationChunk | None]:
-        task, options = self._task(messages, given)
+        task, options = self._task(messages, {"stop": stop, **kwargs})
         asked, stream = task.messages(messages), self._streamed(task, options)
         ask = self._asking(_unstreamed(options), begun=1)
-        for raw in self._ask_for_stream(asked, **options):
-            yield stream.read(raw)
-        yield drive(stream.ending(asked), ask)
+        read = map(stream.read, self._ask_for_stream(asked, **options))
+        ending = (drive(stream.ending(asked), ask) for _ in "1")  # asked for when all is read
+        for chunk in filter(None, itertools.chain(read, ending)):
+            if run_manager:
+                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
 
     async def _astream(
         self,
