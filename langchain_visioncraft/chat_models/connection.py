@@ -18,15 +18,7 @@ import openai
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft._driving import adrive, drive
-from langchain_visioncraft.chat_models.completions import (
-    ANSWER,
-    OverdueError,
-    WholeStreams,
-    abound,
-    bound,
-    check_completion,
-    must_be_checked,
-)
+from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.chat_models.normalizing import sound
 from langchain_visioncraft.chat_models.response_formats import forms_of, is_refused
 from langchain_visioncraft.client.answers import retry_after
@@ -139,7 +131,7 @@ class _OurClient:
 
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:  # noqa: ARG002
         # As it is decoded: LangChain would take objects apart again.
-        return response.extensions.get(ANSWER, data)
+        return response.extensions.get(completions.ANSWER, data)
 
     def _make_status_error_from_response(self, response: Any) -> openai.APIStatusError:
         response.encoding = "utf-8"  # the host's choice may be no charset, or take long to read
@@ -185,7 +177,7 @@ class _OurClient:
             except (TimeoutError, openai.APIConnectionError) as error:
                 if not watch.is_over:
                     raise
-                raise OverdueError(watch) from error
+                raise completions.OverdueError(watch) from error
 
     def _calculate_retry_timeout(
         self, remaining_retries: int, options: Any, response_headers: Any = None
@@ -201,7 +193,7 @@ class _OurClient:
 
     def _make_sse_decoder(self) -> Any:
         inherited: Any = super()
-        return WholeStreams(inherited._make_sse_decoder(), current())
+        return completions.WholeStreams(inherited._make_sse_decoder(), current())
 
     def _parse_retry_after_header(self, response_headers: Any = None) -> float | None:
         return None if response_headers is None else retry_after(response_headers, None)
@@ -221,9 +213,9 @@ class VisionCraftSDK(_OurClient, openai.OpenAI):
     def _process_response(self, **options: Any) -> Any:
         response, streamed = options["response"], bool(options.get("stream"))
         try:
-            if must_be_checked(response, streamed=streamed):
+            if completions.must_be_checked(response, streamed=streamed):
                 response.read()
-                check_completion(response, streamed=streamed)
+                completions.check_completion(response, streamed=streamed)
         except BaseException:
             response.close()  # a stream would keep its connection
             raise
@@ -245,17 +237,17 @@ class AsyncVisionCraftSDK(_OurClient, openai.AsyncOpenAI):
     async def _process_response(self, **options: Any) -> Any:
         response, streamed = options["response"], bool(options.get("stream"))
         try:
-            if must_be_checked(response, streamed=streamed):
+            if completions.must_be_checked(response, streamed=streamed):
                 await response.aread()
-                check_completion(response, streamed=streamed)
+                completions.check_completion(response, streamed=streamed)
         except BaseException:
             await response.aclose()
             raise
         return await super()._process_response(**options)
 
 
-_BOUNDED: dict[str, Any] = {"event_hooks": {"response": [bound]}}
-_ABOUNDED: dict[str, Any] = {"event_hooks": {"response": [abound]}}
+_BOUNDED: dict[str, Any] = {"event_hooks": {"response": [completions.bound]}}
+_ABOUNDED: dict[str, Any] = {"event_hooks": {"response": [completions.abound]}}
 
 
 class _SharedClient(httpx.Client):

@@ -163,7 +163,7 @@ def content_of(written: Mapping[str, Any]) -> tuple[Any, str]:
         return json.dumps(given, ensure_ascii=False), thought  # the JSON that was asked for
     blocks: list[Any] = []
     thoughts: list[str] = []
-    for part in [given] if isinstance(given, dict) else as_list("the content", given):
+    for part in as_list("the content", given):
         block = {"text": part} if isinstance(part, str) else part
         kind = block.get("type") if isinstance(block, dict) else None
         if kind in ("thinking", "reasoning"):
@@ -203,7 +203,7 @@ def calls_of(written: Mapping[str, Any]) -> Iterator[Call]:
     given = written.get("tool_calls")
     if not given and (function := written.get("function_call")):  # OpenAI's form of 2023
         given = {"function": function}
-    for call in [given] if isinstance(given, dict) else as_list("tool_calls", given or []):
+    for call in as_list("tool_calls", given or []):
         if not isinstance(call, dict):
             raise unreadable("a tool call", call)
         function = call.get("function")
@@ -316,10 +316,10 @@ def most(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_list(what: str, value: Any) -> list[Any]:
-    """The value, which has no evident meaning unless it is a list."""
-    if not isinstance(value, list):
+    """The list, or the only object of one; anything else has no evident meaning."""
+    if not isinstance(value, dict | list):
         raise unreadable(what, value)
-    return value
+    return [value] if isinstance(value, dict) else value
 
 
 def no_more(what: str, some: _SizedT, most: int) -> _SizedT:

@@ -10,26 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from langchain_visioncraft.chat_models.normalizing import (
-    MOST_CALLS,
-    MOST_CHOICES,
-    BrokenOffAnswerError,
-    Call,
-    arguments_of,
-    as_list,
-    calls_of,
-    finish_of,
-    fresh_id,
-    head_of,
-    logprobs_of,
-    most,
-    no_more,
-    said_in,
-    sound,
-    spoken,
-    unreadable,
-    usage_of,
-)
+from langchain_visioncraft.chat_models import normalizing
 
 _IN_JSON = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
 _UNDECIDED = re.compile(r"\s*(?:\{\s*(?:\}\s*)?|n(?:u(?:ll?)?)?)?")
@@ -61,23 +42,22 @@ class NormalizedStream:
             BrokenOffAnswerError: If the host could not finish its answer.
         """
         if not isinstance(chunk, dict):
-            raise unreadable("an event", chunk)
-        self._head |= head_of(chunk)
-        if usage := usage_of(chunk):
-            self._usage = most(self._usage, usage)
-        choices = chunk.get("choices") or []
-        given = [choices] if isinstance(choices, dict) else as_list("choices", choices)
-        for choice in no_more("choices", given, MOST_CHOICES):
+            raise normalizing.unreadable("an event", chunk)
+        self._head |= normalizing.head_of(chunk)
+        if usage := normalizing.usage_of(chunk):
+            self._usage = normalizing.most(self._usage, usage)
+        choices = normalizing.as_list("choices", chunk.get("choices") or [])
+        for choice in normalizing.no_more("choices", choices, normalizing.MOST_CHOICES):
             if not isinstance(choice, dict):
-                raise unreadable("a choice", choice)
+                raise normalizing.unreadable("a choice", choice)
             if error := choice.get("error"):
                 yield {"error": error}
             self._spoke = True
             if self._is_of_another(choice.get("index")):
                 continue
-            written = spoken(choice, "delta", "message", "text")
+            written = normalizing.spoken(choice, "delta", "message", "text")
             delta = self._delta(written)
-            finish, logprobs = finish_of(choice), logprobs_of(choice)
+            finish, logprobs = normalizing.finish_of(choice), normalizing.logprobs_of(choice)
             # "stop" on every piece says less than what one of them says.
             if finish and (self._finish is None or finish != "stop"):
                 self._finish = finish
@@ -100,8 +80,8 @@ class NormalizedStream:
         return {**self._head, "choices": [choice]}
 
     def _delta(self, written: Mapping[str, Any]) -> dict[str, Any]:
-        delta = said_in(self._with_whole_characters(written))
-        if calls := _joined(filter(None, map(self._piece_of_call, calls_of(written)))):
+        delta = normalizing.said_in(self._with_whole_characters(written))
+        if calls := _joined(filter(None, map(self._piece_of_call, normalizing.calls_of(written)))):
             delta["tool_calls"] = calls
         return delta
 
@@ -114,18 +94,18 @@ class NormalizedStream:
         self._half = text[-1] if _is_half(text[-1:]) else ""
         return {**written, "content": text.removesuffix(self._half)}
 
-    def _piece_of_call(self, piece: Call) -> dict[str, Any] | None:
+    def _piece_of_call(self, piece: normalizing.Call) -> dict[str, Any] | None:
         given = piece.arguments or ""
-        arguments = given if isinstance(given, str) else arguments_of(given)
+        arguments = given if isinstance(given, str) else normalizing.arguments_of(given)
         call = self._call_of(piece)
         if call is None or call.is_followed_by(piece, arguments.strip()):
-            call = _StreamedCall(len(self._calls), piece, fresh_id(piece.id, self._ids))
+            call = _StreamedCall(len(self._calls), piece, normalizing.fresh_id(piece.id, self._ids))
             self._calls.append(call)
-            no_more("tool calls", self._calls, MOST_CALLS)
+            normalizing.no_more("tool calls", self._calls, normalizing.MOST_CALLS)
             self._known |= {key: call for key in (piece.place, piece.id) if key is not None}
         return call.tell(piece.name, call.take(arguments))
 
-    def _call_of(self, piece: Call) -> _StreamedCall | None:
+    def _call_of(self, piece: normalizing.Call) -> _StreamedCall | None:
         """The call that a piece belongs to, if it does not begin the next one."""
         if piece.place is not None:
             return self._known.get(piece.place)
@@ -144,16 +124,16 @@ class NormalizedStream:
             BrokenOffAnswerError: If a call was cut off.
         """
         if not self._spoke:
-            raise unreadable("the choice of a stream", None)
+            raise normalizing.unreadable("the choice of a stream", None)
         pieces = []
         for call in self._calls:
             if not call.name:
-                raise unreadable("the name of a tool call", None)
+                raise normalizing.unreadable("the name of a tool call", None)
             if self._finish == "length" and call.begun and not call.complete:
                 msg = f"it reached max_tokens within the call of {call.name!r}: raise max_tokens"
-                raise BrokenOffAnswerError(msg)
+                raise normalizing.BrokenOffAnswerError(msg)
             pieces.append(call.tell(None, call.rest()))
-        delta: dict[str, Any] = {"content": sound(self._half)} if self._half else {}
+        delta: dict[str, Any] = {"content": normalizing.sound(self._half)} if self._half else {}
         if calls := list(filter(None, pieces)):
             delta["tool_calls"] = calls
         if delta:
@@ -167,7 +147,7 @@ class NormalizedStream:
 class _StreamedCall:
     """One call, as its pieces arrive."""
 
-    def __init__(self, index: int, given: Call, own_id: str) -> None:
+    def __init__(self, index: int, given: normalizing.Call, own_id: str) -> None:
         self.index, self.given, self.id = index, given, own_id
         self.name: str | None = None
         self.begun = False
@@ -182,7 +162,7 @@ class _StreamedCall:
         """Whether the arguments so far are a whole value, as far as brackets say."""
         return self.begun and not (self._depth or self._quoted)
 
-    def is_followed_by(self, piece: Call, arguments: str) -> bool:
+    def is_followed_by(self, piece: normalizing.Call, arguments: str) -> bool:
         """Whether a piece at the place of this call begins the next one.
 
         Some hosts leave the index out, or give 0 to every call; some repeat name and id on every
@@ -239,7 +219,7 @@ class _StreamedCall:
         """The arguments that were held back."""
         held = "".join(self._held).strip()
         if not self._passes:
-            return arguments_of(held) if held else ""
+            return normalizing.arguments_of(held) if held else ""
         return "" if held in {"", "".join(self._text).strip()} else held
 
     def tell(self, name: str | None, arguments: str) -> dict[str, Any] | None:
