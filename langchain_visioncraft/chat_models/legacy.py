@@ -13,8 +13,9 @@ from pydantic import ConfigDict, PrivateAttr, model_validator
 
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.chat_models.answers import Task, one_chunk
+from langchain_visioncraft.chat_models.bound_tools import OPTIONS
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
-from langchain_visioncraft.chat_models.prompted.tools import OPTIONS, PromptedTools
+from langchain_visioncraft.chat_models.prompted.tools import PromptedTools
 from langchain_visioncraft.chat_models.structured import (
     ANSWER_FORM,
     Method,

@@ -13,9 +13,10 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_visioncraft._driving import adrive, drive
 from langchain_visioncraft.chat_models.answers import StreamedReading, Task
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
+from langchain_visioncraft.chat_models.bound_tools import OPTIONS, BoundTools
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools, held_to
 from langchain_visioncraft.chat_models.profiles import opens_thoughts, profile_of
-from langchain_visioncraft.chat_models.prompted.tools import OPTIONS, PromptedTools
+from langchain_visioncraft.chat_models.prompted.tools import PromptedTools
 from langchain_visioncraft.chat_models.response_formats import schema_in
 from langchain_visioncraft.chat_models.structured import (
     ANSWER_FORM,
@@ -126,9 +127,11 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         elif options.get("tools") or (way != "native" and any(map(_is_of_tools, messages))):
             asked = {**self.model_kwargs, **(self.extra_body or {}), **options}
             # A host that obeys a response_format would let no call through that is not in it.
-            schema = None if way == "native" else schema_in(asked.get("response_format"))
-            if schema is None and way != "constrained":
-                task = PromptedTools.of(options, messages, native=way == "native")
+            schema = schema_in(asked.get("response_format"))
+            if way == "native":
+                task = BoundTools.of(options, messages)
+            elif schema is None and way == "prompted":
+                task = PromptedTools.of(options, messages)
             else:
                 task = ConstrainedTools.of(options, messages, form=schema and held_to(schema))
         return task, {**left, **task.options}

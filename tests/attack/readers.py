@@ -19,7 +19,7 @@ from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._reasoning import ReasoningSplitter, split_reasoning
 from langchain_visioncraft._redact import Redactor
 from langchain_visioncraft._schemas import coerced, problems
-from langchain_visioncraft.chat_models.checking import _until_it_repeats
+from langchain_visioncraft.chat_models.bound_tools import _until_it_repeats
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
 from langchain_visioncraft.chat_models.history import as_text
 from langchain_visioncraft.chat_models.normalizing import normalized

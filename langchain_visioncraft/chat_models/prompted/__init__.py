@@ -9,5 +9,5 @@ A request and its answer go through these modules from top to bottom:
 - `bodies`: calls as tags, as Python, in Gemma's notation
 - `calls`: which tool a call means, and with which arguments
 
-`langchain_visioncraft.chat_models.checking` checks them, and asks the model once more.
+`langchain_visioncraft.chat_models.bound_tools` checks them, and asks the model once more.
 """

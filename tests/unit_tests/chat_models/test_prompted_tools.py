@@ -252,7 +252,7 @@ async def test_tools_that_are_no_functions_are_refused(service: Service, way: st
     with pytest.raises(errors.InvalidRequestError, match="only functions can"):
         await ask(bound, way)
     wrong = service.model(model=UNKNOWN).bind_tools([draw], tool_choice="paint")
-    with pytest.raises(errors.InvalidRequestError, match="none of the tools"):
+    with pytest.raises(errors.InvalidRequestError, match="not among the tools"):
         await ask(wrong, way)
     assert not service.requests
 

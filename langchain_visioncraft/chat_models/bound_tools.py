@@ -1,24 +1,25 @@
-"""Checks the calls in an answer, whichever way it was asked for, and asks the model once more."""
+"""The tools of a request, and the calls in its answer: checked, and asked for once more. No I/O."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._schemas import coerced, problems, schema_prompt
-from langchain_visioncraft.chat_models.answers import Asking, Reading
+from langchain_visioncraft.chat_models.answers import Asking, Reading, Task
 from langchain_visioncraft.chat_models.history import answered, as_text, key_of, with_reminder
-from langchain_visioncraft.chat_models.prompted.calls import Call, calls_in
+from langchain_visioncraft.chat_models.prompted.calls import Call, Offered, calls_in
 from langchain_visioncraft.chat_models.prompted.formats import written_call
-from langchain_visioncraft.chat_models.prompted.reading import Piece
+from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
+from langchain_visioncraft.errors import InvalidRequestError
 
-if TYPE_CHECKING:
-    from langchain_visioncraft.chat_models.prompted.tools import PromptedTools
+OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "strict")
+"""What `bind_tools` binds, and what must not reach a host that knows no tools."""
 
 REMINDER = (
     'Answer only with a call of {name}: a json object with "name" and "arguments" within '
@@ -31,10 +32,106 @@ _TIMES_REPEATED = 8
 _NOT_CALLED = "You did not call one of {names}. Call it now, in this form:\n{example}"
 
 
+@dataclass(frozen=True)
+class BoundTools(Task):
+    """The tools that `bind_tools` has bound to a request.
+
+    These ones the host takes itself: what is read are calls that it has left in the text.
+
+    Attributes:
+        tools: As functions: ``name``, ``description``, ``parameters``.
+        choice: ``auto``, ``required``, ``none`` or a tool's name.
+        parallel: Whether several may be called at once; if ``False``, all but the first are
+            dropped. A schema allows several only if it is ``True``.
+        strict: Whether a call whose arguments do not fit is an invalid one.
+        history: The conversation before it was written as text.
+    """
+
+    tools: Sequence[Mapping[str, Any]]
+    choice: str = "auto"
+    parallel: bool | None = None
+    strict: bool = False
+    history: Sequence[BaseMessage] = ()
+    in_words: ClassVar[bool] = False
+    """Whether the model is told of the tools in the prompt, and asked again there."""
+    reader: ClassVar[type[CallReader]] = CallReader
+    corrects_streams = True
+    """Calls are given when they are complete, so one that does not fit was not given yet."""
+
+    @classmethod
+    def of(
+        cls,
+        options: Mapping[str, Any],
+        history: Sequence[BaseMessage] = (),
+        **more: Any,
+    ) -> Self:
+        """Read what `bind_tools` has bound, in OpenAI's terms.
+
+        Raises:
+            InvalidRequestError: If a tool is no function, or `tool_choice` names none of them.
+        """
+        functions = list(_functions(options.get("tools") or (), all_of_them=cls.in_words))
+        return cls(
+            tools=functions,
+            choice=_choice(options.get("tool_choice"), functions) if cls.in_words else "auto",
+            parallel=options.get("parallel_tool_calls"),
+            strict=bool(options.get("strict")) or any(each.get("strict") for each in functions),
+            history=history,
+            **more,
+        )
+
+    @property
+    def offered(self) -> Offered:
+        """What may be called: if one must be called, only this."""
+        schemas = {tool["name"]: tool.get("parameters") or {} for tool in self.tools}
+        if self.choice in schemas:
+            schemas = {self.choice: schemas[self.choice]}
+        is_forced = len(schemas) == 1 and self.choice not in ("auto", "none")
+        return Offered(schemas, forced=next(iter(schemas)) if is_forced else None)
+
+    @property
+    def _is_offering(self) -> bool:
+        return bool(self.tools) and self.choice != "none"
+
+    def reading(self, *, correct: bool) -> Reading:
+        """Reads an answer."""
+        if not self._is_offering:
+            return Reading()
+        return ToolReading(self, correct=correct and self.in_words)
+
+
+def _functions(tools: Sequence[Any], *, all_of_them: bool) -> Iterator[Mapping[str, Any]]:
+    """The functions among the tools; others concern only a host that takes tools itself."""
+    for tool in tools:
+        if isinstance(tool, Mapping) and isinstance(tool.get("function"), Mapping):
+            yield tool["function"]
+        elif all_of_them:
+            kind = tool.get("type") if isinstance(tool, Mapping) else type(tool).__name__
+            msg = (
+                f"Nothing was sent: a tool of the kind {kind!r} cannot be described in a prompt; "
+                "only functions can. Use tool_calling='native' if the host supports it."
+            )
+            raise InvalidRequestError(msg)
+
+
+def _choice(choice: Any, functions: Sequence[Mapping[str, Any]]) -> str:
+    names = [each["name"] for each in functions]
+    if isinstance(choice, Mapping):
+        choice = (choice.get("function") or {}).get("name") or choice.get("type")
+    if choice in (None, False):
+        return "auto"
+    if choice in (True, "any"):
+        return "required"
+    if choice not in ("auto", "required", "none", *names):
+        msg = f"Nothing was sent: tool_choice={choice!r} is not among the tools {', '.join(names)}."
+        raise InvalidRequestError(msg)
+    return str(choice)
+
+
 class ToolReading(Reading):
     """Reads the calls of one answer."""
 
-    def __init__(self, tools: PromptedTools, *, correct: bool) -> None:
+    def __init__(self, tools: BoundTools, *, correct: bool) -> None:
         self._tools, self._offered, self._correct = tools, tools.offered, correct
         self._reader = tools.reader(self._offered)
         self._held: list[Call] = []
