@@ -82,9 +82,8 @@ def keeps(step: Step[ResultT]) -> Step[ResultT]:
 def run(flow: Steps[ResultT], stopped: Callable[[], bool] = lambda: False) -> ResultT:
     """Do the steps of a flow, and wait for them.
 
-    Raises:
-        asyncio.CancelledError: If `stopped` is true before a step, unless it keeps what was paid
-            for. A thread has no other way to end early.
+    `CancelledError` is raised if `stopped` is true before a step, unless this keeps what was paid
+    for: a thread has no other way to end early.
     """
 
     def do(step: Step[Any]) -> Any:

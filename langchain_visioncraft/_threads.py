@@ -25,12 +25,7 @@ async def in_thread(
     """Like `asyncio.to_thread`, but waits for the end of the work even when cancelled.
 
     A thread cannot be stopped. Left alone, it would still write files after the call was reported
-    as over.
-
-    Args:
-        work: What to do.
-        *arguments: Of the work.
-        on_cancel: Called when the caller is cancelled, so that it can ask the work to stop.
+    as over. `on_cancel` is called when the caller is cancelled, to ask the work to stop.
     """
     loop = asyncio.get_running_loop()
     working = loop.run_in_executor(None, contextvars.copy_context().run, work, *arguments)

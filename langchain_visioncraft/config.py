@@ -48,11 +48,7 @@ class Timeout:
 
     @classmethod
     def of(cls, value: TimeoutTypes) -> Timeout:
-        """Read what a user may write for ``timeout=``.
-
-        Raises:
-            InvalidRequestError: If it is neither a positive number nor such a pair.
-        """
+        """Read what a user may write for ``timeout=``, or raise `InvalidRequestError`."""
         if value is None:
             return cls()
         pair = value if isinstance(value, tuple | list) else (DEFAULT_CONNECT_TIMEOUT, value)
@@ -82,11 +78,7 @@ class Settings:
     max_retries: int = DEFAULT_MAX_RETRIES
 
     def require_key(self) -> str:
-        """Give the key in clear text, for the moment of sending.
-
-        Raises:
-            MissingKeyError: If there is none.
-        """
+        """The key in clear text, for the moment of sending, or a `MissingKeyError`."""
         if self.api_key is None:
             raise MissingKeyError
         return self.api_key.get_secret_value()
@@ -100,15 +92,9 @@ def resolve(
     timeout: TimeoutTypes = None,
     max_retries: int | None = None,
 ) -> Settings:
-    """Check the arguments and fill in what is missing from the environment.
+    """Check the arguments, and fill in what is missing: from the environment, or the defaults.
 
-    Args:
-        api_key: The key. Default: ``VISIONCRAFT_API_KEY``; it may be missing here.
-        base_url: The root of the host; a trailing ``/`` or ``/v1`` is accepted and means the same.
-            Default: ``VISIONCRAFT_BASE_URL``, else ``https://visioncraft.top``.
-        verify: Whether TLS certificates are checked. Default: ``True``.
-        timeout: Seconds, see `TimeoutTypes`. Default: connect 10, read 600.
-        max_retries: How often a failed call is tried again, from 0. Default: 2.
+    They are those of `VisionCraftClient`. The key may be missing here.
 
     Raises:
         InvalidRequestError: If a value cannot be used.
@@ -147,10 +133,9 @@ def _check_verify(verify: Any) -> None:
 
 
 def environment_key() -> str | None:
-    """The key of the environment, without surrounding blanks; ``None`` if there is none.
+    """The key of the environment, without blanks around it; ``None`` if there is none.
 
-    Raises:
-        MissingKeyError: If it cannot be sent.
+    Raises `MissingKeyError` if it cannot be sent.
     """
     key = _sendable(SecretStr(os.environ.get(API_KEY_VARIABLE, "")), API_KEY_VARIABLE)
     return key.get_secret_value() if key else None
@@ -162,11 +147,7 @@ def as_secret(api_key: str | SecretStr | None) -> SecretStr | None:
 
 
 def sendable_key(api_key: str | SecretStr | None) -> SecretStr | None:
-    """A key as it is sent; ``None`` for none.
-
-    Raises:
-        MissingKeyError: If it cannot be sent.
-    """
+    """A key as it is sent; ``None`` for none. Raises `MissingKeyError` if it cannot be sent."""
     api_key = as_secret(api_key)
     return _sendable(api_key or SecretStr(""), "api_key=")
 
@@ -192,16 +173,9 @@ def _fits_header(key: SecretStr) -> bool:
 
 
 def normalize_base_url(url: str | None) -> str:
-    """Bring the root of a host to one form: no trailing ``/``, no ``/v1``.
+    """Bring the root of a host to one form, without a trailing ``/`` or ``/v1``.
 
-    ```python
-    from langchain_visioncraft.config import normalize_base_url
-
-    assert normalize_base_url("https://visioncraft.top/v1/") == "https://visioncraft.top"
-    ```
-
-    Raises:
-        InvalidRequestError: If it is not the http(s) URL of a host.
+    Raises `InvalidRequestError` if it is not the http(s) URL of a host.
     """
     text = (url or "").strip() or DEFAULT_BASE_URL
     problem = _problem_of(text)

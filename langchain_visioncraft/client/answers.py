@@ -94,10 +94,8 @@ _SAYS_NOTHING = frozenset(
 class Said(NamedTuple):
     """What an answer says.
 
-    Attributes:
-        message: The words for a person; ``None`` if there are none.
-        everything: All words and codes, to tell what kind of error it is.
-        code: The status of a failure that hosts repeat in the body.
+    That is the words for a person, if there are any; all words and codes, to tell what kind of
+    error it is; and the status that hosts repeat in the body of a failure.
     """
 
     message: str | None
@@ -320,15 +318,10 @@ def status_error(
     base_url: str,
     key_sent: bool = True,
 ) -> errors.APIStatusError:
-    """Build the error that fits an answer with an error status.
+    """The error that fits an answer with an error status, by the beginning of its body.
 
-    Args:
-        status: 400 to 599.
-        headers: Of the answer; names in lower case, or a case-insensitive mapping.
-        body: Of the answer, or its beginning.
-        endpoint: Method and path, for the message.
-        base_url: The root of the host, for the message.
-        key_sent: Whether the call carried the key, which may then be wrong.
+    The names of headers are in lower case, or the mapping ignores case. `key_sent` says whether the
+    call carried the key, which may then be wrong.
     """
     said = _said_by(body)
     return _error(status, headers, said, endpoint=endpoint, base_url=base_url, key_sent=key_sent)

@@ -139,11 +139,7 @@ class BaseClient(KnownKeywords, ClientMethods):
         return f"{type(self).__name__}(base_url={settings.base_url if settings else None!r})"
 
     def key(self) -> str:
-        """The key in clear text, for the moment of sending.
-
-        Raises:
-            MissingKeyError: If there is none, and none in the environment either.
-        """
+        """The key in clear text, for the moment of sending, or a `MissingKeyError`."""
         if self.settings.api_key is None and (late := environment_key()):
             return late
         return self.settings.require_key()

@@ -81,17 +81,11 @@ class Caption(str):
 
 
 def media_from(answer: Answer, kinds: Iterable[str] = ("image",)) -> Flow[list[Media]]:
-    """The media of an answer: its bytes, or what its links lead to.
+    """The media of an answer, of these kinds: its bytes, or what its links lead to.
 
-    Args:
-        answer: Of a media endpoint.
-        kinds: Which kinds of media make sense here.
-
-    Raises:
-        APIStatusError: If it is an error under status 200.
-        TruncatedAnswerError: If it is empty or cut off.
-        UnexpectedAnswerError: If it holds neither media nor links.
-        AnswerTooLargeError: If it holds more than 64.
+    Raises `TruncatedAnswerError` if it is empty or cut off, `UnexpectedAnswerError` if it holds no
+    media, `AnswerTooLargeError` if it holds more than 64, and `APIStatusError` if it is an error
+    under 200.
     """
     if is_file(answer):
         return [_medium(answer, tuple(kinds))]
@@ -130,9 +124,7 @@ def is_file(answer: Answer) -> bool:
 def job_in(answer: Answer) -> str | None:
     """The id of the job that an answer promises instead of a file.
 
-    Raises:
-        APIStatusError: If it is an error under status 200.
-        TaskFailedError: If it names no job, as hosts have done that were too busy.
+    Raises `TaskFailedError` if it names none, as hosts have done that were too busy.
     """
     if answer.size > _LONGEST_REFUSAL or _type_of(answer) != "application/json":
         return None
@@ -224,21 +216,13 @@ def json_from(answer: Answer) -> Any:
 
 
 def check_refusal(answer: Answer) -> None:
-    """Raise what a JSON answer under status 200 complains about, if it does.
-
-    Raises:
-        APIStatusError: If it is an error under status 200.
-    """
+    """Raise the error that a JSON answer under status 200 holds, if it does."""
     if answer.size <= _LONGEST_REFUSAL and _type_of(answer) == "application/json":
         json_from(answer)
 
 
 def names_from(answer: Answer) -> list[str]:
-    """A list of names: a JSON array of names, or of objects that have one.
-
-    Raises:
-        UnexpectedAnswerError: If it is not such a list.
-    """
+    """A list of names: a JSON array of names, or of objects that have one."""
     decoded = json_from(answer)
     if isinstance(decoded, Mapping) and isinstance(decoded.get("data"), list):
         decoded = decoded["data"]  # as OpenAI lists models
@@ -258,9 +242,6 @@ def text_from(answer: Answer) -> str:
 
     ``choices[].message.content`` (also in parts), ``{role, content}``, ``{text}``, ``{response}``,
     ``{result}``, or a bare string.
-
-    Raises:
-        UnexpectedAnswerError: If none of them is there.
     """
     decoded = _words_from(answer)
     candidate = decoded
@@ -290,11 +271,7 @@ def _words_from(answer: Answer) -> Any:
 
 
 def transcript_from(answer: Answer) -> Transcript:
-    """The transcript in an answer: Whisper's JSON, or the bare text.
-
-    Raises:
-        UnexpectedAnswerError: If it holds no text.
-    """
+    """The transcript in an answer: Whisper's JSON, or the bare text."""
     decoded = _words_from(answer)
     if isinstance(decoded, str):
         decoded = {"text": decoded}

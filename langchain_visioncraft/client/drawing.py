@@ -86,12 +86,8 @@ def parameters_of_drawings() -> dict[str, FieldInfo]:
 def with_drawing_options(arguments: Mapping[str, Any], request: type[Request]) -> dict[str, Any]:
     """The arguments of a drawing with its style and proportions as parameters of the engine.
 
-    Args:
-        arguments: May hold ``style`` and ``aspect_ratio``; the sides are the largest to be used.
-        request: Of the engine. Midjourney takes proportions in its prompt.
-
-    Raises:
-        InvalidRequestError: If there is no such style, or the proportions are not possible.
+    The sides among them are the largest to be used. Midjourney takes proportions in its prompt.
+    Raises `InvalidRequestError` if there is no such style, or the proportions are not possible.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     if name := given.pop("style", None):

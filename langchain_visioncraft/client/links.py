@@ -26,14 +26,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Link:
-    """A link that passed the first check.
-
-    Attributes:
-        url: Absolute.
-        host: To be resolved.
-        port: To connect to.
-        own: Whether it is the API's own origin, which needs no further check.
-    """
+    """An absolute link that passed the first check; one to the API's own origin needs no more."""
 
     url: str
     host: str
@@ -54,8 +47,7 @@ class Target:
 def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
     """Check the form of a link; a relative one belongs to the API's own origin.
 
-    Raises:
-        UnsafeLinkError: If it is not http(s), or holds a user name.
+    Raises `UnsafeLinkError` if it is not http(s), or holds a user name.
     """
     try:
         joined = urljoin(f"{base_url}/", url)
@@ -78,16 +70,9 @@ def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
 
 
 def pin(link: Link, addresses: Sequence[Any], *, base_url: str, endpoint: str) -> Target:
-    """Check what the host of a link resolved to, and fix the connection to one address.
+    """Fix the connection of a link to one of the addresses to which its host resolved.
 
-    Args:
-        link: As `check_link` gave it.
-        addresses: As ``socket.getaddrinfo`` gave them.
-        base_url: For the message.
-        endpoint: For the message.
-
-    Raises:
-        UnsafeLinkError: If any address is not public.
+    Raises `UnsafeLinkError` if any of them is not public.
     """
     found = [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in addresses]
     private = [address for address in found if not is_public(address)]

@@ -19,8 +19,7 @@ _LONGEST_VALUE = 60
 class LeftOutIfEmpty:
     """Marks a parameter whose empty text means that it is not given; others send ``"mask": ""``.
 
-    Attributes:
-        blanks: Whether blanks alone mean the same.
+    With `blanks`, blanks alone mean the same.
     """
 
     blanks: bool = False

@@ -24,12 +24,9 @@ SHORT_BYTES = 1 << 18
 class JSONBody:
     """A JSON object as an iterable of bytes with a known length; it can be sent again.
 
-    Args:
-        fields: What to send; every `Upload` in it becomes base64, and a `SecretStr` its text.
-
-    Raises:
-        InvalidRequestError: If it cannot be written as JSON.
-        MediaInputError: If a file is missing, empty or of the wrong type.
+    Every `Upload` in it becomes base64, and a `SecretStr` its text. Raises `InvalidRequestError` if
+    it cannot be written as JSON, and `MediaInputError` if a file is missing, empty or of the wrong
+    type.
     """
 
     def __init__(self, fields: Mapping[str, Any]) -> None:

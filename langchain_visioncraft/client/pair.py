@@ -51,15 +51,9 @@ def hide_key(settings: ConnectionSettings) -> None:
 
 
 def connect(client: AnyClient | None, settings: ConnectionSettings, **defaults: Any) -> AnyClient:
-    """The client that was given, or one with these settings.
+    """The client that was given, or one with these settings, and the caller's defaults.
 
-    Args:
-        client: A ready one, or `None`.
-        settings: What a user gave beside it.
-        **defaults: Of the caller, where the user gave nothing.
-
-    Raises:
-        InvalidRequestError: If both are given, or a setting cannot be used.
+    Raises `InvalidRequestError` if both are given, or a setting cannot be used.
     """
     given: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
     if client is None:

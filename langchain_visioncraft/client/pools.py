@@ -38,11 +38,7 @@ class _Pool:
 
 
 class Pools:
-    """The connections of one event loop.
-
-    Args:
-        options: Those of an ``httpx.AsyncClient``.
-    """
+    """The connections of one event loop, with the options of an ``httpx.AsyncClient``."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self._options = options
@@ -104,13 +100,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 class PerLoop:
-    """The connections of each event loop; they are closed with their loop.
-
-    A connection belongs to the loop that opened it.
-
-    Args:
-        open_connections: Opens those of the running loop.
-    """
+    """The connections of each event loop, to which they belong; they are closed with it."""
 
     def __init__(self, open_connections: Callable[[], Any]) -> None:
         self._open = open_connections

@@ -37,8 +37,7 @@ def post(
 def names_of(family: str, kind: str, base_model: str | None = None) -> Flow[list[str]]:
     """The names of one kind and family, of all lists that the host has for them.
 
-    Raises:
-        EndpointNotFoundError: If it has none.
+    Raises `EndpointNotFoundError` if it has none.
     """
     missing = None
     for generation in list_paths(family, kind, base_model):

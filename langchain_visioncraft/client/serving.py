@@ -52,15 +52,10 @@ Serving: TypeAlias = Generator[Callable[[], Any], Any, ServedT]
 
 @dataclass
 class Run:
-    """One flow that is run.
+    """One flow that is run: who hears of its progress, where long answers go, how long it may take.
 
-    Attributes:
-        on_progress: Is called with each `Progress`.
-        folder: For answers too long for memory.
-        watch: When it began, and how long it may take.
-        endpoint: What is called, for messages.
-        linked: Bytes of the files that answers linked to.
-        spools: What came of it.
+    It keeps what is called, for messages; the bytes of files that answers linked to; what came of
+    it.
     """
 
     on_progress: Callable[[Progress], Any] | None
@@ -180,12 +175,7 @@ class ServingClient(BaseClient):
     def _checked_link(
         self, response: Any, spool: Spool, fetch: Fetch, link: links.Link, run: Run
     ) -> Spool:
-        """The spool of a linked file.
-
-        Raises:
-            LinkExpiredError: If the link no longer works.
-            APIStatusError: If the host of the link fails otherwise.
-        """
+        """The spool of a linked file, if the link still works."""
         status = response.status_code
         facts = self.facts(fetch.endpoint)
         if status in (401, 403, 404, 410):
@@ -244,11 +234,7 @@ class ServingClient(BaseClient):
         )
 
     def spool(self, response: Any, outgoing: Outgoing, run: Run) -> Spool:
-        """A spool for the body of this response. Of an error only the beginning is kept.
-
-        Raises:
-            AnswerTooLargeError: If the announced length is more than allowed.
-        """
+        """A spool for the body of this response. Of an error only the beginning is kept."""
         if "," in response.headers.get("content-encoding", ""):
             # Each layer may grow a thousandfold: two make a bomb that no cap sees in time.
             msg = f"{outgoing.endpoint} on {outgoing.host} answered data compressed more than once."
@@ -284,11 +270,7 @@ class ServingClient(BaseClient):
         return found
 
     def checked(self, response: Any, spool: Spool, call: Call) -> Spool:
-        """The spool of a good answer.
-
-        Raises:
-            APIStatusError: If the status says that it is none.
-        """
+        """The spool of a good answer; raises the error that another one means."""
         status = response.status_code
         if 300 <= status < 400:
             spool.discard()

@@ -34,11 +34,11 @@ class Spool:
     The temporary file is removed with the object, unless `take_file` moved it elsewhere.
 
     Args:
-        limit: Bytes that are accepted at most.
+        limit: Bytes that are accepted at most; `before` are those of other files of the same call.
         folder: For the temporary file; the system's own by default. A store gives its own folder,
             so that keeping the file is a rename.
         keep: How many bytes are kept at most, for answers of which the beginning is enough.
-        before: Bytes of other files of the same call, which count against the limit.
+        before: See `limit`.
     """
 
     def __init__(
@@ -58,20 +58,12 @@ class Spool:
         self._cleanup: weakref.finalize[[Path, int], Spool] | None = None
 
     def expect(self, length: int) -> None:
-        """Refuse an answer by its announced length, before it comes.
-
-        Raises:
-            AnswerTooLargeError: If it is more than the limit.
-        """
+        """Refuse an answer by its announced length, before it comes."""
         if self._before + length > self._limit:
             raise self._too_large()
 
     def accept(self, chunk: bytes) -> bool:
-        """Take the next piece; false if no more is wanted.
-
-        Raises:
-            AnswerTooLargeError: If that makes it longer than the limit.
-        """
+        """Take the next piece; false if no more is wanted. Over the limit, it raises."""
         if self._keep is not None:
             chunk = chunk[: self._keep - self.size]
         self.size += len(chunk)

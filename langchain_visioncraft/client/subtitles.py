@@ -43,12 +43,7 @@ class Cue(NamedTuple):
 
 
 def write_subtitles(stretches: Iterable[Stretch], form: SubtitleFormat) -> str:
-    """The text of a file of subtitles.
-
-    Args:
-        stretches: What is said, and when.
-        form: Of the file.
-    """
+    """The text of a file of subtitles."""
     cues = cues_of(stretches)
     if form == "srt":
         return "\n".join(

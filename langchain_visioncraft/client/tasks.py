@@ -57,13 +57,9 @@ _FAILED = {
 
 @dataclass(frozen=True)
 class _Task:
-    """How to ask for the result of one task.
+    """How to ask for the result of one task, and what it is called in messages.
 
-    Attributes:
-        maker: What works on it, for messages.
-        subject: What has a status, for messages.
-        name: What it is called in messages.
-        again: Code that asks for it once more.
+    `again` is the code that asks for it once more.
     """
 
     maker: str

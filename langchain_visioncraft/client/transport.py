@@ -46,8 +46,7 @@ def no_cookies() -> CookieJar:
 def tls_context(verify: Any) -> ssl.SSLContext:
     """The TLS context for `verify`, shared where it can be: making one takes up to 0.2 s.
 
-    Raises:
-        InvalidRequestError: If the certificates that a path names cannot be loaded.
+    Raises `InvalidRequestError` if the certificates that a path names cannot be loaded.
     """
     if isinstance(verify, ssl.SSLContext):
         return verify
@@ -69,11 +68,7 @@ def _default_context(verify: bool) -> ssl.SSLContext:
 
 
 def build(kind: Callable[..., ClientT], **options: Any) -> ClientT:
-    """Make an HTTP client of this kind.
-
-    Raises:
-        InvalidRequestError: If a proxy of the environment cannot be used.
-    """
+    """Make an HTTP client; `InvalidRequestError` if a proxy of the environment cannot be used."""
     try:
         client = kind(**options)
     except Exception as error:

@@ -48,10 +48,9 @@ class Watch:
         return left if timeout is None else min(timeout, left)
 
     def left_on_wire(self, timeout: float | None) -> float | None:
-        """The same for a read or a write.
+        """The same for a read or a write; raises `TimeoutError` if the deadline has passed.
 
-        Raises:
-            TimeoutError: If the deadline has passed. Where bytes never stop, no wait runs out.
+        Where bytes never stop, no wait runs out.
         """
         if self.is_over:
             raise TimeoutError
@@ -79,11 +78,7 @@ def resumed(watch: Watch) -> Iterator[Watch]:
 
 
 def checked_deadline(seconds: float | None) -> float | None:
-    """A deadline that can be kept.
-
-    Raises:
-        InvalidRequestError: If it is not a positive number.
-    """
+    """A deadline, if it can be kept: a positive number of seconds."""
     number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if seconds is not None and not (number and 0 < seconds < math.inf):
         msg = f"deadline={seconds!r} is not valid: give seconds, more than 0, or None for none."

@@ -62,22 +62,14 @@ class VisionCraftParser(KnownKeywords, BaseBlobParser):
 
     @abstractmethod
     def parts(self, file: MediaFile) -> Sequence[Any]:
-        """The parts of a file that documents are made of, in order. Blocks.
-
-        Raises:
-            MediaInputError: If the file is damaged.
-        """
+        """The parts of a file that documents are made of, in order. Blocks."""
 
     @abstractmethod
     def documents(self, part: Any, cache: Cache | None) -> Steps[list[Document]]:
         """The documents of a part, in order."""
 
     def parts_of(self, blob: Blob) -> Sequence[Any]:
-        """The parts of a blob. Blocks.
-
-        Raises:
-            MediaInputError: If it is not a file of the right kind, or is empty or damaged.
-        """
+        """The parts of a blob. Blocks. A damaged one, or one of another kind, raises."""
         return self.parts(read(blob, self.kinds))
 
     def check_damage(self, file: MediaFile, damage: str | None) -> None:

@@ -26,13 +26,9 @@ _KINDS = {"image": "a picture", "audio": "a recording", "video": "a video"}
 
 @dataclass(frozen=True)
 class MediaFile:
-    """A blob that has been read.
+    """A blob that has been read: what it is called, what it is, and its bytes.
 
-    Attributes:
-        source: A path, a URL, or its handle if it has neither.
-        kind: ``image``, ``audio`` or ``video``.
-        media: Its type, its SHA-256 and its bytes.
-        blob: As it was given. It keeps a temporary file alive.
+    The blob keeps a temporary file alive.
     """
 
     source: str
@@ -48,11 +44,9 @@ class MediaFile:
     def document(self, text: str, made_by: Sequence[Any], **facts: Any) -> Document:
         """A document made of it.
 
-        Args:
-            text: The content.
-            made_by: What decides the content besides the bytes: model, prompt, part. The id depends
-                on that, the bytes and the source: copies of a file are documents of their own.
-            **facts: More metadata. `None` is left out, since several vector stores refuse it.
+        Its id depends on the source, the bytes and `made_by` (what else decides the content: model,
+        prompt, part): copies of a file are documents of their own. Of the facts, `None` is left out
+        of the metadata, since several vector stores refuse it.
         """
         facts = {
             "source": self.source,
@@ -91,12 +85,7 @@ def name_of(item: str | Media | Blob) -> str:
 def read(blob: Blob, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
     """Read a blob, piece by piece, and detect its type.
 
-    Args:
-        blob: A file.
-        kinds: Which kinds of file are accepted.
-
-    Raises:
-        MediaInputError: If it cannot be read, is empty, or of another kind.
+    Raises `MediaInputError` if it cannot be read, is empty, or of none of these kinds.
     """
     name = name_of(blob)
     path = Path(blob.path) if blob.data is None and blob.path else None

@@ -98,13 +98,8 @@ def cached(
 ) -> Steps[ResultT]:
     """The result of a flow, or the one that was kept for the same facts.
 
-    Args:
-        cache: Where results are kept, if anywhere.
-        kind: The beginning of the key.
-        facts: All that decides the result.
-        flow: Runs if nothing whole is kept: a kill may leave the beginning of a value. Its result
-            must be fit for JSON.
-        restore: Makes a result of what JSON gave.
+    The flow runs if nothing whole is kept: a kill may leave the beginning of a value. Its result
+    must be fit for JSON; `restore` makes one of what JSON gave. `kind` is the beginning of the key.
     """
     if cache is None:
         return (yield from flow)

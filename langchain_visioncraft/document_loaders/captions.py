@@ -274,12 +274,7 @@ class Frame(NamedTuple):
 
 
 def frames_of(file: MediaFile, frames: FramesTypes, max_pixels: int) -> list[Frame]:
-    """The chosen frames of a picture, by its headers, in order.
-
-    Raises:
-        MediaInputError: If it is damaged, has more than `max_pixels` pixels, or none of the frames
-            that were asked for.
-    """
+    """The chosen frames of a picture, by its headers, in order."""
     mime_type = file.media.mime_type
     with open_picture(file.media, name=file.source, max_pixels=max_pixels) as image:
         count = 1 if mime_type in _SINGLE else getattr(image, "n_frames", 1)

@@ -36,14 +36,7 @@ def cut(
 ) -> Generator[Part, None, None]:
     """Cut a recording into parts of at most `chunk_seconds`, each at its quietest late moment.
 
-    Args:
-        recording: An audio or video file.
-        sound: What was heard in it.
-        chunk_seconds: The longest part, in seconds.
-        folder: Where the parts are written; the caller removes them.
-
-    Raises:
-        MediaInputError: If it has no sound track, or cannot be decoded.
+    They are written into a folder of the caller, who removes them.
     """
     most = max(int(chunk_seconds * RATE), 1)
     number, done = 0, 0

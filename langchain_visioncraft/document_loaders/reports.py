@@ -70,10 +70,9 @@ class Skipped:
 class ErrorPolicy:
     """Decides what happens if a file fails.
 
-    Attributes:
-        on_error: `"raise"` ends the run, `"skip"` leaves the file out, `"document"` yields one that
-            says what was wrong.
-        raised: What ends the run in any case, besides `CONCERN_ALL` and a missing package.
+    ``on_error="raise"`` ends the run, ``"skip"`` leaves the file out, ``"document"`` yields one
+    that says what was wrong. What is `raised` ends it in any case, besides `CONCERN_ALL` and a
+    missing package.
     """
 
     on_error: OnError = "raise"

@@ -42,11 +42,7 @@ Item: TypeAlias = str | Media | Blob
 
 
 def check_sources(source: Any) -> Iterable[Any]:
-    """Check what can be checked without reading anything.
-
-    Raises:
-        InvalidRequestError: If it is nothing that can be loaded.
-    """
+    """Check what can be checked without reading anything."""
     if isinstance(source, str | os.PathLike | Media | Blob | BlobLoader):
         return [source]
     if isinstance(source, Iterator):
@@ -62,13 +58,6 @@ def items_of(sources: Iterable[Any], suffixes: tuple[str, ...]) -> Iterator[Item
     """Every file, in the order of the sources; those of folders and globs sorted by path.
 
     A glob that finds nothing is reported as skipped: it is not an error, but may be a typo.
-
-    Args:
-        sources: As `check_sources` gave them.
-        suffixes: Which files of folders and globs, in lower case; ``("",)`` takes all.
-
-    Raises:
-        InvalidRequestError: If one of the sources is nothing that can be loaded.
     """
     for source in sources:
         if isinstance(source, Media | Blob) or (isinstance(source, str) and is_link(source)):
@@ -170,18 +159,10 @@ def _entries(folder: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bool
 
 
 def blob_of(item: Item, client: AnyClient, *, allow_private_urls: bool = False) -> Steps[Blob]:
-    """The blob of an item; what is elsewhere is fetched.
+    """The blob of an item; what is elsewhere is fetched, and the key goes along with nothing.
 
-    Args:
-        item: One file.
-        client: Fetches URLs. The key goes along with none of them.
-        allow_private_urls: Whether URLs may lead to this machine or this network.
-
-    Raises:
-        MediaInputError: If it cannot be read or fetched.
-        LinkExpiredError: If a URL no longer works.
-        UnsafeLinkError: If a URL leads to an address that is not public, or may do so by way of
-            fsspec.
+    Raises `MediaInputError` if it cannot be read or fetched, `LinkExpiredError` if a URL no longer
+    works, and `UnsafeLinkError` if it may lead to an address that is not public.
     """
     if isinstance(item, Blob):
         return item

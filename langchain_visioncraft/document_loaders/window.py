@@ -30,14 +30,9 @@ _END: Any = object()
 def ordered_map(
     flow_of: Callable[[JobT], Steps[ResultT]], jobs: Iterable[JobT], width: int
 ) -> Generator[ResultT, None, None]:
-    """Run a flow for each job in threads; yield the results in the order of the jobs.
+    """Run a flow for each job in `width` threads; yield the results in the order of the jobs.
 
     When the caller stops, or a job fails, flows under way end after their present step.
-
-    Args:
-        flow_of: Gives the flow of a job.
-        jobs: Taken one by one, when there is room.
-        width: How many run at a time.
     """
     stop = threading.Event()
     with ContextThreadPoolExecutor(width, thread_name_prefix="visioncraft-loader") as executor:

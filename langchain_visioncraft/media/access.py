@@ -35,11 +35,6 @@ LONGEST_TEXT = 64 << 20
 def readable_source(value: Any, store: MediaStore, allowed_dirs: Sequence[Path]) -> MediaSource:
     """Find what an argument means, by the rules above.
 
-    Args:
-        value: From a model: text. From code also a path, bytes or a `Media`.
-        store: Where handles are looked up.
-        allowed_dirs: Folders from which local files may be named.
-
     Raises:
         UnknownHandleError: If it looks like a handle, or a name, that is not in the store.
         ForbiddenInputError: If it is a local path outside the allowed folders.

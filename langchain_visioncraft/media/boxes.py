@@ -53,11 +53,7 @@ def truncation_of_boxes(file: BinaryIO, size: int) -> str | None:
 
 
 def read_movie(file: BinaryIO) -> Movie:
-    """Read the index.
-
-    Raises:
-        ValueError, LookupError, struct.error: If it contradicts itself.
-    """
+    """Read the index; raises errors of `struct` and of look-ups if it contradicts itself."""
     end = file.seek(0, io.SEEK_END)
     width = height = duration = None
     tracks: set[bytes] = set()
@@ -95,11 +91,7 @@ def _track(file: BinaryIO, start: int, end: int) -> tuple[bytes, tuple[int, int]
 
 
 def picture_size(file: BinaryIO) -> tuple[int, int]:
-    """Width and height of the main picture of a HEIC or AVIF file, as it is shown.
-
-    Raises:
-        ValueError, LookupError, struct.error: If it contradicts itself, or has none.
-    """
+    """Width and height of the main picture of a HEIC or AVIF file; raises likewise."""
     end = file.seek(0, io.SEEK_END)
     metas = [(at + 4, stop) for kind, at, stop in boxes(file, 0, end) if kind == b"meta"]
     main, properties, chosen = b"", list[tuple[bytes, bytes]](), dict[bytes, list[int]]()

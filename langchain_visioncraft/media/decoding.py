@@ -47,17 +47,10 @@ def picture_formats() -> tuple[str, ...]:
 def open_picture(
     media: Media, *, name: str = "This picture", frame: int = 0, max_pixels: int | None = None
 ) -> Iterator[Image.Image]:
-    """Open a picture with Pillow. What goes wrong inside the `with` block is translated as well.
+    """Open a picture with Pillow, at a frame or page from 0.
 
-    Args:
-        media: The picture.
-        name: What to call it in messages.
-        frame: Which frame or page to go to, from 0.
-        max_pixels: Pictures with more are refused before they are decoded.
-
-    Raises:
-        ImportError: If Pillow is not installed.
-        MediaInputError: If it cannot be decoded, or has more than `max_pixels` pixels.
+    What cannot be decoded, also inside the `with` block, or has more than `max_pixels` pixels,
+    raises `MediaInputError`; without Pillow, it is an `ImportError`.
     """
     try:
         from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 -- an extra
@@ -99,14 +92,10 @@ class Decoded(NamedTuple):
 def decode(image: Image.Image, least: int | None = None) -> Decoded:
     """Decode the pixels of a picture that Pillow opened; of one that was cut off, what is there.
 
-    Args:
-        image: As it was opened, and its file still is.
-        least: Pixels that the longer side is to have. A larger JPEG is decoded at a half, a quarter
-            or an eighth of its size, which skips most of the work, and still one and a half times
-            as large as wanted, so that what is scaled from it looks the same.
-
-    Raises:
-        Exception: If nothing of it can be decoded; decoders raise all there is.
+    Where the longer side needs no more than `least` pixels, a JPEG is decoded at a half, a quarter
+    or an eighth of its size, which skips most of the work, and still one and a half times as large
+    as wanted, so that what is scaled from it looks the same. If nothing can be decoded, the
+    decoder's error is raised, which may be any.
     """
     _reduce(image, least)
     try:
@@ -221,23 +210,15 @@ class Recording(NamedTuple):
 
 
 def open_recording(file: BinaryIO) -> Any:
-    """Open a recording or a video with PyAV, from its bytes alone.
+    """Open a recording or a video with PyAV, from its bytes alone; the caller closes the file.
 
     FFmpeg takes a name with a colon for a URL or a protocol (``concat:a|b``), and lets an extension
     decide how a file is read: so it sees no name. Some files list others (concat scripts,
     playlists, session descriptions), which FFmpeg would open too, or wait on a port: so it may use
     no protocol.
 
-    Args:
-        file: Open for reading, at its beginning. The caller closes it.
-
-    Returns:
-        A container of PyAV, for a `with` statement.
-
-    Raises:
-        av.error.FFmpegError: If it cannot be read. Show its `strerror`: its other texts may quote
-            what stands in the file.
-        OSError: If reading `file` fails. Both may come later too, while it is decoded.
+    An `FFmpegError` is raised if it cannot be read, perhaps only while it is decoded. Show its
+    `strerror`: its other texts may quote what stands in the file.
     """
     import av  # noqa: PLC0415 -- an extra
     import av.container  # noqa: PLC0415

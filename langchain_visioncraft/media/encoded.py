@@ -51,11 +51,7 @@ def is_base64(text: str) -> bool:
 
 
 def decode_base64(text: str, label: str = "<base64>") -> bytes:
-    """Decode base64 of either alphabet of RFC 4648, with or without padding and line breaks.
-
-    Raises:
-        MediaInputError: If it is not base64.
-    """
+    """Decode base64 of either alphabet of RFC 4648, with or without padding and line breaks."""
     digits = _without_blanks(text).rstrip("=").replace("-", "+").replace("_", "/")
     # Padding within would be right at the end of a piece, but is wrong.
     padded = digits.replace("=", "?") + "=" * (-len(digits) % 4)
@@ -76,11 +72,7 @@ def _without_blanks(text: str) -> str:
 
 
 def data_of_url(text: str) -> str | bytes:
-    """What a data URL carries: base64 that is not decoded yet, or bytes.
-
-    Raises:
-        MediaInputError: If it has no data.
-    """
+    """What a data URL carries: base64 that is not decoded yet, or bytes."""
     if match := _IN_BASE64.match(text):
         return unquote(text[match.end() :])
     if "," not in text:

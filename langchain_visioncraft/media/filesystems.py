@@ -27,12 +27,7 @@ _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
 def open_folder(root: str, storage_options: Mapping[str, Any] | None = None) -> Folder:
-    """The folder at a local path or an fsspec URL.
-
-    Raises:
-        ImportError: If fsspec is needed and not installed.
-        InvalidRequestError: If it knows no such protocol.
-    """
+    """The folder at a local path or an fsspec URL; raises as `urls.find`."""
     if is_url(root):
         return _Remote(*find(root, **(storage_options or {})))
     return _Local(local_path(root).absolute())

@@ -28,11 +28,7 @@ def digest_of(file: BinaryIO) -> str:
 
 
 def checked_chunks(file: BinaryIO, sha256: str) -> Iterator[bytes]:
-    """The bytes of a file, piece by piece; at the end it is sure that they have this SHA-256.
-
-    Raises:
-        DamagedMediaError: If they have another.
-    """
+    """The bytes of a file, piece by piece; an error at the end if they have another SHA-256."""
     digest = hashlib.sha256()
     while chunk := file.read(CHUNK_BYTES):
         digest.update(chunk)

@@ -52,9 +52,8 @@ LONGEST_LINK = 16_384
 class MediaSource:
     """Bytes to send, or their URL; nothing is read before it is sent.
 
-    Attributes:
-        label: How to call it in messages and in provenance: a handle, a path, a URL, ``<bytes>``.
-        folder: The folder that `path` must lie in when it is opened, if it is bound to one.
+    The label is what messages and provenance call it: a handle, a path, a URL, ``<bytes>``.
+    `folder` is the one that `path` must lie in when it is opened, if it is bound to one.
     """
 
     label: str
@@ -66,11 +65,7 @@ class MediaSource:
     media: Media | None = field(default=None, repr=False)
 
     def open(self) -> BinaryIO:
-        """Open the bytes for reading.
-
-        Raises:
-            MediaInputError: If there is no such file, or it cannot be read.
-        """
+        """Open the bytes for reading; raises `MediaInputError` if they cannot be read."""
         if self.data is not None:
             return io.BytesIO(self.data)
         if self.text is not None:
@@ -111,11 +106,7 @@ class Upload:
     kind: MediaKind
 
     def check(self) -> int:
-        """Look at the first bytes and give the number of bytes.
-
-        Raises:
-            MediaInputError: If it is missing, empty, or clearly of another kind.
-        """
+        """The number of bytes, or a `MediaInputError` if it is none, or clearly of another kind."""
         with self.source.open() as file:
             size = file.seek(0, io.SEEK_END)
             mime = type_of(file)
@@ -135,11 +126,7 @@ class DataURL(Upload):
     """A source that is sent as a data URL: base64 behind ``data:image/png;base64,``."""
 
     def head(self) -> bytes:
-        """What stands before the base64.
-
-        Raises:
-            MediaInputError: If the bytes are of no type that is known.
-        """
+        """What stands before the base64."""
         with self.source.open() as file:
             mime = type_of(file)
         if mime is None:
@@ -151,12 +138,8 @@ class DataURL(Upload):
 def parse_source(value: Any) -> MediaSource:
     """Read what a user or a request may give for a medium.
 
-    Args:
-        value: An http(s) URL, a data URL or base64 as text; a path, bytes, a `Media`, a PIL image,
-            or the plain dictionary that a tool gave as its artifact.
-
-    Raises:
-        MediaInputError: If it is none of these.
+    That is an http(s) URL, a data URL or base64 as text; a path, bytes, a `Media`, a PIL image, or
+    the plain dictionary that a tool gave as its artifact. Anything else raises `MediaInputError`.
     """
     if isinstance(value, MediaSource):
         return value
@@ -181,8 +164,7 @@ def parse_source(value: Any) -> MediaSource:
 def source_in_code(text: str) -> str | MediaSource:
     """What a text of the developer means: it may be a path, which no model may name.
 
-    Raises:
-        MediaInputError: If it looks like the path of a file that is missing.
+    Raises `MediaInputError` if it looks like the path of a file that is missing.
     """
     if is_link(text) or is_data_url(text) or len(text) > _LONGEST_PATH:
         return text

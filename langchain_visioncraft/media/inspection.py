@@ -42,11 +42,7 @@ class MediaInfo:
 
 
 def type_of(file: BinaryIO | bytes) -> str | None:
-    """The MIME type of a whole file, by its content; ``None`` if it is unknown binary data.
-
-    Args:
-        file: Its bytes, or the file itself, which is read from its beginning.
-    """
+    """The MIME type of a whole file, by its content; ``None`` if it is unknown binary data."""
     if isinstance(file, bytes):
         file = io.BytesIO(file)
     file.seek(0)
@@ -228,13 +224,7 @@ def _jpeg_metadata(file: BinaryIO) -> Iterator[bytes]:
 
 
 def chunks_of(file: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int, int]]:
-    """The chunks of a PNG or RIFF file: kind, where the payload begins, length.
-
-    Args:
-        file: Where they are.
-        at: Where the first begins.
-        form: Of the head of a chunk: ``>I4s`` in PNG, ``<4sI`` in RIFF.
-    """
+    """The chunks of a PNG (``>I4s``) or RIFF (``<4sI``) file: kind, payload, length."""
     png = form == ">I4s"
     for _ in range(_MOST_CHUNKS):
         file.seek(at)

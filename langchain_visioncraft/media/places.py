@@ -78,11 +78,8 @@ def store_of(location: str | None, name: str) -> Folder | None:
 class InStore(Holder):
     """What came as data: a file of a store.
 
-    Attributes:
-        handle: The name that it has in a store.
-        sha256: Of its bytes.
-        claimed: Where it says that it is; believed if it is a store that this process opened.
-        files: The folder of the store, if code named it.
+    Where it claims that it is, is believed if that is a store that this process opened. `files` is
+    the folder of the store, if code named it.
     """
 
     handle: str
@@ -108,12 +105,7 @@ class InStore(Holder):
         return Place(self._found().where(self.handle)).path
 
     def open(self, _mode: str = "rb", /) -> BinaryIO:
-        """Open it for reading.
-
-        Raises:
-            FileNotFoundError: If no store has it.
-            DamagedMediaError: If these are other bytes than its SHA-256 says.
-        """
+        """Open it; raises `DamagedMediaError` if these are other bytes than its SHA-256 says."""
         file = self._found().open(self.handle)
         if digest_of(file) != self.sha256:
             file.close()

@@ -18,24 +18,15 @@ _STEPWISE = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 def safe_open(folder: Path, path: Path) -> BinaryIO:
     """Open a regular file in a folder without following a single symbolic link.
 
-    Args:
-        folder: Absolute, with its own links resolved.
-        path: In that folder, with its links resolved. Where one is a link by now, or anything but
-            a regular file stands there, it is not opened.
-
-    Raises:
-        OSError: If it cannot be opened so.
+    The links of both paths are resolved already. Where one is a link by now, or anything but a
+    regular file stands there, it is not opened: `OSError`.
     """
     parts = path.relative_to(folder).parts
     return _regular(_open_stepwise(folder, parts) if _STEPWISE else _open_checked(path), path)
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a regular file, and nothing that could keep us waiting: a FIFO, a socket, a device.
-
-    Raises:
-        OSError: If it cannot be opened, or is not a regular file.
-    """
+    """Open a regular file, and nothing that could keep us waiting: a FIFO, a socket, a device."""
     try:
         descriptor = os.open(path, _FLAGS & ~getattr(os, "O_NOFOLLOW", 0))
     except ValueError as error:  # half a surrogate pair, or a zero

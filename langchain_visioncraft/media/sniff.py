@@ -168,11 +168,7 @@ _CONTAINERS = (b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM")
 
 
 def sniff(head: bytes) -> str | None:
-    """Detect the MIME type from the first bytes; ``None`` if they are unknown binary data.
-
-    Args:
-        head: The first bytes, `HEAD_BYTES` of them or all that there are.
-    """
+    """Detect the MIME type from the first `HEAD_BYTES`; ``None`` for unknown binary data."""
     for offset, signature, mime in _SIGNATURES:
         if not head.startswith(signature, offset):
             continue
@@ -235,12 +231,10 @@ _KILOBITS = {  # by version 1 or another, and layer
 def _of_frames(head: bytes, *, anywhere: bool = False) -> str | None:
     """A stream of MP3 or AAC: frames that lie one behind the other.
 
-    Args:
-        head: The first bytes.
-        anywhere: Look for four of them behind something else, such as zeros, or the rest of a
-            frame; none of layer 1, which programs seem to be full of. Otherwise they begin at once,
-            and as many as are there must be right; but UTF-16, which may begin like a frame, is one
-            only by a second frame.
+    They begin at once, and as many as are there must be right; but UTF-16, which may begin like a
+    frame, is one only by a second frame. With `anywhere`, four of them may also lie behind
+    something else, such as zeros, or the rest of a frame; none of layer 1, which programs seem to
+    be full of.
     """
     begin = rb"\xff[\xe2-\xe5\xf0-\xf5\xf8-\xfd]" if anywhere else rb"\A"
     starts = re.finditer(begin, head)

@@ -48,15 +48,10 @@ on in foreign memory, and the process dies."""
 
 
 class Sound(NamedTuple):
-    """What a recording holds.
+    """What a recording holds: the seconds of its longest track, and which tracks sound.
 
-    Attributes:
-        seconds: How long its longest track is.
-        tracks: The numbers of the sound tracks in which something sounds, in order.
-        plain: Whether a host that takes the first track, mixes its channels and works in 16 bits
-            gets all of it.
-        gain: What makes a quiet one as loud as others.
-        damage: What is missing of it, if anything is.
+    It is plain if a host that takes the first track, mixes its channels and works in 16 bits gets
+    all of it. The gain makes a quiet one as loud as others. The damage says what is missing of it.
     """
 
     seconds: float
@@ -154,14 +149,10 @@ class _Track:
 
 
 def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
-    """Hear a recording through, a piece at a time.
+    """Hear a recording through, a piece at a time; a few kilobytes may hold days of silence.
 
-    Args:
-        recording: An audio or video file.
-        max_seconds: The longest that is heard. A few kilobytes may hold days of silence.
-
-    Raises:
-        MediaInputError: If it has no sound track, cannot be decoded, or is longer.
+    Raises `MediaInputError` if it has no sound track, cannot be decoded, or is longer than
+    `max_seconds`.
     """
     tracks: dict[int, _Track] = {}
     problems: list[Any] = []
@@ -199,16 +190,9 @@ def _damage(recording: Recording, problems: list[Any]) -> str | None:
 
 
 def heard(recording: Recording, tracks: Sequence[int]) -> Iterator[Samples]:
-    """The sound as mono samples between -1 and 1, `RATE` a second, piece by piece.
+    """The sound of these tracks as mono samples between -1 and 1, `RATE` a second, piece by piece.
 
     Tracks are mixed, and channels so that they do not cancel each other.
-
-    Args:
-        recording: An audio or video file.
-        tracks: The numbers of the tracks.
-
-    Raises:
-        MediaInputError: If there is no such track, or it cannot be decoded.
     """
     if len(tracks) == 1:
         yield from _mono(recording, tracks[0])
@@ -299,12 +283,7 @@ def _frames(
     """The frames of one sound track, or of all of them.
 
     What cannot be decoded is left out: a recording that was cut short, or begins in the middle of
-    something, still says what it says.
-
-    Args:
-        recording: An audio or video file.
-        number: Of the track; `None` for all.
-        problems: Gets the errors that FFmpeg has with it after its beginning.
+    something, still says what it says. The errors that FFmpeg has with it go to `problems`.
 
     Yields:
         The number of the track, its language, the seconds of silence before its first frame (in a

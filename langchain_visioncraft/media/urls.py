@@ -60,9 +60,8 @@ def without_secrets(text: str) -> str:
 def find(url: str, **storage_options: Any) -> tuple[Any, str]:
     """The file system of a URL, and the path on it.
 
-    Raises:
-        ImportError: If fsspec is not installed.
-        InvalidRequestError: If it knows no such protocol.
+    Raises `ImportError` if fsspec is not installed, `InvalidRequestError` if it knows no such
+    protocol.
     """
     try:
         from fsspec.core import url_to_fs  # noqa: PLC0415 -- the extra `remote`
