@@ -21,8 +21,8 @@ from langchain_visioncraft._driving import adrive, drive
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.chat_models.normalizing import sound
 from langchain_visioncraft.chat_models.response_formats import forms_of, is_refused
-from langchain_visioncraft.client.answers import retry_after
 from langchain_visioncraft.client.pools import LoopSafeAsyncClient
+from langchain_visioncraft.client.refusals import retry_after
 from langchain_visioncraft.client.translation import came_back
 from langchain_visioncraft.client.transport import (
     build,

@@ -30,10 +30,10 @@ from langchain_visioncraft.chat_models.normalizing import (
     UnreadableAnswerError,
 )
 from langchain_visioncraft.client import translation
-from langchain_visioncraft.client.answers import (
+from langchain_visioncraft.client.answers import service_message
+from langchain_visioncraft.client.refusals import (
     error_under_200,
     redirected,
-    service_message,
     status_error,
     unknown_kind,
 )

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from langchain_visioncraft.client.answers import error_under_200, said_in, service_message
+from langchain_visioncraft.client.answers import said_in, service_message
 from langchain_visioncraft.client.flow import Answer, Flow, fetch
+from langchain_visioncraft.client.refusals import error_under_200
 from langchain_visioncraft.client.states import UNFINISHED, outcome_of, status_of
 from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.errors import (

@@ -6,10 +6,10 @@ import difflib
 
 from langchain_visioncraft import errors
 from langchain_visioncraft.client import schemas
-from langchain_visioncraft.client.answers import unknown_kind
 from langchain_visioncraft.client.decode import check_refusal, names_from
 from langchain_visioncraft.client.flow import Answer, Auth, Call, Flow, call
 from langchain_visioncraft.client.lists import LISTS, list_paths
+from langchain_visioncraft.client.refusals import unknown_kind
 
 
 def post(

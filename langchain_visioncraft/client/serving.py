@@ -24,7 +24,6 @@ from pydantic import SecretStr
 from langchain_visioncraft import errors
 from langchain_visioncraft._redact import Redactor, forget_locals
 from langchain_visioncraft.client import links
-from langchain_visioncraft.client.answers import redirected, status_error
 from langchain_visioncraft.client.base import BaseClient
 from langchain_visioncraft.client.flow import (
     Call,
@@ -36,6 +35,7 @@ from langchain_visioncraft.client.flow import (
     retry_wait,
 )
 from langchain_visioncraft.client.outgoing import JSONBody, Outgoing
+from langchain_visioncraft.client.refusals import redirected, status_error
 from langchain_visioncraft.client.spool import LocalError, Spool
 from langchain_visioncraft.client.states import StateWatch
 from langchain_visioncraft.client.translation import timed_out, translate

@@ -29,9 +29,10 @@ from langchain_visioncraft.chat_models.prompted.reading import CallReader
 from langchain_visioncraft.chat_models.prompted.tools import PromptedTools
 from langchain_visioncraft.chat_models.streams import NormalizedStream
 from langchain_visioncraft.chat_models.structured import AnswerParser, PromptedAnswer
-from langchain_visioncraft.client.answers import retry_after, service_message, unknown_kind
+from langchain_visioncraft.client.answers import service_message
 from langchain_visioncraft.client.decode import media_from, text_from
 from langchain_visioncraft.client.links import check_link
+from langchain_visioncraft.client.refusals import retry_after, unknown_kind
 from langchain_visioncraft.client.subtitles import write_subtitles
 from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.document_loaders.retrieval import _checked_marks, label_of

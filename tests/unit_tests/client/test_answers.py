@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_visioncraft.client import answers
-from langchain_visioncraft.client.answers import (
+from langchain_visioncraft.client.answers import service_message
+from langchain_visioncraft.client.refusals import (
     error_under_200,
     retry_after,
-    service_message,
     status_error,
     unknown_kind,
 )
