@@ -15,7 +15,7 @@ from langchain_visioncraft.cli.connection import settings_of
 from langchain_visioncraft.cli.inputs import STDIN, medium, words_of
 from langchain_visioncraft.cli.problems import note, print_json
 from langchain_visioncraft.cli.results import say
-from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL
+from langchain_visioncraft.client.text_schemas import DEFAULT_CAPTION_MODEL
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import MediaStore
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from langchain_visioncraft import errors
-from langchain_visioncraft.client import schemas
 from langchain_visioncraft.client.decode import json_from, names_from
 from langchain_visioncraft.client.endpoint import endpoint
 from langchain_visioncraft.client.endpoints import EndpointMethods
+from langchain_visioncraft.client.fields import Request
 from langchain_visioncraft.client.flow import Call, Flow, call
 
 _PROBES: dict[str, tuple[str, ...]] = {
@@ -66,7 +66,7 @@ class Capabilities:
         return name in self.endpoints
 
 
-class CapabilitiesRequest(schemas.Request):
+class CapabilitiesRequest(Request):
     """Finding out what a host offers has no parameters."""
 
 

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
+from langchain_visioncraft.client.fields import Request
 from langchain_visioncraft.client.flow import Flow, Progress, report
 from langchain_visioncraft.client.options import LeftOutIfEmpty, Options
-from langchain_visioncraft.client.schemas import MidjourneyRequest, Request
+from langchain_visioncraft.client.schemas import MidjourneyRequest
 from langchain_visioncraft.errors import InvalidRequestError, VisionCraftError
 from langchain_visioncraft.media.media import Media
 

@@ -10,14 +10,14 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 from pydantic import ValidationError
 
 from langchain_visioncraft import errors
-from langchain_visioncraft.client import schemas
+from langchain_visioncraft.client.fields import Request
 from langchain_visioncraft.client.flow import Flow
 from langchain_visioncraft.client.options import invalid_request
 from langchain_visioncraft.media.inputs import MediaSource, source_in_code
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
-RequestT = TypeVar("RequestT", bound=schemas.Request)
+RequestT = TypeVar("RequestT", bound=Request)
 
 
 class _Client(Protocol):

@@ -12,8 +12,8 @@ assert image.mime_type == "image/png"
 ```
 
 The parameters, with their bounds and defaults, are those of the request models in
-`langchain_visioncraft.client.schemas`. They are checked when the function is called; a wrong one
-raises `errors.InvalidRequestError` and nothing is sent.
+`langchain_visioncraft.client.schemas` and `text_schemas`. They are checked when the function is
+called; a wrong one raises `errors.InvalidRequestError` and nothing is sent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from langchain_visioncraft import errors
-from langchain_visioncraft.client import schemas
+from langchain_visioncraft.client import schemas, text_schemas
 from langchain_visioncraft.client.decode import (
     Caption,
     facts_of,
@@ -32,6 +32,7 @@ from langchain_visioncraft.client.decode import (
     transcript_from,
 )
 from langchain_visioncraft.client.endpoint import Endpoint, endpoint
+from langchain_visioncraft.client.fields import Request
 from langchain_visioncraft.client.flow import Call, Flow, Progress, call, fetch, report
 from langchain_visioncraft.client.lists import ListRequest
 from langchain_visioncraft.client.posting import names_of, post
@@ -43,7 +44,7 @@ from langchain_visioncraft.media.media import Media
 __all__ = ["Endpoint", "EndpointMethods", "endpoint"]
 
 P = ParamSpec("P")
-RequestT = TypeVar("RequestT", bound=schemas.Request)
+RequestT = TypeVar("RequestT", bound=Request)
 
 
 def _row(
@@ -207,8 +208,8 @@ def job_result(request: schemas.JobResultRequest) -> Flow[list[Media]]:
     return (yield from job_task(options.pop("job_id"), options, request.deadline))
 
 
-@endpoint(schemas.TranscribeRequest)
-def transcribe(request: schemas.TranscribeRequest) -> Flow[Transcript]:
+@endpoint(text_schemas.TranscribeRequest)
+def transcribe(request: text_schemas.TranscribeRequest) -> Flow[Transcript]:
     """``POST /whisper`` (2024-03): the transcript of a recording."""
     return transcript_from((yield from post("/whisper", request)))
 
@@ -237,15 +238,15 @@ def _openai_models(problem: errors.VisionCraftError) -> Flow[list[str]]:
         raise problem from None
 
 
-@endpoint(schemas.LimitsRequest)
-def limits(_: schemas.LimitsRequest) -> Flow[dict[str, Any]]:
+@endpoint(text_schemas.LimitsRequest)
+def limits(_: text_schemas.LimitsRequest) -> Flow[dict[str, Any]]:
     """``GET /limits`` (2024-03): each tier's limits, as the host words them. Needs no key."""
     decoded = json_from((yield from call(Call("GET", "/limits", auth="none"))))
     return decoded if isinstance(decoded, dict) else {"limits": decoded}
 
 
-@endpoint(schemas.ChatRequest)
-def chat(request: schemas.ChatRequest) -> Flow[dict[str, Any]]:
+@endpoint(text_schemas.ChatRequest)
+def chat(request: text_schemas.ChatRequest) -> Flow[dict[str, Any]]:
     """``POST /v1/chat/completions`` (2024-09), not streamed: the OpenAI chat completion.
 
     To chat, use `ChatVisionCraft`; this is only the endpoint.
@@ -259,8 +260,8 @@ def chat(request: schemas.ChatRequest) -> Flow[dict[str, Any]]:
     return decoded
 
 
-@endpoint(schemas.CaptionRequest)
-def caption(request: schemas.CaptionRequest) -> Flow[str]:
+@endpoint(text_schemas.CaptionRequest)
+def caption(request: text_schemas.CaptionRequest) -> Flow[str]:
     """``POST /v1/chat/completions`` (2024-09): what a LLaVA model sees in a picture.
 
     The model's reasoning is left out. The text is a `Caption`; its `engine` names the engine that
@@ -273,8 +274,8 @@ def caption(request: schemas.CaptionRequest) -> Flow[str]:
     return Caption(said, answer.engine)
 
 
-@endpoint(schemas.LegacyChatRequest)
-def legacy_chat(request: schemas.LegacyChatRequest) -> Flow[str]:
+@endpoint(text_schemas.LegacyChatRequest)
+def legacy_chat(request: text_schemas.LegacyChatRequest) -> Flow[str]:
     """``POST /llm`` (2024-03): the text of a chat answer."""
     return text_from((yield from post("/llm", request, "llm")))
 

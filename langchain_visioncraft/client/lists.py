@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from langchain_visioncraft.client.schemas import OptionalText, Request
+from langchain_visioncraft.client.fields import OptionalText, Request
 
 Family: TypeAlias = Literal["image", "sd", "sd1", "sdxl", "img2img", "upscale", "llm"]
 ListKind: TypeAlias = Literal["models", "samplers", "schedulers", "loras", "refiners"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 
 from langchain_visioncraft import errors
-from langchain_visioncraft.client import schemas
 from langchain_visioncraft.client.decode import check_refusal, names_from
+from langchain_visioncraft.client.fields import Request
 from langchain_visioncraft.client.flow import Answer, Auth, Call, Flow, call
 from langchain_visioncraft.client.lists import LISTS, list_paths
 from langchain_visioncraft.client.refusals import unknown_kind
@@ -14,7 +14,7 @@ from langchain_visioncraft.client.refusals import unknown_kind
 
 def post(
     path: str,
-    request: schemas.Request,
+    request: Request,
     family: str | None = None,
     *,
     auth: Auth = "token",
@@ -58,7 +58,7 @@ def names_of(family: str, kind: str, base_model: str | None = None) -> Flow[list
 
 
 def _suggest(
-    error: errors.BadRequestError, kind: str, family: str, request: schemas.Request
+    error: errors.BadRequestError, kind: str, family: str, request: Request
 ) -> Flow[Answer]:
     try:
         names = yield from names_of(family, kind)

@@ -9,48 +9,21 @@ The years are those of the service's documents: 2023-11, 2024-03, 2024-05, 2024-
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import Field
 
-from langchain_visioncraft.client.options import (
-    ChatOptions,
-    LeftOutIfEmpty,
-    Options,
-    TakesEmptyTexts,
+from langchain_visioncraft.client.fields import (
+    Loras,
+    MediaInput,
+    NegativePrompt,
+    OptionalText,
+    Prompt,
+    Request,
 )
-from langchain_visioncraft.media.inputs import (
-    DataURL,
-    MediaKind,
-    MediaSource,
-    Upload,
-    parse_source,
-)
-from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.client.options import LeftOutIfEmpty, Options
+from langchain_visioncraft.media.inputs import MediaKind
 
-Prompt: TypeAlias = Annotated[
-    str, Field(min_length=1, description="What to draw, in words: subject, setting, light, style.")
-]
-NegativePrompt: TypeAlias = Annotated[
-    str | None, LeftOutIfEmpty(), Field(description="What must not be in the picture, in words.")
-]
-OptionalText: TypeAlias = Annotated[str | None, LeftOutIfEmpty()]
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    MediaInput: TypeAlias = str | bytes | Path | Media | MediaSource | Image
-else:
-    MediaInput = Annotated[
-        str | bytes | Path | Media | MediaSource,
-        BeforeValidator(parse_source),
-        WithJsonSchema({"type": "string"}),
-    ]
-"""An http(s) URL, a data URL or base64; in code also a path, bytes, `Media` or a PIL image."""
-
-Loras: TypeAlias = Annotated[
-    dict[str, float] | None, Field(description="LoRA names with their weights.")
-]
 _SIDES = "in pixels: 128, 256, or a multiple of 64 between 384 and 1024."
 _SINCE_2024_04 = "; hosts since 2024-04 take it."
 _IN_2024_01 = "; only hosts of 2024-01 take it, and give a GIF."
@@ -90,33 +63,15 @@ _NSFW_FILTER: Any = Field(
 _WATERMARK: Any = Field(default=None, description="Whether the host marks its pictures.")
 
 
-class Request(TakesEmptyTexts):
-    """Base of all requests: unknown fields are refused, nothing unset goes out."""
+def picture_to(purpose: str) -> str:
+    """What is said of a picture that must be given."""
+    return f"The picture to {purpose}: a handle or a URL."
 
-    model_config = ConfigDict(
-        extra="forbid", protected_namespaces=(), frozen=True, defer_build=True
-    )
 
-    media_kinds: ClassVar[dict[str, MediaKind]] = {}
-    """Which fields carry media, and of which kind."""
+class PromptRequest(Request):
+    """A prompt, and nothing else for ``POST /leonardo-xl`` and ``POST /text2gif``."""
 
-    required_by_api: ClassVar[frozenset[str]] = frozenset()
-    """What a host requires although it has a default here: it is always sent."""
-
-    suggested: ClassVar[dict[str, Any]] = {}
-    """What tools and commands take instead of a default here, to fit all years of a host."""
-
-    def body(self) -> dict[str, Any]:
-        """The JSON body; a medium is its URL, or an `Upload` that the driver streams."""
-        body: dict[str, Any] = {}
-        for name, field in type(self).model_fields.items():
-            value = getattr(self, name)
-            if value is None or field.exclude:
-                continue
-            if isinstance(value, MediaSource):
-                value = value.url or Upload(value, name, self.media_kinds[name])
-            body[name] = value
-        return body
+    prompt: Prompt = Field(kw_only=False)
 
 
 class ImageOptions(Options):
@@ -161,14 +116,13 @@ class ImageOptions(Options):
     nsfw_filter: bool | None = _NSFW_FILTER
 
 
-class ImageRequest(ImageOptions, Request):
+class ImageRequest(ImageOptions, PromptRequest):
     """``POST /image/generate``: one image or animation, from words or from a picture."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"init_image": "image"}
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model"})
     suggested: ClassVar[dict[str, Any]] = {"stream": True}
 
-    prompt: Prompt = Field(kw_only=False)
     init_image: Annotated[MediaInput | None, LeftOutIfEmpty(blanks=True)] = Field(
         default=None, description="A picture to start from: a handle or a URL."
     )
@@ -204,13 +158,11 @@ class TextToImageOptions(Options):
     )
 
 
-class TextToImageRequest(TextToImageOptions, Request):
+class TextToImageRequest(TextToImageOptions, PromptRequest):
     """``POST /sd``: one image from words, by any Stable Diffusion model of the host."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model"})
     suggested: ClassVar[dict[str, Any]] = {"sampler": "Euler", "steps": 30}
-
-    prompt: Prompt = Field(kw_only=False)
 
 
 class TextToImageSD1Options(Options):
@@ -232,12 +184,10 @@ class TextToImageSD1Options(Options):
     watermark: bool | None = _WATERMARK
 
 
-class TextToImageSD1Request(TextToImageSD1Options, Request):
+class TextToImageSD1Request(TextToImageSD1Options, PromptRequest):
     """``POST /generate``: up to five images from words, by a Stable Diffusion 1.x model."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model", "sampler"})
-
-    prompt: Prompt = Field(kw_only=False)
 
 
 class TextToImageSDXLOptions(Options):
@@ -257,12 +207,10 @@ class TextToImageSDXLOptions(Options):
     watermark: bool | None = _WATERMARK
 
 
-class TextToImageSDXLRequest(TextToImageSDXLOptions, Request):
+class TextToImageSDXLRequest(TextToImageSDXLOptions, PromptRequest):
     """``POST /generate-xl``: one image from words, by a Stable Diffusion XL model."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model"})
-
-    prompt: Prompt = Field(kw_only=False)
 
 
 class MidjourneyOptions(Options):
@@ -273,13 +221,11 @@ class MidjourneyOptions(Options):
     )
 
 
-class MidjourneyRequest(MidjourneyOptions, Request):
+class MidjourneyRequest(MidjourneyOptions, PromptRequest):
     """``POST /midjourney``: one image from words; takes minutes.
 
     Midjourney's own switches may stand in the prompt (``--ar 9:16 --v 5.2``).
     """
-
-    prompt: Prompt = Field(kw_only=False)
 
 
 class MidjourneyResultRequest(MidjourneyOptions, Request):
@@ -300,10 +246,8 @@ class OpenjourneyOptions(Options):
     height: OpenjourneySide = Field(default=1024, description=f"Height {_SIDES}")
 
 
-class OpenjourneyRequest(OpenjourneyOptions, Request):
+class OpenjourneyRequest(OpenjourneyOptions, PromptRequest):
     """``POST /openjourney``: one image from words; put ``mdjrny-v4 style`` into the prompt."""
-
-    prompt: Prompt = Field(kw_only=False)
 
 
 class DalleOptions(Options):
@@ -317,10 +261,8 @@ class DalleOptions(Options):
     )
 
 
-class DalleRequest(DalleOptions, Request):
+class DalleRequest(DalleOptions, PromptRequest):
     """``POST /dalle``: one image from words, by DALL·E 3."""
-
-    prompt: Prompt = Field(kw_only=False)
 
 
 class PromptsOptions(Options):
@@ -329,16 +271,8 @@ class PromptsOptions(Options):
     negative_prompt: NegativePrompt = None
 
 
-class PromptsRequest(PromptsOptions, Request):
+class PromptsRequest(PromptsOptions, PromptRequest):
     """A prompt and a negative prompt: ``POST /kandinsky`` and ``POST /playground``."""
-
-    prompt: Prompt = Field(kw_only=False)
-
-
-class PromptRequest(Request):
-    """A prompt and nothing else: ``POST /leonardo-xl`` and ``POST /text2gif``."""
-
-    prompt: Prompt = Field(kw_only=False)
 
 
 class JobResultRequest(MidjourneyOptions, Request):
@@ -373,9 +307,7 @@ class ImageToImageRequest(ImageToImageOptions, Request):
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image", "mask": "image"}
 
-    image: MediaInput = Field(
-        kw_only=False, description="The picture to change: a handle or a URL."
-    )
+    image: MediaInput = Field(kw_only=False, description=picture_to("change"))
     prompt: Prompt = Field(kw_only=False)
     mask: Annotated[MediaInput | None, LeftOutIfEmpty(blanks=True)] = Field(
         default=None, description="Inpainting mask, white where to repaint: a handle or a URL."
@@ -400,9 +332,7 @@ class ImageToImage2023Request(ImageToImage2023Options, Request):
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
 
-    image: MediaInput = Field(
-        kw_only=False, description="The picture to change: a handle or a URL."
-    )
+    image: MediaInput = Field(kw_only=False, description=picture_to("change"))
     prompt: Prompt = Field(kw_only=False)
 
     def body(self) -> dict[str, Any]:
@@ -421,12 +351,10 @@ class TextToGif2024Options(Options):
     steps: int = _bounded("Refinement steps", 30, 1, 50)
 
 
-class TextToGif2024Request(TextToGif2024Options, Request):
+class TextToGif2024Request(TextToGif2024Options, PromptRequest):
     """``POST /generate-gif``: animated GIFs from words."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"sampler"})
-
-    prompt: Prompt = Field(kw_only=False)
 
 
 class ImageToVideoOptions(Options):
@@ -443,9 +371,7 @@ class ImageToVideoRequest(ImageToVideoOptions, Request):
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
 
-    image: MediaInput = Field(
-        kw_only=False, description="The picture to animate: a handle or a URL."
-    )
+    image: MediaInput = Field(kw_only=False, description=picture_to("animate"))
 
 
 class UpscaleOptions(Options):
@@ -464,85 +390,4 @@ class UpscaleRequest(UpscaleOptions, Request):
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
 
-    image: MediaInput = Field(
-        kw_only=False, description="The picture to enlarge: a handle or a URL."
-    )
-
-
-class TranscribeOptions(Options):
-    """Optional parameters of ``POST /whisper``; hosts since 2024-04 take them."""
-
-    task: Annotated[Literal["transcribe", "translate"] | None, LeftOutIfEmpty()] = Field(
-        default=None, description="'transcribe' keeps the language, 'translate' gives English."
-    )
-    language: OptionalText = Field(
-        default=None,
-        pattern=r"^([a-z]{2}|auto)$",
-        description="ISO 639-1 code, e.g. 'en', or 'auto'.",
-    )
-
-
-class TranscribeRequest(TranscribeOptions, Request):
-    """``POST /whisper`` (2024-03): the words of a recording."""
-
-    media_kinds: ClassVar[dict[str, MediaKind]] = {"audio": "audio"}
-
-    audio: MediaInput = Field(kw_only=False, description="The recording: a handle or a URL.")
-
-
-class LimitsRequest(Request):
-    """``GET /limits`` (2024-03): the tiers and their limits."""
-
-
-class ChatRequest(ChatOptions, Request):
-    """``POST /v1/chat/completions``: an OpenAI chat completion, not streamed."""
-
-    model: str = Field(min_length=1, description="A model of the family 'llm'.")
-    messages: list[dict[str, Any]] = Field(min_length=1, description="OpenAI chat messages.")
-
-
-DEFAULT_CAPTION_MODEL = "llava-1.5-7b-hf"
-DEFAULT_CAPTION_PROMPT = (
-    "Describe this picture in two or three sentences: its subjects, the setting, any text in it, "
-    "and its style."
-)
-
-
-class CaptionRequest(Request):
-    """``POST /v1/chat/completions`` with a picture: what a LLaVA model sees in it."""
-
-    media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
-
-    image: MediaInput = Field(
-        kw_only=False, description="The picture to look at: a handle or a URL."
-    )
-    prompt: Annotated[str, LeftOutIfEmpty()] = Field(
-        default=DEFAULT_CAPTION_PROMPT,
-        kw_only=False,
-        min_length=1,
-        description="What to tell about it, or a question.",
-    )
-    model: Annotated[str, LeftOutIfEmpty()] = Field(
-        default=DEFAULT_CAPTION_MODEL,
-        min_length=1,
-        description="The chat model that looks. Only LLaVA models take pictures (2024-09).",
-    )
-
-    def body(self) -> dict[str, Any]:
-        """The JSON body: one message with the words and the picture."""
-        assert isinstance(self.image, MediaSource)  # noqa: S101 -- `MediaInput` made it one
-        picture = self.image.url or DataURL(self.image, "image", "image")
-        content = [
-            {"type": "text", "text": self.prompt},
-            {"type": "image_url", "image_url": {"url": picture}},
-        ]
-        return {"model": self.model, "messages": [{"role": "user", "content": content}]}
-
-
-class LegacyChatRequest(Request):
-    """``POST /llm`` (2024-03): a chat answer; a message may carry ``image`` (base64 or URL)."""
-
-    model: str = Field(min_length=1, description="A model of the family 'llm'.")
-    messages: list[dict[str, Any]] = Field(
-        min_length=1, description="Messages: role, content, and image for LLaVA."
-    )
+    image: MediaInput = Field(kw_only=False, description=picture_to("enlarge"))

@@ -15,7 +15,7 @@ from typing_extensions import Unpack
 from langchain_visioncraft._flows import Steps, call, paid, work
 from langchain_visioncraft.client import Transcript
 from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, hide_key
-from langchain_visioncraft.client.schemas import TranscribeOptions
+from langchain_visioncraft.client.text_schemas import TranscribeOptions
 from langchain_visioncraft.document_loaders.base import (
     MAX_CALLS,
     VisionCraftParser,

@@ -27,9 +27,9 @@ from langchain_visioncraft._schemas import coerced
 from langchain_visioncraft._threads import AtOnceIfQuick, in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.client.fields import Request
 from langchain_visioncraft.client.options import TakesEmptyTexts, describe_problems
 from langchain_visioncraft.client.pair import client_pair
-from langchain_visioncraft.client.schemas import Request
 from langchain_visioncraft.client.spool import discard_spools
 from langchain_visioncraft.context import run_context
 from langchain_visioncraft.errors import VisionCraftError

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import Field, PrivateAttr, SecretStr
 
 from langchain_visioncraft._reasoning import split_reasoning
-from langchain_visioncraft.client import endpoints, schemas
+from langchain_visioncraft.client import endpoints, text_schemas
 from langchain_visioncraft.client.decode import Caption
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.options import LeftOutIfEmpty
@@ -40,8 +40,8 @@ class VisionCraftCaption(VisionCraftTool):
         "of the picture; gives a text."
     )
     chat_model: BaseChatModel | None = Field(default=None, repr=False, exclude=True)
-    model: Annotated[str, LeftOutIfEmpty()] = schemas.DEFAULT_CAPTION_MODEL
-    prompt: Annotated[str, LeftOutIfEmpty()] = schemas.DEFAULT_CAPTION_PROMPT
+    model: Annotated[str, LeftOutIfEmpty()] = text_schemas.DEFAULT_CAPTION_MODEL
+    prompt: Annotated[str, LeftOutIfEmpty()] = text_schemas.DEFAULT_CAPTION_PROMPT
 
     hidden_from_model: ClassVar[frozenset[str]] = frozenset({"model"})
     makes_media: ClassVar[bool] = False

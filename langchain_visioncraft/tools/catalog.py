@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
-from langchain_visioncraft.client import endpoints, schemas
+from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.client.fields import OptionalText
 from langchain_visioncraft.client.flow import Flow
 from langchain_visioncraft.client.lists import LISTS, ListRequest
 from langchain_visioncraft.errors import UnknownNameError
@@ -24,7 +25,7 @@ _MOST_NAMES = 100
 class CatalogRequest(ListRequest):
     """A list of names, and what to look for in it."""
 
-    contains: schemas.OptionalText = Field(
+    contains: OptionalText = Field(
         None, description="Only names that contain this text, e.g. 'dreamshaper'."
     )
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from langchain_visioncraft.client import endpoints, schemas
 from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.client.fields import OptionalText
 from langchain_visioncraft.tools.base import VisionCraftTool
 from langchain_visioncraft.tools.drawing import DrawingTool
 
@@ -77,7 +78,7 @@ class VisionCraftTextToImage(DrawingTool, schemas.TextToImageOptions):
 
     name: str = "visioncraft_text_to_image"
     description: str = f"Draw one picture from words with Stable Diffusion. {_GIVES}"
-    sampler: schemas.OptionalText = schemas.TextToImageRequest.suggested["sampler"]
+    sampler: OptionalText = schemas.TextToImageRequest.suggested["sampler"]
     steps: schemas.StableDiffusionSteps = schemas.TextToImageRequest.suggested["steps"]
 
     def endpoint(self) -> Endpoint[..., Any, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from langchain_visioncraft.client import Transcript, endpoints, schemas
+from langchain_visioncraft.client import Transcript, endpoints, text_schemas
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.tools.base import VisionCraftTool
 from langchain_visioncraft.tools.jobs import Job
 
 
-class VisionCraftTranscribe(VisionCraftTool, schemas.TranscribeOptions):
+class VisionCraftTranscribe(VisionCraftTool, text_schemas.TranscribeOptions):
     """Transcribes a recording with ``POST /whisper`` (2024-03).
 
     The content is the text. The artifact is the whole transcript as a dictionary: ``text``,

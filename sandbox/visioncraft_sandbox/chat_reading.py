@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_visioncraft._json import DEEPEST, is_deeper_than
-from langchain_visioncraft.client.schemas import ChatRequest
+from langchain_visioncraft.client.text_schemas import ChatRequest
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.chat import Chat
 from visioncraft_sandbox.chat_forms import object_schema

@@ -12,7 +12,7 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
-from langchain_visioncraft.client import schemas
+from langchain_visioncraft.client import fields
 from langchain_visioncraft.media.inputs import MediaSource, parse_source
 from visioncraft_sandbox.answers import (
     ErrorStyle,
@@ -107,7 +107,7 @@ class Operation:
     """
 
     path: str
-    schema: type[schemas.Request]
+    schema: type[fields.Request]
     style: ErrorStyle
     work: Callable[[Job], Coroutine[Any, Any, Response]]
     names: Mapping[str, str] = field(default_factory=dict)
@@ -133,7 +133,7 @@ class Operation:
             work = self.work(Job(request, services, parameters, uploads))
             return await cancel_on_disconnect(request, work)
 
-    async def _check_names(self, parameters: schemas.Request, backends: Backends) -> None:
+    async def _check_names(self, parameters: fields.Request, backends: Backends) -> None:
         problems: list[str] = []
         for name, path in self.names.items():
             value = getattr(parameters, name)

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from langchain_visioncraft.client.schemas import LegacyChatRequest
+from langchain_visioncraft.client.text_schemas import LegacyChatRequest
 from visioncraft_sandbox import catalog
 from visioncraft_sandbox.answers import ENGINE_HEADER, ErrorStyle, Refusal, json_response
 from visioncraft_sandbox.backends.chat import ChatServer, Unsupported

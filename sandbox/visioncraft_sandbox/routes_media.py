@@ -14,9 +14,9 @@ from langchain_visioncraft.client.schemas import (
     ImageToImageRequest,
     ImageToVideoOptions,
     ImageToVideoRequest,
-    TranscribeRequest,
     UpscaleRequest,
 )
+from langchain_visioncraft.client.text_schemas import TranscribeRequest
 from visioncraft_sandbox.answers import ErrorStyle, Refusal, json_response, media_response
 from visioncraft_sandbox.backends.images import ImageSpec
 from visioncraft_sandbox.backends.speech import SpeechServer

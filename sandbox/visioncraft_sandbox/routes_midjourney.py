@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from langchain_visioncraft.client import schemas
+from langchain_visioncraft.client import fields
 from langchain_visioncraft.client.schemas import JobResultRequest, MidjourneyRequest
 from visioncraft_sandbox.answers import ErrorStyle, Refusal, json_response, link_to
 from visioncraft_sandbox.backends.images import ImageSpec
@@ -15,7 +15,7 @@ from visioncraft_sandbox.operations import Job, Operation
 from visioncraft_sandbox.pictures import drawn
 
 
-class MidjourneyResultRequest(schemas.Request):
+class MidjourneyResultRequest(fields.Request):
     """``POST /midjourney/result`` (2024-03); the id is text or a number."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)

@@ -14,12 +14,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_visioncraft._json import DEEPEST, is_deeper_than
-from langchain_visioncraft.client import schemas
+from langchain_visioncraft.client import fields
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.settings import SandboxConfig
 
-_ParametersT = TypeVar("_ParametersT", bound=schemas.Request)
+_ParametersT = TypeVar("_ParametersT", bound=fields.Request)
 
 # Parsing a smaller body takes less time than handing it to a thread.
 _PARSE_HERE_BYTES = 1 << 18
@@ -168,7 +168,7 @@ def check_parameters(schema: type[_ParametersT], body: Mapping[str, Any]) -> _Pa
     return parameters
 
 
-def check_texts(parameters: schemas.Request, longest: int) -> None:
+def check_texts(parameters: fields.Request, longest: int) -> None:
     """Refuse texts that are too long, other than media."""
     for name in type(parameters).model_fields:
         value = getattr(parameters, name)

@@ -26,7 +26,7 @@ from visioncraft_sandbox.engines.language import Completion
 from langchain_visioncraft import errors, tools
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.options import LeftOutIfEmpty
-from langchain_visioncraft.client.schemas import DEFAULT_CAPTION_MODEL, DEFAULT_CAPTION_PROMPT
+from langchain_visioncraft.client.text_schemas import DEFAULT_CAPTION_MODEL, DEFAULT_CAPTION_PROMPT
 from langchain_visioncraft.tools.base import VisionCraftTool
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 
-from langchain_visioncraft.client import schemas
+from langchain_visioncraft.client import fields, text_schemas
 from visioncraft_sandbox import routes_drawing, routes_media, routes_midjourney
 
 
@@ -47,7 +47,7 @@ class Capability:
     shown: tuple[str, ...] = ("prompt",)  # the others are under "More parameters"
 
     @property
-    def schema(self) -> type[schemas.Request]:
+    def schema(self) -> type[fields.Request]:
         """The parameters of the endpoint."""
         return _ENDPOINTS[self.path][0]
 
@@ -59,7 +59,7 @@ class Capability:
     @property
     def is_chat(self) -> bool:
         """Whether it is a chat, whose one message is in ``prompt``."""
-        return self.schema is schemas.ChatRequest
+        return self.schema is text_schemas.ChatRequest
 
     @cached_property
     def controls(self) -> list[Control]:
@@ -177,9 +177,9 @@ _OPERATIONS = (
     *routes_midjourney.OPERATIONS,
 )
 _CHAT = "/v1/chat/completions"
-_ENDPOINTS: dict[str, tuple[type[schemas.Request], Mapping[str, str]]] = {
+_ENDPOINTS: dict[str, tuple[type[fields.Request], Mapping[str, str]]] = {
     **{operation.path: (operation.schema, operation.names) for operation in _OPERATIONS},
-    _CHAT: (schemas.ChatRequest, {"model": "/models-llm"}),
+    _CHAT: (text_schemas.ChatRequest, {"model": "/models-llm"}),
 }
 _LIGHTHOUSE = {
     "prompt": "A lighthouse in a storm at night", "model": "sdxl-base", "width": 768, "height": 512

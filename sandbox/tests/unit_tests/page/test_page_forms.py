@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 from visioncraft_sandbox.page.forms import CAPABILITIES
 from visioncraft_sandbox.page.routes import ranged
 
-from langchain_visioncraft.client import schemas
+from langchain_visioncraft.client import fields
 
 
 @pytest.mark.parametrize("name", CAPABILITIES)
@@ -20,7 +20,7 @@ async def test_the_initial_values_of_a_form_are_valid(name: str, pictures: Path)
     link = "http://127.0.0.1:1/files/cat.png"
     given |= {control.name: link for control in controls if control.kind == "file"}
     body = await capability.body(FormData(given))
-    schema: type[schemas.Request] = capability.schema
+    schema: type[fields.Request] = capability.schema
     schema.model_validate({key: value for key, value in body.items() if key in schema.model_fields})
     required = {name for name, field in schema.model_fields.items() if field.is_required()}
     assert required <= set(body)
