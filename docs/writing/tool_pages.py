@@ -20,8 +20,8 @@ SHARED = "[What all tools share](index.md#what-all-tools-share)"
 VISIBLE = frozenset(tools.__all__) - {"PROGRESS_EVENT", "VisionCraftTool"}
 
 ABOUT_PICTURES = (
-    "The sandbox made this, with its own small engines. A host that runs the real models "
-    "returns different pictures."
+    "The sandbox made this with its own small engines. A host with the real models returns "
+    "different results."
 )
 
 ABOUT_ARGUMENTS = (
@@ -56,8 +56,7 @@ def page(name: str, kind: type[VisionCraftTool]) -> str:
         f"```python\n{example}```",
         f"It prints:\n\n```text\n{output.rstrip()}\n```",
         "## Arguments",
-        ABOUT_ARGUMENTS,
-        *_arguments(tool),
+        *([ABOUT_ARGUMENTS, *_arguments(tool)] if tool.args else ["A call takes no arguments."]),
         *_only_in_code(tool),
         "## What the model sees",
         f"The tool's name is `{tool.name}`. Its description:\n\n> {tool.description}",
@@ -196,7 +195,7 @@ def _schema_table(schema: Any) -> str:
 
 def _shown_default(value: object) -> str:
     if value is None:
-        return "left out"
+        return "none"
     return f"`{value!r}`" if len(repr(value)) < 40 else "a longer text: see the reference"
 
 

@@ -1,4 +1,4 @@
-"""The engines that draw from words, by the names that users choose them by. Imports nothing heavy.
+"""The engines that draw from prompts, by the names that users give. Imports nothing heavy.
 
 Their endpoints are in `cli.capabilities`, their tools in `tools.images`; a test holds them to this.
 """

@@ -36,20 +36,20 @@ Loras: TypeAlias = Annotated[
 
 
 class Request(TakesEmptyTexts):
-    """Base of all requests: unknown fields are refused, nothing unset goes out."""
+    """Base of all requests: unknown fields are refused, and unset fields are not sent."""
 
     model_config = ConfigDict(
         extra="forbid", protected_namespaces=(), frozen=True, defer_build=True
     )
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {}
-    """Which fields carry media, and of which kind."""
+    """The fields that carry media, and their kinds."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset()
-    """What a host requires although it has a default here: it is always sent."""
+    """Fields with a default here that a host requires: they are always sent."""
 
     suggested: ClassVar[dict[str, Any]] = {}
-    """What tools and commands take instead of a default here, to fit all years of a host."""
+    """Defaults of tools and commands that replace those here, to fit all generations."""
 
     def body(self) -> dict[str, Any]:
         """The JSON body; a medium is its URL, or an `Upload` that the driver streams."""

@@ -26,7 +26,7 @@ from langchain_visioncraft.media.inputs import MediaKind
 
 _SIDES = "in pixels: 128, 256, or a multiple of 64 between 384 and 1024."
 _SINCE_2024_04 = "; hosts since 2024-04 take it."
-_IN_2024_01 = "; only hosts of 2024-01 take it, and give a GIF."
+_IN_2024_01 = "; only hosts of 2024-01 take it, and return a GIF."
 _GUIDANCE = "Guidance: how closely to follow the prompt"
 OpenjourneySide: TypeAlias = Literal[
     128, 256, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960, 1024
@@ -117,7 +117,7 @@ class ImageOptions(Options):
 
 
 class ImageRequest(ImageOptions, PromptRequest):
-    """``POST /image/generate``: one image or animation, from words or from a picture."""
+    """``POST /image/generate``: one image or animation, from a prompt or a picture."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"init_image": "image"}
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model"})
@@ -159,7 +159,7 @@ class TextToImageOptions(Options):
 
 
 class TextToImageRequest(TextToImageOptions, PromptRequest):
-    """``POST /sd``: one image from words, by any Stable Diffusion model of the host."""
+    """``POST /sd``: one image from a prompt, by any Stable Diffusion model of the host."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model"})
     suggested: ClassVar[dict[str, Any]] = {"sampler": "Euler", "steps": 30}
@@ -185,7 +185,7 @@ class TextToImageSD1Options(Options):
 
 
 class TextToImageSD1Request(TextToImageSD1Options, PromptRequest):
-    """``POST /generate``: up to five images from words, by a Stable Diffusion 1.x model."""
+    """``POST /generate``: up to five images from a prompt, by a Stable Diffusion 1.x model."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model", "sampler"})
 
@@ -208,7 +208,7 @@ class TextToImageSDXLOptions(Options):
 
 
 class TextToImageSDXLRequest(TextToImageSDXLOptions, PromptRequest):
-    """``POST /generate-xl``: one image from words, by a Stable Diffusion XL model."""
+    """``POST /generate-xl``: one image from a prompt, by a Stable Diffusion XL model."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model"})
 
@@ -222,7 +222,7 @@ class MidjourneyOptions(Options):
 
 
 class MidjourneyRequest(MidjourneyOptions, PromptRequest):
-    """``POST /midjourney``: one image from words; takes minutes.
+    """``POST /midjourney``: one image from a prompt; takes minutes.
 
     Midjourney's own switches may stand in the prompt (``--ar 9:16 --v 5.2``).
     """
@@ -247,7 +247,7 @@ class OpenjourneyOptions(Options):
 
 
 class OpenjourneyRequest(OpenjourneyOptions, PromptRequest):
-    """``POST /openjourney``: one image from words; put ``mdjrny-v4 style`` into the prompt."""
+    """``POST /openjourney``: one image from a prompt; put ``mdjrny-v4 style`` into the prompt."""
 
 
 class DalleOptions(Options):
@@ -262,7 +262,7 @@ class DalleOptions(Options):
 
 
 class DalleRequest(DalleOptions, PromptRequest):
-    """``POST /dalle``: one image from words, by DALL·E 3."""
+    """``POST /dalle``: one image from a prompt, by DALL·E 3."""
 
 
 class PromptsOptions(Options):
@@ -352,7 +352,7 @@ class TextToGif2024Options(Options):
 
 
 class TextToGif2024Request(TextToGif2024Options, PromptRequest):
-    """``POST /generate-gif``: animated GIFs from words."""
+    """``POST /generate-gif``: animated GIFs from a prompt."""
 
     required_by_api: ClassVar[frozenset[str]] = frozenset({"sampler"})
 

@@ -1,4 +1,4 @@
-"""Tools that say what a host offers: names and limits."""
+"""Tools that report what a host offers: names and limits."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ class CatalogRequest(ListRequest):
 class VisionCraftCatalog(VisionCraftTool):
     """Lists the models, samplers, schedulers, LoRAs and refiners that a host offers.
 
-    Lists are cached for `cache_seconds` (default: 600; 0 requests them every time). The artifact
-    is a dictionary with ``family``, ``kind`` and all matching ``names``.
+    The artifact is a dictionary with ``family``, ``kind`` and all matching ``names``.
+
+    Attributes:
+        cache_seconds: Seconds for which lists are cached; 0 requests them every time.
     """
 
     name: str = "visioncraft_catalog"
@@ -96,7 +98,7 @@ class VisionCraftCatalog(VisionCraftTool):
 
 @endpoints.endpoint(CatalogRequest)
 def _catalog(request: CatalogRequest) -> Flow[list[str]]:
-    """One of the lists of names."""
+    """One of the lists of names, such as ``GET /sd/models``."""
     return endpoints.list_names(
         family=request.family, kind=request.kind, base_model=request.base_model
     )
