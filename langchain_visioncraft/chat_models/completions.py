@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import openai
 
+from langchain_visioncraft._redact import Redactor, shortened
 from langchain_visioncraft.chat_models.normalizing import normalized, readable
 from langchain_visioncraft.chat_models.streams import NormalizedStream
 from langchain_visioncraft.client.answers import is_error
@@ -145,8 +146,13 @@ def must_be_checked(response: Any, *, streamed: bool) -> bool:
     return not streamed or kind.endswith(("json", "html"))
 
 
-def check_completion(response: Any, *, streamed: bool) -> None:
+def check_completion(response: Any, redact: Redactor, *, streamed: bool) -> None:
     """Bring an answer to OpenAI's form, where the SDK's clients look for it.
+
+    Args:
+        response: What came.
+        redact: For what a host says of itself and of calls.
+        streamed: Whether a stream was asked for.
 
     Raises:
         APIResponseValidationError: For an answer under status 200 that is none.
@@ -161,7 +167,7 @@ def check_completion(response: Any, *, streamed: bool) -> None:
         answer = json.loads(content)
         if _is_completion(answer) and not streamed:
             with readable():
-                answer = response.extensions[ANSWER] = normalized(answer)
+                answer = response.extensions[ANSWER] = _redacted(normalized(answer), redact)
     except (ValueError, RecursionError):
         raise openai.APIResponseValidationError(
             response=response, body=response.text, message="The answer is not JSON."
@@ -174,6 +180,18 @@ def check_completion(response: Any, *, streamed: bool) -> None:
             return
         message = "The host does not stream: it returned a whole answer."
     raise openai.APIResponseValidationError(response=response, body=answer, message=message)
+
+
+def _redacted(answer: dict[str, Any], redact: Redactor) -> dict[str, Any]:
+    """The answer without the key but in the words of the model, which are not looked into."""
+    for choice in answer.get("choices", ()):
+        choice["finish_reason"] = redact(choice.get("finish_reason"))
+        for call in (choice.get("delta") or choice.get("message") or {}).get("tool_calls", ()):
+            for place, name in ((call, "id"), (call["function"], "name")):
+                if name in place:
+                    place[name] = redact(place[name])
+    said = redact({name: part for name, part in answer.items() if name != "choices"})
+    return {**answer, **said}
 
 
 def _is_completion(answer: Any) -> bool:
@@ -219,8 +237,9 @@ class WholeStreams:
             was none: the SDK takes any end for the end.
     """
 
-    def __init__(self, decoder: Any, watch: Watch) -> None:
+    def __init__(self, decoder: Any, watch: Watch, redact: Redactor) -> None:
         self._decoder, self._stream, self._watch = decoder, NormalizedStream(), watch
+        self._redact = redact
         self._some = self._done = False
         self._head: bytes | None = b""
 
@@ -299,7 +318,7 @@ class WholeStreams:
                 return
             if text.startswith(("{", "[")) and not failed:
                 msg = "The event is not valid JSON"
-                raise json.JSONDecodeError(msg, text[:100], 0) from error
+                raise json.JSONDecodeError(msg, shortened(text, 100), 0) from error
             value, failed = text or "error", True
         if value is None:
             return
@@ -309,7 +328,7 @@ class WholeStreams:
             yield _Event({"error": value or "error"})
         else:
             with readable():
-                yield from map(_Event, self._stream.read(value))
+                yield from self._events(self._stream.read(value))
 
     def _end(self, *, done: bool = False) -> Iterator[Any]:
         if self._done:
@@ -328,4 +347,7 @@ class WholeStreams:
             )
             raise CutOffStreamError(msg)
         with readable():
-            yield from map(_Event, self._stream.end())
+            yield from self._events(self._stream.end())
+
+    def _events(self, chunks: Iterator[dict[str, Any]]) -> Iterator[_Event]:
+        return (_Event(_redacted(chunk, self._redact)) for chunk in chunks)

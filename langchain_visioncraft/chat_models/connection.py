@@ -18,6 +18,7 @@ import openai
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft._driving import adrive, drive
+from langchain_visioncraft._redact import Redactor
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.chat_models.normalizing import sound
 from langchain_visioncraft.chat_models.response_formats import forms_of, is_refused
@@ -119,15 +120,24 @@ class _OurClient:
 
     @property
     def default_headers(self) -> dict[str, str | openai.Omit]:
-        key = run_key()
         return {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "Content-Type": "application/json",
             "User-Agent": USER_AGENT,
             **self.own_headers,
-            "Authorization": f"Bearer {key.get_secret_value() if key else self.api_key}",
+            "Authorization": f"Bearer {self._key}",
         }
+
+    @property
+    def _key(self) -> str:
+        key = run_key()
+        return key.get_secret_value() if key else self.api_key
+
+    @property
+    def _redact(self) -> Redactor:
+        # A word, such as "visioncraft" for a sandbox, may be part of a tool's name.
+        return Redactor("" if self._key.isalpha() else self._key)
 
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:  # noqa: ARG002
         # As it is decoded: LangChain would take objects apart again.
@@ -193,7 +203,7 @@ class _OurClient:
 
     def _make_sse_decoder(self) -> Any:
         inherited: Any = super()
-        return completions.WholeStreams(inherited._make_sse_decoder(), current())
+        return completions.WholeStreams(inherited._make_sse_decoder(), current(), self._redact)
 
     def _parse_retry_after_header(self, response_headers: Any = None) -> float | None:
         return None if response_headers is None else retry_after(response_headers, None)
@@ -215,7 +225,7 @@ class VisionCraftSDK(_OurClient, openai.OpenAI):
         try:
             if completions.must_be_checked(response, streamed=streamed):
                 response.read()
-                completions.check_completion(response, streamed=streamed)
+                completions.check_completion(response, self._redact, streamed=streamed)
         except BaseException:
             response.close()  # a stream would keep its connection
             raise
@@ -239,7 +249,7 @@ class AsyncVisionCraftSDK(_OurClient, openai.AsyncOpenAI):
         try:
             if completions.must_be_checked(response, streamed=streamed):
                 await response.aread()
-                completions.check_completion(response, streamed=streamed)
+                completions.check_completion(response, self._redact, streamed=streamed)
         except BaseException:
             await response.aclose()
             raise

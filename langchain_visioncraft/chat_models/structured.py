@@ -19,6 +19,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from langchain_openai.chat_models.base import OpenAIRefusalError
 
 from langchain_visioncraft import errors
+from langchain_visioncraft._redact import shortened
 from langchain_visioncraft._schemas import accepts, problems, schema_prompt
 from langchain_visioncraft.chat_models.answers import Asking, Reading, Task
 from langchain_visioncraft.chat_models.constrained import held_to
@@ -228,7 +229,7 @@ class AnswerParser(BaseTransformOutputParser[Any]):
         schema = _schema_of(self.form)
         value = object_in(text, schema, partial=partial)
         if value is None:
-            return None, f"The answer holds no JSON {_kind(schema)}: {text[:200]!r}"
+            return None, f"The answer holds no JSON {_kind(schema)}: {shortened(text, 200)!r}"
         try:
             return _validated(self.target, value), None
         except ValueError as error:

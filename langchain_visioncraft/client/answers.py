@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from langchain_visioncraft._redact import shortened
+
 MAX_MESSAGE = 500
 """Characters of a service's message that are passed on."""
 
@@ -226,4 +228,4 @@ def _html_title(text: str) -> str:
 def shorten(text: str) -> str:
     """As much of a text as is passed on."""
     text = text.encode("utf-8", "replace").decode()  # half a character cannot be printed
-    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+    return shortened(text, MAX_MESSAGE)

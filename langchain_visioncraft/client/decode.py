@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from langchain_visioncraft._redact import shortened
 from langchain_visioncraft.client.answers import said_in, service_message
 from langchain_visioncraft.client.flow import Answer, Flow, fetch
 from langchain_visioncraft.client.refusals import error_under_200
@@ -355,7 +356,7 @@ def _unexpected(answer: Answer, what: str, decoded: Any = None) -> ResponseError
         says = service_message(file.read(1 << 16)) if kind_of(_type_of(answer)) == "text" else None
     if decoded is not None and says is None:
         text = json.dumps(decoded)
-        says = text if len(text) <= 200 else f"{text[:200]}…"
+        says = shortened(text, 200)
     hint = f" ({says})" if says else ""
     msg = (
         f"{answer.endpoint} on {_host(answer)} answered status 200 {what}{hint}. "

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from langchain_visioncraft import errors
+from langchain_visioncraft._redact import shortened
 from langchain_visioncraft.client import schemas, text_schemas
 from langchain_visioncraft.client.decode import (
     Caption,
@@ -182,7 +183,7 @@ def midjourney(request: schemas.MidjourneyRequest) -> Flow[list[Media]]:
     decoded = json_from(answer)
     task_id = decoded.get("data") if isinstance(decoded, dict) else None
     if not isinstance(task_id, int | str) or task_id == "":
-        msg = f"POST /midjourney returned no task id but {str(decoded)[:200]}."
+        msg = f"POST /midjourney returned no task id but {shortened(str(decoded), 200)}."
         raise errors.UnexpectedAnswerError(msg, **facts_of(answer))
     yield from report(Progress("submitted to Midjourney", 0.0, {"task_id": str(task_id)}))
     return (yield from midjourney_task(str(task_id), request.deadline))
@@ -255,7 +256,7 @@ def chat(request: text_schemas.ChatRequest) -> Flow[dict[str, Any]]:
     answer = yield from call(step)
     decoded = json_from(answer)
     if not isinstance(decoded, dict) or not decoded.get("choices"):
-        msg = f"{answer.endpoint} returned no chat completion but {str(decoded)[:200]}."
+        msg = f"{answer.endpoint} returned no chat completion but {shortened(str(decoded), 200)}."
         raise errors.UnexpectedAnswerError(msg, **facts_of(answer))
     return decoded
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
+from langchain_visioncraft._redact import shortened
 from langchain_visioncraft.errors import UnsafeLinkError
 from langchain_visioncraft.media.urls import percent_encoded
 
@@ -142,7 +143,8 @@ def _host_header(parts: SplitResult) -> str:
 
 
 def _unsafe(url: str, reason: str, base_url: str, endpoint: str) -> UnsafeLinkError:
-    msg = f"{endpoint} answered with the link {url[:200]!r}, which was not followed: {reason}."
+    shown = shortened(url, 200)
+    msg = f"{endpoint} answered with the link {shown!r}, which was not followed: {reason}."
     error = UnsafeLinkError(msg, endpoint=endpoint, base_url=base_url)
     error.reason = reason
     return error

@@ -22,7 +22,7 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import SecretStr
 
 from langchain_visioncraft import errors
-from langchain_visioncraft._redact import Redactor, forget_locals
+from langchain_visioncraft._redact import Redactor, forget_locals, shortened
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.base import BaseClient
 from langchain_visioncraft.client.flow import (
@@ -180,8 +180,9 @@ class ServingClient(BaseClient):
         facts = self.facts(fetch.endpoint)
         if status in (401, 403, 404, 410):
             spool.discard()
+            shown = shortened(fetch.url, 200)
             msg = (
-                f"{fetch.endpoint} answered with the link {fetch.url[:200]!r}, which no longer "
+                f"{fetch.endpoint} answered with the link {shown!r}, which no longer "
                 f"works ({status}). Links expire: make the call again."
             )
             raise errors.LinkExpiredError(msg, status=status, **facts)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from langchain_visioncraft._redact import shortened
 from langchain_visioncraft.client.flow import Progress
 
 UNFINISHED = ("waiting", "running")
@@ -89,7 +90,7 @@ def _progress(state: Any) -> Progress | None:
     if status not in UNFINISHED:
         return None
     facts = {
-        name: value[:_LONGEST_WORDS] if isinstance(value, str) else value
+        name: shortened(value, _LONGEST_WORDS) if isinstance(value, str) else value
         for name in ("queue_position", "queue_total", "progress", "job_id")
         if isinstance(value := state.get(name), int | float | str)
     }

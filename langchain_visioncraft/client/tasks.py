@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_visioncraft import errors
+from langchain_visioncraft._redact import shortened
 from langchain_visioncraft.client.answers import said_in
 from langchain_visioncraft.client.decode import (
     facts_of,
@@ -136,7 +137,7 @@ def _await(task: _Task, deadline: float) -> Flow[list[Media]]:
         if status in _FAILED:
             msg = f"{task.maker} abandoned {task.name}: {said_in(state).message or status}."
             msg += " Change the prompt and try again."
-            raise errors.TaskFailedError(msg, detail=str(state)[:500], **facts_of(answer))
+            raise errors.TaskFailedError(msg, detail=shortened(str(state), 500), **facts_of(answer))
         details = {**task.body, "status": status}
         yield from report(Progress(f"{task.subject} is {status}", elapsed, details))
     msg = (

@@ -13,6 +13,7 @@ from fastmcp.exceptions import ValidationError
 from fastmcp.resources import ResourceContent, ResourceResult
 from mcp import MCPError, types
 
+from langchain_visioncraft._redact import shortened
 from langchain_visioncraft.errors import MediaInputError, VisionCraftError
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.handles import is_handle
@@ -94,7 +95,7 @@ def _place_of(cursor: str) -> tuple[float, str]:
     with contextlib.suppress(ValueError):
         if is_handle(handle):
             return float(time), handle
-    shown = cursor if len(cursor) <= 80 else f"{cursor[:80]}…"
+    shown = shortened(cursor, 80)
     msg = f"Invalid cursor: {shown!r}. Send the nextCursor of the page before, or none."
     raise MCPError(types.INVALID_PARAMS, msg)
 

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from langchain_visioncraft._copying import HoldsConnections
+from langchain_visioncraft._redact import shortened
 from langchain_visioncraft._schemas import coerced
 from langchain_visioncraft._threads import AtOnceIfQuick, in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
@@ -56,14 +57,8 @@ def _bytes_in(result: Any) -> int:
 def _describe_validation(error: Any) -> str:
     """What a model reads when its arguments do not fit."""
     problems = describe_problems(error) if isinstance(error, ValidationError) else str(error)
-    return (
-        f"The arguments are not valid. {_shortened(problems)}. Nothing was done; correct them and "
-        "try again."
-    )
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
+    shown = shortened(problems, _LONGEST_MESSAGE)
+    return f"The arguments are not valid. {shown}. Nothing was done; correct them and try again."
 
 
 class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmptyTexts):
@@ -363,7 +358,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
             yield
         except VisionCraftError as error:
             if error.recoverable and self.handle_tool_error:
-                raise ToolException(_shortened(str(error))) from error
+                raise ToolException(shortened(str(error), _LONGEST_MESSAGE)) from error
             raise
 
     def _content_of(self, media: Sequence[Media]) -> Any:

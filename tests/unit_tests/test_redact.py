@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 
-from langchain_visioncraft._redact import Redactor, chain, forget_locals
+from langchain_visioncraft._redact import Redactor, chain, forget_locals, shortened
 
 KEY = 'vc-"secret"-key'
 
@@ -52,6 +53,40 @@ def test_an_escaped_key_is_hidden_even_in_part(
     text = f'{{"error": "bad {"".join(written)}"}}'
     assert Redactor(key)(text) == '{"error": "bad ***"}'
     assert Redactor(key)(text.encode()) == b'{"error": "bad ***"}'
+
+
+LAYERS: dict[str, Callable[[str], str]] = {
+    "JSON": lambda key: json.dumps(key)[1:-1],
+    "JSON letters": lambda key: "".join(map(ESCAPES["JSON"], key)),
+    "slashes": lambda key: json.dumps(key)[1:-1].replace("/", "\\/"),
+    "HTML": html.escape,
+    "HTML letters": lambda key: "".join(map(ESCAPES["HTML"], key)),
+    "URL": lambda key: quote(key, safe=""),
+    "URL letters": lambda key: "".join(f"%{byte:02x}" for byte in key.encode()),
+    "form": quote_plus,
+    "Python": lambda key: repr(key)[1:-1],
+}
+KEYS = [KEY, "sk-<a&b>'7", "vc/1 +é", "sk%41+b\\/c\\u0041", "sk-$1\\g<0>[a-z]*(x)"]
+
+
+@pytest.mark.parametrize("outer", LAYERS)
+@pytest.mark.parametrize("inner", LAYERS)
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_that_was_escaped_twice_is_hidden(key: str, inner: str, outer: str) -> None:
+    written = LAYERS[outer](LAYERS[inner](key))
+    assert Redactor(key)(f"a & b\\n {written}; c &lt; d") == "a & b\\n ***; c &lt; d"
+
+
+@pytest.mark.parametrize("inner", LAYERS)
+@pytest.mark.parametrize("key", KEYS)
+def test_no_part_of_a_key_is_left_where_a_text_was_shortened(key: str, inner: str) -> None:
+    written = f"Bad key {LAYERS[inner](key)}"
+    for most in range(9, len(written)):
+        shown = Redactor(key)(shortened(written, most)).removeprefix("Bad key ")
+        for _ in range(2):
+            shown = re.sub(r"\\u([0-9a-f]{4})", lambda match: chr(int(match[1], 16)), shown)
+            shown = html.unescape(unquote(shown))
+        assert key[:5] not in shown
 
 
 def test_names_of_html_and_urls_hide_it_as_well() -> None:
@@ -99,3 +134,9 @@ def test_what_is_nested_too_deep_to_follow_is_left_out() -> None:
     for _ in range(5000):
         nested = {"error": [nested]}
     assert KEY not in str(Redactor(KEY)(nested))
+
+
+def test_a_long_text_is_shown_as_far_as_an_error_may_go() -> None:
+    assert (
+        len(Redactor(KEY)("\\n" * 3_000_000)) == len(Redactor(KEY)(b"\\n" * 3_000_000)) == 1 << 20
+    )

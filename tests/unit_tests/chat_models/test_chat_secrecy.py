@@ -108,6 +108,31 @@ async def test_errors_do_not_show_it_even_if_the_host_repeats_it(
         error = error.__cause__ or error.__context__
 
 
+async def test_what_a_host_says_of_itself_and_of_calls_does_not_show_it(
+    service: Service, way: str
+) -> None:
+    call = {"index": 0, "id": KEY, "function": {"name": escaped("&#%d;"), "arguments": "{}"}}
+    said = {"role": "assistant", "content": "Hi", "tool_calls": [call]}
+    streamed = way in ("stream", "astream")
+    choice = {"index": 0, "delta" if streamed else "message": said, "finish_reason": KEY}
+    answer = {"id": KEY, "model": KEY, "system_fingerprint": KEY, "choices": [choice]}
+    service.says(200, json=answer)
+    if streamed:
+        kind = {"content-type": "text/event-stream"}
+        service.says(200, content=f"data: {json.dumps(answer)}\n\n".encode(), headers=kind)
+    answered = await ask(service.model(), way)
+    assert answered.text == "Hi"
+    assert [call["name"] for call in answered.tool_calls] == ["***"]
+    assert KEY not in repr(answered)
+
+
+async def test_a_key_that_is_a_word_may_be_part_of_a_name(service: Service) -> None:
+    call = {"id": "1", "function": {"name": "visioncraft_upscale", "arguments": "{}"}}
+    service.says(200, json={"choices": [{"message": {"tool_calls": [call]}}]})
+    answered = await ask(service.model(api_key="visioncraft"), "invoke")
+    assert [call["name"] for call in answered.tool_calls] == ["visioncraft_upscale"]
+
+
 async def test_an_answer_that_repeats_it_keeps_its_other_facts(service: Service, way: str) -> None:
     body = gzip.compress(json.dumps({"error": f"Too many requests for {KEY}"}).encode())
     service.says(
