@@ -52,6 +52,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
     - `duration`, `start` and `end`: seconds, from the beginning;
     - `model`, `task`, and `language`, if the host names it;
     - `damage`, a text, if the recording was truncated or damaged;
+    - `note`, a text, if the host has one, such as that this may be a language it does not know;
     - the metadata of the blob.
 
     The id depends only on source, bytes, model, task, language and part.
@@ -167,6 +168,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
             start=passage.start,
             end=passage.end,
             damage=heard.damage,
+            note=heard.note,
         )
 
     def _groups(self, passages: Sequence[Passage]) -> Iterable[Sequence[Passage]]:
@@ -206,7 +208,8 @@ class VisionCraftTranscriptParser(VisionCraftParser):
                 part.path.unlink()
         language = next((each.language for each in heard if each.language), None)
         passages = [said for each in heard for said in each.passages]
-        return Heard(sound.seconds, language, passages, sound.damage)
+        note = next((each.note for each in heard if each.note), None)
+        return Heard(sound.seconds, language, passages, sound.damage, note)
 
     def _transcribe(
         self, file: MediaFile, audio: Media | Path, start: float, seconds: float
@@ -242,6 +245,7 @@ class Heard(NamedTuple):
     language: str | None
     passages: list[Passage]
     damage: str | None = None
+    note: str | None = None
 
     @classmethod
     def of(cls, transcript: Transcript, start: float, seconds: float) -> Heard:
@@ -256,14 +260,17 @@ class Heard(NamedTuple):
         if not passages and transcript.text:
             # The host gives no times, so they are those of the part.
             passages.append(Passage(start, start + seconds, transcript.text))
-        return cls(seconds, transcript.language, passages)
+        note = (transcript.model_extra or {}).get("note")
+        return cls(
+            seconds, transcript.language, passages, note=note if isinstance(note, str) else None
+        )
 
     @classmethod
     def restore(cls, data: Any) -> Heard:
         """Back from JSON; `ValueError` or `TypeError` if it is something else."""
-        seconds, language, rows, *damage = data
+        seconds, language, rows, *more = data
         passages = [Passage(float(start), float(end), str(text)) for start, end, text in rows]
-        return cls(float(seconds), language, passages, *damage)
+        return cls(float(seconds), language, passages, *more)
 
 
 def windows(

@@ -107,6 +107,20 @@ def test_the_whole_is_one_document(make: Any, parse: Any, speech: bytes) -> None
     assert document.metadata["end"] == pytest.approx(9.5, abs=0.03)
 
 
+@pytest.mark.parametrize("chunk_seconds", [SECONDS, 4.0])
+def test_a_note_of_the_host_is_kept_also_in_the_cache(
+    make: Any, parse: Any, host: MediaHost, speech: bytes, chunk_seconds: float
+) -> None:
+    work = host._work
+    host._work = lambda asked: (200, {**work(asked)[1], "note": "Unsure."})  # type: ignore[method-assign]
+    parser = make(cache=InMemoryByteStore(), chunk_seconds=chunk_seconds)
+    first = parse(parser, Blob.from_data(speech))
+    asked = len(host.asked)
+    again = parse(parser, Blob.from_data(speech))
+    assert {document.metadata["note"] for document in (*first, *again)} == {"Unsure."}
+    assert len(host.asked) == asked
+
+
 def test_windows_overlap(make: Any, parse: Any, speech: bytes) -> None:
     parser = make(by="window", window_seconds=5.2, overlap_seconds=2)
     documents = parse(parser, Blob.from_data(speech))
