@@ -95,8 +95,8 @@ _VERBS = (
 _LEAD = re.compile(rf"(?:[\W_]*+(?:{_FILLERS})(?![\w']))*+[\W_]*+", re.IGNORECASE)
 _COMMAND = re.compile(rf"{_LEAD.pattern}({_VERBS})(?![\w'])", re.IGNORECASE)
 _JOINT = re.compile(
-    rf"(?:(?<=[,;])\s+|\s+(?=(?:and|then|afterwards|finally)\b))"
-    rf"(?=(?:(?:{_FILLERS})[\s,]+){{0,5}}(?:{_VERBS})(?![\w']))",
+    rf"(?<!\s)(?:(?<=[,;])\s++|\s++(?=(?:and|then|afterwards|finally)\b))"
+    rf"(?=(?:(?:{_FILLERS})[\s,]++){{0,5}}(?:{_VERBS})(?![\w']))",
     re.IGNORECASE,
 )
 _NOTHING = re.compile(
