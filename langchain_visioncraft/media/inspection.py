@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
@@ -238,6 +239,20 @@ def chunks_of(file: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int, 
         yield kind, at + 8, length
         # A checksum in PNG; in RIFF chunks begin at even places.
         at += 8 + length + (4 if png else length % 2)
+
+
+def is_whole_png(file: BinaryIO) -> bool:
+    """Whether the checksums of a PNG are right, and its end comes right behind its pixels."""
+    pixels = False
+    for kind, at, length in chunks_of(file, 8, ">I4s"):
+        file.seek(at - 4)
+        checked = file.read(length + 4)
+        if zlib.crc32(checked) != int.from_bytes(file.read(4), "big"):
+            return False
+        if pixels and kind != b"IDAT":
+            return kind == b"IEND"
+        pixels = kind == b"IDAT"
+    return False
 
 
 def _png_metadata(file: BinaryIO) -> Iterator[bytes]:

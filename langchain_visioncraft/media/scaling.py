@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.colours import in_eight_bits, in_srgb, turned
 from langchain_visioncraft.media.decoding import decode, open_picture
-from langchain_visioncraft.media.inspection import truncation_of
+from langchain_visioncraft.media.inspection import is_plain, is_whole_png, truncation_of
 from langchain_visioncraft.media.media import Media
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def scaled(
         from PIL import Image  # noqa: PLC0415 -- an extra
 
         smaller = max_side if max_side is not None and max(opened.size) > max_side else None
+        if smaller is None and not always_encode and _needs_no_decoding(opened, media):
+            return Scaled(media.read(), media.mime_type, None)
         image, damage = decode(opened, smaller)
         if damage is None and (missing := _missing(media)):
             damage = f"The file is cut off: {missing}."
@@ -76,6 +78,14 @@ def scaled(
             ready = ready.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
         data, mime_type = _encoded(in_srgb(ready), media.mime_type if keep_format else None)
         return Scaled(data, mime_type, damage)
+
+
+def _needs_no_decoding(image: Image.Image, media: Media) -> bool:
+    """Whether it stays as it is by its headers and checksums: inflating a PNG takes the longest."""
+    if media.mime_type != "image/png" or not _is_common(image, media.mime_type):
+        return False
+    with media.open() as file:
+        return is_plain(file, media.mime_type) and is_whole_png(file)
 
 
 def _missing(media: Media) -> str | None:

@@ -15,6 +15,7 @@ from PIL import Image, ImageCms, ImageFile
 
 from langchain_visioncraft import Media
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.inspection import is_whole_png
 from langchain_visioncraft.media.scaling import scaled
 
 
@@ -28,6 +29,23 @@ def opened(data: bytes) -> Image.Image:
 def test_a_picture_that_needs_nothing_stays_as_it_is(form: str, take: Any, max_side: Any) -> None:
     data = picture(form=form)
     assert scaled(take(data), max_side) == (data, f"image/{form.lower()}", None)
+
+
+def test_a_whole_png_stays_as_it_is_without_being_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = picture(form="PNG")
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("it is decoded"))
+    assert scaled(data) == (data, "image/png", None)
+
+
+def test_a_png_with_any_wrong_byte_is_decoded_to_see_what_is_left_of_it() -> None:
+    data = picture(form="PNG")
+    for at in range(8, len(data)):
+        wrong = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        assert not is_whole_png(io.BytesIO(wrong))
+    assert not is_whole_png(io.BytesIO(data[:-1]))
+    assert is_whole_png(io.BytesIO(data + b"something else"))
 
 
 @pytest.mark.parametrize("take", [bytes, io.BytesIO, Media.from_bytes])
