@@ -150,7 +150,7 @@ class Media(BaseModel):
         """Wrap bytes.
 
         Raises:
-            InvalidRequestError: If they are of no known type.
+            InvalidRequestError: If the type is unknown.
         """
         return cls._seen(io.BytesIO(data), HeldBytes(data), len(data))
 
@@ -159,7 +159,7 @@ class Media(BaseModel):
         """Wrap a file without copying it.
 
         Raises:
-            InvalidRequestError: If it is of no known type.
+            InvalidRequestError: If the type is unknown.
             OSError: If it cannot be read.
         """
         location = str(Path(path).absolute())
@@ -171,7 +171,7 @@ class Media(BaseModel):
         """Wrap a file in the folder of a store, by its bytes.
 
         Raises:
-            InvalidRequestError: If it is of no known type.
+            InvalidRequestError: If the type is unknown.
             OSError: If it cannot be read.
         """
         with folder.open(name) as file:
@@ -238,7 +238,7 @@ class Media(BaseModel):
     def holding(
         cls, holder: Holder, *, mime_type: str, size: int, info: MediaInfo | None = None
     ) -> Media:
-        """Build one from facts that are known, and what holds its bytes."""
+        """Build a medium from known facts and the object that holds its bytes."""
         info = info or MediaInfo()
         media = cls.model_construct(
             mime_type=mime_type,
@@ -251,7 +251,7 @@ class Media(BaseModel):
         return media
 
     def at(self, location: str, holder: Holder | None = None) -> Media:
-        """The same medium, at this path or URL, opened by this holder if it is given."""
+        """The same medium at this path or URL, opened by this holder if you pass one."""
         media = self.model_copy(update={"location": location})
         media._held = holder or Place(location)
         return media
@@ -268,7 +268,7 @@ class Media(BaseModel):
 
     @property
     def held(self) -> Holder | None:
-        """What holds the bytes."""
+        """The object that holds the bytes."""
         return self._held
 
     @classmethod

@@ -120,16 +120,16 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         """The endpoint that this tool calls, with its present settings."""
 
     def request(self) -> type[Request]:
-        """The parameters, of which the model sees those that are not hidden from it."""
+        """The request model; the model sees its parameters, except those hidden from it."""
         request: type[Request] = self.endpoint().request
         return request
 
     def parameters(self) -> dict[str, FieldInfo]:
-        """What a call may say."""
+        """The parameters that a call may have."""
         return self.request().model_fields
 
     def finish(self, result: Any, job: Job) -> tuple[Any, Any]:
-        """Turn the result of the flow into content and artifact. Here: keep the media."""
+        """Turn the result of the flow into content and artifact; by default, save the media."""
         job.made = [
             self.store.add(
                 medium,
@@ -212,7 +212,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         """Find the media that the arguments name, check everything, and build the flow.
 
         Raises:
-            InvalidRequestError: If something does not fit; nothing was sent.
+            InvalidRequestError: If an argument is invalid; nothing was sent.
         """
         kinds = self.request().media_kinds
         given = {name: value for name, value in arguments.items() if value is not None}
@@ -226,7 +226,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         return Job(work=self.endpoint()(**given), arguments=shown, sources=sources)
 
     def hidden_arguments(self) -> dict[str, Any]:
-        """The values of `hidden_from_model`: here, of the fields of these names."""
+        """The values of `hidden_from_model`; by default, those of the fields with these names."""
         values = {name: getattr(self, name) for name in self.hidden_from_model}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -348,7 +348,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
             discard_spools(result)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 -- LangChain's name
-        """Run without blocking. `StructuredTool` would go to the sync side: see `BaseTool`."""
+        """Run without blocking. `StructuredTool` would run the sync side: see `BaseTool`."""
         return await BaseTool.ainvoke(self, input, config, **kwargs)
 
     @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""How far long work is, told to LangChain's callbacks and to LangGraph's streams."""
+"""Progress of slow tools, reported to LangChain's callbacks and LangGraph's streams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROGRESS_EVENT = "visioncraft_progress"
 
 
 def report(progress: Progress) -> None:
-    """Tell all who listen: callbacks, ``stream_mode="custom"`` and the deltas of the tool call."""
+    """Report to callbacks, to ``stream_mode="custom"`` and to the deltas of the tool call."""
     event = _event(progress)
     if _in_a_run():
         dispatch_custom_event(PROGRESS_EVENT, event)
