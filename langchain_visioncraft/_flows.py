@@ -22,8 +22,8 @@ def needs_asyncio() -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         msg = (
-            "The async side of this package needs asyncio, and another library, such as Trio, runs "
-            "here. Use asyncio.run(), anyio.run(main, backend='asyncio') or the sync methods."
+            "The async side of this package needs asyncio, but another library, such as Trio, is "
+            "running. Use asyncio.run(), anyio.run(main, backend='asyncio') or the sync methods."
         )
         raise InvalidRequestError(msg) from None
 

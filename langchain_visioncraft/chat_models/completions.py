@@ -336,7 +336,7 @@ class WholeStreams:
         self._done = done
         if not self._some:
             msg = (
-                "answered status 200, but streamed nothing. If the host does not stream, use "
+                "answered with status 200, but streamed nothing. If the host does not stream, use "
                 "disable_streaming=True"
             )
             raise CutOffStreamError(msg)

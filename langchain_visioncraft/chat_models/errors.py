@@ -48,7 +48,7 @@ _IN_ORDER: dict[type[Exception], tuple[type[errors.VisionCraftError], str]] = {
     BrokenOffAnswerError: (errors.TruncatedAnswerError, "did not finish its answer: {error}"),
     UnreadableAnswerError: (
         errors.UnexpectedAnswerError,
-        "answered status 200, but not as documented: {error}",
+        "answered with status 200, but not as documented: {error}",
     ),
     # langchain-openai's own limit for the time between two chunks.
     TimeoutError: (errors.TimedOutError, "stopped streaming ({error})"),
@@ -236,7 +236,8 @@ class Boundary:
             return ours, (type(failure),)
         hint = f" ({says})" if says else ""
         what = (
-            f"answered status 200, but not as documented: {error.message.removesuffix('.')}{hint}. "
+            "answered with status 200, but not as documented: "
+            f"{error.message.removesuffix('.')}{hint}. "
             "Is it really the root of a VisionCraft host, and is the service up? If only "
             "streams fail, use disable_streaming=True"
         )
@@ -252,7 +253,7 @@ def _cut_off(content: bytes) -> str | None:
     try:
         json.loads(content)
     except (ValueError, RecursionError):
-        return "answered JSON that is damaged or cut off"
+        return "returned JSON that is damaged or cut off"
     return None
 
 

@@ -126,8 +126,8 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         unknown = sorted(name for name in options if name not in known)
         if unknown:
             msg = (
-                f"Nothing was sent. {', '.join(map(repr, unknown))}: POST /llm takes a model and "
-                "messages, nothing else. ChatVisionCraft has such parameters."
+                f"Nothing was sent. POST /llm takes only a model and messages, without "
+                f"{', '.join(map(repr, unknown))}. ChatVisionCraft takes other parameters."
             )
             raise InvalidRequestError(msg)
         left = {"model": self._model_of(options)}

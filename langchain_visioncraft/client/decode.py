@@ -198,7 +198,7 @@ def json_from(answer: Answer) -> Any:
         body = file.read()
     if len(body) > _LONGEST_JSON and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
         msg = (
-            f"{answer.endpoint} on {_host(answer)} answered {len(body):,} bytes of JSON or text. "
+            f"{answer.endpoint} on {_host(answer)} returned {len(body):,} bytes of JSON or text. "
             f"More than {_LONGEST_JSON:,} are accepted only if they contain files. Request less."
         )
         raise AnswerTooLargeError(msg, **facts_of(answer))
@@ -209,7 +209,7 @@ def json_from(answer: Answer) -> Any:
         if mime == "application/json":
             decoded = outcome_of(text)
         if decoded is None:
-            msg = f"{answer.endpoint} on {_host(answer)} answered JSON that is damaged or cut off."
+            msg = f"{answer.endpoint} on {_host(answer)} returned JSON that is damaged or cut off."
             raise TruncatedAnswerError(msg, **facts_of(answer)) from error
     failure = error_under_200(decoded, endpoint=answer.endpoint, base_url=answer.base_url)
     if failure is not None:
@@ -294,7 +294,7 @@ def _medium(answer: Answer, kinds: tuple[str, ...]) -> Media:
         missing = truncation_of(file, mime, answer.size)
         if missing:
             msg = (
-                f"{answer.endpoint} on {_host(answer)} answered a file that is cut off: {missing}."
+                f"{answer.endpoint} on {_host(answer)} returned a file that is cut off: {missing}."
             )
             raise TruncatedAnswerError(msg, **facts_of(answer))
         info = media_info(file, mime)
@@ -359,7 +359,7 @@ def _unexpected(answer: Answer, what: str, decoded: Any = None) -> ResponseError
         says = shortened(text, 200)
     hint = f" ({says})" if says else ""
     msg = (
-        f"{answer.endpoint} on {_host(answer)} answered status 200 {what}{hint}. "
+        f"{answer.endpoint} on {_host(answer)} answered with status 200 {what}{hint}. "
         f"Is {answer.base_url} really the root of a VisionCraft host, and is the service up?"
     )
     return UnexpectedAnswerError(msg, detail=says, **facts_of(answer))

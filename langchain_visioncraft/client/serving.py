@@ -238,7 +238,7 @@ class ServingClient(BaseClient):
         """A spool for the body of this response. Of an error only the beginning is kept."""
         if "," in response.headers.get("content-encoding", ""):
             # Each layer may grow a thousandfold: two make a bomb that no cap sees in time.
-            msg = f"{outgoing.endpoint} on {outgoing.host} answered data compressed more than once."
+            msg = f"{outgoing.endpoint} on {outgoing.host} returned data compressed more than once."
             raise errors.UnexpectedAnswerError(msg, **self.facts(outgoing.endpoint))
         failed = response.status_code >= 300
         spool = Spool(
