@@ -30,7 +30,7 @@ from langchain_visioncraft.errors import (
     UnexpectedAnswerError,
 )
 from langchain_visioncraft.media import Media
-from langchain_visioncraft.media.decoding import open_picture
+from langchain_visioncraft.media.decoding import COSTS, open_picture
 from langchain_visioncraft.media.scaling import Scaled, scaled
 
 if TYPE_CHECKING:
@@ -280,12 +280,23 @@ def frames_of(file: MediaFile, frames: FramesTypes, max_pixels: int) -> list[Fra
         count = 1 if mime_type in _SINGLE else getattr(image, "n_frames", 1)
         pages = mime_type == "image/tiff"  # which are not in time
         animated = count > 1 and not pages
-        duration = _duration(image, count) if animated else None
+        # To show a frame of an animation, Pillow decodes all before it.
+        decoded = image.width * image.height * COSTS.get(mime_type, 1) if animated else 0
+        most = _MOST_TIMES * max_pixels
+        duration = _duration(image, count) if animated and decoded * count <= most else None
         if frames == "auto":
             frames = "middle" if animated else "all"
         width, height = file.media.width or image.width, file.media.height or image.height
         found = []
-        for number in _chosen(frames, count, file.source):
+        chosen = _chosen(frames, count, file.source)
+        if decoded * chosen[-1] > most:
+            msg = (
+                f"{file.source} has {count:,} frames of {image.width}x{image.height} pixels: for "
+                f"frame {chosen[-1]:,}, more than {most:,} pixels would be decoded ({_MOST_TIMES} "
+                "times max_pixels). Choose an earlier one, such as frames='first'."
+            )
+            raise MediaInputError(msg)
+        for number in chosen:
             if pages:  # each has a size of its own, and is turned by Pillow
                 image.seek(number)
                 width, height = image.size
@@ -293,6 +304,7 @@ def frames_of(file: MediaFile, frames: FramesTypes, max_pixels: int) -> list[Fra
     return found
 
 
+_MOST_TIMES = 32
 _SINGLE = ("image/jpeg", "image/vnd.adobe.photoshop")
 """The further pictures in them are a camera's previews, and layers."""
 

@@ -180,7 +180,7 @@ def _without_texts(file: Any, frame: int) -> Image.Image:
     return image.copy()  # of no format, so that the file does not go out as it is
 
 
-_COSTS = {
+COSTS = {
     **dict.fromkeys(("image/webp", "image/jp2", "image/jpx"), 4),
     **dict.fromkeys(("image/avif", "image/heic", "image/jxl"), 2),
 }
@@ -190,7 +190,7 @@ _COSTS = {
 def _check_pixels(
     width: int, height: int, name: str, max_pixels: int | None, mime_type: str
 ) -> None:
-    cost = _COSTS.get(mime_type, 1)
+    cost = COSTS.get(mime_type, 1)
     if max_pixels is not None and width * height * cost > max_pixels:
         counted = f", which count {cost} times in {mime_type}" if cost > 1 else ""
         msg = (

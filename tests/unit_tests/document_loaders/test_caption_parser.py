@@ -19,7 +19,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.stores import InMemoryByteStore
 from media_host import HOST, KEY, MediaHost, frames, picture
-from PIL import Image
+from PIL import GifImagePlugin, Image
 
 from langchain_visioncraft import VisionCraftCaptionParser, VisionCraftClient
 from langchain_visioncraft._compat import httpx
@@ -161,6 +161,29 @@ def test_the_chosen_frame_is_the_one_that_is_sent(make: Any, parse: Any) -> None
     assert red.startswith("JPEG 64x48 RGB (25")
     assert ", 25" in lime
     assert blue.endswith(("255)", "254)"))
+
+
+def test_an_animation_is_not_decoded_without_an_end(
+    make: Any, parse: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sought: list[int] = []
+    seek = GifImagePlugin.GifImageFile.seek
+    monkeypatch.setattr(
+        GifImagePlugin.GifImageFile,
+        "seek",
+        lambda image, frame: (sought.append(frame), seek(image, frame))[1],
+    )
+    blob = Blob.from_data(frames(COLOURS * 20), metadata={"source": "long.gif"})
+    parser = make(max_pixels=64 * 48)
+    with pytest.raises(
+        MediaInputError, match=r"long.gif has 100 frames of 64x48 .* frames='first'"
+    ):
+        parse(parser, blob)
+    [document] = parse(make(max_pixels=64 * 48, frames="first"), blob)
+    assert document.metadata["frames"] == 100
+    assert "duration" not in document.metadata
+    assert not any(sought)
+    assert len(parse(make(max_pixels=64 * 48, frames=[3, 9]), blob)) == 2
 
 
 def test_a_frame_that_is_not_there_is_told(make: Any, parse: Any) -> None:
