@@ -20,7 +20,7 @@ _GIVES = (
 
 
 class VisionCraftImage(DrawingTool, schemas.ImageOptions):
-    """Draws a picture or an animation with ``POST /image/generate`` (2024-08), on any model.
+    """Draws a picture or an animation with any model of a host: ``POST /image/generate`` (2024-08).
 
     ```python
     from langchain_visioncraft import MediaStore, VisionCraftImage
