@@ -116,7 +116,7 @@ def resolve(
         )
     return Settings(
         base_url=normalize_base_url(base_url or os.environ.get(BASE_URL_VARIABLE)),
-        api_key=_secret(api_key),
+        api_key=sendable_key(api_key) or as_secret(environment_key()),
         verify=True if verify is None else verify,
         timeout=Timeout.of(timeout),
         max_retries=max_retries,
@@ -152,24 +152,16 @@ def sendable_key(api_key: str | SecretStr | None) -> SecretStr | None:
     return _sendable(api_key or SecretStr(""), "api_key=")
 
 
-def _secret(api_key: SecretStr | None) -> SecretStr | None:
-    return sendable_key(api_key) or as_secret(environment_key())
-
-
 def _sendable(key: SecretStr, source: str) -> SecretStr | None:
     """A key without blanks around it; one that no header takes would end up in its error."""
     key = SecretStr(key.get_secret_value().strip())
-    if not _fits_header(key):
+    if not all("!" <= character <= "~" for character in key.get_secret_value()):
         msg = (
             f"The key in {source} cannot be sent: it contains spaces, control characters or "
             "non-ASCII characters. Give your host's key, or any text for a sandbox."
         )
         raise MissingKeyError(msg)
     return key if key.get_secret_value() else None
-
-
-def _fits_header(key: SecretStr) -> bool:
-    return all("!" <= character <= "~" for character in key.get_secret_value())
 
 
 def normalize_base_url(url: str | None) -> str:

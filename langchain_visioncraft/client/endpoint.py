@@ -48,6 +48,9 @@ class Endpoint(Generic[P, RequestT, ResultT]):
         self._function = function
         functools.update_wrapper(self, function)
 
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self.__name__ = self.__qualname__ = name
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Flow[ResultT]:
         """Check the parameters and give the flow.
 

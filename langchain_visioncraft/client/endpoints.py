@@ -49,7 +49,6 @@ RequestT = TypeVar("RequestT", bound=Request)
 
 
 def _row(
-    name: str,
     about: str,
     request: Callable[P, RequestT],
     family: str | None = None,
@@ -57,8 +56,9 @@ def _row(
 ) -> Endpoint[P, RequestT, list[Media]]:
     """An endpoint that makes media, where nothing but its path and its parameters is special.
 
+    It is called by the name that it has among `EndpointMethods`.
+
     Args:
-        name: Of the endpoint, and of the method of both clients.
         about: Its path, and what else the first line of its documentation says.
         request: Its parameters.
         family: Of the lists that its names are in.
@@ -69,7 +69,6 @@ def _row(
     def make(request: RequestT) -> Flow[list[Media]]:
         return (yield from made_by((yield from post(path, request, family)), kinds))
 
-    make.__name__ = make.__qualname__ = name
     make.__doc__ = f"``POST {path}``{about.removeprefix(path)}"
     return Endpoint(request, make)
 
@@ -77,79 +76,51 @@ def _row(
 _MOTION = ("image", "video")
 
 text_to_image = _row(
-    "text_to_image",
-    "/sd (2024-04, 2024-07, 2024-09): one image from a prompt.",
-    schemas.TextToImageRequest,
-    "sd",
+    "/sd (2024-04, 2024-07, 2024-09): one image from a prompt.", schemas.TextToImageRequest, "sd"
 )
 text_to_image_sd1 = _row(
-    "text_to_image_sd1",
     "/generate (2023-11, 2024-03): one to five images from a prompt.",
     schemas.TextToImageSD1Request,
     "sd1",
 )
 text_to_image_sdxl = _row(
-    "text_to_image_sdxl",
-    "/generate-xl (2024-03): one image from a prompt.",
-    schemas.TextToImageSDXLRequest,
-    "sdxl",
+    "/generate-xl (2024-03): one image from a prompt.", schemas.TextToImageSDXLRequest, "sdxl"
 )
-openjourney = _row(
-    "openjourney",
-    "/openjourney (2024-03): one image from a prompt.",
-    schemas.OpenjourneyRequest,
-)
-dalle = _row(
-    "dalle", "/dalle (2024-05): one image from a prompt, by DALL·E 3.", schemas.DalleRequest
-)
+openjourney = _row("/openjourney (2024-03): one image from a prompt.", schemas.OpenjourneyRequest)
+dalle = _row("/dalle (2024-05): one image from a prompt, by DALL·E 3.", schemas.DalleRequest)
 kandinsky = _row(
-    "kandinsky",
-    "/kandinsky (2024-05): one image from a prompt, by Kandinsky.",
-    schemas.PromptsRequest,
+    "/kandinsky (2024-05): one image from a prompt, by Kandinsky.", schemas.PromptsRequest
 )
 playground = _row(
-    "playground",
-    "/playground (2024-05): one image from a prompt, by Playground.",
-    schemas.PromptsRequest,
+    "/playground (2024-05): one image from a prompt, by Playground.", schemas.PromptsRequest
 )
 leonardo_xl = _row(
-    "leonardo_xl",
-    "/leonardo-xl (2024-05): one image from a prompt, by Leonardo XL.",
-    schemas.PromptRequest,
+    "/leonardo-xl (2024-05): one image from a prompt, by Leonardo XL.", schemas.PromptRequest
 )
 image_to_image = _row(
-    "image_to_image",
     "/img2img (2024-03): a picture edited from a prompt, or only its masked part.",
     schemas.ImageToImageRequest,
     "img2img",
 )
 image_to_image_2023 = _row(
-    "image_to_image_2023",
     "/img2img with ``init_images`` (2023-11): a picture edited from a text prompt.",
     schemas.ImageToImage2023Request,
 )
 text_to_gif = _row(
-    "text_to_gif",
-    "/text2gif (2024-09): an animated GIF from a prompt.",
-    schemas.PromptRequest,
-    kinds=_MOTION,
+    "/text2gif (2024-09): an animated GIF from a prompt.", schemas.PromptRequest, kinds=_MOTION
 )
 text_to_gif_2024 = _row(
-    "text_to_gif_2024",
     "/generate-gif (2024-03, 2024-05): an animated GIF from a prompt.",
     schemas.TextToGif2024Request,
     "sd1",
     _MOTION,
 )
 image_to_video = _row(
-    "image_to_video",
     "/img2video (2024-03): a short video made from a picture.",
     schemas.ImageToVideoRequest,
     kinds=_MOTION,
 )
-upscale = _row(
-    "upscale", "/upscale (2024-03): the same picture with more pixels.", schemas.UpscaleRequest
-)
+upscale = _row("/upscale (2024-03): the same picture with more pixels.", schemas.UpscaleRequest)
 
 
 @endpoint(schemas.ImageRequest)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from langchain_visioncraft.errors import (
     APIStatusError,
@@ -18,6 +17,7 @@ from langchain_visioncraft.errors import (
     TimedOutError,
     VisionCraftError,
 )
+from langchain_visioncraft.media.folders import Holder
 
 ResultT = TypeVar("ResultT")
 
@@ -87,7 +87,7 @@ class Pause:
     seconds: float
 
 
-class Answer(Protocol):
+class Answer(Holder, Protocol):
     """What a driver sends back for a `Call` or a `Fetch`: the body of a successful answer."""
 
     endpoint: str
@@ -95,14 +95,6 @@ class Answer(Protocol):
     size: int
     announced_type: str | None
     engine: str | None
-
-    def open(self, mode: str = "rb", /) -> BinaryIO:
-        """Open the body for reading."""
-        ...
-
-    def take_file(self, target: Path, /) -> bool:
-        """Move the body to `target` if it is in a file of its own; false if it is not."""
-        ...
 
 
 Step: TypeAlias = Call | Fetch | Progress | Pause

@@ -53,7 +53,7 @@ class Spool:
         self._keep = keep
         self._folder = folder
         self._buffer = bytearray()
-        self._path: Path | None = None
+        self.path: Path | None = None
         self._file: BinaryIO | None = None
         self._cleanup: weakref.finalize[[Path, int], Spool] | None = None
 
@@ -91,18 +91,15 @@ class Spool:
         return AnswerTooLargeError(msg, endpoint=self.endpoint, base_url=self.base_url)
 
     def _open_file(self) -> BinaryIO:
-        if self._folder is None:
-            descriptor, name = tempfile.mkstemp(prefix=".visioncraft-", suffix=".part")
-            self._path = Path(name)
-        else:
-            # It may become a file of a store, with the permissions of the others.
-            self._path = self._folder / f".visioncraft-{uuid.uuid4().hex}.part"
-            try:
-                descriptor = os.open(self._path, NEW_FILE, 0o666)
-            except (FileNotFoundError, NotADirectoryError):  # the first in this folder, or none
-                self._folder.mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(self._path, NEW_FILE, 0o666)
-        self._cleanup = weakref.finalize(self, _remove, self._path, os.getpid())
+        # In a store it may become a file, with the permissions of the others.
+        folder, mode = self._folder or Path(tempfile.gettempdir()), 0o666 if self._folder else 0o600
+        self.path = folder / f".visioncraft-{uuid.uuid4().hex}.part"
+        try:
+            descriptor = os.open(self.path, NEW_FILE, mode)
+        except (FileNotFoundError, NotADirectoryError):  # the first in this folder, or none
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path, NEW_FILE, mode)
+        self._cleanup = weakref.finalize(self, _remove, self.path, os.getpid())
         return os.fdopen(descriptor, "wb", buffering=1 << 18)
 
     def finish(self) -> None:
@@ -131,27 +128,22 @@ class Spool:
         if self._cleanup is not None:
             self._cleanup()
 
-    @property
-    def path(self) -> Path | None:
-        """The temporary file, if the body is in one."""
-        return self._path
-
     def take_file(self, target: Path) -> bool:
         """Move the temporary file to `target`; false if there is none, or it is on another disk."""
-        if self._path is None or self._cleanup is None:
+        if self.path is None or self._cleanup is None:
             return False
         try:
-            self._path.replace(target)
+            self.path.replace(target)
         except OSError:
             return False
         self._cleanup.detach()
-        self._path = target
+        self.path = target
         self._cleanup = None
         return True
 
     def open(self, _mode: str = "rb", /) -> BinaryIO:
         """Open the body for reading."""
-        return self._path.open("rb") if self._path is not None else io.BytesIO(self._buffer)
+        return self.path.open("rb") if self.path is not None else io.BytesIO(self._buffer)
 
     def __reduce__(self) -> tuple[type[HeldBytes], tuple[bytes]]:
         with self.open() as file:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,13 +61,6 @@ _current: ContextVar[Watch | None] = ContextVar("visioncraft_watch", default=Non
 
 
 @contextmanager
-def watching(seconds: float | None) -> Iterator[Watch]:
-    """Watch what is sent and received inside, for so many seconds at most."""
-    with resumed(Watch(seconds)) as watch:
-        yield watch
-
-
-@contextmanager
 def resumed(watch: Watch) -> Iterator[Watch]:
     """Go on with a watch: streams are read piece by piece, and others have the time between."""
     token = _current.set(watch)
@@ -75,6 +68,11 @@ def resumed(watch: Watch) -> Iterator[Watch]:
         yield watch
     finally:
         _current.reset(token)
+
+
+def watching(seconds: float | None) -> AbstractContextManager[Watch]:
+    """Watch what is sent and received inside, for so many seconds at most."""
+    return resumed(Watch(seconds))
 
 
 def checked_deadline(seconds: float | None) -> float | None:

@@ -11,6 +11,7 @@ import io
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,7 +42,7 @@ class Place(Holder):
 
     location: str
 
-    @property
+    @cached_property
     def path(self) -> Path | None:
         """The local file, if it is one."""
         if is_url(self.location):
