@@ -92,13 +92,6 @@ def said_in(answer: Any) -> Said:
 
     A bare phrase such as "Forbidden" counts only where there is nothing better; different sentences
     are joined.
-
-    ```python
-    from langchain_visioncraft.client.answers import said_in
-
-    answer = {"error": "Forbidden", "message": "You can make 5 requests per minute"}
-    assert said_in(answer).message == "You can make 5 requests per minute"
-    ```
     """
     texts = [" ".join(text.split()) for text in _texts(answer, 0)]
     telling = [text for text in texts if not _is_bare(text)]

@@ -163,7 +163,6 @@ class _Embedded(HeldBytes):
         super().__init__(data)
         self.endpoint, self.base_url = answer.endpoint, answer.base_url
         self.size = len(data)
-        self.announced_type: str | None = None
         self.engine: str | None = None
 
 

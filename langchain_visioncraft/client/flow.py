@@ -93,7 +93,6 @@ class Answer(Holder, Protocol):
     endpoint: str
     base_url: str
     size: int
-    announced_type: str | None
     engine: str | None
 
 

@@ -11,7 +11,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
@@ -27,22 +27,17 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Link:
-    """An absolute link that passed the first check; one to the API's own origin needs no more."""
+    """An absolute link that passed the first check; one to the API's own origin needs no more.
+
+    Where it is pinned, `url` holds an address, and the headers and extensions its name.
+    """
 
     url: str
     host: str
     port: int
     own: bool
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where to connect for a link, and what to say there."""
-
-    url: str
-    headers: dict[str, str]
-    extensions: dict[str, Any]
-    own: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+    extensions: dict[str, Any] = field(default_factory=dict)
 
 
 def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
@@ -70,7 +65,7 @@ def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
     return Link(absolute, host, port or _PORTS[parts.scheme], own)
 
 
-def pin(link: Link, addresses: Sequence[Any], *, base_url: str, endpoint: str) -> Target:
+def pin(link: Link, addresses: Sequence[Any], *, base_url: str, endpoint: str) -> Link:
     """Fix the connection of a link to one of the addresses to which its host resolved.
 
     Raises `UnsafeLinkError` if any of them is not public.
@@ -85,17 +80,13 @@ def pin(link: Link, addresses: Sequence[Any], *, base_url: str, endpoint: str) -
     parts = urlsplit(link.url)
     literal = f"[{address}]" if address.version == 6 else str(address)
     pinned = parts._replace(netloc=f"{literal}:{link.port}", fragment="")
-    return Target(
+    return replace(
+        link,
         url=urlunsplit(pinned),
         # A pool knows addresses only: kept alive, the connection would serve another host's link.
         headers={"Host": _host_header(parts), "Connection": "close"},
         extensions={"sni_hostname": link.host} if parts.scheme == "https" else {},
     )
-
-
-def own_target(link: Link) -> Target:
-    """The API's own origin is where the user sent us: it is used as it is."""
-    return Target(url=link.url, headers={}, extensions={}, own=True)
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

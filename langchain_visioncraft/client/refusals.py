@@ -49,13 +49,6 @@ def retry_after(headers: Mapping[str, str], message: str | None) -> float | None
     """Seconds to wait, from ``Retry-After`` (seconds or a date) or from the sentence.
 
     A date is read against the answer's own ``Date``. More than `LONGEST_WAIT` is none.
-
-    ```python
-    from langchain_visioncraft.client.refusals import retry_after
-
-    assert retry_after({}, "Free users can make 10 images per 5 minutes") == 300
-    assert retry_after({}, "Too many requests, try again in 42 seconds") == 42
-    ```
     """
     header = headers.get("retry-after", "").strip()
     then = _time_of(header)

@@ -158,9 +158,8 @@ class ServingClient(BaseClient):
         for _ in range(links.MAX_REDIRECTS + 1):
             self.check_time(run)
             link = links.check_link(url, base_url=trusted, endpoint=fetch.endpoint)
-            if link.own:
-                target = links.own_target(link)
-            else:
+            target = link
+            if not link.own:
                 addresses = yield partial(self._resolve, link, fetch.endpoint)
                 target = links.pin(link, addresses, **self.facts(fetch.endpoint))
             response, spool = yield partial(self._send, self.outgoing_link(target, fetch), run)
@@ -221,7 +220,7 @@ class ServingClient(BaseClient):
             streams=call.streams,
         )
 
-    def outgoing_link(self, target: links.Target, fetch: Fetch) -> Outgoing:
+    def outgoing_link(self, target: links.Link, fetch: Fetch) -> Outgoing:
         """Turn a checked link into a request; it never carries the key."""
         return Outgoing(
             method="GET",
@@ -248,7 +247,6 @@ class ServingClient(BaseClient):
             before=run.linked if outgoing.link else 0,
         )
         spool.endpoint, spool.base_url = outgoing.endpoint, self.settings.base_url
-        spool.announced_type = response.headers.get("content-type")
         spool.engine = response.headers.get("x-visioncraft-engine")
         announced = response.headers.get("content-length", "")
         if announced.isdigit() and not failed:

@@ -47,7 +47,6 @@ class Spool:
         self.size = 0
         self.endpoint = ""
         self.base_url = ""
-        self.announced_type: str | None = None
         self.engine: str | None = None
         self._limit, self._before = limit, before
         self._keep = keep

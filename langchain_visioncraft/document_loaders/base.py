@@ -37,6 +37,8 @@ class VisionCraftParser(KnownKeywords, BaseBlobParser):
     """What both parsers share. A subclass says what `documents` its `parts` become.
 
     Args:
+        max_calls: A file that takes more calls is refused before the first.
+        strict: Whether a file that is cut off or damaged is refused.
         client: A ready client (sync or async), instead of the settings of the connection.
         cache: Where answers are kept: a folder, an fsspec URL, or a byte store of LangChain.
         **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.
@@ -48,17 +50,19 @@ class VisionCraftParser(KnownKeywords, BaseBlobParser):
     def __init__(
         self,
         *,
+        max_calls: int = MAX_CALLS,
+        strict: bool = False,
         client: AnyClient | None = None,
         cache: CacheTypes = None,
         **connection: Unpack[ConnectionSettings],
     ) -> None:
         hide_key(connection)
+        check_number("max_calls", max_calls, 1, whole=True)
+        self.max_calls = max_calls
+        self.strict = strict
         self.client = connect(client, connection, max_retries=MAX_RETRIES)
         self._clients = client_pair(self.client)
         self.cache: Cache | None = open_cache(cache)
-
-    strict: bool
-    """Whether a file that is cut off or damaged is refused."""
 
     @abstractmethod
     def parts(self, file: MediaFile) -> Sequence[Any]:

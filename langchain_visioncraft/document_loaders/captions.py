@@ -121,14 +121,15 @@ class VisionCraftCaptionParser(VisionCraftParser):
         **connection: Unpack[ConnectionSettings],
     ) -> None:
         hide_key(connection)
-        super().__init__(client=client, cache=cache, **connection)
+        super().__init__(
+            max_calls=max_calls, strict=strict, client=client, cache=cache, **connection
+        )
         require("Decoding pictures", "Pillow", "PIL")
         check_text("prompt", prompt)
         check_text("model", model)
         if max_side is not None:
             check_number("max_side", max_side, 1)
         check_number("max_pixels", max_pixels, 1)
-        check_number("max_calls", max_calls, 1, whole=True)
         if not _is_valid(frames):
             words = (
                 "'auto', 'first', 'middle', 'all', how many (from 1), or a list of numbers from 0"
@@ -139,8 +140,6 @@ class VisionCraftCaptionParser(VisionCraftParser):
         self.frames = frames
         self.max_side = max_side
         self.max_pixels = max_pixels
-        self.max_calls = max_calls
-        self.strict = strict
         self._chat_model = chat_model
         self._answering: str | None = None  # the engine that answered last
         self._model = model

@@ -102,7 +102,9 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         **connection: Unpack[ConnectionSettings],
     ) -> None:
         hide_key(connection)
-        super().__init__(client=client, cache=cache, **connection)
+        super().__init__(
+            max_calls=max_calls, strict=strict, client=client, cache=cache, **connection
+        )
         require("Listening to recordings", "PyAV and NumPy", "av", "numpy")
         if by not in ("whole", "segment", "window"):
             msg = f"by={by!r} is not valid: 'whole', 'segment' or 'window'."
@@ -116,7 +118,6 @@ class VisionCraftTranscriptParser(VisionCraftParser):
             check_number("chunk_seconds", chunk_seconds, 1)
         if max_seconds is not None:
             check_number("max_seconds", max_seconds, 1)
-        check_number("max_calls", max_calls, 1, whole=True)
         try:
             TranscribeOptions(task=task, language=language)
         except ValueError as error:
@@ -127,8 +128,6 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         self.overlap_seconds = overlap_seconds
         self.chunk_seconds = chunk_seconds
         self.max_seconds = max_seconds
-        self.max_calls = max_calls
-        self.strict = strict
         self._options: dict[str, Any] = {"task": task, "language": language}
 
     @property

@@ -10,8 +10,9 @@ import io
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO, Literal
 
 from langchain_visioncraft.media.boxes import picture_size, read_movie, truncation_of_boxes
@@ -199,7 +200,8 @@ _WHOLE = {1: "B", 3: "H", 4: "I", 16: "Q"}
 def _orientation(file: BinaryIO, mime_type: str) -> int:
     """How a camera was held (1 to 8, 1 is upright), by EXIF, or else by XMP."""
     found = 1
-    for block in _METADATA.get(mime_type, lambda _: iter(()))(file):
+    read = _METADATA.get(mime_type)
+    for block in read(file) if read else ():
         exif = block.removeprefix(b"Exif\0\0")
         if exif[:4] in (b"II*\0", b"MM\0*"):
             if (turn := _tags(io.BytesIO(exif)).get(_ORIENTATION)) is not None:
@@ -255,24 +257,17 @@ def is_whole_png(file: BinaryIO) -> bool:
     return False
 
 
-def _png_metadata(file: BinaryIO) -> Iterator[bytes]:
-    for kind, at, length in chunks_of(file, 8, ">I4s"):
-        if kind in (b"eXIf", b"iTXt"):
+def _chunk_metadata(file: BinaryIO, first: int, form: str) -> Iterator[bytes]:
+    for kind, at, length in chunks_of(file, first, form):
+        if kind in (b"eXIf", b"iTXt", b"EXIF", b"XMP "):
             file.seek(at)
             yield file.read(min(length, HEAD_BYTES))
 
 
-def _webp_metadata(file: BinaryIO) -> Iterator[bytes]:
-    for kind, at, length in chunks_of(file, 12, "<4sI"):
-        if kind in (b"EXIF", b"XMP "):
-            file.seek(at)
-            yield file.read(min(length, HEAD_BYTES))
-
-
-_METADATA = {
+_METADATA: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
     "image/jpeg": _jpeg_metadata,
-    "image/png": _png_metadata,
-    "image/webp": _webp_metadata,
+    "image/png": partial(_chunk_metadata, first=8, form=">I4s"),
+    "image/webp": partial(_chunk_metadata, first=12, form="<4sI"),
 }
 
 
