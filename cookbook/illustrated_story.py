@@ -85,7 +85,7 @@ async def illustrate(connection: dict[str, Any], store: MediaStore, console: Con
         # The model may name files of this folder, and no others.
         allowed_dirs=[ASSETS],
         text_to_image="auto",  # the best engine that the host offers
-        tool_options={name: {"width": 1024, "height": 768} for name in DRAWING_TOOLS},
+        tool_options={name: {"width": 768, "height": 576} for name in DRAWING_TOOLS},
     )
     agent = create_agent(
         ChatVisionCraft(
