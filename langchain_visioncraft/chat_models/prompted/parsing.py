@@ -6,16 +6,7 @@ import re
 from collections.abc import Iterable
 
 from langchain_visioncraft._json import End, JsonReader
-from langchain_visioncraft.chat_models.prompted.bodies import (
-    CHILD,
-    PYTHON,
-    TAG,
-    Written,
-    gemma_arguments,
-    lone_call,
-    python_calls,
-    tagged_call,
-)
+from langchain_visioncraft.chat_models.prompted import bodies, formats
 from langchain_visioncraft.chat_models.prompted.calls import (
     CUT_OFF,
     NO_CALL,
@@ -23,26 +14,16 @@ from langchain_visioncraft.chat_models.prompted.calls import (
     Offered,
     calls_in,
 )
-from langchain_visioncraft.chat_models.prompted.formats import (
-    ANY_MARK,
-    CLOSER,
-    CLOSERS,
-    CLOSING,
-    LABEL,
-    QUOTES,
-    RESULTS,
-    STOPS,
-)
 
 _SKIPPED = re.compile(
-    rf"(?P<mark>{ANY_MARK})|\]<\]minimax\[>\[|Call: ?|</?code>|`(?!`)|to=[\w.]+<\|message\|>(?=<)"
-    rf"|[\s,;}}\]]+|```\w{{0,10}}|>>>|print\(\w{{1,40}}\)|#[^\n]{{0,200}}\n"
-    rf"|(?!{TAG.pattern})<[|｜][^<>\n\"'=]{{1,40}}[|｜]?>"
+    rf"(?P<mark>{formats.ANY_MARK})|\]<\]minimax\[>\[|Call: ?|</?code>|`(?!`)"
+    rf"|to=[\w.]+<\|message\|>(?=<)|[\s,;}}\]]+|```\w{{0,10}}|>>>|print\(\w{{1,40}}\)|#[^\n]{{0,200}}\n"
+    rf"|(?!{bodies.TAG.pattern})<[|｜][^<>\n\"'=]{{1,40}}[|｜]?>"
     r"(?!\s?[\w.:-]{1,64}<[|｜]tool_call:name)|<\|from\|>\w+|assistant\b"
 )
 _TAIL = re.compile(
-    rf"(?:[ \t]+(?://|#)[^\n]{{0,200}})?(?:(?:\]<\]minimax\[>\[|</?code>|`(?!`)|[\s,;}}\]]|print\(\w{{1,40}}\)|{CLOSER.pattern}"
-    rf"|{'|'.join(map(re.escape, STOPS))})*+(?:</?[\w|:]{{0,24}}\Z)?)"
+    rf"(?:[ \t]+(?://|#)[^\n]{{0,200}})?(?:(?:\]<\]minimax\[>\[|</?code>|`(?!`)|[\s,;}}\]]|print\(\w{{1,40}}\)|{formats.CLOSER.pattern}"
+    rf"|{'|'.join(map(re.escape, formats.STOPS))})*+(?:</?[\w|:]{{0,24}}\Z)?)"
 )
 _GAP = (
     r"(?:\s++|```\w{0,10}|<[^<>{}\[\]\n/=]{1,48}>|\[CALL_ID\]\w{0,40}|\[ARGS\]?|✿ARGS✿:|[>:=]|json"
@@ -53,11 +34,11 @@ _NAMED = re.compile(
     rf"[\"'`]?(?P<name>[\w./:-]{{1,128}}?)[\"'`]?{_GAP}{{0,12}}+(?:(?=\{{)|(?=tool_call\()|(?(call)(?=\()|(?!)))"
 )
 _ACTION = re.compile(
-    rf"[ \t*_>]{{0,8}}(?i:action)\s?{LABEL}(?:```\w{{0,10}}\s{{0,4}})?"
-    rf"(?=(?P<list>\[\s*\{{)|){QUOTES}(?P<name>\w[\w./:-]{{0,128}})?[\]\"'`*]{{0,3}}"
+    rf"[ \t*_>]{{0,8}}(?i:action)\s?{formats.LABEL}(?:```\w{{0,10}}\s{{0,4}})?"
+    rf"(?=(?P<list>\[\s*\{{)|){formats.QUOTES}(?P<name>\w[\w./:-]{{0,128}})?[\]\"'`*]{{0,3}}"
 )
 _INPUT = re.compile(
-    rf"[\s*_]{{0,12}}(?i:action[ _]input)\s?{LABEL}(?:`{{1,3}}\w{{0,10}}\s{{0,4}})?"
+    rf"[\s*_]{{0,12}}(?i:action[ _]input)\s?{formats.LABEL}(?:`{{1,3}}\w{{0,10}}\s{{0,4}})?"
 )
 _INPUT_ENDS = re.compile(r"\n|Observation:|\Z")
 _LINE_ENDS = re.compile(r"[ \t;,\]]*(?=\n|```|<|\Z)|[;,]\s*(?=\w[\w./:-]{0,127}\()")
@@ -73,7 +54,7 @@ _MOST_PYTHON = 40_000
 
 def names_tool(text: str, at: int, offered: Offered) -> bool:
     """Whether a call of an offered tool begins here, written as Python."""
-    called = PYTHON.match(text, at)
+    called = bodies.PYTHON.match(text, at)
     return called is not None and (
         called["name"] == "tool_call" or offered.name_of(called["name"]) is not None
     )
@@ -121,11 +102,13 @@ class CallParser:
         opened = False
         while (skipped := _SKIPPED.match(self._text, at)) and skipped.end() > at:
             if mark := skipped["mark"]:
-                if mark in RESULTS:
+                if mark in formats.RESULTS:
                     break
                 if mark in ("<function=", "<invoke"):
                     return at, True, True
-                is_end = mark in STOPS or mark in CLOSERS or CLOSING.search(mark)
+                is_end = (
+                    mark in formats.STOPS or mark in formats.CLOSERS or formats.CLOSING.search(mark)
+                )
                 marked = opened = not is_end
             at = skipped.end()
         return at, marked, opened
@@ -135,11 +118,11 @@ class CallParser:
     ) -> tuple[list[Call], int]:
         """The calls that begin exactly here, and where they end."""
         text, offered = self._text, self._offered
-        if PYTHON.match(text, at) and (marked or names_tool(text, at, offered)):
+        if bodies.PYTHON.match(text, at) and (marked or names_tool(text, at, offered)):
             return self._python(at)
         if text[at : at + 1] in ("{", "["):
             return self._json_calls(at, marked=marked)
-        if tagged := tagged_call(text, at, self._json):
+        if tagged := bodies.tagged_call(text, at, self._json):
             written, end = tagged
             if self._cut_off and end == len(text):
                 return [self._broken("", text[at:])], end
@@ -158,7 +141,7 @@ class CallParser:
     def _broken(self, name: str, text: str, problem: str = CUT_OFF) -> Call:
         return Call(self._offered.name_of(name), text=text, problems=(problem,))
 
-    def _calls(self, written: Iterable[Written], text: str) -> list[Call]:
+    def _calls(self, written: Iterable[bodies.Written], text: str) -> list[Call]:
         return [self._offered.call(name, each, text, self._json) for name, each in written]
 
     def _named(self, name: str, at: int, *, marked: bool) -> tuple[list[Call], int]:
@@ -167,15 +150,15 @@ class CallParser:
         if text.startswith("tool_call(", at):  # ChatGLM 3
             end = self._bracket_end(at)
             body = text[at:end]
-            return self._calls([(name, each) for _, each in python_calls(body)], body), end
+            return self._calls([(name, each) for _, each in bodies.python_calls(body)], body), end
         kind: End
         if _GEMMA.match(text, at):
-            closer = CLOSER.search(text, at) if marked else None
+            closer = formats.CLOSER.search(text, at) if marked else None
             end = closer.start() if closer else _end_of_brackets(text, at, len(text))
             end, kind = (end, "closed") if end else (len(text), "open")
-            value = gemma_arguments(text[at + 1 : end].rstrip()[:-1], self._json)
+            value = bodies.gemma_arguments(text[at + 1 : end].rstrip()[:-1], self._json)
         else:
-            value, end, kind = self._json.value_at(text, at, CLOSER if marked else None)
+            value, end, kind = self._json.value_at(text, at, formats.CLOSER if marked else None)
         body = text[at:end]
         if kind == "in string" or (kind == "open" and self._cut_off):
             return [self._broken(name, body)], end
@@ -186,14 +169,14 @@ class CallParser:
         closer = f"</{name}>"
         end = self._text.find(closer, at, at + _LONGEST_TAG)
         body = self._text[at : max(end, at)]
-        arguments = dict(CHILD.findall(body))
+        arguments = dict(bodies.CHILD.findall(body))
         if end < 0 or (body.strip() and not arguments):
             return [], at
         return self._calls([(name, arguments)], body), end + len(closer)
 
     def _json_calls(self, at: int, *, marked: bool) -> tuple[list[Call], int]:
         """JSON; without an opener it is a call only if it names a tool that was offered."""
-        value, end, kind = self._json.value_at(self._text, at, CLOSER if marked else None)
+        value, end, kind = self._json.value_at(self._text, at, formats.CLOSER if marked else None)
         text = self._text[at:end]
         calls = calls_in(value, text, self._offered, self._json, marked=marked)
         if kind == "closed" or (kind == "open" and not self._cut_off):
@@ -223,7 +206,7 @@ class CallParser:
         text = self._text
         limit = min(len(text), at + self._python_left)
         end = self._bracket_end(at)
-        written = python_calls(text[at:end]) if end and _LINE_ENDS.match(text, end) else []
+        written = bodies.python_calls(text[at:end]) if end and _LINE_ENDS.match(text, end) else []
         if self._cut_off and not end and limit == len(text):
             return [self._broken("", text[at:])], limit
         if not written or not all(self._offered.name_of(name) for name, _ in written):
@@ -241,13 +224,13 @@ class CallParser:
     def _unread(self, opening: int, at: int) -> tuple[list[Call], int]:
         """What stands behind an opener and is none of the usual forms, up to a closer."""
         text, offered = self._text, self._offered
-        closer = CLOSER.search(text, at)
+        closer = formats.CLOSER.search(text, at)
         end = closer.start() if closer else len(text)
-        if tag := TAG.search(text, at, end):
+        if tag := bodies.TAG.search(text, at, end):
             return self._call(tag.start(), marked=True)
         body = text[at:end]
-        written = python_calls(body) if PYTHON.match(body) else []
-        if not written and (lone := lone_call(body, self._json)):
+        written = bodies.python_calls(body) if bodies.PYTHON.match(body) else []
+        if not written and (lone := bodies.lone_call(body, self._json)):
             written = [lone]
         if known := [each for each in written if offered.name_of(each[0])]:
             return self._calls(known, body), end

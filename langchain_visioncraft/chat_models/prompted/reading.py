@@ -11,6 +11,7 @@ import itertools
 import re
 from typing import TypeAlias
 
+from langchain_visioncraft.chat_models.prompted import formats
 from langchain_visioncraft.chat_models.prompted.calls import (
     CALL_KEYS,
     CALL_TYPES,
@@ -18,14 +19,6 @@ from langchain_visioncraft.chat_models.prompted.calls import (
     Call,
     Offered,
     call_key,
-)
-from langchain_visioncraft.chat_models.prompted.formats import (
-    CLOSERS,
-    CLOSING,
-    OPENERS,
-    RESULTS,
-    STOPS,
-    call_patterns,
 )
 from langchain_visioncraft.chat_models.prompted.parsing import CallParser, names_tool
 
@@ -72,7 +65,7 @@ class CallReader:
 
     def __init__(self, offered: Offered) -> None:
         self._offered = offered
-        self._marks, self._begun = call_patterns(frozenset(offered.schemas))
+        self._marks, self._begun = formats.call_patterns(frozenset(offered.schemas))
         self._text, self._at = "\n", 1  # a line begins; behind it stands what is not decided
         self._held: list[str] = []
         self._fence = ""  # of the code that we are in, which holds no call
@@ -141,19 +134,23 @@ class CallReader:
     def _verdict(self, mark: re.Match[str]) -> bool | None:
         """Whether this begins a call; ``None`` if that is not known yet. If not, it is taken."""
         kind, sign = mark.lastgroup, mark[0]
-        if kind == "line" or (kind == "tag" and not CLOSING.search(sign)) or sign in OPENERS:
+        if (
+            kind == "line"
+            or (kind == "tag" and not formats.CLOSING.search(sign))
+            or sign in formats.OPENERS
+        ):
             return True
         if kind == "fence":
             return self._fence_verdict(mark)
         if kind == "json":
             return self._json_verdict(self._at)
-        is_closer = kind == "tag" or sign in CLOSERS
-        if sign in STOPS or (self._called and is_closer):
+        is_closer = kind == "tag" or sign in formats.CLOSERS
+        if sign in formats.STOPS or (self._called and is_closer):
             self._at = mark.end()
             self._blanks = [] if self._after_call else self._blanks
         elif is_closer:
             return True  # perhaps of a call whose opener is missing: known at the end
-        elif self._called and sign in RESULTS:
+        elif self._called and sign in formats.RESULTS:
             self._at = len(self._text)  # the model goes on to imagine what the tool answers
         else:
             self._take(mark.end())
@@ -185,7 +182,7 @@ class CallReader:
         if self._text[at] == "`":
             return False  # a line of backticks, and no fence
         mark = self._marks.match(self._text, at)
-        if mark and (mark.lastgroup == "tag" or mark[0] in OPENERS):
+        if mark and (mark.lastgroup == "tag" or mark[0] in formats.OPENERS):
             return not self._text.startswith("`", mark.end())
         if mark and mark.lastgroup == "json":
             return self._json_verdict(at, take=False)
