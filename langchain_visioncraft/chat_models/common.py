@@ -28,11 +28,8 @@ from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft._driving import adrive, drive
 from langchain_visioncraft._keywords import KnownKeywords
+from langchain_visioncraft.chat_models import images
 from langchain_visioncraft.chat_models.answers import Task, answer
-from langchain_visioncraft.chat_models.images import (
-    is_image,
-    prepare_messages,
-)
 from langchain_visioncraft.chat_models.profiles import profile_of, takes_images
 from langchain_visioncraft.config import API_KEY_VARIABLE, Settings, resolve
 from langchain_visioncraft.media.store import MediaStore
@@ -229,7 +226,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
 
     def _prepared(self, messages: Sequence[BaseMessage], model: str) -> list[BaseMessage]:
         """The messages with their pictures in the one form that is sent."""
-        return prepare_messages(
+        return images.prepare_messages(
             messages,
             model=model,
             vision=self.vision,
@@ -341,7 +338,7 @@ def _tokens_of(
     for block in content:
         if isinstance(block, str):
             total += count(block)
-        elif is_image(block, store):
+        elif images.is_image(block, store):
             total += TOKENS_PER_IMAGE
         else:
             total += count(str(block.get("text", "")))

@@ -23,20 +23,11 @@ from langchain_core.exceptions import ContextOverflowError
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._redact import MASK, Redactor, chain, forget_locals
+from langchain_visioncraft.chat_models import normalizing
 from langchain_visioncraft.chat_models.completions import CutOffStreamError, OverdueError
 from langchain_visioncraft.chat_models.connection import CHAT_PATH
-from langchain_visioncraft.chat_models.normalizing import (
-    BrokenOffAnswerError,
-    UnreadableAnswerError,
-)
-from langchain_visioncraft.client import translation
+from langchain_visioncraft.client import refusals, translation
 from langchain_visioncraft.client.answers import service_message
-from langchain_visioncraft.client.refusals import (
-    error_under_200,
-    redirected,
-    status_error,
-    unknown_kind,
-)
 
 CHAT_ENDPOINT = f"POST {CHAT_PATH}"
 
@@ -45,8 +36,11 @@ _IN_ORDER: dict[type[Exception], tuple[type[errors.VisionCraftError], str]] = {
     OverdueError: (errors.TimedOutError, "was ended at its deadline, {error}"),
     json.JSONDecodeError: (errors.TruncatedAnswerError, "streamed JSON that is damaged"),
     UnicodeDecodeError: (errors.TruncatedAnswerError, "streamed bytes that are not UTF-8"),
-    BrokenOffAnswerError: (errors.TruncatedAnswerError, "did not finish its answer: {error}"),
-    UnreadableAnswerError: (
+    normalizing.BrokenOffAnswerError: (
+        errors.TruncatedAnswerError,
+        "did not finish its answer: {error}",
+    ),
+    normalizing.UnreadableAnswerError: (
         errors.UnexpectedAnswerError,
         "answered with status 200, but not as documented: {error}",
     ),
@@ -191,10 +185,10 @@ class Boundary:
     def _of_status(self, error: openai.APIStatusError) -> _Found:
         status, headers = error.response.status_code, error.response.headers
         if status < 400:
-            return redirected(error.response, **self._facts), ()
-        ours = status_error(status, headers, _content(error.response), **self._facts)
+            return refusals.redirected(error.response, **self._facts), ()
+        ours = refusals.status_error(status, headers, _content(error.response), **self._facts)
         extra: tuple[type[Exception], ...] = ()
-        if unknown_kind(ours.detail) == "models":
+        if refusals.unknown_kind(ours.detail) == "models":
             known = errors.UnknownNameError(
                 f"{ours.message} The model was {self.model!r}; list_models() returns the names."
             )
@@ -229,7 +223,7 @@ class Boundary:
         else:
             # An error event in a stream: the SDK gives what was under "error".
             held, says = {"error": body or error.message}, None
-        failure = error_under_200(held, **self._facts)
+        failure = refusals.error_under_200(held, **self._facts)
         if failure is not None:
             ours: errors.VisionCraftError = errors.UnexpectedAnswerError("")
             ours.__dict__.update(failure.__dict__)

@@ -11,17 +11,11 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, PrivateAttr, model_validator
 
-from langchain_visioncraft.chat_models import completions
+from langchain_visioncraft.chat_models import completions, structured
 from langchain_visioncraft.chat_models.answers import Task, one_chunk
 from langchain_visioncraft.chat_models.bound_tools import OPTIONS
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
 from langchain_visioncraft.chat_models.prompted.tools import PromptedTools
-from langchain_visioncraft.chat_models.structured import (
-    ANSWER_FORM,
-    Method,
-    PromptedAnswer,
-    structured_output,
-)
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
 from langchain_visioncraft.client.pair import client_pair
 from langchain_visioncraft.context import run_key
@@ -122,7 +116,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
     def _task(
         self, messages: Sequence[BaseMessage], options: dict[str, Any]
     ) -> tuple[Task, dict[str, Any]]:
-        known = {*OPTIONS, ANSWER_FORM, "model", "stream"}
+        known = {*OPTIONS, structured.ANSWER_FORM, "model", "stream"}
         unknown = sorted(name for name in options if name not in known)
         if unknown:
             msg = (
@@ -131,8 +125,8 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
             )
             raise InvalidRequestError(msg)
         left = {"model": self._model_of(options)}
-        if options.get(ANSWER_FORM) is not None:
-            return PromptedAnswer(options[ANSWER_FORM]), left
+        if options.get(structured.ANSWER_FORM) is not None:
+            return structured.PromptedAnswer(options[structured.ANSWER_FORM]), left
         return PromptedTools.of(options, messages), left
 
     def _ask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
@@ -202,7 +196,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         schema: Any,
         *,
         include_raw: bool = False,
-        method: Method = "prompted",
+        method: structured.Method = "prompted",
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
@@ -216,7 +210,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
             kwargs: Bound to the calls.
         """
         del method
-        return structured_output(
+        return structured.structured_output(
             self, schema, method="prompted", include_raw=include_raw, strict=strict, **kwargs
         )
 
