@@ -58,16 +58,10 @@ def connect(
     query: Mapping[str, object] | None = None,
     deadline: float | None = None,
 ) -> tuple[VisionCraftSDK, AsyncVisionCraftSDK]:
-    """Build the SDK's clients; nothing is sent.
+    """Build the SDK's clients; nothing is sent. The arguments are those of the chat models.
 
-    Args:
-        settings: The key, the host, and so on.
-        http_client: Used as it is. Default: one that all models with the same `verify` and
-            `timeout` share; it reads `completions.MAX_ANSWER_BYTES` of an answer at most.
-        http_async_client: The same for async calls; the default one works in any event loop.
-        headers: Sent with every request.
-        query: Sent with every request.
-        deadline: Seconds for a call over all, or a stream to its end.
+    Models with the same `verify` and `timeout` share the default HTTP clients. These read
+    `completions.MAX_ANSWER_BYTES` of an answer at most; the async one works in any event loop.
 
     Raises:
         MissingKeyError: If there is no key.

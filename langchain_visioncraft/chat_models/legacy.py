@@ -200,14 +200,10 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """A model that answers with objects, as requested in the prompt.
+        """A model that answers with objects, as the prompt asks it to.
 
-        Args:
-            schema: A pydantic class, a ``TypedDict`` or a JSON schema.
-            include_raw: Whether to return ``{"raw", "parsed", "parsing_error"}``.
-            method: All methods mean ``prompted`` here; the endpoint supports no other.
-            strict: Has no effect, since a prompt cannot force anything.
-            kwargs: Bound to the calls.
+        The arguments are those of `ChatVisionCraft`. Every method means ``prompted``, and nothing
+        can be forced: the endpoint knows no other way.
         """
         del method
         return structured.structured_output(
