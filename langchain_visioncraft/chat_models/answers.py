@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Generator, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from langchain_visioncraft._flows import Steps
 from langchain_visioncraft._reasoning import ReasoningSplitter, split_reasoning
 from langchain_visioncraft.chat_models.normalizing import MOST_CALLS
 from langchain_visioncraft.chat_models.prompted.calls import Call
@@ -19,9 +20,8 @@ from langchain_visioncraft.chat_models.prompted.formats import call_text
 from langchain_visioncraft.chat_models.prompted.reading import Piece
 from langchain_visioncraft.errors import UnexpectedAnswerError
 
-ResultT = TypeVar("ResultT")
-Asking: TypeAlias = Generator[list[BaseMessage], ChatResult, ResultT]
-"""Yields conversations to be sent, and is sent the answers."""
+Ask: TypeAlias = Callable[[list[BaseMessage]], Steps[ChatResult]]
+"""Sends a conversation, and returns the answer."""
 
 REASONING = "reasoning_content"
 """Where LangChain looks for what a model thought, among the `additional_kwargs`."""
@@ -64,18 +64,19 @@ class Reading:
         self.cut_off = cut_off
         return []
 
-    def held_back(self, messages: Sequence[BaseMessage]) -> Asking[list[Piece]]:  # noqa: ARG002
+    def held_back(self, messages: Sequence[BaseMessage], ask: Ask) -> Steps[list[Piece]]:  # noqa: ARG002
         """Give what was held back, once the model has been asked again if that helps.
 
         Args:
             messages: What it was asked first.
+            ask: Asks it.
         """
         yield from ()
         return []
 
-    def _ask_again(self, messages: list[BaseMessage]) -> Asking[tuple[str, bool]]:
+    def _second(self, result: ChatResult) -> tuple[str, bool]:
         """The text of a second answer, and whether it was cut off."""
-        generation = (yield messages).generations[0]
+        generation = result.generations[0]
         message: Any = generation.message
         self.usage = message.usage_metadata
         return split_reasoning(message.text)[1], _is_cut_off(generation)
@@ -128,17 +129,20 @@ class _Answer:
         return thought, found
 
 
-def answer(task: Task, messages: Sequence[BaseMessage], *, correct: bool) -> Asking[ChatResult]:
+def answer(
+    task: Task, messages: Sequence[BaseMessage], ask: Ask, *, correct: bool
+) -> Steps[ChatResult]:
     """Ask, and read a whole answer.
 
     Args:
         task: What is asked.
         messages: The conversation.
+        ask: Sends it.
         correct: Whether the model may be asked again about an answer that does not fit. It is not
             for several answers at once.
     """
     asked = task.messages(messages)
-    result = yield asked
+    result = yield from ask(asked)
     correct = correct and len(result.generations) == 1
     for number, generation in enumerate(result.generations):
         message: Any = generation.message
@@ -148,7 +152,7 @@ def answer(task: Task, messages: Sequence[BaseMessage], *, correct: bool) -> Ask
             cut_off=_is_cut_off(generation),
             native=bool(message.tool_calls or message.invalid_tool_calls),
         )
-        held = yield from read.reading.held_back(asked)
+        held = yield from read.reading.held_back(asked, ask)
         result.generations[number] = ChatGeneration(
             message=_read_message(message, thought + rest, [*found, *held]),
             generation_info=generation.generation_info,
@@ -252,7 +256,9 @@ class StreamedReading:
             return chunk
         return self._chunk_of(found, thought, message, chunk.generation_info)
 
-    def ending(self, messages: Sequence[BaseMessage]) -> Asking[ChatGenerationChunk | None]:
+    def ending(
+        self, messages: Sequence[BaseMessage], ask: Ask
+    ) -> Steps[ChatGenerationChunk | None]:
         """What is left at the end of a stream, with the tokens of another question.
 
         A stream that held nothing else ends with an empty chunk: LangChain wants one.
@@ -260,7 +266,7 @@ class StreamedReading:
         thought, found = "", list[Piece]()
         if not self._answer.finished:
             thought, found = self._answer.finish(native=self._native)
-        held = yield from self._answer.reading.held_back(messages)
+        held = yield from self._answer.reading.held_back(messages, ask)
         usage = self._answer.reading.usage
         if self._some and not found and not held and usage is None and not thought:
             return None

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Self
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
+from langchain_visioncraft._flows import Steps
 from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._schemas import coerced, problems, schema_prompt
-from langchain_visioncraft.chat_models.answers import Asking, Reading, Task
+from langchain_visioncraft.chat_models.answers import Ask, Reading, Task
 from langchain_visioncraft.chat_models.history import answered, as_text, key_of, with_reminder
 from langchain_visioncraft.chat_models.prompted.calls import Call, Offered, calls_in
 from langchain_visioncraft.chat_models.prompted.formats import written_call
@@ -205,12 +206,12 @@ class ToolReading(Reading):
 
     # ---- the second question ------------------------------------------------------------------
 
-    def held_back(self, messages: Sequence[BaseMessage]) -> Asking[list[Piece]]:
+    def held_back(self, messages: Sequence[BaseMessage], ask: Ask) -> Steps[list[Piece]]:
         """Give the calls that were held back, or what the model writes instead of them."""
         question = self._question(messages) if self._correct else None
         if question is None:
             return [*map(self._as_it_is, self._held)] if self._count else [*self._repeated[:1]]
-        again, cut_off = yield from self._ask_again(question)
+        again, cut_off = self._second((yield from ask(question)))
         pieces = self._read(again, cut_off=cut_off)
         prose = "".join(piece for piece in pieces if isinstance(piece, str)).strip()
         calls = [self._fitted(piece) for piece in pieces if isinstance(piece, Call)]

@@ -15,7 +15,7 @@ import math
 import os
 import ssl
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
@@ -26,10 +26,10 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._copying import HoldsConnections
-from langchain_visioncraft._driving import adrive, drive
+from langchain_visioncraft._flows import Steps, arun, call, run
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.chat_models import images
-from langchain_visioncraft.chat_models.answers import Task, answer
+from langchain_visioncraft.chat_models.answers import Ask, Task, answer
 from langchain_visioncraft.chat_models.profiles import profile_of, takes_images
 from langchain_visioncraft.config import API_KEY_VARIABLE, Settings, resolve
 from langchain_visioncraft.media.store import MediaStore
@@ -176,9 +176,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        task, options = self._task(messages, kwargs)
-        ask = self._asking({**options, "stop": stop, "run_manager": run_manager})
-        return drive(answer(task, messages, correct=self.correct_tool_calls), ask)
+        return run(self._answering(messages, kwargs, stop=stop, run_manager=run_manager))
 
     async def _agenerate(
         self,
@@ -187,37 +185,29 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        task, options = self._task(messages, kwargs)
-        ask = self._aasking({**options, "stop": stop, "run_manager": run_manager})
-        return await adrive(answer(task, messages, correct=self.correct_tool_calls), ask)
+        return await arun(self._answering(messages, kwargs, stop=stop, run_manager=run_manager))
 
-    def _asking(
-        self, options: Mapping[str, Any], *, begun: int = 0
-    ) -> Callable[[list[BaseMessage]], ChatResult]:
+    def _answering(
+        self, messages: list[BaseMessage], given: dict[str, Any], **more: Any
+    ) -> Steps[ChatResult]:
+        task, options = self._task(messages, given)
+        ask = self._asking({**options, **more})
+        return answer(task, messages, ask, correct=self.correct_tool_calls)
+
+    def _asking(self, options: Mapping[str, Any], *, begun: int = 0) -> Ask:
         """Sends requests; LangChain lets the rate limiter wait for the first one only.
 
         Args:
             options: Of each request.
             begun: How many have gone out before.
         """
-        count = itertools.count(begun)
+        count, limiter = itertools.count(begun), self.rate_limiter
 
-        def ask(messages: list[BaseMessage]) -> ChatResult:
-            if next(count) and self.rate_limiter:
-                self.rate_limiter.acquire(blocking=True)
-            return self._ask(messages, **options)
-
-        return ask
-
-    def _aasking(
-        self, options: Mapping[str, Any], *, begun: int = 0
-    ) -> Callable[[list[BaseMessage]], Awaitable[ChatResult]]:
-        count = itertools.count(begun)
-
-        async def ask(messages: list[BaseMessage]) -> ChatResult:
-            if next(count) and self.rate_limiter:
-                await self.rate_limiter.aacquire(blocking=True)
-            return await self._aask(messages, **options)
+        def ask(messages: list[BaseMessage]) -> Steps[ChatResult]:
+            if next(count) and limiter:
+                yield call(limiter.acquire, limiter.aacquire, blocking=True)
+            result: ChatResult = yield call(self._ask, self._aask, messages, **options)
+            return result
 
         return ask
 

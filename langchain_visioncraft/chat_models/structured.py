@@ -19,9 +19,10 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from langchain_openai.chat_models.base import OpenAIRefusalError
 
 from langchain_visioncraft import errors
+from langchain_visioncraft._flows import Steps
 from langchain_visioncraft._redact import shortened
 from langchain_visioncraft._schemas import accepts, problems, schema_prompt
-from langchain_visioncraft.chat_models.answers import Asking, Reading, Task
+from langchain_visioncraft.chat_models.answers import Ask, Reading, Task
 from langchain_visioncraft.chat_models.constrained import held_to
 from langchain_visioncraft.chat_models.errors import as_both
 from langchain_visioncraft.chat_models.history import as_text, with_instructions
@@ -162,13 +163,13 @@ class AnswerReading(Reading):
         self.text += text
         return []
 
-    def held_back(self, messages: Sequence[BaseMessage]) -> Asking[list[Piece]]:
+    def held_back(self, messages: Sequence[BaseMessage], ask: Ask) -> Steps[list[Piece]]:
         """Give the answer, or a second one if that has the right form."""
         text, reasons = self.text, self._reasons(self.text)
         if reasons and not self.cut_off:
             complaint = _AGAIN.format(reasons="; ".join(reasons), kind=_kind(self._schema))
             question = [*messages, AIMessage(text), HumanMessage(complaint)]
-            again, _ = yield from self._ask_again(question)
+            again, _ = self._second((yield from ask(question)))
             text = text if self._reasons(again) else again
         return [text] if text else []
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_visioncraft._driving import adrive, drive
+from langchain_visioncraft._flows import arun, run
 from langchain_visioncraft.chat_models.answers import StreamedReading, Task
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
 from langchain_visioncraft.chat_models.bound_tools import OPTIONS, BoundTools
@@ -148,7 +148,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         asked, stream = task.messages(messages), self._streamed(task, options)
         ask = self._asking(_unstreamed(options), begun=1)
         read = map(stream.read, self._ask_for_stream(asked, **options))
-        ending = (drive(stream.ending(asked), ask) for _ in "1")  # asked for when all is read
+        ending = (run(stream.ending(asked, ask)) for _ in "1")  # asked for when all is read
         for chunk in filter(None, itertools.chain(read, ending)):
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -173,11 +173,11 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     ) -> AsyncGenerator[ChatGenerationChunk | None]:
         task, options = self._task(messages, given)
         asked, stream = task.messages(messages), self._streamed(task, options)
-        ask = self._aasking(_unstreamed(options), begun=1)
+        ask = self._asking(_unstreamed(options), begun=1)
         async with aclosing(self._aask_for_stream(asked, **options)) as chunks:
             async for raw in chunks:
                 yield stream.read(raw)
-        yield await adrive(stream.ending(asked), ask)
+        yield await arun(stream.ending(asked, ask))
 
     def _streamed(self, task: Task, options: Mapping[str, Any]) -> StreamedReading:
         return StreamedReading(

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from langchain_core.documents import Document
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from visioncraft_sandbox.engines.parameters import split_parameters
 from visioncraft_sandbox.planner.conversation import read_conversation
 from visioncraft_sandbox.planner.planner import plan
 from visioncraft_sandbox.planner.tools import Tool
 
-from langchain_visioncraft._driving import drive
+from langchain_visioncraft._flows import Steps, run
 from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._reasoning import ReasoningSplitter, split_reasoning
 from langchain_visioncraft._redact import Redactor
@@ -82,8 +82,12 @@ def _cut_off(text: str) -> None:
     reading = PromptedTools([FORM]).reading(correct=True)
     reading.feed(f'<tool_call>{{"name": "draw", "arguments": {{"prompt": "{text}')
     reading.finish(cut_off=True)
-    again = ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
-    drive(reading.held_back([HumanMessage("Draw a house.")]), lambda _: again)
+
+    def again(_: list[BaseMessage]) -> Steps[ChatResult]:
+        yield from ()
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
+
+    run(reading.held_back([HumanMessage("Draw a house.")], again))
 
 
 def _structured_stream(text: str) -> None:
