@@ -54,7 +54,7 @@ class BoundTools(Task):
     strict: bool = False
     history: Sequence[BaseMessage] = ()
     in_words: ClassVar[bool] = False
-    """Whether the model is told of the tools in the prompt, and asked again there."""
+    """Whether the prompt describes the tools, and calls that do not fit are asked for once more."""
     reader: ClassVar[type[CallReader]] = CallReader
     corrects_streams = True
     """Calls are given when they are complete, so one that does not fit was not given yet."""
