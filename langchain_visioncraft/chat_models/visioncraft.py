@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_visioncraft._flows import arun, run
-from langchain_visioncraft.chat_models.answers import StreamedReading, Task
+from langchain_visioncraft.chat_models.answers import Ask, StreamedReading, Task
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
 from langchain_visioncraft.chat_models.bound_tools import OPTIONS, BoundTools
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools, held_to
@@ -144,9 +144,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         # Callbacks get what was read, not the text that it was read from.
-        task, options = self._task(messages, {"stop": stop, **kwargs})
-        asked, stream = task.messages(messages), self._streamed(task, options)
-        ask = self._asking(_unstreamed(options), begun=1)
+        asked, options, stream, ask = self._streamed(messages, {"stop": stop, **kwargs})
         read = map(stream.read, self._ask_for_stream(asked, **options))
         ending = (run(stream.ending(asked, ask)) for _ in "1")  # asked for when all is read
         for chunk in filter(None, itertools.chain(read, ending)):
@@ -171,21 +169,26 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     async def _astream_read(
         self, messages: list[BaseMessage], given: dict[str, Any]
     ) -> AsyncGenerator[ChatGenerationChunk | None]:
-        task, options = self._task(messages, given)
-        asked, stream = task.messages(messages), self._streamed(task, options)
-        ask = self._asking(_unstreamed(options), begun=1)
+        asked, options, stream, ask = self._streamed(messages, given)
         async with aclosing(self._aask_for_stream(asked, **options)) as chunks:
             async for raw in chunks:
                 yield stream.read(raw)
         yield await arun(stream.ending(asked, ask))
 
-    def _streamed(self, task: Task, options: Mapping[str, Any]) -> StreamedReading:
-        return StreamedReading(
+    def _streamed(
+        self, messages: list[BaseMessage], given: dict[str, Any]
+    ) -> tuple[list[BaseMessage], dict[str, Any], StreamedReading, Ask]:
+        """What is sent for a stream, with its options, how it is read, and how to ask again."""
+        task, options = self._task(messages, given)
+        stream = StreamedReading(
             task,
             correct=self.correct_tool_calls,
             as_blocks=self.output_version == "v1",
             thinks=opens_thoughts(self._model_of(options)),
         )
+        of_streams = ("stream", "stream_options", "stream_usage")
+        unstreamed = {key: value for key, value in options.items() if key not in of_streams}
+        return task.messages(messages), options, stream, self._asking(unstreamed, begun=1)
 
     # ---- answers in a form --------------------------------------------------------------------
 
@@ -230,8 +233,3 @@ def _is_of_tools(message: BaseMessage) -> bool:
     return isinstance(message, ToolMessage) or (
         isinstance(message, AIMessage) and bool(message.tool_calls or message.invalid_tool_calls)
     )
-
-
-def _unstreamed(options: Mapping[str, Any]) -> dict[str, Any]:
-    of_streams = ("stream", "stream_options", "stream_usage")
-    return {key: value for key, value in options.items() if key not in of_streams}
