@@ -14,7 +14,7 @@ from tape import CASSETTES
 from langchain_visioncraft import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.decode import json_from
-from langchain_visioncraft.client.flow import Call, Flow, call
+from langchain_visioncraft.client.flow import Call, Flow
 from langchain_visioncraft.client.lists import LISTS
 from langchain_visioncraft.client.schemas import ImageToImage2023Request
 
@@ -82,7 +82,7 @@ def _link() -> Flow[str]:
     """A link to a picture that the host itself made."""
     # By the form that gives links, in few pixels.
     asked = ImageToImage2023Request(prompt="a cat", image=_CAT, width=256, height=256)
-    decoded = json_from((yield from call(Call("POST", "/img2img", asked.body()))))
+    decoded = json_from((yield Call("POST", "/img2img", asked.body())))
     link: str = decoded["images"][0]
     return link
 

@@ -10,7 +10,7 @@ from langchain_visioncraft.client.decode import json_from, names_from
 from langchain_visioncraft.client.endpoint import endpoint
 from langchain_visioncraft.client.endpoints import EndpointMethods
 from langchain_visioncraft.client.fields import Request
-from langchain_visioncraft.client.flow import Call, Flow, call
+from langchain_visioncraft.client.flow import Call, Flow
 
 _PROBES: dict[str, tuple[str, ...]] = {
     "image": ("/image/samplers", "/image/models/FLUX.1", "/image/models/SD-1.5"),
@@ -109,7 +109,7 @@ def capabilities(_: CapabilitiesRequest) -> Flow[Capabilities]:
 def _has_any(paths: Sequence[str]) -> Flow[bool]:
     for path in paths:
         try:
-            names_from((yield from call(Call("GET", path, auth="none"))))
+            names_from((yield Call("GET", path, auth="none")))
         except _ABSENT:
             continue
         return True
@@ -118,7 +118,7 @@ def _has_any(paths: Sequence[str]) -> Flow[bool]:
 
 def _has_limits() -> Flow[bool]:
     try:
-        answer = json_from((yield from call(Call("GET", "/limits", auth="none"))))
+        answer = json_from((yield Call("GET", "/limits", auth="none")))
     except _ABSENT:
         return False
     return isinstance(answer, dict)

@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from langchain_visioncraft.client.fields import Request
-from langchain_visioncraft.client.flow import Flow, Progress, report
+from langchain_visioncraft.client.flow import Flow, Progress
 from langchain_visioncraft.client.options import LeftOutIfEmpty, Options
 from langchain_visioncraft.client.schemas import MidjourneyRequest
 from langchain_visioncraft.errors import InvalidRequestError, VisionCraftError
@@ -122,7 +122,7 @@ def in_turn(flows: Sequence[Flow[list[Media]]], say: Callable[[str], None]) -> F
     made: list[Media] = []
     for number, flow in enumerate(flows):
         if number:
-            yield from report(Progress(f"{number} of {len(flows)} pictures are drawn"))
+            yield Progress(f"{number} of {len(flows)} pictures are drawn")
         try:
             made += yield from flow
         except VisionCraftError as error:

@@ -34,7 +34,7 @@ from langchain_visioncraft.client.decode import (
 )
 from langchain_visioncraft.client.endpoint import Endpoint, endpoint
 from langchain_visioncraft.client.fields import Request
-from langchain_visioncraft.client.flow import Call, Flow, Progress, call, fetch, report
+from langchain_visioncraft.client.flow import Answer, Call, Flow, Progress, fetch
 from langchain_visioncraft.client.lists import ListRequest
 from langchain_visioncraft.client.posting import names_of, post
 from langchain_visioncraft.client.tasks import job_task, made_by, midjourney_task
@@ -156,7 +156,7 @@ def midjourney(request: schemas.MidjourneyRequest) -> Flow[list[Media]]:
     if not isinstance(task_id, int | str) or task_id == "":
         msg = f"POST /midjourney returned no task id but {shortened(str(decoded), 200)}."
         raise errors.UnexpectedAnswerError(msg, **facts_of(answer))
-    yield from report(Progress("submitted to Midjourney", 0.0, {"task_id": str(task_id)}))
+    yield Progress("submitted to Midjourney", 0.0, {"task_id": str(task_id)})
     return (yield from midjourney_task(str(task_id), request.deadline))
 
 
@@ -203,7 +203,7 @@ def list_names(request: ListRequest) -> Flow[list[str]]:
 
 def _openai_models(problem: errors.VisionCraftError) -> Flow[list[str]]:
     try:
-        return names_from((yield from call(Call("GET", "/v1/models", auth="bearer"))))
+        return names_from((yield Call("GET", "/v1/models", auth="bearer")))
     except errors.AuthenticationError:
         raise  # says more than that there is no other list
     except errors.VisionCraftError:
@@ -213,7 +213,7 @@ def _openai_models(problem: errors.VisionCraftError) -> Flow[list[str]]:
 @endpoint(text_schemas.LimitsRequest)
 def limits(_: text_schemas.LimitsRequest) -> Flow[dict[str, Any]]:
     """``GET /limits`` (2024-03): each tier's limits, as the host words them. Needs no key."""
-    decoded = json_from((yield from call(Call("GET", "/limits", auth="none"))))
+    decoded = json_from((yield Call("GET", "/limits", auth="none")))
     return decoded if isinstance(decoded, dict) else {"limits": decoded}
 
 
@@ -224,7 +224,7 @@ def chat(request: text_schemas.ChatRequest) -> Flow[dict[str, Any]]:
     To chat, use `ChatVisionCraft`; this is only the endpoint.
     """
     step = Call("POST", "/v1/chat/completions", request.body(), auth="bearer")
-    answer = yield from call(step)
+    answer: Answer = yield step
     decoded = json_from(answer)
     if not isinstance(decoded, dict) or not decoded.get("choices"):
         msg = f"{answer.endpoint} returned no chat completion but {shortened(str(decoded), 200)}."

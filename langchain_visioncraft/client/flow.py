@@ -100,27 +100,10 @@ Step: TypeAlias = Call | Fetch | Progress | Pause
 Flow: TypeAlias = Generator[Step, Any, ResultT]
 
 
-def call(step: Call) -> Flow[Answer]:
-    """Make a call: ``answer = yield from call(Call("GET", "/limits"))``."""
-    answer: Answer = yield step
-    return answer
-
-
 def fetch(url: str, endpoint: str, *, private: bool = False) -> Flow[Answer]:
-    """Follow a link."""
+    """A flow that follows a link, and does nothing else."""
     answer: Answer = yield Fetch(url, endpoint, private)
     return answer
-
-
-def pause(seconds: float) -> Flow[float]:
-    """Wait, and return the seconds since the flow began."""
-    elapsed: float = yield Pause(seconds)
-    return elapsed
-
-
-def report(progress: Progress) -> Flow[None]:
-    """Report progress."""
-    yield progress
 
 
 def is_retryable(

@@ -7,7 +7,7 @@ import difflib
 from langchain_visioncraft import errors
 from langchain_visioncraft.client.decode import check_refusal, names_from
 from langchain_visioncraft.client.fields import Request
-from langchain_visioncraft.client.flow import Answer, Auth, Call, Flow, call
+from langchain_visioncraft.client.flow import Answer, Auth, Call, Flow
 from langchain_visioncraft.client.lists import LISTS, list_paths
 from langchain_visioncraft.client.refusals import unknown_kind
 
@@ -22,7 +22,7 @@ def post(
 ) -> Flow[Answer]:
     """Make a call; where the host refuses a name, say which names are near."""
     try:
-        answer = yield from call(Call("POST", path, request.body(), auth=auth, streams=streams))
+        answer: Answer = yield Call("POST", path, request.body(), auth=auth, streams=streams)
         check_refusal(answer)
     except errors.BadRequestError as error:
         kind = unknown_kind(error.detail)
@@ -45,7 +45,7 @@ def names_of(family: str, kind: str, base_model: str | None = None) -> Flow[list
         offered = False
         for path in generation:
             try:
-                names = names_from((yield from call(Call("GET", path, auth="none"))))
+                names = names_from((yield Call("GET", path, auth="none")))
             except errors.EndpointNotFoundError as error:
                 missing = missing or error
             else:

@@ -23,10 +23,8 @@ from langchain_visioncraft.client.flow import (
     Auth,
     Call,
     Flow,
+    Pause,
     Progress,
-    call,
-    pause,
-    report,
 )
 from langchain_visioncraft.media.media import Media
 
@@ -78,7 +76,7 @@ def made_by(answer: Answer, kinds: Sequence[str]) -> Flow[list[Media]]:
     job = job_in(answer)
     if job is None:
         return (yield from media_from(answer, kinds))
-    yield from report(Progress("submitted as a job", 0.0, {"job_id": job}))
+    yield Progress("submitted as a job", 0.0, {"job_id": job})
     return (yield from job_task(job, {}, DEADLINE))
 
 
@@ -113,10 +111,10 @@ def job_task(job_id: str, options: Mapping[str, Any], deadline: float) -> Flow[l
 def _await(task: _Task, deadline: float) -> Flow[list[Media]]:
     elapsed, interval, failures = 0.0, FIRST_PAUSE, 0
     while elapsed < deadline:
-        elapsed = yield from pause(min(interval, deadline - elapsed))
+        elapsed = yield Pause(min(interval, deadline - elapsed))
         interval = min(interval * 1.5, LONGEST_PAUSE)
         try:
-            answer = yield from call(Call("POST", task.path, task.body, auth=task.auth))
+            answer: Answer = yield Call("POST", task.path, task.body, auth=task.auth)
             if is_file(answer):
                 return (yield from media_from(answer, task.kinds))
             state = json_from(answer)
@@ -139,7 +137,7 @@ def _await(task: _Task, deadline: float) -> Flow[list[Media]]:
             msg += " Change the prompt and try again."
             raise errors.TaskFailedError(msg, detail=shortened(str(state), 500), **facts_of(answer))
         details = {**task.body, "status": status}
-        yield from report(Progress(f"{task.subject} is {status}", elapsed, details))
+        yield Progress(f"{task.subject} is {status}", elapsed, details)
     msg = (
         f"{task.maker}: {task.name} is not ready after {deadline:g} seconds. It may still finish: "
         f"{task.again} asks for it again."
