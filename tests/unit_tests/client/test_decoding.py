@@ -183,8 +183,8 @@ def test_of_an_odd_answer_200_characters_are_shown() -> None:
     longer = json.dumps({"a": "x" * 192})
     with pytest.raises(UnexpectedAnswerError) as caught:
         names_from(given(longer.encode()))
-    assert caught.value.detail == f"{longer[:200]}…"
-    assert f"({longer[:200]}…)" in str(caught.value)
+    assert caught.value.detail == f"{longer[:199]}…"
+    assert f"({longer[:199]}…)" in str(caught.value)
 
 
 def test_several_images_keep_their_order() -> None:
