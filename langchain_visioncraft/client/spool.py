@@ -34,11 +34,11 @@ class Spool:
     The temporary file is removed with the object, unless `take_file` moved it elsewhere.
 
     Args:
-        limit: Bytes that are accepted at most; `before` are those of other files of the same call.
+        limit: Bytes that are accepted at most.
         folder: For the temporary file; the system's own by default. A store gives its own folder,
             so that keeping the file is a rename.
         keep: How many bytes are kept at most, for answers of which the beginning is enough.
-        before: See `limit`.
+        before: Bytes of other files of the same call, which count against the limit.
     """
 
     def __init__(
