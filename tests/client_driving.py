@@ -16,6 +16,7 @@ from samples import GIF, MEDIA, MP4, PNG, SAMPLES, WAV
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client.flow import Call, Fetch, Pause, Progress
+from langchain_visioncraft.media.inspection import type_of
 
 __all__ = ["GIF", "MEDIA", "MP4", "PNG", "WAV"]  # of `samples`, for those who drive
 
@@ -44,6 +45,10 @@ class Given:
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.body).hexdigest()
+
+    @property
+    def mime_type(self) -> str | None:
+        return type_of(self.body)
 
     def open(self, _mode: str = "rb", /) -> BinaryIO:
         return io.BytesIO(self.body)

@@ -163,6 +163,7 @@ class _Embedded(HeldBytes):
         super().__init__(data)
         self.endpoint, self.base_url = answer.endpoint, answer.base_url
         self.size = len(data)
+        self.mime_type = type_of(data)
         self.engine: str | None = None
 
 
@@ -176,7 +177,8 @@ def _embedded(text: str, answer: Answer) -> _Embedded | None:
             data = file.read()
     except MediaInputError:
         return None
-    return _Embedded(data, answer) if type_of(data) in EXTENSIONS else None
+    embedded = _Embedded(data, answer)
+    return embedded if embedded.mime_type in EXTENSIONS else None
 
 
 def json_from(answer: Answer) -> Any:
@@ -305,8 +307,7 @@ def _type_of(answer: Answer) -> str | None:
     if not answer.size:
         msg = f"{answer.endpoint} on {_host(answer)} returned an empty answer. Try again."
         raise TruncatedAnswerError(msg, **facts_of(answer))
-    with answer.open() as file:
-        return type_of(file)
+    return answer.mime_type
 
 
 def _files_in(

@@ -95,6 +95,11 @@ class Answer(Holder, Protocol):
     size: int
     engine: str | None
 
+    @property
+    def mime_type(self) -> str | None:
+        """What it is, by its content."""
+        ...
+
 
 Step: TypeAlias = Call | Fetch | Progress | Pause
 Flow: TypeAlias = Generator[Step, Any, ResultT]

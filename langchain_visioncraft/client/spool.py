@@ -8,11 +8,13 @@ import os
 import tempfile
 import uuid
 import weakref
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from langchain_visioncraft.errors import AnswerTooLargeError
 from langchain_visioncraft.media.filesystems import NEW_FILE
+from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.media import Media, readable_size
 from langchain_visioncraft.media.places import HeldBytes
 
@@ -139,6 +141,12 @@ class Spool:
         self.path = target
         self._cleanup = None
         return True
+
+    @cached_property
+    def mime_type(self) -> str | None:
+        """What it is, by its content; asked when everything has arrived."""
+        with self.open() as file:
+            return type_of(file)
 
     def open(self, _mode: str = "rb", /) -> BinaryIO:
         """Open the body for reading."""

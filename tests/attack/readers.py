@@ -135,6 +135,7 @@ class _Said(HeldBytes):
     def __init__(self, text: str) -> None:
         super().__init__(text.encode())
         self.size = len(text.encode())
+        self.mime_type = type_of(text.encode())
 
 
 def _decoded(text: str) -> None:
