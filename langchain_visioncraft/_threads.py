@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 
 ResultT = TypeVar("ResultT")
 
+SMALL_BYTES = 1 << 17
+"""A file up to this length may be worked on at once, while that is quick."""
+
 _QUICK_SECONDS = 0.002
 _LATEST = 8
 _MOST_IN_THREADS = 1024

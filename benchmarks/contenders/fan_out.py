@@ -127,10 +127,13 @@ def _loader(name: str, make: Callable[[int], bytes], suffix: str) -> None:
 
         from langchain_visioncraft import VisionCraftMediaLoader
 
+        # No two alike: a loader asks once about the same file.
+        files = [make(number) for number in range(fan_out.calls)]
+
         async def run(count: int) -> None:
-            # No two alike: a loader asks once about the same file.
             blobs = [
-                Blob.from_data(make(number), path=f"{number}{suffix}") for number in range(count)
+                Blob.from_data(data, path=f"{number}{suffix}")
+                for number, data in enumerate(files[:count])
             ]
             loader = VisionCraftMediaLoader(
                 blobs, max_concurrency=64, api_key="key", base_url=place.url + PATH

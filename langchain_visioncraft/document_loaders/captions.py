@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from langchain_core.documents import Document
@@ -10,8 +11,9 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from typing_extensions import Unpack
 
-from langchain_visioncraft._flows import Steps, call, paid, work
+from langchain_visioncraft._flows import Step, Steps, call, paid
 from langchain_visioncraft._reasoning import split_reasoning
+from langchain_visioncraft._threads import SMALL_BYTES, AtOnceIfQuick, in_thread
 from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, hide_key
 from langchain_visioncraft.client.text_schemas import DEFAULT_CAPTION_MODEL
 from langchain_visioncraft.document_loaders.base import (
@@ -46,6 +48,8 @@ RETRIEVAL_PROMPT = (
 )
 DEFAULT_MAX_SIDE = 1024
 DEFAULT_MAX_PIXELS = 64_000_000
+_FEW_PIXELS = 1 << 18
+"""So few are decoded at once, while that is quick."""
 
 
 class VisionCraftCaptionParser(VisionCraftParser):
@@ -141,6 +145,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
         self.max_side = max_side
         self.max_pixels = max_pixels
         self._chat_model = chat_model
+        self._at_once = AtOnceIfQuick()
         self._answering: str | None = None  # the engine that answered last
         self._model = model
 
@@ -206,7 +211,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
 
     def _caption(self, frame: Frame) -> Steps[SeenFrame]:
         file = frame.file
-        picture: Scaled = yield work(
+        make_ready = partial(
             scaled,
             file.media,
             self.max_side,
@@ -214,6 +219,9 @@ class VisionCraftCaptionParser(VisionCraftParser):
             max_pixels=self.max_pixels,
             name=file.source,
         )
+        few = frame.of == 1 and frame.width * frame.height <= _FEW_PIXELS
+        in_tasks = self._at_once if few and file.media.size <= SMALL_BYTES else in_thread
+        picture: Scaled = yield Step(make_ready, partial(in_tasks, make_ready))
         self.check_damage(file, picture.damage)
         with file.named_in_errors():
             said: str = yield from self._ask(picture.data)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from concurrent import futures
@@ -25,6 +26,8 @@ _Future: TypeAlias = futures.Future[Any] | asyncio.Future[Any]
 
 AHEAD = 4
 _END: Any = object()
+_AT_ONCE = 0.001
+"""Seconds. Jobs that take longer to find are started one by one."""
 
 
 def ordered_map(
@@ -65,9 +68,16 @@ class _Window:
         self._width = width
         self._taken: deque[Any] = deque()
         self._all_taken = False
-        # In a thread, since finding files takes time; a stop does not wait for it.
-        take: Callable[[], Any] = partial(next, iter(jobs), _END)
-        self._take = Step(take, partial(asyncio.to_thread, take))
+        self._jobs = iter(jobs)
+
+    def _take(self, most: int) -> list[Any]:
+        """The next jobs: so many of them as come at once, and then perhaps `_END`."""
+        until, found = time.monotonic() + _AT_ONCE, []
+        for job in self._jobs:
+            found.append(job)
+            if len(found) == most or time.monotonic() > until:
+                return found
+        return [*found, _END]
 
     def next_result(self) -> Steps[Any]:
         """The next result, as soon as it is due; `_END` after the last one."""
@@ -75,10 +85,15 @@ class _Window:
             busy = [each for each in self._taken if not each.done()]
             if len(busy) == self._width:
                 yield _wait_for_one(busy)
-            elif (job := (yield self._take)) is _END:
-                self._all_taken = True
-            else:
-                self._taken.append(self._start(job))
+                continue
+            # In a thread, since finding files takes time; a stop does not wait for it.
+            room = min(self._width - len(busy), AHEAD * self._width - len(self._taken))
+            take = partial(self._take, room)
+            for job in (yield Step(take, partial(asyncio.to_thread, take))):
+                if job is _END:
+                    self._all_taken = True
+                else:
+                    self._taken.append(self._start(job))
         if not self._taken:
             return _END
         if not self._taken[0].done():

@@ -25,7 +25,7 @@ from pydantic.fields import FieldInfo
 from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft._redact import shortened
 from langchain_visioncraft._schemas import coerced
-from langchain_visioncraft._threads import AtOnceIfQuick, in_thread
+from langchain_visioncraft._threads import SMALL_BYTES, AtOnceIfQuick, in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.fields import Request
@@ -45,8 +45,6 @@ from langchain_visioncraft.tools.settings import InJSON, ToolSettings
 
 _LONGEST_MESSAGE = 1500
 """Characters. An error message for a model repeats its arguments, which may be megabytes."""
-
-_SMALL_BYTES = 1 << 17
 
 
 def _bytes_in(result: Any) -> int:
@@ -294,7 +292,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
             began = time.monotonic()
             result = await tool.aexecute(job)
             # A large file is hashed, and other storage is asked, for longer than others can wait.
-            local = tool.store.spool_dir is not None and _bytes_in(result) <= _SMALL_BYTES
+            local = tool.store.spool_dir is not None and _bytes_in(result) <= SMALL_BYTES
             keep = tool._small_saves if local else in_thread
             return await keep(tool._keep, result, job, time.monotonic() - began)
 

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.documents.base import Blob
 from loader_driving import ORDER, CountingBlobs, names
-from media_host import Asked, MediaHost, httpx
+from media_host import Asked, MediaHost, httpx, picture
 
+from langchain_visioncraft import _threads
+from langchain_visioncraft.document_loaders import captions
 from langchain_visioncraft.document_loaders.window import AHEAD
+from langchain_visioncraft.media.scaling import scaled
 
 
 @pytest.mark.parametrize("max_concurrency", [1, 3, 50])
@@ -103,3 +107,21 @@ async def test_a_cancelled_load_cancels_its_calls(make: Any, folder: Path) -> No
         await task
     assert len(ended) == 3
     assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.parametrize(("side", "at_once"), [(64, 9), (600, 0)])
+def test_small_pictures_are_made_ready_without_a_thread_while_that_is_quick(
+    side: int, at_once: int, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def seen(*given: Any, **options: Any) -> Any:
+        threads.append(threading.current_thread())
+        return scaled(*given, **options)
+
+    monkeypatch.setattr(captions, "scaled", seen)
+    monkeypatch.setattr(_threads, "_QUICK_SECONDS", 60)
+    sizes = [(side, side + number) for number in range(10)]
+    loaded = asyncio.run(make([Blob.from_data(picture(size=size)) for size in sizes]).aload())
+    assert len(loaded) == 10
+    assert threads.count(threading.main_thread()) == at_once

@@ -233,3 +233,23 @@ def test_as_many_results_wait_behind_a_slow_job_as_may_be_ahead(
     with pytest.raises(TimeoutError):
         run(_Window(start, range(50), WIDTH).next_result())
     assert len(taken) == AHEAD * WIDTH
+
+
+@pytest.mark.parametrize(("at_once", "visits"), [(60, 2), (-1, 9)])
+async def test_jobs_are_found_in_one_visit_to_a_thread_as_long_as_they_come_at_once(
+    at_once: float, visits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, to_thread = [], asyncio.to_thread
+
+    async def counted(*work: Any) -> Any:
+        made.append(work)
+        return await to_thread(*work)
+
+    def flow(number: int) -> Steps[int]:
+        yield work(lambda: None)
+        return number
+
+    monkeypatch.setattr(window, "_AT_ONCE", at_once)
+    monkeypatch.setattr(asyncio, "to_thread", counted)
+    assert [each async for each in aordered_map(flow, range(8), 8)] == list(range(8))
+    assert len(made) == visits
