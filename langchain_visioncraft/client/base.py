@@ -150,11 +150,16 @@ class BaseClient(KnownKeywords, ClientMethods):
         Hosts have repeated the request in their errors, and may do so under any status, and in
         heads that cannot be read.
         """
-        with contextlib.suppress(errors.MissingKeyError):
-            redact = Redactor(self.key())
-            for link in chain(error):
-                redact.clean(link)
+        redact = self.redactor()
+        for link in chain(error):
+            redact.clean(link)
         return error
+
+    def redactor(self) -> Redactor:
+        """What takes the key out of a host's words."""
+        with contextlib.suppress(errors.MissingKeyError):
+            return Redactor(self.key())
+        return Redactor("")
 
     def facts(self, endpoint: str) -> dict[str, Any]:
         """The facts of an error."""

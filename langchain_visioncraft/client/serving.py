@@ -22,7 +22,7 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import SecretStr
 
 from langchain_visioncraft import errors
-from langchain_visioncraft._redact import Redactor, forget_locals, shortened
+from langchain_visioncraft._redact import forget_locals, shortened
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.base import BaseClient
 from langchain_visioncraft.client.flow import (
@@ -247,7 +247,7 @@ class ServingClient(BaseClient):
             before=run.linked if outgoing.link else 0,
         )
         spool.endpoint, spool.base_url = outgoing.endpoint, self.settings.base_url
-        spool.engine = response.headers.get("x-visioncraft-engine")
+        spool.engine = self.redactor()(response.headers.get("x-visioncraft-engine"))
         announced = response.headers.get("content-length", "")
         if announced.isdigit() and not failed:
             spool.expect(int(announced))
@@ -259,7 +259,7 @@ class ServingClient(BaseClient):
         """What finds the progress in the chunks of an answer, if it reports any."""
         if not outgoing.streams or run.on_progress is None:
             return None
-        watch, redact = StateWatch(), Redactor(self.key())
+        watch, redact = StateWatch(), self.redactor()
 
         def found(chunk: bytes) -> Iterator[Progress]:
             for progress in watch(chunk):

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from client_driving import PNG, REQUIRED, given, play
+from client_driving import DRIVERS, KEY, PNG, REQUIRED, Host, drive, given, httpx, play
 
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.outgoing import JSONBody
@@ -246,3 +246,13 @@ def test_a_caption_of_a_link_sends_the_link() -> None:
 def test_a_caption_without_a_text_is_an_error() -> None:
     with pytest.raises(UnexpectedAnswerError, match="without a text"):
         caption({"choices": [{"message": {"role": "assistant", "content": None}}]})
+
+
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_a_host_that_names_its_engine_by_the_key_does_not_pass_it_on(driver: type[Any]) -> None:
+    escaped = "".join(f"%{ord(letter):02x}" for letter in KEY)
+    body = {"choices": [{"message": {"content": "A cat."}}]}
+    for name in (f"vision {KEY}", f"vision {escaped}"):
+        host = Host(httpx.Response(200, json=body, headers={"x-visioncraft-engine": name}))
+        caption = drive(host.client(driver), endpoints.caption(**REQUIRED["caption"]))
+        assert (caption, caption.engine) == ("A cat.", "vision ***")
