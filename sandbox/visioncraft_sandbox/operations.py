@@ -119,7 +119,7 @@ class Operation:
         return await guarded(self._read_and_answer(request, services), self.style)
 
     async def _read_and_answer(self, request: Request, services: Services) -> Response:
-        body = await read_body(request, services.pool, services.config.max_body_bytes)
+        body = await read_body(request, services.pool, services.config.most_of_a_body)
         return await self.answer(request, services, body)
 
     async def answer(self, request: Request, services: Services, body: dict[str, Any]) -> Response:

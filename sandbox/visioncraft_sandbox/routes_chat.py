@@ -56,7 +56,7 @@ async def chat_completions(request: Request) -> Response:
 
 
 async def _chat_completions(request: Request, services: Services) -> Response:
-    body = await read_body(request, services.pool, services.config.max_body_bytes)
+    body = await read_body(request, services.pool, services.config.most_of_a_body)
     key = _checked_key(request, services)
     services.limiter.check("POST /v1/chat/completions", key)
     longest = services.config.max_chat_text

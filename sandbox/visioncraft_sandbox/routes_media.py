@@ -82,7 +82,7 @@ async def img2img(request: Request) -> Response:
 
 
 async def _img2img(request: Request, services: Services) -> Response:
-    body = await read_body(request, services.pool, services.config.max_body_bytes)
+    body = await read_body(request, services.pool, services.config.most_of_a_body)
     if body.get("init_images") is None or str(body.get("image") or "").strip():
         return await IMG2IMG.answer(request, services, body)
     images = body["init_images"]

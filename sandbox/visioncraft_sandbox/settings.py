@@ -63,8 +63,9 @@ class SandboxConfig:
         backend_seconds: How long such a server may be silent before the caller gets 504.
         midjourney_seconds: How long a Midjourney task reports "generating".
         limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
-        max_body_bytes: Larger requests get 413. If all requests at a time are larger together, some
-            get 503.
+        max_body_bytes: If all requests at a time are larger together, some get 503.
+        max_json_bytes: Larger requests get 413, as do those above `max_body_bytes`. While Python parses
+            one, the sandbox answers nobody else: for a third of a second if it has 128 MiB.
         max_pixels: Larger pictures, sent or requested, get 400 and are not decoded or made; so do
             pictures of one request that are larger together. A pixel of more than 8 bits, of AVIF,
             HEIC or JPEG XL counts twice, one of WebP or JPEG 2000 four times: they take as much
@@ -106,6 +107,7 @@ class SandboxConfig:
     midjourney_seconds: float = 2.5
     limits: Mapping[str, Limit] = field(default_factory=dict)
     max_body_bytes: int = 512 << 20
+    max_json_bytes: int = 128 << 20
     max_pixels: int = 64_000_000
     max_fetch_bytes: int = 128 << 20
     max_audio_seconds: float = 7200.0
@@ -139,6 +141,11 @@ class SandboxConfig:
                 raise ValueError(msg)
         for name in ("llm", "vision_llm", "images", "speech"):
             self.server(name)  # raises if the address is malformed
+
+    @property
+    def most_of_a_body(self) -> int:
+        """The bytes that one request may have."""
+        return min(self.max_json_bytes, self.max_body_bytes)
 
     @property
     def llm_file(self) -> str | None:

@@ -189,6 +189,24 @@ async def test_a_body_is_bounded_in_depth_and_values(
         assert words in answer.text
 
 
+@pytest.mark.parametrize("path", ["/sd", "/whisper", "/v1/chat/completions"])
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_body_that_would_keep_everybody_waiting_is_not_parsed(
+    path: str, *, announced: bool
+) -> None:
+    assert SandboxConfig().most_of_a_body == 128 << 20
+    body = b'{"token": "key", "prompt": "' + b"a" * (1 << 20) + b'"}'
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield body
+
+    transport = httpx.ASGITransport(create_app(SandboxConfig(models=False, max_json_bytes=1 << 20)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.post(path, content=body if announced else pieces())
+    assert answer.status_code == 413
+    assert "larger than 1,048,576 bytes" in answer.text
+
+
 async def test_the_bodies_of_all_requests_are_bounded_together() -> None:
     config = SandboxConfig(models=False, max_body_bytes=3 << 20)
     transport = httpx.ASGITransport(create_app(config))

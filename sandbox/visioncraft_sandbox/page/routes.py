@@ -189,7 +189,7 @@ class _Page:
         capability = CAPABILITIES.get(request.path_params["capability"])
         if capability is None:
             raise HTTPException(404)
-        most = self._services.config.max_body_bytes
+        most = self._services.config.most_of_a_body
         announced = request.headers.get("content-length", "")
         if not announced.isdecimal() or int(announced) > most:
             raise HTTPException(413, f"A form may have at most {most:,} bytes.")
