@@ -64,8 +64,8 @@ class SandboxConfig:
         midjourney_seconds: How long a Midjourney task reports "generating".
         limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
         max_body_bytes: If all requests at a time are larger together, some get 503.
-        max_json_bytes: Larger requests get 413, as do those above `max_body_bytes`. While Python parses
-            one, the sandbox answers nobody else: for a third of a second if it has 128 MiB.
+        max_json_bytes: Larger requests get 413, as do those above `max_body_bytes`. While Python
+            parses one, the sandbox answers nobody else: for a third of a second if it has 128 MiB.
         max_pixels: Larger pictures, sent or requested, get 400 and are not decoded or made; so do
             pictures of one request that are larger together. A pixel of more than 8 bits, of AVIF,
             HEIC or JPEG XL counts twice, one of WebP or JPEG 2000 four times: they take as much
