@@ -68,73 +68,28 @@ def _eyes() -> Eyes:
     return Eyes()
 
 
-class EnginePool:
-    """Runs the engines for one application.
+class Lane:
+    """Runs tasks in threads, a bounded number at a time."""
 
-    All sandboxes of a process share the models: loading them takes time and memory, and they keep
-    no state between calls.
-    """
-
-    def __init__(self, config: SandboxConfig) -> None:
-        self._config = config
-        cores = os.cpu_count() or 1
-        self._limiter = anyio.CapacityLimiter(max(2, cores))
-        # It holds Python's lock for milliseconds at a time; the event loop needs the lock for every
-        # step, and would wait for as many such threads as there are.
-        self._parsing = anyio.CapacityLimiter(1)
-        self._reading = anyio.CapacityLimiter(2)
-        # Waiting for a link needs no core, and must not hold up work that does.
-        self._fetching = anyio.CapacityLimiter(16)
-        self._loading = anyio.CapacityLimiter(1)
-        self._writing = anyio.CapacityLimiter(4)
-        self.large = anyio.CapacityLimiter(2)
-        """The requests that may hold large pictures."""
-
-        self.closed = False
-        """Whether the application is shutting down, so that long work ends early."""
-
-    def close(self) -> None:
-        """End running work."""
-        self.closed = True
+    def __init__(self, pool: EnginePool, most: int) -> None:
+        self._pool = pool
+        self._limiter = anyio.CapacityLimiter(most)
 
     @property
     def waiting(self) -> int:
-        """How many tasks wait for a core."""
+        """How many tasks wait."""
         return self._limiter.statistics().tasks_waiting
 
-    async def work(self, task: Callable[[], _ResultT]) -> _ResultT:
-        """Run an engine's task in a thread, at most one for each core."""
-        return await self._run(task, self._limiter)
-
-    async def parse(self, task: Callable[[], _ResultT]) -> _ResultT:
-        """Parse JSON, check or plan a chat: work of Python's own, one task at a time."""
-        return await self._run(task, self._parsing)
-
-    async def read(self, task: Callable[[], _ResultT]) -> _ResultT:
-        """Decode a picture or recording in one of two threads."""
-        return await self._run(task, self._reading)
-
-    async def fetch(self, task: Callable[[], _ResultT]) -> _ResultT:
-        """Fetch a link in a thread."""
-        return await self._run(task, self._fetching)
-
-    async def load(self, engine: Callable[[], _ResultT]) -> _ResultT:
-        """Load an engine in a thread, one at a time: importing some takes a second."""
-        return await self._run(engine, self._loading)
-
-    async def write(self, task: Callable[[], _ResultT]) -> _ResultT:
-        """Run a task of the language model in a thread."""
-        return await self._run(task, self._writing)
-
-    async def _run(self, task: Callable[[], _ResultT], limiter: anyio.CapacityLimiter) -> _ResultT:
+    async def __call__(self, task: Callable[[], _ResultT]) -> _ResultT:
+        """Run a task; refused with 503 if its engine is missing or the sandbox stops."""
         gone = threading.Event()
 
         def run() -> _ResultT:
-            with until(lambda: gone.is_set() or self.closed):
+            with until(lambda: gone.is_set() or self._pool.closed):
                 return task()
 
         # It keeps its place until it has ended, also when nobody waits for it any more.
-        working = asyncio.ensure_future(anyio.to_thread.run_sync(run, limiter=limiter))
+        working = asyncio.ensure_future(anyio.to_thread.run_sync(run, limiter=self._limiter))
         working.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             return await asyncio.shield(working)
@@ -147,6 +102,46 @@ class EnginePool:
             raise Refusal(503, str(error)) from error
         except ImportError as error:
             raise Refusal(503, _NOT_INSTALLED.format(name=error.name or error)) from error
+
+
+class EnginePool:
+    """Runs the engines for one application.
+
+    All sandboxes of a process share the models: loading them takes time and memory, and they keep
+    no state between calls.
+    """
+
+    def __init__(self, config: SandboxConfig) -> None:
+        self._config = config
+        self.work = Lane(self, max(2, os.cpu_count() or 1))
+        """Engines' own work, at most one task for each core."""
+
+        # It holds Python's lock for milliseconds at a time; the event loop needs the lock for every
+        # step, and would wait for as many such threads as there are.
+        self.parse = Lane(self, 1)
+        """Parsing JSON, checking and planning chats: work of Python's own."""
+
+        self.read = Lane(self, 2)
+        """Decoding pictures and recordings."""
+
+        self.fetch = Lane(self, 16)
+        """Fetching links, which needs no core and must not hold up work that does."""
+
+        self.load = Lane(self, 1)
+        """Loading engines: importing some takes a second."""
+
+        self.write = Lane(self, 4)
+        """The language model's tasks."""
+
+        self.large = anyio.CapacityLimiter(2)
+        """The requests that may hold large pictures."""
+
+        self.closed = False
+        """Whether the application is shutting down, so that long work ends early."""
+
+    def close(self) -> None:
+        """End running work."""
+        self.closed = True
 
     def upscaler(self) -> Upscaler:
         """The upscaler; refused with 503 if models are off."""

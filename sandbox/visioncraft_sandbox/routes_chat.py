@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -36,7 +36,7 @@ from visioncraft_sandbox.chat import (
 from visioncraft_sandbox.chat_forms import Form, form_of
 from visioncraft_sandbox.chat_reading import check_length, check_messages, read_chat
 from visioncraft_sandbox.connections import cancel_on_disconnect
-from visioncraft_sandbox.engine_pool import CATALOG, MEASURING, VISION
+from visioncraft_sandbox.engine_pool import CATALOG, MEASURING, VISION, EnginePool
 from visioncraft_sandbox.engines.language import Completion, LanguageModel, PromptTooLongError
 from visioncraft_sandbox.operations import Job, Operation, Services, guarded
 from visioncraft_sandbox.uploads import source_of
@@ -149,7 +149,7 @@ async def _reply(chat: Chat, services: Services, request: Request) -> Reply:
 async def _reply_in(chat: Chat, services: Services) -> Reply:
     model = await services.pool.load(services.pool.language_model)
     task = partial(model.generate, _prompt(chat), chat.sampling, schema=chat.schema)
-    return _reply_from(await _generated(services.pool.write, task), model)
+    return _reply_from(await _generated(services.pool, task), model)
 
 
 async def _filled(chat: Chat, form: Form, services: Services) -> Reply:
@@ -170,12 +170,10 @@ def _prompt(chat: Chat) -> list[dict[str, str]]:
     return [{"role": "system", "content": form_instruction(chat.schema)}, *messages]
 
 
-async def _generated(
-    run: Callable[[Callable[[], _ResultT]], Awaitable[_ResultT]], task: Callable[[], _ResultT]
-) -> _ResultT:
+async def _generated(pool: EnginePool, task: Callable[[], _ResultT]) -> _ResultT:
     """Run a task of the language model; its ValueErrors are the caller's to correct."""
     try:
-        return await run(task)
+        return await pool.write(task)
     except PromptTooLongError as error:
         message = f"The conversation is too long for this model: {error}."
         raise Refusal(400, message, code="context_length_exceeded") from error
@@ -196,7 +194,7 @@ async def _call_tools(chat: Chat, services: Services) -> Reply:
 
         return tool_calls.answer(chat, model)
 
-    return await _generated(services.pool.write, call)
+    return await _generated(services.pool, call)
 
 
 async def _plan(chat: Chat, services: Services) -> Reply:
@@ -211,7 +209,7 @@ async def _plan(chat: Chat, services: Services) -> Reply:
         return planned
     try:
         model = await pool.load(pool.language_model)
-        return await _generated(pool.write, partial(planned, model))
+        return await _generated(pool, partial(planned, model))
     except Refusal as refusal:
         if refusal.status != 503:
             raise
@@ -274,7 +272,7 @@ async def _stream_live(chat: Chat, services: Services) -> Response:
         finally:
             put(None)
 
-    work = asyncio.ensure_future(_generated(services.pool.write, task))
+    work = asyncio.ensure_future(_generated(services.pool, task))
     # Before the first piece, an error can still have a status of its own.
     first = await _first_of(pieces, work)
 

@@ -65,7 +65,7 @@ async def _image(job: Job) -> Response:
 
 
 async def _states(job: Job, spec: ImageSpec) -> AsyncIterator[str]:
-    place = job.services.pool.waiting + 1
+    place = job.services.pool.work.waiting + 1
     yield _line({"status": "WAITING", "queue_position": place, "queue_total": place})
     yield _line({"status": "RUNNING", "progress": "drawing"})
     try:

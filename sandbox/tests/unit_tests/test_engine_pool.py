@@ -49,7 +49,7 @@ async def test_a_large_body_is_parsed_in_a_thread() -> None:
         threads.append("parse")
         return task()  # type: ignore[operator]
 
-    pool.parse = parse  # type: ignore[method-assign, assignment]
+    pool.parse = parse  # type: ignore[assignment]
     request = Request({"type": "http", "headers": [], "method": "POST"}, receive)
     assert len((await read_body(request, pool, 1 << 30))["image"]) == 2_000_000
     assert threads == ["parse"]
