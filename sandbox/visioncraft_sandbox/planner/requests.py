@@ -295,7 +295,7 @@ def _lines(request: str) -> list[tuple[str, bool]]:
         numbered = _NUMBERED.split(given)
         for part in numbered if len(numbered) > 2 else [given]:
             item = _ITEM.match(part)
-            line = part[item.end() if item else 0 :].strip()
+            line = " ".join(part[item.end() if item else 0 :].split())
             intro, _, story = line.partition(":")
             if goes_on and line and not item and not line.endswith(":"):
                 lines[-1] = f"{lines[-1][0]} {line}", True

@@ -40,9 +40,7 @@ _TIMES = re.compile(
     re.IGNORECASE,
 )
 _FACTORS = {"2": 2, "4": 4, "8": 8, "two": 2, "four": 4, "twice": 2}
-_COUNTED = re.compile(
-    rf"\b({'|'.join(COUNTS)})\b[^.]*?\b(?:pictures|images|versions|drawings)\b", re.IGNORECASE
-)
+_COUNTED = f"{'|'.join(COUNTS)} … pictures|images|versions|drawings"
 _LONGEST_DESCRIPTION = 600
 _MOST_PARAMETERS = 60
 
@@ -196,7 +194,8 @@ def _said(name: str, spec: Mapping[str, Any], text: str, numbers: list[float]) -
         return times if times in options else next((o for o in options if _has(text, o)), None)
     if spec.get("type") not in ("integer", "number"):
         return None
-    found = _number(name, text) or _times(name, text)
+    found = _number(name, text)
+    found = _times(name, text) if found is None else found
     if found is None and numbers:
         found = numbers.pop(0)
     return int(found) if found is not None and spec["type"] == "integer" else found
@@ -204,16 +203,15 @@ def _said(name: str, spec: Mapping[str, Any], text: str, numbers: list[float]) -
 
 def _number(name: str, text: str) -> float | None:
     """A number that a clause gives for the parameter of this name."""
-    parts = name_words(name).split()
-    if {"count", "n"} & {*parts[-1:]} or {"num", "number"} & {*parts[:1]}:
-        counted = _COUNTED.search(text)
-        return COUNTS[counted[1].lower()] if counted else None
-    size = SIZE.search(text)
-    if size and name in ("width", "height"):
+    words = name_words(name)
+    if words.endswith(("count", " n")) or words.startswith("num") or words == "n":
+        counted = _words(text[: after(text, _COUNTED)])
+        return next((COUNTS[word] for word in reversed(counted) if word in COUNTS), None)
+    if name in ("width", "height") and (size := SIZE.search(text)):
         return int(size[1 + (name == "height")])
-    behind = after(text, r"\W+".join(map(re.escape, parts))) if parts else 0
-    follows = re.match(r"(?:\W+[a-z]+)?[\s=:]+(-?\d{1,15}(?:\.\d{1,15})?)(?!\w)", text[behind:])
-    return float(follows[1]) if behind and follows else None
+    _, _, behind = _flat(text).partition(f" {words} ")
+    found = _NUMBER.search(" ".join(behind.split(maxsplit=2)[:2]))
+    return float(found[0]) if words and found else None
 
 
 def _times(name: str, text: str) -> int | None:
@@ -222,10 +220,20 @@ def _times(name: str, text: str) -> int | None:
     return _FACTORS[next(filter(None, found.groups())).lower()] if found else None
 
 
-def _has(text: str, value: Any) -> bool:
+def _has(text: str, option: Any) -> bool:
     """Whether a clause mentions an option, in the singular or the plural."""
-    keys = [re.escape(each.rstrip("s")) for each in _words(str(value))]
-    return bool(keys) and after(text, r"\W+".join(f"{key}s?" for key in keys)) > 0
+    words = _singular(str(option))
+    return bool(words.strip()) and words in _singular(text)
+
+
+@lru_cache(maxsize=64)
+def _singular(text: str) -> str:
+    return f" {' '.join(word.rstrip('s') for word in _words(text))} "
+
+
+@lru_cache(maxsize=64)
+def _flat(text: str) -> str:
+    return " ".join(["", *text.lower().replace("=", " ").replace(":", " ").split(), ""])
 
 
 def _akin(one: str, other: str) -> bool:
