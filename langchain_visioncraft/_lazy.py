@@ -31,7 +31,8 @@ def lazy_names(
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *modules})
+        held = vars(sys.modules[package])
+        return sorted({*modules, *(name for name in held if name.startswith("__"))})
 
     return get, names
 

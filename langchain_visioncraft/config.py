@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import ssl
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -34,6 +36,14 @@ DEFAULT_MAX_RETRIES = 2
 TimeoutTypes: TypeAlias = float | tuple[float | None, float | None] | None
 """Seconds: one number for the read timeout, or ``(connect, read)``; ``None`` in the pair waits
 forever, ``None`` alone means the defaults."""
+
+# Pydantic turns what code passes into the types at the end; type checkers see what may be passed.
+if TYPE_CHECKING:
+    KeyTypes: TypeAlias = str | SecretStr | None
+    FolderTypes: TypeAlias = Sequence[str | Path]
+else:
+    KeyTypes = SecretStr | None
+    FolderTypes = list[Path]
 
 VerifyTypes: TypeAlias = bool | str | ssl.SSLContext
 """``True``, ``False``, the path of a CA bundle, or a ready context."""

@@ -19,6 +19,7 @@ from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, bo
 from langchain_visioncraft.chat_models.history import without_invalid_calls
 from langchain_visioncraft.chat_models.normalizing import REASONING, readable
 from langchain_visioncraft.chat_models.response_formats import as_sent
+from langchain_visioncraft.config import as_secret
 from langchain_visioncraft.context import run_key
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.version import __version__
@@ -252,7 +253,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     # ---- calls --------------------------------------------------------------------------------
 
     def _boundary(self, options: Mapping[str, Any]) -> Boundary:
-        own = run_key() or self.visioncraft_api_key
+        own = as_secret(run_key() or self.visioncraft_api_key)
         key = own.get_secret_value() if own else ""
         base_url = self.visioncraft_api_base or ""
         return Boundary(base_url=base_url, key=key, model=self._model_of(options))

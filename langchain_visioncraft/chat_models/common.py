@@ -22,7 +22,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import ConfigDict, Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._copying import HoldsConnections
@@ -31,7 +31,7 @@ from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.chat_models import images
 from langchain_visioncraft.chat_models.answers import Ask, Task, answer
 from langchain_visioncraft.chat_models.profiles import profile_of, takes_images
-from langchain_visioncraft.config import API_KEY_VARIABLE, Settings, resolve
+from langchain_visioncraft.config import API_KEY_VARIABLE, KeyTypes, Settings, resolve
 from langchain_visioncraft.media.store import MediaStore
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     model_name: str = Field(alias="model", min_length=1)
     """A model of the family ``llm``; `list_models` returns the names."""
 
-    visioncraft_api_key: SecretStr | None = Field(default=None, alias="api_key")
+    visioncraft_api_key: KeyTypes = Field(default=None, alias="api_key")
     """The key. Default: ``VISIONCRAFT_API_KEY``."""
 
     visioncraft_api_base: str | None = Field(default=None, alias="base_url")

@@ -190,7 +190,8 @@ class Boundary:
         extra: tuple[type[Exception], ...] = ()
         if refusals.unknown_kind(ours.detail) == "models":
             known = errors.UnknownNameError(
-                f"{ours.message} The model was {self.model!r}; list_models() returns the names."
+                f"{ours.message} The model was {self.model!r}; the chat model's list_models() "
+                "returns the names."
             )
             known.__dict__.update({**ours.__dict__, "message": known.message, "name": self.model})
             ours = known

@@ -68,7 +68,7 @@ class Endpoint(Generic[P, RequestT, ResultT]):
         try:
             request = self.request(**fields)
         except ValidationError as error:
-            raise invalid_request(error) from None
+            raise invalid_request(error, self.request.model_fields) from None
         return self._function(request)
 
     def _by_name(self, values: Sequence[object]) -> dict[str, object]:

@@ -5,6 +5,8 @@ Chat models take theirs from here, so that their import does not make all reques
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,15 +94,16 @@ class ChatOptions(Options):
     )
 
 
-def describe_problems(error: ValidationError) -> str:
+def describe_problems(error: ValidationError, known: Collection[str] = ()) -> str:
     """One clause per problem: ``width: input should be less than or equal to 1024 (got 2048)``.
 
-    What was passed in is not repeated if it is long: it may be megabytes.
+    What was passed in is not repeated if it is long: it may be megabytes. `known` are the names of
+    all parameters.
     """
-    return "; ".join(dict.fromkeys(_describe(problem) for problem in error.errors()))
+    return "; ".join(dict.fromkeys(_describe(problem, known) for problem in error.errors()))
 
 
-def _describe(problem: object) -> str:
+def _describe(problem: object, known: Collection[str]) -> str:
     assert isinstance(problem, dict)  # noqa: S101 -- pydantic's ErrorDetails is a TypedDict
     where = ".".join(str(part) for part in problem["loc"])
     what = str(problem["msg"]).removeprefix("Value error, ")
@@ -108,6 +111,8 @@ def _describe(problem: object) -> str:
         what = "is required"
     elif problem["type"] == "extra_forbidden":
         what = "is not a parameter here"
+        if close := difflib.get_close_matches(where, known):
+            what = f"{what} (did you mean {' or '.join(close)}?)"
     elif problem["type"] != "value_error":
         value = problem["input"]
         shown = repr(value) if isinstance(value, int | float | str) else type(value).__name__
@@ -117,9 +122,9 @@ def _describe(problem: object) -> str:
     return f"{where}: {what}" if where else what
 
 
-def invalid_request(error: ValidationError) -> InvalidRequestError:
+def invalid_request(error: ValidationError, known: Collection[str] = ()) -> InvalidRequestError:
     """The error of this package for parameters that do not fit; nothing was sent."""
     causes = [problem.get("ctx", {}).get("error") for problem in error.errors()]
     kinds = [type(cause) for cause in causes if isinstance(cause, InvalidRequestError)]
     kind = kinds[0] if kinds else InvalidRequestError
-    return kind(f"Nothing was sent. {describe_problems(error).rstrip('.')}.")
+    return kind(f"Nothing was sent. {describe_problems(error, known).rstrip('.')}.")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._redact import chain
 from langchain_visioncraft.client.watching import current
+from langchain_visioncraft.config import DEFAULT_BASE_URL
 
 
 def translate(
@@ -39,11 +41,23 @@ def translate(
         answered = answered or came_back(error)
         when = "broke off in the middle of the answer" if answered else "failed"
         reason = str(error) or type(error).__name__
-        msg = f"{facts['endpoint']}: the connection to {host} {when} ({reason})."
+        advice = "" if answered else _advice(host)
+        msg = f"{facts['endpoint']}: the connection to {host} {when} ({reason}).{advice}"
         failed = errors.ConnectionFailedError(msg, **facts)
         failed.answered = answered
         return failed
     return _without_a_connection(error, host, facts)
+
+
+def _advice(host: str) -> str:
+    if host == urlsplit(DEFAULT_BASE_URL).netloc:
+        return (
+            " The public service closed in January 2025, as far as is known: name a host that "
+            "speaks the API by base_url= or VISIONCRAFT_BASE_URL, or start `visioncraft sandbox`."
+        )
+    if host.startswith(("127.", "localhost", "[::1]")):
+        return " Is a server running there? `visioncraft sandbox` starts one."
+    return ""
 
 
 def came_back(error: BaseException) -> bool:

@@ -44,9 +44,9 @@ class Medium(BaseModel):
     uri: str = Field(description="The resource that holds its bytes.")
     mime_type: str
     size: int = Field(description="Bytes.")
-    width: int | None = Field(None, description="Pixels.")
-    height: int | None = Field(None, description="Pixels.")
-    duration: float | None = Field(None, description="Seconds, of videos.")
+    width: int | None = Field(default=None, description="Pixels.")
+    height: int | None = Field(default=None, description="Pixels.")
+    duration: float | None = Field(default=None, description="Seconds, of videos.")
 
 
 _SOURCE = Annotated[str, Field(description="The handle or address of what was looked at.")]

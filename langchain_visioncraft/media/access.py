@@ -32,7 +32,9 @@ LONGEST_TEXT = 64 << 20
 """Characters of a data URL: a picture or recording of 48 MiB. Files may be larger."""
 
 
-def readable_source(value: Any, store: MediaStore, allowed_dirs: Sequence[Path]) -> MediaSource:
+def readable_source(
+    value: Any, store: MediaStore, allowed_dirs: Sequence[str | Path]
+) -> MediaSource:
     """Find what an argument means, by the rules above.
 
     Raises:
@@ -67,15 +69,16 @@ def readable_source(value: Any, store: MediaStore, allowed_dirs: Sequence[Path])
     return _allowed_file(text, store, allowed_dirs)
 
 
-def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[Path]) -> MediaSource:
+def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[str | Path]) -> MediaSource:
     folders = [local_path(folder).resolve() for folder in allowed_dirs]
     names = [text] if text[:1] != "~" else [text, os.path.expanduser(text)]  # noqa: PTH111 -- raises nothing
     if is_file_url(text):
         names = [str(local_path(text))]
-    for folder, name in product(folders, names):
+    # Relative to the folder, or to where the process runs.
+    for folder, name, within in product(folders, names, (True, False)):
         # Links are resolved first, so that one inside an allowed folder cannot lead out of it.
         try:
-            path = (folder / name).resolve()
+            path = (folder / name if within else Path(name)).resolve()
             if path.is_relative_to(folder) and path.is_file():
                 # Bound to the folder: the name may lead elsewhere by the time it is opened.
                 return MediaSource(label=text, path=path, folder=folder)
@@ -95,7 +98,7 @@ def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[Path]) ->
     allowed = ", ".join(str(folder) for folder in folders) or "none"
     msg = (
         f"The local file {text[:200]!r} may not be read, or does not exist. Use a handle or a URL; "
-        f"files only from these folders: {allowed}."
+        f"files only from the folders that allowed_dirs= names: {allowed}."
     )
     raise ForbiddenInputError(msg)
 

@@ -44,7 +44,7 @@ class VisionCraftCatalog(VisionCraftTool):
         "List the names that the host knows: models, samplers, schedulers, LoRAs or refiners of "
         "one family. Use it before you name one, or when a name was refused."
     )
-    cache_seconds: float = Field(600.0, ge=0)
+    cache_seconds: float = Field(default=600.0, ge=0)
     makes_media: ClassVar[bool] = False
     is_charged: ClassVar[bool] = False
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from langchain_core.rate_limiters import BaseRateLimiter
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, SkipValidation
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation
 
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, connect
-from langchain_visioncraft.config import VerifyTypes
+from langchain_visioncraft.config import FolderTypes, KeyTypes, VerifyTypes
 from langchain_visioncraft.media import MediaStore
 
 
@@ -35,7 +34,7 @@ class ToolSettings(KnownKeywords, BaseModel):
     hidden_from_model: ClassVar[frozenset[str]] = frozenset()
     """Parameters that only the developer sets."""
 
-    api_key: SecretStr | None = Field(default=None, repr=False)
+    api_key: KeyTypes = Field(default=None, repr=False)
     base_url: str | None = None
     verify: Annotated[SkipValidation[VerifyTypes | None], InJSON] = None
     timeout: float | tuple[float | None, float | None] | None = None
@@ -47,7 +46,7 @@ class ToolSettings(KnownKeywords, BaseModel):
     client: AnyClient | None = Field(default=None, repr=False, exclude=True)
     store: MediaStore = Field(default_factory=MediaStore, exclude=True)
     content: Literal["text", "blocks"] = "text"
-    allowed_dirs: list[Path] = Field(default_factory=list)
+    allowed_dirs: FolderTypes = Field(default_factory=list)
     cache: bool = False
 
     def _connect(self) -> AnyClient:

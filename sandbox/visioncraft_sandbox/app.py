@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from visioncraft_sandbox import (
@@ -71,10 +71,12 @@ def create_app(
     config = config or SandboxConfig()
     faults = faults if faults is not None else FaultBook()
     requests = requests if requests is not None else deque(maxlen=config.requests_kept)
+    routes = _routes()
+    faults.serve(routes)
     journal = Journal(config.page_entries, config.page_bytes, config.keys) if config.page else None
     app = _Application(
         config,
-        routes=_routes(),
+        routes=routes,
         middleware=[
             *([Middleware(PageGate, journal=journal)] if journal is not None else []),
             # The recorder is outside, so that it records the answer that a fault has changed.
@@ -133,7 +135,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     await services.backends.close()
 
 
-def _routes() -> list[BaseRoute]:
+def _routes() -> list[Route]:
     operations = (
         *routes_drawing.OPERATIONS,
         *routes_midjourney.OPERATIONS,

@@ -188,3 +188,5 @@ def setup(check: bool, speech: str | None) -> None:
                 raise click.ClickException(str(error)) from None
     if check and missing:
         raise click.exceptions.Exit(1)
+    if missing and not check:
+        click.echo("All are installed.")

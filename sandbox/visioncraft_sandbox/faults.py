@@ -14,14 +14,17 @@ Fault(endpoint="POST /midjourney", task="failed")               # this task will
 
 from __future__ import annotations
 
+import difflib
 import json
 import shlex
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from starlette.routing import Route
 
 from langchain_visioncraft.errors import InvalidRequestError
 
@@ -85,26 +88,26 @@ class Fault(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     endpoint: str = "*"
-    times: int | None = Field(1, ge=1)
-    every: int | None = Field(None, ge=1)
-    skip: int = Field(0, ge=0)
+    times: int | None = Field(default=1, ge=1)
+    every: int | None = Field(default=None, ge=1)
+    skip: int = Field(default=0, ge=0)
 
-    status: int | None = Field(None, ge=200, le=599)
+    status: int | None = Field(default=None, ge=200, le=599)
     body: Any = None
     headers: dict[str, str] = Field(default_factory=dict)
     retry_after: float | str | None = None
-    delay: float = Field(0.0, ge=0)
-    stall: float = Field(0.0, ge=0)
+    delay: float = Field(default=0.0, ge=0)
+    stall: float = Field(default=0.0, ge=0)
     hang_up: Literal["before", "mid-body"] | None = None
     reset: bool = False
-    truncate: float | None = Field(None, ge=0)
+    truncate: float | None = Field(default=None, ge=0)
     announce: bool = True
     gzip: bool = False
     content_type: str | None = None
     html: bool = False
     empty: bool = False
     redirect: str | None = None
-    oversize: int | None = Field(None, ge=1)
+    oversize: int | None = Field(default=None, ge=1)
     task: Literal["never", "failed", "forgotten"] | None = None
 
     @model_validator(mode="after")
@@ -121,12 +124,18 @@ class Fault(BaseModel):
             raise ValueError(msg)
         return self
 
-    def matches(self, method: str, path: str) -> bool:
-        """Whether it can affect a request of this method and path."""
+    @property
+    def target(self) -> tuple[str, str]:
+        """The method, empty for any, and the path or pattern that it affects."""
         first, _, rest = self.endpoint.strip().partition(" ")
         if first.upper() in _METHODS:
-            return first.upper() == method and fnmatchcase(path, rest.strip() or "*")
-        return fnmatchcase(path, self.endpoint.strip())
+            return first.upper(), rest.strip() or "*"
+        return "", self.endpoint.strip()
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether it can affect a request of this method and path."""
+        wanted, pattern = self.target
+        return wanted in ("", method) and fnmatchcase(path, pattern)
 
     @property
     def replaces(self) -> bool:
@@ -222,10 +231,23 @@ class FaultBook:
     def __init__(self, *faults: Fault) -> None:
         self._faults = [_Injected(fault) for fault in faults]
         self._lock = threading.Lock()
+        self._routes: Sequence[Route] = ()
+
+    def serve(self, routes: Sequence[Route]) -> None:
+        """Say which routes there are: faults for others are refused."""
+        self._routes = routes
+        for fault in self.pending:
+            self._check(fault)
 
     def inject(self, *faults: Fault | str) -> None:
-        """Inject faults; text is read as on the command line."""
+        """Inject faults; text is read as on the command line.
+
+        Raises:
+            InvalidRequestError: If one cannot be read, or the sandbox has no such endpoint.
+        """
         read = [Fault.parse(fault) if isinstance(fault, str) else fault for fault in faults]
+        for fault in read:
+            self._check(fault)
         with self._lock:
             self._faults += [_Injected(fault) for fault in read]
 
@@ -247,3 +269,16 @@ class FaultBook:
                 if not each.spent and each.fault.matches(method, path) and each.affects_next():
                     return each.fault
             return None
+
+    def _check(self, fault: Fault) -> None:
+        method, path = fault.target
+        if not self._routes or {*path} & {*"*?["}:
+            return
+        served = [route for route in self._routes if route.path_regex.match(path)]
+        if not any(method in {"", *(route.methods or ())} for route in served):
+            names = [f"{name} {route.path}" for route in self._routes
+                     for name in sorted(route.methods or ())]  # fmt: skip
+            near = difflib.get_close_matches(f"{method or 'POST'} {path}", names, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            msg = f"The sandbox has no endpoint {fault.endpoint!r} to inject a fault into.{hint}"
+            raise InvalidRequestError(msg)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from langchain_visioncraft.client.text_schemas import LegacyChatRequest
 from visioncraft_sandbox import catalog
@@ -357,7 +357,7 @@ async def _list_models(request: Request, wanted: str | None = None) -> Response:
 _LLM = Operation("/llm", LegacyChatRequest, ErrorStyle.DETAIL, _llm)
 
 
-def routes() -> list[BaseRoute]:
+def routes() -> list[Route]:
     """The routes of this module."""
     return [
         Route("/v1/chat/completions", chat_completions, methods=["POST"]),

@@ -7,7 +7,7 @@ import json
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from langchain_visioncraft.version import __version__
 from visioncraft_sandbox.answers import ENGINE_HEADER, ErrorStyle, json_response
@@ -64,7 +64,7 @@ def endpoints_of(api: Starlette) -> list[tuple[str, str]]:
     ]
 
 
-def routes() -> list[BaseRoute]:
+def routes() -> list[Route]:
     """The routes of this module."""
     return [
         *(Route(path, names, methods=["GET"]) for path in LISTS),

@@ -107,6 +107,7 @@ def test_a_name_is_shown_before_it_is_imported(
     module = imported(package)
     for name in PUBLIC[package]:
         monkeypatch.delattr(module, name, raising=False)
+    assert not {"TYPE_CHECKING", "annotations", "lazy_names"} & {*dir(module)}
     assert set(dir(module)) >= PUBLIC[package]
 
 

@@ -29,6 +29,26 @@ def test_a_fault_that_cannot_be_read_is_refused_with_its_text(line: str) -> None
         Fault.parse(line)
 
 
+@pytest.mark.parametrize("endpoint", ["POST /sdd", "/sdd", "GET /sd"])
+def test_a_fault_for_an_endpoint_that_is_not_there_is_refused(endpoint: str) -> None:
+    fault = Fault(endpoint=endpoint, status=500)
+    with pytest.raises(InvalidRequestError, match=r"no endpoint .*sd"):
+        create_app(faults=FaultBook(fault))
+    book = FaultBook()
+    create_app(faults=book)
+    with pytest.raises(InvalidRequestError, match=r"no endpoint .*sd"):
+        book.inject(fault)
+    assert book.pending == []
+
+
+@pytest.mark.parametrize("endpoint", ["*", "/sd", "GET /files/a.png", "POST /sd*", "GET"])
+def test_a_fault_may_be_for_any_endpoint_there_is(endpoint: str) -> None:
+    book = FaultBook()
+    create_app(faults=book)
+    book.inject(Fault(endpoint=endpoint, status=500))
+    assert len(book.pending) == 1
+
+
 def test_a_fault_affects_as_many_requests_as_it_says() -> None:
     book = FaultBook(Fault(endpoint="POST /sd", status=500, times=2))
     struck = [book.next_for("POST", "/sd") is not None for _ in range(4)]

@@ -203,6 +203,24 @@ def test_errors_say_where_they_come_from(driver: Any, naps: list[float]) -> None
     assert isinstance(error.__cause__, httpx.ConnectError)
 
 
+@pytest.mark.parametrize(
+    ("base_url", "advice"),
+    [
+        ("https://visioncraft.top", "closed in January 2025"),
+        ("http://127.0.0.1:8765", "Is a server running there"),
+        ("http://localhost:8765", "visioncraft sandbox"),
+        ("http://[::1]:8765", "visioncraft sandbox"),
+        ("https://elsewhere.example", r"failed \(refused\)\.$"),
+    ],
+)
+def test_a_host_that_cannot_be_reached_comes_with_advice(
+    driver: Any, naps: list[float], base_url: str, advice: str
+) -> None:
+    host = Host(httpx.ConnectError("refused"))
+    with pytest.raises(ConnectionFailedError, match=advice):
+        draw(host.client(driver, max_retries=0, base_url=base_url))
+
+
 class Counting(InMemoryRateLimiter):
     """Notes how it was asked."""
 

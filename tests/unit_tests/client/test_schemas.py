@@ -52,6 +52,11 @@ def test_an_unknown_field_is_named(name: str) -> None:
         request_of(name, colour="red")
 
 
+def test_an_unknown_field_gets_near_names() -> None:
+    with pytest.raises(InvalidRequestError, match=r"hight: .* here \(did you mean height\?\)\."):
+        request_of("text_to_image", hight=64)
+
+
 @pytest.mark.parametrize("name", REQUIRED)
 def test_the_key_is_no_parameter_of_any_endpoint(name: str) -> None:
     with pytest.raises(InvalidRequestError, match="token"):

@@ -210,6 +210,21 @@ async def test_a_file_of_an_allowed_folder_may_be_named(
     assert message.status == "success"
 
 
+async def test_it_may_be_named_from_where_the_process_runs(
+    make: Make,
+    service: Service,
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+) -> None:
+    monkeypatch.chdir(pictures.parent)
+    tool = make(VisionCraftUpscale, allowed_dirs=[pictures.name])
+    message = await call(tool, way, {"image": f"{pictures.name}/cat.jpg"})
+    assert message.status == "success"
+    outside = await call(tool, way, {"image": f"{pictures.name}/../conftest.py"})
+    assert f"that allowed_dirs= names: {pictures}" in outside.content
+
+
 async def test_no_other_file_may_be_named(
     make: Make, service: Service, pictures: Path, tmp_path: Path, way: str
 ) -> None:
