@@ -118,13 +118,11 @@ class Boundary:
     Attributes:
         base_url: The root of the host.
         key: Never to be seen in an error.
-        endpoint: Method and path.
         model: The model that was asked for.
     """
 
     base_url: str
     key: str = field(repr=False)
-    endpoint: str = CHAT_ENDPOINT
     model: str = ""
 
     @contextlib.contextmanager
@@ -175,12 +173,12 @@ class Boundary:
 
     @property
     def _facts(self) -> dict[str, Any]:
-        return {"endpoint": self.endpoint, "base_url": self.base_url}
+        return {"endpoint": CHAT_ENDPOINT, "base_url": self.base_url}
 
     def _error(
         self, kind: type[errors.VisionCraftError], what: str, **facts: Any
     ) -> errors.VisionCraftError:
-        return kind(f"{self.endpoint} on {self._host} {what}.", **self._facts, **facts)
+        return kind(f"{CHAT_ENDPOINT} on {self._host} {what}.", **self._facts, **facts)
 
     def _of_status(self, error: openai.APIStatusError) -> _Found:
         status, headers = error.response.status_code, error.response.headers
