@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_visioncraft.cli.connection import connected
+from langchain_visioncraft.cli.problems import note
 from langchain_visioncraft.cli.results import check, deliver_media, working
 from langchain_visioncraft.media import MediaStore
 from langchain_visioncraft.toolkit import VisionCraftToolkit
@@ -26,4 +27,6 @@ def run(
     with connected(connection) as client, working("Drawing"):
         toolkit = VisionCraftToolkit(client=client, store=MediaStore(store))
         media = getattr(toolkit, way)(handle)
+        if way == "vary" and handle in (medium.handle for medium in media):
+            note("The host made the same picture again: its endpoint takes no seed.")
         deliver_media(media, out=out, as_json=as_json, show=show)

@@ -106,7 +106,10 @@ def read(blob: Blob, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
         msg = f"{name} cannot be read: {error.strerror or error}."
         raise MediaInputError(msg) from error
     wanted = " or ".join(_KINDS[kind] for kind in kinds)
-    msg = f"{name} is {mime_type or 'unknown data'}, not {wanted}."
+    msg = (
+        f"{name} is {mime_type or 'unknown data'}, not {wanted}. A loader leaves such files out "
+        "with on_error='skip', or with suffixes= of those that you want."
+    )
     raise MediaInputError(msg)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from langchain_core.documents import Document
-from langchain_core.language_models import LanguageModelLike
+from langchain_core.language_models import BaseLanguageModel, LanguageModelLike
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import BasePromptTemplate, ChatPromptTemplate
 from langchain_core.retrievers import RetrieverLike
@@ -155,8 +155,11 @@ def cited_answer_chain(
             `CITED_ANSWER_PROMPT`.
 
     Raises:
-        InvalidRequestError: If the prompt lacks one of its variables.
+        InvalidRequestError: If the prompt lacks one of its variables, or the model comes first.
     """
+    if isinstance(retriever, BaseLanguageModel):
+        msg = "The retriever comes first, and then the chat model."
+        raise InvalidRequestError(msg)
     missing = {"question", "sources"} - set(prompt.input_variables)
     if missing:
         msg = f"The prompt has no variable {', '.join(sorted(missing))}."

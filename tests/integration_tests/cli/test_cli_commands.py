@@ -169,6 +169,16 @@ def test_each_of_several_pictures_is_made_again_with_its_own_seed(run: Run) -> N
     assert Path(run("again", made[1]).stdout.strip()).name == made[1] != made[0]
 
 
+def test_a_picture_that_does_not_vary_is_reported(run: Run) -> None:
+    handle = Path(run("image", "a fox", *SMALL).stdout.strip()).name
+    varied = run("vary", handle)
+    assert Path(varied.stdout.strip()).name == handle
+    assert "takes no seed" in varied.stderr
+    drawing = ("image", "a fox", "--engine", "image", *SMALL, "--seed", "7")
+    varied = run("vary", Path(run(*drawing).stdout.strip()).name)
+    assert "takes no seed" not in varied.stderr
+
+
 def test_what_the_store_does_not_take_is_kept_outside(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

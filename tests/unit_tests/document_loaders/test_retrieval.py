@@ -192,3 +192,9 @@ def test_a_file_that_is_gone_is_told(document: Document, store: MediaStore) -> N
         Media.from_document(document, store)
     with pytest.raises(MediaInputError, match="https://host/a"):
         Media.from_document(Document("-", metadata={"source": "https://host/a"}))
+
+
+def test_a_chain_whose_model_comes_first_is_refused() -> None:
+    model = FakeListChatModel(responses=["a"])
+    with pytest.raises(InvalidRequestError, match="retriever comes first"):
+        cited_answer_chain(model, model)  # type: ignore[arg-type]
