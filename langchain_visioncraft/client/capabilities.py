@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from langchain_visioncraft import errors
 from langchain_visioncraft.client.decode import json_from, names_from
 from langchain_visioncraft.client.endpoint import endpoint
-from langchain_visioncraft.client.endpoints import EndpointMethods
 from langchain_visioncraft.client.fields import Request
 from langchain_visioncraft.client.flow import Call, Flow
 
@@ -122,9 +121,3 @@ def _has_limits() -> Flow[bool]:
     except _ABSENT:
         return False
     return isinstance(answer, dict)
-
-
-class AllMethods(EndpointMethods):
-    """The methods of both clients: the endpoints, and `capabilities`."""
-
-    capabilities = capabilities

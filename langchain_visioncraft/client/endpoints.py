@@ -23,6 +23,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._redact import shortened
+from langchain_visioncraft.client import capabilities as discovery
 from langchain_visioncraft.client import schemas, text_schemas
 from langchain_visioncraft.client.decode import (
     Caption,
@@ -279,3 +280,4 @@ class EndpointMethods:
     chat = chat
     caption = caption
     legacy_chat = legacy_chat
+    capabilities = discovery.capabilities

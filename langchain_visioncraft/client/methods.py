@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from langchain_visioncraft.client.capabilities import AllMethods as ClientMethods
+    from langchain_visioncraft.client.endpoints import EndpointMethods as ClientMethods
 else:
 
     class _Later(type):
@@ -40,11 +40,11 @@ else:
         """Add them; false if they were there."""
         if "_complete" in vars(ClientMethods):
             return False
-        from langchain_visioncraft.client.capabilities import AllMethods  # noqa: PLC0415 -- slow
+        from langchain_visioncraft.client.endpoints import EndpointMethods  # noqa: PLC0415 -- slow
 
-        for name in dir(AllMethods):
+        for name in dir(EndpointMethods):
             if not name.startswith("_"):
-                setattr(ClientMethods, name, getattr(AllMethods, name))
+                setattr(ClientMethods, name, getattr(EndpointMethods, name))
         ClientMethods._complete = True
         return True
 
