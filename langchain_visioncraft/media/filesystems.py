@@ -166,8 +166,9 @@ def _unlink(path: str) -> None:
 class _Remote(Folder):
     """A folder of any file system that fsspec opens: S3, GCS, Azure, ``memory://``, …
 
-    A file is uploaded under another name and then moved, because fsspec ends an upload that
-    failed like one that did not, and not every storage shows a file only when it is complete.
+    A medium is uploaded under another name and then moved, because fsspec ends an upload that
+    failed like one that did not, and not every storage shows a file only when it is complete. A
+    small file is one request; whoever reads it notices if a kill left only its beginning.
     """
 
     def __init__(self, files: Any, path: str) -> None:
