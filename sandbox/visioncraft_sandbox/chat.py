@@ -133,6 +133,7 @@ def completion(chat_model: str, reply: Reply) -> dict[str, Any]:
         "object": "chat.completion",
         "created": int(time.time()),
         "model": chat_model,
+        "system_fingerprint": reply.engine,
         "choices": [{**_CHOICE, "message": message, "finish_reason": reply.finish_reason}],
         "usage": reply.usage(),
     }
@@ -186,6 +187,7 @@ class Chunks:
 
     def end(self, reply: Reply) -> Iterator[bytes]:
         """The last events: why it ended, the usage if requested, and ``[DONE]``."""
+        self._head["system_fingerprint"] = reply.engine
         yield self._event({}, finish_reason=reply.finish_reason)
         if self._include_usage:
             yield self._line({**self._head, "choices": [], "usage": reply.usage()})

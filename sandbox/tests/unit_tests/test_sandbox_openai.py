@@ -89,6 +89,15 @@ async def test_a_models_own_words_may_be_repeated_as_arguments(client: httpx.Asy
         assert answer.status_code == 200
 
 
+async def test_a_chat_names_the_engine_that_answered(client: httpx.AsyncClient) -> None:
+    whole = await ask(client)
+    engine = whole.headers["x-visioncraft-engine"]
+    assert whole.json()["model"] == MODEL
+    assert whole.json()["system_fingerprint"] == engine
+    streamed = await ask(client, stream=True)
+    assert f'"system_fingerprint": "{engine}"' in streamed.text
+
+
 async def test_max_completion_tokens_take_the_place_of_max_tokens(
     client: httpx.AsyncClient,
 ) -> None:

@@ -67,7 +67,7 @@ async def test_a_task_may_be_cancelled_wherever_it_waits(
             ended += 1
         if ended == 3:  # beyond the last await, with and without a connection
             break
-    assert len(left) > 10  # over aiohttp a call waits less often than over httpx
+    assert len(left) > 5  # over aiohttp a call waits less often than over httpx
     assert {chosen: found for chosen, found in left.items() if found} == {}
     assert "image/png" in await tool.ainvoke(arguments)
     await tool._async_client.aclose()
