@@ -12,6 +12,7 @@ import pytest
 from visioncraft_sandbox.chat import Reply
 from visioncraft_sandbox.chat_reading import read_chat
 from visioncraft_sandbox.planner import answer
+from visioncraft_sandbox.planner.phrases import _compiled
 from visioncraft_sandbox.planner.planner import SIGNATURE
 
 from langchain_visioncraft._schemas import problems
@@ -520,3 +521,30 @@ def test_results_and_errors_as_googles_adk_wraps_them_are_read() -> None:
     assert "upscale failed: Error: There is no" in said
     agent = Agent(result=lambda *_: json.dumps({"result": "A fox runs."}))
     assert '{"result"' not in agent.ask("What is in a1b2c3d4e5f6.png?")
+
+
+def test_of_calls_for_several_pictures_each_is_made_also_one_by_one() -> None:
+    agent = Agent()
+    agent.ask("Draw a cat. Then draw a dog. Then describe both.", parallel_tool_calls=False)
+    assert [len(turn) for turn in agent.turns] == [1, 1, 1, 1]
+    assert [arguments["image"] for _, arguments in agent.calls[2:]] == agent.handles(
+        "text_to_image"
+    )
+
+
+def test_a_handoff_needs_nothing_to_work_on() -> None:
+    handoffs = [tool("transfer_to_illustrator", ""), tool("transfer_to_writer", "")]
+    call = ("transfer_to_illustrator", {})
+    assert calls_for("Listen to 0123456789ab.ogg and draw what it says", handoffs) == [call]
+    assert calls_for("Upscale the picture", handoffs) == [call]
+
+
+def test_names_that_a_caller_chooses_are_not_made_into_expressions_which_are_kept() -> None:
+    names = [f"size {number}" for number in range(300)]
+    numbers = {f"size{number}": {"type": "integer"} for number in range(300)}
+    draw = tool("draw", "Draw a picture.", "prompt mode", mode={"enum": names}, **numbers)
+    known = _compiled.cache_info().currsize
+    assert calls_for("Draw a fox, size 7, size299 = 12", [draw]) == [
+        ("draw", {"prompt": "a fox, size 7, size299 = 12", "mode": "size 7"})
+    ]
+    assert _compiled.cache_info().currsize < known + 100

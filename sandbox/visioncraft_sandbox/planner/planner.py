@@ -92,10 +92,11 @@ def answer(chat: Chat, *, has_writer: bool) -> Reply | Writer:
     tools = [tool for tool in offered if tool is not final]
     steps = plan(conversation, tools)
     calls = [call for step in steps for call in step.calls if not call.made]
+    handoffs = {tool.name for tool in tools if tool.is_handoff}
     # Whoever takes over goes on alone.
-    alone = [step.calls[0] for step in steps if step.tool.is_handoff and not step.calls[0].made]
+    alone = next(([call] for call in calls if call.name in handoffs), calls)
     # Stop a client that would loop without end.
-    calls = (alone[:1] or calls)[: max(0, _MOST_CALLS - len(conversation.calls))]
+    calls = alone[: max(0, _MOST_CALLS - len(conversation.calls))]
     if calls:
         return _calling(chat, calls if chat.parallel else calls[:1])
     if final is None and tools and (chat.named or chat.tool_choice == "required"):
@@ -151,6 +152,8 @@ def _tool_for(wish: Wish, tools: list[Tool], *, alone: bool) -> Tool | None:
 
 def _arguments(step: Step, conversation: Conversation, before: list[Step]) -> list[dict[str, Any]]:
     """The arguments of its calls; none if there is nothing for it to work on (yet)."""
+    if step.tool.is_handoff:
+        return [step.tool.fill(step.wish, [])[0]]
     wishes = _made_definite(step.wish, before)
     found = _sources_of(step, conversation, before)
     pairs = (
@@ -176,8 +179,6 @@ def _made_definite(wish: Wish, before: list[Step]) -> list[Wish]:
 def _sources_of(step: Step, conversation: Conversation, before: list[Step]) -> list[str] | None:
     """The sources of a step; empty if it needs none, ``None`` if there is none (yet)."""
     wish = step.wish
-    if step.tool.is_handoff:
-        return []
     if wish.kind == "transcribe":
         return [*wish.sources, *filter(is_sound, reversed(conversation.files))][:1] or None
     if wish.kind not in NEEDS_PICTURE:
