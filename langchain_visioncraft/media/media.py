@@ -86,9 +86,9 @@ class Media(BaseModel):
 
     mime_type: str = Field(pattern=r"^[\w.+-]+/[\w.+-]+$")
     size: int = Field(ge=0)
-    width: int | None = None
-    height: int | None = None
-    duration: float | None = None
+    width: int | None = Field(default=None, ge=0)
+    height: int | None = Field(default=None, ge=0)
+    duration: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     seed: int | None = None
     location: str | None = None
 

@@ -249,7 +249,7 @@ class _Mixer:
 
     def mixed(self, frame: Any) -> Samples:
 
-        channels: Samples = np.nan_to_num(_planes(frame))
+        channels: Samples = np.clip(np.nan_to_num(_planes(frame)), -1.0, 1.0)
         if len(channels) == 1:
             return channels.reshape(-1)
         if np.shape(self._energy) != (len(channels),):

@@ -262,3 +262,13 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path, there: bo
     assert link.is_symlink()
     assert target.read_bytes() == PNG
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [{"size": -1}, {"width": -5}, {"height": -5}, {"duration": -1.0}, {"duration": float("inf")}],
+)
+def test_data_with_sizes_that_nothing_has_are_refused(lie: dict[str, Any]) -> None:
+    data = Media.from_bytes(PNG).model_dump()
+    with pytest.raises(ValidationError):
+        Media.model_validate({**data, **lie})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 from typing import Any
 
@@ -77,6 +78,21 @@ def test_samples_that_are_no_numbers_silence_no_others(volume: float) -> None:
     assert not listen(wav(broken, -broken)).plain
     assert np.isfinite(np.concatenate(list(heard(said, (0,))))).all()
     assert listen(wav(NOTHING * np.nan)).tracks == ()
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 1e30, -3e38])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_samples_beyond_any_sound_are_heard_within_its_bounds(value: float, channels: int) -> None:
+    samples = struct.pack("<f", value) * 32_000 + struct.pack("<f", 0.5) * 32_000
+    form = struct.pack("<HHIIHH", 3, channels, 16_000, 64_000 * channels, 4 * channels, 32)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(samples))
+    data = b"RIFF" + struct.pack("<I", len(body + samples)) + body + samples
+    samples_heard = np.concatenate(
+        list(heard(Recording(lambda: io.BytesIO(data), "odd", "audio/wav"), (0,)))
+    )
+    assert len(samples_heard) == pytest.approx(64_000 / channels, rel=0.01)
+    assert np.abs(samples_heard).max() <= 1
+    assert samples_heard[-8000] == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_rate_that_no_recorder_has_is_refused() -> None:
