@@ -29,7 +29,7 @@ from langchain_visioncraft.tools import (
     VisionCraftTranscribe,
     VisionCraftUpscale,
 )
-from langchain_visioncraft.tools.images import TEXT_TO_IMAGE
+from langchain_visioncraft.tools.engines import TEXT_TO_IMAGE
 from langchain_visioncraft.tools.jobs import route_of
 from langchain_visioncraft.tools.settings import ToolSettings
 

@@ -1,6 +1,7 @@
 """The engines that draw from prompts, by the names that users give. Imports nothing heavy.
 
-Their endpoints are in `cli.capabilities`, their tools in `tools.images`; a test holds them to this.
+Their endpoints are in `cli.capabilities`, their tools in `tools.engines`; a test holds them to
+this.
 """
 
 from __future__ import annotations

@@ -13,16 +13,15 @@ if TYPE_CHECKING:
     from langchain_visioncraft.tools.base import VisionCraftTool
     from langchain_visioncraft.tools.caption import VisionCraftCaption
     from langchain_visioncraft.tools.catalog import VisionCraftCatalog, VisionCraftLimits
-    from langchain_visioncraft.tools.images import (
-        VisionCraftImage,
+    from langchain_visioncraft.tools.engines import (
         VisionCraftImageToImage,
         VisionCraftMidjourney,
         VisionCraftOpenjourney,
-        VisionCraftTextToImage,
         VisionCraftTextToImageEngine,
         VisionCraftTextToImageSD1,
         VisionCraftTextToImageSDXL,
     )
+    from langchain_visioncraft.tools.images import VisionCraftImage, VisionCraftTextToImage
     from langchain_visioncraft.tools.motion import VisionCraftImageToVideo, VisionCraftTextToGif
     from langchain_visioncraft.tools.progress import PROGRESS_EVENT
     from langchain_visioncraft.tools.speech import VisionCraftTranscribe
@@ -31,12 +30,12 @@ if TYPE_CHECKING:
 _MODULES = {
     "VisionCraftImage": "images",
     "VisionCraftTextToImage": "images",
-    "VisionCraftTextToImageSD1": "images",
-    "VisionCraftTextToImageSDXL": "images",
-    "VisionCraftMidjourney": "images",
-    "VisionCraftOpenjourney": "images",
-    "VisionCraftTextToImageEngine": "images",
-    "VisionCraftImageToImage": "images",
+    "VisionCraftTextToImageSD1": "engines",
+    "VisionCraftTextToImageSDXL": "engines",
+    "VisionCraftMidjourney": "engines",
+    "VisionCraftOpenjourney": "engines",
+    "VisionCraftTextToImageEngine": "engines",
+    "VisionCraftImageToImage": "engines",
     "VisionCraftTextToGif": "motion",
     "VisionCraftImageToVideo": "motion",
     "VisionCraftUpscale": "upscale",

@@ -27,7 +27,7 @@ from langchain_visioncraft._redact import shortened
 from langchain_visioncraft._schemas import coerced
 from langchain_visioncraft._threads import SMALL_BYTES, AtOnceIfQuick, in_thread
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
-from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.client.endpoint import Endpoint
 from langchain_visioncraft.client.fields import Request
 from langchain_visioncraft.client.options import TakesEmptyTexts, describe_problems
 from langchain_visioncraft.client.pair import client_pair

@@ -17,6 +17,8 @@ from langchain_visioncraft.client.drawing import (
 from langchain_visioncraft.tools.base import VisionCraftTool
 from langchain_visioncraft.tools.jobs import Job
 
+GIVES = "Describe the whole scene in every prompt: earlier prompts are not remembered."
+
 
 class DrawingTool(VisionCraftTool, DrawingOptions):
     """Base of the tools that draw from prompts.

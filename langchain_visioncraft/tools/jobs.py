@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.client.endpoint import Endpoint
 from langchain_visioncraft.context import run_context
 from langchain_visioncraft.media.handles import digest_of_text
 from langchain_visioncraft.media.ledger import Usage

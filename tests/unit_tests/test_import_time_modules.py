@@ -91,3 +91,12 @@ def test_an_import_makes_calls_at_any_depth_without_mapping_memory_for_each(
         [sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True
     )
     assert int(done.stdout) < 500
+
+
+def test_a_tool_is_imported_without_the_endpoints_of_others() -> None:
+    code = (
+        "import sys; from langchain_visioncraft import VisionCraftTextToImage as Tool; "
+        "assert 'langchain_visioncraft.client.endpoints' not in sys.modules; "
+        "assert Tool(api_key='key').endpoint().request"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -12,7 +12,7 @@ from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft import Media, MediaStore, VisionCraftToolkit, errors, tools
 from langchain_visioncraft.client.drawing import STYLES, Style, with_drawing_options
-from langchain_visioncraft.tools.images import TEXT_TO_IMAGE
+from langchain_visioncraft.tools.engines import TEXT_TO_IMAGE
 
 ENGINES = sorted(TEXT_TO_IMAGE)
 

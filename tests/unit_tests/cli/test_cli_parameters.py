@@ -21,7 +21,7 @@ from langchain_visioncraft.cli.parameters import parameters_of
 from langchain_visioncraft.client import VisionCraftClient
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.tools import VisionCraftTool
-from langchain_visioncraft.tools.images import TEXT_TO_IMAGE
+from langchain_visioncraft.tools.engines import TEXT_TO_IMAGE
 
 TOOLS: dict[str, Any] = {
     "image": TEXT_TO_IMAGE,

@@ -12,7 +12,7 @@ from langchain_visioncraft import VisionCraftToolkit, errors
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import Capabilities, VisionCraftClient
 from langchain_visioncraft.client.engines import BEST_FIRST, ENGINES
-from langchain_visioncraft.tools.images import TEXT_TO_IMAGE
+from langchain_visioncraft.tools.engines import TEXT_TO_IMAGE
 
 GENERATIONS: dict[str, tuple[set[str], list[str]]] = {
     "2023-11": (
