@@ -7,16 +7,14 @@ sync or async.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
-import random
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from pydantic import SecretStr
@@ -41,6 +39,9 @@ from langchain_visioncraft.client.states import StateWatch
 from langchain_visioncraft.client.translation import timed_out, translate
 from langchain_visioncraft.client.watching import Watch, checked_deadline, current, watching
 from langchain_visioncraft.version import __version__
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState, Retrying
 
 logger = logging.getLogger(__name__)
 
@@ -124,19 +125,42 @@ class ServingClient(BaseClient):
         self, attempt: Callable[[], Serving[ServedT]], *, download: bool = False
     ) -> Serving[ServedT]:
         """Do this, and again after a failure that may pass, `max_retries` times at most."""
-        for tries in itertools.count(1):
+        policy: Retrying | None = None
+        while True:
             try:
                 return (yield from attempt())
             except errors.VisionCraftError as error:
-                again = is_retryable(
-                    error, after_timeout=self.retry_after_timeout, download=download
-                )
-                if not again or tries > self.settings.max_retries or current().is_over:
-                    raise
-                wait = current().left(retry_wait(error, _backoff(tries))) or 0.0
-                logger.info("trying again in %.1f s after: %s", wait, error)
+                if policy is None:  # few calls need one
+                    policy, state = self._policy(download=download)
+                state.set_exception((type(error), error, error.__traceback__))
+            wait = policy.iter(state)  # raises the last failure
+            state.prepare_for_next_attempt()
             yield partial(self._sleep, wait)
-        raise AssertionError  # it counts on and on
+
+    def _policy(self, *, download: bool) -> tuple[Retrying, RetryCallState]:
+        """What decides whether and when there is another try; the drivers wait."""
+        from tenacity import RetryCallState, Retrying, stop_after_attempt  # noqa: PLC0415 -- slow
+
+        def again(state: RetryCallState) -> bool:
+            error = _failure(state)
+            worth = is_retryable(error, after_timeout=self.retry_after_timeout, download=download)
+            return worth and not current().is_over
+
+        def wait(state: RetryCallState) -> float:
+            return current().left(retry_wait(_failure(state), _backoff(state))) or 0.0
+
+        def log(state: RetryCallState) -> None:
+            logger.info("trying again in %.1f s after: %s", state.upcoming_sleep, _failure(state))
+
+        policy = Retrying(
+            stop=stop_after_attempt(self.settings.max_retries + 1),
+            retry=again,
+            wait=wait,
+            before_sleep=log,
+            reraise=True,
+        )
+        policy.begin()
+        return policy, RetryCallState(policy, None, (), {})
 
     def check_time(self, run: Run) -> None:
         """Raise `TimedOutError` if the deadline of a flow has passed."""
@@ -321,13 +345,18 @@ def _redirect_of(response: Any, link: links.Link) -> str | None:
     return None
 
 
-def _backoff(tries: int) -> float:
+def _failure(state: RetryCallState) -> Any:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _backoff(state: RetryCallState) -> float:
     """Seconds before another try: exponential, with jitter, so that clients do not come at once."""
-    return float(0.25 * 2 ** min(tries, 5)) + random.uniform(0, 0.5)  # noqa: S311 -- no secret
+    from tenacity import wait_exponential, wait_random  # noqa: PLC0415 -- as above
+
+    return (wait_exponential(multiplier=0.5, max=8) + wait_random(0, 0.5))(state)
 
 
 def _headers() -> dict[str, str]:
-
     agent = f"langchain-visioncraft/{__version__}"
     return {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": agent}
 
