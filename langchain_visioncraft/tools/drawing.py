@@ -17,7 +17,10 @@ from langchain_visioncraft.client.drawing import (
 from langchain_visioncraft.tools.base import VisionCraftTool
 from langchain_visioncraft.tools.jobs import Job
 
-GIVES = "Describe the whole scene in every prompt: earlier prompts are not remembered."
+GIVES = (
+    "Gives the handle of the picture, which other tools take as `image`, with its size. "
+    "Describe the whole scene in every prompt: earlier prompts are not remembered."
+)
 
 
 class DrawingTool(VisionCraftTool, DrawingOptions):
