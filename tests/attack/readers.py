@@ -9,6 +9,7 @@ from typing import Any
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from visioncraft_sandbox.engines.answer_schemas import Reader, served
 from visioncraft_sandbox.engines.parameters import split_parameters
 from visioncraft_sandbox.planner.conversation import read_conversation
 from visioncraft_sandbox.planner.planner import plan
@@ -217,4 +218,7 @@ READERS: dict[str, Work] = {
         read_conversation([{"role": "user", "content": text}]), PLANNED
     ),
     "generation text": split_parameters,
+    "pattern of a schema": lambda text: served({"type": "string", "pattern": text}),
+    "value of a schema": lambda text: served({"const": text}),
+    "answer under a schema": lambda text: Reader({"type": "string"}).read(json.dumps(text)),
 }
