@@ -22,6 +22,7 @@ from langchain_visioncraft._redact import Redactor
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.chat_models.normalizing import sound
 from langchain_visioncraft.chat_models.response_formats import forms_of, is_refused
+from langchain_visioncraft.client.flow import RETRY_STATUSES
 from langchain_visioncraft.client.pools import LoopSafeAsyncClient
 from langchain_visioncraft.client.refusals import retry_after
 from langchain_visioncraft.client.translation import came_back
@@ -194,6 +195,11 @@ class _OurClient:
             remaining_retries, options, response_headers
         )
         return current().left(seconds) or 0.0
+
+    def _should_retry(self, response: Any) -> bool:
+        # The SDK repeats more, such as whatever the host says with `x-should-retry: true`.
+        inherited: Any = super()
+        return response.status_code in RETRY_STATUSES and bool(inherited._should_retry(response))
 
     def _make_sse_decoder(self) -> Any:
         inherited: Any = super()

@@ -74,11 +74,11 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     It is also an instance of the error that OpenAI's SDK and langchain-openai would have raised, so
     ``except openai.RateLimitError`` works as well.
 
-    The SDK retries `max_retries` times after connection failures, timeouts, 408, 409, 429 and 5xx,
-    and honours ``Retry-After``. A call that ran into the read timeout may be paid for twice;
-    ``max_retries=0`` avoids that. Once an answer has arrived, even a damaged or truncated one, it
-    is not requested again. Neither is a stream that has begun: if it breaks off, or ends with
-    neither ``finish_reason`` nor ``[DONE]``, an error is raised after the pieces that arrived.
+    The SDK retries `max_retries` times after connection failures, timeouts, 408, 429, 500, 502, 503
+    and 504, and honours ``Retry-After``. A call that ran into the read timeout may be paid for
+    twice; ``max_retries=0`` avoids that. Once an answer has arrived, even a damaged or truncated
+    one, it is not requested again. Neither is a stream that has begun: if it breaks off, or ends
+    with neither ``finish_reason`` nor ``[DONE]``, an error is raised after the pieces that arrived.
 
     Settings of other services are neither used nor sent: ``OPENAI_*`` variables have no effect. A
     model can be pickled and copied. The pickle holds an explicit key; a key from the environment is

@@ -409,16 +409,32 @@ async def test_an_answer_that_reached_max_tokens_cannot_be_parsed(service: Servi
         assert isinstance(caught.value, openai.LengthFinishReasonError)
 
 
-async def test_retries_are_the_sdks_own(
-    service: Service, way: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("status", "says", "asked"),
+    [
+        *((status, None, 3) for status in (408, 429, 500, 502, 503, 504)),
+        *((status, None, 1) for status in (400, 402, 409, 422, 501, 507, 599)),
+        # What the host says of it counts only where it says no.
+        (503, "false", 1),
+        *((status, "true", 1) for status in (307, 400, 402, 409, 422, 501)),
+    ],
+)
+async def test_only_what_passes_is_asked_again(  # noqa: PLR0917 -- one a parameter
+    service: Service,
+    way: str,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    says: str | None,
+    asked: int,
 ) -> None:
     async def no_sleep(*_: Any) -> None: ...
 
     monkeypatch.setattr("time.sleep", lambda _: None)
     monkeypatch.setattr("anyio.sleep", no_sleep)
-    service.says(503, json={"error": "Busy"})
+    headers = {"x-should-retry": says} if says else {}
+    service.says(status, json={"error": "No"}, headers=headers)
     await failure(service, way, max_retries=2)
-    assert len(service.requests) == 3
+    assert len(service.requests) == asked
 
 
 async def test_errors_survive_a_pickle(service: Service, way: str) -> None:
