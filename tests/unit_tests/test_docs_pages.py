@@ -152,3 +152,20 @@ def test_the_rows_for_langchains_lists_name_what_there_is() -> None:
         for row in rows[kind]:
             assert row["pypi"] == "langchain-visioncraft"
             assert hasattr(langchain_visioncraft, row["name"])
+
+
+def test_what_the_reference_shows_is_defined_where_it_says() -> None:
+    shown = [
+        name
+        for page in (ROOT / "docs/reference").glob("*.md")
+        for name in re.findall(r"^::: (\S+)", page.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert len(shown) > 30
+    for name in shown:
+        module, _, last = name.rpartition(".")
+        if last[0].isupper():
+            found = getattr(importlib.import_module(module), last)
+            assert getattr(found, "__module__", module) == module, name
+        else:
+            found = importlib.import_module(module)
+            assert hasattr(found, last) or importlib.import_module(name), name
