@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 import traceback
@@ -22,6 +23,12 @@ _UNIT = re.compile(
     re.DOTALL,
 )
 """A letter as JSON, Python, HTML and URLs may write it."""
+_CUT_ESCAPE = re.compile(r"[\\&%][\\&%#\w]{0,20}")
+"""What `shortened` may leave of an escape."""
+_ESCAPE_SIGN = re.compile(r"[\\&%]")
+_WORD = re.compile(r"\w")
+_ESCAPES = ("\\", "&", "%", _CUT)
+_HALF = re.compile("[\ud800-\udfff]")
 _BLANKS = {"n": "\n", "r": "\r", "t": "\t"}
 _MOST_LAYERS = 6
 """Of escapes: what was escaped may be escaped once more, in another way."""
@@ -45,21 +52,14 @@ class Redactor:
     """
 
     def __init__(self, key: str) -> None:
-        self._pattern = re.compile("(?!)")
-        if not key or (len(key) < 8 and key.isalpha()):
+        self._spellings: list[str] = []
+        self._word = len(key) < 8
+        if not key or (self._word and key.isalpha()):
             return
-        # What looks like an escape within the key is undone with the escapes around it.
-        spellings = dict.fromkeys([key, *(text for text, _ in _layers(key))])
-        starts = dict.fromkeys(
-            spelling[:length]
-            for spelling in spellings
-            for length in range(len(spelling) - 1, _FEWEST_LETTERS - 1, -1)
-        )
-        whole, begun = ("|".join(map(_spaced, texts)) for texts in (spellings, starts or ["\0"]))
-        cut = rf"(?:{begun})(?:[\\&%][\\&%#\w]{{0,20}})?{_CUT}"
-        self._pattern = re.compile(
-            rf"(?<!\w)(?:{whole}|{cut})(?!\w)" if len(key) < 8 else rf"{whole}|{cut}"
-        )
+        # What looks like an escape within the key is undone with the escapes around it, and forms
+        # in URLs write blanks as "+".
+        spellings = [key, *(text for text, _ in _layers(key))]
+        self._spellings = [*dict.fromkeys([*spellings, *(s.replace(" ", "+") for s in spellings)])]
 
     def __call__(self, value: Any, depth: int = 0) -> Any:
         """The same texts, bytes, lists and dicts, with ``***`` for the key; others as they are.
@@ -79,13 +79,60 @@ class Redactor:
             return type(value)(self(held, depth + 1) for held in value)
         return value
 
+    def told(self, value: Any, depth: int = 0) -> Any:
+        """What a host says as it may be passed on: whole, without the key and half characters.
+
+        What is nested deeper than any answer means is left out.
+        """
+        if isinstance(value, str):
+            text = value if value.isascii() else _HALF.sub("\N{REPLACEMENT CHARACTER}", value)
+            if len(text) <= _LONGEST:
+                return self._masked(text)
+            for spelling in self._spellings:
+                text = text.replace(spelling, MASK)
+            return text
+        if isinstance(value, dict | list) and depth > _DEEPEST:
+            return MASK
+        if isinstance(value, dict):
+            return {self.told(name): self.told(held, depth + 1) for name, held in value.items()}
+        return [self.told(held, depth + 1) for held in value] if isinstance(value, list) else value
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where the key is, whole or cut off."""
+        for spelling in self._spellings:
+            at = -1
+            while (at := text.find(spelling, at + 1)) >= 0:
+                yield from self._span(text, at, at + len(spelling))
+                at += len(spelling) - 1
+            cut, before = text.find(_CUT), 0
+            while cut >= 0:
+                yield from self._cut_off(text, spelling, before, cut)
+                cut, before = text.find(_CUT, cut + 1), cut + 1
+
+    def _cut_off(self, text: str, key: str, after: int, cut: int) -> Iterator[tuple[int, int]]:
+        signs = _ESCAPE_SIGN.finditer(text, max(after, cut - 21), cut)
+        begun = [sign.start() for sign in signs if _CUT_ESCAPE.fullmatch(text, sign.start(), cut)]
+        for end in (cut, *begun):
+            at = text.find(key[:_FEWEST_LETTERS], max(after, end - len(key) + 1), end)
+            while at >= 0 and not key.startswith(text[at:end]):
+                at = text.find(key[:_FEWEST_LETTERS], at + 1, end)
+            if at >= 0:
+                yield from self._span(text, at, cut + 1)
+
+    def _span(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+        around = f"{text[start - 1 : start]}{text[end : end + 1]}"
+        if not self._word or not _WORD.search(around):
+            yield start, end
+
     def _masked(self, text: str) -> str:
-        spans = [match.span() for match in self._pattern.finditer(text)]
+        if not any(sign in text for sign in (*_ESCAPES, *self._spellings)):
+            return text  # what is long holds neither, as a rule
+        spans = [*self._spans(text)]
         above: list[_Unescaped] = []
         for layer, made in _layers(text):
             above.insert(0, made)
-            for match in self._pattern.finditer(layer):
-                span = match.span()
+            for found in self._spans(layer):
+                span = found
                 for each in above:
                     span = each.origin(*span)
                 spans.append(span)
@@ -102,8 +149,10 @@ class Redactor:
         vars(error).update(self(vars(error)))
 
 
-def _spaced(text: str) -> str:
-    return re.escape(text).replace("\\ ", "[ +]")  # as forms in URLs write it
+@functools.lru_cache(maxsize=32)
+def redactor_of(key: str) -> Redactor:
+    """The `Redactor` of a key, which is made once."""
+    return Redactor(key)
 
 
 class _Unescaped:

@@ -33,6 +33,9 @@ _LONGEST_TIMEOUT = 1e9
 
 DEFAULT_MAX_RETRIES = 2
 
+_LONGEST_KEY = 8192
+"""Characters, as many as common servers take in one header."""
+
 TimeoutTypes: TypeAlias = float | tuple[float | None, float | None] | None
 """Seconds: one number for the read timeout, or ``(connect, read)``; ``None`` in the pair waits
 forever, ``None`` alone means the defaults."""
@@ -165,6 +168,12 @@ def sendable_key(api_key: str | SecretStr | None) -> SecretStr | None:
 def _sendable(key: SecretStr, source: str) -> SecretStr | None:
     """A key without blanks around it; one that no header takes would end up in its error."""
     key = SecretStr(key.get_secret_value().strip())
+    if len(key.get_secret_value()) > _LONGEST_KEY:
+        msg = (
+            f"The key in {source} cannot be sent: it has more than {_LONGEST_KEY:,} characters, "
+            "which no server takes in a header. Give your host's key, or any text for a sandbox."
+        )
+        raise MissingKeyError(msg)
     if not all("!" <= character <= "~" for character in key.get_secret_value()):
         msg = (
             f"The key in {source} cannot be sent: it contains spaces, control characters or "

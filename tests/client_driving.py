@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from samples import GIF, MEDIA, MP4, PNG, SAMPLES, WAV
 
 from langchain_visioncraft._compat import httpx
+from langchain_visioncraft._redact import Redactor
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 from langchain_visioncraft.client.flow import Call, Fetch, Pause, Progress
 from langchain_visioncraft.media.inspection import type_of
@@ -37,6 +38,7 @@ class Given:
     endpoint: str = "POST /test"
     base_url: str = BASE_URL
     engine: str | None = None
+    redact: Redactor = field(default_factory=lambda: Redactor(""))
 
     @property
     def size(self) -> int:

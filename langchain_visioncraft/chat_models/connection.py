@@ -18,7 +18,7 @@ import openai
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft._driving import adrive, drive
-from langchain_visioncraft._redact import Redactor
+from langchain_visioncraft._redact import Redactor, redactor_of
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.chat_models.normalizing import sound
 from langchain_visioncraft.chat_models.response_formats import forms_of, is_refused
@@ -132,7 +132,7 @@ class _OurClient:
     @property
     def _redact(self) -> Redactor:
         # A word, such as "visioncraft" for a sandbox, may be part of a tool's name.
-        return Redactor("" if self._key.isalpha() else self._key)
+        return redactor_of("" if self._key.isalpha() else self._key)
 
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:  # noqa: ARG002
         # As it is decoded: LangChain would take objects apart again.

@@ -22,7 +22,7 @@ from langchain_core.exceptions import ContextOverflowError
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._compat import is_from_httpx
-from langchain_visioncraft._redact import MASK, Redactor, chain, forget_locals
+from langchain_visioncraft._redact import MASK, Redactor, chain, forget_locals, redactor_of
 from langchain_visioncraft.chat_models import normalizing
 from langchain_visioncraft.chat_models.completions import CutOffStreamError, OverdueError
 from langchain_visioncraft.chat_models.connection import CHAT_PATH
@@ -142,7 +142,7 @@ class Boundary:
             forget_locals(error)
             if ours is None:
                 raise
-            Redactor(self.key).clean(ours)
+            redactor_of(self.key).clean(ours)
             raise ours from error
 
     def translate(self, error: Exception) -> Exception | None:
@@ -260,7 +260,7 @@ def _content(response: Any) -> bytes:
 
 def _forget_key(error: BaseException, key: str) -> None:
     """Take the key out of the finished request, and out of an answer that repeats it."""
-    redact = Redactor(key)
+    redact = redactor_of(key)
     for link in chain(error):
         with contextlib.suppress(Exception):  # there may be no request, or a stand-in for one
             request = getattr(link, "request", None) or link.response.request  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from langchain_visioncraft import errors
 from langchain_visioncraft._keywords import KnownKeywords
-from langchain_visioncraft._redact import Redactor, chain
+from langchain_visioncraft._redact import Redactor, chain, redactor_of
 from langchain_visioncraft.client.methods import ClientMethods
 from langchain_visioncraft.client.watching import checked_deadline
 from langchain_visioncraft.config import (
@@ -158,8 +158,8 @@ class BaseClient(KnownKeywords, ClientMethods):
     def redactor(self) -> Redactor:
         """What takes the key out of a host's words."""
         with contextlib.suppress(errors.MissingKeyError):
-            return Redactor(self.key())
-        return Redactor("")
+            return redactor_of(self.key())
+        return redactor_of("")
 
     def facts(self, endpoint: str) -> dict[str, Any]:
         """The facts of an error."""

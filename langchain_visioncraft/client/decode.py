@@ -91,7 +91,7 @@ def media_from(answer: Answer, kinds: Iterable[str] = ("image",)) -> Flow[list[M
     """
     if is_file(answer):
         return [_medium(answer, tuple(kinds))]
-    decoded = json_from(answer)
+    decoded = json_with_links(answer)
     media = yield from media_in(decoded, answer, kinds)
     if not media:
         raise _without_a_file(answer, decoded)
@@ -130,7 +130,7 @@ def job_in(answer: Answer) -> str | None:
     """
     if answer.size > _LONGEST_REFUSAL or _type_of(answer) != "application/json":
         return None
-    decoded = json_from(answer)
+    decoded = json_with_links(answer)
     if not isinstance(decoded, Mapping) or "job_id" not in decoded or _has_file(decoded, answer):
         return None
     job = decoded["job_id"]
@@ -165,6 +165,7 @@ class _Embedded(HeldBytes):
         self.size = len(data)
         self.mime_type = type_of(data)
         self.engine: str | None = None
+        self.redact = answer.redact
 
 
 def _embedded(text: str, answer: Answer) -> _Embedded | None:
@@ -182,7 +183,16 @@ def _embedded(text: str, answer: Answer) -> _Embedded | None:
 
 
 def json_from(answer: Answer) -> Any:
-    """The decoded JSON of an answer; text that is not JSON stays text.
+    """The decoded JSON of an answer, without the key; text that is not JSON stays text.
+
+    Everything that a result repeats of a host's words is read here. Raises what `json_with_links`
+    raises.
+    """
+    return answer.redact.told(json_with_links(answer))
+
+
+def json_with_links(answer: Answer) -> Any:
+    """The same as it came: links that are to be followed may need the key.
 
     Of several states in one body (`langchain_visioncraft.client.states`) it is the one that counts.
 
@@ -270,7 +280,7 @@ def _words_from(answer: Answer) -> Any:
     if isinstance(decoded, Mapping | list | str):
         return decoded
     with answer.open() as file:
-        return file.read().decode("utf-8", "replace").strip()
+        return answer.redact.told(file.read().decode("utf-8", "replace").strip())
 
 
 def transcript_from(answer: Answer) -> Transcript:

@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
+from langchain_visioncraft._redact import Redactor
 from langchain_visioncraft.errors import (
     APIStatusError,
     ConnectionFailedError,
@@ -88,12 +89,16 @@ class Pause:
 
 
 class Answer(Holder, Protocol):
-    """What a driver sends back for a `Call` or a `Fetch`: the body of a successful answer."""
+    """What a driver sends back for a `Call` or a `Fetch`: the body of a successful answer.
+
+    `redact` takes the key out of what the host says; `json_from` applies it.
+    """
 
     endpoint: str
     base_url: str
     size: int
     engine: str | None
+    redact: Redactor
 
     @property
     def mime_type(self) -> str | None:

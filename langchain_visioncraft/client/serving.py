@@ -118,7 +118,8 @@ class ServingClient(BaseClient):
         if isinstance(step, Pause):
             yield partial(self._sleep, step.seconds)
             return time.monotonic() - run.watch.began
-        yield partial(self._report, step, run)
+        said, facts = self.redactor().told([step.message, dict(step.details)])
+        yield partial(self._report, Progress(said, step.elapsed, facts), run)
         return None
 
     def retried(
@@ -271,7 +272,8 @@ class ServingClient(BaseClient):
             before=run.linked if outgoing.link else 0,
         )
         spool.endpoint, spool.base_url = outgoing.endpoint, self.settings.base_url
-        spool.engine = self.redactor()(response.headers.get("x-visioncraft-engine"))
+        spool.redact = self.redactor()
+        spool.engine = spool.redact.told(response.headers.get("x-visioncraft-engine"))
         announced = response.headers.get("content-length", "")
         if announced.isdigit() and not failed:
             spool.expect(int(announced))
@@ -287,7 +289,7 @@ class ServingClient(BaseClient):
 
         def found(chunk: bytes) -> Iterator[Progress]:
             for progress in watch(chunk):
-                said, facts = redact(progress.message), redact(dict(progress.details))
+                said, facts = redact.told([progress.message, dict(progress.details)])
                 yield Progress(said, time.monotonic() - run.watch.began, facts)
 
         return found

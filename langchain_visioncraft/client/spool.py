@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from langchain_visioncraft._redact import Redactor, redactor_of
 from langchain_visioncraft.errors import AnswerTooLargeError
 from langchain_visioncraft.media.filesystems import NEW_FILE
 from langchain_visioncraft.media.inspection import type_of
@@ -50,6 +51,7 @@ class Spool:
         self.endpoint = ""
         self.base_url = ""
         self.engine: str | None = None
+        self.redact: Redactor = redactor_of("")
         self._limit, self._before = limit, before
         self._keep = keep
         self._folder = folder

@@ -13,7 +13,7 @@ from langchain_visioncraft.client.decode import (
     facts_of,
     is_file,
     job_in,
-    json_from,
+    json_with_links,
     media_from,
     media_in,
 )
@@ -117,7 +117,7 @@ def _await(task: _Task, deadline: float) -> Flow[list[Media]]:
             answer: Answer = yield Call("POST", task.path, task.body, auth=task.auth)
             if is_file(answer):
                 return (yield from media_from(answer, task.kinds))
-            state = json_from(answer)
+            state = json_with_links(answer)
         except errors.VisionCraftError as error:
             # The picture is being made, and paid for: one bad moment must not lose it.
             failures += 1

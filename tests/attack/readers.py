@@ -132,6 +132,7 @@ class _Said(HeldBytes):
 
     endpoint, base_url, announced_type = "POST /sd", "http://service.test", None
     engine = None
+    redact = Redactor("sk-12345678")
 
     def __init__(self, text: str) -> None:
         super().__init__(text.encode())

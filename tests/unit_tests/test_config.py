@@ -138,7 +138,7 @@ def test_not_checking_certificates_warns_the_caller() -> None:
 # Found in review
 
 
-@pytest.mark.parametrize("key", ["two words", "line\nbreak", "k\u00e9y", "nul\x00"])
+@pytest.mark.parametrize("key", ["two words", "line\nbreak", "k\u00e9y", "nul\x00", "k" * 8193])
 def test_a_key_that_cannot_be_sent_is_refused_without_being_shown(key: str) -> None:
     with pytest.raises(MissingKeyError, match="api_key= cannot be sent") as caught:
         resolve(api_key=key)

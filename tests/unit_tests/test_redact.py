@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
@@ -140,3 +141,30 @@ def test_a_long_text_is_shown_as_far_as_an_error_may_go() -> None:
     assert (
         len(Redactor(KEY)("\\n" * 3_000_000)) == len(Redactor(KEY)(b"\\n" * 3_000_000)) == 1 << 20
     )
+
+
+def test_a_long_key_costs_no_more_than_its_length() -> None:
+    def work(size: int) -> int:
+        key = "".join(chr(33 + at % 90) for at in range(size))
+        seen = 0
+
+        def count(*_: Any) -> None:
+            nonlocal seen
+            seen += 1
+
+        sys.setprofile(count)
+        try:
+            hidden = Redactor(key)(f"{key} {key[:-1]}… {key}")
+        finally:
+            sys.setprofile(None)
+        assert hidden == "*** *** ***"
+        return seen
+
+    assert work(8192) <= 1.5 * work(1024) * 8
+
+
+def test_a_long_answer_stays_whole_without_the_key() -> None:
+    letters = "A" * (3 << 20)
+    redact = Redactor(KEY)
+    assert redact.told([letters, f"{letters}{KEY}"]) == [letters, f"{letters}***"]
+    assert redact.told({KEY: "\ud800"}) == {"***": "\N{REPLACEMENT CHARACTER}"}

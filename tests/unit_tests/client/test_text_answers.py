@@ -256,3 +256,29 @@ def test_a_host_that_names_its_engine_by_the_key_does_not_pass_it_on(driver: typ
         host = Host(httpx.Response(200, json=body, headers={"x-visioncraft-engine": name}))
         caption = drive(host.client(driver), endpoints.caption(**REQUIRED["caption"]))
         assert (caption, caption.engine) == ("A cat.", "vision ***")
+
+
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("transcribe", {"text": KEY, "language": KEY, "segments": [{"text": KEY, "id": [KEY]}]}),
+        ("transcribe", {"text": "Hello.", KEY: {"deep": [{KEY: f"%{ord(KEY[0]):02x}{KEY[1:]}"}]}}),
+        ("caption", {"choices": [{"message": {"content": f"A cat and {KEY}."}}]}),
+        ("limits", {KEY: {"tier": KEY}}),
+        ("list_names", [f"model {KEY}"]),
+        ("chat", {"id": KEY, "choices": [{"message": {"content": KEY}}]}),
+        ("legacy_chat", {"response": KEY}),
+    ],
+)
+def test_nothing_that_a_host_says_holds_the_key(driver: type[Any], name: str, body: Any) -> None:
+    flow = getattr(endpoints, name)(**REQUIRED[name])
+    result = drive(Host(httpx.Response(200, json=body)).client(driver), flow)
+    assert KEY not in repr(result)
+    assert "***" in repr(result)
+
+
+def test_half_a_character_is_replaced() -> None:
+    half = b'"\\ud800"'
+    heard = transcribe(b'{"text": %b, "segments": [{"start": 0, "text": %b}]}' % (half, half))
+    assert json.loads(heard.model_dump_json())["text"] == "\N{REPLACEMENT CHARACTER}"
