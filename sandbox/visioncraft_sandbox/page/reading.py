@@ -19,13 +19,12 @@ from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.hiding import (
     HIDDEN,
     LONGEST_KEY,
-    secrets_in,
-    secrets_in_headers,
-    secrets_in_url,
+    read_json,
     shown,
     shown_headers,
     shown_path,
     shown_query,
+    shown_text,
     without,
 )
 from visioncraft_sandbox.page import words
@@ -121,17 +120,17 @@ class _Reader:
 
     def reading(self) -> Reading:
         entry = self._entry
-        headers = shown_headers(entry.headers)
-        self._secrets.update(secrets_in_headers(entry.headers))
-        self._secrets.update(secrets_in_url(entry.path, entry.query))
+        headers = shown_headers(entry.headers, note=self._secrets.add)
+        path = shown_path(entry.path, self._secrets.add)
+        query = shown_query(entry.query, self._secrets.add)
         asked = self._body(entry.request, "in", headers.get("content-type", ""))
         answered = self._body(entry.answer, "out", entry.content_type)
         text, error = words.answer_words(answered, entry.content_type)
         if isinstance(answered, dict) and isinstance(answered.get("note"), str):
             self._notes.append(self._hide(answered["note"]))
         return Reading(
-            title=self._hide(words.title(asked) or shown_query(entry.query)),
-            path=self._hide(shown_path(entry.path)),
+            title=self._hide(words.title(asked) or query),
+            path=self._hide(path),
             facts=self._facts(asked),
             media=tuple(medium for medium, _ in self.media),
             text=self._hide(text),
@@ -152,9 +151,7 @@ class _Reader:
             self._add(side, "", data[:_HEAD_TEXT], len(data), lambda: data)
             return None
         try:
-            value = json.loads(data)
-            if side == "in":
-                self._secrets.update(secrets_in(value))
+            value = read_json(data, self._secrets.add) if side == "in" else json.loads(data)
             return shown(self._without_media(value, side, ""), _LONGEST_TEXT, self._hide)
         except (ValueError, RecursionError):
             is_text = mime is not None or "json" in content_type or "text" in content_type
@@ -237,7 +234,7 @@ class _Reader:
         secrets = {each[:LONGEST_KEY] for each in self._secrets if len(each) >= _SHORTEST_SECRET}
         if len(secrets) > _MOST_SECRETS:
             return HIDDEN
-        return without(secrets, text)[:_LONGEST_TEXT]
+        return shown_text(without(secrets, text))[:_LONGEST_TEXT]
 
 
 def _beginning_of_json(value: Any) -> str:

@@ -73,6 +73,22 @@ PLACES: dict[str, dict[str, Any]] = {
         "headers": ((b"api-key", KEY.encode()),),
         "body": {"image": f"http://x/?k={KEY}"},
     },
+    "a field that stands twice": {
+        "body": f'{{"token": "{KEY}", "token": "x", "prompt": "{KEY}"}}'.encode()
+    },
+    "a link that an error repeats": {
+        "body": {"image": f"http://u:{KEY}@x/?page=1"},
+        "answer": {"error": f"image: http://u:{KEY}@x/ could not be fetched. {KEY}"},
+    },
+    "a link that only an answer holds": {"answer": {"detail": f"http://x/?sig={KEY} failed"}},
+    "the arguments of a tool call": {
+        "body": {"messages": [{"content": "a", "arguments": f'{{"api_key": "{KEY}"}}'}]},
+        "answer": {"text": f"with {KEY}"},
+    },
+    "a header of a family that is shown": {"headers": ((b"hx-token", KEY.encode()),)},
+    "a password that is a number": {
+        "body": {"password": 9876543210123, "prompt": f"9876543210123 {KEY}", "token": KEY}
+    },
     "a text that is cut off within the key": {
         "body": {"token": KEY, "prompt": "x" * 70 + KEY + "y" * 30_000}
     },
