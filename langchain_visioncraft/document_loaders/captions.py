@@ -34,6 +34,7 @@ from langchain_visioncraft.errors import (
 from langchain_visioncraft.media import Media
 from langchain_visioncraft.media.decoding import COSTS, open_picture
 from langchain_visioncraft.media.scaling import Scaled, scaled
+from langchain_visioncraft.media.structure import Animation, animation_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -287,20 +288,23 @@ def frames_of(file: MediaFile, frames: FramesTypes, max_pixels: int) -> list[Fra
         count = 1 if mime_type in _SINGLE else getattr(image, "n_frames", 1)
         pages = mime_type == "image/tiff"  # which are not in time
         animated = count > 1 and not pages
-        # To show a frame of an animation, Pillow decodes all before it.
-        decoded = image.width * image.height * COSTS.get(mime_type, 1) if animated else 0
         most = _MOST_TIMES * max_pixels
-        duration = _duration(image, count) if animated and decoded * count <= most else None
+        duration = None
+        if animated:
+            motion = _motion(file.media, image, count, most)
+            decoded = motion.width * motion.height * COSTS.get(mime_type, 1)
+            duration = round(motion.seconds, 3) or None
         if frames == "auto":
             frames = "middle" if animated else "all"
         width, height = file.media.width or image.width, file.media.height or image.height
         found = []
         chosen = _chosen(frames, count, file.source)
-        if decoded * chosen[-1] > most:
+        # To show a frame of an animation, Pillow composes all before it, each time anew.
+        if animated and decoded * sum(chosen) > most:
             msg = (
-                f"{file.source} has {count:,} frames of {image.width}x{image.height} pixels: for "
-                f"frame {chosen[-1]:,}, more than {most:,} pixels would be decoded ({_MOST_TIMES} "
-                "times max_pixels). Choose an earlier one, such as frames='first'."
+                f"{file.source} has {count:,} frames of {motion.width}x{motion.height} pixels: for "
+                f"the chosen ones, more than {most:,} pixels would be decoded ({_MOST_TIMES} times "
+                "max_pixels). Choose fewer or earlier ones, such as frames='first'."
             )
             raise MediaInputError(msg)
         for number in chosen:
@@ -311,17 +315,21 @@ def frames_of(file: MediaFile, frames: FramesTypes, max_pixels: int) -> list[Fra
     return found
 
 
-_MOST_TIMES = 32
+_MOST_TIMES = 16
 _SINGLE = ("image/jpeg", "image/vnd.adobe.photoshop")
 """The further pictures in them are a camera's previews, and layers."""
 
 
-def _duration(image: Image.Image, count: int) -> float | None:
+def _motion(media: Media, image: Image.Image, count: int, most: int) -> Animation:
+    with media.open() as file:
+        if (found := animation_of(file, media.mime_type)) is not None:
+            return found
     milliseconds = 0.0
-    for number in range(count):
-        image.seek(number)
-        milliseconds += float(image.info.get("duration") or 0)
-    return round(milliseconds / 1000, 3) or None
+    if image.width * image.height * count * COSTS.get(media.mime_type, 1) <= most:
+        for number in range(count):
+            image.seek(number)
+            milliseconds += float(image.info.get("duration") or 0)
+    return Animation(*image.size, milliseconds / 1000)
 
 
 def _chosen(frames: FramesTypes, count: int, source: str) -> Sequence[int]:

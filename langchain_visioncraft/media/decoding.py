@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.inspection import behind_tag, chunks_of
 from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.structure import StructureError, check_structure
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -67,6 +68,9 @@ def open_picture(
                     image.seek(frame)
                 _check_pixels(*image.size, name, max_pixels, mime_type)
                 yield image
+        except StructureError as error:
+            msg = f"{name} has {error}; it was not decoded."
+            raise MediaInputError(msg) from error
         except MediaInputError:
             raise
         except UnidentifiedImageError as error:
@@ -142,9 +146,14 @@ def _as_far_as_it_goes(image: Image.Image, least: int | None) -> Image.Image | N
 
 
 def open_image(file: BinaryIO) -> Image.Image:
-    """Open a picture with Pillow, in the formats above; of one that was cut off, what is there."""
+    """Open a picture with Pillow, in the formats above; of one that was cut off, what is there.
+
+    Raises `StructureError` before anything is decoded, and else whatever decoders raise.
+    """
     from PIL import Image  # noqa: PLC0415 -- an extra
 
+    check_structure(file)
+    file.seek(0)
     head, size = file.read(12), file.seek(0, io.SEEK_END)
     file.seek(0)
     if head[:4] == b"RIFF" and size < (whole := int.from_bytes(head[4:8], "little") + 8) < 2 * size:

@@ -21,6 +21,7 @@ from langchain_visioncraft.media.decoding import decode, open_image
 from langchain_visioncraft.media.inputs import MediaSource, parse_source
 from langchain_visioncraft.media.inspection import media_info, type_of
 from langchain_visioncraft.media.sniff import kind_of
+from langchain_visioncraft.media.structure import StructureError
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
@@ -239,6 +240,8 @@ def opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
         picture = open_image(io.BytesIO(data))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refusal(400, f"{name} has more than {max_pixels:,} pixels.") from error
+    except StructureError as error:
+        raise Refusal(400, f"{name} has {error}.") from error
     except Exception as error:
         # For damaged files, decoders raise OSError, SyntaxError, IndexError and others.
         raise Refusal(400, f"{name} is not a picture that can be read.") from error

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import pickle
+import struct
 import threading
 import uuid
 from pathlib import Path
@@ -19,7 +20,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.stores import InMemoryByteStore
 from media_host import HOST, KEY, MediaHost, frames, picture
-from PIL import GifImagePlugin, Image
+from PIL import GifImagePlugin, Image, PngImagePlugin
 
 from langchain_visioncraft import VisionCraftCaptionParser, VisionCraftClient
 from langchain_visioncraft._compat import httpx
@@ -173,7 +174,7 @@ def test_an_animation_is_not_decoded_without_an_end(
         "seek",
         lambda image, frame: (sought.append(frame), seek(image, frame))[1],
     )
-    blob = Blob.from_data(frames(COLOURS * 20), metadata={"source": "long.gif"})
+    blob = Blob.from_data(frames(COLOURS * 20, duration=50), metadata={"source": "long.gif"})
     parser = make(max_pixels=64 * 48)
     with pytest.raises(
         MediaInputError, match=r"long.gif has 100 frames of 64x48 .* frames='first'"
@@ -181,9 +182,33 @@ def test_an_animation_is_not_decoded_without_an_end(
         parse(parser, blob)
     [document] = parse(make(max_pixels=64 * 48, frames="first"), blob)
     assert document.metadata["frames"] == 100
-    assert "duration" not in document.metadata
+    assert document.metadata["duration"] == 5.0
     assert not any(sought)
     assert len(parse(make(max_pixels=64 * 48, frames=[3, 9]), blob)) == 2
+    with pytest.raises(MediaInputError, match="Choose fewer"):
+        parse(make(max_pixels=64 * 48, frames=[9, 10]), blob)
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+def test_how_long_an_animation_lasts_is_read_without_composing_a_frame(
+    make: Any, parse: Any, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    sought: list[int] = []
+    for plugin in (GifImagePlugin.GifImageFile, PngImagePlugin.PngImageFile):
+        monkeypatch.setattr(plugin, "seek", lambda _, frame: sought.append(frame))
+    [document] = parse(make(frames="first"), Blob.from_data(frames(COLOURS, form, duration=70)))
+    assert (document.metadata["frames"], document.metadata["duration"]) == (5, 0.35)
+    assert not any(sought)
+
+
+def test_a_frame_outside_the_screen_of_a_gif_counts_as_large_as_it_makes_it(
+    make: Any, parse: Any
+) -> None:
+    frame = b",%s\x01\x00\x01\x00\x00\x02\x02D\x01\x00"
+    near, far = frame % bytes(4), frame % struct.pack("<2H", 999, 999)
+    data = b"GIF89a\x01\x00\x01\x00\xf0\x00\x00\x00\x00\x00\xff\xff\xff" + near + far * 40 + b";"
+    with pytest.raises(MediaInputError, match="41 frames of 1000x1000 pixels"):
+        parse(make(max_pixels=1_000_000), Blob.from_data(data))
 
 
 def test_a_frame_that_is_not_there_is_told(make: Any, parse: Any) -> None:

@@ -1,0 +1,130 @@
+"""What a file asks of its decoder, counted in its structure before anything is decoded.
+
+A small file can ask for much: frames that are each composed on a large canvas, or scans that each
+pass over the whole picture.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import BinaryIO, NamedTuple
+
+from langchain_visioncraft.media.inspection import chunks_of
+
+_MOST_SCANS = 500
+"""As many as the fuzzers of libjpeg-turbo allow; progressive JPEGs have about ten."""
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+"""Neither a stuffed byte nor a restart, which belong to the pixels."""
+_GIF_DELAY = b"\xf9"
+
+
+class StructureError(ValueError):
+    """What a file has too much of."""
+
+
+class Animation(NamedTuple):
+    """The canvas in pixels that frames are composed on, and how long they last together."""
+
+    width: int
+    height: int
+    seconds: float
+
+
+def animation_of(file: BinaryIO, mime_type: str) -> Animation | None:
+    """What an animated GIF, WebP or PNG says of itself; `None` for all else.
+
+    Raises errors of `struct` and of look-ups if it contradicts itself.
+    """
+    file.seek(0)
+    if mime_type == "image/gif":
+        return _gif(file)
+    if mime_type == "image/webp":
+        return _webp(file)
+    return _apng(file) if mime_type == "image/png" else None
+
+
+def _gif(file: BinaryIO) -> Animation:
+    width, height, flags = struct.unpack_from("<HHB", file.read(13), 6)
+    _skip_colours(file, flags)
+    hundredths = delay = 0
+    while (kind := file.read(1)) not in (b"", b";"):
+        if kind == b"!":
+            label, block = file.read(1), _block(file)
+            if label == _GIF_DELAY and len(block) > 2:
+                (delay,) = struct.unpack_from("<H", block, 1)
+            while block:
+                block = _block(file)
+        elif kind == b",":
+            left, top, across, down, flags = struct.unpack("<4HB", file.read(9))
+            # Decoders enlarge the canvas for a frame that does not fit.
+            width, height = max(width, left + across), max(height, top + down)
+            hundredths, delay = hundredths + delay, 0
+            _skip_colours(file, flags)
+            file.read(1)
+            while _block(file):
+                pass
+    return Animation(width, height, hundredths / 100)
+
+
+def _skip_colours(file: BinaryIO, flags: int) -> None:
+    if flags & 0x80:
+        file.read(6 << (flags & 7))
+
+
+def _block(file: BinaryIO) -> bytes:
+    return file.read((file.read(1) or b"\0")[0])
+
+
+def _webp(file: BinaryIO) -> Animation | None:
+    width = height = milliseconds = 0
+    for kind, at, _ in chunks_of(file, 12, "<4sI"):
+        file.seek(at)
+        if kind == b"VP8X":
+            payload = file.read(10)
+            width = int.from_bytes(payload[4:7], "little") + 1
+            height = int.from_bytes(payload[7:], "little") + 1
+        elif kind == b"ANMF":
+            milliseconds += int.from_bytes(file.read(15)[12:], "little")
+    return Animation(width, height, milliseconds / 1000) if width else None
+
+
+def _apng(file: BinaryIO) -> Animation:
+    width, height = struct.unpack_from(">2I", file.read(24), 16)
+    seconds = 0.0
+    for kind, at, _ in chunks_of(file, 8, ">I4s"):
+        if kind == b"fcTL":
+            file.seek(at + 20)
+            count, parts = struct.unpack(">2H", file.read(4))
+            seconds += count / (parts or 100)
+    return Animation(width, height, seconds)
+
+
+def check_structure(file: BinaryIO) -> None:
+    """Refuse a file that asks its decoder for more than any program writes.
+
+    Raises:
+        StructureError: If a JPEG has more than 500 scans.
+    """
+    file.seek(0)
+    if file.read(3) == b"\xff\xd8\xff":
+        file.seek(0)
+        if _scans(file.read()) > _MOST_SCANS:
+            msg = f"more than {_MOST_SCANS} scans, each of which passes over the whole picture"
+            raise StructureError(msg)
+
+
+def _scans(jpeg: bytes) -> int:
+    """How many scans a decoder would find, counted up to one too many."""
+    if (most := jpeg.count(b"\xff\xda")) <= _MOST_SCANS:
+        return most
+    # They may stand in metadata, or in what is appended.
+    at, scans = 2, 0
+    while scans <= _MOST_SCANS and (found := _MARKER.search(jpeg, at)):
+        at, kind = found.end(), found[1][0]
+        if kind == 0xD9:
+            break
+        scans += kind == 0xDA
+        if kind not in (0x01, 0xD8):
+            at += max(2, int.from_bytes(jpeg[at : at + 2], "big"))
+    return scans
