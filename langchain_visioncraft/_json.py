@@ -16,6 +16,9 @@ DEEPEST = 100
 """Levels that JSON of others may have. Many libraries take it apart, and describe it, recursively:
 the deeper it is, the longer they need for each level."""
 
+_MOST_WALKS = 16
+"""How often all of an answer is followed in search of ends, in sum."""
+
 _DECODER = json.JSONDecoder(strict=False)
 _SIGNS = re.compile(r"\\.|[\"'{}\[\]<]", re.DOTALL)
 _IN_STRING = {each: re.compile(rf"\\.|{each}", re.DOTALL) for each in ('"', "'")}
@@ -31,6 +34,7 @@ class JsonReader:
 
     def __init__(self) -> None:
         self._left = 2 * MOST_REPAIRED
+        self._longest = self._walked = 0
 
     def load(self, text: str) -> Any:
         """Decode JSON, repaired if it is damaged; ``None`` if nothing can be made of it."""
@@ -68,44 +72,53 @@ class JsonReader:
         try:
             value, end = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError):
-            end, kind = end_of_json(text, at, closer)
+            end, kind = self._end(text, at, closer)
             return self.repaired(text[at:end]), end, kind
         return value, end, "closed"
 
+    def _end(self, text: str, at: int, closer: re.Pattern[str] | None) -> tuple[int, End]:
+        """Where damaged JSON ends, and whether the text ends within it, or within a string of it.
 
-def end_of_json(text: str, at: int, closer: re.Pattern[str] | None = None) -> tuple[int, End]:
-    """Where damaged JSON ends, and whether the text ends within it, or within a string of it.
-
-    It follows strings and brackets only, and forgives quotes inside of strings and brackets that
-    do not match.
-    """
-    open_: list[str] = []
-    count = {"{": 0, "[": 0}
-    found_closer = closer.search(text, at) if closer else None
-    last_closer = found_closer.start() if found_closer else -1
-    while found := _SIGNS.search(text, at):
-        sign, at = found[0], found.end()
-        if sign in ('"', "'"):
-            at = _end_of_string(text, at, sign, closer)
-            if at < 0:
-                return (last_closer, "closed") if last_closer >= 0 else (len(text), "in string")
-        elif sign in count:
-            open_.append(sign)
-            count[sign] += 1
-        elif sign in _OPENING_OF and count[_OPENING_OF[sign]]:
-            while (last := open_.pop()) != _OPENING_OF[sign]:
+        It follows strings and brackets only, and forgives quotes inside of strings and brackets
+        that do not match. A string that nothing ends is followed beyond closers, but only a few
+        times in one answer.
+        """
+        self._longest = max(self._longest, len(text))
+        limit = min(len(text), at + max(0, _MOST_WALKS * self._longest - self._walked))
+        begun = at
+        open_: list[str] = []
+        count = {"{": 0, "[": 0}
+        ended: End = "open"
+        found_closer = closer.search(text, at) if closer else None
+        while found := _SIGNS.search(text, at, limit):
+            sign, at = found[0], found.end()
+            if sign in ('"', "'"):
+                at = _end_of_string(text, at, limit, sign, closer)
+                if at < 0:
+                    ended = "in string"
+                    break
+            elif sign in count:
+                open_.append(sign)
+                count[sign] += 1
+            elif sign in _OPENING_OF and count[_OPENING_OF[sign]]:
+                while (last := open_.pop()) != _OPENING_OF[sign]:
+                    count[last] -= 1
                 count[last] -= 1
-            count[last] -= 1
-            if not open_:
-                return at, "closed"
-        elif sign == "<" and closer and closer.match(text, found.start()):
-            return found.start(), "closed"
-    return (last_closer, "closed") if last_closer >= 0 else (len(text), "open")
+                if not open_:
+                    self._walked += at - begun
+                    return at, "closed"
+            elif sign == "<" and closer and closer.match(text, found.start()):
+                self._walked += at - begun
+                return found.start(), "closed"
+        self._walked += limit - begun
+        return (found_closer.start(), "closed") if found_closer else (len(text), ended)
 
 
-def _end_of_string(text: str, at: int, quote: str, closer: re.Pattern[str] | None) -> int:
+def _end_of_string(
+    text: str, at: int, limit: int, quote: str, closer: re.Pattern[str] | None
+) -> int:
     """Behind the quote that ends a string: one that something follows that may; -1 if none does."""
-    for found in _IN_STRING[quote].finditer(text, at):
+    for found in _IN_STRING[quote].finditer(text, at, limit):
         blanks = _BLANKS.match(text, found.end())
         after = blanks.end() if blanks else found.end()
         if found[0] == quote and (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import html
 import http
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,11 @@ _EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception)")
 _NO_WORD = re.compile(r"[\W_]+")
 _DEEPEST = 6
 _MOST_PROBLEMS = 20
+"""Of one list."""
+_MOST_TEXTS = 64
+"""Of one answer; each is compared with each."""
+_LONGEST_TEXT = 1 << 12
+"""Characters of each; no message is as long."""
 _MAX_SEARCHED = 1 << 14
 """Characters of all that an answer says that are looked through for the kind of its error."""
 
@@ -93,7 +99,8 @@ def said_in(answer: Any) -> Said:
     A bare phrase such as "Forbidden" counts only where there is nothing better; different sentences
     are joined.
     """
-    texts = [" ".join(text.split()) for text in _texts(answer, 0)]
+    said = itertools.islice(_texts(answer, 0), _MOST_TEXTS)
+    texts = [" ".join(text[:_LONGEST_TEXT].split()) for text in said]
     telling = [text for text in texts if not _is_bare(text)]
     words = [text for text in telling if not text.startswith('{"')] or telling
     message = _joined(words) if words else max(texts, key=len, default="")

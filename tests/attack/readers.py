@@ -78,6 +78,13 @@ def _in_pieces(reader: Callable[[], Any]) -> Work:
     return work
 
 
+def _nested(text: str) -> list[list[list[str]]]:
+    """Texts of which none holds another, in lists that are short."""
+    parts = [f"{number}x{text[number : number + 4]}" for number in range(0, len(text), 4)]
+    pairs = [parts[at : at + 20] for at in range(0, len(parts), 20)]
+    return [pairs[at : at + 20] for at in range(0, len(pairs), 20)]
+
+
 def _cut_off(text: str) -> None:
     """An answer that reached its greatest length within a call."""
     reading = PromptedTools([FORM]).reading(correct=True)
@@ -194,6 +201,7 @@ READERS: dict[str, Work] = {
     "conversation as text": _history,
     "error body": lambda text: service_message(text.encode()),
     "error in JSON": lambda text: service_message(json.dumps({"detail": [text, text]}).encode()),
+    "nested errors": lambda text: service_message(json.dumps({"error": _nested(text)}).encode()),
     "error page": lambda text: service_message(f"<html>{text}".encode()),
     "wait in a sentence": lambda text: retry_after({}, text),
     "wait in a header": lambda text: retry_after({"retry-after": text}, None),
