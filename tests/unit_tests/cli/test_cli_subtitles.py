@@ -68,7 +68,7 @@ def test_half_of_a_character_does_not_cost_the_transcript(service: Service, name
     said = {"text": "Hello \ud83d there.", "segments": []}
     service.says("/whisper", content=json.dumps(said).encode())
     assert transcribe("-o", name).exit_code == 0
-    assert r"Hello \ud83d there." in Path(name).read_text(encoding="utf-8")
+    assert "Hello \N{REPLACEMENT CHARACTER} there." in Path(name).read_text(encoding="utf-8")
 
 
 def test_a_note_of_the_host_goes_to_standard_error(service: Service) -> None:
