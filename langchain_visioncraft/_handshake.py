@@ -78,7 +78,7 @@ def answer_to(line: bytes) -> dict[str, Any] | None:
             }
         else:
             return None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return {**base, "result": result}
 
@@ -123,7 +123,7 @@ def _refuse_next_request(message: str) -> None:
     error = {"code": _INTERNAL_ERROR, "message": message}
     with open(0, "rb", closefd=False) as reader:
         for line in reader:
-            with contextlib.suppress(ValueError, TypeError, KeyError):
+            with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
                 request = json.loads(line)
                 if request["method"] not in _FIRST:
                     answer = {"jsonrpc": "2.0", "id": request["id"], "error": error}
@@ -159,7 +159,7 @@ def _copy_but(answered: Any, source: int, target: int) -> None:
 def _answers(line: bytes, request: Any) -> bool:
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(message, dict) and message.get("id") == request and "method" not in message
 

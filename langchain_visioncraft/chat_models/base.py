@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai.chat_models.base import BaseChatOpenAI
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from langchain_visioncraft.chat_models import parameters
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
@@ -19,6 +19,7 @@ from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, bo
 from langchain_visioncraft.chat_models.history import without_invalid_calls
 from langchain_visioncraft.chat_models.normalizing import REASONING, readable
 from langchain_visioncraft.chat_models.response_formats import as_sent
+from langchain_visioncraft.client.transport import BAD_PROXY
 from langchain_visioncraft.config import as_secret
 from langchain_visioncraft.context import run_key
 from langchain_visioncraft.errors import InvalidRequestError
@@ -116,6 +117,21 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
             return ""
         place = "model_kwargs" if known else "extra_body"
         return f"A parameter of the request goes into {place}={{{name!r}: …}}."
+
+    if not TYPE_CHECKING:  # which would not see the fields behind it
+
+        def __init__(self, **values: Any) -> None:
+            said = ""
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                said = str(error.errors()[0].get("ctx", {}).get("error"))
+                if not said.startswith(BAD_PROXY):
+                    raise
+            finally:
+                del values
+            if said:  # no mistake in the fields; and pydantic's error holds them all
+                raise InvalidRequestError(said)
 
     @model_validator(mode="before")
     @classmethod

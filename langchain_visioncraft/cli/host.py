@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from langchain_visioncraft.cli.connection import connected
-from langchain_visioncraft.cli.problems import note, print_json
+from langchain_visioncraft.cli.problems import in_a_line, note, print_json
 from langchain_visioncraft.cli.results import say, working
 from langchain_visioncraft.client.lists import LISTS, Family, ListKind
 from langchain_visioncraft.errors import EndpointNotFoundError
@@ -49,7 +49,7 @@ def models(
         # With one family a line is a name, for scripts; with several, the family stands before it.
         before = "" if family else f"{entry['family']}\t"
         for name in entry["names"]:
-            say(f"{before}{name}\n")
+            say(f"{before}{in_a_line(name)}\n")
 
 
 def limits(*, connection: Mapping[str, Any], as_json: bool) -> None:
@@ -60,7 +60,7 @@ def limits(*, connection: Mapping[str, Any], as_json: bool) -> None:
         print_json(tiers)
         return
     for row in _leaves(tiers):
-        line = "\t".join(row)
+        line = "\t".join(map(in_a_line, row))
         say(f"{line.expandtabs(20) if sys.stdout.isatty() else line}\n")
 
 

@@ -31,6 +31,7 @@ _OURS = ("builtins", "langchain_visioncraft", "visioncraft_sandbox")
 """Where kinds of errors come from that are bugs, if they get here."""
 _FACTS = ("status", "detail", "endpoint", "base_url", "retry_after")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SIDES = ("--width", "--height")
 _MEANT = {"--size": _SIDES, "--resolution": _SIDES}
 """Options that people try, and what they are called here."""
@@ -121,13 +122,23 @@ def note(message: str) -> None:
 
 
 def harmless(text: str) -> str:
-    """A text from elsewhere without the control characters by which it could steer a terminal."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    """A text from elsewhere whose control characters are escaped: they could steer a terminal."""
+    return _CONTROL.sub(_escape, text)
+
+
+def in_a_line(text: object) -> str:
+    """The same for a name in a list, which must stay in its line and column."""
+    return _IN_A_LINE.sub(_escape, str(text))
+
+
+def _escape(control: re.Match[str]) -> str:
+    return control[0].encode("unicode_escape").decode()
 
 
 def print_json(value: Any) -> None:
     """Print one JSON object."""
     text = json.dumps(value, ensure_ascii=False)
+    text = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)  # those that JSON permits
     click.echo(text if fits_stdout(text) else json.dumps(value))
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from langchain_visioncraft._compat import httpx, is_from_httpx
 from langchain_visioncraft.client.watching import watched
@@ -67,9 +69,26 @@ def _default_context(verify: bool) -> ssl.SSLContext:
     return context
 
 
+BAD_PROXY = "A proxy of the environment cannot be used"
+
+
+def _proxies() -> dict[str, str]:
+    proxies = getproxies()
+    if "*" in proxies.get("no", ""):
+        return {}
+    return {name: proxies[name] for name in ("http", "https", "all") if proxies.get(name)}
+
+
+def _check_ports() -> None:
+    """Raise `ValueError` for a port beyond 65,535: a connection would go to a part of it."""
+    for proxy in _proxies().values():
+        _ = urlsplit(proxy if "://" in proxy else f"http://{proxy}").port
+
+
 def build(kind: Callable[..., ClientT], **options: Any) -> ClientT:
     """Make an HTTP client; `InvalidRequestError` if a proxy of the environment cannot be used."""
     try:
+        _check_ports()
         client = kind(**options)
     except Exception as error:
         known = isinstance(error, ValueError | ImportError) or is_from_httpx(error, "InvalidURL")
@@ -79,8 +98,9 @@ def build(kind: Callable[..., ClientT], **options: Any) -> ClientT:
         watched(client)
         return client
     # Not in the handler: a password with a "/" is taken for a port, which that error repeats.
+    names = ", ".join(f"{name.upper()}_PROXY" for name in _proxies()) or "ALL_PROXY"
     msg = (
-        "A proxy of the environment cannot be used: check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY. "
+        f"{BAD_PROXY}: check {names}. "
         "Such a URL looks like http://user:password@proxy.example:3128, and special characters of "
         "its password are percent-encoded. socks5:// needs the package socksio. To use none, unset "
         "them or set NO_PROXY=*."

@@ -10,10 +10,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from langchain_visioncraft import Media, MediaStore, errors
+from langchain_visioncraft import Media, MediaStore, VisionCraftClient, errors
 from langchain_visioncraft.cli.app import app
 from langchain_visioncraft.cli.pictures import show_picture
-from langchain_visioncraft.cli.problems import exit_code, report
+from langchain_visioncraft.cli.problems import exit_code, print_json, report
 from langchain_visioncraft.cli.results import check, say
 
 CODES = {
@@ -72,10 +72,27 @@ def test_what_comes_from_a_host_cannot_steer_a_terminal(
     hostile = "a\x1b]0;title\x07\x9b2J[red]b"
     report(errors.ServerError(hostile))
     say(hostile)
-    assert capsys.readouterr() == (hostile, "visioncraft: a�]0;title��2J[red]b\n")
+    assert capsys.readouterr() == (hostile, "visioncraft: a\\x1b]0;title\\x07\\x9b2J[red]b\n")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     say(hostile)
-    assert "\x1b" not in capsys.readouterr().out
+    assert capsys.readouterr().out == r"a\x1b]0;title\x07\x9b2J[red]b"
+
+
+@pytest.mark.parametrize("command", ["models", "limits"])
+def test_a_name_in_a_list_stays_in_its_line(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "a\x1b[31m\nb\tc"
+    monkeypatch.setenv("VISIONCRAFT_BASE_URL", "http://service.test")
+    monkeypatch.setattr(VisionCraftClient, "list_names", lambda *_, **__: [name])
+    monkeypatch.setattr(VisionCraftClient, "limits", lambda _: {name: 1})
+    result = CliRunner().invoke(app, [command, *(["sd"] if command == "models" else [])])
+    assert result.output.rstrip("\n").split("\t")[0] == r"a\x1b[31m\nb\tc"
+
+
+def test_json_holds_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"name": "a\x1b[31m\x7f\x9b"})
+    shown = capsys.readouterr().out
+    assert shown[:-1].isprintable()
+    assert json.loads(shown) == {"name": "a\x1b[31m\x7f\x9b"}
 
 
 def test_without_its_package_a_picture_is_not_shown(

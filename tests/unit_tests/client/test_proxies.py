@@ -17,6 +17,7 @@ from langchain_visioncraft import (
     VisionCraftClient,
 )
 from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.errors import InvalidRequestError
 
 PASSWORD = "pass-of-the-proxy"
 DAMAGED = {
@@ -24,6 +25,7 @@ DAMAGED = {
     "no port": f"http://me:{PASSWORD}@127.0.0.1:{PASSWORD}",
     "unknown scheme": f"gopher://me:{PASSWORD}@127.0.0.1:3128",
     "SOCKS without its library": f"socks5://me:{PASSWORD}@127.0.0.1:1080",
+    "a port that is none": f"http://me:{PASSWORD}@127.0.0.1:99999",
     "half an address": f"http://me:{PASSWORD}@[::1",
 }
 CALLS: dict[str, Callable[..., Any]] = {
@@ -43,7 +45,7 @@ def test_a_damaged_proxy_is_named_without_its_password(
     monkeypatch.setitem(sys.modules, "socksio", None)
     # Models share HTTP clients, which have read their proxies; but not with other timeouts.
     settings = {"api_key": "any", "base_url": "http://service.test", "timeout": next(_timeouts)}
-    with pytest.raises(ValueError, match="check HTTP_PROXY") as caught:
+    with pytest.raises(InvalidRequestError, match=r"check HTTP_PROXY\.") as caught:
         call(**settings)
     told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     # The test's own frame knows it.

@@ -80,6 +80,8 @@ def test_to_another_version_the_newest_is_offered(version: str) -> None:
         b"[]",
         b'"text"',
         b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"id":' * 100_000,
         request("ping"),
         request("initialize"),
         b'{"method": "initialize", "params": {"protocolVersion": "2025-06-18"}}',
