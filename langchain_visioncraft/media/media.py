@@ -33,6 +33,9 @@ from langchain_visioncraft.media.sniff import EXTENSIONS
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
+_SHOWN = 200
+"""Characters of a source that is no file."""
+
 
 def readable_size(size: int) -> str:
     """Bytes for people: ``820 bytes``, ``14 kB``, ``1.4 MB``."""
@@ -212,15 +215,16 @@ class Media(BaseModel):
             media = store.get(handle)
             if digest in (None, media.sha256):
                 return media
-        if not source or not Path(source).is_file():
+        try:
+            media = cls.from_path(source)
+        except (OSError, InvalidRequestError) as error:
             missing = "is in no store that is known" if store is None else "is not in this store"
             msg = (
-                f"{source or handle or 'This document'}: its file {missing}, and cannot be read "
-                "at its source. Give the loader and this method the same store=, which keeps "
-                "copies."
+                f"{source[:_SHOWN] or handle or 'This document'}: its file {missing}, and cannot "
+                "be read at its source. Give the loader and this method the same store=, which "
+                "keeps copies."
             )
-            raise MediaInputError(msg)
-        media = cls.from_path(source)
+            raise MediaInputError(msg) from error
         if digest != media.sha256:
             msg = f"{source} is not the file that this document was made from."
             raise MediaInputError(msg)

@@ -194,6 +194,13 @@ def test_a_file_that_is_gone_is_told(document: Document, store: MediaStore) -> N
         Media.from_document(Document("-", metadata={"source": "https://host/a"}))
 
 
+@pytest.mark.parametrize("source", ["a" * 100_000, "\0", "\ud800", ".", __file__])
+def test_a_source_that_can_be_no_medium_is_reported(source: str) -> None:
+    with pytest.raises(MediaInputError, match="cannot be read at its source") as caught:
+        Media.from_document(Document("-", metadata={"source": source, "sha256": "0" * 64}))
+    assert len(str(caught.value)) < 500
+
+
 def test_a_chain_whose_model_comes_first_is_refused() -> None:
     model = FakeListChatModel(responses=["a"])
     with pytest.raises(InvalidRequestError, match="retriever comes first"):
