@@ -23,7 +23,7 @@ _UNKNOWN_LENGTH = 0x7FFF_0000
 """From here on a length of 32 bits is what programs write that do not know it (2 GB, 4 GB)."""
 
 _MOST_CHUNKS = 200_000
-_MOST_TAGS = 4_096
+_MOST_TAGS = 1 << 16
 _LARGEST_FILE = 1 << 44
 _CONTRADICTIONS = (ValueError, LookupError, struct.error)
 """What headers raise that contradict themselves."""
@@ -177,21 +177,36 @@ _SIZES = {
 
 def _tags(file: BinaryIO) -> dict[int, int]:
     """The whole numbers among the tags of the first page of a TIFF, and of EXIF, which is one."""
+    entries = next(directories_of(file), [])
+    return {tag: value for tag, _, value in entries if value is not None}
+
+
+def directories_of(file: BinaryIO) -> Iterator[list[tuple[int, int, int | None]]]:
+    """The tags of each page of a TIFF: number, how many values, the first if it stands there."""
     file.seek(0)
     head = file.read(16)
     order = "<" if head[:1] == b"I" else ">"
     big = 43 in head[2:4]  # with offsets of 64 bits
     offset, count_form, entry_form = ("Q", "Q", "HHQ8s") if big else ("I", "H", "HHI4s")
     (at,) = struct.unpack_from(order + offset, head, 8 if big else 4)
-    file.seek(min(at, _LARGEST_FILE))
-    (count,) = struct.unpack(order + count_form, file.read(struct.calcsize(order + count_form)))
-    found = {}
-    for _ in range(min(count, _MOST_TAGS)):
-        entry = file.read(struct.calcsize(order + entry_form))
-        tag, kind, _, value = struct.unpack(order + entry_form, entry)
-        if kind in _WHOLE:
-            (found[tag],) = struct.unpack_from(order + _WHOLE[kind], value)
-    return found
+    seen = {0}
+    while at not in seen:
+        seen.add(at)
+        file.seek(min(at, _LARGEST_FILE))
+        (count,) = struct.unpack(order + count_form, file.read(struct.calcsize(order + count_form)))
+        entries = file.read(min(count, _MOST_TAGS) * struct.calcsize(order + entry_form))
+        yield [
+            (tag, number, _whole(order, kind, value))
+            for tag, kind, number, value in struct.iter_unpack(order + entry_form, entries)
+        ]
+        (at,) = struct.unpack(order + offset, file.read(struct.calcsize(order + offset)))
+
+
+def _whole(order: str, kind: int, value: bytes) -> int | None:
+    if kind not in _WHOLE:
+        return None
+    (first,) = struct.unpack_from(order + _WHOLE[kind], value)
+    return int(first)
 
 
 _WHOLE = {1: "B", 3: "H", 4: "I", 16: "Q"}

@@ -6,16 +6,23 @@ pass over the whole picture.
 
 from __future__ import annotations
 
+import io
 import re
 import struct
+from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
-from langchain_visioncraft.media.inspection import chunks_of
+from langchain_visioncraft.media.inspection import chunks_of, directories_of
 
 _MOST_SCANS = 500
 """As many as the fuzzers of libjpeg-turbo allow; progressive JPEGs have about ten."""
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 """Neither a stuffed byte nor a restart, which belong to the pixels."""
+_MOST_PAGES = 10_000
+_MOST_TILES = 1 << 16
+_TAG_BYTES = 12
+_TILES = (273, 324)
+"""The tags of a TIFF that say where its strips and tiles are."""
 _GIF_DELAY = b"\xf9"
 
 
@@ -104,13 +111,31 @@ def check_structure(file: BinaryIO) -> None:
     """Refuse a file that asks its decoder for more than any program writes.
 
     Raises:
-        StructureError: If a JPEG has more than 500 scans.
+        StructureError: If a JPEG has more than 500 scans, or a TIFF more than 10,000 pages, or a
+            page of it more than 65,536 strips or tiles, or if its pages overlap.
     """
     file.seek(0)
-    if file.read(3) == b"\xff\xd8\xff":
-        file.seek(0)
-        if _scans(file.read()) > _MOST_SCANS:
-            msg = f"more than {_MOST_SCANS} scans, each of which passes over the whole picture"
+    head = file.read(4)
+    file.seek(0)
+    if head[:3] == b"\xff\xd8\xff" and _scans(file.read()) > _MOST_SCANS:
+        msg = f"more than {_MOST_SCANS} scans, each of which passes over the whole picture"
+        raise StructureError(msg)
+    if head[:2] in (b"II", b"MM"):
+        # What contradicts itself is left to the decoder.
+        with suppress(struct.error):
+            _check_pages(file)
+
+
+def _check_pages(file: BinaryIO) -> None:
+    tags = 0
+    size = file.seek(0, io.SEEK_END)
+    for page, entries in enumerate(directories_of(file), 1):
+        tags += len(entries)
+        if page > _MOST_PAGES or tags > size // _TAG_BYTES:
+            msg = f"more than {_MOST_PAGES:,} pages, or pages that overlap"
+            raise StructureError(msg)
+        if any(tag in _TILES and count > _MOST_TILES for tag, count, _ in entries):
+            msg = f"a page of more than {_MOST_TILES:,} strips or tiles"
             raise StructureError(msg)
 
 
