@@ -124,8 +124,8 @@ class EnginePool:
         self.read = Lane(self, 2)
         """Decoding pictures and recordings."""
 
-        self.fetch = Lane(self, 16)
-        """Fetching links, which needs no core and must not hold up work that does."""
+        self.links = anyio.CapacityLimiter(16)
+        """Links that are fetched at a time."""
 
         self.load = Lane(self, 1)
         """Loading engines: importing some takes a second."""

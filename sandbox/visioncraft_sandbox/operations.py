@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -73,10 +72,8 @@ class Job:
         return await self.uploads.picture_and_mask(*sources, max_side)
 
     async def recording(self, name: str) -> bytes:
-        """Read the recording of this parameter, in a thread."""
-        source = self._source(name)
-        run = self.services.pool.fetch if source.url else self.services.pool.read
-        return await run(partial(self.uploads.recording, source, name))
+        """Read the recording of this parameter."""
+        return await self.uploads.recording(self._source(name), name)
 
     def _source(self, name: str) -> MediaSource:
         return parse_source(getattr(self.parameters, name))

@@ -106,8 +106,8 @@ async def _forward(
 ) -> Response:
     """Forward a request without the caller's key; raises `Unsupported` as the server does."""
     model = await server.model_for(str(body["model"]))
-    convert = partial(with_data_urls, body["messages"], services.uploads(request))
-    sent = request_body(body, model, await services.pool.fetch(convert))
+    messages = await with_data_urls(body["messages"], services.uploads(request))
+    sent = request_body(body, model, messages)
     engine = server.engine(model)
     if not stream:
         return json_response(await server.complete(sent), engine)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-import socket
 import threading
 import time
+import zlib
 from functools import partial
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
@@ -25,6 +26,7 @@ from langchain_visioncraft.media.structure import StructureError
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.hiding import shown_text
 from visioncraft_sandbox.settings import SandboxConfig
 
 _SILENT_SECONDS = 30.0
@@ -50,8 +52,8 @@ _DECODING = threading.BoundedSemaphore(2)
 class Uploads:
     """Reads the pictures and recordings of one request, within bounds for all of them together.
 
-    An async context manager: only a few requests hold large pictures at a time. The methods `read`,
-    `recording` and `checked` block: call them in threads.
+    An async context manager: only a few requests hold large pictures at a time. `checked` blocks:
+    call it in a thread.
 
     Args:
         config: The bounds.
@@ -64,7 +66,7 @@ class Uploads:
         self.config = config
         self._files = files
         self._origin = origin
-        self._pool = pool
+        self.pool = pool
         self._pictures = 0
         self._pixels = config.max_pixels
         self._bytes = config.max_fetch_bytes
@@ -84,7 +86,7 @@ class Uploads:
     ) -> Image.Image:
         """Decode a picture, upright and in sRGB."""
         stored = await self._opened(source, name, max_side)
-        return await self._pool.read(lambda: as_seen(decoded(stored, name)))
+        return await self.pool.read(lambda: as_seen(decoded(stored, name)))
 
     async def picture_and_mask(
         self, image: MediaSource, mask: MediaSource, max_side: int | None = None
@@ -92,15 +94,15 @@ class Uploads:
         """Decode a picture, and the grey mask that says where it may change."""
         stored = await self._opened(image, "image", max_side)
         cover = await self._opened(mask, "mask", max_side)
-        return await self._pool.read(partial(_fitting, stored, cover))
+        return await self.pool.read(partial(_fitting, stored, cover))
 
     async def _opened(self, source: MediaSource, name: str, max_side: int | None) -> Image.Image:
         """Open a picture, and wait until there is room for its pixels."""
-        run = self._pool.fetch if source.url else self._pool.read
-        opened = await run(lambda: self.checked(self.read(source, name), name, max_side))
+        data = await self.read(source, name)
+        opened = await self.pool.read(partial(self.checked, data, name, max_side))
         if self.config.max_pixels - self._pixels > _SMALL_PIXELS and self._place is None:
-            await self._pool.large.acquire_on_behalf_of(self)
-            self._place = self._pool.large
+            await self.pool.large.acquire_on_behalf_of(self)
+            self._place = self.pool.large
         return opened
 
     def checked(self, data: bytes, name: str, max_side: int | None = None) -> Image.Image:
@@ -117,60 +119,78 @@ class Uploads:
             raise Refusal(400, f"The pictures have more than {most:,} pixels together.")
         return picture
 
-    def recording(self, source: MediaSource, name: str) -> bytes:
+    async def recording(self, source: MediaSource, name: str) -> bytes:
         """The bytes of a recording, or of a video with a sound track."""
-        data = self.read(source, name)
+        data = await self.read(source, name)
         mime = type_of(data)
         if mime is not None and kind_of(mime) not in ("audio", "video"):
             raise Refusal(400, f"{name} is {mime}, not a recording.")
         return data
 
-    def read(self, source: MediaSource, name: str) -> bytes:
+    async def read(self, source: MediaSource, name: str) -> bytes:
         """The bytes of a source: decoded base64, or fetched from its URL."""
         try:
-            data = source.open().read() if source.url is None else self._fetch(source.url, name)
+            if source.url is None:
+                data = await self.pool.read(lambda: source.open().read())
+            else:
+                data = await self._fetch(source.url, name)
         except MediaInputError as error:
             raise Refusal(400, f"{name}: {error}") from error
         if not data:
             raise Refusal(400, f"{name} is empty.")
         return data
 
-    def _fetch(self, url: str, name: str) -> bytes:
-        began = time.monotonic()
+    async def _fetch(self, url: str, name: str) -> bytes:
+        link = shown_text(url)[:_SHOWN]
         try:
-            with httpx.Client(timeout=_SILENT_SECONDS, follow_redirects=False) as client:
+            own = self._own(url)
+            return await self._fetched(url) if own is None else self._counted(own)
+        except TimeoutError as error:
+            message = f"{name}: {link} takes longer than {_FETCH_SECONDS:.0f} seconds in all."
+            raise Refusal(400, message) from error
+        except UnsafeLinkError as error:
+            raise Refusal(400, f"{name}: {link} was not fetched: {error.reason}.") from error
+        except _UnusableError as error:
+            raise Refusal(400, f"{name}: {link} {error}.") from error
+
+    async def _fetched(self, url: str) -> bytes:
+        """Fetch a link: look-up, connecting, head, redirects and body by one deadline."""
+        async with self.pool.links:
+            began = time.monotonic()
+            try:
+                async with asyncio.timeout(self._seconds):
+                    return await self._followed(url)
+            finally:
+                self._seconds -= time.monotonic() - began
+
+    async def _followed(self, url: str) -> bytes:
+        try:
+            # Reading the certificates would keep the event loop.
+            async with await asyncio.to_thread(_http) as client:
                 for _ in range(_MAX_REDIRECTS + 1):
                     own = self._own(url)
                     if own is not None:
                         return self._counted(own)
-                    target = self._target(url)
+                    target = await self._target(url)
                     headers = {"Accept-Encoding": "identity", **target.headers}
-                    with client.stream(
+                    async with client.stream(
                         "GET", target.url, headers=headers, extensions=target.extensions
                     ) as response:
                         if not response.is_redirect:
-                            return self._body(response, began + self._seconds)
+                            return await self._body(response)
                         url = urljoin(url, response.headers.get("location", ""))
-        except UnsafeLinkError as error:
-            message = f"{name}: {url[:_SHOWN]} was not fetched: {error.reason}."
-            raise Refusal(400, message) from error
-        except _UnusableError as error:
-            raise Refusal(400, f"{name}: {url[:_SHOWN]} {error}.") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            reason = type(error).__name__
-            message = f"{name}: {url[:_SHOWN]} could not be fetched ({reason})."
-            raise Refusal(400, message) from error
-        finally:
-            self._seconds -= time.monotonic() - began
-        raise Refusal(400, f"{name}: {url[:_SHOWN]} redirects too often.")
+            raise _UnusableError(f"could not be fetched ({type(error).__name__})") from error
+        raise _UnusableError("redirects too often")
 
-    def _target(self, url: str) -> links.Link:
+    async def _target(self, url: str) -> links.Link:
         """Where to connect for a link, which may come from anybody who can reach this sandbox."""
         # No base URL of ours: the sandbox's own links need no connection.
         link = links.check_link(url, base_url="http://sandbox.invalid", endpoint="")
         if self.config.allow_private_urls:
             return link
-        found = socket.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
         return links.pin(link, found, base_url="", endpoint="")
 
     def _own(self, url: str) -> bytes | None:
@@ -182,20 +202,21 @@ class Uploads:
         if file is not None:
             return file.data
         if parts.netloc == self._origin:
-            raise Refusal(400, f"The link {url[:_SHOWN]} has expired or never existed.")
+            raise Refusal(400, f"The link {shown_text(url)[:_SHOWN]} has expired or never existed.")
         return None
 
-    def _body(self, response: httpx.Response, until: float) -> bytes:
+    async def _body(self, response: httpx.Response) -> bytes:
         if response.status_code != 200:
             raise _UnusableError(f"answered with status {response.status_code}")
-        if "," in response.headers.get("content-encoding", ""):
-            raise _UnusableError("is compressed more than once")
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", "gzip"):
+            raise _UnusableError("is compressed in another way than with gzip, or more than once")
         data = bytearray()
-        for part in response.iter_bytes():
+        async for part in response.aiter_raw():
             data += part
             self._check_size(data)
-            if time.monotonic() > until:
-                raise _UnusableError(f"takes longer than {_FETCH_SECONDS:.0f} seconds in all")
+        if encoding == "gzip":
+            data = await self.pool.read(partial(_unzipped, data, self._bytes + 1))
         return self._counted(bytes(data))
 
     def _check_size(self, data: bytes | bytearray) -> None:
@@ -211,6 +232,17 @@ class Uploads:
 
 class _UnusableError(Exception):
     """The answer behind a link cannot be used."""
+
+
+def _http() -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=_SILENT_SECONDS, follow_redirects=False)
+
+
+def _unzipped(data: bytes | bytearray, most: int) -> bytearray:
+    try:
+        return bytearray(zlib.decompressobj(wbits=31).decompress(data, most))
+    except zlib.error as error:
+        raise _UnusableError("is damaged: it cannot be decompressed") from error
 
 
 def source_of(value: Any, name: str) -> MediaSource:

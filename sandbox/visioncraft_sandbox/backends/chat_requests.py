@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pybase64
@@ -36,20 +37,26 @@ def request_body(
     return sent
 
 
-def with_data_urls(messages: Sequence[Mapping[str, Any]], uploads: Uploads) -> list[dict[str, Any]]:
-    """The messages in OpenAI's form, their pictures as data URLs; blocks, so call it in a thread.
+async def with_data_urls(
+    messages: Sequence[Mapping[str, Any]], uploads: Uploads
+) -> list[dict[str, Any]]:
+    """The messages in OpenAI's form, their pictures as data URLs.
 
     Links would not work: the server may not reach them, and Ollama takes none.
     """
     counter = iter(range(1, 10_000))
 
-    def data_url(value: Any) -> str:
-        return _data_url(value, f"image {next(counter)}", uploads)
+    async def data_url(value: Any) -> str:
+        name = f"image {next(counter)}"
+        data = await uploads.read(source_of(value, name), name)
+        return await uploads.pool.read(partial(_data_url, data, name, uploads))
 
-    return [_converted(message, data_url) for message in messages]
+    return [await _converted(message, data_url) for message in messages]
 
 
-def _converted(message: Mapping[str, Any], data_url: Callable[[Any], str]) -> dict[str, Any]:
+async def _converted(
+    message: Mapping[str, Any], data_url: Callable[[Any], Awaitable[str]]
+) -> dict[str, Any]:
     if not images_of(message):
         return dict(message)
     content = message.get("content")
@@ -59,9 +66,9 @@ def _converted(message: Mapping[str, Any], data_url: Callable[[Any], str]) -> di
         [found] = images_of({"content": [part]}) or [None]
         if isinstance(part, str):
             part = {"type": "text", "text": part}  # noqa: PLW2901
-        converted.append(part if found is None else _image_part(data_url(found)))
+        converted.append(part if found is None else _image_part(await data_url(found)))
     if message.get("image"):
-        converted.append(_image_part(data_url(message["image"])))
+        converted.append(_image_part(await data_url(message["image"])))
     rest = {name: value for name, value in message.items() if name != "image"}
     return {**rest, "content": converted}
 
@@ -70,8 +77,7 @@ def _image_part(url: str) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def _data_url(value: Any, name: str, uploads: Uploads) -> str:
-    data = uploads.read(source_of(value, name), name)
+def _data_url(data: bytes, name: str, uploads: Uploads) -> str:
     picture = as_seen(decoded(uploads.checked(data, name), name))
     mime = type_of(data)
     if mime not in _READ_BY_ALL:

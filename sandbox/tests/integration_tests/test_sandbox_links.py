@@ -1,0 +1,171 @@
+"""Links in requests: one deadline for all of a fetch, which ends when its caller leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import socket
+import threading
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from visioncraft_sandbox import Sandbox, SandboxConfig
+from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.engine_pool import EnginePool
+from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.uploads import Uploads
+
+from langchain_visioncraft.media.inputs import parse_source
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+DRIPS = {
+    "a status line": b"HTTP/1.1 200 ",
+    "a header": HEAD + b"X-Slow: ",
+    "a body": HEAD + b"Content-Length: 100000\r\n\r\n",
+    "a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffff\r\n",
+}
+
+
+class Host:
+    """Answers ``/whole`` with its body; to others it sends a beginning, and then drips."""
+
+    def __init__(self) -> None:
+        self.beginning = DRIPS["a header"]
+        self.whole = HEAD + b"Content-Length: 4\r\n\r\nfull"
+        self.url = ""
+        self.dripping = 0
+        self.changed = asyncio.Condition()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        if b"/whole" in asked:
+            writer.write(self.whole)
+        elif b"/redirect" in asked:
+            writer.write(b"HTTP/1.1 302 Found\r\nLocation: /drip\r\nContent-Length: 0\r\n\r\n")
+        else:
+            await self._drip(writer)
+        with contextlib.suppress(OSError):
+            await writer.drain()
+            writer.close()
+
+    async def _drip(self, writer: asyncio.StreamWriter) -> None:
+        await self._count(1)
+        with contextlib.suppress(OSError):
+            writer.write(self.beginning)
+            while True:
+                writer.write(b"1")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        await self._count(-1)
+
+    async def _count(self, change: int) -> None:
+        async with self.changed:
+            self.dripping += change
+            self.changed.notify_all()
+
+    async def wait_for(self, dripping: int) -> None:
+        async with asyncio.timeout(30), self.changed:
+            await self.changed.wait_for(lambda: self.dripping == dripping)
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Host]:
+    made = Host()
+    server = await asyncio.start_server(made.answer, "127.0.0.1", 0)
+    made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield made
+    server.close()
+
+
+def uploads(**options: Any) -> Uploads:
+    config = SandboxConfig(models=False, **{"allow_private_urls": True, **options})
+    return Uploads(config, FileStore(1 << 20, 60), "sandbox:8765", EnginePool(config))
+
+
+async def fetched(reader: Uploads, url: str) -> bytes:
+    async with asyncio.timeout(30):  # a deadline that does not hold fails, and does not hang
+        return await reader.read(parse_source(url), "image")
+
+
+@pytest.mark.parametrize("path", ["/drip", "/redirect"])
+@pytest.mark.parametrize("beginning", DRIPS.values(), ids=DRIPS)
+async def test_a_host_that_drips_is_given_up_at_the_deadline(
+    host: Host, beginning: bytes, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visioncraft_sandbox.uploads._FETCH_SECONDS", 0.5)
+    host.beginning = beginning
+    reader = uploads()
+    with pytest.raises(Refusal, match=r"image: http://127.* takes longer than 0 seconds in all"):
+        await fetched(reader, host.url + path)
+    await host.wait_for(dripping=0)
+    assert reader.pool.links.borrowed_tokens == 0
+    with pytest.raises(Refusal, match="takes longer"):  # the deadline is that of the request
+        await fetched(reader, f"{host.url}/whole")
+
+
+async def test_a_name_that_is_looked_up_for_too_long_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("visioncraft_sandbox.uploads._FETCH_SECONDS", 0.2)
+    done = threading.Event()
+
+    def look_up(*_: Any, **__: Any) -> list[Any]:
+        done.wait(30)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(Refusal, match="takes longer than"):
+        await fetched(uploads(allow_private_urls=False), "http://slow.example/a.png")
+    assert not done.is_set()
+    done.set()
+
+
+async def test_a_fetch_ends_when_its_caller_leaves(host: Host) -> None:
+    with Sandbox(models=False, allow_private_urls=True) as sandbox:
+        async with httpx.AsyncClient(base_url=sandbox.url, timeout=30) as client:
+
+            async def edit(path: str) -> httpx.Response:
+                body = {"token": "any", "prompt": "a", "image": host.url + path}
+                return await client.post("/img2img", json=body)
+
+            callers = [asyncio.ensure_future(edit("/drip")) for _ in range(16)]
+            await host.wait_for(dripping=16)
+            for caller in callers:
+                caller.cancel()
+            await asyncio.gather(*callers, return_exceptions=True)
+            await host.wait_for(dripping=0)
+            assert "is not a picture" in (await edit("/whole")).text
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "expected"),
+    [
+        (b"", b"plain", b"plain"),
+        (b"Content-Encoding: gzip\r\n", gzip.compress(b"zipped"), b"zipped"),
+        (b"Content-Encoding: gzip\r\n", gzip.compress(bytes(1_000_000)), "more than 1,000 bytes"),
+        (b"Content-Encoding: gzip\r\n", b"plain", "is damaged"),
+        (b"Content-Encoding: br\r\n", b"", "is compressed in another way"),
+        (b"Content-Encoding: gzip, gzip\r\n", b"", "is compressed in another way"),
+        (b"", bytes(1001), "more than 1,000 bytes"),
+    ],
+)
+async def test_a_body_is_unpacked_within_its_bound(
+    host: Host, head: bytes, body: bytes, expected: bytes | str
+) -> None:
+    host.whole = HEAD + head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    reader = uploads(max_fetch_bytes=1000)
+    if isinstance(expected, bytes):
+        assert await fetched(reader, f"{host.url}/whole") == expected
+    else:
+        with pytest.raises(Refusal, match=expected):
+            await fetched(reader, f"{host.url}/whole")
+
+
+async def test_an_error_does_not_repeat_the_keys_of_a_link(host: Host) -> None:
+    with pytest.raises(Refusal) as refused:
+        await fetched(uploads(), f"{host.url.replace('//', '//me:a-key-in-a-link@')}/?token=a-key")
+    assert "//***@127.0.0.1" in str(refused.value.message)
+    assert "a-key" not in str(refused.value.message)
