@@ -95,7 +95,8 @@ class VisionCraftCaptionParser(VisionCraftParser):
             frames, or a list of frames.
         max_side: Pixels. Larger pictures are scaled down before they are sent. `None`: never.
         max_pixels: Pictures with more pixels are refused before they are decoded. A pixel of WebP
-            and JPEG 2000 counts four times, one of AVIF, HEIC and JPEG XL twice.
+            and JPEG 2000 counts four times, one of AVIF, HEIC and JPEG XL twice. To show the
+            chosen frames of an animation, at most 16 times as many are composed.
         max_calls: A file with more frames to describe is refused before the first call.
         strict: Whether a truncated or damaged picture is refused. Otherwise the part that can be
             decoded is described.

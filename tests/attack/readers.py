@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from langchain_core.documents import Document
@@ -42,6 +44,7 @@ from langchain_visioncraft.media.inputs import parse_source
 from langchain_visioncraft.media.inspection import media_info, type_of
 from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.sidecar import read_sidecar
+from langchain_visioncraft.media.structure import StructureError, animation_of, check_structure
 from langchain_visioncraft.media.urls import percent_encoded, without_secrets
 
 SCHEMA = {
@@ -178,6 +181,16 @@ def _png(text: str) -> None:
     media_info(HeldBytes(picture).open(), str(type_of(picture)))
 
 
+def _structure(text: str) -> None:
+    data = text.encode("utf-16-le", "surrogatepass").replace(b"\0", b"\xff")
+    scans = b"\xff\xe5\x04\x00" + b"\xff\xda" * 511
+    for head in (b"\xff\xd8" + scans, b"II*\0\x08\0\0\0", b"MM\0+\0\x08\0\0" + bytes(7) + b"\x10"):
+        with suppress(StructureError):
+            check_structure(HeldBytes(head + data).open())
+    with suppress(struct.error):
+        animation_of(HeldBytes(b"GIF89a" + bytes(7) + data).open(), "image/gif")
+
+
 READERS: dict[str, Work] = {
     "calls in an answer": _whole(lambda: CallReader(OFFERED)),
     "calls in a stream": _in_pieces(lambda: CallReader(OFFERED)),
@@ -218,6 +231,7 @@ READERS: dict[str, Work] = {
     "sidecar": lambda text: read_sidecar(text, "a1b2c3d4e5f6.png"),
     "bytes of a file": lambda text: type_of(text.encode()),
     "text in a PNG": _png,
+    "parts of a picture": _structure,
     "marks of sources": lambda text: _checked_marks(text, 9),
     "label of a source": lambda text: label_of(Document("", metadata={"source": text})),
     "subtitles": lambda text: write_subtitles([(0.0, None, text)], "vtt"),
