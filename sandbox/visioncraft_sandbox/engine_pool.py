@@ -127,6 +127,9 @@ class EnginePool:
         self.links = anyio.CapacityLimiter(16)
         """Links that are fetched at a time."""
 
+        self.look_up = Lane(self, 64)
+        """Looking up hosts, which takes long for some, also after their callers have left."""
+
         self.load = Lane(self, 1)
         """Loading engines: importing some takes a second."""
 

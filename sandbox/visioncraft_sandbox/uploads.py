@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 import threading
 import time
 import zlib
@@ -189,8 +190,8 @@ class Uploads:
         link = links.check_link(url, base_url="http://sandbox.invalid", endpoint="")
         if self.config.allow_private_urls:
             return link
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
+        look_up = partial(socket.getaddrinfo, link.host, link.port, **links.RESOLVE_OPTIONS)
+        found = await self.pool.look_up(look_up)
         return links.pin(link, found, base_url="", endpoint="")
 
     def _own(self, url: str) -> bytes | None:

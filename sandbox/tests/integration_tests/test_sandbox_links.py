@@ -123,6 +123,35 @@ async def test_a_name_that_is_looked_up_for_too_long_is_given_up(
     done.set()
 
 
+async def test_slow_look_ups_of_callers_who_left_do_not_block_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done, begun = threading.Event(), threading.Semaphore(0)
+
+    def look_up(host: str, *_: Any, **__: Any) -> list[Any]:
+        if host == "slow.example":
+            begun.release()
+            done.wait(60)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    reader = uploads(allow_private_urls=False)
+    try:
+        for _ in range(3):  # more threads than those of asyncio's own
+            slow = [
+                asyncio.ensure_future(fetched(reader, "http://slow.example/")) for _ in range(16)
+            ]
+            for _ in slow:
+                assert await asyncio.to_thread(begun.acquire, timeout=30)
+            for each in slow:
+                each.cancel()
+            await asyncio.gather(*slow, return_exceptions=True)
+        with pytest.raises(Refusal, match="could not be fetched"):
+            await fetched(reader, "http://quick.example/")
+    finally:
+        done.set()
+
+
 async def test_a_fetch_ends_when_its_caller_leaves(host: Host) -> None:
     with Sandbox(models=False, allow_private_urls=True) as sandbox:
         async with httpx.AsyncClient(base_url=sandbox.url, timeout=30) as client:
