@@ -134,6 +134,13 @@ class _OurClient:
         # A word, such as "visioncraft" for a sandbox, may be part of a tool's name.
         return redactor_of("" if self._key.isalpha() else self._key)
 
+    def _without_key(self, response: Any) -> Any:
+        """The response; its headers, which LangChain passes on if asked to, do not hold the key."""
+        for name, text in [*response.headers.items()]:
+            if (told := self._redact.told(text)) != text:
+                response.headers[name] = told
+        return response
+
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:  # noqa: ARG002
         # As it is decoded: LangChain would take objects apart again.
         return response.extensions.get(completions.ANSWER, data)
@@ -221,7 +228,7 @@ class VisionCraftSDK(_OurClient, openai.OpenAI):
             )
 
     def _process_response(self, **options: Any) -> Any:
-        response, streamed = options["response"], bool(options.get("stream"))
+        response, streamed = self._without_key(options["response"]), bool(options.get("stream"))
         try:
             if completions.must_be_checked(response, streamed=streamed):
                 response.read()
@@ -245,7 +252,7 @@ class AsyncVisionCraftSDK(_OurClient, openai.AsyncOpenAI):
                 )
 
     async def _process_response(self, **options: Any) -> Any:
-        response, streamed = options["response"], bool(options.get("stream"))
+        response, streamed = self._without_key(options["response"]), bool(options.get("stream"))
         try:
             if completions.must_be_checked(response, streamed=streamed):
                 await response.aread()

@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from langchain_visioncraft.cli.pictures import show_picture
-from langchain_visioncraft.cli.problems import print_json
+from langchain_visioncraft.cli.problems import in_a_line, print_json
+from langchain_visioncraft.cli.results import say
 from langchain_visioncraft.errors import UnknownHandleError
 from langchain_visioncraft.media import MediaStore, Usage
 
@@ -69,7 +70,7 @@ def store_verify(quick: bool, repair: bool, store: str, as_json: bool) -> None:
     for problem in MediaStore(store).verify(contents=not quick, repair=repair):
         problems.append(problem)
         if not as_json:
-            click.echo(problem)
+            say(f"{in_a_line(problem)}\n")  # with names of files that others gave
     if as_json:
         print_json({"problems": [dataclasses.asdict(problem) for problem in problems]})
     if any(not problem.repaired for problem in problems):

@@ -126,6 +126,18 @@ async def test_what_a_host_says_of_itself_and_of_calls_does_not_show_it(
     assert KEY not in repr(answered)
 
 
+async def test_headers_that_are_passed_on_do_not_show_it(service: Service, way: str) -> None:
+    def respond(request: Any) -> Any:
+        response = service.answer(request)
+        response.headers["x-visioncraft-engine"] = f"vision {KEY}"
+        return response
+
+    service.respond = respond
+    answered = await ask(service.model(include_response_headers=True), way)
+    assert answered.response_metadata["headers"]["x-visioncraft-engine"] == "vision ***"
+    assert KEY not in repr(answered)
+
+
 async def test_a_key_that_is_a_word_may_be_part_of_a_name(service: Service) -> None:
     call = {"id": "1", "function": {"name": "visioncraft_upscale", "arguments": "{}"}}
     service.says(200, json={"choices": [{"message": {"tool_calls": [call]}}]})
