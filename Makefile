@@ -2,7 +2,8 @@
 # Another Python: `make test PYTHON=python3.12`.
 
 PYTHON ?= python3
-WORKERS ?= auto
+# Many tests wait: one worker more than there are processors.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 SEED ?= 1
 SECONDS ?= 20
 MUTANTS ?= 150

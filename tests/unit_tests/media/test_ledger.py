@@ -56,6 +56,7 @@ def test_a_line_that_was_cut_off_spoils_no_other(store: MediaStore) -> None:
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])
 async def test_every_tool_enters_its_call(kind: Any, way: str, store: MediaStore) -> None:
     service = Service()
+    service.polls_until_done = 0
     tool = kind(api_key=KEY, base_url=HOST, store=store, **service.clients())
     call = {"type": "tool_call", "id": "1", "name": tool.name, "args": arguments_for(kind, store)}
     result = tool.invoke(call) if way == "invoke" else await tool.ainvoke(call)
