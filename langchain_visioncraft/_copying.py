@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -23,9 +24,9 @@ class HoldsConnections(BaseModel):
     _derived: ClassVar[tuple[str, ...]] = ()
     """The fields that `_rebuild` sets. Like all private attributes, they are not pickled."""
 
+    @abstractmethod
     def _rebuild(self) -> None:
         """Recreate what depends on the fields."""
-        raise NotImplementedError
 
     def _own_http_clients(self) -> tuple[Any, Any]:
         fields = self.__dict__

@@ -227,8 +227,11 @@ class _Remote(Folder):
     def where(self, name: str) -> str:
         return str(self._files.unstrip_protocol(self._at(name)))
 
-    def sign(self, name: str, seconds: int) -> str:
-        return str(self._files.sign(self._at(name), expiration=seconds))
+    def sign(self, name: str, seconds: int, /) -> str | None:
+        try:
+            return str(self._files.sign(self._at(name), expiration=seconds))
+        except NotImplementedError:  # fsspec's word for it
+            return None
 
     def remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -18,7 +18,7 @@ class Holder(Protocol):
 
     def open(self, mode: str = "rb", /) -> BinaryIO:
         """Open them for reading."""
-        raise NotImplementedError
+        ...
 
     def take_file(self, _target: Path, /) -> bool:
         """Move them to `target` if they are a file of their own; false if they are not."""
@@ -83,13 +83,9 @@ class Folder(ABC):
     def entries(self, folder: str = "") -> Iterator[tuple[float, str]]:
         """Modification time (0 if unknown) and name of every file here, or in a folder of this."""
 
-    def sign(self, name: str, seconds: int) -> str:
-        """A link by which anybody may read a file for so long.
-
-        Raises:
-            NotImplementedError: If this kind of folder has none.
-        """
-        raise NotImplementedError
+    def sign(self, _name: str, _seconds: int, /) -> str | None:
+        """A link by which anybody may read a file for so long; ``None`` if there are none here."""
+        return None
 
     def read(self, name: str) -> bytes | None:
         """All bytes of a file; ``None`` if there is none."""

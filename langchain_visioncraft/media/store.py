@@ -215,14 +215,14 @@ class MediaStore(KnownKeywords, Sheets):
             msg = f"expires={expires!r} is not valid: give seconds, 1 or more."
             raise InvalidRequestError(msg)
         name, _ = self._find(handle)
-        try:
-            return self._folder.sign(name, int(expires))
-        except NotImplementedError as error:
+        link = self._folder.sign(name, int(expires))
+        if link is None:
             msg = (
                 f"{self.root} cannot sign links; only object storage (s3://, gs://, az://) can. "
                 "Serve the file yourself (Media.open), or put it into the page (Media.data_url)."
             )
-            raise VisionCraftError(msg) from error
+            raise VisionCraftError(msg)
+        return link
 
     def of_user(self, user: str) -> MediaStore:
         """The store of one user: a folder inside this one, without any other user's handles.

@@ -1,4 +1,4 @@
-"""The language engine, with its real model: it stops where it is told to."""
+"""The language engine, with its real model: it stops where the request says."""
 
 from __future__ import annotations
 
