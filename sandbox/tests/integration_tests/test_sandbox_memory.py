@@ -123,8 +123,11 @@ def test_large_pictures_of_many_requests_at_a_time(limited: Limited) -> None:
         {"type": "string", "pattern": "^(((a{1000}){1000}){1000}){1000}$"},
         {"type": "object", "minProperties": 10**9},
         {"type": "object", "propertyNames": {"minLength": 10**9}},
+        {"type": "string", "allOf": [{"pattern": f"^(a|b)*a[ab]{{{n}}}$"} for n in range(6, 14)]},
+        {"patternProperties": {f"^(a|b)*a[ab]{{3}}{n}$": {} for n in range(64)}},
+        {"enum": [f"{n}".rjust(3000, "a") for n in range(900)]},
     ],
-    ids=str,
+    ids=lambda schema: str(schema)[:60],
 )
 def test_schemas_of_a_few_bytes(limited: Limited, schema: dict[str, Any]) -> None:
     answer = limited.post(
