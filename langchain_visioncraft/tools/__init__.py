@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from langchain_visioncraft.tools.catalog import VisionCraftCatalog, VisionCraftLimits
     from langchain_visioncraft.tools.engines import (
         VisionCraftImageToImage,
+        VisionCraftImageToVideo,
         VisionCraftMidjourney,
         VisionCraftOpenjourney,
+        VisionCraftTextToGif,
         VisionCraftTextToImageEngine,
         VisionCraftTextToImageSD1,
         VisionCraftTextToImageSDXL,
+        VisionCraftUpscale,
     )
     from langchain_visioncraft.tools.images import VisionCraftImage, VisionCraftTextToImage
-    from langchain_visioncraft.tools.motion import VisionCraftImageToVideo, VisionCraftTextToGif
     from langchain_visioncraft.tools.progress import PROGRESS_EVENT
     from langchain_visioncraft.tools.speech import VisionCraftTranscribe
-    from langchain_visioncraft.tools.upscale import VisionCraftUpscale
 
 _MODULES = {
     "VisionCraftImage": "images",
@@ -36,9 +37,9 @@ _MODULES = {
     "VisionCraftOpenjourney": "engines",
     "VisionCraftTextToImageEngine": "engines",
     "VisionCraftImageToImage": "engines",
-    "VisionCraftTextToGif": "motion",
-    "VisionCraftImageToVideo": "motion",
-    "VisionCraftUpscale": "upscale",
+    "VisionCraftTextToGif": "engines",
+    "VisionCraftImageToVideo": "engines",
+    "VisionCraftUpscale": "engines",
     "VisionCraftTranscribe": "speech",
     "VisionCraftCaption": "caption",
     "VisionCraftCatalog": "catalog",

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import inspect
 import time
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self, get_type_hints
 
@@ -101,21 +100,29 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
     is_charged: ClassVar[bool] = True
     """Whether a call counts: it goes into the ledger of the store."""
 
-    api_versions: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {}
-    """The endpoints of a capability whose path or parameters changed over time."""
-
-    version_field: ClassVar[str] = "api_version"
-    """The field that chooses one of them."""
-
     _sync_client: VisionCraftClient = PrivateAttr()
     _async_client: AsyncVisionCraftClient = PrivateAttr()
     _small_saves: AtOnceIfQuick = PrivateAttr()
 
     # What a tool class says
 
-    @abstractmethod
+    endpoint_name: ClassVar[str]
+    """The endpoint that it calls, if there is only one."""
+
+    api_versions: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {}
+    """The endpoints of a capability whose path or parameters changed over time."""
+
+    version_field: ClassVar[str] = "api_version"
+    """The field that chooses one of them."""
+
     def endpoint(self) -> Endpoint[..., Any, Any]:
         """The endpoint that this tool calls, with its present settings."""
+        if self.api_versions:
+            return self.api_versions[getattr(self, self.version_field)]
+        from langchain_visioncraft.client import endpoints  # noqa: PLC0415 -- slow to import
+
+        called: Endpoint[..., Any, Any] = getattr(endpoints, self.endpoint_name)
+        return called
 
     def request(self) -> type[Request]:
         """The request model; the model sees its parameters, except those hidden from it."""

@@ -10,9 +10,8 @@ from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import Field, PrivateAttr, SecretStr
 
 from langchain_visioncraft._reasoning import split_reasoning
-from langchain_visioncraft.client import endpoints, text_schemas
+from langchain_visioncraft.client import text_schemas
 from langchain_visioncraft.client.decode import Caption
-from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.options import LeftOutIfEmpty
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
 from langchain_visioncraft.media.inputs import MediaSource, Upload
@@ -45,12 +44,9 @@ class VisionCraftCaption(VisionCraftTool):
 
     hidden_from_model: ClassVar[frozenset[str]] = frozenset({"model"})
     makes_media: ClassVar[bool] = False
+    endpoint_name = "caption"
 
     _default_chat_model: BaseChatModel | None = PrivateAttr(default=None)
-
-    def endpoint(self) -> Endpoint[..., Any, Any]:
-        """What a call may say. The question itself goes through the chat model."""
-        return endpoints.caption
 
     def _rebuild(self) -> None:
         super()._rebuild()

@@ -30,6 +30,14 @@ class CatalogRequest(ListRequest):
     )
 
 
+@endpoints.endpoint(CatalogRequest)
+def _catalog(request: CatalogRequest) -> Flow[list[str]]:
+    """One of the lists of names, such as ``GET /sd/models``."""
+    return endpoints.list_names(
+        family=request.family, kind=request.kind, base_model=request.base_model
+    )
+
+
 class VisionCraftCatalog(VisionCraftTool):
     """Lists the models, samplers, schedulers, LoRAs and refiners that a host offers.
 
@@ -96,14 +104,6 @@ class VisionCraftCatalog(VisionCraftTool):
         return error
 
 
-@endpoints.endpoint(CatalogRequest)
-def _catalog(request: CatalogRequest) -> Flow[list[str]]:
-    """One of the lists of names, such as ``GET /sd/models``."""
-    return endpoints.list_names(
-        family=request.family, kind=request.kind, base_model=request.base_model
-    )
-
-
 class VisionCraftLimits(VisionCraftTool):
     """Returns the limits of each subscription tier with ``GET /limits`` (2024-03)."""
 
@@ -113,10 +113,7 @@ class VisionCraftLimits(VisionCraftTool):
     )
     makes_media: ClassVar[bool] = False
     is_charged: ClassVar[bool] = False
-
-    def endpoint(self) -> Endpoint[..., Any, Any]:
-        """``GET /limits``."""
-        return endpoints.limits
+    endpoint_name = "limits"
 
     def finish(self, result: dict[str, Any], job: Job) -> tuple[str, dict[str, Any]]:  # noqa: ARG002 -- the contract of `finish`
         """The tiers as one line of JSON."""

@@ -1,4 +1,4 @@
-"""Tools that draw with one engine each, or change a picture; all engines that draw from prompts."""
+"""The other tools that make media: one engine each, from prompts or from a picture."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from pydantic import Field
 from langchain_visioncraft.client import endpoints, schemas
 from langchain_visioncraft.client.endpoint import Endpoint
 from langchain_visioncraft.tools.base import VisionCraftTool
-from langchain_visioncraft.tools.drawing import GIVES, DrawingTool
-from langchain_visioncraft.tools.images import VisionCraftImage, VisionCraftTextToImage
+from langchain_visioncraft.tools.images import (
+    GIVES,
+    DrawingTool,
+    VisionCraftImage,
+    VisionCraftTextToImage,
+)
 
 
 class VisionCraftTextToImageSD1(DrawingTool, schemas.TextToImageSD1Options):
@@ -21,10 +25,7 @@ class VisionCraftTextToImageSD1(DrawingTool, schemas.TextToImageSD1Options):
     description: str = (
         f"Draw one to five pictures from words with a Stable Diffusion 1.x model. {GIVES}"
     )
-
-    def endpoint(self) -> Endpoint[..., Any, Any]:
-        """``POST /generate``."""
-        return endpoints.text_to_image_sd1
+    endpoint_name = "text_to_image_sd1"
 
 
 class VisionCraftTextToImageSDXL(DrawingTool, schemas.TextToImageSDXLOptions):
@@ -32,10 +33,7 @@ class VisionCraftTextToImageSDXL(DrawingTool, schemas.TextToImageSDXLOptions):
 
     name: str = "visioncraft_text_to_image_sdxl"
     description: str = f"Draw one picture from words with Stable Diffusion XL. {GIVES}"
-
-    def endpoint(self) -> Endpoint[..., Any, Any]:
-        """``POST /generate-xl``."""
-        return endpoints.text_to_image_sdxl
+    endpoint_name = "text_to_image_sdxl"
 
 
 class VisionCraftMidjourney(DrawingTool, schemas.MidjourneyOptions):
@@ -55,10 +53,7 @@ class VisionCraftMidjourney(DrawingTool, schemas.MidjourneyOptions):
         default=900.0, gt=0, description="Seconds to wait for the picture at most."
     )
     hidden_from_model: ClassVar[frozenset[str]] = frozenset({"deadline"})
-
-    def endpoint(self) -> Endpoint[..., Any, Any]:
-        """``POST /midjourney`` and ``POST /midjourney/result``."""
-        return endpoints.midjourney
+    endpoint_name = "midjourney"
 
 
 class VisionCraftOpenjourney(DrawingTool, schemas.OpenjourneyOptions):
@@ -69,10 +64,7 @@ class VisionCraftOpenjourney(DrawingTool, schemas.OpenjourneyOptions):
         "Draw one picture from words with Openjourney; put 'mdjrny-v4 style' into the prompt. "
         f"{GIVES}"
     )
-
-    def endpoint(self) -> Endpoint[..., Any, Any]:
-        """``POST /openjourney``."""
-        return endpoints.openjourney
+    endpoint_name = "openjourney"
 
 
 class VisionCraftTextToImageEngine(DrawingTool, schemas.DalleOptions, schemas.PromptsOptions):
@@ -93,10 +85,6 @@ class VisionCraftTextToImageEngine(DrawingTool, schemas.DalleOptions, schemas.Pr
         "leonardo-xl": endpoints.leonardo_xl,
     }
     version_field: ClassVar[str] = "engine"
-
-    def endpoint(self) -> Endpoint[..., Any, Any]:
-        """``POST /dalle``, or that of another engine."""
-        return self.api_versions[self.engine]
 
 
 class VisionCraftImageToImage(
@@ -121,9 +109,52 @@ class VisionCraftImageToImage(
         "2023-11": endpoints.image_to_image_2023,
     }
 
-    def endpoint(self) -> Endpoint[..., Any, Any]:
-        """``POST /img2img``."""
-        return self.api_versions[self.api_version]
+
+class VisionCraftTextToGif(VisionCraftTool, schemas.TextToGif2024Options):
+    """Makes an animated GIF from a prompt with ``POST /text2gif`` or ``POST /generate-gif``.
+
+    Attributes:
+        api_version: ``"2024-09"`` (``POST /text2gif``, which takes only a prompt) or ``"2024-03"``
+            (``POST /generate-gif``, with sampler and steps).
+    """
+
+    name: str = "visioncraft_text_to_gif"
+    description: str = (
+        "Make a short animated GIF from words: say what moves. Gives the handle of the GIF."
+    )
+    api_version: Literal["2024-09", "2024-03"] = "2024-09"
+    api_versions: ClassVar[Mapping[str, Endpoint[..., Any, Any]]] = {
+        "2024-09": endpoints.text_to_gif,
+        "2024-03": endpoints.text_to_gif_2024,
+    }
+
+
+class VisionCraftImageToVideo(VisionCraftTool, schemas.ImageToVideoOptions):
+    """Turns a picture into a short MP4 video with ``POST /img2video`` (2024-03)."""
+
+    name: str = "visioncraft_image_to_video"
+    description: str = (
+        "Turn a picture into a short video (MP4) that moves over it. Takes the handle or URL of "
+        "the picture; gives the handle of the video."
+    )
+    hidden_from_model: ClassVar[frozenset[str]] = frozenset(
+        schemas.ImageToVideoOptions.model_fields
+    )
+    endpoint_name = "image_to_video"
+
+
+class VisionCraftUpscale(VisionCraftTool, schemas.UpscaleOptions):
+    """Enlarges a picture with ``POST /upscale`` (2024-03).
+
+    Hosts since 2024-04 take `model` and `resize` (2 or 4); by default the host chooses.
+    """
+
+    name: str = "visioncraft_upscale"
+    description: str = (
+        "Enlarge a picture: more pixels, higher resolution, sharper details. Takes the handle or "
+        "URL of the picture; gives the handle of the larger one."
+    )
+    endpoint_name = "upscale"
 
 
 TEXT_TO_IMAGE: dict[str, type[VisionCraftTool]] = {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from langchain_visioncraft.client import Transcript, endpoints, text_schemas
-from langchain_visioncraft.client.endpoints import Endpoint
+from langchain_visioncraft.client import Transcript, text_schemas
 from langchain_visioncraft.tools.base import VisionCraftTool
 from langchain_visioncraft.tools.jobs import Job
 
@@ -29,10 +28,7 @@ class VisionCraftTranscribe(VisionCraftTool, text_schemas.TranscribeOptions):
     )
     format: Literal["text", "srt", "vtt"] = "text"
     makes_media: ClassVar[bool] = False
-
-    def endpoint(self) -> Endpoint[..., Any, Any]:
-        """``POST /whisper``."""
-        return endpoints.transcribe
+    endpoint_name = "transcribe"
 
     def finish(self, result: Transcript, job: Job) -> tuple[str, dict[str, Any]]:
         """The text, and the transcript with its times."""
