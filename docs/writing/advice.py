@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_visioncraft import errors
 
 ADVICE: dict[type[errors.VisionCraftError], str] = {
-    errors.VisionCraftError: "Catch it to catch all of these.",
+    errors.VisionCraftError: "Catch it to catch every error below.",
     errors.MissingKeyError: "Set `VISIONCRAFT_API_KEY`, or pass `api_key=`; or start a sandbox.",
     errors.InvalidRequestError: "Read the message: it names the parameter and its bounds.",
     errors.MediaInputError: "Pass a handle, a URL, or a file of a type that the message names.",
@@ -33,10 +33,11 @@ ADVICE: dict[type[errors.VisionCraftError], str] = {
     errors.ResponseError: "Check that `base_url` is the API, not a proxy or a web page.",
     errors.UnexpectedAnswerError: "Open the host in a browser: a proxy may answer in its place.",
     errors.TruncatedAnswerError: "Try again: the connection broke, or the host sent nothing.",
-    errors.AnswerTooLargeError: "Raise the client's `max_answer_bytes`, if you expect this much.",
+    errors.AnswerTooLargeError: "If you expect an answer of this size, raise the client's "
+    "`max_answer_bytes`.",
     errors.UnsafeLinkError: "Do not trust this host: one that answers with private addresses is "
     "broken or hostile.",
-    errors.LinkExpiredError: "Make the file again, and fetch it at once: links expire soon.",
+    errors.LinkExpiredError: "Make the file again, and fetch it at once: links expire quickly.",
     errors.TaskError: "See the next two errors.",
     errors.TaskFailedError: "Read the service's reason in the message, and change the prompt.",
     errors.TaskDeadlineError: "Raise `deadline`, or ask again with the task's id: "

@@ -39,7 +39,7 @@ def _named(_: click.Context, __: click.Parameter, value: str | None) -> str | No
 
 CONNECTION = panel(
     "Connection",
-    option("--sandbox", "Start a sandbox for this command; needs no key.", is_flag=True),
+    option("--sandbox", "Start a sandbox for this command; no key is needed.", is_flag=True),
     option(
         "--base-url",
         "Root of the host. Default: VISIONCRAFT_BASE_URL.",
@@ -61,13 +61,13 @@ STORE, OUT, JSON, SHOW = panel(
     ),
     option(
         "--out -o",
-        "Write the result here instead of into the store; - is stdout.",
+        "Write the result here instead of to the store; - is stdout.",
         type=click.Path(readable=False),
         metavar="FILE|FOLDER|-",
         callback=_named,
     ),
-    option("--json as_json", "Print JSON, also for errors.", is_flag=True),
-    option("--show/--no-show", "Show pictures. Default: if stdout is a terminal.", default=None),
+    option("--json as_json", "Print JSON, including errors.", is_flag=True),
+    option("--show/--no-show", "Show pictures. Default: only in a terminal.", default=None),
 )
 
 
@@ -110,7 +110,7 @@ def _chat() -> Command:
         "chat:run",
         Argument(
             "message",
-            "What to say; - or a pipe reads stdin. Without it, a terminal starts a conversation.",
+            "What to say; - or a pipe reads stdin. In a terminal, leave it out for a conversation.",
             required=False,
         ),
         option("--model", f"Default: {DEFAULT_CHAT_MODEL}; with pictures, that of caption."),
@@ -136,7 +136,7 @@ def _store() -> Group:
     handles = Argument("handles", "What to remove.", metavar="HANDLE...", nargs=-1, required=True)
     commands: dict[str, tuple[str, list[click.Parameter]]] = {
         "list": ("List the media, oldest first.", [JSON]),
-        "show": ("Show a picture and its facts.", [HANDLE]),
+        "show": ("Show a picture and its details.", [HANDLE]),
         "path": ("Print the path or URL of a medium.", [HANDLE]),
         "provenance": (
             "Print the provenance of a medium as JSON: its tool, sources and arguments.",
@@ -166,7 +166,7 @@ def _store() -> Group:
 
 def _usage() -> Command:
     by = ["tool", "endpoint", "model", "user", "day"]
-    user = "Count only the calls of this user, whose store is inside of the store."
+    user = "Count only the calls of this user, whose folder is in the store."
     return _command(
         "store:usage",
         option("--by", "How to group the calls.", type=Choice(by), default=by[0]),
@@ -202,7 +202,9 @@ def _mcp() -> Command:
             ),
             option("--token", "The bearer token that clients must send.", **token),
             option(
-                "--allowed-host allowed_hosts", "A name of this host; repeatable.", multiple=True
+                "--allowed-host allowed_hosts",
+                "Another host name to answer to; repeatable.",
+                multiple=True,
             ),
         ),
         *CONNECTION,

@@ -28,7 +28,7 @@ def store_list(store: str, as_json: bool) -> None:
 
 
 def store_show(handle: str, store: str) -> None:
-    """Show a picture and its facts."""
+    """Show a picture and its details."""
     medium = MediaStore(store).get(handle)
     show_picture(medium, show=True)
     click.echo(medium.describe())

@@ -33,16 +33,19 @@ _HOSTS = "Another host name to answer to; repeatable. Default: this machine's."
 _SERVERS = {
     "llm": (
         "The model for chats: a GGUF file, or an OpenAI-compatible server (vLLM, Ollama, …).",
-        "The model there. Default: the caller's if the server has it, else the server's first.",
+        "The model to use. Default: the caller's if the server has it, else the server's first.",
     ),
-    "vision-llm": ("The server for chats with pictures. Default: --llm.", "As --llm-model."),
+    "vision-llm": (
+        "The server for chats with pictures. Default: --llm.",
+        "The same for --vision-llm.",
+    ),
     "images": (
         "The server for pictures: Automatic1111, Forge, ComfyUI (a1111+http://…, comfyui+http://…).",
-        "The checkpoint there. Default: the nearest to the caller's.",
+        "The checkpoint to use. Default: the one closest in name to the caller's.",
     ),
     "speech": (
         "The Whisper server for recordings (openai+http://…, or whispercpp+http://…).",
-        "The model there. Default: the server's first that transcribes.",
+        "The model to use. Default: the server's first that transcribes.",
     ),
 }
 
@@ -65,12 +68,14 @@ def _options(name: str, server: str, model: str) -> list[click.Option]:
     option("--no-models", "Load no models: only draw, animate, edit and plan.", is_flag=True),
     option("--fault faults", _FAULT, multiple=True),
     option("--midjourney-seconds", "How long a Midjourney task takes.", **_SECONDS),
-    option("--allow-private-urls", "Fetch links to this machine and network, too.", is_flag=True),
-    option("--no-page", "Serve no page that shows requests and answers.", is_flag=True),
+    option(
+        "--allow-private-urls", "Also fetch links to this machine and its network.", is_flag=True
+    ),
+    option("--no-page", "Do not serve the page that shows requests and answers.", is_flag=True),
     *panel(
         "Your own servers behind the API",
         *(each for name, texts in _SERVERS.items() for each in _options(name, *texts)),
-        option("--backend-seconds", "How long such a server may be silent.", **_SILENCE),
+        option("--backend-seconds", "Longest wait for data from such a server.", **_SILENCE),
     ),
 )
 def sandbox(
