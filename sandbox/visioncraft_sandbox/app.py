@@ -142,10 +142,10 @@ def _routes() -> list[Route]:
         *routes_media.OPERATIONS,
     )
     return [
-        *(Route(operation.path, operation.serve, methods=["POST"]) for operation in operations),
-        Route("/img2img", routes_media.img2img, methods=["POST"]),
-        *routes_chat.routes(),
-        *routes_lists.routes(),
+        *(operation.route() for operation in operations),
+        *routes_media.ROUTES,
+        *routes_chat.ROUTES,
+        *routes_lists.ROUTES,
     ]
 
 

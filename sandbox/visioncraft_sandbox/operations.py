@@ -1,4 +1,4 @@
-"""One documented POST endpoint as data, and the one handler that serves them all."""
+"""Routes, one documented POST endpoint as data, and the one handler that serves them all."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from langchain_visioncraft.client import fields
-from langchain_visioncraft.media.inputs import MediaSource, parse_source
 from visioncraft_sandbox.answers import (
     ErrorStyle,
     Refusal,
@@ -50,6 +50,10 @@ class Services:
         """The reader of this request's pictures and recordings."""
         return Uploads(self.config, self.files, request.url.netloc, self.pool)
 
+    async def body(self, request: Request) -> dict[str, Any]:
+        """The JSON body of a request."""
+        return await read_body(request, self.pool, self.config.most_of_a_body)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -64,19 +68,16 @@ class Job:
 
     async def picture(self, name: str, max_side: int | None = None) -> Image.Image:
         """Decode the picture of this parameter."""
-        return await self.uploads.picture(self._source(name), name, max_side)
+        return await self.uploads.picture(getattr(self.parameters, name), name, max_side)
 
     async def picture_and_mask(self, max_side: int) -> tuple[Image.Image, Image.Image]:
         """Decode the picture and the mask of this request."""
-        sources = self._source("image"), self._source("mask")
-        return await self.uploads.picture_and_mask(*sources, max_side)
+        wanted = self.parameters
+        return await self.uploads.picture_and_mask(wanted.image, wanted.mask, max_side)
 
     async def recording(self, name: str) -> bytes:
         """Read the recording of this parameter."""
-        return await self.uploads.recording(self._source(name), name)
-
-    def _source(self, name: str) -> MediaSource:
-        return parse_source(getattr(self.parameters, name))
+        return await self.uploads.recording(getattr(self.parameters, name), name)
 
     def links(self, files: list[bytes], engine: str) -> Response:
         """``{"images": [url, …]}``, links to these files."""
@@ -110,17 +111,15 @@ class Operation:
     names: Mapping[str, str] = field(default_factory=dict)
     keyless: bool = False
 
-    async def serve(self, request: Request) -> Response:
-        """Answer a request: body, key, limit, parameters, names, work."""
-        services: Services = request.app.state.services
-        return await guarded(self._read_and_answer(request, services), self.style)
+    def route(self) -> Route:
+        """Its route."""
+        return route("POST", self.path, self._serve, self.style)
 
-    async def _read_and_answer(self, request: Request, services: Services) -> Response:
-        body = await read_body(request, services.pool, services.config.most_of_a_body)
-        return await self.answer(request, services, body)
+    async def _serve(self, request: Request, services: Services) -> Response:
+        return await self.answer(request, services, await services.body(request))
 
     async def answer(self, request: Request, services: Services, body: dict[str, Any]) -> Response:
-        """Answer a request with this body; raises `Refusal` if it fails a check."""
+        """Answer a request with this body: key, limit, parameters, names, work."""
         key = "" if self.keyless else check_key(body.get("token"), services.config)
         services.limiter.check(f"{request.method} {self.path}", key)
         parameters = check_parameters(self.schema, body)
@@ -140,12 +139,21 @@ class Operation:
             raise Refusal(400, " ".join(problems))
 
 
-async def guarded(answer: Awaitable[Response], style: ErrorStyle) -> Response:
-    """Await an answer; turn refusals and other errors into this endpoint's error shape."""
-    try:
-        return await answer
-    except Refusal as refusal:
-        return refusal_response(refusal, style)
-    except Exception:
-        logger.exception("A request of the sandbox failed")
-        return refusal_response(Refusal(500, UNEXPECTED), style)
+def route(
+    method: str,
+    path: str,
+    answer: Callable[[Request, Services], Awaitable[Response]],
+    style: ErrorStyle = ErrorStyle.TEXT,
+) -> Route:
+    """A route; its refusals and unexpected errors have this shape."""
+
+    async def serve(request: Request) -> Response:
+        try:
+            return await answer(request, request.app.state.services)
+        except Refusal as refusal:
+            return refusal_response(refusal, style)
+        except Exception:
+            logger.exception("A request of the sandbox failed")
+            return refusal_response(Refusal(500, UNEXPECTED), style)
+
+    return Route(path, serve, methods=[method])

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 from langchain_visioncraft.client.text_schemas import LegacyChatRequest
 from visioncraft_sandbox import catalog
@@ -38,9 +37,8 @@ from visioncraft_sandbox.chat_reading import check_length, check_messages, read_
 from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import CATALOG, MEASURING, VISION, EnginePool
 from visioncraft_sandbox.engines.language import Completion, LanguageModel, PromptTooLongError
-from visioncraft_sandbox.operations import Job, Operation, Services, guarded
-from visioncraft_sandbox.uploads import source_of
-from visioncraft_sandbox.validation import bearer_key, check_key, read_body
+from visioncraft_sandbox.operations import Job, Operation, Services, route
+from visioncraft_sandbox.validation import bearer_key, check_key
 
 logger = logging.getLogger(__name__)
 
@@ -49,14 +47,8 @@ _ResultT = TypeVar("_ResultT")
 _MODELS = "/models-llm"
 
 
-async def chat_completions(request: Request) -> Response:
-    """``POST /v1/chat/completions``."""
-    services: Services = request.app.state.services
-    return await guarded(_chat_completions(request, services), ErrorStyle.OPENAI)
-
-
 async def _chat_completions(request: Request, services: Services) -> Response:
-    body = await read_body(request, services.pool, services.config.most_of_a_body)
+    body = await services.body(request)
     key = _checked_key(request, services)
     services.limiter.check("POST /v1/chat/completions", key)
     longest = services.config.max_chat_text
@@ -234,7 +226,7 @@ async def _look(chat: Chat, services: Services, request: Request) -> Reply:
     async with services.uploads(request) as uploads:
         for number, value in enumerate(images_of(asked), 1):
             name = f"image {number}"
-            images.append(await uploads.picture(source_of(value, name), name))
+            images.append(await uploads.picture(value, name))
         text = await services.pool.work(work)
     asked_words = sum(count(text_of(message)) for message in chat.messages)
     engine = VISION if eyes else MEASURING
@@ -327,24 +319,15 @@ async def _llm(job: Job) -> Response:
     return json_response(completion(reply.model or wanted.model, reply), reply.engine)
 
 
-async def models(request: Request) -> Response:
-    """``GET /v1/models``: the chat models as OpenAI lists them."""
-    return await guarded(_list_models(request), ErrorStyle.OPENAI)
-
-
-async def model(request: Request) -> Response:
-    """``GET /v1/models/{id}``: one of them."""
-    return await guarded(_list_models(request, request.path_params["id"]), ErrorStyle.OPENAI)
-
-
-async def _list_models(request: Request, wanted: str | None = None) -> Response:
-    services: Services = request.app.state.services
+async def _list_models(request: Request, services: Services) -> Response:
+    """The chat models as OpenAI lists them, or one of them."""
     if services.config.keys:
         _checked_key(request, services)
     data = [
         {"id": name, "object": "model", "created": 0, "owned_by": "visioncraft-sandbox"}
         for name in await services.backends.names(_MODELS)
     ]
+    wanted = request.path_params.get("id")
     if wanted is None:
         return json_response({"object": "list", "data": data}, CATALOG)
     for each in data:
@@ -354,14 +337,9 @@ async def _list_models(request: Request, wanted: str | None = None) -> Response:
     raise Refusal(404, message, code="model_not_found")
 
 
-_LLM = Operation("/llm", LegacyChatRequest, ErrorStyle.DETAIL, _llm)
-
-
-def routes() -> list[Route]:
-    """The routes of this module."""
-    return [
-        Route("/v1/chat/completions", chat_completions, methods=["POST"]),
-        Route("/v1/models", models, methods=["GET"]),
-        Route("/v1/models/{id:path}", model, methods=["GET"]),
-        Route(_LLM.path, _LLM.serve, methods=["POST"]),
-    ]
+ROUTES = (
+    route("POST", "/v1/chat/completions", _chat_completions, ErrorStyle.OPENAI),
+    route("GET", "/v1/models", _list_models, ErrorStyle.OPENAI),
+    route("GET", "/v1/models/{id:path}", _list_models, ErrorStyle.OPENAI),
+    Operation("/llm", LegacyChatRequest, ErrorStyle.DETAIL, _llm).route(),
+)

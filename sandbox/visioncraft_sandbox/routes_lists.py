@@ -6,48 +6,38 @@ import json
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from langchain_visioncraft.version import __version__
-from visioncraft_sandbox.answers import ENGINE_HEADER, ErrorStyle, json_response
+from visioncraft_sandbox.answers import ENGINE_HEADER, Refusal, json_response
 from visioncraft_sandbox.catalog import LIMITS, LISTS
 from visioncraft_sandbox.engine_pool import CATALOG
-from visioncraft_sandbox.operations import Services, guarded
+from visioncraft_sandbox.operations import Services, route
 
 
-async def _names(request: Request) -> Response:
-    services: Services = request.app.state.services
+async def _names(request: Request, services: Services) -> Response:
     return json_response(await services.backends.names(request.url.path), CATALOG)
 
 
-async def names(request: Request) -> Response:
-    """``GET`` of a list: its names."""
-    return await guarded(_names(request), ErrorStyle.TEXT)
-
-
-async def limits(_: Request) -> Response:
-    """``GET /limits``: JSON under ``text/plain``, as the service has served it."""
+async def _limits(*_: object) -> Response:
+    """JSON under ``text/plain``, as the service has served it."""
     text = json.dumps(LIMITS, indent=2)
     return Response(text, media_type="text/plain", headers={ENGINE_HEADER: CATALOG})
 
 
-async def file(request: Request) -> Response:
-    """``GET /files/{name}``: a generated file; 410 once it has expired, 404 if unknown."""
-    services: Services = request.app.state.services
+async def _file(request: Request, services: Services) -> Response:
     name = request.path_params["name"]
     found = services.files.get(name)
     if found is None:
-        gone = services.files.is_gone(name)
-        return JSONResponse(
-            {"error": "This link has expired." if gone else "There is no such file."},
-            status_code=410 if gone else 404,
-        )
+        if services.files.is_gone(name):
+            raise Refusal(410, "This link has expired.")
+        raise Refusal(404, "There is no such file.")
     return Response(found.data, media_type=found.mime_type, headers={ENGINE_HEADER: found.engine})
 
 
-async def index(request: Request) -> Response:
-    """``GET /``: what this is, and its endpoints."""
+async def _index(request: Request, _: Services) -> Response:
+    """What this is, and its endpoints."""
     endpoints = [f"{method} {path}" for method, path in endpoints_of(request.app)]
     what = f"A sandbox of langchain-visioncraft {__version__}, not the VisionCraft service"
     return json_response({"name": what, "endpoints": endpoints}, CATALOG)
@@ -64,11 +54,9 @@ def endpoints_of(api: Starlette) -> list[tuple[str, str]]:
     ]
 
 
-def routes() -> list[Route]:
-    """The routes of this module."""
-    return [
-        *(Route(path, names, methods=["GET"]) for path in LISTS),
-        Route("/limits", limits, methods=["GET"]),
-        Route("/files/{name}", file, methods=["GET"]),
-        Route("/", index, methods=["GET"]),
-    ]
+ROUTES = (
+    *(route("GET", path, _names) for path in LISTS),
+    route("GET", "/limits", _limits),
+    route("GET", "/files/{name}", _file),
+    route("GET", "/", _index),
+)

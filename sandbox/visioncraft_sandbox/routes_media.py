@@ -21,10 +21,9 @@ from visioncraft_sandbox.answers import ErrorStyle, Refusal, json_response, medi
 from visioncraft_sandbox.backends.images import ImageSpec
 from visioncraft_sandbox.backends.speech import SpeechServer
 from visioncraft_sandbox.engine_pool import MOTION
-from visioncraft_sandbox.operations import Job, Operation, Services, guarded
+from visioncraft_sandbox.operations import Job, Operation, Services, route
 from visioncraft_sandbox.pictures import Sources, enlarged, reworked
 from visioncraft_sandbox.routes_midjourney import submitted
-from visioncraft_sandbox.validation import read_body
 
 _ResultT = TypeVar("_ResultT")
 
@@ -68,21 +67,14 @@ IMG2IMG = Operation(
     _img2img_image,
     {"scheduler": "/img2img/schedulers", "refiner": "/img2img/refiners"},
 )
-
-
 _IMG2IMG_2023 = Operation(
     "/img2img", ImageToImage2023Request, ErrorStyle.TEXT, _img2img_init_images
 )
 
 
-async def img2img(request: Request) -> Response:
-    """``POST /img2img`` in both of its forms, which ``init_images`` distinguishes."""
-    services: Services = request.app.state.services
-    return await guarded(_img2img(request, services), ErrorStyle.TEXT)
-
-
 async def _img2img(request: Request, services: Services) -> Response:
-    body = await read_body(request, services.pool, services.config.most_of_a_body)
+    """Both of its forms, which ``init_images`` distinguishes."""
+    body = await services.body(request)
     if body.get("init_images") is None or str(body.get("image") or "").strip():
         return await IMG2IMG.answer(request, services, body)
     images = body["init_images"]
@@ -176,3 +168,5 @@ OPERATIONS = (
     Operation("/upscale", UpscaleRequest, ErrorStyle.DETAIL, _upscale),
     Operation("/whisper", TranscribeRequest, ErrorStyle.DETAIL, _whisper),
 )
+
+ROUTES = (route("POST", "/img2img", _img2img),)

@@ -82,24 +82,22 @@ class Uploads:
         if place is not None:
             place.release_on_behalf_of(self)
 
-    async def picture(
-        self, source: MediaSource, name: str, max_side: int | None = None
-    ) -> Image.Image:
-        """Decode a picture, upright and in sRGB."""
-        stored = await self._opened(source, name, max_side)
+    async def picture(self, value: Any, name: str, max_side: int | None = None) -> Image.Image:
+        """Decode the picture of a parameter, upright and in sRGB."""
+        stored = await self._opened(value, name, max_side)
         return await self.pool.read(lambda: as_seen(decoded(stored, name)))
 
     async def picture_and_mask(
-        self, image: MediaSource, mask: MediaSource, max_side: int | None = None
+        self, image: Any, mask: Any, max_side: int | None = None
     ) -> tuple[Image.Image, Image.Image]:
         """Decode a picture, and the grey mask that says where it may change."""
         stored = await self._opened(image, "image", max_side)
         cover = await self._opened(mask, "mask", max_side)
         return await self.pool.read(partial(_fitting, stored, cover))
 
-    async def _opened(self, source: MediaSource, name: str, max_side: int | None) -> Image.Image:
+    async def _opened(self, value: Any, name: str, max_side: int | None) -> Image.Image:
         """Open a picture, and wait until there is room for its pixels."""
-        data = await self.read(source, name)
+        data = await self.read(value, name)
         opened = await self.pool.read(partial(self.checked, data, name, max_side))
         if self.config.max_pixels - self._pixels > _SMALL_PIXELS and self._place is None:
             await self.pool.large.acquire_on_behalf_of(self)
@@ -120,17 +118,20 @@ class Uploads:
             raise Refusal(400, f"The pictures have more than {most:,} pixels together.")
         return picture
 
-    async def recording(self, source: MediaSource, name: str) -> bytes:
+    async def recording(self, value: Any, name: str) -> bytes:
         """The bytes of a recording, or of a video with a sound track."""
-        data = await self.read(source, name)
+        data = await self.read(value, name)
         mime = type_of(data)
         if mime is not None and kind_of(mime) not in ("audio", "video"):
             raise Refusal(400, f"{name} is {mime}, not a recording.")
         return data
 
-    async def read(self, source: MediaSource, name: str) -> bytes:
-        """The bytes of a source: decoded base64, or fetched from its URL."""
+    async def read(self, value: Any, name: str) -> bytes:
+        """The bytes of a parameter: decoded base64, or fetched from its URL."""
+        if not isinstance(value, str | MediaSource):
+            raise Refusal(400, f"{name} must be a string: base64 or a URL.")
         try:
+            source = parse_source(value)
             if source.url is None:
                 data = await self.pool.read(lambda: source.open().read())
             else:
@@ -244,16 +245,6 @@ def _unzipped(data: bytes | bytearray, most: int) -> bytearray:
         return bytearray(zlib.decompressobj(wbits=31).decompress(data, most))
     except zlib.error as error:
         raise _UnusableError("is damaged: it cannot be decompressed") from error
-
-
-def source_of(value: Any, name: str) -> MediaSource:
-    """The base64 or URL of a parameter; refused with 400 if it is neither."""
-    if not isinstance(value, str):
-        raise Refusal(400, f"{name} must be a string: base64 or a URL.")
-    try:
-        return parse_source(value)
-    except MediaInputError as error:
-        raise Refusal(400, f"{name}: {error}") from error
 
 
 def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:

@@ -12,7 +12,7 @@ from langchain_visioncraft.media.colours import as_seen
 from langchain_visioncraft.media.inspection import type_of
 from visioncraft_sandbox.chat import images_of
 from visioncraft_sandbox.engines.parameters import to_png
-from visioncraft_sandbox.uploads import Uploads, decoded, source_of
+from visioncraft_sandbox.uploads import Uploads, decoded
 
 _OURS = frozenset({"token", "api_key"})
 # As documented. Those of servers differ: llama.cpp would fill its context.
@@ -48,7 +48,7 @@ async def with_data_urls(
 
     async def data_url(value: Any) -> str:
         name = f"image {next(counter)}"
-        data = await uploads.read(source_of(value, name), name)
+        data = await uploads.read(value, name)
         return await uploads.pool.read(partial(_data_url, data, name, uploads))
 
     return [await _converted(message, data_url) for message in messages]
