@@ -182,7 +182,7 @@ def serving(host: MediaHost) -> Iterator[str]:
     from starlette.requests import Request
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
-    from visioncraft_sandbox.server import listen, server_config
+    from visioncraft_sandbox.server import listen
 
     async def respond(request: Request) -> Response:
         asked = host.read(request.method, request.url.path, await request.body())
@@ -193,7 +193,10 @@ def serving(host: MediaHost) -> Iterator[str]:
 
     app = Starlette(routes=[Route("/{path:path}", respond, methods=["GET", "POST"])])
     listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(server_config(app, 1))
+    config = uvicorn.Config(
+        app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -33,10 +33,9 @@ from visioncraft_sandbox.operations import UNEXPECTED, Services
 from visioncraft_sandbox.page.gate import PageGate
 from visioncraft_sandbox.page.journal import Journal
 from visioncraft_sandbox.protection import Protection
-from visioncraft_sandbox.rate_limits import Limiter
 from visioncraft_sandbox.records import Received, Recorder
 from visioncraft_sandbox.settings import SandboxConfig
-from visioncraft_sandbox.validation import Bodies
+from visioncraft_sandbox.validation import Bodies, Limiter
 
 
 class _Application(Starlette):

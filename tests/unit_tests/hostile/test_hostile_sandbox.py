@@ -16,9 +16,9 @@ from hostile_corpus import LINKS, no_network
 from PIL import EpsImagePlugin, Image
 from visioncraft_sandbox import Limit, SandboxConfig, create_app
 from visioncraft_sandbox.answers import Refusal
-from visioncraft_sandbox.rate_limits import Limiter
 from visioncraft_sandbox.records import Received
 from visioncraft_sandbox.uploads import decode_picture
+from visioncraft_sandbox.validation import Limiter
 
 from langchain_visioncraft.media.inspection import media_info, truncation_of
 
@@ -230,7 +230,7 @@ async def test_odd_schemas_are_refused(
 
 
 def test_invented_keys_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visioncraft_sandbox.rate_limits._MOST_KEYS", 50)
+    monkeypatch.setattr("visioncraft_sandbox.validation._MOST_KEYS", 50)
     limiter = Limiter({"POST /sd": Limit(1)})
     for number in range(500):
         limiter.check("POST /sd", f"key-{number}")
