@@ -114,7 +114,7 @@ def media_in(decoded: Any, answer: Answer, kinds: Iterable[str] = ("image",)) ->
             found if isinstance(found, _Embedded) else (yield from fetch(found, answer.endpoint))
         )
         medium = _medium(file, kinds)
-        media.append(medium.made_with(seed) if type(seed) is int else medium)
+        media.append(medium.model_copy(update={"seed": seed}) if type(seed) is int else medium)
     return media
 
 

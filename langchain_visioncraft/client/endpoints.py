@@ -140,7 +140,10 @@ def image(request: schemas.ImageRequest) -> Flow[list[Media]]:
     made = yield from made_by(answer, _MOTION)
     if request.seed is None or request.seed < 0:
         return made
-    return [medium.made_with(request.seed) if medium.seed is None else medium for medium in made]
+    return [
+        medium.model_copy(update={"seed": request.seed}) if medium.seed is None else medium
+        for medium in made
+    ]
 
 
 @endpoint(schemas.MidjourneyRequest)

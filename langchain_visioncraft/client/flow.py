@@ -18,7 +18,7 @@ from langchain_visioncraft.errors import (
     TimedOutError,
     VisionCraftError,
 )
-from langchain_visioncraft.media.folders import Holder
+from langchain_visioncraft.media.places import Holder
 
 ResultT = TypeVar("ResultT")
 

@@ -1,4 +1,4 @@
-"""Where a store keeps its files: a flat folder, local or on whatever fsspec opens."""
+"""Flat folders of files that appear when they are complete, local or on whatever fsspec opens."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import itertools
 import os
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeAlias, cast
 
-from langchain_visioncraft.media.folders import INCOMING, Folder, Holder, to_bytes
+from langchain_visioncraft.media.handles import digest_of
 from langchain_visioncraft.media.paths import local_path
-from langchain_visioncraft.media.places import Place
 from langchain_visioncraft.media.safe_open import open_regular
 from langchain_visioncraft.media.urls import find, is_url, open_file
+
+INCOMING = ".incoming"
+"""The folder, inside of a store, of what is being written."""
 
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 """How a file is opened that must not be there yet; the last is for Windows."""
@@ -33,7 +36,31 @@ def open_folder(root: str, storage_options: Mapping[str, Any] | None = None) -> 
     return _Local(local_path(root).absolute())
 
 
-class _Local(Folder):
+class _Readable(ABC):
+    """What is read alike in both kinds of folder."""
+
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading."""
+
+    def read(self, name: str) -> bytes | None:
+        """All bytes of a file; ``None`` if there is none."""
+        try:
+            with self.open(name) as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def digest(self, name: str) -> str | None:
+        """SHA-256 of a file, 64 hex digits; ``None`` if there is none."""
+        try:
+            with self.open(name) as file:
+                return digest_of(file)
+        except FileNotFoundError:
+            return None
+
+
+class _Local(_Readable):
     """A folder of the local file system, safe for threads and processes.
 
     What was kept survives the process. It is not forced onto the disk, which would take five times
@@ -46,15 +73,22 @@ class _Local(Folder):
     def __init__(self, path: Path) -> None:
         self._root = os.path.join(path, "")
         self._incoming = str(path / INCOMING)
-        self.spool_dir = path / INCOMING
+        self.spool_dir: Path | None = path / INCOMING
+        """Where an answer may be spooled so that keeping it is a rename."""
 
     def keep(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Write a file of any size under this name, over what is there."""
         with self._written(chunks) as partial:
             os.replace(partial, self.where(name))
 
-    def create_text(self, name: str, text: str) -> bool:
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a small file under this name; false if there is one already.
+
+        Of those that do so at the same moment the first wins; on storage that cannot refuse to
+        overwrite (all but S3, GCS and Azure), the last.
+        """
         target, created = self.where(name), False
-        with self._written([to_bytes(text)]) as partial:
+        with self._written([data]) as partial:
             try:
                 os.link(partial, target)  # unlike a rename, it fails if the target exists
                 created = True
@@ -68,9 +102,11 @@ class _Local(Folder):
         return created
 
     def write(self, name: str, data: bytes) -> None:
+        """Write a small file under this name, over what is there."""
         self.keep(name, [data])
 
-    def take_text(self, name: str) -> str | None:
+    def take(self, name: str) -> bytes | None:
+        """Remove a small file, and give what it was; ``None`` if there is none."""
         # Renamed first, so that what is read is what was removed, despite other writers.
         with self._partial() as partial:
             os.makedirs(self._incoming, exist_ok=True)
@@ -79,23 +115,25 @@ class _Local(Folder):
             except FileNotFoundError:
                 return None
             with open_regular(partial) as file:
-                text = file.read().decode("utf-8", "replace")
+                data = file.read()
             _unlink(partial)
-            return text
+            return data
 
     def append_line(self, name: str, line: str) -> None:
+        """Add a line to a text, whoever else does so at the same moment."""
         file = self._open(self.where(name), _APPEND)
         try:
-            os.write(file, to_bytes(f"{line}\n"))
+            os.write(file, f"{line}\n".encode())
         finally:
             os.close(file)
 
-    def lines(self, name: str) -> Iterator[str]:
+    def lines(self, name: str) -> Iterator[bytes]:
+        """The lines of such a text; one that a writer's death cut off may be among them."""
         with contextlib.suppress(FileNotFoundError), self.open(name) as file:
-            for line in file:
-                yield line.decode(errors="replace")
+            yield from file
 
     def size(self, name: str) -> int | None:
+        """Bytes of a file; ``None`` if there is none."""
         try:
             return os.stat(self.where(name)).st_size
         except FileNotFoundError:
@@ -104,16 +142,20 @@ class _Local(Folder):
     def open(self, name: str) -> BinaryIO:
         return open_regular(self.where(name))
 
-    def holder(self, name: str) -> Holder:
-        return Place(self.where(name))
-
     def where(self, name: str) -> str:
+        """The path or URL of a file."""
         return self._root + name
 
     def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
         _unlink(self.where(name))
 
+    def sign(self, _name: str, _seconds: int, /) -> str | None:
+        """A link by which anybody may read a file for so long; ``None`` if there are none here."""
+        return None
+
     def entries(self, folder: str = "") -> Iterator[tuple[float, str]]:
+        """Modification time (0 if unknown) and name of every file here, or in a folder of this."""
         try:
             entries = os.scandir(self.where(folder))
         except FileNotFoundError:
@@ -163,13 +205,15 @@ def _unlink(path: str) -> None:
         os.unlink(path)
 
 
-class _Remote(Folder):
+class _Remote(_Readable):
     """A folder of any file system that fsspec opens: S3, GCS, Azure, ``memory://``, …
 
     A medium is uploaded under another name and then moved, because fsspec ends an upload that
     failed like one that did not, and not every storage shows a file only when it is complete. A
     small file is one request; whoever reads it notices if a kill left only its beginning.
     """
+
+    spool_dir: Path | None = None
 
     def __init__(self, files: Any, path: str) -> None:
         self._files, self._path = files, path.rstrip("/")
@@ -179,10 +223,10 @@ class _Remote(Folder):
             for chunk in chunks:
                 copy.write(chunk)
 
-    def create_text(self, name: str, text: str) -> bool:
+    def create(self, name: str, data: bytes) -> bool:
         if self.size(name) is None:
             with contextlib.suppress(FileExistsError):
-                self._files.pipe_file(self._at(name), to_bytes(text), mode="create")
+                self._files.pipe_file(self._at(name), data, mode="create")
                 return True
         return False
 
@@ -196,20 +240,19 @@ class _Remote(Folder):
         except FileNotFoundError:
             return None
 
-    def take_text(self, name: str) -> str | None:
-        text = self.read_text(name)
+    def take(self, name: str) -> bytes | None:
+        data = self.read(name)
         self.remove(name)
-        return text
+        return data
 
     def append_line(self, name: str, line: str) -> None:
         self._files.makedirs(self._at(name), exist_ok=True)
-        self._files.pipe_file(
-            self._at(f"{name}/{time.time_ns()}-{uuid.uuid4().hex}"), to_bytes(line)
-        )
+        part = self._at(f"{name}/{time.time_ns()}-{uuid.uuid4().hex}")
+        self._files.pipe_file(part, line.encode())
 
-    def lines(self, name: str) -> Iterator[str]:
+    def lines(self, name: str) -> Iterator[bytes]:
         for _, each in sorted(self.entries(name), key=lambda entry: entry[1]):
-            yield self.read_text(f"{name}/{each}") or ""
+            yield self.read(f"{name}/{each}") or b""
 
     def size(self, name: str) -> int | None:
         self._forget_listings()
@@ -220,9 +263,6 @@ class _Remote(Folder):
 
     def open(self, name: str) -> BinaryIO:
         return open_file(self._files, self._at(name))
-
-    def holder(self, name: str) -> Holder:
-        return _RemoteFile(self._files, self._at(name))
 
     def where(self, name: str) -> str:
         return str(self._files.unstrip_protocol(self._at(name)))
@@ -271,17 +311,9 @@ class _Remote(Folder):
             raise
 
     def _expect(self, name: str, written: int) -> None:
-        arrived = self.size(name)
-        if arrived != written:
+        if (arrived := self.size(name)) != written:
             msg = f"An upload was cut short: of {written:,} bytes {arrived or 0:,} arrived."
             raise OSError(msg)
 
 
-class _RemoteFile(Holder):
-    """A file with the `open` of a path, which knows how to sign in."""
-
-    def __init__(self, files: Any, path: str) -> None:
-        self._files, self._path = files, path
-
-    def open(self, _mode: str = "rb", /) -> BinaryIO:
-        return open_file(self._files, self._path)
+Folder: TypeAlias = _Local | _Remote

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from langchain_visioncraft.media.folders import Folder
 from langchain_visioncraft.media.media import Media
-from langchain_visioncraft.media.paths import LEDGER
 
 
 class Usage(BaseModel):
@@ -48,18 +45,3 @@ class Usage(BaseModel):
     def facts(self) -> dict[str, object]:
         """The facts that a sidecar does not hold elsewhere."""
         return self.model_dump(exclude={"time", "tool", "media"}, exclude_none=True)
-
-
-def write(folder: Folder, usage: Usage) -> None:
-    """Add a line."""
-    text = json.dumps(usage.model_dump(exclude_none=True), ensure_ascii=False)
-    folder.append_line(LEDGER, text)
-
-
-def read(folder: Folder) -> Iterator[Usage]:
-    """All lines, but those that were cut off."""
-    for line in folder.lines(LEDGER):
-        try:
-            yield Usage.model_validate(json.loads(line))
-        except ValueError:  # pydantic's error is one, too
-            continue

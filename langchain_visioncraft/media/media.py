@@ -23,11 +23,10 @@ from pydantic import (
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
-from langchain_visioncraft.media.folders import Folder, Holder
+from langchain_visioncraft.media.filesystems import Folder
 from langchain_visioncraft.media.handles import SHA256, digest_of, handle_for
 from langchain_visioncraft.media.inspection import MediaInfo, media_info, type_of
-from langchain_visioncraft.media.places import HeldBytes, InStore, Place, store_of
-from langchain_visioncraft.media.safe_open import open_regular
+from langchain_visioncraft.media.places import HeldBytes, Holder, InStore, Place, store_of
 from langchain_visioncraft.media.sniff import EXTENSIONS
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ class Media(BaseModel):
 
     def _be_in(self, files: Folder | None) -> None:
         """Be read from the folder of this store, or of the one that was opened where it says."""
-        self._held = InStore(self.handle, self.sha256, self.location, files)
+        self._held = InStore(self.handle, files, self.sha256, self.location)
         known = files or store_of(self.location, self.handle)
         # It is frozen for others.
         self.__dict__["location"] = known.where(self.handle) if known else None
@@ -155,7 +154,7 @@ class Media(BaseModel):
         Raises:
             InvalidRequestError: If the type is unknown.
         """
-        return cls._seen(io.BytesIO(data), HeldBytes(data), len(data))
+        return cls.found(HeldBytes(data))
 
     @classmethod
     def from_path(cls, path: str | os.PathLike[str]) -> Media:
@@ -166,26 +165,23 @@ class Media(BaseModel):
             OSError: If it cannot be read.
         """
         location = str(Path(path).absolute())
-        with open_regular(location) as file:
-            return cls._found(file, location, Place(location))
+        return cls.found(Place(location), location)
 
     @classmethod
-    def in_folder(cls, folder: Folder, name: str) -> Media:
-        """Wrap a file in the folder of a store, by its bytes.
-
-        Raises:
-            InvalidRequestError: If the type is unknown.
-            OSError: If it cannot be read.
-        """
-        with folder.open(name) as file:
-            return cls._found(file, folder.where(name), folder.holder(name))
-
-    @classmethod
-    def _found(cls, file: BinaryIO, location: str, holder: Holder) -> Media:
-        media = cls._seen(file, holder, file.seek(0, io.SEEK_END))
-        file.seek(0)
-        media._digest = digest_of(file)  # now: the file may change
-        return media.at(location, holder)
+    def found(cls, holder: Holder, location: str | None = None) -> Media:
+        """Find out what a holder's bytes are. Raises as `from_path` does."""
+        with holder.open() as file:
+            mime = type_of(file)
+            if mime not in EXTENSIONS:
+                msg = f"This is not a picture, video or recording but {mime or 'unknown data'}."
+                raise InvalidRequestError(msg)
+            info, size = media_info(file, mime), file.seek(0, io.SEEK_END)
+            media = cls.holding(holder, mime_type=mime, size=size, info=info)
+            if location is None:
+                return media
+            file.seek(0)
+            media._digest = digest_of(file)  # now: the file may change
+            return media.at(location, holder)
 
     @classmethod
     def from_document(cls, document: Document, store: _Store | None = None) -> Media:
@@ -231,14 +227,6 @@ class Media(BaseModel):
         return media
 
     @classmethod
-    def _seen(cls, file: BinaryIO, holder: Holder, size: int) -> Media:
-        mime = type_of(file)
-        if mime not in EXTENSIONS:
-            msg = f"This is not a picture, video or recording but {mime or 'unknown data'}."
-            raise InvalidRequestError(msg)
-        return cls.holding(holder, mime_type=mime, size=size, info=media_info(file, mime))
-
-    @classmethod
     def holding(
         cls, holder: Holder, *, mime_type: str, size: int, info: MediaInfo | None = None
     ) -> Media:
@@ -258,16 +246,6 @@ class Media(BaseModel):
         """The same medium at this path or URL, opened by this holder if you pass one."""
         media = self.model_copy(update={"location": location})
         media._held = holder or Place(location)
-        return media
-
-    def made_with(self, seed: int | None) -> Media:
-        """The same medium, which was drawn from this seed."""
-        return self.model_copy(update={"seed": seed})
-
-    def opened_by(self, holder: Holder) -> Media:
-        """The same medium, whose bytes this object opens."""
-        media = self.model_copy()
-        media._held = holder
         return media
 
     @property

@@ -13,16 +13,28 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from langchain_visioncraft.errors import DamagedMediaError
-from langchain_visioncraft.media.folders import Folder, Holder
+from langchain_visioncraft.media.filesystems import Folder
 from langchain_visioncraft.media.handles import digest_of
 from langchain_visioncraft.media.paths import is_file_url, local_path
 from langchain_visioncraft.media.safe_open import open_regular
 from langchain_visioncraft.media.urls import is_url, open_url
 
 _MOST_STORES = 64
+
+
+class Holder(Protocol):
+    """Something that holds the bytes of a medium."""
+
+    def open(self, mode: str = "rb", /) -> BinaryIO:
+        """Open them for reading."""
+        ...
+
+    def take_file(self, _target: Path, /) -> bool:
+        """Move them to `target` if they are a file of their own; false if they are not."""
+        return False
 
 
 class HeldBytes(Holder):
@@ -77,24 +89,24 @@ def store_of(location: str | None, name: str) -> Folder | None:
 
 @dataclass(frozen=True)
 class InStore(Holder):
-    """What came as data: a file of a store.
+    """A file of a store, in a folder that code named.
 
-    Where it claims that it is, is believed if that is a store that this process opened. `files` is
-    the folder of the store, if code named it.
+    What came as data has a SHA-256, which is checked, and perhaps no folder: where it claims that
+    it is, is believed if that is a store that this process opened.
     """
 
-    handle: str
-    sha256: str
+    name: str
+    folder: Folder | None
+    sha256: str | None = None
     claimed: str | None = None
-    files: Folder | None = None
 
     def _found(self) -> Folder:
-        files = self.files or store_of(self.claimed, self.handle)
-        if files is not None and files.size(self.handle) is not None:
-            return files
-        where = "not in this store" if files else "in no store that this process has opened"
+        folder = self.folder or store_of(self.claimed, self.name)
+        if folder is not None and (self.sha256 is None or folder.size(self.name) is not None):
+            return folder
+        where = "not in this store" if folder else "in no store that this process has opened"
         msg = (
-            f"The bytes of {self.handle} are {where}. A location from data is not trusted: open "
+            f"The bytes of {self.name} are {where}. A location from data is not trusted: open "
             "its store first, or pass the store (Media.from_artifact(artifact, store)). Save a "
             "medium that is in no store with MediaStore.add() before you dump it"
         )
@@ -103,14 +115,16 @@ class InStore(Holder):
     @property
     def path(self) -> Path | None:
         """The local file, if it is in a local store."""
-        return Place(self._found().where(self.handle)).path
+        return Place(self._found().where(self.name)).path
 
     def open(self, _mode: str = "rb", /) -> BinaryIO:
         """Open it; raises `DamagedMediaError` if these are other bytes than its SHA-256 says."""
-        file = self._found().open(self.handle)
+        file = self._found().open(self.name)
+        if self.sha256 is None:
+            return file
         if digest_of(file) != self.sha256:
             file.close()
-            msg = f"{self.handle} in the media store does not have the bytes that this data names."
+            msg = f"{self.name} in the media store does not have the bytes that this data names."
             raise DamagedMediaError(msg)
         file.seek(0)
         return file

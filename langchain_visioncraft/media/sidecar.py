@@ -29,8 +29,8 @@ def write_sidecar(
     arguments: Mapping[str, Any] | None = None,
     sources: Sequence[str] = (),
     call: Mapping[str, Any] | None = None,
-) -> str:
-    """The text of a sidecar. Values that JSON does not know are written as text."""
+) -> bytes:
+    """A sidecar. Values that JSON does not know are written as text."""
     facts = {
         **media.model_dump(exclude={"location"}, exclude_none=True),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -40,15 +40,16 @@ def write_sidecar(
         "sources": [without_secrets(str(source)) for source in sources],
     }
     facts[_CHECKSUM] = _checksum(facts)
-    return _written(facts)
+    # Half of a surrogate pair, which a model may write, is escaped.
+    return _written(facts).encode("utf-8", "backslashreplace")
 
 
-def read_sidecar(text: str | None, handle: str) -> dict[str, Any] | None:
+def read_sidecar(data: bytes | None, handle: str) -> dict[str, Any] | None:
     """The facts in the sidecar of a medium; ``None`` if they are not there, or damaged."""
-    if not text:
+    if not data:
         return None
     try:
-        facts = json.loads(text)
+        facts = json.loads(data)
         media = Media.model_validate(facts)
         # One that was written by hand has no checksum.
         whole = facts.pop(_CHECKSUM, None) in (None, _checksum(facts))

@@ -18,7 +18,6 @@ from langchain_visioncraft.errors import (
     UnknownHandleError,
     VisionCraftError,
 )
-from langchain_visioncraft.media import ledger
 from langchain_visioncraft.media.filesystems import open_folder
 from langchain_visioncraft.media.handles import (
     candidates,
@@ -29,8 +28,8 @@ from langchain_visioncraft.media.handles import (
 )
 from langchain_visioncraft.media.ledger import Usage
 from langchain_visioncraft.media.media import Media
-from langchain_visioncraft.media.paths import REMEMBERED
-from langchain_visioncraft.media.places import HeldBytes, register
+from langchain_visioncraft.media.paths import LEDGER, REMEMBERED
+from langchain_visioncraft.media.places import HeldBytes, InStore, register
 from langchain_visioncraft.media.sheets import Sheets
 from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
 from langchain_visioncraft.media.verify import DAY, Problem, find_problems, sweep
@@ -109,13 +108,13 @@ class MediaStore(KnownKeywords, Sheets):
             media = Media.from_bytes(media)
         elif not isinstance(media, Media):
             media = Media.from_path(media)
-        text = write_sidecar(media, tool=tool, arguments=arguments, sources=sources, call=call)
+        sidecar = write_sidecar(media, tool=tool, arguments=arguments, sources=sources, call=call)
         wrote_file = self._keep_file(media)
-        wrote = self._keep_sidecar(media, text, new=wrote_file) or wrote_file
+        wrote = self._keep_sidecar(media, sidecar, new=wrote_file) or wrote_file
         while not wrote_file and self._folder.size(media.handle) is None:
             # Removed after it was found: kept like a new one.
             wrote_file = self._keep_file(media)
-            self._keep_sidecar(media, text)
+            self._keep_sidecar(media, sidecar)
         if wrote:
             self._sweep_once()
         return self._at(media, media.handle)
@@ -139,19 +138,19 @@ class MediaStore(KnownKeywords, Sheets):
                 self._folder.keep(name, whole or checked_chunks(file, media.sha256))
         return True
 
-    def _keep_sidecar(self, media: Media, text: str, *, new: bool = False) -> bool:
+    def _keep_sidecar(self, media: Media, sidecar: bytes, *, new: bool = False) -> bool:
         """Make sure that the sidecar is there and whole; true if it had to be written."""
-        sidecar = sidecar_of(media.handle)
-        if new and self._folder.create_text(sidecar, text):
+        name = sidecar_of(media.handle)
+        if new and self._folder.create(name, sidecar):
             return True
-        present = self._folder.read_text(sidecar)
+        present = self._folder.read(name)
         facts = read_sidecar(present, media.handle)
         if facts is not None and (facts["sha256"], facts["size"]) == (media.sha256, media.size):
             return False
         if present is None:
-            self._folder.create_text(sidecar, text)
+            self._folder.create(name, sidecar)
         else:
-            self._folder.replace_text(sidecar, text)
+            self._folder.write(name, sidecar)
         return True
 
     def get(self, handle: str) -> Media:
@@ -242,13 +241,13 @@ class MediaStore(KnownKeywords, Sheets):
     def remember(self, key: str, media: Sequence[Media]) -> None:
         """Remember the media of a call, for `recall`."""
         handles = [medium.handle for medium in media]
-        self._folder.replace_text(f"{key}{REMEMBERED}", json.dumps(handles))
+        self._folder.write(f"{key}{REMEMBERED}", json.dumps(handles).encode())
 
     def recall(self, key: str) -> list[Media] | None:
         """The media of a call; ``None`` if it is unknown, or any of them is gone."""
-        text = self._folder.read_text(f"{key}{REMEMBERED}")
+        data = self._folder.read(f"{key}{REMEMBERED}")
         try:
-            return [self.get(str(handle)) for handle in json.loads(text or "null")]
+            return [self.get(str(handle)) for handle in json.loads(data or b"null")]
         except (TypeError, ValueError, VisionCraftError):
             return None
 
@@ -258,7 +257,7 @@ class MediaStore(KnownKeywords, Sheets):
         Raises:
             OSError: If it cannot be written.
         """
-        ledger.write(self._folder, usage)
+        self._folder.append_line(LEDGER, json.dumps(usage.model_dump(exclude_none=True)))
 
     def usage(self) -> Iterator[Usage]:
         """The calls that were made for this store, oldest first.
@@ -271,7 +270,9 @@ class MediaStore(KnownKeywords, Sheets):
         assert seconds == 0
         ```
         """
-        return ledger.read(self._folder)
+        for line in self._folder.lines(LEDGER):
+            with contextlib.suppress(ValueError):  # cut off; pydantic's error is one, too
+                yield Usage.model_validate(json.loads(line))
 
     def verify(
         self, *, contents: bool = True, repair: bool = False, older_than: float = DAY
@@ -348,7 +349,7 @@ class MediaStore(KnownKeywords, Sheets):
 
     def _at(self, media: Media, name: str) -> Media:
         """The same medium, known to lie here."""
-        return media.at(self._folder.where(name), self._folder.holder(name))
+        return media.at(self._folder.where(name), InStore(name, self._folder))
 
     def _find(self, handle: str) -> tuple[str, int]:
         """The name of a medium, and its size."""
@@ -372,11 +373,11 @@ class MediaStore(KnownKeywords, Sheets):
         return UnknownHandleError(msg)
 
     def _facts(self, name: str) -> dict[str, Any] | None:
-        return read_sidecar(self._folder.read_text(sidecar_of(name)), name)
+        return read_sidecar(self._folder.read(sidecar_of(name)), name)
 
     def _load(self, name: str) -> Media:
         try:
-            media = Media.in_folder(self._folder, name)
+            media = Media.found(InStore(name, self._folder), self._folder.where(name))
             true = stands_for(name, media.sha256)
         except InvalidRequestError:
             true = False

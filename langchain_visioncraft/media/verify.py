@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from langchain_visioncraft.errors import InvalidRequestError
-from langchain_visioncraft.media.folders import Folder
+from langchain_visioncraft.media.filesystems import INCOMING, Folder
 from langchain_visioncraft.media.handles import is_handle, stands_for
 from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.places import InStore
 from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
 
 DAY = 86_400.0
@@ -94,7 +95,8 @@ _LEFTOVER = "a process died while it wrote this, and never reported it as saved"
 def sweep(folder: Folder, *, older_than: float, dry: bool = False) -> Iterator[str]:
     """Remove what is left of saves that never ended; gives the names. `dry` only names them."""
     written_before = time.time() - older_than
-    for changed, name in list(folder.leftovers()):
+    for changed, file in list(folder.entries(INCOMING)):
+        name = f"{INCOMING}/{file}"
         # 0 is an unknown age: it may be of this moment.
         if 0 < changed <= written_before:
             if not dry:
@@ -121,7 +123,7 @@ class _Check:
         size = self.folder.size(handle)
         if size is None:
             return
-        text = self.folder.read_text(sidecar_of(handle))
+        text = self.folder.read(sidecar_of(handle))
         facts = read_sidecar(text, handle)
         digest = self.folder.digest(handle) if self.contents else None
         whole = digest is None or stands_for(handle, digest)
@@ -142,11 +144,11 @@ class _Check:
         name = sidecar_of(handle)
         if self.folder.size(handle) is not None:
             return  # it is looked at with its medium
-        if read_sidecar(self.folder.read_text(name), handle) is not None:
+        if read_sidecar(self.folder.read(name), handle) is not None:
             yield self.problem("missing-file", name, f"{handle} is gone; only this sidecar is left")
             return
         if self.repair:
-            self._put_back_if_whole(handle, self.folder.take_text(name))
+            self._put_back_if_whole(handle, self.folder.take(name))
         detail = "it belongs to no medium, and is not what was written"
         yield self.problem("orphan-sidecar", name, detail, repaired=self.repair)
 
@@ -157,19 +159,19 @@ class _Check:
 
     def _repaired(self, kind: ProblemKind, handle: str) -> bool:
         try:
-            media = Media.in_folder(self.folder, handle)
+            media = Media.found(InStore(handle, self.folder), self.folder.where(handle))
         except InvalidRequestError:
             return False
         if media.handle != handle:  # only a whole file can tell
             return False
-        taken = self.folder.take_text(sidecar_of(handle)) if kind == "damaged-sidecar" else None
+        taken = self.folder.take(sidecar_of(handle)) if kind == "damaged-sidecar" else None
         if not self._put_back_if_whole(handle, taken):
-            self.folder.create_text(sidecar_of(handle), write_sidecar(media))
+            self.folder.create(sidecar_of(handle), write_sidecar(media))
         return True
 
-    def _put_back_if_whole(self, handle: str, taken: str | None) -> bool:
+    def _put_back_if_whole(self, handle: str, taken: bytes | None) -> bool:
         """Keep a good sidecar that was saved after the bad one was read."""
         if taken is None or read_sidecar(taken, handle) is None:
             return False
-        self.folder.create_text(sidecar_of(handle), taken)
+        self.folder.create(sidecar_of(handle), taken)
         return True

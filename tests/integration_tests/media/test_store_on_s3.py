@@ -182,7 +182,7 @@ def test_an_upload_of_many_parts_that_fails_leaves_nothing(open_store: Open) -> 
     media = Media.from_bytes(PNG)
     assert media.sha256
     with pytest.raises(ConnectionResetError):
-        store.add(media.opened_by(Failing()))
+        store.add(media.at("failing", Failing()))
     assert len(store) == 0
     assert list(store.verify(older_than=-1)) == []
 
@@ -210,7 +210,7 @@ class Endless:
         return False
 
 media = Media.from_path("tests/media/cat.png")
-MediaStore(sys.argv[1], storage_options=json.loads(sys.argv[2])).add(media.opened_by(Endless()))
+MediaStore(sys.argv[1], storage_options=json.loads(sys.argv[2])).add(media.at("endless", Endless()))
 """
 
 

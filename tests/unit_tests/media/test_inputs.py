@@ -138,7 +138,7 @@ class TrickleHolder:
 
 
 def test_a_file_that_comes_in_drops_is_encoded_as_one() -> None:
-    media = Media.from_bytes(PNG).opened_by(TrickleHolder())
+    media = Media.from_bytes(PNG).at("trickle", TrickleHolder())
     assert base64.b64decode(b"".join(parse_source(media).encoded()), validate=True) == PNG
 
 

@@ -170,7 +170,7 @@ def test_a_copy_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "cat.png"
     target.write_bytes(b"before")
     with pytest.raises(OSError):  # noqa: PT011
-        Media.from_bytes(PNG).opened_by(Breaks()).save(target)
+        Media.from_bytes(PNG).at("breaks", Breaks()).save(target)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
 
 

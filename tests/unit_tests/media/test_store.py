@@ -117,14 +117,14 @@ def test_what_is_removed_while_it_is_looked_up_is_unknown(
     any_store: MediaStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = any_store.add(PNG)
-    read_text = any_store._folder.read_text
+    read = any_store._folder.read
 
-    def removed_before_a_look(name: str) -> str | None:
+    def removed_before_a_look(name: str) -> bytes | None:
         monkeypatch.undo()
         any_store.remove(kept.handle)
-        return read_text(name)
+        return read(name)
 
-    monkeypatch.setattr(any_store._folder, "read_text", removed_before_a_look)
+    monkeypatch.setattr(any_store._folder, "read", removed_before_a_look)
     with pytest.raises(UnknownHandleError, match="The store is empty"):
         any_store.get(kept.handle)
 
@@ -344,7 +344,7 @@ class Endless:
     def take_file(self, target):
         return False
 
-media = Media.from_path(sys.argv[2]).opened_by(Endless())
+media = Media.from_path(sys.argv[2]).at("endless", Endless())
 MediaStore(sys.argv[1]).add(media)
 """
 
