@@ -6,38 +6,19 @@ manner, set into a painted landscape with the hour, weather, colours and style t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
+from PIL import Image
 
 from visioncraft_sandbox.engines import lands, spaces, waters
-from visioncraft_sandbox.engines.finishing import (
-    base_picture,
-    finish,
-    flatten,
-    paint_air,
-)
-from visioncraft_sandbox.engines.parameters import (
-    DRAWN,
-    parameters_text,
-    read_parameters,
-    to_png,
-)
-from visioncraft_sandbox.engines.reading import read
-from visioncraft_sandbox.engines.sky import paint_sky
-from visioncraft_sandbox.engines.stage import Stage, light_of
+from visioncraft_sandbox.engines.finishing import rendered
+from visioncraft_sandbox.engines.parameters import DRAWN
+from visioncraft_sandbox.engines.reading import Idea, read
+from visioncraft_sandbox.engines.sky import paint_air, paint_sky
+from visioncraft_sandbox.engines.stage import Placed, Stage, light_of
 from visioncraft_sandbox.engines.staging import place_subjects
-from visioncraft_sandbox.engines.styles import apply_styles
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from PIL import Image
-
-    from visioncraft_sandbox.engines.reading import Idea
-    from visioncraft_sandbox.engines.stage import Placed
-
-__all__ = ["draw", "parameters_text", "read_parameters", "set_stage", "to_png"]
 
 # The landscape's painter, and where its horizon lies as a part of the height.
 _PLACES: Final[dict[str, tuple[Callable[[Stage], None], float]]] = {
@@ -64,14 +45,8 @@ _SKYLESS: Final = frozenset({"underwater", "room"})
 def set_stage(idea: Idea, width: int, height: int, *, keeping: Sequence[Placed] = ()) -> Stage:
     """Paint the background of an idea, and put everything in front of it into layers.
 
-    Args:
-        idea: What to paint.
-        width: In pixels.
-        height: In pixels.
-        keeping: Things that stay where they were on another stage of this size.
-
-    Returns:
-        The stage, ready to be flattened.
+    The sides are in pixels; `keeping` are things that stay where they were on another stage of
+    this size.
     """
     painter, horizon = _PLACES[idea.place]
     stage = Stage(
@@ -92,7 +67,6 @@ def set_stage(idea: Idea, width: int, height: int, *, keeping: Sequence[Placed] 
         if idea.place not in _SKYLESS:
             paint_sky(stage)
         painter(stage)
-    stage.scenery = len(stage.layers)
     place_subjects(stage, keeping)
     paint_air(stage)
     return stage
@@ -124,9 +98,7 @@ def draw(
         An RGB picture; the same arguments always give the same pixels.
     """
     idea = read(prompt, negative_prompt=negative_prompt, seed=seed, index=index, style=style)
-    stage = set_stage(idea, max(width, SMALLEST_SIDE), max(height, SMALLEST_SIDE))
-    picture = flatten(base_picture(stage), stage.layers)
-    drawn = apply_styles(finish(picture, stage), idea.styles, idea.seed)
+    drawn = rendered(set_stage(idea, max(width, SMALLEST_SIDE), max(height, SMALLEST_SIDE)))
     if drawn.size != (width, height):
         drawn = drawn.resize((width, height))
     names = ", ".join(subject.thing.name for subject in idea.subjects)

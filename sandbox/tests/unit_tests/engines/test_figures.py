@@ -10,13 +10,13 @@ import pytest
 pytest.importorskip("PIL", reason="Pillow is not installed")
 
 from PIL import Image
-from visioncraft_sandbox.engines import figures
-from visioncraft_sandbox.engines.figures import figure
+from visioncraft_sandbox.engines import artwork
+from visioncraft_sandbox.engines.artwork import figure
 from visioncraft_sandbox.engines.vocabulary import THINGS
 
 NAMES = sorted(
     file.name.removesuffix(".svg")
-    for file in resources.files(figures.__name__.rpartition(".")[0]).joinpath("figures").iterdir()
+    for file in resources.files(artwork.__name__.rpartition(".")[0]).joinpath("figures").iterdir()
 )
 ALL_GROUPS = ("oars", "day", "clear")
 
@@ -29,7 +29,7 @@ def test_a_figure_is_drawn_as_high_as_it_is_asked_for(name: str) -> None:
     assert drawn[1].height <= 120
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if "data-tint" in figures._text(name)])
+@pytest.mark.parametrize("name", [name for name in NAMES if "data-tint" in artwork._text(name)])
 def test_a_colour_changes_a_figure_and_not_its_outline(name: str) -> None:
     plain = np.asarray(figure(name, 90))
     green = np.asarray(figure(name, 90, (20, 200, 60)))
@@ -59,6 +59,6 @@ def test_tall_riders_rise_above_the_grid_of_their_boat() -> None:
 
 def test_an_element_that_figures_do_not_have_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     text = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 100"><circle r="2"/></svg>'
-    monkeypatch.setattr(figures, "_text", lambda _: text)
+    monkeypatch.setattr(artwork, "_text", lambda _: text)
     with pytest.raises(ValueError, match="circle"):
         figure("of this test only", 50)

