@@ -1,4 +1,4 @@
-"""The HTTP library: httpx2 where it is installed, httpx otherwise; imported when it is asked for.
+"""The HTTP library: httpx2 where it is installed, httpx otherwise; imported at first use.
 
 httpx2 is httpx's maintained continuation with the same interface; the OpenAI SDK 3 brings it
 along. With 64 calls in flight it takes less than a tenth of httpx's CPU time per call.

@@ -1,4 +1,4 @@
-"""Copies and pickles of what holds connections: copies share them, pickles recreate them."""
+"""Copies and pickles of objects that hold connections: copies share them, pickles recreate them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class HoldsConnections(BaseModel):
         return super().__deepcopy__(memo)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Copy; the copy talks to the host, and with the key, that `update` gives it."""
+        """Copy; the copy uses the host and the key in `update`."""
         # Given both, pydantic copies field by field, and connections with them.
         source = copy.deepcopy(self) if deep else self
         copied = super(HoldsConnections, source).model_copy(update=update)

@@ -1,8 +1,8 @@
 """Logic that is written once for sync and async: flows, and the one loop that runs them.
 
 A *flow* is a generator. It yields what it needs done, is sent the outcome, and returns the result.
-Who drives a flow says how its steps are done: the client makes the calls of endpoints, chat models
-ask their host, document loaders do a `Step` in one of its two ways.
+The driver of a flow decides how its steps are done: the client makes the calls of endpoints, chat
+models ask their host, document loaders do a `Step` in one of its two ways.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ ResultT = TypeVar("ResultT")
 async def adrive(
     flow: Generator[AskedT, Any, ResultT], do: Callable[[AskedT], Awaitable[Any]]
 ) -> ResultT:
-    """Do what a flow asks for, and give its result.
+    """Do what a flow asks for, and return its result.
 
     Args:
-        flow: Is closed at the end.
-        do: Does one step. What it gives is sent into the flow, what it raises is thrown in.
+        flow: It is closed at the end.
+        do: Does one step. What it returns is sent into the flow; what it raises is thrown into it.
     """
     try:
         asked = next(flow)

@@ -1,4 +1,4 @@
-"""Steps that say themselves how they are done, sync and async, and how flows of them are run."""
+"""Steps that can be done in two ways, sync and async, and the functions that run flows of them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def needs_asyncio() -> None:
 
 @dataclass(frozen=True, repr=False)
 class Step(Generic[ResultT]):
-    """Something to be done, with both ways of doing it.
+    """One piece of work, with both ways of doing it.
 
     Attributes:
         do: Does it, and blocks.
         ado: Does it without blocking.
         paid: Whether it counts against limits and may cost money. It can be done again.
-        keeps: Whether it keeps what was paid for: it is done even after a stop.
+        keeps: Whether it saves a paid result: it is done even after a stop.
     """
 
     do: Callable[[], ResultT]
@@ -46,11 +46,11 @@ class Step(Generic[ResultT]):
 
 
 Steps: TypeAlias = Generator[Step[Any], Any, ResultT]
-"""A flow of steps that say themselves how they are done: see `run` and `arun`."""
+"""A flow of steps: see `run` and `arun`."""
 
 
 def work(function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs) -> Step[ResultT]:
-    """What keeps a disk or a processor busy; where nothing may block, it is done in a thread."""
+    """Work for a disk or a processor; in async code, it is done in a thread."""
     bound = partial(function, *args, **kwargs)
     return Step(bound, partial(in_thread, bound))
 
@@ -71,7 +71,7 @@ def paid(step: Step[ResultT]) -> Step[ResultT]:
 
 
 def keeps(step: Step[ResultT]) -> Step[ResultT]:
-    """The same step, which is done to its end even after a stop."""
+    """The same step, which is completed even after a stop."""
 
     async def ado() -> ResultT:
         return await to_the_end(asyncio.ensure_future(step.ado()))
@@ -82,8 +82,8 @@ def keeps(step: Step[ResultT]) -> Step[ResultT]:
 def run(flow: Steps[ResultT], stopped: Callable[[], bool] = lambda: False) -> ResultT:
     """Do the steps of a flow, and wait for them.
 
-    `CancelledError` is raised if `stopped` is true before a step, unless this keeps what was paid
-    for: a thread has no other way to end early.
+    `CancelledError` is raised if `stopped` is true before a step, unless the step saves a paid
+    result: a thread has no other way to end early.
     """
 
     def do(step: Step[Any]) -> Any:

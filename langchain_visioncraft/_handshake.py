@@ -1,7 +1,7 @@
-"""The first answer of an MCP server over stdio, given before anything is imported for it.
+"""The first answer of an MCP server over stdio, sent before the server is imported.
 
 Clients give up after a few seconds, and a busy machine takes longer to import the server. So the
-first request is answered here, with what the server itself would say, and then handed to the
+first request is answered here, as the server itself would answer it, and then handed to the
 server, whose own answer to it is dropped.
 """
 
@@ -26,14 +26,14 @@ INSTRUCTIONS = (
 
 _INFO = {"name": NAME, "version": __version__}
 _PLAIN = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
-"""Versions of the protocol in which `initialize` comes first, the newest at the front."""
+"""Versions of the protocol in which `initialize` comes first, newest first."""
 _STATELESS = "2026-07-28"
 """The version in which `server/discover` may come first."""
 _FIRST = ("initialize", "server/discover")
 _INTERNAL_ERROR = -32603
 _CHUNK = 65536
 _END = b"\0\n"
-"""A line that ends what is copied to the client."""
+"""The line that ends copying to the client."""
 _GRACE_SECONDS = 5
 
 
@@ -85,13 +85,13 @@ def answer_to(line: bytes) -> dict[str, Any] | None:
 
 @contextlib.contextmanager
 def first_answer() -> Iterator[None]:
-    """Answer the first message on stdin, if it can be; what is read inside begins with it.
+    """Answer the first message on stdin, if possible; the server then also reads this message.
 
-    What is raised inside is also what the client's next request is answered with: of a server that
-    greets and then leaves, clients only say that the connection was closed.
+    If the server fails to start, the client's next request is answered with the error. Otherwise
+    clients would only report that the connection was closed.
     """
     if os.isatty(0):
-        yield  # a person looks how it starts
+        yield  # a person tries the command
         return
     read = b""
     while b"\n" not in read and (more := os.read(0, _CHUNK)):
@@ -119,7 +119,7 @@ def first_answer() -> Iterator[None]:
 
 
 def _refuse_next_request(message: str) -> None:
-    """Answer the next request that nobody has read yet with an error."""
+    """Answer the next unread request with an error."""
     error = {"code": _INTERNAL_ERROR, "message": message}
     with open(0, "rb", closefd=False) as reader:
         for line in reader:
@@ -132,7 +132,7 @@ def _refuse_next_request(message: str) -> None:
 
 
 def _piped(standard: int) -> int:
-    """Put a pipe in the place of a standard stream; gives its other end."""
+    """Put a pipe in the place of a standard stream; return its other end."""
     ends = os.pipe()
     os.dup2(ends[standard], standard)
     os.close(ends[standard])
@@ -147,7 +147,7 @@ def _copy(source: int, target: int, first: bytes = b"") -> None:
 
 
 def _copy_but(answered: Any, source: int, target: int) -> None:
-    """Copy lines, without the first answer to a request that has one already."""
+    """Copy lines, except the server's answer to the request that was already answered."""
     with open(source, "rb") as reader, open(target, "wb", buffering=0) as writer:
         for line in iter(reader.readline, _END):
             if answered is not None and _answers(line, answered):

@@ -1,4 +1,4 @@
-"""JSON as models write it: decoded, repaired within bounds, and followed to its end."""
+"""JSON as models write it: decode it, repair it within bounds, find where it ends."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Literal, TypeAlias
 End: TypeAlias = Literal["closed", "open", "in string"]
 
 MOST_REPAIRED = 3000
-"""Characters of damaged JSON that are repaired: the time that takes grows with their square."""
+"""The longest damaged JSON that is repaired, in characters: the time grows with their square."""
 
 DEEPEST = 100
-"""Levels that JSON of others may have. Many libraries take it apart, and describe it, recursively:
-the deeper it is, the longer they need for each level."""
+"""The deepest nesting that is accepted in JSON from outside. Many libraries process and describe it
+recursively: the deeper it is, the longer they need for each level."""
 
 _MOST_WALKS = 16
-"""How often all of an answer is followed in search of ends, in sum."""
+"""How often the whole answer may be scanned for the ends of values, in total."""
 
 _DECODER = json.JSONDecoder(strict=False)
 _SIGNS = re.compile(r"\\.|[\"'{}\[\]<]", re.DOTALL)
@@ -37,7 +37,7 @@ class JsonReader:
         self._longest = self._walked = 0
 
     def load(self, text: str) -> Any:
-        """Decode JSON, repaired if it is damaged; ``None`` if nothing can be made of it."""
+        """Decode JSON, repaired if it is damaged; ``None`` if it cannot be repaired."""
         try:
             return json.loads(text, strict=False)
         except RecursionError:
@@ -46,7 +46,7 @@ class JsonReader:
             return self.repaired(text)
 
     def repaired(self, text: str) -> Any:
-        """What damaged JSON means; ``None`` if nothing can be made of it."""
+        """What damaged JSON means; ``None`` if it cannot be repaired."""
         if len(text) > min(MOST_REPAIRED, self._left):
             return None
         self._left -= len(text)
@@ -79,9 +79,9 @@ class JsonReader:
     def _end(self, text: str, at: int, closer: re.Pattern[str] | None) -> tuple[int, End]:
         """Where damaged JSON ends, and whether the text ends within it, or within a string of it.
 
-        It follows strings and brackets only, and forgives quotes inside of strings and brackets
-        that do not match. A string that nothing ends is followed beyond closers, but only a few
-        times in one answer.
+        Only strings and brackets are tracked; quotes inside strings and brackets that do not match
+        are tolerated. An unterminated string may run past closers, but only a few times in one
+        answer.
         """
         self._longest = max(self._longest, len(text))
         limit = min(len(text), at + max(0, _MOST_WALKS * self._longest - self._walked))
@@ -117,7 +117,7 @@ class JsonReader:
 def _end_of_string(
     text: str, at: int, limit: int, quote: str, closer: re.Pattern[str] | None
 ) -> int:
-    """Behind the quote that ends a string: one that something follows that may; -1 if none does."""
+    """The place after the quote that ends a string, judged by what follows it; -1 if none does."""
     for found in _IN_STRING[quote].finditer(text, at, limit):
         blanks = _BLANKS.match(text, found.end())
         after = blanks.end() if blanks else found.end()
@@ -129,7 +129,7 @@ def _end_of_string(
 
 
 def literal(text: str) -> Any:
-    """A Python or JSON literal; ``None`` if it is none."""
+    """A Python or JSON literal; ``None`` for anything else."""
     try:
         return literal_of(ast.parse(escaped(text.strip()), mode="eval").body)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
@@ -137,7 +137,7 @@ def literal(text: str) -> Any:
 
 
 def escaped(text: str) -> str:
-    """Python source in which a backslash that begins no escape is one: else Python would warn."""
+    """Python source in which a backslash that begins no escape is doubled: Python would warn."""
     return _BAD_ESCAPE.sub(r"\\\\", text)
 
 

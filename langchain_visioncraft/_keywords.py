@@ -13,7 +13,7 @@ class KnownKeywords:
     """Base of public classes: `TypeError` for a keyword that the constructor does not take."""
 
     _more_keywords: ClassVar[tuple[str, ...]] = ()
-    """Keywords that are no fields and never suggested; a class says itself what they mean."""
+    """Keywords that are not fields and are never suggested; the class itself explains them."""
 
     def __new__(cls, *_: Any, **given: Any) -> Self:
         """Check the names of the keywords; the constructor checks everything else."""
@@ -66,7 +66,7 @@ def unknown_keyword(
     known: Collection[str],
     place_of: Callable[..., str] = KnownKeywords._place_of_keyword,
 ) -> str:
-    """The message for a keyword that is not known.
+    """The message for an unknown keyword.
 
     Args:
         kind: The class or function that was called.

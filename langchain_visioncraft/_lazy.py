@@ -38,11 +38,11 @@ def lazy_names(
 
 
 def _imported(name: str) -> ModuleType:
-    """Import a module, and collect no garbage meanwhile.
+    """Import a module with the garbage collector paused.
 
-    An import of LangChain makes half a million objects that stay. Collections, which look at all of
-    them and find nothing, would take a tenth of it. At the end the objects count as old, as they
-    would after those collections; nothing is kept from being collected later.
+    An import of LangChain makes half a million objects that stay. Collections, which visit all of
+    them and free nothing, would take a tenth of the time. At the end the objects count as old, as
+    they would after those collections; they can still be collected later.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -50,7 +50,9 @@ def _imported(name: str) -> ModuleType:
         return importlib.import_module(name)
     finally:
         if collecting:
-            if not gc.get_freeze_count():  # else the application froze some, which stay so
+            if (
+                not gc.get_freeze_count()
+            ):  # otherwise the application froze some
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()

@@ -1,6 +1,6 @@
-"""Separates what a model thinks aloud from its answer, whole or streamed.
+"""Separates a model's reasoning from its answer, whole or streamed.
 
-Everything that reads answers uses this one splitter: the chat models, the captions of the loaders,
+All code that reads answers uses this one splitter: the chat models, the captions of the loaders,
 and the chain that cites sources.
 """
 
@@ -40,7 +40,7 @@ _TAGS: tuple[tuple[str, str], ...] = (
     ("<inner_monologue>", "</inner_monologue>"),
 )
 _STRIPPED = ("assistantfinal", "assistantcommentary")
-"""What is left of gpt-oss's marks where a host strips special tokens."""
+"""What remains of gpt-oss's marks if a host strips special tokens."""
 _OPENED_BY_TEMPLATES = frozenset(
     {
         *("</think>", "</thinking>", "</thought>", "</reasoning>", "[/think]", "</seed:think>"),
@@ -93,9 +93,9 @@ _UNDECIDED = re.compile(rf"(?:{beginnings(_WORDS)}|`+)\Z", re.IGNORECASE)
 class ReasoningSplitter:
     r"""Splits one answer that arrives in pieces.
 
-    A tag opens a block of thought only at the beginning of a line and outside of code, so that an
-    answer may speak about such tags. A closing tag alone ends a thought that the chat template
-    began (DeepSeek R1): with `holds`, all before it is thought; without, what was given stays.
+    A tag opens a block of thought only at the beginning of a line and outside code, so that an
+    answer may mention such tags. A closing tag alone ends a thought that the chat template began
+    (DeepSeek R1): with `holds`, all before it is thought; otherwise, text already returned stays.
 
     ```python
     from langchain_visioncraft._reasoning import ReasoningSplitter
@@ -106,7 +106,7 @@ class ReasoningSplitter:
     ```
 
     Args:
-        holds: Whether the answer is given only at its end, when it is certain to be none.
+        holds: Whether text is held back until the end, when it is certain not to be thought.
     """
 
     def __init__(self, *, holds: bool = False) -> None:
@@ -132,7 +132,7 @@ class ReasoningSplitter:
         return bool(self._closer)
 
     def feed(self, text: str) -> tuple[str, str]:
-        """Take a piece, and give what is certain by now: of the thought, and of the answer."""
+        """Take a piece, and return what is certain by now: of the thought, and of the answer."""
         self._rest += text
         undecided = _UNDECIDED.search(self._rest, max(len(self._rest) - _LONGEST, 0))
         end = self._outside_of_marks(undecided.start()) if undecided else len(self._rest)
@@ -148,7 +148,7 @@ class ReasoningSplitter:
         return at
 
     def finish(self) -> tuple[str, str]:
-        """Give what is left; a thought without an end is one."""
+        """Return what is left; a thought without an end is still a thought."""
         self._split(self._rest)
         self._rest = ""
         return self._certain(ended=True)

@@ -1,4 +1,4 @@
-"""Keeping keys out of what is shown: texts, errors with their facts, tracebacks with locals."""
+"""Keeps keys out of what is shown: texts, errors with their facts, tracebacks with locals."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ _LONGEST = 1 << 20
 
 
 def shortened(text: str, most: int) -> str:
-    """At most so many characters; the mark at the end shows a `Redactor` where a key is cut off."""
+    """Cut a text to a length; the mark at its end shows a `Redactor` that a key may be cut off."""
     return text if len(text) <= most else text[: most - 1] + _CUT
 
 
 class Redactor:
-    """Finds a key, however JSON, HTML or a URL write it, and cut off by `shortened`.
+    """Finds a key, however JSON, HTML or a URL writes it, even if `shortened` cut it off.
 
     A key of fewer than 8 characters is found only as a whole word. One that consists of letters
-    alone is not redacted: it is a placeholder such as "any" or "sandbox", which guards nothing and
-    is an ordinary word of messages.
+    alone is not redacted: it is a placeholder such as "any" or "sandbox", which protects nothing
+    and is an ordinary word in messages.
     """
 
     def __init__(self, key: str) -> None:
@@ -64,7 +64,7 @@ class Redactor:
     def __call__(self, value: Any, depth: int = 0) -> Any:
         """The same texts, bytes, lists and dicts, with ``***`` for the key; others as they are.
 
-        What is longer, or nested deeper, than any error means is left out.
+        Values that are too long or too deeply nested for an error are left out.
         """
         if isinstance(value, str):
             return self._masked(shortened(value, _LONGEST))
@@ -80,9 +80,9 @@ class Redactor:
         return value
 
     def told(self, value: Any, depth: int = 0) -> Any:
-        """What a host says as it may be passed on: whole, without the key and half characters.
+        """A host's words as they may be passed on: complete, without the key and lone surrogates.
 
-        What is nested deeper than any answer means is left out.
+        Values nested too deeply for an answer are left out.
         """
         if isinstance(value, str):
             text = value if value.isascii() else _HALF.sub("\N{REPLACEMENT CHARACTER}", value)
@@ -126,7 +126,7 @@ class Redactor:
 
     def _masked(self, text: str) -> str:
         if not any(sign in text for sign in (*_ESCAPES, *self._spellings)):
-            return text  # what is long holds neither, as a rule
+            return text  # long texts rarely hold either
         spans = [*self._spans(text)]
         above: list[_Unescaped] = []
         for layer, made in _layers(text):
@@ -192,7 +192,7 @@ def _letters_of(unit: str) -> str:
 
 
 def _layers(text: str) -> Iterator[tuple[str, _Unescaped]]:
-    """The text with its escapes undone once, twice, …, as long as there are some."""
+    """The text with its escapes undone once, twice, …, until none are left."""
     for _ in range(_MOST_LAYERS):
         layer = _Unescaped(text)
         if layer.text == text:
@@ -211,10 +211,10 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def forget_locals(error: BaseException) -> None:
-    """Empty the finished frames of an error and of what caused it.
+    """Clear the finished frames of an error and of its causes.
 
-    Frames of the HTTP library hold the request, and those that read an answer what the host said:
-    the key may be in both, and tools that show the locals of a traceback would show it.
+    The HTTP library's frames hold the request, and the frames that read an answer hold the host's
+    words. Both may contain the key, and tools that show the locals of a traceback would show it.
     """
     for link in chain(error):
         traceback.clear_frames(link.__traceback__)

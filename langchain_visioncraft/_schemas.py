@@ -1,4 +1,4 @@
-"""JSON schemas of tools: what a model is shown of them, and what its arguments mean by them."""
+"""JSON schemas of tools: what a model sees of them, and how its arguments are read by them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _NULLS = ("null", "none", "")
 
 
 def schema_prompt(schema: Any) -> Any:
-    """A schema without what costs tokens and says little: titles, ``null`` beside a type.
+    """A schema without parts that cost tokens and say little: titles, ``null`` beside a type.
 
-    Bounds on unknown keys go too: small models copy them into the arguments, without an end.
+    Bounds on unknown keys are removed too: small models copy them into the arguments endlessly.
     Calls are checked against the whole schema.
     """
     if isinstance(schema, list):
@@ -56,7 +56,7 @@ def schema_prompt(schema: Any) -> Any:
 
 
 def repeats_schema(value: Any, schema: Any) -> bool:
-    """Whether a value is none, but what the schema says of it: small models fill in everything."""
+    """Whether a value is copied from the schema: small models fill in everything."""
     if not isinstance(schema, Mapping):
         return False
     if isinstance(value, str):
@@ -71,9 +71,9 @@ def repeats_schema(value: Any, schema: Any) -> bool:
 
 
 def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
-    """What keeps a value from fitting a schema, as sentences for the model; empty if it fits.
+    """Why a value does not fit a schema, as sentences for the model; empty if it fits.
 
-    A schema that is broken itself, or that refers to another document, is left to the tool.
+    A schema that is broken, or that refers to another document, is left to the tool.
 
     ```python
     from langchain_visioncraft._schemas import problems
@@ -85,7 +85,7 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
     """
     if is_deeper_than(value):
         return [f"it is nested deeper than {DEEPEST} levels"]
-    # A tenth of a second, which an application without such models never pays.
+    # The import takes a tenth of a second, which applications without such models never pay.
     from jsonschema.exceptions import SchemaError, best_match  # noqa: PLC0415
     from referencing.exceptions import Unresolvable  # noqa: PLC0415
 
@@ -130,7 +130,7 @@ def accepts(schema: Any, kind: str) -> bool:
 
 
 def coerced(value: Any, schema: Any) -> Any:
-    """The value with what evidently means the right type in its place, at any depth.
+    """The value with obvious equivalents converted to the right type, at any depth.
 
     ``"3"`` and ``"3.0"`` for an integer, JSON text for an object or a list, ``"null"`` for null,
     and null left out where the argument has a default.
@@ -188,7 +188,7 @@ def _coerced_object(
 
 
 def _branches(schema: Any, root: Any, depth: int) -> Iterator[Mapping[str, Any]]:
-    """What a value may follow: the schema and its alternatives, with references resolved."""
+    """The schemas that a value may fit: this one and its alternatives, with references resolved."""
     schema = _resolved(schema, root)
     if not isinstance(schema, Mapping) or depth > _DEEPEST:
         return
@@ -210,7 +210,7 @@ def _choices(schema: Mapping[str, Any]) -> list[Any]:
 
 
 def _resolved(schema: Any, root: Any) -> Any:
-    """What a schema refers to, within the root."""
+    """The schema that this one refers to, within the root."""
     for _ in range(_DEEPEST):
         reference = schema.get("$ref") if isinstance(schema, Mapping) else None
         if not isinstance(reference, str) or not reference.startswith("#"):
@@ -223,7 +223,7 @@ def _resolved(schema: Any, root: Any) -> Any:
 
 
 def _as_one_of(value: Any, kinds: list[str]) -> Any:
-    """The value as one of these types; as it is, or `_NOTHING` for null, if it means none."""
+    """The value as one of these types; if none fits, the value itself, or `_NOTHING` for null."""
     for kind in sorted(kinds, key=list(_TYPES).index, reverse=True):  # containers, numbers, words
         found = _as_kind(value, kind)
         if found is not _NOTHING:

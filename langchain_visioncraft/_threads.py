@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 ResultT = TypeVar("ResultT")
 
 SMALL_BYTES = 1 << 17
-"""A file up to this length may be worked on at once, while that is quick."""
+"""Bytes. Files up to this length may be processed on the event loop, as long as that is fast."""
 
 _QUICK_SECONDS = 0.002
 _LATEST = 8
@@ -27,8 +27,8 @@ async def in_thread(
 ) -> ResultT:
     """Like `asyncio.to_thread`, but waits for the end of the work even when cancelled.
 
-    A thread cannot be stopped. Left alone, it would still write files after the call was reported
-    as over. `on_cancel` is called when the caller is cancelled, to ask the work to stop.
+    A thread cannot be stopped: it would go on to write files after the call had ended. `on_cancel`
+    is called when the caller is cancelled, to ask the work to stop.
     """
     loop = asyncio.get_running_loop()
     working = loop.run_in_executor(None, contextvars.copy_context().run, work, *arguments)
@@ -62,11 +62,11 @@ async def _at_last(working: asyncio.Future[Any]) -> None:
 
 
 class AtOnceIfQuick:
-    """Does short work on the event loop while that is quick, and otherwise in a thread.
+    """Does short work on the event loop as long as that is fast, and otherwise in a thread.
 
-    A visit to a thread takes longer than to write a small file, and the more so the busier the
-    loop is. When half of the latest works were slow, twice as many as the time before are done in
-    threads until it is tried again: a slow disk keeps nobody waiting for long.
+    A trip to a thread takes longer than writing a small file, especially on a busy loop. When half
+    of the latest jobs were slow, the next ones are done in threads, twice as many as the time
+    before, until the loop is tried again: a slow disk blocks the loop only briefly.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """The command ``visioncraft``: the API, the chat model and the sandbox in a shell.
 
-`app` says which commands there are. The work of each is in a module that is imported when it runs.
-Those for capabilities have the parameters of their request models, by a table: see `parameters`.
+`app` lists the commands. The work of each is in a module that is imported when it runs. Commands
+for capabilities take the parameters of their request models, from a table: see `parameters`.
 """
 
 from __future__ import annotations
@@ -39,5 +39,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"visioncraft: the package {error.name!r} is not installed. "
             f"Run: pip install 'langchain-visioncraft[{extra}]'"
         )
-    except KeyboardInterrupt:  # while it starts, or on the way out
+    except KeyboardInterrupt:  # at start-up, or at exit
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""``visioncraft again`` and ``visioncraft vary``: a kept picture by its handle, made once more."""
+"""``visioncraft again`` and ``visioncraft vary``: make a stored picture again, by its handle."""
 
 from __future__ import annotations
 

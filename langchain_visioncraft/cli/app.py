@@ -1,7 +1,7 @@
 """The application: its commands as data, and their completion in shells.
 
-A command says what it takes, and names the function that does its work, which is imported when it
-runs. So help, completion and wrong usage cost little more than click.
+A command declares its parameters, and names the function that does its work, which is imported when
+it runs. So help, completion and usage errors cost little more than click.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HERE = "langchain_visioncraft.cli"
 
 
 def _named(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Refuse the empty text of a shell's variable that is not set: it would mean somewhere else."""
+    """Refuse an empty text, such as from an unset shell variable: it would mean another place."""
     if value is not None and not value.strip():
         raise click.BadParameter("it is empty.")
     return value
@@ -77,7 +77,7 @@ _CONNECTION = [str(each.name) for each in CONNECTION]
 
 
 def _command(work: str, *parameters: click.Parameter, first: str = "", **settings: Any) -> Command:
-    """A command whose work is done by a function of a module beside this one.
+    """A command whose work is done by a function in a module next to this one.
 
     Args:
         work: The module and the function.

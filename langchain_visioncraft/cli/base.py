@@ -1,6 +1,6 @@
 """Click with headings in the help, near names, and this package's error reports.
 
-Nothing here imports more than click: a command is data, and names the function that does its work.
+This module imports only click: a command is data, and names the function that does its work.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Argument(click.Argument):
         return " ".join(self.get_usage_pieces(ctx)), self.text
 
     def get_error_hint(self, ctx: click.Context | None) -> str:
-        """Its form in errors: without the brackets of what may be left out."""
+        """Its form in errors: without the brackets that mark it as optional."""
         return super().get_error_hint(ctx).replace("[", "").replace("]", "")
 
 
 class Choice(click.Choice):  # type: ignore[type-arg]  # a plain class before click 8.2
-    """One of a few values, not all of them texts; for a wrong one, near ones are named."""
+    """One of a few values, not all of them texts; for a wrong one, near ones are suggested."""
 
     def __init__(self, values: Iterable[Any]) -> None:
         self.values = {str(value): value for value in values}
@@ -64,7 +64,7 @@ class Command(click.Command):
                 formatter.write_dl(records)
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **settings: Any) -> Any:
-        """Run it, and leave with its exit code."""
+        """Run it, and exit with its exit code."""
         words = list(sys.argv[1:] if args is None else args)
         options = words[: words.index("--")] if "--" in words else words
         settings |= {"standalone_mode": False, "max_content_width": 100, "show_default": True}
@@ -99,7 +99,7 @@ class Group(Command, click.Group):
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """The command of this name; where there is none, near ones are named."""
+        """The command of this name; if there is none, near ones are suggested."""
         name = args[0]
         if name not in self.commands and name[:1] != "-" and not ctx.resilient_parsing:
             ctx.fail(f"No such command {name!r}.{near(name, self.commands)}")
@@ -136,7 +136,7 @@ def command(*parameters: click.Parameter) -> Callable[[Callable[..., Any]], Comm
 
 
 def option(names: str, text: str, **settings: Any) -> click.Option:
-    """An option with its help; the names are divided by blanks."""
+    """An option with its help; the names are separated by spaces."""
     return click.Option(names.split(), help=text, **settings)
 
 

@@ -1,4 +1,4 @@
-"""The work of the commands that call an endpoint: what is asked, and what becomes of the answer."""
+"""The commands that call an endpoint: how each makes its request and handles the answer."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def run(
     show: bool | None = None,
     **values: Any,
 ) -> None:
-    """Do what a command says; `values` are for the endpoint."""
+    """Run a command; `values` are the parameters of the endpoint."""
     does, place = CAPABILITIES[name], MediaStore(store)
     check(out, as_json=as_json, binary=not does.told, store=None if does.told else store)
     source = click.get_current_context().get_parameter_source
@@ -96,7 +96,7 @@ def run(
     }
     if does.told:
         text, facts = does.told(result, shown)
-        if doubt := facts.get("note"):  # the sandbox hears another language
+        if doubt := facts.get("note"):  # the sandbox suspects another language
             note(doubt)
         if out and isinstance(result, Transcript):
             text = text if (written := _subtitles(result, out)) is None else written
@@ -117,14 +117,14 @@ def _deliver(
     out: str | None,
     **how: Any,
 ) -> None:
-    """Write media where they are wanted; if that fails, keep what may be paid for elsewhere."""
+    """Write media to their target; if that fails, save elsewhere what may have been paid for."""
     kept: list[Media] = []
     try:
         kept = keep(made) if out is None else []
         deliver_media(kept or made, out=out, **how)
     except BrokenPipeError:
         raise
-    except Exception:  # whatever a disk or a storage raises
+    except Exception:  # disks and storage raise errors of many kinds
         for medium in kept or (_outside(made) if out is None else keep(made)):
             note(f"Kept: {medium.location}")
         raise
@@ -133,7 +133,7 @@ def _deliver(
 def _best_engine(
     client: VisionCraftClient, engines: Mapping[str, AnyEndpoint], given: Mapping[str, Any]
 ) -> AnyEndpoint:
-    """The engine that ``auto`` means with this host, if it takes what is given."""
+    """The engine that ``auto`` means with this host, if it takes the given options."""
     offered = _offered(client, engines)
     engine = next((name for name in BEST_FIRST if name in offered), None)
     if engine is None:
@@ -163,7 +163,7 @@ def _listed(engines: Sequence[str]) -> str:
 
 
 def _flow(endpoint: AnyEndpoint, given: Mapping[str, Any], *, draws: bool) -> tuple[Any, Any]:
-    """What is asked in the end, with the defaults, and the flow that asks it."""
+    """The final parameters, with the defaults, and the flow that makes the call."""
     fields = endpoint.request.model_fields
     defaults = {
         name: field.get_default(call_default_factory=True)
@@ -190,7 +190,7 @@ def _keep(
     sources: Sequence[str],
     media: Sequence[Media],
 ) -> list[Media]:
-    """Keep what a call made, each with its own seed, and enter the call into the ledger."""
+    """Save the results of a call, each with its own seed, and record the call in the ledger."""
     job = Job(None, {**arguments})
     kept = [
         store.add(
@@ -207,7 +207,7 @@ def _keep(
 
 
 def _outside(media: Sequence[Media]) -> list[Media]:
-    """Save media that their store did not take into a new folder for temporary files."""
+    """Save media that the store did not accept in a new temporary folder."""
     folder = tempfile.mkdtemp(prefix="visioncraft-")
     return [medium.at(str(medium.save(folder))) for medium in media]
 
@@ -235,7 +235,7 @@ def _transcript(result: Transcript, shown: Mapping[str, Any]) -> tuple[str, dict
 
 
 def _subtitles(transcript: Transcript, out: str) -> str | None:
-    """The transcript as subtitles, if that is what the name of the file says."""
+    """The transcript as subtitles, if the name of the file asks for them."""
     forms = {".srt": transcript.to_srt, ".vtt": transcript.to_vtt}
     form = forms.get(Path(out).suffix.lower())
     return form().rstrip("\n") if form else None

@@ -58,7 +58,7 @@ def run(
 
 
 class Talk:
-    """A conversation: what was said, and the pictures that the next message brings along."""
+    """A conversation: its messages, and the pictures for the next one."""
 
     def __init__(
         self,
@@ -71,9 +71,9 @@ class Talk:
         self._said: list[Any] = [("system", system)] if system else []
 
     def say(self, text: str, *, quiet: bool = False) -> AIMessageChunk | None:
-        """Say something, and print the answer as it comes.
+        """Send a message, and print the answer as it arrives.
 
-        What fails, or is interrupted, was not said.
+        A message that fails, or is interrupted, does not become part of the conversation.
         """
         content = [{"type": "text", "text": text}, *self._pictures] if self._pictures else text
         asked: Any = ("human", content)

@@ -1,4 +1,4 @@
-"""A client, or the settings for one, by the options of the connection."""
+"""A client, or the settings for one, from the connection options."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def settings_of(*, sandbox: bool, **settings: Any) -> Iterator[Mapping[str, Any]
 
 @contextlib.contextmanager
 def connected(connection: Mapping[str, Any]) -> Iterator[client.VisionCraftClient]:
-    """A client by the options of the connection."""
+    """A client from the connection options."""
     with settings_of(**connection) as settings, client.VisionCraftClient(**settings) as opened:
         yield opened

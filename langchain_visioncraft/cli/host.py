@@ -46,7 +46,7 @@ def models(
         print_json({"lists": lists})
         return
     for entry in lists:
-        # With one family a line is a name, for scripts; with several, the family stands before it.
+        # With one family, a line is a name, for scripts; with several, the family precedes it.
         before = "" if family else f"{entry['family']}\t"
         for name in entry["names"]:
             say(f"{before}{in_a_line(name)}\n")

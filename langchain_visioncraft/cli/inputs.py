@@ -21,7 +21,7 @@ STDIN = "-"
 def read_arguments(
     given: Mapping[str, Any], *, media: Collection[str], store: MediaStore
 ) -> dict[str, Any]:
-    """What an endpoint gets: what was given, with media and the prompt read from where they are."""
+    """The parameters of an endpoint, with media and the prompt read from their sources."""
     from_stdin = [name for name in (*media, "prompt") if given.get(name) == STDIN]
     if len(from_stdin) > 1:
         msg = f"{' and '.join(from_stdin)} cannot both be read from stdin: name a file for one."
@@ -62,10 +62,10 @@ def medium(name: str, store: MediaStore) -> MediaSource:
 
 
 def words_of(given: str, name: str) -> str:
-    """A prompt or a message: as it is given, or all of stdin, without the blanks around it.
+    """A prompt or a message: as given, or all of stdin, without surrounding whitespace.
 
     Raises:
-        click.UsageError: If there is nothing, or no text.
+        click.UsageError: If it is empty, or not text.
     """
     if given != STDIN:
         if not given.strip():

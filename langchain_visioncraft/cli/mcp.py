@@ -1,4 +1,4 @@
-"""``visioncraft mcp``, whose first answer is given before anything is imported for it."""
+"""``visioncraft mcp``, which answers first and imports its server afterwards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from langchain_visioncraft.cli.base import load
 
 
 def run(*, transport: str, **settings: Any) -> None:
-    """Serve the tools; a client on stdio is greeted at once."""
+    """Serve the tools; a client on stdio gets its first answer at once."""
     with first_answer() if transport == "stdio" else contextlib.nullcontext():
         # Only now: this takes longer than some clients wait.
         load("langchain_visioncraft.cli.serving:serve", "mcp")(transport, **settings)

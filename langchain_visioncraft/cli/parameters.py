@@ -1,4 +1,4 @@
-"""The parameters of commands that follow from request models, by the table ``options.json``.
+"""The parameters of commands that follow from request models, from the table ``options.json``.
 
 ``python docs/write_pages.py`` writes the table, so that help and completion need no model.
 """
@@ -46,7 +46,7 @@ def _parameter(
     **bounds: Any,
 ) -> click.Parameter:
     settings: dict[str, Any] = {"type": _TYPES.get(type)}
-    if not required:  # click asks for no argument that has a default, be it None
+    if not required:  # click requires no argument that has a default, even None
         settings["default"] = default
     flag = flag or f"--{name.replace('_', '-')}"
     if type == "medium":

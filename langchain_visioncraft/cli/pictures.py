@@ -1,4 +1,4 @@
-"""Pictures in the terminal: Kitty's protocol, Sixel, or half-blocks, by what the terminal knows."""
+"""Pictures in the terminal: Kitty's protocol, Sixel, or half-blocks, as the terminal supports."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _MOST_ROWS = 20
 
 
 def show_picture(medium: Media, show: bool | None = None) -> None:
-    """Show a picture (of a GIF the first frame), if stdout is a terminal that can.
+    """Show a picture (of a GIF, the first frame), if stdout is a terminal that supports it.
 
-    Other files are left out. If `show` is true, the reason why one is not shown is printed.
+    Other files are skipped. If `show` is true, the reason why a picture is not shown is printed.
     """
     if show is False or not medium.mime_type.startswith("image/"):
         return
@@ -44,9 +44,9 @@ def show_picture(medium: Media, show: bool | None = None) -> None:
 
 
 def _can_ask() -> bool:
-    """Whether the terminal may be asked what it shows: its answers come by stdin.
+    """Whether the terminal may be asked what it supports: its answers arrive on stdin.
 
-    A job in the background would be stopped by the attempt.
+    The attempt would stop a background job.
     """
     if not sys.stdin.isatty():
         return False
@@ -57,7 +57,7 @@ def _print(medium: Media) -> None:
     from rich.console import Console  # noqa: PLC0415
     from textual_image.renderable import HalfcellImage, Image, UnicodeImage  # noqa: PLC0415
 
-    # It logs its trouble with a terminal that reports only its columns.
+    # It logs a warning for a terminal that reports only its columns.
     logging.getLogger("textual_image").setLevel(logging.CRITICAL)
     with open_picture(medium) as opened:
         picture = as_seen(decode(opened).image)

@@ -1,4 +1,4 @@
-"""What went wrong, as one sentence, an exit code, and JSON where the command line asks for it."""
+"""Reports an error as one sentence, an exit code and, with ``--json``, a JSON object."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
 )
 _REPORTED = (errors.VisionCraftError, click.ClickException, ImportError, OSError)
 _OURS = ("builtins", "langchain_visioncraft", "visioncraft_sandbox")
-"""Where kinds of errors come from that are bugs, if they get here."""
+"""The modules whose error classes mean a bug if they get here."""
 _FACTS = ("status", "detail", "endpoint", "base_url", "retry_after")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SIDES = ("--width", "--height")
 _MEANT = {"--size": _SIDES, "--resolution": _SIDES}
-"""Options that people try, and what they are called here."""
+"""Options that people try, and their names here."""
 
 
 def near(given: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """The question whether another name was meant; empty if none is near."""
+    """The question "Did you mean …?"; empty if no name is near."""
     import difflib  # noqa: PLC0415 -- slow, and only for mistakes
 
     known = list(known)
@@ -53,10 +53,10 @@ def exit_code(error: Exception) -> int:
 
 
 def report(error: Exception, *, as_json: bool = False) -> int:
-    """Print what went wrong to stderr, and give the exit code.
+    """Print an error to stderr, and return the exit code.
 
     Args:
-        error: What was raised; what seems to be a bug is raised again.
+        error: The error; if it seems to be a bug, it is raised again.
         as_json: Whether to print a JSON object with the facts of the error to stdout as well.
     """
     if not isinstance(error, _REPORTED):
@@ -67,7 +67,7 @@ def report(error: Exception, *, as_json: bool = False) -> int:
         facts = {name: getattr(error, name, None) for name in _FACTS}
         known = {name: value for name, value in facts.items() if value is not None}
         kind = "UsageError" if usage else type(error).__name__
-        with contextlib.suppress(OSError):  # it may be what is reported
+        with contextlib.suppress(OSError):  # stdout may be the problem
             print_json({"error": {"type": kind, "message": message, **known}})
     before = click.style("visioncraft:", fg="red")
     with contextlib.suppress(OSError):
@@ -78,7 +78,7 @@ def report(error: Exception, *, as_json: bool = False) -> int:
 
 
 def _translated(error: Exception) -> errors.VisionCraftError:
-    """What another library raised: pydantic about parameters, or a store about signing in."""
+    """The message for another library's error: pydantic's about parameters, a store's sign-in."""
     from pydantic import ValidationError  # noqa: PLC0415 -- most errors are reported without it
 
     from langchain_visioncraft.client.options import invalid_request  # noqa: PLC0415
@@ -116,13 +116,13 @@ def _sentence(error: Exception) -> str:
 
 
 def note(message: str) -> None:
-    """Print a remark to stderr, if it takes one."""
+    """Print a note to stderr, if stderr is open."""
     with contextlib.suppress(OSError):
         click.secho(harmless(message), err=True, dim=True)
 
 
 def harmless(text: str) -> str:
-    """A text from elsewhere whose control characters are escaped: they could steer a terminal."""
+    """A foreign text with its control characters escaped: they could control a terminal."""
     return _CONTROL.sub(_escape, text)
 
 

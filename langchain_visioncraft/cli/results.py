@@ -1,4 +1,4 @@
-"""What a command leaves behind: files where ``-o`` says, lines, JSON, pictures in the terminal."""
+"""The results of a command: files for ``-o``, lines, JSON, pictures in the terminal."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ STDOUT = STDIN
 
 
 def check(out: str | None, *, as_json: bool, binary: bool, store: str | None = None) -> None:
-    """Refuse what cannot be done, before it costs anything.
+    """Refuse a target that cannot work, before the call costs anything.
 
     Args:
         out: Where the result goes; None: into the `store`, if it is one.
         as_json: Whether JSON goes to stdout.
-        binary: Whether the result is no text.
+        binary: Whether the result is not text.
         store: A folder or a URL.
 
     Raises:
-        click.UsageError: If stdout is wanted twice, bytes would go to a terminal, or the place
-            for the result cannot be written to.
+        click.UsageError: If stdout is used twice, bytes would go to a terminal, or the target
+            cannot be written to.
     """
     if out is None:
         if store is not None and not is_url(store):
@@ -71,9 +71,9 @@ def _check_writable(path: Path, option: str) -> None:
 
 @contextlib.contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Show what is being done, and for how long; gives what changes the text.
+    """Show what is being done, and for how long; yields a function that changes the text.
 
-    On stderr, and only where nothing is piped: the next command may show its own.
+    This goes to stderr, and only if nothing is piped: the next command may show its own progress.
     """
     if not (sys.stdout.isatty() and sys.stderr.isatty() and util.find_spec("rich")):
         yield lambda _: None
@@ -91,7 +91,7 @@ def working(what: str) -> Iterator[Callable[[str], None]]:
 def deliver_media(
     media: Sequence[Media], *, out: str | None, as_json: bool, show: bool | None
 ) -> None:
-    """Write media where they are wanted, and say where they are."""
+    """Write media to their target, and print where they are."""
     if out == STDOUT:
         for medium in media:
             with medium.open() as file:
@@ -132,13 +132,13 @@ def _is_folder(out: str) -> bool:
 
 
 def deliver_text(text: str, facts: dict[str, Any], *, out: str | None, as_json: bool) -> None:
-    """Write a text where it is wanted; `facts` say the same to scripts."""
+    """Write a text to its target; `facts` are the same for scripts."""
     if out not in (None, STDOUT):
         path = local_path(str(out))
         if path.is_dir() or _is_folder(str(out)):
             path.mkdir(parents=True, exist_ok=True)
             path /= "text.txt"
-        # Half of a surrogate pair, which a host may send, is no reason to lose what was paid for.
+        # A lone surrogate, which a host may send, must not lose a paid result.
         data = f"{text}\n".encode(errors="backslashreplace")
         try:
             path.write_bytes(data)
@@ -158,6 +158,6 @@ def deliver_text(text: str, facts: dict[str, Any], *, out: str | None, as_json: 
 
 
 def say(text: str) -> None:
-    """Write a text that came from a host to stdout: as it is, but harmless to a terminal."""
+    """Write a host's text to stdout: unchanged, except for what could control a terminal."""
     sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""``visioncraft store`` and ``visioncraft usage``: what is in a media store, and what it cost."""
+"""``visioncraft store`` and ``visioncraft usage``: the media in a store, and what they cost."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def store_verify(quick: bool, repair: bool, store: str, as_json: bool) -> None:
     for problem in MediaStore(store).verify(contents=not quick, repair=repair):
         problems.append(problem)
         if not as_json:
-            say(f"{in_a_line(problem)}\n")  # with names of files that others gave
+            say(f"{in_a_line(problem)}\n")  # file names may come from others
     if as_json:
         print_json({"problems": [dataclasses.asdict(problem) for problem in problems]})
     if any(not problem.repaired for problem in problems):

@@ -17,10 +17,10 @@ _BOMS = (
 
 
 def prepare_streams() -> None:
-    """Make all three usable: what is printed after a call was paid for must not fail.
+    """Make all three usable: printing the result of a paid call must not fail.
 
-    A stream that was closed is one that nobody reads. What an encoding does not have is escaped;
-    names of files that are no text come out as the bytes that they are.
+    A closed stream is treated as one that nobody reads. Characters that the encoding lacks are
+    escaped; file names that are not valid text are written as their bytes.
     """
     codecs.register_error("visioncraft", _escaped)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -48,7 +48,7 @@ def fits_stdout(text: str) -> bool:
 
 
 def decoded(data: bytes) -> str:
-    """What somebody piped in: UTF-8, or what its byte order mark says, or the locale's encoding.
+    """Decode piped text: UTF-8, or as its byte order mark says, or in the locale's encoding.
 
     Raises:
         UnicodeError: If it is not valid text in any of them.
