@@ -15,11 +15,11 @@ _SHARED = (
     *("client", "async_client", "root_client", "root_async_client"),
     *("_client", "_sync_client", "_async_client"),
 )
-"""Fields and private attributes with locks and sockets in them, which cannot be copied."""
+"""Fields and private attributes that hold locks and sockets, which cannot be copied."""
 
 
 class HoldsConnections(BaseModel):
-    """Base of the tools and chat models, to be named before LangChain's class."""
+    """Base of the tools and chat models; it must precede LangChain's class among the bases."""
 
     _derived: ClassVar[tuple[str, ...]] = ()
     """The fields that `_rebuild` sets. Like all private attributes, they are not pickled."""

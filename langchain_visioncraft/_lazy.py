@@ -50,16 +50,14 @@ def _imported(name: str) -> ModuleType:
         return importlib.import_module(name)
     finally:
         if collecting:
-            if (
-                not gc.get_freeze_count()
-            ):  # otherwise the application froze some
+            if not gc.get_freeze_count():  # otherwise the application froze some
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()
 
 
 # CPython maps its stack of frames 16 kB at a time, and unmaps a piece when the last frame in it
-# returns. An import is many calls at one depth: where a piece happens to end there, it is mapped
-# 20,000 times, which takes a fifth of the time. A frame that needs much gets a piece that holds
-# all further frames, too.
+# returns. An import is many calls at one depth: if a piece happens to end there, it is mapped
+# 20,000 times, which takes a fifth of the time. A large frame gets a large piece, in which all
+# further frames fit, too.
 _imported.__code__ = _imported.__code__.replace(co_stacksize=1 << 14)

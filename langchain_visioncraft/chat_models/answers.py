@@ -1,4 +1,4 @@
-"""How an answer is read, and what message or stream comes of it. No I/O."""
+"""Reads an answer, and makes a message or a stream from it. No I/O."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Ask: TypeAlias = Callable[[list[BaseMessage]], Steps[ChatResult]]
 """Sends a conversation, and returns the answer."""
 
 REASONING = "reasoning_content"
-"""Where LangChain looks for what a model thought, among the `additional_kwargs`."""
+"""The key of a model's reasoning in LangChain's `additional_kwargs`."""
 
 _BEYOND_TEXT = 1000
 
@@ -34,8 +34,8 @@ class Reading:
 
     Attributes:
         text: The answer as the model wrote it.
-        cut_off: Whether it was ended by its greatest length.
-        usage: What a second question took.
+        cut_off: Whether it was cut off at its maximum length.
+        usage: The usage of a second request.
     """
 
     text = ""
@@ -43,7 +43,7 @@ class Reading:
     usage: UsageMetadata | None = None
 
     def feed(self, text: str) -> list[Piece]:
-        """Take a piece of the answer, and give what is certain by now."""
+        """Take a piece of the answer, and return what is certain by now."""
         self.text += text
         return [text] if text else []
 
@@ -54,22 +54,22 @@ class Reading:
         open_thought: str = "",  # noqa: ARG002 -- of the interface, as below
         native: bool = False,  # noqa: ARG002
     ) -> list[Piece]:
-        """Give what is left, but for what the model is to write again.
+        """Return what is left, except for what the model is asked to rewrite.
 
         Args:
-            cut_off: Whether the answer was ended by its greatest length.
-            open_thought: What the model thought, if it did not say that the thought has ended.
-            native: Whether the answer has calls in fields of its own.
+            cut_off: Whether the answer was cut off at its maximum length.
+            open_thought: The model's reasoning, if it did not mark the end.
+            native: Whether the answer has native tool calls.
         """
         self.cut_off = cut_off
         return []
 
     def held_back(self, messages: Sequence[BaseMessage], ask: Ask) -> Steps[list[Piece]]:  # noqa: ARG002
-        """Give what was held back, once the model has been asked again if that helps.
+        """Return what was held back, after asking the model again if that helps.
 
         Args:
-            messages: What it was asked first.
-            ask: Asks it.
+            messages: The first request.
+            ask: Sends a request.
         """
         yield from ()
         return []
@@ -83,7 +83,7 @@ class Reading:
 
 
 class Task:
-    """What is asked of a model: this one asks for nothing beyond an answer.
+    """What a request asks of a model: this one asks only for an answer.
 
     Attributes:
         corrects_streams: Whether the model may be asked again after an answer has streamed.
@@ -93,11 +93,11 @@ class Task:
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """What belongs to it in the body of the request."""
+        """Its part of the request body."""
         return {}
 
     def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-        """The conversation with what the model must know."""
+        """The conversation, with instructions for the model added."""
         return list(messages)
 
     def reading(self, *, correct: bool) -> Reading:  # noqa: ARG002 -- of the interface
@@ -106,7 +106,7 @@ class Task:
 
 
 class _Answer:
-    """One answer as it arrives, told apart into thought, prose and calls."""
+    """One answer as it arrives, split into thought, prose and calls."""
 
     def __init__(self, reading: Reading, *, holds: bool) -> None:
         self.reading, self._splitter = reading, ReasoningSplitter(holds=holds)
@@ -120,7 +120,7 @@ class _Answer:
         return thought, self.reading.feed(said)
 
     def finish(self, *, cut_off: bool = False, native: bool = False) -> tuple[str, list[Piece]]:
-        """Give what is left; see `Reading.finish`."""
+        """Return what is left; see `Reading.finish`."""
         self.finished = True
         thought, said = self._splitter.finish()
         whole = "".join([*self._thought, thought]) if self._splitter.in_thought else ""
@@ -135,11 +135,11 @@ def answer(
     """Ask, and read a whole answer.
 
     Args:
-        task: What is asked.
+        task: What the request asks for.
         messages: The conversation.
         ask: Sends it.
-        correct: Whether the model may be asked again about an answer that does not fit. It is not
-            for several answers at once.
+        correct: Whether the model may be asked again after an answer that does not fit. This does
+            not apply to several answers at once.
     """
     asked = task.messages(messages)
     result = yield from ask(asked)
@@ -203,13 +203,13 @@ def _tool_call(call: Call) -> Any:
         return tool_call(name=str(call.name), args=call.arguments, id=number)
     text = call.text or json.dumps(call.arguments)
     if text.lstrip()[:1] in ("{", "["):
-        # LangChain repairs JSON in streams, and would make a valid call of a damaged one.
+        # LangChain repairs JSON in streams, and would turn a damaged call into a valid one.
         text = call_text(text)
     return invalid_tool_call(name=call.name, args=text, id=number, error="; ".join(call.problems))
 
 
 def _count_usage(result: ChatResult, more: UsageMetadata) -> None:
-    """Count the tokens of another question in what is reported of this one."""
+    """Add the tokens of a second request to the reported usage."""
     message: Any = result.generations[0].message
     usage = message.usage_metadata = add_usage(message.usage_metadata, more)
     if result.llm_output and result.llm_output.get("token_usage"):
@@ -221,10 +221,10 @@ def _count_usage(result: ChatResult, more: UsageMetadata) -> None:
 
 
 class StreamedReading:
-    """Makes a stream of prose, thought and tool-call chunks of a stream of text.
+    """Turns a stream of text into a stream of prose, thought and tool-call chunks.
 
     Args:
-        task: What was asked.
+        task: What the request asked for.
         correct: Whether the model may be asked again.
         as_blocks: Whether LangChain makes content blocks of the chunks (``output_version="v1"``).
         thinks: Whether answers begin with a thought that the chat template opens.
@@ -240,7 +240,7 @@ class StreamedReading:
         self._native = self._some = False
 
     def read(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk | None:
-        """What goes out for a chunk that came in; ``None`` if it holds nothing that is certain."""
+        """The chunk to send for one that arrived; ``None`` if nothing in it is certain yet."""
         message: Any = chunk.message
         text = str(message.text)
         self._native = self._native or bool(message.tool_call_chunks)
@@ -259,9 +259,9 @@ class StreamedReading:
     def ending(
         self, messages: Sequence[BaseMessage], ask: Ask
     ) -> Steps[ChatGenerationChunk | None]:
-        """What is left at the end of a stream, with the tokens of another question.
+        """What is left at the end of a stream, with the tokens of a second request.
 
-        A stream that held nothing else ends with an empty chunk: LangChain wants one.
+        A stream without any other chunk ends with an empty one, because LangChain requires one.
         """
         thought, found = "", list[Piece]()
         if not self._answer.finished:
@@ -303,7 +303,7 @@ class StreamedReading:
 
 
 def _says_more(message: AIMessageChunk, reason: Any) -> bool:
-    """Whether a chunk says something besides its text."""
+    """Whether a chunk carries anything besides its text."""
     return bool(
         reason or message.usage_metadata or message.tool_call_chunks or message.additional_kwargs
     )

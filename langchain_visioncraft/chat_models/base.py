@@ -39,7 +39,7 @@ _NOT_HERE = {
     "http_socket_options": "Pass http_client= and http_async_client= with such a transport.",
     "use_responses_api": "VisionCraft has no Responses API.",
 }
-"""Settings of OpenAI's class that would be without effect, and what to do instead."""
+"""Settings of OpenAI's class that would have no effect, and what to do instead."""
 
 
 class _Unconnected:
@@ -98,8 +98,8 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     use_responses_api: bool | None = False
     """Always false: VisionCraft offers chat completions only."""
 
-    # What follows is inherited, and without a meaning here: it never holds a value, so that
-    # nothing from OPENAI_* variables gets into a dump or a pickle.
+    # These inherited fields have no meaning here and never hold a value, so that nothing from
+    # OPENAI_* variables gets into a dump or a pickle.
     openai_api_key: None = Field(default=None, exclude=True, repr=False)
     openai_api_base: None = Field(default=None, exclude=True, repr=False)
     openai_organization: None = Field(default=None, exclude=True, repr=False)
@@ -230,7 +230,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
             or name not in (*parameters.DOCUMENTED, "extra_body", "stop", "model")
         }
         if (given := payload.pop("response_format", None)) is not None:
-            # Past the SDK, which would parse the answer itself, and raises what it likes.
+            # Bypasses the SDK, which would parse the answer itself and raise errors of its own.
             form = as_sent(given)
             payload["extra_body"] = {**(payload.get("extra_body") or {}), "response_format": form}
         parameters.refuse_unknown(payload, CHAT_ENDPOINT)
@@ -350,5 +350,5 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
 
 
 def _beside_content(message: Mapping[str, Any]) -> dict[str, Any]:
-    """What not every version of LangChain takes from a message, or from a piece of one."""
+    """The parts of a message, or of a chunk, that some versions of LangChain do not read."""
     return {name: message[name] for name in (REASONING, "refusal") if message.get(name)}

@@ -1,4 +1,4 @@
-"""The tools of a request, and the calls in its answer: checked, and asked for once more. No I/O."""
+"""The tools of a request, and the calls in its answer: checked, and requested once more. No I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
 from langchain_visioncraft.errors import InvalidRequestError
 
 OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "strict")
-"""What `bind_tools` binds, and what must not reach a host that knows no tools."""
+"""The parameters that `bind_tools` binds; they must not reach a host without native tools."""
 
 REMINDER = (
     'Answer only with a call of {name}: a json object with "name" and "arguments" within '
@@ -37,7 +37,7 @@ _NOT_CALLED = "You did not call one of {names}. Call it now, in this form:\n{exa
 class BoundTools(Task):
     """The tools that `bind_tools` has bound to a request.
 
-    These ones the host takes itself: what is read are calls that it has left in the text.
+    In this class, the host takes the tools itself; only calls that it left in the text are read.
 
     Attributes:
         tools: As functions: ``name``, ``description``, ``parameters``.
@@ -54,7 +54,7 @@ class BoundTools(Task):
     strict: bool = False
     history: Sequence[BaseMessage] = ()
     in_words: ClassVar[bool] = False
-    """Whether the prompt describes the tools, and calls that do not fit are asked for once more."""
+    """Whether the prompt describes the tools, and invalid calls are requested once more."""
     reader: ClassVar[type[CallReader]] = CallReader
     corrects_streams = True
     """Calls are given when they are complete, so one that does not fit was not given yet."""
@@ -83,7 +83,7 @@ class BoundTools(Task):
 
     @property
     def offered(self) -> Offered:
-        """What may be called: if one must be called, only this."""
+        """The tools that may be called: only the forced one, if there is one."""
         schemas = {tool["name"]: tool.get("parameters") or {} for tool in self.tools}
         if self.choice in schemas:
             schemas = {self.choice: schemas[self.choice]}
@@ -136,26 +136,26 @@ class ToolReading(Reading):
         self._tools, self._offered, self._correct = tools, tools.offered, correct
         self._reader = tools.reader(self._offered)
         self._held: list[Call] = []
-        """From the first call on that the model is to write again: calls keep their order."""
+        """All calls from the first one that the model is asked to rewrite, to keep their order."""
         self._repeated: list[Call] = []
         self._count = 0
         self._answered = answered(tools.history) if correct else set()
 
     def feed(self, text: str) -> list[Piece]:
-        """Take a piece of the answer, and give what is certain by now."""
+        """Take a piece of the answer, and return what is certain by now."""
         self.text += text
         return self._reader.feed(text)
 
     def finish(
         self, *, cut_off: bool = False, open_thought: str = "", native: bool = False
     ) -> list[Piece]:
-        """Give what is left, but for calls that the model is to write again."""
+        """Return what is left, except for calls that the model is asked to rewrite."""
         self.cut_off = cut_off
         pieces = self._reader.finish(cut_off=cut_off)
         if native:
             return [piece for piece in pieces if isinstance(piece, str)]
         if not self.text.strip() and open_thought:
-            # The calls that a thought without an end leads to; those before are drafts.
+            # The last calls in a thought without an end count; those before are drafts.
             pieces = self._read(open_thought, cut_off=cut_off)
             prose = [number for number, each in enumerate(pieces) if isinstance(each, str)]
             pieces = pieces[prose[-1] + 1 :] if prose else pieces
@@ -170,7 +170,7 @@ class ToolReading(Reading):
             return [piece]
         call = self._fitted(piece)
         if not call.problems and key_of(call.name, call.arguments) in self._answered:
-            self._repeated.append(call)  # this very call has its result already
+            self._repeated.append(call)  # this call already has its result
             return []
         self._count += 1
         if self._count > 1 and self._tools.parallel is False:
@@ -181,7 +181,7 @@ class ToolReading(Reading):
         return [self._as_it_is(call)]
 
     def _fitted(self, call: Call) -> Call:
-        """The call with arguments of the right types, or with what is wrong with it."""
+        """The call with arguments of the right types, or with its problems."""
         schema = self._offered.schemas.get(call.name or "") or {}
         if call.problems:
             whole = self._without_repetition(call) if self._correct and self.cut_off else None
@@ -191,7 +191,7 @@ class ToolReading(Reading):
         return replace(call, problems=reasons) if reasons else replace(call, arguments=arguments)
 
     def _without_repetition(self, call: Call) -> Call | None:
-        """The call in an answer that was cut off while it repeated itself without end."""
+        """The call in an answer that was cut off while it repeated itself endlessly."""
         reader = JsonReader()
         value = reader.repaired(_until_it_repeats(call.text))
         found = calls_in(value, "", self._offered, reader, marked=False) if value else []
@@ -201,13 +201,13 @@ class ToolReading(Reading):
         return found[0] if fits else None
 
     def _as_it_is(self, call: Call) -> Call:
-        """A call that was not corrected: the tool itself says what is wrong with its arguments."""
+        """A call that was not corrected: the tool itself reports what is wrong with it."""
         return call if call.text or self._tools.strict else replace(call, problems=())
 
-    # ---- the second question ------------------------------------------------------------------
+    # ---- the second request -------------------------------------------------------------------
 
     def held_back(self, messages: Sequence[BaseMessage], ask: Ask) -> Steps[list[Piece]]:
-        """Give the calls that were held back, or what the model writes instead of them."""
+        """Return the calls that were held back, or what the model writes instead."""
         question = self._question(messages) if self._correct else None
         if question is None:
             return [*map(self._as_it_is, self._held)] if self._count else [*self._repeated[:1]]
@@ -230,16 +230,16 @@ class ToolReading(Reading):
         return settled
 
     def _question(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
-        """What to ask the model next; ``None`` if its answer is to be taken as it is."""
+        """What to ask the model next; ``None`` if its answer is final."""
         unfit = [call for call in self._held if call.problems]
         if self.cut_off:
-            # A small model repeats itself without end; it must not read that once more.
+            # A small model repeats itself endlessly; it must not read the repetition again.
             name = next((call.name for call in unfit if call.name), None)
             return with_reminder(messages, _SHORT.format(name=name)) if name else None
         if unfit:
             complaint = "\n".join([*map(self._complaint, unfit), _AGAIN])
         elif self._repeated and not self._count:
-            # It does not know what to do next. Without tools, it tells what came of the others.
+            # It does not know what to do next. Without tools, it reports the results so far.
             return as_text(self._tools.history)
         elif not self._count and self._tools.choice != "auto":
             names = list(self._offered.schemas)
@@ -257,10 +257,9 @@ class ToolReading(Reading):
 
 
 def _until_it_repeats(text: str) -> str:
-    """The beginning of a text up to and with the first of the words that it ends in repeating.
+    """The text without the repetitions at its end, of which the first is kept.
 
-    Empty if it does not repeat itself, or if only digits and signs do: where those end, nobody can
-    tell.
+    Empty if there are none, or if only digits and signs repeat: it is unclear where those end.
     """
     for period in range(2, _LONGEST_REPEATED + 1):
         if not text.endswith(text[-period:] * _TIMES_REPEATED):

@@ -1,9 +1,9 @@
-"""What both chat models share: prompted calls, pictures, tokens, and identification.
+"""The base of both chat models: prompted calls, pictures, tokens, identification.
 
 Tokens are estimated without a tokenizer and without the network: the service offers many models
 with different tokenizers and does not count tokens itself. For English prose the estimate is
-usually within a quarter of what Llama, Mistral and Qwen models count; code and rare words take more
-tokens than it says. What an answer really took is in its ``usage_metadata``.
+usually within a quarter of what Llama, Mistral and Qwen models count; for code and rare words it is
+too low. The ``usage_metadata`` of an answer holds the actual count.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ PROVIDER = "visioncraft"
 CHARS_PER_TOKEN = 4
 """Of ASCII text. Other characters count as one token each."""
 TOKENS_PER_MESSAGE = 4
-"""The role and the marks around a message."""
+"""The tokens of a message's role and delimiters."""
 TOKENS_PER_IMAGE = 576
-"""LLaVA 1.5 looks at 24 by 24 patches, whatever the size of the image."""
+"""LLaVA 1.5 sees 24 by 24 patches, whatever the size of the image."""
 
 _IN_CACHE_KEY = (
     *("visioncraft_api_base", "tool_calling", "correct_tool_calls", "profile"),
     *("stop", "vision", "max_image_side", "output_version"),
 )
-"""Fields that change an answer; LangChain itself knows of the documented parameters."""
+"""Fields that change an answer, in addition to those that LangChain knows."""
 
 
 class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
@@ -73,7 +73,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     """The key. Default: ``VISIONCRAFT_API_KEY``."""
 
     visioncraft_api_base: str | None = Field(default=None, alias="base_url")
-    """The root of the host; a trailing ``/`` or ``/v1`` means the same. Default:
+    """The root of the host; a trailing ``/`` or ``/v1`` is ignored. Default:
     ``VISIONCRAFT_BASE_URL``, else ``https://visioncraft.top``."""
 
     verify: bool | str | ssl.SSLContext = True
@@ -121,7 +121,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         return MediaStore(value) if isinstance(value, str | os.PathLike) else value
 
     def _resolve_settings(self) -> Settings:
-        """What the fields and the environment say of the connection.
+        """The settings of the connection, from the fields and the environment.
 
         Raises:
             MissingKeyError: If there is no key.
@@ -138,7 +138,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
             max_retries=self.max_retries,
         )
         settings.require_key()
-        # Past __setattr__, so that a key from the environment does not count as passed in.
+        # Bypasses __setattr__, so that a key from the environment does not count as passed in.
         self.__dict__.update(
             visioncraft_api_key=settings.api_key, visioncraft_api_base=settings.base_url
         )
@@ -159,11 +159,11 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     def _task(
         self, messages: Sequence[BaseMessage], options: dict[str, Any]
     ) -> tuple[Task, dict[str, Any]]:
-        """What is asked beyond an answer, and the options to send."""
+        """What the request asks for, and the options to send."""
 
     @abstractmethod
     def _ask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
-        """Ask the host as it is."""
+        """Send the request unchanged."""
 
     @abstractmethod
     async def _aask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
@@ -195,7 +195,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         return answer(task, messages, ask, correct=self.correct_tool_calls)
 
     def _asking(self, options: Mapping[str, Any], *, begun: int = 0) -> Ask:
-        """Sends requests; LangChain lets the rate limiter wait for the first one only.
+        """Sends requests; LangChain applies the rate limiter only to the first one.
 
         Args:
             options: Of each request.
@@ -295,7 +295,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         return {"visioncraft_api_key": API_KEY_VARIABLE}
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """The part of the cache's key that is not the conversation."""
+        """The part of the cache key that does not depend on the conversation."""
         own = {name: getattr(self, name, None) for name in _IN_CACHE_KEY}
         # They may hold secrets, and caches are files.
         sent = repr([getattr(self, name, None) for name in ("default_headers", "default_query")])

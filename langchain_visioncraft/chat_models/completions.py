@@ -1,8 +1,8 @@
-"""What is taken for a chat completion: not too long, uncompressed, of the right form, with an end.
+"""Checks that an answer is a chat completion: short enough, uncompressed, well-formed, complete.
 
 A whole answer that is refused ends early, and its error waits in the response (`must_be_checked`):
-raised while the SDK reads, it would be taken for a lost connection, and the call would be made
-again. In a stream, which is read after that, it is raised at once.
+if it were raised while the SDK reads, it would be taken for a lost connection, and the call would be
+repeated. In a stream, which is read later, it is raised at once.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ _ENCODINGS = frozenset({"br", "compress", "deflate", "gzip", "x-gzip", "zstd"})
 _REFUSAL = "visioncraft_refusal"
 _LOOKED_AT = "visioncraft_looked_at"
 ANSWER = "visioncraft_answer"
-"""Where a response keeps its answer in OpenAI's form."""
+"""The attribute of a response that holds its answer in OpenAI's form."""
 _LIKE_AN_ERROR = re.compile(r'"(?:error|errors|detail|success|ok|status|code|statusCode)"')
 _PING = re.compile(
     r"\W*(?:ping|keep.?alive|heartbeat|(?:openrouter )?processing)\W{0,9}", re.IGNORECASE
 )
-"""What some hosts send as data, to keep a connection alive."""
+"""Data that some hosts send to keep a connection alive."""
 _END = b"\n\n"
-"""Some hosts end with the last event's line, which would be lost."""
+"""Some hosts omit the empty line after the last event, which would then be lost."""
 
 
 # ---- bytes ------------------------------------------------------------------------------------
 
 
 def bound(response: Any) -> None:
-    """Bound what will be read of a response; a response hook of httpx."""
-    # Taken away, so that the library decompresses nothing: to a thousand times its size, at once.
+    """Limit how much of a response is read; a response hook of httpx."""
+    # Removed, so that the library decompresses nothing: a body may grow a thousandfold at once.
     encoding = str(response.headers.pop("content-encoding", "identity")).strip().lower()
     if encoding not in ("", "identity"):
         named = encoding if encoding in _ENCODINGS else "in an unknown way"  # the host's own words
@@ -122,7 +122,7 @@ class _Bounded:
 
 @functools.cache
 def _bounded_stream(library: Any) -> type[Any]:
-    """The kind that a library takes: httpx and httpx2 take only their own."""
+    """The stream class that the library accepts: httpx and httpx2 accept only their own."""
     return type("Bounded", (_Bounded, library.SyncByteStream, library.AsyncByteStream), {})
 
 
@@ -130,7 +130,7 @@ def _bounded_stream(library: Any) -> type[Any]:
 
 
 def must_be_checked(response: Any, *, streamed: bool) -> bool:
-    """Whether the body must be read and given to `check_completion`, before the SDK takes it.
+    """Whether the body must be read and passed to `check_completion` before the SDK gets it.
 
     Raises:
         AnswerTooLargeError: If it is longer than `MAX_ANSWER_BYTES`.
@@ -147,15 +147,15 @@ def must_be_checked(response: Any, *, streamed: bool) -> bool:
 
 
 def check_completion(response: Any, redact: Redactor, *, streamed: bool) -> None:
-    """Bring an answer to OpenAI's form, where the SDK's clients look for it.
+    """Convert an answer to OpenAI's form, and put it where the SDK's clients look for it.
 
     Args:
-        response: What came.
-        redact: For what a host says of itself and of calls.
-        streamed: Whether a stream was asked for.
+        response: The response.
+        redact: Takes the key out of what the host says about itself and about calls.
+        streamed: Whether a stream was requested.
 
     Raises:
-        APIResponseValidationError: For an answer under status 200 that is none.
+        APIResponseValidationError: For a body under status 200 that is not a chat completion.
         UnreadableAnswerError: For one with a part that has no evident meaning.
         BrokenOffAnswerError: For one that the host could not finish.
     """
@@ -183,7 +183,7 @@ def check_completion(response: Any, redact: Redactor, *, streamed: bool) -> None
 
 
 def _redacted(answer: dict[str, Any], redact: Redactor) -> dict[str, Any]:
-    """The answer without the key but in the words of the model, which are not looked into."""
+    """The answer with the key redacted everywhere except in the model's own words."""
     for choice in answer.get("choices", ()):
         choice["finish_reason"] = redact(choice.get("finish_reason"))
         for call in (choice.get("delta") or choice.get("message") or {}).get("tool_calls", ()):
@@ -208,18 +208,18 @@ def _is_completion(answer: Any) -> bool:
 
 
 class CutOffStreamError(openai.OpenAIError):
-    """A stream held nothing, or ended before its answer did: it is not a short answer."""
+    """A stream was empty, or ended before its answer was complete."""
 
 
 class OverdueError(openai.OpenAIError):
-    """An answer or a stream had not ended at the deadline of this watch."""
+    """An answer or a stream was not complete at the deadline of this watch."""
 
     def __init__(self, watch: Watch) -> None:
         super().__init__(f"after {watch.seconds:g} seconds")
 
 
 class _Event(NamedTuple):
-    """An event that is read already, in the form in which the SDK takes one."""
+    """An event that was already read, in the form that the SDK expects."""
 
     value: Any
     data: str = ""
@@ -233,8 +233,8 @@ class WholeStreams:
     """Reads the events of a stream as the SDK's decoder does, in OpenAI's form.
 
     Raises:
-        CutOffStreamError: After the last event, if the answer was not finished with it, or there
-            was none: the SDK takes any end for the end.
+        CutOffStreamError: After the last event, if the answer is incomplete, or there was no event:
+            the SDK accepts any end of the stream.
     """
 
     def __init__(self, decoder: Any, watch: Watch, redact: Redactor) -> None:
@@ -324,7 +324,7 @@ class WholeStreams:
             return
         self._some = True
         if failed or (_LIKE_AN_ERROR.search(text) and is_error(value)):
-            # The SDK keeps what stands under "error", and no words beside it; nothing is no error.
+            # The SDK keeps only the value of "error", without text beside it; null is not an error.
             yield _Event({"error": value or "error"})
         else:
             with readable():

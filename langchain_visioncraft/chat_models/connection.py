@@ -44,7 +44,7 @@ CHAT_PATH = "/v1/chat/completions"
 USER_AGENT = f"langchain-visioncraft/{__version__}"
 
 _NO_REQUEST: Any = httpx.Request("POST", CHAT_PATH)
-"""For errors of the SDK, which want one: the real one holds the key."""
+"""A stand-in request for the SDK's errors, which require one: the real one holds the key."""
 
 SDK_SPEAKS_OUR_HTTP = issubclass(openai.DefaultHttpxClient, httpx.Client)
 """False for an SDK before 3 (on httpx) beside an installed httpx2."""
@@ -79,7 +79,7 @@ def connect(
         shared = _shared_clients(os.getpid(), settings.verify, settings.timeout)
         http_client = http_client or shared[0]
         http_async_client = http_async_client or shared[1]
-    # The key is in no local: tracebacks may show those.
+    # The key is not a local variable: tracebacks may show those.
     client = VisionCraftSDK(api_key=settings.require_key(), http_client=http_client, **options)
     async_client = AsyncVisionCraftSDK(
         api_key=settings.require_key(), http_client=http_async_client, **options
@@ -93,12 +93,12 @@ def connect(
 
 
 def _timeout_of_sdk(timeout: Timeout) -> Any:
-    """Our two numbers as those of the SDK's own HTTP library, whichever that is."""
+    """Our two numbers as a timeout of the SDK's own HTTP library, whichever that is."""
     return openai.Timeout(connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None)
 
 
 class _OurClient:
-    """Says who is calling, and nothing else.
+    """Identifies the caller, and nothing else.
 
     The SDK would add the organization and project of the environment, whatever is in
     ``OPENAI_CUSTOM_HEADERS``, and a description of this machine.
@@ -111,7 +111,7 @@ class _OurClient:
     deadline: float | None = None
     """Seconds for a call with its retries, or a stream to its end."""
     form = 0
-    """The number of the form of ``response_format`` that the host took last."""
+    """The number of the form of ``response_format`` that the host accepted last."""
 
     @property
     def default_headers(self) -> dict[str, str | openai.Omit]:
@@ -142,7 +142,7 @@ class _OurClient:
         return response
 
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:  # noqa: ARG002
-        # As it is decoded: LangChain would take objects apart again.
+        # Decoded JSON: LangChain would only dump objects again.
         return response.extensions.get(completions.ANSWER, data)
 
     def _make_status_error_from_response(self, response: Any) -> openai.APIStatusError:
@@ -156,7 +156,7 @@ class _OurClient:
         try:
             return inherited._build_request(options, **more)
         except UnicodeEncodeError:
-            # Halves of characters, which models write now and then, and no request can hold.
+            # Lone surrogates, which models sometimes write, and which no request can hold.
             written = sound(json.dumps([options.json_data, options.extra_json], ensure_ascii=False))
             body, extra = json.loads(written)
             whole = options.model_copy(update={"json_data": body, "extra_json": extra})
@@ -166,7 +166,7 @@ class _OurClient:
             raise InvalidRequestError(msg) from error
 
     def _asking(self, options: Any) -> Generator[Any, Any, Any]:
-        """Asks in each form of the ``response_format`` until the host takes one."""
+        """Try each form of the ``response_format`` until the host accepts one."""
         body, refusals = options.extra_json or {}, []
         for number, form in forms_of(body.get("response_format"), self.form):
             own = {"extra_json": {**body, "response_format": form}}
@@ -195,7 +195,7 @@ class _OurClient:
         self, remaining_retries: int, options: Any, response_headers: Any = None
     ) -> float:
         if response_headers is None and (error := sys.exception()) and came_back(error):
-            # Of an answer that cannot be read, too: it may have been paid for.
+            # Also for an unreadable answer: it may have been paid for.
             raise openai.APIConnectionError(request=_NO_REQUEST) from error
         inherited: Any = super()
         seconds: float = inherited._calculate_retry_timeout(
@@ -204,7 +204,7 @@ class _OurClient:
         return current().left(seconds) or 0.0
 
     def _should_retry(self, response: Any) -> bool:
-        # The SDK repeats more, such as whatever the host says with `x-should-retry: true`.
+        # The SDK retries more, such as anything that the host marks `x-should-retry: true`.
         inherited: Any = super()
         return response.status_code in RETRY_STATUSES and bool(inherited._should_retry(response))
 

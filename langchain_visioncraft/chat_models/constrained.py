@@ -1,7 +1,7 @@
-"""Tool calling for hosts that can hold an answer to a JSON schema. No I/O.
+"""Tool calling for hosts that can force an answer to fit a JSON schema. No I/O.
 
 The tools, and one more called ``reply`` that takes a text, become one schema: the model can only
-write a call or a reply. Small models call the right tool far more often so than natively.
+write a call or a reply. Small models call the right tool far more often this way than natively.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ _CASES = {
     False: ("None of these", ", for small talk and general knowledge"),
     True: ("All is done", ", which says what was done and names the files"),
 }
-"""When to reply: at first, and behind the results of calls."""
+"""When to reply: at first, and after the results of calls."""
 _SEVERAL = "\nWrite several calls as a list of such objects, and a reply as a list of one."
 _MOST_CALLS = 8
 _KEPT = (
     *("type", "properties", "required", "items", "enum", "const", "anyOf"),
     *("additionalProperties", "minimum", "maximum", "minItems", "maxItems", "maxLength"),
 )
-"""What the grammars of llama.cpp, vLLM, SGLang and Ollama make of a schema. Others are refused,
-ignored, or do harm: in llama.cpp's, the dot of a pattern matches the quote that ends the text. The
+"""The keywords that the grammars of llama.cpp, vLLM, SGLang and Ollama support. Others are refused,
+ignored, or harmful: in llama.cpp's, the dot of a pattern matches the quote that ends the text. The
 answer is checked against the whole schema."""
 
 _REPLY_BEGINS = re.compile(
@@ -67,9 +67,9 @@ _TEXT = re.compile(r'(?:[^"\\]|\\(?:u(?!d[89ab])[0-9a-fA-F]{4}|u[dD][89abAB][0-9
 
 
 class _ReplyReader(CallReader):
-    """Gives the text of a reply as it grows; all else is read as any answer is.
+    """Returns the text of a reply as it grows; everything else is read like any other answer.
 
-    A host that ignored the schema answers in words or with calls in some form of its own.
+    A host that ignores the schema answers in prose, or with calls in a form of its own.
     """
 
     def __init__(self, offered: Offered) -> None:
@@ -79,7 +79,7 @@ class _ReplyReader(CallReader):
         self._rest = ""
 
     def feed(self, text: str) -> list[Piece]:
-        """Take the next piece of the answer, and give what is certain by now."""
+        """Take the next piece of the answer, and return what is certain by now."""
         if self._state == "other":
             return super().feed(text)
         self._rest += text
@@ -102,7 +102,7 @@ class _ReplyReader(CallReader):
         return [json.loads(f'"{written}"', strict=False)] if written else []
 
     def finish(self, *, cut_off: bool = False) -> list[Piece]:
-        """Give what is left."""
+        """Return what is left."""
         state, self._state = self._state, "other"
         found = super().feed(self._rest if state == "begin" else self._rest.lstrip("]}, \n"))
         found += super().finish(cut_off=cut_off)
@@ -113,7 +113,7 @@ class _ReplyReader(CallReader):
 
 @dataclass(frozen=True)
 class ConstrainedTools(PromptedTools):
-    """The tools of one request, as a schema that its answer is held to.
+    """The tools of one request, as a schema that its answer must fit.
 
     Attributes:
         form: The schema of an answer without a call, if the request has a ``response_format``;
@@ -126,7 +126,7 @@ class ConstrainedTools(PromptedTools):
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """The parameter of the request that holds the answer to the schema."""
+        """The request parameter that forces the answer to fit the schema."""
         if not self._is_offering:
             return {}
         return {"response_format": of_schema(self.schema, strict=True)}
@@ -147,7 +147,7 @@ class ConstrainedTools(PromptedTools):
 
     @property
     def schema(self) -> dict[str, Any]:
-        """One branch a tool, and one for a reply if no call is required."""
+        """One branch for each tool, and one for a reply if no call is required."""
         branches = [_branch(name, shape(schema)) for name, schema in self.shown.items()]
         answer = self.form if self.choice == "auto" else None
         if self.choice == "auto" and answer is None:
@@ -221,7 +221,7 @@ def _takes_any_keys(kept: Any) -> bool:
 
 
 def _meaning(schema: Any) -> str:
-    """What is said of an argument, or else its type."""
+    """The description of an argument, or else its type."""
     said = schema.get("description") if isinstance(schema, Mapping) else None
     kept = shape(schema)
     kind = kept.get("type") if isinstance(kept, Mapping) and "enum" not in kept else None
@@ -243,12 +243,12 @@ def _branch(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def held_to(schema: Mapping[str, Any]) -> Any:
-    """The schema that is sent for one with references."""
+    """The schema to send, with references resolved."""
     return shape(dereference_refs(dict(schema)))
 
 
 def shape(schema: Any) -> Any:
-    """The part of a schema that servers can hold an answer to."""
+    """The part of a schema that servers can enforce."""
     if not isinstance(schema, Mapping):
         return {} if schema is True else schema
     choices = schema.get("anyOf") or schema.get("oneOf")

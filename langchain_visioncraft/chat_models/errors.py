@@ -1,7 +1,7 @@
-"""The one place where errors of OpenAI's SDK and of the HTTP library become this package's.
+"""The one place where errors of OpenAI's SDK and of the HTTP library become this package's errors.
 
-What is raised is an instance of both trees: of ours, with its facts, and of the class that it came
-from, so that code which catches ``openai.RateLimitError`` or LangChain's ``ModelRateLimitError``
+An error that is raised belongs to both trees: to ours, with its facts, and to that of the original
+class, so that code which catches ``openai.RateLimitError`` or LangChain's ``ModelRateLimitError``
 keeps working.
 """
 
@@ -48,10 +48,10 @@ _IN_ORDER: dict[type[Exception], tuple[type[errors.VisionCraftError], str]] = {
     TimeoutError: (errors.TimedOutError, "stopped streaming ({error})"),
     openai.OpenAIError: (errors.ResponseError, "gave no answer ({error})"),
 }
-"""What an error is raised as, and what it says; the first class that fits counts."""
+"""The class and the message for each kind of error; the first class that fits counts."""
 
 _OF_RAW_BYTES = ("content-encoding", "content-length", "transfer-encoding")
-"""Headers that are not true of content that was decoded, or masked."""
+"""Headers that no longer hold once the content is decoded or redacted."""
 
 _CONTEXT = re.compile(
     r"(?:maximum|max\.?) (?:context|sequence) length|context[ _](?:length|window|size)"
@@ -61,7 +61,7 @@ _CONTEXT = re.compile(
 
 
 def both(*classes: type[Exception]) -> type[Exception]:
-    """A class that is all of these; it is shown under the name of the first."""
+    """A subclass of all these classes, with the name of the first."""
     return _both(classes)
 
 
@@ -96,12 +96,12 @@ def _rebuild(classes: Any, args: tuple[Any, ...], facts: dict[str, Any]) -> Exce
 
 
 def as_both(ours: errors.VisionCraftError, error: Exception, *extra: type[Exception]) -> Exception:
-    """This package's error as an instance of the class of another one, too, with the facts of both.
+    """This package's error, made an instance of another error's class, too, with the facts of both.
 
     Args:
-        ours: The error that it is first of all.
-        error: The other one.
-        extra: Classes that it is to be an instance of besides.
+        ours: This package's error.
+        error: The other error.
+        extra: Further classes for the error.
     """
     facts = {**error.__dict__, **ours.__dict__}
     return _rebuild((type(ours), *extra, type(error)), (ours.message,), facts)
@@ -113,12 +113,12 @@ _Found: TypeAlias = tuple[errors.VisionCraftError, tuple[type[Exception], ...]]
 
 @dataclass(frozen=True)
 class Boundary:
-    """Translates what a call raises.
+    """Translates the errors of a call.
 
     Attributes:
         base_url: The root of the host.
-        key: Never to be seen in an error.
-        model: The model that was asked for.
+        key: The key, which no error may show.
+        model: The requested model.
     """
 
     base_url: str
@@ -127,14 +127,14 @@ class Boundary:
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:
-        """Raise what happens inside as this package's error, ``from`` what it was."""
+        """Raise errors from inside the block as this package's, ``from`` the original."""
         try:
             yield
         except errors.VisionCraftError as error:
             _forget_key(error, self.key)
             raise
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:
-            forget_locals(error)  # frames of the HTTP library hold the key
+            forget_locals(error)  # the HTTP library's frames hold the key
             raise
         except Exception as error:
             _forget_key(error, self.key)
@@ -211,7 +211,7 @@ class Boundary:
         return self._error(errors.ConnectionFailedError, f"was not reached ({error})")
 
     def _of_answer(self, error: openai.APIError) -> _Found:
-        """An answer under status 200 that is none."""
+        """The error for a body under status 200 that is not an answer."""
         body = error.body
         if isinstance(error, openai.APIResponseValidationError):
             content = _content(error.response)
@@ -220,7 +220,7 @@ class Boundary:
                 return self._error(errors.TruncatedAnswerError, what, status=200), ()
             held, says = body, service_message(content)
         else:
-            # An error event in a stream: the SDK gives what was under "error".
+            # An error event in a stream: the SDK passes on the value of "error".
             held, says = {"error": body or error.message}, None
         failure = refusals.error_under_200(held, **self._facts)
         if failure is not None:
@@ -238,7 +238,7 @@ class Boundary:
 
 
 def _cut_off(content: bytes) -> str | None:
-    """What is missing of an answer that is neither JSON nor something else; ``None`` if nothing."""
+    """How an answer is incomplete: empty, or damaged JSON; ``None`` if it is not."""
     if not content.strip():
         return "returned an empty answer"
     if not content.lstrip().startswith((b"{", b"[")):
@@ -259,7 +259,7 @@ def _content(response: Any) -> bytes:
 
 
 def _forget_key(error: BaseException, key: str) -> None:
-    """Take the key out of the finished request, and out of an answer that repeats it."""
+    """Redact the key in the finished request, and in an answer that repeats it."""
     redact = redactor_of(key)
     for link in chain(error):
         with contextlib.suppress(Exception):  # there may be no request, or a stand-in for one
