@@ -1,8 +1,8 @@
 """Checks that an answer is a chat completion: short enough, uncompressed, well-formed, complete.
 
 A whole answer that is refused ends early, and its error waits in the response (`must_be_checked`):
-if it were raised while the SDK reads, it would be taken for a lost connection, and the call would be
-repeated. In a stream, which is read later, it is raised at once.
+if it were raised while the SDK reads, it would be taken for a lost connection, and the call would
+be repeated. In a stream, which is read later, it is raised at once.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def connect(
         MissingKeyError: If there is no key.
         InvalidRequestError: If the certificates that ``verify`` names cannot be loaded.
     """
-    settings.require_key()  # that there is none is said before all else
+    settings.require_key()  # a missing key is reported first
     options: dict[str, Any] = {
         "base_url": f"{settings.base_url}/v1",
         "timeout": _timeout_of_sdk(settings.timeout),

@@ -184,7 +184,7 @@ class ConstrainedTools(PromptedTools):
 
 
 def _reply_name(offered: Offered) -> str:
-    """The name of the branch that answers in words: one that no tool has."""
+    """The name of the branch for a reply, which no tool may have."""
     names = itertools.chain(["reply"], (f"reply_{number}" for number in itertools.count(2)))
     return next(name for name in names if name not in offered.schemas)
 

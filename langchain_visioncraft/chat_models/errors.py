@@ -108,7 +108,7 @@ def as_both(ours: errors.VisionCraftError, error: Exception, *extra: type[Except
 
 
 _Found: TypeAlias = tuple[errors.VisionCraftError, tuple[type[Exception], ...]]
-"""An error of this package, and further classes that it is to be an instance of."""
+"""An error of this package, and further classes for it."""
 
 
 @dataclass(frozen=True)

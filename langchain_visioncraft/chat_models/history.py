@@ -1,4 +1,4 @@
-"""A conversation as it can be sent: calls and results as text where a model knows no other way."""
+"""A conversation in the form to send: calls and results as text if there are no native tools."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CALL_BLOCKS = frozenset({"tool_use", "tool_call", "tool_call_chunk", "function_
 
 
 class Done(NamedTuple):
-    """A call with its result: text, and blocks that are no text, such as pictures."""
+    """A call with its result: text, and other blocks, such as pictures."""
 
     name: str
     arguments: Mapping[str, Any]
@@ -34,12 +34,11 @@ class Done(NamedTuple):
 def as_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Write earlier tool calls and their results as text.
 
-    What was done since the user spoke last goes into one message of the user, with the request:
-    small models take a call in the conversation for something to be written again. Before that,
-    calls become Hermes ``<tool_call>`` tags in what the assistant said, and results
-    ``<tool_response>`` tags in what the user says, as Qwen's and Hermes's own templates do.
-    Messages of one side that follow each other because of that are joined: many templates want
-    the sides to take turns. Pictures in results stay pictures. Other messages stay as they are.
+    Calls since the user's last message are described in that message, because small models repeat
+    calls that they see in the conversation. Earlier calls become Hermes ``<tool_call>`` tags in the
+    assistant's messages, and their results ``<tool_response>`` tags in the user's, as in Qwen's and
+    Hermes's own templates. Consecutive messages of one role are joined: many templates require the
+    roles to alternate. Pictures in results stay pictures. Other messages do not change.
     """
     start = _start_of_turn(messages)
     if start is None or not isinstance(messages[-1], ToolMessage):
@@ -53,7 +52,7 @@ def as_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
 
 
 def _start_of_turn(messages: Sequence[BaseMessage]) -> int | None:
-    """Where the user spoke last."""
+    """The place of the user's last message."""
     people = [n for n, message in enumerate(messages) if isinstance(message, HumanMessage)]
     return people[-1] if people else None
 
@@ -71,16 +70,16 @@ def _done_in(turn: Sequence[BaseMessage]) -> list[Done]:
 
 
 def answered(messages: Sequence[BaseMessage]) -> set[str]:
-    """The calls since the user spoke last that have a result, in the form of `key_of`.
+    """The calls since the user's last message that have a result, in the form of `key_of`.
 
-    Those that failed do not count: they may be tried again.
+    Failed calls do not count: they may be tried again.
     """
     done = _done_in(messages[_start_of_turn(messages) or 0 :])
     return {key_of(each.name, each.arguments) for each in done if not each.failed}
 
 
 def key_of(name: str | None, arguments: Mapping[str, Any]) -> str:
-    """Two calls are the same if this is."""
+    """A key that is equal for equal calls."""
     return json.dumps([name, arguments], sort_keys=True, default=str)
 
 
@@ -116,7 +115,7 @@ def with_instructions(messages: Sequence[BaseMessage], text: str) -> list[BaseMe
 
 
 def with_reminder(messages: Sequence[BaseMessage], text: str) -> list[BaseMessage]:
-    """The conversation with this text at the end of what the user said last."""
+    """The conversation with this text at the end of the user's last message."""
     if messages and isinstance(messages[-1], HumanMessage):
         return [*messages[:-1], _joined(messages[-1], HumanMessage(f"\n{text}"))]
     return [*messages, HumanMessage(text)]
@@ -163,7 +162,7 @@ def _parts(message: ToolMessage) -> tuple[str, list[Any]]:
 
 
 def _texts(message: BaseMessage) -> list[str]:
-    """The texts alone: blocks of calls repeat what stands in `tool_calls`."""
+    """The texts alone: blocks of calls repeat `tool_calls`."""
     content = message.content if isinstance(message.content, list) else [message.content]
     found = [
         block if isinstance(block, str) else str(block.get("text") or "")
@@ -179,8 +178,8 @@ def _texts(message: BaseMessage) -> list[str]:
 def without_invalid_calls(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """The conversation with invalid calls as valid ones if they have a result, else as text.
 
-    Hosts parse the arguments of every call that they get (vLLM and llama.cpp refuse text that is no
-    JSON), and many refuse a call that no result follows.
+    Hosts parse the arguments of every call that they get (vLLM and llama.cpp refuse text that is
+    not JSON), and many refuse a call without a result.
     """
     answered = {each.tool_call_id for each in messages if isinstance(each, ToolMessage)}
     return [
@@ -207,7 +206,7 @@ def _with_valid_calls(message: AIMessage, answered: set[str]) -> AIMessage:
 
 
 def _object_in(text: str) -> dict[str, Any]:
-    """The arguments, if they can be read: the result says what was wrong with them."""
+    """The arguments, if they can be parsed: the result says what was wrong with them."""
     try:
         read = json.loads(text.removeprefix("<tool_call>").removesuffix("</tool_call>"))
     except (ValueError, RecursionError):

@@ -29,10 +29,10 @@ _REFUSED = {
 }
 _IMAGES = ("image", "image_url", "input_image")
 _FILES = ("file", "input_file", "media", "document")
-"""Kinds of blocks of which the MIME type says what they hold."""
+"""Kinds of blocks whose MIME type says what they hold."""
 _TEXTS = (None, "text", "input_text", "output_text", "text-plain")
 _OF_OTHERS = ("reasoning", "thinking", "redacted_thinking", "reasoning_content")
-"""Blocks of what a model thought, which are not sent to any model."""
+"""Blocks of reasoning, which are not sent to any model."""
 _IN_CODE = ("image", "media", "path", "file", "bytes", "file_id", "id")
 """Keys under which code may put a `Path`, a `Media`, its artifact, bytes or a handle."""
 
@@ -51,13 +51,13 @@ def prepare_messages(
 
     Args:
         messages: May hold OpenAI's ``image_url`` blocks, LangChain's image blocks of today and of
-            before (``base64``, ``url``, ``file_id``, ``source_type``), file blocks that hold an
+            older versions (``base64``, ``url``, ``file_id``, ``source_type``), file blocks with an
             image, Anthropic's, `Media.block()`, and ``{"type": "image", "image": …}`` with a
             `Path`, a `Media`, bytes or a handle.
-        model: For which model.
+        model: The model that gets the messages.
         vision: Whether it takes images; ``None`` decides by its profile and its name.
         store: Where handles are looked up.
-        max_side: Pixels; larger images are made smaller. Links are not looked at.
+        max_side: Pixels; larger images are scaled down. Links stay as they are.
 
     Raises:
         InvalidRequestError: If there is an image for a model that takes none, or audio, video or
@@ -87,7 +87,7 @@ def _prepare(
     blocks = (image(each) if is_image(each, store) else _without_images(each) for each in given)
     content: Any = [block for block in blocks if block.get("type") not in _OF_OTHERS]
     if message.type != "human" and all(block.get("type") == "text" for block in content):
-        # Templates take lists of what people say, if at all.
+        # Templates accept lists as content only in user messages, if at all.
         between = "" if message.type == "ai" else "\n"
         content = between.join(block["text"] for block in content)
     if content == message.content:
@@ -110,7 +110,7 @@ def _without_images(block: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def is_image(block: Mapping[Any, Any], store: MediaStore | None = None) -> bool:
-    """Whether a content block holds an image, in the form of whichever API."""
+    """Whether a content block holds an image, in the form of any API."""
     kind = block.get("type")
     if kind in _IMAGES or (kind is None and {"image_url", "image"} & block.keys()):
         return True
@@ -125,7 +125,7 @@ def is_image(block: Mapping[Any, Any], store: MediaStore | None = None) -> bool:
 
 
 def _held(block: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Where a block says what it holds: in itself, or in a part (Anthropic, Bedrock, Gemini)."""
+    """The part of a block that describes its content: itself, or (Anthropic, …) a nested object."""
     image = block.get("image")
     of_image = image if isinstance(image, Mapping) and "source" in image else block
     parts = (of_image.get(name) for name in ("source", "inline_data", "inlineData"))
@@ -138,9 +138,9 @@ def image_url_block(
     """An image block of any form as OpenAI's ``{"type": "image_url", "image_url": {"url": …}}``.
 
     Args:
-        block: What is given.
+        block: The content block.
         store: Where handles are looked up.
-        max_side: Pixels; larger images are made smaller, which takes Pillow.
+        max_side: Pixels; larger images are scaled down, which needs Pillow.
 
     Raises:
         MediaInputError: If it holds no image, or not in a form that can be sent.
@@ -165,7 +165,7 @@ def _found(source: Mapping[Any, Any], store: MediaStore | None) -> MediaSource:
 
 
 def _source_of(value: Any, store: MediaStore | None) -> MediaSource:
-    """Whatever code gives; for text, a link, a data URL, or a handle of the store."""
+    """The source of an image from code; a text is a link, a data URL, or a handle of the store."""
     if isinstance(value, str):
         value = value.strip()
         if is_link(value) or is_data_url(value):
@@ -174,19 +174,19 @@ def _source_of(value: Any, store: MediaStore | None) -> MediaSource:
             raise _unusable(value, store)
         value = store.get(value)
     elif isinstance(value, Mapping) and "handle" in value and store is not None:
-        value = store.get(str(value["handle"]))  # not where it says that it lies
+        value = store.get(str(value["handle"]))  # its location is not trusted
     elif value is None or isinstance(value, Mapping):
         raise _unusable(value, store)
     return parse_source(value)
 
 
 def _url_of(source: MediaSource, max_side: int | None) -> str:
-    """A link as it is, bytes as a data URL: whole base64, and the type that they are of."""
+    """A link unchanged, bytes as a data URL with complete base64 and their actual type."""
     if source.url is not None:
         return source.url
     with source.open() as file:
         data = file.read()
-    # The bytes know better than what was said of them.
+    # The bytes decide, not the type that was declared.
     mime = type_of(data)
     if not mime or kind_of(mime) != "image" or mime not in EXTENSIONS:
         msg = f"{source.label} is {mime or 'unknown data'}, which cannot be sent as an image."

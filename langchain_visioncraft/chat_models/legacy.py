@@ -203,7 +203,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         """A model that answers with objects, as the prompt asks it to.
 
         The arguments are those of `ChatVisionCraft`. Every method means ``prompted``, and nothing
-        can be forced: the endpoint knows no other way.
+        can be forced: the endpoint supports nothing else.
         """
         del method
         return structured.structured_output(

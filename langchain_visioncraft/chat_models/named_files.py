@@ -11,12 +11,12 @@ from langchain_core.messages import BaseMessage
 from langchain_visioncraft.media.sniff import EXTENSIONS
 
 _TAKES_FILES = "a handle or a url."
-"""How the description of an argument ends that takes a file: of ours, and of any other tool."""
+"""How the description of an argument that takes a file ends, in our tools and in any other tool."""
 
 _TAKES_SOUND = re.compile(r"recording|audio|speech|voice", re.IGNORECASE)
 _KINDS = {"jpeg": "image", **{ext: mime.partition("/")[0] for mime, ext in EXTENSIONS.items()}}
 
-# One class of signs each, so that long texts take linear time.
+# Each uses one character class, so that long texts take linear time.
 _LINK = re.compile(r"https?://[^\s\"'<>`]+")
 _HANDLE = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{12}\.[a-z0-9]{2,5}(?![0-9A-Za-z])")
 _WORD = re.compile(r"[\w./:\\~-]+")
@@ -25,7 +25,7 @@ _MOST_MESSAGES, _LONGEST_TEXT, _MOST_FILES = 100, 20_000, 30
 
 
 def files_named(messages: Sequence[BaseMessage]) -> list[str]:
-    """The files and links that a conversation names: the newest thirty, the newest last."""
+    """The newest thirty files and links that a conversation names, the newest last."""
     found: dict[str, None] = {}
     for message in messages[-_MOST_MESSAGES:]:
         for name in _files_in(message.text[-_LONGEST_TEXT:]):
@@ -52,7 +52,7 @@ def _takes_file(part: Any) -> bool:
 
 
 def _of_kind(part: Mapping[str, Any], files: Sequence[str]) -> list[str]:
-    """The files that an argument may take, by their extensions, so far as those say it."""
+    """The files that an argument may take, as far as their extensions tell."""
     others = {"image"} if _TAKES_SOUND.search(part["description"]) else {"audio", "video"}
     return [name for name in files if _KINDS.get(_extension(name)) not in others]
 
@@ -62,10 +62,10 @@ def _extension(name: str) -> str:
 
 
 def with_files(schema: Mapping[str, Any], files: Sequence[str]) -> Mapping[str, Any] | None:
-    """A tool's arguments, of which those that take a file take one of these.
+    """A tool's schema in which arguments for files allow only these files.
 
     Returns:
-        ``None`` if there are none, and the tool needs one.
+        ``None`` if there are no files, and the tool needs one.
     """
     properties = dict(schema.get("properties") or {})
     for name, part in list(properties.items()):

@@ -1,8 +1,8 @@
-"""Answers of sloppy hosts in OpenAI's form, before the SDK and LangChain see them.
+"""Converts answers of not quite compatible hosts to OpenAI's form, for the SDK and LangChain.
 
-Hosts call themselves compatible and are not quite: arguments are an object instead of a text, ids
-are missing, a choice holds an error. What has an evident meaning is put right here; what has none
-raises `UnreadableAnswerError`. `chat_models.streams` does the same for streams, piece by piece.
+Arguments are an object instead of a text, ids are missing, a choice holds an error. Parts with an
+evident meaning are corrected here; others raise `UnreadableAnswerError`. `chat_models.streams` does
+the same for streams, piece by piece.
 
 ```python
 from langchain_visioncraft.chat_models.normalizing import normalized
@@ -31,20 +31,20 @@ class UnreadableAnswerError(openai.OpenAIError):
 
 
 class BrokenOffAnswerError(openai.OpenAIError):
-    """An answer of which the host says that it could not finish it."""
+    """An answer that the host says it could not finish."""
 
 
 MOST_CALLS = 256
-"""Of one answer; OpenAI takes 128 tools. LangChain merges calls in quadratic time."""
+"""The limit for one answer; OpenAI takes 128 tools. LangChain merges calls in quadratic time."""
 
 MOST_CHOICES = 128
 """As OpenAI's ``n``."""
 
 _MOST_COUNTS = 64
-"""Of one group of usage."""
+"""The limit for one group of usage."""
 
 REASONING = "reasoning_content"
-"""Where reasoning stands once it is normalized; LangChain looks for it under the same name."""
+"""The key of normalized reasoning; LangChain looks for the same name."""
 
 _REASONING = (REASONING, "reasoning", "reasoning_details", "thinking")
 """Where hosts put it: DeepSeek and older vLLM; vLLM, Groq and OpenRouter; OpenRouter; Ollama."""
@@ -57,17 +57,17 @@ _FAILED = (
     *("error", "abort", "aborted", "failed", "cancelled", "network_error"),
     *("insufficient_system_resource", "malformed_function_call"),
 )
-"""Of OpenRouter, SGLang, vLLM, Z.ai, DeepSeek and Gemini: what came until then is not an answer."""
+"""Finish reasons of an incomplete answer: OpenRouter, SGLang, vLLM, Z.ai, DeepSeek and Gemini."""
 _COUNTS = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
 _DIGITS = 15
 _HALF_ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
-"""An escape for half of a character, which may stand without the other half."""
+"""The escape of a surrogate, which may lack its other half."""
 _SizedT = TypeVar("_SizedT", bound=Sized)
 _decode = json.JSONDecoder(strict=False).raw_decode
 
 
 class Call(NamedTuple):
-    """What stands in a tool call, or in a piece of one; ``None`` for what does not."""
+    """The fields of a tool call, or of a piece of one; ``None`` for missing ones."""
 
     place: int | None
     id: str | None
@@ -117,7 +117,7 @@ def _message(written: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def head_of(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """What an answer says of itself."""
+    """The metadata of an answer."""
     return {
         name: sound(part) if isinstance(part, str) else part
         for name, kind in _HEAD.items()
@@ -126,7 +126,7 @@ def head_of(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spoken(choice: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    """What a choice says, under the first of these names that is there."""
+    """The value of a choice under the first of these names that it has."""
     for name in names:
         said = choice.get(name)
         if isinstance(said, dict):
@@ -150,10 +150,10 @@ def said_in(written: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def content_of(written: Mapping[str, Any]) -> tuple[Any, str]:
-    """The content, a text wherever it is made of texts alone, and the reasoning.
+    """The content, as a text if it consists only of texts, and the reasoning.
 
-    The id of a message is not among what is read: hosts repeat it, and LangGraph would put the
-    new message in the place of an earlier one.
+    The id of a message is not read: hosts repeat it, and LangGraph would replace an earlier message
+    with the new one.
     """
     given = written.get("content")
     thought = next(filter(None, (_plain(written.get(name)) for name in _REASONING)), "")
@@ -180,7 +180,7 @@ def content_of(written: Mapping[str, Any]) -> tuple[Any, str]:
 
 
 def _plain(value: Any) -> str:
-    """The text in reasoning of any form; what is encrypted has none."""
+    """The text of reasoning in any form; encrypted reasoning has none."""
     if isinstance(value, str):
         return sound(value)
     if isinstance(value, list):
@@ -192,7 +192,7 @@ def _plain(value: Any) -> str:
 
 
 def sound(text: str) -> str:
-    """The text without halves of characters, which pydantic refuses."""
+    """The text without lone surrogates, which pydantic refuses."""
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -246,7 +246,7 @@ def arguments_of(value: Any) -> str:
                 value, end = _decode(text or "{}")
             except (ValueError, RecursionError):
                 return text
-            if text[end:].strip() not in ("", text[:end]):  # some send the whole once more
+            if text[end:].strip() not in ("", text[:end]):  # some hosts send everything again
                 return text
             if isinstance(value, dict) and not _HALF_ESCAPED.search(text):
                 return text[:end] or "{}"
@@ -274,7 +274,7 @@ def logprobs_of(choice: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def usage_of(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The tokens that an answer took; Groq and Moonshot report them in places of their own."""
+    """The usage of an answer; Groq and Moonshot report it under keys of their own."""
     choices = answer.get("choices")
     places = [answer, answer.get("x_groq"), *(choices if isinstance(choices, list) else ())]
     found = (_counted(place.get("usage")) for place in places if isinstance(place, dict))
@@ -282,7 +282,7 @@ def usage_of(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _counted(usage: Any) -> dict[str, Any]:
-    """Only what counts: numbers from 0, and groups of them."""
+    """Only the counts: numbers from 0, and groups of them."""
     kept: dict[str, Any] = {}
     for given, value in usage.items() if isinstance(usage, dict) else ():
         name = _COUNTS.get(given) or str(given)
@@ -305,7 +305,7 @@ def _number(value: Any) -> int | float | None:
 
 
 def most(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Of usage that is reported several times, the most: it grows with the answer."""
+    """The largest of several usage reports, since usage grows with the answer."""
     merged = {**one, **other}
     for name in one.keys() & other.keys():
         if isinstance(one[name], dict) and isinstance(other[name], dict):
@@ -316,14 +316,14 @@ def most(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_list(what: str, value: Any) -> list[Any]:
-    """The list, or the only object of one; anything else has no evident meaning."""
+    """The list, or a single object as a list; anything else has no evident meaning."""
     if not isinstance(value, dict | list):
         raise unreadable(what, value)
     return [value] if isinstance(value, dict) else value
 
 
 def no_more(what: str, some: _SizedT, most: int) -> _SizedT:
-    """These, unless they are more than that."""
+    """These items; raises if there are too many."""
     if len(some) > most:
         msg = f"it has more than {most} {what}"
         raise UnreadableAnswerError(msg)
@@ -339,7 +339,7 @@ def unreadable(what: str, value: Any) -> UnreadableAnswerError:
 
 @contextlib.contextmanager
 def readable() -> Iterator[None]:
-    """Raise what comes of an answer that fits nobody's expectations as `UnreadableAnswerError`."""
+    """Raise errors from unexpected answers as `UnreadableAnswerError`."""
     try:
         yield
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:

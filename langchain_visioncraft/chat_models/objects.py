@@ -17,16 +17,16 @@ _DECODER = json.JSONDecoder(strict=False)
 _BRACKET = re.compile(r"\[|\{(?=\s{0,80}[\"'}\w])")
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*+", re.DOTALL)
 _CONTROLS = {code: f"\\u{code:04x}" for code in range(32)}
-"""Line breaks and the like, which models write within strings as they are."""
+"""Control characters such as line breaks, which models do not escape within strings."""
 _MOST_SEARCHED = 20_000
 _PRICE = 64
-"""Of an attempt to decode, in characters: a text may hold nothing but brackets."""
+"""The cost of an attempt to decode, in characters: a text may hold nothing but brackets."""
 
 _MOST_REPAIRS = 8
 
 
 def object_in(text: str, schema: Mapping[str, Any], *, partial: bool = False) -> Any:
-    """The value of a schema in an answer: bare, fenced, wrapped, with prose around, damaged.
+    """The value for a schema in an answer: bare, fenced, wrapped, surrounded by prose, or damaged.
 
     ```python
     from langchain_visioncraft.chat_models.objects import object_in
@@ -37,8 +37,8 @@ def object_in(text: str, schema: Mapping[str, Any], *, partial: bool = False) ->
 
     Args:
         text: The answer, or its beginning.
-        schema: Of the value.
-        partial: Whether the text may be a beginning only.
+        schema: The schema of the value.
+        partial: Whether the text may be only the beginning of an answer.
 
     Returns:
         The first value that fits the schema, else the first that could be meant; ``None`` if there
@@ -91,7 +91,7 @@ def _repaired(text: str, *, partial: bool) -> Iterator[Any]:
 
 
 def _beginning(text: str) -> Any:
-    """What the beginning of JSON says so far, without a value that has only begun."""
+    """The values in the beginning of JSON so far, without one that is incomplete."""
     escaped = _STRING.sub(lambda found: found[0].translate(_CONTROLS), text)
     try:
         return from_json(escaped, allow_partial="trailing-strings")
@@ -109,7 +109,7 @@ def _could_be(value: Any, schema: Mapping[str, Any]) -> bool:
 
 
 def _unwrapped(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-    """The value itself, and what it holds where a model has put it into another one."""
+    """The value itself, and the values in it, since models may wrap one in another."""
     if isinstance(value, dict | list):
         yield value
     if isinstance(value, dict) and not set(value) & set(schema.get("properties") or {}):

@@ -17,7 +17,7 @@ from langchain_visioncraft.client.options import ChatOptions, invalid_request
 from langchain_visioncraft.errors import InvalidRequestError
 
 MIN_MAX_TOKENS = 128
-"""The documented minimum of ``max_tokens``; less is sent as this."""
+"""The documented minimum of ``max_tokens``; smaller values are raised to it."""
 
 DOCUMENTED = frozenset(ChatOptions.model_fields)
 """Parameters with documented bounds."""
@@ -31,7 +31,7 @@ NEVER_SENT = ("reasoning", "include", "truncation", "context_management", "store
 
 @functools.cache
 def _known() -> frozenset[str]:
-    """What the SDK's own method takes; a name outside would end in its TypeError."""
+    """The parameters of the SDK's own method; any other name would raise its TypeError."""
     # A fiftieth of what an import of the SDK takes, which needs no more of it until the first call.
     from openai.resources.chat.completions import Completions  # noqa: PLC0415
 
@@ -68,7 +68,7 @@ def check(options: Mapping[str, Any]) -> None:
 
 
 def is_below_minimum(max_tokens: Any) -> bool:
-    """Whether this is a sensible number of tokens that the service would refuse as too few."""
+    """Whether this is a valid number of tokens that the service would refuse as too small."""
     return (
         isinstance(max_tokens, int)
         and not isinstance(max_tokens, bool)
@@ -94,7 +94,7 @@ def fold(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> d
 
 
 def refuse_unknown(payload: Mapping[str, Any], endpoint: str) -> None:
-    """Refuse what the SDK could not send, with a hint.
+    """Refuse parameters that the SDK could not send, with a hint.
 
     Raises:
         InvalidRequestError: If there is such a parameter.
@@ -113,10 +113,10 @@ def refuse_unknown(payload: Mapping[str, Any], endpoint: str) -> None:
 
 
 def without_empty_tools(payload: dict[str, Any]) -> dict[str, Any]:
-    """The request without an empty list of tools, which strict hosts refuse, and what goes with it.
+    """The request without an empty list of tools and its options, which strict hosts refuse.
 
     Raises:
-        InvalidRequestError: If a call is demanded all the same.
+        InvalidRequestError: If a call is required nevertheless.
     """
     if payload.get("tools") or "tools" not in payload:
         return payload

@@ -18,7 +18,7 @@ MOST_TOKENS = 100_000
 """The documented maximum of ``max_tokens``."""
 
 MODEL_PROFILES: dict[str, dict[str, Any]] = {}
-"""Name → profile. Put in models of your own, or other facts:
+"""Name → profile. Add your own models, or change a profile:
 
 ```python
 from langchain_visioncraft.chat_models import MODEL_PROFILES, ChatVisionCraft
@@ -93,9 +93,9 @@ _model("Nemotron-4-340B-Instruct", 4_096)  # nvidia/Nemotron-4-340B-Instruct: ca
 
 
 def profile_of(model: str) -> dict[str, Any] | None:
-    """The profile of a model; ``None`` for one that is not known.
+    """The profile of a model; ``None`` for an unknown one.
 
-    Case and what stands before a ``/`` do not count: ``meta-llama/Llama-3.1-8B-Instruct``.
+    Case, and an owner before ``/``, are ignored: ``meta-llama/Llama-3.1-8B-Instruct``.
     """
     known = MODEL_PROFILES.get(model)
     if known is None:
@@ -121,7 +121,7 @@ _SEEING = re.compile(
 
 
 def takes_images(model: str, vision: bool | None = None) -> bool:
-    """Whether a model takes images: as told, by its profile, or by a name like ``Qwen2.5-VL``."""
+    """Whether a model takes images: as set, by its profile, or by a name like ``Qwen2.5-VL``."""
     if vision is not None:
         return vision
     known = (profile_of(model) or {}).get("image_inputs")

@@ -1,4 +1,4 @@
-"""How a request says which JSON its answer must be: hosts take the schema in different forms.
+"""The forms of ``response_format``: hosts take the JSON schema of an answer in different forms.
 
 | form | hosts |
 |---|---|
@@ -6,8 +6,8 @@
 | ``{"type": "json_object", "schema": …}`` | llama-cpp-python |
 | ``{"type": "json_object", "value": …}`` | Text Generation Inference |
 
-The first form is tried first. A host that refuses it is asked in the next one, and what it takes is
-kept for the calls that follow.
+The first form is tried first. If a host refuses it, the next one is tried, and the accepted form is
+remembered for later calls.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FORMS: tuple[Callable[[Mapping[str, Any]], dict[str, Any]], ...] = (
 )
 _REFUSES = re.compile(r"response.?format|json_schema|json_object", re.IGNORECASE)
 _STATUSES = (400, 422, 500, 501)
-"""500 is llama-cpp-python's for every request that it cannot read."""
+"""llama-cpp-python answers 500 to every request that it cannot read."""
 _LONGEST_REFUSAL = 10_000
 
 
@@ -37,18 +37,18 @@ def of_schema(schema: Mapping[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def of_function(function: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for what OpenAI's form of a function says, with its name."""
+    """The same for a function in OpenAI's form, with its name."""
     named = {key: function[key] for key in ("name", "description", "strict") if key in function}
     return of_schema(function.get("parameters") or {}, **named)
 
 
 def as_sent(given: Any) -> Any:
-    """What code may give as ``response_format``: a class or a ``TypedDict`` as its schema."""
+    """A ``response_format`` from code: a class or a ``TypedDict`` becomes its schema."""
     return of_function(convert_to_openai_function(given)) if isinstance(given, type) else given
 
 
 def schema_in(given: Any) -> Mapping[str, Any] | None:
-    """The schema that a ``response_format`` holds an answer to; ``None`` if it holds it to none."""
+    """The schema that a ``response_format`` enforces; ``None`` if it enforces none."""
     form = as_sent(given)
     if not isinstance(form, Mapping) or form.get("type") == "text":
         return None
@@ -69,5 +69,5 @@ def forms_of(given: Any, first: int) -> Iterator[tuple[int, Any]]:
 
 
 def is_refused(status: int, says: str) -> bool:
-    """Whether a host refuses the form, by what it says."""
+    """Whether a host's error means that it refuses the form."""
     return status in _STATUSES and bool(_REFUSES.search(says[:_LONGEST_REFUSAL]))

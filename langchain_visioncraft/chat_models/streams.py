@@ -1,7 +1,8 @@
-"""Streams of sloppy hosts in OpenAI's form, chunk by chunk.
+"""Converts streams of not quite compatible hosts to OpenAI's form, chunk by chunk.
 
-Pieces pass at once. Only what the end may change waits for it: ``finish_reason``, which some hosts
-put on every piece, usage, which some report as it grows, and arguments that are encoded twice.
+Pieces pass at once. Only parts that may still change are held until the end: ``finish_reason``,
+which some hosts put on every piece, usage, which some report as it grows, and arguments encoded
+twice.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from langchain_visioncraft.chat_models import normalizing
 
 _IN_JSON = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
 _UNDECIDED = re.compile(r"\s*(?:\{\s*(?:\}\s*)?|n(?:u(?:ll?)?)?)?")
-"""Arguments that may still turn out to be none, or to begin with an empty object that is none."""
+"""Arguments that may still turn out to be missing, or begin with a meaningless empty object."""
 
 _MOST_HELD = 64
-"""Pieces that are held to find out."""
+"""How many pieces are held back until this is decided."""
 
 
 class NormalizedStream:
@@ -35,7 +36,7 @@ class NormalizedStream:
         self._ids: set[str] = set()
 
     def read(self, chunk: Any) -> Iterator[dict[str, Any]]:
-        """What goes on for a chunk, as chunks of OpenAI's, or ``{"error": …}``.
+        """The chunks in OpenAI's form to pass on for one chunk, or ``{"error": …}``.
 
         Raises:
             UnreadableAnswerError: If a part of it has no evident meaning.
@@ -58,7 +59,7 @@ class NormalizedStream:
             written = normalizing.spoken(choice, "delta", "message", "text")
             delta = self._delta(written)
             finish, logprobs = normalizing.finish_of(choice), normalizing.logprobs_of(choice)
-            # "stop" on every piece says less than what one of them says.
+            # "stop" on every piece means less than another reason on one of them.
             if finish and (self._finish is None or finish != "stop"):
                 self._finish = finish
             if any(delta.values()) or logprobs or not finish:
@@ -73,7 +74,7 @@ class NormalizedStream:
         return bool(index != self._choice)
 
     def _chunk(self, delta: dict[str, Any], **more: Any) -> dict[str, Any]:
-        # The SDK takes the role from the first one that says it.
+        # The SDK takes the role from the first chunk that has it.
         role = {} if self._has_role else {"role": "assistant"}
         self._has_role = True
         choice = {"index": 0, "delta": {**role, **delta}, "finish_reason": None, **more}
@@ -117,7 +118,7 @@ class NormalizedStream:
         return self._finish is not None
 
     def end(self) -> Iterator[dict[str, Any]]:
-        """What waited for the end.
+        """The parts that were held until the end.
 
         Raises:
             UnreadableAnswerError: If the stream held no choice, or a call has no name.
@@ -159,7 +160,7 @@ class _StreamedCall:
 
     @property
     def complete(self) -> bool:
-        """Whether the arguments so far are a whole value, as far as brackets say."""
+        """Whether the arguments so far are a complete value, judged by brackets."""
         return self.begun and not (self._depth or self._quoted)
 
     def is_followed_by(self, piece: normalizing.Call, arguments: str) -> bool:
@@ -181,9 +182,9 @@ class _StreamedCall:
         return bool(arguments) and arguments != "".join(self._text).strip()
 
     def take(self, piece: str) -> str:
-        """Take a piece of the arguments, and give what is certain by now."""
+        """Take a piece of the arguments, and return what is certain by now."""
         if self._passes and self.complete:
-            self._held.append(piece)  # the whole once more, from some
+            self._held.append(piece)  # some hosts send everything again
             return ""
         self._follow(piece)
         if self._passes:

@@ -1,4 +1,4 @@
-"""Structured output: how an answer in a form is asked for, found in the answer, and parsed."""
+"""Structured output: how it is requested, found in the answer, and parsed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from langchain_visioncraft.errors import InvalidRequestError
 Method: TypeAlias = Literal["function_calling", "json_mode", "json_schema", "prompted"]
 
 ANSWER_FORM = "answer_form"
-"""The name under which the form of an answer is bound to a call."""
+"""The parameter that binds the form of an answer to a call."""
 
 _INSTRUCTIONS = """\
 Answer with one JSON {kind} and nothing else: no explanation, no code fence. It is a \
@@ -111,8 +111,8 @@ class PromptedAnswer(Task):
 
     Attributes:
         form: ``name``, ``description`` and ``parameters``, a JSON schema.
-        history_as_text: Whether earlier tool calls are to be written as text.
-        constrained: Whether the host is to hold the answer to the form.
+        history_as_text: Whether to write earlier tool calls as text.
+        constrained: Whether the host enforces the form.
     """
 
     form: Mapping[str, Any]
@@ -121,13 +121,13 @@ class PromptedAnswer(Task):
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """The parameter of the request that holds the answer to the form."""
+        """The request parameter that enforces the form of the answer."""
         if not self.constrained:
             return {}
         return {"response_format": of_schema(held_to(_schema_of(self.form)), strict=True)}
 
     def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-        """The conversation with the form of its answer."""
+        """The conversation, with a description of the form added."""
         purpose = str(self.form.get("description") or "").strip()
         instructions = _INSTRUCTIONS.format(
             kind=_kind(_schema_of(self.form)),
@@ -153,7 +153,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 
 class AnswerReading(Reading):
-    """Holds an answer back until it is known to have the right form."""
+    """Holds an answer back until it is certain to have the right form."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = schema
@@ -164,7 +164,7 @@ class AnswerReading(Reading):
         return []
 
     def held_back(self, messages: Sequence[BaseMessage], ask: Ask) -> Steps[list[Piece]]:
-        """Give the answer, or a second one if that has the right form."""
+        """Return the answer, or a second one if that has the right form."""
         text, reasons = self.text, self._reasons(self.text)
         if reasons and not self.cut_off:
             complaint = _AGAIN.format(reasons="; ".join(reasons), kind=_kind(self._schema))
@@ -181,13 +181,13 @@ class AnswerReading(Reading):
 
 
 class AnswerParser(BaseTransformOutputParser[Any]):
-    """Makes objects of answers; a stream gives partial ones, as far as the class allows it.
+    """Turns answers into objects; a stream yields partial ones, as far as the class allows.
 
     Attributes:
-        target: A pydantic class; anything else stands for a dictionary.
+        target: A pydantic class; anything else means a dictionary.
         form: See `PromptedAnswer`.
-        beside_tools: Whether the model may call tools instead; there is no object then.
-        include_raw: Whether to give ``{"raw", "parsed", "parsing_error"}``, and to raise nothing.
+        beside_tools: Whether the model may call tools instead, without an object.
+        include_raw: Whether to return ``{"raw", "parsed", "parsing_error"}`` and raise nothing.
     """
 
     target: Any = None
@@ -218,7 +218,7 @@ class AnswerParser(BaseTransformOutputParser[Any]):
         return value
 
     def _read(self, said: AIMessage, *, partial: bool) -> tuple[Any, str | None]:
-        """The object, or what is wrong."""
+        """The object, or the problem."""
         calls = [*said.tool_calls, *said.invalid_tool_calls]
         if calls and self.beside_tools:
             return None, None
@@ -256,9 +256,9 @@ class AnswerParser(BaseTransformOutputParser[Any]):
 
 
 class _Growing:
-    """The object of a stream, read from the beginning each time that the answer has grown enough.
+    """The object of a stream, parsed from the beginning whenever the answer has grown enough.
 
-    At the end it is read as that of a whole answer, so that one without an object is an error.
+    At the end it is parsed like a complete answer, so that a missing object is an error.
     """
 
     def __init__(self, parser: AnswerParser) -> None:
@@ -281,7 +281,7 @@ class _Growing:
             yield from self._new(partial=True)
 
     def end(self) -> Iterator[Any]:
-        """The whole object, if it is another one."""
+        """The complete object, if it differs from the last one."""
         if self._pieces:
             yield from self._new(partial=False)
 
@@ -301,7 +301,7 @@ class _Growing:
 
 
 def _validated(target: Any, value: Any) -> Any:
-    """An object of a class of pydantic's, of version 2 or 1; the value if there is no such."""
+    """An object of a pydantic class, of version 2 or 1; the value itself without a class."""
     if not (inspect.isclass(target) and is_basemodel_subclass(target)):
         return value
     kind: Any = target
@@ -310,7 +310,7 @@ def _validated(target: Any, value: Any) -> Any:
 
 
 def _unfit(problem: str, said: AIMessage) -> Exception:
-    """What is raised for an answer without the object that was asked for."""
+    """The error for an answer without the requested object."""
     reason = said.response_metadata.get("finish_reason")
     refusal = said.additional_kwargs.get("refusal")
     kinds: tuple[Any, ...] = (errors.UnexpectedAnswerError,)

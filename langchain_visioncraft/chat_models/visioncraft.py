@@ -1,4 +1,4 @@
-"""`ChatVisionCraft`: the service's chat models, whether they know tools or only text."""
+"""`ChatVisionCraft`: the service's chat models, with native tools or only text."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
             )
         elif options.get("tools") or (way != "native" and any(map(_is_of_tools, messages))):
             asked = {**self.model_kwargs, **(self.extra_body or {}), **options}
-            # A host that obeys a response_format would let no call through that is not in it.
+            # A host that obeys a response_format would block every call that is not in it.
             schema = schema_in(asked.get("response_format"))
             if way == "native":
                 task = BoundTools.of(options, messages)
@@ -143,10 +143,10 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        # Callbacks get what was read, not the text that it was read from.
+        # Callbacks get the parsed answer, not the text that it was parsed from.
         asked, options, stream, ask = self._streamed(messages, {"stop": stop, **kwargs})
         read = map(stream.read, self._ask_for_stream(asked, **options))
-        ending = (run(stream.ending(asked, ask)) for _ in "1")  # asked for when all is read
+        ending = (run(stream.ending(asked, ask)) for _ in "1")  # requested after the stream
         for chunk in filter(None, itertools.chain(read, ending)):
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -178,7 +178,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     def _streamed(
         self, messages: list[BaseMessage], given: dict[str, Any]
     ) -> tuple[list[BaseMessage], dict[str, Any], StreamedReading, Ask]:
-        """What is sent for a stream, with its options, how it is read, and how to ask again."""
+        """The messages and options of a stream, its reader, and how to ask again."""
         task, options = self._task(messages, given)
         stream = StreamedReading(
             task,

@@ -1,13 +1,13 @@
-"""Tools in words, for models and hosts that know no other way. No I/O.
+"""Prompted tools, for models and hosts without native tool calling. No I/O.
 
 A request and its answer go through these modules from top to bottom:
 
 - `tools`: how tools are described
-- `reading`: the text of an answer, told apart into prose and calls as it arrives
-- `formats`: a table of forms, and what may begin and end a call in them
-- `parsing`: the calls behind a mark, once the answer is whole
+- `reading`: splits the text of an answer into prose and calls as it arrives
+- `formats`: a table of formats, and the marks that begin and end a call in them
+- `parsing`: the calls after a mark, once the answer is complete
 - `bodies`: calls as tags, as Python, in Gemma's notation
 - `calls`: which tool a call means, and with which arguments
 
-`langchain_visioncraft.chat_models.bound_tools` checks them, and asks the model once more.
+`langchain_visioncraft.chat_models.bound_tools` checks the calls, and asks the model once more.
 """

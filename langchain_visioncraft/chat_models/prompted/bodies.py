@@ -20,7 +20,7 @@ _SHUT = rf"<(?:\|close\|>|\s?/)\s?{_PREFIX}"
 _NAME = r"(?:\s{0,2}[=:]\s{0,2}|\s{1,2})(?:(?:name|tool|key)\s?=\s?)?[\"']?([\w.-][\w./:-]{0,127})"
 _WORDS = r"(?:function|invoke|tool_call|function_call|tool|call)"
 TAG = re.compile(rf"{_OPEN}{_WORDS}{_NAME}[\"']?")
-"""What begins a call as tags, and names the tool."""
+"""The beginning of a call as tags, which names the tool."""
 
 _ARG = r"(?:[a-z]{1,12}_)?arg_"
 _PARAMETER = (
@@ -85,7 +85,7 @@ def tagged_call(text: str, at: int, reader: JsonReader) -> tuple[Written, int] |
 def _parameters(text: str, at: int) -> tuple[dict[str, str], int]:
     """The arguments from here to the end of a call, and where it ends.
 
-    A closer that another closer of an argument follows belongs to the value.
+    If another closer of an argument follows, a closer belongs to the value.
     """
     found: dict[str, str] = {}
     key, start, end, over = "", at, -1, -1
@@ -117,7 +117,7 @@ def _value(text: str) -> str:
 
 
 def lone_call(body: str, reader: JsonReader) -> Written | None:
-    """A call whose name stands bare (GLM), in a tag of its own, or is a tag (Claude 2, Cline)."""
+    """A call whose name is bare (GLM), in a tag of its own, or itself a tag (Claude 2, Cline)."""
     if named := _NAMED_BY_TAG.search(body):
         inner = body[named.end() :]
         value = reader.value_at(inner, inner.index("{"))[0] if "{" in inner else None

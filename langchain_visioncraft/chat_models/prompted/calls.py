@@ -1,4 +1,4 @@
-"""What a call that a model wrote means: which of the offered tools, with which arguments."""
+"""Interprets a call that a model wrote: which of the offered tools, with which arguments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BESIDE = ("id", "type", "index", "tool_call_id", "thought", "content", "role")
 CALL_KEYS = frozenset({*NAME_KEYS, *ARGUMENT_KEYS, *_WRAPPERS, *_LISTS, *_BESIDE})
 CALL_TYPES = ("function", "function_call", "tool_call", "tool_use")
 SCHEMA_KEYS: dict[str, type] = {"type": str, "required": list}
-"""What small models copy from the schema into the arguments."""
+"""The keys that small models copy from the schema into the arguments."""
 
 CUT_OFF = "The answer ended in the middle of this call"
 NO_CALL = "This is not a call: it must be a JSON object with a name and arguments"
@@ -37,10 +37,10 @@ class Call:
     """A call that a model wrote.
 
     Attributes:
-        name: Of the tool; ``None`` if it could not be read.
-        arguments: Empty if they could not be read.
-        text: As the model wrote it, if it could not be read.
-        problems: Why it cannot be made.
+        name: The name of the tool; ``None`` if it could not be parsed.
+        arguments: The arguments; empty if they could not be parsed.
+        text: The model's text, if it could not be parsed.
+        problems: Why the call is invalid.
     """
 
     name: str | None
@@ -55,7 +55,7 @@ class Offered:
 
     Attributes:
         schemas: Name → JSON schema of the arguments.
-        forced: The one that it must call, if it must; its arguments alone are then a call, too.
+        forced: The tool that it must call, if any; its arguments alone are then a call, too.
     """
 
     schemas: Mapping[str, Mapping[str, Any]]
@@ -68,7 +68,7 @@ class Offered:
 
     @functools.cached_property
     def _spelled(self) -> Mapping[str, str]:
-        """Names without the signs that models change, if that leaves them distinct."""
+        """Names without the punctuation that models change, if they remain distinct."""
         spelled: dict[str, list[str]] = {}
         for name in self.schemas:
             spelled.setdefault(_SPELLING.sub("", name).lower(), []).append(name)
@@ -84,12 +84,12 @@ class Offered:
             if each in self.schemas:
                 return each
         if bare[:-9] in self.schemas:
-            return bare[:-9]  # an id of Mistral's stands glued to it
+            return bare[:-9]  # Mistral appends an id directly
         spelled = (self._spelled.get(_SPELLING.sub("", each).lower()) for each in tails)
         return next(filter(None, (*spelled, *map(self._ending_in, tails))), None)
 
     def _ending_in(self, written: str) -> str | None:
-        """The one tool whose name ends in these words, two or more: a prefix was left out."""
+        """The only tool whose name ends in these words (two or more): a prefix was left out."""
         words = _words(written)
         found = [name for name in self.schemas if _words(name)[-len(words) :] == words]
         return found[0] if len(words) > 1 and len(found) == 1 else None
@@ -105,7 +105,7 @@ class Offered:
         return keys <= set(self.properties(name)) and set(required) <= keys
 
     def has_form_of_call(self, item: Any) -> bool:
-        """Whether an object holds only what a call may; arguments may stand beside the name."""
+        """Whether an object holds only keys of a call; arguments may be beside the name."""
         if not isinstance(item, Mapping):
             return False
         kind = item.get("type")
@@ -118,7 +118,7 @@ class Offered:
         """The call of this name with these arguments: an object, its JSON, or a tuple of values."""
         name = self.name_of(written)
         if name is None and written.isdigit() and isinstance(arguments, Mapping):
-            # Kimi K2 now and then writes a counter instead.
+            # Kimi K2 sometimes writes a counter instead.
             fitting = [each for each in self.schemas if self.fits(each, set(arguments))]
             name = fitting[0] if len(fitting) == 1 else None
         if name is None:
@@ -176,9 +176,9 @@ def calls_in(
     Args:
         value: An object or a list.
         text: That it was decoded from.
-        offered: The tools; what names another one is no call.
+        offered: The tools; a value that names any other is not a call.
         json: Decodes arguments that are JSON themselves.
-        marked: Whether an opener says that it is a call: what is none has a problem then.
+        marked: Whether an opener marks it as a call: anything else is then a call with a problem.
 
     Returns:
         The calls; empty if it is something else.
@@ -220,7 +220,7 @@ def _call_in(
 
 
 def _arguments_of(function: Mapping[str, Any], known: str | None, offered: Offered) -> Any:
-    """The arguments of a call; ``None`` if it is none, but what the schema says of the tool."""
+    """The arguments of a call; ``None`` if it is only a copy of the tool's schema."""
     own = offered.properties(known)
     key = next((each for each in ARGUMENT_KEYS if each in function), None)
     if key is None:

@@ -1,8 +1,8 @@
 """How models write a tool call: a table of formats.
 
-To add a format, add a row with a sample: the tests read the sample of each row, whole and in
-pieces. What stands between opener and closer is read by `langchain_visioncraft.chat_models
-.prompted.bodies`, which knows JSON, a name before JSON, tags, and Python.
+To add a format, add a row with a sample: the tests parse the sample of each row, whole and in
+pieces. The text between opener and closer is parsed by `langchain_visioncraft.chat_models
+.prompted.bodies`, which understands JSON, a name before JSON, tags, and Python.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from langchain_visioncraft.chat_models.prompted.bodies import TAG
 
 @dataclass(frozen=True)
 class Format:
-    """A way to announce a call.
+    """A way to write a call.
 
     Attributes:
         family: The models that write it.
         source: Where the form is documented.
-        opener: Stands before the call. Empty for forms without a mark, which are calls only if
+        opener: The text before the call. Empty for forms without a mark, which are calls only if
             they name a tool that was offered.
         body: A call of ``get_weather`` with the city Oslo and 2 days.
-        closer: Ends it; empty if the body does, or the answer.
+        closer: The text after the call; empty if the end of the body or of the answer ends it.
     """
 
     family: str
@@ -66,7 +66,7 @@ _VLLM = "vllm/tool_parsers/"
 _SGLANG = "sglang/srt/function_call/"
 
 FORMATS = (
-    # What models are asked to write stands first.
+    # The form that models are asked to write comes first.
     Format("Hermes, Qwen 2.5 and 3, Granite 4, SmolLM3, ERNIE 4.5", _TEMPLATE + "Qwen3",
            "<tool_call>", f"\n{_JSON}\n", "</tool_call>"),
     Format("Qwen3-Coder, Qwen3.5, Nemotron 3, Step 3.5", _TEMPLATE + "Qwen3-Coder",
@@ -210,13 +210,13 @@ STOPS = (">>>all\n", "<|from|>assistant\n", "<|recipient|>all\n<|content|>", "�
          "<|endoftext|>", "<|end_of_text|>", "[|endofturn|]", "<|stop|>", "<end_code>",
          "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>", "<bot_end>",
          "<|observation|>")  # fmt: skip
-"""What ends an answer, and is left in the text by some hosts."""
+"""End-of-answer tokens, which some hosts leave in the text."""
 
 RESULTS = ("<start_function_response>", "<|im_start|>", "<|start_header_id|>",
            "<start_of_turn>", "<|user|>",
            "<tool_response>", "<|tool_response>", "<function_results>", "Observation:",
            "```tool_output", "<｜tool▁outputs▁begin｜>", "✿RESULT✿")  # fmt: skip
-"""What begins a result: a model that writes it goes on to imagine one."""
+"""The beginning of a result: a model that writes it goes on to imagine one."""
 
 
 def call_text(body: str) -> str:
@@ -230,7 +230,7 @@ def written_call(name: str, arguments: Any) -> str:
     return call_text(json.dumps(body, ensure_ascii=False, default=str))
 
 
-# ---- what may begin and end a call, made of the table -------------------------------------------
+# ---- what may begin and end a call, derived from the table --------------------------------------
 
 OPENERS = {row.opener for row in FORMATS} - {""}
 CLOSERS = {row.closer for row in FORMATS} - {""}
@@ -256,7 +256,7 @@ LINE_GAP = r"\s?(?:\[ARGS\]|<\|[^<>\n]{1,40}>)?\s{0,6}(?:```\w{0,10}\s{0,4})?"
 
 @functools.lru_cache(maxsize=64)
 def call_patterns(tools: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What may begin a call, and what may be the beginning of that."""
+    """The beginnings of a call, and the beginnings of those."""
     names = sorted(tools, key=lambda name: (-len(name), name))
     spaces = "functions.", "default_api.", "default_api:", "tools.", "function"
     prefix = "|".join(map(re.escape, spaces))

@@ -1,4 +1,4 @@
-"""Reads the calls behind a mark, once the answer is whole; no I/O."""
+"""Parses the calls after a mark, once the answer is complete; no I/O."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _PROSE = re.compile(r"[`'\"*)]{0,3}\s?[a-z]+[\s.][^{}()\[\]<]*\Z")
 _OWN_TAG = re.compile(r"<([\w.-]{1,128})>")
 _LONGEST_TAG = 20_000
 _MOST_PYTHON = 40_000
-"""Characters in which the end of a call in Python is looked for, in one answer."""
+"""How many characters of one answer are searched for the ends of calls in Python."""
 
 
 def names_tool(text: str, at: int, offered: Offered) -> bool:
@@ -61,7 +61,7 @@ def names_tool(text: str, at: int, offered: Offered) -> bool:
 
 
 class CallParser:
-    """Reads the calls of one whole answer; of one that was `cut_off`, it guesses none."""
+    """Parses the calls of one complete answer; in one that was `cut_off`, it guesses none."""
 
     def __init__(self, text: str, offered: Offered, *, cut_off: bool = False) -> None:
         self._text, self._offered, self._cut_off = text, offered, cut_off
@@ -69,15 +69,15 @@ class CallParser:
         self._python_left = _MOST_PYTHON
 
     def calls_at(self, start: int, at: int, ticks: str) -> tuple[list[Call], int, str]:
-        """Read the calls behind a mark, up to what is none.
+        """Parse the calls after a mark, up to the next text that is not a call.
 
         Args:
-            start: Where the mark stands.
-            at: Where the calls begin: the mark itself, or behind a fence.
-            ticks: Of the fence.
+            start: The place of the mark.
+            at: Where the calls begin: at the mark, or after a fence.
+            ticks: The backticks of the fence.
 
         Returns:
-            The calls, where prose goes on, and the fence around them that is still open.
+            The calls, where prose continues, and the fence around them that is still open.
         """
         calls: list[Call] = []
         marked, end = False, at
@@ -98,7 +98,7 @@ class CallParser:
         return calls, tail.end() if tail else end, open_fence
 
     def _skip(self, at: int, *, marked: bool) -> tuple[int, bool, bool]:
-        """Past what stands between calls; whether one is open, and whether it was opened here."""
+        """The place after marks between calls; whether a call is open; whether it opened here."""
         opened = False
         while (skipped := _SKIPPED.match(self._text, at)) and skipped.end() > at:
             if mark := skipped["mark"]:
@@ -116,7 +116,7 @@ class CallParser:
     def _call(  # noqa: PLR0911 -- a table of forms
         self, at: int, *, marked: bool
     ) -> tuple[list[Call], int]:
-        """The calls that begin exactly here, and where they end."""
+        """The calls that begin at this place, and where they end."""
         text, offered = self._text, self._offered
         if bodies.PYTHON.match(text, at) and (marked or names_tool(text, at, offered)):
             return self._python(at)
@@ -145,7 +145,7 @@ class CallParser:
         return [self._offered.call(name, each, text, self._json) for name, each in written]
 
     def _named(self, name: str, at: int, *, marked: bool) -> tuple[list[Call], int]:
-        """A call whose name stands before its arguments."""
+        """A call whose name precedes its arguments."""
         text = self._text
         if text.startswith("tool_call(", at):  # ChatGLM 3
             end = self._bracket_end(at)
@@ -215,14 +215,14 @@ class CallParser:
         return self._calls(written, text[at:end]), end
 
     def _bracket_end(self, at: int) -> int:
-        """Where the brackets that begin here end; 0 if they do not within what may be read."""
+        """Where the brackets that begin here end; 0 if they do not end within the limit."""
         limit = min(len(self._text), at + self._python_left)
         end = _end_of_brackets(self._text, at, limit)
         self._python_left -= (end or limit) - at
         return end
 
     def _unread(self, opening: int, at: int) -> tuple[list[Call], int]:
-        """What stands behind an opener and is none of the usual forms, up to a closer."""
+        """Text after an opener that has none of the usual forms, up to a closer."""
         text, offered = self._text, self._offered
         closer = formats.CLOSER.search(text, at)
         end = closer.start() if closer else len(text)
@@ -235,13 +235,13 @@ class CallParser:
         if known := [each for each in written if offered.name_of(each[0])]:
             return self._calls(known, body), end
         if closer is None and _PROSE.match(body):
-            return [], at  # prose that speaks of the mark
+            return [], at  # prose that mentions the mark
         name, problem = body.strip().partition("\n")[0][:128], NO_CALL
         return [self._broken(name, text[opening:end], problem if closer or name else CUT_OFF)], end
 
 
 def _end_of_brackets(text: str, at: int, limit: int) -> int:
-    """Where the brackets that begin here end, strings left aside; 0 if they do not."""
+    """Where the brackets that begin here end, ignoring strings; 0 if they do not end."""
     depth = 0
     for found in _BRACKETS.finditer(text, at, limit):
         depth += (found[0] in "([{") - (found[0] in ")]}") if len(found[0]) == 1 else 0

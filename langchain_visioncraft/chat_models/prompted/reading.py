@@ -1,8 +1,8 @@
-"""Tells calls from prose in an answer that arrives in pieces; no I/O.
+"""Separates calls from prose in an answer that arrives in pieces; no I/O.
 
-Prose is given until the first mark that may begin a call. What follows is held, and read once at
-the end. What is decided depends on the text alone, never on how it was cut: what streams in pieces
-equals what arrives whole.
+Prose is returned up to the first mark that may begin a call. The rest is held back, and parsed once
+at the end. The result depends only on the text, never on how it was cut: an answer in pieces gives
+the same result as the whole answer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Piece: TypeAlias = str | Call
 """Prose, or a call."""
 
 _LOOKAHEAD = 160
-"""Characters within which it is known whether something begins a call."""
+"""The number of characters that decide whether something begins a call."""
 _HEAD = re.compile(
     r"[\[{]\s{0,40}(?:[\[{]\s{0,40}){0,3}(?:([\"'])(?P<quoted>[^\"'\n]{0,64})\1|(?P<bare>[A-Za-z_]\w{0,64}))"
     r"\s{0,20}:\s{0,20}(?:[\"'](?P<value>[^\"'\n(]{0,64})[\"'(]|(?P<sign>\S))"
@@ -47,7 +47,7 @@ _TICKS = re.compile(r"`{1,10}\Z")
 
 
 class CallReader:
-    """Tells calls from prose.
+    """Separates calls from prose.
 
     ```python
     from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
@@ -66,18 +66,18 @@ class CallReader:
     def __init__(self, offered: Offered) -> None:
         self._offered = offered
         self._marks, self._begun = formats.call_patterns(frozenset(offered.schemas))
-        self._text, self._at = "\n", 1  # a line begins; behind it stands what is not decided
+        self._text, self._at = "\n", 1  # the start of a line; the text after it is undecided
         self._held: list[str] = []
-        self._fence = ""  # of the code that we are in, which holds no call
-        self._call_fence = ""  # around the call that was read last, while it is open
-        self._depth, self._in_string = 0, False  # of the JSON that we are in, which is no call
+        self._fence = ""  # of the code block that we are in, which holds no call
+        self._call_fence = ""  # around the last call, while it is open
+        self._depth, self._in_string = 0, False  # of the JSON that we are in, which is not a call
         self._out: list[Piece] = []
         self._blanks: list[str] = []  # whitespace that is prose only if prose follows
         self._blanks_before_call = ""
         self._said = self._called = self._after_call = self._ended = False
 
     def feed(self, text: str) -> list[Piece]:
-        """Take the next piece of the answer, and give what is certain by now."""
+        """Take the next piece of the answer, and return what is certain by now."""
         if self._held:
             self._held.append(text)
             return []
@@ -87,7 +87,7 @@ class CallReader:
         return self._given()
 
     def finish(self, *, cut_off: bool = False) -> list[Piece]:
-        """Give what is left; of an answer that was cut off, no call is guessed."""
+        """Return what is left; in an answer that was cut off, no call is guessed."""
         self._ended = True
         self._text = "".join(self._held) or self._text
         parser = CallParser(self._text, self._offered, cut_off=cut_off)
@@ -108,7 +108,7 @@ class CallReader:
     def _next_mark(self) -> re.Match[str] | None:
         """Take prose up to the next mark of a call; ``None`` if there is none, or none yet."""
         goes_on, size = True, len(self._text)
-        begun = size  # where a mark may have begun that is not complete yet
+        begun = size  # where an incomplete mark may have begun
         if not self._ended and (
             found := self._begun.search(self._text, max(self._at, size - _LOOKAHEAD))
         ):
@@ -132,7 +132,7 @@ class CallReader:
         return None
 
     def _verdict(self, mark: re.Match[str]) -> bool | None:
-        """Whether this begins a call; ``None`` if that is not known yet. If not, it is taken."""
+        """Whether this begins a call; ``None`` if undecided. If not, it is consumed as prose."""
         kind, sign = mark.lastgroup, mark[0]
         if (
             kind == "line"
@@ -149,15 +149,15 @@ class CallReader:
             self._at = mark.end()
             self._blanks = [] if self._after_call else self._blanks
         elif is_closer:
-            return True  # perhaps of a call whose opener is missing: known at the end
+            return True  # perhaps from a call without an opener: decided at the end
         elif self._called and sign in formats.RESULTS:
-            self._at = len(self._text)  # the model goes on to imagine what the tool answers
+            self._at = len(self._text)  # the model goes on to imagine the tool's result
         else:
             self._take(mark.end())
         return False
 
     def _fence_at(self, mark: re.Match[str]) -> tuple[str, int]:
-        """The backticks, and where the code behind them begins."""
+        """The backticks, and where the code after them begins."""
         info = _INFO.match(self._text, mark.end()) if len(mark[0]) >= 3 else mark
         return mark[0], (info or mark).end()
 
@@ -180,7 +180,7 @@ class CallReader:
         if at >= len(self._text):
             return False if self._ended else None
         if self._text[at] == "`":
-            return False  # a line of backticks, and no fence
+            return False  # a line of backticks, not a fence
         mark = self._marks.match(self._text, at)
         if mark and (mark.lastgroup == "tag" or mark[0] in formats.OPENERS):
             return not self._text.startswith("`", mark.end())
@@ -231,7 +231,7 @@ class CallReader:
         return key not in NAME_KEYS or head["sign"] == "{"
 
     def _take_code(self) -> bool:
-        """Code that is no call: prose up to the end of its fence. Gives whether it has one."""
+        """Code without a call: prose up to the end of its fence. Returns whether it ends."""
         end = self._text.find(self._fence, self._at)
         if end >= 0:
             self._take(end + len(self._fence))
@@ -243,7 +243,7 @@ class CallReader:
         return False
 
     def _take_data(self) -> bool:
-        """JSON that is no call: prose up to its end, or to what cannot be JSON."""
+        """JSON that is not a call: prose up to its end, or up to text that cannot be JSON."""
         limit = len(self._text)
         begun = _DATA_BEGUN.search(self._text, max(self._at, limit - 40))
         if begun and not self._ended and not begun["blank"]:
@@ -265,7 +265,7 @@ class CallReader:
         return not self._depth
 
     def _read(self, mark: re.Match[str], parser: CallParser) -> None:
-        """Read the calls behind a mark, or take prose after all."""
+        """Parse the calls after a mark, or treat it as prose after all."""
         ticks, at = self._fence_at(mark) if mark.lastgroup == "fence" else ("```", self._at)
         calls, end, open_fence = parser.calls_at(self._at, at, ticks)
         if not calls:
@@ -277,7 +277,7 @@ class CallReader:
         self._blanks = []
         self._called = self._after_call = True
 
-    # ---- what was read ------------------------------------------------------------------------
+    # ---- results ------------------------------------------------------------------------------
 
     def _take(self, end: int) -> None:
         self._say(self._text[self._at : end])
