@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from PIL import Image
+from numpy.typing import NDArray
+from PIL import Image
 
 # Widely known colour names; nearest in a space where equal steps look about equal.
 _COLOURS = {
@@ -24,12 +21,8 @@ _COLOURS = {
     "magenta": (210, 55, 160), "cream": (250, 240, 215),
 }  # fmt: skip
 _NAMES = list(_COLOURS)
-COLOUR_WORDS = frozenset(word for name in _NAMES for word in name.split()) - {
-    "light",
-    "dark",
-    "sky",
-    "navy",
-} | {"gray", "purple", "gold", "golden"}
+_MORE_WORDS = {"gray", "purple", "gold", "golden"}
+COLOUR_WORDS = frozenset(" ".join(_NAMES).split()) - {"light", "dark", "sky", "navy"} | _MORE_WORDS
 _KNOWN = np.array(list(_COLOURS.values()), dtype=np.float32)
 # The eye tells greens apart best and blues worst ("redmean" without its correction).
 _WEIGHTS = np.array([2.0, 4.0, 3.0], dtype=np.float32)
@@ -43,27 +36,24 @@ def palette(picture: Image.Image, most: int = 4) -> list[str]:
     return [_NAMES[index] for index in ranked if shares[index] >= 0.06] or [_NAMES[ranked[0]]]
 
 
-def colours_inside(picture: Image.Image, box: tuple[float, float, float, float]) -> list[str]:
+def colours_inside(picture: Image.Image, box: tuple[float, ...]) -> list[str]:
     """The colours of what stands in a box (left, top, right, bottom, from 0 to 1).
 
     What the box shows of the background is discounted by the colours around the box.
     """
-    left, top, right, bottom = box
-    width, height = picture.size
-    inset_x, inset_y = (right - left) * 0.2, (bottom - top) * 0.2
-    inner = (left + inset_x, top + inset_y, right - inset_x, bottom - inset_y)
-    outer = (left - inset_x, top - inset_y, right + inset_x, bottom + inset_y)
-
-    def cut(part: tuple[float, float, float, float]) -> NDArray[np.float32]:
-        sides = [min(max(side, 0.0), 1.0) for side in part]
-        x0, y0 = int(sides[0] * width), int(sides[1] * height)
-        x1, y1 = int(sides[2] * width), int(sides[3] * height)
-        return _shares(_pixels(picture.crop((x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)))))
-
-    shares = cut(inner)
-    own = np.clip(shares - 0.5 * cut(outer), 0, None)
+    inner, outer = (_shares(_pixels(cut(picture, box, more))) for more in (-0.2, 0.2))
+    own = np.clip(inner - 0.5 * outer, 0, None)
     ranked = own.argsort()[::-1][:2]
     return [_NAMES[index] for index in ranked if own[index] >= max(0.08, 0.5 * own[ranked[0]])]
+
+
+def cut(picture: Image.Image, box: tuple[float, ...], more: float) -> Image.Image:
+    """The part of a picture in a box, with this part of the box more on each side."""
+    (left, top, right, bottom), (width, height) = box, picture.size
+    more_x, more_y = (right - left) * more, (bottom - top) * more
+    x0, y0 = int(max(0.0, left - more_x) * width), int(max(0.0, top - more_y) * height)
+    x1, y1 = int(min(1.0, right + more_x) * width), int(min(1.0, bottom + more_y) * height)
+    return picture.crop((x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)))
 
 
 def light(picture: Image.Image) -> tuple[float, float]:

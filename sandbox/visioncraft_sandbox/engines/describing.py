@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from visioncraft_sandbox.engines.colours import listed
 from visioncraft_sandbox.engines.eyes import Box
 from visioncraft_sandbox.engines.labels import amount
-from visioncraft_sandbox.engines.looking import Looked
-from visioncraft_sandbox.engines.sight import Thing
+from visioncraft_sandbox.engines.sight import Looked, Thing
 
 _SHOWN_TEXT = 600  # letters
 _STORED = "Stored in its file:"

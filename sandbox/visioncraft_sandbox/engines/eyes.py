@@ -14,16 +14,14 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from visioncraft_sandbox.engines.labels import words
+from visioncraft_sandbox.engines.labels import DETECTED
 from visioncraft_sandbox.engines.weights import VisionModels, vision_models
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, as parts of the picture from 0 to 1."""
@@ -36,16 +34,10 @@ _CANDIDATE = 0.3
 
 @dataclass(frozen=True)
 class Found:
-    """An object in a picture.
+    """An object in a picture."""
 
-    Attributes:
-        kind: One of the detector's.
-        score: How often and how surely it was found, from 0 to 1.
-        box: Where.
-    """
-
-    kind: str
-    score: float
+    kind: str  # one of the detector's
+    score: float  # how often and how surely it was found, from 0 to 1
     box: Box
 
 
@@ -119,7 +111,7 @@ class Eyes:
             self._detector.setInput(cv2.dnn.blobFromImage(pixels, size=side))
             rows = self._detector.forward()[0, 0]
         return [
-            Found(words().detected[int(row[1])], float(row[2]), _box(row[3:7]))
+            Found(DETECTED[int(row[1])], float(row[2]), _box(row[3:7]))
             for row in rows
             if row[2] >= _CANDIDATE
         ]
@@ -178,16 +170,6 @@ def views(picture: Image.Image) -> list[Image.Image]:
     left, top = (width - side) // 2, (height - side) // 2
     middle = picture.crop((left, top, left + side, top + side))
     return [middle] if side > 0.9 * max(width, height) else [middle, picture]
-
-
-def cut(picture: Image.Image, box: Box) -> Image.Image:
-    """The part of a picture in a box, with a tenth of it around."""
-    width, height = picture.size
-    left, top, right, bottom = box
-    more_x, more_y = (right - left) * 0.1, (bottom - top) * 0.1
-    x0, y0 = max(0.0, left - more_x) * width, max(0.0, top - more_y) * height
-    x1, y1 = min(1.0, right + more_x) * width, min(1.0, bottom + more_y) * height
-    return picture.crop((int(x0), int(y0), max(int(x1), int(x0) + 1), max(int(y1), int(y0) + 1)))
 
 
 def overlap(one: Box, other: Box) -> float:

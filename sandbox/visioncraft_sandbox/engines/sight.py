@@ -7,15 +7,25 @@ that part of the picture alone, sees something of the kind.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cached_property
 
-from visioncraft_sandbox.engines.eyes import Box, Eyes, Found, cut, overlap, views
-from visioncraft_sandbox.engines.labels import words
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from PIL import Image
+from visioncraft_sandbox.engines.colours import cut, is_coloured, light, palette
+from visioncraft_sandbox.engines.eyes import Box, Eyes, Found, overlap, views
+from visioncraft_sandbox.engines.labels import (
+    DOUBTFUL,
+    KINDS,
+    PLACES,
+    PLAIN,
+    SCENES,
+    UNTRUSTED,
+    meanings_of,
+    with_parents,
+)
+from visioncraft_sandbox.engines.parameters import read_drawn, read_parameters, split_parameters
 
 # How likely something must be: to be considered, to be claimed with the classifier's support, to be
 # claimed of a kind that the classifier does not know, and to be claimed against doubts.
@@ -25,46 +35,93 @@ _NAMED = 0.5  # what the whole picture is of
 _ANIMAL, _SOME_ANIMAL = "animal", 0.7
 _MOST_CROPS = 8
 _SMALLEST = 0.002  # of the picture
+_SIDE = 1280  # pixels; models look at larger pictures scaled down
 
 
 @dataclass(frozen=True)
 class Thing:
     """Something that a picture shows.
 
-    Attributes:
-        name: What it is, in plain words.
-        kinds: What else it is: a cheetah is a wild cat, a cat and an animal.
-        box: Where; `None` if only the picture as a whole told.
-        sure: Whether it may be claimed. The others are not spoken of, but their absence is not
-            claimed either.
-        detail: What it may be more exactly, such as a breed.
+    What is not `sure` is not spoken of, but its absence is not claimed either.
     """
 
-    name: str
-    kinds: frozenset[str]
-    box: Box | None = None
+    name: str  # in plain words
+    kinds: frozenset[str]  # what else it is: a cheetah is a wild cat, a cat and an animal
+    box: Box | None = None  # where; `None` if only the picture as a whole told
     sure: bool = True
-    detail: str | None = None
+    detail: str | None = None  # what it may be more exactly, such as a breed
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What the models make of a picture.
+    """What the models make of a picture."""
 
-    Attributes:
-        things: What can be pointed at.
-        whole: What the picture as a whole looks like, or `None`.
-        scene: A kind of place, or `None`.
-    """
-
-    things: tuple[Thing, ...] = ()
-    whole: Thing | None = None
-    scene: str | None = None
+    things: tuple[Thing, ...] = ()  # what can be pointed at
+    whole: Thing | None = None  # what the picture as a whole looks like
+    scene: str | None = None  # a kind of place
 
     @property
     def sure(self) -> list[Thing]:
         """The things that may be claimed."""
         return [thing for thing in self.things if thing.sure]
+
+
+class Looked:
+    """A picture that is looked at as far as it is asked about.
+
+    Args:
+        image: As opened from its file.
+        eyes: The models; without them only measurements and the file's own text are there.
+    """
+
+    def __init__(self, image: Image.Image, eyes: Eyes | None) -> None:
+        self.image = image
+        self.rgb = _on_paper(image)
+        names, self.setting = read_drawn(image)
+        """The place and the hour of a drawing of the sandbox."""
+        self.drawn = [
+            Thing(name, with_parents({name, *meanings_of(name.split()[-1])})) for name in names
+        ]
+        """What the sandbox drew, if it made the picture; no models look at that."""
+        self._eyes = None if self.setting else eyes
+        prompt, settings = split_parameters(read_parameters(image) or "")
+        self.stored = " ".join(prompt.split()), " ".join(settings.split()).rstrip(".")
+        """The prompt and the settings in the file; empty if there are none."""
+        self.colours = palette(self.rgb)
+        self.is_coloured = is_coloured(self.rgb)
+        self.light = light(self.rgb)
+        """Mean brightness and contrast, from 0 to 1."""
+
+    @cached_property
+    def sight(self) -> Sight:
+        """What is seen."""
+        return look(self.rgb, self._eyes) if self._eyes else Sight()
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The text that stands in the picture."""
+        return self._eyes.read(self.rgb) if self._eyes else []
+
+    @property
+    def things(self) -> list[Thing]:
+        """All that may be claimed: drawn, or seen as an object, as a whole, or as a place."""
+        seen = self.sight
+        found = [*self.drawn, *seen.sure, *([seen.whole] if seen.whole else [])]
+        if seen.scene:
+            name = seen.scene.removeprefix("a ").removeprefix("the ")
+            kinds = {name, *meanings_of(name.split()[-1])}
+            found.append(Thing(name, with_parents(kinds)))
+        return found
+
+
+def _on_paper(image: Image.Image) -> Image.Image:
+    """The picture in RGB, not too large, transparent pixels on white, as on a page."""
+    small = image.copy()
+    small.thumbnail((_SIDE, _SIDE))
+    if small.has_transparency_data:
+        layered = small.convert("RGBA")
+        small = Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
+    return small.convert("RGB")
 
 
 def look(picture: Image.Image, eyes: Eyes) -> Sight:
@@ -73,7 +130,7 @@ def look(picture: Image.Image, eyes: Eyes) -> Sight:
     things = []
     for number, found in enumerate(_distinct(eyes.detect(picture))):
         if number < _MOST_CROPS:
-            crop = eyes.classify(views(cut(picture, found.box)))
+            crop = eyes.classify(views(cut(picture, found.box, 0.1)))
             things.append(_thing(found, crop, likely, eyes))
         else:
             things.append(_claimed(found, found.score >= _ALONE))
@@ -116,7 +173,7 @@ def _distinct(found: list[Found]) -> list[Found]:
 
 
 def _claimed(found: Found, sure: bool) -> Thing:
-    return Thing(found.kind, words().with_parents({found.kind}), found.box, sure)
+    return Thing(found.kind, with_parents({found.kind}), found.box, sure)
 
 
 def _thing(
@@ -124,10 +181,10 @@ def _thing(
 ) -> Thing:
     seen = _class(crop, eyes, _CONSIDERED)
     is_animal = seen is not None and _ANIMAL in seen.kinds
-    if _ANIMAL in words().with_parents({found.kind}):
+    if _ANIMAL in with_parents({found.kind}):
         if seen is not None and is_animal:
             return _animal(found, seen, crop, eyes)
-        known = words().kinds.get(found.kind, frozenset())
+        known = KINDS.get(found.kind, frozenset())
         return _claimed(found, found.score >= _CERTAIN and _share(crop, known) >= _SUPPORT)
     return _claimed(found, not is_animal and _is_confirmed(found, crop, whole))
 
@@ -139,15 +196,15 @@ def _animal(found: Found, seen: Thing, crop: NDArray[np.float64], eyes: Eyes) ->
         if crop.max() < _CONSIDERED and found.score >= _CERTAIN:
             return Thing(_ANIMAL, frozenset({_ANIMAL}), found.box)
         return replace(seen, box=found.box)
-    if not words().kinds.get(found.kind, frozenset()) & _numbers_of(seen, eyes):
+    if not KINDS.get(found.kind, frozenset()) & _numbers_of(seen, eyes):
         return replace(seen, box=found.box)  # a cheetah is no house cat
     detail = seen.name if crop.max() >= _NAMED and seen.name != found.kind else None
     return Thing(found.kind, seen.kinds | {found.kind}, found.box, detail=detail)
 
 
 def _is_confirmed(found: Found, crop: NDArray[np.float64], whole: NDArray[np.float64]) -> bool:
-    known = words().kinds.get(found.kind, frozenset())
-    if found.kind in words().doubtful:
+    known = KINDS.get(found.kind, frozenset())
+    if found.kind in DOUBTFUL:
         return found.score >= _CERTAIN and (not known or _share(crop, known) > _NAMED)
     if not known:
         return found.score >= _ALONE
@@ -158,9 +215,9 @@ def _is_confirmed(found: Found, crop: NDArray[np.float64], whole: NDArray[np.flo
 
 def _scene(likely: NDArray[np.float64], whole: Thing | None) -> str | None:
     for name in whole.kinds if whole is not None else ():
-        if name in words().scenes:
-            return words().scenes[name]
-    for place, numbers in words().places.items():
+        if name in SCENES:
+            return SCENES[name]
+    for place, numbers in PLACES.items():
         if _share(likely, numbers) >= _NAMED:
             return place
     return None
@@ -170,27 +227,31 @@ def _share(likely: NDArray[np.float64], numbers: frozenset[int]) -> float:
     return float(likely[list(numbers)].sum()) if numbers else 0.0
 
 
+def _kinds_of(number: int) -> frozenset[str]:
+    return with_parents(kind for kind, numbers in KINDS.items() if number in numbers)
+
+
 def _numbers_of(thing: Thing, eyes: Eyes) -> frozenset[int]:
     """The classes that a thing's name stands for."""
     classes = {n for n, name in enumerate(eyes.class_names) if _plain(name) == thing.name}
-    return words().kinds.get(thing.name, frozenset()) | classes
+    return KINDS.get(thing.name, frozenset()) | classes
 
 
 def _class(likely: NDArray[np.float64], eyes: Eyes, least: float) -> Thing | None:
     """The class, or else the kind, that is likely enough."""
     top = int(likely.argmax())
     name = eyes.class_names[top]
-    if name in words().untrusted:
+    if name in UNTRUSTED:
         return None
     if likely[top] >= least:
-        return Thing(_plain(name), words().of_class(top) | {name, _plain(name)})
-    shares = {kind: _share(likely, numbers) for kind, numbers in words().kinds.items()}
+        return Thing(_plain(name), _kinds_of(top) | {name, _plain(name)})
+    shares = {kind: _share(likely, numbers) for kind, numbers in KINDS.items()}
     animal = shares.pop(_ANIMAL)
     best = max(shares, key=lambda kind: shares[kind])
     if shares[best] >= least:
-        return Thing(best, words().with_parents({best}))
+        return Thing(best, with_parents({best}))
     return Thing(_ANIMAL, frozenset({_ANIMAL})) if animal >= max(least, _SOME_ANIMAL) else None
 
 
 def _plain(name: str) -> str:
-    return words().plain.get(name, name)
+    return PLAIN.get(name, name)

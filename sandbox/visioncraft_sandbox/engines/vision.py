@@ -6,19 +6,20 @@ with "I cannot tell", and with what they can.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from PIL import Image
 
 from visioncraft_sandbox.engines import describing as say
-from visioncraft_sandbox.engines.colours import colours_inside, listed
+from visioncraft_sandbox.engines.colours import COLOUR_WORDS, colours_inside, listed
 from visioncraft_sandbox.engines.eyes import Eyes
-from visioncraft_sandbox.engines.labels import NUMBERS, amount, plural
-from visioncraft_sandbox.engines.looking import Looked
-from visioncraft_sandbox.engines.questions import Noun, Question
-from visioncraft_sandbox.engines.sight import Thing
+from visioncraft_sandbox.engines.labels import EMPTY, NUMBERS, SORTS, amount, meanings_of, plural
+from visioncraft_sandbox.engines.sight import Looked, Thing
 
 _COUNTED = 4  # of more, the detector tends to miss some
+_LONGEST = 2000  # letters of a question that are read
 
 
 def describe(images: Sequence[Image.Image], text: str = "", *, eyes: Eyes | None = None) -> str:
@@ -38,6 +39,63 @@ def describe(images: Sequence[Image.Image], text: str = "", *, eyes: Eyes | None
     if len(looked) > 1 and question.asks("which"):
         return _which(looked, question)
     return _each(looked, lambda one, subject: _answered(one, question, subject))
+
+
+@dataclass(frozen=True)
+class Noun:
+    """A noun of a question, and the kinds that it may mean."""
+
+    word: str
+    kinds: frozenset[str]
+
+    def among(self, things: Sequence[Thing]) -> list[Thing]:
+        """The things that it names."""
+        return [thing for thing in things if self.kinds & thing.kinds or self.word in thing.kinds]
+
+
+class Question:
+    """A question: its sort, and the words for colours and things that the models know in it.
+
+    It `goes_beyond` if it has a word that is none of these, and not an empty one.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text[:_LONGEST].lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+        tokens = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", self.text)
+        self.colours = [word for word in tokens if word in COLOUR_WORDS]
+        self.nouns: list[Noun] = []
+        self.goes_beyond = False
+        at = 0
+        while at < len(tokens):
+            noun = _noun(tokens, at)
+            if noun is not None:
+                self.nouns.append(noun)
+                at += noun.word.count(" ")
+            elif not _is_empty(tokens[at]):
+                self.goes_beyond = True
+            at += 1
+
+    def asks(self, sort: str) -> bool:
+        """Whether it is of a sort, a key of ``[sorts]`` in ``vision_words.toml``."""
+        return SORTS[sort].search(self.text) is not None
+
+
+def _is_empty(word: str) -> bool:
+    """Whether a word says nothing of what a picture shows, or tells only the question's sort."""
+    if word in EMPTY or word in COLOUR_WORDS or word.isdecimal():
+        return True
+    return any(pattern.fullmatch(word) for pattern in SORTS.values())
+
+
+def _noun(tokens: Sequence[str], at: int) -> Noun | None:
+    word = re.sub(r"^[ld]'|'s$", "", tokens[at])
+    following = " ".join(tokens[at + 1 : at + 2])
+    for phrase in (f"{word} {following}", word):
+        kinds = meanings_of(phrase)
+        # "The orange cat" is about a cat.
+        if kinds and not (phrase in COLOUR_WORDS and meanings_of(following)):
+            return Noun(phrase, kinds)
+    return None
 
 
 def _each(looked: Sequence[Looked], told: Callable[[Looked, str], str]) -> str:

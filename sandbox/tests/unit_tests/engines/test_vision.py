@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from visioncraft_sandbox.engines import weights
 from visioncraft_sandbox.engines.drawing import draw
 from visioncraft_sandbox.engines.eyes import Eyes, Found
-from visioncraft_sandbox.engines.labels import amount, meanings_of, words
+from visioncraft_sandbox.engines.labels import DETECTED, KINDS, amount, meanings_of
 from visioncraft_sandbox.engines.parameters import to_png
 from visioncraft_sandbox.engines.vision import describe
 
@@ -183,8 +183,8 @@ def test_a_question_of_any_length_is_answered_in_linear_time() -> None:
 
 
 def test_every_kind_has_a_name_and_classes_that_exist() -> None:
-    assert len(words().detected) == 91
-    assert all(max(numbers) < 1000 for numbers in words().kinds.values())
+    assert len(DETECTED) == 91
+    assert all(max(numbers) < 1000 for numbers in KINDS.values())
     assert meanings_of("Buses") == meanings_of("bus")
     assert [amount(name, 2) for name in ("person", "bus", "sheep")] == [
         "two people", "two buses", "two sheep"
