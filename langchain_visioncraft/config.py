@@ -29,18 +29,18 @@ DEFAULT_READ_TIMEOUT = 600.0
 """Seconds. A generation takes 5 s to several minutes; the documents' own examples wait forever."""
 
 _LONGEST_TIMEOUT = 1e9
-"""Seconds. Sockets do not take infinity; ``None`` is the way to wait forever."""
+"""Seconds. Sockets do not accept infinity; use ``None`` to wait forever."""
 
 DEFAULT_MAX_RETRIES = 2
 
 _LONGEST_KEY = 8192
-"""Characters, as many as common servers take in one header."""
+"""Characters: the most that common servers accept in one header."""
 
 TimeoutTypes: TypeAlias = float | tuple[float | None, float | None] | None
 """Seconds: one number for the read timeout, or ``(connect, read)``; ``None`` in the pair waits
 forever, ``None`` alone means the defaults."""
 
-# Pydantic turns what code passes into the types at the end; type checkers see what may be passed.
+# At run time, pydantic converts values to the last types; type checkers see what may be passed.
 if TYPE_CHECKING:
     KeyTypes: TypeAlias = str | SecretStr | None
     FolderTypes: TypeAlias = Sequence[str | Path]
@@ -61,7 +61,7 @@ class Timeout:
 
     @classmethod
     def of(cls, value: TimeoutTypes) -> Timeout:
-        """Read what a user may write for ``timeout=``, or raise `InvalidRequestError`."""
+        """Parse ``timeout=``, or raise `InvalidRequestError`."""
         if value is None:
             return cls()
         pair = value if isinstance(value, tuple | list) else (DEFAULT_CONNECT_TIMEOUT, value)
@@ -82,7 +82,7 @@ def _is_positive(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a client needs to know to talk to one host."""
+    """The settings of a client for one host."""
 
     base_url: str = DEFAULT_BASE_URL
     api_key: SecretStr | None = None
@@ -146,7 +146,7 @@ def _check_verify(verify: Any) -> None:
 
 
 def environment_key() -> str | None:
-    """The key of the environment, without blanks around it; ``None`` if there is none.
+    """The key from the environment, without surrounding blanks; ``None`` if there is none.
 
     Raises `MissingKeyError` if it cannot be sent.
     """
@@ -155,7 +155,7 @@ def environment_key() -> str | None:
 
 
 def as_secret(api_key: str | SecretStr | None) -> SecretStr | None:
-    """A key wrapped, so that it is not among the locals that a traceback may show."""
+    """A wrapped key, so that tracebacks with locals do not show it."""
     return SecretStr(api_key) if isinstance(api_key, str) else api_key
 
 
@@ -166,7 +166,7 @@ def sendable_key(api_key: str | SecretStr | None) -> SecretStr | None:
 
 
 def _sendable(key: SecretStr, source: str) -> SecretStr | None:
-    """A key without blanks around it; one that no header takes would end up in its error."""
+    """A key without surrounding blanks; httpx would repeat an invalid one in its error."""
     key = SecretStr(key.get_secret_value().strip())
     if len(key.get_secret_value()) > _LONGEST_KEY:
         msg = (
@@ -184,7 +184,7 @@ def _sendable(key: SecretStr, source: str) -> SecretStr | None:
 
 
 def normalize_base_url(url: str | None) -> str:
-    """Bring the root of a host to one form, without a trailing ``/`` or ``/v1``.
+    """Normalize the root of a host: no trailing ``/`` or ``/v1``.
 
     Raises `InvalidRequestError` if it is not the http(s) URL of a host.
     """
@@ -205,7 +205,7 @@ def _problem_of(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
-        host.encode("idna")  # what a look-up does: it refuses empty and endless labels
+        host.encode("idna")  # as in a look-up, which refuses empty and overlong labels
         readable = url.isprintable()
     except ValueError:
         readable = False

@@ -58,7 +58,7 @@ class VisionCraftContext(KnownKeywords):
     user: str | None = None
 
     def __post_init__(self) -> None:
-        # Never a bare text: it would show in tracebacks with locals.
+        # Never a plain string: it would show in tracebacks with locals.
         object.__setattr__(self, "api_key", sendable_key(self.api_key))
         if isinstance(self.store, str):
             object.__setattr__(self, "store", MediaStore(self.store))
@@ -86,7 +86,7 @@ def run_context() -> VisionCraftContext | None:
 
 
 def run_store(shared: MediaStore) -> MediaStore:
-    """The store of this run, for what has this one."""
+    """The store of this run, for an object with this store."""
     context = run_context()
     return shared if context is None else context.store_in(shared)
 

@@ -1,4 +1,4 @@
-"""What the service says when it fails, wherever an answer has put it.
+"""Finds the service's own words in the answer to a failed call.
 
 The shapes come from the documents' error table (2024-09) and from what hosts were seen to send.
 """
@@ -28,24 +28,24 @@ _FOR_PEOPLE = (
     *("message", "detail", "details", "error", "errors", "msg", "reason", "description"),
     *("errordescription", "errormessage", "title"),
 )
-"""Where hosts put words, in lower case and without "_"; what explains most comes first."""
+"""The keys of messages, in lower case and without "_", the most informative first."""
 _FOR_MACHINES = ("code", "type", "status")
 _FAILED = ("error", "fail", "failed", "failure")
 _EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception)")
 _NO_WORD = re.compile(r"[\W_]+")
 _DEEPEST = 6
 _MOST_PROBLEMS = 20
-"""Of one list."""
+"""The limit for one list."""
 _MOST_TEXTS = 64
-"""Of one answer; each is compared with each."""
+"""How many texts of one answer are read; each is compared with each."""
 _LONGEST_TEXT = 1 << 12
-"""Characters of each; no message is as long."""
+"""Characters of each; messages are shorter."""
 _MAX_SEARCHED = 1 << 14
-"""Characters of all that an answer says that are looked through for the kind of its error."""
+"""Characters of an answer that are searched for the kind of its error."""
 
 
 def _plain(text: str) -> str:
-    """The words of a text, without numbers and signs, and without what every error says."""
+    """The words of a text, without numbers, punctuation and words that every error contains."""
     words = re.sub(r"[\W\d_]+", " ", text).casefold().split()
     return " ".join(word for word in words if word not in _IN_EVERY_ERROR)
 
@@ -61,14 +61,14 @@ _SAYS_NOTHING = frozenset(
         ),
     )
 )
-"""No more than a status says."""
+"""Phrases that say no more than the status."""
 
 
 class Said(NamedTuple):
-    """What an answer says.
+    """The words of an answer.
 
-    That is the words for a person, if there are any; all words and codes, to tell what kind of
-    error it is; and the status that hosts repeat in the body of a failure.
+    They are the message for a person, if there is one; all words and codes, from which the kind of
+    error is inferred; and the status that hosts repeat in the body of a failure.
     """
 
     message: str | None
@@ -85,7 +85,7 @@ def service_message(body: bytes) -> str | None:
 
 
 def said_by(body: bytes) -> Said:
-    """The same as `said_in`, of a body that is not decoded."""
+    """The same as `said_in`, for a body that is not decoded."""
     text = body.decode("utf-8", "replace")
     try:
         return said_in(json.loads(text))
@@ -94,9 +94,9 @@ def said_by(body: bytes) -> Said:
 
 
 def said_in(answer: Any) -> Said:
-    """What a decoded answer says, wherever hosts have put it.
+    """The words of a decoded answer, under any key that hosts use.
 
-    A bare phrase such as "Forbidden" counts only where there is nothing better; different sentences
+    A bare phrase such as "Forbidden" counts only if there is nothing better; different sentences
     are joined.
     """
     said = itertools.islice(_texts(answer, 0), _MOST_TEXTS)
@@ -109,7 +109,7 @@ def said_in(answer: Any) -> Said:
 
 
 def _texts(value: Any, depth: int) -> Iterator[str]:
-    """All texts for a person in a part of an answer, the most telling first."""
+    """All texts for a person in a part of an answer, the most informative first."""
     if isinstance(value, str):
         yield from _texts_in_text(value, depth)
     elif depth > _DEEPEST:
@@ -142,7 +142,7 @@ def _texts_in_text(text: str, depth: int) -> Iterator[str]:
 
 
 def _place(loc: Any) -> str:
-    """Where a 422 finds its problem."""
+    """The place of the problem that a 422 reports."""
     parts = loc if isinstance(loc, list) else [loc]
     return ".".join(str(part) for part in parts if part not in ("body", None))
 
@@ -161,7 +161,7 @@ def _is_bare(text: str) -> bool:
 
 
 def _joined(texts: Sequence[str]) -> str:
-    """Different texts in a row; what another holds is not repeated."""
+    """Join different texts; one that is contained in another is left out."""
     plain = [f" {_NO_WORD.sub(' ', text).casefold().strip()} " for text in texts]
     kept = [
         text
@@ -226,6 +226,6 @@ def _html_title(text: str) -> str:
 
 
 def shorten(text: str) -> str:
-    """As much of a text as is passed on."""
+    """The part of a text that is passed on."""
     text = text.encode("utf-8", "replace").decode()  # half a character cannot be printed
     return shortened(text, MAX_MESSAGE)

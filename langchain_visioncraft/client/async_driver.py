@@ -57,13 +57,13 @@ class AsyncVisionCraftClient(ServingClient):
         spool_dir: Path | None = None,
         deadline: float | None = None,
     ) -> ResultT:
-        """Do what a flow asks for, and give its result.
+        """Run a flow, and return its result.
 
         Args:
             flow: From a function of `endpoints`.
             on_progress: Is called, and awaited if it is async, with each `Progress`.
-            spool_dir: Folder for answers too long for memory; the system's own by default.
-            deadline: Seconds for all of it. Default: the client's own.
+            spool_dir: Folder for answers too large for memory. Default: the system's.
+            deadline: Seconds for the whole flow. Default: the client's own.
 
         Raises:
             VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
@@ -100,7 +100,7 @@ class AsyncVisionCraftClient(ServingClient):
 
     async def _send(self, outgoing: Outgoing, run: Run) -> tuple[httpx.Response, Spool]:
         with self.translating(outgoing.endpoint, outgoing.host) as state:
-            # The first one takes up to half a second, in which no other task would run.
+            # The first one takes up to half a second, which would block all other tasks.
             ready = self.http_async_client or self._http
             http = ready or await asyncio.to_thread(self.http)
             body = outgoing.content
@@ -135,7 +135,7 @@ class AsyncVisionCraftClient(ServingClient):
             return http
 
     async def aclose(self) -> None:
-        """Close the connections; the next call opens new ones. A client that was given stays."""
+        """Close the connections; the next call opens new ones. Your own HTTP client stays open."""
         with self._own_lock():
             http, self._http = self._http, None
         if http is not None:
@@ -149,14 +149,14 @@ class AsyncVisionCraftClient(ServingClient):
 
 
 def _opened(settings: Settings) -> Any:
-    """An HTTP client: over aiohttp, where it can be."""
+    """An HTTP client: over aiohttp if possible."""
     from urllib.request import getproxies  # noqa: PLC0415 -- brings HTTP and e-mail along
 
     from langchain_visioncraft.client.pools import LoopSafeAsyncClient  # noqa: PLC0415 -- as above
     from langchain_visioncraft.client.transport import build, client_options  # noqa: PLC0415
 
     options = client_options(settings.verify, settings.timeout)
-    if not {"http", "https", "all"} & getproxies().keys():  # which httpx knows more of
+    if not {"http", "https", "all"} & getproxies().keys():  # which httpx supports better
         with contextlib.suppress(ImportError):
             from langchain_visioncraft.client.fast import AiohttpClient  # noqa: PLC0415 -- an extra
 

@@ -1,4 +1,4 @@
-"""What both clients are: their settings and their key, copies, pickles."""
+"""The base of both clients: settings, key, copies, pickles."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class BaseClient(KnownKeywords, ClientMethods):
     Args:
         api_key: The key. Default: the environment variable ``VISIONCRAFT_API_KEY``. A missing key
             raises only when a call needs it.
-        base_url: Root of the host; a trailing ``/`` or ``/v1`` is accepted. Default:
+        base_url: Root of the host; a trailing ``/`` or ``/v1`` is ignored. Default:
             ``VISIONCRAFT_BASE_URL``, else ``https://visioncraft.top``.
         verify: Whether TLS certificates are checked (default), or a CA bundle, or an SSL context.
         timeout: Seconds: one number for reading, or ``(connect, read)``. Default: ``(10, 600)``.
@@ -104,14 +104,14 @@ class BaseClient(KnownKeywords, ClientMethods):
         self._lender: Any = None
 
     def _own_lock(self) -> threading.Lock:
-        """The lock of this process: one that a thread held during a fork is never released."""
+        """The lock of this process: after a fork, a lock held by another thread stays locked."""
         if self._process != os.getpid():
             self._start()
         return self._lock
 
     def as_kind(self, kind: type[_ClientT]) -> _ClientT:
         """A sync or an async client with the same settings."""
-        other = kind.__new__(kind)  # the constructor would give its warnings again
+        other = kind.__new__(kind)  # the constructor would repeat its warnings
         other.__setstate__({**self.__getstate__(), "settings": self.settings})
         return other
 
@@ -148,7 +148,7 @@ class BaseClient(KnownKeywords, ClientMethods):
         """The same error, with ``***`` where a host repeated the key, also in what caused it.
 
         Hosts have repeated the request in their errors, and may do so under any status, and in
-        heads that cannot be read.
+        unreadable headers.
         """
         redact = self.redactor()
         for link in chain(error):
@@ -156,7 +156,7 @@ class BaseClient(KnownKeywords, ClientMethods):
         return error
 
     def redactor(self) -> Redactor:
-        """What takes the key out of a host's words."""
+        """The function that redacts the key in a host's words."""
         with contextlib.suppress(errors.MissingKeyError):
             return redactor_of(self.key())
         return redactor_of("")

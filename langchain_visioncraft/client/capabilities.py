@@ -39,10 +39,10 @@ _OFFERS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("llm", "sd"), ("chat", "caption")),
     (("llm", "img2img"), ("legacy_chat",)),
 )
-"""What a host with all of the lists on the left offers, by the documents of their time."""
+"""What a host with all lists on the left offers, by the documents of their time."""
 
 _ABSENT = (errors.EndpointNotFoundError, errors.BadRequestError, errors.ResponseError)
-"""How a host answers that has no such list; 405 is a `BadRequestError`."""
+"""The errors of a host without such a list; 405 is a `BadRequestError`."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Capabilities:
 
 
 class CapabilitiesRequest(Request):
-    """Finding out what a host offers has no parameters."""
+    """The parameters of `capabilities`: none."""
 
 
 @endpoint(CapabilitiesRequest)

@@ -1,4 +1,4 @@
-"""What an answer holds: decoded by what arrives, not by what is promised."""
+"""Decodes answers by their actual content, not by what the documents or headers promise."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FILE_FIELDS = (
     *("images", "b64_json", "base64", "URL", "url", "image_url", "image", "gif", "video"),
     *("result", "output", "urls", "data"),
 )
-"""Where hosts put files and links to them; the first that has one counts."""
+"""The keys of files and of links to them; the first that has one counts."""
 _LIKE_A_FILE_FIELD = re.compile(
     r"ima?ge?|pic|photo|video|movie|gif|file|media|asset|download|result|output|sample|artifact"
     r"|signed|src|href|b64|base64",
@@ -46,17 +46,18 @@ _SHORTEST_JPEG = 128
 """Characters of base64."""
 _DEEPEST = 16
 _MOST_FILES = 64
-"""Of one answer; the documents' own make five at most."""
+"""The limit for one answer; documented endpoints return five at most."""
 _LONGEST_LINK = 4096
 _LONGEST_REFUSAL = 1 << 16
 _LONGEST_JSON = 16 << 20
 _MOST_VALUES = 1 << 16
-"""In longer JSON: files as base64 are few values; many small ones take 20 times the memory."""
+"""The limit for values in long JSON: base64 files are few values; many small ones take 20 times the
+memory."""
 _LIKE_A_LINK = re.compile(r"(?=\S+$)(?:/|.*[./]\w|.*://)")
 
 
 class Caption(str):
-    """A caption: a text that also says what made it.
+    """A caption: a text that also names the engine that wrote it.
 
     ```python
     from langchain_visioncraft.client.decode import Caption
@@ -68,7 +69,7 @@ class Caption(str):
 
     Attributes:
         engine: What answered, if the host names it (``x-visioncraft-engine``, as the sandbox does):
-            a model that was asked for is not always the one that answers.
+            the requested model is not always the one that answers.
     """
 
     __slots__ = ("engine",)
@@ -119,14 +120,14 @@ def media_in(decoded: Any, answer: Answer, kinds: Iterable[str] = ("image",)) ->
 
 
 def is_file(answer: Answer) -> bool:
-    """Whether it is the bytes of a picture, video or recording."""
+    """Whether the body is a picture, video or recording."""
     return _type_of(answer) in EXTENSIONS
 
 
 def job_in(answer: Answer) -> str | None:
     """The id of the job that an answer promises instead of a file.
 
-    Raises `TaskFailedError` if it names none, as hosts have done that were too busy.
+    Raises `TaskFailedError` if it names none, as busy hosts have done.
     """
     if answer.size > _LONGEST_REFUSAL or _type_of(answer) != "application/json":
         return None
@@ -169,8 +170,8 @@ class _Embedded(HeldBytes):
 
 
 def _embedded(text: str, answer: Answer) -> _Embedded | None:
-    """The file that this text is, as base64 or a data URL; ``None`` if it is none."""
-    # In base64 a JPEG begins like a path, which no file is as short as.
+    """The file that this text holds as base64 or a data URL; ``None`` if it holds none."""
+    # In base64, a JPEG begins like a path; but no file is as short as a path.
     if is_link(text) or (text.startswith("/") and len(text) < _SHORTEST_JPEG):
         return None
     try:
@@ -185,19 +186,20 @@ def _embedded(text: str, answer: Answer) -> _Embedded | None:
 def json_from(answer: Answer) -> Any:
     """The decoded JSON of an answer, without the key; text that is not JSON stays text.
 
-    Everything that a result repeats of a host's words is read here. Raises what `json_with_links`
-    raises.
+    All of a host's words that get into a result are read here. Raises the same errors as
+    `json_with_links`.
     """
     return answer.redact.told(json_with_links(answer))
 
 
 def json_with_links(answer: Answer) -> Any:
-    """The same as it came: links that are to be followed may need the key.
+    """The same without redaction: links to be followed may need the key.
 
-    Of several states in one body (`langchain_visioncraft.client.states`) it is the one that counts.
+    Of several states in one body (`langchain_visioncraft.client.states`), only the decisive one is
+    returned.
 
     Raises:
-        AnswerTooLargeError: If it is longer than 16 MiB and not for the files in it.
+        AnswerTooLargeError: If it is longer than 16 MiB, not counting the files in it.
         APIStatusError: If it is an error under status 200.
         TruncatedAnswerError: If it is empty, or JSON that was cut off.
         UnexpectedAnswerError: If it is HTML or binary data.
@@ -323,7 +325,7 @@ def _type_of(answer: Answer) -> str | None:
 def _files_in(
     decoded: Any, answer: Answer, name: str = _FILE_FIELDS[0], depth: int = 0
 ) -> Iterator[str | _Embedded]:
-    """The files in a decoded answer and the links to files, wherever hosts have put them."""
+    """The files and the links to files in a decoded answer, under any key that hosts use."""
     if isinstance(decoded, str):
         embedded = _embedded(decoded, answer)
         if embedded is not None:
@@ -341,7 +343,7 @@ def _files_in(
 
 
 def _rank(name: str) -> int:
-    """Where a field comes when an answer is searched: those known to hold files come first."""
+    """The rank of a field in the search of an answer: fields known to hold files come first."""
     if name in _FILE_FIELDS:
         return _FILE_FIELDS.index(name)
     return len(_FILE_FIELDS) + (not _LIKE_A_FILE_FIELD.search(name))
@@ -350,7 +352,7 @@ def _rank(name: str) -> int:
 def _is_link_to_file(text: str, name: str) -> bool:
     if is_link(text):
         return _rank(name) <= len(_FILE_FIELDS) or bool(_LIKE_A_FILE.search(text))
-    # A sentence is not a link, nor is any other word in a field of unknown meaning.
+    # A sentence is not a link; neither is any other word in an unknown field.
     known = name in _FILE_FIELDS and len(text) <= _LONGEST_LINK
     return known and bool(_LIKE_A_LINK.match(text))
 

@@ -1,4 +1,4 @@
-"""What is asked of a drawing beyond the service's parameters: a style, proportions, several."""
+"""Parameters of drawings beyond the service's own: a style, proportions, several pictures."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from langchain_visioncraft.media.media import Media
 
 _RATIO = re.compile(r"\s*(\d{1,4})\s*[:x/]\s*(\d{1,4})\s*")
 _GRID = 8
-"""Pixels: Stable Diffusion takes sides that are multiples of it."""
+"""Pixels: Stable Diffusion takes sides that are multiples of this."""
 
 
 class Style(NamedTuple):
-    """Words that go behind a prompt, and behind a negative prompt."""
+    """Words that are appended to a prompt, and to a negative prompt."""
 
     prompt: str
     negative_prompt: str = ""
@@ -43,7 +43,7 @@ STYLES: dict[str, Style] = {
     "pixel": Style("pixel art, 16-bit, limited palette", "photograph, blurry, smooth"),
     "poster": Style("minimalist vector poster, flat shapes, strong colors", "photograph, noise"),
 }
-"""Name → style. Put in styles of your own, before the tools are made:
+"""Name → style. Add your own styles before you create the tools:
 
 ```python
 from langchain_visioncraft import VisionCraftTextToImage
@@ -58,7 +58,7 @@ del STYLES["house"]
 
 
 class DrawingOptions(Options):
-    """What drawing tools and ``visioncraft image`` take beside an engine's own parameters."""
+    """Parameters of drawing tools and ``visioncraft image`` in addition to the engine's own."""
 
     style: Annotated[str | None, LeftOutIfEmpty()] = Field(
         default=None, description="Words for a look are added to the prompts."
@@ -77,7 +77,7 @@ class CountOptions(Options):
 
 
 def parameters_of_drawings() -> dict[str, FieldInfo]:
-    """The parameters above, with the styles that there are now."""
+    """The parameters above, with the present styles."""
     fields = {**DrawingOptions.model_fields, **CountOptions.model_fields}
     style = fields["style"] = copy.copy(fields["style"])
     style.description = f"A look, one of: {', '.join(STYLES)}."
@@ -87,8 +87,8 @@ def parameters_of_drawings() -> dict[str, FieldInfo]:
 def with_drawing_options(arguments: Mapping[str, Any], request: type[Request]) -> dict[str, Any]:
     """The arguments of a drawing with its style and proportions as parameters of the engine.
 
-    The sides among them are the largest to be used. Midjourney takes proportions in its prompt.
-    Raises `InvalidRequestError` if there is no such style, or the proportions are not possible.
+    The given sides are upper limits. Midjourney takes proportions in its prompt. Raises
+    `InvalidRequestError` if there is no such style, or the proportions are not possible.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     if name := given.pop("style", None):
@@ -110,7 +110,7 @@ def with_drawing_options(arguments: Mapping[str, Any], request: type[Request]) -
 
 
 def seeds_of(arguments: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
-    """What differs between so many calls: the seed, one by one, where one is given."""
+    """The differences between several calls: consecutive seeds, if a seed is given."""
     seed = arguments.get("seed")
     if seed is None or seed < 0:
         return [{} for _ in range(count)]
@@ -118,7 +118,7 @@ def seeds_of(arguments: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
 
 
 def in_turn(flows: Sequence[Flow[list[Media]]], say: Callable[[str], None]) -> Flow[list[Media]]:
-    """Several drawings. What was made is kept if a later one fails; `say` gets the reason."""
+    """Draw several times. If a later call fails, earlier pictures stay; `say` gets the reason."""
     made: list[Media] = []
     for number, flow in enumerate(flows):
         if number:
@@ -150,7 +150,7 @@ def _proportions(text: str) -> tuple[int, int]:
 
 
 def _sides(ratio: float, given: Mapping[str, Any], request: type[Request]) -> tuple[Any, Any]:
-    """The sides of these proportions with the longer one as long as the longest so far."""
+    """The sides for these proportions; the longer side keeps its length."""
     fields = request.model_fields
     longest = max(
         given.get(name) or fields[name].get_default() or _choices(fields[name])[-1]
@@ -172,7 +172,7 @@ def _sides(ratio: float, given: Mapping[str, Any], request: type[Request]) -> tu
 
 
 def _choices(field: Any) -> Sequence[int]:
-    """What a side may be, in ascending order."""
+    """The allowed lengths of a side, in ascending order."""
     if get_origin(field.annotation) is Literal:
         return get_args(field.annotation)
     least = next(each.ge for each in field.metadata if hasattr(each, "ge"))

@@ -1,6 +1,6 @@
 """The sync driver: `VisionCraftClient` runs flows and waits. It needs no asyncio.
 
-What both drivers do in the same way is in `client/serving.py`.
+The code that both drivers share is in `client/serving.py`.
 """
 
 from __future__ import annotations
@@ -84,13 +84,13 @@ class VisionCraftClient(ServingClient):
 
     @contextlib.contextmanager
     def _closing_after_interrupt(self) -> Iterator[None]:
-        """Ctrl-C also interrupts the HTTP library, whose pool then holds an orphaned connection."""
+        """Clean up after Ctrl-C: the HTTP library's pool then holds an orphaned connection."""
         try:
             with self._own_lock():
                 self._busy += 1
             yield
         except KeyboardInterrupt:
-            if self._busy == 1:  # otherwise other threads still talk
+            if self._busy == 1:  # otherwise other threads still use it
                 self.close()
             raise
         finally:
@@ -126,11 +126,11 @@ class VisionCraftClient(ServingClient):
         if self._lender is not None:
             lent: httpx.Client = self._lender.http()
             return lent
-        # An HTTP library is imported at the first call: it takes longer than all else.
+        # The HTTP library is imported at the first call: nothing else takes as long.
         from langchain_visioncraft._compat import httpx  # noqa: PLC0415
         from langchain_visioncraft.client.transport import build, client_options  # noqa: PLC0415
 
-        # After a fork, parent and child must not talk over the same connections.
+        # After a fork, parent and child must not share connections.
         with self._own_lock():
             if self._http is None:
                 options = client_options(self.settings.verify, self.settings.timeout)
@@ -155,5 +155,5 @@ class VisionCraftClient(ServingClient):
 
 
 def _close_in(process: int, http: httpx.Client) -> None:
-    if os.getpid() == process:  # a forked child must not say goodbye over its parent's connections
+    if os.getpid() == process:  # a forked child must not close its parent's connections
         http.close()

@@ -1,4 +1,4 @@
-"""`Endpoint`: a function from parameters to a flow, which is a method of both clients, too."""
+"""`Endpoint`: a function from parameters to a flow, and a method of both clients."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Endpoint(Generic[P, RequestT, ResultT]):
         self.__name__ = self.__qualname__ = name
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Flow[ResultT]:
-        """Check the parameters and give the flow.
+        """Check the parameters and return the flow.
 
         Raises:
             InvalidRequestError: If a parameter is missing, unknown or out of bounds.

@@ -55,15 +55,15 @@ def _row(
     family: str | None = None,
     kinds: Sequence[str] = ("image",),
 ) -> Endpoint[P, RequestT, list[Media]]:
-    """An endpoint that makes media, where nothing but its path and its parameters is special.
+    """An endpoint that makes media, and differs from others only in its path and parameters.
 
-    It is called by the name that it has among `EndpointMethods`.
+    Its name is that in `EndpointMethods`.
 
     Args:
-        about: Its path, and what else the first line of its documentation says.
-        request: Its parameters.
-        family: Of the lists that its names are in.
-        kinds: Of the media that it may make.
+        about: Its path, and the rest of the first line of its documentation.
+        request: Its request model.
+        family: The family of the lists that its names are in.
+        kinds: The kinds of media that it may make.
     """
     path = about.partition(" ")[0]
 
@@ -209,7 +209,7 @@ def _openai_models(problem: errors.VisionCraftError) -> Flow[list[str]]:
     try:
         return names_from((yield Call("GET", "/v1/models", auth="bearer")))
     except errors.AuthenticationError:
-        raise  # says more than that there is no other list
+        raise  # more informative than the missing second list
     except errors.VisionCraftError:
         raise problem from None
 

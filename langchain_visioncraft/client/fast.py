@@ -1,7 +1,7 @@
-"""The async client's HTTP over aiohttp, of the extra ``fast``: half the processor time of httpx.
+"""HTTP over aiohttp for the async client (the extra ``fast``): half the processor time of httpx.
 
-It has of an ``httpx.AsyncClient`` what the driver uses, and raises httpx's errors, so that nothing
-else knows the difference. Proxies of the environment are left to httpx.
+It implements the part of ``httpx.AsyncClient`` that the driver uses, and raises httpx's errors, so
+that no other code notices the difference. Proxies from the environment are left to httpx.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from langchain_visioncraft.client.pools import PerLoop
 from langchain_visioncraft.client.watching import Watch, current
 
 _NEVER_WAITS = 1 << 16
-"""Bytes of a body that the event loop takes at once; the rest waits for the host to read."""
+"""Bytes of a body that the event loop buffers; the rest waits until the host reads."""
 _BUFFER = 1 << 18
 _LONGEST_HEADER = 1 << 16
 _KEPT_SECONDS = 5.0
@@ -39,7 +39,7 @@ _ERRORS: tuple[tuple[type[BaseException], str], ...] = (
     (aiohttp.InvalidURL, "InvalidURL"),
     (aiohttp.ClientError, "ReadError"),
 )
-"""What aiohttp raises, and what httpx calls it; the first that fits counts."""
+"""aiohttp's errors, and httpx's counterparts; the first that fits counts."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _Session:
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
         )
-        # What is tried again is for the client to say. aiohttp has no public switch for it.
+        # The client decides what is retried. aiohttp has no public switch for this.
         self._session._retry_connection = False
 
     async def send(self, request: _Request) -> _Answer:
@@ -122,7 +122,7 @@ class _Session:
 
 @functools.lru_cache(maxsize=64)
 def _parsed(url: str) -> URL:
-    """The URL of a call, which is mostly the same as that of the call before."""
+    """The URL of a call, which is mostly that of the previous call."""
     return URL(url, encoded=True)
 
 
@@ -131,7 +131,7 @@ async def _pieces(content: bytes) -> AsyncIterator[bytes]:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Gives connections that are open, and that say to the call's watch what came back."""
+    """Provides open connections, which report to the call's watch when bytes arrive."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -141,7 +141,7 @@ class _Connector(aiohttp.TCPConnector):
     async def connect(self, *args: Any, **options: Any) -> Any:
         connection: Any = await super().connect(*args, **options)
         if _has_news(connection):
-            for _ in range(2):  # rounds: one sees it, one reads it
+            for _ in range(2):  # two rounds: one notices it, one reads it
                 await asyncio.sleep(0)
             if not connection.protocol.is_connected():  # the host hung up after the last call
                 connection.close()
@@ -153,7 +153,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 def _has_news(connection: Any) -> bool:
-    """Whether something has come that the event loop has not read yet, such as the end."""
+    """Whether data has arrived that the event loop has not read yet, such as the end."""
     sock = connection.transport and connection.transport.get_extra_info("socket")
     if sock is None or not hasattr(select, "poll"):
         return True
@@ -172,7 +172,7 @@ class _Protocol(ResponseHandler):
 
 
 class _Body:
-    """A long body, and a watch over how long the host takes to read of it."""
+    """A long body, with a limit on how long the host may take to read each piece."""
 
     def __init__(self, chunks: AsyncIterable[bytes], seconds: float | None) -> None:
         self._chunks, self._seconds = chunks, seconds
@@ -181,12 +181,12 @@ class _Body:
         self._over = False
 
     async def sent_by(self, sending: Any) -> aiohttp.ClientResponse:
-        """Wait for what sends it; gives the answer."""
+        """Wait for the request that sends it, and return the answer."""
         async with self._writing:
             try:
                 answer: aiohttp.ClientResponse = await sending
             except Exception:
-                if self._failed is not None:  # aiohttp would say that the connection failed
+                if self._failed is not None:  # aiohttp would report a failed connection
                     raise self._failed from None
                 raise
             finally:
@@ -213,7 +213,7 @@ class _Body:
 
 
 class _Headers:
-    """The headers of an answer, as httpx gives them: those of one name in one line."""
+    """The headers of an answer as in httpx: those of one name are joined."""
 
     def __init__(self, headers: Any) -> None:
         self._headers = headers
@@ -237,7 +237,7 @@ class _Answer:
         self.headers = _Headers(answer.headers)
 
     async def aiter_bytes(self) -> AsyncIterator[bytes]:
-        """The body, unpacked if it is compressed."""
+        """The body, decompressed."""
         chunks = self._chunks()
         if packed := self.headers.get("content-encoding"):
             unpacking = httpx.Response(200, headers={"content-encoding": packed}, content=chunks)
@@ -251,9 +251,9 @@ class _Answer:
                 yield chunk
 
     async def aclose(self) -> None:
-        """Let go of the connection."""
+        """Release the connection."""
         if self._reusable:
-            self._answer.release()  # closes what was not read to its end
+            self._answer.release()  # closes a connection that was not read to its end
         else:
             self._answer.close()
 

@@ -1,4 +1,4 @@
-"""What requests are made of: their base, prompts, media, LoRAs."""
+"""The parts of requests: their base, prompts, media, LoRAs."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from langchain_visioncraft.media.places import Holder
 ResultT = TypeVar("ResultT")
 
 LONGEST_RETRY_WAIT = 60.0
-"""Seconds. A longer wait is not slept through but told to the caller, as `RateLimitError`."""
+"""Seconds. The client does not sleep longer than this: it raises `RateLimitError`."""
 
 Auth: TypeAlias = Literal["token", "bearer", "none"]
 
@@ -91,7 +91,7 @@ class Pause:
 class Answer(Holder, Protocol):
     """What a driver sends back for a `Call` or a `Fetch`: the body of a successful answer.
 
-    `redact` takes the key out of what the host says; `json_from` applies it.
+    `redact` takes the key out of the host's words; `json_from` applies it.
     """
 
     endpoint: str
@@ -102,7 +102,7 @@ class Answer(Holder, Protocol):
 
     @property
     def mime_type(self) -> str | None:
-        """What it is, by its content."""
+        """The MIME type, by content."""
         ...
 
 
@@ -121,10 +121,11 @@ def is_retryable(
 ) -> bool:
     """Whether the same call may be made again.
 
-    It may after a connection that failed before any answer, and after 408, 429, 500, 502, 503 and
-    504, unless the service asks for a wait of more than `LONGEST_RETRY_WAIT`. After a read timeout
-    it may only on request, since the work may have been done and paid for. A `download` of a result
-    is also repeated if it broke off: that costs nothing, and otherwise the picture would be lost.
+    It may be repeated after a connection that failed before any answer, and after 408, 429, 500,
+    502, 503 and 504, unless the service asks for a wait of more than `LONGEST_RETRY_WAIT`. After a
+    read timeout it is repeated only on request, since the work may have been done and paid for. A
+    `download` of a result is also repeated if it broke off: this is free, and the picture would
+    otherwise be lost.
     """
     if isinstance(error, TimedOutError):
         return error.phase == "connect" or (after_timeout and error.phase != "deadline")
@@ -137,6 +138,6 @@ def is_retryable(
 
 
 def retry_wait(error: BaseException | None, backoff: float) -> float:
-    """Seconds before the next try: what the service asks for, but never less than the backoff."""
+    """Seconds before the next try: as the service asks, but never less than the backoff."""
     asked = error.retry_after if isinstance(error, VisionCraftError) else None
     return max(asked or 0.0, backoff)

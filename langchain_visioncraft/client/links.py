@@ -29,7 +29,7 @@ _PORTS = {"http": 80, "https": 443}
 class Link:
     """An absolute link that passed the first check; one to the API's own origin needs no more.
 
-    Where it is pinned, `url` holds an address, and the headers and extensions its name.
+    If it is pinned, `url` holds an address, and the headers and extensions hold its name.
     """
 
     url: str
@@ -50,7 +50,7 @@ def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
         absolute = percent_encoded(joined)
         parts = urlsplit(absolute)
         host, port = parts.hostname, parts.port
-        (host or "").encode("idna")  # what a look-up does: it refuses empty and endless labels
+        (host or "").encode("idna")  # as in a look-up, which refuses empty and overlong labels
     except ValueError:
         raise _unsafe(url, "it is damaged", base_url, endpoint) from None
     if len(absolute) > _LONGEST or _CONTROL.search(joined) or not absolute.isprintable():
@@ -83,14 +83,14 @@ def pin(link: Link, addresses: Sequence[Any], *, base_url: str, endpoint: str) -
     return replace(
         link,
         url=urlunsplit(pinned),
-        # A pool knows addresses only: kept alive, the connection would serve another host's link.
+        # A pool knows only addresses: a connection kept alive would serve another host's link.
         headers={"Host": _host_header(parts), "Connection": "close"},
         extensions={"sni_hostname": link.host} if parts.scheme == "https" else {},
     )
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address is out in the internet, also when an IPv4 address is embedded in IPv6."""
+    """Whether an address is public, even if an IPv4 address is embedded in IPv6."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = _carried(address)
         if inner is not None:

@@ -39,13 +39,13 @@ LISTS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("upscale", "models"): ("/models-upscale", ()),
     ("llm", "models"): ("/models-llm", ()),
 }
-"""Where each family's lists are served, and the base models by which some are divided."""
+"""Where each family's lists are served, and the base models by which some are split."""
 
 
 def list_paths(family: str, kind: str, base_model: str | None = None) -> list[list[str]]:
     """The paths of a list, by generation of hosts; those of one generation are parts of the list.
 
-    From 2024-05 on, the lists of ``/sd`` were divided, as ``/sd/models-sdxl``.
+    From 2024-05 on, the lists of ``/sd`` were split by base model, as in ``/sd/models-sdxl``.
     """
     path, bases = LISTS[family, kind]
     divided = path if "{" in path else f"{path}-{{base}}"

@@ -1,6 +1,6 @@
-"""Each endpoint as a method of both clients, added when one is first looked for.
+"""Each endpoint as a method of both clients, added when one is first accessed.
 
-The request models take longer to import than all else that a client needs.
+Importing the request models takes longer than everything else that a client needs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What may be left out of a request: its base, the options of chat, and what is said of misfits.
+"""Optional parameters: their base, the options of chat, and the messages about invalid ones.
 
-Chat models take theirs from here, so that their import does not make all request classes.
+Chat models take their options from here, so that their import does not build all request classes.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _LONGEST_VALUE = 60
 
 @dataclass(frozen=True)
 class LeftOutIfEmpty:
-    """Marks a parameter whose empty text means that it is not given; others send ``"mask": ""``.
+    """Marks a parameter for which an empty text means "not set"; some clients send ``"mask": ""``.
 
-    With `blanks`, blanks alone mean the same.
+    With `blanks`, whitespace alone means the same.
     """
 
     blanks: bool = False
 
 
 class TakesEmptyTexts(BaseModel):
-    """Base of models with parameters that are `LeftOutIfEmpty`: these have their defaults then."""
+    """Base of models with `LeftOutIfEmpty` parameters, which get their defaults if empty."""
 
     @model_validator(mode="before")
     @classmethod
@@ -37,7 +37,7 @@ class TakesEmptyTexts(BaseModel):
 
     @classmethod
     def without_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """What is given, without the empty texts that mean nothing."""
+        """The given values, without empty texts that mean "not set"."""
         return {name: value for name, value in given.items() if not cls._is_left_out(name, value)}
 
     @classmethod
@@ -51,7 +51,7 @@ class TakesEmptyTexts(BaseModel):
 
 
 class Options(TakesEmptyTexts):
-    """Base of what may be left out. Validators are built when a request is first made."""
+    """Base of optional parameters. Validators are built when a request is first made."""
 
     model_config = ConfigDict(protected_namespaces=(), defer_build=True)
 
@@ -97,8 +97,7 @@ class ChatOptions(Options):
 def describe_problems(error: ValidationError, known: Collection[str] = ()) -> str:
     """One clause per problem: ``width: input should be less than or equal to 1024 (got 2048)``.
 
-    What was passed in is not repeated if it is long: it may be megabytes. `known` are the names of
-    all parameters.
+    A long value is not repeated: it may be megabytes. `known` are the names of all parameters.
     """
     return "; ".join(dict.fromkeys(_describe(problem, known) for problem in error.errors()))
 

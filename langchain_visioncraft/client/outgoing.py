@@ -1,7 +1,7 @@
 """A request as plain data, and its JSON body, in which files are sent as base64.
 
-The base64 is made while it is sent: one chunk of it is in memory at a time, where Python's `json`
-would hold a 200 MB recording three times over (761 MB, measured).
+Base64 is encoded while it is sent, with one chunk in memory at a time. Python's `json` would hold a
+200 MB recording three times (761 MB, measured).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class JSONBody:
         self._parts: list[bytes | tuple[Upload, int]] = []
         for key, value in marked.items():
             before, _, rest = rest.partition(key)
-            # A lone surrogate cannot be sent as UTF-8; the service would not know it either.
+            # A lone surrogate cannot be sent as UTF-8, and would mean nothing to the service.
             self._parts.append(before.encode("utf-8", "replace"))
             if isinstance(value, SecretStr):
                 self._parts.append(_text(value))
@@ -78,11 +78,11 @@ class JSONBody:
                 yield from _encode(*part)
 
     def content(self) -> bytes | JSONBody:
-        """What a sync HTTP client sends: plain bytes where it is short."""
+        """The body for a sync HTTP client: plain bytes if it is short."""
         return b"".join(self) if self._is_short() else self
 
     def async_content(self) -> bytes | AsyncIterable[bytes]:
-        """What an async HTTP client sends; the libraries distinguish the two by their methods."""
+        """The body for an async HTTP client; the libraries tell the two apart by their methods."""
         return b"".join(self) if self._is_short() else _AsyncChunks(self)
 
     def _is_short(self) -> bool:
@@ -97,8 +97,8 @@ class _AsyncChunks:
         self._body = body
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        # Reading a chunk from disk and encoding it takes well under a millisecond: less than the
-        # hop to a thread would.
+        # Reading a chunk from disk and encoding it takes well under a millisecond: less than a trip
+        # to a thread.
         for chunk in self._body:
             yield chunk
 
@@ -125,13 +125,13 @@ def _encode(upload: Upload, size: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A request as plain data; only here it holds the key.
+    """A request as plain data, including the key, which no other part of a flow holds.
 
     Attributes:
-        abroad: Whether it goes to another host than the API's own. An HTTP client that a user gave
-            may have credentials and cookies, which are not for everybody.
+        abroad: Whether it goes to a host other than the API's own. A user's HTTP client may carry
+            credentials and cookies, which other hosts must not get.
         streams: Whether the answer may report progress while it arrives.
-        link: Whether it is a link of an answer.
+        link: Whether it is a link from an answer.
     """
 
     method: Literal["GET", "POST"]

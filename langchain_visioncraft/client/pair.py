@@ -51,7 +51,7 @@ def hide_key(settings: ConnectionSettings) -> None:
 
 
 def connect(client: AnyClient | None, settings: ConnectionSettings, **defaults: Any) -> AnyClient:
-    """The client that was given, or one with these settings, and the caller's defaults.
+    """The given client, or a new one with these settings and the caller's defaults.
 
     Raises `InvalidRequestError` if both are given, or a setting cannot be used.
     """

@@ -1,8 +1,8 @@
 """Many calls in flight: several small connection pools instead of one large one.
 
-A connection pool of httpx looks at all its connections whenever a call begins or ends, so one call
-among 512 costs several times what one among 16 does. A pool here takes a few calls; the next call
-goes to the first pool with room, so that few connections stay open and are used again.
+A connection pool of httpx checks all its connections whenever a call begins or ends, so one call
+among 512 costs several times as much as one among 16. A pool here takes a few calls; the next call
+goes to the first pool with room, so that few connections stay open and are reused.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from langchain_visioncraft.client.transport import build
 
 CALLS_A_POOL = 8
 _KEPT_POOLS = 8
-"""Pools that keep their connections however long they have nothing to do."""
+"""How many pools keep their connections even when idle."""
 _KEPT_SECONDS = 5.0
-"""For the others: a burst of calls is mostly followed by another."""
+"""Idle seconds before the other pools close theirs: bursts of calls tend to repeat."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class _Pool:
     idle_since: float = 0.0
 
     def is_idle(self, now: float) -> bool:
-        """Whether nothing came for some time."""
+        """Whether it has been idle for some time."""
         return not self.calls and now - self.idle_since > _KEPT_SECONDS
 
 

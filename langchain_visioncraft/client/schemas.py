@@ -36,7 +36,7 @@ DalleSize: TypeAlias = Literal["1024x1024", "1024x1792", "1792x1024"]
 
 
 def _bounded(words: str, default: Any, least: float, most: float, note: str = ".") -> Any:
-    """A number with its bounds, which its description repeats."""
+    """A number with its bounds, which are repeated in its description."""
     words = f"{words}, {least} to {most}{note}"
     return Field(default=default, ge=least, le=most, description=words)
 
@@ -131,7 +131,7 @@ class ImageRequest(ImageOptions, PromptRequest):
     )
 
     def body(self) -> dict[str, Any]:
-        """The JSON body, with what callers of the service always sent where nothing is given."""
+        """The JSON body, with the values that callers of the service always sent for unset ones."""
         usual: dict[str, Any] = {"cfg_scale": 1} if "flux" in self.model.lower() else {}
         if self.init_image is not None:
             usual["denoising_strength"] = 0.7

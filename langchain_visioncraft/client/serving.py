@@ -1,7 +1,7 @@
 """How both clients do the steps of a flow: calls with their retries, links with their checks.
 
-The steps are done by generators. What these yield is a method of the client with its arguments,
-sync or async.
+The steps are done by generators, which yield methods of the client, sync or async, with their
+arguments.
 """
 
 from __future__ import annotations
@@ -53,10 +53,9 @@ Serving: TypeAlias = Generator[Callable[[], Any], Any, ServedT]
 
 @dataclass
 class Run:
-    """One flow that is run: who hears of its progress, where long answers go, how long it may take.
+    """One run of a flow: its progress callback, the folder for long answers, its deadline.
 
-    It keeps what is called, for messages; the bytes of files that answers linked to; what came of
-    it.
+    It records the endpoint, for messages; the total bytes of linked files; and the outcome.
     """
 
     on_progress: Callable[[Progress], Any] | None
@@ -73,9 +72,9 @@ class _Sending:
 
 
 class ServingClient(BaseClient):
-    """A client that knows what to do for each step, and leaves the waiting to its driver."""
+    """A client that decides what to do for each step, and leaves the waiting to its driver."""
 
-    # Each driver has these in its own way.
+    # Each driver implements these in its own way.
     _sleep: Any
     _report: Any
     _resolve: Any
@@ -125,7 +124,7 @@ class ServingClient(BaseClient):
     def retried(
         self, attempt: Callable[[], Serving[ServedT]], *, download: bool = False
     ) -> Serving[ServedT]:
-        """Do this, and again after a failure that may pass, `max_retries` times at most."""
+        """Do this, and repeat it after transient failures, at most `max_retries` times."""
         policy: Retrying | None = None
         while True:
             try:
@@ -139,7 +138,7 @@ class ServingClient(BaseClient):
             yield partial(self._sleep, wait)
 
     def _policy(self, *, download: bool) -> tuple[Retrying, RetryCallState]:
-        """What decides whether and when there is another try; the drivers wait."""
+        """The policy that decides whether and when to retry; the drivers do the waiting."""
         from tenacity import RetryCallState, Retrying, stop_after_attempt  # noqa: PLC0415 -- slow
 
         def again(state: RetryCallState) -> bool:
@@ -259,9 +258,9 @@ class ServingClient(BaseClient):
         )
 
     def spool(self, response: Any, outgoing: Outgoing, run: Run) -> Spool:
-        """A spool for the body of this response. Of an error only the beginning is kept."""
+        """A spool for the body of this response. For an error, only the beginning is kept."""
         if "," in response.headers.get("content-encoding", ""):
-            # Each layer may grow a thousandfold: two make a bomb that no cap sees in time.
+            # Each layer may expand a thousandfold: two make a bomb that no limit catches in time.
             msg = f"{outgoing.endpoint} on {outgoing.host} returned data compressed more than once."
             raise errors.UnexpectedAnswerError(msg, **self.facts(outgoing.endpoint))
         failed = response.status_code >= 300
@@ -282,7 +281,7 @@ class ServingClient(BaseClient):
     def progress_in(
         self, outgoing: Outgoing, run: Run
     ) -> Callable[[bytes], Iterator[Progress]] | None:
-        """What finds the progress in the chunks of an answer, if it reports any."""
+        """The reader of progress in the chunks of an answer, if it reports any."""
         if not outgoing.streams or run.on_progress is None:
             return None
         watch, redact = StateWatch(), self.redactor()
@@ -295,7 +294,7 @@ class ServingClient(BaseClient):
         return found
 
     def checked(self, response: Any, spool: Spool, call: Call) -> Spool:
-        """The spool of a good answer; raises the error that another one means."""
+        """The spool of a successful answer; raises the error of any other."""
         status = response.status_code
         if 300 <= status < 400:
             spool.discard()
@@ -317,7 +316,7 @@ class ServingClient(BaseClient):
 
     @contextlib.contextmanager
     def translating(self, endpoint: str, host: str) -> Iterator[_Sending]:
-        """Translate what the HTTP library and the system raise; the one boundary for it."""
+        """Translate errors of the HTTP library and the system; the only boundary for them."""
         state = _Sending()
         current().came = False
         try:
@@ -352,7 +351,7 @@ def _failure(state: RetryCallState) -> Any:
 
 
 def _backoff(state: RetryCallState) -> float:
-    """Seconds before another try: exponential, with jitter, so that clients do not come at once."""
+    """Seconds before another try: exponential, with jitter, so that clients spread out."""
     from tenacity import wait_exponential, wait_random  # noqa: PLC0415 -- as above
 
     return (wait_exponential(multiplier=0.5, max=8) + wait_random(0, 0.5))(state)
@@ -365,7 +364,7 @@ def _headers() -> dict[str, str]:
 
 @contextlib.contextmanager
 def calling_back() -> Iterator[None]:
-    """Around a caller's function while an answer arrives: its errors are its own."""
+    """Wraps a caller's function while an answer arrives, so that its errors are not translated."""
     try:
         yield
     except Exception as error:

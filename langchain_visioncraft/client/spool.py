@@ -1,4 +1,4 @@
-"""Where the body of an answer goes while it arrives: memory, and a file when it is long."""
+"""Holds the body of an answer while it arrives: in memory, and in a file if it is long."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEMORY_BYTES = 1 << 20
 
 
 class LocalError(Exception):
-    """The disk or the caller failed, not the connection, whose errors are of the same type."""
+    """An error of the disk or the caller, which has the same type as one of the connection."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause))
@@ -37,10 +37,10 @@ class Spool:
     The temporary file is removed with the object, unless `take_file` moved it elsewhere.
 
     Args:
-        limit: Bytes that are accepted at most.
-        folder: For the temporary file; the system's own by default. A store gives its own folder,
-            so that keeping the file is a rename.
-        keep: How many bytes are kept at most, for answers of which the beginning is enough.
+        limit: The most bytes that are accepted.
+        folder: The folder for the temporary file. Default: the system's. A store passes its own
+            folder, so that saving the file is only a rename.
+        keep: How many bytes are kept, for answers of which the beginning is enough.
         before: Bytes of other files of the same call, which count against the limit.
     """
 
@@ -66,7 +66,7 @@ class Spool:
             raise self._too_large()
 
     def accept(self, chunk: bytes) -> bool:
-        """Take the next piece; false if no more is wanted. Over the limit, it raises."""
+        """Take the next piece; false if no more is needed. Raises beyond the limit."""
         if self._keep is not None:
             chunk = chunk[: self._keep - self.size]
         self.size += len(chunk)
@@ -146,7 +146,7 @@ class Spool:
 
     @cached_property
     def mime_type(self) -> str | None:
-        """What it is, by its content; asked when everything has arrived."""
+        """The MIME type, by content; call it when everything has arrived."""
         with self.open() as file:
             return type_of(file)
 
@@ -165,7 +165,7 @@ def _remove(path: Path, process: int) -> None:
 
 
 def discard_spools(result: Any) -> None:
-    """Remove the temporary files of media, except those that have become files of a store."""
+    """Remove the temporary files of media, except those that were moved into a store."""
     for medium in result if isinstance(result, list) else ():
         if isinstance(medium, Media) and isinstance(medium.held, Spool):
             medium.held.discard()

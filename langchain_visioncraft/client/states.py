@@ -21,7 +21,7 @@ _FINISHED = "success"
 _BETWEEN = re.compile(r"[\s,]*")
 _SCAN = json.JSONDecoder().raw_decode
 _LONGEST_STATE = 4096
-"""Characters. What is longer is a result, and not reported; this also bounds the work."""
+"""Characters. Anything longer is a result and is not reported; this also bounds the work."""
 _LONGEST_WORDS = 200
 
 
@@ -53,7 +53,7 @@ def outcome_of(body: str) -> Any:
 
 
 class StateWatch:
-    """Reads the chunks of an answer as they arrive, and gives the progress that they tell of."""
+    """Reads the chunks of an answer as they arrive, and returns the progress that they report."""
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 SubtitleFormat: TypeAlias = Literal["srt", "vtt"]
 Stretch: TypeAlias = tuple[float, float | None, str]
-"""From when to when, in seconds from the beginning, and what is said."""
+"""A passage: its start and end in seconds, and its words."""
 
 LINE = 42
 """Columns of a line; a wide character (Chinese, Japanese, Korean) takes two."""
@@ -20,14 +20,14 @@ OVERHANG = 4
 """Columns that punctuation may hang out at the end of a line, instead of beginning the next."""
 LINES = 2
 READING = 17.0
-"""Columns that people read in a second."""
+"""Columns that people read per second."""
 SPEECH = 15.0
-"""Columns that are said in a second, where nobody says how long it takes."""
+"""Columns that are spoken per second, if the end of a passage is unknown."""
 SHORTEST = 1.0
-"""Seconds that a subtitle is shown at least, unless the next one is due."""
+"""The fewest seconds that a subtitle is shown, unless the next one is due."""
 
 LATEST = 1e9
-"""Seconds, some thirty years: a time beyond is none, but a mistake of the host."""
+"""Seconds, some thirty years: a later time is a mistake of the host."""
 
 _WIDE = "\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60"
 _WIDE += "\U0001f000-\U0001faff\U00020000-\U0003ffff"
@@ -35,7 +35,7 @@ _PIECE = re.compile(rf"[{_WIDE}]|[^{_WIDE}]{{1,{LINE}}}")
 
 
 class Cue(NamedTuple):
-    """Lines, and the seconds between which they are shown."""
+    """Lines, and when they are shown, in seconds."""
 
     start: float
     end: float
@@ -43,7 +43,7 @@ class Cue(NamedTuple):
 
 
 def write_subtitles(stretches: Iterable[Stretch], form: SubtitleFormat) -> str:
-    """The text of a file of subtitles."""
+    """The text of a subtitle file."""
     cues = cues_of(stretches)
     if form == "srt":
         return "\n".join(
@@ -59,7 +59,7 @@ def write_subtitles(stretches: Iterable[Stretch], form: SubtitleFormat) -> str:
 
 
 def cues_of(stretches: Iterable[Stretch]) -> Iterator[Cue]:
-    """The subtitles of what is said; a long stretch becomes several, by the length of its parts."""
+    """The subtitles of passages; a long one is divided in proportion to its text."""
     said = [
         (min(max(0.0, start), LATEST), end, " ".join(text.replace("-->", "\u2192").split()))
         for start, end, text in stretches
@@ -72,7 +72,7 @@ def cues_of(stretches: Iterable[Stretch]) -> Iterator[Cue]:
         heard = min(start + width / SPEECH, max(following, start + SHORTEST))
         if end is not None and start < end <= LATEST:
             heard = end
-        # Longer for who reads it, but not into what is said next.
+        # Shown longer, so that people can read it, but not into the next passage.
         until = max(heard, min(start + max(SHORTEST, width / READING), following))
         lines = _lines(text)
         seconds, shown = (until - start) / sum(map(_width, lines)), 0
@@ -80,13 +80,13 @@ def cues_of(stretches: Iterable[Stretch]) -> Iterator[Cue]:
             group = lines[first : first + LINES]
             begin, shown = shown, shown + sum(map(_width, group))
             begins, ends = start + begin * seconds, start + shown * seconds
-            # Players leave out what is shown for no time at all.
+            # Players skip subtitles without a duration.
             yield Cue(begins, max(ends, begins + 0.001), group)
 
 
 def _lines(text: str) -> list[str]:
     """The text in as few lines as possible, about equally long."""
-    # A blank before a piece says that it is a new word; wide characters follow without.
+    # A blank before a piece marks a new word; wide characters have none.
     pieces: list[str] = []
     for word in text.split():
         for match in _PIECE.finditer(word):
@@ -114,7 +114,7 @@ def _wrapped(pieces: Sequence[str], limit: int) -> list[str]:
 
 
 def _closes(piece: str) -> bool:
-    """Whether this is punctuation, with which no line begins."""
+    """Whether this is punctuation that must not begin a line."""
     return unicodedata.category(piece[0]) in ("Pe", "Pf", "Po")
 
 

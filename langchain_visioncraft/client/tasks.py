@@ -1,4 +1,4 @@
-"""Work that takes long: a host gives an id at once, and the result when it is asked for later."""
+"""Long-running work: a host returns an id at once, and the result when it is polled later."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from langchain_visioncraft.media.media import Media
 
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 15.0
-"""Seconds before the first poll, and between polls at most."""
+"""Seconds before the first poll, and the most seconds between polls."""
 
 DEADLINE = 900.0
 """Seconds that a task may take, unless the caller says otherwise."""
@@ -47,7 +47,7 @@ _POLL_FAILURES = 3
 """How many polls in a row may fail, beyond the driver's own retries, before a task is given up."""
 
 _LINKS = ("URL", "url", "image", "image_url", "images")
-"""Where the result of a task stands, once it is there."""
+"""The keys under which a task's result arrives."""
 
 _FAILED = {
     *("failed", "failure", "error", "cancelled", "canceled", "banned", "rejected"),
@@ -56,9 +56,9 @@ _FAILED = {
 
 @dataclass(frozen=True)
 class _Task:
-    """How to ask for the result of one task, and what it is called in messages.
+    """How to request the result of one task, and its name in messages.
 
-    `again` is the code that asks for it once more.
+    `again` is the code that requests it again.
     """
 
     maker: str
@@ -72,7 +72,7 @@ class _Task:
 
 
 def made_by(answer: Answer, kinds: Sequence[str]) -> Flow[list[Media]]:
-    """The media of an answer, also where it promises them as a job."""
+    """The media of an answer, or of the job that it promises."""
     job = job_in(answer)
     if job is None:
         return (yield from media_from(answer, kinds))
@@ -81,7 +81,7 @@ def made_by(answer: Answer, kinds: Sequence[str]) -> Flow[list[Media]]:
 
 
 def midjourney_task(task_id: str, deadline: float) -> Flow[list[Media]]:
-    """Ask for the result of a Midjourney task until it is there."""
+    """Poll a Midjourney task until its result is ready."""
     task = _Task(
         "Midjourney",
         "Midjourney",
@@ -94,7 +94,7 @@ def midjourney_task(task_id: str, deadline: float) -> Flow[list[Media]]:
 
 
 def job_task(job_id: str, options: Mapping[str, Any], deadline: float) -> Flow[list[Media]]:
-    """Ask for the result of a job (2024-01) until it is there; this takes no key."""
+    """Poll a job (2024-01) until its result is ready; this needs no key."""
     task = _Task(
         "The host",
         "The job",

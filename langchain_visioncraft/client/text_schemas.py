@@ -1,4 +1,4 @@
-"""Requests that are answered in words: transcripts, chat, captions, limits; see `schemas`."""
+"""Requests whose answer is text: transcripts, chat, captions, limits; see `schemas`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transcripts: the words of a recording, and when they are said, however a host tells it."""
+"""Transcripts: the words of a recording and their times, in any form that hosts use."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def _start_of(document: Document) -> float:
 
 
 def _without_repeated(before: Sequence[str], words: Sequence[str]) -> Sequence[str] | None:
-    """The words without those at their beginning with which `before` ends; ``None`` if none do."""
+    """The words without a beginning that repeats the end of `before`; ``None`` without one."""
     for count in range(min(len(before), len(words)), 0, -1):
         if before[-count:] == words[:count]:
             return words[count:]
@@ -200,20 +200,20 @@ def _seconds(value: Any) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
-# Characters of scripts that put no blanks between words are words here, each for itself.
+# In scripts without spaces between words, each character counts as a word.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
 
 
 def _words(text: str) -> str:
-    """The words of a text, each between blanks."""
+    """The words of a text, separated by blanks."""
     return "".join(f" {word}" for word in _WORD.findall(text)) + " "
 
 
 def _with_gaps_filled(segments: list[Segment], text: str) -> list[Segment]:
-    """The segments, and the words of the text that none of them has, at their place between them.
+    """The segments, with the words of the text that they lack inserted in place.
 
-    As they were, if they do not follow each other in the text: then it is worded otherwise.
+    They stay as they are if the text does not contain them in order: its wording then differs.
     """
     spans = [match.span() for match in _WORD.finditer(text)]
     words = _words(text)

@@ -1,4 +1,4 @@
-"""Errors of httpx, httpx2 and the system in the words of our own tree."""
+"""Translates errors of httpx, httpx2 and the system into those of our own tree."""
 
 from __future__ import annotations
 
@@ -61,16 +61,16 @@ def _advice(host: str) -> str:
 
 
 def came_back(error: BaseException) -> bool:
-    """Whether a host answered something, be it only half a head, or one that is none.
+    """Whether a host answered anything, even an incomplete or malformed header.
 
-    The call was made then, and may have been paid for.
+    If so, the call was made, and may have been paid for.
     """
     unread = is_from_httpx(error, "RemoteProtocolError") and _NOTHING not in str(error)
     return unread or current().came
 
 
 _NOTHING = "without sending a response"
-"""What the library says of a host that hung up before it answered, or within a head."""
+"""The library's message for a host that hung up before it answered, or within the headers."""
 
 
 def timed_out(facts: Mapping[str, Any]) -> errors.TimedOutError:
@@ -96,7 +96,7 @@ def _without_a_connection(
 
 
 def _is_timeout(error: BaseException) -> bool:
-    """Whether it is one: httpx-aiohttp calls every connection that fails a ``ConnectTimeout``."""
+    """Whether it really is a timeout: httpx-aiohttp reports any failed connection as one."""
     cause = error.__cause__
     if cause is None:
         return True

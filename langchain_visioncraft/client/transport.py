@@ -1,4 +1,4 @@
-"""How HTTP clients are built: certificates, timeouts, cookies, proxies of the environment."""
+"""Builds HTTP clients: certificates, timeouts, cookies, proxies from the environment."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ ClientT = TypeVar("ClientT")
 
 
 def http_timeout(timeout: Timeout) -> httpx.Timeout:
-    """Our two numbers as httpx's four. Waiting for a free connection never fails a call."""
+    """Our two timeouts as httpx's four. A call never fails while it waits for a connection."""
     return httpx.Timeout(connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None)
 
 
 def client_options(verify: Any, timeout: Timeout) -> dict[str, Any]:
-    """What every HTTP client of this package is built with.
+    """The options of every HTTP client of this package.
 
     Redirects are never followed by httpx itself: a call carries the key, and a link must be
     checked again at every hop. The number of connections is left to rate limiters and to the
@@ -41,7 +41,7 @@ def client_options(verify: Any, timeout: Timeout) -> dict[str, Any]:
 
 
 def no_cookies() -> CookieJar:
-    """A jar that stays empty: hosts of links that share an address would get each other's."""
+    """A jar that stays empty: hosts of links that share an address would share cookies."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
@@ -80,7 +80,7 @@ def _proxies() -> dict[str, str]:
 
 
 def _check_ports() -> None:
-    """Raise `ValueError` for a port beyond 65,535: a connection would go to a part of it."""
+    """Raise `ValueError` for a port beyond 65,535: it would wrap around to another port."""
     for proxy in _proxies().values():
         _ = urlsplit(proxy if "://" in proxy else f"http://{proxy}").port
 
@@ -97,7 +97,7 @@ def build(kind: Callable[..., ClientT], **options: Any) -> ClientT:
     else:
         watched(client)
         return client
-    # Not in the handler: a password with a "/" is taken for a port, which that error repeats.
+    # Not in the handler: a "/" in a password is parsed as a port, which that error repeats.
     names = ", ".join(f"{name.upper()}_PROXY" for name in _proxies()) or "ALL_PROXY"
     msg = (
         f"{BAD_PROXY}: check {names}. "

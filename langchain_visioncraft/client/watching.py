@@ -1,8 +1,8 @@
-"""How long a call may take over all, and whether anything of an answer came back.
+"""Watches a call: how long it may take in total, and whether any byte of an answer arrived.
 
-The HTTP library bounds each read for itself, so a host that sends a byte a second never ends, and
-it does not say whether an answer that it cannot read was begun. The connections of our own clients
-ask the watch of the call that they serve.
+The HTTP library limits each read separately, so a host that sends a byte a second never ends. It
+also does not report whether an unreadable answer had begun. The connections of our own clients
+consult the watch of the call that they serve.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from typing import Any
 from langchain_visioncraft.errors import InvalidRequestError
 
 _LEAST = 0.001
-"""Seconds: a timeout of 0 would mean not to wait at all, which sockets report otherwise."""
+"""Seconds: a timeout of 0 would make a socket non-blocking, with other errors."""
 
 
 @dataclass
 class Watch:
-    """What is known of a call.
+    """The state of a call.
 
     Attributes:
         seconds: How long it may take; ``None`` for no deadline.
         began: When it began, by ``time.monotonic``.
-        came: Whether a byte came back for the request that was sent last.
+        came: Whether a byte arrived for the latest request.
     """
 
     seconds: float | None = None
@@ -41,7 +41,7 @@ class Watch:
         return self.seconds is not None and time.monotonic() >= self.began + self.seconds
 
     def left(self, timeout: float | None = None) -> float | None:
-        """Seconds that may be waited; ``None`` for no bound."""
+        """Seconds left to wait; ``None`` for no limit."""
         if self.seconds is None:
             return timeout
         left = max(self.began + self.seconds - time.monotonic(), _LEAST)
@@ -50,7 +50,7 @@ class Watch:
     def left_on_wire(self, timeout: float | None) -> float | None:
         """The same for a read or a write; raises `TimeoutError` if the deadline has passed.
 
-        Where bytes never stop, no wait runs out.
+        If bytes keep coming, no single wait times out.
         """
         if self.is_over:
             raise TimeoutError
@@ -71,12 +71,12 @@ def resumed(watch: Watch) -> Iterator[Watch]:
 
 
 def watching(seconds: float | None) -> AbstractContextManager[Watch]:
-    """Watch what is sent and received inside, for so many seconds at most."""
+    """Watch what is sent and received inside the block, for at most this many seconds."""
     return resumed(Watch(seconds))
 
 
 def checked_deadline(seconds: float | None) -> float | None:
-    """A deadline, if it can be kept: a positive number of seconds."""
+    """A valid deadline: a positive number of seconds."""
     number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if seconds is not None and not (number and 0 < seconds < math.inf):
         msg = f"deadline={seconds!r} is not valid: give seconds, more than 0, or None for none."
@@ -85,12 +85,12 @@ def checked_deadline(seconds: float | None) -> float | None:
 
 
 def current() -> Watch:
-    """The watch of the call that is under way."""
+    """The watch of the present call."""
     return _current.get() or Watch()
 
 
 class _Stream:
-    """A connection that asks the watch, sync or async as the one below it."""
+    """A connection that consults the watch, sync or async like the one below it."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -134,7 +134,7 @@ class _AsyncStream(_Stream):
 
 
 class _Backend:
-    """Opens connections that ask the watch."""
+    """Opens connections that consult the watch."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
@@ -157,10 +157,10 @@ class _AsyncBackend(_Backend):
 
 
 def watched(client: Any) -> None:
-    """Let the connections of an HTTP client ask the watch, as far as the library allows it.
+    """Make the connections of an HTTP client consult the watch, as far as the library allows.
 
-    The library takes no backend of ours, so this one is put into its pools. Where a version of it
-    has none there, deadlines are still looked at between two pieces of an answer.
+    The library accepts no backend, so this one is put into its pools. If a version has none there,
+    deadlines are still checked between two pieces of an answer.
     """
     mounts = getattr(client, "_mounts", {})
     for transport in (getattr(client, "_transport", None), *mounts.values()):

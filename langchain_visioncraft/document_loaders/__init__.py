@@ -1,4 +1,4 @@
-"""Pictures and recordings as documents: parsers, a loader, and retrieval that shows its sources."""
+"""Pictures and recordings as documents: parsers, a loader, and retrieval that cites its sources."""
 
 from langchain_visioncraft.document_loaders.caching import FolderByteStore
 from langchain_visioncraft.document_loaders.captions import VisionCraftCaptionParser

@@ -1,4 +1,4 @@
-"""What the parsers share: the connection, the cache, sync and async."""
+"""The base of the parsers: the connection, the cache, sync and async."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, op
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 
 MAX_CALLS = 100
-"""For one file: its headers may claim any length, and each call may cost money."""
+"""The limit of calls for one file: its headers may claim any length, and calls may cost money."""
 
 MAX_RETRIES = 6
-"""A batch of hundreds meets every rare failure, and can wait for a service to recover."""
+"""Large batches meet every rare failure, and can wait for a service to recover."""
 
 
 class VisionCraftParser(KnownKeywords, BaseBlobParser):
-    """What both parsers share. A subclass says what `documents` its `parts` become.
+    """The base of both parsers. A subclass defines the `parts` of a file and their `documents`.
 
     Args:
         max_calls: A file that takes more calls is refused before the first.
@@ -45,7 +45,7 @@ class VisionCraftParser(KnownKeywords, BaseBlobParser):
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
-    """The kinds of file that it makes documents of."""
+    """The kinds of file that it takes."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ _KINDS = {"image": "a picture", "audio": "a recording", "video": "a video"}
 
 @dataclass(frozen=True)
 class MediaFile:
-    """A blob that has been read: what it is called, what it is, and its bytes.
+    """A blob that has been read: its name, its type and its bytes.
 
     The blob keeps a temporary file alive.
     """
@@ -38,15 +38,15 @@ class MediaFile:
 
     @property
     def recording(self) -> Recording:
-        """How it is heard, if it is one."""
+        """How to decode it, if it is a recording."""
         return Recording(self.media.open, self.source, self.media.mime_type)
 
     def document(self, text: str, made_by: Sequence[Any], **facts: Any) -> Document:
-        """A document made of it.
+        """A document made from it.
 
-        Its id depends on the source, the bytes and `made_by` (what else decides the content: model,
-        prompt, part): copies of a file are documents of their own. Of the facts, `None` is left out
-        of the metadata, since several vector stores refuse it.
+        Its id depends on the source, the bytes and `made_by` (what else determines the content:
+        model, prompt, part), so copies of a file are separate documents. Facts that are `None` are
+        left out of the metadata, since several vector stores refuse `None`.
         """
         facts = {
             "source": self.source,
@@ -114,5 +114,5 @@ def read(blob: Blob, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
 
 
 def document_id(*parts: Any) -> str:
-    """The same id for the same parts, as a UUID: the one form that every vector store takes."""
+    """The same id for the same parts, as a UUID, the only form that every vector store takes."""
     return str(uuid.UUID(digest_of_text("\x00".join(map(str, parts)))[:32]))

@@ -96,10 +96,10 @@ def cached(
     flow: Steps[ResultT],
     restore: Callable[[Any], ResultT],
 ) -> Steps[ResultT]:
-    """The result of a flow, or the one that was kept for the same facts.
+    """The result of a flow, or the cached one for the same facts.
 
-    The flow runs if nothing whole is kept: a kill may leave the beginning of a value. Its result
-    must be fit for JSON; `restore` makes one of what JSON gave. `kind` is the beginning of the key.
+    The flow runs if the cache has no complete value: a crash may leave a partial one. The result
+    must be valid JSON; `restore` rebuilds it from decoded JSON. The key begins with `kind`.
     """
     if cache is None:
         return (yield from flow)

@@ -50,7 +50,7 @@ RETRIEVAL_PROMPT = (
 DEFAULT_MAX_SIDE = 1024
 DEFAULT_MAX_PIXELS = 64_000_000
 _FEW_PIXELS = 1 << 18
-"""So few are decoded at once, while that is quick."""
+"""How many are decoded at once on the event loop, as long as that is fast."""
 
 
 class VisionCraftCaptionParser(VisionCraftParser):
@@ -198,14 +198,14 @@ class VisionCraftCaptionParser(VisionCraftParser):
 
     @property
     def _host(self) -> str:
-        """Where answers come from: those of another host are not its."""
+        """The source of answers: the cache keeps those of different hosts apart."""
         chat = self._chat_model
         if chat is None:
             return self._clients[0].settings.base_url
         return str(getattr(chat, "openai_api_base", None) or getattr(chat, "base_url", None))
 
     def _restored(self, data: Any) -> SeenFrame:
-        """A kept caption; `ValueError` if by now another engine answers."""
+        """A cached caption; `ValueError` if another engine answers by now."""
         seen = SeenFrame.restore(data)
         if self._answering and seen.engine != self._answering:
             raise ValueError
@@ -252,7 +252,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
 
 
 class SeenFrame(NamedTuple):
-    """What a picture shows, what is missing of it, and what saw it, if known; fit for JSON."""
+    """A caption, the damage of its picture, and the engine, if known; valid as JSON."""
 
     text: str
     damage: str | None
@@ -268,10 +268,10 @@ class SeenFrame(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A picture, or one frame or page of several.
+    """A picture, or one of its frames or pages.
 
-    Its number counts from 0; width and height are pixels of what is shown (upright), the duration
-    seconds of all frames together, if they are animated.
+    Frames are numbered from 0. Width and height are in pixels, upright; the duration is that of the
+    whole animation in seconds.
     """
 
     file: MediaFile
@@ -283,7 +283,7 @@ class Frame(NamedTuple):
 
 
 def frames_of(file: MediaFile, frames: FramesTypes, max_pixels: int) -> list[Frame]:
-    """The chosen frames of a picture, by its headers, in order."""
+    """The chosen frames of a picture in order, according to its headers."""
     mime_type = file.media.mime_type
     with open_picture(file.media, name=file.source, max_pixels=max_pixels) as image:
         count = 1 if mime_type in _SINGLE else getattr(image, "n_frames", 1)
@@ -309,7 +309,7 @@ def frames_of(file: MediaFile, frames: FramesTypes, max_pixels: int) -> list[Fra
             )
             raise MediaInputError(msg)
         for number in chosen:
-            if pages:  # each has a size of its own, and is turned by Pillow
+            if pages:  # each page has its own size, and Pillow rotates it
                 image.seek(number)
                 width, height = image.size
             found.append(Frame(file, number, count, width, height, duration))
@@ -318,7 +318,7 @@ def frames_of(file: MediaFile, frames: FramesTypes, max_pixels: int) -> list[Fra
 
 _MOST_TIMES = 16
 _SINGLE = ("image/jpeg", "image/vnd.adobe.photoshop")
-"""The further pictures in them are a camera's previews, and layers."""
+"""Formats whose further pictures are a camera's previews, or layers."""
 
 
 def _motion(media: Media, image: Image.Image, count: int, most: int) -> Animation:

@@ -1,4 +1,4 @@
-"""The sound of recordings in parts, cut where it is quiet. Needs PyAV and NumPy."""
+"""Cuts the sound of recordings into parts at quiet places. Needs PyAV and NumPy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _FRAME = RATE // 50  # 20 ms
 _SMOOTHING = 25  # frames: the half second that is quietest on the whole
 _LONGEST_SEARCH = 60.0
-"""Seconds before the latest possible cut in which a quiet place is looked for."""
+"""Seconds before the latest possible cut that are searched for a quiet place."""
 
 
 class Part(NamedTuple):
@@ -36,7 +36,7 @@ def cut(
 ) -> Generator[Part, None, None]:
     """Cut a recording into parts of at most `chunk_seconds`, each at its quietest late moment.
 
-    They are written into a folder of the caller, who removes them.
+    They are written into the caller's folder, and the caller removes them.
     """
     most = max(int(chunk_seconds * RATE), 1)
     number, done = 0, 0
@@ -56,7 +56,7 @@ def cut(
 
 
 def shortest_part(chunk_seconds: float) -> float:
-    """The least that `cut` puts into a part, in seconds."""
+    """The shortest part that `cut` makes, in seconds."""
     return max(chunk_seconds / 2, chunk_seconds - _LONGEST_SEARCH)
 
 

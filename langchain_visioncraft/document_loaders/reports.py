@@ -29,7 +29,7 @@ CONCERN_ALL = (
     CertificateError,
     RateLimitError,
 )
-"""Errors that every file would meet: they are raised whatever `on_error` says.
+"""Errors that would occur for every file: they are raised whatever `on_error` is.
 
 A rate limit is one of them if waiting for it did not help. With a cache, the next run resumes.
 """
@@ -58,7 +58,7 @@ class Skipped:
         return cls(source, reason, type(error).__name__)
 
     def document(self) -> Document:
-        """A document in its place that says so."""
+        """A document in its place that reports the failure."""
         return Document(
             f"[{self.reason}]",
             id=document_id("error", self.source, self.error),
@@ -70,9 +70,9 @@ class Skipped:
 class ErrorPolicy:
     """Decides what happens if a file fails.
 
-    ``on_error="raise"`` ends the run, ``"skip"`` leaves the file out, ``"document"`` yields one
-    that says what was wrong. What is `raised` ends it in any case, besides `CONCERN_ALL` and a
-    missing package.
+    ``on_error="raise"`` ends the run, ``"skip"`` leaves the file out, ``"document"`` yields a
+    document that reports the problem. Errors in `raised` or `CONCERN_ALL`, and a missing package,
+    always end the run.
     """
 
     on_error: OnError = "raise"
@@ -106,7 +106,7 @@ class LoadReport:
     def count(
         self, outputs: Iterable[Document | Skipped], error_policy: ErrorPolicy
     ) -> Iterator[Document]:
-        """Count what one file gave, and yield its documents."""
+        """Count the result of one file, and yield its documents."""
         self.files += 1
         for output in outputs:
             if isinstance(output, Document):

@@ -113,7 +113,7 @@ def label_of(document: Document) -> str:
     metadata = document.metadata
     source = str(metadata.get("source") or metadata.get("handle") or "unknown")
     name = source
-    with contextlib.suppress(ValueError):  # no URL, whatever it begins with
+    with contextlib.suppress(ValueError):  # not a URL, whatever its beginning
         name = unquote(urlsplit(source).path) if is_link(source) else source
     name = re.split(r"[/\\]", name.rstrip("/\\"))[-1] or source
     start, end = metadata.get("start"), metadata.get("end")
@@ -187,7 +187,7 @@ def _numbered(found: dict[str, Any]) -> dict[str, str]:
 
 def _cited(found: dict[str, Any]) -> CitedAnswer:
     sources = sources_of(found["documents"])
-    _, text = split_reasoning(found["answer"])  # what was only considered is not cited
+    _, text = split_reasoning(found["answer"])  # a source that was only considered is not cited
     answer, numbers = _checked_marks(text.strip(), len(sources))
     citations = [each for each in sources if each.number in numbers]
     return CitedAnswer(
@@ -200,7 +200,7 @@ def _cited(found: dict[str, Any]) -> CitedAnswer:
 
 
 def _checked_marks(answer: str, count: int) -> tuple[str, set[int]]:
-    """The answer with marks that lead somewhere, and their numbers."""
+    """The answer with only its valid marks, and their numbers."""
     used: set[int] = set()
 
     def check(match: re.Match[str]) -> str:

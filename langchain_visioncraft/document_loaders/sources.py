@@ -1,4 +1,4 @@
-"""From what a loader is given to single files, and from these to their blobs."""
+"""Finds the files in a loader's sources, and makes their blobs."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def items_of(sources: Iterable[Any], suffixes: tuple[str, ...]) -> Iterator[Item
 
 
 def count_items(sources: Iterable[Any], suffixes: tuple[str, ...]) -> int | None:
-    """How many files there are, if that can be said without reading them."""
+    """How many files there are, if this is known without reading them."""
     if any(isinstance(source, BlobLoader) for source in sources):
         return None  # a blob loader may download what it yields
     return sum(1 for _ in items_of(sources, suffixes))
@@ -96,15 +96,15 @@ def _files(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path | Skipped]:
             if _is_wanted(each.name, suffixes) and not _is_something_else(each):
                 yield each
     else:
-        yield path  # also a missing one: it is reported like everything that cannot be read
+        yield path  # also if it is missing: this is reported like any unreadable file
 
 
 def _matches(pattern: Path) -> list[Path]:
-    """What a glob finds, sorted; ``trip [2023]`` is a folder if there is one of this name."""
+    """The matches of a glob, sorted; ``trip [2023]`` is a folder if one has this name."""
     folder, rest = Path(pattern.anchor), pattern.relative_to(pattern.anchor).parts
     while rest and os.path.isdir(folder / rest[0]):  # noqa: PTH112
         folder, rest = folder / rest[0], rest[1:]
-    # Further down, a name with brackets may be either.
+    # Further down the path, a name with brackets may be either.
     ways = [{part, part.replace("[", "[[]")} for part in rest]
     start = glob.escape(str(folder))
     return sorted(
@@ -121,7 +121,7 @@ def _is_wanted(name: str, suffixes: tuple[str, ...]) -> bool:
 
 
 def _is_something_else(path: Path) -> bool:
-    """Whether this is there and no regular file: a folder, a FIFO, a socket, a device."""
+    """Whether this exists and is not a regular file, but a folder, a FIFO, a socket or a device."""
     return path.exists() and not path.is_file()
 
 
@@ -159,7 +159,7 @@ def _entries(folder: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bool
 
 
 def blob_of(item: Item, client: AnyClient, *, allow_private_urls: bool = False) -> Steps[Blob]:
-    """The blob of an item; what is elsewhere is fetched, and the key goes along with nothing.
+    """The blob of an item; remote files are fetched, always without the key.
 
     Raises `MediaInputError` if it cannot be read or fetched, `LinkExpiredError` if a URL no longer
     works, and `UnsafeLinkError` if it may lead to an address that is not public.
@@ -212,7 +212,7 @@ def _fetched(url: str, client: AnyClient, private: bool) -> Steps[Blob]:
         msg += " If all URLs are your own, pass allow_private_urls=True."
         raise UnsafeLinkError(msg) from error
     except CONCERN_ALL as error:
-        # Here it concerns the host of one link.
+        # Here it concerns only the host of one link.
         msg = f"{url} cannot be fetched: {error}"
         raise MediaInputError(msg) from error
     if spool.path is not None:
@@ -222,7 +222,7 @@ def _fetched(url: str, client: AnyClient, private: bool) -> Steps[Blob]:
 
 
 def _copied(url: str) -> Blob:
-    """A file of any file system that fsspec opens, copied here: decoders seek to and fro in it."""
+    """A local copy of a file on any file system that fsspec opens: decoders need to seek in it."""
     holder = tempfile.NamedTemporaryFile(prefix="visioncraft-")  # noqa: SIM115 -- the blob holds it
     try:
         with open_url(url) as remote:

@@ -184,7 +184,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
 
         sound: Sound = yield work(listen, file.recording, max_seconds=self.max_seconds)
         self.check_damage(file, sound.damage)
-        # At another rate it may be a little longer.
+        # At another sample rate it may be a little longer.
         longest = self.chunk_seconds or sound.seconds + 1
         if not sound.tracks:  # nothing to hear, so nothing to pay for
             return Heard(sound.seconds, None, [], sound.damage)
@@ -230,7 +230,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
 
 
 class Passage(NamedTuple):
-    """What is said between two times, in seconds from the beginning of the recording."""
+    """The words between two times, in seconds from the beginning of the recording."""
 
     start: float
     end: float
@@ -238,7 +238,7 @@ class Passage(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What is said in a recording, or in a part of one that is so long; fit for JSON."""
+    """The speech in a recording, or in a part of it, and its length; valid as JSON."""
 
     seconds: float
     language: str | None
@@ -248,7 +248,7 @@ class Heard(NamedTuple):
 
     @classmethod
     def of(cls, transcript: Transcript, start: float, seconds: float) -> Heard:
-        """What a transcript says of the part that begins at `start` and is `seconds` long."""
+        """The passages of a transcript, for the part that begins at `start` and lasts `seconds`."""
         passages: list[Passage] = []
         for segment in transcript.segments:
             # Whisper pads the last stretch, so its times may exceed the duration.
@@ -292,7 +292,7 @@ def windows(
         following = last
         while following - 1 > first and passages[following - 1].start >= resume:
             following -= 1
-        # A window that would only repeat the end of this one is of no use.
+        # A window that would only repeat the end of this one is useless.
         while following < last and passages[last].end > passages[following].start + seconds:
             following += 1
         first = following

@@ -27,7 +27,7 @@ _Future: TypeAlias = futures.Future[Any] | asyncio.Future[Any]
 AHEAD = 4
 _END: Any = object()
 _AT_ONCE = 0.001
-"""Seconds. Jobs that take longer to find are started one by one."""
+"""Seconds. If finding jobs takes longer, they are started one by one."""
 
 
 def ordered_map(
@@ -35,7 +35,7 @@ def ordered_map(
 ) -> Generator[ResultT, None, None]:
     """Run a flow for each job in `width` threads; yield the results in the order of the jobs.
 
-    When the caller stops, or a job fails, flows under way end after their present step.
+    When the caller stops, or a job fails, running flows end after their present step.
     """
     stop = threading.Event()
     with ContextThreadPoolExecutor(width, thread_name_prefix="visioncraft-loader") as executor:
@@ -71,7 +71,7 @@ class _Window:
         self._jobs = iter(jobs)
 
     def _take(self, most: int) -> list[Any]:
-        """The next jobs: so many of them as come at once, and then perhaps `_END`."""
+        """The next jobs: as many as are found quickly, perhaps followed by `_END`."""
         until, found = time.monotonic() + _AT_ONCE, []
         for job in self._jobs:
             found.append(job)
@@ -106,7 +106,7 @@ class _Window:
         return (
             self._all_taken
             or len(taken) == AHEAD * self._width
-            # Results behind a failure are not wanted.
+            # Results after a failure are not needed.
             or any(
                 each.done() and (each is taken[0] or each.cancelled() or each.exception())
                 for each in taken
@@ -114,7 +114,7 @@ class _Window:
         )
 
     def cancel(self) -> deque[Any]:
-        """Cancel the jobs, and give their futures."""
+        """Cancel the jobs, and return their futures."""
         for each in self._taken:
             each.cancel()
         return self._taken

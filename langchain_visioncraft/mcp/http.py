@@ -57,7 +57,7 @@ def create_http_app(
         auth=_OneToken(token) if token else None,
         host_origin_protection=True,
         allowed_hosts=allowed_hosts,
-        # Behind a proxy with TLS, the page of this very server has another scheme.
+        # Behind a TLS proxy, this server's own pages have another scheme.
         allowed_origins=[f"https://{name}:*" for name in allowed_hosts if "*" not in name],
     )
 
@@ -93,4 +93,4 @@ class _OneToken(TokenVerifier):
     async def verify_token(self, token: str) -> AccessToken | None:
         if not hmac.compare_digest(token.encode(), self._token):
             return None
-        return AccessToken(token=MASK, client_id="mcp", scopes=[])  # the token is not to be kept
+        return AccessToken(token=MASK, client_id="mcp", scopes=[])  # do not keep the token

@@ -65,15 +65,15 @@ class MediaServer(FastMCP[Any]):
 
 
 class _Listing:
-    """The media of a store, page by page; each is looked at once, however many there are."""
+    """The media of a store, page by page; each is read only once, however many there are."""
 
     def __init__(self, store: MediaStore) -> None:
         self._store = store
         self._entries: list[tuple[float, str]] = []
 
     def page(self, cursor: str | None) -> types.ListResourcesResult:
-        """The page after a cursor, or the first, from what was in the store at the first."""
-        # Oldest first: what is made meanwhile comes after the pages that were seen.
+        """The page after a cursor, or the first, as the store was at the first page."""
+        # Oldest first: new media come after the pages that were already read.
         after = _place_of(cursor) if cursor else (-1.0, "")
         entries = self._entries
         if not cursor or not entries or after >= entries[-1]:
@@ -123,5 +123,5 @@ def _add_reading(server: FastMCP[Any], store: MediaStore) -> None:
 
 
 def _refused(message: str) -> ValidationError:
-    """An error of the protocol: invalid parameters. A client's mistake is not worth a log line."""
+    """A protocol error for invalid parameters. A client's mistake is not logged."""
     return ValidationError(message, log_level=logging.DEBUG)

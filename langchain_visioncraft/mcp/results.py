@@ -1,4 +1,4 @@
-"""What a tool gave, as the protocol's content: text, pictures that can be seen, links, JSON."""
+"""Converts a tool's result to the protocol's content: text, visible pictures, links, JSON."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _OUTPUTS: dict[type[BaseTool], type[BaseModel] | None] = {
     VisionCraftLimits: None,  # tiers and their limits, as the host names them
     VisionCraftTranscribe: create_model("Transcript", __base__=Transcript, source=_SOURCE),
 }
-"""What the tools give that make no media."""
+"""The results of tools that make no media."""
 
 
 def makes_media(tool: BaseTool) -> bool:
@@ -66,7 +66,7 @@ def makes_media(tool: BaseTool) -> bool:
 
 
 def output_schema(tool: BaseTool) -> dict[str, Any] | None:
-    """The JSON schema of a tool's structured result; ``None`` if it is free."""
+    """The JSON schema of a tool's structured result; ``None`` if it has no fixed form."""
     model = _OUTPUTS.get(type(tool), _MADE)
     return model.model_json_schema(mode="serialization") if model else None
 
@@ -74,13 +74,13 @@ def output_schema(tool: BaseTool) -> dict[str, Any] | None:
 def result_of(
     tool: BaseTool, message: ToolMessage, *, content: ContentTypes, picture_bytes: int
 ) -> ToolResult:
-    """What the client gets; all pictures together have at most `picture_bytes`."""
+    """The result for the client; all pictures together have at most `picture_bytes`."""
     if message.status == "error":
         return ToolResult(message.text, is_error=True)
     if not makes_media(tool):
         return ToolResult([types.TextContent(text=message.text)], message.artifact)
     media = Media.from_artifact(message.artifact)
-    # As text: of a link, agents make a block that only some chat models take.
+    # As text: agents turn a link into a block that only some chat models take.
     text = "\n".join((message.text, *(uri_of(each.handle) for each in media)))
     blocks: list[types.ContentBlock] = [types.TextContent(text=text)]
     pictures = [each for each in media if each.mime_type.startswith("image/")]
@@ -94,9 +94,9 @@ def result_of(
 
 
 def picture_content(media: Media, most: int) -> types.ImageContent | None:
-    """A picture as image content of at most so many bytes and `LONGEST_SIDE` pixels a side.
+    """A picture as image content, limited in bytes and to `LONGEST_SIDE` pixels a side.
 
-    It is scaled down if it has more; of a GIF, the first frame is then shown. ``None`` if it cannot
+    A larger picture is scaled down; of a GIF, the first frame is then shown. ``None`` if it cannot
     be decoded here.
     """
     data, mime = media.read(), media.mime_type
@@ -123,5 +123,5 @@ def _smaller(media: Media, most: int) -> tuple[bytes, str]:
         side = min(side, max(info.width or 0, info.height or 0))
         if side <= _SMALLEST_SIDE:
             raise MediaInputError(f"{media.handle} cannot be made as small as {most} bytes.")
-        # Bytes go with the area; a little less, because small pictures compress less well.
+        # Bytes grow with the area; aim a little lower, because small pictures compress less well.
         side = max(_SMALLEST_SIDE, int(side * min(0.9, 0.95 * math.sqrt(most / len(ready)))))

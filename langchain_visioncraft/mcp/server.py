@@ -31,10 +31,10 @@ PICTURE_BYTES = 600_000
 """Bytes of all pictures in a result. As base64 that is 800 kB; desktop clients take 1 MB."""
 
 HEARTBEAT_SECONDS = 10.0
-"""How often a call that takes longer reports itself. Many clients give up after 60 s of silence."""
+"""Seconds between progress reports of a long call. Many clients give up after 60 s of silence."""
 
 Show: TypeAlias = Callable[..., ToolResult]
-"""Turns what a tool gave into what the client gets."""
+"""Converts a tool's result for the client."""
 
 _PREFIX = "visioncraft_"
 CONTENT = "visioncraft/content"
@@ -84,7 +84,7 @@ def create_server(
         MissingKeyError: If the toolkit has no key.
     """
     assert toolkit.client is not None  # noqa: S101  # its validator makes one
-    toolkit.client.key()  # a server without a key would only tell at the first call
+    toolkit.client.key()  # a missing key would otherwise be reported only at the first call
     show = partial(result_of, content=content, picture_bytes=picture_bytes)
     return MediaServer(
         NAME,
@@ -120,7 +120,7 @@ def _offered(tool: BaseTool, show: Show) -> _Tool:
         output_schema=output_schema(tool),
         annotations=ToolAnnotations(
             read_only_hint=not makes,
-            # What is made is added to the store; nothing there is ever changed.
+            # Results are added to the store; nothing there is ever changed.
             destructive_hint=False,
             idempotent_hint=not makes,
             open_world_hint=True,
@@ -137,7 +137,7 @@ class _Tool(Tool):
     show: Show = Field(exclude=True)
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
-        # A medium may be named by its resource as well.
+        # A medium may also be named by its resource.
         given = {
             name: value.removeprefix(ROOT) if isinstance(value, str) else value
             for name, value in arguments.items()
@@ -148,13 +148,13 @@ class _Tool(Tool):
             async with _Progress(context) as progress:
                 message = await self.tool.ainvoke(call, {"callbacks": [progress]})
             return await asyncio.to_thread(self.show, self.tool, message, **_asked(context))
-        except VisionCraftError as error:  # what needs a person, who reads it in the client
+        except VisionCraftError as error:  # errors that need a person, who reads them in the client
             logger.warning("%s: %s", self.name, error)
             return ToolResult(str(error), is_error=True)
 
 
 def _asked(context: Context) -> dict[str, Any]:
-    """What the client wants to be shown: of this call, or of all, if it says so."""
+    """The content that the client requests, for this call or for all its calls."""
     request, declared = context.request_context, context.session.client_capabilities
     wishes = [((request and request.meta) or {}).get(CONTENT)]
     for each in (declared and declared.experimental, declared and declared.extensions):
@@ -163,7 +163,7 @@ def _asked(context: Context) -> dict[str, Any]:
 
 
 class _Progress(AsyncCallbackHandler):
-    """Hands on what a tool reports of itself, and that it is still at work."""
+    """Passes on a tool's progress, and reports that it is still running."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -176,7 +176,7 @@ class _Progress(AsyncCallbackHandler):
 
     async def __aexit__(self, *_: object) -> None:
         self._beat.cancel()
-        # Also collects what it raised, if the client went away.
+        # Also retrieves its exception, if the client went away.
         await asyncio.gather(self._beat, return_exceptions=True)
 
     async def on_custom_event(self, name: str, data: Any, **_: Any) -> None:
