@@ -118,9 +118,8 @@ def wind_down(app: Starlette) -> None:
     """End long answers such as open pages before the server stops. Thread-safe."""
     services: Services = app.state.services
     services.pool.close()
-    journal: Journal | None = app.state.journal
-    if journal is not None:
-        journal.close()
+    if app.state.journal is not None:
+        app.state.journal.closed = True
 
 
 @contextlib.asynccontextmanager
@@ -128,7 +127,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     services: Services = app.state.services
     await services.backends.open()
     if app.state.journal is not None:
-        app.state.journal.open()
+        app.state.journal.closed = False
     yield
     wind_down(app)
     await services.backends.close()

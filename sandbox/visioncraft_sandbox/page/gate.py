@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from visioncraft_sandbox.engines.stopping import reporter
 from visioncraft_sandbox.fault_gate import FAULT_KEY
 from visioncraft_sandbox.faults import Fault
-from visioncraft_sandbox.page.journal import Entry, Journal
+from visioncraft_sandbox.page.journal import Journal
 
 PREFIX = "/page/"
 _PAGE = "visioncraft_sandbox.page.routes"
@@ -47,18 +47,24 @@ class PageGate:
         query = scope["query_string"].decode("latin-1")
         entry = journal.begin(scope["method"], scope["path"], query, scope["headers"])
 
+        def finish(*, complete: bool) -> None:
+            fault: Fault | None = scope.get(FAULT_KEY)
+            entry.fault = str(fault) if fault else None
+            journal.finish(entry, complete=complete)
+
         async def note_request() -> Message:
             message = await receive()
-            if message["type"] == "http.request":
-                entry.request.add(message.get("body", b""))
+            entry.request.add(message.get("body", b""))
             return message
 
         async def note_answer(message: Message) -> None:
-            _note(entry, message)
+            if message["type"] == "http.response.start":
+                entry.status = message["status"]
+                entry.answer_headers = dict(Headers(raw=list(message.get("headers", []))))
+            entry.answer.add(message.get("body", b""))
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 # Before it is sent: a caller with the answer finds it on the page.
-                _note_fault(entry, scope)
-                journal.finish(entry, complete=True)
+                finish(complete=True)
             elif not entry.done:
                 journal.touch(entry)
             await send(message)
@@ -72,8 +78,7 @@ class PageGate:
             await self._app(scope, note_request, note_answer)
         finally:
             if not entry.done:
-                _note_fault(entry, scope)
-                journal.finish(entry, complete=False)
+                finish(complete=False)
 
 
 def _is_for_page(scope: Scope) -> bool:
@@ -84,17 +89,3 @@ def _is_for_page(scope: Scope) -> bool:
         and scope["method"] in ("GET", "HEAD")
         and "text/html" in Headers(scope=scope).get("accept", "")
     )
-
-
-def _note(entry: Entry, message: Message) -> None:
-    if message["type"] == "http.response.start":
-        entry.status = message["status"]
-        entry.answer_headers = dict(Headers(raw=list(message.get("headers", []))))
-    elif message["type"] == "http.response.body":
-        entry.answer.add(message.get("body", b""))
-
-
-def _note_fault(entry: Entry, scope: Scope) -> None:
-    fault = scope.get(FAULT_KEY)
-    if isinstance(fault, Fault):
-        entry.fault = str(fault)

@@ -7,7 +7,6 @@ import binascii
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -89,8 +88,3 @@ def key_of(headers: Headers, config: SandboxConfig) -> str | None:
         return check_key(password, config)
     except (binascii.Error, UnicodeDecodeError, Refusal):
         return None
-
-
-def page_key(request: Request, config: SandboxConfig) -> str:
-    """The key of a request that passed the guard."""
-    return key_of(request.headers, config) or ""

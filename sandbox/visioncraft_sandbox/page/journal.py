@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -65,14 +63,15 @@ class Body:
 class Entry:
     """One request and its answer, whose bodies hold the caller's key."""
 
-    number: int
     method: str
     path: str = field(repr=False)
     query: str = field(repr=False)
     headers: list[tuple[bytes, bytes]] = field(repr=False)
     request: Body = field(repr=False)
     answer: Body = field(repr=False)
-    started: datetime
+    keys: tuple[str, ...] = field(repr=False)  # of this sandbox
+    number: int = 0
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
     status: int | None = None  # None: no answer yet
     answer_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     seconds: float | None = None
@@ -80,12 +79,10 @@ class Entry:
     complete: bool = False
     failed: bool = False
     fault: str | None = None  # as on the command line
-    born: int = 0  # the journal's version when it came
-    version: int = 0  # and when it last changed
+    version: int = 0  # the journal's when it last changed
     held: int = 0  # bytes of bodies, once it is done
     reading: Any = field(default=None, repr=False)  # of `reading.read`, and the state that was read
     item: tuple[int, str] | None = field(default=None, repr=False)  # as HTML, and its version
-    keys: tuple[str, ...] = field(default=(), repr=False)  # of this sandbox
     _clock: float = field(default_factory=time.monotonic, repr=False)
 
     @property
@@ -141,7 +138,7 @@ class Entry:
 
 
 class Journal:
-    """The latest entries. Thread-safe; a page waits for changes in its own event loop.
+    """The latest entries. Thread-safe.
 
     Args:
         entries: How many are kept.
@@ -156,34 +153,24 @@ class Journal:
         self.body_limit = max_bytes // 4
         self.version = 0
         self.closed = False
+        """Whether the server stops, and open pages with it."""
         self._max_bytes = max_bytes
         self._most = entries
         self._keys = keys
         self._entries: deque[Entry] = deque()
         self._count = 0
         self._held = 0
-        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._lock = threading.Lock()
 
     def begin(
         self, method: str, path: str, query: str, headers: list[tuple[bytes, bytes]]
     ) -> Entry:
         """Add a request."""
-        entry = Entry(
-            number=0,
-            method=method,
-            path=path,
-            query=query,
-            headers=headers,
-            request=Body(self.body_limit),
-            answer=Body(self.body_limit),
-            started=datetime.now(UTC),
-            keys=self._keys,
-        )
+        bodies = Body(self.body_limit), Body(self.body_limit)
+        entry = Entry(method, path, query, headers, *bodies, self._keys)
         with self._lock:
             self._count += 1
             entry.number = self._count
-            entry.born = self.version + 1
             self._entries.append(entry)
             if len(self._entries) > self._most:
                 gone = self._entries.popleft()
@@ -193,11 +180,10 @@ class Journal:
         return entry
 
     def touch(self, entry: Entry) -> None:
-        """Mark an entry as changed, and wake the waiting pages."""
+        """Mark an entry as changed."""
         with self._lock:
             self.version += 1
             entry.version = self.version
-        self._wake()
 
     def finish(self, entry: Entry, *, complete: bool) -> None:
         """Mark an entry as done, and drop the oldest bodies if there are too many."""
@@ -221,37 +207,3 @@ class Journal:
     def find(self, number: int) -> Entry | None:
         """The entry of this number, if it is still kept."""
         return next((entry for entry in self.entries() if entry.number == number), None)
-
-    async def wait(self, version: int) -> None:
-        """Return when there is a newer version, or the journal is closed."""
-        with self._listening() as event:
-            if self.version == version and not self.closed:
-                await event.wait()
-
-    def open(self) -> None:
-        """Let pages wait for changes, as the server starts."""
-        self.closed = False
-
-    def close(self) -> None:
-        """Release the waiting pages, as the server stops. Thread-safe."""
-        self.closed = True
-        self._wake()
-
-    @contextlib.contextmanager
-    def _listening(self) -> Iterator[asyncio.Event]:
-        event = asyncio.Event()
-        mine = (asyncio.get_running_loop(), event)
-        with self._lock:
-            self._waiting.add(mine)
-        try:
-            yield event
-        finally:
-            with self._lock:
-                self._waiting.discard(mine)
-
-    def _wake(self) -> None:
-        with self._lock:
-            waiting = list(self._waiting)
-        for loop, event in waiting:
-            with contextlib.suppress(RuntimeError):  # the loop is gone, and its page with it
-                loop.call_soon_threadsafe(event.set)

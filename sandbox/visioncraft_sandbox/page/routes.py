@@ -22,11 +22,11 @@ from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.version import __version__
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.operations import Services
-from visioncraft_sandbox.page import live, reading
+from visioncraft_sandbox.page import reading
 from visioncraft_sandbox.page.forms import CAPABILITIES, Capability
-from visioncraft_sandbox.page.guard import MEDIA_POLICY, Guard, page_key
+from visioncraft_sandbox.page.guard import MEDIA_POLICY, Guard, key_of
 from visioncraft_sandbox.page.journal import Entry, Journal
-from visioncraft_sandbox.page.views import Filter, Writer, render, summary
+from visioncraft_sandbox.page.views import Filter, Writer, events, render, summary
 from visioncraft_sandbox.routes_lists import endpoints_of
 from visioncraft_sandbox.uploads import decode_picture
 
@@ -117,14 +117,13 @@ class _Page:
         known = request.headers.get("last-event-id") or request.query_params.get("after", "")
         if self._streams >= _MOST_STREAMS:
             raise HTTPException(503, f"The page is open {_MOST_STREAMS} times already.")
-        wanted = _filter_of(request)
-        events = live.events(self._journal, self._writer, wanted, known, self._heavy)
-        return StreamingResponse(self._counted(events), media_type="text/event-stream")
+        changes = events(self._journal, self._writer, _filter_of(request), known, self._heavy)
+        return StreamingResponse(self._counted(changes), media_type="text/event-stream")
 
-    async def _counted(self, events: AsyncIterator[str]) -> AsyncIterator[str]:
+    async def _counted(self, changes: AsyncIterator[str]) -> AsyncIterator[str]:
         self._streams += 1
         try:
-            async for event in events:
+            async for event in changes:
                 yield event
         finally:
             self._streams -= 1
@@ -203,7 +202,7 @@ class _Page:
     async def _call(
         self, request: Request, capability: Capability, body: dict[str, Any]
     ) -> dict[str, Any]:
-        key = page_key(request, self._services.config)
+        key = key_of(request.headers, self._services.config)
         headers = {"authorization": f"Bearer {key}", "user-agent": "the page's form"}
         if not capability.is_chat:
             body = {"token": key, **body}

@@ -1,9 +1,10 @@
-"""Entries as HTML."""
+"""Entries as HTML, and their changes as server-sent events."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,12 @@ from visioncraft_sandbox.page.reading import Reading, is_read, read
 
 _READ_AT_ONCE = 1 << 18
 """Bytes of bodies that a page reads before it answers."""
+_PAUSE = 0.15
+"""Seconds between updates: a burst of requests becomes one."""
+_HEARTBEAT = 100
+"""Updates without a change, after which a comment is sent, to notice if nobody listens."""
+_MOST_CHANGES = 40
+"""With more changes than this the whole list is sent."""
 _LATER = Reading(later=True, path="…", notes=("Its large bodies are being read.",))
 
 
@@ -28,10 +35,8 @@ class Filter:
 
     def takes(self, entry: Entry) -> bool:
         """Whether this entry is shown."""
-        return self.takes_endpoint(entry) and (entry.failed or not self.failed)
-
-    def takes_endpoint(self, entry: Entry) -> bool:
-        """Whether its endpoint fits."""
+        if self.failed and not entry.failed:
+            return False
         if not self.endpoint:
             return True
         method, _, path = self.endpoint.partition(" ")
@@ -113,3 +118,55 @@ def summary(entries: Sequence[Entry]) -> str:
     parts += [f"{failed} failed"] if failed else []
     parts += [f"{under_way} under way"] if under_way else []
     return " · ".join(parts)
+
+
+def events(
+    journal: Journal,
+    writer: Writer,
+    wanted: Filter,
+    known: str,
+    run: Callable[[Callable[[], str]], Awaitable[str]],
+) -> AsyncIterator[str]:
+    """The changes from now on.
+
+    There are four kinds: ``list`` (the whole list), ``entry`` (a new one), ``entry-N`` (number N
+    has changed) and ``summary``. `known` is the id of the last event, or of the list, that the
+    browser has: unless it is the latest, the whole list is sent. `run` runs a task in a thread.
+    """
+    # Decided before the answer begins, so that nothing is missed.
+    listed = {entry.number for entry in journal.entries() if wanted.takes(entry)}
+    seen = journal.version if known == f"{journal.mark}-{journal.version}" else None
+
+    async def updates(entries: list[Entry]) -> list[tuple[str, str]]:
+        changed = [each for each in reversed(entries) if seen is None or each.version > seen]
+        if seen is None or len(changed) > _MOST_CHANGES:
+            shown = [entry for entry in entries if wanted.takes(entry)]
+            listed.update(entry.number for entry in shown)
+            return [("list", await run(functools.partial(writer.listed, shown)))]
+        found = []
+        for entry in changed:
+            is_listed = entry.number in listed
+            if is_listed or wanted.takes(entry):
+                listed.add(entry.number)
+                name = f"entry-{entry.number}" if is_listed else "entry"
+                found.append((name, await run(functools.partial(writer.item, entry))))
+        return found
+
+    async def written() -> AsyncIterator[str]:
+        nonlocal seen
+        yield "retry: 1000\n\n"
+        quiet = 0
+        while not journal.closed:
+            version, entries = journal.version, journal.entries()
+            quiet += 1
+            if version != seen:
+                quiet = 0
+                for name, text in (*await updates(entries), ("summary", summary(entries))):
+                    lines = "".join(f"data: {line}\n" for line in text.splitlines() or [""])
+                    yield f"event: {name}\nid: {journal.mark}-{version}\n{lines}\n"
+                seen = version
+            elif quiet % _HEARTBEAT == 0:
+                yield ": still here\n\n"
+            await asyncio.sleep(_PAUSE)
+
+    return written()

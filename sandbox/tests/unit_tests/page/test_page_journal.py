@@ -68,20 +68,6 @@ def test_many_threads_may_add_entries_at_once(files: FileStore) -> None:
     assert sum(entry.held for entry in journal.entries()) <= 10_000
 
 
-async def test_a_waiting_page_is_woken_by_a_change_from_another_thread(journal: Journal) -> None:
-    waiting = asyncio.ensure_future(journal.wait(journal.version))
-    await asyncio.sleep(0)
-    await asyncio.to_thread(noted, journal)
-    await asyncio.wait_for(waiting, 60)
-
-
-async def test_a_waiting_page_is_released_when_the_server_stops(journal: Journal) -> None:
-    waiting = asyncio.ensure_future(journal.wait(journal.version))
-    await asyncio.sleep(0)
-    journal.close()
-    await asyncio.wait_for(waiting, 60)
-
-
 @pytest.mark.parametrize(
     ("facts", "failed"),
     [
