@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -48,24 +48,9 @@ _NOT_INSTALLED = (
 
 
 @cache
-def _upscaler() -> Upscaler:
-    from visioncraft_sandbox.engines.upscaling import Upscaler  # noqa: PLC0415  # heavy
-
-    return Upscaler()
-
-
-@cache
-def _transcriber() -> Transcriber:
-    from visioncraft_sandbox.engines.speech import Transcriber  # noqa: PLC0415  # heavy
-
-    return Transcriber()
-
-
-@cache
-def _eyes() -> Eyes:
-    from visioncraft_sandbox.engines.eyes import Eyes  # noqa: PLC0415  # heavy
-
-    return Eyes()
+def _shared(engine: Callable[[], Any]) -> Any:
+    """The engine of this class for all sandboxes, which is made once."""
+    return engine()
 
 
 class Lane:
@@ -149,16 +134,24 @@ class EnginePool:
     def upscaler(self) -> Upscaler:
         """The upscaler; refused with 503 if models are off."""
         self._require_models("Upscaling")
-        return _upscaler()
+        from visioncraft_sandbox.engines.upscaling import Upscaler  # noqa: PLC0415  # heavy
+
+        upscaler: Upscaler = _shared(Upscaler)
+        return upscaler
 
     def transcriber(self) -> Transcriber:
         """The transcriber; refused with 503 if models are off."""
         self._require_models("Transcription")
-        return _transcriber()
+        from visioncraft_sandbox.engines.speech import Transcriber  # noqa: PLC0415  # heavy
+
+        transcriber: Transcriber = _shared(Transcriber)
+        return transcriber
 
     def eyes(self) -> Eyes | None:
         """The vision models; `None` if models are off, so that pictures are only measured."""
-        return _eyes() if self._config.models else None
+        from visioncraft_sandbox.engines.eyes import Eyes  # noqa: PLC0415  # heavy
+
+        return _shared(Eyes) if self._config.models else None
 
     def language_model(self) -> LanguageModel:
         """The language model, which loads at first use; refused with 503 if models are off."""

@@ -7,7 +7,7 @@ import gzip
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -50,8 +50,8 @@ class FaultGate:
         if fault.replaces:
             await _drain(receive)
             status, headers, body = fault.replacement()
-            answer = _Answer(status, _raw({ENGINE_HEADER: "fault", **headers}), body)
-            answer.repeat_to = fault.oversize
+            raw = _raw({ENGINE_HEADER: "fault", **headers})
+            answer = _Answer(status, raw, body, fault.oversize)
         elif fault.task is not None:
             await self._app(scope, receive, send)
             return
@@ -85,16 +85,14 @@ def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
+@dataclass
 class _Answer:
     """A complete answer, to be sent with a fault."""
 
-    def __init__(
-        self, status: int = 200, headers: list[tuple[bytes, bytes]] | None = None, body: bytes = b""
-    ) -> None:
-        self.status = status
-        self.headers = headers or []
-        self.body = body
-        self.repeat_to: int | None = None
+    status: int = 200
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytes = b""
+    repeat_to: int | None = None
 
     async def collect(self, message: Message) -> None:
         """Keep the real answer instead of sending it."""
@@ -117,12 +115,8 @@ class _Answer:
             shown = min(shown, max(1, total // 2))
         if fault.announce and not bomb:
             headers.append((b"content-length", str(total).encode()))
-        start: dict[str, Any] = {
-            "type": "http.response.start", "status": self.status, "headers": headers
-        }  # fmt: skip
-        await send(start)
-        pieces = _compressed(shown) if bomb else self._pieces(shown, fault.stall)
-        for piece in pieces:
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        for piece in _compressed(shown) if bomb else self._pieces(shown, fault.stall):
             await asyncio.sleep(0)  # lets the event loop notice that the client has left
             if connection.closed:
                 await connection.close()

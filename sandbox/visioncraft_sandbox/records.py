@@ -56,7 +56,10 @@ class Received:
         """Keep a body without secrets, if it is short enough."""
         if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
             return
-        kept = json.dumps(_readable(data)).encode()
+        try:
+            kept = json.dumps(shown(json.loads(data))).encode()
+        except (ValueError, RecursionError):
+            return
         if len(kept) <= _KEPT_BYTES:
             self._body = kept
 
@@ -102,10 +105,3 @@ class Recorder:
             await send(message)
 
         await self._app(scope, note_body, note_status)
-
-
-def _readable(data: bytes) -> Any:
-    try:
-        return shown(json.loads(data))
-    except (ValueError, RecursionError):
-        return None

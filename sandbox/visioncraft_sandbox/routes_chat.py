@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -245,39 +245,18 @@ async def _events(chat: Chat, reply: Reply) -> AsyncIterator[bytes]:
 
 async def _stream_live(chat: Chat, services: Services) -> Response:
     model = await services.pool.load(services.pool.language_model)
-    loop = asyncio.get_running_loop()
-    pieces: asyncio.Queue[str | None] = asyncio.Queue()
-
-    def put(piece: str | None) -> None:
-        # The loop may be gone when a stream outlives its server.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(pieces.put_nowait, piece)
-
-    def task() -> Completion:
-        try:
-            return model.generate(
-                _prompt(chat),
-                chat.sampling,
-                schema=chat.schema,
-                on_text=put,
-            )
-        finally:
-            put(None)
-
-    work = asyncio.ensure_future(_generated(services.pool, task))
+    pieces = _written(chat, model, services.pool)
     # Before the first piece, an error can still have a status of its own.
-    first = await _first_of(pieces, work)
+    first = await anext(pieces)
 
     async def events() -> AsyncIterator[bytes]:
-        chunks = Chunks(chat)
-        piece = first
+        chunks, piece = Chunks(chat), first
         try:
             yield chunks.begin()
-            while piece is not None:
+            while isinstance(piece, str):
                 yield chunks.text(piece)
-                piece = await pieces.get()
-            reply = _reply_from(await work, model)
-            for event in chunks.end(reply):
+                piece = await anext(pieces)
+            for event in chunks.end(piece):
                 yield event
         except Refusal as refusal:
             yield chunks.error(refusal.message)
@@ -285,21 +264,33 @@ async def _stream_live(chat: Chat, services: Services) -> Response:
             logger.exception("A streamed answer of the sandbox failed")
             yield chunks.error("The language model failed.")
         finally:
-            work.cancel()
+            await pieces.aclose()
 
     return _event_stream(events(), model.name)
 
 
-async def _first_of(pieces: asyncio.Queue[str | None], work: asyncio.Future[Any]) -> str | None:
-    getting = asyncio.ensure_future(pieces.get())
-    await asyncio.wait({getting, work}, return_when=asyncio.FIRST_COMPLETED)
-    if not getting.done() and work.done() and work.exception() is not None:
-        getting.cancel()
-        await work  # raises
-    first = await getting
-    if first is None:
-        await work  # an empty answer, or an error
-    return first
+async def _written(
+    chat: Chat, model: LanguageModel, pool: EnginePool
+) -> AsyncGenerator[str | Reply, None]:
+    """The pieces of an answer while it is written, then the reply, whose text counts no more."""
+    loop = asyncio.get_running_loop()
+    pieces: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def put(piece: str) -> None:
+        # The loop may be gone when a stream outlives its server.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(pieces.put_nowait, piece)
+
+    prompt = _prompt(chat)
+    task = partial(model.generate, prompt, chat.sampling, schema=chat.schema, on_text=put)
+    work = asyncio.ensure_future(_generated(pool, task))
+    work.add_done_callback(lambda _: pieces.put_nowait(None))
+    try:
+        while (piece := await pieces.get()) is not None:
+            yield piece
+        yield _reply_from(await work, model)
+    finally:
+        work.cancel()
 
 
 async def _llm(job: Job) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -10,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from PIL import Image
 from starlette.responses import Response, StreamingResponse
 
 from langchain_visioncraft.client.schemas import (
@@ -35,6 +33,7 @@ from visioncraft_sandbox.backends.images import ImageResult, ImageSpec
 from visioncraft_sandbox.engine_pool import MOTION
 from visioncraft_sandbox.operations import Job, Operation
 from visioncraft_sandbox.pictures import Sources, drawn, enlarged, reworked
+from visioncraft_sandbox.uploads import decode_picture
 
 _SD1_SIDE = 1024
 _SD_SAMPLER = "Euler a"
@@ -141,16 +140,11 @@ async def _generate(job: Job) -> Response:
         return job.links(made.files, made.engine)
     larger = []
     for file in made.files:
-        picture = await job.services.pool.read(partial(_opened, file))
+        most = job.services.config.max_pixels
+        picture = await job.services.pool.read(partial(decode_picture, file, "image", most))
         larger.append(await enlarged(job, picture, 2))
     files = [file for result in larger for file in result.files]
     return job.links(files, f"{made.engine}, {larger[0].engine}")
-
-
-def _opened(file: bytes) -> Image.Image:
-    picture = Image.open(io.BytesIO(file))
-    picture.load()
-    return picture
 
 
 def _gif(prompt: str, negative_prompt: str | None = None, **options: Any) -> bytes:

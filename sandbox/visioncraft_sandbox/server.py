@@ -160,18 +160,18 @@ class Sandbox:
         thread.join(_STOP_SECONDS)
 
     def _run(self, server: uvicorn.Server, listener: socket.socket, ready: threading.Event) -> None:
+        async def serve() -> None:
+            # The application's own start would only log an error.
+            await self._app.state.services.backends.open()
+            await server.serve(sockets=[listener])
+
         try:
-            asyncio.run(self._serve(server, listener))
+            asyncio.run(serve())
         except BaseException as error:  # noqa: BLE001  # raised by start(), in the caller's thread
             self._failure = error
         finally:
             listener.close()
             ready.set()
-
-    async def _serve(self, server: uvicorn.Server, listener: socket.socket) -> None:
-        # The application's own start would only log an error.
-        await self._app.state.services.backends.open()
-        await server.serve(sockets=[listener])
 
     def __enter__(self) -> Self:
         return self.start()

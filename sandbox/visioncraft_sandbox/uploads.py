@@ -143,10 +143,19 @@ class Uploads:
         return data
 
     async def _fetch(self, url: str, name: str) -> bytes:
+        """Fetch a link: look-up, connecting, head, redirects and body by one deadline."""
         link = shown_text(url)[:_SHOWN]
         try:
             own = self._own(url)
-            return await self._fetched(url) if own is None else self._counted(own)
+            if own is not None:
+                return self._counted(own)
+            async with self.pool.links:
+                began = time.monotonic()
+                try:
+                    async with asyncio.timeout(self._seconds):
+                        return await self._followed(url)
+                finally:
+                    self._seconds -= time.monotonic() - began
         except TimeoutError as error:
             message = f"{name}: {link} takes longer than {_FETCH_SECONDS:.0f} seconds in all."
             raise Refusal(400, message) from error
@@ -155,20 +164,12 @@ class Uploads:
         except _UnusableError as error:
             raise Refusal(400, f"{name}: {link} {error}.") from error
 
-    async def _fetched(self, url: str) -> bytes:
-        """Fetch a link: look-up, connecting, head, redirects and body by one deadline."""
-        async with self.pool.links:
-            began = time.monotonic()
-            try:
-                async with asyncio.timeout(self._seconds):
-                    return await self._followed(url)
-            finally:
-                self._seconds -= time.monotonic() - began
-
     async def _followed(self, url: str) -> bytes:
         try:
             # Reading the certificates would keep the event loop.
-            async with await asyncio.to_thread(_http) as client:
+            async with await asyncio.to_thread(
+                httpx.AsyncClient, timeout=_SILENT_SECONDS, follow_redirects=False
+            ) as client:
                 for _ in range(_MAX_REDIRECTS + 1):
                     own = self._own(url)
                     if own is not None:
@@ -234,10 +235,6 @@ class Uploads:
 
 class _UnusableError(Exception):
     """The answer behind a link cannot be used."""
-
-
-def _http() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=_SILENT_SECONDS, follow_redirects=False)
 
 
 def _unzipped(data: bytes | bytearray, most: int) -> bytearray:

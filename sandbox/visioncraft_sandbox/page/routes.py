@@ -24,7 +24,7 @@ from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.operations import Services
 from visioncraft_sandbox.page import reading
 from visioncraft_sandbox.page.forms import CAPABILITIES, Capability
-from visioncraft_sandbox.page.guard import MEDIA_POLICY, Guard, key_of
+from visioncraft_sandbox.page.gate import MEDIA_POLICY, Guard, key_of
 from visioncraft_sandbox.page.journal import Entry, Journal
 from visioncraft_sandbox.page.views import Filter, Writer, events, render, summary
 from visioncraft_sandbox.routes_lists import endpoints_of

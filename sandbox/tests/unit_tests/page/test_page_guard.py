@@ -8,7 +8,7 @@ import pytest
 from page_entries import KEY
 from starlette.datastructures import Headers
 from visioncraft_sandbox import SandboxConfig
-from visioncraft_sandbox.page.guard import comes_from_the_page, key_of
+from visioncraft_sandbox.page.gate import comes_from_the_page, key_of
 from visioncraft_sandbox.protection import is_ours
 
 
