@@ -23,10 +23,10 @@ from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.chat_models.normalizing import sound
 from langchain_visioncraft.chat_models.response_formats import forms_of, is_refused
 from langchain_visioncraft.client.flow import RETRY_STATUSES
-from langchain_visioncraft.client.pools import LoopSafeAsyncClient
 from langchain_visioncraft.client.refusals import retry_after
 from langchain_visioncraft.client.translation import came_back
 from langchain_visioncraft.client.transport import (
+    LoopSafeAsyncClient,
     build,
     client_options,
     no_cookies,

@@ -152,8 +152,11 @@ def _opened(settings: Settings) -> Any:
     """An HTTP client: over aiohttp if possible."""
     from urllib.request import getproxies  # noqa: PLC0415 -- brings HTTP and e-mail along
 
-    from langchain_visioncraft.client.pools import LoopSafeAsyncClient  # noqa: PLC0415 -- as above
-    from langchain_visioncraft.client.transport import build, client_options  # noqa: PLC0415
+    from langchain_visioncraft.client.transport import (  # noqa: PLC0415
+        LoopSafeAsyncClient,
+        build,
+        client_options,
+    )
 
     options = client_options(settings.verify, settings.timeout)
     if not {"http", "https", "all"} & getproxies().keys():  # which httpx supports better

@@ -19,7 +19,7 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.client.pools import PerLoop
+from langchain_visioncraft.client.transport import PerLoop
 from langchain_visioncraft.client.watching import Watch, current
 
 _NEVER_WAITS = 1 << 16

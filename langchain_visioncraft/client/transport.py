@@ -1,10 +1,14 @@
-"""Builds HTTP clients: certificates, timeouts, cookies, proxies from the environment."""
+"""Builds HTTP clients: certificates, timeouts, cookies, proxies, event loops."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import ssl
-from collections.abc import Callable
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Callable, MutableMapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, TypeVar
@@ -106,3 +110,70 @@ def build(kind: Callable[..., ClientT], **options: Any) -> ClientT:
         "them or set NO_PROXY=*."
     )
     raise InvalidRequestError(msg)
+
+
+class PerLoop:
+    """The connections of each event loop, to which they belong; they are closed with it."""
+
+    def __init__(self, open_connections: Callable[[], Any]) -> None:
+        self._open = open_connections
+        self._inner: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, tuple[Any, AsyncGenerator[None, None]]
+        ] = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    async def get(self) -> Any:
+        """The connections of the running loop."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            known = self._inner.get(loop)
+            if known is not None:
+                return known[0]
+            connections = self._open()
+            keeper = _close_with_loop(connections, weakref.ref(self._inner))
+            self._inner[loop] = connections, keeper
+        await keeper.__anext__()
+        return connections
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop; other loops close theirs when they end."""
+        with self._lock:
+            known = self._inner.pop(asyncio.get_running_loop(), None)
+        if known is not None:
+            await known[1].aclose()
+
+
+class LoopSafeAsyncClient(httpx.AsyncClient):
+    """An `AsyncClient` that may be used from several event loops, one after another or at once."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._clients = PerLoop(lambda: build(httpx.AsyncClient, **options))
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send with the connections of the running loop."""
+        if self.is_closed:
+            msg = "Cannot send a request, as the client has been closed."
+            raise RuntimeError(msg)
+        client: httpx.AsyncClient = await self._clients.get()
+        return await client.send(request, **options)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop; other loops close theirs when they end."""
+        await self._clients.aclose()
+        await super().aclose()
+
+
+async def _close_with_loop(
+    connections: Any, inner: Callable[[], MutableMapping[asyncio.AbstractEventLoop, Any] | None]
+) -> AsyncGenerator[None, None]:
+    # A loop closes its async generators when they are forgotten, and `asyncio.run` before it ends:
+    # the only hook that a library has into the end of a loop that it does not own.
+    try:
+        yield
+    finally:
+        # The generator knows its loop, so the weak key alone would never let go of it.
+        if (known := inner()) is not None:
+            known.pop(asyncio.get_running_loop(), None)
+        with contextlib.suppress(OSError):  # the connection was broken
+            await connections.aclose()

@@ -12,7 +12,7 @@ from loopback import NAMES, RawHost, names
 
 from langchain_visioncraft.client import AsyncVisionCraftClient, endpoints
 from langchain_visioncraft.client.fast import AiohttpClient
-from langchain_visioncraft.client.pools import LoopSafeAsyncClient
+from langchain_visioncraft.client.transport import LoopSafeAsyncClient
 from langchain_visioncraft.errors import TimedOutError
 
 MODULE = "langchain_visioncraft.client.fast"

@@ -12,8 +12,7 @@ from client_driving import DRIVERS
 
 from langchain_visioncraft import ChatVisionCraft, ChatVisionCraftLegacy
 from langchain_visioncraft.client import AsyncVisionCraftClient, endpoints
-from langchain_visioncraft.client.pools import LoopSafeAsyncClient
-from langchain_visioncraft.client.transport import build, client_options
+from langchain_visioncraft.client.transport import LoopSafeAsyncClient, build, client_options
 
 CAP = 8 << 20
 """Bytes of an answer that are accepted here."""

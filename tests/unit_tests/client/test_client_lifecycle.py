@@ -23,7 +23,7 @@ from langchain_visioncraft.client import (
     transport,
 )
 from langchain_visioncraft.client.base import DEFAULT_MAX_ANSWER_BYTES
-from langchain_visioncraft.client.pools import LoopSafeAsyncClient
+from langchain_visioncraft.client.transport import LoopSafeAsyncClient
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError, VisionCraftError
 
 
@@ -188,7 +188,7 @@ def test_event_loops_do_not_pile_up_in_a_client() -> None:
     for _ in range(3):
         asyncio.run(ask())
     gc.collect()
-    assert len(client._pools._inner) == 0
+    assert len(client._clients._inner) == 0
 
 
 def test_closed_http_clients_do_not_pile_up_in_a_client() -> None:
