@@ -10,9 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_visioncraft.version import __version__
 
@@ -31,10 +30,6 @@ _STATELESS = "2026-07-28"
 """The version in which `server/discover` may come first."""
 _FIRST = ("initialize", "server/discover")
 _INTERNAL_ERROR = -32603
-_CHUNK = 65536
-_END = b"\0\n"
-"""The line that ends copying to the client."""
-_GRACE_SECONDS = 5
 
 
 def _capabilities(*, changes: bool) -> dict[str, Any]:
@@ -83,87 +78,50 @@ def answer_to(line: bytes) -> dict[str, Any] | None:
     return {**base, "result": result}
 
 
+class Wire(NamedTuple):
+    """What a client sends and is sent, out of reach of whatever else reads and prints.
+
+    Attributes:
+        first: Its first line, which was read.
+        answered: The id of the request in it, if that was answered.
+    """
+
+    reader: Any
+    writer: Any
+    first: bytes = b""
+    answered: Any = None
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Send one message."""
+        self.writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        self.writer.flush()
+
+
 @contextlib.contextmanager
-def first_answer() -> Iterator[None]:
-    """Answer the first message on stdin, if possible; the server then also reads this message.
+def first_answer() -> Iterator[Wire]:
+    """Take over stdin and stdout, and answer the first message, if it can be.
 
     If the server fails to start, the client's next request is answered with the error. Otherwise
     clients would only report that the connection was closed.
     """
-    if os.isatty(0):
-        yield  # a person tries the command
-        return
-    read = b""
-    while b"\n" not in read and (more := os.read(0, _CHUNK)):
-        read += more
-    answer = answer_to(read.partition(b"\n")[0])
-    if answer is not None:
-        os.write(1, json.dumps(answer, separators=(",", ":")).encode() + b"\n")
-    wire_in, wire_out = os.dup(0), os.dup(1)
-    threading.Thread(target=_copy, args=(wire_in, _piped(0), read), daemon=True).start()
-    if answer is None:
-        yield
-        return
-    out = threading.Thread(target=_copy_but, args=(answer["id"], _piped(1), wire_out), daemon=True)
-    own = os.dup(1)
-    out.start()
+    # Never closed: a thread may still read when the server ends.
+    reader, writer = os.fdopen(os.dup(0), "rb", closefd=False), os.fdopen(os.dup(1), "wb")
+    wire = Wire(reader, writer)
+    if not os.isatty(0):  # else a person tries the command
+        wire = wire._replace(first=wire.reader.readline())
+        if (answer := answer_to(wire.first)) is not None:
+            wire.say(answer)
+            wire = wire._replace(answered=answer["id"])
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
     try:
-        yield
+        yield wire
     except Exception as error:
-        _refuse_next_request(str(error))
-        raise
-    finally:
-        os.dup2(2, 1)  # what was printed meanwhile and may still be in a buffer goes to stderr
-        os.write(own, _END)  # others may keep the pipe open
-        out.join(_GRACE_SECONDS)
-
-
-def _refuse_next_request(message: str) -> None:
-    """Answer the next unread request with an error."""
-    error = {"code": _INTERNAL_ERROR, "message": message}
-    with open(0, "rb", closefd=False) as reader:
-        for line in reader:
+        refusal = {"code": _INTERNAL_ERROR, "message": str(error)}
+        for line in wire.reader if wire.answered is not None else ():
             with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
                 request = json.loads(line)
                 if request["method"] not in _FIRST:
-                    answer = {"jsonrpc": "2.0", "id": request["id"], "error": error}
-                    os.write(1, json.dumps(answer).encode() + b"\n")
-                    return
-
-
-def _piped(standard: int) -> int:
-    """Put a pipe in the place of a standard stream; return its other end."""
-    ends = os.pipe()
-    os.dup2(ends[standard], standard)
-    os.close(ends[standard])
-    return ends[1 - standard]
-
-
-def _copy(source: int, target: int, first: bytes = b"") -> None:
-    with open(source, "rb", buffering=0) as reader, open(target, "wb", buffering=0) as writer:
-        _write(writer, first)
-        while data := reader.read(_CHUNK):
-            _write(writer, data)
-
-
-def _copy_but(answered: Any, source: int, target: int) -> None:
-    """Copy lines, except the server's answer to the request that was already answered."""
-    with open(source, "rb") as reader, open(target, "wb", buffering=0) as writer:
-        for line in iter(reader.readline, _END):
-            if answered is not None and _answers(line, answered):
-                answered = None
-            else:
-                _write(writer, line)
-
-
-def _answers(line: bytes, request: Any) -> bool:
-    try:
-        message = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(message, dict) and message.get("id") == request and "method" not in message
-
-
-def _write(writer: Any, data: bytes) -> None:
-    while data:
-        data = data[writer.write(data) :]
+                    wire.say({"jsonrpc": "2.0", "id": request["id"], "error": refusal})
+                    break
+        raise

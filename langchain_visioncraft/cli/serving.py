@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
-import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import uvicorn
 from fastmcp import FastMCP
+from fastmcp.utilities.logging import temporary_log_level
+from mcp.server.stdio import stdio_server
 
+from langchain_visioncraft._handshake import Wire
 from langchain_visioncraft.cli.connection import connected
 from langchain_visioncraft.cli.problems import note
 from langchain_visioncraft.errors import VisionCraftError
@@ -29,7 +34,7 @@ _GRACE_SECONDS = 2
 
 
 def serve(
-    transport: str,
+    wire: Wire | None,
     *,
     tools: str | None,
     text_to_image: Any,
@@ -42,7 +47,7 @@ def serve(
     store: str,
     connection: Mapping[str, Any],
 ) -> None:
-    """Serve until the client leaves; the parameters are those of the command."""
+    """Serve over stdio, or else HTTP; the other parameters are those of the command."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
     with connected(connection) as client:
         toolkit = VisionCraftToolkit(
@@ -52,13 +57,38 @@ def serve(
             allowed_dirs=list(allowed_dirs),
         )
         server = create_server(toolkit, tools=tools.split(",") if tools else None, content=content)
-        if transport == "stdio":
-            try:
-                server.run("stdio", show_banner=False, log_level="WARNING")
-            finally:
-                os.dup2(2, 1)  # drops what was printed meanwhile and may still be in a buffer
-        else:
+        if wire is None:
             _serve_http(server, host, port, token, list(allowed_hosts))
+        else:
+            anyio.run(_serve_stdio, server, wire)
+
+
+async def _serve_stdio(server: FastMCP[Any], wire: Wire) -> None:
+    """As `server.run` does, but without the first answer where the client has it already."""
+    reader, writer = anyio.wrap_file(wire.reader), anyio.wrap_file(wire.writer)
+    answered = wire.answered
+
+    async def lines() -> AsyncIterator[str]:
+        if wire.first:
+            yield wire.first.decode(errors="replace")
+        async for line in reader:
+            yield line.decode(errors="replace")
+
+    async def write(line: str) -> None:
+        nonlocal answered
+        if answered is not None:
+            message = json.loads(line)
+            if message.get("id") == answered and "method" not in message:
+                answered = None
+                return
+        await writer.write(line.encode())
+
+    said: Any = lines()
+    answers: Any = SimpleNamespace(write=write, flush=writer.flush)
+    with temporary_log_level("WARNING"):
+        async with server._lifespan_manager(), stdio_server(said, answers) as (read, sent):
+            inner = server._mcp_server
+            await inner.run(read, sent, inner.create_initialization_options())
 
 
 def _opened(root: str) -> MediaStore:
