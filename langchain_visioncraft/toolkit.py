@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from langchain_visioncraft import tools as all_tools
 from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.client import Capabilities
-from langchain_visioncraft.client.engines import BEST_FIRST, Engine
+from langchain_visioncraft.client.drawing import BEST_FIRST, Engine
 from langchain_visioncraft.client.pair import client_pair
 from langchain_visioncraft.context import run_store
 from langchain_visioncraft.errors import InvalidRequestError

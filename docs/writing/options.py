@@ -12,8 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from langchain_visioncraft.cli.capabilities import CAPABILITIES
-from langchain_visioncraft.client.drawing import parameters_of_drawings
-from langchain_visioncraft.client.engines import BEST_FIRST
+from langchain_visioncraft.client.drawing import BEST_FIRST, parameters_of_drawings
 from langchain_visioncraft.client.lists import ListRequest
 from langchain_visioncraft.client.options import ChatOptions
 

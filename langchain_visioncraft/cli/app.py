@@ -6,7 +6,6 @@ it runs. So help, completion and usage errors cost little more than click.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,8 +23,7 @@ from langchain_visioncraft.cli.base import (
     option,
     panel,
 )
-from langchain_visioncraft.cli.parameters import MEDIUM, parameters_of
-from langchain_visioncraft.client.engines import ENGINES
+from langchain_visioncraft.cli.parameters import MEDIUM, parameters_of, variants_of
 
 _HERE = "langchain_visioncraft.cli"
 
@@ -102,7 +100,7 @@ def _capability(name: str, variant: str | None = None) -> Command:
 
 
 def _again(way: str) -> Command:
-    return _command("again:run", HANDLE, *CONNECTION, STORE, OUT, JSON, SHOW, first=way)
+    return _command("capabilities:again", HANDLE, *CONNECTION, STORE, OUT, JSON, SHOW, first=way)
 
 
 def _chat() -> Command:
@@ -179,7 +177,7 @@ def _usage() -> Command:
 def _mcp() -> Command:
     from langchain_visioncraft._handshake import CONTENT_TYPES  # noqa: PLC0415 -- needed nowhere else
 
-    engine = Choice([*ENGINES, "auto"])
+    engine = Choice(variants_of("image"))
     folders = {"type": click.Path(path_type=Path), "metavar": "FOLDER", "multiple": True}
     content = "What results contain: text, also pictures, or also links to the media."
     token = {"envvar": "VISIONCRAFT_MCP_TOKEN", "show_envvar": True}
@@ -243,30 +241,6 @@ COMMANDS: dict[str, tuple[str, Callable[..., click.Command]]] = {
 }
 """Name → what it does, and how the command is made."""
 
-_FISH = "~/.config/fish/completions/visioncraft.fish"
-_COMPLETION = {
-    "bash": ("~/.bashrc", 'eval "$(_VISIONCRAFT_COMPLETE=bash_source visioncraft)"'),
-    "zsh": ("~/.zshrc", 'eval "$(_VISIONCRAFT_COMPLETE=zsh_source visioncraft)"'),
-    "fish": (_FISH, "_VISIONCRAFT_COMPLETE=fish_source visioncraft | source"),
-}
-"""The file that each shell reads, and the line that it needs there."""
-
-
-def _install_completion(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if not wanted or ctx.resilient_parsing:
-        return
-    shell = Path(os.environ.get("SHELL", "")).name
-    if shell not in _COMPLETION:
-        ctx.fail(f"Completion is for bash, zsh and fish, but SHELL names {shell or 'none'}.")
-    name, line = _COMPLETION[shell]
-    path = Path(name).expanduser()
-    if not path.exists() or line not in path.read_text(encoding="utf-8", errors="replace"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"{line}\n")
-    click.echo(f"{path} completes commands and options in new shells.")
-    ctx.exit()
-
 
 @click.group(
     cls=Group,
@@ -276,14 +250,6 @@ def _install_completion(ctx: click.Context, _: click.Parameter, wanted: bool) ->
         "Exit codes: 1 other error, 2 wrong usage, 3 key or subscription, 4 rate limit, "
         "5 host not reached, 6 refusal or failure of the service, 130 interrupted."
     ),
-)
-@click.option(
-    "--install-completion",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_install_completion,
-    help="Install completion for your shell.",
 )
 @click.version_option(package_name="langchain-visioncraft", message="%(package)s %(version)s")
 def app() -> None:

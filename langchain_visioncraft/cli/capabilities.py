@@ -13,19 +13,18 @@ from typing import Any, NamedTuple, TypeAlias
 import click
 from click.core import ParameterSource
 
-from langchain_visioncraft.cli.connection import connected
-from langchain_visioncraft.cli.inputs import read_arguments
+from langchain_visioncraft.cli.inputs import connected, read_arguments
 from langchain_visioncraft.cli.problems import note
 from langchain_visioncraft.cli.results import check, deliver_media, deliver_text, working
 from langchain_visioncraft.client import VisionCraftClient, endpoints
 from langchain_visioncraft.client.drawing import (
+    BEST_FIRST,
     in_turn,
     parameters_of_drawings,
     seeds_of,
     with_drawing_options,
 )
 from langchain_visioncraft.client.endpoints import Endpoint
-from langchain_visioncraft.client.engines import BEST_FIRST
 from langchain_visioncraft.client.spool import discard_spools
 from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.errors import EndpointNotFoundError, VisionCraftError
@@ -108,6 +107,28 @@ def run(
         _deliver(result, keep, out=out, as_json=as_json, show=show)
     finally:
         discard_spools(result)
+
+
+def again(
+    way: str,
+    *,
+    handle: str,
+    connection: Mapping[str, Any],
+    store: str,
+    out: str | None,
+    as_json: bool,
+    show: bool | None,
+) -> None:
+    """Make a stored picture again, in this way: a method of the toolkit."""
+    from langchain_visioncraft.toolkit import VisionCraftToolkit  # noqa: PLC0415 -- brings LangChain
+
+    check(out, as_json=as_json, binary=True, store=store)
+    with connected(connection) as client, working("Drawing"):
+        toolkit = VisionCraftToolkit(client=client, store=MediaStore(store))
+        media = getattr(toolkit, way)(handle)
+        if way == "vary" and handle in (medium.handle for medium in media):
+            note("The host made the same picture again: its endpoint takes no seed.")
+        deliver_media(media, out=out, as_json=as_json, show=show)
 
 
 def _deliver(

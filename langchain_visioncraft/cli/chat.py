@@ -11,8 +11,7 @@ import click
 
 from langchain_visioncraft import chat_models
 from langchain_visioncraft.cli.app import DEFAULT_CHAT_MODEL
-from langchain_visioncraft.cli.connection import settings_of
-from langchain_visioncraft.cli.inputs import STDIN, medium, words_of
+from langchain_visioncraft.cli.inputs import STDIN, medium, settings_of, words_of
 from langchain_visioncraft.cli.problems import note, print_json
 from langchain_visioncraft.cli.results import say
 from langchain_visioncraft.client.text_schemas import DEFAULT_CAPTION_MODEL

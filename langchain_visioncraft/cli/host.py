@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from langchain_visioncraft.cli.connection import connected
+from langchain_visioncraft.cli.inputs import connected
 from langchain_visioncraft.cli.problems import in_a_line, note, print_json
 from langchain_visioncraft.cli.results import say, working
 from langchain_visioncraft.client.lists import LISTS, Family, ListKind

@@ -1,13 +1,16 @@
-"""What the arguments of a command mean: files, handles, links, and ``-`` for stdin."""
+"""What a command line means: files, handles, links, ``-`` for stdin, and the connection."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import click
 
+from langchain_visioncraft import client
+from langchain_visioncraft.cli.base import load
 from langchain_visioncraft.cli.streams import decoded
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media import MediaStore
@@ -81,3 +84,24 @@ def words_of(given: str, name: str) -> str:
         msg = f"nothing came from stdin for the {name}."
         raise click.UsageError(msg)
     return read
+
+
+@contextlib.contextmanager
+def settings_of(*, sandbox: bool, **settings: Any) -> Iterator[Mapping[str, Any]]:
+    """Arguments for a client or chat model, with a sandbox around them if one is wanted."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    if not sandbox:
+        yield given
+        return
+    if "base_url" in given:
+        msg = "--sandbox and --base-url cannot be combined: a sandbox has its own address."
+        raise click.UsageError(msg)
+    with load("visioncraft_sandbox:Sandbox", "sandbox")() as started:
+        yield {**given, "base_url": started.url, "api_key": "sandbox"}
+
+
+@contextlib.contextmanager
+def connected(connection: Mapping[str, Any]) -> Iterator[client.VisionCraftClient]:
+    """A client from the connection options."""
+    with settings_of(**connection) as settings, client.VisionCraftClient(**settings) as opened:
+        yield opened

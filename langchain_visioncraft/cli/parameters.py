@@ -28,6 +28,11 @@ def _table() -> dict[str, dict[str, list[dict[str, Any]]]]:
     return table
 
 
+def variants_of(command: str) -> list[str]:
+    """The endpoints that a command can call, by name; the default first."""
+    return [*_table()[command]]
+
+
 def parameters_of(command: str, variant: str | None = None) -> list[click.Parameter]:
     """The parameters of a command, arguments first; without `variant`, of its first one."""
     variants = _table()[command]

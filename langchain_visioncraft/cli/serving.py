@@ -19,7 +19,7 @@ from fastmcp.utilities.logging import temporary_log_level
 from mcp.server.stdio import stdio_server
 
 from langchain_visioncraft._handshake import Wire
-from langchain_visioncraft.cli.connection import connected
+from langchain_visioncraft.cli.inputs import connected
 from langchain_visioncraft.cli.problems import note
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.mcp.http import PATH, create_http_app, hosts_for, is_loopback

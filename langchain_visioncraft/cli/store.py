@@ -10,9 +10,8 @@ from typing import Any
 
 import click
 
-from langchain_visioncraft.cli.pictures import show_picture
 from langchain_visioncraft.cli.problems import in_a_line, print_json
-from langchain_visioncraft.cli.results import say
+from langchain_visioncraft.cli.results import say, show_picture
 from langchain_visioncraft.errors import UnknownHandleError
 from langchain_visioncraft.media import MediaStore, Usage
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args, get_origin
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
@@ -16,6 +16,26 @@ from langchain_visioncraft.client.options import LeftOutIfEmpty, Options
 from langchain_visioncraft.client.schemas import MidjourneyRequest
 from langchain_visioncraft.errors import InvalidRequestError, VisionCraftError
 from langchain_visioncraft.media.media import Media
+
+Engine: TypeAlias = Literal[
+    "sd",
+    "image",
+    "sd1",
+    "sdxl",
+    "midjourney",
+    "openjourney",
+    "dalle",
+    "kandinsky",
+    "playground",
+    "leonardo-xl",
+]
+"""The engines that draw from prompts, by the names that users give; the default first.
+
+Their endpoints are in `cli.capabilities`, their tools in `tools.engines`.
+"""
+
+BEST_FIRST: tuple[Engine, ...] = ("image", "sd", "sdxl", "sd1")
+"""What ``"auto"`` chooses from: those with a list by which a host shows that it has them."""
 
 _RATIO = re.compile(r"\s*(\d{1,4})\s*[:x/]\s*(\d{1,4})\s*")
 _GRID = 8

@@ -36,8 +36,7 @@ from langchain_visioncraft.client.decode import (
 from langchain_visioncraft.client.endpoint import Endpoint, endpoint
 from langchain_visioncraft.client.fields import Request
 from langchain_visioncraft.client.flow import Answer, Call, Flow, Progress, fetch
-from langchain_visioncraft.client.lists import ListRequest
-from langchain_visioncraft.client.posting import names_of, post
+from langchain_visioncraft.client.lists import ListRequest, names_of, post
 from langchain_visioncraft.client.tasks import job_task, made_by, midjourney_task
 from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.media.inputs import MediaSource

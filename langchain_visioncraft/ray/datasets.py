@@ -20,9 +20,15 @@ from langchain_visioncraft.config import as_secret, environment_key
 from langchain_visioncraft.document_loaders.base import MAX_RETRIES, check_number, check_text
 from langchain_visioncraft.document_loaders.caching import CacheTypes
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError
-from langchain_visioncraft.ray.columns import CAPTION, TRANSCRIPT, Kind, check_columns
 from langchain_visioncraft.ray.limits import CallLimits
-from langchain_visioncraft.ray.rows import Job, RowWorker
+from langchain_visioncraft.ray.rows import (
+    CAPTION,
+    TRANSCRIPT,
+    Job,
+    Kind,
+    RowWorker,
+    check_columns,
+)
 
 
 class DatasetSettings(ConnectionSettings, total=False):

@@ -12,9 +12,8 @@ from click.testing import CliRunner
 
 from langchain_visioncraft import Media, MediaStore, VisionCraftClient, errors
 from langchain_visioncraft.cli.app import app
-from langchain_visioncraft.cli.pictures import show_picture
 from langchain_visioncraft.cli.problems import exit_code, print_json, report
-from langchain_visioncraft.cli.results import check, say
+from langchain_visioncraft.cli.results import check, say, show_picture
 
 CODES = {
     errors.InvalidRequestError: 2,
@@ -103,7 +102,7 @@ def test_without_its_package_a_picture_is_not_shown(
     show_picture(medium, show=True)
     assert capsys.readouterr() == ("", "The picture is not shown: stdout is not a terminal.\n")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setattr("langchain_visioncraft.cli.pictures._can_ask", lambda: True)
+    monkeypatch.setattr("langchain_visioncraft.cli.results._can_ask", lambda: True)
     show_picture(medium)
     assert capsys.readouterr() == ("", "")
     show_picture(medium, show=True)

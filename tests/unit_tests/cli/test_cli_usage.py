@@ -195,24 +195,6 @@ def test_what_is_not_installed_is_told_with_how_to_install_it() -> None:
         load("langchain_visioncraft.nowhere:command", "x")
 
 
-@pytest.mark.parametrize(
-    ("shell", "file"),
-    [("bash", ".bashrc"), ("zsh", ".zshrc"), ("fish", ".config/fish/completions/visioncraft.fish")],
-)
-def test_completion_is_installed_once(shell: str, file: str, tmp_path: Path) -> None:
-    environment = {"HOME": str(tmp_path), "SHELL": f"/usr/bin/{shell}"}
-    for _ in range(2):
-        ran = invoke("--install-completion", env=environment)
-        assert ran.exit_code == 0
-        assert str(tmp_path / file) in ran.stdout
-    assert (tmp_path / file).read_text().count(
-        f"_VISIONCRAFT_COMPLETE={shell}_source visioncraft"
-    ) == 1
-    ran = invoke("--install-completion", env={"HOME": str(tmp_path), "SHELL": "/bin/ksh"})
-    assert ran.exit_code == 2
-    assert "SHELL names ksh" in ran.stderr
-
-
 LANGCHAIN = {"langchain_core", "openai", "langchain_openai"}
 SENDING = {"httpx", "httpx2", "tenacity", "rich", "PIL", "asyncio", "http"}
 MODELS = {"pydantic", "pybase64"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from client_driving import BASE_URL, DRIVERS, KEY, Host, failure_of
@@ -11,7 +11,7 @@ from client_driving import BASE_URL, DRIVERS, KEY, Host, failure_of
 from langchain_visioncraft import VisionCraftToolkit, errors
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import Capabilities, VisionCraftClient
-from langchain_visioncraft.client.engines import BEST_FIRST, ENGINES
+from langchain_visioncraft.client.drawing import BEST_FIRST, Engine
 from langchain_visioncraft.tools.engines import TEXT_TO_IMAGE
 
 GENERATIONS: dict[str, tuple[set[str], list[str]]] = {
@@ -165,4 +165,4 @@ def fake_chat() -> Any:
 
 
 def test_every_engine_has_a_tool() -> None:
-    assert list(TEXT_TO_IMAGE) == list(ENGINES)
+    assert tuple(TEXT_TO_IMAGE) == get_args(Engine)

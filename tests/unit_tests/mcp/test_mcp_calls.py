@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from mcp import ClientSession, types
@@ -13,7 +13,7 @@ from tool_service import ARGUMENTS, KEY, PICTURE, RECORDING, Service, medium, si
 
 from langchain_visioncraft import MediaStore, VisionCraftToolkit, errors
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.client.engines import ENGINES
+from langchain_visioncraft.client.drawing import Engine
 from langchain_visioncraft.mcp import create_server
 from langchain_visioncraft.mcp import server as server_module
 from langchain_visioncraft.mcp.resources import uri_of
@@ -77,7 +77,7 @@ async def test_each_tool_gives_structured_content_by_its_schema(
     assert text(result)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", get_args(Engine))
 async def test_each_engine_draws(connect: Any, engine: str) -> None:
     async with connect({"text_to_image": engine}, content="full") as client:
         [tool, *_] = (await client.list_tools()).tools
