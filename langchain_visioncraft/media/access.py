@@ -1,8 +1,8 @@
 """What a tool may read: the rules for an `image`, `mask` or `audio` that a model names.
 
-A model must not be able to send away any file it can name. Text from a model is a handle, an
-http(s) URL or a data URL; a local path only inside the folders that the developer allowed. What
-code passes (`Path`, bytes, `Media`) is taken as it is.
+A model must not be able to upload any file that it can name. Text from a model is a handle, an
+http(s) URL or a data URL; a local path only inside the folders that the developer allowed. Values
+from code (`Path`, bytes, `Media`) are accepted as they are.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ LONGEST_TEXT = 64 << 20
 def readable_source(
     value: Any, store: MediaStore, allowed_dirs: Sequence[str | Path]
 ) -> MediaSource:
-    """Find what an argument means, by the rules above.
+    """Find the source that an argument means, by the rules above.
 
     Raises:
         UnknownHandleError: If it looks like a handle, or a name, that is not in the store.
         ForbiddenInputError: If it is a local path outside the allowed folders.
-        MediaInputError: If it is none of what is accepted.
+        MediaInputError: If it is none of the accepted forms.
     """
     if isinstance(value, dict):
         # An artifact that went through JSON. Its `location` may be forged: only its handle counts.
@@ -59,7 +59,7 @@ def readable_source(
     if not text or len(text) > _LONGEST_NAME or "\x00" in text:
         msg = "Give a handle such as a1b2c3d4e5f6.png, an http(s) URL or a data URL."
         raise MediaInputError(msg)
-    # Models copy the whole line in which a tool gave the handle: `Media.describe`.
+    # Models copy the whole line that a tool returned: `Media.describe`.
     described = _DESCRIBED.fullmatch(text)
     if described and described[1] in store:
         text = described[1]
@@ -74,7 +74,7 @@ def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[str | Pat
     names = [text] if text[:1] != "~" else [text, os.path.expanduser(text)]  # noqa: PTH111 -- raises nothing
     if is_file_url(text):
         names = [str(local_path(text))]
-    # Relative to the folder, or to where the process runs.
+    # Relative to the folder, or to the current directory.
     for folder, name, within in product(folders, names, (True, False)):
         # Links are resolved first, so that one inside an allowed folder cannot lead out of it.
         try:
@@ -104,7 +104,7 @@ def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[str | Pat
 
 
 def label_for_provenance(source: MediaSource) -> str:
-    """How a source is named in a sidecar: a URL without its query, which may be a signature."""
+    """The name of a source in a sidecar: a URL without its query, which may be a signature."""
     if source.url is None:
         return source.label
     return without_secrets(source.url)

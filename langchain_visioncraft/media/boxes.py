@@ -1,4 +1,4 @@
-"""The boxes of ISO files (MP4, MOV, HEIC, AVIF): sizes, turns, lengths, tracks, what is missing."""
+"""The boxes of ISO files (MP4, MOV, HEIC, AVIF): sizes, rotation, durations, tracks, truncation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_BOX = 1 << 20
 
 
 class Movie(NamedTuple):
-    """What an index says: pixels as they are shown, seconds, and which kinds of track there are."""
+    """The content of an index: pixels as shown, seconds, and the kinds of tracks."""
 
     width: int | None
     height: int | None
@@ -42,7 +42,7 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, in
 
 
 def truncation_of_boxes(file: BinaryIO, size: int) -> str | None:
-    """Say what is missing of a file of this size; ``None`` if nothing is."""
+    """Describe how a file of this size is truncated; ``None`` if it is complete."""
     last = 0
     kinds: set[bytes] = set()
     for kind, _, stop in boxes(file, 0, size):
@@ -72,7 +72,7 @@ def read_movie(file: BinaryIO) -> Movie:
 
 
 def _track(file: BinaryIO, start: int, end: int) -> tuple[bytes, tuple[int, int] | None]:
-    """What kind of track it is, and its size as it is shown."""
+    """The kind of a track, and its size as shown."""
     handler, size = b"", None
     for kind, at, stop in boxes(file, start, end):
         if kind == b"tkhd" and stop - at >= 44:
@@ -144,5 +144,5 @@ def _duration(file: BinaryIO, at: int) -> float | None:
     form, skip, unknown = (">IQ", 16, 2**64 - 1) if version == 1 else (">II", 8, 2**32 - 1)
     file.seek(at + 4 + skip)
     scale, length = struct.unpack(form, file.read(struct.calcsize(form)))
-    # All ones mean that nobody knew; nothing stands for a film that comes in fragments.
+    # All ones mean an unknown duration; 0 stands for a fragmented film.
     return float(length / scale) if scale and length not in (0, unknown) else None

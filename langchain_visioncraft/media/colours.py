@@ -1,4 +1,4 @@
-"""Pixels as a person sees them: upright, in sRGB, in 8 bits a channel. All of it takes Pillow."""
+"""Pixels as a person sees them: upright, in sRGB, in 8 bits a channel. This module needs Pillow."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _ORIENTATION = 0x0112  # EXIF
 _SAMPLES = 1 << 16
 _MOST_OUTLIERS = 8
 _LARGEST = 1e30
-"""Numbers beyond it are marks of pixels that were not measured, such as -3.4e38."""
+"""Numbers beyond it mark pixels that were not measured, such as -3.4e38."""
 
 
 def as_seen(image: Image.Image) -> Image.Image:
-    """A decoded picture, upright, in sRGB, in 8 bits a channel; itself where nothing is to do."""
+    """A decoded picture, upright, in sRGB, in 8 bits a channel; unchanged if it already is."""
     upright = turned(image)
     if upright.mode.startswith(("I", "F")) or _profile_of(upright) or upright.mode == "LAB":
         return in_srgb(in_eight_bits(upright))
@@ -32,7 +32,7 @@ def turn_of(image: Image.Image) -> int:
 
 
 def turned(image: Image.Image, turn: int | None = None) -> Image.Image:
-    """A decoded picture turned upright, or by a turn that another one has."""
+    """A decoded picture rotated upright, or by the rotation of another picture."""
     from PIL import Image, ImageOps  # noqa: PLC0415 -- an extra
 
     if turn is None:
@@ -62,7 +62,7 @@ def in_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def in_srgb(image: Image.Image) -> Image.Image:
-    """Without its colour profile, which not everybody looks at: its colours are those of sRGB."""
+    """The picture in sRGB without its colour profile, which some programs ignore."""
     if not _profile_of(image):
         return image
     done = _converted(image, "RGBA" if image.mode == "RGBA" else "RGB")
@@ -77,7 +77,7 @@ def _profile_of(image: Image.Image) -> Any:
 
 
 def _converted(image: Image.Image, mode: str) -> Image.Image | None:
-    """By its profile to sRGB; `None` if it has none, or one for something else."""
+    """The picture converted by its profile to sRGB; `None` without a suitable profile."""
     from PIL import ImageCms  # noqa: PLC0415 -- an extra
 
     try:
@@ -102,13 +102,13 @@ def _stretched(image: Image.Image) -> Image.Image:
     low, high = _range_of(deep)
     if low < high:
         scale = 255.0 / (high - low)
-    else:  # of one brightness: as it is meant
+    else:  # uniform brightness: keep it
         low, scale = 0.0, 255.0 if image.mode == "F" else 255.0 / 65_535
     return deep.point(lambda value: value * scale - low * scale).convert("L")
 
 
 def _range_of(deep: Image.Image) -> tuple[float, float]:
-    """Between which numbers a picture lies, without the few that would flatten all others."""
+    """The range of a picture's values, without the few outliers that would flatten all others."""
     from PIL import Image  # noqa: PLC0415 -- an extra
 
     share = math.sqrt(min(1.0, _SAMPLES / (deep.width * deep.height)))

@@ -1,4 +1,4 @@
-"""How pictures and recordings from outside are opened: Pillow and FFmpeg can do more than read."""
+"""Opens untrusted pictures and recordings: Pillow and FFmpeg can do more than read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PLUGINS = ("pillow_heif", "pillow_jxl")
 def picture_formats() -> tuple[str, ...]:
     """The formats of pictures that this package knows and this Pillow reads, for ``Image.open``.
 
-    Pillow itself tries some more, among them EPS, for which it runs Ghostscript on the file.
+    Pillow itself tries others, among them EPS, for which it runs Ghostscript on the file.
     """
     from PIL import Image  # noqa: PLC0415 -- an extra
 
@@ -50,8 +50,8 @@ def open_picture(
 ) -> Iterator[Image.Image]:
     """Open a picture with Pillow, at a frame or page from 0.
 
-    What cannot be decoded, also inside the `with` block, or has more than `max_pixels` pixels,
-    raises `MediaInputError`; without Pillow, it is an `ImportError`.
+    A picture that cannot be decoded, even inside the `with` block, or has more than `max_pixels`
+    pixels, raises `MediaInputError`; without Pillow, an `ImportError` is raised.
     """
     try:
         from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 -- an extra
@@ -81,25 +81,25 @@ def open_picture(
             msg = f"{name}: {error} If you trust the file, raise PIL.Image.MAX_IMAGE_PIXELS."
             raise MediaInputError(msg) from error
         except Exception as error:
-            # Decoders of damaged files raise all there is: OSError, SyntaxError, IndexError, …
+            # For damaged files, decoders raise any error: OSError, SyntaxError, IndexError, …
             msg = f"{name} is a damaged {mime_type} ({error})."
             raise MediaInputError(msg) from error
 
 
 class Decoded(NamedTuple):
-    """A picture whose pixels are there, and what is missing of it, if anything is."""
+    """A decoded picture, and a description of its damage, if any."""
 
     image: Image.Image
     damage: str | None
 
 
 def decode(image: Image.Image, least: int | None = None) -> Decoded:
-    """Decode the pixels of a picture that Pillow opened; of one that was cut off, what is there.
+    """Decode the pixels of a picture that Pillow opened; of a truncated one, the intact part.
 
-    Where the longer side needs no more than `least` pixels, a JPEG is decoded at a half, a quarter
-    or an eighth of its size, which skips most of the work, and still one and a half times as large
-    as wanted, so that what is scaled from it looks the same. If nothing can be decoded, the
-    decoder's error is raised, which may be any.
+    If the longer side needs no more than `least` pixels, a JPEG is decoded at a half, a quarter or
+    an eighth of its size, which skips most of the work. It stays at least one and a half times as
+    large as needed, so that the scaled picture looks the same. If nothing can be decoded, the
+    decoder's error is raised, which may be of any class.
     """
     _reduce(image, least)
     try:
@@ -109,7 +109,7 @@ def decode(image: Image.Image, least: int | None = None) -> Decoded:
         if isinstance(error, ValueError) and image.format == "PNG" and file is not None:
             with contextlib.suppress(Exception):
                 return Decoded(_without_texts(file, image.tell()), None)
-        # Not by LOAD_TRUNCATED_IMAGES, which would count for the whole process.
+        # Not with LOAD_TRUNCATED_IMAGES, which would apply to the whole process.
         with contextlib.suppress(Exception):
             if (partial := _as_far_as_it_goes(image, least)) is not None:
                 return Decoded(partial, f"The file is cut off or damaged: {error}.")
@@ -124,7 +124,7 @@ def _reduce(image: Image.Image, least: int | None) -> None:
 
 
 def _as_far_as_it_goes(image: Image.Image, least: int | None) -> Image.Image | None:
-    """The pixels that are there, the others black or grey; `None` if there are none."""
+    """The intact pixels, with the others black or grey; `None` if there are none."""
     from PIL import Image, ImageFile  # noqa: PLC0415 -- an extra
 
     if not isinstance(image, ImageFile.ImageFile):
@@ -139,16 +139,16 @@ def _as_far_as_it_goes(image: Image.Image, least: int | None) -> Image.Image | N
         image.tile = []
         with contextlib.suppress(Exception):
             image.load_end()
-    # Of the greys that fill up the rest nobody learns anything.
+    # The grey that fills the rest carries no information.
     greys = image.convert("L").histogram()
     blank = max(greys[0], sum(greys[126:130])) > 0.99 * sum(greys)
     return None if blank else image
 
 
 def open_image(file: BinaryIO) -> Image.Image:
-    """Open a picture with Pillow, in the formats above; of one that was cut off, what is there.
+    """Open a picture with Pillow, in the formats above; of a truncated one, the intact part.
 
-    Raises `StructureError` before anything is decoded, and else whatever decoders raise.
+    Raises `StructureError` before anything is decoded, and otherwise any error of the decoders.
     """
     from PIL import Image  # noqa: PLC0415 -- an extra
 
@@ -157,7 +157,7 @@ def open_image(file: BinaryIO) -> Image.Image:
     head, size = file.read(12), file.seek(0, io.SEEK_END)
     file.seek(0)
     if head[:4] == b"RIFF" and size < (whole := int.from_bytes(head[4:8], "little") + 8) < 2 * size:
-        # Pillow does not even begin with a WebP that is too short.
+        # Pillow refuses a WebP that is too short.
         file = io.BytesIO(file.read() + bytes(whole - size))
     try:
         return Image.open(file, formats=picture_formats())
@@ -173,20 +173,20 @@ _LONGEST_XMP = 1 << 20
 
 
 def _without_texts(file: Any, frame: int) -> Image.Image:
-    """A PNG without what is no pixel, of which Pillow refuses more than a megabyte."""
+    """A PNG without its metadata, of which Pillow refuses more than a megabyte."""
     from PIL import Image  # noqa: PLC0415 -- an extra
 
     kept = [b"\x89PNG\r\n\x1a\n"]
     for kind, at, length in chunks_of(file, 8, ">I4s"):
         file.seek(at)
-        # By its XMP a picture may be turned.
+        # XMP may say that the picture is rotated.
         is_xmp = kind == b"iTXt" and file.read(len(_XMP)) == _XMP and length < _LONGEST_XMP
         if kind not in _TEXTS or is_xmp:
             file.seek(at - 8)
             kept.append(file.read(length + 12))
     image = Image.open(io.BytesIO(b"".join(kept)), formats=("PNG",))
     image.seek(frame)
-    return image.copy()  # of no format, so that the file does not go out as it is
+    return image.copy()  # without a format, so that the file is not sent unchanged
 
 
 COSTS = {
@@ -210,7 +210,7 @@ def _check_pixels(
 
 
 class Recording(NamedTuple):
-    """What is to be heard: what opens it, as often as it is read, and what messages call it."""
+    """A recording to decode: how to open it (once for each reading), and its name in messages."""
 
     open: Callable[[], BinaryIO]
     name: str
@@ -222,17 +222,17 @@ def open_recording(file: BinaryIO) -> Any:
     """Open a recording or a video with PyAV, from its bytes alone; the caller closes the file.
 
     FFmpeg takes a name with a colon for a URL or a protocol (``concat:a|b``), and lets an extension
-    decide how a file is read: so it sees no name. Some files list others (concat scripts,
-    playlists, session descriptions), which FFmpeg would open too, or wait on a port: so it may use
+    decide how a file is read, so it gets no name. Some files list others (concat scripts,
+    playlists, session descriptions), which FFmpeg would open too, or wait on a port, so it may use
     no protocol.
 
-    An `FFmpegError` is raised if it cannot be read, perhaps only while it is decoded. Show its
-    `strerror`: its other texts may quote what stands in the file.
+    An `FFmpegError` is raised if it cannot be read, perhaps only while it is decoded. Show only its
+    `strerror`: its other texts may quote the file.
     """
     import av  # noqa: PLC0415 -- an extra
     import av.container  # noqa: PLC0415
 
-    # FFmpeg takes what stands behind a tag of more than a megabyte, such as a cover, for MP3.
+    # FFmpeg takes the data after a tag of more than a megabyte, such as a cover, for MP3.
     start = behind_tag(file)
     file.seek(start)
     arguments: dict[str, Any] = {}
@@ -249,6 +249,6 @@ def open_recording(file: BinaryIO) -> Any:
         nameless,
         mode="r",
         options={"protocol_whitelist": "none"},
-        buffer_size=1 << 18,  # small pieces would cost a visit to Python each
+        buffer_size=1 << 18,  # each small piece would cost a call into Python
         **arguments,
     )

@@ -20,11 +20,11 @@ _IN_BASE64 = re.compile(
 _STANDARD = re.compile(r"[A-Za-z0-9+/\s]{4,}={0,2}\s*", re.ASCII)
 _ANY_ALPHABET = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}", re.ASCII)
 _BLANKS = ("\\r", "\\n", "\\t", "\ufeff", "\u200b")
-"""Besides white space: breaks as JSON that was escaped twice has them, and invisible marks."""
+"""Besides white space: line breaks from JSON that was escaped twice, and invisible characters."""
 _SEARCHED = 4096
 _LONGEST_NAME = 260
 _PIECE = 1 << 20
-"""Characters that are decoded at once, before other threads may go on."""
+"""Characters that are decoded in one step, before other threads may run."""
 
 
 def is_data_url(text: str) -> bool:
@@ -33,9 +33,9 @@ def is_data_url(text: str) -> bool:
 
 
 def is_base64(text: str) -> bool:
-    """Whether this text, by its beginning, is base64 and not a name or a sentence.
+    """Whether this text, judged by its beginning, is base64 and not a name or a sentence.
 
-    What has ``-`` or ``_`` may be either: it is base64 if a picture or recording is in it.
+    A text with ``-`` or ``_`` may be either: it is base64 if it decodes to a picture or recording.
     """
     start = text[:_SEARCHED]
     if _STANDARD.fullmatch(start) and (len(text) > _LONGEST_NAME or "." not in text):
@@ -72,7 +72,7 @@ def _without_blanks(text: str) -> str:
 
 
 def data_of_url(text: str) -> str | bytes:
-    """What a data URL carries: base64 that is not decoded yet, or bytes."""
+    """The content of a data URL: base64 that is not decoded yet, or bytes."""
     if match := _IN_BASE64.match(text):
         return unquote(text[match.end() :])
     if "," not in text:

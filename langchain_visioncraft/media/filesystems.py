@@ -21,7 +21,7 @@ INCOMING = ".incoming"
 """The folder, inside of a store, of what is being written."""
 
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-"""How a file is opened that must not be there yet; the last is for Windows."""
+"""Flags to open a file that must not exist yet; the last is for Windows."""
 
 _OF_THIS_PROCESS = uuid.uuid4().hex  # and of its forks: a UUID each would be a system call
 _NUMBERS = itertools.count()
@@ -63,8 +63,8 @@ class _Readable(ABC):
 class _Local(_Readable):
     """A folder of the local file system, safe for threads and processes.
 
-    What was kept survives the process. It is not forced onto the disk, which would take five times
-    as long: after a power cut, `MediaStore.verify` says what is damaged.
+    Saved files survive the process. They are not synced to disk, which would take five times as
+    long: after a power cut, `MediaStore.verify` reports any damage.
     """
 
     # Names are text, not `pathlib.Path`, and no system call is made in vain: after each of them a
@@ -107,7 +107,7 @@ class _Local(_Readable):
 
     def take(self, name: str) -> bytes | None:
         """Remove a small file, and give what it was; ``None`` if there is none."""
-        # Renamed first, so that what is read is what was removed, despite other writers.
+        # Renamed first, so that the text that is read is the one removed, despite other writers.
         with self._partial() as partial:
             os.makedirs(self._incoming, exist_ok=True)
             try:
@@ -167,7 +167,7 @@ class _Local(_Readable):
 
     @contextlib.contextmanager
     def _partial(self) -> Iterator[str]:
-        """A name for a file that is not complete yet; it is gone at the end, unless all went well.
+        """A name for an incomplete file, which is removed at the end if anything failed.
 
         Its writer moves or removes it.
         """
@@ -208,9 +208,9 @@ def _unlink(path: str) -> None:
 class _Remote(_Readable):
     """A folder of any file system that fsspec opens: S3, GCS, Azure, ``memory://``, …
 
-    A medium is uploaded under another name and then moved, because fsspec ends an upload that
-    failed like one that did not, and not every storage shows a file only when it is complete. A
-    small file is one request; whoever reads it notices if a kill left only its beginning.
+    A medium is uploaded under another name and then moved, because fsspec completes even a failed
+    upload, and some storage shows incomplete files. A small file is one request; its readers notice
+    if a crash left only its beginning.
     """
 
     spool_dir: Path | None = None
@@ -281,7 +281,7 @@ class _Remote(_Readable):
         return f"{self._path}/{name}"
 
     def _forget_listings(self) -> None:
-        # Others save here, too; a listing that fsspec remembers does not show it.
+        # Others save here, too, which a listing cached by fsspec does not show.
         self._files.invalidate_cache(self._path)
 
     def entries(self, folder: str = "") -> Iterator[tuple[float, str]]:
@@ -306,7 +306,7 @@ class _Remote(_Readable):
             self._expect(partial, written)
             self._files.mv(self._at(partial), self._at(name))
         except BaseException:
-            with contextlib.suppress(OSError):  # what cannot be removed now is swept later
+            with contextlib.suppress(OSError):  # a file that cannot be removed now is swept later
                 self.remove(partial)
             raise
 

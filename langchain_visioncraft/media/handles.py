@@ -1,4 +1,4 @@
-"""Handles: what a medium is called, by the SHA-256 of its bytes and its true extension."""
+"""Handles: the names of media, from the SHA-256 of their bytes and their actual type."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PERHAPS = re.compile(rf"(?<![0-9a-f])([0-9a-f]{{{DIGITS}}})(\.(?:{_EXTENSION}))
 
 
 def digest_of(file: BinaryIO) -> str:
-    """SHA-256 of a file from where it stands, 64 hex digits."""
+    """SHA-256 of a file from its present position, 64 hex digits."""
     digest = hashlib.sha256()
     while chunk := file.read(CHUNK_BYTES):
         digest.update(chunk)
@@ -39,12 +39,12 @@ def checked_chunks(file: BinaryIO, sha256: str) -> Iterator[bytes]:
 
 
 def digest_of_text(text: str) -> str:
-    """SHA-256 of a text, 64 hex digits; half of a surrogate pair is a character, too."""
+    """SHA-256 of a text, 64 hex digits; lone surrogates are allowed."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def handle_for(sha256: str, mime_type: str) -> str:
-    """The name of a file in a store: 12 hex digits of its SHA-256 and its true extension."""
+    """The name of a file in a store: 12 hex digits of its SHA-256 and the extension of its type."""
     return f"{sha256[:DIGITS]}.{EXTENSIONS.get(mime_type, 'bin')}"
 
 
@@ -54,7 +54,7 @@ def stands_for(handle: str, sha256: str) -> bool:
 
 
 def is_handle(name: str) -> bool:
-    """Whether a file of this name is a medium: the extension may not be missing here."""
+    """Whether a file of this name is a medium: here the extension is required."""
     return HANDLE.fullmatch(name) is not None
 
 

@@ -50,10 +50,10 @@ LONGEST_LINK = 16_384
 
 @dataclass(frozen=True)
 class MediaSource:
-    """Bytes to send, or their URL; nothing is read before it is sent.
+    """Bytes to send, or their URL; nothing is read until it is sent.
 
-    The label is what messages and provenance call it: a handle, a path, a URL, ``<bytes>``.
-    `folder` is the one that `path` must lie in when it is opened, if it is bound to one.
+    The label is its name in messages and provenance: a handle, a path, a URL, ``<bytes>``. If
+    `folder` is set, `path` must be inside it when it is opened.
     """
 
     label: str
@@ -88,7 +88,7 @@ class MediaSource:
         with self.open() as file:
             rest = b""
             while chunk := file.read(CHUNK_BYTES):
-                # A remote file may give less than was asked for, but only the end is padded.
+                # A remote file may return less than requested, but only the end is padded.
                 chunk = rest + chunk
                 whole = len(chunk) // 3 * 3
                 rest = chunk[whole:]
@@ -106,7 +106,7 @@ class Upload:
     kind: MediaKind
 
     def check(self) -> int:
-        """The number of bytes, or a `MediaInputError` if it is none, or clearly of another kind."""
+        """The number of bytes; raises `MediaInputError` if there are none, or for a wrong type."""
         with self.source.open() as file:
             size = file.seek(0, io.SEEK_END)
             mime = type_of(file)
@@ -123,10 +123,10 @@ class Upload:
 
 
 class DataURL(Upload):
-    """A source that is sent as a data URL: base64 behind ``data:image/png;base64,``."""
+    """A source that is sent as a data URL: base64 after ``data:image/png;base64,``."""
 
     def head(self) -> bytes:
-        """What stands before the base64."""
+        """The text before the base64."""
         with self.source.open() as file:
             mime = type_of(file)
         if mime is None:
@@ -162,7 +162,7 @@ def parse_source(value: Any) -> MediaSource:
 
 
 def source_in_code(text: str) -> str | MediaSource:
-    """What a text of the developer means: it may be a path, which no model may name.
+    """The source that a developer's text means: it may be a path, which no model may name.
 
     Raises `MediaInputError` if it looks like the path of a file that is missing.
     """
@@ -172,7 +172,7 @@ def source_in_code(text: str) -> str | MediaSource:
         path = local_path(text)
         if path.is_file():
             return MediaSource(label=text, path=path)
-    except (OSError, ValueError):  # no path at all
+    except (OSError, ValueError):  # not a path at all
         return text
     if is_base64(text):
         return text
@@ -186,7 +186,7 @@ def _png_of(picture: PILImage) -> bytes:
         upright = turned(picture)
         kept = upright if upright.mode in _PNG_MODES else in_srgb(in_eight_bits(upright))
         kept.save(buffer, "PNG")
-    except Exception as error:  # it may be decoded only now, and decoders raise all there is
+    except Exception as error:  # it may be decoded only now, and decoders raise any error
         msg = f"This PIL image cannot be sent: it cannot be decoded, or is empty ({error})."
         raise MediaInputError(msg) from error
     return buffer.getvalue()
@@ -216,7 +216,7 @@ def _parse_text(text: str) -> MediaSource:
         if isinstance(data, str):
             return MediaSource(label="<data URL>", text=data)
         return MediaSource(label="<data URL>", data=data)
-    # Only the start is looked at here; the rest is checked when it is decoded.
+    # Only the beginning is checked here; the rest is checked when it is decoded.
     if is_base64(text):
         return MediaSource(label="<base64>", text=text)
     msg = (

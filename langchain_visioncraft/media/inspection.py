@@ -1,6 +1,6 @@
-"""What a file is, how large, how it lies, how long it lasts: told here, and nowhere else.
+"""The one module that determines the type, size, rotation and duration of a file.
 
-Client, tools, loaders, chat models, the MCP server and the sandbox all ask this module. It reads
+The client, tools, loaders, chat models, MCP server and sandbox all use this module. It reads
 headers, decodes nothing, and needs no extra.
 """
 
@@ -20,22 +20,22 @@ from langchain_visioncraft.media.sniff import HEAD_BYTES, kind_of, sniff
 
 _ISO = ("video/mp4", "video/quicktime", "audio/mp4")
 _UNKNOWN_LENGTH = 0x7FFF_0000
-"""From here on a length of 32 bits is what programs write that do not know it (2 GB, 4 GB)."""
+"""From here on, a 32-bit length means that the program did not know it (2 GB, 4 GB)."""
 
 _MOST_CHUNKS = 200_000
 _MOST_TAGS = 1 << 16
 _LARGEST_FILE = 1 << 44
 _CONTRADICTIONS = (ValueError, LookupError, struct.error)
-"""What headers raise that contradict themselves."""
+"""The errors raised by inconsistent headers."""
 
 _ORIENTATION = 274
 
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """Width and height in pixels and duration in seconds, where the file has them.
+    """Width and height in pixels and duration in seconds, if the file has them.
 
-    Of a picture or video that a camera took on its side, they are those that a person sees.
+    If the camera was rotated, width and height are those of the upright picture or video.
     """
 
     width: int | None = None
@@ -63,7 +63,7 @@ def type_of(file: BinaryIO | bytes) -> str | None:
 
 
 def behind_tag(file: BinaryIO) -> int:
-    """Where FLAC or AAC begins that has an ID3 tag in front of it; 0 in all other files."""
+    """Where FLAC or AAC begins after an ID3 tag; 0 in all other files."""
     file.seek(0)
     head = file.read(10)
     behind = _behind_id3(file, head) if head[:3] == b"ID3" and len(head) > 9 else None
@@ -71,7 +71,7 @@ def behind_tag(file: BinaryIO) -> int:
 
 
 def _behind_id3(file: BinaryIO, head: bytes) -> str | None:
-    """What stands behind an ID3 tag, which FLAC and AAC have had in front of them as well."""
+    """The data after an ID3 tag, which some FLAC and AAC files also begin with."""
     file.seek(_end_of_id3(head))
     mime = sniff(file.read(HEAD_BYTES))
     return mime if kind_of(mime) == "audio" else None
@@ -144,14 +144,14 @@ def _stored_size(file: BinaryIO, mime_type: str) -> tuple[int, int]:
     import imagesize  # noqa: PLC0415 -- loads an XML parser
 
     size: tuple[int, int] = imagesize.get(io.BytesIO(head), exif_rotation=False)
-    if size[0] <= 0:  # the size stands further back, behind large metadata
+    if size[0] <= 0:  # the size is further on, after large metadata
         file.seek(len(head))
         size = imagesize.get(io.BytesIO(head + file.read()), exif_rotation=False)
     return size
 
 
 def _size_of_its_own(head: bytes, mime_type: str) -> tuple[int, int] | None:
-    """Of formats that need more than two numbers at a place, and that imagesize does not know."""
+    """The size of formats that need more than two numbers, and that imagesize does not know."""
     if mime_type == "image/x-pcx":
         left, top, right, bottom = struct.unpack_from("<4H", head, 4)
         return right - left + 1, bottom - top + 1
@@ -176,13 +176,13 @@ _SIZES = {
 
 
 def _tags(file: BinaryIO) -> dict[int, int]:
-    """The whole numbers among the tags of the first page of a TIFF, and of EXIF, which is one."""
+    """The integers among the tags of the first page of a TIFF, or of EXIF, which is a TIFF."""
     entries = next(directories_of(file), [])
     return {tag: value for tag, _, value in entries if value is not None}
 
 
 def directories_of(file: BinaryIO) -> Iterator[list[tuple[int, int, int | None]]]:
-    """The tags of each page of a TIFF: number, how many values, the first if it stands there."""
+    """The tags of each page of a TIFF: number, count of values, the first value if it is inline."""
     file.seek(0)
     head = file.read(16)
     order = "<" if head[:1] == b"I" else ">"
@@ -213,7 +213,7 @@ _WHOLE = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 
 def _orientation(file: BinaryIO, mime_type: str) -> int:
-    """How a camera was held (1 to 8, 1 is upright), by EXIF, or else by XMP."""
+    """The orientation of a camera (1 to 8, 1 is upright), by EXIF, or else by XMP."""
     found = 1
     read = _METADATA.get(mime_type)
     for block in read(file) if read else ():
@@ -259,7 +259,7 @@ def chunks_of(file: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int, 
 
 
 def is_whole_png(file: BinaryIO) -> bool:
-    """Whether the checksums of a PNG are right, and its end comes right behind its pixels."""
+    """Whether the checksums of a PNG are right, and its end directly follows its pixels."""
     pixels = False
     for kind, at, length in chunks_of(file, 8, ">I4s"):
         file.seek(at - 4)
@@ -287,7 +287,7 @@ _METADATA: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
 
 
 def _wav_duration(file: BinaryIO) -> float | None:
-    """By the length of its data; where that is not known, by what is there."""
+    """The duration by the length of its data; if that is unknown, by the size of the file."""
     end = file.seek(0, io.SEEK_END)
     rate, size = 0, None
     order = _order(file)
@@ -305,20 +305,20 @@ def _wav_duration(file: BinaryIO) -> float | None:
 
 
 def _order(file: BinaryIO) -> Literal["big", "little"]:
-    """The order of the bytes in a RIFF file; RIFX is its twin for other processors."""
+    """The byte order of a RIFF file; RIFX is the big-endian variant."""
     file.seek(0)
     return "big" if file.read(4) == b"RIFX" else "little"
 
 
 def truncation_of(file: BinaryIO, mime_type: str, size: int) -> str | None:
-    """Say what is missing at the end of a file that was cut off; ``None`` if nothing is."""
+    """Describe how a file was truncated; ``None`` if it is complete."""
     if mime_type == "image/png":
-        # Something may be appended; or something in the middle is damaged, which is another matter.
+        # Something may be appended; or the middle is damaged, which is not checked here.
         chunks = chunks_of(file, 8, ">I4s")
         ended = b"IEND" in _tail(file, size, 64) or any(kind == b"IEND" for kind, _, _ in chunks)
         return None if ended else "the PNG has no end"
     if mime_type == "image/jpeg":
-        # Cameras and editors append data, so the end marker may stand some way before the end.
+        # Cameras and editors append data, so the end marker may come some way before the end.
         return None if b"\xff\xd9" in _tail(file, size, 1 << 16) else "the JPEG has no end"
     if mime_type == "image/gif":
         ended = _tail(file, size, 64).rstrip(b"\x00").endswith(b";")

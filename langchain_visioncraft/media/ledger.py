@@ -43,5 +43,5 @@ class Usage(BaseModel):
         return self.model_copy(update={"media": len(media), "pixels": pixels})
 
     def facts(self) -> dict[str, object]:
-        """The facts that a sidecar does not hold elsewhere."""
+        """The facts of a call for a sidecar, except those that it already holds."""
         return self.model_dump(exclude={"time", "tool", "media"}, exclude_none=True)

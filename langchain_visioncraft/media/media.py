@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
 _SHOWN = 200
-"""Characters of a source that is no file."""
+"""Characters of a source that are shown if it is not a file."""
 
 
 def readable_size(size: int) -> str:
@@ -48,7 +48,7 @@ def readable_size(size: int) -> str:
 
 
 class _Store(Protocol):
-    """What a `MediaStore` is here; its module imports this one."""
+    """The part of `MediaStore` used here; its module imports this one."""
 
     def __contains__(self, handle: object, /) -> bool: ...
 
@@ -114,7 +114,7 @@ class Media(BaseModel):
         return media
 
     def _be_in(self, files: Folder | None) -> None:
-        """Be read from the folder of this store, or of the one that was opened where it says."""
+        """Read the bytes from the folder of this store, or of the opened store at its location."""
         self._held = InStore(self.handle, files, self.sha256, self.location)
         known = files or store_of(self.location, self.handle)
         # It is frozen for others.

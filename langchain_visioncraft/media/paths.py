@@ -1,4 +1,4 @@
-"""Local files by the names that people and programs give them."""
+"""Local files by the names that people and programs use."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from langchain_visioncraft.media.handles import is_handle
 LEDGER = "usage.jsonl"
 """The file of a store that lists its calls."""
 REMEMBERED = ".call.json"
-"""How the files of a store end that say what came of a call."""
+"""The suffix of a store's files that record the results of calls."""
 
 _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?P<path>/(?!/).*)", re.IGNORECASE | re.DOTALL)
 _SYSTEM_FILE = re.compile(
-    # Windows and macOS, Office's locks, and what phones and editors put beside pictures.
+    # Windows and macOS, Office's locks, and files that phones and editors put beside pictures.
     r"\..*|e?h?thumbs\w*\.db|desktop\.ini|picasa\.ini|icon\r|~\$.*|.*:zone\.identifier"
     r"|.*\.(?:aae|xmp|lnk|url|webloc)",
     re.IGNORECASE | re.DOTALL,
@@ -27,7 +27,7 @@ _SYSTEM_FOLDER = re.compile(
 
 
 def is_file_url(text: str) -> bool:
-    """Whether this text is a ``file:`` URL of this machine."""
+    """Whether this text is a ``file:`` URL for this machine."""
     return _FILE_URL.fullmatch(text) is not None
 
 
@@ -44,12 +44,12 @@ def local_path(text: str | os.PathLike[str]) -> Path:
 
 
 def is_for_people(name: str) -> bool:
-    """Whether a file in a folder is somebody's, and not the system's or a store's own."""
+    """Whether a file in a folder belongs to the user, and not to the system or to a store."""
     is_sidecar = name.endswith(".json") and is_handle(name.removesuffix(".json"))
     is_stores_own = is_sidecar or name == LEDGER or name.endswith(REMEMBERED)
     return not is_stores_own and not _SYSTEM_FILE.fullmatch(name)
 
 
 def is_folder_for_people(name: str) -> bool:
-    """Whether a folder in a folder is somebody's, and not the system's."""
+    """Whether a subfolder belongs to the user, and not to the system."""
     return not _SYSTEM_FOLDER.fullmatch(name)

@@ -1,7 +1,7 @@
 """Where the bytes of a medium are: in memory, at a place that code named, or in a store.
 
-What came as data, such as the artifact of a tool message in a checkpoint, may say anything of its
-place. It is read only from the stores that this process opened, by its handle, and only if the
+A medium restored from data, such as a tool message's artifact in a checkpoint, may claim any
+location. It is read only from the stores that this process opened, by its handle, and only if the
 bytes there have its SHA-256.
 """
 
@@ -67,12 +67,12 @@ class Place(Holder):
 
 
 _opened: OrderedDict[str, Folder] = OrderedDict()
-"""The folders of the stores that this process opened, by what they begin with; the newest last."""
+"""The folders of the stores that this process opened, by their prefixes; the newest last."""
 _lock = threading.Lock()
 
 
 def register(files: Folder) -> None:
-    """Let media that came as data be found in the folder of this store."""
+    """Make the folder of this store known for media that are restored from data."""
     with _lock:
         _opened[files.where("")] = files
         _opened.move_to_end(files.where(""))
@@ -81,7 +81,7 @@ def register(files: Folder) -> None:
 
 
 def store_of(location: str | None, name: str) -> Folder | None:
-    """The folder that this is the location of a file in, if it is of a store that was opened."""
+    """The folder of the opened store that contains this location, if there is one."""
     with _lock:
         opened = list(_opened.values())
     return next((each for each in opened if location == each.where(name)), None)
@@ -118,7 +118,7 @@ class InStore(Holder):
         return Place(self._found().where(self.name)).path
 
     def open(self, _mode: str = "rb", /) -> BinaryIO:
-        """Open it; raises `DamagedMediaError` if these are other bytes than its SHA-256 says."""
+        """Open it; raises `DamagedMediaError` if the bytes do not have its SHA-256."""
         file = self._found().open(self.name)
         if self.sha256 is None:
             return file

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-# Without waiting: a FIFO that took the place of a file would never open.
+# Without blocking: a FIFO that replaced a file would never open.
 _FLAGS = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK")
 )
@@ -18,15 +18,15 @@ _STEPWISE = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 def safe_open(folder: Path, path: Path) -> BinaryIO:
     """Open a regular file in a folder without following a single symbolic link.
 
-    The links of both paths are resolved already. Where one is a link by now, or anything but a
-    regular file stands there, it is not opened: `OSError`.
+    The links of both paths must be resolved already. If a part of the path has become a link, or
+    the file is not a regular file, `OSError` is raised.
     """
     parts = path.relative_to(folder).parts
     return _regular(_open_stepwise(folder, parts) if _STEPWISE else _open_checked(path), path)
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a regular file, and nothing that could keep us waiting: a FIFO, a socket, a device."""
+    """Open a regular file, and nothing that could block: a FIFO, a socket, a device."""
     try:
         descriptor = os.open(path, _FLAGS & ~getattr(os, "O_NOFOLLOW", 0))
     except ValueError as error:  # half a surrogate pair, or a zero
@@ -45,7 +45,7 @@ def _regular(descriptor: int, path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def _open_stepwise(folder: Path, parts: tuple[str, ...]) -> int:
-    """From folder to folder: each name is looked up where the last one led, not by its path."""
+    """Open folder by folder: each name is looked up in the previous folder, not by its path."""
     here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     for part in parts:
         try:
@@ -57,7 +57,7 @@ def _open_stepwise(folder: Path, parts: tuple[str, ...]) -> int:
 
 
 def _open_checked(path: Path) -> int:
-    """For Windows, which opens nothing relative to a folder: the name is looked at once more."""
+    """For Windows, which cannot open relative to a folder: the name is checked once more."""
     descriptor = os.open(path, _FLAGS)
     if path.resolve() != path:
         os.close(descriptor)

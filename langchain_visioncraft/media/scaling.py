@@ -1,4 +1,4 @@
-"""Pictures made ready to be looked at: one frame, upright, no larger than is of use."""
+"""Prepares pictures for viewing: one frame, upright, no larger than useful."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _QUALITY = 90
 
 
 class Scaled(NamedTuple):
-    """A picture made ready: its bytes, their MIME type, and what is missing of it, if anything."""
+    """A prepared picture: its bytes, their MIME type, and a description of its damage, if any."""
 
     data: bytes
     mime_type: str
@@ -40,18 +40,19 @@ def scaled(
 ) -> Scaled:
     """A picture with no side longer than this.
 
-    A picture that is upright, a single frame, of a common type, whole and small enough stays as it
-    is. Otherwise it becomes a PNG if it has transparency, and a JPEG if not, in sRGB. Scans of more
-    than 8 bits are stretched from black to white. What was cut off is taken as far as it goes.
+    A picture that is upright, a single frame, of a common type, complete and small enough does not
+    change. Otherwise it becomes a PNG if it has transparency, and a JPEG if not, in sRGB. Scans of
+    more than 8 bits are stretched from black to white. Of a truncated picture, the intact part is
+    used.
 
     Args:
-        picture: What to look at.
+        picture: The picture.
         max_side: Pixels; `None` never scales.
         frame: Which frame or page, from 0.
         max_pixels: Pictures with more are refused before they are decoded.
         name: What to call it in messages.
         keep_format: Whether a JPEG or WebP stays one, and all else becomes a PNG.
-        always_encode: Whether to encode also what could stay as it is.
+        always_encode: Whether to encode even a picture that could stay unchanged.
 
     Raises:
         ImportError: If Pillow is not installed.
@@ -81,7 +82,7 @@ def scaled(
 
 
 def _needs_no_decoding(image: Image.Image, media: Media) -> bool:
-    """Whether it stays as it is by its headers and checksums: inflating a PNG takes the longest."""
+    """Whether it can stay unchanged, by headers and checksums: inflating a PNG takes longest."""
     if media.mime_type != "image/png" or not _is_common(image, media.mime_type):
         return False
     with media.open() as file:

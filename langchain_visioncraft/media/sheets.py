@@ -1,4 +1,4 @@
-"""Contact sheets: kept pictures side by side, as one picture or as a page."""
+"""Contact sheets: stored pictures side by side, as one picture or as a page."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _sheet(
 
 
 def _gallery(media: Iterable[tuple[Media, dict[str, Any]]], title: str) -> str:
-    """A page that holds the media themselves, with what made them below; it needs no other file."""
+    """A self-contained page of media, with their provenance below each."""
     figures = "\n".join(_figure(medium, facts) for medium, facts in media)
     name = html.escape(title)
     return (
@@ -84,7 +84,7 @@ def _figure(medium: Media, facts: dict[str, Any]) -> str:
 
 
 class Sheets:
-    """What a store can do with several media at once."""
+    """The methods of a store for several media at once."""
 
     get: Callable[[str], Media]
     provenance: Callable[[str], dict[str, Any]]
@@ -98,17 +98,17 @@ class Sheets:
         columns: int | None = None,
         side: int = 320,
     ) -> Media:
-        """Keep one picture (PNG) that shows these side by side, each with a caption below it.
+        """Save one picture (PNG) that shows these side by side, each with a caption below it.
 
         Args:
-            handles: Of pictures; of an animation its first frame is shown.
+            handles: The handles of pictures; of an animation, the first frame is shown.
             captions: One for each, cut to the width of its picture. Default: the handles.
-            columns: How many stand in a row. Default: as many as there are rows.
-            side: Pixels of the square that each is shown in.
+            columns: How many pictures a row has. Default: as many as there are rows.
+            side: Pixels of the square in which each is shown.
 
         Raises:
             UnknownHandleError: If there is no such medium.
-            MediaInputError: If there are none, or one of them is no picture.
+            MediaInputError: If there are none, or one of them is not a picture.
             ValueError: If there is not one caption for each picture.
             ImportError: If Pillow is not installed.
         """
@@ -124,7 +124,7 @@ class Sheets:
     def gallery(self, handles: Sequence[str], *, title: str = "Gallery") -> str:
         """A page (HTML) that shows these media with their prompts, models and seeds.
 
-        It holds the media themselves, and needs no other file.
+        It is self-contained: the media are embedded in it.
 
         Raises:
             UnknownHandleError: If there is no such medium.

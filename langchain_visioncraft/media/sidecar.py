@@ -12,7 +12,7 @@ from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.urls import without_secrets
 
 _CHECKSUM = "checksum"
-# Made once: `json.dumps` makes an encoder for each call that has options. A fact has a line.
+# Created once: `json.dumps` creates an encoder for each call with options. Each fact has a line.
 _written = json.JSONEncoder(ensure_ascii=False, default=str, separators=(",\n", ": ")).encode
 _in_order = json.JSONEncoder(sort_keys=True, default=str).encode
 
@@ -45,7 +45,7 @@ def write_sidecar(
 
 
 def read_sidecar(data: bytes | None, handle: str) -> dict[str, Any] | None:
-    """The facts in the sidecar of a medium; ``None`` if they are not there, or damaged."""
+    """The facts in the sidecar of a medium; ``None`` if it is missing or damaged."""
     if not data:
         return None
     try:
@@ -60,12 +60,12 @@ def read_sidecar(data: bytes | None, handle: str) -> dict[str, Any] | None:
 
 
 def _without_secrets(value: Any) -> Any:
-    """The same without what a sidecar must not keep: the signatures of links."""
+    """The same without the signatures of links, which a sidecar must not keep."""
     if isinstance(value, Mapping):
         return {str(name): _without_secrets(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_without_secrets(each) for each in value]
-    # With blanks in it, it is not a link but a sentence that begins with one.
+    # A text with spaces is not a link, but a sentence that begins with one.
     link = isinstance(value, str) and not any(map(str.isspace, value))
     return without_secrets(value) if link else value
 

@@ -1,4 +1,4 @@
-"""What bytes really are, by their beginning: the service's ``Content-Type`` has been wrong."""
+"""Detects the type of bytes by their beginning: the service's ``Content-Type`` has been wrong."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 HEAD_BYTES = 1 << 16
-"""How many of the first bytes `sniff` wants to see."""
+"""How many of the first bytes `sniff` needs."""
 
 _Signature: TypeAlias = tuple[int, bytes]
-"""Where it stands, and what is there."""
+"""The place of a signature, and its bytes."""
 
 _BOXES = [(4, box) for box in (b"moov", b"mdat", b"wide", b"pnot", b"skip", b"free")]
-"""QuickTime of before there was an `ftyp`, and what cameras write."""
+"""QuickTime from before `ftyp` existed, and files of cameras."""
 
 _FORMATS: tuple[tuple[str, str, *tuple[_Signature, ...]], ...] = (
     ("image/png", "png", (0, b"\x89PNG\r\n\x1a\n")),
@@ -96,7 +96,7 @@ _AUDIO_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 
 
 def _of_brands(head: bytes) -> str:
-    """An ISO file: the major brand says little, so the compatible ones are looked at as well."""
+    """An ISO file: the major brand says little, so the compatible brands are checked as well."""
     major, end = head[8:12], int.from_bytes(head[:4], "big")
     brands = {major, *(head[at : at + 4] for at in range(16, min(end, len(head), 1024), 4))}
     if brands & {b"avif", b"avis", b"avio"}:
@@ -156,7 +156,7 @@ _LOOKS: dict[bytes, Callable[[bytes], str | None]] = {
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c": _of_asf,
     b"\x0b\x77": _of_ac3,
 }
-"""What looks further into a file with a signature that does not say enough."""
+"""The functions that look further into files whose signature is ambiguous."""
 
 _SIGNATURES = [
     *((*signature, mime) for mime, _, *signatures in _FORMATS for signature in signatures),
@@ -172,7 +172,7 @@ def sniff(head: bytes) -> str | None:
     for offset, signature, mime in _SIGNATURES:
         if not head.startswith(signature, offset):
             continue
-        # In a text these may be any words: a box is not as long as four letters make it.
+        # In a text, these may be words: four letters would make an impossibly long box.
         if (offset == 8 and head[:4] not in _CONTAINERS) or (offset == 4 and head[0] >= 0x20):
             continue
         if signature in _WORDS and not re.search(rb"[\0-\x08]", head[:40]):
@@ -186,7 +186,7 @@ def sniff(head: bytes) -> str | None:
 
 
 def _sniff_binary(head: bytes) -> str | None:
-    """What has no signature, but a form of its own; also recordings with something in front."""
+    """Formats without a signature; also recordings after other data."""
     if head[:1] == b"\x0a" and head[1:2] in b"\0\2\3\4\5" and head[2:3] == b"\1":
         return "image/x-pcx"
     if head[4:6] in (b"\x11\xaf", b"\x12\xaf") and head[42:80] == bytes(38):
@@ -229,12 +229,11 @@ _KILOBITS = {  # by version 1 or another, and layer
 
 
 def _of_frames(head: bytes, *, anywhere: bool = False) -> str | None:
-    """A stream of MP3 or AAC: frames that lie one behind the other.
+    """A stream of MP3 or AAC: consecutive frames.
 
-    They begin at once, and as many as are there must be right; but UTF-16, which may begin like a
-    frame, is one only by a second frame. With `anywhere`, four of them may also lie behind
-    something else, such as zeros, or the rest of a frame; none of layer 1, which programs seem to
-    be full of.
+    The first frame is at the beginning, and all visible frames must be valid. UTF-16 text may begin
+    like a frame, so it needs a second one. With `anywhere`, four frames may also follow other data,
+    such as zeros or the rest of a frame; but not of layer 1, which programs often seem to contain.
     """
     begin = rb"\xff[\xe2-\xe5\xf0-\xf5\xf8-\xfd]" if anywhere else rb"\A"
     starts = re.finditer(begin, head)
@@ -253,7 +252,7 @@ def _of_frames(head: bytes, *, anywhere: bool = False) -> str | None:
 
 
 def _frame(head: bytes, at: int) -> tuple[int, tuple[str, int, int]] | None:
-    """The length of the frame that begins here, and what all frames of a stream have in common."""
+    """The length of the frame that begins here, and the fields that a stream's frames share."""
     if _MPEG.match(head, at) and len(head) >= at + 3:
         version, layer = head[at + 1] >> 3 & 3, 4 - (head[at + 1] >> 1 & 3)
         rate = _RATES[head[at + 2] >> 2 & 3] >> (2, 0, 1, 0)[version]
@@ -274,7 +273,7 @@ def _frame(head: bytes, at: int) -> tuple[int, tuple[str, int, int]] | None:
 
 
 _TEXT_BYTES = 512
-"""A text is known by fewer: what is said of bytes further on is not worth the time."""
+"""A text is recognised by fewer bytes: checking more is not worth the time."""
 
 _MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
@@ -290,7 +289,7 @@ def _sniff_text(head: bytes) -> str | None:
     try:
         text = head.decode(encoding)
     except UnicodeDecodeError as error:
-        # Perhaps only a character that is cut in two at the end.
+        # Perhaps only a character that is split at the end.
         text = "\0" if error.start < len(head) - 4 else head.decode(encoding, "ignore")
     if re.search(r"[\0\ufffe\uffff]", text):
         return None
