@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import http
+import time
+import uuid
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -95,3 +98,27 @@ def media_response(data: bytes, engine: str) -> Response:
 def link_to(request: Request, name: str) -> str:
     """The URL of a stored file, on the host and port that the caller used."""
     return str(request.url.replace(path=f"/files/{name}", query="", fragment=""))
+
+
+def transcript(
+    text: str,
+    segments: Sequence[Mapping[str, Any]],
+    language: str | None,
+    milliseconds: float | None,
+    started: float,
+) -> dict[str, Any]:
+    """The service's answer for a recording, with the time since `started` by `perf_counter`."""
+    return {
+        "text": text.strip(),
+        "segments": segments,
+        "language": language,
+        "input_length_ms": None if milliseconds is None else round(milliseconds),
+        "request_id": f"sandbox-{uuid.uuid4().hex}",
+        "inference_status": {
+            "status": "succeeded",
+            "runtime_ms": round((time.perf_counter() - started) * 1000),
+            "cost": 0.0,
+            "tokens_generated": sum(len(segment.get("tokens", ())) for segment in segments),
+            "tokens_input": 0,
+        },
+    }

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.sniff import EXTENSIONS
-from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.answers import Refusal, transcript
 from visioncraft_sandbox.backends.connection import BackendError, Connection
 from visioncraft_sandbox.backends.names import closest
 
@@ -119,8 +118,12 @@ class SpeechServer:
         )
         if not isinstance(answer, Mapping) or not isinstance(answer.get("text"), str):
             raise Refusal(502, f"{self.connection.address} returned no text.")
-        runtime = round((time.perf_counter() - started) * 1000)
-        return _service_answer(answer, task, language, seconds, runtime)
+        duration = answer.get("duration") if seconds is None else seconds
+        spoken = "en" if task == "translate" else language_code(answer.get("language")) or language
+        # whisper.cpp puts each segment on a line of its own.
+        text = re.sub(r"\s*\n\s*", " ", answer["text"])
+        length = None if duration is None else float(duration) * 1000
+        return transcript(text, _segments(answer), spoken, length, started)
 
     def _request(self, task: str, language: str | None) -> tuple[str, dict[str, str]]:
         fields = {"response_format": "verbose_json", "temperature": "0.0"}
@@ -153,10 +156,8 @@ def language_code(name: str | None) -> str | None:
     return _CODES.get(plain, plain)
 
 
-def _service_answer(
-    answer: Mapping[str, Any], task: str, language: str | None, seconds: float | None, runtime: int
-) -> dict[str, Any]:
-    segments = [
+def _segments(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
         {
             "id": number,
             "start": round(float(segment.get("start") or 0.0), 3),
@@ -166,20 +167,3 @@ def _service_answer(
         }
         for number, segment in enumerate(answer.get("segments") or ())
     ]
-    duration = seconds if seconds is not None else answer.get("duration")
-    spoken = "en" if task == "translate" else language_code(answer.get("language")) or language
-    return {
-        # whisper.cpp puts each segment on a line of its own.
-        "text": re.sub(r"\s*\n\s*", " ", answer["text"]).strip(),
-        "segments": segments,
-        "language": spoken,
-        "input_length_ms": None if duration is None else round(float(duration) * 1000),
-        "request_id": f"sandbox-{uuid.uuid4().hex}",
-        "inference_status": {
-            "status": "succeeded",
-            "runtime_ms": runtime,
-            "cost": 0.0,
-            "tokens_generated": sum(len(segment.get("tokens", ())) for segment in segments),
-            "tokens_input": 0,
-        },
-    }

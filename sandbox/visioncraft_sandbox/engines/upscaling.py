@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import threading
 from itertools import product
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import ncnn
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from visioncraft_sandbox.engines.stopping import go_on
-from visioncraft_sandbox.engines.weights import EngineUnavailable, upscaler_model
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from visioncraft_sandbox.engines.weights import upscaler_model
 
 # The network reads 18 pixels around each one; those beyond 10 change a value by 4 of 255 at most.
 # Smaller tiles compute more pixels twice, larger ones leave the processor's cache.
@@ -37,8 +36,6 @@ class Upscaler:
 
     def upscale(self, image: Image.Image, factor: Literal[2, 4] = 2) -> Image.Image:
         """The picture ``factor`` times as wide and high: RGB, or RGBA if it has transparency."""
-        if factor not in {2, 4}:
-            raise ValueError(f"factor must be 2 or 4, not {factor!r}")
         source = np.asarray(image.convert("RGB"), dtype=np.uint8)
         height, width = source.shape[:2]
         padded = np.pad(source, ((_OVERLAP, _OVERLAP), (_OVERLAP, _OVERLAP), (0, 0)), mode="edge")
@@ -60,9 +57,8 @@ class Upscaler:
 
     def _run(self, tile: NDArray[np.uint8], factor: Literal[2, 4]) -> NDArray[np.uint8]:
         with self._lock:
-            ncnn, network = self._network(factor)
             planes = np.ascontiguousarray(tile.transpose(2, 0, 1), dtype=np.float32) / 255.0
-            extractor = network.create_extractor()
+            extractor = self._network(factor).create_extractor()
             extractor.input("data", ncnn.Mat(planes))
             status, out = extractor.extract("output")
             if status != 0:
@@ -71,11 +67,7 @@ class Upscaler:
         pixels = np.clip(enlarged * 255.0 + 0.5, 0, 255).astype(np.uint8)
         return np.asarray(pixels.transpose(1, 2, 0), np.uint8)
 
-    def _network(self, factor: Literal[2, 4]) -> tuple[Any, Any]:
-        try:
-            import ncnn  # noqa: PLC0415  # optional and heavy
-        except ImportError as error:
-            raise EngineUnavailable("The upscaler's runtime (ncnn)", "ncnn") from error
+    def _network(self, factor: Literal[2, 4]) -> Any:
         if factor not in self._networks:
             param, weights = upscaler_model(factor)
             network = ncnn.Net()
@@ -89,4 +81,4 @@ class Upscaler:
             if network.load_param(str(param)) != 0 or network.load_model(str(weights)) != 0:
                 raise RuntimeError(f"ncnn could not load {param.name}")
             self._networks[factor] = network
-        return ncnn, self._networks[factor]
+        return self._networks[factor]

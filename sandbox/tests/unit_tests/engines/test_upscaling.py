@@ -82,8 +82,3 @@ def test_threads_can_share_one_upscaler(upscaler, source):
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda _: upscaler.upscale(source, 2).tobytes(), range(2)))
     assert len(set(results)) == 1
-
-
-def test_another_factor_is_refused(upscaler, source):
-    with pytest.raises(ValueError, match="factor must be 2 or 4"):
-        upscaler.upscale(source, 3)
