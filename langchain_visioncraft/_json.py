@@ -64,10 +64,7 @@ class JsonReader:
     ) -> tuple[Any, int, End]:
         """The value that begins here, where it ends, and how.
 
-        Args:
-            text: The answer.
-            at: Where its first bracket is.
-            closer: A mark that ends it as well, where brackets are missing.
+        A closer ends it as well, where brackets are missing.
         """
         try:
             value, end = _DECODER.raw_decode(text, at)
@@ -142,11 +139,7 @@ def escaped(text: str) -> str:
 
 
 def literal_of(node: ast.expr) -> Any:
-    """The value of a literal, with JSON's names for constants as well.
-
-    Raises:
-        ValueError: If it is none.
-    """
+    """The value of a literal, with JSON's names for constants as well; raises `ValueError`."""
     names = {"true": True, "false": False, "null": None}
     if isinstance(node, ast.Name) and node.id in names:
         return names[node.id]

@@ -91,22 +91,12 @@ _UNDECIDED = re.compile(rf"(?:{beginnings(_WORDS)}|`+)\Z", re.IGNORECASE)
 
 
 class ReasoningSplitter:
-    r"""Splits one answer that arrives in pieces.
+    """Splits one answer that arrives in pieces.
 
     A tag opens a block of thought only at the beginning of a line and outside code, so that an
     answer may mention such tags. A closing tag alone ends a thought that the chat template began
-    (DeepSeek R1): with `holds`, all before it is thought; otherwise, text already returned stays.
-
-    ```python
-    from langchain_visioncraft._reasoning import ReasoningSplitter
-
-    splitter = ReasoningSplitter()
-    assert splitter.feed("<think>A greeting.</thi") == ("A greeting.", "")
-    assert splitter.feed("nk>\n\nHello!") == ("", "Hello!")
-    ```
-
-    Args:
-        holds: Whether text is held back until the end, when it is certain not to be thought.
+    (DeepSeek R1): with `holds`, all before it is thought, and text is held back until the end;
+    otherwise, text already returned stays.
     """
 
     def __init__(self, *, holds: bool = False) -> None:
@@ -224,15 +214,7 @@ class ReasoningSplitter:
 
 
 def split_reasoning(text: str) -> tuple[str, str]:
-    r"""The thought of a whole answer, and the answer without it.
-
-    ```python
-    from langchain_visioncraft._reasoning import split_reasoning
-
-    assert split_reasoning("A greeting.</think>\n\nHello!") == ("A greeting.", "Hello!")
-    assert split_reasoning("Write `<think>` first.") == ("", "Write `<think>` first.")
-    ```
-    """
+    """The thought of a whole answer, and the answer without it."""
     splitter = ReasoningSplitter(holds=True)
     (first, _), (last, answer) = splitter.feed(text), splitter.finish()
     return (first + last).strip(), answer

@@ -7,7 +7,7 @@ import html
 import re
 import traceback
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -61,41 +61,42 @@ class Redactor:
         spellings = [key, *(text for text, _ in _layers(key))]
         self._spellings = [*dict.fromkeys([*spellings, *(s.replace(" ", "+") for s in spellings)])]
 
-    def __call__(self, value: Any, depth: int = 0) -> Any:
+    def __call__(self, value: Any) -> Any:
         """The same texts, bytes, lists and dicts, with ``***`` for the key; others as they are.
 
         Values that are too long or too deeply nested for an error are left out.
         """
+        return self._walk(value, lambda text: self._masked(shortened(text, _LONGEST)))
+
+    def told(self, value: Any) -> Any:
+        """A host's words to be passed on: complete, without the key and lone surrogates."""
+        return self._walk(value, self._whole)
+
+    def _walk(self, value: Any, masked: Callable[[str], str], depth: int = 0) -> Any:
         if isinstance(value, str):
-            return self._masked(shortened(value, _LONGEST))
+            return masked(value)
         if isinstance(value, bytes):
             text = value[:_LONGEST].decode("utf-8", "surrogateescape")
-            return self(text).encode("utf-8", "surrogateescape")
+            return masked(text).encode("utf-8", "surrogateescape")
         if isinstance(value, dict | list) and depth > _DEEPEST:
             return MASK
         if isinstance(value, dict):
-            return {self(name): self(held, depth + 1) for name, held in value.items()}
+            return {
+                self._walk(name, masked): self._walk(held, masked, depth + 1)
+                for name, held in value.items()
+            }
         if type(value) in (list, tuple):
-            return type(value)(self(held, depth + 1) for held in value)
+            return type(value)(self._walk(held, masked, depth + 1) for held in value)
         return value
 
-    def told(self, value: Any, depth: int = 0) -> Any:
-        """A host's words as they may be passed on: complete, without the key and lone surrogates.
-
-        Values nested too deeply for an answer are left out.
-        """
-        if isinstance(value, str):
-            text = value if value.isascii() else _HALF.sub("\N{REPLACEMENT CHARACTER}", value)
-            if len(text) <= _LONGEST:
-                return self._masked(text)
-            for spelling in self._spellings:
-                text = text.replace(spelling, MASK)
-            return text
-        if isinstance(value, dict | list) and depth > _DEEPEST:
-            return MASK
-        if isinstance(value, dict):
-            return {self.told(name): self.told(held, depth + 1) for name, held in value.items()}
-        return [self.told(held, depth + 1) for held in value] if isinstance(value, list) else value
+    def _whole(self, text: str) -> str:
+        if not text.isascii():
+            text = _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
+        if len(text) <= _LONGEST:
+            return self._masked(text)
+        for spelling in self._spellings:
+            text = text.replace(spelling, MASK)
+        return text
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where the key is, whole or cut off."""

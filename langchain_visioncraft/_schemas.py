@@ -74,14 +74,6 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
     """Why a value does not fit a schema, as sentences for the model; empty if it fits.
 
     A schema that is broken, or that refers to another document, is left to the tool.
-
-    ```python
-    from langchain_visioncraft._schemas import problems
-
-    schema = {"type": "object", "properties": {"steps": {"type": "integer", "maximum": 35}}}
-    assert problems({"steps": 20}, schema) == []
-    assert problems({"steps": 99}, schema) == ["steps: 99 is greater than the maximum of 35"]
-    ```
     """
     if is_deeper_than(value):
         return [f"it is nested deeper than {DEEPEST} levels"]
@@ -134,13 +126,6 @@ def coerced(value: Any, schema: Any) -> Any:
 
     ``"3"`` and ``"3.0"`` for an integer, JSON text for an object or a list, ``"null"`` for null,
     and null left out where the argument has a default.
-
-    ```python
-    from langchain_visioncraft._schemas import coerced
-
-    schema = {"properties": {"steps": {"type": "integer"}, "prompt": {"type": "string"}}}
-    assert coerced({"steps": "20", "prompt": "20"}, schema) == {"steps": 20, "prompt": "20"}
-    ```
     """
     found = _coerced(value, schema, schema, 0)
     return value if found is _NOTHING else found

@@ -14,7 +14,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from langchain_visioncraft._flows import Steps
 from langchain_visioncraft._reasoning import ReasoningSplitter, split_reasoning
-from langchain_visioncraft.chat_models.normalizing import MOST_CALLS
+from langchain_visioncraft.chat_models.normalizing import MOST_CALLS, REASONING
 from langchain_visioncraft.chat_models.prompted.calls import Call
 from langchain_visioncraft.chat_models.prompted.formats import call_text
 from langchain_visioncraft.chat_models.prompted.reading import Piece
@@ -22,9 +22,6 @@ from langchain_visioncraft.errors import UnexpectedAnswerError
 
 Ask: TypeAlias = Callable[[list[BaseMessage]], Steps[ChatResult]]
 """Sends a conversation, and returns the answer."""
-
-REASONING = "reasoning_content"
-"""The key of a model's reasoning in LangChain's `additional_kwargs`."""
 
 _BEYOND_TEXT = 1000
 
@@ -65,12 +62,7 @@ class Reading:
         return []
 
     def held_back(self, messages: Sequence[BaseMessage], ask: Ask) -> Steps[list[Piece]]:  # noqa: ARG002
-        """Return what was held back, after asking the model again if that helps.
-
-        Args:
-            messages: The first request.
-            ask: Sends a request.
-        """
+        """Return what was held back, after asking the model again if that helps."""
         yield from ()
         return []
 
@@ -134,12 +126,8 @@ def answer(
 ) -> Steps[ChatResult]:
     """Ask, and read a whole answer.
 
-    Args:
-        task: What the request asks for.
-        messages: The conversation.
-        ask: Sends it.
-        correct: Whether the model may be asked again after an answer that does not fit. This does
-            not apply to several answers at once.
+    With `correct`, the model may be asked again after an answer that does not fit, unless several
+    answers were requested at once.
     """
     asked = task.messages(messages)
     result = yield from ask(asked)
@@ -192,9 +180,10 @@ def _prose_and_calls(found: Sequence[Piece]) -> tuple[str, list[Any]]:
 
 
 def _with_thought(message: AIMessage, thought: str) -> dict[str, Any]:
+    if not thought:
+        return message.additional_kwargs
     known = str(message.additional_kwargs.get(REASONING) or "")
-    more = {REASONING: known + thought} if thought else {}
-    return {**message.additional_kwargs, **more}
+    return {**message.additional_kwargs, REASONING: known + thought}
 
 
 def _tool_call(call: Call) -> Any:
@@ -220,21 +209,17 @@ def _count_usage(result: ChatResult, more: UsageMetadata) -> None:
         }
 
 
-class StreamedReading:
+class StreamedReading(_Answer):
     """Turns a stream of text into a stream of prose, thought and tool-call chunks.
 
     Args:
-        task: What the request asked for.
-        correct: Whether the model may be asked again.
+        reading: Reads the text.
         as_blocks: Whether LangChain makes content blocks of the chunks (``output_version="v1"``).
-        thinks: Whether answers begin with a thought that the chat template opens.
+        holds: Whether answers begin with a thought that the chat template opens.
     """
 
-    def __init__(
-        self, task: Task, *, correct: bool, as_blocks: bool = False, thinks: bool = False
-    ) -> None:
-        reading = task.reading(correct=correct and task.corrects_streams)
-        self._answer = _Answer(reading, holds=thinks)
+    def __init__(self, reading: Reading, *, as_blocks: bool, holds: bool) -> None:
+        super().__init__(reading, holds=holds)
         # LangChain numbers blocks of text itself, and would merge a call with the same number.
         self._next_index = _BEYOND_TEXT if as_blocks else 0
         self._native = self._some = False
@@ -244,12 +229,13 @@ class StreamedReading:
         message: Any = chunk.message
         text = str(message.text)
         self._native = self._native or bool(message.tool_call_chunks)
-        thought, found = self._answer.feed(text)
+        thought, found = self.feed(text)
         reason = (chunk.generation_info or {}).get("finish_reason")
-        if reason and not self._answer.finished:
-            more, rest = self._answer.finish(cut_off=reason == "length", native=self._native)
+        if reason and not self.finished:
+            more, rest = self.finish(cut_off=reason == "length", native=self._native)
             thought, found = thought + more, found + rest
-        if text and not found and not thought and not _says_more(message, reason):
+        says_more = message.usage_metadata or message.tool_call_chunks or message.additional_kwargs
+        if text and not (found or thought or reason or says_more):
             return None
         self._some = True
         if found == [text] and not thought:
@@ -264,11 +250,11 @@ class StreamedReading:
         A stream without any other chunk ends with an empty one, because LangChain requires one.
         """
         thought, found = "", list[Piece]()
-        if not self._answer.finished:
-            thought, found = self._answer.finish(native=self._native)
-        held = yield from self._answer.reading.held_back(messages, ask)
-        usage = self._answer.reading.usage
-        if self._some and not found and not held and usage is None and not thought:
+        if not self.finished:
+            thought, found = self.finish(native=self._native)
+        held = yield from self.reading.held_back(messages, ask)
+        usage = self.reading.usage
+        if self._some and not (found or held or thought or usage):
             return None
         message = AIMessageChunk(content="", usage_metadata=usage)
         return self._chunk_of([*found, *held], thought, message)
@@ -302,21 +288,7 @@ class StreamedReading:
         return ChatGenerationChunk(message=read, generation_info=info)
 
 
-def _says_more(message: AIMessageChunk, reason: Any) -> bool:
-    """Whether a chunk carries anything besides its text."""
-    return bool(
-        reason or message.usage_metadata or message.tool_call_chunks or message.additional_kwargs
-    )
-
-
-def one_chunk(result: ChatResult) -> ChatGenerationChunk:
+def as_chunk(result: ChatResult) -> ChatGenerationChunk:
     """A whole answer as the only chunk of a stream."""
-    message: Any = result.generations[0].message
-    chunk = AIMessageChunk(
-        content=message.content,
-        additional_kwargs=message.additional_kwargs,
-        response_metadata=message.response_metadata,
-        tool_calls=message.tool_calls,
-        invalid_tool_calls=message.invalid_tool_calls,
-    )
-    return ChatGenerationChunk(message=chunk)
+    facts = result.generations[0].message.model_dump(exclude={"type"})
+    return ChatGenerationChunk(message=AIMessageChunk(**facts))

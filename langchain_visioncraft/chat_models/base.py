@@ -15,7 +15,7 @@ from pydantic import Field, PrivateAttr, ValidationError, field_validator, model
 from langchain_visioncraft.chat_models import parameters
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
 from langchain_visioncraft.chat_models.connection import connect
-from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, both
+from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, as_both
 from langchain_visioncraft.chat_models.history import without_invalid_calls
 from langchain_visioncraft.chat_models.normalizing import REASONING, readable
 from langchain_visioncraft.chat_models.response_formats import as_sent
@@ -27,8 +27,6 @@ from langchain_visioncraft.version import __version__
 
 if TYPE_CHECKING:
     from langchain_core.language_models import LanguageModelInput
-
-    from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
 
 _NOT_HERE = {
     "openai_api_key": "Pass api_key=, or set VISIONCRAFT_API_KEY.",
@@ -42,11 +40,8 @@ _NOT_HERE = {
 """Settings of OpenAI's class that would have no effect, and what to do instead."""
 
 
-class _Unconnected:
-    """Keeps the inherited class from building clients of its own, with OpenAI's settings."""
-
-
-_UNCONNECTED = _Unconnected()
+_UNCONNECTED: Any = object()
+"""Keeps the inherited class from building clients of its own, with OpenAI's settings."""
 
 
 class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: ignore[misc]  # fields of OpenAI's with other types
@@ -136,10 +131,8 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     @model_validator(mode="before")
     @classmethod
     def _refuse_settings_of_openai(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
         for name, advice in _NOT_HERE.items():
-            if values.get(name):
+            if isinstance(values, dict) and values.get(name):
                 msg = f"{name} is a setting of OpenAI. {advice}"
                 raise InvalidRequestError(msg)
         return values
@@ -148,12 +141,13 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     @classmethod
     def _undo_what_names_of_openai_change(cls, values: Any, handler: Callable[[Any], Self]) -> Self:
         """The inherited class changes temperature and profile for names like ``gpt-5``, ``o1``."""
-        given = dict(values) if isinstance(values, dict) else None
+        if not isinstance(values, dict):
+            return handler(values)
+        profile, temperature = values.get("profile"), values.get("temperature")
         model = handler(values)
-        if given is not None and "profile" in model.__dict__ and given.get("profile") is None:
+        if profile is None and "profile" in model.__dict__:
             model.__dict__["profile"] = model._resolve_model_profile()
-        if given is not None and model.temperature != given.get("temperature"):
-            temperature = given.get("temperature")
+        if model.temperature != temperature:
             parameters.check({"temperature": temperature})
             model.__dict__["temperature"] = None if temperature is None else float(temperature)
         return model
@@ -220,9 +214,8 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         try:
             payload = super()._get_request_payload(messages, stop=stop, **options)
         except (ValueError, TypeError, KeyError) as error:
-            kind = both(InvalidRequestError, type(error))
             msg = f"Nothing was sent: the messages do not fit OpenAI's form ({error})."
-            raise kind(msg) from error
+            raise as_both(InvalidRequestError(msg), error) from error
         payload = {
             name: value
             for name, value in payload.items()
@@ -286,12 +279,12 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         self, messages: list[BaseMessage], **options: Any
     ) -> Iterator[ChatGenerationChunk]:
         with self._boundary(options)():
-            yield from super()._stream(messages, **options)
+            yield from super(VisionCraftChatModel, self)._stream(messages, **options)
 
     async def _aask_for_stream(
         self, messages: list[BaseMessage], **options: Any
     ) -> AsyncGenerator[ChatGenerationChunk]:
-        answer: Any = super()._astream(messages, **options)
+        answer: Any = super(VisionCraftChatModel, self)._astream(messages, **options)
         async with aclosing(answer) as chunks:
             with self._boundary(options)():
                 async for chunk in chunks:
@@ -328,21 +321,6 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
             for choice in chunk["choices"][:1]:
                 converted.message.additional_kwargs |= _beside_content(choice["delta"])
         return converted
-
-    # ---- models -------------------------------------------------------------------------------
-
-    def _clients(self) -> tuple[VisionCraftClient, AsyncVisionCraftClient]:
-        from langchain_visioncraft.client import VisionCraftClient  # noqa: PLC0415 -- only here
-        from langchain_visioncraft.client.pair import client_pair  # noqa: PLC0415
-
-        client = VisionCraftClient(
-            base_url=self.visioncraft_api_base,
-            api_key=self.visioncraft_api_key,
-            max_retries=self.max_retries,
-            http_client=self.root_client.http,
-            http_async_client=self.root_async_client.http,
-        )
-        return client_pair(client)
 
     @property
     def _llm_type(self) -> str:

@@ -13,7 +13,13 @@ from langchain_visioncraft._flows import Steps
 from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._schemas import coerced, problems, schema_prompt
 from langchain_visioncraft.chat_models.answers import Ask, Reading, Task
-from langchain_visioncraft.chat_models.history import answered, as_text, key_of, with_reminder
+from langchain_visioncraft.chat_models.history import (
+    answered,
+    as_text,
+    key_of,
+    with_instructions,
+    with_reminder,
+)
 from langchain_visioncraft.chat_models.prompted.calls import Call, Offered, calls_in
 from langchain_visioncraft.chat_models.prompted.formats import written_call
 from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
@@ -28,6 +34,34 @@ REMINDER = (
 )
 _SHORT = f"{REMINDER} Keep its values short, and give only those that are needed."
 _AGAIN = "Write only the call, corrected, with values of your own, between <tool_call> tags."
+# The words of Qwen's and Hermes's own templates: models that were trained with them know what to
+# do, and others have seen them often.
+_INSTRUCTIONS = """\
+# Tools
+
+You may call {how_many} to assist with the user query.
+
+You are provided with function signatures within <tools></tools> XML tags:
+<tools>
+{tools}
+</tools>
+
+For each function call, return a json object with function name and arguments within \
+<tool_call></tool_call> XML tags:
+<tool_call>
+{{"name": <function-name>, "arguments": <args-json-object>}}
+</tool_call>
+
+{when}"""
+_HOW_MANY = {True: "one or more functions", False: "one function at a time"}
+_WHEN = {
+    "auto": (
+        "If one of the functions can do what the query asks for, call it; answer in plain words "
+        "only if none can."
+    ),
+    "required": "You must call a function now, whatever is asked.",
+}
+_NAMED = "You must call the function {name} now, whatever is asked."
 _LONGEST_REPEATED = 80
 _TIMES_REPEATED = 8
 _NOT_CALLED = "You did not call one of {names}. Call it now, in this form:\n{example}"
@@ -61,10 +95,7 @@ class BoundTools(Task):
 
     @classmethod
     def of(
-        cls,
-        options: Mapping[str, Any],
-        history: Sequence[BaseMessage] = (),
-        **more: Any,
+        cls, options: Mapping[str, Any], history: Sequence[BaseMessage] = (), **more: Any
     ) -> Self:
         """Read what `bind_tools` has bound, in OpenAI's terms.
 
@@ -127,6 +158,39 @@ def _choice(choice: Any, functions: Sequence[Mapping[str, Any]]) -> str:
         msg = f"Nothing was sent: tool_choice={choice!r} is not among the tools {', '.join(names)}."
         raise InvalidRequestError(msg)
     return str(choice)
+
+
+@dataclass(frozen=True)
+class PromptedTools(BoundTools):
+    """The tools of one request, for models without native support: the prompt describes them."""
+
+    in_words = True
+
+    def messages(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+        """The conversation as such a model understands it."""
+        written = as_text(messages)
+        if not self._is_offering:
+            return written
+        if self.choice != "auto":
+            # Small models follow the last thing they read.
+            name = "one of the functions" if self.choice == "required" else self.choice
+            written = with_reminder(written, REMINDER.format(name=name))
+        instructions = _INSTRUCTIONS.format(
+            how_many=_HOW_MANY[self.parallel is not False],
+            tools="\n".join(map(_shown, self.tools)),
+            when=_WHEN.get(self.choice) or _NAMED.format(name=self.choice),
+        )
+        return with_instructions(written, instructions)
+
+
+def _shown(tool: Mapping[str, Any]) -> str:
+    """A function as it is described to a model."""
+    shown = {
+        "name": tool["name"],
+        "description": tool.get("description") or "",
+        "parameters": schema_prompt(tool.get("parameters") or {}),
+    }
+    return json.dumps({"type": "function", "function": shown}, ensure_ascii=False)
 
 
 class ToolReading(Reading):

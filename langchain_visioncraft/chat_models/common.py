@@ -1,9 +1,8 @@
 """The base of both chat models: prompted calls, pictures, tokens, identification.
 
-Tokens are estimated without a tokenizer and without the network: the service offers many models
-with different tokenizers and does not count tokens itself. For English prose the estimate is
+Tokens are estimated without a tokenizer and without the network. For English prose the estimate is
 usually within a quarter of what Llama, Mistral and Qwen models count; for code and rare words it is
-too low. The ``usage_metadata`` of an answer holds the actual count.
+too low.
 """
 
 from __future__ import annotations
@@ -15,23 +14,32 @@ import math
 import os
 import ssl
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
 from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft._flows import Steps, arun, call, run
 from langchain_visioncraft._keywords import KnownKeywords
-from langchain_visioncraft.chat_models import images
-from langchain_visioncraft.chat_models.answers import Ask, Task, answer
+from langchain_visioncraft.chat_models import completions, images
+from langchain_visioncraft.chat_models.answers import Ask, Task, answer, as_chunk
 from langchain_visioncraft.chat_models.profiles import profile_of, takes_images
 from langchain_visioncraft.config import API_KEY_VARIABLE, KeyTypes, Settings, resolve
+from langchain_visioncraft.context import run_key
 from langchain_visioncraft.media.store import MediaStore
 
 if TYPE_CHECKING:
@@ -113,6 +121,8 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     a result since the user's last message, it is asked to answer from the results, without tools;
     switch this off for tools that are polled. Both answers count in the usage."""
 
+    _client: VisionCraftClient | None = PrivateAttr(default=None)
+
     # ---- settings -----------------------------------------------------------------------------
 
     @field_validator("store", mode="before")
@@ -121,12 +131,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         return MediaStore(value) if isinstance(value, str | os.PathLike) else value
 
     def _resolve_settings(self) -> Settings:
-        """The settings of the connection, from the fields and the environment.
-
-        Raises:
-            MissingKeyError: If there is no key.
-            InvalidRequestError: If a field cannot be used.
-        """
+        """The settings of the connection, from the fields and the environment."""
         timeout = self.request_timeout
         if is_from_httpx(timeout, "Timeout"):
             timeout = (timeout.connect, timeout.read)
@@ -138,6 +143,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
             max_retries=self.max_retries,
         )
         settings.require_key()
+        self._client = None
         # Bypasses __setattr__, so that a key from the environment does not count as passed in.
         self.__dict__.update(
             visioncraft_api_key=settings.api_key, visioncraft_api_base=settings.base_url
@@ -169,6 +175,18 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     async def _aask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
         """The same, async."""
 
+    def _chunks(
+        self, messages: list[BaseMessage], given: dict[str, Any]
+    ) -> Iterator[ChatGenerationChunk | None]:
+        """What streams, here a whole answer; ``None`` while nothing is certain."""
+        yield as_chunk(self._generate(messages, **given))
+
+    async def _achunks(
+        self, messages: list[BaseMessage], given: dict[str, Any]
+    ) -> AsyncGenerator[ChatGenerationChunk | None]:
+        """The same, async."""
+        yield as_chunk(await self._agenerate(messages, **given))
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -187,6 +205,33 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     ) -> ChatResult:
         return await arun(self._answering(messages, kwargs, stop=stop, run_manager=run_manager))
 
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        # Callbacks get the parsed answer, not the text that it was parsed from.
+        for chunk in filter(None, self._chunks(messages, {"stop": stop, **kwargs})):
+            if run_manager:
+                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async with aclosing(self._achunks(messages, {"stop": stop, **kwargs})) as chunks:
+            async for chunk in chunks:
+                if chunk and run_manager:
+                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                if chunk:
+                    yield chunk
+
     def _answering(
         self, messages: list[BaseMessage], given: dict[str, Any], **more: Any
     ) -> Steps[ChatResult]:
@@ -195,12 +240,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         return answer(task, messages, ask, correct=self.correct_tool_calls)
 
     def _asking(self, options: Mapping[str, Any], *, begun: int = 0) -> Ask:
-        """Sends requests; LangChain applies the rate limiter only to the first one.
-
-        Args:
-            options: Of each request.
-            begun: How many have gone out before.
-        """
+        """Sends requests; LangChain applies the rate limiter only to the first one."""
         count, limiter = itertools.count(begun), self.rate_limiter
 
         def ask(messages: list[BaseMessage]) -> Steps[ChatResult]:
@@ -226,9 +266,25 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
 
     # ---- models and tokens --------------------------------------------------------------------
 
-    @abstractmethod
     def _clients(self) -> tuple[VisionCraftClient, AsyncVisionCraftClient]:
         """Clients of the host's other endpoints."""
+        from langchain_visioncraft.client import VisionCraftClient  # noqa: PLC0415 -- only here
+        from langchain_visioncraft.client.pair import client_pair  # noqa: PLC0415
+
+        if self._client is None:
+            self._client = VisionCraftClient(
+                api_key=self.visioncraft_api_key,
+                base_url=self.visioncraft_api_base,
+                verify=self.verify,
+                timeout=self.request_timeout,
+                max_retries=self.max_retries,
+                deadline=self.deadline,
+                max_answer_bytes=completions.MAX_ANSWER_BYTES,
+                http_client=self.http_client,
+                http_async_client=self.http_async_client,
+            )
+        (client, async_client), key = client_pair(self._client), run_key()
+        return (client.with_key(key), async_client.with_key(key)) if key else (client, async_client)
 
     def list_models(self) -> list[str]:
         """The names of the host's chat models: ``GET /models-llm``, which needs no key.

@@ -1,9 +1,4 @@
-"""Checks that an answer is a chat completion: short enough, uncompressed, well-formed, complete.
-
-A whole answer that is refused ends early, and its error waits in the response (`must_be_checked`):
-if it were raised while the SDK reads, it would be taken for a lost connection, and the call would
-be repeated. In a stream, which is read later, it is raised at once.
-"""
+"""Checks that an answer is a chat completion: short enough, uncompressed, well-formed, complete."""
 
 from __future__ import annotations
 
@@ -11,6 +6,7 @@ import asyncio
 import codecs
 import contextlib
 import functools
+import itertools
 import json
 import re
 import sys
@@ -35,8 +31,6 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """The longest chat answer that is read, whole or streamed."""
 
 _ENCODINGS = frozenset({"br", "compress", "deflate", "gzip", "x-gzip", "zstd"})
-_REFUSAL = "visioncraft_refusal"
-_LOOKED_AT = "visioncraft_looked_at"
 ANSWER = "visioncraft_answer"
 """The attribute of a response that holds its answer in OpenAI's form."""
 _LIKE_AN_ERROR = re.compile(r'"(?:error|errors|detail|success|ok|status|code|statusCode)"')
@@ -52,14 +46,19 @@ _END = b"\n\n"
 
 
 def bound(response: Any) -> None:
-    """Limit how much of a response is read; a response hook of httpx."""
+    """Limit how much of a response is read; a response hook of httpx.
+
+    Raises:
+        UnexpectedAnswerError: If it is compressed. The body of a compressed error is not read.
+    """
     # Removed, so that the library decompresses nothing: a body may grow a thousandfold at once.
     encoding = str(response.headers.pop("content-encoding", "identity")).strip().lower()
-    if encoding not in ("", "identity"):
+    is_plain = encoding in ("", "identity")
+    if response.is_success and not is_plain:
         named = encoding if encoding in _ENCODINGS else "in an unknown way"  # the host's own words
-        _refuse(response, UnexpectedAnswerError, f"is compressed ({named}), unasked")
+        raise _refused(response, UnexpectedAnswerError, f"is compressed ({named}), unasked")
     library = sys.modules[type(response).__module__.partition(".")[0]]
-    response.stream = _bounded_stream(library)(response)
+    response.stream = _bounded_stream(library)(response, MAX_ANSWER_BYTES if is_plain else 0)
 
 
 async def abound(response: Any) -> None:
@@ -67,51 +66,41 @@ async def abound(response: Any) -> None:
     bound(response)
 
 
-def _refuse(response: Any, kind: type[VisionCraftError], what: str) -> None:
+def _refused(response: Any, kind: type[VisionCraftError], what: str) -> VisionCraftError:
     url, endpoint = response.request.url, f"{response.request.method} {response.request.url.path}"
     host = url.netloc.decode("ascii", "replace")
-    error = kind(
+    return kind(
         f"The answer of {endpoint} on {host} {what}.",
         status=response.status_code,
         endpoint=endpoint,
         base_url=f"{url.scheme}://{host}",
     )
-    response.extensions[_REFUSAL] = error
-    if _LOOKED_AT in response.extensions:
-        raise error
 
 
 class _Bounded:
-    """A stream of bytes that counts them."""
+    """A stream of bytes with a limit; beyond it, the body of an error ends, any other raises."""
 
-    def __init__(self, response: Any) -> None:
-        self._response, self._stream = response, response.stream
-        self._left = MAX_ANSWER_BYTES
+    def __init__(self, response: Any, most: int) -> None:
+        self._response, self._stream, self._left = response, response.stream, most
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def _is_refused(self, chunk: bytes = b"") -> bool:
+    def _is_over(self, chunk: bytes) -> bool:
         self._left -= len(chunk)
-        if self._left < 0:
-            most = readable_size(MAX_ANSWER_BYTES)
-            what = f"is larger than {most}, the limit"
-            _refuse(self._response, AnswerTooLargeError, what)
-        return _REFUSAL in self._response.extensions
+        if self._left < 0 and self._response.is_success:
+            what = f"is larger than {readable_size(MAX_ANSWER_BYTES)}, the limit"
+            raise _refused(self._response, AnswerTooLargeError, what)
+        return self._left < 0
 
     def __iter__(self) -> Iterator[bytes]:
-        if not self._is_refused():
-            for chunk in self._stream:
-                if self._is_refused(chunk):
-                    return
-                yield chunk
+        return itertools.takewhile(lambda chunk: not self._is_over(chunk), self._stream)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if not self._is_refused():
-            async for chunk in self._stream:
-                if self._is_refused(chunk):
-                    return
-                yield chunk
+        async for chunk in self._stream:
+            if self._is_over(chunk):
+                return
+            yield chunk
 
     def close(self) -> None:
         self._stream.close()
@@ -130,16 +119,7 @@ def _bounded_stream(library: Any) -> type[Any]:
 
 
 def must_be_checked(response: Any, *, streamed: bool) -> bool:
-    """Whether the body must be read and passed to `check_completion` before the SDK gets it.
-
-    Raises:
-        AnswerTooLargeError: If it is longer than `MAX_ANSWER_BYTES`.
-        UnexpectedAnswerError: If it is compressed, which nobody asked for.
-    """
-    refusal = response.extensions.get(_REFUSAL)
-    if isinstance(refusal, VisionCraftError):
-        raise refusal
-    response.extensions[_LOOKED_AT] = True
+    """Whether the body must be read and passed to `check_completion` before the SDK gets it."""
     if not response.request.url.path.endswith("/chat/completions"):
         return False
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -148,11 +128,6 @@ def must_be_checked(response: Any, *, streamed: bool) -> bool:
 
 def check_completion(response: Any, redact: Redactor, *, streamed: bool) -> None:
     """Convert an answer to OpenAI's form, and put it where the SDK's clients look for it.
-
-    Args:
-        response: The response.
-        redact: Takes the key out of what the host says about itself and about calls.
-        streamed: Whether a stream was requested.
 
     Raises:
         APIResponseValidationError: For a body under status 200 that is not a chat completion.
@@ -163,22 +138,20 @@ def check_completion(response: Any, redact: Redactor, *, streamed: bool) -> None
     content = response.content.removeprefix(codecs.BOM_UTF8)
     if streamed and content.lstrip().startswith((b"data:", b"event:", b":", b"id:", b"retry:")):
         return  # a stream, only its type is wrong
+    message = "The answer is not a chat completion."
     try:
         answer = json.loads(content)
-        if _is_completion(answer) and not streamed:
-            with readable():
-                answer = response.extensions[ANSWER] = _redacted(normalized(answer), redact)
     except (ValueError, RecursionError):
-        raise openai.APIResponseValidationError(
-            response=response, body=response.text, message="The answer is not JSON."
-        ) from None
-    message = "The answer is not a chat completion."
-    if _is_completion(answer):
-        if not streamed:
+        answer, message = response.text, "The answer is not JSON."
+    if _is_completion(answer) and streamed:
+        message = "The host does not stream: it returned a whole answer."
+    elif _is_completion(answer):
+        with readable():
+            answer = response.extensions[ANSWER] = _redacted(normalized(answer), redact)
+        if not answer.get("error"):
             # The type of an answer has been wrong; the SDK would give its text then.
             response.headers["content-type"] = "application/json"
             return
-        message = "The host does not stream: it returned a whole answer."
     raise openai.APIResponseValidationError(response=response, body=answer, message=message)
 
 

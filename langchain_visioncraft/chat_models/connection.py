@@ -8,7 +8,6 @@ import contextlib
 import functools
 import json
 import os
-import ssl
 import sys
 import weakref
 from collections.abc import Generator, Iterator, Mapping
@@ -25,12 +24,7 @@ from langchain_visioncraft.chat_models.response_formats import forms_of, is_refu
 from langchain_visioncraft.client.flow import RETRY_STATUSES
 from langchain_visioncraft.client.refusals import retry_after
 from langchain_visioncraft.client.translation import came_back
-from langchain_visioncraft.client.transport import (
-    LoopSafeAsyncClient,
-    build,
-    client_options,
-    no_cookies,
-)
+from langchain_visioncraft.client.transport import LoopSafeAsyncClient, build, client_options
 from langchain_visioncraft.client.watching import Watch, checked_deadline, current, watching
 from langchain_visioncraft.context import run_key
 from langchain_visioncraft.errors import InvalidRequestError
@@ -46,9 +40,6 @@ USER_AGENT = f"langchain-visioncraft/{__version__}"
 _NO_REQUEST: Any = httpx.Request("POST", CHAT_PATH)
 """A stand-in request for the SDK's errors, which require one: the real one holds the key."""
 
-SDK_SPEAKS_OUR_HTTP = issubclass(openai.DefaultHttpxClient, httpx.Client)
-"""False for an SDK before 3 (on httpx) beside an installed httpx2."""
-
 
 def connect(
     settings: Settings,
@@ -63,10 +54,6 @@ def connect(
 
     Models with the same `verify` and `timeout` share the default HTTP clients. These read
     `completions.MAX_ANSWER_BYTES` of an answer at most; the async one works in any event loop.
-
-    Raises:
-        MissingKeyError: If there is no key.
-        InvalidRequestError: If the certificates that ``verify`` names cannot be loaded.
     """
     settings.require_key()  # a missing key is reported first
     options: dict[str, Any] = {
@@ -93,7 +80,6 @@ def connect(
 
 
 def _timeout_of_sdk(timeout: Timeout) -> Any:
-    """Our two numbers as a timeout of the SDK's own HTTP library, whichever that is."""
     return openai.Timeout(connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None)
 
 
@@ -277,31 +263,21 @@ class _SharedClient(httpx.Client):
 def _shared_clients(process: int, verify: Any, timeout: Timeout) -> tuple[Any, Any]:  # noqa: ARG001 -- a key: connections must not be shared with a forked process
     # Loading the trusted certificates takes longer than everything else in a constructor.
     options = client_options(verify, timeout)
-    if not SDK_SPEAKS_OUR_HTTP:
-        return _clients_of_sdk(options["verify"], timeout)
-    client = build(_SharedClient, **options, **_BOUNDED)
+    kind: Any
+    async_kind: Any
+    kind, async_kind, async_options = _SharedClient, LoopSafeAsyncClient, options
+    if not issubclass(openai.DefaultHttpxClient, httpx.Client):
+        # An SDK before 3, on httpx, beside an installed httpx2.
+        import httpx as classic  # noqa: PLC0415
+
+        kind, async_kind = openai.DefaultHttpxClient, openai.DefaultAsyncHttpxClient
+        options |= {"timeout": _timeout_of_sdk(timeout), "limits": classic.Limits()}
+        # A connection that is kept belongs to one event loop, and would fail in the next one.
+        unkept = classic.Limits(max_connections=None, max_keepalive_connections=0)
+        async_options = {**options, "limits": unkept}
+    client = build(kind, **options, **_BOUNDED)
     _open_clients.add(client)
-    return client, build(LoopSafeAsyncClient, **options, **_ABOUNDED)
-
-
-def _clients_of_sdk(context: ssl.SSLContext, timeout: Timeout) -> tuple[Any, Any]:
-    """Clients of the SDK's own library; the async one keeps no connection beyond a call.
-
-    A connection that is kept belongs to one event loop, and would fail in the next one.
-    """
-    import httpx as classic  # noqa: PLC0415 -- only for an SDK before 3
-
-    options: dict[str, Any] = {
-        "verify": context,
-        "timeout": _timeout_of_sdk(timeout),
-        "follow_redirects": False,
-        "cookies": no_cookies(),
-    }
-    pooled: Any = classic.Limits(max_connections=None, max_keepalive_connections=64)
-    unkept: Any = classic.Limits(max_connections=None, max_keepalive_connections=0)
-    client = build(openai.DefaultHttpxClient, **options, **_BOUNDED, limits=pooled)
-    _open_clients.add(client)
-    return client, build(openai.DefaultAsyncHttpxClient, **options, **_ABOUNDED, limits=unkept)
+    return client, build(async_kind, **async_options, **_ABOUNDED)
 
 
 _open_clients: weakref.WeakSet[Any] = weakref.WeakSet()

@@ -60,13 +60,9 @@ _CONTEXT = re.compile(
 )
 
 
-def both(*classes: type[Exception]) -> type[Exception]:
-    """A subclass of all these classes, with the name of the first."""
-    return _both(classes)
-
-
 @functools.cache
-def _both(classes: tuple[type[Exception], ...]) -> type[Exception]:
+def both(*classes: Any) -> type[Exception]:
+    """A subclass of all these classes, with the name of the first."""
     needed = [
         each
         for each in classes
@@ -96,13 +92,7 @@ def _rebuild(classes: Any, args: tuple[Any, ...], facts: dict[str, Any]) -> Exce
 
 
 def as_both(ours: errors.VisionCraftError, error: Exception, *extra: type[Exception]) -> Exception:
-    """This package's error, made an instance of another error's class, too, with the facts of both.
-
-    Args:
-        ours: This package's error.
-        error: The other error.
-        extra: Further classes for the error.
-    """
+    """This package's error as an instance of other classes, too, with the facts of both errors."""
     facts = {**error.__dict__, **ours.__dict__}
     return _rebuild((type(ours), *extra, type(error)), (ours.message,), facts)
 
@@ -113,13 +103,7 @@ _Found: TypeAlias = tuple[errors.VisionCraftError, tuple[type[Exception], ...]]
 
 @dataclass(frozen=True)
 class Boundary:
-    """Translates the errors of a call.
-
-    Attributes:
-        base_url: The root of the host.
-        key: The key, which no error may show.
-        model: The requested model.
-    """
+    """Translates the errors of a call."""
 
     base_url: str
     key: str = field(repr=False)
@@ -155,10 +139,8 @@ class Boundary:
             ours = self._of_connection(error)
         elif isinstance(error, openai.APIError):
             ours, extra = self._of_answer(error)
-        elif found := next(
-            (_IN_ORDER[each] for each in _IN_ORDER if isinstance(error, each)), None
-        ):
-            kind, what = found
+        elif found := [_IN_ORDER[each] for each in _IN_ORDER if isinstance(error, each)]:
+            kind, what = found[0]
             ours = self._error(kind, what.format(error=error))
         elif is_from_httpx(error, "HTTPError", "InvalidURL"):
             # An SDK before 3 lets these through when a stream breaks off.
@@ -202,6 +184,8 @@ class Boundary:
         causes = list(chain(error))
         answered = any("incomplete" in str(cause) for cause in causes)
         for cause in causes:
+            if isinstance(cause, errors.VisionCraftError):
+                return cause  # of `completions.bound`, while the SDK read
             if isinstance(cause, Exception) and not isinstance(cause, openai.OpenAIError):
                 found = translation.translate(cause, self._host, answered, self._facts)
                 if found is not None:

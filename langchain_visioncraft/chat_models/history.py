@@ -6,7 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    merge_content,
+)
 
 from langchain_visioncraft.chat_models.prompted.formats import written_call
 
@@ -108,9 +115,7 @@ def with_instructions(messages: Sequence[BaseMessage], text: str) -> list[BaseMe
     if not messages or not isinstance(messages[0], SystemMessage):
         return [SystemMessage(text), *messages]
     first = messages[0]
-    content: Any = f"{first.content}\n\n{text}" if first.content else text
-    if not isinstance(first.content, str):
-        content = [*first.content, {"type": "text", "text": f"\n\n{text}"}]
+    content = merge_content(first.content, f"\n\n{text}") if first.content else text
     return [first.model_copy(update={"content": content}), *messages[1:]]
 
 
@@ -126,13 +131,9 @@ def _human(text: str, others: Sequence[Any] = ()) -> HumanMessage:
 
 
 def _joined(first: BaseMessage, second: BaseMessage, between: str = "\n") -> HumanMessage:
-    if isinstance(first.content, str) and isinstance(second.content, str):
-        return HumanMessage(first.content + between + second.content)
-    contents: list[Any] = [
-        [{"type": "text", "text": each.content}] if isinstance(each.content, str) else each.content
-        for each in (first, second)
-    ]
-    return HumanMessage([*contents[0], *contents[1]])
+    are_texts = isinstance(first.content, str) and isinstance(second.content, str)
+    content = merge_content(first.content, between if are_texts else "", second.content)
+    return HumanMessage(content)
 
 
 def _with_calls(message: AIMessage) -> AIMessage:

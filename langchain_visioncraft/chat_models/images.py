@@ -49,15 +49,9 @@ def prepare_messages(
 
     The messages that were passed in stay as they are.
 
-    Args:
-        messages: May hold OpenAI's ``image_url`` blocks, LangChain's image blocks of today and of
-            older versions (``base64``, ``url``, ``file_id``, ``source_type``), file blocks with an
-            image, Anthropic's, `Media.block()`, and ``{"type": "image", "image": …}`` with a
-            `Path`, a `Media`, bytes or a handle.
-        model: The model that gets the messages.
-        vision: Whether it takes images; ``None`` decides by its profile and its name.
-        store: Where handles are looked up.
-        max_side: Pixels; larger images are scaled down. Links stay as they are.
+    Images may be OpenAI's ``image_url`` blocks, LangChain's of all versions (``base64``, ``url``,
+    ``file_id``, ``source_type``), file blocks, Anthropic's, `Media.block()`, and
+    ``{"type": "image", "image": …}`` with a `Path`, a `Media`, bytes or a handle.
 
     Raises:
         InvalidRequestError: If there is an image for a model that takes none, or audio, video or
@@ -137,10 +131,7 @@ def image_url_block(
 ) -> dict[str, Any]:
     """An image block of any form as OpenAI's ``{"type": "image_url", "image_url": {"url": …}}``.
 
-    Args:
-        block: The content block.
-        store: Where handles are looked up.
-        max_side: Pixels; larger images are scaled down, which needs Pillow.
+    Images with a side of more than `max_side` pixels are scaled down, which needs Pillow.
 
     Raises:
         MediaInputError: If it holds no image, or not in a form that can be sent.

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import ConfigDict, PrivateAttr, model_validator
+from pydantic import ConfigDict, model_validator
 
-from langchain_visioncraft.chat_models import completions, structured
-from langchain_visioncraft.chat_models.answers import Task, one_chunk
-from langchain_visioncraft.chat_models.bound_tools import OPTIONS
+from langchain_visioncraft.chat_models import structured
+from langchain_visioncraft.chat_models.answers import Task
+from langchain_visioncraft.chat_models.bound_tools import OPTIONS, PromptedTools
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
-from langchain_visioncraft.chat_models.prompted.tools import PromptedTools
-from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
-from langchain_visioncraft.client.pair import client_pair
-from langchain_visioncraft.context import run_key
+from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from langchain_core.callbacks import (
-        AsyncCallbackManagerForLLMRun,
-        CallbackManagerForLLMRun,
-    )
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
@@ -65,8 +58,6 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
     stop: list[str] | str | None = None
     """The stop sequences of calls that have none of their own."""
 
-    _client: VisionCraftClient | None = PrivateAttr(default=None)
-
     # ---- construction -------------------------------------------------------------------------
 
     @model_validator(mode="before")
@@ -93,23 +84,6 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
 
     def _rebuild(self) -> None:
         self._resolve_settings()
-        self._client = None
-
-    def _clients(self) -> tuple[VisionCraftClient, AsyncVisionCraftClient]:
-        if self._client is None:
-            self._client = VisionCraftClient(
-                api_key=self.visioncraft_api_key,
-                base_url=self.visioncraft_api_base,
-                verify=self.verify,
-                timeout=self.request_timeout,
-                max_retries=self.max_retries,
-                deadline=self.deadline,
-                max_answer_bytes=completions.MAX_ANSWER_BYTES,
-                http_client=self.http_client,
-                http_async_client=self.http_async_client,
-            )
-        (client, async_client), key = client_pair(self._client), run_key()
-        return (client.with_key(key), async_client.with_key(key)) if key else (client, async_client)
 
     # ---- calls --------------------------------------------------------------------------------
 
@@ -149,30 +123,6 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         facts = {"model_name": model, "model_provider": PROVIDER}
         message = AIMessage(text[: min(ends, default=len(text))], response_metadata=dict(facts))
         return ChatResult(generations=[ChatGeneration(message=message)], llm_output=facts)
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        chunk = one_chunk(self._generate(messages, stop, run_manager, **kwargs))
-        if run_manager:
-            run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-        yield chunk
-
-    async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        chunk = one_chunk(await self._agenerate(messages, stop, run_manager, **kwargs))
-        if run_manager:
-            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-        yield chunk
 
     # ---- tools and answers in a form ----------------------------------------------------------
 

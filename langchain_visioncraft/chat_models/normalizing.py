@@ -3,15 +3,6 @@
 Arguments are an object instead of a text, ids are missing, a choice holds an error. Parts with an
 evident meaning are corrected here; others raise `UnreadableAnswerError`. `chat_models.streams` does
 the same for streams, piece by piece.
-
-```python
-from langchain_visioncraft.chat_models.normalizing import normalized
-
-call = {"function": {"name": "draw", "arguments": {"prompt": "a cat"}}}
-answer = normalized({"choices": [{"message": {"tool_calls": [call]}}]})
-[repaired] = answer["choices"][0]["message"]["tool_calls"]
-assert repaired["function"]["arguments"] == '{"prompt": "a cat"}' and repaired["id"]
-```
 """
 
 from __future__ import annotations
@@ -77,9 +68,6 @@ class Call(NamedTuple):
 
 def normalized(answer: Mapping[str, Any]) -> dict[str, Any]:
     """A whole answer in OpenAI's form, or ``{"error": …}`` if one of its choices is an error.
-
-    Args:
-        answer: Its ``choices`` is a list of objects.
 
     Raises:
         UnreadableAnswerError: If a part of it has no evident meaning.

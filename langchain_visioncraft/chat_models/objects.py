@@ -28,21 +28,8 @@ _MOST_REPAIRS = 8
 def object_in(text: str, schema: Mapping[str, Any], *, partial: bool = False) -> Any:
     """The value for a schema in an answer: bare, fenced, wrapped, surrounded by prose, or damaged.
 
-    ```python
-    from langchain_visioncraft.chat_models.objects import object_in
-
-    schema = {"properties": {"age": {"type": "integer"}}, "required": ["age"]}
-    assert object_in('Here it is: {"Person": {"age": "7"}}. Fine?', schema) == {"age": 7}
-    ```
-
-    Args:
-        text: The answer, or its beginning.
-        schema: The schema of the value.
-        partial: Whether the text may be only the beginning of an answer.
-
-    Returns:
-        The first value that fits the schema, else the first that could be meant; ``None`` if there
-        is none.
+    The first value that fits the schema counts, else the first that could be meant; ``None`` if
+    there is none. A `partial` text may be only the beginning of an answer.
     """
     values = list(_values(text))
     best: Any = None

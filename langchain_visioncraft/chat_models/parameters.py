@@ -5,7 +5,6 @@ The bounds themselves stand in one place, `langchain_visioncraft.client.options.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from langchain_visioncraft._keywords import unknown_keyword
 from langchain_visioncraft.client.options import ChatOptions, invalid_request
 from langchain_visioncraft.errors import InvalidRequestError
 
@@ -44,12 +44,10 @@ def is_known_to_sdk(name: str) -> bool:
 
 
 def check(options: Mapping[str, Any]) -> None:
-    """Check those of these parameters that have documented bounds; ``None`` stands for unset.
+    """Raise `InvalidRequestError` for one that does not fit its documented type and bounds.
 
-    ``max_tokens`` may be less than the documented minimum, because it is raised to it.
-
-    Raises:
-        InvalidRequestError: If one is out of its bounds, or of the wrong type.
+    ``None`` stands for unset. ``max_tokens`` may be less than the documented minimum, because it is
+    raised to it.
     """
     given = {
         name: value for name, value in options.items() if name in DOCUMENTED and value is not None
@@ -77,46 +75,27 @@ def is_below_minimum(max_tokens: Any) -> bool:
 
 
 def fold(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Move `EXTRA` parameters into ``extra_body``, over those of `base`.
-
-    Args:
-        options: Parameters of an instance or of a call. ``None`` for one of `EXTRA` removes it.
-        base: The ``extra_body`` that these parameters override.
-    """
-    folded = {name: value for name, value in options.items() if name not in EXTRA}
+    """Move `EXTRA` parameters into ``extra_body``, over those of `base`; ``None`` removes one."""
+    kept = {name: value for name, value in options.items() if name not in (*EXTRA, "extra_body")}
     extra = {**(base or {}), **(options.get("extra_body") or {})}
     extra |= {name: options[name] for name in EXTRA if name in options}
-    folded.pop("extra_body", None)
     extra = {name: value for name, value in extra.items() if name not in EXTRA or value is not None}
-    if extra:
-        folded["extra_body"] = extra
-    return folded
+    return {**kept, "extra_body": extra} if extra else kept
 
 
 def refuse_unknown(payload: Mapping[str, Any], endpoint: str) -> None:
-    """Refuse parameters that the SDK could not send, with a hint.
-
-    Raises:
-        InvalidRequestError: If there is such a parameter.
-    """
-    unknown = sorted(set(payload) - _known())
-    if not unknown:
-        return
-    known = sorted(_known() | set(EXTRA))
-    near = difflib.get_close_matches(unknown[0], known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    msg = (
-        f"Nothing was sent. {endpoint} does not know {', '.join(map(repr, unknown))}.{hint} "
-        "Pass undocumented parameters of a host in extra_body={…}."
-    )
-    raise InvalidRequestError(msg)
+    """Raise `InvalidRequestError`, with a hint, for parameters that the SDK could not send."""
+    if unknown := sorted(set(payload) - _known()):
+        advice = "Pass undocumented parameters of a host in extra_body={…}."
+        known = sorted(_known() | set(EXTRA))
+        said = unknown_keyword(endpoint, unknown[0], known, lambda *_, **__: advice)
+        raise InvalidRequestError(f"Nothing was sent. {said}")
 
 
 def without_empty_tools(payload: dict[str, Any]) -> dict[str, Any]:
     """The request without an empty list of tools and its options, which strict hosts refuse.
 
-    Raises:
-        InvalidRequestError: If a call is required nevertheless.
+    Raises `InvalidRequestError` if a call is required nevertheless.
     """
     if payload.get("tools") or "tools" not in payload:
         return payload

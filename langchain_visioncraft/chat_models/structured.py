@@ -107,22 +107,16 @@ def _plain(schema: Any) -> Any:
 
 @dataclass(frozen=True)
 class PromptedAnswer(Task):
-    """The form of an answer.
-
-    Attributes:
-        form: ``name``, ``description`` and ``parameters``, a JSON schema.
-        history_as_text: Whether to write earlier tool calls as text.
-        constrained: Whether the host enforces the form.
-    """
+    """The form of an answer: ``name``, ``description`` and ``parameters``, a JSON schema."""
 
     form: Mapping[str, Any]
-    history_as_text: bool = True
-    constrained: bool = False
+    way: str = "prompted"
+    """How the model is offered tools."""
 
     @property
     def options(self) -> Mapping[str, Any]:
         """The request parameter that enforces the form of the answer."""
-        if not self.constrained:
+        if self.way != "constrained":
             return {}
         return {"response_format": of_schema(held_to(_schema_of(self.form)), strict=True)}
 
@@ -135,7 +129,7 @@ class PromptedAnswer(Task):
             purpose=f" ({purpose})" if purpose else "",
             schema=json.dumps(schema_prompt(_schema_of(self.form)), ensure_ascii=False),
         )
-        written = as_text(messages) if self.history_as_text else messages
+        written = messages if self.way == "native" else as_text(messages)
         return with_instructions(written, instructions)
 
     def reading(self, *, correct: bool) -> Reading:
@@ -181,19 +175,15 @@ class AnswerReading(Reading):
 
 
 class AnswerParser(BaseTransformOutputParser[Any]):
-    """Turns answers into objects; a stream yields partial ones, as far as the class allows.
-
-    Attributes:
-        target: A pydantic class; anything else means a dictionary.
-        form: See `PromptedAnswer`.
-        beside_tools: Whether the model may call tools instead, without an object.
-        include_raw: Whether to return ``{"raw", "parsed", "parsing_error"}`` and raise nothing.
-    """
+    """Turns answers into objects; a stream yields partial ones, as far as the class allows."""
 
     target: Any = None
+    """A pydantic class; anything else means a dictionary."""
     form: dict[str, Any]
     beside_tools: bool = False
+    """Whether the model may call tools instead, without an object."""
     include_raw: bool = False
+    """Whether to return ``{"raw", "parsed", "parsing_error"}`` and raise nothing."""
 
     @property
     def _type(self) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,10 +12,9 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_visioncraft._flows import arun, run
 from langchain_visioncraft.chat_models.answers import Ask, StreamedReading, Task
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
-from langchain_visioncraft.chat_models.bound_tools import OPTIONS, BoundTools
+from langchain_visioncraft.chat_models.bound_tools import OPTIONS, BoundTools, PromptedTools
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools, held_to
 from langchain_visioncraft.chat_models.profiles import opens_thoughts, profile_of
-from langchain_visioncraft.chat_models.prompted.tools import PromptedTools
 from langchain_visioncraft.chat_models.response_formats import schema_in
 from langchain_visioncraft.chat_models.structured import (
     ANSWER_FORM,
@@ -27,10 +25,6 @@ from langchain_visioncraft.chat_models.structured import (
 from langchain_visioncraft.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from langchain_core.callbacks import (
-        AsyncCallbackManagerForLLMRun,
-        CallbackManagerForLLMRun,
-    )
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.runnables import Runnable
 
@@ -112,7 +106,6 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     def _task(
         self, messages: Sequence[BaseMessage], options: dict[str, Any]
     ) -> tuple[Task, dict[str, Any]]:
-        """What is asked beyond an answer, and the options to send."""
         form, way = options.get(ANSWER_FORM), self._way(self._model_of(options))
         told = () if way == "native" else OPTIONS
         left = {key: value for key, value in options.items() if key not in (*told, ANSWER_FORM)}
@@ -121,9 +114,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
             if options.get("tools"):
                 msg = "Structured output and tools cannot both be prompted; bind only the tools."
                 raise InvalidRequestError(msg)
-            task = PromptedAnswer(
-                form, history_as_text=way != "native", constrained=way == "constrained"
-            )
+            task = PromptedAnswer(form, way)
         elif options.get("tools") or (way != "native" and any(map(_is_of_tools, messages))):
             asked = {**self.model_kwargs, **(self.extra_body or {}), **options}
             # A host that obeys a response_format would block every call that is not in it.
@@ -136,37 +127,14 @@ class ChatVisionCraft(VisionCraftConnectedModel):
                 task = ConstrainedTools.of(options, messages, form=schema and held_to(schema))
         return task, {**left, **task.options}
 
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        # Callbacks get the parsed answer, not the text that it was parsed from.
-        asked, options, stream, ask = self._streamed(messages, {"stop": stop, **kwargs})
-        read = map(stream.read, self._ask_for_stream(asked, **options))
-        ending = (run(stream.ending(asked, ask)) for _ in "1")  # requested after the stream
-        for chunk in filter(None, itertools.chain(read, ending)):
-            if run_manager:
-                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-            yield chunk
+    def _chunks(
+        self, messages: list[BaseMessage], given: dict[str, Any]
+    ) -> Iterator[ChatGenerationChunk | None]:
+        asked, options, stream, ask = self._streamed(messages, given)
+        yield from map(stream.read, self._ask_for_stream(asked, **options))
+        yield run(stream.ending(asked, ask))
 
-    async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        async with aclosing(self._astream_read(messages, {"stop": stop, **kwargs})) as chunks:
-            async for chunk in chunks:
-                if chunk:
-                    if run_manager:
-                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                    yield chunk
-
-    async def _astream_read(
+    async def _achunks(
         self, messages: list[BaseMessage], given: dict[str, Any]
     ) -> AsyncGenerator[ChatGenerationChunk | None]:
         asked, options, stream, ask = self._streamed(messages, given)
@@ -181,10 +149,9 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         """The messages and options of a stream, its reader, and how to ask again."""
         task, options = self._task(messages, given)
         stream = StreamedReading(
-            task,
-            correct=self.correct_tool_calls,
+            task.reading(correct=self.correct_tool_calls and task.corrects_streams),
             as_blocks=self.output_version == "v1",
-            thinks=opens_thoughts(self._model_of(options)),
+            holds=opens_thoughts(self._model_of(options)),
         )
         of_streams = ("stream", "stream_options", "stream_usage")
         unstreamed = {key: value for key, value in options.items() if key not in of_streams}

@@ -22,14 +22,13 @@ from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._reasoning import ReasoningSplitter, split_reasoning
 from langchain_visioncraft._redact import Redactor
 from langchain_visioncraft._schemas import coerced, problems
-from langchain_visioncraft.chat_models.bound_tools import _until_it_repeats
+from langchain_visioncraft.chat_models.bound_tools import PromptedTools, _until_it_repeats
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
 from langchain_visioncraft.chat_models.history import as_text
 from langchain_visioncraft.chat_models.normalizing import normalized
 from langchain_visioncraft.chat_models.objects import object_in
 from langchain_visioncraft.chat_models.prompted.calls import Offered
 from langchain_visioncraft.chat_models.prompted.reading import CallReader
-from langchain_visioncraft.chat_models.prompted.tools import PromptedTools
 from langchain_visioncraft.chat_models.streams import NormalizedStream
 from langchain_visioncraft.chat_models.structured import AnswerParser, PromptedAnswer
 from langchain_visioncraft.client.answers import service_message

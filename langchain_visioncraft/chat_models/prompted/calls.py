@@ -171,17 +171,9 @@ def _spelled(item: Any) -> Any:
 def calls_in(
     value: Any, text: str, offered: Offered, json: JsonReader, *, marked: bool
 ) -> list[Call]:
-    """Read the calls in decoded JSON.
+    """The calls in an object or a list that was decoded from this text; empty if it holds others.
 
-    Args:
-        value: An object or a list.
-        text: That it was decoded from.
-        offered: The tools; a value that names any other is not a call.
-        json: Decodes arguments that are JSON themselves.
-        marked: Whether an opener marks it as a call: anything else is then a call with a problem.
-
-    Returns:
-        The calls; empty if it is something else.
+    If an opener has `marked` it as a call, anything else is a call with a problem.
     """
     value = _spelled(value)
     if isinstance(value, Mapping):

@@ -69,15 +69,9 @@ class CallParser:
         self._python_left = _MOST_PYTHON
 
     def calls_at(self, start: int, at: int, ticks: str) -> tuple[list[Call], int, str]:
-        """Parse the calls after a mark, up to the next text that is not a call.
+        """The calls after a mark, where prose continues, and the open fence around them.
 
-        Args:
-            start: The place of the mark.
-            at: Where the calls begin: at the mark, or after a fence.
-            ticks: The backticks of the fence.
-
-        Returns:
-            The calls, where prose continues, and the fence around them that is still open.
+        They begin at the mark, or after a fence of these backticks.
         """
         calls: list[Call] = []
         marked, end = False, at

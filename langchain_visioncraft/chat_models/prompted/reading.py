@@ -47,21 +47,7 @@ _TICKS = re.compile(r"`{1,10}\Z")
 
 
 class CallReader:
-    """Separates calls from prose.
-
-    ```python
-    from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
-    from langchain_visioncraft.chat_models.prompted.reading import CallReader
-
-    reader = CallReader(Offered({"draw": {"properties": {"prompt": {}}}}))
-    assert reader.feed("Sure! {curly} <tool_") == ["Sure! {curly}"]
-    assert reader.feed('call>{"name": "draw", "arguments": {}}</tool_call>') == []
-    assert reader.finish() == [Call("draw", {})]
-    ```
-
-    Args:
-        offered: The tools that may be called.
-    """
+    """Separates calls from prose in one answer."""
 
     def __init__(self, offered: Offered) -> None:
         self._offered = offered

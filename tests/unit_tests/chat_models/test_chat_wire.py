@@ -221,7 +221,7 @@ async def test_max_tokens_that_cannot_be_meant_are_refused(
 
 
 async def test_an_unknown_parameter_is_named_with_a_hint(service: Service, way: str) -> None:
-    with pytest.raises(InvalidRequestError, match=r"'temprature'.*mean 'temperature'"):
+    with pytest.raises(InvalidRequestError, match=r"'temprature'.*mean temperature="):
         await ask(service.model(), way, temprature=1)
     assert not service.requests
 

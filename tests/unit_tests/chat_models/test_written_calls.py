@@ -15,10 +15,10 @@ from answers import cut, is_broken, joined
 
 from langchain_visioncraft._reasoning import split_reasoning
 from langchain_visioncraft._schemas import coerced
+from langchain_visioncraft.chat_models.bound_tools import PromptedTools
 from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
 from langchain_visioncraft.chat_models.prompted.formats import FORMATS, Format
 from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
-from langchain_visioncraft.chat_models.prompted.tools import PromptedTools
 
 TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
 SCHEMAS: dict[str, dict[str, Any]] = {
