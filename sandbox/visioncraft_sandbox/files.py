@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.sniff import EXTENSIONS
@@ -64,6 +65,11 @@ class FileStore:
         with self._lock:
             self._forget_expired()
             return self._files.get(name)
+
+    def behind(self, url: str) -> StoredFile | None:
+        """The file behind a link. Its name is a digest, so any host name will do."""
+        head, found, name = urlsplit(url).path.rpartition("/files/")
+        return self.get(name) if found and not head else None
 
     def is_gone(self, name: str) -> bool:
         """Whether there was a file of that name."""

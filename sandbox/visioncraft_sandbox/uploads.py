@@ -197,16 +197,12 @@ class Uploads:
         return links.pin(link, found, base_url="", endpoint="")
 
     def _own(self, url: str) -> bytes | None:
-        """The file behind one of our links. Its name is a digest, so any host name will do."""
+        """The file behind one of our links."""
+        file = self._files.behind(url)
         parts = urlsplit(url)
-        if not parts.path.startswith("/files/"):
-            return None
-        file = self._files.get(parts.path.removeprefix("/files/"))
-        if file is not None:
-            return file.data
-        if parts.netloc == self._origin:
+        if file is None and parts.netloc == self._origin and parts.path.startswith("/files/"):
             raise Refusal(400, f"The link {shown_text(url)[:_SHOWN]} has expired or never existed.")
-        return None
+        return file.data if file else None
 
     async def _body(self, response: httpx.Response) -> bytes:
         if response.status_code != 200:

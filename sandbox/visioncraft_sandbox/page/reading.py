@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.inputs import is_link, parse_source
 from langchain_visioncraft.media.inspection import media_info, type_of
 from langchain_visioncraft.media.media import readable_size
 from langchain_visioncraft.media.sniff import kind_of
+from visioncraft_sandbox.chat import text_of
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.hiding import (
     HIDDEN,
@@ -27,7 +27,6 @@ from visioncraft_sandbox.hiding import (
     shown_text,
     without,
 )
-from visioncraft_sandbox.page import words
 from visioncraft_sandbox.page.journal import Body, Entry
 
 Side = Literal["in", "out"]
@@ -44,6 +43,8 @@ _SHORTEST_SECRET = 8
 _MOST_SECRETS = 50
 """With more, no text of an entry is shown: looking for all of them would take too long."""
 _LONGEST_TEXT = 20_000
+_LONGEST_FACT = 60
+_PROSE = frozenset({"prompt", "messages", "token", "api_key", "key", "tools", "init_images"})
 _HEAD_TEXT = 1 << 17
 """This many characters of base64 reveal a file's type and a picture's size."""
 
@@ -125,11 +126,11 @@ class _Reader:
         query = shown_query(entry.query, self._secrets.add)
         asked = self._body(entry.request, "in", headers.get("content-type", ""))
         answered = self._body(entry.answer, "out", entry.content_type)
-        text, error = words.answer_words(answered, entry.content_type)
+        text, error = answer_words(answered, entry.content_type)
         if isinstance(answered, dict) and isinstance(answered.get("note"), str):
             self._notes.append(self._hide(answered["note"]))
         return Reading(
-            title=self._hide(words.title(asked) or query),
+            title=self._hide(_title(asked) or query),
             path=self._hide(path),
             facts=self._facts(asked),
             media=tuple(medium for medium, _ in self.media),
@@ -154,17 +155,15 @@ class _Reader:
             value = read_json(data, self._secrets.add) if side == "in" else json.loads(data)
             return shown(self._without_media(value, side, ""), _LONGEST_TEXT, self._hide)
         except (ValueError, RecursionError):
-            is_text = mime is not None or "json" in content_type or "text" in content_type
-            return self._unread(data, side) if is_text else None
-
-    def _unread(self, data: bytes, side: Side) -> str | None:
-        if side == "in":
+            if mime is None and "json" not in content_type and "text" not in content_type:
+                return None
+            if side == "out":
+                return data[: _LONGEST_TEXT * 4].decode("utf-8", "replace")
             size = readable_size(len(data))
             self._notes.append(
                 f"The body of the request ({size}) is not JSON, so it may hold a key: not shown."
             )
             return None
-        return data[: _LONGEST_TEXT * 4].decode("utf-8", "replace")
 
     def _without_media(self, value: Any, side: Side, name: str) -> Any:
         if isinstance(value, dict):
@@ -174,30 +173,17 @@ class _Reader:
             }
         if isinstance(value, list):
             return [self._without_media(part, side, name) for part in value]
-        if isinstance(value, str):
-            return self._medium_in(value, side, name) or value
-        return value
-
-    def _medium_in(self, text: str, side: Side, name: str) -> str | None:
-        if is_link(text):
-            return self._linked(text, side, name)
-        if len(text) < _SHORTEST_MEDIUM:
-            return None
-        head = _decoded(text[:_HEAD_TEXT])
-        if head is None or not _can_be_shown(type_of(head)):
-            return None
-        size = (len(text) - text.find(",") - 1) * 3 // 4
-        medium = self._add(side, name, head, size, partial(_decoded, text))
-        return f"[{medium.mime}, {medium.size}]"
-
-    def _linked(self, url: str, side: Side, name: str) -> str | None:
-        """Add the medium behind one of the sandbox's own links, while it is kept."""
-        path = urlsplit(url).path
-        if path.startswith("/files/"):
-            file = self._files.get(path.removeprefix("/files/"))
+        if isinstance(value, str) and is_link(value):
+            file = self._files.behind(value)
             if file is not None and _can_be_shown(file.mime_type):
                 self._add(side, name, file.data, len(file.data), lambda: file.data)
-        return None
+        elif isinstance(value, str) and len(value) >= _SHORTEST_MEDIUM:
+            head = _decoded(value[:_HEAD_TEXT])
+            if head is not None and _can_be_shown(type_of(head)):
+                size = (len(value) - value.find(",") - 1) * 3 // 4
+                medium = self._add(side, name, head, size, partial(_decoded, value))
+                return f"[{medium.mime}, {medium.size}]"
+        return value
 
     def _add(self, side: Side, name: str, head: bytes, size: int, source: _Source) -> Medium:
         mime = type_of(head) or "application/octet-stream"
@@ -209,44 +195,38 @@ class _Reader:
         return medium
 
     def _facts(self, asked: Any) -> dict[str, str]:
-        shown_as_media = {medium.name for medium, _ in self.media}
-        return {
-            name: self._hide(value)
-            for name, value in words.facts(asked).items()
-            if name not in shown_as_media
-        }
+        hidden = {*_PROSE, *(medium.name for medium, _ in self.media)}
+        facts = {}
+        for name, value in asked.items() if isinstance(asked, dict) else ():
+            if value is not None and name not in hidden:
+                text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+                if len(text) <= _LONGEST_FACT:
+                    facts[name] = self._hide(text)
+        return facts
 
     def _as_text(self, value: Any) -> str:
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            try:
-                value = _beginning_of_json(value)
-            except RecursionError:
-                return "[nested too deeply to be shown]"
-        return self._hide(value)
+        """A text, or JSON, at least as much of it as is shown."""
+        if value is None or isinstance(value, str):
+            return self._hide(value or "")
+        pieces, left = [], _LONGEST_TEXT + LONGEST_KEY
+        try:
+            for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+                pieces.append(piece)
+                left -= len(piece)
+                if left < 0:
+                    break
+        except RecursionError:
+            return "[nested too deeply to be shown]"
+        return self._hide("".join(pieces))
 
     def _hide(self, text: str) -> str:
-        text = text[
-            : _LONGEST_TEXT + LONGEST_KEY
-        ]  # before the end is cut off, within a key perhaps
+        # Before the end is cut off, perhaps within a key.
+        text = text[: _LONGEST_TEXT + LONGEST_KEY]
         # No longer key is ever accepted.
         secrets = {each[:LONGEST_KEY] for each in self._secrets if len(each) >= _SHORTEST_SECRET}
         if len(secrets) > _MOST_SECRETS:
             return HIDDEN
         return shown_text(without(secrets, text))[:_LONGEST_TEXT]
-
-
-def _beginning_of_json(value: Any) -> str:
-    """JSON, at least as much of it as is shown."""
-    pieces: list[str] = []
-    left = _LONGEST_TEXT + LONGEST_KEY
-    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
-        pieces.append(piece)
-        left -= len(piece)
-        if left < 0:
-            break
-    return "".join(pieces)
 
 
 def _can_be_shown(mime: str | None) -> bool:
@@ -256,14 +236,9 @@ def _can_be_shown(mime: str | None) -> bool:
 
 def _decoded(text: str) -> bytes | None:
     """The bytes of base64 or a data URL, or of the beginning of one."""
-    if text.startswith("data:"):
-        head, _, payload = text.partition(",")
-        whole = payload[: len(payload) // 4 * 4]
-        text = f"{head},{whole}"
-    else:
-        text = text[: len(text) // 4 * 4]
+    head, comma, payload = text.partition(",") if text.startswith("data:") else ("", "", text)
     try:
-        source = parse_source(text)
+        source = parse_source(f"{head}{comma}{payload[: len(payload) // 4 * 4]}")
         return None if source.url else source.open().read()
     except MediaInputError:
         return None
@@ -281,3 +256,77 @@ def _notes(entry: Entry) -> Iterator[str]:
             if entry.status is None
             else f"The connection was closed after {sent} of the answer."
         )
+
+
+def _title(asked: Any) -> str:
+    """The prompt, or the last message of a chat."""
+    if not isinstance(asked, dict):
+        return ""
+    if isinstance(asked.get("prompt"), str):
+        return str(asked["prompt"])
+    messages = asked.get("messages")
+    texts = (
+        text_of(message)
+        for message in reversed(messages if isinstance(messages, list) else [])
+        if isinstance(message, dict)
+    )
+    return next(filter(None, texts), "")
+
+
+def answer_words(answer: Any, content_type: str) -> tuple[str, str]:
+    """The text and the error of an answer."""
+    if isinstance(answer, str):
+        return _streamed(answer) if content_type == "text/event-stream" else (answer, "")
+    if isinstance(answer, list):
+        return ", ".join(name for name in answer if isinstance(name, str)), ""
+    if not isinstance(answer, dict):
+        return "", ""
+    error = _error(answer)
+    return ("", error) if error else (_text(answer), "")
+
+
+def _text(answer: Mapping[str, Any]) -> str:
+    choices = answer.get("choices")
+    if isinstance(choices, list):
+        return _said(choices, "message").strip()
+    text = answer.get("text")
+    return text.strip() if isinstance(text, str) else ""
+
+
+def _error(answer: Mapping[str, Any]) -> str:
+    error = answer.get("error") or answer.get("detail")
+    if isinstance(error, dict):
+        error = error.get("message")
+    return error if isinstance(error, str) else ""
+
+
+def _said(choices: Iterable[Any], part: str) -> str:
+    """The texts and tool calls of choices, whole or in pieces."""
+    texts = []
+    for choice in choices:
+        message = choice.get(part) if isinstance(choice, dict) else None
+        if not isinstance(message, dict):
+            continue
+        texts.append(text_of(message))
+        for call in message.get("tool_calls") or ():
+            function = call.get("function") if isinstance(call, dict) else None
+            if isinstance(function, dict):
+                name = f"\n→ {function['name']} " if function.get("name") else ""
+                texts.append(f"{name}{function.get('arguments') or ''}")
+    return "".join(texts)
+
+
+def _streamed(text: str) -> tuple[str, str]:
+    """The text and the error of a stream of events so far."""
+    said, error = [], ""
+    for line in text.splitlines():
+        if not line.startswith("data:"):
+            continue
+        try:
+            event = json.loads(line[5:])
+        except ValueError:  # the end mark, or an incomplete event
+            continue
+        if isinstance(event, dict):
+            error = error or _error(event)
+            said.append(_said(event.get("choices") or (), "delta"))
+    return "".join(said).strip(), error

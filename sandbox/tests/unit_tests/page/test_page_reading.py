@@ -11,9 +11,8 @@ import pytest
 from page_entries import KEY, noted
 from visioncraft_sandbox import Fault
 from visioncraft_sandbox.files import FileStore
-from visioncraft_sandbox.page import words
 from visioncraft_sandbox.page.journal import Journal
-from visioncraft_sandbox.page.reading import medium_bytes, read
+from visioncraft_sandbox.page.reading import answer_words, medium_bytes, read
 from visioncraft_sandbox.page.views import Filter, duration, render
 
 
@@ -249,7 +248,6 @@ STREAM = (
     [
         ({"choices": [{"message": {"content": "Hello."}}]}, "application/json", ("Hello.", "")),
         ({"text": " spoken "}, "application/json", ("spoken", "")),
-        ({"segments": [{"text": " a"}, {"text": "b "}]}, "application/json", ("a b", "")),
         (["Euler", "DDIM"], "application/json", ("Euler, DDIM", "")),
         ({"error": {"message": "No."}, "code": 400}, "application/json", ("", "No.")),
         ({"detail": "Not found."}, "application/json", ("", "Not found.")),
@@ -275,7 +273,6 @@ STREAM = (
         *(
             "chat",
             "whisper",
-            "segments",
             "list",
             "error-object",
             "detail",
@@ -286,7 +283,7 @@ STREAM = (
     ],
 )
 def test_the_words_of_an_answer(given: Any, content_type: str, expected: tuple[str, str]) -> None:
-    assert words.answer_words(given, content_type) == expected
+    assert answer_words(given, content_type) == expected
 
 
 def test_a_prompt_is_escaped(journal: Journal, files: FileStore) -> None:
