@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from visioncraft_sandbox import (
@@ -70,7 +69,17 @@ def create_app(
     config = config or SandboxConfig()
     faults = faults if faults is not None else FaultBook()
     requests = requests if requests is not None else deque(maxlen=config.requests_kept)
-    routes = _routes()
+    operations = (
+        *routes_drawing.OPERATIONS,
+        *routes_midjourney.OPERATIONS,
+        *routes_media.OPERATIONS,
+    )
+    routes = [
+        *(operation.route() for operation in operations),
+        *routes_media.ROUTES,
+        *routes_chat.ROUTES,
+        *routes_lists.ROUTES,
+    ]
     faults.serve(routes)
     journal = Journal(config.page_entries, config.page_bytes, config.keys) if config.page else None
     app = _Application(
@@ -131,20 +140,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     yield
     wind_down(app)
     await services.backends.close()
-
-
-def _routes() -> list[Route]:
-    operations = (
-        *routes_drawing.OPERATIONS,
-        *routes_midjourney.OPERATIONS,
-        *routes_media.OPERATIONS,
-    )
-    return [
-        *(operation.route() for operation in operations),
-        *routes_media.ROUTES,
-        *routes_chat.ROUTES,
-        *routes_lists.ROUTES,
-    ]
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -172,8 +172,9 @@ class Chunks:
         """A part of the text."""
         return self._event({"content": piece})
 
-    def body(self, reply: Reply) -> Iterator[bytes]:
+    def whole(self, reply: Reply) -> Iterator[bytes]:
         """A whole reply in pieces, as OpenAI sends them."""
+        yield self.begin()
         for piece in re.findall(r"\s*\S+\s*", reply.text or ""):
             yield self.text(piece)
         for index, call in enumerate(reply.tool_calls):
@@ -184,6 +185,7 @@ class Chunks:
             for at in range(0, len(arguments), _PIECE):
                 part = {"index": index, "function": {"arguments": arguments[at : at + _PIECE]}}
                 yield self._event({"tool_calls": [part]})
+        yield from self.end(reply)
 
     def end(self, reply: Reply) -> Iterator[bytes]:
         """The last events: why it ended, the usage if requested, and ``[DONE]``."""

@@ -31,7 +31,9 @@ class Protection:
 
     def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str]) -> None:
         self._app = app
-        self._names = names_of_this_machine(allowed_hosts)
+        own = socket.gethostname().lower()
+        further = {name.lower().rstrip(".") for name in allowed_hosts}
+        self._names = frozenset({own, f"{own}.local"} | further)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection or request."""
@@ -83,9 +85,3 @@ def _is_address(name: str) -> bool:
 def is_host_name(text: str) -> bool:
     """Whether this is the name or the address of a host, without scheme, port and path."""
     return _is_address(text) or (bool(text) and not set(text) & set("/:@?#[]* "))
-
-
-def names_of_this_machine(further: Iterable[str]) -> frozenset[str]:
-    """The host names of this machine, and further ones."""
-    own = socket.gethostname().lower()
-    return frozenset({own, f"{own}.local", *(name.lower().rstrip(".") for name in further)})

@@ -235,11 +235,7 @@ async def _look(chat: Chat, services: Services, request: Request) -> Reply:
 
 
 async def _events(chat: Chat, reply: Reply) -> AsyncIterator[bytes]:
-    chunks = Chunks(replace(chat, model=reply.model or chat.model))
-    yield chunks.begin()
-    for event in chunks.body(reply):
-        yield event
-    for event in chunks.end(reply):
+    for event in Chunks(replace(chat, model=reply.model or chat.model)).whole(reply):
         yield event
 
 

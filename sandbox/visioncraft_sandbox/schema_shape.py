@@ -48,16 +48,12 @@ def _problem_of_parts(
     if len(parts) >= _MOST_PARTS:
         return f"it has more than {_MOST_PARTS:,} parts"
     parts.append((where, schema))
-    return _problem_of_words(schema, where) or next(
-        (
-            problem
-            for name, inner in inner_parts(schema)
-            if (
-                problem := _problem_of_parts(inner, f"{where}.{name}".lstrip("."), depth + 1, parts)
-            )
-        ),
-        None,
-    )
+    problem = _problem_of_words(schema, where)
+    for name, inner in inner_parts(schema) if problem is None else ():
+        problem = _problem_of_parts(inner, f"{where}.{name}".lstrip("."), depth + 1, parts)
+        if problem:
+            break
+    return problem
 
 
 def _problem_of_references(root: Any, parts: list[tuple[str, dict[str, Any]]]) -> str | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import resources
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
@@ -72,13 +74,17 @@ class Capability:
             if name not in ("loras", "messages", "deadline", "stream")
         }
         if self.is_chat:
-            made = {"prompt": _message(self.values), "image": _LOOK_AT, **made, "stream": _STREAM}
+            asked = str(self.values["prompt"])
+            prompt = Control("prompt", "textarea", asked, True, "What to say to the model.")
+            made = {"prompt": prompt, "image": _LOOK_AT, **made, "stream": _STREAM}
         return [made[name] for name in self.shown] + [
             control for name, control in made.items() if name not in self.shown
         ]
 
     def _control(self, name: str, spec: Mapping[str, Any], required: bool) -> Control:
-        spec = _without_null(spec)
+        # An optional parameter may be null, too.
+        types = [part for part in spec.get("anyOf", ()) if part.get("type") != "null"]
+        spec = {**(types[0] if types else {}), **spec}
         value = self.values.get(name, spec.get("default"))
         facts: dict[str, Any] = {
             "name": name,
@@ -96,7 +102,9 @@ class Capability:
         if spec.get("type") == "boolean":
             return Control(kind="checkbox", **facts)
         if spec.get("type") in ("integer", "number"):
-            return Control(kind="number", bounds=_bounds(spec), **facts)
+            bounds = {name: spec[key] for name, key in _BOUNDS.items() if key in spec}
+            bounds["step"] = 1 if spec["type"] == "integer" else "any"
+            return Control(kind="number", bounds=bounds, **facts)
         kind = "textarea" if name == "prompt" else "text"
         return Control(kind=kind, names=self.names.get(name, ""), **facts)
 
@@ -110,26 +118,11 @@ class Capability:
         return _conversation(body) if self.is_chat else body
 
 
-def _message(values: Mapping[str, Any]) -> Control:
-    return Control("prompt", "textarea", str(values["prompt"]), True, "What to say to the model.")
-
-
 _LOOK_AT = Control(
     "image", "file", help="A picture to talk about, for LLaVA: a file or a URL.", accept="image/*"
 )
+_BOUNDS = {"min": "minimum", "max": "maximum"}
 _STREAM = Control("stream", "checkbox", "true", help="Show the answer while it is written.")
-
-
-def _without_null(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of an optional parameter, without the null."""
-    inner = [part for part in spec.get("anyOf", ()) if part.get("type") != "null"]
-    return {**(inner[0] if inner else {}), **{k: v for k, v in spec.items() if k != "anyOf"}}
-
-
-def _bounds(spec: Mapping[str, Any]) -> dict[str, Any]:
-    names = {"min": "minimum", "max": "maximum"}
-    bounds = {name: spec[key] for name, key in names.items() if key in spec}
-    return {**bounds, "step": 1 if spec["type"] == "integer" else "any"}
 
 
 async def _value(control: Control, form: FormData) -> Any:
@@ -181,51 +174,6 @@ _ENDPOINTS: dict[str, tuple[type[fields.Request], Mapping[str, str]]] = {
     **{operation.path: (operation.schema, operation.names) for operation in _OPERATIONS},
     _CHAT: (text_schemas.ChatRequest, {"model": "/models-llm"}),
 }
-_LIGHTHOUSE = {
-    "prompt": "A lighthouse in a storm at night", "model": "sdxl-base", "width": 768, "height": 512
-}  # fmt: skip
-_THREE_THINGS = {
-    "prompt": "Name three things that float.", "model": "Llama-3.1-8B-Instruct", "max_tokens": 128
-}  # fmt: skip
-_WHAT_IS_IT = {"prompt": "What's in this image?", "model": "llava-1.5-7b-hf"}
-_CAT = {"prompt": "A cat in a boat", "model": "anything_V5", "sampler": "Euler", "image_count": 2}
-_CASTLE = {
-    "prompt": "A castle on a hill at sunset", "model": "sdxl-turbo", "sampler": "euler",
-    "scheduler": "normal",
-}  # fmt: skip
-_FOX = {"prompt": "A fox in a snowy forest", "model": "FLUX.1-dev-fp8", "width": 768}
-_ALL = (
-    Capability("draw", "Draw a picture", "/sd", _LIGHTHOUSE, ("prompt", "width", "height")),
-    Capability("image", "Draw with any model", "/image/generate", _FOX, ("prompt", "seed")),
-    Capability(
-        "gif", "Make a GIF", "/text2gif", {"prompt": "A sailboat on the waves under the stars"}
-    ),
-    Capability(
-        "edit",
-        "Edit a picture",
-        "/img2img",
-        {"prompt": "A rainbow over the hills"},
-        ("image", "prompt", "mask", "strength"),
-    ),
-    Capability("video", "Make a video", "/img2video", shown=("image",)),
-    Capability("upscale", "Upscale a picture", "/upscale", {"resize": 2}, ("image", "resize")),
-    Capability("transcribe", "Transcribe speech", "/whisper", shown=("audio",)),
-    Capability("chat", "Chat", _CHAT, _THREE_THINGS, ("prompt", "model")),
-    Capability("look", "Describe a picture", _CHAT, _WHAT_IS_IT, ("image", "prompt")),
-    Capability("sd1", "Draw with Stable Diffusion 1", "/generate", _CAT, ("prompt", "image_count")),
-    Capability("sdxl", "Draw with Stable Diffusion XL", "/generate-xl", _CASTLE),
-    Capability(
-        "openjourney",
-        "Draw with Openjourney",
-        "/openjourney",
-        {"prompt": "mdjrny-v4 style, a windmill in a field"},
-    ),
-    Capability(
-        "midjourney",
-        "Submit to Midjourney",
-        "/midjourney",
-        {"prompt": "A robot in the rain --ar 3:2"},
-    ),
-)
-CAPABILITIES = {capability.name: capability for capability in _ALL}
+_TOML = resources.files(__package__).joinpath("capabilities.toml").read_text("utf-8")
+CAPABILITIES = {name: Capability(name, **facts) for name, facts in tomllib.loads(_TOML).items()}
 """What can be tried, in the order of the page."""

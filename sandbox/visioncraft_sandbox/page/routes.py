@@ -33,7 +33,6 @@ from visioncraft_sandbox.uploads import decode_picture
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 _MOST_STREAMS = 16
 """Each writes every change as HTML."""
-_SIDES: Mapping[str, reading.Side] = {"in": "in", "out": "out"}
 
 
 def create_page(api: Starlette, journal: Journal) -> Starlette:
@@ -144,11 +143,10 @@ class _Page:
     async def medium(self, request: Request) -> Response:
         """``GET /page/media/…``: the bytes of a picture, video or recording."""
         found = self._find(request)
-        side = _SIDES.get(request.path_params["side"])
-        if side is None:
+        place = request.path_params["side"], request.path_params["index"]
+        if place[0] not in ("in", "out"):
             raise HTTPException(404)
-        index = request.path_params["index"]
-        read = partial(reading.medium_bytes, found, self._services.files, side, index)
+        read = partial(reading.medium_bytes, found, self._services.files, *place)
         data = await self._heavy(read)
         if data is None:
             raise HTTPException(410, "This is no longer kept.")
