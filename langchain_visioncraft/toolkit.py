@@ -34,7 +34,7 @@ from langchain_visioncraft.tools.jobs import route_of
 from langchain_visioncraft.tools.settings import ToolSettings
 
 _SEEDS = 2**31
-"""Seeds are less than that."""
+"""Seeds are smaller than this."""
 
 _OTHERS: tuple[type[VisionCraftTool], ...] = (
     VisionCraftImageToImage,
@@ -98,7 +98,7 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
             msg = f"tool_options: {', '.join(unknown)} is not among {', '.join(names)}"
             raise ValueError(msg)
         if self.text_to_image != "auto" or self.capabilities is not None:
-            self.get_tools()  # raises now what is wrong with their options
+            self.get_tools()  # raises errors in their options now
         return self
 
     def get_tools(self) -> list[BaseTool]:
@@ -166,7 +166,7 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
         ```
 
         Args:
-            handle: Of a medium in the store.
+            handle: The handle of a medium in the store.
             **changes: Arguments of the tool that made it, which replace the recorded ones.
 
         Raises:

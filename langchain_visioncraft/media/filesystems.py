@@ -1,4 +1,4 @@
-"""Flat folders of files that appear when they are complete, local or on whatever fsspec opens."""
+"""Flat folders of files that appear only when complete, local or on storage that fsspec opens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from langchain_visioncraft.media.safe_open import open_regular
 from langchain_visioncraft.media.urls import find, is_url, open_file
 
 INCOMING = ".incoming"
-"""The folder, inside of a store, of what is being written."""
+"""The folder inside a store for files that are being written."""
 
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 """Flags to open a file that must not exist yet; the last is for Windows."""
@@ -37,7 +37,7 @@ def open_folder(root: str, storage_options: Mapping[str, Any] | None = None) -> 
 
 
 class _Readable(ABC):
-    """What is read alike in both kinds of folder."""
+    """The reading methods that both kinds of folder share."""
 
     @abstractmethod
     def open(self, name: str) -> BinaryIO:
@@ -77,15 +77,15 @@ class _Local(_Readable):
         """Where an answer may be spooled so that keeping it is a rename."""
 
     def keep(self, name: str, chunks: Iterable[bytes]) -> None:
-        """Write a file of any size under this name, over what is there."""
+        """Write a file of any size under this name, replacing any other."""
         with self._written(chunks) as partial:
             os.replace(partial, self.where(name))
 
     def create(self, name: str, data: bytes) -> bool:
         """Write a small file under this name; false if there is one already.
 
-        Of those that do so at the same moment the first wins; on storage that cannot refuse to
-        overwrite (all but S3, GCS and Azure), the last.
+        Of concurrent writers, the first wins; on storage that cannot refuse to overwrite (all but
+        S3, GCS and Azure), the last.
         """
         target, created = self.where(name), False
         with self._written([data]) as partial:
@@ -102,11 +102,11 @@ class _Local(_Readable):
         return created
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a small file under this name, over what is there."""
+        """Write a small file under this name, replacing any other."""
         self.keep(name, [data])
 
     def take(self, name: str) -> bytes | None:
-        """Remove a small file, and give what it was; ``None`` if there is none."""
+        """Remove a small file and return its content; ``None`` if there is none."""
         # Renamed first, so that the text that is read is the one removed, despite other writers.
         with self._partial() as partial:
             os.makedirs(self._incoming, exist_ok=True)
@@ -120,7 +120,7 @@ class _Local(_Readable):
             return data
 
     def append_line(self, name: str, line: str) -> None:
-        """Add a line to a text, whoever else does so at the same moment."""
+        """Add a line to a text, safely with concurrent writers."""
         file = self._open(self.where(name), _APPEND)
         try:
             os.write(file, f"{line}\n".encode())
@@ -128,12 +128,12 @@ class _Local(_Readable):
             os.close(file)
 
     def lines(self, name: str) -> Iterator[bytes]:
-        """The lines of such a text; one that a writer's death cut off may be among them."""
+        """The lines of such a text; one of them may have been cut off by a crash."""
         with contextlib.suppress(FileNotFoundError), self.open(name) as file:
             yield from file
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file; ``None`` if there is none."""
+        """The size of a file in bytes; ``None`` if there is none."""
         try:
             return os.stat(self.where(name)).st_size
         except FileNotFoundError:
@@ -151,11 +151,11 @@ class _Local(_Readable):
         _unlink(self.where(name))
 
     def sign(self, _name: str, _seconds: int, /) -> str | None:
-        """A link by which anybody may read a file for so long; ``None`` if there are none here."""
+        """A link by which anyone may read a file for a time; ``None`` if links are unsupported."""
         return None
 
     def entries(self, folder: str = "") -> Iterator[tuple[float, str]]:
-        """Modification time (0 if unknown) and name of every file here, or in a folder of this."""
+        """Modification time (0 if unknown) and name of each file here, or in a subfolder."""
         try:
             entries = os.scandir(self.where(folder))
         except FileNotFoundError:

@@ -169,7 +169,7 @@ class Media(BaseModel):
 
     @classmethod
     def found(cls, holder: Holder, location: str | None = None) -> Media:
-        """Find out what a holder's bytes are. Raises as `from_path` does."""
+        """Detect the type of a holder's bytes. Raises as `from_path` does."""
         with holder.open() as file:
             mime = type_of(file)
             if mime not in EXTENSIONS:

@@ -26,14 +26,14 @@ _MOST_STORES = 64
 
 
 class Holder(Protocol):
-    """Something that holds the bytes of a medium."""
+    """An object that holds the bytes of a medium."""
 
     def open(self, mode: str = "rb", /) -> BinaryIO:
         """Open them for reading."""
         ...
 
     def take_file(self, _target: Path, /) -> bool:
-        """Move them to `target` if they are a file of their own; false if they are not."""
+        """Move them to `target` if they are in a separate file; otherwise return false."""
         return False
 
 
@@ -91,8 +91,8 @@ def store_of(location: str | None, name: str) -> Folder | None:
 class InStore(Holder):
     """A file of a store, in a folder that code named.
 
-    What came as data has a SHA-256, which is checked, and perhaps no folder: where it claims that
-    it is, is believed if that is a store that this process opened.
+    A file restored from data has a SHA-256, which is checked, and perhaps no folder: its location
+    is trusted only if it is in a store that this process opened.
     """
 
     name: str

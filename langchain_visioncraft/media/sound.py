@@ -1,4 +1,4 @@
-"""What is heard in a recording: its tracks and channels, its length, whether anything sounds.
+"""Analyses the sound of a recording: its tracks and channels, its length, whether it is silent.
 
 The loaders and the sandbox use this module to analyse audio. It needs PyAV and NumPy (the extra
 ``media``).
@@ -30,28 +30,28 @@ RATE = 16_000
 """Samples per second: what Whisper takes."""
 
 _SLOWEST = 1000
-"""Samples per second of the slowest recording. One frame may have 65,535 samples: at 1 per second
-that is a day, which takes gigabytes at `RATE`, out of a file of 55 bytes."""
+"""The lowest sample rate that is accepted. One frame may have 65,535 samples: at 1 per second that
+is most of a day, which takes gigabytes at `RATE`, from a file of 55 bytes."""
 
 _LOUD = 10 ** (-50 / 20)
-"""Of full scale. What is louder is sent; what is quieter as well, if it is not hiss."""
+"""Of full scale. Louder sound is always sent; quieter sound only if it is not hiss."""
 
 _QUIET = 10 ** (-40 / 20)
-"""Of full scale. What is quieter is made louder, so that 16 bits are enough for it."""
+"""Of full scale. Quieter sound is amplified, so that 16 bits are enough for it."""
 
 _CANCELLED = 0.1
-"""Channels whose sum has no more of the loudest one's amplitude than this cancel each other."""
+"""Channels cancel each other if their sum has at most this part of the loudest one's amplitude."""
 
 _MOST_PLANES = 7
-"""Channels that lie apart. PyAV counts them up to a zero, which after eight is not there: it reads
-on in foreign memory, and the process dies."""
+"""The most planar channels. PyAV counts them up to a zero, which is missing after eight: it reads
+foreign memory, and the process dies."""
 
 
 class Sound(NamedTuple):
-    """What a recording holds: the seconds of its longest track, and which tracks sound.
+    """The result for a recording: the seconds of its longest track, and which tracks have sound.
 
     It is plain if a host that takes the first track, mixes its channels and works in 16 bits gets
-    all of it. The gain makes a quiet one as loud as others. The damage says what is missing of it.
+    all of the sound. The gain amplifies a quiet one. The damage describes what is missing.
     """
 
     seconds: float
@@ -63,7 +63,7 @@ class Sound(NamedTuple):
 
 @dataclass
 class Level:
-    """How loud a track is, on each channel, relative to its own zero line."""
+    """The loudness of a track on each channel, relative to its own zero line."""
 
     loudest: float = 0.0
     cancelled: bool = False
@@ -75,7 +75,7 @@ class Level:
     _count: int = 0
 
     def add(self, samples: NDArray[Any]) -> None:
-        """Hear samples: channels by samples, as they were decoded."""
+        """Add samples: channels by samples, as they were decoded."""
         if not samples.size:
             return
         full = _full_scale(samples.dtype)
@@ -91,7 +91,7 @@ class Level:
             self._add_texture(samples.astype(np.float32) / full)
 
     def compare(self, samples: NDArray[Any]) -> None:
-        """Find out whether channels speak against each other; a few of the samples are enough."""
+        """Detect whether channels cancel each other; a few of the samples are enough."""
         if len(samples) > 1 and samples.size and not self.cancelled:
             samples = np.nan_to_num(samples)
             together = float(np.abs(samples.sum(axis=0, dtype=np.float32)).max())
@@ -111,7 +111,7 @@ class Level:
     def silent(self) -> bool:
         """Whether there is nothing, or only the even hiss of a converter, far below speech.
 
-        In a voice each sample is like the one before, however quiet it is; in a hiss it is not.
+        In a voice, however quiet, each sample resembles the previous one; in hiss it does not.
         """
         if self.loudest >= _LOUD:
             return False
@@ -134,7 +134,7 @@ class _Track:
     frames: int = 0
 
     def add(self, frame: Any) -> None:
-        """Hear a frame, as far as there is anything left to find out."""
+        """Add a frame, as far as anything is still undecided."""
         self.samples[frame.sample_rate] += frame.samples
         self.frames += 1
         quiet = self.level.loudest < _QUIET
@@ -149,7 +149,7 @@ class _Track:
 
 
 def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
-    """Hear a recording through, a piece at a time; a few kilobytes may hold days of silence.
+    """Analyse a recording piece by piece; a few kilobytes may hold days of silence.
 
     Raises `MediaInputError` if it has no sound track, cannot be decoded, or is longer than
     `max_seconds`.
@@ -163,8 +163,8 @@ def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
             msg = f"{recording.name} is longer than {max_seconds:,.0f} seconds."
             raise MediaInputError(msg)
     heard = [number for number in sorted(tracks) if not tracks[number].level.silent]
-    # Tracks of the same language belong together, like a microphone and what is on the screen;
-    # those of others say the same again.
+    # Tracks of the same language belong together, like a microphone and a screen recording;
+    # those in other languages repeat the same.
     languages = [tracks[number].language for number in heard]
     chosen = tuple(
         number for number, each in zip(heard, languages, strict=True) if each == languages[0]
@@ -192,13 +192,13 @@ def _damage(recording: Recording, problems: list[Any]) -> str | None:
 def heard(recording: Recording, tracks: Sequence[int]) -> Iterator[Samples]:
     """The sound of these tracks as mono samples between -1 and 1, `RATE` a second, piece by piece.
 
-    Tracks are mixed, and channels so that they do not cancel each other.
+    Tracks are mixed; channels are mixed in a way that they do not cancel each other.
     """
     if len(tracks) == 1:
         yield from _mono(recording, tracks[0])
         return
 
-    # Each is read for itself; there is no bound to how far apart they may lie in the file.
+    # Each is read separately: they may lie arbitrarily far apart in the file.
     blocks = [_blocks(_mono(recording, track)) for track in tracks]
     nothing = np.zeros(0, np.float32)
     for pieces in zip_longest(*blocks, fillvalue=nothing):
@@ -230,18 +230,18 @@ def _mono(recording: Recording, number: int) -> Iterator[Samples]:
                 yield np.zeros(int(late * RATE), np.float32)
             frame.pts = None
             kind, before = (frame.format.name, frame.layout.name, frame.sample_rate), kind
-            if before not in (None, kind):  # recordings were joined: here begins another
+            if before not in (None, kind):  # recordings were joined: another one begins here
                 yield from map(mixer.mixed, _rest(resampler))
                 resampler = av.AudioResampler(format="flt", rate=RATE)
             yield from map(mixer.mixed, resampler.resample(frame))
         yield from map(mixer.mixed, _rest(resampler))
-    except av.error.FFmpegError as error:  # of a rate, perhaps, that no recorder has
+    except av.error.FFmpegError as error:  # perhaps with a rate that no recorder has
         msg = f"{recording.name} cannot be converted to {RATE:,} Hz ({error.strerror})."
         raise MediaInputError(msg) from error
 
 
 class _Mixer:
-    """Mixes channels; one that speaks against the first is turned round."""
+    """Mixes channels; one with the opposite phase of the first is inverted."""
 
     def __init__(self) -> None:
         self._agreement: Any = 0.0
@@ -282,8 +282,8 @@ def _frames(
 ) -> Iterator[tuple[int, Any, float, Any]]:
     """The frames of one sound track, or of all of them.
 
-    What cannot be decoded is left out: a recording that was cut short, or begins in the middle of
-    something, still says what it says. The errors that FFmpeg has with it go to `problems`.
+    Frames that cannot be decoded are left out: a recording that is truncated, or begins in the
+    middle of a frame, is still useful. FFmpeg's errors are added to `problems`.
 
     Yields:
         The number of the track, its language, the seconds of silence before its first frame (in a
@@ -325,7 +325,7 @@ def _frames(
 
 
 def _decoded(container: Any, streams: Any, problems: list[Any]) -> Iterator[tuple[Any, Any]]:
-    """All frames of these streams; what FFmpeg cannot decode is left out."""
+    """All frames of these streams, without those that FFmpeg cannot decode."""
     for packet in container.demux(streams):
         try:
             frames = packet.decode()
@@ -335,11 +335,11 @@ def _decoded(container: Any, streams: Any, problems: list[Any]) -> Iterator[tupl
         except av.error.ArgumentError:
             if packet.size:
                 raise
-            continue  # it says something of the track, and holds no sound
+            continue  # it describes the track, and holds no sound
         for frame in frames:
             yield packet.stream, frame
 
 
 def _rest(resampler: Any) -> list[Any]:
-    # Where there was nothing to convert, some versions of PyAV give a None.
+    # If there was nothing to convert, some versions of PyAV return None.
     return [frame for frame in resampler.resample(None) if frame is not None]

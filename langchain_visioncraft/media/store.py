@@ -120,9 +120,9 @@ class MediaStore(KnownKeywords, Sheets):
         return self._at(media, media.handle)
 
     def _keep_file(self, media: Media) -> bool:
-        """Make sure that the file is there and whole; true if it had to be written."""
+        """Make sure that the file exists and is intact; true if it had to be written."""
         name = media.handle
-        # What is there is read, not believed: a damaged file is replaced.
+        # An existing file is read, not trusted: a damaged one is replaced.
         found = self._folder.digest(name)
         if found == media.sha256:
             return False
@@ -130,7 +130,7 @@ class MediaStore(KnownKeywords, Sheets):
             msg = f"{name} is taken by another file with the same first 12 digits of its SHA-256."
             raise VisionCraftError(msg)
         held, spooled = media.held, self.spool_dir is not None
-        # What was spooled into this folder is only renamed.
+        # A file that was spooled into this folder is only renamed.
         if not (held and spooled and held.take_file(Path(self._folder.where(name)))):
             with media.open() as file:
                 # Bytes in memory are immutable.
@@ -139,7 +139,7 @@ class MediaStore(KnownKeywords, Sheets):
         return True
 
     def _keep_sidecar(self, media: Media, sidecar: bytes, *, new: bool = False) -> bool:
-        """Make sure that the sidecar is there and whole; true if it had to be written."""
+        """Make sure that the sidecar exists and is intact; true if it had to be written."""
         name = sidecar_of(media.handle)
         if new and self._folder.create(name, sidecar):
             return True
@@ -348,7 +348,7 @@ class MediaStore(KnownKeywords, Sheets):
         return _reopen, (self.root, self._storage_options)
 
     def _at(self, media: Media, name: str) -> Media:
-        """The same medium, known to lie here."""
+        """The same medium, with its location in this store."""
         return media.at(self._folder.where(name), InStore(name, self._folder))
 
     def _find(self, handle: str) -> tuple[str, int]:
@@ -390,7 +390,7 @@ class MediaStore(KnownKeywords, Sheets):
         return media
 
     def _sweep_once(self) -> None:
-        """Remove what a killed process left behind, at the first save of the next one."""
+        """Remove the leftovers of a crashed process, at the first save of the next one."""
         if not self._swept:
             self._swept = True
             with contextlib.suppress(OSError):  # the medium is saved; another may sweep

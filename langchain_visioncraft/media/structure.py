@@ -1,6 +1,6 @@
-"""What a file asks of its decoder, counted in its structure before anything is decoded.
+"""Counts the work that a file demands of its decoder, before anything is decoded.
 
-A small file can ask for much: frames that are each composed on a large canvas, or scans that each
+A small file can demand much: frames that are each composed on a large canvas, or scans that each
 pass over the whole picture.
 """
 
@@ -17,7 +17,7 @@ from langchain_visioncraft.media.inspection import chunks_of, directories_of
 _MOST_SCANS = 500
 """As many as the fuzzers of libjpeg-turbo allow; progressive JPEGs have about ten."""
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
-"""Neither a stuffed byte nor a restart, which belong to the pixels."""
+"""A marker that is neither a stuffed byte nor a restart, which belong to the pixels."""
 _MOST_PAGES = 10_000
 _MOST_TILES = 1 << 16
 _TAG_BYTES = 12
@@ -27,11 +27,11 @@ _GIF_DELAY = b"\xf9"
 
 
 class StructureError(ValueError):
-    """What a file has too much of."""
+    """A file demands too much of its decoder; the message says of what."""
 
 
 class Animation(NamedTuple):
-    """The canvas in pixels that frames are composed on, and how long they last together."""
+    """The canvas in pixels on which frames are composed, and their total duration."""
 
     width: int
     height: int
@@ -39,9 +39,9 @@ class Animation(NamedTuple):
 
 
 def animation_of(file: BinaryIO, mime_type: str) -> Animation | None:
-    """What an animated GIF, WebP or PNG says of itself; `None` for all else.
+    """The canvas and duration that an animated GIF, WebP or PNG declares; `None` for other files.
 
-    Raises errors of `struct` and of look-ups if it contradicts itself.
+    Raises errors of `struct` and of look-ups if its structure is inconsistent.
     """
     file.seek(0)
     if mime_type == "image/gif":
@@ -108,7 +108,7 @@ def _apng(file: BinaryIO) -> Animation:
 
 
 def check_structure(file: BinaryIO) -> None:
-    """Refuse a file that asks its decoder for more than any program writes.
+    """Refuse a file that demands more of its decoder than any program's output does.
 
     Raises:
         StructureError: If a JPEG has more than 500 scans, or a TIFF more than 10,000 pages, or a
@@ -121,7 +121,7 @@ def check_structure(file: BinaryIO) -> None:
         msg = f"more than {_MOST_SCANS} scans, each of which passes over the whole picture"
         raise StructureError(msg)
     if head[:2] in (b"II", b"MM"):
-        # What contradicts itself is left to the decoder.
+        # An inconsistent structure is left to the decoder.
         with suppress(struct.error):
             _check_pages(file)
 
@@ -143,7 +143,7 @@ def _scans(jpeg: bytes) -> int:
     """How many scans a decoder would find, counted up to one too many."""
     if (most := jpeg.count(b"\xff\xda")) <= _MOST_SCANS:
         return most
-    # They may stand in metadata, or in what is appended.
+    # They may be in metadata, or in appended data.
     at, scans = 2, 0
     while scans <= _MOST_SCANS and (found := _MARKER.search(jpeg, at)):
         at, kind = found.end(), found[1][0]

@@ -1,4 +1,4 @@
-"""Files by their URL, on whatever fsspec opens: the extra ``remote``."""
+"""Files by their URL, on any storage that fsspec opens: the extra ``remote``."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _BARE_PERCENT = re.compile(r"%(?![0-9a-f]{2})", re.IGNORECASE)
 
 
 def is_url(text: str) -> bool:
-    """Whether this is a URL, also a chained one (``simplecache::s3://…``), and no local path."""
+    """Whether this is a URL, even a chained one (``simplecache::s3://…``), and not a local path."""
     return _URL.match(text) is not None and text[:5].lower() != "file:"
 
 
 def is_on_storage(url: str) -> bool:
-    """Whether a URL names a file on object storage, and no host that it would have us call.
+    """Whether a URL names a file on object storage, and not a host that would be called.
 
     fsspec also opens ``ftp://192.168.0.1/a`` and ``simplecache::http://169.254.169.254/a``.
     """
@@ -37,7 +37,7 @@ def is_on_storage(url: str) -> bool:
 
 
 def percent_encoded(url: str) -> str:
-    """A URL whose path and query hold only what may stand there; what is encoded stays so."""
+    """A URL with invalid characters in path and query encoded; encoded ones stay encoded."""
     origin = _ORIGIN.match(url)
     at = origin.end() if origin else 0
     rest = quote(url[at:], safe="!#$%&'()*+,/:;=?@[]~", errors="replace")
@@ -75,7 +75,7 @@ def find(url: str, **storage_options: Any) -> tuple[Any, str]:
 
 
 def open_url(url: str) -> BinaryIO:
-    """Open a file for reading, with what the environment knows about signing in."""
+    """Open a file for reading, with credentials from the environment."""
     return open_file(*find(url))
 
 
@@ -84,7 +84,7 @@ def open_file(files: Any, path: str) -> BinaryIO:
     from fsspec.implementations.memory import MemoryFileSystem  # noqa: PLC0415 -- the extra
 
     if isinstance(files, MemoryFileSystem):
-        # Its open files share one position, so that two readers get each other's bytes.
+        # Its open files share one position, so two readers would get each other's bytes.
         return io.BytesIO(files.cat_file(path))
     opened: BinaryIO = files.open(path, "rb")
     return opened

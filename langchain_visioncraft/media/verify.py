@@ -1,4 +1,4 @@
-"""What is damaged in a media store, and what can be done about it."""
+"""Finds damage in a media store, and repairs it where possible."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ ProblemKind: TypeAlias = Literal[
     "orphan-sidecar",
     "leftover",
 ]
-"""What may be wrong with a file of a store.
+"""The problems that a file of a store may have.
 
-- ``missing-file``: its sidecar is there, the medium is not.
+- ``missing-file``: the sidecar exists, the medium does not.
 - ``truncated``: the medium is shorter than its sidecar says.
 - ``wrong-content``: its SHA-256 does not match its handle.
-- ``unreadable``: the storage gives an error instead of the bytes.
-- ``missing-sidecar``: a whole medium without provenance.
-- ``damaged-sidecar``: a whole medium with an unreliable sidecar.
-- ``orphan-sidecar``: a sidecar that cannot be believed, of no medium.
-- ``leftover``: of a process that died while it saved.
+- ``unreadable``: the storage returns an error instead of the bytes.
+- ``missing-sidecar``: an intact medium without provenance.
+- ``damaged-sidecar``: an intact medium with an unreliable sidecar.
+- ``orphan-sidecar``: an unreliable sidecar without a medium.
+- ``leftover``: a file of a process that died while it saved.
 """
 
 
@@ -68,7 +68,7 @@ def find_problems(
     repair: bool,
     older_than: float,
 ) -> Iterator[Problem]:
-    """Look at all files, one after another; see `MediaStore.verify`."""
+    """Check all files, one after another; see `MediaStore.verify`."""
     check = _Check(
         folder, contents=contents, repair=repair, written_before=time.time() - older_than
     )
@@ -93,11 +93,11 @@ _LEFTOVER = "a process died while it wrote this, and never reported it as saved"
 
 
 def sweep(folder: Folder, *, older_than: float, dry: bool = False) -> Iterator[str]:
-    """Remove what is left of saves that never ended; gives the names. `dry` only names them."""
+    """Remove the leftovers of unfinished saves, and return their names. `dry` only names them."""
     written_before = time.time() - older_than
     for changed, file in list(folder.entries(INCOMING)):
         name = f"{INCOMING}/{file}"
-        # 0 is an unknown age: it may be of this moment.
+        # 0 is an unknown age: it may be new.
         if 0 < changed <= written_before:
             if not dry:
                 folder.remove(name)
@@ -143,7 +143,7 @@ class _Check:
         """A sidecar, if its medium is not there."""
         name = sidecar_of(handle)
         if self.folder.size(handle) is not None:
-            return  # it is looked at with its medium
+            return  # it is checked with its medium
         if read_sidecar(self.folder.read(name), handle) is not None:
             yield self.problem("missing-file", name, f"{handle} is gone; only this sidecar is left")
             return
@@ -162,7 +162,7 @@ class _Check:
             media = Media.found(InStore(handle, self.folder), self.folder.where(handle))
         except InvalidRequestError:
             return False
-        if media.handle != handle:  # only a whole file can tell
+        if media.handle != handle:  # only an intact file can tell
             return False
         taken = self.folder.take(sidecar_of(handle)) if kind == "damaged-sidecar" else None
         if not self._put_back_if_whole(handle, taken):

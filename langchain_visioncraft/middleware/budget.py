@@ -1,4 +1,4 @@
-"""`Budget`: limits the pictures and the time that an agent may spend."""
+"""`Budget`: limits the pictures and the time that an agent may use."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Budget(KnownKeywords, AgentMiddleware[Any, Any, Any]):
         return f"Budget[{self._per}]"
 
     def before_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:  # noqa: ARG002
-        """Start again, if it counts by run."""
+        """Start again, if the budget is per run."""
         return {_STATE: {self._per: None}} if self._per == "run" else None
 
     def wrap_tool_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
@@ -160,7 +160,7 @@ def _planned(call: Mapping[str, Any], tool: Any) -> int:
 
 
 def _planned_before(request: Any) -> int:
-    """How many pictures the calls ask for that the model made before this one, with it."""
+    """How many pictures the model's calls up to and including this one ask for."""
     messages = request.state.get("messages", ())
     asked = next((each for each in reversed(messages) if isinstance(each, AIMessage)), None)
     tools = {tool.name: tool for tool in getattr(request.runtime, "tools", ())}
@@ -170,7 +170,7 @@ def _planned_before(request: Any) -> int:
 
 
 def _made(message: Any) -> int:
-    """How many media came of a call, and not from the cache."""
+    """How many media a call made, not counting the cache."""
     artifact = getattr(message, "artifact", None)
     items = artifact if isinstance(artifact, list) else [artifact]
     paid = [each for each in items if not (isinstance(each, Mapping) and each.get("cached"))]

@@ -1,4 +1,4 @@
-"""The pictures of a thread: out of its messages into the store, and found again by handle."""
+"""The pictures of a thread: moved from its messages into the store, and found by handle."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RECORDINGS = ("audio", "video", "file")
 def without_bytes(message: MessageT, store: MediaStore) -> MessageT:
     """The same message with handles in place of media; the same object if there are none.
 
-    Only what users and tools say is looked at. A link stays one, and so does what is no medium.
+    Only messages of users and tools are checked. Links, and blocks that are not media, stay.
     """
     if isinstance(message.content, str) or message.type not in _SPEAKERS:
         return message
@@ -43,7 +43,7 @@ def without_bytes(message: MessageT, store: MediaStore) -> MessageT:
 
 
 def newest(messages: Sequence[BaseMessage], store: MediaStore, most: int) -> dict[int, list[Media]]:
-    """The newest pictures: by the place of the message that names them last, in its order."""
+    """The newest pictures, ordered by the last message that names them, and within it."""
     found: dict[int, list[Media]] = {}
     seen: set[str] = set()
     for place in range(len(messages) - 1, -1, -1):
@@ -64,7 +64,7 @@ def with_blocks(message: MessageT, blocks: Sequence[Mapping[str, Any]]) -> Messa
 
 
 def without_links(message: MessageT) -> MessageT:
-    """The same message for a model that takes no images: a link to one is a text."""
+    """The same message for a model that takes no images: links to images become text."""
     if isinstance(message.content, str):
         return message
     blocks = [
@@ -85,7 +85,7 @@ def _link_in(block: dict[str, Any]) -> str:
 
 
 def _medium_in(block: dict[str, Any], store: MediaStore) -> Media | None:
-    """The picture or recording that a block holds; nothing for a link, or for anything else."""
+    """The picture or recording that a block holds; ``None`` for links and anything else."""
     try:
         if is_image(block, store):
             url = str(image_url_block(block, store=store)["image_url"]["url"])
@@ -102,7 +102,7 @@ def _block(part: Any) -> Any:
 
 
 def _plain(blocks: list[Any]) -> Any:
-    """Text alone as a text, which every model takes."""
+    """Content that is only text as a string, which every model takes."""
     texts = [_block(block).get("text") for block in blocks]
     return "\n".join(texts) if all(isinstance(text, str) for text in texts) else blocks
 
@@ -114,14 +114,14 @@ def _text_of(content: str | Sequence[Any]) -> str:
 
 
 def _handles_in(message: BaseMessage) -> list[str]:
-    """The handles that a user or a tool names; errors name some as an example."""
+    """The handles that a user or a tool names, except in errors, which name examples."""
     if message.type not in _SPEAKERS:
         return []
     named = HANDLE.findall(_text_of(message.content))
     if isinstance(message, ToolMessage):
         if message.status == "error":
             return []
-        with contextlib.suppress(ValueError):  # of another tool, and no medium
+        with contextlib.suppress(ValueError):  # from another tool, and not a medium
             named += [media.handle for media in Media.from_artifact(message.artifact)]
     return list(dict.fromkeys(named))
 
@@ -129,6 +129,6 @@ def _handles_in(message: BaseMessage) -> list[str]:
 def _picture(handle: str, store: MediaStore) -> Media | None:
     try:
         media = store.get(handle)
-    except VisionCraftError:  # of another store, or damaged
+    except VisionCraftError:  # from another store, or damaged
         return None
     return media if media.mime_type.startswith("image/") else None

@@ -93,7 +93,7 @@ class ShowMedia(KnownKeywords, AgentMiddleware[Any, Any, Any]):
     # Into the store
 
     def before_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:  # noqa: ARG002
-        """Move what a user uploaded into the store."""
+        """Move a user's uploads into the store."""
         store = run_store(self._store)
         kept = [without_bytes(message, store) for message in state["messages"]]
         changed = [new for old, new in zip(state["messages"], kept, strict=True) if new is not old]
@@ -104,7 +104,7 @@ class ShowMedia(KnownKeywords, AgentMiddleware[Any, Any, Any]):
         return await in_thread(self.before_agent, state, runtime)
 
     def wrap_tool_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
-        """Move what a tool shows into the store."""
+        """Move media from a tool's message into the store."""
         return self._taken_in(handler(request))
 
     async def awrap_tool_call(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -158,7 +158,7 @@ class ShowMedia(KnownKeywords, AgentMiddleware[Any, Any, Any]):
         ]
 
     def _caption(self, handle: str, store: MediaStore) -> str:
-        """A caption, remembered for each store; empty if there is nothing to say."""
+        """A caption, cached for each store; empty if none is known."""
         key = store.root, handle
         if key not in self._captions:
             if len(self._captions) >= _MOST_CAPTIONS:
@@ -188,7 +188,7 @@ def form_for(model: BaseChatModel) -> Form:
 def _with(
     shown: dict[int, list[dict[str, Any]]], messages: Sequence[BaseMessage], form: Form
 ) -> list[BaseMessage]:
-    """The messages with what is shown: in its place, or after the results of all parallel calls."""
+    """The messages with the pictures: in place, or after the results of all parallel calls."""
     result: list[BaseMessage] = []
     waiting: list[dict[str, Any]] = []
     for place, message in enumerate([*messages, None]):

@@ -1,7 +1,7 @@
-"""More than one machine: pictures and recordings in Ray Data datasets, captioned and transcribed.
+"""Captions and transcripts for Ray Data datasets, on one machine or a cluster.
 
-`caption` and `transcribe` take a dataset of paths, URLs or bytes, and give it back with columns
-added; `CallLimits` are for the calls of the whole cluster.
+`caption` and `transcribe` take a dataset of paths, URLs or bytes, and return it with added columns;
+`CallLimits` limits the calls of the whole cluster.
 """
 
 try:

@@ -1,4 +1,4 @@
-"""Limits that hold for a whole cluster, and the permits that an actor has under them."""
+"""Limits for a whole cluster, and the permits of an actor under them."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ class CallLimits(KnownKeywords):
 
 
 class Limiter:
-    """Gives permits for calls, first come, first served. No Ray here; it belongs to one event loop.
+    """Issues permits for calls, first come, first served, in one event loop. It does not use Ray.
 
-    Permits of a holder whose heartbeat stopped do not count: a machine that is lost keeps none. If
-    it was only held up, they count again until they are released.
+    Permits of a holder whose heartbeat stopped do not count: a lost machine keeps none. If it was
+    only delayed, they count again until they are released.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Limiter:
         self._released.set()
 
     async def heartbeat(self, holder: str) -> None:
-        """Take a sign of life."""
+        """Record a heartbeat."""
         self._heard[holder] = self._clock()
 
     def in_flight(self) -> int:
@@ -141,7 +141,7 @@ class Permits:
         self._asking = asyncio.Lock()
 
     async def do(self, step: Step[Any]) -> Any:
-        """Do a step of a flow. A paid one has a permit at each attempt, and none between them."""
+        """Do a step of a flow. A paid step holds a permit during each attempt, not between them."""
         if not step.paid:
             return await step.ado()
 
@@ -156,7 +156,7 @@ class Permits:
 
     @contextlib.asynccontextmanager
     async def permit(self) -> AsyncIterator[None]:
-        """Wait for a permit, and have it for the time of a call."""
+        """Wait for a permit, and hold it during a call."""
         async with self._asking:
             given = asyncio.ensure_future(self._limiter.acquire.remote(self._holder))
             try:
@@ -173,7 +173,7 @@ class Permits:
         self._limiter.release.remote(self._holder)
 
     async def keep_alive(self, seconds: float) -> None:
-        """Give a sign of life every so many seconds."""
+        """Send a heartbeat at regular intervals."""
         while True:
             self._limiter.heartbeat.remote(self._holder)
             await asyncio.sleep(seconds)

@@ -104,10 +104,10 @@ def check_columns(kind: Kind, column: str, output: str, schema: Any) -> None:
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class Job:
-    """All that an actor needs to know. It travels pickled; only its name is shown.
+    """The configuration of an actor. It travels as a pickle; only its name is shown.
 
-    Ray writes what a dataset is made of into its logs and its dashboard, as `str` gives it, and
-    finds the worker of a job by equality, after both were pickled.
+    Ray writes the `str` of a dataset's parts into its logs and its dashboard, and finds the worker
+    of a job by equality, after both were pickled.
     """
 
     name: str
@@ -137,8 +137,8 @@ class Job:
 class RowWorker:
     """The callable class of `map_batches`. One lives in each actor.
 
-    It has an event loop of its own. Ray's, on which it awaits this, stands still while the rows
-    that are done wait to be taken; calls under way would then be cut off.
+    It has its own event loop. Ray's loop, on which Ray awaits this object, stops while finished
+    rows wait to be taken, which would break running calls.
     """
 
     def __init__(self, job: Job) -> None:
@@ -158,7 +158,8 @@ class RowWorker:
 
         Raises:
             InvalidRequestError: If the dataset has no such column, or it holds something else.
-            VisionCraftError: If something concerns all rows, or any row fails that may not.
+            VisionCraftError: If an error concerns all rows, or a row fails with
+                ``on_error="raise"``.
         """
         done = asyncio.run_coroutine_threadsafe(self._with_columns(rows), self._loop)
         return await asyncio.wrap_future(done)

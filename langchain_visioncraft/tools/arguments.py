@@ -1,4 +1,4 @@
-"""What models fill in: arguments in a form that every framework's schema converter takes."""
+"""Arguments for models, in a form that every framework's schema converter accepts."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _WEIGHTS = {
 
 
 class Arguments(TakesEmptyTexts):
-    """Base of what models fill in. Null and an empty text stand for what is not given."""
+    """Base of the arguments that models fill in. Null and an empty text mean "not set"."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     @classmethod
     def without_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """What is given; a list of names and weights is the dictionary that it stands for."""
+        """The given values; a list of names and weights becomes a dictionary."""
         return {name: _weights(value) for name, value in super().without_empty(given).items()}
 
     @classmethod
@@ -44,12 +44,12 @@ class Arguments(TakesEmptyTexts):
 
 
 class ForModels:
-    """Marks a parameter of which models see a schema that strict clients take, too.
+    """Marks a parameter whose schema for models is also accepted by strict clients.
 
-    Strict clients require every property, so that what is optional must be nullable, and close
-    every object: a dictionary of weights is shown as a list of names and weights. Google's
-    enumerations hold only texts: numbers to choose from are a range, which the description lists.
-    OpenAI's strict mode knows no shortest length of a text; the tool does.
+    Strict clients require every property, so an optional one must be nullable. They also close
+    every object, so a dictionary of weights becomes a list of names and weights. Google's
+    enumerations hold only texts, so a choice of numbers becomes a range, and the description lists
+    them. OpenAI's strict mode has no minimum length of a text; the tool checks it.
     """
 
     def __init__(self, *, optional: bool) -> None:
@@ -58,7 +58,7 @@ class ForModels:
     def __get_pydantic_json_schema__(
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """The schema without what a converter refuses or drops."""
+        """The schema without the parts that a converter refuses or drops."""
         schema = handler(core_schema)
         parts = [_plain(each) for each in schema.get("anyOf", [schema]) if each != _NULL]
         if self._optional:
@@ -98,7 +98,7 @@ def arguments_of(
     defaults: Mapping[str, Any],
     media: Collection[str],
 ) -> type[Arguments]:
-    """The class of what a model fills in; what has a default is optional."""
+    """The class of the arguments that a model fills in; those with a default are optional."""
     shown: dict[str, Any] = {}
     for field, info in fields.items():
         described = copy.copy(info)
@@ -113,7 +113,7 @@ def arguments_of(
         optional = not described.is_required()
         described.metadata = [*described.metadata, ForModels(optional=optional)]
         shown[field] = (annotation, described)
-    # What must be given comes first, where a model looks first.
+    # Required arguments come first, where a model looks first.
     ordered = dict(sorted(shown.items(), key=lambda item: not item[1][1].is_required()))
     return create_model(name, __base__=Arguments, __doc__=description, **ordered)
 

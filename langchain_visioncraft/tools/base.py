@@ -1,4 +1,4 @@
-"""`VisionCraftTool`: what all tools share, once: sync, async, artifacts, the error policy."""
+"""`VisionCraftTool`, the base of all tools: sync, async, artifacts, the error policy."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _bytes_in(result: Any) -> int:
 
 
 def _describe_validation(error: Any) -> str:
-    """What a model reads when its arguments do not fit."""
+    """The message for a model whose arguments do not fit."""
     problems = describe_problems(error) if isinstance(error, ValidationError) else str(error)
     shown = shortened(problems, _LONGEST_MESSAGE)
     return f"The arguments are not valid. {shown}. Nothing was done; correct them and try again."
@@ -82,7 +82,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
             from the store without a call. Default: no.
     """
 
-    # A validator is built for the tools that are used, not for all that are imported.
+    # Validators are built only for tools that are used, not for all that are imported.
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
@@ -163,7 +163,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         return self
 
     def _check_api_version(self) -> None:
-        """Refuse what only another generation takes: fields have the widest bounds of all."""
+        """Refuse parameters of other generations: fields have the widest bounds of all."""
         request = self.request()
         given = self.model_fields_set & set(request.model_fields)
         try:
@@ -185,7 +185,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         super().__setattr__("args_schema", self._build_args_schema())
 
     def _build_args_schema(self) -> type[BaseModel]:
-        """What a model fills in: what has a default here is optional."""
+        """The arguments that a model fills in: those with a default here are optional."""
         own, parameters = type(self).model_fields, self.parameters()
         shown = [name for name in parameters if name not in self.hidden_from_model]
         return arguments_of(
@@ -254,7 +254,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         tool_call_id: str | None,  # noqa: ARG002 -- as in BaseTool
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         parameters = self.args_schema.model_fields
-        if not parameters:  # models give something all the same
+        if not parameters:  # models send arguments nevertheless
             return (), {}
         if isinstance(tool_input, str):
             tool_input = arguments_in(tool_input, list(parameters))
@@ -262,7 +262,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         return (), {name: getattr(checked, name) for name in parameters}
 
     def _checked(self, given: dict[str, Any]) -> BaseModel:
-        """The arguments, with what evidently means the right type in its place."""
+        """The arguments, with obvious equivalents converted to the right types."""
         arguments: type[BaseModel] = self.args_schema
         try:
             return arguments.model_validate(given)
@@ -275,7 +275,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
     def _filter_injected_args(self, tool_input: dict[str, Any]) -> dict[str, Any]:
         return dict(tool_input)
 
-    # Without `config` and `run_manager`: what runs inside finds the run in the context.
+    # Without `config` and `run_manager`: code inside finds the run in the context.
 
     def _run(self, *_: Any, **arguments: Any) -> Any:
         tool = self._in_this_run()
@@ -289,7 +289,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
     async def _arun(self, *_: Any, **arguments: Any) -> Any:
         tool = self._in_this_run()
         with tool._telling_the_model():
-            # The store is not waited for on the event loop, nor asked if no argument is a medium.
+            # The store must not block the event loop, and is not used if no argument is a medium.
             if tool.request().media_kinds:
                 job = await asyncio.to_thread(tool.prepare, arguments)
             else:
@@ -298,7 +298,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
                 return known
             began = time.monotonic()
             result = await tool.aexecute(job)
-            # A large file is hashed, and other storage is asked, for longer than others can wait.
+            # Hashing a large file, or accessing remote storage, would block the event loop.
             local = tool.store.spool_dir is not None and _bytes_in(result) <= SMALL_BYTES
             keep = tool._small_saves if local else in_thread
             return await keep(tool._keep, result, job, time.monotonic() - began)
@@ -316,13 +316,13 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         return tool
 
     def _key(self, job: Job) -> str | None:
-        """By which the answer of a call is remembered, if it is."""
+        """The key under which the answer of a call is cached, if it is cached."""
         if not (self.cache and self.makes_media):
             return None
         return cache_key(job, self.endpoint(), self._sync_client.settings.base_url, self.store)
 
     def _known(self, job: Job) -> tuple[Any, Any] | None:
-        """The answer that the same call had before, if that is remembered."""
+        """The cached answer of the same call, if there is one."""
         key = self._key(job)
         media = self.store.recall(key) if key else None
         if not media:
@@ -336,7 +336,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         return self._content_of(media), artifact
 
     def _enter(self, call: Usage, media: Sequence[Media]) -> None:
-        with contextlib.suppress(OSError):  # what was paid for is not lost for it
+        with contextlib.suppress(OSError):  # a paid result must not be lost because of it
             self.store.record(call.of(media))
 
     def _keep(self, result: Any, job: Job, seconds: float) -> tuple[Any, Any]:
@@ -374,7 +374,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         return [{"type": "text", "text": text}, *(medium.block() for medium in pictures)]
 
 
-# LangChain asks for these at every call, and Python would make them again each time.
+# LangChain reads these at every call, and Python would compute them again each time.
 for _method in (VisionCraftTool._run, VisionCraftTool._arun):
     _method.__annotations__ = get_type_hints(_method)
     vars(_method)["__signature__"] = inspect.signature(_method)

@@ -88,14 +88,14 @@ class VisionCraftCaption(VisionCraftTool):
         if self.chat_model is not None:
             return self.chat_model
         if self._default_chat_model is None:
-            # Only now: a chat model wants its key at once, a tool's schema can be had without one.
+            # Only now: a chat model needs its key at once, but a tool's schema needs none.
             from langchain_visioncraft.chat_models import ChatVisionCraft  # noqa: PLC0415
 
             client = self._sync_client
             self._default_chat_model = ChatVisionCraft(
                 model=self.model,
                 vision=True,
-                # A caption is one result; its pieces would only mix with the agent's own words.
+                # A caption is one result; its chunks would mix with the agent's own words.
                 disable_streaming=True,
                 api_key=SecretStr(client.key()),
                 base_url=client.settings.base_url,
@@ -111,7 +111,7 @@ class VisionCraftCaption(VisionCraftTool):
 
 
 def _answer_in(message: AIMessage) -> str:
-    """The text without what the model thought, which other chat models than ours leave in it."""
+    """The text without the model's reasoning, which other chat models leave in it."""
     _, answer = split_reasoning(str(message.text))
     return Caption(answer, message.response_metadata.get("model_name"))
 

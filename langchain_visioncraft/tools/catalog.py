@@ -23,7 +23,7 @@ _MOST_NAMES = 100
 
 
 class CatalogRequest(ListRequest):
-    """A list of names, and what to look for in it."""
+    """A list of names, and the text to search for in it."""
 
     contains: OptionalText = Field(
         None, description="Only names that contain this text, e.g. 'dreamshaper'."
@@ -81,7 +81,7 @@ class VisionCraftCatalog(VisionCraftTool):
         return known[1]
 
     def finish(self, result: list[str], job: Job) -> tuple[str, dict[str, Any]]:
-        """The names in one line, as many as a model can take in."""
+        """The names in one line, as many as are useful to a model."""
         family, kind = job.arguments["family"], job.arguments["kind"]
         part = str(job.arguments.get("contains") or "")
         names = [name for name in result if part.lower() in name.lower()]

@@ -14,8 +14,8 @@ from pydantic.fields import FieldInfo
 class AsFunction:
     """Gives a tool its `func`: a function with a signature that takes the tool's arguments.
 
-    CrewAI and AutoGen want it callable, Google's ADK reads its signature. Made when it is asked
-    for: a field that held it would call the old tool in a copy, and could not be pickled.
+    CrewAI and AutoGen need it callable, Google's ADK reads its signature. It is created on access:
+    stored in a field, it would call the old tool in a copy, and could not be pickled.
     """
 
     @overload
@@ -57,7 +57,7 @@ def _function_of(tool: BaseTool) -> Callable[..., str]:
 
 
 def _annotation(field: FieldInfo) -> Any:
-    """What a caller may pass. Media are texts to a caller, and dictionaries may be lists."""
+    """The types that a caller may pass: media are texts, and dictionaries may be lists."""
     kind: Any = field.annotation
     if any(get_origin(each) is dict for each in (kind, *get_args(kind))):
         return Any

@@ -1,4 +1,4 @@
-"""One call of a tool: what to do, what to remember of it, and what it counts as."""
+"""One call of a tool: its work, the facts to record, and the calls that it counts as."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _ROUTE = re.compile(r"``((?:GET|POST) /[^`]+)``")
 
 @dataclass
 class Job:
-    """One call of a tool, prepared: what to do (mostly a flow), and what to remember of it."""
+    """One prepared call of a tool: its work (usually a flow), and the facts to record."""
 
     work: Any
     arguments: dict[str, Any] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
     call: Usage | None = None
     made: list[Media] = field(default_factory=list)
-    """The media that came of it, in the store."""
+    """The resulting media, in the store."""
     count: int = 1
-    """How many calls of the engine it is."""
+    """How many calls of the engine it makes."""
     problems: list[str] = field(default_factory=list)
 
     def arguments_of(self, medium: Media) -> dict[str, Any]:
-        """What one medium was made with: its own seed."""
+        """The arguments that differ for one medium: its own seed."""
         return self.arguments if medium.seed is None else {**self.arguments, "seed": medium.seed}
 
 

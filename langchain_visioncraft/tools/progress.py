@@ -11,7 +11,7 @@ from langchain_core.runnables.config import ensure_config
 from langchain_visioncraft.client import Progress
 
 PROGRESS_EVENT = "visioncraft_progress"
-"""Name of the custom event by which long work reports itself; the `type` in LangGraph streams."""
+"""Name of the custom event that reports progress; the `type` in LangGraph streams."""
 
 
 def report(progress: Progress) -> None:
@@ -36,8 +36,8 @@ def _in_a_run() -> bool:
 
 
 def _stream(event: dict[str, Any]) -> None:
-    """LangGraph hands no custom events of callbacks on."""
-    if "langgraph.pregel" not in sys.modules:  # then this is no graph; it may not be installed
+    """Write to LangGraph's stream, which does not pass on callbacks' custom events."""
+    if "langgraph.pregel" not in sys.modules:  # LangGraph is not loaded, so this is not in a graph
         return
     from langgraph.config import get_stream_writer  # noqa: PLC0415
     from langgraph.prebuilt import ToolRuntime  # noqa: PLC0415
@@ -48,7 +48,7 @@ def _stream(event: dict[str, Any]) -> None:
         return
     told = {"type": PROGRESS_EVENT, **event}
     write(told)
-    # It finds the call in the context, not in a runtime; older versions have none.
+    # The writer finds the call in the context, not in a runtime, which older versions lack.
     if emit := getattr(ToolRuntime, "emit_output_delta", None):
         emit(None, told)
 

@@ -24,9 +24,9 @@ InJSON = PlainSerializer(_json_form, when_used="json-unless-none")
 
 
 class ToolSettings(KnownKeywords, BaseModel):
-    """What the tools and the toolkit share: a connection, a store, and what a model may see."""
+    """The settings of the tools and the toolkit: a connection, a store, a model's permissions."""
 
-    # pydantic's messages show a part of what was passed in, and with it the key.
+    # pydantic's messages show part of the input, which may include the key.
     model_config = ConfigDict(
         arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True
     )
