@@ -22,8 +22,8 @@ from langchain_visioncraft.client.pair import (
     connect,
     hide_key,
 )
-from langchain_visioncraft.document_loaders.blobs import MediaFile, read
 from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, open_cache
+from langchain_visioncraft.document_loaders.files import MediaFile, Source, read
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 
 MAX_CALLS = 100
@@ -31,6 +31,15 @@ MAX_CALLS = 100
 
 MAX_RETRIES = 6
 """Large batches meet every rare failure, and can wait for a service to recover."""
+
+
+class ParserSettings(ConnectionSettings, total=False):
+    """What all parsers take."""
+
+    max_calls: int
+    strict: bool
+    client: AnyClient | None
+    cache: CacheTypes
 
 
 class VisionCraftParser(KnownKeywords, BaseBlobParser):
@@ -72,9 +81,9 @@ class VisionCraftParser(KnownKeywords, BaseBlobParser):
     def documents(self, part: Any, cache: Cache | None) -> Steps[list[Document]]:
         """The documents of a part, in order."""
 
-    def parts_of(self, blob: Blob) -> Sequence[Any]:
-        """The parts of a blob. Blocks. A damaged one, or one of another kind, raises."""
-        return self.parts(read(blob, self.kinds))
+    def parts_of(self, source: Source) -> Sequence[Any]:
+        """The parts of a file. Blocks. A damaged one, or one of another kind, raises."""
+        return self.parts(read(source, self.kinds))
 
     def check_damage(self, file: MediaFile, damage: str | None) -> None:
         """Raise `MediaInputError` if a file is damaged, and only whole ones are wanted."""
@@ -89,12 +98,12 @@ class VisionCraftParser(KnownKeywords, BaseBlobParser):
             MediaInputError: If it is not a file of the right kind, or is empty or damaged.
             VisionCraftError: If a call fails. All messages name the file.
         """
-        for part in self.parts_of(blob):
+        for part in self.parts_of(Source.of(blob)):
             yield from run(self.documents(part, self.cache))
 
     async def alazy_parse(self, blob: Blob) -> AsyncIterator[Document]:
         """Yield the documents of a blob without blocking: see `lazy_parse`."""
-        for part in await in_thread(self.parts_of, blob):
+        for part in await in_thread(self.parts_of, Source.of(blob)):
             for document in await arun(self.documents(part, self.cache)):
                 yield document
 

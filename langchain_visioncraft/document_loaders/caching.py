@@ -105,11 +105,11 @@ def cached(
         return (yield from flow)
     key = f"{kind}-{digest_of_text(json.dumps(facts, sort_keys=True, default=str))}"
     found = yield call(cache.mget, cache.amget, [key])
-    with contextlib.suppress(ValueError, TypeError):
+    with contextlib.suppress(ValueError):
         if found[0] and (known := restore(json.loads(found[0]))):
             return known
     result = yield from flow
     text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
-    kept = [(key, text.encode("utf-8", "surrogatepass"))]
+    kept = [(key, text.encode("utf-8", "replace"))]
     yield keeps(call(cache.mset, cache.amset, kept))
     return result

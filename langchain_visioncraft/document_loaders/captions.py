@@ -4,40 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage
+from pydantic import TypeAdapter
 from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Step, Steps, call, paid
 from langchain_visioncraft._reasoning import split_reasoning
 from langchain_visioncraft._threads import SMALL_BYTES, AtOnceIfQuick, in_thread
-from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, hide_key
+from langchain_visioncraft.client.pair import hide_key
 from langchain_visioncraft.client.text_schemas import DEFAULT_CAPTION_MODEL
 from langchain_visioncraft.document_loaders.base import (
-    MAX_CALLS,
+    ParserSettings,
     VisionCraftParser,
     check_calls,
     check_number,
     check_text,
     require,
 )
-from langchain_visioncraft.document_loaders.blobs import MediaFile
-from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, cached
+from langchain_visioncraft.document_loaders.caching import Cache, cached
+from langchain_visioncraft.document_loaders.files import MediaFile
 from langchain_visioncraft.errors import (
     InvalidRequestError,
     MediaInputError,
     UnexpectedAnswerError,
 )
 from langchain_visioncraft.media import Media
-from langchain_visioncraft.media.decoding import COSTS, open_picture
+from langchain_visioncraft.media.decoding import COSTS, Frames
 from langchain_visioncraft.media.scaling import Scaled, scaled
 from langchain_visioncraft.media.structure import Animation, animation_of
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 FramesTypes: TypeAlias = Literal["auto", "first", "middle", "all"] | int | Sequence[int]
 """Which frames of an animation, or pages of a TIFF: a word, how many evenly spread ones, or their
@@ -97,7 +95,8 @@ class VisionCraftCaptionParser(VisionCraftParser):
         max_pixels: Pictures with more pixels are refused before they are decoded. A pixel of WebP
             and JPEG 2000 counts four times, one of AVIF, HEIC and JPEG XL twice. To show the
             chosen frames of an animation, at most 16 times as many are composed.
-        max_calls: A file with more frames to describe is refused before the first call.
+        max_calls: A file with more frames to describe (default: 100) is refused before the first
+            call.
         strict: Whether a truncated or damaged picture is refused. Otherwise the part that can be
             decoded is described.
         client: A ready client (sync or async), instead of the settings of the connection.
@@ -120,16 +119,10 @@ class VisionCraftCaptionParser(VisionCraftParser):
         frames: FramesTypes = "auto",
         max_side: int | None = DEFAULT_MAX_SIDE,
         max_pixels: int = DEFAULT_MAX_PIXELS,
-        max_calls: int = MAX_CALLS,
-        strict: bool = False,
-        client: AnyClient | None = None,
-        cache: CacheTypes = None,
-        **connection: Unpack[ConnectionSettings],
+        **settings: Unpack[ParserSettings],
     ) -> None:
-        hide_key(connection)
-        super().__init__(
-            max_calls=max_calls, strict=strict, client=client, cache=cache, **connection
-        )
+        hide_key(settings)
+        super().__init__(**settings)
         require("Decoding pictures", "Pillow", "PIL")
         check_text("prompt", prompt)
         check_text("model", model)
@@ -206,21 +199,18 @@ class VisionCraftCaptionParser(VisionCraftParser):
 
     def _restored(self, data: Any) -> SeenFrame:
         """A cached caption; `ValueError` if another engine answers by now."""
-        seen = SeenFrame.restore(data)
-        if self._answering and seen.engine != self._answering:
+        seen = _SEEN.validate_python(data)
+        if not seen.text or (self._answering and seen.engine != self._answering):
             raise ValueError
         return seen
 
     def _caption(self, frame: Frame) -> Steps[SeenFrame]:
         file = frame.file
-        make_ready = partial(
-            scaled,
-            file.media,
-            self.max_side,
-            frame=frame.number,
-            max_pixels=self.max_pixels,
-            name=file.source,
-        )
+
+        def make_ready() -> Scaled:
+            opening = frame.frames.at(frame.number)
+            return scaled(file.media, self.max_side, opening=opening)
+
         few = frame.of == 1 and frame.width * frame.height <= _FEW_PIXELS
         in_tasks = self._at_once if few and file.media.size <= SMALL_BYTES else in_thread
         picture: Scaled = yield Step(make_ready, partial(in_tasks, make_ready))
@@ -258,13 +248,8 @@ class SeenFrame(NamedTuple):
     damage: str | None
     engine: str | None = None
 
-    @classmethod
-    def restore(cls, data: Any) -> SeenFrame:
-        """Back from JSON, or from a text; `ValueError` or `TypeError` if it is neither."""
-        text, damage, engine = data
-        if not text:
-            raise ValueError
-        return cls(str(text), damage, engine)
+
+_SEEN = TypeAdapter(SeenFrame)
 
 
 class Frame(NamedTuple):
@@ -275,6 +260,7 @@ class Frame(NamedTuple):
     """
 
     file: MediaFile
+    frames: Frames
     number: int
     of: int
     width: int
@@ -282,37 +268,38 @@ class Frame(NamedTuple):
     duration: float | None
 
 
-def frames_of(file: MediaFile, frames: FramesTypes, max_pixels: int) -> list[Frame]:
+def frames_of(file: MediaFile, chosen: FramesTypes, max_pixels: int) -> list[Frame]:
     """The chosen frames of a picture in order, according to its headers."""
-    mime_type = file.media.mime_type
-    with open_picture(file.media, name=file.source, max_pixels=max_pixels) as image:
+    media, mime_type = file.media, file.media.mime_type
+    frames = Frames(media, name=file.source, max_pixels=max_pixels)
+    with frames.at(0) as image:
         count = 1 if mime_type in _SINGLE else getattr(image, "n_frames", 1)
         pages = mime_type == "image/tiff"  # which are not in time
         animated = count > 1 and not pages
-        most = _MOST_TIMES * max_pixels
-        duration = None
+        if chosen == "auto":
+            chosen = "middle" if animated else "all"
+        duration, numbers = None, _chosen(chosen, count, file.source)
         if animated:
-            motion = _motion(file.media, image, count, most)
-            decoded = motion.width * motion.height * COSTS.get(mime_type, 1)
+            most = _MOST_TIMES * max_pixels
+            motion = _motion(media, frames, count, most)
             duration = round(motion.seconds, 3) or None
-        if frames == "auto":
-            frames = "middle" if animated else "all"
-        width, height = file.media.width or image.width, file.media.height or image.height
+            # To show a frame, Pillow composes all before it.
+            pixels = numbers[-1] * motion.width * motion.height * COSTS.get(mime_type, 1)
+            if pixels > most:
+                msg = (
+                    f"{file.source} has {count:,} frames of {motion.width}x{motion.height} pixels: "
+                    f"up to the last of the chosen ones, more than {most:,} pixels would be "
+                    f"decoded ({_MOST_TIMES} times max_pixels). Choose earlier ones, such as "
+                    "frames='first'."
+                )
+                raise MediaInputError(msg)
+        width, height = media.width or image.width, media.height or image.height
         found = []
-        chosen = _chosen(frames, count, file.source)
-        # To show a frame of an animation, Pillow composes all before it, each time anew.
-        if animated and decoded * sum(chosen) > most:
-            msg = (
-                f"{file.source} has {count:,} frames of {motion.width}x{motion.height} pixels: for "
-                f"the chosen ones, more than {most:,} pixels would be decoded ({_MOST_TIMES} times "
-                "max_pixels). Choose fewer or earlier ones, such as frames='first'."
-            )
-            raise MediaInputError(msg)
-        for number in chosen:
+        for number in numbers:
             if pages:  # each page has its own size, and Pillow rotates it
-                image.seek(number)
-                width, height = image.size
-            found.append(Frame(file, number, count, width, height, duration))
+                with frames.at(number) as page:
+                    width, height = page.size
+            found.append(Frame(file, frames, number, count, width, height, duration))
     return found
 
 
@@ -321,16 +308,18 @@ _SINGLE = ("image/jpeg", "image/vnd.adobe.photoshop")
 """Formats whose further pictures are a camera's previews, or layers."""
 
 
-def _motion(media: Media, image: Image.Image, count: int, most: int) -> Animation:
+def _motion(media: Media, frames: Frames, count: int, most: int) -> Animation:
+    """What an animation says of itself; of other formats what is found by composing all frames."""
     with media.open() as file:
         if (found := animation_of(file, media.mime_type)) is not None:
             return found
-    milliseconds = 0.0
-    if image.width * image.height * count * COSTS.get(media.mime_type, 1) <= most:
+    with frames.at(0) as image:
+        size, milliseconds = image.size, 0.0
+    if size[0] * size[1] * count * COSTS.get(media.mime_type, 1) <= most:
         for number in range(count):
-            image.seek(number)
-            milliseconds += float(image.info.get("duration") or 0)
-    return Animation(*image.size, milliseconds / 1000)
+            with frames.at(number) as image:
+                milliseconds += float(image.info.get("duration") or 0)
+    return Animation(*size, milliseconds / 1000)
 
 
 def _chosen(frames: FramesTypes, count: int, source: str) -> Sequence[int]:

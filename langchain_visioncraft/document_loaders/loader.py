@@ -1,27 +1,26 @@
 """`VisionCraftMediaLoader`: files, folders, globs and URLs become documents.
 
-A source yields items, each item becomes a blob (`sources`), the blob is read (`blobs`), and a
-parser makes documents from it (`captions`, `transcripts`).
+Files are found and fetched (`sources`) and read (`files`), and a parser makes documents of each
+(`captions`, `transcripts`).
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing, contextmanager
-from typing import Any
+from typing import Any, get_args
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
-from langchain_core.documents.base import Blob
 from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, work
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, connect, hide_key
-from langchain_visioncraft.document_loaders import base, blobs, sources
+from langchain_visioncraft.document_loaders import base, files, sources
 from langchain_visioncraft.document_loaders.caching import CacheTypes, open_cache
 from langchain_visioncraft.document_loaders.captions import VisionCraftCaptionParser
-from langchain_visioncraft.document_loaders.reports import ErrorPolicy, LoadReport, OnError, Skipped
+from langchain_visioncraft.document_loaders.reports import CONCERN_ALL, LoadReport, OnError, Skipped
 from langchain_visioncraft.document_loaders.transcripts import VisionCraftTranscriptParser
 from langchain_visioncraft.document_loaders.window import aordered_map, ordered_map
 from langchain_visioncraft.errors import InvalidRequestError
@@ -104,7 +103,10 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
         **connection: Unpack[ConnectionSettings],
     ) -> None:
         hide_key(connection)
-        self.error_policy = ErrorPolicy(on_error)
+        if on_error not in get_args(OnError):
+            msg = f"on_error={on_error!r} is not valid: 'raise', 'skip' or 'document'."
+            raise InvalidRequestError(msg)
+        self.on_error = on_error
         base.check_number("max_concurrency", max_concurrency, 1, whole=True)
         for name, parser, options in (
             ("caption", caption_parser, caption_options),
@@ -137,25 +139,26 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
                 documents of those before it.
         """
         report = self.report = LoadReport()
-        results = ordered_map(self._outputs, self._items(), self.max_concurrency)
+        results = ordered_map(
+            self._outputs, sources.items_of(self._sources, self._suffixes), self.max_concurrency
+        )
         with self._progress() as advance, closing(results):
             for outputs in results:
-                yield from report.count(outputs, self.error_policy)
+                yield from report.count(outputs, self.on_error)
                 advance()
 
     async def alazy_load(self) -> AsyncIterator[Document]:
         """Yield the documents in the order of the files, loaded by `max_concurrency` tasks."""
         report = self.report = LoadReport()
-        results = aordered_map(self._outputs, self._items(), self.max_concurrency)
+        results = aordered_map(
+            self._outputs, sources.items_of(self._sources, self._suffixes), self.max_concurrency
+        )
         with self._progress() as advance:
             async with aclosing(results):
                 async for outputs in results:
-                    for document in report.count(outputs, self.error_policy):
+                    for document in report.count(outputs, self.on_error):
                         yield document
                     advance()
-
-    def _items(self) -> Iterator[sources.Item | Skipped]:
-        return sources.items_of(self._sources, self._suffixes)
 
     def _outputs(self, item: sources.Item | Skipped) -> Steps[list[Document | Skipped]]:
         """What one file gives."""
@@ -163,21 +166,26 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
             return [item]
         outputs: list[Document | Skipped] = []
         try:
-            private = self.allow_private_urls
-            blob = yield from sources.blob_of(item, self.client, allow_private_urls=private)
-            parser, parts = yield work(self._look_at, blob)
+            source = yield from sources.source_of(
+                item,
+                self.client,
+                allow_private_urls=self.allow_private_urls,
+                spool_dir=self.store.spool_dir if self.store else None,
+            )
+            parser, parts = yield work(self._look_at, source)
             cache = self.cache if parser.cache is None else parser.cache
             for part in parts:
                 outputs += yield from parser.documents(part, cache)
         except Exception as error:
             # Anything: parsers may call any chat model.
-            if self.error_policy.raises(error):
+            if self.on_error == "raise" or isinstance(error, (*CONCERN_ALL, ImportError)):
                 raise
-            outputs.append(Skipped.because_of(error, blobs.name_of(item)))
+            name = item if isinstance(item, str) else item.name or "<data>"
+            outputs.append(Skipped.because_of(error, name))
         return outputs
 
-    def _look_at(self, blob: Blob) -> tuple[base.VisionCraftParser, Sequence[Any]]:
-        file = blobs.read(blob)
+    def _look_at(self, source: files.Source) -> tuple[base.VisionCraftParser, Sequence[Any]]:
+        file = files.read(source)
         if self.store is not None:
             self.store.add(file.media, tool="VisionCraftMediaLoader", sources=[file.source])
         kinds = self.caption_parser.kinds

@@ -8,12 +8,11 @@ from typing import Literal, TypeAlias
 
 from langchain_core.documents import Document
 
-from langchain_visioncraft.document_loaders.blobs import document_id
+from langchain_visioncraft.document_loaders.files import document_id
 from langchain_visioncraft.errors import (
     AuthenticationError,
     CertificateError,
     EndpointNotFoundError,
-    InvalidRequestError,
     MissingKeyError,
     RateLimitError,
     SubscriptionError,
@@ -66,29 +65,6 @@ class Skipped:
         )
 
 
-@dataclass(frozen=True)
-class ErrorPolicy:
-    """Decides what happens if a file fails.
-
-    ``on_error="raise"`` ends the run, ``"skip"`` leaves the file out, ``"document"`` yields a
-    document that reports the problem. Errors in `raised` or `CONCERN_ALL`, and a missing package,
-    always end the run.
-    """
-
-    on_error: OnError = "raise"
-    raised: tuple[type[Exception], ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.on_error not in ("raise", "skip", "document"):
-            msg = f"on_error={self.on_error!r} is not valid: 'raise', 'skip' or 'document'."
-            raise InvalidRequestError(msg)
-
-    def raises(self, error: Exception) -> bool:
-        """Whether this error ends the run."""
-        raised = (*CONCERN_ALL, ImportError, *self.raised)
-        return self.on_error == "raise" or isinstance(error, raised)
-
-
 @dataclass
 class LoadReport:
     """The outcome of a run.
@@ -103,9 +79,7 @@ class LoadReport:
     documents: int = 0
     skipped: list[Skipped] = field(default_factory=list)
 
-    def count(
-        self, outputs: Iterable[Document | Skipped], error_policy: ErrorPolicy
-    ) -> Iterator[Document]:
+    def count(self, outputs: Iterable[Document | Skipped], on_error: OnError) -> Iterator[Document]:
         """Count the result of one file, and yield its documents."""
         self.files += 1
         for output in outputs:
@@ -114,7 +88,7 @@ class LoadReport:
                 yield output
                 continue
             self.skipped.append(output)
-            if error_policy.on_error == "document":
+            if on_error == "document":
                 yield output.document()
 
     def __str__(self) -> str:

@@ -1,25 +1,23 @@
-"""Finds the files in a loader's sources, and makes their blobs."""
+"""Finds the files in a loader's sources, and fetches remote ones."""
 
 from __future__ import annotations
 
 import glob
 import os
-import tempfile
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
-from shutil import copyfileobj
 from typing import Any, TypeAlias
 
 from langchain_core.document_loaders import BlobLoader
 from langchain_core.documents.base import Blob
-from pydantic import PrivateAttr
 
 from langchain_visioncraft._flows import Steps, call, work
 from langchain_visioncraft.client.flow import fetch
 from langchain_visioncraft.client.pair import AnyClient, client_pair
-from langchain_visioncraft.client.spool import Spool
-from langchain_visioncraft.document_loaders.blobs import name_of
+from langchain_visioncraft.client.spool import LocalError, Spool
+from langchain_visioncraft.document_loaders.files import Source
 from langchain_visioncraft.document_loaders.reports import CONCERN_ALL, Skipped
 from langchain_visioncraft.errors import (
     InvalidRequestError,
@@ -28,17 +26,17 @@ from langchain_visioncraft.errors import (
     UnsafeLinkError,
 )
 from langchain_visioncraft.media import Media, MediaStore
+from langchain_visioncraft.media.handles import CHUNK_BYTES
 from langchain_visioncraft.media.inputs import is_link
 from langchain_visioncraft.media.paths import is_folder_for_people, is_for_people, local_path
-from langchain_visioncraft.media.places import Place
 from langchain_visioncraft.media.urls import is_on_storage, open_url
 
 OneSource: TypeAlias = str | os.PathLike[str] | Media | MediaStore | Blob | BlobLoader
 SourceTypes: TypeAlias = OneSource | Iterable[OneSource]
 """A file, folder, glob, URL, `Media`, `MediaStore`, blob or blob loader, or several of them."""
 
-Item: TypeAlias = str | Media | Blob
-"""One file to be loaded: a URL to be fetched, a medium to be read, or a blob."""
+Item: TypeAlias = str | Source
+"""One file to be loaded: a URL to be fetched, or what can be opened."""
 
 
 def check_sources(source: Any) -> Iterable[Any]:
@@ -60,21 +58,23 @@ def items_of(sources: Iterable[Any], suffixes: tuple[str, ...]) -> Iterator[Item
     A glob that finds nothing is reported as skipped: it is not an error, but may be a typo.
     """
     for source in sources:
-        if isinstance(source, Media | Blob) or (isinstance(source, str) and is_link(source)):
+        found: Iterable[Path | Media | Blob | Skipped]
+        if isinstance(source, str) and is_link(source):
             yield source
+            continue
+        if isinstance(source, Media | Blob):
+            found = [source]
         elif isinstance(source, MediaStore):
-            yield from source
+            found = source
         elif isinstance(source, BlobLoader):
-            yield from source.yield_blobs()
+            found = source.yield_blobs()
         elif isinstance(source, str | os.PathLike):
-            for path in _files(local_path(source), suffixes):
-                if isinstance(path, Skipped):
-                    yield path
-                else:
-                    yield Blob.from_path(path, guess_type=False)
+            found = _files(local_path(source), suffixes)
         else:
             msg = f"{type(source).__name__} cannot be loaded: {source!r:.80}."
             raise InvalidRequestError(msg)
+        for each in found:
+            yield each if isinstance(each, Skipped) else Source.of(each)
 
 
 def count_items(sources: Iterable[Any], suffixes: tuple[str, ...]) -> int | None:
@@ -158,52 +158,38 @@ def _entries(folder: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bool
                 yield entry.path, False
 
 
-def blob_of(item: Item, client: AnyClient, *, allow_private_urls: bool = False) -> Steps[Blob]:
-    """The blob of an item; remote files are fetched, always without the key.
+def source_of(
+    item: Item,
+    client: AnyClient,
+    *,
+    allow_private_urls: bool = False,
+    spool_dir: Path | None = None,
+) -> Steps[Source]:
+    """The source of an item; remote files are fetched, always without the key.
 
-    Raises `MediaInputError` if it cannot be read or fetched, `LinkExpiredError` if a URL no longer
-    works, and `UnsafeLinkError` if it may lead to an address that is not public.
+    Raises `MediaInputError` if it cannot be fetched, `LinkExpiredError` if a URL no longer works,
+    and `UnsafeLinkError` if it may lead to an address that is not public.
     """
-    if isinstance(item, Blob):
+    if isinstance(item, Source):
         return item
-    blob: Blob
-    if isinstance(item, Media):
-        blob = yield work(_blob_of_media, item)
-    elif is_link(item):
-        blob = yield from _fetched(item, client, allow_private_urls)
+    if is_link(item):
+        spool = yield from _fetched(item, client, allow_private_urls, spool_dir)
     elif allow_private_urls or is_on_storage(item):
-        blob = yield work(_copied, item)
+        spool = yield work(_copied, item, spool_dir)
     else:
         msg = (
             f"{item} was not opened: only URLs of http(s) and object storage are accepted, without "
             "chained file systems. If all URLs are your own, pass allow_private_urls=True."
         )
         raise UnsafeLinkError(msg)
-    return blob
+    return Source(item, spool)
 
 
-def _blob_of_media(media: Media) -> Blob:
-    metadata = {"source": name_of(media)}
-    if media.path is not None and isinstance(media.held, Place):
-        return Blob.from_path(media.path, guess_type=False, metadata=metadata)
-    return Blob.from_data(media.read(), metadata=metadata)
-
-
-class _TemporaryBlob(Blob):
-    """A blob of a temporary file, which is removed with it."""
-
-    _holder: Any = PrivateAttr(default=None)
-
-    def __init__(self, path: str | Path, url: str, holder: Any) -> None:
-        super().__init__(path=path, metadata={"source": url})
-        self._holder = holder
-
-
-def _fetched(url: str, client: AnyClient, private: bool) -> Steps[Blob]:
+def _fetched(url: str, client: AnyClient, private: bool, spool_dir: Path | None) -> Steps[Spool]:
     sync_client, async_client = client_pair(client)
     try:
         flow = fetch(url, f"GET {url}", private=private)
-        spool: Spool = yield call(sync_client.run, async_client.run, flow)
+        spool: Spool = yield call(sync_client.run, async_client.run, flow, spool_dir=spool_dir)
     except LinkExpiredError as error:
         msg = f"{url} no longer works ({error.status})."
         raise LinkExpiredError(msg, status=error.status) from error
@@ -215,21 +201,16 @@ def _fetched(url: str, client: AnyClient, private: bool) -> Steps[Blob]:
         # Here it concerns only the host of one link.
         msg = f"{url} cannot be fetched: {error}"
         raise MediaInputError(msg) from error
-    if spool.path is not None:
-        return _TemporaryBlob(spool.path, url, spool)
-    with spool.open() as file:
-        return Blob.from_data(file.read(), metadata={"source": url})
+    return spool
 
 
-def _copied(url: str) -> Blob:
-    """A local copy of a file on any file system that fsspec opens: decoders need to seek in it."""
-    holder = tempfile.NamedTemporaryFile(prefix="visioncraft-")  # noqa: SIM115 -- the blob holds it
+def _copied(url: str, spool_dir: Path | None) -> Spool:
+    """A file of any file system that fsspec opens, copied here: decoders seek to and fro in it."""
     try:
-        with open_url(url) as remote:
-            copyfileobj(remote, holder, 1 << 20)
-        holder.flush()
-    except (OSError, ValueError) as error:
-        holder.close()
+        with open_url(url) as remote, Spool(sys.maxsize, spool_dir) as spool:
+            while chunk := remote.read(CHUNK_BYTES):
+                spool.accept(chunk)
+    except (OSError, ValueError, LocalError) as error:
         msg = f"{url} cannot be read: {error}"
         raise MediaInputError(msg) from error
-    return _TemporaryBlob(holder.name, url, holder)
+    return spool

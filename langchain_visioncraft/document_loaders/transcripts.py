@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from langchain_core.documents import Document
+from pydantic import TypeAdapter
 from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, call, paid, work
 from langchain_visioncraft.client import Transcript
-from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, hide_key
+from langchain_visioncraft.client.pair import hide_key
 from langchain_visioncraft.client.text_schemas import TranscribeOptions
 from langchain_visioncraft.document_loaders.base import (
-    MAX_CALLS,
+    ParserSettings,
     VisionCraftParser,
     check_calls,
     check_number,
     require,
 )
-from langchain_visioncraft.document_loaders.blobs import MediaFile
-from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, cached
+from langchain_visioncraft.document_loaders.caching import Cache, cached
+from langchain_visioncraft.document_loaders.files import MediaFile
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media import Media
 
@@ -69,7 +70,8 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         overlap_seconds: How much of a window the next one repeats, in whole segments.
         chunk_seconds: Longer recordings are sent in parts, cut at quiet places. `None`: never.
         max_seconds: A longer recording is refused before the first call; `None` refuses none.
-        max_calls: A recording that would be sent in more parts is refused before the first call.
+        max_calls: A recording that would be sent in more parts (default: 100) is refused before the
+            first call.
         task: `"transcribe"` keeps the language, `"translate"` gives English. Default: the host's.
         language: ISO 639-1 code such as `"en"`, or `"auto"`. Default: the host's.
         strict: Whether a truncated or damaged recording is refused. Otherwise the part that can be
@@ -93,18 +95,12 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         overlap_seconds: float = 10.0,
         chunk_seconds: float | None = DEFAULT_CHUNK_SECONDS,
         max_seconds: float | None = DEFAULT_MAX_SECONDS,
-        max_calls: int = MAX_CALLS,
         task: Literal["transcribe", "translate"] | None = None,
         language: str | None = None,
-        strict: bool = False,
-        client: AnyClient | None = None,
-        cache: CacheTypes = None,
-        **connection: Unpack[ConnectionSettings],
+        **settings: Unpack[ParserSettings],
     ) -> None:
-        hide_key(connection)
-        super().__init__(
-            max_calls=max_calls, strict=strict, client=client, cache=cache, **connection
-        )
+        hide_key(settings)
+        super().__init__(**settings)
         require("Listening to recordings", "PyAV and NumPy", "av", "numpy")
         if by not in ("whole", "segment", "window"):
             msg = f"by={by!r} is not valid: 'whole', 'segment' or 'window'."
@@ -143,7 +139,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         """One document for the recording, each segment, or each window."""
         facts = self._facts_of_call(part)
         hearing = self._hear(part, cache)
-        heard = yield from cached(cache, "transcript", facts, hearing, Heard.restore)
+        heard = yield from cached(cache, "transcript", facts, hearing, _HEARD.validate_python)
         self.check_damage(part, heard.damage)
         if not heard.passages:
             msg = f"{part.source} holds no speech ({heard.seconds:.0f} s were heard)."
@@ -202,7 +198,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
                 if not part.silent:
                     facts = {**self._facts_of_call(file), "part": part.number}
                     hearing = self._transcribe(file, part.path, part.start, part.seconds)
-                    kept = cached(cache, "transcript-part", facts, hearing, Heard.restore)
+                    kept = cached(cache, "transcript-part", facts, hearing, _HEARD.validate_python)
                     heard.append((yield from kept))
                 part.path.unlink()
         language = next((each.language for each in heard if each.language), None)
@@ -264,12 +260,8 @@ class Heard(NamedTuple):
             seconds, transcript.language, passages, note=note if isinstance(note, str) else None
         )
 
-    @classmethod
-    def restore(cls, data: Any) -> Heard:
-        """Back from JSON; `ValueError` or `TypeError` if it is something else."""
-        seconds, language, rows, *more = data
-        passages = [Passage(float(start), float(end), str(text)) for start, end, text in rows]
-        return cls(float(seconds), language, passages, *more)
+
+_HEARD = TypeAdapter(Heard)
 
 
 def windows(

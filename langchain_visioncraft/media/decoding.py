@@ -7,6 +7,7 @@ import functools
 import importlib
 import io
 import math
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -46,44 +47,77 @@ def picture_formats() -> tuple[str, ...]:
 
 @contextmanager
 def open_picture(
-    media: Media, *, name: str = "This picture", frame: int = 0, max_pixels: int | None = None
+    media: Media, *, name: str = "This picture", max_pixels: int | None = None
 ) -> Iterator[Image.Image]:
-    """Open a picture with Pillow, at a frame or page from 0.
+    """Open a picture with Pillow.
 
     A picture that cannot be decoded, even inside the `with` block, or has more than `max_pixels`
     pixels, raises `MediaInputError`; without Pillow, an `ImportError` is raised.
     """
+    # First, because Pillow has warnings of its own about large pictures.
+    _check_pixels(media.width or 0, media.height or 0, name, max_pixels, media.mime_type)
+    with (
+        media.open() as file,
+        _named_errors(name, media.mime_type),
+        open_image(file) as image,
+    ):
+        _check_pixels(*image.size, name, max_pixels, media.mime_type)
+        yield image
+
+
+@contextmanager
+def _named_errors(name: str, mime_type: str) -> Iterator[None]:
     try:
         from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 -- an extra
     except ImportError as error:
         msg = "Decoding pictures needs Pillow: pip install 'langchain-visioncraft[images]'"
         raise ImportError(msg) from error
-    mime_type = media.mime_type
-    # First, because Pillow has warnings of its own about large pictures.
-    _check_pixels(media.width or 0, media.height or 0, name, max_pixels, mime_type)
-    with media.open() as file:
-        try:
-            with open_image(file) as image:
-                if frame:
-                    image.seek(frame)
-                _check_pixels(*image.size, name, max_pixels, mime_type)
-                yield image
-        except StructureError as error:
-            msg = f"{name} has {error}; it was not decoded."
-            raise MediaInputError(msg) from error
-        except MediaInputError:
-            raise
-        except UnidentifiedImageError as error:
-            hint = " (HEIC needs the package pillow-heif)" if "heic" in mime_type else ""
-            msg = f"{name} is {mime_type}, but cannot be opened as a picture{hint}."
-            raise MediaInputError(msg) from error
-        except Image.DecompressionBombError as error:
-            msg = f"{name}: {error} If you trust the file, raise PIL.Image.MAX_IMAGE_PIXELS."
-            raise MediaInputError(msg) from error
-        except Exception as error:
-            # For damaged files, decoders raise any error: OSError, SyntaxError, IndexError, …
-            msg = f"{name} is a damaged {mime_type} ({error})."
-            raise MediaInputError(msg) from error
+    try:
+        yield
+    except StructureError as error:
+        msg = f"{name} has {error}; it was not decoded."
+        raise MediaInputError(msg) from error
+    except MediaInputError:
+        raise
+    except UnidentifiedImageError as error:
+        hint = " (HEIC needs the package pillow-heif)" if "heic" in mime_type else ""
+        msg = f"{name} is {mime_type}, but cannot be opened as a picture{hint}."
+        raise MediaInputError(msg) from error
+    except Image.DecompressionBombError as error:
+        msg = f"{name}: {error} If you trust the file, raise PIL.Image.MAX_IMAGE_PIXELS."
+        raise MediaInputError(msg) from error
+    except Exception as error:
+        # For damaged files, decoders raise any error: OSError, SyntaxError, IndexError, …
+        msg = f"{name} is a damaged {mime_type} ({error})."
+        raise MediaInputError(msg) from error
+
+
+class Frames:
+    """The frames or pages of a picture, opened once: each frame is composed on those before it.
+
+    The file is closed with the object.
+    """
+
+    def __init__(self, media: Media, *, name: str, max_pixels: int) -> None:
+        self._media, self._name, self._max_pixels = media, name, max_pixels
+        self._image: Image.Image | None = None
+        self._shown = 0  # some formats count from 1
+        self._opened = contextlib.ExitStack()
+        weakref.finalize(self, self._opened.close)
+
+    @contextmanager
+    def at(self, number: int) -> Iterator[Image.Image]:
+        """The picture at a frame, from 0. Raises as `open_picture` does."""
+        name, limit, mime_type = self._name, self._max_pixels, self._media.mime_type
+        if self._image is None:
+            opening = open_picture(self._media, name=name, max_pixels=limit)
+            self._image = self._opened.enter_context(opening)
+        with _named_errors(name, mime_type):
+            if number != self._shown:
+                self._image.seek(number)
+                self._shown = number
+            _check_pixels(*self._image.size, name, limit, mime_type)
+            yield self._image
 
 
 class Decoded(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
@@ -32,7 +33,7 @@ def scaled(
     picture: Media | bytes | BinaryIO,
     max_side: int | None = None,
     *,
-    frame: int = 0,
+    opening: AbstractContextManager[Image.Image] | None = None,
     max_pixels: int | None = None,
     name: str = "This picture",
     keep_format: bool = False,
@@ -48,7 +49,7 @@ def scaled(
     Args:
         picture: The picture.
         max_side: Pixels; `None` never scales.
-        frame: Which frame or page, from 0.
+        opening: What opens the picture, if it is to be another frame or page than the first.
         max_pixels: Pictures with more are refused before they are decoded.
         name: What to call it in messages.
         keep_format: Whether a JPEG or WebP stays one, and all else becomes a PNG.
@@ -59,7 +60,7 @@ def scaled(
         MediaInputError: If it cannot be decoded, or has more than `max_pixels` pixels.
     """
     media = _media(picture, name)
-    with open_picture(media, name=name, frame=frame, max_pixels=max_pixels) as opened:
+    with opening or open_picture(media, name=name, max_pixels=max_pixels) as opened:
         from PIL import Image  # noqa: PLC0415 -- an extra
 
         smaller = max_side if max_side is not None and max(opened.size) > max_side else None

@@ -10,7 +10,6 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 from langchain_core.documents import Document
-from langchain_core.documents.base import Blob
 from ray.exceptions import RayError
 
 from langchain_visioncraft._driving import adrive
@@ -18,11 +17,13 @@ from langchain_visioncraft._flows import Steps, work
 from langchain_visioncraft.client import AsyncVisionCraftClient
 from langchain_visioncraft.document_loaders.base import VisionCraftParser
 from langchain_visioncraft.document_loaders.captions import VisionCraftCaptionParser
-from langchain_visioncraft.document_loaders.reports import ErrorPolicy, OnError, Skipped
-from langchain_visioncraft.document_loaders.sources import Item, blob_of
+from langchain_visioncraft.document_loaders.files import Source
+from langchain_visioncraft.document_loaders.reports import CONCERN_ALL, Skipped
+from langchain_visioncraft.document_loaders.sources import Item, source_of
 from langchain_visioncraft.document_loaders.transcripts import VisionCraftTranscriptParser
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.paths import local_path
+from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.urls import is_url
 from langchain_visioncraft.ray.limits import Permits
 
@@ -145,9 +146,6 @@ class RowWorker:
         self._job = job
         self._permits = Permits(job.limiter, job.client)
         self._room = asyncio.Semaphore(job.max_concurrency)
-        # Failures of the cluster are not failures of a row.
-        on_error: OnError = "raise" if job.on_error == "raise" else "skip"
-        self._error_policy = ErrorPolicy(on_error, raised=(RayError,))
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name=job.name, daemon=True).start()
         heartbeats = self._permits.keep_alive(job.heartbeat_timeout / 3)
@@ -184,11 +182,13 @@ class RowWorker:
         job, outputs = self._job, list[Document | Skipped]()
         try:
             item, private = _item_of(content, job.column), job.allow_private_urls
-            blob = yield from blob_of(item, job.client, allow_private_urls=private)
-            for part in (yield work(job.parser.parts_of, blob)):
+            source = yield from source_of(item, job.client, allow_private_urls=private)
+            for part in (yield work(job.parser.parts_of, source)):
                 outputs += yield from job.parser.documents(part, job.parser.cache)
         except Exception as error:
-            if self._error_policy.raises(error):
+            # Failures of the cluster are not failures of a row.
+            concerns_all = isinstance(error, (*CONCERN_ALL, ImportError, RayError))
+            if job.on_error == "raise" or concerns_all:
                 raise
             name = content if isinstance(content, str) else "<data>"
             outputs.append(Skipped.because_of(error, name))
@@ -200,7 +200,7 @@ def _item_of(content: str | bytes | None, column: str) -> Item:
         msg = f"Column {column!r} is empty in this row."
         raise MediaInputError(msg)
     if isinstance(content, bytes):
-        return Blob.from_data(content)
+        return Source("", HeldBytes(content))
     if is_url(content):
         return content
-    return Blob.from_path(local_path(content), guess_type=False)
+    return Source.of(local_path(content))

@@ -78,8 +78,26 @@ def test_an_animation_is_not_decoded_without_an_end(
     assert document.metadata["duration"] == 5.0
     assert not any(sought)
     assert len(parse(make(max_pixels=64 * 48, frames=[3, 9]), blob)) == 2
-    with pytest.raises(MediaInputError, match="Choose fewer"):
-        parse(make(max_pixels=64 * 48, frames=[9, 10]), blob)
+    assert len(parse(make(max_pixels=64 * 48, frames=[15, 16]), blob)) == 2
+    with pytest.raises(MediaInputError, match="Choose earlier"):
+        parse(make(max_pixels=64 * 48, frames=[3, 17]), blob)
+
+
+def test_each_frame_of_an_animation_is_composed_once(
+    make: Any, parse: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed: list[int] = []
+    seek = GifImagePlugin.GifImageFile._seek
+
+    def seen(image: Any, frame: int, update_image: bool = True) -> None:
+        if update_image:
+            composed.append(frame)
+        seek(image, frame, update_image)
+
+    monkeypatch.setattr(GifImagePlugin.GifImageFile, "_seek", seen)
+    blob = Blob.from_data(frames(COLOURS * 6))
+    assert len(parse(make(frames="all", max_pixels=2 * 64 * 48), blob)) == 30
+    assert [frame for frame in composed if frame] == list(range(1, 30))
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
@@ -88,7 +106,9 @@ def test_how_long_an_animation_lasts_is_read_without_composing_a_frame(
 ) -> None:
     sought: list[int] = []
     for plugin in (GifImagePlugin.GifImageFile, PngImagePlugin.PngImageFile):
-        monkeypatch.setattr(plugin, "seek", lambda _, frame: sought.append(frame))
+        seek: Any = plugin.seek
+        watched = lambda image, frame, seek=seek: (sought.append(frame), seek(image, frame))  # noqa: E731
+        monkeypatch.setattr(plugin, "seek", watched)
     [document] = parse(make(frames="first"), Blob.from_data(frames(COLOURS, form, duration=70)))
     assert (document.metadata["frames"], document.metadata["duration"]) == (5, 0.35)
     assert not any(sought)

@@ -22,7 +22,8 @@ from langchain_visioncraft import (
     VisionCraftClient,
 )
 from langchain_visioncraft._flows import run
-from langchain_visioncraft.document_loaders.sources import blob_of, items_of
+from langchain_visioncraft.document_loaders.files import Source
+from langchain_visioncraft.document_loaders.sources import items_of, source_of
 from langchain_visioncraft.errors import LinkExpiredError, MediaInputError, UnsafeLinkError
 from langchain_visioncraft.media.inputs import MediaSource, parse_source, source_in_code
 from langchain_visioncraft.media.ledger import Usage
@@ -277,13 +278,13 @@ def test_a_store_keeps_copies_that_documents_lead_to(
 )
 def test_a_url_by_which_fsspec_would_call_any_host_is_not_opened(host: MediaHost, url: str) -> None:
     with pytest.raises(UnsafeLinkError, match="allow_private_urls"):
-        run(blob_of(url, VisionCraftClient(**host.clients())))
+        run(source_of(url, VisionCraftClient(**host.clients())))
 
 
 def test_a_url_of_storage_is_opened(host: MediaHost) -> None:
     kept = MediaStore("memory://opened").add(picture())
-    blob = run(blob_of(str(kept.location), VisionCraftClient(**host.clients())))
-    assert blob.as_bytes() == picture()
+    source = run(source_of(str(kept.location), VisionCraftClient(**host.clients())))
+    assert source.holder.open().read() == picture()
 
 
 def test_folders_may_be_nested_deeper_than_the_stack(tmp_path: Path) -> None:
@@ -293,10 +294,11 @@ def test_folders_may_be_nested_deeper_than_the_stack(tmp_path: Path) -> None:
     limit = sys.getrecursionlimit()
     try:
         sys.setrecursionlimit(len(inspect.stack()) + 100)
-        [blob] = items_of([tmp_path], ("",))
+        [item] = items_of([tmp_path], ("",))
     finally:
         sys.setrecursionlimit(limit)
-    assert blob.path == deepest / "a.png"
+    assert isinstance(item, Source)
+    assert item.name == str(deepest / "a.png")
 
 
 def test_links_to_devices_are_left_out(make: Any, tmp_path: Path) -> None:

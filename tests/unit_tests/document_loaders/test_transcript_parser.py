@@ -22,7 +22,7 @@ from media_host import HOST, KEY, RATE, MediaHost, picture, recording, samples_o
 
 from langchain_visioncraft import Media, VisionCraftTranscriptParser
 from langchain_visioncraft.document_loaders import recordings
-from langchain_visioncraft.document_loaders.blobs import read
+from langchain_visioncraft.document_loaders.files import Source, read
 from langchain_visioncraft.document_loaders.transcripts import Passage, windows
 from langchain_visioncraft.errors import (
     BadRequestError,
@@ -211,7 +211,7 @@ def test_the_silence_before_the_sound_of_a_video_counts(
 def test_where_recordings_were_joined_the_rate_may_change(tmp_path: Path) -> None:
     parts = [mp3(samples_of([(0.2, 0.8, 400)], 1.0, rate), rate) for rate in (44100, 22050)]
     whole = Blob.from_data(b"".join(parts))
-    joined = read(whole).recording
+    joined = read(Source.of(whole)).recording
     heard = listen(joined)
     assert heard.seconds == pytest.approx(2.0, abs=0.2)
     [part] = recordings.cut(joined, heard, 3.0, tmp_path)

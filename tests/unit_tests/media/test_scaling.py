@@ -15,6 +15,7 @@ from PIL import Image, ImageCms, ImageFile
 
 from langchain_visioncraft import Media
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media.decoding import Frames
 from langchain_visioncraft.media.inspection import is_whole_png
 from langchain_visioncraft.media.scaling import scaled
 
@@ -92,7 +93,9 @@ def test_a_picture_is_turned_upright(max_side: int | None) -> None:
 
 
 def test_a_frame_is_chosen() -> None:
-    data, mime, _ = scaled(frames(["red", "lime", "blue"]), frame=1)
+    media = Media.from_bytes(frames(["red", "lime", "blue"]))
+    opening = Frames(media, name="three", max_pixels=10_000).at(1)
+    data, mime, _ = scaled(media, opening=opening)
     assert mime == "image/jpeg"
     red, green, _ = opened(data).convert("RGB").getpixel((0, 0))
     assert (red < 50, green > 200) == (True, True)

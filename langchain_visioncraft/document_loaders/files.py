@@ -1,14 +1,14 @@
-"""Blobs that have been read: their type by content, their SHA-256, their documents."""
+"""Files that are to be read, and those that have been: their type, SHA-256 and documents."""
 
 from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
@@ -18,23 +18,38 @@ from langchain_visioncraft.media import Media
 from langchain_visioncraft.media.decoding import Recording
 from langchain_visioncraft.media.handles import digest_of_text
 from langchain_visioncraft.media.inspection import type_of
-from langchain_visioncraft.media.safe_open import open_regular
+from langchain_visioncraft.media.places import HeldBytes, Holder, InStore, Place
 from langchain_visioncraft.media.sniff import kind_of
 
 _KINDS = {"image": "a picture", "audio": "a recording", "video": "a video"}
 
 
-@dataclass(frozen=True)
-class MediaFile:
-    """A blob that has been read: its name, its type and its bytes.
+class Source(NamedTuple):
+    """A file that is to be read: its path, URL or handle, what opens it, more for its documents."""
 
-    The blob keeps a temporary file alive.
-    """
+    name: str
+    holder: Holder
+    metadata: Mapping[str, Any] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, item: Path | Media | Blob) -> Source:
+        """What code passes as a file."""
+        if isinstance(item, Media):
+            return cls(item.location or item.handle, item.held or HeldBytes(item.read()))
+        if isinstance(item, Path):
+            return cls(str(item), Place(str(item)))
+        in_memory = item.data is not None or not item.path
+        holder = HeldBytes(item.as_bytes()) if in_memory else Place(str(item.path))
+        return cls(str(item.source or ""), holder, item.metadata)
+
+
+class MediaFile(NamedTuple):
+    """A file that has been read: its name, its type and its bytes."""
 
     source: str
     kind: str
     media: Media
-    blob: Blob
+    metadata: Mapping[str, Any]
 
     @property
     def recording(self) -> Recording:
@@ -56,7 +71,7 @@ class MediaFile:
             **facts,
         }
         known = {name: value for name, value in facts.items() if value is not None}
-        metadata = {**self.blob.metadata, **known}
+        metadata = {**self.metadata, **known}
         return Document(
             text, id=document_id(self.source, self.media.sha256, *made_by), metadata=metadata
         )
@@ -73,35 +88,29 @@ class MediaFile:
             raise
 
 
-def name_of(item: str | Media | Blob) -> str:
-    """The name of a file in messages: a path, a URL or a handle."""
-    if isinstance(item, str):
-        return item
-    if isinstance(item, Media):
-        return item.location or item.handle
-    return str(item.source or "<data>")
-
-
-def read(blob: Blob, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
-    """Read a blob, piece by piece, and detect its type.
+def read(source: Source, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
+    """Read a file, piece by piece, and detect its type.
 
     Raises `MediaInputError` if it cannot be read, is empty, or of none of these kinds.
     """
-    name = name_of(blob)
-    path = Path(blob.path) if blob.data is None and blob.path else None
+    name = source.name or "<data>"
     try:
+        holder = source.holder
+        if isinstance(holder, Place | InStore) and holder.path is None:
+            with holder.open() as file:  # decoders seek to and fro
+                holder = HeldBytes(file.read())
         try:
-            media = Media.from_path(path) if path else Media.from_bytes(blob.as_bytes())
+            media = Media.found(holder)
             mime_type: str | None = media.mime_type
         except InvalidRequestError:
-            with open_regular(path) if path else io.BytesIO(blob.as_bytes()) as file:
+            with holder.open() as file:
                 mime_type = type_of(file)
                 if not file.seek(0, io.SEEK_END):
                     raise MediaInputError(f"{name} is empty (0 bytes).") from None
         else:
             if (kind := str(kind_of(mime_type))) in kinds:
                 handle = media.handle  # now, since it may take time
-                return MediaFile(str(blob.source or handle), kind, media, blob)
+                return MediaFile(source.name or handle, kind, media, source.metadata)
     except OSError as error:
         msg = f"{name} cannot be read: {error.strerror or error}."
         raise MediaInputError(msg) from error
