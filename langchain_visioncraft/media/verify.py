@@ -62,29 +62,27 @@ class Problem:
 
 
 def find_problems(
-    folder: Folder,
-    *,
-    contents: bool,
-    repair: bool,
-    older_than: float,
+    folder: Folder, *, contents: bool, repair: bool, older_than: float
 ) -> Iterator[Problem]:
     """Check all files, one after another; see `MediaStore.verify`."""
-    check = _Check(
-        folder, contents=contents, repair=repair, written_before=time.time() - older_than
-    )
+    written_before = time.time() - older_than
     for changed, name in folder.entries():
         handle = name.removesuffix(".json")
         if not is_handle(handle):
             continue
+        settled = changed <= written_before
+        if handle == name:
+            found = _of_medium(folder, handle, contents=contents, repair=repair, settled=settled)
+        else:
+            found = _of_orphan(folder, handle, repair=repair)
         try:
-            if handle == name:
-                yield from check.medium(handle, changed)
-            else:
-                yield from check.orphan(handle)
+            for kind, file, detail, repaired in found:
+                yield Problem(kind, handle, folder.where(file), detail, repaired)
         except FileNotFoundError:
             continue  # removed since it was listed
         except OSError as error:
-            yield check.problem("unreadable", name, f"it cannot be read: {error}")
+            detail = f"it cannot be read: {error}"
+            yield Problem("unreadable", handle, folder.where(name), detail)
     for name in sweep(folder, older_than=older_than, dry=not repair):
         yield Problem("leftover", None, folder.where(name), _LEFTOVER, repaired=repair)
 
@@ -104,74 +102,64 @@ def sweep(folder: Folder, *, older_than: float, dry: bool = False) -> Iterator[s
             yield name
 
 
-@dataclass(frozen=True)
-class _Check:
-    folder: Folder
-    contents: bool
-    repair: bool
-    written_before: float
+_Found: TypeAlias = Iterator[tuple[ProblemKind, str, str, bool]]
+"""The kind of a problem, its file, its description, and whether it was repaired."""
 
-    def problem(
-        self, kind: ProblemKind, name: str, detail: str, *, repaired: bool = False
-    ) -> Problem:
-        return Problem(
-            kind, name.removesuffix(".json"), self.folder.where(name), detail, repaired=repaired
-        )
 
-    def medium(self, handle: str, changed: float) -> Iterator[Problem]:
-        """A medium, and the sidecar that belongs to it."""
-        size = self.folder.size(handle)
-        if size is None:
-            return
-        text = self.folder.read(sidecar_of(handle))
-        facts = read_sidecar(text, handle)
-        digest = self.folder.digest(handle) if self.contents else None
-        whole = digest is None or stands_for(handle, digest)
-        if facts is not None and size < facts["size"]:
-            detail = f"only {size:,} of {facts['size']:,} bytes are there"
-            yield self.problem("truncated", handle, detail)
-        elif (facts is not None and size > facts["size"]) or not whole:
-            detail = "its bytes are not those that were saved"
-            yield self.problem("wrong-content", handle, detail)
-        if text is None and changed <= self.written_before:
-            yield self._sidecar("missing-sidecar", handle, "it has no sidecar")
-        elif text is not None and facts is None:
-            detail = "the sidecar is not what was written"
-            yield self._sidecar("damaged-sidecar", handle, detail)
+def _of_medium(
+    folder: Folder, handle: str, *, contents: bool, repair: bool, settled: bool
+) -> _Found:
+    """The problems of a medium, and of the sidecar that belongs to it."""
+    size = folder.size(handle)
+    if size is None:
+        return
+    sidecar = sidecar_of(handle)
+    data = folder.read(sidecar)
+    facts = read_sidecar(data, handle)
+    digest = folder.digest(handle) if contents else None
+    whole = digest is None or stands_for(handle, digest)
+    if facts is not None and size < facts["size"]:
+        yield "truncated", handle, f"only {size:,} of {facts['size']:,} bytes are there", False
+    elif (facts is not None and size > facts["size"]) or not whole:
+        yield "wrong-content", handle, "its bytes are not those that were saved", False
+    if data is None and settled:
+        repaired = repair and _rebuilt(folder, handle)
+        yield "missing-sidecar", sidecar, "it has no sidecar", repaired
+    elif data is not None and facts is None:
+        repaired = repair and _rebuilt(folder, handle, damaged=True)
+        yield "damaged-sidecar", sidecar, "the sidecar is not what was written", repaired
 
-    def orphan(self, handle: str) -> Iterator[Problem]:
-        """A sidecar, if its medium is not there."""
-        name = sidecar_of(handle)
-        if self.folder.size(handle) is not None:
-            return  # it is checked with its medium
-        if read_sidecar(self.folder.read(name), handle) is not None:
-            yield self.problem("missing-file", name, f"{handle} is gone; only this sidecar is left")
-            return
-        if self.repair:
-            self._put_back_if_whole(handle, self.folder.take(name))
-        detail = "it belongs to no medium, and is not what was written"
-        yield self.problem("orphan-sidecar", name, detail, repaired=self.repair)
 
-    def _sidecar(self, kind: ProblemKind, handle: str, detail: str) -> Problem:
-        name = sidecar_of(handle)
-        repaired = self.repair and self._repaired(kind, handle)
-        return self.problem(kind, name, detail, repaired=repaired)
+def _of_orphan(folder: Folder, handle: str, *, repair: bool) -> _Found:
+    """The problem of a sidecar, if its medium is not there."""
+    sidecar = sidecar_of(handle)
+    if folder.size(handle) is not None:
+        return  # it is checked with its medium
+    if read_sidecar(folder.read(sidecar), handle) is not None:
+        yield "missing-file", sidecar, f"{handle} is gone; only this sidecar is left", False
+        return
+    if repair:
+        _put_back_if_whole(folder, handle, folder.take(sidecar))
+    yield "orphan-sidecar", sidecar, "it belongs to no medium, and is not what was written", repair
 
-    def _repaired(self, kind: ProblemKind, handle: str) -> bool:
-        try:
-            media = Media.found(InStore(handle, self.folder), self.folder.where(handle))
-        except InvalidRequestError:
-            return False
-        if media.handle != handle:  # only an intact file can tell
-            return False
-        taken = self.folder.take(sidecar_of(handle)) if kind == "damaged-sidecar" else None
-        if not self._put_back_if_whole(handle, taken):
-            self.folder.create(sidecar_of(handle), write_sidecar(media))
-        return True
 
-    def _put_back_if_whole(self, handle: str, taken: bytes | None) -> bool:
-        """Keep a good sidecar that was saved after the bad one was read."""
-        if taken is None or read_sidecar(taken, handle) is None:
-            return False
-        self.folder.create(sidecar_of(handle), taken)
-        return True
+def _rebuilt(folder: Folder, handle: str, *, damaged: bool = False) -> bool:
+    """Write a sidecar anew, if the medium is whole: nothing else can tell."""
+    try:
+        media = Media.found(InStore(handle, folder), folder.where(handle))
+    except InvalidRequestError:
+        return False
+    if media.handle != handle:
+        return False
+    taken = folder.take(sidecar_of(handle)) if damaged else None
+    if not _put_back_if_whole(folder, handle, taken):
+        folder.create(sidecar_of(handle), write_sidecar(media))
+    return True
+
+
+def _put_back_if_whole(folder: Folder, handle: str, taken: bytes | None) -> bool:
+    """Keep a good sidecar that was saved after the bad one was read."""
+    if taken is None or read_sidecar(taken, handle) is None:
+        return False
+    folder.create(sidecar_of(handle), taken)
+    return True
