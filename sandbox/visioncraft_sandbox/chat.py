@@ -106,9 +106,8 @@ def plain_messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, str]
         if role == "tool":
             role, text = "user", f"The tool's result: {text}"
         calls = [
-            f"{call['function'].get('name')}({call['function'].get('arguments', '')})"
+            f"{call['function']['name']}({call['function'].get('arguments') or ''})"
             for call in message.get("tool_calls") or ()
-            if isinstance(call, dict) and isinstance(call.get("function"), dict)
         ]
         if calls:
             text = f"{text}\nI call {', '.join(calls)}.".strip()

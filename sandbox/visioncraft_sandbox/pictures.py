@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from PIL import Image, ImageOps
@@ -60,35 +60,28 @@ def _parameters(spec: ImageSpec) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Sources:
-    """The picture to edit, and a mask of where it may change."""
-
-    image: Image.Image
-    mask: Image.Image | None = None
-
-
-async def reworked(job: Job, spec: ImageSpec, sources: Sources) -> ImageResult:
+async def reworked(
+    job: Job, spec: ImageSpec, image: Image.Image, mask: Image.Image | None = None
+) -> ImageResult:
     """A picture edited from a text prompt, in the requested size, unchanged outside the mask."""
     pool = job.services.pool
     host = await job.services.backends.images()
     if host is None:
-        return ImageResult([await pool.work(partial(_rework, spec, sources))], REWORK)
-    prepared = await pool.work(partial(_prepared, spec, sources))
-    made = await host.draw(prepared)
-    finish = partial(_within_mask, made.files[0], spec, sources)
+        return ImageResult([await pool.work(partial(_rework, spec, image, mask))], REWORK)
+    made = await host.draw(await pool.work(partial(_prepared, spec, image, mask)))
+    finish = partial(_within_mask, made.files[0], spec, image, mask)
     return replace(made, files=[await pool.work(finish)])
 
 
-def _rework(spec: ImageSpec, sources: Sources) -> bytes:
+def _rework(spec: ImageSpec, image: Image.Image, mask: Image.Image | None) -> bytes:
     from visioncraft_sandbox.engines import rework  # noqa: PLC0415  # as above
 
     result = rework.rework(
-        _sized(sources.image, spec),
+        _sized(image, spec),
         spec.prompt,
         negative_prompt=spec.negative_prompt,
         strength=spec.strength,
-        mask=sources.mask,
+        mask=mask,
     )
     return to_png(result, parameters=_parameters(spec))
 
@@ -99,28 +92,29 @@ def _sized(image: Image.Image, spec: ImageSpec) -> Image.Image:
     return image.convert("RGB").resize((spec.width, spec.height), Image.Resampling.LANCZOS)
 
 
-def _prepared(spec: ImageSpec, sources: Sources) -> ImageSpec:
+def _prepared(spec: ImageSpec, image: Image.Image, mask: Image.Image | None) -> ImageSpec:
     """The spec with its pictures as the host takes them: of the same size, in PNG."""
-    size = spec.latent_size
-    source = sources.image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    mask = None
-    if sources.mask is not None:
-        cover = sources.mask.convert("L").resize(size, Image.Resampling.BILINEAR)
-        mask = _png(cover.convert("RGB"))
-    return replace(spec, source=_png(source), mask=mask)
+    source = image.convert("RGB").resize(spec.latent_size, Image.Resampling.LANCZOS)
+    cover = None if mask is None else _png(_cover(mask, spec.latent_size).convert("RGB"))
+    return replace(spec, source=_png(source), mask=cover)
 
 
-def _within_mask(data: bytes, spec: ImageSpec, sources: Sources) -> bytes:
+def _cover(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return mask.convert("L").resize(size, Image.Resampling.BILINEAR)
+
+
+def _within_mask(
+    data: bytes, spec: ImageSpec, image: Image.Image, mask: Image.Image | None
+) -> bytes:
     fitted = _fitted(data, size=(spec.width, spec.height))
-    if sources.mask is None and not sources.image.has_transparency_data:
+    if mask is None and not image.has_transparency_data:
         return fitted
     # Decoding latent pixels changes all of them a little, even outside the mask.
     with Image.open(io.BytesIO(fitted)) as made:
         result = made.convert("RGB")
-        source = _sized(sources.image, spec)
-        if sources.mask is not None:
-            cover = sources.mask.convert("L").resize(result.size, Image.Resampling.BILINEAR)
-            result = Image.composite(result, source.convert("RGB"), cover)
+        source = _sized(image, spec)
+        if mask is not None:
+            result = Image.composite(result, source.convert("RGB"), _cover(mask, result.size))
         if source.has_transparency_data:
             result.putalpha(source.convert("RGBA").getchannel("A"))
         return _png(result, made)

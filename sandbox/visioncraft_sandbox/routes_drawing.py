@@ -32,7 +32,7 @@ from visioncraft_sandbox.answers import (
 from visioncraft_sandbox.backends.images import ImageResult, ImageSpec
 from visioncraft_sandbox.engine_pool import MOTION
 from visioncraft_sandbox.operations import Job, Operation
-from visioncraft_sandbox.pictures import Sources, drawn, enlarged, reworked
+from visioncraft_sandbox.pictures import drawn, enlarged, reworked
 from visioncraft_sandbox.uploads import decode_picture
 
 _SD1_SIDE = 1024
@@ -95,7 +95,7 @@ async def _made(job: Job, spec: ImageSpec) -> ImageResult:
     if wanted.init_image is None:
         return await drawn(job, spec)
     strength = _STRENGTH if wanted.denoising_strength is None else wanted.denoising_strength
-    source = Sources(await job.picture("init_image"))
+    source = await job.picture("init_image")
     return await reworked(job, replace(spec, strength=strength), source)
 
 

@@ -22,7 +22,7 @@ from visioncraft_sandbox.backends.images import ImageSpec
 from visioncraft_sandbox.backends.speech import SpeechServer
 from visioncraft_sandbox.engine_pool import MOTION
 from visioncraft_sandbox.operations import Job, Operation, Services, route
-from visioncraft_sandbox.pictures import Sources, enlarged, reworked
+from visioncraft_sandbox.pictures import enlarged, reworked
 from visioncraft_sandbox.routes_midjourney import submitted
 
 _ResultT = TypeVar("_ResultT")
@@ -48,7 +48,7 @@ async def _img2img_image(job: Job) -> Response:
         sampler=wanted.scheduler,
         scheduler=None,
     )
-    made = await reworked(job, spec, Sources(image, mask))
+    made = await reworked(job, spec, image, mask)
     return media_response(made.files[0], made.engine)
 
 
@@ -56,7 +56,7 @@ async def _img2img_init_images(job: Job) -> Response:
     wanted: ImageToImage2023Request = job.parameters
     job.check_side(width=wanted.width, height=wanted.height)
     image = await job.picture("image")
-    made = await reworked(job, ImageSpec.of(wanted, strength=_STRENGTH), Sources(image))
+    made = await reworked(job, ImageSpec.of(wanted, strength=_STRENGTH), image)
     return job.links(made.files, made.engine)
 
 
@@ -125,20 +125,16 @@ async def _whisper(job: Job) -> Response:
         language=wanted.language,
         max_seconds=services.config.max_audio_seconds,
     )
-    answer = await services.pool.work(_refusing(task))
+    answer = await _worked(job, task)
     return json_response(answer, transcriber.name(task_name, wanted.language))
 
 
-def _refusing(task: Callable[[], _ResultT]) -> Callable[[], _ResultT]:
-    """A task whose ValueErrors are the caller's to correct."""
-
-    def work() -> _ResultT:
-        try:
-            return task()
-        except ValueError as error:
-            raise Refusal(400, str(error)) from error
-
-    return work
+async def _worked(job: Job, task: Callable[[], _ResultT]) -> _ResultT:
+    """Run a task whose ValueErrors are the caller's to correct."""
+    try:
+        return await job.services.pool.work(task)
+    except ValueError as error:
+        raise Refusal(400, str(error)) from error
 
 
 def _as_wav(audio: bytes, max_seconds: float) -> tuple[bytes, float]:
@@ -153,7 +149,7 @@ async def _forward_recording(job: Job, server: SpeechServer) -> Response:
     seconds = None
     if not server.takes_any_file:
         convert = partial(_as_wav, audio, job.services.config.max_audio_seconds)
-        audio, seconds = await job.services.pool.work(_refusing(convert))
+        audio, seconds = await _worked(job, convert)
     answer = await server.transcribe(
         audio,
         task=wanted.task or "transcribe",
