@@ -14,8 +14,9 @@ On the command line: ``visioncraft sandbox``. What it needs comes with
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from langchain_visioncraft._lazy import lazy_names
 
 if TYPE_CHECKING:
     from visioncraft_sandbox.app import create_app
@@ -25,21 +26,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Fault", "Limit", "Sandbox", "SandboxConfig", "create_app"]
 
-_MODULES = {
-    "Fault": "faults",
-    "Limit": "settings",
-    "Sandbox": "server",
-    "SandboxConfig": "settings",
-    "create_app": "app",
-}
+_get, __dir__ = lazy_names(
+    __name__,
+    {
+        "Fault": "faults",
+        "Limit": "settings",
+        "Sandbox": "server",
+        "SandboxConfig": "settings",
+        "create_app": "app",
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
     try:
-        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+        return _get(name)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("langchain_visioncraft"):
             raise
@@ -48,10 +49,3 @@ def __getattr__(name: str) -> Any:
             "pip install 'langchain-visioncraft[sandbox]'"
         )
         raise ImportError(msg) from error
-    value = getattr(module, name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -41,8 +40,8 @@ class FileStore:
         self._max_bytes = max_bytes
         self._seconds = seconds
         self._clock = clock
-        self._files: OrderedDict[str, StoredFile] = OrderedDict()
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._files: dict[str, StoredFile] = {}  # the oldest first
+        self._gone: dict[str, None] = {}
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -91,8 +90,8 @@ class FileStore:
     def _retire(self, name: str) -> None:
         self._drop(name)
         self._gone[name] = None
-        while len(self._gone) > _REMEMBERED:
-            self._gone.popitem(last=False)
+        if len(self._gone) > _REMEMBERED:
+            del self._gone[next(iter(self._gone))]
 
     def _drop(self, name: str) -> None:
         file = self._files.pop(name, None)

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Self
 
 import anyio.to_thread
@@ -20,7 +20,7 @@ from visioncraft_sandbox.connections import SandboxProtocol
 from visioncraft_sandbox.faults import Fault, FaultBook
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.records import Received
-from visioncraft_sandbox.settings import Limit, SandboxConfig
+from visioncraft_sandbox.settings import SandboxConfig
 
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 15.0
@@ -44,15 +44,11 @@ class Sandbox:
         models: Whether the models may run; see `SandboxConfig.models`.
         keys: The accepted keys; empty accepts any key.
         faults: Faults to inject at the start, as `Fault` or as on the command line.
-        limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
         host: The address to listen on.
         port: The port; 0 takes a free one.
-        llm: A GGUF file or an OpenAI-compatible server for chats.
-        midjourney_seconds: How long a Midjourney task reports "generating".
-        page: Whether ``GET /`` shows requests and answers in a browser.
         allowed_hosts: Other host names to answer to; see `SandboxConfig`.
-        settings: Any other field of `SandboxConfig`, such as `images` and `speech`, the servers
-            that replace the sandbox's small models.
+        settings: Any other field of `SandboxConfig`, such as `limits`, `page`,
+            `midjourney_seconds`, and `llm`, `images` and `speech`, which replace the small models.
 
     Attributes:
         faults: The injected faults; `inject` adds more.
@@ -65,12 +61,8 @@ class Sandbox:
         models: bool = True,
         keys: Iterable[str] = (),
         faults: Iterable[Fault | str] = (),
-        limits: Mapping[str, Limit] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
-        llm: str | None = None,
-        midjourney_seconds: float = 2.5,
-        page: bool = True,
         allowed_hosts: Iterable[str] = (),
         **settings: Any,
     ) -> None:
@@ -80,10 +72,6 @@ class Sandbox:
         self.config = SandboxConfig(
             models=models,
             keys=_texts(keys),
-            limits=dict(limits or {}),
-            llm=llm,
-            midjourney_seconds=midjourney_seconds,
-            page=page,
             allowed_hosts=(host, *_texts(allowed_hosts)),
             **settings,
         )

@@ -80,7 +80,6 @@ class Entry:
     failed: bool = False
     fault: str | None = None  # as on the command line
     version: int = 0  # the journal's when it last changed
-    held: int = 0  # bytes of bodies, once it is done
     reading: Any = field(default=None, repr=False)  # of `reading.read`, and the state that was read
     item: tuple[int, str] | None = field(default=None, repr=False)  # as HTML, and its version
     _clock: float = field(default_factory=time.monotonic, repr=False)
@@ -107,13 +106,16 @@ class Entry:
         is_medium = self.content_type.startswith(("image/", "video/"))
         return self.request.kept + (0 if is_medium else self.answer.kept)
 
+    @property
+    def held(self) -> int:
+        """How many bytes of its bodies are held; those of an unfinished entry are not counted."""
+        return self.request.kept + self.answer.kept if self.done else 0
+
     def drop(self) -> None:
-        """Drop the bodies to make room; those of an unfinished entry are not counted."""
-        if self.held:
-            self.request.drop()
-            self.answer.drop()
-            self.held = 0
-            self.reading = self.item = None
+        """Drop the bodies to make room."""
+        self.request.drop()
+        self.answer.drop()
+        self.reading = self.item = None
 
     def end(self, *, complete: bool) -> None:
         """Mark it as done."""
@@ -155,11 +157,9 @@ class Journal:
         self.closed = False
         """Whether the server stops, and open pages with it."""
         self._max_bytes = max_bytes
-        self._most = entries
         self._keys = keys
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[Entry] = deque(maxlen=entries)
         self._count = 0
-        self._held = 0
         self._lock = threading.Lock()
 
     def begin(
@@ -172,10 +172,6 @@ class Journal:
             self._count += 1
             entry.number = self._count
             self._entries.append(entry)
-            if len(self._entries) > self._most:
-                gone = self._entries.popleft()
-                self._held -= gone.held
-                gone.held = 0
         self.touch(entry)
         return entry
 
@@ -189,14 +185,13 @@ class Journal:
         """Mark an entry as done, and drop the oldest bodies if there are too many."""
         entry.end(complete=complete)
         with self._lock:
-            if self._entries and entry.number >= self._entries[0].number:
-                entry.held = entry.request.kept + entry.answer.kept
-                self._held += entry.held
+            held = sum(each.held for each in self._entries)
             for each in self._entries:
-                if self._held <= self._max_bytes:
+                if held <= self._max_bytes:
                     break
-                self._held -= each.held
-                each.drop()
+                if each.held:
+                    held -= each.held
+                    each.drop()
         self.touch(entry)
 
     def entries(self) -> list[Entry]:
