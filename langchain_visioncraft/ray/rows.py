@@ -1,4 +1,4 @@
-"""What an actor does: rows in, the same rows out, with columns for what was seen or heard."""
+"""The work of an actor: it returns its rows with captions or transcripts added."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def _transcribed(documents: Sequence[Document]) -> dict[str, Any]:
 
 
 class Kind(NamedTuple):
-    """What is made of a file: by which function, by which parser, in which columns."""
+    """How a file is processed: by which function and parser, into which columns."""
 
     function: str
     """The public function, as users call it."""
     parser: type[VisionCraftParser]
     types: Mapping[str, pa.DataType]
-    """Of the columns, by the ends of their names."""
+    """The types of the columns, by the ends of their names."""
     values: Callable[[Sequence[Document]], dict[str, Any]]
 
 
@@ -67,7 +67,7 @@ TRANSCRIPT = Kind(
 
 
 def values_of(kind: Kind, outputs: Sequence[Any]) -> dict[str, Any]:
-    """The values of a row, from what came of its file; those that are left out are null."""
+    """The values of a row, from the result of its file; missing ones are null."""
     last: Document | Skipped = outputs[-1]
     if isinstance(last, Skipped):
         return {"_error": last.reason, "_error_type": last.error}
@@ -118,7 +118,7 @@ class Job:
     parser: VisionCraftParser
     """Makes one attempt at each call."""
     client: AsyncVisionCraftClient
-    """Fetches URLs, and says what is tried again."""
+    """Fetches URLs, and decides what is retried."""
     limiter: Any
     heartbeat_timeout: float
     max_concurrency: int

@@ -39,10 +39,10 @@ class Job:
 def cache_key(
     job: Job, endpoint: Endpoint[..., Any, Any], base_url: str, store: MediaStore
 ) -> str | None:
-    """What a call and its answer are remembered by; ``None`` for one that is new each time.
+    """The cache key of a call; ``None`` for a call that is not cached.
 
-    That is one whose seed the host chooses, and one from a picture that is in no store: what a
-    link leads to changes.
+    Not cached are calls whose seed the host chooses, and calls with a picture that is in no store:
+    the target of a link may change.
     """
     seed = job.arguments.get("seed", -1) if "seed" in endpoint.request.model_fields else 0
     if seed is None or seed < 0 or not all(source in store for source in job.sources):

@@ -48,7 +48,7 @@ def _stream(event: dict[str, Any]) -> None:
         return
     told = {"type": PROGRESS_EVENT, **event}
     write(told)
-    # The writer finds the call in the context, not in a runtime, which older versions lack.
+    # It finds the call in the context, so it needs no runtime. Older versions lack it.
     if emit := getattr(ToolRuntime, "emit_output_delta", None):
         emit(None, told)
 

@@ -7,9 +7,8 @@ with Sandbox(models=False) as sandbox:
     print(sandbox.url)
 ```
 
-On the command line: ``visioncraft sandbox``. What it needs comes with
-``pip install 'langchain-visioncraft[sandbox]'``, and the weights of its models with
-``visioncraft setup``.
+On the command line: ``visioncraft sandbox``. ``pip install 'langchain-visioncraft[sandbox]'``
+installs the sandbox, and ``visioncraft setup`` the weights of its models.
 """
 
 from __future__ import annotations

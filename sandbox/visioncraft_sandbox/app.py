@@ -38,7 +38,7 @@ from visioncraft_sandbox.validation import Bodies, Limiter
 
 
 class _Application(Starlette):
-    """With `Protection` around everything, also around the answer to an unexpected error."""
+    """With `Protection` around everything, including the answer to an unexpected error."""
 
     def __init__(self, config: SandboxConfig, **settings: Any) -> None:
         super().__init__(**settings)
@@ -111,7 +111,7 @@ def create_app(
 
 
 class ApiPrefix:
-    """Serves every path under ``/api``, too: hosts had the newest ones there since 2024-09."""
+    """Serves every path under ``/api``, too, where hosts have had the newest ones since 2024-09."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions: a checked request, what stands in it, and writing answers."""
+"""OpenAI's chat completions: a checked request, its contents, and writing answers."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Reply:
     finish_reason: str = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    model: str | None = None  # what answered, if it is not what was asked for
+    model: str | None = None  # the engine that answered, if it is not the requested one
 
     def usage(self) -> dict[str, int]:
         """The usage block."""
@@ -99,7 +99,7 @@ def images_of(message: Mapping[str, Any]) -> list[Any]:
 
 
 def plain_messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """The conversation as roles and texts, for a model that takes neither tools nor parts."""
+    """The conversation as roles and texts, for a model that supports neither tools nor parts."""
     plain = []
     for message in messages:
         text, role = text_of(message), message["role"]
@@ -117,7 +117,7 @@ def plain_messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, str]
 
 def count(text: str) -> int:
     """The number of words and punctuation marks, for answers of rules."""
-    # In pieces, between which other threads may go on; a word that is cut counts twice.
+    # In pieces, so that other threads may run in between; a word that is cut counts twice.
     pieces = (text[at : at + _COUNTED_AT_ONCE] for at in range(0, len(text), _COUNTED_AT_ONCE))
     return sum(len(re.findall(r"\w+|[^\w\s]", piece)) for piece in pieces)
 

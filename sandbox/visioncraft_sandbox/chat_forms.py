@@ -1,4 +1,4 @@
-"""Forms that a prompt asks for in words: a small model fills them in, and breaks none.
+"""Forms that a prompt asks for in words: a small model fills them in without breaking them.
 
 JSON mode with a schema in the prompt, DSPy's fields, and the code of smolagents' agents.
 """
@@ -28,7 +28,7 @@ _STRINGS = {"type": "string"}
 
 @dataclass(frozen=True)
 class Form:
-    """What to ask a model for, and how to write it as the prompt wants it."""
+    """What to ask a model for, and how to write it in the form that the prompt requires."""
 
     schema: dict[str, Any]
     write: Callable[[Mapping[str, Any]], str]

@@ -1,4 +1,4 @@
-"""Reading chat requests: everything is checked from outside, on which their readers rely."""
+"""Reads chat requests: everything that later code relies on is checked here."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _with_max_tokens(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def check_length(body: Mapping[str, Any], longest: int) -> None:
-    """Refuse a chat whose texts are longer together, without its pictures."""
+    """Refuse a chat whose texts, without its pictures, are too long together."""
     length, parts = 0, [value for name, value in body.items() if name != "token"]
     while parts:
         part = parts.pop()
@@ -122,7 +122,7 @@ def _check_calls(calls: Any, where: str) -> None:
             deep = is_deeper_than(json.loads(arguments or "{}"), DEEPEST)
         except RecursionError:
             deep = True
-        except ValueError:  # a model's own words, which it may be shown again
+        except ValueError:  # a model's own words, which may be sent back to it
             deep = False
         if deep:
             message = (

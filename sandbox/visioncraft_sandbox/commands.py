@@ -26,7 +26,7 @@ from visioncraft_sandbox.server import SandboxServer, listen, url_of
 from visioncraft_sandbox.settings import SandboxConfig
 
 _SWITCH_SECONDS = 0.001
-"""After which a busy thread lets the event loop go on, instead of Python's 5 ms."""
+"""Seconds after which a busy thread lets the event loop run, instead of Python's 5 ms."""
 _PORT = {"type": click.IntRange(0, 65535), "default": 8765}
 _SECONDS = {"type": click.FloatRange(min=0), "default": 2.5}
 _SILENCE = {"type": click.FloatRange(min=1), "default": 600.0}
@@ -126,7 +126,7 @@ def sandbox(
 
 
 def _leave_busy_threads() -> None:
-    """End the process at once if a thread still works: the interpreter would wait for it."""
+    """End the process at once if a thread is still working: the interpreter would wait for it."""
     others = set(threading.enumerate()) - {threading.main_thread()}
     if not all(thread.daemon for thread in others):
         sys.stdout.flush()

@@ -1,8 +1,8 @@
-"""Connections: how many there may be, and those that end early, by the sandbox or the caller.
+"""Connections: their number, and their early end by the sandbox or the caller.
 
 ASGI has no message with which an application closes a connection. `SandboxProtocol` is uvicorn's
-own HTTP protocol plus an entry in ``scope["extensions"]`` that holds the transport. What uvicorn
-answers itself, it answers with the headers of every other answer.
+own HTTP protocol plus an entry in ``scope["extensions"]`` that holds the transport. Answers that
+uvicorn sends itself have the same headers as all others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ResultT = TypeVar("_ResultT")
 _EXTENSION = "visioncraft.connection"
 _CLOSED_REQUEST = 499  # nginx's status for it, which nobody reads
 _MOST_CHUNK_LINES = 8000
-"""In what is read at once: 256 kB at most. Each chunk has two."""
+"""The limit for one read, of at most 256 kB. Each chunk has two."""
 _MOST_CONNECTIONS = 800
 """Fewer than the 1,024 files that a process may usually open."""
 
@@ -59,7 +59,7 @@ class Connection:
         if self._closed is None:
             await asyncio.sleep(seconds)
             return
-        # uvicorn may have stopped reading behind a large body, and would not see the end.
+        # uvicorn may have stopped reading after a large body, and would not notice the end.
         self._open_transport().resume_reading()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._closed.wait(), seconds)
@@ -113,7 +113,7 @@ class SandboxProtocol(H11Protocol):
         self.app = app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Make room for it: whoever has kept the sandbox waiting for longest has to go."""
+        """Make room for it: close the connection that has kept the sandbox waiting longest."""
         super().connection_made(transport)
         self._waits_since = time.monotonic()
         if len(self.connections) <= _MOST_CONNECTIONS:
@@ -138,7 +138,7 @@ class SandboxProtocol(H11Protocol):
         return "body" if self.cycle.more_body else "answer"
 
     def data_received(self, data: bytes) -> None:
-        """Pass on what came, unless it is so many tiny chunks that reading them takes long."""
+        """Pass on the data, unless it consists of so many tiny chunks that reading takes long."""
         receiving = self.waits_for == "body" and self.conn.their_state is h11.SEND_BODY
         if receiving and data.count(b"\r\n") > _MOST_CHUNK_LINES and self._is_chunked():
             self._refuse(400, "The chunks of the request are too small.")
@@ -154,7 +154,7 @@ class SandboxProtocol(H11Protocol):
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP."""
+        """Answer a request that is not HTTP."""
         self._refuse(400, msg)
 
     def _refuse(self, status: int, message: str) -> None:
@@ -172,14 +172,14 @@ class SandboxProtocol(H11Protocol):
             h11.Data(data=body),
             h11.EndOfMessage(),
         )
-        # What is wrong behind an answer that has begun cannot be answered any more.
+        # An error after the answer has begun cannot be answered any more.
         with contextlib.suppress(h11.LocalProtocolError):
             for event in events:
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wake those that wait for the end."""
+        """Wake the tasks that wait for the end."""
         super().connection_lost(exc)
         self._closed.set()
 

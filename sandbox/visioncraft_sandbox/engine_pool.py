@@ -73,7 +73,7 @@ class Lane:
             with until(lambda: gone.is_set() or self._pool.closed):
                 return task()
 
-        # It keeps its place until it has ended, also when nobody waits for it any more.
+        # It keeps its place until it has ended, even when nobody waits for it any more.
         working = asyncio.ensure_future(anyio.to_thread.run_sync(run, limiter=self._limiter))
         working.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
@@ -104,16 +104,16 @@ class EnginePool:
         # It holds Python's lock for milliseconds at a time; the event loop needs the lock for every
         # step, and would wait for as many such threads as there are.
         self.parse = Lane(self, 1)
-        """Parsing JSON, checking and planning chats: work of Python's own."""
+        """Parsing JSON, checking and planning chats: work in pure Python."""
 
         self.read = Lane(self, 2)
         """Decoding pictures and recordings."""
 
         self.links = anyio.CapacityLimiter(16)
-        """Links that are fetched at a time."""
+        """Fetching links."""
 
         self.look_up = Lane(self, 64)
-        """Looking up hosts, which takes long for some, also after their callers have left."""
+        """Looking up hosts, which may take long, even after the callers have left."""
 
         self.load = Lane(self, 1)
         """Loading engines: importing some takes a second."""

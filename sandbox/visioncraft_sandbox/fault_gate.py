@@ -62,7 +62,7 @@ class FaultGate:
 
 
 async def _read_ahead(receive: Receive) -> Receive:
-    """The same request, read to its end already."""
+    """The same request, already read to its end."""
     messages: deque[Message] = deque()
     while not messages or messages[-1].get("more_body", False):
         messages.append(await receive())

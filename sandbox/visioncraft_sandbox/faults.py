@@ -234,7 +234,7 @@ class FaultBook:
         self._routes: Sequence[Route] = ()
 
     def serve(self, routes: Sequence[Route]) -> None:
-        """Say which routes there are: faults for others are refused."""
+        """Set the known routes: faults for any others are refused."""
         self._routes = routes
         for fault in self.pending:
             self._check(fault)

@@ -1,6 +1,6 @@
-"""Keys in what is shown of requests: on the page, and in `Sandbox.requests`.
+"""Hides keys in the parts of requests that are shown: on the page, and in `Sandbox.requests`.
 
-What hides a key also notes it, so that the page can hide it wherever else it stands.
+Each key that is hidden is also recorded, so that the page can hide it everywhere else.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SHOWN_HEADERS = frozenset(
     }
 )
 _SHOWN_FAMILIES = ("hx-", "sec-ch-", "sec-fetch-", "x-stainless-")
-"""All other headers may hold a key, under whatever name."""
+"""Headers without keys; all others may hold one under any name."""
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 """The words of a name in any style of writing: ``hf_token``, ``secretAccessKey``, ``X-API-Key``."""
@@ -46,16 +46,16 @@ _COUNT = re.compile(
     r"(?:^|_)(?:(?:max|min|new|prompt|completion|total|input|output|cached|reasoning)_tokens"
     r"|tokens?_(?:count|limit|budget|details|ids?|per_second))$"
 )
-"""Numbers of tokens, and the numbers that stand for them."""
+"""Fields with counts of tokens, or with token ids."""
 
 _URL = re.compile(r"\b([a-z][a-z0-9+.-]{0,20}://)([^\s/?#\"'<>\\]*)([^\s\"'<>\\]*)", re.IGNORECASE)
 _PARAMETER = re.compile(r"([^?#&;=]+)(?:=([^?#&;]*))?")
 _FIELD = re.compile(r'"([^"\\]{1,100})(\\*"\s*:\s*\\*")((?:[^"\\]|\\[^"])+)')
-"""A field of JSON within other text, also if that was written as a string of JSON."""
+"""A field of JSON within other text, even if that was encoded as a JSON string."""
 
 _SHORTEST_UNKNOWN = 16
 _STEP = re.compile(r"[a-z]+(?:[_-][a-z]+){0,2}|[\w-]+\.[a-z0-9]{2,5}")
-"""Words of paths, and names of files, which are no keys."""
+"""Words of paths, and names of files, which are not keys."""
 _KINDS = re.compile(r"[A-Z]+|[a-z]+|[0-9]+")
 
 Note: TypeAlias = Callable[[str], object]
@@ -78,7 +78,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def _is_secret(name: str, value: Any) -> bool:
-    """Whether a field of JSON holds a key; ``tokens`` that are numbers are none."""
+    """Whether a field of JSON holds a key; ``tokens`` with numbers do not."""
     if not value or not is_secret_name(name):
         return False
     numbers = value if isinstance(value, list) else [value]
@@ -91,7 +91,7 @@ def shown_headers(
 ) -> dict[str, str]:
     """Headers by name; values that may be secret are hidden.
 
-    `unknown` shows headers that nobody knows, too, unless their names say that they are secret.
+    `unknown` also shows unknown headers, unless their names suggest a secret.
     """
     found = {}
     for raw_name, raw_value in headers:
@@ -121,7 +121,7 @@ def _note_header(name: str, value: str, note: Note) -> None:
 
 
 def read_json(data: bytes, note: Note) -> Any:
-    """Read JSON and note its keys, also those of fields that stand twice."""
+    """Parse JSON and record its keys, including those of duplicate fields."""
 
     def read(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields = dict(pairs)
@@ -163,7 +163,7 @@ def shown(
 
 
 def _hidden(value: Any, note: Note) -> str:
-    """Note the texts and numbers of a secret field."""
+    """Record the texts and numbers of a secret field."""
     parts = [value]
     while parts:
         part = parts.pop()
@@ -175,7 +175,7 @@ def _hidden(value: Any, note: Note) -> str:
 
 
 def shown_text(text: str, note: Note = _forget) -> str:
-    """A text without the keys in its URLs and in the fields of its JSON, if it holds some."""
+    """A text without the keys in its URLs and JSON fields."""
     if text.lstrip()[:1] in ("{", "["):
         try:
             value = json.loads(text)
@@ -211,7 +211,7 @@ def _shown_url(match: re.Match[str], note: Note) -> str:
 
 
 def shown_path(path: str, note: Note = _forget) -> str:
-    """A path in which whatever looks like a key is hidden."""
+    """A path in which everything that looks like a key is hidden."""
     may_be_key = _is_random if path.startswith("/v1/models/") else _is_unknown
     return _shown_steps(path, may_be_key, note)
 
@@ -230,7 +230,7 @@ def _is_unknown(step: str) -> bool:
 
 
 def _is_random(step: str) -> bool:
-    """Whether letters and digits change so often that this is hardly a name.
+    """Whether letters and digits alternate so often that this is hardly a name.
 
     ``Meta-Llama-3-8B-Instruct`` and ``realisticVisionV51`` are names.
     """
@@ -256,7 +256,7 @@ def shown_query(query: str, note: Note = _forget) -> str:
 
 
 def without(secrets: Iterable[str], text: str) -> str:
-    """A text in which secrets are hidden, as they are and as URLs and JSON write them."""
+    """A text in which secrets are hidden, both literal and as encoded in URLs and JSON."""
     spelt = {
         spelling
         for secret in secrets

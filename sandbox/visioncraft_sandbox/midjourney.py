@@ -83,7 +83,7 @@ def _stamp(moment: datetime) -> str:
 def split_prompt(prompt: str) -> tuple[str, int, int]:
     """A prompt without its switches, and the width and height that ``--ar`` asks for.
 
-    Pictures have about a million pixels, as Midjourney's own.
+    Pictures have about a million pixels, like Midjourney's own.
     """
     match = _ASPECT.search(prompt)
     across, down = (int(match[1]), int(match[2])) if match else (1, 1)

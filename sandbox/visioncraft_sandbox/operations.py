@@ -90,7 +90,7 @@ class Job:
         return json_response({"images": [link_to(self.request, name) for name in names]}, engine)
 
     def check_side(self, **sides: int | None) -> None:
-        """Refuse sides beyond the sandbox's own bound; the documents have none for them."""
+        """Refuse sides beyond the sandbox's own limit, since the documents give none."""
         most = self.services.config.max_side
         for name, value in sides.items():
             if value is not None and value > most:

@@ -1,4 +1,4 @@
-"""What protects every answer: a check of the ``Host`` header, and headers that browsers obey."""
+"""Protects every answer: a check of the ``Host`` header, and headers that browsers obey."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _HERE_BYTES = 1 << 17
 
 _KEPT_BYTES = 1 << 16
 _MOST_VALUES = 10_000
-"""The bounds of a body without its long texts; reading more would keep the event loop."""
+"""The limits for a body without its long texts; reading more would block the event loop."""
 
 
 @dataclass
@@ -31,11 +31,11 @@ class Received:
     """One request.
 
     Attributes:
-        path: What looks like a key in it is replaced by ``***``.
+        path: The path; anything in it that looks like a key is replaced by ``***``.
         headers: By lower-case name; values that may be secret are replaced by ``***``.
-        body: The JSON body, the key redacted and long texts shortened; ``None`` if it was missing,
-            no JSON, larger than a megabyte, or without its long texts longer than 64 kB or of
-            more than 10,000 values.
+        body: The JSON body, with the key redacted and long texts shortened; ``None`` if it was
+            missing, not JSON, larger than a megabyte, or, without its long texts, longer than 64 kB
+            or of more than 10,000 values.
         body_bytes: The size of the body.
         status: The status of the answer; ``None`` if there is none.
     """
@@ -53,7 +53,7 @@ class Received:
         return json.loads(self._body)
 
     def keep(self, data: bytes) -> None:
-        """Keep a body without secrets, if it is short enough."""
+        """The body to keep, without secrets, if it is short enough."""
         if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
             return
         try:

@@ -205,7 +205,7 @@ async def _plan(chat: Chat, services: Services) -> Reply:
     except Refusal as refusal:
         if refusal.status != 503:
             raise
-        # Without its weights, rules do.
+        # Without its weights, the rules decide.
         done = await pool.parse(partial(plan, has_writer=False))
         assert isinstance(done, Reply)  # noqa: S101  # nobody else could write
         return done

@@ -60,10 +60,10 @@ class SandboxConfig:
             ``openai+http://…``, ``whispercpp+http://…``.
         speech_key: See `llm_key`.
         speech_model: The model to use there. Default: the first that transcribes.
-        backend_seconds: How long such a server may be silent before the caller gets 504.
+        backend_seconds: The longest wait for data from such a server; then the caller gets 504.
         midjourney_seconds: How long a Midjourney task reports "generating".
         limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
-        max_body_bytes: If all requests at a time are larger together, some get 503.
+        max_body_bytes: If all concurrent requests together are larger, some get 503.
         max_json_bytes: Larger requests get 413, as do those above `max_body_bytes`. While Python
             parses one, the sandbox answers nobody else: for a third of a second if it has 128 MiB.
         max_pixels: Larger pictures, sent or requested, get 400 and are not decoded or made; so do

@@ -1,7 +1,7 @@
-"""Tool calls of a real model, held to a grammar that is made of the offered tools and a reply.
+"""Tool calls of a real model, constrained by a grammar of the offered tools and a reply.
 
-The schema, the prompt and the reading are those of ``ChatVisionCraft(tool_calling="constrained")``:
-small models call the right tool far more often so than by their own templates.
+The schema, the prompt and the parsing are those of ``ChatVisionCraft(tool_calling="constrained")``:
+small models call the right tool far more often this way than with their own templates.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def answer(chat: Chat, model: LanguageModel) -> Reply:
     """
     try:
         history = convert_to_messages([_readable(message) for message in chat.messages])
-        # One call at a time: small models choose better so.
+        # One call at a time: small models choose better this way.
         tools = ConstrainedTools.of({"tools": chat.tools, "tool_choice": chat.tool_choice}, history)
         messages, schema = tools.messages(history), tools.schema
     except (KeyError, TypeError, NotImplementedError, RecursionError) as error:
@@ -49,7 +49,7 @@ def answer(chat: Chat, model: LanguageModel) -> Reply:
 
 
 def _readable(message: dict[str, Any]) -> dict[str, Any]:
-    """The message with what LangChain requires; arguments that are no JSON are shown as text."""
+    """The message in LangChain's form; arguments that are not JSON are shown as text."""
     if message["role"] == "tool":
         return {"tool_call_id": "", **message}
     calls = []

@@ -40,14 +40,14 @@ _COSTS = {
     **dict.fromkeys(("image/webp", "image/jp2", "image/jpx"), 4),
     **dict.fromkeys(("image/avif", "image/heif", "image/heic", "image/jxl"), 2),
 }
-"""How many pixels one pixel counts for: these decoders take 10 to 19 bytes for one, others 4."""
+"""How many pixels one pixel counts for: these decoders need 10 to 19 bytes for one, others 4."""
 
 _MOST_PICTURES = 100
 _SMALL_PIXELS = 2_000_000
-"""Up to this many, a request need not wait until others have let go of their pictures."""
+"""Up to this many pixels, a request need not wait until others have released their pictures."""
 
 _DECODING = threading.BoundedSemaphore(2)
-"""Decoders take several times the memory of what they make."""
+"""Decoders need several times the memory of their output."""
 
 
 class Uploads:
@@ -60,7 +60,7 @@ class Uploads:
         config: The bounds.
         files: The files behind the sandbox's own links.
         origin: The ``host:port`` that the caller used for the sandbox.
-        pool: Runs what blocks.
+        pool: Runs blocking work.
     """
 
     def __init__(self, config: SandboxConfig, files: FileStore, origin: str, pool: EnginePool):
@@ -143,7 +143,7 @@ class Uploads:
         return data
 
     async def _fetch(self, url: str, name: str) -> bytes:
-        """Fetch a link: look-up, connecting, head, redirects and body by one deadline."""
+        """Fetch a link: look-up, connecting, headers, redirects and body within one deadline."""
         link = shown_text(url)[:_SHOWN]
         try:
             own = self._own(url)
@@ -166,7 +166,7 @@ class Uploads:
 
     async def _followed(self, url: str) -> bytes:
         try:
-            # Reading the certificates would keep the event loop.
+            # Reading the certificates would block the event loop.
             async with await asyncio.to_thread(
                 httpx.AsyncClient, timeout=_SILENT_SECONDS, follow_redirects=False
             ) as client:

@@ -30,15 +30,15 @@ _SMALL_BYTES = 1 << 20
 _LONGEST_KEY = 4096
 _MOST_KEYS = 10_000
 _MOST_VALUES = 200_000
-"""In a body; each takes a hundred bytes of memory, however short it is written, and Python reads
-all of them without letting the event loop go on."""
+"""Values in a body; each takes a hundred bytes of memory, however short its text is, and Python
+parses all of them without letting the event loop run."""
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Bodies:
-    """Bounds the bodies of all requests that are being answered, together.
+    """Limits the total size of the bodies of all present requests.
 
-    They are counted as they come: a connection that only announces a large one keeps nobody out.
+    They are counted as they arrive: a connection that only announces a large body blocks nobody.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
@@ -92,7 +92,7 @@ async def read_body(request: Request, pool: EnginePool, max_bytes: int) -> dict[
 
 
 def _parse(parts: list[bytes]) -> dict[str, Any]:
-    """The body in these pieces, which are let go: a large one is in memory twice at most."""
+    """The body from these pieces, which are released: a large one is in memory twice at most."""
     data = b"".join(parts)
     parts.clear()
     if not data.strip():

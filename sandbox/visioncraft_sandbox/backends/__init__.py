@@ -12,8 +12,8 @@
 | ``/whisper`` | ``--speech`` | a Whisper server |
 | lists of models, samplers, schedulers, LoRAs | ``--images``, ``--llm`` | the host |
 
-``x-visioncraft-engine`` names the engine of each answer. A documented model or sampler that the
-host lacks stands for the nearest one that it has; an unknown LoRA is refused, and the ``refiner`` of
+``x-visioncraft-engine`` names the engine of each answer. If the host lacks a documented model or
+sampler, the nearest one that it has is used; an unknown LoRA is refused, and the ``refiner`` of
 ``/img2img`` is ignored. Pictures are made in multiples of 8 pixels and cut to the requested size.
 The caller's key never leaves the sandbox.
 

@@ -77,7 +77,7 @@ class A1111(ImageHost):
             raise
         images = answer.get("images") if isinstance(answer, dict) else None
         if not images:
-            # The host answers so when someone interrupts it on its own page.
+            # The host answers like this when someone interrupts it on its own page.
             raise Refusal(
                 502, f"{self.connection.address} returned no picture: it was interrupted."
             )

@@ -27,8 +27,8 @@ _INTERRUPT_SECONDS = 5.0
 class ComfyUI(ImageHost):
     """A host that speaks ComfyUI's API.
 
-    Its history is polled, at first 20 times a second, later once a second: a websocket would be a
-    moment faster, and need a library.
+    Its history is polled, at first 20 times a second, later once a second: a websocket would be
+    slightly faster, but needs a library.
     """
 
     async def read_offered(self) -> Offered:

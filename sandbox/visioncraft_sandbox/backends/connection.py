@@ -26,7 +26,7 @@ class Connection:
     Args:
         address: Its address.
         key: A bearer token, or ``user:password`` for hosts of pictures.
-        seconds: How long it may be silent.
+        seconds: The longest wait for data.
     """
 
     def __init__(self, address: Address, key: str | None, seconds: float) -> None:
@@ -114,8 +114,8 @@ class Connection:
     def refusal(self, answer: httpx.Response) -> Refusal:
         """The refusal for an answer with an error status; its body must be read.
 
-        What the caller can correct stays 400, and a limit 429. A wrong key, a missing model and a
-        failure are not the caller's: they become 502 or 503.
+        Errors that the caller can correct stay 400, and a limit 429. A wrong key, a missing model
+        and a failure are not the caller's fault: they become 502 or 503.
         """
         status = answer.status_code
         if status in (401, 403):

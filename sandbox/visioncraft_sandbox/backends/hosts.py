@@ -134,7 +134,7 @@ class Backends:
     async def unknown_names(self, kind: str, given: Iterable[str], path: str) -> list[str]:
         """Sentences about unknown names.
 
-        On a host of pictures a documented name stands for the nearest name there, except a LoRA.
+        On a host of pictures, a documented name means the nearest one there, except for LoRAs.
         """
         wanted = list(given)
         listed = _kind_of(path)
@@ -148,6 +148,6 @@ class Backends:
 
 
 def _kind_of(path: str) -> str | None:
-    """What a list holds of what a host of pictures offers; ``None`` for other lists."""
+    """The names of a host of pictures that belong to a list; ``None`` for other lists."""
     start = re.match(r"/image/(?:models|loras)/", path)
     return _LISTS.get(f"{start[0]}{{type}}" if start else path)

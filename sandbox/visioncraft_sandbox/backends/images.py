@@ -139,7 +139,7 @@ class ImageHost(abc.ABC):
 
     @abc.abstractmethod
     async def draw(self, spec: ImageSpec) -> ImageResult:
-        """Make pictures from words, or from a picture and words; cancelling ends it there too."""
+        """Make pictures from words, or from a picture and words; cancelling stops the host, too."""
 
     @abc.abstractmethod
     async def upscale(

@@ -74,7 +74,7 @@ class SpeechServer:
         return ("",) if self.connection.address.url.endswith("/v1") else ("/v1", "")
 
     async def _find_transcriptions(self) -> bool:
-        """Small servers list no models: one that misses the recording is there all the same."""
+        """Detect small servers, which list no models, by their error about a missing recording."""
         for root in self._roots:
             answer = await self.connection.probe(f"{root}/audio/transcriptions", "POST")
             if answer.status_code not in _NOT_THERE:

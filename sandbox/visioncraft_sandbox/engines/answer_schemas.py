@@ -1,8 +1,8 @@
-"""JSON schemas to which the language engine can hold an answer.
+"""Rewrites JSON schemas so that the language engine can enforce them.
 
-llama.cpp drops a schema that its grammar engine, llguidance, does not take, and answers in prose.
-So a schema is rewritten into a stricter one that it takes: whatever satisfies the result satisfies
-the original. What cannot be rewritten is refused, with llguidance's reason.
+llama.cpp drops a schema that its grammar engine, llguidance, does not support, and answers in
+prose. So a schema is rewritten into a stricter one that it supports: whatever satisfies the result
+satisfies the original. A schema that cannot be rewritten is refused, with llguidance's reason.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _MOST_ITEMS = 4
 _LONGEST_STRING_OF_REAL_MODELS = 4000
 _MOST_ITEMS_OF_REAL_MODELS = 100
 _LARGEST = 10**15
-"""Bounds where a schema has none, so that a small model comes to an end."""
+"""Bounds for schemas without any, so that a small model stops."""
 
 _LONGEST_STRING_ASKED = 10_000
 _MOST_ITEMS_ASKED = 1000
-"""Bounds of a schema's own bounds; memory grows with them."""
+"""Limits for a schema's own bounds; memory grows with them."""
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _DATE = r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
@@ -62,8 +62,8 @@ _FORMATS = {
     "fraction": r"[1-9]\d{0,2}/[1-9]\d{0,2}",
     "color": "#[0-9a-f]{6}",
 }
-"""Some of what each format allows. Others say nothing about a text's letters, or are unknown here:
-they are annotations, as the standard has it."""
+"""A subset of each format. Other formats do not restrict the characters of a text, or are unknown
+here: they are annotations, as the standard allows."""
 
 _KEYS = rf"^[A-Za-z_][A-Za-z0-9_ -]{{0,{_LONGEST_KEY - 1}}}$"
 _ANNOTATIONS = frozenset(
@@ -81,11 +81,11 @@ _SIGNS = {
     "string": {"pattern", "format", "minLength", "maxLength"},
     "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"},
 }
-"""The words that tell which type is meant where none is given."""
+"""The keywords that imply a type if none is given."""
 
 
 class UnservedSchemaError(ValueError):
-    """No answer can be held to a schema."""
+    """A schema cannot be enforced."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"no answer can be held to its schema here: {reason}")
@@ -108,10 +108,10 @@ def served(schema: Mapping[str, Any], *, is_small: bool = True) -> dict[str, Any
 
 
 class Reader:
-    """Reads along what a model writes under a schema.
+    """Checks a model's output against a schema while it is written.
 
-    Past some bounds of llguidance, llama.cpp lets a model write whatever it likes, and says so only
-    in its log.
+    Beyond some limits of llguidance, llama.cpp lets a model write anything, and reports it only in
+    its log.
     """
 
     def __init__(self, closed: Mapping[str, Any]) -> None:
@@ -125,7 +125,7 @@ class Reader:
         self._raise_error()
 
     def read(self, text: str) -> None:
-        """Go on with a piece of an answer.
+        """Check the next piece of an answer.
 
         Raises:
             UnservedSchemaError: If the schema does not allow it.
@@ -176,7 +176,7 @@ class _Rewriter:
             if name in result:
                 result[name] = [self.rewritten(part) for part in result[name]]
         if {"enum", "const"} & set(result):
-            result.pop("format", None)  # it is an annotation, unless a value has to be made up
+            result.pop("format", None)  # an annotation, unless a value has to be made up
             return result
         for kind in _kinds(result):
             _BOUND[kind](self, result)
@@ -299,7 +299,7 @@ _ANYTHING: dict[str, Any] = {
 
 
 def _kinds(schema: dict[str, Any]) -> list[str]:
-    """The types that a schema allows and that have bounds; what is only meant is written down."""
+    """The types that a schema allows and that have bounds; implied types are made explicit."""
     if "type" not in schema:
         meant = [kind for kind, words in _SIGNS.items() if words & set(schema)]
         if len(meant) == 1:
@@ -309,7 +309,7 @@ def _kinds(schema: dict[str, Any]) -> list[str]:
 
 
 def _capped(schema: dict[str, Any], least: str, most: str, cap: int) -> int:
-    """Bound a schema's own bounds; the lower one."""
+    """Limit a schema's own bounds; return the lower one."""
     for name in {least, most} & set(schema):
         schema[name] = int(schema[name])
     low: int = schema.get(least, 0)
@@ -321,7 +321,7 @@ def _capped(schema: dict[str, Any], least: str, most: str, cap: int) -> int:
 
 
 def _choose_properties(schema: dict[str, Any], least: int) -> None:
-    """Meet the bounds on the number of properties by naming those that there must be."""
+    """Meet the bounds on the number of properties by naming the required ones."""
     properties, most = schema["properties"], schema.pop("maxProperties", None)
     schema.pop("minProperties", None)
     required = list(schema.get("required") or ())

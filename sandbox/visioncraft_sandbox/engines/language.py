@@ -20,12 +20,12 @@ from visioncraft_sandbox.engines.weights import EngineUnavailable, language_mode
 _CONTEXT_TOKENS = 8192
 _SLOTS = 2
 _BATCH_TOKENS = 256
-"""Of a prompt, read between two looks at whether anybody still waits: some seconds of work."""
+"""Tokens of a prompt between two checks whether anybody still waits: some seconds of work."""
 _CACHE_MIB = 256
 _MOST_THREADS = 8
 _LONGEST_SECONDS = 300.0
-"""Of one answer, with the reading of its prompt."""
-# Without it, the small model repeats itself to the end of every text in JSON.
+"""The longest time for one answer, including its prompt."""
+# Without it, the small model repeats itself until the end of every text in JSON.
 _PENALTY_IN_JSON = 1.2
 
 
@@ -175,7 +175,7 @@ class _Answer:
         self.failed: dict[str, Any] | None = None
 
     def take(self, chunk: dict[str, Any]) -> bool:
-        """Whether no more is wanted."""
+        """Whether to stop."""
         if chunk.get("error"):
             self.failed = chunk
             return True

@@ -21,7 +21,7 @@ from visioncraft_sandbox.engines.stage import Stage, to_image
 from visioncraft_sandbox.engines.staging import narrowed
 
 _REPLACING_UNKNOWN = 0.9
-"""From this strength on, a new scene replaces a picture of which nothing is known."""
+"""From this strength on, a new scene replaces an unknown picture."""
 _REPLACING = 0.6
 """From this strength on, the prompt's place and things replace those that it does not name."""
 _ADDING = 0.3
@@ -41,7 +41,7 @@ def rework(
     mask: Image.Image | None = None,
     seed: int | None = None,
 ) -> Image.Image:
-    """Edit a picture: its light, colours and style; in a drawing of the sandbox also its things.
+    """Edit a picture: its light, colours and style; in the sandbox's own drawings, also things.
 
     Args:
         image: The source picture.
@@ -79,9 +79,9 @@ def rework(
 
 
 def _reworked(source: Image.Image, idea: Idea, strength: float) -> Image.Image:
-    """Another light, other colours and another style; at last, another scene.
+    """Change light, colours and style; at high strength, the scene.
 
-    What a picture shows is not known here: things are not added, as they might stand there already.
+    The content of the picture is unknown here: things are not added, as they may already be in it.
     """
     scene = painted(set_stage(idea, *source.size))
     result = scene if strength >= _REPLACING_UNKNOWN else _towards(source, scene, idea, strength)
@@ -141,7 +141,7 @@ def _filled(source: Image.Image, cover: Image.Image) -> Image.Image:
         return source
     total = np.zeros_like(pixels)
     weights = np.full(known.shape, 1e-9, np.float32)
-    # Landscapes lie in level bands, so what is beside a pixel says more than what is above it.
+    # Landscapes consist of horizontal bands, so a pixel resembles its neighbours at the sides.
     for axis, trust in ((1, 6.0), (0, 1.0)):
         length = known.shape[axis]
         steps = np.arange(length).reshape((-1, 1) if axis == 0 else (1, -1))

@@ -1,7 +1,7 @@
-"""What stands in a JSON schema, and what a part of it costs the grammar engine.
+"""The parts of a JSON schema, and their cost for the grammar engine.
 
-llguidance has bounds of its own, on the memory and time of each step; but what it makes of several
-patterns, or multiples, that one value must satisfy grows with their product, before those bounds.
+llguidance limits the memory and time of each step; but if one value must satisfy several patterns
+or multiples, the automaton grows with their product, before those limits apply.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ROUNDS = 64
 
 
 def inner_parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The schemas right in a schema, each with its path."""
+    """The schemas directly inside a schema, each with its path."""
     for name in BY_NAME:
         for key, inner in (schema.get(name) or {}).items():
             yield f"{name}.{key}", inner
@@ -42,7 +42,7 @@ def inner_parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def resolve(root: Any, reference: str) -> Any:
-    """What a reference within a schema leads to; ``None`` if it leads nowhere."""
+    """The target of a reference within a schema; ``None`` if there is none."""
     if not reference.startswith("#"):
         return None
     found = root
@@ -58,7 +58,7 @@ def resolve(root: Any, reference: str) -> Any:
 
 
 def excess_of(root: Mapping[str, Any]) -> str | None:
-    """What in a schema costs too much to compile, for people; ``None`` if nothing does."""
+    """A message about the part of a schema that is too costly to compile; ``None`` if none is."""
     return next(_excesses(root, list(_all_parts(root))), None)
 
 
@@ -99,10 +99,10 @@ def _is_heavy(
     weight: Callable[[Mapping[str, Any]], float],
     most: float,
 ) -> bool:
-    """Whether what has to hold together for one place in a value may weigh more than `most`.
+    """Whether the schemas that apply to one place in a value may weigh more than `most` together.
 
-    Where schemas hold together, so do those of their properties with the same name: they weigh no
-    more than the heaviest place of each. One that leads back to itself may add to its own weight.
+    If schemas apply together, so do those of their properties with the same name: they weigh no
+    more than the heaviest place of each. A recursive schema may add to its own weight.
     """
     heaviest = dict.fromkeys(map(id, parts), 0.0)
 

@@ -161,7 +161,7 @@ def _named(
 
 
 def _distinct(found: list[Found]) -> list[Found]:
-    """The likeliest of those that lie on each other, and none that is tiny."""
+    """The likeliest of overlapping things, without tiny ones."""
     kept: list[Found] = []
     for each in found:
         area = (each.box[2] - each.box[0]) * (each.box[3] - each.box[1])
@@ -197,7 +197,7 @@ def _animal(found: Found, seen: Thing, crop: NDArray[np.float64], eyes: Eyes) ->
             return Thing(_ANIMAL, frozenset({_ANIMAL}), found.box)
         return replace(seen, box=found.box)
     if not KINDS.get(found.kind, frozenset()) & _numbers_of(seen, eyes):
-        return replace(seen, box=found.box)  # a cheetah is no house cat
+        return replace(seen, box=found.box)  # a cheetah is not a house cat
     detail = seen.name if crop.max() >= _NAMED and seen.name != found.kind else None
     return Thing(found.kind, seen.kinds | {found.kind}, found.box, detail=detail)
 

@@ -45,10 +45,10 @@ logger = logging.getLogger(__name__)
 class Transcriber:
     """Turns recordings of speech into text with time stamps.
 
-    tiny.en takes English and what names no language; Whisper base, which ``visioncraft setup
-    --speech base`` installs, other languages, ``auto`` and translations. Without base, tiny.en
-    takes ``auto``, too. A model is loaded at the first recording for it. One instance serves many
-    threads, one at a time.
+    tiny.en handles English and requests without a language. Whisper base, which ``visioncraft setup
+    --speech base`` installs, handles other languages, ``auto`` and translations. Without base,
+    tiny.en also handles ``auto``. A model is loaded at its first recording. One instance serves
+    many threads, one at a time.
     """
 
     def __init__(self) -> None:
@@ -173,7 +173,7 @@ def _joined(pieces: Iterable[NDArray[np.float32]], seconds: float) -> NDArray[np
     count = 0
     for piece in pieces:
         end = count + len(piece)
-        if end > len(samples):  # the resampler rounds up; a gap may be longer than it was announced
+        if end > len(samples):  # the resampler rounds up; a gap may be longer than announced
             samples = np.concatenate([samples[:count], np.empty(len(piece) + _RATE, np.float32)])
         samples[count:end] = piece
         count = end

@@ -1,4 +1,4 @@
-"""Whether anybody still waits for the work of this thread, and how far it is.
+"""Tells a thread whether anybody still waits for its work, and reports its progress.
 
 A thread cannot be stopped from outside: long work asks between its steps.
 """
@@ -30,7 +30,7 @@ def until(is_unwanted: Callable[[], bool]) -> Iterator[None]:
 
 
 def watch() -> Callable[[], bool]:
-    """Whether the work of this thread is unwanted, also for its callbacks in other threads."""
+    """Whether this thread's work is unwanted; its callbacks in other threads can call this, too."""
     return _is_unwanted.get()
 
 

@@ -1,7 +1,7 @@
 """The vision engine: descriptions of pictures, and answers to questions about them.
 
-They are made of what was seen, read, measured or stored. What the models cannot tell is answered
-with "I cannot tell", and with what they can.
+They are based on what was seen, read, measured or stored. If the models cannot answer a question,
+the answer is "I cannot tell", followed by what they can tell.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from visioncraft_sandbox.engines.eyes import Eyes
 from visioncraft_sandbox.engines.labels import EMPTY, NUMBERS, SORTS, amount, meanings_of, plural
 from visioncraft_sandbox.engines.sight import Looked, Thing
 
-_COUNTED = 4  # of more, the detector tends to miss some
+_COUNTED = 4  # with more, the detector tends to miss some
 _LONGEST = 2000  # letters of a question that are read
 
 
 def describe(images: Sequence[Image.Image], text: str = "", *, eyes: Eyes | None = None) -> str:
     """Describe pictures, or answer a question about them, in plain sentences.
 
-    What is seen, read, measured and stored in the file stands in sentences of its own. Below their
+    Separate sentences say what was seen, read, measured, and stored in the file. Below their
     thresholds the models say nothing; a question that they cannot answer gets "I cannot tell".
 
     Args:
@@ -257,7 +257,7 @@ def _confirmed(looked: Looked, question: Question, things: Sequence[Thing]) -> s
 
 
 def _what(looked: Looked, question: Question, subject: str) -> str:
-    """What there is, of the kind that is asked for."""
+    """The things of the kind that the question asks for."""
     found = [thing for noun in question.nouns for thing in noun.among(looked.things)]
     if found:
         return f"I see {say.counted(found)}."

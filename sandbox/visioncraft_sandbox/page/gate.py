@@ -88,7 +88,7 @@ class PageGate:
                 entry.answer_headers = dict(Headers(raw=list(message.get("headers", []))))
             entry.answer.add(message.get("body", b""))
             if message["type"] == "http.response.body" and not message.get("more_body", False):
-                # Before it is sent: a caller with the answer finds it on the page.
+                # Before it is sent, so that a caller with the answer finds it on the page.
                 finish(complete=True)
             elif not entry.done:
                 journal.touch(entry)

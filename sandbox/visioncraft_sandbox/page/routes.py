@@ -162,7 +162,7 @@ class _Page:
         return ranged(data, mime, request.headers.get("range"), headers)
 
     async def _html(self, template: str, **values: Any) -> Response:
-        """A template, written in a thread: compiling one, and what it shows, take a while."""
+        """Render a template in a thread: compiling it, and reading its content, take a while."""
         return HTMLResponse(await self._light(partial(render, template, **values)))
 
     async def form(self, request: Request) -> Response:

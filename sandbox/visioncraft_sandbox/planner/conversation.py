@@ -22,7 +22,7 @@ _LONGEST_RESULT = 20_000
 _LONGEST_REQUEST = 8_000
 _TASK, _EXPECTED = "\nCurrent Task: ", "\n\nThis is the expected criteria for your final answer:"
 _CONTEXT = "\n\nThis is the context you're working with:\n"
-"""What CrewAI writes around a task, whose results of earlier tasks are no request."""
+"""CrewAI's text around a task; the results of earlier tasks in it are not requests."""
 
 
 @dataclass
@@ -82,7 +82,7 @@ def read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
 
 
 def _asks(messages: Sequence[Mapping[str, Any]], index: int) -> bool:
-    """Whether a message is a user's, and not how an application shows the pictures of tools.
+    """Whether a message is a user's own, not an application's with the pictures of tools.
 
     OpenAI's API takes no pictures in tool messages: they follow in a user message.
     """
@@ -93,7 +93,7 @@ def _asks(messages: Sequence[Mapping[str, Any]], index: int) -> bool:
 
 
 def _result(text: str) -> str:
-    """What a tool gave; Google's ADK wraps it."""
+    """The result of a tool, which Google's ADK wraps."""
     return str(_read(text).get("result", text)) if text.startswith('{"result": "') else text
 
 

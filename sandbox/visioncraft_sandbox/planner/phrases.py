@@ -25,7 +25,7 @@ def one_of(words: str) -> frozenset[str]:
 
 
 def after(text: str, *phrases: str) -> int:
-    """The index behind the first of these phrases that a text has; 0 if it has none.
+    """The index after the first of these phrases in a text; 0 if there is none.
 
     A phrase is a regular expression of whole words; ``…`` in it stands for any words.
     """
@@ -35,18 +35,18 @@ def after(text: str, *phrases: str) -> int:
 
 @cache
 def _compiled(phrase: str) -> re.Pattern[str]:
-    # Atomic groups: what was found once is not looked for again farther on.
+    # Atomic groups: a part that was found is not searched again further on.
     words = "".join(rf"(?>.*?\b(?:{each})(?!\w))" for each in phrase.split(" … "))
     return re.compile(words, re.IGNORECASE | re.DOTALL)
 
 
 def tidy(text: str) -> str:
-    """The text without blanks and punctuation around it."""
+    """The text without surrounding blanks and punctuation."""
     return " ".join(text.split()).strip(' .,;:!?"\u201c\u201d')
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, with the blanks behind them."""
+    """The sentences of a text, with the blanks after them."""
     cuts = [0, *(found.end() for found in _SENTENCE.finditer(text)), len(text)]
     return [text[begin:end] for begin, end in itertools.pairwise(cuts)]
 

@@ -1,4 +1,4 @@
-"""Decides which tools to call next, or says what they gave."""
+"""Decides which tools to call next, or summarizes their results."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NOTHING = (
     "'turn the last picture into a video', 'describe it' or 'transcribe <file>'."
 )
 _MOST_CALLS = 40
-_MOST_TOOLS = 128  # as at OpenAI
+_MOST_TOOLS = 128  # as in OpenAI's API
 _MOST_SPOKEN = 6
 _MAX_TOKENS = 768
 _LONGEST = 1500
@@ -93,9 +93,9 @@ def answer(chat: Chat, *, has_writer: bool) -> Reply | Writer:
     steps = plan(conversation, tools)
     calls = [call for step in steps for call in step.calls if not call.made]
     handoffs = {tool.name for tool in tools if tool.is_handoff}
-    # Whoever takes over goes on alone.
+    # The agent that takes over continues alone.
     alone = next(([call] for call in calls if call.name in handoffs), calls)
-    # Stop a client that would loop without end.
+    # Stop a client that would loop forever.
     calls = alone[: max(0, _MOST_CALLS - len(conversation.calls))]
     if calls:
         return _calling(chat, calls if chat.parallel else calls[:1])
@@ -103,7 +103,7 @@ def answer(chat: Chat, *, has_writer: bool) -> Reply | Writer:
         called = {call.name for call in conversation.calls}
         fresh = [tool for tool in tools if tool.name not in called] or tools
         wish = Wish("other", conversation.request, conversation.request)
-        # The tool for whose arguments the request says most.
+        # The tool with the fewest made-up arguments.
         tool = min(fresh, key=lambda each: len(each.fill(wish, conversation.files)[1]))
         return _forced(chat, tool, wish, conversation.files, has_writer=has_writer)
     is_plain = has_writer and not steps and not conversation.calls
@@ -119,8 +119,8 @@ def answer(chat: Chat, *, has_writer: bool) -> Reply | Writer:
 def plan(conversation: Conversation, tools: list[Tool]) -> list[Step]:
     """The steps of the latest request that a tool can do, with the calls since and the next ones.
 
-    Rules make the same calls in the same order each time, so those that were made are found again
-    by the names of their tools: there is no other state.
+    Rules make the same calls in the same order each time, so earlier calls are matched by the names
+    of their tools: there is no other state.
     """
     made: dict[str, deque[Call]] = defaultdict(deque)
     for call in conversation.calls:
@@ -210,7 +210,7 @@ def _pictures_meant(wish: Wish, conversation: Conversation, before: list[Step]) 
 def _forced(
     chat: Chat, tool: Tool, wish: Wish, files: list[str], *, has_writer: bool
 ) -> Reply | Writer:
-    """A call for which the request need not have all arguments: a model may write them."""
+    """A call whose arguments need not all be in the request: a model may write them."""
     arguments, guessed = tool.fill(wish, files)
     if not has_writer or not (guessed or tool.is_form):
         return _calling(chat, [Call(tool.name, arguments)])
@@ -256,7 +256,7 @@ def _talking(chat: Chat, model: LanguageModel) -> Reply:
 
 
 def _summary(chat: Chat, conversation: Conversation, steps: list[Step]) -> Reply:
-    """What the tools gave, and that a planner wrote it."""
+    """A summary of the tools' results, which says that a planner wrote it."""
     kinds = {id(call): step.wish.kind for step in steps for call in step.calls}
     told = [_told(call, kinds.get(id(call), "other"))
             for call in conversation.calls if call.result is not None]  # fmt: skip

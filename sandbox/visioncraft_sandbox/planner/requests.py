@@ -1,4 +1,4 @@
-"""What a request asks for: a table of capabilities, and the wishes in a text."""
+"""Finds what a request asks for: a table of capabilities, and the wishes in a text."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class Wish:
     """One thing that a request asks for.
 
     Attributes:
-        kind: One of `CAPABILITIES`, or ``other`` for anything that a tool of its own may do.
+        kind: One of `CAPABILITIES`, or ``other`` for anything that some other tool may do.
         text: The clause that asks for it.
         prompt: The subject, for kinds that make pictures.
         sources: Handles, links and paths in the clause.
@@ -279,7 +279,7 @@ def _scene_and_commands(text: str) -> tuple[str, str]:
 
 
 def _scenes_after(intro: str) -> str | None:
-    """The kind of the scenes behind the beginning of a list or a story."""
+    """The kind of the scenes after the introduction of a list or a story."""
     kind = _kind_of(intro)
     return kind if kind in _DRAWN else "draw" if after(intro, r"illustrat\w*", _MADE) else None
 
@@ -309,7 +309,7 @@ def _lines(request: str) -> list[tuple[str, bool]]:
 
 
 def _scenes(story: str, intro: str) -> list[str]:
-    """The scenes of a story: those that its beginning counts, or sentences."""
+    """The scenes of a story: as many as its introduction says, or its sentences."""
     counted = next((COUNTS[key] for key in intro.lower().split() if key in COUNTS), 0)
     parts = [each.strip(" .") for each in story.replace(" and ", ", ").split(",")]
     if len(parts) == counted:
@@ -318,6 +318,6 @@ def _scenes(story: str, intro: str) -> list[str]:
 
 
 def _clauses(text: str) -> list[str]:
-    """Clauses: sentences, and commands behind a comma or "and"."""
+    """Clauses: sentences, and commands after a comma or "and"."""
     found = (each.strip() for sentence in sentences(text) for each in _JOINT.split(sentence))
     return [each for each in found if not _NOTHING.fullmatch(each)]

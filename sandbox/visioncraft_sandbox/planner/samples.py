@@ -1,4 +1,4 @@
-"""Values that fit a JSON schema, for required arguments that nobody has given."""
+"""Values that fit a JSON schema, for required arguments without a given value."""
 
 from __future__ import annotations
 

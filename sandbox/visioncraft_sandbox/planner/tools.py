@@ -176,7 +176,7 @@ _TAKEN = frozenset({"text", "image"})
 
 @lru_cache(maxsize=1024)
 def _kinds(text: str) -> frozenset[str]:
-    """The kinds of work that a name or a description tells of."""
+    """The kinds of work that a name or a description mentions."""
     return frozenset(kind for kind, each in CAPABILITIES.items() if after(text, *each.tool))
 
 
