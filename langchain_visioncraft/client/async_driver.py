@@ -17,7 +17,6 @@ from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.serving import Run, ServingClient, calling_back
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.client.translation import timed_out
-from langchain_visioncraft.config import Settings
 
 if TYPE_CHECKING:
     from langchain_visioncraft._compat import httpx
@@ -48,6 +47,8 @@ class AsyncVisionCraftClient(ServingClient):
 
     The arguments are those of `BaseClient`.
     """
+
+    _given = "http_async_client"
 
     async def run(
         self,
@@ -120,19 +121,19 @@ class AsyncVisionCraftClient(ServingClient):
                 await response.aclose()
         return response, spool
 
-    def http(self) -> httpx.AsyncClient:
-        """The HTTP client of this process, made at the first call."""
-        if self.http_async_client is not None:
-            given: httpx.AsyncClient = self.http_async_client
-            return given
-        if self._lender is not None:
-            lent: httpx.AsyncClient = self._lender.http()
-            return lent
-        with self._own_lock():
-            if self._http is None:
-                self._http = _opened(self.settings)
-            http: httpx.AsyncClient = self._http
-            return http
+    def _open(self) -> Any:
+        """An HTTP client: over aiohttp if possible."""
+        from urllib.request import getproxies  # noqa: PLC0415 -- brings HTTP and e-mail along
+
+        from langchain_visioncraft.client import transport  # noqa: PLC0415 -- as above
+
+        options = transport.client_options(self.settings.verify, self.settings.timeout)
+        if not {"http", "https", "all"} & getproxies().keys():  # which httpx supports better
+            with contextlib.suppress(ImportError):
+                from langchain_visioncraft.client.fast import AiohttpClient  # noqa: PLC0415
+
+                return AiohttpClient(**options)
+        return transport.build(transport.LoopSafeAsyncClient, **options)
 
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones. Your own HTTP client stays open."""
@@ -146,22 +147,3 @@ class AsyncVisionCraftClient(ServingClient):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _opened(settings: Settings) -> Any:
-    """An HTTP client: over aiohttp if possible."""
-    from urllib.request import getproxies  # noqa: PLC0415 -- brings HTTP and e-mail along
-
-    from langchain_visioncraft.client.transport import (  # noqa: PLC0415
-        LoopSafeAsyncClient,
-        build,
-        client_options,
-    )
-
-    options = client_options(settings.verify, settings.timeout)
-    if not {"http", "https", "all"} & getproxies().keys():  # which httpx supports better
-        with contextlib.suppress(ImportError):
-            from langchain_visioncraft.client.fast import AiohttpClient  # noqa: PLC0415 -- an extra
-
-            return AiohttpClient(**options)
-    return build(LoopSafeAsyncClient, **options)

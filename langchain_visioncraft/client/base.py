@@ -14,7 +14,6 @@ from pydantic import SecretStr
 from langchain_visioncraft import errors
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft._redact import Redactor, chain, redactor_of
-from langchain_visioncraft.client.methods import ClientMethods
 from langchain_visioncraft.client.watching import checked_deadline
 from langchain_visioncraft.config import (
     TimeoutTypes,
@@ -27,6 +26,49 @@ from langchain_visioncraft.config import (
 
 if TYPE_CHECKING:
     from langchain_core.rate_limiters import BaseRateLimiter
+
+    from langchain_visioncraft.client.endpoints import EndpointMethods as ClientMethods
+else:
+    # Importing the request models takes longer than everything else that a client needs, so the
+    # endpoints become methods when one is first accessed.
+
+    class _Later(type):
+        def __getattr__(cls, name: str) -> Any:
+            return _found(cls, name)
+
+        def __dir__(cls) -> list[str]:
+            _add_methods()
+            return super().__dir__()
+
+    class ClientMethods(metaclass=_Later):
+        """The methods of clients."""
+
+        def __getattr__(self, name: str) -> Any:
+            return _found(self, name)
+
+        def __dir__(self) -> list[str]:
+            _add_methods()
+            return super().__dir__()
+
+    def _found(place: Any, name: str) -> Any:
+        if name.startswith("_") or not _add_methods():
+            kind = place.__name__ if isinstance(place, type) else type(place).__name__
+            msg = f"{kind!r} object has no attribute {name!r}"
+            raise AttributeError(msg, name=name, obj=place)
+        return getattr(place, name)
+
+    def _add_methods() -> bool:
+        """Add them; false if they were there."""
+        if "_complete" in vars(ClientMethods):
+            return False
+        from langchain_visioncraft.client.endpoints import EndpointMethods  # noqa: PLC0415 -- slow
+
+        for name in dir(EndpointMethods):
+            if not name.startswith("_"):
+                setattr(ClientMethods, name, getattr(EndpointMethods, name))
+        ClientMethods._complete = True
+        return True
+
 
 DEFAULT_MAX_ANSWER_BYTES = 256 * 1024 * 1024
 _RUNTIME = frozenset({"_lock", "_http", "_process", "_closer", "_busy", "_lender"})

@@ -44,6 +44,8 @@ class VisionCraftClient(ServingClient):
     The arguments are those of `BaseClient`.
     """
 
+    _given = "http_client"
+
     def run(
         self,
         flow: Flow[ResultT],
@@ -118,27 +120,16 @@ class VisionCraftClient(ServingClient):
                 response.close()
         return response, spool
 
-    def http(self) -> httpx.Client:
-        """The HTTP client of this process, made at the first call."""
-        if self.http_client is not None:
-            given: httpx.Client = self.http_client
-            return given
-        if self._lender is not None:
-            lent: httpx.Client = self._lender.http()
-            return lent
+    def _open(self) -> httpx.Client:
         # The HTTP library is imported at the first call: nothing else takes as long.
         from langchain_visioncraft._compat import httpx  # noqa: PLC0415
         from langchain_visioncraft.client.transport import build, client_options  # noqa: PLC0415
 
-        # After a fork, parent and child must not share connections.
-        with self._own_lock():
-            if self._http is None:
-                options = client_options(self.settings.verify, self.settings.timeout)
-                self._http = build(httpx.Client, **options)
-                # A tool has no `close`; its connections go with it, or with the interpreter.
-                self._closer = weakref.finalize(self, _close_in, self._process, self._http)
-            http: httpx.Client = self._http
-            return http
+        options = client_options(self.settings.verify, self.settings.timeout)
+        http = build(httpx.Client, **options)
+        # A tool has no `close`; its connections go with it, or with the interpreter.
+        self._closer = weakref.finalize(self, _close_in, self._process, http)
+        return http
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones. Your own HTTP client stays open."""

@@ -75,11 +75,24 @@ class ServingClient(BaseClient):
     """A client that decides what to do for each step, and leaves the waiting to its driver."""
 
     # Each driver implements these in its own way.
+    _given: str  # the attribute with the user's own HTTP client
+    _open: Any
     _sleep: Any
     _report: Any
     _resolve: Any
     _send: Any
     _wait_for_turn: Any
+
+    def http(self) -> Any:
+        """The HTTP client of this process, made at the first call."""
+        if (given := getattr(self, self._given)) is not None:
+            return given
+        if self._lender is not None:
+            return self._lender.http()
+        with self._own_lock():  # after a fork, parent and child must not share connections
+            if self._http is None:
+                self._http = self._open()
+            return self._http
 
     @contextlib.contextmanager
     def running(
