@@ -150,7 +150,7 @@ def environment_key() -> str | None:
 
     Raises `MissingKeyError` if it cannot be sent.
     """
-    key = _sendable(SecretStr(os.environ.get(API_KEY_VARIABLE, "")), API_KEY_VARIABLE)
+    key = sendable_key(os.environ.get(API_KEY_VARIABLE), API_KEY_VARIABLE)
     return key.get_secret_value() if key else None
 
 
@@ -159,15 +159,13 @@ def as_secret(api_key: str | SecretStr | None) -> SecretStr | None:
     return SecretStr(api_key) if isinstance(api_key, str) else api_key
 
 
-def sendable_key(api_key: str | SecretStr | None) -> SecretStr | None:
-    """A key as it is sent; ``None`` for none. Raises `MissingKeyError` if it cannot be sent."""
-    api_key = as_secret(api_key)
-    return _sendable(api_key or SecretStr(""), "api_key=")
+def sendable_key(api_key: str | SecretStr | None, source: str = "api_key=") -> SecretStr | None:
+    """A key as it is sent, without surrounding blanks; ``None`` for none.
 
-
-def _sendable(key: SecretStr, source: str) -> SecretStr | None:
-    """A key without surrounding blanks; httpx would repeat an invalid one in its error."""
-    key = SecretStr(key.get_secret_value().strip())
+    Raises `MissingKeyError` if it cannot be sent: httpx would repeat it in its error.
+    """
+    api_key = as_secret(api_key) or SecretStr("")
+    key = SecretStr(api_key.get_secret_value().strip())
     if len(key.get_secret_value()) > _LONGEST_KEY:
         msg = (
             f"The key in {source} cannot be sent: it has more than {_LONGEST_KEY:,} characters, "

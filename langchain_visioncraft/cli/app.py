@@ -126,10 +126,6 @@ def _models() -> Command:
     return _command("host:models", *parameters_of("models"), contains, *CONNECTION, JSON)
 
 
-def _limits() -> Command:
-    return _command("host:limits", *CONNECTION, JSON)
-
-
 def _store() -> Group:
     handles = Argument("handles", "What to remove.", metavar="HANDLE...", nargs=-1, required=True)
     commands: dict[str, tuple[str, list[click.Parameter]]] = {

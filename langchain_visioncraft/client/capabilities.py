@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from langchain_visioncraft import errors
 from langchain_visioncraft.client.decode import json_from, names_from
 from langchain_visioncraft.client.endpoint import endpoint
 from langchain_visioncraft.client.fields import Request
-from langchain_visioncraft.client.flow import Call, Flow
+from langchain_visioncraft.client.flow import Answer, Call, Flow
 
 _PROBES: dict[str, tuple[str, ...]] = {
     "image": ("/image/samplers", "/image/models/FLUX.1", "/image/models/SD-1.5"),
@@ -93,31 +95,21 @@ def capabilities(_: CapabilitiesRequest) -> Flow[Capabilities]:
     """
     lists = []
     for family, paths in _PROBES.items():
-        if (yield from _has_any(paths)):
+        if (yield from _answers(paths, names_from, list)):
             lists.append(family)
     found = [name for needed, names in _OFFERS if {*needed} <= {*lists} for name in names]
     if lists and not {"image", "sd", "sdxl", "img2img"} & {*lists}:
         found.append("image_to_image_2023")
     if lists:
         found.append("list_names")
-    if (yield from _has_limits()):
+    if (yield from _answers(["/limits"], json_from, dict)):
         found.append("limits")
     return Capabilities(tuple(lists), tuple(dict.fromkeys(found)))
 
 
-def _has_any(paths: Sequence[str]) -> Flow[bool]:
+def _answers(paths: Sequence[str], read: Callable[[Answer], Any], kind: type) -> Flow[bool]:
     for path in paths:
-        try:
-            names_from((yield Call("GET", path, auth="none")))
-        except _ABSENT:
-            continue
-        return True
+        with contextlib.suppress(*_ABSENT):
+            if isinstance(read((yield Call("GET", path, auth="none"))), kind):
+                return True
     return False
-
-
-def _has_limits() -> Flow[bool]:
-    try:
-        answer = json_from((yield Call("GET", "/limits", auth="none")))
-    except _ABSENT:
-        return False
-    return isinstance(answer, dict)

@@ -58,11 +58,28 @@ class AiohttpClient:
 
     def __init__(self, **options: Any) -> None:
         self._sessions = PerLoop(functools.partial(_Session, options))
+        self._write_seconds = options["timeout"].write
 
     async def send(self, request: _Request, **_: Any) -> _Answer:
         """Send a request; redirects are never followed."""
-        session: _Session = await self._sessions.get()
-        return await session.send(request)
+        session = (await self._sessions.get()).session
+        body, content = None, request.content
+        if isinstance(content, bytes) and len(content) > _NEVER_WAITS:
+            content = _pieces(content)
+        if content is not None and not isinstance(content, bytes):
+            body = _Body(content, self._write_seconds)
+            content = body.watched()
+        with _translating():
+            sending = session.request(
+                request.method,
+                _parsed(request.url),
+                headers=request.headers,
+                data=content,
+                allow_redirects=False,
+                server_hostname=(request.extensions or {}).get("sni_hostname"),
+            )
+            answer = await (sending if body is None else body.sent_by(sending))
+        return _Answer(answer, reusable=request.headers.get("Connection") != "close")
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
@@ -74,8 +91,7 @@ class _Session:
 
     def __init__(self, options: dict[str, Any]) -> None:
         timeout: httpx.Timeout = options["timeout"]
-        self._write_seconds = timeout.write
-        self._session = aiohttp.ClientSession(
+        self.session = aiohttp.ClientSession(
             connector=_Connector(
                 limit=0,
                 ssl=options["verify"],
@@ -92,32 +108,10 @@ class _Session:
             max_field_size=_LONGEST_HEADER,
         )
         # The client decides what is retried. aiohttp has no public switch for this.
-        self._session._retry_connection = False
-
-    async def send(self, request: _Request) -> _Answer:
-        """Send a request."""
-        body, content = None, request.content
-        if content is not None and not isinstance(content, bytes):
-            body = _Body(content, self._write_seconds)
-            content = body.watched()
-        elif content and len(content) > _NEVER_WAITS:
-            body = _Body(_pieces(content), self._write_seconds)
-            content = body.watched()
-        with _translating():
-            sending = self._session.request(
-                request.method,
-                _parsed(request.url),
-                headers=request.headers,
-                data=content,
-                allow_redirects=False,
-                server_hostname=(request.extensions or {}).get("sni_hostname"),
-            )
-            answer = await (sending if body is None else body.sent_by(sending))
-        return _Answer(answer, reusable=request.headers.get("Connection") != "close")
+        self.session._retry_connection = False
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        await self._session.close()
+        await self.session.close()
 
 
 @functools.lru_cache(maxsize=64)
@@ -181,7 +175,6 @@ class _Body:
         self._over = False
 
     async def sent_by(self, sending: Any) -> aiohttp.ClientResponse:
-        """Wait for the request that sends it, and return the answer."""
         async with self._writing:
             try:
                 answer: aiohttp.ClientResponse = await sending
@@ -194,7 +187,6 @@ class _Body:
         return answer
 
     async def watched(self) -> AsyncIterator[bytes]:
-        """What aiohttp sends."""
         try:
             async for chunk in self._chunks:
                 for at in range(0, len(chunk), _NEVER_WAITS):
@@ -219,7 +211,6 @@ class _Headers:
         self._headers = headers
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value of a header."""
         found = self._headers.getall(name, None)
         if not found:
             return default
@@ -251,7 +242,6 @@ class _Answer:
                 yield chunk
 
     async def aclose(self) -> None:
-        """Release the connection."""
         if self._reusable:
             self._answer.release()  # closes a connection that was not read to its end
         else:

@@ -104,7 +104,10 @@ def status_error(
     wait = retry_after(headers, said.everything)
     kind = _classify(status, said, wait)
     detail = said.message
-    advice = _wait_advice(wait) if kind is errors.RateLimitError else _ADVICE.get(kind, "")
+    advice = _ADVICE.get(kind, "")
+    if kind is errors.RateLimitError:
+        until = "wait before you try again" if wait is None else f"try again in {wait:g} seconds"
+        advice = f"A limit is reached; {until}."
     if kind is errors.AuthenticationError and not key_sent:
         advice = (
             "The API documents {endpoint} without a key, so none was sent; this host needs one."
@@ -189,9 +192,3 @@ def _classify(status: int, said: Said, wait: float | None) -> type[errors.APISta
     elif status >= 500:
         kind = errors.ServerError
     return kind
-
-
-def _wait_advice(wait: float | None) -> str:
-    if wait is None:
-        return "A limit is reached; wait before you try again."
-    return f"A limit is reached; try again in {wait:g} seconds."

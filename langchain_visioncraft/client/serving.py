@@ -46,6 +46,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_ERROR_BYTES = 1 << 16
+_HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"langchain-visioncraft/{__version__}",
+}
 
 ServedT = TypeVar("ServedT")
 Serving: TypeAlias = Generator[Callable[[], Any], Any, ServedT]
@@ -152,7 +157,7 @@ class ServingClient(BaseClient):
 
     def _policy(self, *, download: bool) -> tuple[Retrying, RetryCallState]:
         """The policy that decides whether and when to retry; the drivers do the waiting."""
-        from tenacity import RetryCallState, Retrying, stop_after_attempt  # noqa: PLC0415 -- slow
+        import tenacity  # noqa: PLC0415 -- slow
 
         def again(state: RetryCallState) -> bool:
             error = _failure(state)
@@ -165,15 +170,15 @@ class ServingClient(BaseClient):
         def log(state: RetryCallState) -> None:
             logger.info("trying again in %.1f s after: %s", state.upcoming_sleep, _failure(state))
 
-        policy = Retrying(
-            stop=stop_after_attempt(self.settings.max_retries + 1),
+        policy = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.settings.max_retries + 1),
             retry=again,
             wait=wait,
             before_sleep=log,
             reraise=True,
         )
         policy.begin()
-        return policy, RetryCallState(policy, None, (), {})
+        return policy, tenacity.RetryCallState(policy, None, (), {})
 
     def check_time(self, run: Run) -> None:
         """Raise `TimedOutError` if the deadline of a flow has passed."""
@@ -234,7 +239,7 @@ class ServingClient(BaseClient):
 
     def outgoing(self, call: Call) -> Outgoing:
         """Turn a call into a request, with the key where it belongs."""
-        headers = _headers()
+        headers = {**_HEADERS}
         content = None
         if call.method == "POST":
             fields = dict(call.body or {})
@@ -264,7 +269,7 @@ class ServingClient(BaseClient):
             url=target.url,
             endpoint=fetch.endpoint,
             host=target.headers.get("Host") or urlsplit(target.url).netloc,
-            headers=_headers() | target.headers,
+            headers=_HEADERS | target.headers,
             extensions=target.extensions,
             abroad=not target.own,
             link=True,
@@ -368,11 +373,6 @@ def _backoff(state: RetryCallState) -> float:
     from tenacity import wait_exponential, wait_random  # noqa: PLC0415 -- as above
 
     return (wait_exponential(multiplier=0.5, max=8) + wait_random(0, 0.5))(state)
-
-
-def _headers() -> dict[str, str]:
-    agent = f"langchain-visioncraft/{__version__}"
-    return {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": agent}
 
 
 @contextlib.contextmanager

@@ -23,11 +23,6 @@ from langchain_visioncraft.errors import InvalidRequestError
 ClientT = TypeVar("ClientT")
 
 
-def http_timeout(timeout: Timeout) -> httpx.Timeout:
-    """Our two timeouts as httpx's four. A call never fails while it waits for a connection."""
-    return httpx.Timeout(connect=timeout.connect, read=timeout.read, write=timeout.read, pool=None)
-
-
 def client_options(verify: Any, timeout: Timeout) -> dict[str, Any]:
     """The options of every HTTP client of this package.
 
@@ -35,9 +30,11 @@ def client_options(verify: Any, timeout: Timeout) -> dict[str, Any]:
     checked again at every hop. The number of connections is left to rate limiters and to the
     caller's own concurrency.
     """
+    connect, read = timeout.connect, timeout.read
     return {
         "verify": tls_context(verify),
-        "timeout": http_timeout(timeout),
+        # A call never fails while it waits for a connection.
+        "timeout": httpx.Timeout(connect=connect, read=read, write=read, pool=None),
         "follow_redirects": False,
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=64),
         "cookies": no_cookies(),

@@ -89,71 +89,57 @@ def current() -> Watch:
     return _current.get() or Watch()
 
 
-class _Stream:
-    """A connection that consults the watch, sync or async like the one below it."""
+class _Wrapper:
+    """A connection, or what opens connections, that consults the watch."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self._inner, name)
 
 
-class _SyncStream(_Stream):
+class _SyncStream(_Wrapper):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         watch = current()
-        data: bytes = self._stream.read(max_bytes, watch.left_on_wire(timeout))
+        data: bytes = self._inner.read(max_bytes, watch.left_on_wire(timeout))
         watch.came = watch.came or bool(data)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         watch = current()
         watch.came = False
-        self._stream.write(buffer, watch.left_on_wire(timeout))
+        self._inner.write(buffer, watch.left_on_wire(timeout))
 
-    def start_tls(
-        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
-    ) -> _SyncStream:
+    def start_tls(self, *args: Any, timeout: float | None = None, **options: Any) -> _SyncStream:
         left = current().left(timeout)
-        return _SyncStream(self._stream.start_tls(ssl_context, server_hostname, left))
+        return _SyncStream(self._inner.start_tls(*args, timeout=left, **options))
 
 
-class _AsyncStream(_Stream):
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 -- httpcore's
+class _AsyncStream(_Wrapper):
+    async def read(self, *args: Any, **options: Any) -> bytes:
         watch = current()
-        data: bytes = await self._stream.read(max_bytes, timeout)
+        data: bytes = await self._inner.read(*args, **options)
         watch.came = watch.came or bool(data)
         return data
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    async def write(self, *args: Any, **options: Any) -> None:
         current().came = False
-        await self._stream.write(buffer, timeout)
+        await self._inner.write(*args, **options)
 
     async def start_tls(self, *args: Any, **options: Any) -> _AsyncStream:
-        return _AsyncStream(await self._stream.start_tls(*args, **options))
+        return _AsyncStream(await self._inner.start_tls(*args, **options))
 
 
-class _Backend:
-    """Opens connections that consult the watch."""
-
-    def __init__(self, backend: Any) -> None:
-        self._backend = backend
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._backend, name)
-
-
-class _SyncBackend(_Backend):
-    def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any
-    ) -> Any:
+class _SyncBackend(_Wrapper):
+    def connect_tcp(self, *args: Any, timeout: float | None = None, **options: Any) -> _SyncStream:
         left = current().left(timeout)
-        return _SyncStream(self._backend.connect_tcp(host, port, left, *args, **options))
+        return _SyncStream(self._inner.connect_tcp(*args, timeout=left, **options))
 
 
-class _AsyncBackend(_Backend):
-    async def connect_tcp(self, *args: Any, **options: Any) -> Any:
-        return _AsyncStream(await self._backend.connect_tcp(*args, **options))
+class _AsyncBackend(_Wrapper):
+    async def connect_tcp(self, *args: Any, **options: Any) -> _AsyncStream:
+        return _AsyncStream(await self._inner.connect_tcp(*args, **options))
 
 
 def watched(client: Any) -> None:
