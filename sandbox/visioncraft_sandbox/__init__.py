@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fault", "Limit", "Sandbox", "SandboxConfig", "create_app"]
 
-_get, __dir__ = lazy_names(
+_get, _ = lazy_names(
     __name__,
     {
         "Fault": "faults",
@@ -48,3 +48,7 @@ def __getattr__(name: str) -> Any:
             "pip install 'langchain-visioncraft[sandbox]'"
         )
         raise ImportError(msg) from error
+
+
+def __dir__() -> list[str]:
+    return __all__
