@@ -42,7 +42,7 @@ def _capabilities(*, changes: bool) -> dict[str, Any]:
 
 
 def answer_to(line: bytes) -> dict[str, Any] | None:
-    """What the server answers to a first message; None if the server itself has to."""
+    """The answer to a first message; None if the server itself has to answer."""
     try:
         request = json.loads(line)
         method, parameters = request["method"], request["params"]
@@ -79,11 +79,11 @@ def answer_to(line: bytes) -> dict[str, Any] | None:
 
 
 class Wire(NamedTuple):
-    """What a client sends and is sent, out of reach of whatever else reads and prints.
+    """The streams to and from a client, protected from other code that reads and prints.
 
     Attributes:
-        first: Its first line, which was read.
-        answered: The id of the request in it, if that was answered.
+        first: The client's first line, which was already read.
+        answered: The id of its request, if that was answered.
     """
 
     reader: Any
@@ -107,7 +107,7 @@ def first_answer() -> Iterator[Wire]:
     # Never closed: a thread may still read when the server ends.
     reader, writer = os.fdopen(os.dup(0), "rb", closefd=False), os.fdopen(os.dup(1), "wb")
     wire = Wire(reader, writer)
-    if not os.isatty(0):  # else a person tries the command
+    if not os.isatty(0):  # otherwise a person tries the command
         wire = wire._replace(first=wire.reader.readline())
         if (answer := answer_to(wire.first)) is not None:
             wire.say(answer)

@@ -34,7 +34,7 @@ class KnownKeywords:
 
 @functools.cache
 def keywords_of(kind: type) -> tuple[str, ...]:
-    """What a constructor takes by name; empty if it takes anything."""
+    """The keywords of a constructor; empty if it takes any."""
     init = kind.__init__  # type: ignore[misc]
     names = [*getattr(kind, "_more_keywords", ())]
     fields = getattr(kind, "model_fields", None)
@@ -52,7 +52,7 @@ def keywords_of(kind: type) -> tuple[str, ...]:
 
 
 def _packed(init: Any, name: str) -> tuple[str, ...]:
-    """The keywords of ``**name: Unpack[...]``; empty if it takes anything."""
+    """The keywords of ``**name: Unpack[...]``; empty if it takes any."""
     try:
         [packed] = get_args(get_type_hints(init).get(name)) or [object]
     except NameError:  # a subclass with annotations that only type checkers can read

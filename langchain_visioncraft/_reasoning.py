@@ -49,7 +49,7 @@ _OPENED_BY_TEMPLATES = frozenset(
         *_STRIPPED,
     }
 )
-_MARKS = (  # of the answer itself, as gpt-oss, Command A and Hunyuan write them
+_MARKS = (  # around the answer itself: gpt-oss, Command A, Hunyuan
     "<|start|>assistant",
     "<|channel|>final<|message|>",
     "<|START_RESPONSE|>",
@@ -65,7 +65,7 @@ _MARKS = (  # of the answer itself, as gpt-oss, Command A and Hunyuan write them
     "<|end_of_solution|>",
 )
 _FRAME = ("<answer>", "</answer>", "<response>", "</response>", "<output>", "</output>")
-"""Of an answer behind a thought: Hunyuan, Granite 3.3."""
+"""Tags around an answer after a thought: Hunyuan, Granite 3.3."""
 _LONGEST = 40
 
 
@@ -103,7 +103,7 @@ class ReasoningSplitter:
         self._holds = holds
         self._rest = ""
         self._closer = ""
-        """Of the block of thought that we are in."""
+        """The closing tags of the block of thought that we are in."""
         self._code = ""
         """The backticks of the code that we are in."""
         self._line_begins = True
@@ -131,7 +131,7 @@ class ReasoningSplitter:
         return self._certain(ended=False)
 
     def _outside_of_marks(self, at: int) -> int:
-        """Here, or where the mark begins that goes on beyond: two marks may overlap."""
+        """This place, or the beginning of a mark that extends beyond it: marks may overlap."""
         for mark in _ANY.finditer(self._rest):
             if mark.end() > at:
                 return min(mark.start(), at)

@@ -24,16 +24,16 @@ _UNIT = re.compile(
 )
 """A letter as JSON, Python, HTML and URLs may write it."""
 _CUT_ESCAPE = re.compile(r"[\\&%][\\&%#\w]{0,20}")
-"""What `shortened` may leave of an escape."""
+"""The part of an escape that `shortened` may leave."""
 _ESCAPE_SIGN = re.compile(r"[\\&%]")
 _WORD = re.compile(r"\w")
 _ESCAPES = ("\\", "&", "%", _CUT)
 _HALF = re.compile("[\ud800-\udfff]")
 _BLANKS = {"n": "\n", "r": "\r", "t": "\t"}
 _MOST_LAYERS = 6
-"""Of escapes: what was escaped may be escaped once more, in another way."""
+"""The most layers of escapes: escaped text may be escaped again, in another way."""
 _FEWEST_LETTERS = 5
-"""Of a key that is cut off, which are hidden."""
+"""The shortest beginning of a key that is hidden, if the key is cut off."""
 _DEEPEST = 64
 _LONGEST = 1 << 20
 
@@ -174,7 +174,7 @@ class _Unescaped:
         self.text = "".join([*pieces, text[done:]])
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
-        """What a part of the text was made of."""
+        """The range in the original of a part of the text."""
         return self._origin(start)[0], self._origin(end - 1)[1]
 
     def _origin(self, at: int) -> tuple[int, int]:

@@ -53,7 +53,7 @@ async def _at_last(working: asyncio.Future[Any]) -> None:
     """Wait for the end, however often the caller is cancelled, and ignore the outcome."""
     import anyio  # noqa: PLC0415 -- slow to import, and used only here
 
-    # Scopes of anyio cancel again in each round of the event loop, unless they are kept out.
+    # anyio's scopes cancel again in each round of the event loop, unless they are shielded.
     with anyio.CancelScope(shield=True):
         while not working.done():
             with contextlib.suppress(asyncio.CancelledError):

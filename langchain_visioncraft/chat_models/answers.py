@@ -106,7 +106,7 @@ class _Answer:
         self.finished = False
 
     def feed(self, text: str) -> tuple[str, list[Piece]]:
-        """Take a piece, and give what is certain by now: of the thought, and of the answer."""
+        """Take a piece, and return what is certain by now: of the thought, and of the answer."""
         thought, said = self._splitter.feed(text)
         self._thought.append(thought)
         return thought, self.reading.feed(said)

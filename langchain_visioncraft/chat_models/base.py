@@ -113,7 +113,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         place = "model_kwargs" if known else "extra_body"
         return f"A parameter of the request goes into {place}={{{name!r}: …}}."
 
-    if not TYPE_CHECKING:  # which would not see the fields behind it
+    if not TYPE_CHECKING:  # type checkers would no longer see the fields
 
         def __init__(self, **values: Any) -> None:
             said = ""

@@ -100,7 +100,7 @@ class BoundTools(Task):
         """Read what `bind_tools` has bound, in OpenAI's terms.
 
         Raises:
-            InvalidRequestError: If a tool is no function, or `tool_choice` names none of them.
+            InvalidRequestError: If a tool is not a function, or `tool_choice` names none of them.
         """
         functions = list(_functions(options.get("tools") or (), all_of_them=cls.in_words))
         return cls(

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 PROVIDER = "visioncraft"
 CHARS_PER_TOKEN = 4
-"""Of ASCII text. Other characters count as one token each."""
+"""Characters of ASCII text per token. Other characters count as one token each."""
 TOKENS_PER_MESSAGE = 4
 """The tokens of a message's role and delimiters."""
 TOKENS_PER_IMAGE = 576

@@ -134,7 +134,7 @@ def check_completion(response: Any, redact: Redactor, *, streamed: bool) -> None
         UnreadableAnswerError: For one with a part that has no evident meaning.
         BrokenOffAnswerError: For one that the host could not finish.
     """
-    response.encoding = "utf-8"  # as JSON is; the host may name what is no charset
+    response.encoding = "utf-8"  # as JSON is; the host's charset may be invalid
     content = response.content.removeprefix(codecs.BOM_UTF8)
     if streamed and content.lstrip().startswith((b"data:", b"event:", b":", b"id:", b"retry:")):
         return  # a stream, only its type is wrong
@@ -149,7 +149,7 @@ def check_completion(response: Any, redact: Redactor, *, streamed: bool) -> None
         with readable():
             answer = response.extensions[ANSWER] = _redacted(normalized(answer), redact)
         if not answer.get("error"):
-            # The type of an answer has been wrong; the SDK would give its text then.
+            # Hosts have sent a wrong type, with which the SDK would return the text.
             response.headers["content-type"] = "application/json"
             return
     raise openai.APIResponseValidationError(response=response, body=answer, message=message)

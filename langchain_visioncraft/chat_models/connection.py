@@ -132,7 +132,7 @@ class _OurClient:
         return response.extensions.get(completions.ANSWER, data)
 
     def _make_status_error_from_response(self, response: Any) -> openai.APIStatusError:
-        response.encoding = "utf-8"  # the host's choice may be no charset, or take long to read
+        response.encoding = "utf-8"  # the host's charset may be invalid, or slow to decode
         inherited: Any = super()
         error: openai.APIStatusError = inherited._make_status_error_from_response(response)
         return error
@@ -272,7 +272,7 @@ def _shared_clients(process: int, verify: Any, timeout: Timeout) -> tuple[Any, A
 
         kind, async_kind = openai.DefaultHttpxClient, openai.DefaultAsyncHttpxClient
         options |= {"timeout": _timeout_of_sdk(timeout), "limits": classic.Limits()}
-        # A connection that is kept belongs to one event loop, and would fail in the next one.
+        # A connection that is kept alive belongs to one event loop, and would fail in the next one.
         unkept = classic.Limits(max_connections=None, max_keepalive_connections=0)
         async_options = {**options, "limits": unkept}
     client = build(kind, **options, **_BOUNDED)

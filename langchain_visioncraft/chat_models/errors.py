@@ -185,7 +185,7 @@ class Boundary:
         answered = any("incomplete" in str(cause) for cause in causes)
         for cause in causes:
             if isinstance(cause, errors.VisionCraftError):
-                return cause  # of `completions.bound`, while the SDK read
+                return cause  # from `completions.bound`, while the SDK read
             if isinstance(cause, Exception) and not isinstance(cause, openai.OpenAIError):
                 found = translation.translate(cause, self._host, answered, self._facts)
                 if found is not None:

@@ -1,4 +1,4 @@
-"""What a message may hold: text, and images for the models that take them."""
+"""Checks the content of messages: text, and images for models that take them."""
 
 from __future__ import annotations
 

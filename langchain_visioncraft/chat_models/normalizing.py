@@ -148,7 +148,7 @@ def content_of(written: Mapping[str, Any]) -> tuple[Any, str]:
     if given is None or isinstance(given, str):
         return given and sound(given), thought
     if isinstance(given, dict) and not ({"type", "text"} & given.keys()):
-        return json.dumps(given, ensure_ascii=False), thought  # the JSON that was asked for
+        return json.dumps(given, ensure_ascii=False), thought  # the requested JSON
     blocks: list[Any] = []
     thoughts: list[str] = []
     for part in as_list("the content", given):
@@ -220,7 +220,7 @@ def fresh_id(given: str | None, taken: set[str]) -> str:
 def arguments_of(value: Any) -> str:
     """Arguments as the text of a JSON object.
 
-    Text that is not JSON stays as it is, and LangChain makes an invalid call of it.
+    Text that is not JSON stays as it is, and LangChain turns it into an invalid call.
     """
     while not isinstance(value, dict):
         if isinstance(value, list) and len(value) <= 1:

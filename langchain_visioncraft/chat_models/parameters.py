@@ -1,6 +1,6 @@
 """The parameters of ``POST /v1/chat/completions`` and their bounds (document of 2024-09).
 
-The bounds themselves stand in one place, `langchain_visioncraft.client.options.ChatOptions`.
+The bounds themselves are defined in `langchain_visioncraft.client.options.ChatOptions`.
 """
 
 from __future__ import annotations

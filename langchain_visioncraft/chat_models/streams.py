@@ -166,7 +166,7 @@ class _StreamedCall:
     def is_followed_by(self, piece: normalizing.Call, arguments: str) -> bool:
         """Whether a piece at the place of this call begins the next one.
 
-        Some hosts leave the index out, or give 0 to every call; some repeat name and id on every
+        Some hosts omit the index, or send 0 for every call; some repeat name and id on every
         piece, and some make up a new id for each.
         """
         if not piece.name or not self.name:

@@ -60,7 +60,7 @@ def structured_output(
     """A model that answers with objects; the arguments are those of `with_structured_output`.
 
     Raises:
-        InvalidRequestError: If there is no schema, or the method is not known or takes no tools.
+        InvalidRequestError: If there is no schema, or the method is unknown or takes no tools.
     """
     if method not in get_args(Method):
         msg = f"method must be one of {', '.join(get_args(Method))}, not {method!r}."

@@ -91,10 +91,10 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     profile sets ``tool_calling``, see `MODEL_PROFILES`), constrained for those whose profile sets
     ``structured_output``, and otherwise prompted."""
 
-    # ---- what is asked beyond an answer -------------------------------------------------------
+    # ---- tools and forms ----------------------------------------------------------------------
 
     def _way(self, model: str) -> str:
-        """How tools and forms are asked for."""
+        """How tools and forms are offered."""
         if self.tool_calling != "auto":
             return self.tool_calling
         own = self.profile if model == self.model_name else None
@@ -181,9 +181,9 @@ class ChatVisionCraft(VisionCraftConnectedModel):
             strict: For the host's own methods; a prompt cannot force anything.
             kwargs: Bound to the calls.
 
-        A stream gives partial objects: dictionaries as they grow, pydantic objects as soon as the
-        class accepts what is there. If prompted, an answer that does not fit is asked for once more
-        (`correct_tool_calls`), but not in a stream, whose beginning is out by then.
+        A stream yields partial objects: dictionaries as they grow, pydantic objects as soon as the
+        class accepts them. If prompted, an answer that does not fit is requested once more
+        (`correct_tool_calls`), but not in a stream, whose beginning was already sent.
 
         Raises:
             InvalidRequestError: If the schema is missing, or tools are given besides.

@@ -112,7 +112,7 @@ class Lazy(click.Command):
     Args:
         name: Of the command.
         text: Its help.
-        make: Gives the command for a value of its parameter ``variant``, or for the default.
+        make: Returns the command for a value of its parameter ``variant``, or for the default.
     """
 
     def __init__(self, name: str, text: str, make: Callable[..., click.Command]) -> None:

@@ -38,13 +38,13 @@ AnyEndpoint: TypeAlias = Endpoint[..., Any, Any]
 
 
 class Capability(NamedTuple):
-    """What a command does.
+    """A command that calls endpoints.
 
     Attributes:
         doing: What is shown while it works.
         variants: The endpoints behind it by name, the default first.
         draws: Whether it takes a style, proportions, and how many; and ``auto`` as its endpoint.
-        told: The text and the facts of its result, if that is not media.
+        told: Returns the text and the facts of a result that is not media.
     """
 
     doing: str

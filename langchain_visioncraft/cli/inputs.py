@@ -1,4 +1,4 @@
-"""What a command line means: files, handles, links, ``-`` for stdin, and the connection."""
+"""Interprets arguments: files, handles, links, ``-`` for stdin, and the connection."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_arguments(
 
 
 def medium(name: str, store: MediaStore) -> MediaSource:
-    """What a picture or recording on the command line means.
+    """The source of a picture or recording on the command line.
 
     Raises:
         MediaInputError: If it is neither a file, a handle in the store nor a link.

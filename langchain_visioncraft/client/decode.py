@@ -158,7 +158,7 @@ def _without_a_file(answer: Answer, decoded: Any) -> VisionCraftError:
 
 
 class _Embedded(HeldBytes):
-    """A file that came as base64 inside an answer."""
+    """A file in base64 inside an answer."""
 
     def __init__(self, data: bytes, answer: Answer) -> None:
         super().__init__(data)

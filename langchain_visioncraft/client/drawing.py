@@ -35,7 +35,7 @@ Their endpoints are in `cli.capabilities`, their tools in `tools.engines`.
 """
 
 BEST_FIRST: tuple[Engine, ...] = ("image", "sd", "sdxl", "sd1")
-"""What ``"auto"`` chooses from: those with a list by which a host shows that it has them."""
+"""The engines that ``"auto"`` chooses from: a host's lists show whether it has them."""
 
 _RATIO = re.compile(r"\s*(\d{1,4})\s*[:x/]\s*(\d{1,4})\s*")
 _GRID = 8

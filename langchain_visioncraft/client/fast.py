@@ -199,7 +199,7 @@ class _Body:
             self._wait(None)
 
     def _wait(self, seconds: float | None) -> None:
-        if not self._over:  # else it is answered already
+        if not self._over:  # otherwise it is already answered
             now = asyncio.get_running_loop().time()
             self._writing.reschedule(None if seconds is None else now + seconds)
 

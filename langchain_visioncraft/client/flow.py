@@ -1,4 +1,4 @@
-"""What an endpoint may ask of a driver. Nothing here does I/O or reads a clock.
+"""The steps that an endpoint may ask of a driver. Nothing here does I/O or reads a clock.
 
 A *flow* is a generator. It yields the work to do: a `Call` to make, a link to `Fetch`, a `Pause`
 to wait, or `Progress` to report. The driver sends back the outcome, or throws a `VisionCraftError`

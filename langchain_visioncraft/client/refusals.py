@@ -15,7 +15,7 @@ from langchain_visioncraft import errors
 from langchain_visioncraft.client.answers import Said, dumped, is_error, said_by, said_in, shorten
 
 LONGEST_WAIT = 1e9
-"""Seconds, some thirty years. What is longer is no wait, but a mistake of the host."""
+"""Seconds, some thirty years. A longer wait is a mistake of the host."""
 
 _UNITS = {"second": 1, "sec": 1, "s": 1, "minute": 60, "min": 60, "m": 60}
 _UNITS |= {"hour": 3600, "hr": 3600, "h": 3600, "day": 86400, "d": 86400}
@@ -70,7 +70,7 @@ def _bounded(seconds: float) -> float | None:
 
 
 def _time_of(date: str) -> float | None:
-    """Seconds since 1970 of a date in a header; ``None`` if it is none."""
+    """Seconds since 1970 of a date in a header; ``None`` if it is not a date."""
     with contextlib.suppress(ValueError, TypeError, OverflowError):
         then = email.utils.parsedate_to_datetime(date)
         return (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp()

@@ -64,7 +64,7 @@ _WATERMARK: Any = Field(default=None, description="Whether the host marks its pi
 
 
 def picture_to(purpose: str) -> str:
-    """What is said of a picture that must be given."""
+    """The description of a required picture."""
     return f"The picture to {purpose}: a handle or a URL."
 
 
@@ -224,7 +224,7 @@ class MidjourneyOptions(Options):
 class MidjourneyRequest(MidjourneyOptions, PromptRequest):
     """``POST /midjourney``: one image from a prompt; takes minutes.
 
-    Midjourney's own switches may stand in the prompt (``--ar 9:16 --v 5.2``).
+    The prompt may contain Midjourney's own switches (``--ar 9:16 --v 5.2``).
     """
 
 
@@ -266,7 +266,7 @@ class DalleRequest(DalleOptions, PromptRequest):
 
 
 class PromptsOptions(Options):
-    """What some engines take besides a prompt (2024-05)."""
+    """The parameters of some engines besides a prompt (2024-05)."""
 
     negative_prompt: NegativePrompt = None
 

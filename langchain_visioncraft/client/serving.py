@@ -106,7 +106,7 @@ class ServingClient(BaseClient):
         folder: Path | None,
         deadline: float | None,
     ) -> Iterator[Run]:
-        """Around a flow: one that fails leaves nothing behind, and its error holds no key."""
+        """Wraps a flow: a failed one leaves no files behind, and its error holds no key."""
         seconds = self.deadline if deadline is None else checked_deadline(deadline)
         with watching(seconds) as watch:
             run = Run(on_progress, folder, watch)

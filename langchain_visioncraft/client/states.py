@@ -1,6 +1,6 @@
 """The states of a picture that is being made: JSON objects, one after another in one body.
 
-A host that was asked to ``stream`` sends ``{"status": "WAITING", "queue_position": 3, …}``, then
+With ``stream``, a host sends ``{"status": "WAITING", "queue_position": 3, …}``, then
 ``RUNNING``, then ``SUCCESS`` with the link. They are bare objects, not SSE; a chunk of the network
 may end anywhere in one.
 """
@@ -62,7 +62,7 @@ class StateWatch:
         self._reads = True
 
     def __call__(self, chunk: bytes) -> Iterator[Progress]:
-        """What is new in this chunk."""
+        """The new progress in this chunk."""
         if not self._reads:
             return
         text, at = self._text + self._decode(chunk), 0

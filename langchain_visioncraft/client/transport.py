@@ -47,7 +47,7 @@ def no_cookies() -> CookieJar:
 
 
 def tls_context(verify: Any) -> ssl.SSLContext:
-    """The TLS context for `verify`, shared where it can be: making one takes up to 0.2 s.
+    """The TLS context for `verify`, shared if possible: making one takes up to 0.2 s.
 
     Raises `InvalidRequestError` if the certificates that a path names cannot be loaded.
     """
@@ -169,7 +169,7 @@ async def _close_with_loop(
     try:
         yield
     finally:
-        # The generator knows its loop, so the weak key alone would never let go of it.
+        # The generator refers to its loop, so the weak key alone would never release it.
         if (known := inner()) is not None:
             known.pop(asyncio.get_running_loop(), None)
         with contextlib.suppress(OSError):  # the connection was broken

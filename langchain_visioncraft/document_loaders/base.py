@@ -34,7 +34,7 @@ MAX_RETRIES = 6
 
 
 class ParserSettings(ConnectionSettings, total=False):
-    """What all parsers take."""
+    """The arguments of all parsers."""
 
     max_calls: int
     strict: bool

@@ -309,7 +309,7 @@ _SINGLE = ("image/jpeg", "image/vnd.adobe.photoshop")
 
 
 def _motion(media: Media, frames: Frames, count: int, most: int) -> Animation:
-    """What an animation says of itself; of other formats what is found by composing all frames."""
+    """The size and duration that an animation declares, or else those of its decoded frames."""
     with media.open() as file:
         if (found := animation_of(file, media.mime_type)) is not None:
             return found

@@ -33,7 +33,7 @@ class Source(NamedTuple):
 
     @classmethod
     def of(cls, item: Path | Media | Blob) -> Source:
-        """What code passes as a file."""
+        """A file as code may pass it."""
         if isinstance(item, Media):
             return cls(item.location or item.handle, item.held or HeldBytes(item.read()))
         if isinstance(item, Path):

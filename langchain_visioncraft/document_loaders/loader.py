@@ -161,7 +161,7 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
                     advance()
 
     def _outputs(self, item: sources.Item | Skipped) -> Steps[list[Document | Skipped]]:
-        """What one file gives."""
+        """The result of one file."""
         if isinstance(item, Skipped):
             return [item]
         outputs: list[Document | Skipped] = []

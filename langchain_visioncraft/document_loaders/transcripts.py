@@ -253,7 +253,7 @@ class Heard(NamedTuple):
             if text := segment.text.strip():
                 passages.append(Passage(round(start + begin, 3), round(start + end, 3), text))
         if not passages and transcript.text:
-            # The host gives no times, so they are those of the part.
+            # The host returns no times, so use those of the part.
             passages.append(Passage(start, start + seconds, transcript.text))
         note = (transcript.model_extra or {}).get("note")
         return cls(

@@ -1,6 +1,6 @@
 """The tools as an MCP server, for desktop clients, editors and agents in other languages.
 
-`create_server` gives the server object of the official SDK, `create_http_app` an ASGI application
+`create_server` returns a FastMCP server, `create_http_app` an ASGI application
 around it; ``visioncraft mcp`` runs either. The extra ``mcp`` is needed.
 """
 

@@ -27,8 +27,8 @@ from langchain_visioncraft.tools import (
 )
 
 ContentTypes: TypeAlias = Literal["text", "pictures", "full"]
-"""What a result shows: text with the handle and the address of each medium; the pictures as well;
-links to the media, too."""
+"""The content of results: text with the handle and address of each medium; also the pictures; or
+also links to the media."""
 
 _SEEN_BY_MODELS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _MOST_PIXELS = 100_000_000

@@ -144,5 +144,5 @@ def _duration(file: BinaryIO, at: int) -> float | None:
     form, skip, unknown = (">IQ", 16, 2**64 - 1) if version == 1 else (">II", 8, 2**32 - 1)
     file.seek(at + 4 + skip)
     scale, length = struct.unpack(form, file.read(struct.calcsize(form)))
-    # All ones mean an unknown duration; 0 stands for a fragmented film.
+    # All ones mean an unknown duration; 0 means a fragmented film.
     return float(length / scale) if scale and length not in (0, unknown) else None

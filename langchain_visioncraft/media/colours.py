@@ -26,7 +26,7 @@ def as_seen(image: Image.Image) -> Image.Image:
 
 
 def turn_of(image: Image.Image) -> int:
-    """How the camera was held, 1 to 8; 1 is upright. Pillow itself turns a TIFF."""
+    """The camera's orientation, 1 to 8; 1 is upright. Pillow itself rotates a TIFF."""
     turn = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION, 1)
     return turn if turn in range(2, 9) else 1
 
@@ -51,7 +51,7 @@ def turned(image: Image.Image, turn: int | None = None) -> Image.Image:
 
 
 def in_eight_bits(image: Image.Image) -> Image.Image:
-    """In a mode that every format takes: ``L``, ``RGB`` or ``RGBA``."""
+    """The picture in a mode that every format supports: ``L``, ``RGB`` or ``RGBA``."""
     if image.mode.startswith(("I", "F")):
         return _stretched(image)
     if image.mode in ("CMYK", "LAB"):

@@ -67,8 +67,8 @@ class _Local(_Readable):
     long: after a power cut, `MediaStore.verify` reports any damage.
     """
 
-    # Names are text, not `pathlib.Path`, and no system call is made in vain: after each of them a
-    # thread waits for the interpreter's lock, and an event loop's pictures are kept in threads.
+    # Names are text, not `pathlib.Path`, and system calls are kept to a minimum: after each one, a
+    # thread waits for the interpreter's lock, and async code saves pictures in threads.
 
     def __init__(self, path: Path) -> None:
         self._root = os.path.join(path, "")

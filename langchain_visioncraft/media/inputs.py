@@ -1,4 +1,4 @@
-"""What a request accepts as an image, a mask or a recording."""
+"""The images, masks and recordings that a request accepts."""
 
 from __future__ import annotations
 
@@ -136,10 +136,10 @@ class DataURL(Upload):
 
 
 def parse_source(value: Any) -> MediaSource:
-    """Read what a user or a request may give for a medium.
+    """Read a medium from a user or a request.
 
-    That is an http(s) URL, a data URL or base64 as text; a path, bytes, a `Media`, a PIL image, or
-    the plain dictionary that a tool gave as its artifact. Anything else raises `MediaInputError`.
+    It may be an http(s) URL, a data URL or base64 as text; a path, bytes, a `Media`, a PIL image,
+    or the plain dictionary of a tool's artifact. Anything else raises `MediaInputError`.
     """
     if isinstance(value, MediaSource):
         return value

@@ -123,7 +123,7 @@ def is_plain(file: BinaryIO, mime_type: str) -> bool:
 
 
 def _stored_size(file: BinaryIO, mime_type: str) -> tuple[int, int]:
-    """Width and height as they stand in the file."""
+    """Width and height as stored in the file."""
     head = file.read(HEAD_BYTES)
     if mime_type == "image/bmp":
         short = head[14] == 12  # OS/2

@@ -91,7 +91,7 @@ def _needs_no_decoding(image: Image.Image, media: Media) -> bool:
 
 
 def _missing(media: Media) -> str | None:
-    if media.mime_type == "image/jpeg":  # of which the decoder misses the end
+    if media.mime_type == "image/jpeg":  # the decoder does not notice its truncation
         return None
     with media.open() as file:
         return truncation_of(file, media.mime_type, media.size)

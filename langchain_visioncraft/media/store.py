@@ -112,7 +112,7 @@ class MediaStore(KnownKeywords, Sheets):
         wrote_file = self._keep_file(media)
         wrote = self._keep_sidecar(media, sidecar, new=wrote_file) or wrote_file
         while not wrote_file and self._folder.size(media.handle) is None:
-            # Removed after it was found: kept like a new one.
+            # Removed after it was found: saved like a new one.
             wrote_file = self._keep_file(media)
             self._keep_sidecar(media, sidecar)
         if wrote:
@@ -295,7 +295,7 @@ class MediaStore(KnownKeywords, Sheets):
                 and sidecars without content. The bytes of media are never changed: to repair a
                 damaged file, save the same medium again.
             older_than: Seconds, a day by default. Younger leftovers and missing sidecars may
-                belong to a save in progress, and are no problem yet.
+                belong to a save in progress, and are not reported.
 
         Yields:
             One problem per file, and whether it was repaired.

@@ -144,7 +144,7 @@ def _of_orphan(folder: Folder, handle: str, *, repair: bool) -> _Found:
 
 
 def _rebuilt(folder: Folder, handle: str, *, damaged: bool = False) -> bool:
-    """Write a sidecar anew, if the medium is whole: nothing else can tell."""
+    """Rewrite a sidecar if the medium is intact, which only its contents show."""
     try:
         media = Media.found(InStore(handle, folder), folder.where(handle))
     except InvalidRequestError:

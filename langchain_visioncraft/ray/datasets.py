@@ -174,7 +174,7 @@ def _mapped(
     try:
         cloudpickle.dumps(parser)  # type: ignore[no-untyped-call]
     except Exception as error:
-        # Whatever `verify`, `cache` or a chat model raise in pickling themselves.
+        # Any error of `verify`, `cache` or a chat model when pickled.
         msg = f"An argument cannot be sent to other machines: {error}"
         raise InvalidRequestError(msg) from error
     limits = limits or CallLimits()

@@ -162,7 +162,7 @@ class Permits:
             try:
                 await asyncio.shield(given)
             except asyncio.CancelledError:
-                given.add_done_callback(self._release)  # it comes all the same
+                given.add_done_callback(self._release)  # it arrives nevertheless
                 raise
         try:
             yield

@@ -104,7 +104,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
     _async_client: AsyncVisionCraftClient = PrivateAttr()
     _small_saves: AtOnceIfQuick = PrivateAttr()
 
-    # What a tool class says
+    # Defined by each tool class
 
     endpoint_name: ClassVar[str]
     """The endpoint that it calls, if there is only one."""

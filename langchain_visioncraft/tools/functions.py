@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 
 class AsFunction:
-    """Gives a tool its `func`: a function with a signature that takes the tool's arguments.
+    """The `func` of a tool: a function with a signature that takes the tool's arguments.
 
     CrewAI and AutoGen need it callable, Google's ADK reads its signature. It is created on access:
     stored in a field, it would call the old tool in a copy, and could not be pickled.

@@ -57,10 +57,10 @@ def _problem_of_parts(
 
 
 def _problem_of_references(root: Any, parts: list[tuple[str, dict[str, Any]]]) -> str | None:
-    """A reference that leads out of the schema, to nothing, or without an end to itself."""
+    """A reference that leads out of the schema, to nothing, or endlessly to itself."""
     same: dict[int, list[int]] = {}
     for where, part in parts:
-        # What a value must satisfy besides or instead, without going deeper into the value.
+        # Schemas that the same value must satisfy in addition, or as alternatives.
         others = [other for name in CHOICES for other in part.get(name) or ()]
         if (reference := part.get("$ref")) is not None:
             target = resolve(root, reference)

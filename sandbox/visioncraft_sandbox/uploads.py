@@ -187,7 +187,7 @@ class Uploads:
         raise _UnusableError("redirects too often")
 
     async def _target(self, url: str) -> links.Link:
-        """Where to connect for a link, which may come from anybody who can reach this sandbox."""
+        """Where to connect for a link, which may come from anyone who can reach this sandbox."""
         # No base URL of ours: the sandbox's own links need no connection.
         link = links.check_link(url, base_url="http://sandbox.invalid", endpoint="")
         if self.config.allow_private_urls:

@@ -111,7 +111,7 @@ def _parameters(text: str, at: int) -> tuple[dict[str, str], int]:
 
 
 def _value(text: str) -> str:
-    text = text.removeprefix("\n").removesuffix("\n")  # of the frame, not of the value
+    text = text.removeprefix("\n").removesuffix("\n")  # part of the frame, not of the value
     data = _CDATA.match(text.strip())
     return data[1] if data else text
 

@@ -133,7 +133,7 @@ class Offered:
 
 
 def _object_of(arguments: Any, own: Mapping[str, Any], json: JsonReader) -> Any:
-    """The arguments by their names, whatever they were written as."""
+    """The arguments by name, in whatever form they were written."""
     if isinstance(arguments, Mapping) and CALL_KEYS - set(own) >= set(arguments):
         # A call that was written into its own arguments.
         arguments = next((arguments[key] for key in ARGUMENT_KEYS if key in arguments), arguments)

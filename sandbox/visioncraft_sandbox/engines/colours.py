@@ -37,9 +37,9 @@ def palette(picture: Image.Image, most: int = 4) -> list[str]:
 
 
 def colours_inside(picture: Image.Image, box: tuple[float, ...]) -> list[str]:
-    """The colours of what stands in a box (left, top, right, bottom, from 0 to 1).
+    """The colours of the thing in a box (left, top, right, bottom, from 0 to 1).
 
-    What the box shows of the background is discounted by the colours around the box.
+    The background in the box is discounted by the colours around the box.
     """
     inner, outer = (_shares(_pixels(cut(picture, box, more))) for more in (-0.2, 0.2))
     own = np.clip(inner - 0.5 * outer, 0, None)

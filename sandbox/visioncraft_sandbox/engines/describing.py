@@ -33,7 +33,7 @@ def caption(looked: Looked, subject: str = "The picture") -> str:
 
 
 def seen(looked: Looked, subject: str = "The picture") -> str:
-    """What the models see; empty if that is nothing they are sure of."""
+    """What the models see; empty if they are not sure of anything."""
     sight = looked.sight
     sentences = []
     if sight.sure:
@@ -154,7 +154,7 @@ def brightness(looked: Looked) -> str:
 
 
 def stored(looked: Looked, begin: str = _STORED) -> str:
-    """What the file says of how the picture was made."""
+    """What the file says about how the picture was made."""
     prompt, settings = (_cut(text) for text in looked.stored)
     parts = []
     if prompt:

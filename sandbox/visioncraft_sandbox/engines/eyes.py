@@ -175,7 +175,7 @@ def views(picture: Image.Image) -> list[Image.Image]:
 
 
 def overlap(one: Box, other: Box) -> float:
-    """What two boxes have in common, as a part of what both cover."""
+    """The overlap of two boxes as a part of their union."""
     common = _area(
         (max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3]))
     )

@@ -25,7 +25,7 @@ _MOTIONS: Final[dict[str, Callable[[float], tuple[float, float]]]] = {
     "scroll": lambda part: (-part, 0),
     "fall": lambda part: (0, part),
 }
-"""By part of the loop, how far a layer has moved, in its reach."""
+"""How far a layer has moved at each part of the loop, as a part of its reach."""
 
 
 def flatten(stage: Stage, *, time: float | None = None) -> Image.Image:

@@ -23,13 +23,13 @@ from visioncraft_sandbox.engines.staging import narrowed
 _REPLACING_UNKNOWN = 0.9
 """From this strength on, a new scene replaces an unknown picture."""
 _REPLACING = 0.6
-"""From this strength on, the prompt's place and things replace those that it does not name."""
+"""From this strength on, places and things that the prompt does not name are replaced."""
 _ADDING = 0.3
 _SHOWING = 0.4
 _MOST_PICTURES = 4
 _ALIKE = 3.0
 _FACTORS = (1, 2, 4)
-"""By which an enlarged drawing is larger than its text says."""
+"""The factors by which an enlarged drawing may exceed the size in its text."""
 
 
 def rework(
@@ -118,7 +118,7 @@ def _repainted(source: Image.Image, idea: Idea, strength: float, mask: Image.Ima
     if idea.named_place or not idea.named_things:
         scene = painted(set_stage(idea, max(16, right - left), max(16, bottom - top)))
     else:
-        # Only things are named: the surroundings go on behind them.
+        # Only things are named: the surroundings continue behind them.
         scene = _centred(_filled(source, cover).crop(box), idea)
     scene = apply_styles(scene.resize(hole.size, Image.Resampling.LANCZOS), idea.styles, idea.seed)
     part = _ease(strength / 0.75)
@@ -231,7 +231,7 @@ def _changed(was: Idea, now: Idea, strength: float) -> Idea:
 
 
 def _subjects(was: Idea, now: Idea, strength: float) -> tuple[Subject, ...]:
-    """What the prompt keeps, as it was but for its colour; what it adds; and perhaps the rest."""
+    """The things that the prompt keeps (perhaps in another colour) or adds, and maybe the rest."""
     old = [each for each in was.subjects if each.thing.name not in now.hidden]
     if not now.named_things:
         return tuple(old)

@@ -47,14 +47,14 @@ class Thing:
 
     name: str  # in plain words
     kinds: frozenset[str]  # what else it is: a cheetah is a wild cat, a cat and an animal
-    box: Box | None = None  # where; `None` if only the picture as a whole told
+    box: Box | None = None  # where; `None` if only the picture as a whole showed it
     sure: bool = True
     detail: str | None = None  # what it may be more exactly, such as a breed
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What the models make of a picture."""
+    """The models' findings about a picture."""
 
     things: tuple[Thing, ...] = ()  # what can be pointed at
     whole: Thing | None = None  # what the picture as a whole looks like
@@ -67,11 +67,11 @@ class Sight:
 
 
 class Looked:
-    """A picture that is looked at as far as it is asked about.
+    """A picture that is analysed only as far as needed.
 
     Args:
         image: As opened from its file.
-        eyes: The models; without them only measurements and the file's own text are there.
+        eyes: The models; without them, only measurements and the file's own text are available.
     """
 
     def __init__(self, image: Image.Image, eyes: Eyes | None) -> None:
@@ -82,7 +82,7 @@ class Looked:
         self.drawn = [
             Thing(name, with_parents({name, *meanings_of(name.split()[-1])})) for name in names
         ]
-        """What the sandbox drew, if it made the picture; no models look at that."""
+        """What the sandbox drew, if it made the picture; models do not look at such pictures."""
         self._eyes = None if self.setting else eyes
         prompt, settings = split_parameters(read_parameters(image) or "")
         self.stored = " ".join(prompt.split()), " ".join(settings.split()).rstrip(".")
@@ -99,7 +99,7 @@ class Looked:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The text that stands in the picture."""
+        """The text in the picture."""
         return self._eyes.read(self.rgb) if self._eyes else []
 
     @property
@@ -232,7 +232,7 @@ def _kinds_of(number: int) -> frozenset[str]:
 
 
 def _numbers_of(thing: Thing, eyes: Eyes) -> frozenset[int]:
-    """The classes that a thing's name stands for."""
+    """The classes that a thing's name may mean."""
     classes = {n for n, name in enumerate(eyes.class_names) if _plain(name) == thing.name}
     return KINDS.get(thing.name, frozenset()) | classes
 

@@ -83,7 +83,7 @@ def _street(stage: Stage, street: float, *, dark: bool) -> None:
 
 
 def space(stage: Stage) -> None:
-    """Stars and nebulae; a moon to stand on where somebody needs ground."""
+    """Stars and nebulae; a moon to stand on if a subject needs ground."""
     stage.pixels[:] = 12, 12, 38
     first, second = stage.idea.accent or (126, 66, 170), (36, 104, 168)
     cloud = stage.noise(stage.unit * 0.32) + 0.5 * stage.noise(stage.unit * 0.13)

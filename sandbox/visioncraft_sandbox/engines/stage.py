@@ -241,7 +241,7 @@ class Stage:
         area += (np.asarray(colour, np.float32) - area) * cover[..., None]
 
     def mirrored(self, row: int, across: float, down: float) -> NDArray[np.float32]:
-        """What a blurred mirror below that row would show."""
+        """The blurred reflection below that row."""
         above = self.pixels[max(0, 2 * row - self.height) : row][::-1]
         reach = self.unit * across, self.unit * down
         return np.asarray(to_image(above).filter(ImageFilter.BoxBlur(reach)), np.float32)
@@ -306,7 +306,7 @@ class Stage:
         paint: Callable[[], None] = lambda: None,
         **options: float,
     ) -> None:
-        """As `land`, but in a layer of the depth `at`, which hides what stands behind it.
+        """Like `land`, but in a layer of the depth `at`, which hides everything behind it.
 
         It begins to show `edge` pixels above the ridge; `paint` adds to the pixels before that
         part of them is cut out.

@@ -16,13 +16,13 @@ from visioncraft_sandbox.engines.stage import Box, Placed, Stage, halo, halved, 
 _SEATED: Final = {"🐈": "^🐱", "🐕": "^🐶"}
 _SHINING: Final = frozenset({"lantern", "candle", "campfire", "crystal ball", "pumpkin"})
 _AFLOAT: Final = frozenset({"underwater", "space"})
-# What riders sit in: how high its figure is beside the usual, and they beside it.
+# Vehicles: their height relative to the usual one, and their riders' relative to them.
 _SEATS: Final = {"boat": (0.964, 2.286), "sailboat": (1.35, 1.5)}
 _TREES: Final = frozenset({"@tree", "@pine", "🌴", "🎄", "🎋"})
 
 
 def place_subjects(stage: Stage, keeping: Sequence[Placed] = ()) -> None:
-    """Put every subject of the idea on the stage, those to be kept where they were."""
+    """Put every subject of the idea on the stage; those that are kept stay where they were."""
     subjects = list(stage.idea.subjects)
     riders = [s for s in subjects if s.aboard]
     alone = [s for s in subjects if not s.aboard]

@@ -56,7 +56,7 @@ class Noun:
 class Question:
     """A question: its sort, and the words for colours and things that the models know in it.
 
-    It `goes_beyond` if it has a word that is none of these, and not an empty one.
+    It `goes_beyond` if it has any other word that is not empty.
     """
 
     def __init__(self, text: str) -> None:
@@ -81,7 +81,7 @@ class Question:
 
 
 def _is_empty(word: str) -> bool:
-    """Whether a word says nothing of what a picture shows, or tells only the question's sort."""
+    """Whether a word says nothing about a picture's content, or only the question's sort."""
     if word in EMPTY or word in COLOUR_WORDS or word.isdecimal():
         return True
     return any(pattern.fullmatch(word) for pattern in SORTS.values())
@@ -223,7 +223,7 @@ _ANSWERS: dict[str, Callable[[Looked, Question], str]] = {
     "where": _where,
     "setting": _setting,
 }
-"""By the sort of a question, in the order in which they are tried; "" means that none is known."""
+"""Answers by the sort of a question, in the order in which they are tried; "" is no known sort."""
 
 
 def _presence(looked: Looked, question: Question) -> str:

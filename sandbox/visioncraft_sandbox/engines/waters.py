@@ -69,7 +69,7 @@ def _glitter(stage: Stage, first: int) -> None:
 
 
 def sea(stage: Stage) -> None:
-    """The open sea, with a headland where somebody or something needs ground."""
+    """The open sea, with a headland if a subject needs ground."""
     storm = "storm" in stage.idea.weather
     if stage.idea.mountains:
         mountains(stage, stage.horizon + stage.unit * 0.02, stage.height * 0.26)
@@ -106,7 +106,7 @@ def _headland(stage: Stage, crowd: int) -> None:
         green = np.clip(stage.rows - ridge + 0.5, 0, 1)
         stage.blend(grassy, green * np.clip((deep - (stage.rows - turf)) / 3, 0, 1))
 
-    # The rock lies before every wave, and what stands on it before the rock.
+    # The rock is in front of every wave, and the subjects on it are in front of the rock.
     stage.lift = stage.height
     stage.land_layer(
         ridge, (124, 112, 108), (72, 68, 84), stage.height * 1.6, paint=paint,

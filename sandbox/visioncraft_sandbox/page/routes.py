@@ -67,7 +67,7 @@ class _Page:
         self._journal = journal
         self._services = services
         self._streams = 0
-        # What takes long is not in the way of a page that is opened, and one thread each leaves
+        # Long work does not delay a page that is being opened, and one thread each leaves
         # the interpreter's lock to the event loop.
         self._light = partial(anyio.to_thread.run_sync, limiter=anyio.CapacityLimiter(1))
         self._heavy = partial(anyio.to_thread.run_sync, limiter=anyio.CapacityLimiter(1))

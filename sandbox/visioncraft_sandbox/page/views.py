@@ -20,7 +20,7 @@ _READ_AT_ONCE = 1 << 18
 _PAUSE = 0.15
 """Seconds between updates: a burst of requests becomes one."""
 _HEARTBEAT = 100
-"""Updates without a change, after which a comment is sent, to notice if nobody listens."""
+"""Updates without a change, after which a comment is sent, to notice if the browser left."""
 _MOST_CHANGES = 40
 """With more changes than this the whole list is sent."""
 _LATER = Reading(later=True, path="…", notes=("Its large bodies are being read.",))
