@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from visioncraft_sandbox.engines.vocabulary import (
     COLOURS,
@@ -40,60 +40,31 @@ _WITHOUT = re.compile(r"\b(?:without|no)\s+((?:[\w'-]+\s*){1,2})")
 
 @dataclass(frozen=True)
 class Subject:
-    """One thing to draw.
-
-    Attributes:
-        thing: What.
-        scale: Size beside the usual one.
-        tint: Its colour, if the prompt gave one.
-        aboard: Whether it sits in the scene's boat.
-        waving: Whether a person waves.
-    """
+    """One thing to draw."""
 
     thing: Thing
-    scale: float = 1.0
-    tint: tuple[int, int, int] | None = None
-    aboard: bool = False
-    waving: bool = False
+    scale: float = 1.0  # its size beside the usual one
+    tint: tuple[int, ...] | None = None  # its colour, if the prompt gave one
+    aboard: bool = False  # whether it sits in the scene's boat
+    waving: bool = False  # whether a person waves
 
 
 @dataclass(frozen=True)
 class Idea:
-    """The picture that a prompt asks for.
+    """The picture that a prompt asks for; `named_…` is whether the prompt chose that."""
 
-    Attributes:
-        seed: From prompt, seed and index; everything random follows from it.
-        place: The landscape, a value of ``PLACES``.
-        named_place: Whether the prompt chose it.
-        named_things: Whether the subjects are the prompt's own.
-        hour: The time of day, a value of ``HOURS``.
-        named_hour: Whether the prompt chose it.
-        weather: Values of ``WEATHER``.
-        subjects: What is to be drawn, in the prompt's order.
-        accent: A colour for the whole picture.
-        styles: Rendering styles, values of ``STYLES``.
-        mountains: Whether there are mountains behind the place.
-        hidden: Words that must not be drawn.
-    """
-
-    seed: int
-    place: str
+    seed: int  # from prompt, seed and index; everything random follows from it
+    place: str  # the landscape, a value of ``PLACES``
     named_place: bool
     named_things: bool
-    hour: str
-    weather: frozenset[str]
-    subjects: tuple[Subject, ...]
-    accent: tuple[int, int, int] | None = None
-    styles: tuple[str, ...] = ()
-    mountains: bool = False
-    named_hour: bool = False
-    hidden: frozenset[str] = field(default_factory=frozenset)
-
-
-def number_of(*parts: object) -> int:
-    """A number that is the same for the same parts on every machine and in every process."""
-    text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+    hour: str  # the time of day, a value of ``HOURS``
+    named_hour: bool
+    weather: frozenset[str]  # values of ``WEATHER``
+    subjects: tuple[Subject, ...]  # what is to be drawn, in the prompt's order
+    accent: tuple[int, ...] | None  # a colour for the whole picture
+    styles: tuple[str, ...]  # rendering styles, values of ``STYLES``
+    mountains: bool  # whether there are mountains behind the place
+    hidden: frozenset[str]  # words that must not be drawn
 
 
 def _split(text: str) -> list[str]:
@@ -102,11 +73,8 @@ def _split(text: str) -> list[str]:
 
 def _phrases(words: list[str], at: int) -> list[tuple[int, str]]:
     """The phrases of three, two and one words that start there."""
-    return [
-        (length, " ".join(words[at : at + length]))
-        for length in (3, 2, 1)
-        if at + length <= len(words)
-    ]
+    lengths = (length for length in (3, 2, 1) if at + length <= len(words))
+    return [(length, " ".join(words[at : at + length])) for length in lengths]
 
 
 def _meaning(table: Mapping[str, str], phrase: str) -> str | None:
@@ -114,13 +82,9 @@ def _meaning(table: Mapping[str, str], phrase: str) -> str | None:
 
 
 def _found(table: Mapping[str, str], words: list[str]) -> list[str]:
-    found: list[str] = []
-    for at in range(len(words)):
-        for _, phrase in _phrases(words, at):
-            meaning = _meaning(table, phrase)
-            if meaning and meaning not in found:
-                found.append(meaning)
-    return found
+    phrases = (phrase for at in range(len(words)) for _, phrase in _phrases(words, at))
+    found = (_meaning(table, phrase) for phrase in phrases)
+    return list(dict.fromkeys(meaning for meaning in found if meaning))
 
 
 def _hidden(prompt: str, negative_prompt: str | None) -> frozenset[str]:
@@ -149,25 +113,19 @@ def read(
     index: int = 0,
     style: str | None = None,
 ) -> Idea:
-    """Read a prompt.
+    """Read a prompt in English; unknown words are ignored. For the arguments see `draw`.
 
-    Args:
-        prompt: In English; unknown words are ignored.
-        negative_prompt: What not to draw.
-        seed: Each seed gives another picture of the same prompt.
-        index: The picture's number within one request.
-        style: The name of a rendering style or of a model that implies one.
-
-    Returns:
-        The idea; the same arguments always give the same one.
+    The same arguments give the same idea on every machine and in every process.
     """
-    number = number_of(prompt.strip(), "" if seed is None else seed, index)
+    chosen = f"{prompt.strip()}\x1f{'' if seed is None else seed}\x1f{index}"
+    number = int.from_bytes(hashlib.sha256(chosen.encode()).digest()[:8], "big")
     hidden = _hidden(prompt, negative_prompt)
     text = _IDIOMS.sub(" , ", _WITHOUT.sub(" , ", prompt.lower()))
     words = _split(text)
     subjects, accent = _subjects(words, hidden)
-    if "lighthouse keeper" in text and not any(s.thing.name == "lighthouse" for s in subjects):
-        subjects += [Subject(thing) for thing in _named("lighthouse", hidden)]
+    if "lighthouse keeper" in text:
+        for thing in _named("lighthouse", hidden):
+            _add(subjects, Subject(thing), 1)
     styles = _found(STYLES, [*_split(style or ""), ",", *words])
     places = [place for place in _found(PLACES, words) if place not in hidden]
     weather = {kind for kind in _found(WEATHER, words) if kind not in hidden}
@@ -190,11 +148,11 @@ def read(
         named_place=bool(places),
         named_things=own,
         hour=hour,
+        named_hour=bool(hours),
         weather=frozenset(weather),
         subjects=_aboard(subjects, place),
         accent=accent,
         styles=tuple(styles[:2]),
-        named_hour=bool(hours),
         mountains="mountains" in places and "mountains" not in hidden,
         hidden=hidden,
     )
@@ -248,11 +206,11 @@ def _small_number(word: str) -> int:
 
 def _subjects(
     words: list[str], hidden: frozenset[str]
-) -> tuple[list[Subject], tuple[int, int, int] | None]:
+) -> tuple[list[Subject], tuple[int, ...] | None]:
     subjects: list[Subject] = []
-    accent: tuple[int, int, int] | None = None
+    accent: tuple[int, ...] | None = None
     count, scale, tint = 0, 1.0, None
-    aboard, waving = False, bool({"wave", "waves", "waving"} & set(words))
+    waving = bool({"wave", "waves", "waving"} & set(words))
     at = 0
     while at < len(words):
         word = words[at]
@@ -261,7 +219,7 @@ def _subjects(
             last = words[at + length - 1]
             plural = last != singular(last) and word not in {"books", "houses"}
             number = count if count > 1 else (3 if plural else 1)
-            _add(subjects, Subject(thing, scale, tint, aboard, waving), number)
+            _add(subjects, Subject(thing, scale, tint, waving=waving), number)
         elif thing is None and word in COLOURS:
             tint = COLOURS[word]
             if accent is None and _colours_all(words, at + 1):
@@ -318,13 +276,7 @@ def _aboard(subjects: list[Subject], place: str) -> tuple[Subject, ...]:
         return tuple(subjects)
     boat = boats[0]
     shore = any(s.thing.habitat == "back" for s in subjects) or place in {"lake", "beach"}
-    riders: list[int] = []
-    if boat and subjects[boat - 1].thing.habitat == "ground":
-        riders.append(boat - 1)
-    if not shore:
-        riders += [
-            i for i, s in enumerate(subjects) if s.thing.habitat == "ground" and i not in riders
-        ]
-    return tuple(
-        replace(subject, aboard=index in riders[:2]) for index, subject in enumerate(subjects)
-    )
+    grounded = [index for index, s in enumerate(subjects) if s.thing.habitat == "ground"]
+    before = [index for index in grounded if index == boat - 1]
+    riders = before + [index for index in grounded if index != boat - 1 and not shore]
+    return tuple(replace(each, aboard=i in riders[:2]) for i, each in enumerate(subjects))

@@ -6,15 +6,11 @@ import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from PIL import ImageColor
 
 from visioncraft_sandbox.engines.weights import EngineUnavailable, openmoji_names
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ def _text(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
-def _things() -> Mapping[str, Thing]:
+def _things() -> dict[str, Thing]:
     things: dict[str, Thing] = {}
     for line in _text("things.txt").splitlines():
         if line.startswith("#"):
@@ -41,16 +37,15 @@ def _things() -> Mapping[str, Thing]:
         known = names.split(",")
         thing = Thing(known[0], art, habitat, float(size), "" if place == "-" else place)
         things.update(dict.fromkeys(known, thing))
-    return MappingProxyType(things)
+    return things
 
 
 def _names(text: str) -> list[str]:
     return [" ".join(name.split()) for name in text.split(",")]
 
 
-def _meanings(table: str) -> Mapping[str, str]:
-    groups = _WORDS[table].items()
-    return MappingProxyType({name: meaning for meaning, names in groups for name in _names(names)})
+def _meanings(table: str) -> dict[str, str]:
+    return {name: meaning for meaning, names in _WORDS[table].items() for name in _names(names)}
 
 
 _WORDS: Final[dict[str, Any]] = tomllib.loads(_text("drawing_words.toml"))
@@ -59,12 +54,12 @@ PLACES: Final = _meanings("places")
 HOURS: Final = _meanings("hours")
 WEATHER: Final = _meanings("weather")
 STYLES: Final = _meanings("styles")
-COLOURS: Final[Mapping[str, tuple[int, int, int]]] = MappingProxyType(
-    {name: ImageColor.getrgb(colour)[:3] for name, colour in _WORDS["colours"].items()}
-)
-NUMBERS: Final[Mapping[str, int]] = MappingProxyType(_WORDS["numbers"])
-SIZES: Final[Mapping[str, float]] = MappingProxyType(_WORDS["sizes"])
-_PLURALS: Final[Mapping[str, str]] = MappingProxyType(_WORDS["plurals"])
+COLOURS: Final[dict[str, tuple[int, ...]]] = {
+    name: ImageColor.getrgb(colour)[:3] for name, colour in _WORDS["colours"].items()
+}
+NUMBERS: Final[dict[str, int]] = _WORDS["numbers"]
+SIZES: Final[dict[str, float]] = _WORDS["sizes"]
+_PLURALS: Final[dict[str, str]] = _WORDS["plurals"]
 TONED: Final = frozenset([*_names(_WORDS["toned"]["names"]), ",", ".", ";"])
 _NOT_DRAWN: Final = frozenset(_names(_WORDS["not_drawn"]["names"]))
 
@@ -86,11 +81,7 @@ def singular(word: str) -> str:
 def find_thing(name: str) -> Thing | None:
     """The thing of that name, from the table or else from OpenMoji.
 
-    Args:
-        name: One to three words in lower case, singular or plural.
-
-    Returns:
-        The thing, or None.
+    The name is one to three words in lower case, singular or plural.
     """
     candidates = (name, singular(name))
     for candidate in candidates:
