@@ -18,8 +18,12 @@ from starlette.responses import Response, StreamingResponse
 from langchain_visioncraft.client.text_schemas import LegacyChatRequest
 from visioncraft_sandbox import catalog
 from visioncraft_sandbox.answers import ENGINE_HEADER, ErrorStyle, Refusal, json_response
-from visioncraft_sandbox.backends.chat import ChatServer, Unsupported
-from visioncraft_sandbox.backends.chat_requests import request_body, with_data_urls
+from visioncraft_sandbox.backends.chat import (
+    ChatServer,
+    Unsupported,
+    request_body,
+    with_data_urls,
+)
 from visioncraft_sandbox.chat import (
     Chat,
     Chunks,

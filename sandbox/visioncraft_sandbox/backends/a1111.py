@@ -18,8 +18,8 @@ from visioncraft_sandbox.backends.images import (
     ImageResult,
     ImageSpec,
     Offered,
+    choose,
 )
-from visioncraft_sandbox.backends.samplers import choose
 
 PROBE = "/sdapi/v1/samplers"
 _ROOT = "/sdapi/v1"

@@ -16,17 +16,11 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Address:
-    """One server.
+    """One server."""
 
-    Attributes:
-        option: The option that names it, such as ``--images``.
-        url: Its root, without a trailing slash.
-        kind: Its API; ``None`` if it is to be detected.
-    """
-
-    option: str
-    url: str
-    kind: str | None = None
+    option: str  # the option that names it, such as ``--images``
+    url: str  # its root, without a trailing slash
+    kind: str | None = None  # its API; ``None`` if it is to be detected
 
     @property
     def host(self) -> str:
@@ -58,21 +52,18 @@ def parse_address(option: str, text: str) -> Address:
     if not plus or "://" in prefix:
         prefix, rest = "", text.strip()
     if prefix.lower() not in ("", *kinds):
-        msg = f"{option}: {prefix!r} is not known; the prefixes are {', '.join(kinds)}."
-        raise ValueError(msg)
+        raise ValueError(f"{option}: {prefix!r} is not known; the prefixes are {', '.join(kinds)}.")
     try:
         parts = urlsplit(rest)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         fits = False
     if not fits:
-        msg = f"{option} takes the root of a server, such as http://127.0.0.1:8080."
-        raise ValueError(msg)
+        raise ValueError(f"{option} takes the root of a server, such as http://127.0.0.1:8080.")
     address = Address(option, rest.rstrip("/"), kinds.get(prefix.lower()))
     if parts.username or parts.password or parts.query or parts.fragment:
-        msg = (
+        raise ValueError(
             f"{option} takes only the root of the server. Put its key, or user:password, into "
             f"{address.environment}."
         )
-        raise ValueError(msg)
     return address

@@ -16,17 +16,18 @@ _REFUSED = frozenset({400, 406, 409, 413, 415, 422})
 _LONGEST_ENGINE = 200
 
 
-class BackendError(RuntimeError):
-    """A server behind the sandbox does not answer, or is of another kind."""
+class BackendError(Refusal, RuntimeError):
+    """A server behind the sandbox does not answer, or is of another kind: 503 for callers."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(503, message)
 
 
 class Connection:
-    """A connection to one server. Its client is made at the first request, for one event loop.
+    """A connection to one server.
 
-    Args:
-        address: Its address.
-        key: A bearer token, or ``user:password`` for hosts of pictures.
-        seconds: The longest wait for data.
+    The key is a bearer token, or ``user:password`` for hosts of pictures; `seconds` is the longest
+    wait for data. The client is made at the first request, for one event loop.
     """
 
     def __init__(self, address: Address, key: str | None, seconds: float) -> None:
@@ -55,8 +56,9 @@ class Connection:
                 method, f"{self.address.url}{path}", timeout=_PROBE_SECONDS
             )
         except httpx.HTTPError as error:
-            msg = f"{self.address} does not answer ({type(error).__name__}). Is it running there?"
-            raise BackendError(msg) from error
+            raise BackendError(
+                f"{self.address} does not answer ({type(error).__name__}). Is it running there?"
+            ) from error
         if answer.status_code in (401, 403):
             raise BackendError(self._key_problem())
         return answer
@@ -104,9 +106,7 @@ class Connection:
 
     def failure(self, error: httpx.HTTPError) -> Refusal:
         """The refusal for a request that failed."""
-        if isinstance(error, httpx.TimeoutException) and not isinstance(
-            error, httpx.ConnectTimeout
-        ):
+        if isinstance(error, (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout)):
             return Refusal(504, f"{self.address} was silent for {self._seconds:g} seconds.")
         message = f"{self.address} does not answer ({type(error).__name__}). Try again later."
         return Refusal(503, message)
@@ -136,16 +136,13 @@ class Connection:
 
     def _open_client(self) -> httpx.AsyncClient:
         if self._client is None:
-            headers: dict[str, str] = {}
-            auth = None
-            if self._key and self.address.option == "--images" and ":" in self._key:
-                user, _, password = self._key.partition(":")
-                auth = httpx.BasicAuth(user, password)
-            elif self._key:
-                headers["authorization"] = f"Bearer {self._key}"
-            timeout = httpx.Timeout(self._seconds, connect=_CONNECT_SECONDS)
-            limits = httpx.Limits(max_connections=None)
+            user, is_pair, password = (self._key or "").partition(":")
+            basic = bool(is_pair) and self.address.option == "--images"
+            bearer = {"authorization": f"Bearer {self._key}"} if self._key and not basic else {}
             self._client = httpx.AsyncClient(
-                headers=headers, auth=auth, timeout=timeout, limits=limits
+                headers=bearer,
+                auth=httpx.BasicAuth(user, password) if basic else None,
+                timeout=httpx.Timeout(self._seconds, connect=_CONNECT_SECONDS),
+                limits=httpx.Limits(max_connections=None),
             )
         return self._client

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from visioncraft_sandbox import catalog
 from visioncraft_sandbox.answers import Refusal
@@ -87,21 +87,15 @@ class Backends:
     async def speech(self) -> SpeechServer | None:
         """The Whisper server; refused with 503 if it does not answer."""
         if self._speech is not None and not self._speech_is_open:
-            try:
-                await self._speech.open()
-            except BackendError as error:
-                raise Refusal(503, str(error)) from error
+            await self._speech.open()
             self._speech_is_open = True
         return self._speech
 
     async def images(self) -> ImageHost | None:
         """The host of pictures; refused with 503 if it does not answer."""
         if self._image_connection is not None and self._images is None:
-            try:
-                host = await self._detected(self._image_connection)
-                await host.open()
-            except BackendError as error:
-                raise Refusal(503, str(error)) from error
+            host = await self._detected(self._image_connection)
+            await host.open()
             self._images = host
         return self._images
 
@@ -111,11 +105,10 @@ class Backends:
         for name, (build, probe) in kinds.items():
             if kind in (None, name) and (await connection.probe(probe)).is_success:
                 return build(connection, self._images_model)
-        msg = (
+        raise BackendError(
             f"{connection.address} answers, but not as {kind or 'Automatic1111, Forge or ComfyUI'} "
             "does. Automatic1111 and Forge need the option --api."
         )
-        raise BackendError(msg)
 
     async def names(self, path: str) -> list[str]:
         """The list of this path: the names on the host, where a host does the work."""
@@ -125,11 +118,8 @@ class Backends:
             if self.llm is not None:
                 return list(dict.fromkeys(found))
             return list(dict.fromkeys((*found, *catalog.LISTS[path])))
-        kind = _kind_of(path)
-        host = await self.images() if kind else None
-        if host is None or kind is None:
-            return list(catalog.listed(path))
-        return list(getattr(await host.offered(), kind))
+        _, offered = await self._offered(path)
+        return list(catalog.listed(path) if offered is None else offered)
 
     async def unknown_names(self, kind: str, given: Iterable[str], path: str) -> list[str]:
         """Sentences about unknown names.
@@ -137,17 +127,15 @@ class Backends:
         On a host of pictures, a documented name means the nearest one there, except for LoRAs.
         """
         wanted = list(given)
-        listed = _kind_of(path)
-        host = await self.images() if wanted and listed else None
-        if host is None or listed is None:
+        listed, offered = await self._offered(path) if wanted else ("", None)
+        if offered is None:
             return catalog.unknown_names(kind, wanted, path)
-        known = set(getattr(await host.offered(), listed))
-        if listed != "loras":
-            known |= set(catalog.listed(path))
+        known = {*offered, *(() if listed == "loras" else catalog.listed(path))}
         return catalog.unknown_names(kind, wanted, path, known)
 
-
-def _kind_of(path: str) -> str | None:
-    """The names of a host of pictures that belong to a list; ``None`` for other lists."""
-    start = re.match(r"/image/(?:models|loras)/", path)
-    return _LISTS.get(f"{start[0]}{{type}}" if start else path)
+    async def _offered(self, path: str) -> tuple[str, Sequence[str] | None]:
+        """What the list of this path holds, and what the host of pictures offers of it, if any."""
+        start = re.match(r"/image/(?:models|loras)/", path)
+        kind = _LISTS.get(f"{start[0]}{{type}}" if start else path, "")
+        host = await self.images() if kind else None
+        return kind, getattr(await host.offered(), kind) if host else None

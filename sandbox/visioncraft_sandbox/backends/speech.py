@@ -29,11 +29,8 @@ class SpeechServer:
     """A server that turns recordings into text.
 
     It answers in Whisper's ``verbose_json``, which is nearly the service's own format. A segment
-    always has ``id``, ``start``, ``end`` and ``text``; the rest depends on the server.
-
-    Args:
-        connection: The connection to it.
-        model: The model to use. Default: the server's first that transcribes.
+    always has ``id``, ``start``, ``end`` and ``text``; the rest depends on the server. Default of
+    `model`: the server's first that transcribes.
     """
 
     def __init__(self, connection: Connection, model: str | None) -> None:
@@ -63,11 +60,10 @@ class SpeechServer:
         if self._kind != "whispercpp" and await self._find_transcriptions():
             self._kind = "openai"
             return
-        msg = (
+        raise BackendError(
             f"{self.connection.address} answers, but neither as OpenAI's API does (GET /v1/models, "
             "POST /v1/audio/transcriptions) nor as whisper.cpp's server."
         )
-        raise BackendError(msg)
 
     @property
     def _roots(self) -> tuple[str, ...]:
@@ -101,13 +97,9 @@ class SpeechServer:
     async def transcribe(
         self, audio: bytes, *, task: str, language: str | None, seconds: float | None
     ) -> dict[str, Any]:
-        """The service's answer for a recording.
+        """The service's answer for a recording: WAV, or any format if `takes_any_file`.
 
-        Args:
-            audio: The file: WAV, or any format if `takes_any_file`.
-            task: ``transcribe`` or ``translate``.
-            language: ISO 639-1, or ``None`` to detect it.
-            seconds: The recording's length, if known.
+        The language is a code of ISO 639-1, or ``None`` to detect it.
         """
         started = time.perf_counter()
         mime = type_of(audio) or "application/octet-stream"

@@ -19,11 +19,6 @@ _SENTENCE = re.compile(rf"[.!?][{_QUOTES})]?\s+(?=[{_QUOTES}(]?(?![a-z\xdf-\xff]
 """A sentence ends before anything but a small letter."""
 
 
-def one_of(words: str) -> frozenset[str]:
-    """A set of words."""
-    return frozenset(words.split())
-
-
 def after(text: str, *phrases: str) -> int:
     """The index after the first of these phrases in a text; 0 if there is none.
 

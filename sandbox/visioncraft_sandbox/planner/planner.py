@@ -24,13 +24,7 @@ from visioncraft_sandbox.chat import (
 from visioncraft_sandbox.engine_pool import PLANNER
 from visioncraft_sandbox.engines.language import LanguageModel
 from visioncraft_sandbox.planner.conversation import Call, Conversation, read_conversation
-from visioncraft_sandbox.planner.phrases import (
-    after,
-    is_picture,
-    is_sound,
-    sentences,
-    tidy,
-)
+from visioncraft_sandbox.planner.phrases import after, is_picture, is_sound, sentences, tidy
 from visioncraft_sandbox.planner.requests import NEEDS_PICTURE, PICTORIAL, Wish, read_wishes
 from visioncraft_sandbox.planner.tools import Tool
 

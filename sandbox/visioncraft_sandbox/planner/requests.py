@@ -8,14 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from visioncraft_sandbox.planner.phrases import (
-    SIZE,
-    after,
-    is_sound,
-    sentences,
-    sources,
-    tidy,
-)
+from visioncraft_sandbox.planner.phrases import SIZE, after, is_sound, sentences, sources, tidy
 
 
 class Capability(NamedTuple):
@@ -144,22 +137,15 @@ _MOST_WISHES = 60
 
 @dataclass(frozen=True)
 class Wish:
-    """One thing that a request asks for.
+    """One thing that a request asks for."""
 
-    Attributes:
-        kind: One of `CAPABILITIES`, or ``other`` for anything that some other tool may do.
-        text: The clause that asks for it.
-        prompt: The subject, for kinds that make pictures.
-        sources: Handles, links and paths in the clause.
-        which: The picture meant: a number from 0, -1, ``all``, ``latest``, or none;
-            ``transcript`` to draw what a recording says.
-    """
-
-    kind: str
-    text: str
-    prompt: str = ""
-    sources: tuple[str, ...] = ()
+    kind: str  # one of `CAPABILITIES`, or ``other`` for anything that some other tool may do
+    text: str  # the clause that asks for it
+    prompt: str = ""  # the subject, for kinds that make pictures
+    sources: tuple[str, ...] = ()  # handles, links and paths in the clause
     which: int | str | None = None
+    """The picture meant: a number from 0, -1, ``all``, ``latest``, or none; ``transcript`` to draw
+    what a recording says."""
 
 
 def read_wishes(request: str) -> list[Wish]:

@@ -1,21 +1,18 @@
-"""The offered tools: which does what, and its arguments by rules."""
+"""The offered tools: which does what, and its arguments by rules.
+
+Required arguments that nobody has given get values that fit their schemas.
+"""
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from visioncraft_sandbox.planner.phrases import (
-    SIZE,
-    after,
-    name_words,
-    one_of,
-    quoted,
-)
+from visioncraft_sandbox.planner.phrases import SIZE, after, name_words, quoted
 from visioncraft_sandbox.planner.requests import CAPABILITIES, COUNTS, PICTORIAL, Wish
-from visioncraft_sandbox.planner.samples import plain, sample
 
 _MEDIA = r"(?:image|picture|photo|video)\w*|audio|recording|sound|files?|media|handles?"
 _NO_MEDIA = "count|size|width|height|model|prompt|format|type|style|description|mask"
@@ -26,14 +23,15 @@ _PROMPT = re.compile(
 _HANDOFF = "transfer|handoff|delegate|escalate|hand (?:off|over)|assign to"
 _ILLUSTRATOR = r"(?:illustrat|artist|painter|designer|image|picture|visual)\w*"
 _FINAL = "final (?:answer|result|response|output)|submit (?:answer|result)"
-_COMMON = one_of(
+_WORD = re.compile(r"[\w']+")
+_COMMON_WORDS = (
     "get set use run call make do the a an my of to for and or in on by with from tool function "
     "search find fetch lookup generator api service visioncraft what is value no args can you me "
     "please it that this using give tell show transfer handoff delegate agent back w generate "
     "create write how which named called what's how's where talk"
 )
+_COMMON = frozenset(_WORD.findall(_COMMON_WORDS))
 _OF_OTHERS = r"gif|video|upscal\w*|image to"
-_WORD = re.compile(r"[\w']+")
 _NUMBER = re.compile(r"(?<![\w.])-?\d{1,15}(?:\.\d{1,15})?(?!\w)")
 _TIMES = re.compile(
     r"\b(?:(?:([248])x|x([248])|([248]|two|four) times|(?:by|times) ([248]|two|four))\b|(twice)\b)",
@@ -41,6 +39,14 @@ _TIMES = re.compile(
 )
 _FACTORS = {"2": 2, "4": 4, "8": 8, "two": 2, "four": 4, "twice": 2}
 _COUNTED = f"{'|'.join(COUNTS)} … pictures|images|versions|drawings"
+_FORMATS = {
+    "date": "2025-01-01", "date-time": "2025-01-01T00:00:00Z", "time": "00:00:00Z",
+    "email": "someone@example.org", "uri": "https://example.org/", "ipv4": "192.0.2.1",
+    "uuid": "00000000-0000-0000-0000-000000000000", "duration": "PT1S",
+}  # fmt: skip
+_DEEPEST = 12
+_MOST_ITEMS = 16
+_MOST_VALUES = 1000
 _LONGEST_DESCRIPTION = 600
 _MOST_PARAMETERS = 60
 
@@ -57,7 +63,7 @@ class Tool:
         properties = self.schema.get("properties") or {}
         self.required = dict.fromkeys(self.schema.get("required") or ())
         self.parameters = {
-            name: plain(each, self._definitions)
+            name: _plain(each, self._definitions)
             for number, (name, each) in enumerate(properties.items())
             if number < _MOST_PARAMETERS or name in self.required
         }
@@ -145,7 +151,7 @@ class Tool:
                     continue
                 value = self._words_for(name, wish)
                 if value is None:
-                    value = sample(spec, self._definitions, wish.prompt or name)
+                    value = _sample(spec, self._definitions, wish.prompt or name)
                     guessed += [] if "default" in spec or "example" in spec else [name]
             if value is not None:
                 arguments[name] = value
@@ -239,3 +245,79 @@ def _flat(text: str) -> str:
 def _akin(one: str, other: str) -> bool:
     length = max(4, min(len(one), len(other)) - 3)
     return one == other or (min(len(one), len(other)) >= 4 and one[:length] == other[:length])
+
+
+# ---- values that fit a schema -----------------------------------------------------------------
+
+
+def _plain(spec: Any, definitions: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+    """A property's schema without references; its null becomes ``nullable``.
+
+    ``example`` is a name that the description gives as one: ``e.g. 'sdxl-base'``.
+    """
+    if not isinstance(spec, Mapping) or depth > _DEEPEST:
+        return {}
+    found = dict(spec)
+    if "$ref" in found:
+        target = definitions.get(str(found.pop("$ref")).rpartition("/")[2]) or {}
+        return _plain({**target, **found}, definitions, depth + 1)
+    name = next((each for each in ("anyOf", "oneOf", "allOf") if found.get(each)), None)
+    if name is not None:
+        # Only the first is read: following all of them would take exponential time.
+        options = [each for each in found.pop(name) if isinstance(each, Mapping)]
+        values = [each for each in options if each.get("type") != "null"]
+        nullable = {"nullable": True} if len(values) < len(options) else {}
+        first = _plain(values[0], definitions, depth + 1) if values else {}
+        found = {**first, **nullable, **found}
+    kinds = found.get("type")
+    if isinstance(kinds, list):
+        found["type"] = next((each for each in kinds if each != "null"), "string")
+        found["nullable"] = "null" in kinds
+    described = str(found.get("description", ""))
+    behind = after(described, r"e\.?g")
+    example = quoted(described[behind:]) if behind else None
+    if example and found.get("type", "string") == "string":
+        found["example"] = example
+    return found
+
+
+def _sample(spec: Any, definitions: Mapping[str, Any], text: str) -> Any:
+    """A value that fits a schema, of at most a thousand parts."""
+    return _value(spec, definitions, text, itertools.count())
+
+
+def _value(
+    spec: Any, definitions: Mapping[str, Any], text: str, parts: Iterator[int], depth: int = 0
+) -> Any:
+    spec = _plain(spec, definitions)
+    ends = next(parts) > _MOST_VALUES or depth > _DEEPEST
+    given = [spec[name] for name in ("default", "const", "example") if name in spec]
+    given += (spec.get("enum") or ())[:1]
+    if given:
+        return given[0]
+    kind = spec.get("type", "object" if "properties" in spec else "string")
+    if kind in ("integer", "number"):
+        return _least(spec, whole=kind == "integer")
+    if kind == "array":
+        count = 0 if ends else min(int(spec.get("minItems") or 0), _MOST_ITEMS)
+        inner = [(text, spec.get("items"))] * count
+        return [_value(each, definitions, name, parts, depth + 1) for name, each in inner]
+    if kind == "object":
+        named = spec.get("properties") or {}
+        inner = [] if ends else [(name, named.get(name)) for name in spec.get("required") or ()]
+        return {name: _value(each, definitions, name, parts, depth + 1) for name, each in inner}
+    if kind in ("boolean", "null"):
+        return False if kind == "boolean" else None
+    text = _FORMATS.get(spec.get("format", ""), text)
+    return text.ljust(min(int(spec.get("minLength") or 0), 1000), ".")[: spec.get("maxLength")]
+
+
+def _least(spec: Mapping[str, Any], *, whole: bool) -> int | float:
+    """The number nearest to 0 within the bounds."""
+    step = spec.get("multipleOf") or (1 if whole else 0.5)
+    above, below = spec.get("exclusiveMinimum"), spec.get("exclusiveMaximum")
+    least = spec.get("minimum") if above is None else above + step
+    most = spec.get("maximum") if below is None else below - step
+    value = max(least or 0, 0) if most is None or most >= 0 else most
+    value = -(-value // step) * step
+    return int(value) if whole else float(value)
