@@ -17,11 +17,9 @@ ResultT = TypeVar("ResultT")
 async def adrive(
     flow: Generator[AskedT, Any, ResultT], do: Callable[[AskedT], Awaitable[Any]]
 ) -> ResultT:
-    """Do what a flow asks for, and return its result.
+    """Do what a flow asks for, close it, and return its result.
 
-    Args:
-        flow: It is closed at the end.
-        do: Does one step. What it returns is sent into the flow; what it raises is thrown into it.
+    What `do` returns for a step is sent into the flow; what it raises is thrown into it.
     """
     try:
         asked = next(flow)

@@ -66,14 +66,7 @@ def unknown_keyword(
     known: Collection[str],
     place_of: Callable[..., str] = KnownKeywords._place_of_keyword,
 ) -> str:
-    """The message for an unknown keyword.
-
-    Args:
-        kind: The class or function that was called.
-        name: The keyword.
-        known: The keywords that it takes.
-        place_of: Says where else the keyword may go.
-    """
+    """The message for an unknown keyword; `place_of` says where else it may go."""
     close = difflib.get_close_matches(name, known, n=3)
     place = place_of(name, near=bool(close))
     hints = [f"Did you mean {' or '.join(f'{other}=' for other in close)}?"] if close else []

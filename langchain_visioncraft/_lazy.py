@@ -15,9 +15,7 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """A ``__getattr__`` and a ``__dir__`` for a package.
 
-    Args:
-        package: Its ``__name__``.
-        modules: Which of its modules each name comes from; a module's own name stands for itself.
+    `modules` says which of its modules each name comes from; a module's own name stands for itself.
     """
 
     def get(name: str) -> Any:

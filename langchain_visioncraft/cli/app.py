@@ -75,13 +75,10 @@ _CONNECTION = [str(each.name) for each in CONNECTION]
 
 
 def _command(work: str, *parameters: click.Parameter, first: str = "", **settings: Any) -> Command:
-    """A command whose work is done by a function in a module next to this one.
+    """A command whose work is done by ``module:function`` next to this one.
 
-    Args:
-        work: The module and the function.
-        parameters: Become its arguments; those of `CONNECTION` are one, ``connection``.
-        first: Its first argument, if it does the work of several commands.
-        settings: For the command.
+    The parameters become its arguments; those of `CONNECTION` are one, ``connection``. `first` is
+    the first argument of a function that does the work of several commands.
     """
 
     def run(**values: Any) -> None:

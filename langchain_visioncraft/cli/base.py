@@ -109,10 +109,7 @@ class Group(Command, click.Group):
 class Lazy(click.Command):
     """A command that is made when it is used, not when it is listed.
 
-    Args:
-        name: Of the command.
-        text: Its help.
-        make: Returns the command for a value of its parameter ``variant``, or for the default.
+    `make` returns the command for a value of its parameter ``variant``, or for the default.
     """
 
     def __init__(self, name: str, text: str, make: Callable[..., click.Command]) -> None:
@@ -150,8 +147,7 @@ def panel(title: str, *options: click.Option) -> tuple[click.Option, ...]:
 def load(target: str, extra: str) -> Any:
     """Import what a text such as ``package.module:name`` names.
 
-    Raises:
-        ImportError: If it needs a package that is not installed; it says how to install it.
+    If it needs a package that is not installed, the `ImportError` says how to install it.
     """
     module, _, name = target.partition(":")
     try:

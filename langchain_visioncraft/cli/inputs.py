@@ -38,11 +38,7 @@ def read_arguments(
 
 
 def medium(name: str, store: MediaStore) -> MediaSource:
-    """The source of a picture or recording on the command line.
-
-    Raises:
-        MediaInputError: If it is neither a file, a handle in the store nor a link.
-    """
+    """The source of a picture or recording: a file, a handle in the store, or a link."""
     if is_link(name) or is_data_url(name):
         return parse_source(name)
     path = local_path(name)
@@ -65,11 +61,7 @@ def medium(name: str, store: MediaStore) -> MediaSource:
 
 
 def words_of(given: str, name: str) -> str:
-    """A prompt or a message: as given, or all of stdin, without surrounding whitespace.
-
-    Raises:
-        click.UsageError: If it is empty, or not text.
-    """
+    """A prompt or a message: as given, or all of stdin, without surrounding whitespace."""
     if given != STDIN:
         if not given.strip():
             msg = f"the {name} is empty."

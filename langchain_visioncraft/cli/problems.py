@@ -53,11 +53,9 @@ def exit_code(error: Exception) -> int:
 
 
 def report(error: Exception, *, as_json: bool = False) -> int:
-    """Print an error to stderr, and return the exit code.
+    """Print an error to stderr, or raise it again if it seems to be a bug; return the exit code.
 
-    Args:
-        error: The error; if it seems to be a bug, it is raised again.
-        as_json: Whether to print a JSON object with the facts of the error to stdout as well.
+    With `as_json`, a JSON object with the facts of the error goes to stdout as well.
     """
     if not isinstance(error, _REPORTED):
         error = _translated(error)

@@ -31,15 +31,7 @@ _MOST_ROWS = 20
 def check(out: str | None, *, as_json: bool, binary: bool, store: str | None = None) -> None:
     """Refuse a target that cannot work, before the call costs anything.
 
-    Args:
-        out: Where the result goes; None: into the `store`, if it is one.
-        as_json: Whether JSON goes to stdout.
-        binary: Whether the result is not text.
-        store: A folder or a URL.
-
-    Raises:
-        click.UsageError: If stdout is used twice, bytes would go to a terminal, or the target
-            cannot be written to.
+    The result goes to `out`, or else into the `store`, a folder or a URL.
     """
     if out is None:
         if store is not None and not is_url(store):

@@ -50,8 +50,7 @@ def fits_stdout(text: str) -> bool:
 def decoded(data: bytes) -> str:
     """Decode piped text: UTF-8, or as its byte order mark says, or in the locale's encoding.
 
-    Raises:
-        UnicodeError: If it is not valid text in any of them.
+    Raises `UnicodeError` if it is not valid text in any of them.
     """
     encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "")
     if encoding:

@@ -58,16 +58,9 @@ class AsyncVisionCraftClient(ServingClient):
         spool_dir: Path | None = None,
         deadline: float | None = None,
     ) -> ResultT:
-        """Run a flow, and return its result.
+        """Run a flow and return its result, as `VisionCraftClient.run` does.
 
-        Args:
-            flow: From a function of `endpoints`.
-            on_progress: Is called, and awaited if it is async, with each `Progress`.
-            spool_dir: Folder for answers too large for memory. Default: the system's.
-            deadline: Seconds for the whole flow. Default: the client's own.
-
-        Raises:
-            VisionCraftError: One of the tree in `langchain_visioncraft.errors`.
+        `on_progress` may be async; it is awaited then.
         """
         needs_asyncio()
         with self.running(on_progress, spool_dir, deadline) as run:

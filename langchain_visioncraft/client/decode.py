@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from langchain_visioncraft._redact import shortened
@@ -30,6 +30,8 @@ from langchain_visioncraft.media.inspection import media_info, truncation_of, ty
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
+
+ErrorT = TypeVar("ErrorT", bound=VisionCraftError)
 
 _FILE_FIELDS = (
     *("images", "b64_json", "base64", "URL", "url", "image_url", "image", "gif", "video"),
@@ -105,11 +107,8 @@ def media_in(decoded: Any, answer: Answer, kinds: Iterable[str] = ("image",)) ->
     seed = decoded.get("seed") if isinstance(decoded, Mapping) else None
     files = list(itertools.islice(_files_in(decoded, answer), _MOST_FILES + 1))
     if len(files) > _MOST_FILES:
-        msg = (
-            f"{answer.endpoint} on {_host(answer)} answered with more than {_MOST_FILES} files or "
-            "links to files, the limit of one answer. None was fetched."
-        )
-        raise AnswerTooLargeError(msg, **facts_of(answer))
+        what = f"answered with more than {_MOST_FILES} files or links to files, the limit of one"
+        raise _error(AnswerTooLargeError, answer, f"{what} answer. None was fetched.")
     for found in files:
         file: Answer = (
             found if isinstance(found, _Embedded) else (yield from fetch(found, answer.endpoint))
@@ -132,24 +131,20 @@ def job_in(answer: Answer) -> str | None:
     if answer.size > _LONGEST_REFUSAL or _type_of(answer) != "application/json":
         return None
     decoded = json_with_links(answer)
-    if not isinstance(decoded, Mapping) or "job_id" not in decoded or _has_file(decoded, answer):
+    if not isinstance(decoded, Mapping) or "job_id" not in decoded:
+        return None
+    if next(_files_in(decoded, answer), None) is not None:
         return None
     job = decoded["job_id"]
     if isinstance(job, int | str) and job != "":
         return None if status_of(decoded) in UNFINISHED else str(job)
-    msg = f"{answer.endpoint} on {_host(answer)} accepted no job. Try again later."
-    raise TaskFailedError(msg, **facts_of(answer))
-
-
-def _has_file(decoded: Any, answer: Answer) -> bool:
-    return next(_files_in(decoded, answer), None) is not None
+    raise _error(TaskFailedError, answer, "accepted no job. Try again later.")
 
 
 def _without_a_file(answer: Answer, decoded: Any) -> VisionCraftError:
     status = status_of(decoded)
     if status in UNFINISHED:
-        msg = f"{answer.endpoint} on {_host(answer)} ended its answer while it was {status}."
-        return TruncatedAnswerError(msg, **facts_of(answer))
+        return _error(TruncatedAnswerError, answer, f"ended its answer while it was {status}.")
     if status is not None and status not in ("success", "ok"):  # no failure has a documented name
         words = said_in(decoded).message or f"it ended with the status {decoded['status']!r}"
         facts = {"endpoint": answer.endpoint, "base_url": answer.base_url}
@@ -210,11 +205,11 @@ def json_with_links(answer: Answer) -> Any:
     with answer.open() as file:
         body = file.read()
     if len(body) > _LONGEST_JSON and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
-        msg = (
-            f"{answer.endpoint} on {_host(answer)} returned {len(body):,} bytes of JSON or text. "
-            f"More than {_LONGEST_JSON:,} are accepted only if they contain files. Request less."
+        what = (
+            f"returned {len(body):,} bytes of JSON or text. More than {_LONGEST_JSON:,} are "
+            "accepted only if they contain files. Request less."
         )
-        raise AnswerTooLargeError(msg, **facts_of(answer))
+        raise _error(AnswerTooLargeError, answer, what)
     try:
         decoded = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -222,8 +217,8 @@ def json_with_links(answer: Answer) -> Any:
         if mime == "application/json":
             decoded = outcome_of(text)
         if decoded is None:
-            msg = f"{answer.endpoint} on {_host(answer)} returned JSON that is damaged or cut off."
-            raise TruncatedAnswerError(msg, **facts_of(answer)) from error
+            what = "returned JSON that is damaged or cut off."
+            raise _error(TruncatedAnswerError, answer, what) from error
     failure = error_under_200(decoded, endpoint=answer.endpoint, base_url=answer.base_url)
     if failure is not None:
         raise failure
@@ -304,12 +299,9 @@ def _medium(answer: Answer, kinds: tuple[str, ...]) -> Media:
         words = json_from(answer) if mime in ("application/json", "text/plain") else None
         raise _unexpected(answer, f"with {mime or 'unknown data'}", words)
     with answer.open() as file:
-        missing = truncation_of(file, mime, answer.size)
-        if missing:
-            msg = (
-                f"{answer.endpoint} on {_host(answer)} returned a file that is cut off: {missing}."
-            )
-            raise TruncatedAnswerError(msg, **facts_of(answer))
+        if missing := truncation_of(file, mime, answer.size):
+            what = f"returned a file that is cut off: {missing}."
+            raise _error(TruncatedAnswerError, answer, what)
         info = media_info(file, mime)
         holder = HeldBytes(file.getvalue()) if isinstance(file, io.BytesIO) else answer
     return Media.holding(holder, mime_type=mime, size=answer.size, info=info)
@@ -317,8 +309,7 @@ def _medium(answer: Answer, kinds: tuple[str, ...]) -> Media:
 
 def _type_of(answer: Answer) -> str | None:
     if not answer.size:
-        msg = f"{answer.endpoint} on {_host(answer)} returned an empty answer. Try again."
-        raise TruncatedAnswerError(msg, **facts_of(answer))
+        raise _error(TruncatedAnswerError, answer, "returned an empty answer. Try again.")
     return answer.mime_type
 
 
@@ -367,18 +358,16 @@ def _unexpected(answer: Answer, what: str, decoded: Any = None) -> ResponseError
     with answer.open() as file:
         says = service_message(file.read(1 << 16)) if kind_of(_type_of(answer)) == "text" else None
     if decoded is not None and says is None:
-        text = json.dumps(decoded)
-        says = shortened(text, 200)
+        says = shortened(json.dumps(decoded), 200)
     hint = f" ({says})" if says else ""
-    msg = (
-        f"{answer.endpoint} on {_host(answer)} answered with status 200 {what}{hint}. "
-        f"Is {answer.base_url} really the root of a VisionCraft host, and is the service up?"
-    )
-    return UnexpectedAnswerError(msg, detail=says, **facts_of(answer))
+    advice = f"Is {answer.base_url} really the root of a VisionCraft host, and is the service up?"
+    what = f"answered with status 200 {what}{hint}. {advice}"
+    return _error(UnexpectedAnswerError, answer, what, detail=says)
 
 
-def _host(answer: Answer) -> str:
-    return urlsplit(answer.base_url).netloc
+def _error(kind: type[ErrorT], answer: Answer, what: str, **more: Any) -> ErrorT:
+    place = f"{answer.endpoint} on {urlsplit(answer.base_url).netloc}"
+    return kind(f"{place} {what}", **facts_of(answer), **more)
 
 
 def facts_of(answer: Answer) -> dict[str, Any]:

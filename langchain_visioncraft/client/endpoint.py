@@ -13,7 +13,7 @@ from langchain_visioncraft import errors
 from langchain_visioncraft.client.fields import Request
 from langchain_visioncraft.client.flow import Flow
 from langchain_visioncraft.client.options import invalid_request
-from langchain_visioncraft.media.inputs import MediaSource, source_in_code
+from langchain_visioncraft.media.inputs import source_in_code
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -64,7 +64,10 @@ class Endpoint(Generic[P, RequestT, ResultT]):
         fields = self.request.without_empty({**by_position, **kwargs})
         for name in self.request.media_kinds:
             if isinstance(text := fields.get(name), str):
-                fields[name] = _source(name, text)
+                try:
+                    fields[name] = source_in_code(text)
+                except errors.MediaInputError as error:
+                    raise errors.MediaInputError(f"Nothing was sent. {name}: {error}") from None
         try:
             request = self.request(**fields)
         except ValidationError as error:
@@ -117,13 +120,6 @@ class Endpoint(Generic[P, RequestT, ResultT]):
 
     def __repr__(self) -> str:
         return f"<endpoint {self.__name__}>"
-
-
-def _source(name: str, text: str) -> str | MediaSource:
-    try:
-        return source_in_code(text)
-    except errors.MediaInputError as error:
-        raise errors.MediaInputError(f"Nothing was sent. {name}: {error}") from None
 
 
 def endpoint(

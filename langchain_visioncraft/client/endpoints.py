@@ -58,11 +58,8 @@ def _row(
 
     Its name is that in `EndpointMethods`.
 
-    Args:
-        about: Its path, and the rest of the first line of its documentation.
-        request: Its request model.
-        family: The family of the lists that its names are in.
-        kinds: The kinds of media that it may make.
+    `about` is its path, and the rest of the first line of its documentation; `family` that of the
+    lists that its names are in; `kinds` are the kinds of media that it may make.
     """
     path = about.partition(" ")[0]
 

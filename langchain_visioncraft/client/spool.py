@@ -34,14 +34,9 @@ class LocalError(Exception):
 class Spool:
     """Collects the body of an answer.
 
-    The temporary file is removed with the object, unless `take_file` moved it elsewhere.
-
-    Args:
-        limit: The most bytes that are accepted.
-        folder: The folder for the temporary file. Default: the system's. A store passes its own
-            folder, so that saving the file is only a rename.
-        keep: How many bytes are kept, for answers of which the beginning is enough.
-        before: Bytes of other files of the same call, which count against the limit.
+    The temporary file is removed with the object, unless `take_file` moved it elsewhere: a store
+    passes its own `folder`, so that saving the file is only a rename. Of `limit` bytes, `before`
+    are used up by other files of the same call. No more than `keep` are kept, if it is given.
     """
 
     def __init__(

@@ -44,18 +44,15 @@ class Cue(NamedTuple):
 
 def write_subtitles(stretches: Iterable[Stretch], form: SubtitleFormat) -> str:
     """The text of a subtitle file."""
-    cues = cues_of(stretches)
-    if form == "srt":
-        return "\n".join(
-            f"{number}\n{_times(cue, ',')}\n" + "".join(f"{line}\n" for line in cue.lines)
-            for number, cue in enumerate(cues, 1)
-        )
-    blocks = (
-        f"\n{_times(cue, '.')}\n"
-        + "".join(f"{html.escape(line, quote=False)}\n" for line in cue.lines)
-        for cue in cues
-    )
-    return "WEBVTT\n" + "".join(blocks)
+    blocks = [] if form == "srt" else ["WEBVTT\n"]
+    for number, cue in enumerate(cues_of(stretches), 1):
+        times = f"{_time(cue.start)} --> {_time(cue.end)}"
+        if form == "srt":
+            lines = [str(number), times.replace(".", ","), *cue.lines]
+        else:
+            lines = [times, *(html.escape(line, quote=False) for line in cue.lines)]
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
 
 
 def cues_of(stretches: Iterable[Stretch]) -> Iterator[Cue]:
@@ -126,11 +123,7 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 
-def _times(cue: Cue, point: str) -> str:
-    return f"{_time(cue.start, point)} --> {_time(cue.end, point)}"
-
-
-def _time(seconds: float, point: str) -> str:
+def _time(seconds: float) -> str:
     whole, milliseconds = divmod(round(seconds * 1000), 1000)
     minutes, second = divmod(whole, 60)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{second:02}{point}{milliseconds:03}"
+    return f"{minutes // 60:02}:{minutes % 60:02}:{second:02}.{milliseconds:03}"

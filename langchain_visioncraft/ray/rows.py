@@ -85,8 +85,7 @@ def added(rows: pa.Table, kind: Kind, output: str, values: Sequence[Mapping[str,
 def check_columns(kind: Kind, column: str, output: str, schema: Any) -> None:
     """Refuse to read a column that is missing or holds something else, and to write over columns.
 
-    Raises:
-        InvalidRequestError: If one does. Other types than Arrow's are not checked.
+    Other types than Arrow's are not checked.
     """
     types = dict(zip(schema.names, schema.types, strict=True))
     if column not in types:
@@ -152,13 +151,7 @@ class RowWorker:
         asyncio.run_coroutine_threadsafe(heartbeats, self._loop)
 
     async def __call__(self, rows: pa.Table) -> pa.Table:
-        """Add the columns.
-
-        Raises:
-            InvalidRequestError: If the dataset has no such column, or it holds something else.
-            VisionCraftError: If an error concerns all rows, or a row fails with
-                ``on_error="raise"``.
-        """
+        """Add the columns; errors that concern all rows raise."""
         done = asyncio.run_coroutine_threadsafe(self._with_columns(rows), self._loop)
         return await asyncio.wrap_future(done)
 
