@@ -11,8 +11,7 @@ from langchain_core.messages import BaseMessage
 
 from langchain_visioncraft.chat_models.profiles import takes_images
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
-from langchain_visioncraft.media.encoded import is_data_url
-from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_source
+from langchain_visioncraft.media.inputs import MediaSource, is_data_url, is_link, parse_source
 from langchain_visioncraft.media.inspection import is_plain, media_info, type_of
 from langchain_visioncraft.media.scaling import scaled
 from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of

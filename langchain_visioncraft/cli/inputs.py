@@ -14,8 +14,7 @@ from langchain_visioncraft.cli.base import load
 from langchain_visioncraft.cli.streams import decoded
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media import MediaStore
-from langchain_visioncraft.media.encoded import is_data_url
-from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_source
+from langchain_visioncraft.media.inputs import MediaSource, is_data_url, is_link, parse_source
 from langchain_visioncraft.media.paths import local_path
 
 STDIN = "-"

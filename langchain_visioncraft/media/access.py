@@ -19,8 +19,7 @@ from langchain_visioncraft.errors import (
     MediaInputError,
     UnknownHandleError,
 )
-from langchain_visioncraft.media.encoded import is_data_url
-from langchain_visioncraft.media.inputs import MediaSource, is_link, parse_source
+from langchain_visioncraft.media.inputs import MediaSource, is_data_url, is_link, parse_source
 from langchain_visioncraft.media.paths import is_file_url, local_path
 from langchain_visioncraft.media.store import MediaStore
 from langchain_visioncraft.media.urls import without_secrets

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
 
 from langchain_visioncraft.media.handles import digest_of
-from langchain_visioncraft.media.paths import local_path
-from langchain_visioncraft.media.safe_open import open_regular
+from langchain_visioncraft.media.paths import local_path, open_regular
 from langchain_visioncraft.media.urls import find, is_url, open_file
 
 INCOMING = ".incoming"

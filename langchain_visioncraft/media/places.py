@@ -18,8 +18,7 @@ from typing import BinaryIO, Protocol
 from langchain_visioncraft.errors import DamagedMediaError
 from langchain_visioncraft.media.filesystems import Folder
 from langchain_visioncraft.media.handles import digest_of
-from langchain_visioncraft.media.paths import is_file_url, local_path
-from langchain_visioncraft.media.safe_open import open_regular
+from langchain_visioncraft.media.paths import is_file_url, local_path, open_regular
 from langchain_visioncraft.media.urls import is_url, open_url
 
 _MOST_STORES = 64

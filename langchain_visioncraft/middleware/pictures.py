@@ -11,8 +11,8 @@ from langchain_core.messages import BaseMessage, ToolMessage
 
 from langchain_visioncraft.chat_models.images import image_url_block, is_image
 from langchain_visioncraft.errors import VisionCraftError
-from langchain_visioncraft.media.encoded import is_data_url
 from langchain_visioncraft.media.handles import HANDLE
+from langchain_visioncraft.media.inputs import is_data_url
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.store import MediaStore
 

@@ -11,7 +11,7 @@ from langchain_visioncraft._lazy import lazy_names
 
 if TYPE_CHECKING:
     from langchain_visioncraft.tools.base import VisionCraftTool
-    from langchain_visioncraft.tools.caption import VisionCraftCaption
+    from langchain_visioncraft.tools.caption import VisionCraftCaption, VisionCraftTranscribe
     from langchain_visioncraft.tools.catalog import VisionCraftCatalog, VisionCraftLimits
     from langchain_visioncraft.tools.engines import (
         VisionCraftImageToImage,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     )
     from langchain_visioncraft.tools.images import VisionCraftImage, VisionCraftTextToImage
     from langchain_visioncraft.tools.progress import PROGRESS_EVENT
-    from langchain_visioncraft.tools.speech import VisionCraftTranscribe
 
 _MODULES = {
     "VisionCraftImage": "images",
@@ -40,7 +39,7 @@ _MODULES = {
     "VisionCraftTextToGif": "engines",
     "VisionCraftImageToVideo": "engines",
     "VisionCraftUpscale": "engines",
-    "VisionCraftTranscribe": "speech",
+    "VisionCraftTranscribe": "caption",
     "VisionCraftCaption": "caption",
     "VisionCraftCatalog": "catalog",
     "VisionCraftLimits": "catalog",

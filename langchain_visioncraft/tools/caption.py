@@ -1,16 +1,16 @@
-"""The captioning tool."""
+"""The tools that look at pictures and listen to recordings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import Field, PrivateAttr, SecretStr
 
 from langchain_visioncraft._reasoning import split_reasoning
-from langchain_visioncraft.client import text_schemas
+from langchain_visioncraft.client import Transcript, text_schemas
 from langchain_visioncraft.client.decode import Caption
 from langchain_visioncraft.client.options import LeftOutIfEmpty
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
@@ -122,3 +122,32 @@ def _image_block(source: MediaSource) -> dict[str, Any]:
     Upload(source, "image", "image").check()
     with source.open() as file:
         return dict(Media.from_bytes(file.read()).block())
+
+
+class VisionCraftTranscribe(VisionCraftTool, text_schemas.TranscribeOptions):
+    """Transcribes a recording with ``POST /whisper`` (2024-03).
+
+    The content is the text. The artifact is the whole transcript as a dictionary: ``text``,
+    ``segments`` with their times in seconds, ``language``, and ``source``;
+    ``Transcript.model_validate`` reads it.
+
+    Attributes:
+        format: The form of the content: ``"text"``, or subtitles with times, ``"srt"`` or
+            ``"vtt"``.
+    """
+
+    name: str = "visioncraft_transcribe"
+    description: str = (
+        "Write down what is said in a recording (speech to text). Takes the handle or URL of an "
+        "audio or video file; gives the text."
+    )
+    format: Literal["text", "srt", "vtt"] = "text"
+    makes_media: ClassVar[bool] = False
+    endpoint_name = "transcribe"
+
+    def finish(self, result: Transcript, job: Job) -> tuple[str, dict[str, Any]]:
+        """The text, and the transcript with its times."""
+        artifact = {**result.model_dump(mode="json"), "source": job.sources[0]}
+        written = {"srt": result.to_srt, "vtt": result.to_vtt}.get(self.format)
+        text = written() if written and result.text else result.text
+        return text or "(No speech was heard in this recording.)", artifact

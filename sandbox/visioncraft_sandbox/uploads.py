@@ -18,10 +18,10 @@ from PIL import Image
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import links
 from langchain_visioncraft.errors import MediaInputError, UnsafeLinkError
-from langchain_visioncraft.media.colours import as_seen, turn_of, turned
 from langchain_visioncraft.media.decoding import decode, open_image
 from langchain_visioncraft.media.inputs import MediaSource, parse_source
 from langchain_visioncraft.media.inspection import media_info, type_of
+from langchain_visioncraft.media.scaling import as_seen, turn_of, turned
 from langchain_visioncraft.media.sniff import kind_of
 from langchain_visioncraft.media.structure import StructureError
 from visioncraft_sandbox.answers import Refusal

@@ -9,7 +9,7 @@ from typing import Any
 import pybase64
 
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.encoded import decode_base64
+from langchain_visioncraft.media.inputs import decode_base64
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.backends.images import (
     DEFAULT_CFG_SCALE,

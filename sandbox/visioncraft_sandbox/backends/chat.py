@@ -13,8 +13,8 @@ import pybase64
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client.answers import service_message
-from langchain_visioncraft.media.colours import as_seen
 from langchain_visioncraft.media.inspection import type_of
+from langchain_visioncraft.media.scaling import as_seen
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.backends.connection import BackendError, Connection
 from visioncraft_sandbox.backends.names import closest

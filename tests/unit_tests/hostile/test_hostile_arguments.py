@@ -27,7 +27,7 @@ from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient, endpoints
 from langchain_visioncraft.errors import MediaInputError, UnsafeLinkError
 from langchain_visioncraft.media.access import readable_source
-from langchain_visioncraft.media.safe_open import safe_open
+from langchain_visioncraft.media.paths import safe_open
 
 
 @pytest.fixture(scope="module")

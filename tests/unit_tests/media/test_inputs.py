@@ -16,8 +16,13 @@ from PIL import Image
 
 from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.encoded import decode_base64
-from langchain_visioncraft.media.inputs import CHUNK_BYTES, MediaSource, Upload, parse_source
+from langchain_visioncraft.media.inputs import (
+    CHUNK_BYTES,
+    MediaSource,
+    Upload,
+    decode_base64,
+    parse_source,
+)
 
 
 @pytest.mark.parametrize("link", ["https://h.example/a.png", "HTTP://h.example/a", " https://h/ "])
