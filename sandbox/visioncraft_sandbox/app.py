@@ -27,7 +27,6 @@ from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.fault_gate import FaultGate
 from visioncraft_sandbox.faults import FaultBook
 from visioncraft_sandbox.files import FileStore
-from visioncraft_sandbox.midjourney import Midjourney
 from visioncraft_sandbox.operations import UNEXPECTED, Services
 from visioncraft_sandbox.page.gate import PageGate
 from visioncraft_sandbox.page.journal import Journal
@@ -53,14 +52,12 @@ def create_app(
     config: SandboxConfig | None = None,
     *,
     faults: FaultBook | None = None,
-    requests: deque[Received] | None = None,
 ) -> Starlette:
     """Build the application.
 
     Args:
         config: Its configuration.
         faults: The faults to inject; more can be added while it runs.
-        requests: Where it records the requests.
 
     Returns:
         An application whose ``state`` has ``services``, ``faults``, ``requests`` and, with a page,
@@ -68,7 +65,7 @@ def create_app(
     """
     config = config or SandboxConfig()
     faults = faults if faults is not None else FaultBook()
-    requests = requests if requests is not None else deque(maxlen=config.requests_kept)
+    requests: deque[Received] = deque(maxlen=config.requests_kept)
     operations = (
         *routes_drawing.OPERATIONS,
         *routes_midjourney.OPERATIONS,
@@ -101,9 +98,9 @@ def create_app(
         pool=EnginePool(config),
         files=FileStore(config.files_max_bytes, config.files_seconds),
         limiter=Limiter(config.limits),
-        midjourney=Midjourney(config.midjourney_seconds),
         backends=Backends(config),
     )
+    app.state.midjourney = routes_midjourney.Midjourney(config.midjourney_seconds)
     app.state.faults = faults
     app.state.requests = requests
     app.state.journal = journal

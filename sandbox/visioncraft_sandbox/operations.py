@@ -24,7 +24,6 @@ from visioncraft_sandbox.backends.hosts import Backends
 from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
-from visioncraft_sandbox.midjourney import Midjourney
 from visioncraft_sandbox.settings import SandboxConfig
 from visioncraft_sandbox.uploads import Uploads
 from visioncraft_sandbox.validation import (
@@ -48,7 +47,6 @@ class Services:
     pool: EnginePool
     files: FileStore
     limiter: Limiter
-    midjourney: Midjourney
     backends: Backends
 
     def uploads(self, request: Request) -> Uploads:

@@ -77,9 +77,9 @@ class Sandbox:
         )
         self.faults = FaultBook()
         self.faults.inject(*faults)
-        self.requests: deque[Received] = deque(maxlen=self.config.requests_kept)
         self._address = (host, port)
-        self._app = create_app(self.config, faults=self.faults, requests=self.requests)
+        self._app = create_app(self.config, faults=self.faults)
+        self.requests: deque[Received] = self._app.state.requests
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._url: str | None = None

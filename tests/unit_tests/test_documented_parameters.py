@@ -470,7 +470,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Engines:
 @pytest.fixture
 async def host(engines: Engines) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app()
-    app.state.services.midjourney.submit("a cat", None)  # that a job with the first id is there
+    app.state.midjourney.submit("a cat")  # that a job with the first id is there
     transport = httpx.ASGITransport(app)
     headers = {"Authorization": "Bearer key"}
     async with httpx.AsyncClient(

@@ -11,7 +11,7 @@ from visioncraft_sandbox.catalog import LISTS
 from visioncraft_sandbox.engines.parameters import split_parameters, to_png
 from visioncraft_sandbox.engines.vision import describe
 from visioncraft_sandbox.files import FileStore
-from visioncraft_sandbox.midjourney import split_prompt
+from visioncraft_sandbox.routes_midjourney import split_prompt
 from visioncraft_sandbox.validation import duration_text
 
 

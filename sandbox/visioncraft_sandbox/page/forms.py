@@ -31,12 +31,6 @@ class Control:
     names: str = ""  # the path of the list whose names it takes
     accept: str = ""
 
-    @property
-    def label(self) -> str:
-        """The name as text."""
-        words = self.name.replace("_", " ")
-        return words[:1].upper() + words[1:]
-
 
 @dataclass(frozen=True)
 class Capability:
