@@ -414,8 +414,8 @@ class Engines:
     def __init__(self) -> None:
         self.asked: list[Any] = []
 
-    async def picture(self, _job: Any, order: Any, sources: Any = None) -> ImageResult:
-        self.asked.append((order, sources and sources.mask))
+    async def picture(self, _job: Any, order: Any, _image: Any = None, mask: Any = None) -> Any:
+        self.asked.append((order, mask))
         return ImageResult([PNG], self.name)
 
     async def larger(
