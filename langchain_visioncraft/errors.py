@@ -4,7 +4,7 @@
 VisionCraftError
 ├── MissingKeyError                 no API key
 ├── InvalidRequestError             the request is invalid (also a ValueError)          [model]
-│   └── MediaInputError             an image, mask or audio that cannot be used         [model]
+│   └── MediaInputError             an image, mask or recording that cannot be used     [model]
 │       ├── UnknownHandleError      no file with this handle in the store               [model]
 │       ├── DamagedMediaError       a file whose bytes do not match its handle          [model]
 │       └── ForbiddenInputError     a path outside `allowed_dirs`, or not http(s)       [model]
@@ -109,7 +109,7 @@ class InvalidRequestError(VisionCraftError, ValueError):
 
 
 class MediaInputError(InvalidRequestError):
-    """An image, mask or audio is missing, empty or of the wrong type."""
+    """An image, mask or recording is missing, empty or of the wrong type."""
 
 
 class UnknownHandleError(MediaInputError):

@@ -96,7 +96,7 @@ def _is_response_format(schema: Any) -> bool:
 
 
 def _plain(schema: Any) -> Any:
-    """The JSON schema in OpenAI's ``response_format``, where it is given in that."""
+    """The JSON schema inside OpenAI's ``response_format``, if it is given in that form."""
     if _is_response_format(schema):
         schema = schema["json_schema"]
     if isinstance(schema, Mapping) and isinstance(schema.get("schema"), Mapping):
@@ -282,7 +282,7 @@ class _Growing:
         value = self._parser.parse_result([generation], partial=partial)
         if self._parser.include_raw:
             value = AddableDict(value)
-            del value["raw"]  # it has streamed
+            del value["raw"]  # it was already streamed
         elif value is None:
             return
         if value != self._last:

@@ -1,4 +1,4 @@
-"""Which error fits an answer that is a refusal or a failure, and how long to wait after it."""
+"""Chooses the error for an answer that is a refusal or a failure, and the wait after it."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ _UNKNOWN_NAME = re.compile(
 def retry_after(headers: Mapping[str, str], message: str | None) -> float | None:
     """Seconds to wait, from ``Retry-After`` (seconds or a date) or from the sentence.
 
-    A date is read against the answer's own ``Date``. More than `LONGEST_WAIT` is none.
+    A date is compared with the answer's own ``Date``. Waits beyond `LONGEST_WAIT` are ignored.
     """
     header = headers.get("retry-after", "").strip()
     then = _time_of(header)
-    if then is not None:  # by the clock of the host, whose date it is
+    if then is not None:  # by the clock of the host, which set the date
         return _bounded(then - (_time_of(headers.get("date", "")) or time.time()))
     if _SECONDS.fullmatch(header):
         return _bounded(float(header))

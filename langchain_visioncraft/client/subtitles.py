@@ -87,7 +87,7 @@ def _lines(text: str) -> list[str]:
     pieces: list[str] = []
     for word in text.split():
         for match in _PIECE.finditer(word):
-            if match.start():  # accents stay with their letter, also where a word is cut
+            if match.start():  # accents stay with their letter, even where a word is cut
                 piece = "".join(dropwhile(_is_mark, match[0]))
                 pieces[-1] += match[0].removesuffix(piece) if piece else match[0]
                 pieces += [piece] if piece else []

@@ -1,4 +1,4 @@
-"""Files that are to be read, and those that have been: their type, SHA-256 and documents."""
+"""Files to read, and files that have been read: their type, SHA-256 and documents."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KINDS = {"image": "a picture", "audio": "a recording", "video": "a video"}
 
 
 class Source(NamedTuple):
-    """A file that is to be read: its path, URL or handle, what opens it, more for its documents."""
+    """A file to read: its path, URL or handle, how to open it, and metadata for its documents."""
 
     name: str
     holder: Holder
@@ -97,7 +97,7 @@ def read(source: Source, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
     try:
         holder = source.holder
         if isinstance(holder, Place | InStore) and holder.path is None:
-            with holder.open() as file:  # decoders seek to and fro
+            with holder.open() as file:  # decoders need to seek
                 holder = HeldBytes(file.read())
         try:
             media = Media.found(holder)

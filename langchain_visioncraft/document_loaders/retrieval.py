@@ -1,4 +1,4 @@
-"""From documents back to their pictures and recordings, and answers with their sources."""
+"""Answers that cite documents, and the pictures and recordings of the documents."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MARK = re.compile(
     r"\s{0,4}(?:†[^\]】\n]{0,120})?[\]】](?!\()",
     re.IGNORECASE,
 )
-"""``[1]``, ``[1, 2]``, ``[1-3]``, ``[^1]``, ``[Source 1]``, ``【1†a】``; no link of Markdown."""
+"""``[1]``, ``[1, 2]``, ``[1-3]``, ``[^1]``, ``[Source 1]``, ``【1†a】``; not Markdown links."""
 _NUMBERS = re.compile(r"(\d+)(?:\s*[\u2013-]\s*(\d+))?")
 
 
@@ -140,7 +140,7 @@ def cited_answer_chain(
 
     from langchain_visioncraft import ChatVisionCraft, VisionCraftMediaLoader, cited_answer_chain
 
-    memory = InMemoryVectorStore(DeterministicFakeEmbedding(size=64))   # take real embeddings
+    memory = InMemoryVectorStore(DeterministicFakeEmbedding(size=64))   # use real embeddings
     memory.add_documents(VisionCraftMediaLoader("recordings").load())
     chat = ChatVisionCraft(model="Llama-3.1-70B-Instruct", max_tokens=128)
     chain = cited_answer_chain(memory.as_retriever(), chat)

@@ -18,7 +18,7 @@ from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.tools.base import VisionCraftTool
 
 Spent = dict[str, dict[str, float] | None]
-"""Pictures and seconds spent, by what they are counted for; ``None`` resets them."""
+"""Pictures and seconds used, by thread or run; ``None`` resets them."""
 
 _NOTHING = {"pictures": 0.0, "seconds": 0.0}
 _STATE = "visioncraft_spent"

@@ -1,8 +1,8 @@
-"""The vision models: what is where, what the whole picture is of, and the text in it.
+"""The vision models: the objects in a picture, the subject of the whole, and the text in it.
 
-SSD-MobileNetV2 finds COCO's 80 kinds of object, EfficientNet-Lite3 tells ImageNet's 1,000 classes
-apart, PP-OCR reads. Each is small and errs often, so that none is believed alone: an object counts
-if it is found in the picture and in its mirror image, and if the classifier, shown that part of the
+SSD-MobileNetV2 finds COCO's 80 kinds of object, EfficientNet-Lite3 distinguishes ImageNet's 1,000
+classes, PP-OCR reads. Each is small and often wrong, so none is trusted alone: an object counts if
+it is found in the picture and in its mirror image, and if the classifier, shown that part of the
 picture, sees something of the kind.
 """
 
@@ -28,8 +28,8 @@ Box = tuple[float, float, float, float]
 """Left, top, right and bottom, as parts of the picture from 0 to 1."""
 
 _DETECTOR_SIDE, _CLASSIFIER_SIDE = 300, 280  # pixels
-_READING_SIDE = 1024  # pixels; larger pictures are read smaller
-_LEAST_READ = 0.8  # how sure of a line the reader must be
+_READING_SIDE = 1024  # pixels; larger pictures are scaled down first
+_LEAST_READ = 0.8  # the confidence that a line needs
 _CANDIDATE = 0.3
 
 
@@ -64,7 +64,7 @@ class Eyes:
     def _classifier(self) -> Any:
         from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415  # heavy
 
-        with _no_stderr():  # it reports its delegate, and has no option that stops it
+        with _no_stderr():  # it logs its delegate, which no option prevents
             model = Interpreter(str(self._files["efficientnet_lite3.tflite"]), num_threads=1)
             model.allocate_tensors()
         return model

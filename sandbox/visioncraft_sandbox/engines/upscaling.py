@@ -71,12 +71,12 @@ class Upscaler:
         if factor not in self._networks:
             param, weights = upscaler_model(factor)
             network = ncnn.Net()
-            # Half of the cores stay free; more threads take more CPU time in all.
+            # Half of the cores stay free; more threads take more CPU time in total.
             network.opt.num_threads = max(1, (os.cpu_count() or 1) // 2)
             # Idle threads sleep at once: if they spin, they slow down all other work.
             network.opt.openmp_blocktime = 0
             network.opt.use_vulkan_compute = False
-            # A tenth faster, and at most 6 of 255 away.
+            # A tenth faster, with differences of at most 6 of 255.
             network.opt.use_bf16_storage = True
             if network.load_param(str(param)) != 0 or network.load_model(str(weights)) != 0:
                 raise RuntimeError(f"ncnn could not load {param.name}")

@@ -177,7 +177,7 @@ class Tool:
 
 
 _TAKEN = frozenset({"text", "image"})
-"""Words of many names that say nothing of the work."""
+"""Words in many names that say nothing about the work."""
 
 
 @lru_cache(maxsize=1024)
