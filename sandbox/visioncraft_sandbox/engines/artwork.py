@@ -36,96 +36,15 @@ _TONES: Final = ("🏻", "🏼", "🏽", "🏾")
 _COATS: Final[tuple[RGB, ...]] = (
     (210, 78, 70), (62, 128, 170), (86, 142, 98), (226, 160, 66), (142, 98, 160), (52, 92, 142),
 )  # fmt: skip
-_UNIFORMS: Final[dict[str, RGB]] = {
+_USUAL: Final[dict[str, RGB]] = {
     "🧑‍🚀": (206, 210, 220), "🎅": (206, 62, 62), "🧑‍🍳": (240, 240, 244), "🧛": (70, 60, 92),
     "👸": (240, 150, 186), "🤴": (120, 70, 150), "👩‍✈️": (52, 66, 104), "🧝": (104, 150, 70),
-    "🧚": (150, 190, 70), "👩‍🌾": (92, 120, 170),
+    "🧚": (150, 190, 70), "👩‍🌾": (92, 120, 170), "👩~yellow": (240, 184, 60),
+    "🐶": (236, 150, 62), "🐱": (240, 146, 52), "🦊": (222, 92, 44), "🐻": (122, 78, 50),
+    "🐼": (72, 68, 80), "🐰": (72, 70, 84), "🦄": (244, 244, 250), "🦁": (226, 160, 60),
+    "🐺": (92, 92, 104), "🐸": (150, 196, 60), "👽": (150, 156, 168),
 }  # fmt: skip
-_FUR: Final[dict[str, tuple[RGB, RGB]]] = {
-    "🐶": ((236, 150, 62), (250, 214, 150)),
-    "🐱": ((240, 146, 52), (252, 216, 160)), "🦊": ((222, 92, 44), (250, 240, 230)),
-    "🐻": ((122, 78, 50), (178, 128, 88)), "🐼": ((72, 68, 80), (246, 246, 246)),
-    "🐰": ((72, 70, 84), (246, 246, 246)),
-    "🦄": ((244, 244, 250), (255, 255, 255)), "🦁": ((226, 160, 60), (250, 214, 140)),
-    "🐺": ((92, 92, 104), (176, 178, 188)), "🐸": ((150, 196, 60), (214, 232, 140)),
-    "👽": ((150, 156, 168), (196, 202, 212)),
-}  # fmt: skip
-
-
-def _darker(colour: RGB, part: float = 0.72) -> RGB:
-    """A shade of the colour."""
-    return rgb(lit(colour, (part, part, part)))
-
-
-def _lighter(colour: RGB, part: float = 0.35) -> RGB:
-    """The colour with white."""
-    return rgb(mix(colour, WHITE, part))
-
-
-class Pen:
-    """Draws on a grid that is 100 units high and `wide` units wide.
-
-    It has `height` pixels in the picture, and `rise` more above it.
-    """
-
-    def __init__(self, height: int, wide: float = 100.0, rise: int = 0) -> None:
-        self.scale = height * _FINE / 100.0
-        size = (max(3, round(wide * self.scale)), max(3, (height + rise) * _FINE))
-        self.image = Image.new("RGBA", size, (*INK, 0))
-        self.draw = ImageDraw.Draw(self.image)
-        self.top = rise * _FINE
-
-    def _points(self, points: Points) -> Points:
-        return [(x * self.scale, y * self.scale + self.top) for x, y in points]
-
-    def _width(self, line: float) -> int:
-        return max(1, round(line * self.scale))
-
-    def shape(self, points: Points, fill: RGB, *, outline: bool = True) -> None:
-        """A filled shape with straight edges."""
-        scaled = self._points(points)
-        self.draw.polygon(scaled, fill=fill)
-        if outline:
-            closed = [*scaled, scaled[0], scaled[1]]
-            self.draw.line(closed, fill=INK, width=self._width(_LINE), joint="curve")
-
-    def stroke(self, points: Points, colour: RGB = INK, width: float = _LINE) -> None:
-        """A line with round ends."""
-        scaled, thick = self._points(points), self._width(width)
-        self.draw.line(scaled, fill=colour, width=thick, joint="curve")
-        for x, y in (scaled[0], scaled[-1]):
-            r = thick / 2 - 0.5
-            self.draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
-
-    def oval(
-        self, x: float, y: float, rx: float, ry: float, fill: RGB, *, outline: bool = True
-    ) -> None:
-        """An ellipse around a point."""
-        upper, lower = self._points([(x - rx, y - ry), (x + rx, y + ry)])
-        width = self._width(_LINE) if outline else 0
-        self.draw.ellipse((*upper, *lower), fill, INK if outline else None, width)
-
-    def block(
-        self, box: tuple[float, float, float, float], fill: RGB, round_: float = 0.0,
-        *, outline: bool = True,
-    ) -> None:  # fmt: skip
-        """A rectangle, its corners rounded."""
-        upper, lower = self._points([box[:2], box[2:]])
-        width, ink = (self._width(_LINE), INK) if outline else (0, None)
-        self.draw.rounded_rectangle((*upper, *lower), round_ * self.scale, fill, ink, width)
-
-    def paste(self, picture: Image.Image, left: float, top: float) -> None:
-        """Another picture (not enlarged yet) with its upper left corner at a point."""
-        size = (picture.width * _FINE, picture.height * _FINE)
-        large = picture.resize(size, Image.Resampling.BICUBIC)
-        x, y = round(left * self.scale), round(top * self.scale) + self.top
-        self.image.alpha_composite(large, (max(0, x), max(0, y)))
-
-    def done(self) -> Image.Image:
-        """The picture, cut to its edges."""
-        cut = self.image.crop(self.image.getbbox() or (0, 0, _FINE, _FINE))
-        size = (max(1, round(cut.width / _FINE)), max(1, round(cut.height / _FINE)))
-        return cut.resize(size, Image.Resampling.BOX)
+"""The colours of clothes and fur."""
 
 
 def _text(name: str) -> str:
@@ -151,33 +70,60 @@ def figure(
     `riders` are pictures of those who sit in it, which may rise above the grid.
     """
     root = _file(name)
-    seats = next(root.iter(f"{_SVG}g"), None) if riders else None
-    rise = 0
-    if seats is not None:
-        room = height * (float(seats.get("data-y", 0)) - 2) / 100
-        rise = max(0, round(max(picture.height for picture in riders) - room))
-    pen = Pen(height, float(root.get("viewBox", "").split()[2]), rise)
+    scale, wide = height * _FINE / 100, float(root.get("viewBox", "").split()[2])
+    seats = next((each for each in root if each.get("class") == "riders"), root)
+    seat = float(seats.get("data-y", 0))
+    below = height * (seat - 2) / 100
+    rise = max([0, *(round(rider.height - below) for rider in riders)]) * _FINE
+    size = max(3, round(wide * scale)), max(3, height * _FINE + rise)
+    image = Image.new("RGBA", size, (*INK, 0))
     for part in _shown(root, showing):
-        outline = part.get("stroke") != "none"
-        at = {key: float(value) for key, value in part.items() if key in _NUMBERS}
-        match part.tag.removeprefix(_SVG):
-            case "g":
-                _seat(pen, part, riders)
-            case "polygon":
-                pen.shape(_pairs(part.get("points", "")), _colour(part, tint), outline=outline)
-            case "ellipse":
-                fill = _colour(part, tint)
-                pen.oval(at["cx"], at["cy"], at["rx"], at["ry"], fill, outline=outline)
-            case "rect":
-                box = (at["x"], at["y"], at["x"] + at["width"], at["y"] + at["height"])
-                pen.block(box, _colour(part, tint), at.get("rx", 0), outline=outline)
-            case "path":
-                colour, width = _colour(part, tint, "stroke"), at.get("stroke-width", _LINE)
-                for line in part.get("d", "").split("M")[1:]:
-                    pen.stroke(_pairs(line), colour, width)
-            case other:
-                raise ValueError(f"figures have no {other}")
-    return pen.done()
+        if part is not seats:
+            _paint(ImageDraw.Draw(image), part, tint, scale, rise)
+            continue
+        middles = part.get("data-seats", "").split("; ")[len(riders) > 1].split()
+        for middle, rider in zip(middles, riders, strict=False):
+            size = rider.width * _FINE, rider.height * _FINE
+            left, top = float(middle) * scale - size[0] / 2, seat * scale + rise - size[1]
+            large = rider.resize(size, Image.Resampling.BICUBIC)
+            image.alpha_composite(large, (max(0, round(left)), max(0, round(top))))
+    cut = image.crop(image.getbbox() or (0, 0, _FINE, _FINE))
+    size = max(1, round(cut.width / _FINE)), max(1, round(cut.height / _FINE))
+    return cut.resize(size, Image.Resampling.BOX)
+
+
+def _paint(
+    draw: ImageDraw.ImageDraw, part: ET.Element, tint: RGB | None, scale: float, rise: int
+) -> None:
+    def points(*numbers: float) -> Points:
+        pairs = zip(numbers[::2], numbers[1::2], strict=True)
+        return [(x * scale, y * scale + rise) for x, y in pairs]
+
+    at = {key: float(value) for key, value in part.items() if key in _NUMBERS}
+    line = max(1, round(at.get("stroke-width", _LINE) * scale))
+    ink: dict[str, Any] = {"outline": INK, "width": line} if part.get("stroke") != "none" else {}
+    fill = _colour(part, tint)
+    match part.tag.removeprefix(_SVG):
+        case "polygon":
+            corners = points(*_numbers(part.get("points", "")))
+            draw.polygon(corners, fill)
+            if ink:
+                draw.line([*corners, *corners[:2]], INK, line, joint="curve")
+        case "ellipse":
+            x, y, rx, ry = at["cx"], at["cy"], at["rx"], at["ry"]
+            draw.ellipse(points(x - rx, y - ry, x + rx, y + ry), fill, **ink)
+        case "rect":
+            x, y = at["x"], at["y"]
+            box = points(x, y, x + at["width"], y + at["height"])
+            draw.rounded_rectangle(box, at.get("rx", 0) * scale, fill, **ink)
+        case "path":
+            for stroke in part.get("d", "").split("M")[1:]:
+                corners = points(*_numbers(stroke))
+                draw.line(corners, fill, line, joint="curve")
+                for end in (corners[0], corners[-1]):
+                    draw.circle(end, line / 2 - 0.5, fill)
+        case other:
+            raise ValueError(f"figures have no {other}")
 
 
 def _shown(group: ET.Element, showing: Collection[str]) -> Iterator[ET.Element]:
@@ -192,26 +138,20 @@ def _shown(group: ET.Element, showing: Collection[str]) -> Iterator[ET.Element]:
 _NUMBERS = frozenset({"x", "y", "width", "height", "cx", "cy", "rx", "ry", "stroke-width"})
 
 
-def _pairs(text: str) -> Points:
-    numbers = [float(number) for number in re.findall(r"[-.\d]+", text)]
-    return list(zip(numbers[::2], numbers[1::2], strict=True))
+def _numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"[-.\d]+", text)]
 
 
-def _colour(part: ET.Element, tint: RGB | None, kind: str = "fill") -> RGB:
+def _colour(part: ET.Element, tint: RGB | None) -> RGB:
     changes = part.get("data-tint")
     if tint is None or changes is None:
-        red, green, blue = ImageColor.getrgb(part.get(kind, "#2c243a"))[:3]
-        return (red, green, blue)
+        kind = "stroke" if part.get("fill") == "none" else "fill"
+        return ImageColor.getrgb(part.get(kind, "#2c243a"))[:3]
+    colour: Colour = tint
     for change in changes.split():
-        tint = (_lighter if change[0] == "+" else _darker)(tint, float(change))
-    return tint
-
-
-def _seat(pen: Pen, seats: ET.Element, riders: Sequence[Image.Image]) -> None:
-    middles = seats.get("data-seats", "").split("; ")[len(riders) > 1].split()
-    for middle, picture in zip(middles, riders, strict=False):
-        wide, high = (side * _FINE / pen.scale for side in picture.size)
-        pen.paste(picture, float(middle) - wide / 2, float(seats.get("data-y", 0)) - high)
+        share = float(change)
+        colour = mix(colour, WHITE, share) if change[0] == "+" else lit(colour, (share,) * 3)
+    return rgb(colour)
 
 
 @lru_cache(maxsize=16)
@@ -308,9 +248,9 @@ def prop(  # noqa: PLR0917  # the arguments of `Stage.stand`, in their order
 
 
 def _person(subject: Subject, height: int, number: int) -> Image.Image:
-    text, _, colour = subject.thing.art[1:].partition("~")
-    usual = (240, 184, 60) if colour else _UNIFORMS.get(text, _COATS[number % len(_COATS)])
-    coat = subject.tint or usual
+    art = subject.thing.art[1:]
+    text = art.partition("~")[0]
+    coat = subject.tint or _USUAL.get(art, _COATS[number % len(_COATS)])
     if subject.waving and text in {"👩", "👧"}:
         text = "🙋‍♀️"
     elif subject.waving and text in {"👨", "👦", "🧒"}:
@@ -319,7 +259,8 @@ def _person(subject: Subject, height: int, number: int) -> Image.Image:
     tone = _TONES[zlib.crc32(subject.thing.name.encode()) % len(_TONES)]
     toned = text if text in {"🧍", "🧌"} else text[0] + tone + text[1:]
     bust = tinted(glyph(toned, round(height * 0.62)), coat, only=_CLOTHES)
-    return _standing(bust, height, coat, skirt=text[0] in "👩👧👵👸🙋🧚")
+    clothes = "skirt" if text[0] in "👩👧👵👸🙋🧚" else "coat"
+    return figure("person", height, coat, showing=(clothes,), riders=(bust,))
 
 
 def portrait(subject: Subject, height: float, number: int) -> Image.Image:
@@ -327,54 +268,17 @@ def portrait(subject: Subject, height: float, number: int) -> Image.Image:
 
     `number` decides what the prompt leaves open, such as the colour of a coat.
     """
-    art, pixels = subject.thing.art, max(6, round(height))
-    if art[0] == "@":
-        varied = _COATS[number % len(_COATS)] if art == "@hotair" else None
-        return figure(art[1:], pixels, subject.tint or varied, showing=("oars",))
-    if art[0] == "&":
+    kind, text, pixels = subject.thing.art[0], subject.thing.art[1:], max(6, round(height))
+    if kind == "@":
+        varied = _COATS[number % len(_COATS)] if text == "hotair" else None
+        return figure(text, pixels, subject.tint or varied, showing=("oars",))
+    if kind == "&":
         return _person(subject, pixels, number)
-    image = glyph(art.removeprefix("^"), round(pixels * 0.58) if art[0] == "^" else pixels)
-    image = image if subject.tint is None else tinted(image, subject.tint)
-    if art[0] == "^":
-        fur, belly = _FUR.get(art[1:], ((170, 130, 90), (220, 190, 150)))
-        return _sitting(image, pixels, subject.tint or fur, belly)
+    image = glyph(text, round(pixels * 0.58)) if kind == "^" else glyph(kind + text, pixels)
+    if subject.tint is not None:
+        image = tinted(image, subject.tint)
+    if kind == "^":
+        fur = subject.tint or _USUAL.get(text, (170, 130, 90))
+        belly = ("pale",) if text in "🦊🐼🐰🦄" else ()
+        return figure("animal", pixels, fur, showing=belly, riders=(image,))
     return image
-
-
-def _standing(bust: Image.Image, height: int, coat: RGB, *, skirt: bool) -> Image.Image:
-    """A whole person under a bust: coat or skirt, legs and shoes."""
-    wide = bust.width * 100 / height
-    pen = Pen(height, wide + 24)
-    middle, base = wide / 2 + 12, 62.0
-    half = min(wide / 2, 19.0)
-    for side in (-1, 1):
-        x = middle + side * half * 0.42
-        pen.block((x - 4.2, 84, x + 4.2, 98), _darker(coat, 0.42), 1)
-        pen.oval(x + side * 1.6, 97, 6.4, 3.0, (70, 50, 48))
-    flare = half * (1.28 if skirt else 1.02)
-    pen.shape(
-        [(middle - half, base - 4), (middle + half, base - 4), (middle + flare, 88),
-         (middle - flare, 88)], coat,
-    )  # fmt: skip
-    pen.stroke([(middle, base), (middle, 87)], _darker(coat), 1.6)
-    for y in (69, 77):
-        pen.oval(middle + 3.4, y, 1.4, 1.4, _lighter(coat, 0.6), outline=False)
-    pen.paste(bust, 12, 0.6)
-    return pen.done()
-
-
-def _sitting(head: Image.Image, height: int, fur: RGB, belly: RGB) -> Image.Image:
-    """A whole animal under a head: it sits and looks at you."""
-    wide = head.width * 100 / height
-    pen = Pen(height, max(wide, 60) + 16)
-    middle = pen.image.width / pen.scale / 2
-    pen.oval(middle + 22, 82, 9, 7, _darker(fur, 0.88))
-    pen.oval(middle, 73, 23, 26, fur)
-    pen.oval(middle, 76, 13.5, 18, belly, outline=False)
-    for side in (-1, 1):
-        pen.oval(middle + side * 15, 93.5, 9.5, 5.5, _darker(fur, 0.92))
-        arm: Points = [(middle + side * x, y) for x, y in ((16, 60), (13, 72), (6, 80))]
-        pen.stroke(arm, INK, 10.5)
-        pen.stroke(arm, fur, 6.6)
-    pen.paste(head, middle - wide / 2, 0.4)
-    return pen.done()
