@@ -42,7 +42,7 @@ class HoldsConnections(BaseModel):
         state = super().__getstate__()
         values = dict(state["__dict__"])
         for name, value in values.items():
-            # A key of the environment is read there again.
+            # A key from the environment is read again there.
             secret = isinstance(value, SecretStr) and name not in self.model_fields_set
             if secret or name in self._derived:
                 values[name] = None
@@ -64,7 +64,7 @@ class HoldsConnections(BaseModel):
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy; the copy uses the host and the key in `update`."""
-        # Given both, pydantic copies field by field, and connections with them.
+        # With both arguments, pydantic would copy every field, including connections.
         source = copy.deepcopy(self) if deep else self
         copied = super(HoldsConnections, source).model_copy(update=update)
         if update:

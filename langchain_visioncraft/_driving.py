@@ -38,7 +38,7 @@ async def adrive(
 
 
 def drive(flow: Generator[AskedT, Any, ResultT], do: Callable[[AskedT], Any]) -> ResultT:
-    """The same with a `do` that blocks: the loop above then waits for nothing, and ends at once."""
+    """The same with a blocking `do`: the loop above then never waits, and ends at once."""
 
     async def at_once(asked: AskedT) -> Any:
         return do(asked)

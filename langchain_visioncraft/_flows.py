@@ -17,7 +17,7 @@ ResultT = TypeVar("ResultT")
 
 
 def needs_asyncio() -> None:
-    """Raise an error that says what to do unless asyncio runs the caller, as Trio does not."""
+    """Raise an error that says what to do if another library, such as Trio, is running."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""A wrong keyword raises, with the class that was called and near names."""
+"""Errors for wrong keywords, with the class that was called and near names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class KnownKeywords:
         """Check the names of the keywords; the constructor checks everything else."""
         known = keywords_of(cls)  # type: ignore[arg-type]  # a class is hashable
         unknown = [name for name in given if name not in known]
-        del given  # a key may be among it, and tracebacks may show locals
+        del given  # the value may be a key, and tracebacks may show locals
         if unknown and known:
             useful = [name for name in known if name not in cls._more_keywords]
             msg = unknown_keyword(cls.__name__, unknown[0], useful, cls._place_of_keyword)

@@ -152,12 +152,12 @@ class Redactor:
 
 @functools.lru_cache(maxsize=32)
 def redactor_of(key: str) -> Redactor:
-    """The `Redactor` of a key, which is made once."""
+    """The `Redactor` of a key, which is created once."""
     return Redactor(key)
 
 
 class _Unescaped:
-    """A text whose escapes are undone once, and where each place in it comes from."""
+    """A text with its escapes undone once, and the origin of each place in it."""
 
     def __init__(self, text: str) -> None:
         self._places: list[tuple[int, int, int, int]] = []  # from, to; from, to in the original
@@ -203,7 +203,7 @@ def _layers(text: str) -> Iterator[tuple[str, _Unescaped]]:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what caused it, what caused that, …"""
+    """An error, its cause, the cause of that, …"""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

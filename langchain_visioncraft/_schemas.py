@@ -231,7 +231,7 @@ def _as_kind(value: Any, kind: str) -> Any:
     if kind == "string" and _TYPES["number"](value):
         return str(value)
     if kind in ("object", "array") and isinstance(value, str):
-        found = _container(value.strip())  # an object for a list is at least none in quotes
+        found = _container(value.strip())  # for a list, better an object than its text
         return found if isinstance(found, Mapping | list) else _NOTHING
     return _NOTHING
 

@@ -125,7 +125,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
                     raise
             finally:
                 del values
-            if said:  # no mistake in the fields; and pydantic's error holds them all
+            if said:  # not an error of the fields, all of which pydantic's error would hold
                 raise InvalidRequestError(said)
 
     @model_validator(mode="before")
@@ -209,7 +209,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         said = without_invalid_calls(self._convert_input(input_).to_messages())
         messages = self._prepared(said, self._model_of(kwargs))
         options = parameters.fold(kwargs, self._default_params.get("extra_body"))
-        # Set even if empty: otherwise the instance's would come back.
+        # Set even if empty: otherwise the instance's value would be used.
         options.setdefault("extra_body", None)
         try:
             payload = super()._get_request_payload(messages, stop=stop, **options)

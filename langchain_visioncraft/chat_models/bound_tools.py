@@ -34,7 +34,7 @@ REMINDER = (
 )
 _SHORT = f"{REMINDER} Keep its values short, and give only those that are needed."
 _AGAIN = "Write only the call, corrected, with values of your own, between <tool_call> tags."
-# The words of Qwen's and Hermes's own templates: models that were trained with them know what to
+# The wording of Qwen's and Hermes's own templates: models that were trained with them know what to
 # do, and others have seen them often.
 _INSTRUCTIONS = """\
 # Tools
@@ -91,7 +91,7 @@ class BoundTools(Task):
     """Whether the prompt describes the tools, and invalid calls are requested once more."""
     reader: ClassVar[type[CallReader]] = CallReader
     corrects_streams = True
-    """Calls are given when they are complete, so one that does not fit was not given yet."""
+    """Calls are returned only when complete, so an invalid one was not returned yet."""
 
     @classmethod
     def of(

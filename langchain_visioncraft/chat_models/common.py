@@ -71,7 +71,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     """Base of the chat models."""
 
     # Errors of construction would otherwise quote the beginning of the input, and with it the key.
-    # The validators of a class are built at its first use: those of the bases are not needed.
+    # Validators are built at the first use of a class: those of the bases are never needed.
     model_config = ConfigDict(populate_by_name=True, hide_input_in_errors=True, defer_build=True)
 
     model_name: str = Field(alias="model", min_length=1)
@@ -151,7 +151,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         return settings
 
     def _resolve_model_profile(self) -> Any:
-        # The inherited one is OpenAI's, and would apply to a model called gpt-4o.
+        # The inherited profile is OpenAI's, and would apply to a model called gpt-4o.
         profile = profile_of(self.model_name)
         sees = takes_images(self.model_name, self.vision)
         if sees == (profile or {}).get("image_inputs", False):
@@ -255,7 +255,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         return str(options.get("model") or self.model_name)
 
     def _prepared(self, messages: Sequence[BaseMessage], model: str) -> list[BaseMessage]:
-        """The messages with their pictures in the one form that is sent."""
+        """The messages, with their pictures in the only form that is sent."""
         return images.prepare_messages(
             messages,
             model=model,

@@ -137,7 +137,7 @@ def check_completion(response: Any, redact: Redactor, *, streamed: bool) -> None
     response.encoding = "utf-8"  # as JSON is; the host's charset may be invalid
     content = response.content.removeprefix(codecs.BOM_UTF8)
     if streamed and content.lstrip().startswith((b"data:", b"event:", b":", b"id:", b"retry:")):
-        return  # a stream, only its type is wrong
+        return  # a stream with a wrong type
     message = "The answer is not a chat completion."
     try:
         answer = json.loads(content)

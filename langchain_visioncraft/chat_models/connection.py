@@ -1,4 +1,4 @@
-"""The OpenAI SDK's two clients, without anything of OpenAI's: no key, no identity, no headers."""
+"""The OpenAI SDK's two clients, without OpenAI's key, identity and headers."""
 
 from __future__ import annotations
 

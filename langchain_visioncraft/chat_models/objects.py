@@ -57,7 +57,7 @@ def _values(text: str) -> Iterator[Any]:
         except RecursionError:
             left -= _MOST_SEARCHED
         except json.JSONDecodeError as error:
-            # Python counts the lines before it, and each attempt has its price.
+            # For an error, Python counts the lines before it, so each attempt has its cost.
             left -= _PRICE + error.pos - start + error.pos // 256
         else:
             yield value

@@ -32,7 +32,7 @@ NEVER_SENT = ("reasoning", "include", "truncation", "context_management", "store
 @functools.cache
 def _known() -> frozenset[str]:
     """The parameters of the SDK's own method; any other name would raise its TypeError."""
-    # A fiftieth of what an import of the SDK takes, which needs no more of it until the first call.
+    # Takes a fiftieth of importing the SDK; nothing else of it is needed until the first call.
     from openai.resources.chat.completions import Completions  # noqa: PLC0415
 
     return frozenset(inspect.signature(Completions.create).parameters) - {"self"}

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     prepare_streams()
-    # The last collections find nothing, and take a sixth of what a short command takes.
+    # The final garbage collections find nothing, and take a sixth of the time of a short command.
     atexit.register(gc.freeze)
     try:
         from langchain_visioncraft.cli.app import app  # noqa: PLC0415 -- click is an extra

@@ -232,7 +232,7 @@ COMMANDS: dict[str, tuple[str, Callable[..., click.Command]]] = {
     "sandbox": ("Serve the API on this machine, without a key.", partial(_sandbox, "sandbox")),
     "setup": ("Install the weights of the sandbox's models.", partial(_sandbox, "setup")),
 }
-"""Name → what it does, and how the command is made."""
+"""Name → its purpose, and how the command is made."""
 
 
 @click.group(

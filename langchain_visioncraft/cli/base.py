@@ -16,7 +16,7 @@ from langchain_visioncraft.cli.problems import INTERRUPTED, USAGE, colours, near
 
 
 class Argument(click.Argument):
-    """An argument that the help explains, with every version of click."""
+    """An argument that is explained in the help, with every version of click."""
 
     panel = "Arguments"
 

@@ -52,7 +52,7 @@ def _check_file(out: str) -> None:
     if not _is_folder(out) and not folder.is_dir():
         msg = f"there is no folder {str(folder)!r}: create it first."
         raise click.BadParameter(msg, param_hint="--out")
-    # A device or a pipe is written to; a file is replaced, which is up to its folder.
+    # A device or a pipe is written to; a file is replaced, so its folder must be writable.
     special = path.exists() and not path.is_file() and not path.is_dir()
     _check_writable(path if special else folder, "--out")
 
@@ -206,7 +206,7 @@ def _print(medium: Media) -> None:
     with open_picture(medium) as opened:
         picture = as_seen(decode(opened).image)
     console = Console()
-    # A cell is about twice as high as wide.
+    # A cell is about twice as high as it is wide.
     most_columns = min(_MOST_COLUMNS, console.width)
     scale = min(most_columns / picture.width, 2 * _MOST_ROWS / picture.height)
     kind = HalfcellImage if Image is UnicodeImage else Image

@@ -64,7 +64,7 @@ def serve(
 
 
 async def _serve_stdio(server: FastMCP[Any], wire: Wire) -> None:
-    """As `server.run` does, but without the first answer where the client has it already."""
+    """Like `server.run`, but without the first answer if the client already has it."""
     reader, writer = anyio.wrap_file(wire.reader), anyio.wrap_file(wire.writer)
     answered = wire.answered
 
@@ -92,7 +92,7 @@ async def _serve_stdio(server: FastMCP[Any], wire: Wire) -> None:
 
 
 def _opened(root: str) -> MediaStore:
-    """The store, with its folder made now: a desktop client may start us where we cannot write."""
+    """The store, with its folder created now: a client may start us in a read-only folder."""
     if not is_url(root):
         local_path(root).mkdir(parents=True, exist_ok=True)
     return MediaStore(root)

@@ -51,7 +51,7 @@ def store_rm(handles: tuple[str, ...], yes: bool, store: str, as_json: bool) -> 
             msg = f"There is no {handle!r} in the media store {store!r}; nothing was removed."
             raise UnknownHandleError(msg)
     if not yes and sys.stdin.isatty():
-        # Not by click.confirm, whose older versions write a blank into a pipe.
+        # Not with click.confirm, whose older versions write a blank into a pipe.
         click.echo(f"Remove {', '.join(handles)} for good? [y/N] ", err=True, nl=False)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise click.exceptions.Exit(1)

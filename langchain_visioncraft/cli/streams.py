@@ -1,4 +1,4 @@
-"""Standard streams of every kind: closed ones, those of other encodings, texts with a BOM."""
+"""Standard streams of every kind: closed, in other encodings, or with a BOM."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose BOM it begins with
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, because it begins with the same BOM
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),

@@ -227,5 +227,5 @@ def _html_title(text: str) -> str:
 
 def shorten(text: str) -> str:
     """The part of a text that is passed on."""
-    text = text.encode("utf-8", "replace").decode()  # half a character cannot be printed
+    text = text.encode("utf-8", "replace").decode()  # a lone surrogate cannot be printed
     return shortened(text, MAX_MESSAGE)

@@ -123,7 +123,7 @@ class BaseClient(KnownKeywords, ClientMethods):
             timeout=timeout,
             max_retries=max_retries,
         )
-        # A key that came from the environment is read again there, and never put into a pickle.
+        # A key from the environment is never pickled: it is read again where the pickle is loaded.
         self._key_was_given = bool(api_key and api_key.get_secret_value().strip())
         if isinstance(verify, str):
             from langchain_visioncraft.client.transport import tls_context  # noqa: PLC0415 -- slow

@@ -145,7 +145,7 @@ def _without_a_file(answer: Answer, decoded: Any) -> VisionCraftError:
     status = status_of(decoded)
     if status in UNFINISHED:
         return _error(TruncatedAnswerError, answer, f"ended its answer while it was {status}.")
-    if status is not None and status not in ("success", "ok"):  # no failure has a documented name
+    if status is not None and status not in ("success", "ok"):  # the documents name no failure
         words = said_in(decoded).message or f"it ended with the status {decoded['status']!r}"
         facts = {"endpoint": answer.endpoint, "base_url": answer.base_url}
         return error_under_200({**decoded, "error": words}, **facts) or _unexpected(answer, words)

@@ -127,7 +127,7 @@ class VisionCraftClient(ServingClient):
 
         options = client_options(self.settings.verify, self.settings.timeout)
         http = build(httpx.Client, **options)
-        # A tool has no `close`; its connections go with it, or with the interpreter.
+        # A tool has no `close`; its connections are closed with it, or with the interpreter.
         self._closer = weakref.finalize(self, _close_in, self._process, http)
         return http
 

@@ -96,7 +96,7 @@ class _Session:
                 limit=0,
                 ssl=options["verify"],
                 keepalive_timeout=_KEPT_SECONDS,
-                resolver=aiohttp.ThreadedResolver(),  # as the rest of the process resolves
+                resolver=aiohttp.ThreadedResolver(),  # resolve names like the rest of the process
             ),
             timeout=aiohttp.ClientTimeout(
                 total=None, connect=timeout.connect, sock_read=timeout.read

@@ -1,4 +1,4 @@
-"""The lists of names: where each is served, and what is near to a name that a host refuses."""
+"""The lists of names: where each is served, and near names for one that a host refuses."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def post(
     auth: Auth = "token",
     streams: bool = False,
 ) -> Flow[Answer]:
-    """Make a call; where the host refuses a name, say which names are near."""
+    """Make a call; if the host refuses a name, add near names to the error."""
     try:
         answer: Answer = yield Call("POST", path, request.body(), auth=auth, streams=streams)
         check_refusal(answer)

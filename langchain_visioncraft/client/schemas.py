@@ -328,7 +328,7 @@ class ImageToImage2023Options(Options):
 
 
 class ImageToImage2023Request(ImageToImage2023Options, Request):
-    """``POST /img2img`` in the form of 2023-11: the picture rides in ``init_images``."""
+    """``POST /img2img`` in the form of 2023-11: the picture is sent in ``init_images``."""
 
     media_kinds: ClassVar[dict[str, MediaKind]] = {"image": "image"}
 

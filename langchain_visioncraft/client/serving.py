@@ -118,7 +118,7 @@ class ServingClient(BaseClient):
                 if isinstance(error, errors.VisionCraftError):
                     self.without_key(error)
                     forget_locals(error)
-                elif not isinstance(error, Exception):  # from outside, while frames hold the key
+                elif not isinstance(error, Exception):  # thrown in while frames hold the key
                     forget_locals(error)
                 raise
 
@@ -360,7 +360,7 @@ def _redirect_of(response: Any, link: links.Link) -> str | None:
         try:
             return urljoin(link.url, str(location))
         except ValueError:
-            return str(location)  # the check of the link says what is wrong with it
+            return str(location)  # the check of the link reports what is wrong
     return None
 
 

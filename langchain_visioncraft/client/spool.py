@@ -89,7 +89,7 @@ class Spool:
         return AnswerTooLargeError(msg, endpoint=self.endpoint, base_url=self.base_url)
 
     def _open_file(self) -> BinaryIO:
-        # In a store it may become a file, with the permissions of the others.
+        # It may become a file of a store, and needs the permissions of the others.
         folder, mode = self._folder or Path(tempfile.gettempdir()), 0o666 if self._folder else 0o600
         self.path = folder / f".visioncraft-{uuid.uuid4().hex}.part"
         try:

@@ -106,7 +106,7 @@ def _is_timeout(error: BaseException) -> bool:
 def _certificate_problem(error: BaseException) -> str | None:
     links = list(chain(error))
     refused = [link for link in links if isinstance(link, ssl.SSLCertVerificationError)]
-    if refused:  # aiohttp's own subclass, around the system's, lacks the attribute
+    if refused:  # aiohttp's own subclass of the system's error lacks the attribute
         words = [getattr(link, "verify_message", "") for link in refused]
         return next(filter(None, words), "certificate verify failed")
     for link in links:

@@ -165,7 +165,7 @@ async def _close_with_loop(
     connections: Any, inner: Callable[[], MutableMapping[asyncio.AbstractEventLoop, Any] | None]
 ) -> AsyncGenerator[None, None]:
     # A loop closes its async generators when they are forgotten, and `asyncio.run` before it ends:
-    # the only hook that a library has into the end of a loop that it does not own.
+    # a library has no other hook into the end of a loop that it does not own.
     try:
         yield
     finally:

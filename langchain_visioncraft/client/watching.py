@@ -62,7 +62,7 @@ _current: ContextVar[Watch | None] = ContextVar("visioncraft_watch", default=Non
 
 @contextmanager
 def resumed(watch: Watch) -> Iterator[Watch]:
-    """Go on with a watch: streams are read piece by piece, and others have the time between."""
+    """Resume a watch: streams are read piece by piece, with other work in between."""
     token = _current.set(watch)
     try:
         yield watch
@@ -90,7 +90,7 @@ def current() -> Watch:
 
 
 class _Wrapper:
-    """A connection, or what opens connections, that consults the watch."""
+    """A connection, or an opener of connections, that consults the watch."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner

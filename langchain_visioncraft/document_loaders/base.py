@@ -86,7 +86,7 @@ class VisionCraftParser(KnownKeywords, BaseBlobParser):
         return self.parts(read(source, self.kinds))
 
     def check_damage(self, file: MediaFile, damage: str | None) -> None:
-        """Raise `MediaInputError` if a file is damaged, and only whole ones are wanted."""
+        """Raise `MediaInputError` if a file is damaged and `strict` is set."""
         if damage and self.strict:
             msg = f"{file.source}: {damage} Pass strict=False to use the part that is readable."
             raise MediaInputError(msg)

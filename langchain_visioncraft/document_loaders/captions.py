@@ -274,7 +274,7 @@ def frames_of(file: MediaFile, chosen: FramesTypes, max_pixels: int) -> list[Fra
     frames = Frames(media, name=file.source, max_pixels=max_pixels)
     with frames.at(0) as image:
         count = 1 if mime_type in _SINGLE else getattr(image, "n_frames", 1)
-        pages = mime_type == "image/tiff"  # which are not in time
+        pages = mime_type == "image/tiff"  # whose frames have no duration
         animated = count > 1 and not pages
         if chosen == "auto":
             chosen = "middle" if animated else "all"

@@ -36,7 +36,7 @@ SourceTypes: TypeAlias = OneSource | Iterable[OneSource]
 """A file, folder, glob, URL, `Media`, `MediaStore`, blob or blob loader, or several of them."""
 
 Item: TypeAlias = str | Source
-"""One file to be loaded: a URL to be fetched, or what can be opened."""
+"""One file to load: a URL to fetch, or a file that can be opened."""
 
 
 def check_sources(source: Any) -> Iterable[Any]:
@@ -85,7 +85,7 @@ def count_items(sources: Iterable[Any], suffixes: tuple[str, ...]) -> int | None
 
 
 def _files(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path | Skipped]:
-    # Not by Path's methods, which raise for names that are too long.
+    # Not with Path's methods, which raise for names that are too long.
     if os.path.isdir(path):  # noqa: PTH112
         yield from _walk(path, suffixes)
     elif glob.has_magic(str(path)) and not os.path.exists(path):  # noqa: PTH110

@@ -1,4 +1,4 @@
-"""Recordings, and the sound tracks of videos, become documents: what is said, and when."""
+"""Recordings, and the sound tracks of videos, become documents: the words, with their times."""
 
 from __future__ import annotations
 

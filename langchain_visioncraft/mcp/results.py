@@ -111,7 +111,7 @@ def picture_content(media: Media, most: int) -> types.ImageContent | None:
 
 
 def _smaller(media: Media, most: int) -> tuple[bytes, str]:
-    """Encoded again as JPEG, or PNG where it is transparent, and scaled down until it fits."""
+    """The picture as JPEG, or as PNG if it has transparency, scaled down until it fits."""
     side = LONGEST_SIDE
     while True:
         ready, mime, _ = scaled(

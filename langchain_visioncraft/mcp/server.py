@@ -185,7 +185,7 @@ class _Progress(AsyncCallbackHandler):
             await self._tell()
 
     async def _tell(self) -> None:
-        # The total is not known; seconds at least grow, as the protocol demands.
+        # The total is unknown; seconds at least increase, as the protocol requires.
         seconds = time.monotonic() - self._began
         await self._context.report_progress(seconds, message=self._message)
 

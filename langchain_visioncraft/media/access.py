@@ -79,9 +79,9 @@ def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[str | Pat
         try:
             path = (folder / name if within else Path(name)).resolve()
             if path.is_relative_to(folder) and path.is_file():
-                # Bound to the folder: the name may lead elsewhere by the time it is opened.
+                # Tied to the folder: the name may lead elsewhere by the time it is opened.
                 return MediaSource(label=text, path=path, folder=folder)
-        except (OSError, RuntimeError, ValueError):  # too long, a circle, not encodable
+        except (OSError, RuntimeError, ValueError):  # too long, a symlink loop, or not encodable
             continue
     if _SCHEME.match(text) and not is_file_url(text) and text[1:2] != ":":
         msg = (

@@ -53,7 +53,7 @@ def truncation_of_boxes(file: BinaryIO, size: int) -> str | None:
 
 
 def read_movie(file: BinaryIO) -> Movie:
-    """Read the index; raises errors of `struct` and of look-ups if it contradicts itself."""
+    """Read the index; raises errors of `struct` and of look-ups if it is inconsistent."""
     end = file.seek(0, io.SEEK_END)
     width = height = duration = None
     tracks: set[bytes] = set()

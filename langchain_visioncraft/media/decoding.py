@@ -137,7 +137,7 @@ def decode(image: Image.Image, least: int | None = None) -> Decoded:
     """
     _reduce(image, least)
     try:
-        image.load()  # finds out whether it is damaged
+        image.load()  # this reveals damage
     except Exception as error:
         file = getattr(image, "fp", None)
         if isinstance(error, ValueError) and image.format == "PNG" and file is not None:
@@ -270,8 +270,8 @@ def open_recording(file: BinaryIO) -> Any:
     start = behind_tag(file)
     file.seek(start)
     arguments: dict[str, Any] = {}
-    # Up to PyAV 18 a tag that is not UTF-8 stops it without this. PyAV 19 has no such argument:
-    # there such a tag comes with surrogates, which must be replaced before it goes anywhere.
+    # Up to PyAV 18, a tag that is not UTF-8 raises without this. PyAV 19 has no such argument: it
+    # returns such a tag with surrogates, which must be replaced before it is used.
     if hasattr(av.container.InputContainer, "metadata_errors"):
         arguments["metadata_errors"] = "replace"
     nameless: Any = SimpleNamespace(

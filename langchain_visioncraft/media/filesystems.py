@@ -73,7 +73,7 @@ class _Local(_Readable):
         self._root = os.path.join(path, "")
         self._incoming = str(path / INCOMING)
         self.spool_dir: Path | None = path / INCOMING
-        """Where an answer may be spooled so that keeping it is a rename."""
+        """Where an answer may be spooled so that saving it is only a rename."""
 
     def keep(self, name: str, chunks: Iterable[bytes]) -> None:
         """Write a file of any size under this name, replacing any other."""

@@ -128,7 +128,7 @@ def _stored_size(file: BinaryIO, mime_type: str) -> tuple[int, int]:
     if mime_type == "image/bmp":
         short = head[14] == 12  # OS/2
         width, height = struct.unpack_from("<HH" if short else "<ii", head, 18)
-        return width, abs(height)  # a negative one means from top to bottom
+        return width, abs(height)  # a negative height means from top to bottom
     if head[:4] == b"\xff\x4f\xff\x51":  # JPEG 2000 without a box around it
         width, height, left, top = struct.unpack_from(">4I", head, 8)
         return width - left, height - top
@@ -155,7 +155,7 @@ def _size_of_its_own(head: bytes, mime_type: str) -> tuple[int, int] | None:
     if mime_type == "image/x-pcx":
         left, top, right, bottom = struct.unpack_from("<4H", head, 4)
         return right - left + 1, bottom - top + 1
-    if mime_type in ("image/x-icon", "image/x-win-cursor"):  # the largest; 256 is written as 0
+    if mime_type in ("image/x-icon", "image/x-win-cursor"):  # the largest icon; 256 is written as 0
         entries = range(6, 6 + 16 * head[4], 16)
         return max((head[at] or 256, head[at + 1] or 256) for at in entries)
     floats = re.match(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s", head)

@@ -296,7 +296,7 @@ class Media(BaseModel):
         if mode != "rb":
             msg = f"A Media is read-only: mode {mode!r} is not possible."
             raise ValueError(msg)
-        if self._held is None:  # built past all checks, as checkpointers may do
+        if self._held is None:  # built without validation, as checkpointers may do
             msg = f"This {self.mime_type} does not say where its bytes are. Get it from a store."
             raise FileNotFoundError(msg)
         return self._held.open("rb")

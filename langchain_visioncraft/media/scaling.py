@@ -240,7 +240,7 @@ def _media(picture: Media | bytes | BinaryIO, name: str) -> Media:
 
 
 def _encoded(image: Image.Image, mime_type: str | None) -> tuple[bytes, str]:
-    """As PNG, JPEG or WebP; of `None` as PNG if it has transparency, and as JPEG if not."""
+    """The picture as PNG, JPEG or WebP; `None` means PNG if it has transparency, and else JPEG."""
     if mime_type is None and image.mode in ("RGB", "L"):
         mime_type = "image/jpeg"
     form = {"image/jpeg": "JPEG", "image/webp": "WEBP"}.get(mime_type or "", "PNG")

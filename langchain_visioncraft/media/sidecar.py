@@ -40,7 +40,7 @@ def write_sidecar(
         "sources": [without_secrets(str(source)) for source in sources],
     }
     facts[_CHECKSUM] = _checksum(facts)
-    # Half of a surrogate pair, which a model may write, is escaped.
+    # A lone surrogate, which a model may write, is escaped.
     return _written(facts).encode("utf-8", "backslashreplace")
 
 

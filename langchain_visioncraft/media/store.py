@@ -393,7 +393,7 @@ class MediaStore(KnownKeywords, Sheets):
         """Remove the leftovers of a crashed process, at the first save of the next one."""
         if not self._swept:
             self._swept = True
-            with contextlib.suppress(OSError):  # the medium is saved; another may sweep
+            with contextlib.suppress(OSError):  # the medium is saved; another process may sweep
                 self.sweep()
 
 

@@ -209,7 +209,7 @@ def _client(connection: ConnectionSettings, *, needs_key: bool) -> AsyncVisionCr
         if connection.get(name) is not None:
             msg = f"{name}= is not accepted: it cannot be sent to other machines; see CallLimits."
             raise InvalidRequestError(msg)
-    # Given, so that it travels: other machines need not have it in their environment.
+    # Passed on, because other machines may not have it in their environment.
     key = as_secret(connection.get("api_key")) or as_secret(environment_key())
     if needs_key and not key:
         raise MissingKeyError

@@ -40,7 +40,7 @@ def _captioned(documents: Sequence[Document]) -> dict[str, Any]:
 def _transcribed(documents: Sequence[Document]) -> dict[str, Any]:
     return {
         "": " ".join(document.page_content for document in documents),
-        # Start and end are among the metadata; of the others Arrow takes none.
+        # Start and end are in the metadata; Arrow does not accept the others.
         "_segments": [{**each.metadata, "text": each.page_content} for each in documents],
         "_language": documents[0].metadata.get("language"),
     }

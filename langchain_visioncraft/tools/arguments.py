@@ -107,7 +107,7 @@ def arguments_of(
         described = copy.copy(info)
         annotation: Any = info.annotation
         if field in media:
-            # What a model says for it; `readable_source` decides what that means. The schema is
+            # A model's text for it; `readable_source` decides what that means. The schema is
             # new each time: pydantic 2.10 writes the default of one field into it.
             marks = [mark for mark in info.metadata if isinstance(mark, LeftOutIfEmpty)]
             annotation, described.metadata = Any, [WithJsonSchema({"type": "string"}), *marks]

@@ -177,10 +177,10 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
                 raise ValueError("; ".join(wrong)) from None
 
     def _rebuild(self) -> None:
-        """Build again what depends on the fields."""
+        """Rebuild what depends on the fields."""
         self._sync_client, self._async_client = client_pair(self._connect())
         self._small_saves = AtOnceIfQuick()
-        # Not through our own __setattr__, which would come back here.
+        # Bypasses our own __setattr__, which would call this again.
         super().__setattr__("args_schema", self._build_args_schema())
 
     def _build_args_schema(self) -> type[BaseModel]:
@@ -357,7 +357,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
 
     @contextlib.contextmanager
     def _telling_the_model(self) -> Iterator[None]:
-        """Turn a recoverable error into a `ToolException`, which LangChain makes a message."""
+        """Turn a recoverable error into a `ToolException`, which LangChain turns into a message."""
         try:
             yield
         except VisionCraftError as error:

@@ -84,7 +84,7 @@ def create_app(
         routes=routes,
         middleware=[
             *([Middleware(PageGate, journal=journal)] if journal is not None else []),
-            # The recorder is outside, so that it records the answer that a fault has changed.
+            # The recorder is outermost, so that it records the answer as changed by a fault.
             Middleware(Recorder, log=requests),
             Middleware(ApiPrefix),
             Middleware(FaultGate, book=faults),

@@ -139,7 +139,7 @@ def completion(chat_model: str, reply: Reply) -> dict[str, Any]:
 
 
 def form_instruction(schema: dict[str, Any], purpose: str = "") -> str:
-    """The prompt that has a small model fill in a form: its keys and what each means."""
+    """The prompt that asks a small model to fill in a form: its keys and what each means."""
     properties = schema.get("properties") or {}
     keys = [
         f"{name} ({spec['description']})"

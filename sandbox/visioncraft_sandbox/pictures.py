@@ -93,7 +93,7 @@ def _sized(image: Image.Image, spec: ImageSpec) -> Image.Image:
 
 
 def _prepared(spec: ImageSpec, image: Image.Image, mask: Image.Image | None) -> ImageSpec:
-    """The spec with its pictures as the host takes them: of the same size, in PNG."""
+    """The spec with its pictures in the form that the host takes: of the same size, in PNG."""
     source = image.convert("RGB").resize(spec.latent_size, Image.Resampling.LANCZOS)
     cover = None if mask is None else _png(_cover(mask, spec.latent_size).convert("RGB"))
     return replace(spec, source=_png(source), mask=cover)

@@ -61,7 +61,7 @@ async def _chat_completions(request: Request, services: Services) -> Response:
 
 
 def _checked(body: Mapping[str, Any], longest: int) -> tuple[Chat, Form | None]:
-    """The chat, and the form in which its answer is to be written, if it must have one."""
+    """The chat, and the form that its answer must have, if any."""
     check_length(body, longest)
     chat = read_chat(body)
     is_plain = not (chat.has_images or chat.offers_tools or chat.schema)
@@ -246,7 +246,7 @@ async def _events(chat: Chat, reply: Reply) -> AsyncIterator[bytes]:
 async def _stream_live(chat: Chat, services: Services) -> Response:
     model = await services.pool.load(services.pool.language_model)
     pieces = _written(chat, model, services.pool)
-    # Before the first piece, an error can still have a status of its own.
+    # Before the first piece, an error can still set the status.
     first = await anext(pieces)
 
     async def events() -> AsyncIterator[bytes]:
@@ -272,12 +272,12 @@ async def _stream_live(chat: Chat, services: Services) -> Response:
 async def _written(
     chat: Chat, model: LanguageModel, pool: EnginePool
 ) -> AsyncGenerator[str | Reply, None]:
-    """The pieces of an answer while it is written, then the reply, whose text counts no more."""
+    """The pieces of an answer while it is written, then the reply, whose text was already sent."""
     loop = asyncio.get_running_loop()
     pieces: asyncio.Queue[str | None] = asyncio.Queue()
 
     def put(piece: str) -> None:
-        # The loop may be gone when a stream outlives its server.
+        # The loop may be closed if a stream outlives its server.
         if not loop.is_closed():
             loop.call_soon_threadsafe(pieces.put_nowait, piece)
 

@@ -1,4 +1,4 @@
-"""Routes without a key: lists, limits, files behind links, and what this is."""
+"""Routes without a key: lists, limits, files behind links, and a description of the sandbox."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def _file(request: Request, services: Services) -> Response:
 
 
 async def _index(request: Request, _: Services) -> Response:
-    """What this is, and its endpoints."""
+    """A description of the sandbox, and its endpoints."""
     endpoints = [f"{method} {path}" for method, path in endpoints_of(request.app)]
     what = f"A sandbox of langchain-visioncraft {__version__}, not the VisionCraft service"
     return json_response({"name": what, "endpoints": endpoints}, CATALOG)

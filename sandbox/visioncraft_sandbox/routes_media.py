@@ -34,7 +34,7 @@ _FIRST_SIDE = 512
 async def _img2img_image(job: Job) -> Response:
     wanted: ImageToImageRequest = job.parameters
     mask = None
-    # It is edited in its own size, which takes long for many pixels.
+    # It is edited at its own size, which takes long for many pixels.
     most = job.services.config.max_side
     if wanted.mask is None:
         image = await job.picture("image", most)

@@ -1,4 +1,4 @@
-"""Tasks: Midjourney's, and the jobs of 2024-01; a client asks for the result later."""
+"""Tasks: Midjourney's, and the jobs of 2024-01; a client requests the result later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks the shape of a JSON schema from outside, on which its readers rely."""
+"""Checks the shape of a caller's JSON schema, so that later code can rely on it."""
 
 from __future__ import annotations
 

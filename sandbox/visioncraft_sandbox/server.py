@@ -200,7 +200,7 @@ class SandboxServer(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say that it answers."""
+        """Start, then report that it is ready."""
         await super().startup(sockets=sockets)
         if self._ready is not None:
             self._ready.set()

@@ -294,9 +294,9 @@ def _fitting(image: Image.Image, mask: Image.Image) -> tuple[Image.Image, Image.
     stored = decoded(image, "image")
     turn, size = turn_of(stored), stored.size
     picture, cover = as_seen(stored), as_seen(decoded(mask, "mask"))
-    if cover.size == size != picture.size:  # drawn on the picture as it is stored
+    if cover.size == size != picture.size:  # the mask was drawn on the picture as stored
         cover = turned(cover, turn)
-    if cover.has_transparency_data:  # where it is transparent, nothing is marked
+    if cover.has_transparency_data:  # transparent parts are not marked
         layered = cover.convert("RGBA")
         black = Image.new("RGBA", layered.size, "black")
         cover = Image.alpha_composite(black, layered)

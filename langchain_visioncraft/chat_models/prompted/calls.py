@@ -223,7 +223,7 @@ def _arguments_of(function: Mapping[str, Any], known: str | None, offered: Offer
         return value
     inner = value.get("properties")
     if isinstance(inner, Mapping) and not {"properties", "type"} & set(own):
-        # Filled into the schema, unless it is the schema itself.
+        # Arguments inside a copy of the schema, unless it is the schema itself.
         described = (isinstance(v, Mapping) and ("type" in v or not v) for v in inner.values())
         return None if any(described) or set(inner) - set(own) else inner
     # Some close the arguments too early, and go on beside them.

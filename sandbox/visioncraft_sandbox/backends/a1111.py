@@ -114,7 +114,7 @@ class A1111(ImageHost):
         if spec.mask is not None:
             body["mask"] = _text(spec.mask)
             body["mask_blur"] = 4
-            body["inpainting_fill"] = 1  # begin with what is there
+            body["inpainting_fill"] = 1  # start from the existing picture
             body["inpaint_full_res"] = False
         return body
 

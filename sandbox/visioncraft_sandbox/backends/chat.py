@@ -35,7 +35,7 @@ _NO_PICTURES = re.compile(
 )
 _DONE = b"data: [DONE]\n\n"
 _OURS = frozenset({"token", "api_key"})
-# As documented. Those of servers differ: llama.cpp would fill its context.
+# The documented default. Those of servers differ: llama.cpp would fill its context.
 _DEFAULTS = {"max_tokens": 512, "temperature": 0.7, "top_p": 0.9}
 _READ_BY_ALL = frozenset({"image/png", "image/jpeg"})
 

@@ -160,7 +160,7 @@ class ComfyUI(ImageHost):
         try:
             await self.connection.ask("POST", "/queue", json={"delete": [number]}, **options)
             if await self._place(number, **options) == "running":
-                # Hosts that ignore `prompt_id` interrupt what runs, which is this.
+                # Hosts that ignore `prompt_id` interrupt the running workflow, which is this one.
                 body = {"prompt_id": number}
                 await self.connection.ask("POST", "/interrupt", json=body, **options)
         except Refusal:

@@ -111,7 +111,7 @@ class Backends:
         )
 
     async def names(self, path: str) -> list[str]:
-        """The list of this path: the names on the host, where a host does the work."""
+        """The list of this path: the names on the host, if a host does the work."""
         if path == _CHAT_MODELS:
             chats = [await chat.names() for chat in (self.llm, self.vision) if chat is not None]
             found = [name for names in chats for name in names]
@@ -134,7 +134,7 @@ class Backends:
         return catalog.unknown_names(kind, wanted, path, known)
 
     async def _offered(self, path: str) -> tuple[str, Sequence[str] | None]:
-        """What the list of this path holds, and what the host of pictures offers of it, if any."""
+        """The kind of this path's list, and the names for it on the host of pictures, if any."""
         start = re.match(r"/image/(?:models|loras)/", path)
         kind = _LISTS.get(f"{start[0]}{{type}}" if start else path, "")
         host = await self.images() if kind else None

@@ -163,7 +163,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 def glyph(text: str, height: int) -> Image.Image:
     """An OpenMoji picture, cut to its edges, that many pixels high (RGBA)."""
     if len(text) > 1 and not features.check("raqm"):
-        # Without shaping a sequence would fall apart into its signs.
+        # Without shaping, a sequence would be drawn as separate glyphs.
         text = text[0]
     size = max(16, min(900, round(height * 1.12)))
     canvas = Image.new("RGBA", (round(size * 1.6), round(size * 1.6)), (0, 0, 0, 0))
@@ -255,7 +255,7 @@ def _person(subject: Subject, height: int, number: int) -> Image.Image:
         text = "🙋‍♀️"
     elif subject.waving and text in {"👨", "👦", "🧒"}:
         text = "🙋‍♂️"
-    # By who it is and not by the seed: a character looks the same on every page of a story.
+    # By the character and not by the seed: it looks the same on every page of a story.
     tone = _TONES[zlib.crc32(subject.thing.name.encode()) % len(_TONES)]
     toned = text if text in {"🧍", "🧌"} else text[0] + tone + text[1:]
     bust = tinted(glyph(toned, round(height * 0.62)), coat, only=_CLOTHES)

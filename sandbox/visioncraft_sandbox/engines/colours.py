@@ -24,7 +24,7 @@ _NAMES = list(_COLOURS)
 _MORE_WORDS = {"gray", "purple", "gold", "golden"}
 COLOUR_WORDS = frozenset(" ".join(_NAMES).split()) - {"light", "dark", "sky", "navy"} | _MORE_WORDS
 _KNOWN = np.array(list(_COLOURS.values()), dtype=np.float32)
-# The eye tells greens apart best and blues worst ("redmean" without its correction).
+# The eye distinguishes greens best and blues worst ("redmean" without its correction).
 _WEIGHTS = np.array([2.0, 4.0, 3.0], dtype=np.float32)
 _SAMPLE = 96
 
@@ -48,7 +48,7 @@ def colours_inside(picture: Image.Image, box: tuple[float, ...]) -> list[str]:
 
 
 def cut(picture: Image.Image, box: tuple[float, ...], more: float) -> Image.Image:
-    """The part of a picture in a box, with this part of the box more on each side."""
+    """The part of a picture in a box, with a margin on each side (as a part of the box)."""
     (left, top, right, bottom), (width, height) = box, picture.size
     more_x, more_y = (right - left) * more, (bottom - top) * more
     x0, y0 = int(max(0.0, left - more_x) * width), int(max(0.0, top - more_y) * height)

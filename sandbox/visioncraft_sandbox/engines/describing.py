@@ -20,7 +20,7 @@ _FURNITURE = {"vehicle", "furniture", "building"}
 
 
 def description(looked: Looked, subject: str = "The picture") -> str:
-    """All that is known of a picture, in a few sentences."""
+    """Everything that is known about a picture, in a few sentences."""
     drawing = drawn(looked)
     made = stored(looked, "It was" if drawing else _STORED)
     parts = [seen(looked, subject), read(looked), drawing, made, measured(looked)]
@@ -28,7 +28,7 @@ def description(looked: Looked, subject: str = "The picture") -> str:
 
 
 def caption(looked: Looked, subject: str = "The picture") -> str:
-    """One sentence: the first of those that there is something to say in."""
+    """One sentence: the first that is not empty."""
     return seen(looked, subject) or drawn(looked) or read(looked) or measured(looked)
 
 
@@ -146,7 +146,7 @@ def shape(size: tuple[int, int]) -> str:
 
 
 def brightness(looked: Looked) -> str:
-    """How bright it is, and of what contrast."""
+    """Its brightness and contrast in words."""
     mean, spread = looked.light
     bright = "dark" if mean < 0.33 else "bright" if mean > 0.66 else "of medium brightness"
     contrast = "low" if spread < 0.1 else "high" if spread > 0.25 else "medium"

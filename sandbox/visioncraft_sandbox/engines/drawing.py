@@ -20,7 +20,7 @@ from visioncraft_sandbox.engines.sky import paint_air, paint_sky
 from visioncraft_sandbox.engines.stage import Placed, Stage, light_of
 from visioncraft_sandbox.engines.staging import place_subjects
 
-# The landscape's painter, and where its horizon lies as a part of the height.
+# The landscape's painter, and the height of its horizon as a part of the picture's.
 _PLACES: Final[dict[str, tuple[Callable[[Stage], None], float]]] = {
     "sea": (waters.sea, 0.56),
     "beach": (waters.beach, 0.50),
@@ -37,7 +37,7 @@ _PLACES: Final[dict[str, tuple[Callable[[Stage], None], float]]] = {
     "room": (spaces.room, 0.50),
 }
 SMALLEST_SIDE: Final = 64
-"""Pixels that painters need; smaller pictures are drawn larger and made smaller."""
+"""The fewest pixels that painters need; smaller pictures are drawn larger and scaled down."""
 
 _SKYLESS: Final = frozenset({"underwater", "room"})
 

@@ -65,7 +65,7 @@ _MEANINGS = _sets([
 SORTS = {sort: re.compile(pattern) for sort, pattern in _TABLES["sorts"].items()}
 """What tells the sort of a question."""
 EMPTY = frozenset(_TABLES["questions"]["words"].split())
-"""Words of questions that say nothing of what a picture shows."""
+"""Words of questions that say nothing about the content of a picture."""
 
 
 def with_parents(kinds: Iterable[str]) -> frozenset[str]:

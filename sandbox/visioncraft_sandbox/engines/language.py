@@ -143,7 +143,7 @@ class LanguageModel:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         params.verbosity = -1
         params.warmup = False
-        params.fit_params = False  # it would load the model twice, to see what fits a GPU
+        params.fit_params = False  # it would load the model twice, to find out what fits into a GPU
         params.ui = False
         # llama.cpp opens a port of its own, which nobody may use.
         params.api_keys = [secrets.token_hex(16)]

@@ -117,7 +117,7 @@ def film(image: Image.Image, *, seconds: float = 4.0, fps: int = 24, max_side: i
     source = _opaque(image)
     part = min(1.0, max_side / max(source.size))
     width, height = (max(16, round(side * part / 2) * 2) for side in source.size)
-    # A quarter more than the film shows: enough for the closest view, and quick to sample.
+    # A quarter larger than the film: enough for the closest view, and quick to sample.
     margin = min(1.0, 1.2 * max(width / source.width, height / source.height))
     if margin < 1.0:
         size = (round(source.width * margin), round(source.height * margin))

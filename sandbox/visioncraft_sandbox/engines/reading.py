@@ -22,7 +22,7 @@ from visioncraft_sandbox.engines.vocabulary import (
 )
 
 _MAX_SUBJECTS = 9
-# Some life for a landscape that the prompt says nothing about.
+# Things that add life to a landscape if the prompt names none.
 _COMPANY = {
     "sea": "sailboat gull gull", "beach": "sailboat gull", "hills": "cottage", "lake": "swan",
     "forest": "deer", "snow": "cottage", "meadow": "butterfly butterfly", "room": "cat",
@@ -43,7 +43,7 @@ class Subject:
     """One thing to draw."""
 
     thing: Thing
-    scale: float = 1.0  # its size beside the usual one
+    scale: float = 1.0  # its size relative to the usual one
     tint: tuple[int, ...] | None = None  # its colour, if the prompt gave one
     aboard: bool = False  # whether it sits in the scene's boat
     waving: bool = False  # whether a person waves
@@ -262,7 +262,7 @@ def _thing_at(words: list[str], at: int) -> tuple[Thing | None, int]:
 def _add(subjects: list[Subject], subject: Subject, number: int) -> None:
     for position, known in enumerate(subjects):
         if known.thing == subject.thing:
-            # Named again: the same one, and what is said of it the second time counts too.
+            # Named again: it is the same thing, and its second description counts, too.
             subjects[position] = replace(known, tint=known.tint or subject.tint)
             return
     room = max(1, _MAX_SUBJECTS - len(subjects))

@@ -49,7 +49,7 @@ class Thing:
     kinds: frozenset[str]  # what else it is: a cheetah is a wild cat, a cat and an animal
     box: Box | None = None  # where; `None` if only the picture as a whole showed it
     sure: bool = True
-    detail: str | None = None  # what it may be more exactly, such as a breed
+    detail: str | None = None  # a more exact name that it may have, such as a breed
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def look(picture: Image.Image, eyes: Eyes) -> Sight:
 def _named(
     things: list[Thing], whole: Thing, *, one_class: bool
 ) -> tuple[list[Thing], Thing | None]:
-    """The things, more exactly named by the picture as a whole, if it is of one of them."""
+    """The things, with the more exact name of one if the whole picture shows it."""
     same = [thing for thing in things if thing.sure and thing.name in whole.kinds | {whole.name}]
     if not same:
         return things, whole

@@ -98,7 +98,7 @@ def _stars(stage: Stage) -> None:
         if stage.idea.place == "space":
             stage.put(image, -4, -4, -100, "twinkle", phase=group / 3)
             continue
-        # High stars twinkle; low ones are painted, so that mountains stand before them.
+        # High stars twinkle; low ones are painted, so that mountains cover them.
         high = int(limit * 0.45)
         stage.put(image.crop((0, 0, image.width, high)), -4, -4, -100, "twinkle", 0, group / 3)
         stage.bake(image.crop((0, high, *image.size)), -4, high - 4)
@@ -250,7 +250,7 @@ def _fog(stage: Stage) -> None:
 
 
 def _falling(stage: Stage, count: int, size: int, paint: Callable[..., None], lean: float) -> None:
-    """A sheet of rain or snow, whose edges fit each other: it falls without a seam."""
+    """A sheet of rain or snow whose edges match, so that it falls without a seam."""
     wide, high = stage.width * 2, stage.height * 2
     sheet = Image.new("RGBA", (wide, high), (224, 236, 250, 0))
     draw = ImageDraw.Draw(sheet)

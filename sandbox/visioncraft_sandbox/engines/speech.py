@@ -113,7 +113,7 @@ class Transcriber:
                 ) from error
             from faster_whisper import WhisperModel  # noqa: PLC0415  # heavy
 
-            # As for the language model: threads that spin slow down all other work.
+            # As with the language model, threads that spin slow down all other work.
             threads = max(1, (os.cpu_count() or 1) // 2)
             options = {"device": "cpu", "compute_type": "int8", "local_files_only": True}
             self._models[name] = WhisperModel(str(folder), cpu_threads=threads, **options)

@@ -26,8 +26,8 @@ class Light:
     middle: Colour  # the sky half way down
     low: Colour  # the sky at the horizon
     glow: Colour  # sun or moon
-    ambient: Colour  # what things' own colours are multiplied by, 0 to 1
-    haze: Colour  # what distant things fade into
+    ambient: Colour  # the factors for things' own colours, 0 to 1
+    haze: Colour  # the colour that distant things fade into
 
 
 _LIGHTS: Final[dict[str, Light]] = {
@@ -101,7 +101,7 @@ def halo(size: float, colour: Colour, strength: int, *, fall: float) -> Image.Im
 
 
 def gradient(part: NDArray[Any], stops: Sequence[float], colours: ArrayLike) -> NDArray[Any]:
-    """A colour for each of `part`: those of the stops, and what lies between them."""
+    """A colour for each of `part`, interpolated between the stops."""
     bands = np.asarray(colours, np.float32).T
     return np.stack([np.interp(part, stops, band) for band in bands], axis=-1)
 
@@ -153,7 +153,7 @@ class Layer:
     image: Image.Image
     x: float  # left edge in pixels
     y: float  # upper edge in pixels
-    depth: float  # layers with a greater depth lie further in front
+    depth: float  # layers with a greater depth are further in front
     motion: str = "still"  # a key of `finishing.MOTIONS`
     reach: float = 0.0  # how far it moves, in pixels
     phase: float = 0.0  # where in the loop it starts, 0 to 1
@@ -278,7 +278,7 @@ class Stage:
             spots = self.noise(cell or self.unit * 0.05, height=self.height - first)
             colour *= 1 + mottle * (1 - haze) * spots[..., None]
         if "paper" in self.idea.styles:
-            # Sheets of paper lie on each other: each throws a soft shadow on what is behind.
+            # Stacked sheets of paper: each casts a soft shadow on those behind it.
             near = np.clip(1 + below / (self.unit * 0.018), 0, 1) * (below < 0)
             self.pixels[first:] *= 1 - 0.30 * (near**2)[..., None]
         self.blend(colour, np.clip(below + 0.5, 0, 1), first)

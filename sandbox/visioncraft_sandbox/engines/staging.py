@@ -31,7 +31,7 @@ def place_subjects(stage: Stage, keeping: Sequence[Placed] = ()) -> None:
     crowd = 1.0 if len(alone) < 3 else max(0.62, 1.12 - 0.09 * len(alone))
     if len(alone) == 1:
         crowd = 1.18
-    # Buildings first, sky last: what is rooted chooses its place before what can fly aside.
+    # Buildings first, sky last: things that cannot move choose before things that can fly aside.
     order = ("back", "water", "ground", "deep", "space", "sky")
     people: list[Box] = []
     kites: list[Box] = []
@@ -219,7 +219,7 @@ def _lay(stage: Stage, subject: Subject, kind: str, image: Image.Image, placed: 
 
 
 def _light(stage: Stage, subject: Subject, kind: str, box: Box, depth: float) -> None:
-    """The light of what shines, of a lighthouse in the dark, and of windows."""
+    """The light of lamps, of a lighthouse in the dark, and of windows."""
     left, top, right, foot = box
     tall, middle, unit, name = foot - top, (left + right) / 2, stage.unit, subject.thing.name
     dark = stage.idea.hour in {"night", "dusk"} or "storm" in stage.idea.weather

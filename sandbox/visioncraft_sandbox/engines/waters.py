@@ -56,7 +56,7 @@ def _wave(stage: Stage, y: float, size: float, length: float, *, number: int, pl
 
 
 def _glitter(stage: Stage, first: int) -> None:
-    """The path that sun or moon lays on the water."""
+    """The reflection of sun or moon on the water."""
     if stage.idea.weather & {"storm", "rain", "fog"} or "paper" in stage.idea.styles:
         return
     rows, columns = stage.rows[first:] - first, stage.columns

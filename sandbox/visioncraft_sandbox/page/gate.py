@@ -1,4 +1,4 @@
-"""The page's gates: what is recorded for it, who may see it, and what a browser may do."""
+"""Records requests for the page, and controls who may see it and what a browser may do."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def comes_from_the_page(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is not None:
         return urlsplit(origin).netloc == headers.get("host")
-    # Without an origin, only the browser's own word for the site counts.
+    # Without an origin, only the browser's `Sec-Fetch-Site` counts.
     return headers.get("sec-fetch-site") == "same-origin"
 
 

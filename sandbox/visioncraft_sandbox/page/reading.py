@@ -222,7 +222,7 @@ class _Reader:
     def _hide(self, text: str) -> str:
         # Before the end is cut off, perhaps within a key.
         text = text[: _LONGEST_TEXT + LONGEST_KEY]
-        # No longer key is ever accepted.
+        # Longer keys are never accepted.
         secrets = {each[:LONGEST_KEY] for each in self._secrets if len(each) >= _SHORTEST_SECRET}
         if len(secrets) > _MOST_SECRETS:
             return HIDDEN

@@ -32,7 +32,7 @@ from visioncraft_sandbox.uploads import decode_picture
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 _MOST_STREAMS = 16
-"""Each writes every change as HTML."""
+"""The most open pages: each renders every change as HTML."""
 
 
 def create_page(api: Starlette, journal: Journal) -> Starlette:
@@ -72,7 +72,7 @@ class _Page:
         self._light = partial(anyio.to_thread.run_sync, limiter=anyio.CapacityLimiter(1))
         self._heavy = partial(anyio.to_thread.run_sync, limiter=anyio.CapacityLimiter(1))
         self._writer = Writer(journal, services.files)
-        # Those that work first, the lists last.
+        # Endpoints that do work come first, lists last.
         pairs = sorted(endpoints_of(api), key=lambda pair: (pair[0] == "GET", pair[1]))
         self._endpoints = [f"{method} {path}" for method, path in pairs if path != "/"]
 

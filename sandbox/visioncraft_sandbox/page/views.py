@@ -111,7 +111,7 @@ class Writer:
 
 
 def summary(entries: Sequence[Entry]) -> str:
-    """How many there are, failed, and are unfinished, as text."""
+    """The numbers of all, failed and unfinished entries, as text."""
     failed = sum(entry.failed for entry in entries)
     under_way = sum(not entry.done for entry in entries)
     parts = [f"{len(entries)} request{'s' if len(entries) != 1 else ''}"]

@@ -16,7 +16,7 @@ _AROUND = f"{_QUOTES},;:!?()[]{{}}<>*"
 _QUOTED = re.compile(rf"(?<!\w)[{_QUOTES}]([^{_QUOTES}]{{1,200}})[{_QUOTES}](?!\w)")
 _NAME_PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_A-Za-z]+")
 _SENTENCE = re.compile(rf"[.!?][{_QUOTES})]?\s+(?=[{_QUOTES}(]?(?![a-z\xdf-\xff])\w)")
-"""A sentence ends before anything but a small letter."""
+"""A sentence ends only if no lower-case letter follows."""
 
 
 def after(text: str, *phrases: str) -> int:

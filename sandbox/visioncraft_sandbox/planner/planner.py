@@ -243,7 +243,7 @@ def _calling(chat: Chat, calls: list[Call], engine: str = PLANNER) -> Reply:
 
 
 def _talking(chat: Chat, model: LanguageModel) -> Reply:
-    """A plain answer of the language model, as there is nothing to plan."""
+    """A plain answer of the language model, since there is nothing to plan."""
     done = model.generate(plain_messages(chat.messages), chat.sampling, schema=chat.schema)
     tokens = done.prompt_tokens, done.completion_tokens
     return Reply(done.text, model.name, [], done.finish_reason, *tokens)
