@@ -209,7 +209,8 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
                 own[kind.version_field] = version
                 break
         tool = self._make(kind, handle_tool_error=False, handle_validation_error=False, **own)
-        known = {name: made["arguments"][name] for name in tool.args if name in made["arguments"]}
+        given = made.get("arguments", {})
+        known = {name: given[name] for name in tool.args if name in given}
         known.pop("image_count", None)
         if vary and "seed" in tool.args:
             known["seed"] = secrets.randbelow(_SEEDS)

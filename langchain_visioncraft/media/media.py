@@ -87,9 +87,9 @@ class Media(BaseModel):
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     mime_type: str = Field(pattern=r"^[\w.+-]+/[\w.+-]+$")
-    size: int = Field(ge=0)
-    width: int | None = Field(default=None, ge=0)
-    height: int | None = Field(default=None, ge=0)
+    size: int = Field(ge=0, lt=1 << 63)
+    width: int | None = Field(default=None, ge=0, lt=1 << 63)
+    height: int | None = Field(default=None, ge=0, lt=1 << 63)
     duration: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     seed: int | None = None
     location: str | None = None
@@ -209,7 +209,7 @@ class Media(BaseModel):
         digest = metadata.get("sha256")
         if store is not None and handle and handle in store:
             media = store.get(handle)
-            if digest in (None, media.sha256):
+            if digest == media.sha256:
                 return media
         try:
             media = cls.from_path(source)

@@ -56,7 +56,12 @@ def read_sidecar(data: bytes | None, handle: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):  # pydantic's error is a ValueError, too
         return None
     true = media.handle == handle == handle_for(media.sha256, media.mime_type)
-    return dict(facts) if true and whole else None
+    readable = isinstance(facts.get("arguments", {}), dict) and isinstance(
+        facts.get("call", {}), dict
+    )
+    if not (true and whole and readable):
+        return None
+    return {**facts, **media.model_dump(exclude={"location"}, exclude_none=True)}
 
 
 def _without_secrets(value: Any) -> Any:

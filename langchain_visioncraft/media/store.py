@@ -248,7 +248,7 @@ class MediaStore(KnownKeywords, Sheets):
         data = self._folder.read(f"{key}{REMEMBERED}")
         try:
             return [self.get(str(handle)) for handle in json.loads(data or b"null")]
-        except (TypeError, ValueError, VisionCraftError):
+        except (TypeError, ValueError, RecursionError, VisionCraftError):
             return None
 
     def record(self, usage: Usage) -> None:
@@ -271,7 +271,7 @@ class MediaStore(KnownKeywords, Sheets):
         ```
         """
         for line in self._folder.lines(LEDGER):
-            with contextlib.suppress(ValueError):  # cut off; pydantic's error is one, too
+            with contextlib.suppress(ValueError, RecursionError):  # cut off, or not written here
                 yield Usage.model_validate(json.loads(line))
 
     def verify(

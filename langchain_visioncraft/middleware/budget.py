@@ -12,6 +12,7 @@ from langchain.agents.middleware import AgentMiddleware, AgentState
 from langchain.agents.middleware.types import PrivateStateAttr
 from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.types import Command
+from pydantic import ValidationError
 
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.media.media import Media
@@ -152,11 +153,14 @@ def _is_charged(tool: Any) -> bool:
 
 
 def _planned(call: Mapping[str, Any], tool: Any) -> int:
-    """How many pictures a call asks for."""
+    """How many pictures a call asks for, as the tool reads it; 0 if the tool will refuse it."""
     if not isinstance(tool, VisionCraftTool) or not tool.makes_media:
         return 0
-    count = call["args"].get("image_count") or getattr(tool, "image_count", 1)
-    return count if isinstance(count, int) else 1
+    try:
+        _, given = tool._to_args_and_kwargs(call["args"], None)
+    except ValidationError:
+        return 0
+    return given.get("image_count") or getattr(tool, "image_count", None) or 1
 
 
 def _planned_before(request: Any) -> int:

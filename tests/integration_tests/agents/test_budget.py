@@ -131,3 +131,18 @@ def test_a_budget_without_sense_is_refused(wrong: Any) -> None:
 async def test_the_result_keeps_its_artifact(make: Any, store: MediaStore, way: str) -> None:
     [result] = await run(make([draw("a")], Budget(pictures=5)), way)
     assert Media.from_artifact(result.artifact) == [store.get(handle(result))]
+
+
+@pytest.mark.parametrize("arguments", [{"image_count": -1000}, {"image_count": "x"}, {"n": 1}])
+async def test_a_call_that_is_refused_neither_costs_nor_earns(
+    make: Any, way: str, arguments: dict[str, Any]
+) -> None:
+    refused = ask("text_to_image", "first", prompt="a", **arguments)
+    agent = make([lambda done: [refused, *draw("b", "c", "d")(done)]], Budget(pictures=2))
+    results = await run(agent, way)
+    assert [each.status for each in results] == ["error", "success", "success", "error"]
+
+
+async def test_a_number_written_as_text_counts(make: Any, way: str) -> None:
+    results = await run(make([draw("a", image_count="3")], Budget(pictures=2)), way)
+    assert "2 of 2 pictures are left, not 3" in results[0].text

@@ -179,9 +179,10 @@ def test_a_document_that_names_any_file_does_not_lead_to_it(
         forged = Document("-", metadata={**document.metadata, **changed, "handle": ""})
         with pytest.raises(MediaInputError, match="not the file"):
             Media.from_document(forged)
-    forged = Document("-", metadata={**document.metadata, "sha256": "0" * 64})
-    with pytest.raises(MediaInputError, match="not the file"):
-        Media.from_document(forged, store)
+    for digest in (None, "0" * 64):
+        forged = Document("-", metadata={**document.metadata, "sha256": digest})
+        with pytest.raises(MediaInputError, match="not the file"):
+            Media.from_document(forged, store)
 
 
 def test_a_file_that_is_gone_is_told(document: Document, store: MediaStore) -> None:

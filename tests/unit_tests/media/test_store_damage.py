@@ -18,7 +18,7 @@ from store_steps import spoil
 from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.errors import DamagedMediaError
-from langchain_visioncraft.media import Problem
+from langchain_visioncraft.media import Problem, Usage
 
 
 @pytest.fixture
@@ -280,3 +280,32 @@ def test_what_was_discarded_is_not_saved_as_nothing(store: MediaStore) -> None:
     with pytest.raises(DamagedMediaError, match="changed before"):
         store.add(media)
     assert len(store) == 0
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"size": str(len(PNG))},
+        {"arguments": 5},
+        {"call": []},
+        {"size": 10**400},
+        {"width": 1 << 64},
+    ],
+    ids=lambda facts: str(facts)[:20],
+)
+def test_a_sidecar_of_other_types_is_read_or_reported(
+    store: MediaStore, kept: Media, facts: dict[str, Any]
+) -> None:
+    rewrite(file_of(kept, ".json"), checksum=None, **facts)
+    assert {each.kind for each in store.verify()} <= {"damaged-sidecar"}
+    assert store.get(kept.handle).size == len(PNG)
+    assert "<figure>" in store.gallery([kept.handle])
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, "{", "5", '{"tool": [], "endpoint": 1}'])
+def test_a_line_that_nobody_can_read_ends_no_ledger(store: MediaStore, line: str) -> None:
+    store.record(Usage(tool="draw", endpoint="POST /sd"))
+    with Path(store.root, "usage.jsonl").open("a") as ledger:
+        ledger.write(f"{line}\n")
+    store.record(Usage(tool="draw", endpoint="POST /sd"))
+    assert [each.tool for each in store.usage()] == ["draw", "draw"]
