@@ -1,4 +1,4 @@
-"""JSON schemas of tools: what a model sees of them, and how its arguments are read by them."""
+"""JSON schemas of tools: the form that models see, and how their arguments are interpreted."""
 
 from __future__ import annotations
 

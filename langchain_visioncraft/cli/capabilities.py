@@ -43,7 +43,7 @@ class Capability(NamedTuple):
     Attributes:
         doing: What is shown while it works.
         variants: The endpoints behind it by name, the default first.
-        draws: Whether it takes a style, proportions, and how many; and ``auto`` as its endpoint.
+        draws: Whether it takes a style, proportions and a count, and ``auto`` as its endpoint.
         told: Returns the text and the facts of a result that is not media.
     """
 
@@ -193,7 +193,7 @@ def _flow(endpoint: AnyEndpoint, given: Mapping[str, Any], *, draws: bool) -> tu
     }
     defaults |= endpoint.request.suggested
     sides = {name: given[name] for name in _SIDES if name in given}
-    if len(sides) == 1 and {*_SIDES} <= fields.keys():  # the other as in the default picture
+    if len(sides) == 1 and {*_SIDES} <= fields.keys():  # keep the default proportions
         [side] = sides.values()
         defaults |= dict.fromkeys(_SIDES, side)
     asked = {name: value for name, value in {**defaults, **given}.items() if value is not None}
@@ -228,7 +228,7 @@ def _keep(
 
 
 def _outside(media: Sequence[Media]) -> list[Media]:
-    """Save media that the store did not accept in a new temporary folder."""
+    """Save, in a new temporary folder, media that the store did not accept."""
     folder = tempfile.mkdtemp(prefix="visioncraft-")
     return [medium.at(str(medium.save(folder))) for medium in media]
 

@@ -144,7 +144,7 @@ def _suggest(
     given = getattr(request, kind if kind == "loras" else kind.removesuffix("s"), None)
     asked = list(given) if isinstance(given, dict) else [given] if given else []
     unknown = next((name for name in asked if name not in names), None)
-    if unknown is None:  # it means something else than what was given
+    if unknown is None:  # it refers to something other than the given name
         raise error
     lowered = {name.lower(): name for name in names}
     near = difflib.get_close_matches(unknown.lower(), lowered, n=5, cutoff=0.5)

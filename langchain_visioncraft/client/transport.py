@@ -70,7 +70,7 @@ def _default_context(verify: bool) -> ssl.SSLContext:
     return context
 
 
-BAD_PROXY = "A proxy of the environment cannot be used"
+BAD_PROXY = "A proxy from the environment cannot be used"
 
 
 def _proxies() -> dict[str, str]:
@@ -87,7 +87,7 @@ def _check_ports() -> None:
 
 
 def build(kind: Callable[..., ClientT], **options: Any) -> ClientT:
-    """Make an HTTP client; `InvalidRequestError` if a proxy of the environment cannot be used."""
+    """Make an HTTP client; `InvalidRequestError` if a proxy from the environment is invalid."""
     try:
         _check_ports()
         client = kind(**options)

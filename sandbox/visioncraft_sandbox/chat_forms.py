@@ -35,7 +35,7 @@ class Form:
 
 
 def object_schema(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The schema of JSON mode: the one in the prompt, or else the quoted words are its keys."""
+    """The schema of JSON mode: the one in the prompt, or else one with the quoted words as keys."""
     texts = [text_of(each)[:_LONGEST] for each in messages if each["role"] != "assistant"]
     for text in reversed(texts):
         found = _schema_in(text)

@@ -101,7 +101,7 @@ async def _img2video(job: Job) -> Response:
 async def _upscale(job: Job) -> Response:
     wanted: UpscaleRequest = job.parameters
     if await job.services.backends.images() is None:
-        # Raises before the picture is read, if it is switched off.
+        # Raises before the picture is read if models are off.
         await job.services.pool.load(job.services.pool.upscaler)
     image = await job.picture("image")
     made = await enlarged(job, image, wanted.resize or 2, wanted.model)
