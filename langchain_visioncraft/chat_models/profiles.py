@@ -53,7 +53,7 @@ def _model(
     MODEL_PROFILES[name] = profile
 
 
-# Which of the models of this name it is, 4,096 tokens (Llama 2) or 8,192 (Llama 3), is not said.
+# The document does not say which model of this name: 4,096 (Llama 2) or 8,192 tokens (Llama 3).
 _model("airoboros-70b")
 _model("dolphin-2.6-mixtral-8x7b", 32_768)  # cognitivecomputations: config
 _model("openchat-3.6-8b", 8_192)  # openchat/openchat-3.6-8b-20240522: card

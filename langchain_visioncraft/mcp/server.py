@@ -53,7 +53,7 @@ def create_server(
 
     In addition to what they show, results have structured content with a schema. Progress is
     reported to clients that request it, a cancelled request cancels the call of the service, and
-    errors are tool errors. All clients of a server share its store.
+    errors are reported as tool errors. All clients of a server share its store.
 
     ```python
     from langchain_visioncraft import MediaStore, VisionCraftToolkit

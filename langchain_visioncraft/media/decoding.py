@@ -227,7 +227,7 @@ COSTS = {
     **dict.fromkeys(("image/webp", "image/jp2", "image/jpx"), 4),
     **dict.fromkeys(("image/avif", "image/heic", "image/jxl"), 2),
 }
-"""How many pixels one counts for: these decoders take 10 to 19 bytes for it, others 4."""
+"""How many pixels one pixel counts for: these decoders need 10 to 19 bytes, others 4."""
 
 
 def _check_pixels(

@@ -63,7 +63,7 @@ _MEANINGS = _sets([
     *_named("foreign"),
 ])  # fmt: skip
 SORTS = {sort: re.compile(pattern) for sort, pattern in _TABLES["sorts"].items()}
-"""What tells the sort of a question."""
+"""The words that reveal the sort of a question."""
 EMPTY = frozenset(_TABLES["questions"]["words"].split())
 """Words of questions that say nothing about the content of a picture."""
 
@@ -74,7 +74,7 @@ def with_parents(kinds: Iterable[str]) -> frozenset[str]:
 
 
 def plural(name: str, count: int) -> str:
-    """A name in the plural, unless there is one of it: ``people``, ``skis``, ``buses``."""
+    """A name in the plural, unless the count is one: ``people``, ``skis``, ``buses``."""
     if count == 1 or name in _UNCOUNTED:
         return name
     if name in _PLURALS:

@@ -1,7 +1,7 @@
 """Image to image and inpainting: edits a picture towards a prompt.
 
-The scene of the sandbox's own drawings is known, and drawn again as changed: what the prompt keeps
-stays where it was, and the landscape is the same one in another light.
+The scene of the sandbox's own drawings is known, and redrawn with the changes: things that the
+prompt keeps stay in place, and the landscape is the same one in another light.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _CONTENT = {
 }
 _WHISPER_FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")
 _WHISPER_BASE_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
-# The package states neither origin nor licence: its files are used only if they are these.
+# The package states neither origin nor licence: its files are used only if these match.
 _VISION_FILES = {
     "frozen_inference_graph.pb": "2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad",
     "ssd_mobilenet_v2_coco_2018_03_29.pbtxt": (
@@ -78,7 +78,7 @@ def whisper_base_dir() -> Path:
     """The folder of the multilingual Whisper base model; its halves are joined at first use.
 
     Raises:
-        EngineUnavailable: If a half is missing, or the whole has another SHA-256 than the original.
+        EngineUnavailable: If a half is missing, or the SHA-256 of the whole is not the original's.
     """
     first, second = whisper_base_part(1), whisper_base_part(2)
     whole = first.with_name("model.bin")
