@@ -56,8 +56,8 @@ class Redactor:
         self._word = len(key) < 8
         if not key or (self._word and key.isalpha()):
             return
-        # What looks like an escape within the key is undone with the escapes around it, and forms
-        # in URLs write blanks as "+".
+        # Parts of the key that look like escapes are undone with the escapes around it, and URLs
+        # may write blanks as "+".
         spellings = [key, *(text for text, _ in _layers(key))]
         self._spellings = [*dict.fromkeys([*spellings, *(s.replace(" ", "+") for s in spellings)])]
 

@@ -195,7 +195,7 @@ class ServingClient(BaseClient):
 
     def _fetched(self, fetch: Fetch, run: Run) -> Serving[Spool]:
         url = fetch.url
-        # A private link is trusted as the API's own origin is.
+        # A private link is trusted like the API's own origin.
         trusted = fetch.url if fetch.private else self.settings.base_url
         for _ in range(links.MAX_REDIRECTS + 1):
             self.check_time(run)

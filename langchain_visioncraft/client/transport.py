@@ -164,7 +164,7 @@ class LoopSafeAsyncClient(httpx.AsyncClient):
 async def _close_with_loop(
     connections: Any, inner: Callable[[], MutableMapping[asyncio.AbstractEventLoop, Any] | None]
 ) -> AsyncGenerator[None, None]:
-    # A loop closes its async generators when they are forgotten, and `asyncio.run` before it ends:
+    # A loop closes its async generators when they are collected, and `asyncio.run` before it ends:
     # a library has no other hook into the end of a loop that it does not own.
     try:
         yield

@@ -48,7 +48,7 @@ class Backends:
         self._is_open = False
 
     async def open(self) -> None:
-        """Check all of them, once until they are closed.
+        """Check all servers, unless this was done since they were last closed.
 
         Raises:
             BackendError: If one does not answer, or is not the kind of server that it should be.
