@@ -23,7 +23,7 @@ from langchain_visioncraft.client.pair import (
     hide_key,
 )
 from langchain_visioncraft.document_loaders.caching import Cache, CacheTypes, open_cache
-from langchain_visioncraft.document_loaders.files import MediaFile, Source, read
+from langchain_visioncraft.document_loaders.sources import MediaFile, Source, read
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 
 MAX_CALLS = 100

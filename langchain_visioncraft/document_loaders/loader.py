@@ -17,7 +17,7 @@ from typing_extensions import Unpack
 from langchain_visioncraft._flows import Steps, work
 from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.client.pair import AnyClient, ConnectionSettings, connect, hide_key
-from langchain_visioncraft.document_loaders import base, files, sources
+from langchain_visioncraft.document_loaders import base, sources
 from langchain_visioncraft.document_loaders.caching import CacheTypes, open_cache
 from langchain_visioncraft.document_loaders.captions import VisionCraftCaptionParser
 from langchain_visioncraft.document_loaders.reports import CONCERN_ALL, LoadReport, OnError, Skipped
@@ -184,8 +184,8 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
             outputs.append(Skipped.because_of(error, name))
         return outputs
 
-    def _look_at(self, source: files.Source) -> tuple[base.VisionCraftParser, Sequence[Any]]:
-        file = files.read(source)
+    def _look_at(self, source: sources.Source) -> tuple[base.VisionCraftParser, Sequence[Any]]:
+        file = sources.read(source)
         if self.store is not None:
             self.store.add(file.media, tool="VisionCraftMediaLoader", sources=[file.source])
         kinds = self.caption_parser.kinds

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from langchain_core.documents import Document
 
-from langchain_visioncraft.document_loaders.files import document_id
 from langchain_visioncraft.errors import (
     AuthenticationError,
     CertificateError,
@@ -17,6 +17,7 @@ from langchain_visioncraft.errors import (
     RateLimitError,
     SubscriptionError,
 )
+from langchain_visioncraft.media.handles import digest_of_text
 
 OnError: TypeAlias = Literal["raise", "skip", "document"]
 
@@ -32,6 +33,11 @@ CONCERN_ALL = (
 
 A rate limit is one of them if waiting for it did not help. With a cache, the next run resumes.
 """
+
+
+def document_id(*parts: Any) -> str:
+    """The same id for the same parts, as a UUID, the only form that every vector store takes."""
+    return str(uuid.UUID(digest_of_text("\x00".join(map(str, parts)))[:32]))
 
 
 @dataclass(frozen=True)

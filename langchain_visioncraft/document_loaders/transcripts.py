@@ -25,7 +25,7 @@ from langchain_visioncraft.document_loaders.base import (
     require,
 )
 from langchain_visioncraft.document_loaders.caching import Cache, cached
-from langchain_visioncraft.document_loaders.files import MediaFile
+from langchain_visioncraft.document_loaders.sources import MediaFile
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media import Media
 

@@ -17,9 +17,8 @@ from langchain_visioncraft._flows import Steps, work
 from langchain_visioncraft.client import AsyncVisionCraftClient
 from langchain_visioncraft.document_loaders.base import VisionCraftParser
 from langchain_visioncraft.document_loaders.captions import VisionCraftCaptionParser
-from langchain_visioncraft.document_loaders.files import Source
 from langchain_visioncraft.document_loaders.reports import CONCERN_ALL, Skipped
-from langchain_visioncraft.document_loaders.sources import Item, source_of
+from langchain_visioncraft.document_loaders.sources import Item, Source, source_of
 from langchain_visioncraft.document_loaders.transcripts import VisionCraftTranscriptParser
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.paths import local_path

@@ -22,8 +22,7 @@ from langchain_visioncraft import (
     VisionCraftClient,
 )
 from langchain_visioncraft._flows import run
-from langchain_visioncraft.document_loaders.files import Source
-from langchain_visioncraft.document_loaders.sources import items_of, source_of
+from langchain_visioncraft.document_loaders.sources import Source, items_of, source_of
 from langchain_visioncraft.errors import LinkExpiredError, MediaInputError, UnsafeLinkError
 from langchain_visioncraft.media.inputs import MediaSource, parse_source, source_in_code
 from langchain_visioncraft.media.ledger import Usage

@@ -22,7 +22,7 @@ from media_host import HOST, KEY, RATE, MediaHost, picture, recording, samples_o
 
 from langchain_visioncraft import Media, VisionCraftTranscriptParser
 from langchain_visioncraft.document_loaders import recordings
-from langchain_visioncraft.document_loaders.files import Source, read
+from langchain_visioncraft.document_loaders.sources import Source, read
 from langchain_visioncraft.document_loaders.transcripts import Passage, windows
 from langchain_visioncraft.errors import (
     BadRequestError,
