@@ -1,8 +1,4 @@
-"""`VisionCraftMediaLoader`: files, folders, globs and URLs become documents.
-
-Files are found and fetched (`sources`) and read (`files`), and a parser makes documents of each
-(`captions`, `transcripts`).
-"""
+"""`VisionCraftMediaLoader`: files, folders, globs and URLs become documents."""
 
 from __future__ import annotations
 

@@ -80,7 +80,6 @@ def _quiet_place(samples: NDArray[np.int16]) -> int:
 
 
 def _write(samples: NDArray[np.int16], number: int, done: int, folder: Path) -> Part:
-
     path = folder / f"part-{number:04}.flac"
     with av.open(str(path), "w", format="flac") as container:
         stream: Any = container.add_stream("flac", rate=RATE, layout="mono")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from langchain_visioncraft._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from langchain_visioncraft.media.ledger import Usage
     from langchain_visioncraft.media.media import Media
+    from langchain_visioncraft.media.sidecar import Usage
     from langchain_visioncraft.media.store import MediaStore
     from langchain_visioncraft.media.verify import Problem
 
-_MODULES = {"Media": "media", "MediaStore": "store", "Problem": "verify", "Usage": "ledger"}
+_MODULES = {"Media": "media", "MediaStore": "store", "Problem": "verify", "Usage": "sidecar"}
 
 __all__ = ["Media", "MediaStore", "Problem", "Usage"]
 

@@ -99,7 +99,6 @@ class Level:
             self.cancelled = together < _CANCELLED * loudest
 
     def _add_texture(self, samples: Samples) -> None:
-
         for channel in samples - samples.mean(axis=1, keepdims=True):
             energy = float(np.dot(channel, channel))
             self._energy += energy
@@ -220,7 +219,6 @@ def _blocks(pieces: Iterator[Samples]) -> Iterator[Samples]:
 
 
 def _mono(recording: Recording, number: int) -> Iterator[Samples]:
-
     mixer = _Mixer()
     resampler = av.AudioResampler(format="flt", rate=RATE)
     kind: Any = None
@@ -248,7 +246,6 @@ class _Mixer:
         self._energy: Any = 0.0
 
     def mixed(self, frame: Any) -> Samples:
-
         channels: Samples = np.clip(np.nan_to_num(_planes(frame)), -1.0, 1.0)
         if len(channels) == 1:
             return channels.reshape(-1)

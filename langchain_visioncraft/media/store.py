@@ -26,12 +26,11 @@ from langchain_visioncraft.media.handles import (
     is_handle,
     stands_for,
 )
-from langchain_visioncraft.media.ledger import Usage
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.paths import LEDGER, REMEMBERED
 from langchain_visioncraft.media.places import HeldBytes, InStore, register
 from langchain_visioncraft.media.sheets import Sheets
-from langchain_visioncraft.media.sidecar import read_sidecar, sidecar_of, write_sidecar
+from langchain_visioncraft.media.sidecar import Usage, read_sidecar, sidecar_of, write_sidecar
 from langchain_visioncraft.media.verify import DAY, Problem, find_problems, sweep
 
 _MOST_USERS = 1024  # whose stores are kept open
@@ -260,16 +259,7 @@ class MediaStore(KnownKeywords, Sheets):
         self._folder.append_line(LEDGER, json.dumps(usage.model_dump(exclude_none=True)))
 
     def usage(self) -> Iterator[Usage]:
-        """The calls that were made for this store, oldest first.
-
-        ```python
-        from langchain_visioncraft import MediaStore
-
-        store = MediaStore("memory://ledger")
-        seconds = sum(call.seconds for call in store.usage() if not call.cached)
-        assert seconds == 0
-        ```
-        """
+        """The calls that were made for this store, oldest first."""
         for line in self._folder.lines(LEDGER):
             with contextlib.suppress(ValueError, RecursionError):  # cut off, or not written here
                 yield Usage.model_validate(json.loads(line))
@@ -278,15 +268,6 @@ class MediaStore(KnownKeywords, Sheets):
         self, *, contents: bool = True, repair: bool = False, older_than: float = DAY
     ) -> Iterator[Problem]:
         """Check the store for damage.
-
-        ```python
-        from langchain_visioncraft import MediaStore
-
-        store = MediaStore("memory://verified")
-        store.add(b"GIF89a" + bytes(7) + b";")
-        for problem in store.verify():
-            print(problem)  # nothing is damaged: nothing is printed
-        ```
 
         Args:
             contents: Read each file and compare its SHA-256. Otherwise only sizes and sidecars

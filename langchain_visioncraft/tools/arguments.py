@@ -7,7 +7,7 @@ import copy
 import inspect
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Self, get_args, get_origin, overload
+from typing import Any, get_args, get_origin
 
 from langchain_core.messages import ToolCall
 from langchain_core.tools import BaseTool
@@ -137,12 +137,6 @@ class AsFunction:
     CrewAI and AutoGen need it callable, Google's ADK reads its signature. It is created on access:
     stored in a field, it would call the old tool in a copy, and could not be pickled.
     """
-
-    @overload
-    def __get__(self, tool: None, owner: Any) -> Self: ...
-
-    @overload
-    def __get__(self, tool: BaseTool, owner: Any) -> Callable[..., str]: ...
 
     def __get__(self, tool: BaseTool | None, owner: Any) -> Any:
         """The function of this tool."""

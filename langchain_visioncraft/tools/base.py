@@ -35,7 +35,7 @@ from langchain_visioncraft.context import run_context
 from langchain_visioncraft.errors import VisionCraftError
 from langchain_visioncraft.media import Media
 from langchain_visioncraft.media.access import label_for_provenance, readable_source
-from langchain_visioncraft.media.ledger import Usage
+from langchain_visioncraft.media.sidecar import Usage
 from langchain_visioncraft.tools.arguments import AsFunction, arguments_in, arguments_of
 from langchain_visioncraft.tools.jobs import Job, cache_key, usage_of
 from langchain_visioncraft.tools.progress import areport, report

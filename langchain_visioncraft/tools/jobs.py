@@ -10,8 +10,8 @@ from typing import Any
 from langchain_visioncraft.client.endpoint import Endpoint
 from langchain_visioncraft.context import run_context
 from langchain_visioncraft.media.handles import digest_of_text
-from langchain_visioncraft.media.ledger import Usage
 from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.sidecar import Usage
 from langchain_visioncraft.media.store import MediaStore
 
 _ROUTE = re.compile(r"``((?:GET|POST) /[^`]+)``")

@@ -25,7 +25,7 @@ from langchain_visioncraft._flows import run
 from langchain_visioncraft.document_loaders.sources import Source, items_of, source_of
 from langchain_visioncraft.errors import LinkExpiredError, MediaInputError, UnsafeLinkError
 from langchain_visioncraft.media.inputs import MediaSource, parse_source, source_in_code
-from langchain_visioncraft.media.ledger import Usage
+from langchain_visioncraft.media.sidecar import Usage
 
 
 def test_a_file_may_be_named_in_many_ways(
