@@ -186,7 +186,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         (`correct_tool_calls`), but not in a stream, whose beginning was already sent.
 
         Raises:
-            InvalidRequestError: If the schema is missing, or tools are given besides.
+            InvalidRequestError: If the schema is missing, or there are also tools.
         """
         chosen = method or "function_calling"
         if chosen == "function_calling" and self._way(self.model_name) != "native":

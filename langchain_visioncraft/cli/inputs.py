@@ -41,7 +41,7 @@ def medium(name: str, store: MediaStore) -> MediaSource:
     if is_link(name) or is_data_url(name):
         return parse_source(name)
     path = local_path(name)
-    if name == STDIN or path.is_fifo():  # or what a shell makes of <(…)
+    if name == STDIN or path.is_fifo():  # or the pipe that a shell makes for <(…)
         data = sys.stdin.buffer.read() if name == STDIN else path.read_bytes()
         if not data:
             source = "stdin" if name == STDIN else name

@@ -112,7 +112,7 @@ def usage(by: str, user: str | None, store: str, as_json: bool) -> None:
 
 
 def _sums(calls: list[Usage]) -> dict[str, float]:
-    """Media and time of the calls that were made, and how many were not."""
+    """The media and time of real calls, and the number of cached ones."""
     made = [call for call in calls if not call.cached]
     return {
         "calls": len(made),

@@ -31,9 +31,9 @@ class _AsyncClient(Protocol):
 class Endpoint(Generic[P, RequestT, ResultT]):
     """A function from an endpoint's parameters to its flow, and a method of both clients.
 
-    As a method it runs the flow: ``client.upscale("photo.jpg")`` gives what
-    ``client.run(endpoints.upscale("photo.jpg"))`` does, and is awaited with the async client. The
-    parameters of `request` that say ``kw_only=False`` may be given by position.
+    As a method it runs the flow: ``client.upscale("photo.jpg")`` returns the same as
+    ``client.run(endpoints.upscale("photo.jpg"))``, and is awaited with the async client. The
+    parameters of `request` with ``kw_only=False`` may be given by position.
 
     Attributes:
         request: The pydantic model of the parameters.
@@ -125,5 +125,5 @@ class Endpoint(Generic[P, RequestT, ResultT]):
 def endpoint(
     request: Callable[P, RequestT],
 ) -> Callable[[Callable[[RequestT], Flow[ResultT]]], Endpoint[P, RequestT, ResultT]]:
-    """Make an endpoint of a function that takes a request model."""
+    """Make an endpoint from a function that takes a request model."""
     return lambda function: Endpoint(request, function)

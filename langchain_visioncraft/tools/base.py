@@ -244,8 +244,8 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
             job.work, on_progress=areport, spool_dir=self.store.spool_dir
         )
 
-    # LangChain looks through all annotations of the schema, at every call and twice, for arguments
-    # that it is to inject. The schema here is built from a request and has none.
+    # At every call, LangChain searches all annotations of the schema twice for arguments to inject.
+    # The schema here is built from a request and has none.
 
     def _to_args_and_kwargs(
         self,

@@ -20,7 +20,7 @@ def _numbers(text: str) -> frozenset[int]:
 
 
 def _sets(pairs: Iterable[tuple[str, Collection[str]]]) -> dict[str, set[str]]:
-    """Each name, and all that it is paired with."""
+    """Each name with all its partners."""
     found: dict[str, set[str]] = {}
     for value, names in pairs:
         for name in names:
@@ -45,13 +45,13 @@ SCENES: dict[str, str] = _TABLES["scenes"]
 PLACES: dict[str, frozenset[int]] = {
     place: _numbers(text) for place, text in _TABLES["places"].items()
 }
-"""Places that several classes together stand for."""
+"""Places that several classes together indicate."""
 PLAIN: dict[str, str] = _TABLES["plain"]
 """Plainer names for classes."""
 DOUBTFUL: frozenset[str] = frozenset(_TABLES["doubtful"]["names"])
-"""Kinds of the detector that are believed only if it is nearly certain."""
+"""Kinds of the detector that count only if it is nearly certain."""
 UNTRUSTED: frozenset[str] = frozenset(_TABLES["untrusted"]["names"])
-"""Classes that are never believed."""
+"""Classes that are always ignored."""
 _PARENTS = _sets(_named("parents"))
 _PARENTS = {
     child: parents.union(*(_PARENTS.get(parent, ()) for parent in parents))

@@ -128,7 +128,7 @@ async def _value(control: Control, form: FormData) -> Any:
     if control.kind in ("number", "select", "checkbox"):
         try:
             return json.loads(given)
-        except ValueError:  # a word, or a mistake that the endpoint reports
+        except ValueError:  # a word, or an error that the endpoint reports
             return given
     return given.replace("\r\n", "\n")
 
