@@ -21,6 +21,7 @@ from yarl import URL
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client.transport import PerLoop
 from langchain_visioncraft.client.watching import Watch, current
+from langchain_visioncraft.errors import VisionCraftError
 
 _NEVER_WAITS = 1 << 16
 """Bytes of a body that the event loop buffers; the rest waits until the host reads."""
@@ -63,22 +64,21 @@ class AiohttpClient:
     async def send(self, request: _Request, **_: Any) -> _Answer:
         """Send a request; redirects are never followed."""
         session = (await self._sessions.get()).session
-        body, content = None, request.content
-        if isinstance(content, bytes) and len(content) > _NEVER_WAITS:
-            content = _pieces(content)
-        if content is not None and not isinstance(content, bytes):
-            body = _Body(content, self._write_seconds)
-            content = body.watched()
+        content = request.content
         with _translating():
-            sending = session.request(
-                request.method,
-                _parsed(request.url),
-                headers=request.headers,
-                data=content,
-                allow_redirects=False,
-                server_hostname=(request.extensions or {}).get("sni_hostname"),
-            )
-            answer = await (sending if body is None else body.sent_by(sending))
+            async with asyncio.timeout(None) as writing:
+                if isinstance(content, bytes) and len(content) > _NEVER_WAITS:
+                    content = _pieces(content)
+                if content is not None and not isinstance(content, bytes):
+                    content = _watched(content, writing, self._write_seconds)
+                answer = await session.request(
+                    request.method,
+                    _parsed(request.url),
+                    headers=request.headers,
+                    data=content,
+                    allow_redirects=False,
+                    server_hostname=(request.extensions or {}).get("sni_hostname"),
+                )
         return _Answer(answer, reusable=request.headers.get("Connection") != "close")
 
     async def aclose(self) -> None:
@@ -165,43 +165,23 @@ class _Protocol(ResponseHandler):
         super().data_received(data)
 
 
-class _Body:
-    """A long body, with a limit on how long the host may take to read each piece."""
+async def _watched(
+    chunks: AsyncIterable[bytes], writing: asyncio.Timeout, seconds: float | None
+) -> AsyncIterator[bytes]:
+    """Limit how long the host may take to read each piece of a long body."""
+    now = asyncio.get_running_loop().time
 
-    def __init__(self, chunks: AsyncIterable[bytes], seconds: float | None) -> None:
-        self._chunks, self._seconds = chunks, seconds
-        self._writing = asyncio.timeout(None)
-        self._failed: Exception | None = None
-        self._over = False
+    def wait(until: float | None) -> None:
+        with contextlib.suppress(RuntimeError):  # it is answered already
+            writing.reschedule(until)
 
-    async def sent_by(self, sending: Any) -> aiohttp.ClientResponse:
-        async with self._writing:
-            try:
-                answer: aiohttp.ClientResponse = await sending
-            except Exception:
-                if self._failed is not None:  # aiohttp would report a failed connection
-                    raise self._failed from None
-                raise
-            finally:
-                self._over = True
-        return answer
-
-    async def watched(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._chunks:
-                for at in range(0, len(chunk), _NEVER_WAITS):
-                    self._wait(self._seconds)
-                    yield chunk[at : at + _NEVER_WAITS]
-        except Exception as error:
-            self._failed = error
-            raise
-        finally:
-            self._wait(None)
-
-    def _wait(self, seconds: float | None) -> None:
-        if not self._over:  # otherwise it is already answered
-            now = asyncio.get_running_loop().time()
-            self._writing.reschedule(None if seconds is None else now + seconds)
+    try:
+        async for chunk in chunks:
+            for at in range(0, len(chunk), _NEVER_WAITS):
+                wait(None if seconds is None else now() + seconds)
+                yield chunk[at : at + _NEVER_WAITS]
+    finally:
+        wait(None)
 
 
 class _Headers:
@@ -253,6 +233,8 @@ def _translating() -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, TimeoutError) as error:
+        if isinstance(error.__cause__, VisionCraftError):  # from the body
+            raise error.__cause__ from None
         name = next((name for kind, name in _ERRORS if isinstance(error, kind)), "WriteTimeout")
         words = str(error)
         if isinstance(error, aiohttp.ServerDisconnectedError):  # as httpx says it

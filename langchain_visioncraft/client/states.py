@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from langchain_visioncraft.client.flow import Progress
 
 UNFINISHED = ("waiting", "running")
 _FINISHED = "success"
-_BETWEEN = re.compile(r"[\s,]*")
+_BETWEEN = frozenset(" \t\r\n,")
 _SCAN = json.JSONDecoder().raw_decode
 _LONGEST_STATE = 4096
 """Characters. Anything longer is a result and is not reported; this also bounds the work."""
@@ -32,24 +31,18 @@ def status_of(state: Any) -> str | None:
 
 
 def outcome_of(body: str) -> Any:
-    """The state that counts among several in one body: the last success, or else the last.
+    """The decisive state among several in one body: the last success, or else the last.
 
     ``None`` if the body does not consist of states, or breaks off within one.
     """
-    states, at = [], 0
-    whole = True
-    while at < len(body):
-        try:
-            state, at = _SCAN(body, at)
-        except (ValueError, RecursionError):
-            whole = False
-            break
+    states, end = [], 0
+    for state, after in _states_in(body):
         states.append(state)
-        at = _end_of_blanks(body, at)
+        end = after
     if not states or status_of(states[0]) not in (*UNFINISHED, _FINISHED):
         return None
     done = [state for state in states if status_of(state) == _FINISHED]
-    return done[-1] if done else states[-1] if whole else None
+    return done[-1] if done else states[-1] if end == len(body) else None
 
 
 class StateWatch:
@@ -65,13 +58,9 @@ class StateWatch:
         """The new progress in this chunk."""
         if not self._reads:
             return
-        text, at = self._text + self._decode(chunk), 0
-        while True:
-            at = _end_of_blanks(text, at)
-            try:
-                state, at = _SCAN(text, at)
-            except (ValueError, RecursionError):
-                break
+        text, at = (self._text + self._decode(chunk)).lstrip(" \t\r\n,"), 0
+        for state, after in _states_in(text):
+            at = after
             progress = _progress(state)
             if progress is not None and progress != self._last:
                 self._last = progress
@@ -80,9 +69,17 @@ class StateWatch:
         self._reads = self._text[:1] in ("", "{") and len(self._text) <= _LONGEST_STATE
 
 
-def _end_of_blanks(text: str, at: int) -> int:
-    match = _BETWEEN.match(text, at)
-    return match.end() if match else at
+def _states_in(text: str) -> Iterator[tuple[Any, int]]:
+    """The whole states at the beginning of a text, each with where the next one begins."""
+    at = 0
+    while at < len(text):
+        try:
+            state, at = _SCAN(text, at)
+        except (ValueError, RecursionError):
+            return
+        while text[at : at + 1] in _BETWEEN:
+            at += 1
+        yield state, at
 
 
 def _progress(state: Any) -> Progress | None:
