@@ -56,41 +56,31 @@ class Options(TakesEmptyTexts):
     model_config = ConfigDict(protected_namespaces=(), defer_build=True)
 
 
+def bounded(words: str, default: Any, least: float, most: float, note: str = ".") -> Any:
+    """A number with its bounds, which are repeated in its description."""
+    words = f"{words}, {least} to {most}{note}"
+    return Field(default=default, ge=least, le=most, description=words)
+
+
 class ChatOptions(Options):
     """Optional parameters of ``POST /v1/chat/completions`` (2024-09)."""
 
-    max_tokens: int | None = Field(
-        default=None, ge=128, le=100_000, description="Longest answer in tokens, 128 to 100000."
+    max_tokens: int | None = bounded("Longest answer in tokens", None, 128, 100_000)
+    temperature: float | None = bounded("Randomness of the answer", None, 0, 100, ", default 0.7.")
+    top_p: float | None = bounded(
+        "Share of the likeliest tokens that may be chosen", None, 0, 1, ", default 0.9."
     )
-    temperature: float | None = Field(
-        default=None, ge=0, le=100, description="Randomness of the answer, 0 to 100, default 0.7."
+    top_k: int | None = bounded(
+        "How many of the likeliest tokens may be chosen", None, 0, 99_999, ", default 0."
     )
-    top_p: float | None = Field(
-        default=None,
-        ge=0,
-        le=1,
-        description="Share of the likeliest tokens that may be chosen, 0 to 1, default 0.9.",
+    repetition_penalty: float | None = bounded(
+        "Over 1 makes repetitions rarer", None, 0.01, 5, ", default 1."
     )
-    top_k: int | None = Field(
-        default=None,
-        ge=0,
-        le=99_999,
-        description="How many of the likeliest tokens may be chosen, 0 to 99999, default 0.",
+    presence_penalty: float | None = bounded(
+        "Over 0 leads to new topics", None, -2, 2, ", default 0."
     )
-    repetition_penalty: float | None = Field(
-        default=None,
-        ge=0.01,
-        le=5,
-        description="Over 1 makes repetitions rarer, 0.01 to 5, default 1.",
-    )
-    presence_penalty: float | None = Field(
-        default=None, ge=-2, le=2, description="Over 0 leads to new topics, -2 to 2, default 0."
-    )
-    frequency_penalty: float | None = Field(
-        default=None,
-        ge=-2,
-        le=2,
-        description="Over 0 makes frequent words rarer, -2 to 2, default 0.",
+    frequency_penalty: float | None = bounded(
+        "Over 0 makes frequent words rarer", None, -2, 2, ", default 0."
     )
 
 

@@ -21,7 +21,7 @@ from langchain_visioncraft.client.fields import (
     Prompt,
     Request,
 )
-from langchain_visioncraft.client.options import LeftOutIfEmpty, Options
+from langchain_visioncraft.client.options import LeftOutIfEmpty, Options, bounded
 from langchain_visioncraft.media.inputs import MediaKind
 
 _SIDES = "in pixels: 128, 256, or a multiple of 64 between 384 and 1024."
@@ -35,20 +35,14 @@ OpenjourneySide: TypeAlias = Literal[
 DalleSize: TypeAlias = Literal["1024x1024", "1024x1792", "1792x1024"]
 
 
-def _bounded(words: str, default: Any, least: float, most: float, note: str = ".") -> Any:
-    """A number with its bounds, which are repeated in its description."""
-    words = f"{words}, {least} to {most}{note}"
-    return Field(default=default, ge=least, le=most, description=words)
-
-
 StableDiffusionSteps: TypeAlias = Annotated[
-    int, _bounded("Refinement steps", ..., 1, 35, ". [1 to 30.]")
+    int, bounded("Refinement steps", ..., 1, 35, ". [1 to 30.]")
 ]
-ImageToImage2023Steps: TypeAlias = Annotated[int, _bounded("Refinement steps", ..., 1, 100)]
+ImageToImage2023Steps: TypeAlias = Annotated[int, bounded("Refinement steps", ..., 1, 100)]
 
 
 def _guidance(default: float, least: float, most: float) -> Any:
-    return _bounded(_GUIDANCE, default, least, most)
+    return bounded(_GUIDANCE, default, least, most)
 
 
 def _name(kind: str, family: str, default: str, example: str | None = None) -> Any:
@@ -57,10 +51,13 @@ def _name(kind: str, family: str, default: str, example: str | None = None) -> A
     return Field(default=default, min_length=1, description=words)
 
 
-_NSFW_FILTER: Any = Field(
-    default=None, description="Whether to hold back pictures that are not safe for work."
-)
-_WATERMARK: Any = Field(default=None, description="Whether the host marks its pictures.")
+def _optional(words: str, **bounds: Any) -> Any:
+    return Field(default=None, description=words, **bounds)
+
+
+_NSFW_FILTER = _optional("Whether to hold back pictures that are not safe for work.")
+_WATERMARK = _optional("Whether the host marks its pictures.")
+_LORAS = _optional("LoRA names with their weights, at most 5.", max_length=5)
 
 
 def picture_to(purpose: str) -> str:
@@ -79,40 +76,23 @@ class ImageOptions(Options):
 
     model: str = _name("model", "image", "FLUX.1-dev-fp8", "DreamShaper-8")
     negative_prompt: NegativePrompt = None
-    sampler: OptionalText = Field(
-        default=None, description="A sampler of the family 'image', e.g. 'Euler a'."
+    sampler: OptionalText = _optional("A sampler of the family 'image', e.g. 'Euler a'.")
+    steps: int = bounded("Refinement steps", 35, 1, 35)
+    width: int = bounded("Width in pixels", 1024, 64, 1024)
+    height: int = bounded("Height in pixels", 1024, 64, 1024)
+    cfg_scale: float | None = bounded(
+        _GUIDANCE, None, 1, 30, "; by default 1 for FLUX models and 7 for others."
     )
-    steps: int = _bounded("Refinement steps", 35, 1, 35)
-    width: int = _bounded("Width in pixels", 1024, 64, 1024)
-    height: int = _bounded("Height in pixels", 1024, 64, 1024)
-    cfg_scale: float | None = _bounded(
-        _GUIDANCE,
-        None,
-        1,
-        30,
-        "; by default 1 for FLUX models and 7 for others.",
-    )
-    loras: Loras = Field(
-        default=None, max_length=5, description="LoRA names with their weights, at most 5."
-    )
-    seed: int | None = Field(
-        default=None,
-        ge=-1,
-        description="The same seed gives the same picture again, -1 a new one.",
-    )
-    denoising_strength: float | None = _bounded(
+    loras: Loras = _LORAS
+    seed: int | None = _optional("The same seed gives the same picture again, -1 a new one.", ge=-1)
+    denoising_strength: float | None = bounded(
         "How much to change `init_image`", None, 0, 1, "; 0 keeps it, the default is 0.7."
     )
-    is_video: bool | None = Field(
-        default=None,
-        description="Whether to make an animation; take an SD 1.5 model and sides of 512.",
+    is_video: bool | None = _optional(
+        "Whether to make an animation; take an SD 1.5 model and sides of 512."
     )
-    fps: int | None = Field(
-        default=None, ge=1, description="Frames a second of an animation; by default 16."
-    )
-    frames: int | None = Field(
-        default=None, ge=1, description="Frames of an animation; by default 16."
-    )
+    fps: int | None = _optional("Frames a second of an animation; by default 16.", ge=1)
+    frames: int | None = _optional("Frames of an animation; by default 16.", ge=1)
     nsfw_filter: bool | None = _NSFW_FILTER
 
 
@@ -123,8 +103,8 @@ class ImageRequest(ImageOptions, PromptRequest):
     required_by_api: ClassVar[frozenset[str]] = frozenset({"model"})
     suggested: ClassVar[dict[str, Any]] = {"stream": True}
 
-    init_image: Annotated[MediaInput | None, LeftOutIfEmpty(blanks=True)] = Field(
-        default=None, description="A picture to start from: a handle or a URL."
+    init_image: Annotated[MediaInput | None, LeftOutIfEmpty(blanks=True)] = _optional(
+        "A picture to start from: a handle or a URL."
     )
     stream: bool = Field(
         default=False, description="Whether the host reports progress while the picture is made."
@@ -145,17 +125,14 @@ class TextToImageOptions(Options):
 
     model: str = _name("model", "sd", "sdxl-base")
     negative_prompt: NegativePrompt = None
-    sampler: OptionalText = Field(
-        default=None,
-        description="A sampler of the family 'sd', e.g. 'Euler'. [Required in 2024-07.]",
+    sampler: OptionalText = _optional(
+        "A sampler of the family 'sd', e.g. 'Euler'. [Required in 2024-07.]"
     )
     steps: StableDiffusionSteps = 35
-    width: int = _bounded("Width in pixels", 1024, 64, 1024)
-    height: int = _bounded("Height in pixels", 1024, 64, 1024)
+    width: int = bounded("Width in pixels", 1024, 64, 1024)
+    height: int = bounded("Height in pixels", 1024, 64, 1024)
     cfg_scale: int = _guidance(7, 1, 30)
-    loras: Loras = Field(
-        default=None, max_length=5, description="LoRA names with their weights, at most 5."
-    )
+    loras: Loras = _LORAS
 
 
 class TextToImageRequest(TextToImageOptions, PromptRequest):
@@ -171,15 +148,13 @@ class TextToImageSD1Options(Options):
     model: str = _name("model", "sd1", "anything_V5")
     sampler: str = _name("sampler", "sd1", "Euler")
     negative_prompt: NegativePrompt = None
-    image_count: int = _bounded("How many images", 1, 1, 5)
+    image_count: int = bounded("How many images", 1, 1, 5)
     cfg_scale: int = _guidance(10, 0, 20)
-    steps: int = _bounded("Refinement steps", 30, 1, 50)
+    steps: int = bounded("Refinement steps", 30, 1, 50)
     loras: Loras = None
-    width: int | None = _bounded("Width in pixels", None, 512, 1024, _SINCE_2024_04)
-    height: int | None = _bounded("Height in pixels", None, 512, 1024, _SINCE_2024_04)
-    upscale: bool | None = Field(
-        default=None, description="Whether to upscale the result; hosts since 2024-04 take it."
-    )
+    width: int | None = bounded("Width in pixels", None, 512, 1024, _SINCE_2024_04)
+    height: int | None = bounded("Height in pixels", None, 512, 1024, _SINCE_2024_04)
+    upscale: bool | None = _optional("Whether to upscale the result; hosts since 2024-04 take it.")
     nsfw_filter: bool | None = _NSFW_FILTER
     watermark: bool | None = _WATERMARK
 
@@ -197,11 +172,11 @@ class TextToImageSDXLOptions(Options):
     sampler: Annotated[str, LeftOutIfEmpty()] = _name("sampler", "sdxl", "euler")
     scheduler: Annotated[str, LeftOutIfEmpty()] = _name("scheduler", "sdxl", "normal")
     negative_prompt: NegativePrompt = None
-    width: int = _bounded("Width in pixels", 1024, 512, 1024)
-    height: int = _bounded("Height in pixels", 1024, 512, 1024)
-    cfg_scale: int | None = _bounded(_GUIDANCE, None, 1, 20, _SINCE_2024_04)
-    steps: int | None = _bounded("Refinement steps", None, 1, 50, _SINCE_2024_04)
-    image_count: int | None = _bounded("How many images", None, 1, 5, _SINCE_2024_04)
+    width: int = bounded("Width in pixels", 1024, 512, 1024)
+    height: int = bounded("Height in pixels", 1024, 512, 1024)
+    cfg_scale: int | None = bounded(_GUIDANCE, None, 1, 20, _SINCE_2024_04)
+    steps: int | None = bounded("Refinement steps", None, 1, 50, _SINCE_2024_04)
+    image_count: int | None = bounded("How many images", None, 1, 5, _SINCE_2024_04)
     loras: Loras = None
     nsfw_filter: bool | None = _NSFW_FILTER
     watermark: bool | None = _WATERMARK
@@ -241,7 +216,7 @@ class OpenjourneyOptions(Options):
 
     negative_prompt: NegativePrompt = None
     cfg_scale: float = _guidance(7.5, 1, 20)
-    steps: int = _bounded("Refinement steps", 50, 1, 50)
+    steps: int = bounded("Refinement steps", 50, 1, 50)
     width: OpenjourneySide = Field(default=1024, description=f"Width {_SIDES}")
     height: OpenjourneySide = Field(default=1024, description=f"Height {_SIDES}")
 
@@ -256,8 +231,8 @@ class DalleOptions(Options):
     size: Annotated[DalleSize, LeftOutIfEmpty()] = Field(
         default="1024x1024", description="Width and height in pixels."
     )
-    quality: Annotated[Literal["standard", "hd"] | None, LeftOutIfEmpty()] = Field(
-        default=None, description="'hd' has finer details; leave out for the host's own."
+    quality: Annotated[Literal["standard", "hd"] | None, LeftOutIfEmpty()] = _optional(
+        "'hd' has finer details; leave out for the host's own."
     )
 
 
@@ -290,7 +265,7 @@ class ImageToImageOptions(Options):
     scheduler: Annotated[str, LeftOutIfEmpty()] = Field(
         default="DDIM", description="A scheduler of the family 'img2img'."
     )
-    steps: int = _bounded("Refinement steps", 50, 1, 50)
+    steps: int = bounded("Refinement steps", 50, 1, 50)
     strength: float = Field(
         default=0.8,
         ge=0,
@@ -309,8 +284,8 @@ class ImageToImageRequest(ImageToImageOptions, Request):
 
     image: MediaInput = Field(kw_only=False, description=picture_to("change"))
     prompt: Prompt = Field(kw_only=False)
-    mask: Annotated[MediaInput | None, LeftOutIfEmpty(blanks=True)] = Field(
-        default=None, description="Inpainting mask, white where to repaint: a handle or a URL."
+    mask: Annotated[MediaInput | None, LeftOutIfEmpty(blanks=True)] = _optional(
+        "Inpainting mask, white where to repaint: a handle or a URL."
     )
 
 
@@ -323,8 +298,8 @@ class ImageToImage2023Options(Options):
     negative_prompt: NegativePrompt = None
     steps: ImageToImage2023Steps = 50
     cfg_scale: float = _guidance(7.0, 0, 20)
-    width: int = _bounded("Width in pixels", 512, 64, 1024)
-    height: int = _bounded("Height in pixels", 512, 64, 1024)
+    width: int = bounded("Width in pixels", 512, 64, 1024)
+    height: int = bounded("Height in pixels", 512, 64, 1024)
 
 
 class ImageToImage2023Request(ImageToImage2023Options, Request):
@@ -348,7 +323,7 @@ class TextToGif2024Options(Options):
     sampler: str = _name("sampler", "sd1", "Euler")
     negative_prompt: NegativePrompt = None
     cfg_scale: int = _guidance(10, 0, 20)
-    steps: int = _bounded("Refinement steps", 30, 1, 50)
+    steps: int = bounded("Refinement steps", 30, 1, 50)
 
 
 class TextToGif2024Request(TextToGif2024Options, PromptRequest):
@@ -360,10 +335,10 @@ class TextToGif2024Request(TextToGif2024Options, PromptRequest):
 class ImageToVideoOptions(Options):
     """Optional parameters of ``POST /img2video`` in its first form, which answers with a job."""
 
-    width: int | None = _bounded("Width in pixels", None, 64, 512, _IN_2024_01)
-    height: int | None = _bounded("Height in pixels", None, 64, 512, _IN_2024_01)
-    cfg_scale: int | None = _bounded(_GUIDANCE, None, 0, 20, _IN_2024_01)
-    steps: int | None = _bounded("Refinement steps", None, 1, 30, _IN_2024_01)
+    width: int | None = bounded("Width in pixels", None, 64, 512, _IN_2024_01)
+    height: int | None = bounded("Height in pixels", None, 64, 512, _IN_2024_01)
+    cfg_scale: int | None = bounded(_GUIDANCE, None, 0, 20, _IN_2024_01)
+    steps: int | None = bounded("Refinement steps", None, 1, 30, _IN_2024_01)
 
 
 class ImageToVideoRequest(ImageToVideoOptions, Request):
@@ -377,12 +352,8 @@ class ImageToVideoRequest(ImageToVideoOptions, Request):
 class UpscaleOptions(Options):
     """Optional parameters of ``POST /upscale``; hosts since 2024-04 take them."""
 
-    model: OptionalText = Field(
-        default=None, description="Which upscaler; leave out for the host's own."
-    )
-    resize: Literal[2, 4] | None = Field(
-        default=None, description="Factor, 2 or 4; leave out for the host's own."
-    )
+    model: OptionalText = _optional("Which upscaler; leave out for the host's own.")
+    resize: Literal[2, 4] | None = _optional("Factor, 2 or 4; leave out for the host's own.")
 
 
 class UpscaleRequest(UpscaleOptions, Request):
