@@ -153,30 +153,24 @@ class ReasoningSplitter:
 
     def _mark(self, mark: str, *, is_code: bool) -> None:
         tag = mark.lower()
-        if self._closer:
-            if tag == self._closer.lower():
-                self._closer = ""
-            else:
-                self._take(mark)
-        elif is_code:
-            if not self._code or len(mark) >= len(self._code):
-                self._code = "" if self._code else mark
+        if self._closer and tag == self._closer.lower():
+            self._closer = ""
+        elif self._closer or (self._code and not is_code):
             self._take(mark)
-        elif self._code:
+        elif is_code:
+            if len(mark) >= len(self._code):
+                self._code = "" if self._code else mark
             self._take(mark)
         elif tag in _CLOSERS and self._line_begins:
             self._closer = _CLOSERS[tag]
             self._thought.append("\n\n" if self._has_thought else "")
         elif tag in _OPENED_BY_TEMPLATES:
-            self._close_what_the_template_opened()
+            if self._holds:
+                self._thought += self._said
+                self._said, self._has_said = [], False
+            self._has_thought = self._line_begins = True
         elif mark not in _MARKS and not (tag in _FRAME and self._has_thought):
             self._take(mark)
-
-    def _close_what_the_template_opened(self) -> None:
-        if self._holds:
-            self._thought += self._said
-            self._said, self._has_said = [], False
-        self._has_thought = self._line_begins = True
 
     def _take(self, text: str) -> None:
         if not text:

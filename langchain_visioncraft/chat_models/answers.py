@@ -32,11 +32,13 @@ class Reading:
     Attributes:
         text: The answer as the model wrote it.
         cut_off: Whether it was cut off at its maximum length.
-        usage: The usage of a second request.
+        open_thought: The model's reasoning, if it did not mark the end.
+        native: Whether the answer has native tool calls.
+        usage: The tokens of a second request.
     """
 
-    text = ""
-    cut_off = False
+    text = open_thought = ""
+    cut_off = native = False
     usage: UsageMetadata | None = None
 
     def feed(self, text: str) -> list[Piece]:
@@ -44,20 +46,8 @@ class Reading:
         self.text += text
         return [text] if text else []
 
-    def finish(
-        self,
-        *,
-        cut_off: bool = False,
-        open_thought: str = "",  # noqa: ARG002 -- of the interface, as below
-        native: bool = False,  # noqa: ARG002
-    ) -> list[Piece]:
-        """Return what is left, except for what the model is asked to rewrite.
-
-        Args:
-            cut_off: Whether the answer was cut off at its maximum length.
-            open_thought: The model's reasoning, if it did not mark the end.
-            native: Whether the answer has native tool calls.
-        """
+    def finish(self, *, cut_off: bool = False) -> list[Piece]:
+        """Return what is left, except for what the model is asked to rewrite."""
         self.cut_off = cut_off
         return []
 
@@ -103,21 +93,20 @@ class _Answer:
     def __init__(self, reading: Reading, *, holds: bool) -> None:
         self.reading, self._splitter = reading, ReasoningSplitter(holds=holds)
         self._thought: list[str] = []
-        self.finished = False
+        self._finished = False
 
-    def feed(self, text: str) -> tuple[str, list[Piece]]:
+    def take(self, text: str, *, ends: bool, cut_off: bool = False) -> tuple[str, list[Piece]]:
         """Take a piece, and return what is certain by now: of the thought, and of the answer."""
         thought, said = self._splitter.feed(text)
-        self._thought.append(thought)
-        return thought, self.reading.feed(said)
-
-    def finish(self, *, cut_off: bool = False, native: bool = False) -> tuple[str, list[Piece]]:
-        """Return what is left; see `Reading.finish`."""
-        self.finished = True
-        thought, said = self._splitter.finish()
-        whole = "".join([*self._thought, thought]) if self._splitter.in_thought else ""
         found = self.reading.feed(said)
-        found += self.reading.finish(cut_off=cut_off, open_thought=whole, native=native)
+        if ends and not self._finished:
+            self._finished = True
+            more, said = self._splitter.finish()
+            thought += more
+            if self._splitter.in_thought:
+                self.reading.open_thought = "".join([*self._thought, thought])
+            found = found + self.reading.feed(said) + self.reading.finish(cut_off=cut_off)
+        self._thought.append(thought)
         return thought, found
 
 
@@ -135,18 +124,15 @@ def answer(
     for number, generation in enumerate(result.generations):
         message: Any = generation.message
         read = _Answer(task.reading(correct=correct), holds=True)
-        thought, _ = read.feed(message.text)
-        rest, found = read.finish(
-            cut_off=_is_cut_off(generation),
-            native=bool(message.tool_calls or message.invalid_tool_calls),
-        )
+        read.reading.native = bool(message.tool_calls or message.invalid_tool_calls)
+        thought, found = read.take(message.text, ends=True, cut_off=_is_cut_off(generation))
         held = yield from read.reading.held_back(asked, ask)
+        if read.reading.usage:
+            message.usage_metadata = add_usage(message.usage_metadata, read.reading.usage)
         result.generations[number] = ChatGeneration(
-            message=_read_message(message, thought + rest, [*found, *held]),
+            message=_read_message(message, thought, [*found, *held]),
             generation_info=generation.generation_info,
         )
-        if read.reading.usage is not None:
-            _count_usage(result, read.reading.usage)
     return result
 
 
@@ -197,18 +183,6 @@ def _tool_call(call: Call) -> Any:
     return invalid_tool_call(name=call.name, args=text, id=number, error="; ".join(call.problems))
 
 
-def _count_usage(result: ChatResult, more: UsageMetadata) -> None:
-    """Add the tokens of a second request to the reported usage."""
-    message: Any = result.generations[0].message
-    usage = message.usage_metadata = add_usage(message.usage_metadata, more)
-    if result.llm_output and result.llm_output.get("token_usage"):
-        result.llm_output["token_usage"] = {
-            "prompt_tokens": usage["input_tokens"],
-            "completion_tokens": usage["output_tokens"],
-            "total_tokens": usage["total_tokens"],
-        }
-
-
 class StreamedReading(_Answer):
     """Turns a stream of text into a stream of prose, thought and tool-call chunks.
 
@@ -222,18 +196,15 @@ class StreamedReading(_Answer):
         super().__init__(reading, holds=holds)
         # LangChain numbers blocks of text itself, and would merge a call with the same number.
         self._next_index = _BEYOND_TEXT if as_blocks else 0
-        self._native = self._some = False
+        self._some = False
 
     def read(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk | None:
         """The chunk to send for one that arrived; ``None`` if nothing in it is certain yet."""
         message: Any = chunk.message
         text = str(message.text)
-        self._native = self._native or bool(message.tool_call_chunks)
-        thought, found = self.feed(text)
+        self.reading.native = self.reading.native or bool(message.tool_call_chunks)
         reason = (chunk.generation_info or {}).get("finish_reason")
-        if reason and not self.finished:
-            more, rest = self.finish(cut_off=reason == "length", native=self._native)
-            thought, found = thought + more, found + rest
+        thought, found = self.take(text, ends=bool(reason), cut_off=reason == "length")
         says_more = message.usage_metadata or message.tool_call_chunks or message.additional_kwargs
         if text and not (found or thought or reason or says_more):
             return None
@@ -249,9 +220,7 @@ class StreamedReading(_Answer):
 
         A stream without any other chunk ends with an empty one, because LangChain requires one.
         """
-        thought, found = "", list[Piece]()
-        if not self.finished:
-            thought, found = self.finish(native=self._native)
+        thought, found = self.take("", ends=True)
         held = yield from self.reading.held_back(messages, ask)
         usage = self.reading.usage
         if self._some and not (found or held or thought or usage):

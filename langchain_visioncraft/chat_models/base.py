@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from langchain_core.messages import BaseMessage
@@ -107,7 +106,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
 
     @classmethod
     def _place_of_keyword(cls, name: str, *, near: bool) -> str:
-        known = parameters.is_known_to_sdk(name)
+        known = name in parameters.known_to_sdk()
         if near and not known:
             return ""
         place = "model_kwargs" if known else "extra_body"
@@ -172,14 +171,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         return self
 
     def _rebuild(self) -> None:
-        client, async_client = connect(
-            self._resolve_settings(),
-            http_client=self.http_client,
-            http_async_client=self.http_async_client,
-            headers=self.default_headers,
-            query=self.default_query,
-            deadline=self.deadline,
-        )
+        client, async_client = connect(self._resolve_settings(), self)
         self.__dict__.update(
             root_client=client,
             client=client.chat.completions,
@@ -274,21 +266,6 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
     async def _aask(self, messages: list[BaseMessage], **options: Any) -> ChatResult:
         with self._boundary(options)():
             return await super(VisionCraftChatModel, self)._agenerate(messages, **options)
-
-    def _ask_for_stream(
-        self, messages: list[BaseMessage], **options: Any
-    ) -> Iterator[ChatGenerationChunk]:
-        with self._boundary(options)():
-            yield from super(VisionCraftChatModel, self)._stream(messages, **options)
-
-    async def _aask_for_stream(
-        self, messages: list[BaseMessage], **options: Any
-    ) -> AsyncGenerator[ChatGenerationChunk]:
-        answer: Any = super(VisionCraftChatModel, self)._astream(messages, **options)
-        async with aclosing(answer) as chunks:
-            with self._boundary(options)():
-                async for chunk in chunks:
-                    yield chunk
 
     # ---- the answer ---------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_visioncraft._flows import Steps
-from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._schemas import coerced, problems, schema_prompt
 from langchain_visioncraft.chat_models.answers import Ask, Reading, Task
 from langchain_visioncraft.chat_models.history import (
@@ -20,7 +19,7 @@ from langchain_visioncraft.chat_models.history import (
     with_instructions,
     with_reminder,
 )
-from langchain_visioncraft.chat_models.prompted.calls import Call, Offered, calls_in
+from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
 from langchain_visioncraft.chat_models.prompted.formats import written_call
 from langchain_visioncraft.chat_models.prompted.reading import CallReader, Piece
 from langchain_visioncraft.errors import InvalidRequestError
@@ -62,8 +61,6 @@ _WHEN = {
     "required": "You must call a function now, whatever is asked.",
 }
 _NAMED = "You must call the function {name} now, whatever is asked."
-_LONGEST_REPEATED = 80
-_TIMES_REPEATED = 8
 _NOT_CALLED = "You did not call one of {names}. Call it now, in this form:\n{example}"
 
 
@@ -210,17 +207,15 @@ class ToolReading(Reading):
         self.text += text
         return self._reader.feed(text)
 
-    def finish(
-        self, *, cut_off: bool = False, open_thought: str = "", native: bool = False
-    ) -> list[Piece]:
+    def finish(self, *, cut_off: bool = False) -> list[Piece]:
         """Return what is left, except for calls that the model is asked to rewrite."""
         self.cut_off = cut_off
         pieces = self._reader.finish(cut_off=cut_off)
-        if native:
+        if self.native:
             return [piece for piece in pieces if isinstance(piece, str)]
-        if not self.text.strip() and open_thought:
+        if not self.text.strip() and self.open_thought:
             # The last calls in a thought without an end count; those before are drafts.
-            pieces = self._read(open_thought, cut_off=cut_off)
+            pieces = self._read(self.open_thought, cut_off=cut_off)
             prose = [number for number, each in enumerate(pieces) if isinstance(each, str)]
             pieces = pieces[prose[-1] + 1 :] if prose else pieces
         return [each for piece in pieces for each in self._checked(piece)]
@@ -246,23 +241,12 @@ class ToolReading(Reading):
 
     def _fitted(self, call: Call) -> Call:
         """The call with arguments of the right types, or with its problems."""
-        schema = self._offered.schemas.get(call.name or "") or {}
         if call.problems:
-            whole = self._without_repetition(call) if self._correct and self.cut_off else None
-            return whole or call
+            return call
+        schema = self._offered.schemas.get(call.name or "") or {}
         arguments = call.arguments if self._tools.strict else coerced(call.arguments, schema)
         reasons = tuple(problems(arguments, schema))
         return replace(call, problems=reasons) if reasons else replace(call, arguments=arguments)
-
-    def _without_repetition(self, call: Call) -> Call | None:
-        """The call in an answer that was cut off while it repeated itself endlessly."""
-        reader = JsonReader()
-        value = reader.repaired(_until_it_repeats(call.text))
-        found = calls_in(value, "", self._offered, reader, marked=False) if value else []
-        fits = len(found) == 1 and not problems(
-            found[0].arguments, self._offered.schemas[str(found[0].name)]
-        )
-        return found[0] if fits else None
 
     def _as_it_is(self, call: Call) -> Call:
         """A call that was not corrected: the tool itself reports what is wrong with it."""
@@ -318,23 +302,3 @@ class ToolReading(Reading):
         schema = schema_prompt(self._offered.schemas.get(call.name or ""))
         hint = f" Its arguments: {json.dumps(schema, ensure_ascii=False)}" if schema else ""
         return f"{name} does not fit: {'; '.join(call.problems)}.{hint}"
-
-
-def _until_it_repeats(text: str) -> str:
-    """The text without the repetitions at its end, of which the first is kept.
-
-    Empty if there are none, or if only digits and signs repeat: it is unclear where those end.
-    """
-    for period in range(2, _LONGEST_REPEATED + 1):
-        if not text.endswith(text[-period:] * _TIMES_REPEATED):
-            continue
-        start = len(text) - period
-        while start > 0 and text[start - 1] == text[start - 1 + period]:
-            start -= 1
-        if not any(map(str.isalpha, text[start : start + period])):
-            return ""
-        end = start + period
-        while end < len(text) and text[end - 1].isalnum() and text[end].isalnum():
-            end += 1  # the repetition may begin within a word
-        return text[max(text.find("{"), 0) : end].rstrip(" ,")
-    return ""

@@ -256,13 +256,8 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
 
     def _prepared(self, messages: Sequence[BaseMessage], model: str) -> list[BaseMessage]:
         """The messages, with their pictures in the only form that is sent."""
-        return images.prepare_messages(
-            messages,
-            model=model,
-            vision=self.vision,
-            store=self.store,
-            max_side=self.max_image_side,
-        )
+        side = self.max_image_side
+        return images.prepare_messages(messages, model, self.vision, self.store, max_side=side)
 
     # ---- models and tokens --------------------------------------------------------------------
 
@@ -332,11 +327,21 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         allow_fetching_images: bool = True,  # noqa: ARG002 -- of OpenAI's signature
     ) -> int:
         """Estimate the tokens of a conversation, offline; an image counts as 576."""
-        schemas = [json.dumps(convert_to_openai_tool(tool)) for tool in tools or ()]
+        schemas = (json.dumps(convert_to_openai_tool(tool)) for tool in tools or ())
+        return sum(map(self.get_num_tokens, schemas)) + sum(map(self._tokens_of, messages))
+
+    def _tokens_of(self, message: BaseMessage) -> int:
         count = self.get_num_tokens
-        return sum(map(count, schemas)) + sum(
-            _tokens_of(each, count, self.store) for each in messages
-        )
+        total = TOKENS_PER_MESSAGE + (count(message.name) if message.name else 0)
+        for block in message.content if isinstance(message.content, list) else [message.content]:
+            if isinstance(block, str):
+                total += count(block)
+            elif images.is_image(block, self.store):
+                total += TOKENS_PER_IMAGE
+            else:
+                total += count(str(block.get("text", "")))
+        calls = message.tool_calls if isinstance(message, AIMessage) else ()
+        return total + sum(count(call["name"] + json.dumps(call["args"])) for call in calls)
 
     # ---- identification -----------------------------------------------------------------------
 
@@ -374,20 +379,3 @@ def estimate_tokens(text: str) -> int:
     """Estimate the tokens of a text."""
     ascii_characters = sum(character.isascii() for character in text)
     return math.ceil(ascii_characters / CHARS_PER_TOKEN) + len(text) - ascii_characters
-
-
-def _tokens_of(
-    message: BaseMessage, count: Callable[[str], int], store: MediaStore | None = None
-) -> int:
-    total = TOKENS_PER_MESSAGE + (count(message.name) if message.name else 0)
-    content = message.content if isinstance(message.content, list) else [message.content]
-    for block in content:
-        if isinstance(block, str):
-            total += count(block)
-        elif images.is_image(block, store):
-            total += TOKENS_PER_IMAGE
-        else:
-            total += count(str(block.get("text", "")))
-    if isinstance(message, AIMessage):
-        total += sum(count(call["name"] + json.dumps(call["args"])) for call in message.tool_calls)
-    return total

@@ -313,7 +313,7 @@ class WholeStreams:
                 "disable_streaming=True"
             )
             raise CutOffStreamError(msg)
-        if not (done or self._stream.is_finished):
+        if not (done or self._stream.finish):
             msg = (
                 "streamed an answer that was cut off: it came to an end with neither finish_reason "
                 "nor [DONE]. If the host never sends them, use disable_streaming=True"

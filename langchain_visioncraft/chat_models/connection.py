@@ -25,7 +25,7 @@ from langchain_visioncraft.client.flow import RETRY_STATUSES
 from langchain_visioncraft.client.refusals import retry_after
 from langchain_visioncraft.client.translation import came_back
 from langchain_visioncraft.client.transport import LoopSafeAsyncClient, build, client_options
-from langchain_visioncraft.client.watching import Watch, checked_deadline, current, watching
+from langchain_visioncraft.client.watching import Watch, current, watching
 from langchain_visioncraft.context import run_key
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.version import __version__
@@ -41,27 +41,19 @@ _NO_REQUEST: Any = httpx.Request("POST", CHAT_PATH)
 """A stand-in request for the SDK's errors, which require one: the real one holds the key."""
 
 
-def connect(
-    settings: Settings,
-    *,
-    http_client: Any = None,
-    http_async_client: Any = None,
-    headers: Mapping[str, str] | None = None,
-    query: Mapping[str, object] | None = None,
-    deadline: float | None = None,
-) -> tuple[VisionCraftSDK, AsyncVisionCraftSDK]:
-    """Build the SDK's clients; nothing is sent. The arguments are those of the chat models.
+def connect(settings: Settings, model: Any) -> tuple[VisionCraftSDK, AsyncVisionCraftSDK]:
+    """Build the SDK's clients for a chat model with these settings; nothing is sent.
 
     Models with the same `verify` and `timeout` share the default HTTP clients. These read
     `completions.MAX_ANSWER_BYTES` of an answer at most; the async one works in any event loop.
     """
-    settings.require_key()  # a missing key is reported first
     options: dict[str, Any] = {
         "base_url": f"{settings.base_url}/v1",
         "timeout": _timeout_of_sdk(settings.timeout),
         "max_retries": settings.max_retries,
-        "default_query": query,
+        "default_query": model.default_query,
     }
+    http_client, http_async_client = model.http_client, model.http_async_client
     if http_client is None or http_async_client is None:
         shared = _shared_clients(os.getpid(), settings.verify, settings.timeout)
         http_client = http_client or shared[0]
@@ -71,10 +63,9 @@ def connect(
     async_client = AsyncVisionCraftSDK(
         api_key=settings.require_key(), http_client=http_async_client, **options
     )
-    client.http, async_client.http = http_client, http_async_client
     for each in (client, async_client):
-        each.own_headers = dict(headers or {})
-        each.deadline = checked_deadline(deadline)
+        each.own_headers = dict(model.default_headers or {})
+        each.deadline = model.deadline
         each.organization = each.project = each.webhook_secret = each.admin_api_key = None
     return client, async_client
 
@@ -92,8 +83,6 @@ class _OurClient:
 
     api_key: str
     own_headers: Mapping[str, str] = {}
-    http: Any = None
-    """The HTTP client, for calls of other endpoints."""
     deadline: float | None = None
     """Seconds for a call with its retries, or a stream to its end."""
     form = 0

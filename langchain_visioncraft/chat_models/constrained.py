@@ -148,8 +148,7 @@ class ConstrainedTools(BoundTools):
         branches = [_branch(name, shape(schema)) for name, schema in self.shown.items()]
         answer = self.form if self.choice == "auto" else None
         if self.choice == "auto" and answer is None:
-            text: dict[str, Any] = {"type": "object", "properties": {"text": {"type": "string"}}}
-            text |= {"required": ["text"], "additionalProperties": False}
+            text = _closed_object(text={"type": "string"})
             branches.append(_branch(_reply_name(self.offered), text))
         if self.parallel:
             items = _any_of(branches)
@@ -231,12 +230,12 @@ def _any_of(branches: list[Any]) -> dict[str, Any]:
 
 
 def _branch(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {"name": {"const": name}, "arguments": arguments},
-        "required": ["name", "arguments"],
-        "additionalProperties": False,
-    }
+    return _closed_object(name={"const": name}, arguments=arguments)
+
+
+def _closed_object(**properties: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {"required": [*properties], "additionalProperties": False}
+    return {"type": "object", "properties": properties, **facts}
 
 
 def held_to(schema: Mapping[str, Any]) -> Any:
@@ -255,12 +254,9 @@ def shape(schema: Any) -> Any:
     kept = {key: value for key, value in schema.items() if key in _KEPT and key != "anyOf"}
     if isinstance(kept.get("properties"), Mapping):
         kept["properties"] = {name: shape(part) for name, part in kept["properties"].items()}
-        kept["additionalProperties"] = shape(schema.get("additionalProperties", False))
-    elif "additionalProperties" in kept:
-        kept["additionalProperties"] = shape(kept["additionalProperties"])
-    if "items" in kept:
-        kept["items"] = shape(kept["items"])
-    return kept
+        kept.setdefault("additionalProperties", False)
+    inner = {key: shape(kept[key]) for key in ("additionalProperties", "items") if key in kept}
+    return {**kept, **inner}
 
 
 # ---- the files that a conversation names, so that small models cannot make them up --------------
@@ -300,20 +296,9 @@ def _files_in(text: str) -> Iterator[str]:
             yield f"{name}.{extension}"
 
 
-def _takes_file(part: Any) -> bool:
-    """Whether an argument takes a file."""
-    described = part.get("description") if isinstance(part, Mapping) else None
-    return isinstance(described, str) and described.lower().endswith(_TAKES_FILES)
-
-
-def _of_kind(part: Mapping[str, Any], files: Sequence[str]) -> list[str]:
-    """The files that an argument may take, as far as their extensions tell."""
-    others = {"image"} if _TAKES_SOUND.search(part["description"]) else {"audio", "video"}
-    return [name for name in files if _KINDS.get(_extension(name)) not in others]
-
-
-def _extension(name: str) -> str:
-    return re.split(r"[?#]", name, maxsplit=1)[0].rpartition(".")[2].lower()
+def _kind_of(file: str) -> str | None:
+    """The kind of a file, as far as its extension tells."""
+    return _KINDS.get(re.split(r"[?#]", file, maxsplit=1)[0].rpartition(".")[2].lower())
 
 
 def with_files(schema: Mapping[str, Any], files: Sequence[str]) -> Mapping[str, Any] | None:
@@ -324,10 +309,12 @@ def with_files(schema: Mapping[str, Any], files: Sequence[str]) -> Mapping[str, 
     """
     properties = dict(schema.get("properties") or {})
     for name, part in list(properties.items()):
-        if not _takes_file(part):
+        described = str(part.get("description") or "") if isinstance(part, Mapping) else ""
+        if not described.lower().endswith(_TAKES_FILES):
             continue
-        if fitting := _of_kind(part, files):
-            properties[name] = {"enum": fitting, "description": part["description"]}
+        others = {"image"} if _TAKES_SOUND.search(described) else {"audio", "video"}
+        if fitting := [file for file in files if _kind_of(file) not in others]:
+            properties[name] = {"enum": fitting, "description": described}
         elif name in (schema.get("required") or ()):
             return None
         else:

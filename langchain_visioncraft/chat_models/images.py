@@ -17,9 +17,6 @@ from langchain_visioncraft.media.scaling import scaled
 from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
 from langchain_visioncraft.media.store import MediaStore
 
-VISION_MODELS = ("llava-1.5-7b-hf",)
-"""The models of the document of 2024-09 that take images."""
-
 _REFUSED = {
     **dict.fromkeys(("audio", "input_audio", "audio_url"), "audio"),
     **dict.fromkeys(("video", "input_video", "video_url"), "video"),
@@ -38,11 +35,11 @@ _IN_CODE = ("image", "media", "path", "file", "bytes", "file_id", "id")
 
 def prepare_messages(
     messages: Sequence[BaseMessage],
+    model: str,
+    vision: bool | None,
+    store: MediaStore | None,
     *,
-    model: str = "",
-    vision: bool | None = None,
-    store: MediaStore | None = None,
-    max_side: int | None = None,
+    max_side: int | None,
 ) -> list[BaseMessage]:
     """Bring every image to the one form that the service documents, OpenAI's ``image_url``.
 
@@ -58,33 +55,27 @@ def prepare_messages(
         MediaInputError: If an image cannot be used.
     """
 
-    def image(block: dict[Any, Any]) -> dict[Any, Any]:
+    def sent(block: dict[Any, Any]) -> dict[Any, Any]:
+        if not is_image(block, store):
+            return _without_images(block)
         if takes_images(model, vision):
             return image_url_block(block, store=store, max_side=max_side)
         msg = (
             f"Nothing was sent: the model {model!r} takes no images. Use a vision model such as "
-            f"{VISION_MODELS[0]!r}, or pass vision=True if this one does."
+            "'llava-1.5-7b-hf', or pass vision=True if this one does."
         )
         raise InvalidRequestError(msg)
 
-    return [
-        message if isinstance(message.content, str) else _prepare(message, image, store)
-        for message in messages
-    ]
+    return [each if isinstance(each.content, str) else _prepare(each, sent) for each in messages]
 
 
-def _prepare(
-    message: BaseMessage, image: Callable[[dict[Any, Any]], Any], store: MediaStore | None
-) -> BaseMessage:
+def _prepare(message: BaseMessage, sent: Callable[[dict[Any, Any]], Any]) -> BaseMessage:
     given = ({"text": each} if isinstance(each, str) else each for each in message.content)
-    blocks = (image(each) if is_image(each, store) else _without_images(each) for each in given)
-    content: Any = [block for block in blocks if block.get("type") not in _OF_OTHERS]
+    content: Any = [block for block in map(sent, given) if block.get("type") not in _OF_OTHERS]
     if message.type != "human" and all(block.get("type") == "text" for block in content):
         # Templates accept lists as content only in user messages, if at all.
         between = "" if message.type == "ai" else "\n"
         content = between.join(block["text"] for block in content)
-    if content == message.content:
-        return message
     return message.model_copy(update={"content": content})
 
 

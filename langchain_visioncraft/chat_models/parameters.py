@@ -30,17 +30,12 @@ NEVER_SENT = ("reasoning", "include", "truncation", "context_management", "store
 
 
 @functools.cache
-def _known() -> frozenset[str]:
+def known_to_sdk() -> frozenset[str]:
     """The parameters of the SDK's own method; any other name would raise its TypeError."""
     # Takes a fiftieth of importing the SDK; nothing else of it is needed until the first call.
     from openai.resources.chat.completions import Completions  # noqa: PLC0415
 
     return frozenset(inspect.signature(Completions.create).parameters) - {"self"}
-
-
-def is_known_to_sdk(name: str) -> bool:
-    """Whether OpenAI's SDK has a parameter of this name, so that ``model_kwargs`` may hold it."""
-    return name in _known()
 
 
 def check(options: Mapping[str, Any]) -> None:
@@ -85,9 +80,9 @@ def fold(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> d
 
 def refuse_unknown(payload: Mapping[str, Any], endpoint: str) -> None:
     """Raise `InvalidRequestError`, with a hint, for parameters that the SDK could not send."""
-    if unknown := sorted(set(payload) - _known()):
+    if unknown := sorted(set(payload) - known_to_sdk()):
         advice = "Pass undocumented parameters of a host in extra_body={…}."
-        known = sorted(_known() | set(EXTRA))
+        known = sorted(known_to_sdk() | set(EXTRA))
         said = unknown_keyword(endpoint, unknown[0], known, lambda *_, **__: advice)
         raise InvalidRequestError(f"Nothing was sent. {said}")
 

@@ -29,7 +29,8 @@ class NormalizedStream:
         self._usage: dict[str, Any] = {}
         self._choice: Any = None
         self._spoke = self._has_role = False
-        self._finish: str | None = None
+        self.finish: str | None = None
+        """Why the answer ends, as soon as the host has said so."""
         self._half = ""
         self._calls: list[_StreamedCall] = []
         self._known: dict[int | str | None, _StreamedCall] = {}
@@ -54,24 +55,19 @@ class NormalizedStream:
             if error := choice.get("error"):
                 yield {"error": error}
             self._spoke = True
-            if self._is_of_another(choice.get("index")):
-                continue
+            index = choice.get("index")
+            if isinstance(index, int) and self._choice is None:
+                self._choice = index
+            if isinstance(index, int) and index != self._choice:
+                continue  # another of several answers; LangChain would mix them
             written = normalizing.spoken(choice, "delta", "message", "text")
             delta = self._delta(written)
             finish, logprobs = normalizing.finish_of(choice), normalizing.logprobs_of(choice)
             # "stop" on every piece means less than another reason on one of them.
-            if finish and (self._finish is None or finish != "stop"):
-                self._finish = finish
+            if finish and (self.finish is None or finish != "stop"):
+                self.finish = finish
             if any(delta.values()) or logprobs or not finish:
                 yield self._chunk(delta, logprobs=logprobs)
-
-    def _is_of_another(self, index: Any) -> bool:
-        """Whether this is not the first of several answers; LangChain would mix them."""
-        if not isinstance(index, int):
-            return False
-        if self._choice is None:
-            self._choice = index
-        return bool(index != self._choice)
 
     def _chunk(self, delta: dict[str, Any], **more: Any) -> dict[str, Any]:
         # The SDK takes the role from the first chunk that has it.
@@ -112,11 +108,6 @@ class NormalizedStream:
             return self._known.get(piece.place)
         return self._known.get(piece.id, self._calls[-1] if self._calls else None)
 
-    @property
-    def is_finished(self) -> bool:
-        """Whether the host has said why the answer ends."""
-        return self._finish is not None
-
     def end(self) -> Iterator[dict[str, Any]]:
         """The parts that were held until the end.
 
@@ -130,7 +121,7 @@ class NormalizedStream:
         for call in self._calls:
             if not call.name:
                 raise normalizing.unreadable("the name of a tool call", None)
-            if self._finish == "length" and call.begun and not call.complete:
+            if self.finish == "length" and call.begun and not call.complete:
                 msg = f"it reached max_tokens within the call of {call.name!r}: raise max_tokens"
                 raise normalizing.BrokenOffAnswerError(msg)
             pieces.append(call.tell(None, call.rest()))
@@ -139,8 +130,8 @@ class NormalizedStream:
             delta["tool_calls"] = calls
         if delta:
             yield self._chunk(delta)
-        if self._finish:
-            yield self._chunk({}, finish_reason=self._finish)
+        if self.finish:
+            yield self._chunk({}, finish_reason=self.finish)
         if self._usage:
             yield {**self._head, "choices": [], "usage": self._usage}
 

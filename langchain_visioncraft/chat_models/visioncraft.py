@@ -10,18 +10,14 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_visioncraft._flows import arun, run
+from langchain_visioncraft.chat_models import structured
 from langchain_visioncraft.chat_models.answers import Ask, StreamedReading, Task
 from langchain_visioncraft.chat_models.base import VisionCraftConnectedModel
 from langchain_visioncraft.chat_models.bound_tools import OPTIONS, BoundTools, PromptedTools
+from langchain_visioncraft.chat_models.common import VisionCraftChatModel
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools, held_to
 from langchain_visioncraft.chat_models.profiles import opens_thoughts, profile_of
 from langchain_visioncraft.chat_models.response_formats import schema_in
-from langchain_visioncraft.chat_models.structured import (
-    ANSWER_FORM,
-    Method,
-    PromptedAnswer,
-    structured_output,
-)
 from langchain_visioncraft.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -47,14 +43,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     ```
 
     Most open models can write a tool call only as text. `tool_calling` sets how tools are offered;
-    agents, `bind_tools`, `with_structured_output` and streams work the same way in each case:
-
-    ```python
-    from langchain_visioncraft import ChatVisionCraft
-
-    chat = ChatVisionCraft(model="Qwen2-72B-Instruct", api_key="any", tool_calling="prompted")
-    model = chat.bind_tools([{"title": "draw", "description": "Draw.", "type": "object"}])
-    ```
+    agents, `bind_tools`, `with_structured_output` and streams work the same way in each case.
 
     With prompted tools, ``tool_choice`` is an instruction. A model that does not follow it is asked
     once more, and can still refuse. ``parallel_tool_calls=False`` drops all calls but the first.
@@ -106,15 +95,15 @@ class ChatVisionCraft(VisionCraftConnectedModel):
     def _task(
         self, messages: Sequence[BaseMessage], options: dict[str, Any]
     ) -> tuple[Task, dict[str, Any]]:
-        form, way = options.get(ANSWER_FORM), self._way(self._model_of(options))
-        told = () if way == "native" else OPTIONS
-        left = {key: value for key, value in options.items() if key not in (*told, ANSWER_FORM)}
+        form, way = options.get(structured.ANSWER_FORM), self._way(self._model_of(options))
+        not_sent = (structured.ANSWER_FORM, *(() if way == "native" else OPTIONS))
+        left = {key: value for key, value in options.items() if key not in not_sent}
         task = Task()
         if form is not None:
             if options.get("tools"):
                 msg = "Structured output and tools cannot both be prompted; bind only the tools."
                 raise InvalidRequestError(msg)
-            task = PromptedAnswer(form, way)
+            task = structured.PromptedAnswer(form, way)
         elif options.get("tools") or (way != "native" and any(map(_is_of_tools, messages))):
             asked = {**self.model_kwargs, **(self.extra_body or {}), **options}
             # A host that obeys a response_format would block every call that is not in it.
@@ -131,16 +120,20 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         self, messages: list[BaseMessage], given: dict[str, Any]
     ) -> Iterator[ChatGenerationChunk | None]:
         asked, options, stream, ask = self._streamed(messages, given)
-        yield from map(stream.read, self._ask_for_stream(asked, **options))
+        with self._boundary(options)():
+            raw = super(VisionCraftChatModel, self)._stream(asked, **options)
+            yield from map(stream.read, raw)
         yield run(stream.ending(asked, ask))
 
     async def _achunks(
         self, messages: list[BaseMessage], given: dict[str, Any]
     ) -> AsyncGenerator[ChatGenerationChunk | None]:
         asked, options, stream, ask = self._streamed(messages, given)
-        async with aclosing(self._aask_for_stream(asked, **options)) as chunks:
-            async for raw in chunks:
-                yield stream.read(raw)
+        raw: Any = super(VisionCraftChatModel, self)._astream(asked, **options)
+        async with aclosing(raw) as chunks:
+            with self._boundary(options)():
+                async for chunk in chunks:
+                    yield stream.read(chunk)
         yield await arun(stream.ending(asked, ask))
 
     def _streamed(
@@ -163,7 +156,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         self,
         schema: Any = None,
         *,
-        method: Method | None = None,
+        method: structured.Method | None = None,
         include_raw: bool = False,
         strict: bool | None = None,
         **kwargs: Any,
@@ -191,7 +184,7 @@ class ChatVisionCraft(VisionCraftConnectedModel):
         chosen = method or "function_calling"
         if chosen == "function_calling" and self._way(self.model_name) != "native":
             chosen = "prompted"
-        return structured_output(
+        return structured.structured_output(
             self, schema, method=chosen, include_raw=include_raw, strict=strict, **kwargs
         )
 

@@ -22,7 +22,7 @@ from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._reasoning import ReasoningSplitter, split_reasoning
 from langchain_visioncraft._redact import Redactor
 from langchain_visioncraft._schemas import coerced, problems
-from langchain_visioncraft.chat_models.bound_tools import PromptedTools, _until_it_repeats
+from langchain_visioncraft.chat_models.bound_tools import PromptedTools
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
 from langchain_visioncraft.chat_models.history import as_text
 from langchain_visioncraft.chat_models.normalizing import normalized
@@ -198,7 +198,6 @@ READERS: dict[str, Work] = {
         lambda: PromptedTools([FORM]).reading(correct=True)
     ),
     "call that was cut off": _cut_off,
-    "refrain": _until_it_repeats,
     "damaged JSON": lambda text: JsonReader().load(text),
     "structured answer": lambda text: object_in(text, SCHEMA),
     "structured answer, begun": lambda text: object_in(text, SCHEMA, partial=True),

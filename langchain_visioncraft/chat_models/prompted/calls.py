@@ -114,6 +114,74 @@ class Offered:
         known = CALL_KEYS | self.alone | beside | set(SCHEMA_KEYS) | set(self.schemas)
         return knows_type and set(item) <= known
 
+    def begins_call(self, key: str, value: str | None, sign: str | None) -> bool:
+        """Whether an object that begins with this key and text, or other sign, is a call."""
+        if key in self.alone:
+            return True
+        key = _call_key(key)
+        if key not in CALL_KEYS:
+            return sign == "{" and self.name_of(key) is not None
+        if key in NAME_KEYS and value is not None:
+            return self.name_of(value) is not None
+        if key == "type":
+            return value in CALL_TYPES
+        return key not in NAME_KEYS or sign == "{"
+
+    def calls_in(self, value: Any, text: str, json: JsonReader, *, marked: bool) -> list[Call]:
+        """The calls in an object or a list that this text was decoded to; empty if it holds others.
+
+        If an opener has `marked` it as a call, anything else is a call with a problem.
+        """
+        value = _spelled(value)
+        if isinstance(value, Mapping):
+            inner = (value[key] for key in _LISTS if isinstance(value.get(key), list))
+            value = next(inner, [value])
+        items = [_spelled(each) for each in value] if isinstance(value, list) else []
+        if not marked and not all(map(self.has_form_of_call, items)):
+            return []
+        found = [self._call_in(item, text, json, marked=marked) for item in items]
+        if marked:
+            name = self.forced if len(self.schemas) == 1 else None
+            no_call = Call(name, text=text, problems=(NO_CALL,))
+            return [each or no_call for each in found or [None]]
+        calls = [call for call in found if call is not None]
+        return calls if len(calls) == len(found) else []
+
+    def _call_in(self, item: Any, text: str, json: JsonReader, *, marked: bool) -> Call | None:
+        if not isinstance(item, Mapping):
+            return None
+        wrapped = (item[key] for key in _WRAPPERS if isinstance(item.get(key), Mapping))
+        function: Mapping[str, Any] = _spelled(next(wrapped, item))
+        name = next((function[k] for k in NAME_KEYS if isinstance(function.get(k), str)), "")
+        known = self.name_of(name)
+        if name and (known or marked):
+            arguments = self._arguments_of(function, known)
+            return None if arguments is None else self.call(name, arguments, text, json)
+        if self.forced and self.fits(self.forced, set(item)):
+            return Call(self.forced, dict(item))
+        [(key, inner)] = item.items() if len(item) == 1 else [("", None)]
+        if isinstance(inner, Mapping) and key not in CALL_KEYS and self.name_of(key):
+            return self.call(key, inner, text, json)  # Apertus
+        return None
+
+    def _arguments_of(self, function: Mapping[str, Any], known: str | None) -> Any:
+        """The arguments of a call; ``None`` if it is only a copy of the tool's schema."""
+        own = self.properties(known)
+        key = next((each for each in ARGUMENT_KEYS if each in function), None)
+        if key is None:
+            rest = {k: v for k, v in function.items() if k not in (*NAME_KEYS, *_BESIDE)}
+            return None if rest and known and not self.fits(known, set(rest)) else rest
+        value = function[key] if function[key] is not None else {}
+        if not isinstance(value, Mapping):
+            return value
+        inner = value.get("properties")
+        if isinstance(inner, Mapping) and not {"properties", "type"} & set(own):
+            # Arguments inside a copy of the schema, unless it is the schema itself.
+            described = (isinstance(v, Mapping) and ("type" in v or not v) for v in inner.values())
+            return None if any(described) or set(inner) - set(own) else inner
+        # Some close the arguments too early, and go on beside them.
+        return {**{k: v for k, v in function.items() if k in own and k not in CALL_KEYS}, **value}
+
     def call(self, written: str, arguments: Any, text: str, json: JsonReader) -> Call:
         """The call of this name with these arguments: an object, its JSON, or a tuple of values."""
         name = self.name_of(written)
@@ -156,7 +224,7 @@ def _words(name: str) -> list[str]:
     return [each for each in _SPELLING.split(_CAMEL.sub(r"_\g<0>", name).lower()) if each]
 
 
-def call_key(key: str) -> str:
+def _call_key(key: str) -> str:
     """A key of a call as this module spells it: ``functionCall`` is ``function_call``."""
     spelled = _CAMEL.sub(lambda found: f"_{found[0].lower()}", key)
     return spelled if spelled in CALL_KEYS else key
@@ -164,70 +232,8 @@ def call_key(key: str) -> str:
 
 def _spelled(item: Any) -> Any:
     if isinstance(item, Mapping):
-        return {call_key(key): value for key, value in item.items()}
+        return {_call_key(key): value for key, value in item.items()}
     return item
-
-
-def calls_in(
-    value: Any, text: str, offered: Offered, json: JsonReader, *, marked: bool
-) -> list[Call]:
-    """The calls in an object or a list that was decoded from this text; empty if it holds others.
-
-    If an opener has `marked` it as a call, anything else is a call with a problem.
-    """
-    value = _spelled(value)
-    if isinstance(value, Mapping):
-        inner = (value[key] for key in _LISTS if isinstance(value.get(key), list))
-        value = next(inner, [value])
-    items = [_spelled(each) for each in value] if isinstance(value, list) else []
-    if not marked and not all(map(offered.has_form_of_call, items)):
-        return []
-    found = [_call_in(item, offered, text, json, marked=marked) for item in items]
-    if marked:
-        name = offered.forced if len(offered.schemas) == 1 else None
-        no_call = Call(name, text=text, problems=(NO_CALL,))
-        return [each or no_call for each in found or [None]]
-    calls = [call for call in found if call is not None]
-    return calls if len(calls) == len(found) else []
-
-
-def _call_in(
-    item: Any, offered: Offered, text: str, json: JsonReader, *, marked: bool
-) -> Call | None:
-    if not isinstance(item, Mapping):
-        return None
-    wrapped = (item[key] for key in _WRAPPERS if isinstance(item.get(key), Mapping))
-    function: Mapping[str, Any] = _spelled(next(wrapped, item))
-    name = next((function[k] for k in NAME_KEYS if isinstance(function.get(k), str)), "")
-    known = offered.name_of(name)
-    if name and (known or marked):
-        arguments = _arguments_of(function, known, offered)
-        return None if arguments is None else offered.call(name, arguments, text, json)
-    if offered.forced and offered.fits(offered.forced, set(item)):
-        return Call(offered.forced, dict(item))
-    [(key, inner)] = item.items() if len(item) == 1 else [("", None)]
-    if isinstance(inner, Mapping) and key not in CALL_KEYS and offered.name_of(key):
-        return offered.call(key, inner, text, json)  # Apertus
-    return None
-
-
-def _arguments_of(function: Mapping[str, Any], known: str | None, offered: Offered) -> Any:
-    """The arguments of a call; ``None`` if it is only a copy of the tool's schema."""
-    own = offered.properties(known)
-    key = next((each for each in ARGUMENT_KEYS if each in function), None)
-    if key is None:
-        rest = {k: v for k, v in function.items() if k not in (*NAME_KEYS, *_BESIDE)}
-        return None if rest and known and not offered.fits(known, set(rest)) else rest
-    value = function[key] if function[key] is not None else {}
-    if not isinstance(value, Mapping):
-        return value
-    inner = value.get("properties")
-    if isinstance(inner, Mapping) and not {"properties", "type"} & set(own):
-        # Arguments inside a copy of the schema, unless it is the schema itself.
-        described = (isinstance(v, Mapping) and ("type" in v or not v) for v in inner.values())
-        return None if any(described) or set(inner) - set(own) else inner
-    # Some close the arguments too early, and go on beside them.
-    return {**{k: v for k, v in function.items() if k in own and k not in CALL_KEYS}, **value}
 
 
 def _meant(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -7,13 +7,7 @@ from collections.abc import Iterable
 
 from langchain_visioncraft._json import End, JsonReader
 from langchain_visioncraft.chat_models.prompted import bodies, formats
-from langchain_visioncraft.chat_models.prompted.calls import (
-    CUT_OFF,
-    NO_CALL,
-    Call,
-    Offered,
-    calls_in,
-)
+from langchain_visioncraft.chat_models.prompted.calls import CUT_OFF, NO_CALL, Call, Offered
 
 _SKIPPED = re.compile(
     rf"(?P<mark>{formats.ANY_MARK})|\]<\]minimax\[>\[|Call: ?|</?code>|`(?!`)"
@@ -172,10 +166,10 @@ class CallParser:
         """JSON; without an opener it is a call only if it names a tool that was offered."""
         value, end, kind = self._json.value_at(self._text, at, formats.CLOSER if marked else None)
         text = self._text[at:end]
-        calls = calls_in(value, text, self._offered, self._json, marked=marked)
+        calls = self._offered.calls_in(value, text, self._json, marked=marked)
         if kind == "closed" or (kind == "open" and not self._cut_off):
             return calls, end
-        name = calls_in(value, text, self._offered, self._json, marked=True)[0].name
+        name = self._offered.calls_in(value, text, self._json, marked=True)[0].name
         return [self._broken(name or "", text)], end
 
     def _action(self, action: re.Match[str]) -> tuple[list[Call], int]:

@@ -12,14 +12,7 @@ import re
 from typing import TypeAlias
 
 from langchain_visioncraft.chat_models.prompted import formats
-from langchain_visioncraft.chat_models.prompted.calls import (
-    CALL_KEYS,
-    CALL_TYPES,
-    NAME_KEYS,
-    Call,
-    Offered,
-    call_key,
-)
+from langchain_visioncraft.chat_models.prompted.calls import NAME_KEYS, Call, Offered
 from langchain_visioncraft.chat_models.prompted.parsing import CallParser, names_tool
 
 Piece: TypeAlias = str | Call
@@ -190,8 +183,10 @@ class CallReader:
         if not self._ended and _HEAD_BEGUN.match(text, at):
             return None
         head = _HEAD.match(text, at)
-        if head is not None and self._is_call(head):
-            return True
+        if head is not None:
+            key = head["quoted"] if head["bare"] is None else head["bare"]
+            if self._offered.begins_call(key, head["value"], head["sign"]):
+                return True
         if self._offered.forced and _EMPTY.match(text, at):
             return True
         named = _NAME_BEGUN.match(text, at) if self._ended else None
@@ -202,19 +197,6 @@ class CallReader:
                 self._depth = 1
             self._take(at + 1)
         return False
-
-    def _is_call(self, head: re.Match[str]) -> bool:
-        key = head["quoted"] if head["bare"] is None else head["bare"]
-        if key in self._offered.alone:
-            return True
-        key = call_key(key)
-        if key not in CALL_KEYS:
-            return head["sign"] == "{" and self._offered.name_of(key) is not None
-        if key in NAME_KEYS and head["value"] is not None:
-            return self._offered.name_of(head["value"]) is not None
-        if key == "type":
-            return head["value"] in CALL_TYPES
-        return key not in NAME_KEYS or head["sign"] == "{"
 
     def _take_code(self) -> bool:
         """Code without a call: prose up to the end of its fence. Returns whether it ends."""

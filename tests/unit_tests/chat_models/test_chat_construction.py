@@ -209,17 +209,17 @@ def test_two_clients_of_the_sdk_are_built_not_four(monkeypatch: pytest.MonkeyPat
 
 def test_models_with_the_same_settings_share_their_connections() -> None:
     first, second = ChatVisionCraft(**MODEL), ChatVisionCraft(**MODEL)
-    assert first.root_client.http is second.root_client.http
-    assert first.root_async_client.http is second.root_async_client.http
+    assert first.root_client._client is second.root_client._client
+    assert first.root_async_client._client is second.root_async_client._client
     other = ChatVisionCraft(**MODEL, timeout=5)
-    assert other.root_client.http is not first.root_client.http
+    assert other.root_client._client is not first.root_client._client
 
 
 def test_clients_that_are_given_are_used_as_they_are(service: Service) -> None:
     clients = service.clients()
     model = service.model(**clients)
-    assert model.root_client.http is clients["http_client"]
-    assert model.root_async_client.http is clients["http_async_client"]
+    assert model.root_client._client is clients["http_client"]
+    assert model.root_async_client._client is clients["http_async_client"]
 
 
 def test_construction_sends_nothing_and_warns_of_nothing(service: Service) -> None:

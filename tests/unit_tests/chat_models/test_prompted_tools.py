@@ -211,19 +211,6 @@ async def test_an_answer_that_was_cut_off_is_no_call(service: Service, way: str)
     assert len(service.requests) == 3
 
 
-async def test_of_an_answer_that_repeats_itself_without_end_one_round_counts(
-    service: Service, way: str
-) -> None:
-    beginning = '{"name": "draw", "arguments": {"prompt": "A house'
-    says(service, beginning + ", a lake" * 40 + ", a l", finish_reason="length")
-    answer = await ask(service.model(model=UNKNOWN).bind_tools([draw]), way)
-    assert [call["args"] for call in answer.tool_calls] == [{"prompt": "A house, a lake"}]
-    assert len(service.requests) == 1
-    says(service, beginning + " of 1" + "0" * 80, finish_reason="length")
-    answer = await ask(service.model(model=UNKNOWN).bind_tools([draw]), way)
-    assert not answer.tool_calls
-
-
 async def test_a_tool_that_was_not_offered_is_never_called(service: Service, way: str) -> None:
     says(service, '<tool_call>{"name": "paint", "arguments": {}}</tool_call>')
     answer = await ask(service.model(model=UNKNOWN).bind_tools([draw]), way)

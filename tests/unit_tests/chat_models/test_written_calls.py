@@ -93,7 +93,8 @@ def test_every_known_answer_is_read(answer: dict[str, Any]) -> None:
     if thought and not said.strip():
         tools = [{"name": name, "parameters": schema} for name, schema in SCHEMAS.items()]
         reading = PromptedTools(tools).reading(correct=False)
-        whole = streamed = reading.finish(open_thought=thought)
+        reading.open_thought = thought
+        whole = streamed = reading.finish()
     else:
         whole, streamed = read(said), read(*said)
     assert streamed == whole
