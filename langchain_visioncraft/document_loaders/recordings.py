@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FRAME = RATE // 50  # 20 ms
-_SMOOTHING = 25  # frames: the half second that is quietest on the whole
+_SMOOTHING = 25  # frames: the half second with the least sound in total
 _LONGEST_SEARCH = 60.0
 """Seconds before the latest possible cut that are searched for a quiet place."""
 

@@ -301,7 +301,7 @@ class MediaStore(KnownKeywords, Sheets):
         return sum(1 for _ in sweep(self._folder, older_than=older_than))
 
     def entries(self) -> Iterator[tuple[float, str]]:
-        """When each medium was saved (seconds since 1970) and its handle, in no order.
+        """When each medium was saved (seconds since 1970) and its handle, in no particular order.
 
         This opens no file, so it is quick even for large stores.
         """

@@ -140,7 +140,7 @@ def _check_pages(file: BinaryIO) -> None:
 
 
 def _scans(jpeg: bytes) -> int:
-    """How many scans a decoder would find, counted up to one too many."""
+    """How many scans a decoder would find; counting stops one beyond the limit."""
     if (most := jpeg.count(b"\xff\xda")) <= _MOST_SCANS:
         return most
     # They may be in metadata, or in appended data.

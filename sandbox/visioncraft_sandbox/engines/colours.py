@@ -63,7 +63,7 @@ def light(picture: Image.Image) -> tuple[float, float]:
 
 
 def is_coloured(picture: Image.Image) -> bool:
-    """Whether an RGB picture has other colours than greys."""
+    """Whether an RGB picture has colours other than greys."""
     pixels = _pixels(picture)
     spread = pixels.max(axis=1) - pixels.min(axis=1)
     return bool(np.quantile(spread, 0.95) > 24)

@@ -31,7 +31,7 @@ from visioncraft_sandbox.engines.weights import (
 _RATE = 16_000  # Hz, Whisper's sample rate
 _ENGLISH = frozenset({"", "en", "eng", "english"})
 _TINY, _BASE = "tiny.en", "base"
-# Whisper's own bound of a failed decoding, per token. Of recordings of three seconds and more,
+# Whisper's own threshold for a failed decoding, per token. For recordings of 3 seconds and more,
 # tiny.en falls below it in none of 17 in English and in 49 of 81 in twelve other languages.
 _DOUBTFUL, _LONG_ENOUGH = -1.0, 3.0
 _NOT_ENGLISH = (
