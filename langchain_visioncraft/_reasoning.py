@@ -67,6 +67,7 @@ _MARKS = (  # around the answer itself: gpt-oss, Command A, Hunyuan
 _FRAME = ("<answer>", "</answer>", "<response>", "</response>", "<output>", "</output>")
 """Tags around an answer after a thought: Hunyuan, Granite 3.3."""
 _LONGEST = 40
+"""Characters of a mark, and of backticks that count as one: the end of a stream waits for them."""
 
 
 def beginnings(words: Iterable[str]) -> str:
@@ -85,9 +86,11 @@ def beginnings(words: Iterable[str]) -> str:
 _CLOSERS = {opener.lower(): closer for opener, closer in _TAGS}
 _WORDS = [*(tag for pair in _TAGS for tag in pair), *_MARKS, *_FRAME, *_STRIPPED]
 _ANY = re.compile(
-    "|".join(map(re.escape, sorted(_WORDS, key=len, reverse=True))) + "|(?P<code>`+)", re.IGNORECASE
+    "|".join(map(re.escape, sorted(_WORDS, key=len, reverse=True)))
+    + f"|(?P<code>`{{1,{_LONGEST}}})",
+    re.IGNORECASE,
 )
-_UNDECIDED = re.compile(rf"(?:{beginnings(_WORDS)}|`+)\Z", re.IGNORECASE)
+_UNDECIDED = re.compile(rf"(?:{beginnings(_WORDS)}|`{{1,{_LONGEST}}})\Z", re.IGNORECASE)
 
 
 class ReasoningSplitter:

@@ -230,12 +230,13 @@ class _StreamedCall:
 def _joined(pieces: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Several pieces of one call as one: LangChain joins those of different chunks only."""
     joined: dict[int, dict[str, Any]] = {}
+    texts: dict[tuple[int, str], list[str]] = {}
     for piece in pieces:
-        whole = joined.setdefault(piece["index"], piece)
-        if whole is not piece:
-            more = piece["function"]
-            for name in more:
-                whole["function"][name] = whole["function"].get(name, "") + more[name]
+        joined.setdefault(piece["index"], piece)
+        for name, text in piece["function"].items():
+            texts.setdefault((piece["index"], name), []).append(text)
+    for (index, name), parts in texts.items():
+        joined[index]["function"][name] = "".join(parts)
     return list(joined.values())
 
 

@@ -164,10 +164,16 @@ def _start_of(document: Document) -> float:
 
 def _without_repeated(before: Sequence[str], words: Sequence[str]) -> Sequence[str] | None:
     """The words without a beginning that repeats the end of `before`; ``None`` without one."""
-    for count in range(min(len(before), len(words)), 0, -1):
-        if before[-count:] == words[:count]:
-            return words[count:]
-    return None
+    # As in the search by Knuth, Morris and Pratt, which takes linear time: at each place, how many
+    # words up to there are also the first ones.
+    row = [*words, None, *before]
+    counts = [0]
+    for word in row[1:]:
+        count = counts[-1]
+        while count and row[count] != word:
+            count = counts[count - 1]
+        counts.append(count + (row[count] == word))
+    return words[counts[-1] :] if counts[-1] else None
 
 
 def _text_of(item: Any) -> str | None:

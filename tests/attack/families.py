@@ -1,4 +1,4 @@
-"""Twenty families of hostile text, each of any length."""
+"""Families of hostile text, each of any length."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ _repeated("unclosed calls", '<tool_call>draw{"x')
 _repeated("unclosed single quotes", "<tool_call>{'x</tool_call>")
 _repeated("keys cut off", "\\sk-1234…")
 _repeated("fences", "```\n")
+_repeated("backticks", "`")
+_repeated("equal words", "a ")
 _repeated("damaged values", "*'", before="[TOOL_CALLS][")
 _repeated("marks of sources", "[1, 2-", before="See ")
 _repeated("addresses", "http://a@", before="http://")

@@ -130,6 +130,15 @@ def _streamed_content(text: str) -> None:
         list(stream.read({"choices": [{"index": 0, "delta": delta}]}))
 
 
+def _event_of_pieces(text: str) -> None:
+    """All pieces of a call at once."""
+    pieces = [
+        {"index": 0, "id": "1", "function": {"name": "draw", "arguments": text[at : at + PIECE]}}
+        for at in range(0, len(text), PIECE)
+    ]
+    list(NormalizedStream().read({"choices": [{"index": 0, "delta": {"tool_calls": pieces}}]}))
+
+
 def _normalized(text: str) -> None:
     function = {"name": "draw", "arguments": text}
     parts = {"content": [{"type": "text", "text": text}], "tool_calls": [{"function": function}]}
@@ -167,10 +176,12 @@ def _transcript(text: str) -> None:
 
 
 def _overlapping(text: str) -> None:
-    documents = [
-        Document(text, metadata={"start": start, "end": start + 60.0}) for start in (0.0, 30.0)
-    ]
-    Transcript.from_documents(documents)
+    for first, second in ((text, text), (f"{text} b", f"{text} c")):
+        documents = [
+            Document(first, metadata={"start": 0.0, "end": 60.0}),
+            Document(second, metadata={"start": 30.0, "end": 90.0}),
+        ]
+        Transcript.from_documents(documents)
 
 
 def _png(text: str) -> None:
@@ -208,6 +219,7 @@ READERS: dict[str, Work] = {
     "thoughts in a stream": _in_pieces(ReasoningSplitter),
     "answer to be normalized": _normalized,
     "arguments in a stream": _streamed_arguments,
+    "arguments in one event": _event_of_pieces,
     "stream to be normalized": _streamed_content,
     "conversation as text": _history,
     "error body": lambda text: service_message(text.encode()),
