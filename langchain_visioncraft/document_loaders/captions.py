@@ -95,13 +95,12 @@ class VisionCraftCaptionParser(VisionCraftParser):
         max_pixels: Pictures with more pixels are refused before they are decoded. A pixel of WebP
             and JPEG 2000 counts four times, one of AVIF, HEIC and JPEG XL twice. To show the
             chosen frames of an animation, at most 16 times as many are composed.
-        max_calls: A file with more frames to describe (default: 100) is refused before the first
-            call.
-        strict: Whether a truncated or damaged picture is refused. Otherwise the part that can be
-            decoded is described.
-        client: A ready client (sync or async), instead of the settings of the connection.
-        cache: Where answers are kept: a folder, an fsspec URL, or a byte store of LangChain.
-        **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.
+        **settings: `max_calls` (a file with more frames to describe, by default 100, is refused
+            before the first call), `strict` (whether a truncated or damaged picture is refused;
+            otherwise its intact part is described), `client` (a ready one, sync or async, instead
+            of the settings of the connection), `cache` (where answers are kept: a folder, an fsspec
+            URL, or a byte store of LangChain), and the settings of `VisionCraftClient`;
+            `max_retries` is 6 by default.
 
     Raises:
         ImportError: If Pillow is missing: ``pip install 'langchain-visioncraft[media]'``.

@@ -70,15 +70,14 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         overlap_seconds: How much of a window the next one repeats, in whole segments.
         chunk_seconds: Longer recordings are sent in parts, cut at quiet places. `None`: never.
         max_seconds: A longer recording is refused before the first call; `None` refuses none.
-        max_calls: A recording that would be sent in more parts (default: 100) is refused before the
-            first call.
         task: `"transcribe"` keeps the language, `"translate"` gives English. Default: the host's.
         language: ISO 639-1 code such as `"en"`, or `"auto"`. Default: the host's.
-        strict: Whether a truncated or damaged recording is refused. Otherwise the part that can be
-            decoded is transcribed.
-        client: A ready client (sync or async), instead of the settings of the connection.
-        cache: Where answers are kept: a folder, an fsspec URL, or a byte store of LangChain.
-        **connection: The settings of `VisionCraftClient`. `max_retries` is 6 by default.
+        **settings: `max_calls` (a recording that would be sent in more parts, by default 100, is
+            refused before the first call), `strict` (whether a truncated or damaged recording is
+            refused; otherwise its intact part is transcribed), `client` (a ready one, sync or
+            async, instead of the settings of the connection), `cache` (where answers are kept: a
+            folder, an fsspec URL, or a byte store of LangChain), and the settings of
+            `VisionCraftClient`; `max_retries` is 6 by default.
 
     Raises:
         ImportError: If PyAV is missing: ``pip install 'langchain-visioncraft[media]'``.
