@@ -55,9 +55,9 @@ class Source(NamedTuple):
         if isinstance(item, Media):
             return cls(item.location or item.handle, item.held or HeldBytes(item.read()))
         if isinstance(item, Path):
-            return cls(str(item), Place(str(item)))
+            return cls(str(item), Place.of(item))
         in_memory = item.data is not None or not item.path
-        holder = HeldBytes(item.as_bytes()) if in_memory else Place(str(item.path))
+        holder = HeldBytes(item.as_bytes()) if in_memory else Place.of(str(item.path))
         return cls(str(item.source or ""), holder, item.metadata)
 
 

@@ -164,8 +164,8 @@ class Media(BaseModel):
             InvalidRequestError: If the type is unknown.
             OSError: If it cannot be read.
         """
-        location = str(Path(path).absolute())
-        return cls.found(Place(location), location)
+        place = Place.of(path)
+        return cls.found(place, place.location)
 
     @classmethod
     def found(cls, holder: Holder, location: str | None = None) -> Media:

@@ -8,6 +8,7 @@ bytes there have its SHA-256.
 from __future__ import annotations
 
 import io
+import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -52,6 +53,11 @@ class Place(Holder):
     """A path or URL that code named."""
 
     location: str
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Place:
+        """A local file, whatever its name looks like: ``file:/a`` may be a file in a folder."""
+        return cls(str(Path(path).absolute()))
 
     @cached_property
     def path(self) -> Path | None:

@@ -155,6 +155,21 @@ def caption(text: str) -> bytes:
         return file.read()
 
 
+@pytest.mark.parametrize("folder", ["file:", "memory:", "simplecache::memory:"])
+def test_a_folder_may_have_the_name_of_a_protocol(
+    make: Any, tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "a.png").write_bytes(picture())
+    blob = Blob(path=f"{folder}//a.png")
+    documents = make([".", blob]).load()
+    assert [document.metadata["source"] for document in documents] == [
+        f"{folder}/a.png",
+        f"{folder}//a.png",
+    ]
+
+
 def test_a_glob_may_begin_with_a_tilde(make: Any, load: Any, tmp_path: Path) -> None:
     (tmp_path / "~cat.png").write_bytes(picture())
     with contextlib.chdir(tmp_path):
