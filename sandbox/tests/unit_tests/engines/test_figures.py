@@ -12,7 +12,7 @@ pytest.importorskip("PIL", reason="Pillow is not installed")
 from PIL import Image
 from visioncraft_sandbox.engines import artwork
 from visioncraft_sandbox.engines.artwork import figure
-from visioncraft_sandbox.engines.vocabulary import THINGS
+from visioncraft_sandbox.engines.reading import THINGS
 
 NAMES = sorted(
     file.name.removesuffix(".svg")
