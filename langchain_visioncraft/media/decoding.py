@@ -130,9 +130,8 @@ class Decoded(NamedTuple):
 def decode(image: Image.Image, least: int | None = None) -> Decoded:
     """Decode the pixels of a picture that Pillow opened; of a truncated one, the intact part.
 
-    If the longer side needs no more than `least` pixels, a JPEG is decoded at a half, a quarter or
-    an eighth of its size, which skips most of the work. It stays at least one and a half times as
-    large as needed, so that the scaled picture looks the same. If nothing can be decoded, the
+    If the longer side needs no more than `least` pixels, a JPEG is decoded at a fraction of its
+    size, still large enough to look the same when it is scaled. If nothing can be decoded, the
     decoder's error is raised, which may be of any class.
     """
     _reduce(image, least)
@@ -255,10 +254,9 @@ class Recording(NamedTuple):
 def open_recording(file: BinaryIO) -> Any:
     """Open a recording or a video with PyAV, from its bytes alone; the caller closes the file.
 
-    FFmpeg takes a name with a colon for a URL or a protocol (``concat:a|b``), and lets an extension
-    decide how a file is read, so it gets no name. Some files list others (concat scripts,
-    playlists, session descriptions), which FFmpeg would open too, or wait on a port, so it may use
-    no protocol.
+    FFmpeg takes a name with a colon for a protocol (``concat:a|b``), and an extension for a format,
+    so it gets no name. Playlists and the like have it open other files, or wait on a port, so it
+    may use no protocol.
 
     An `FFmpegError` is raised if it cannot be read, perhaps only while it is decoded. Show only its
     `strerror`: its other texts may quote the file.

@@ -1,8 +1,4 @@
-"""The one module that determines the type, size, rotation and duration of a file.
-
-The client, tools, loaders, chat models, MCP server and sandbox all use this module. It reads
-headers, decodes nothing, and needs no extra.
-"""
+"""The one module that finds the type, size, rotation and duration of a file, by its headers."""
 
 from __future__ import annotations
 

@@ -172,17 +172,13 @@ def scaled(
     used.
 
     Args:
-        picture: The picture.
+        picture: Raises as `open_picture` does if it cannot be decoded.
         max_side: Pixels; `None` never scales.
         opening: What opens the picture, if it is to be another frame or page than the first.
         max_pixels: Pictures with more are refused before they are decoded.
         name: What to call it in messages.
         keep_format: Whether a JPEG or WebP stays one, and all else becomes a PNG.
         always_encode: Whether to encode even a picture that could stay unchanged.
-
-    Raises:
-        ImportError: If Pillow is not installed.
-        MediaInputError: If it cannot be decoded, or has more than `max_pixels` pixels.
     """
     media = _media(picture, name)
     with opening or open_picture(media, name=name, max_pixels=max_pixels) as opened:

@@ -1,8 +1,4 @@
-"""Analyses the sound of a recording: its tracks and channels, its length, whether it is silent.
-
-The loaders and the sandbox use this module to analyse audio. It needs PyAV and NumPy (the extra
-``media``).
-"""
+"""Analyses the sound of a recording: its tracks, channels and length, and whether it is silent."""
 
 from __future__ import annotations
 
@@ -282,9 +278,8 @@ def _frames(
     Frames that cannot be decoded are left out: a recording that is truncated, or begins in the
     middle of a frame, is still useful. FFmpeg's errors are added to `problems`.
 
-    Yields:
-        The number of the track, its language, the seconds of silence before its first frame (in a
-        video the sound may begin later than the picture), and a frame.
+    With each come the number of its track, the language, and the seconds of silence before the
+    track begins: in a video the sound may begin later than the picture.
     """
     begun: set[int] = set()
     try:

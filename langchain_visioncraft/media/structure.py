@@ -1,8 +1,4 @@
-"""Counts the work that a file demands of its decoder, before anything is decoded.
-
-A small file can demand much: frames that are each composed on a large canvas, or scans that each
-pass over the whole picture.
-"""
+"""Counts the work that a file demands of its decoder, before anything is decoded."""
 
 from __future__ import annotations
 
@@ -108,11 +104,10 @@ def _apng(file: BinaryIO) -> Animation:
 
 
 def check_structure(file: BinaryIO) -> None:
-    """Refuse a file that demands more of its decoder than any program's output does.
+    """Raise `StructureError` if a file demands more than any program's output does.
 
-    Raises:
-        StructureError: If a JPEG has more than 500 scans, or a TIFF more than 10,000 pages, or a
-            page of it more than 65,536 strips or tiles, or if its pages overlap.
+    That is a JPEG of more than 500 scans, and a TIFF of more than 10,000 pages, of a page of more
+    than 65,536 strips or tiles, or of pages that overlap.
     """
     file.seek(0)
     head = file.read(4)
