@@ -69,7 +69,7 @@ def structured_output(
         msg = "with_structured_output needs a schema, except with method='json_mode'."
         raise InvalidRequestError(msg)
     if tools and method not in ("json_schema", "json_mode"):
-        msg = f"Structured output by {method!r} takes no other tools; bind only the tools."
+        msg = f"Structured output with {method=} cannot be combined with tools; bind only those."
         raise InvalidRequestError(msg)
     tool = {} if schema is None else convert_to_openai_tool(_plain(schema), strict=strict)
     form: dict[str, Any] = tool.get("function") or {}
@@ -308,7 +308,7 @@ def _unfit(problem: str, said: AIMessage) -> Exception:
         problem = f"The model refused to answer: {refusal or reason}."
         kinds = errors.UnexpectedAnswerError, OpenAIRefusalError
     elif reason == "length":
-        problem = f"The answer reached max_tokens and is incomplete: raise it. {problem}"
+        problem = f"The answer reached max_tokens and is incomplete: raise max_tokens. {problem}"
         kinds = errors.TruncatedAnswerError, openai.LengthFinishReasonError
     kind, *extra = kinds
     return as_both(kind(problem), OutputParserException(problem, llm_output=str(said.text)), *extra)

@@ -97,9 +97,9 @@ def _sentence(error: Exception) -> str:
         is_group = isinstance(command, click.Group)
         hint = near(error.option_name, known, cutoff=0.75 if is_group else 0.6)
         if is_group:
-            hint = hint or " Options of a command stand behind its name."
+            hint = hint or " Put the options of a command after its name."
         elif any(isinstance(each, click.Argument) for each in command.params):
-            hint = hint or " If it is no option: put -- before it, behind all options."
+            hint = hint or " If it is not an option: put -- before it, after all options."
         return f"No such option {error.option_name!r}.{hint}"
     if isinstance(error, click.ClickException):
         return error.format_message()

@@ -100,7 +100,7 @@ class VisionCraftMediaLoader(KnownKeywords, BaseLoader):
     ) -> None:
         hide_key(connection)
         if on_error not in get_args(OnError):
-            msg = f"on_error={on_error!r} is not valid: 'raise', 'skip' or 'document'."
+            msg = f"on_error={on_error!r} is not valid: give 'raise', 'skip' or 'document'."
             raise InvalidRequestError(msg)
         self.on_error = on_error
         base.check_number("max_concurrency", max_concurrency, 1, whole=True)

@@ -102,7 +102,7 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         super().__init__(**settings)
         require("Listening to recordings", "PyAV and NumPy", "av", "numpy")
         if by not in ("whole", "segment", "window"):
-            msg = f"by={by!r} is not valid: 'whole', 'segment' or 'window'."
+            msg = f"by={by!r} is not valid: give 'whole', 'segment' or 'window'."
             raise InvalidRequestError(msg)
         check_number("window_seconds", window_seconds, 1)
         check_number("overlap_seconds", overlap_seconds, 0)

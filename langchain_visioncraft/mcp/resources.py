@@ -115,9 +115,9 @@ def _add_reading(server: FastMCP[Any], store: MediaStore) -> None:
             raise _refused(str(error)) from error
         if media.size > LARGEST_RESOURCE:
             raise _refused(
-                f"{media.handle} has {readable_size(media.size)}, more than the "
-                f"{readable_size(LARGEST_RESOURCE)} that are sent. Take the file from the store's "
-                "folder on the server."
+                f"{media.handle} has {readable_size(media.size)}, more than the limit of "
+                f"{readable_size(LARGEST_RESOURCE)}. Take the file from the store's folder on the "
+                "server."
             )
         return ResourceResult([ResourceContent(media.read(), media.mime_type)])
 

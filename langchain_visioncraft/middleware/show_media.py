@@ -83,7 +83,7 @@ class ShowMedia(KnownKeywords, AgentMiddleware[Any, Any, Any]):
     ) -> None:
         super().__init__()
         if pictures < 0 or max_side < 1:
-            msg = f"pictures={pictures}, max_side={max_side}: give 0 or more, and 1 or more."
+            msg = f"{pictures=} must be 0 or more, and {max_side=} 1 or more."
             raise ValueError(msg)
         self._store, self._pictures, self._max_side = store, pictures, max_side
         self._form = form

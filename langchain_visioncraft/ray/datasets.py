@@ -159,7 +159,7 @@ def _mapped(
         msg = f"{type(dataset).__name__} is not a Ray Data dataset: ray.data.from_items makes one."
         raise InvalidRequestError(msg)
     if on_error not in ("column", "raise"):
-        msg = f"on_error={on_error!r} is not valid: 'column' or 'raise'."
+        msg = f"on_error={on_error!r} is not valid: give 'column' or 'raise'."
         raise InvalidRequestError(msg)
     check_number("max_concurrency", max_concurrency, 1, whole=True)
     check_text("column", column)

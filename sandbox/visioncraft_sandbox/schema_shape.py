@@ -27,7 +27,7 @@ _MOST_PARTS = 2000
 def problem_of_schema(
     schema: Any, parts: list[tuple[str, dict[str, Any]]] | None = None
 ) -> str | None:
-    """The problem of a schema; ``None`` if there is none. `parts` gets what is in it."""
+    """The problem of a schema; ``None`` if there is none. `parts` collects its subschemas."""
     parts = [] if parts is None else parts
     problem = _problem_of_parts(schema, "", 0, parts)
     if problem is None and sum(len(part.get("enum") or ()) for _, part in parts) > _MOST_PARTS:
@@ -38,7 +38,7 @@ def problem_of_schema(
 def _problem_of_parts(
     schema: Any, where: str, depth: int, parts: list[tuple[str, dict[str, Any]]]
 ) -> str | None:
-    """The problem of a schema at this path and depth; `parts` gets it and all that are in it."""
+    """The problem of a schema at this path and depth; `parts` collects it and its subschemas."""
     if isinstance(schema, bool) and depth:
         return None
     if not isinstance(schema, dict):

@@ -22,7 +22,7 @@ GRID = 8
 
 _REMEMBERED_SECONDS = 30.0
 
-# By ComfyUI's name, Automatic1111's.
+# ComfyUI's name → Automatic1111's name.
 _LABELS = {
     "euler": "Euler", "euler_ancestral": "Euler a", "lms": "LMS", "heun": "Heun",
     "dpm_2": "DPM2", "dpm_2_ancestral": "DPM2 a", "dpmpp_2s_ancestral": "DPM++ 2S a",

@@ -273,7 +273,7 @@ def _scenes_after(intro: str) -> str | None:
 def _lines(request: str) -> list[tuple[str, bool]]:
     """The lines that are not empty, and whether each is an item of a list.
 
-    Items and scenes within a line become lines, too; a line may go on with an item.
+    Items and scenes within a line become lines, too; a line may continue with an item.
     """
     lines: list[tuple[str, bool]] = []
     goes_on = False

@@ -39,7 +39,7 @@ WRONG = [
     ),
     (["models", "--base-model", "FLUX.1"], "that is divided by base model: image or sd."),
     (["limits", "--qqq"], "No such option '--qqq'."),
-    (["-x"], "No such option '-x'. Options of a command stand behind its name."),
+    (["-x"], "No such option '-x'. Put the options of a command after its name."),
     (["--verson"], "No such option '--verson'. Did you mean '--version'?"),
     (
         ["image", "a", "--engine", "midjurney"],
