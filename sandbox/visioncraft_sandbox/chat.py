@@ -15,6 +15,8 @@ from visioncraft_sandbox.engines.language import LanguageModel, Sampling
 
 _CHOICE = {"index": 0, "logprobs": None}
 _PIECE = 12
+_MOST_PIECES = 500
+"""Pieces of long texts are longer: an event takes twenty times as much as twelve characters."""
 _COUNTED_AT_ONCE = 10_000
 
 
@@ -174,15 +176,18 @@ class Chunks:
     def whole(self, reply: Reply) -> Iterator[bytes]:
         """A whole reply in pieces, as OpenAI sends them."""
         yield self.begin()
-        for piece in re.findall(r"\s*\S+\s*", reply.text or ""):
-            yield self.text(piece)
+        words = re.findall(r"\s*\S+\s*", reply.text or "")
+        step = len(words) // _MOST_PIECES + 1
+        for at in range(0, len(words), step):
+            yield self.text("".join(words[at : at + step]))
         for index, call in enumerate(reply.tool_calls):
             function = call["function"]
             opening = {**call, "index": index, "function": {**function, "arguments": ""}}
             yield self._event({"tool_calls": [opening]})
             arguments = function["arguments"]
-            for at in range(0, len(arguments), _PIECE):
-                part = {"index": index, "function": {"arguments": arguments[at : at + _PIECE]}}
+            step = max(_PIECE, len(arguments) // _MOST_PIECES)
+            for at in range(0, len(arguments), step):
+                part = {"index": index, "function": {"arguments": arguments[at : at + step]}}
                 yield self._event({"tool_calls": [part]})
         yield from self.end(reply)
 

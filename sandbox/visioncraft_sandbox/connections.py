@@ -30,8 +30,12 @@ _EXTENSION = "visioncraft.connection"
 _CLOSED_REQUEST = 499  # nginx's status for it, which nobody reads
 _MOST_CHUNK_LINES = 8000
 """The limit for one read, of at most 256 kB. Each chunk has two."""
-_MOST_CONNECTIONS = 800
-"""Fewer than the 1,024 files that a process may usually open."""
+BACKLOG = 256
+"""Connections that are accepted at once, before room is made for them."""
+_MOST_CONNECTIONS = 700
+"""With these, fewer than the 1,024 files that a process may usually open."""
+_MOST_UNSENT_BYTES = 512 << 20
+_PATIENCE_SECONDS = 30.0
 
 
 class Connection:
@@ -97,7 +101,8 @@ class SandboxProtocol(H11Protocol):
         super().__init__(*args, **options)
         inner = self.app
         self._closed = asyncio.Event()
-        self._waits_since = 0.0
+        self._active = 0.0  # when the client last sent or read something
+        self._unsent = 0  # at the last look
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             extensions = scope.get("extensions") or {}
@@ -113,33 +118,68 @@ class SandboxProtocol(H11Protocol):
         self.app = app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Make room for it: close the connection that has kept the sandbox waiting longest."""
+        """Make room for it."""
         super().connection_made(transport)
-        self._waits_since = time.monotonic()
-        if len(self.connections) <= _MOST_CONNECTIONS:
-            return
-        others = [
-            each
-            for each in self.connections
-            if isinstance(each, SandboxProtocol) and not each.transport.is_closing()
-        ]
-        waiting = [each for each in others if each is not self and each.waits_for != "answer"]
-        if len(others) > _MOST_CONNECTIONS and waiting:
-            last = min(waiting, key=lambda each: (each.waits_for == "body", each._waits_since))
-            last.transport.abort()
-        elif len(others) > _MOST_CONNECTIONS:
+        self._active = time.monotonic()
+        self._make_room()
+        if len(self.connections) > _MOST_CONNECTIONS:
             self._refuse(503, "The sandbox has too many connections; try again later.")
 
+    def pause_writing(self) -> None:
+        """Make room for an answer that the client reads more slowly than it is written."""
+        super().pause_writing()
+        self._active = time.monotonic()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Abort the connections whose clients have kept the sandbox waiting longest.
+
+        Closed ones count, too: they hold a socket, and the rest of an answer, until it is read.
+        """
+        known = [each for each in self.connections if isinstance(each, SandboxProtocol)]
+        unsent = sum(each.unsent for each in known)
+        if len(known) <= _MOST_CONNECTIONS and unsent <= _MOST_UNSENT_BYTES:
+            return
+        waiting = [each for each in known if each is not self and each.keeps_waiting]
+        for each in sorted(waiting, key=lambda each: each._active):
+            unsent -= each.unsent
+            each.abort()
+            if len(self.connections) <= _MOST_CONNECTIONS and unsent <= _MOST_UNSENT_BYTES:
+                return
+
+    def abort(self) -> None:
+        """Close it and drop what is unsent."""
+        # uvicorn does both later, after others have connected and more has been written.
+        self.connections.discard(self)
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+        self.transport.abort()
+
     @property
-    def waits_for(self) -> str:
-        """What the connection waits for: a ``request``, its ``body``, or the ``answer``."""
-        if self.cycle is None or self.cycle.response_complete:
-            return "request"
-        return "body" if self.cycle.more_body else "answer"
+    def unsent(self) -> int:
+        """How many bytes of answers the client has not read."""
+        return self.transport.get_write_buffer_size()
+
+    @property
+    def keeps_waiting(self) -> bool:
+        """Whether the sandbox waits for the client, and not the client for an answer."""
+        cycle = self.cycle
+        return cycle is None or cycle.response_complete or cycle.more_body or self.unsent > 0
+
+    def look(self) -> None:
+        """Abort it if its client has read nothing for too long; called every second."""
+        before, self._unsent = self._unsent, self.unsent
+        now = time.monotonic()
+        if self._unsent != before:
+            self._active = now
+        elif before and now - self._active > _PATIENCE_SECONDS:
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         """Pass on the data, unless it consists of so many tiny chunks that reading takes long."""
-        receiving = self.waits_for == "body" and self.conn.their_state is h11.SEND_BODY
+        if not self._unsent:
+            self._active = time.monotonic()
+        receiving = self.conn.their_state is h11.SEND_BODY
         if receiving and data.count(b"\r\n") > _MOST_CHUNK_LINES and self._is_chunked():
             self._refuse(400, "The chunks of the request are too small.")
         else:
@@ -150,7 +190,7 @@ class SandboxProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
-        self._waits_since = time.monotonic()
+        self._active = time.monotonic()
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:

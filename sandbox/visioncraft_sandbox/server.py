@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from langchain_visioncraft._keywords import unknown_keyword
 from visioncraft_sandbox.app import create_app, wind_down
 from visioncraft_sandbox.backends.connection import BackendError
-from visioncraft_sandbox.connections import SandboxProtocol
+from visioncraft_sandbox.connections import BACKLOG, SandboxProtocol
 from visioncraft_sandbox.faults import Fault, FaultBook
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.records import Received
@@ -192,6 +192,7 @@ class SandboxServer(uvicorn.Server):
             loop="asyncio",
             lifespan="on",
             log_config=None,
+            backlog=BACKLOG,
             server_header=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
@@ -204,6 +205,14 @@ class SandboxServer(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self._ready is not None:
             self._ready.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look at each connection once a second."""
+        if counter % 10 == 0:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, SandboxProtocol):
+                    connection.look()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wind down, then stop."""
@@ -225,7 +234,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(256)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
 import pytest
-from visioncraft_sandbox import Sandbox, connections
+from visioncraft_sandbox import Fault, Sandbox, connections
 
 pytestmark = pytest.mark.enable_socket
 
@@ -105,21 +106,97 @@ def test_a_request_in_small_chunks_is_read(address: tuple[str, int]) -> None:
     assert b" 401 " in answer_to(address, head + body + b"0\r\n\r\n")
 
 
-def test_whoever_keeps_the_sandbox_waiting_makes_room_for_others(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A sandbox for at most eight connections."""
     monkeypatch.setattr(connections, "_MOST_CONNECTIONS", 8)
-    with Sandbox(models=False) as sandbox, ExitStack() as stack:
-        parts = urlsplit(sandbox.url)
-        address = parts.hostname or "", parts.port or 0
-        head = b"POST /sd HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n"
+    with Sandbox(models=False) as sandbox:
+        yield sandbox
+
+
+def address_of(sandbox: Sandbox) -> tuple[str, int]:
+    parts = urlsplit(sandbox.url)
+    return parts.hostname or "", parts.port or 0
+
+
+def test_whoever_keeps_the_sandbox_waiting_makes_room_for_others(crowded: Sandbox) -> None:
+    address = address_of(crowded)
+    head = b"POST /sd HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n"
+    with ExitStack() as stack:
         sending = stack.enter_context(connect(address))
         sending.sendall(head + b"{")
         assert answer_to(address, GET + b"\r\n").startswith(b"http/1.1 200")
-        idle = [stack.enter_context(connect(address)) for _ in range(30)]
-        assert idle[0].recv(1) == b""
-        for _ in range(9):
+        idle = [stack.enter_context(connect(address))]
+        for _ in range(30):
+            sending.sendall(b" ")
+            idle.append(stack.enter_context(connect(address)))
+            # Its data may arrive after the next connection.
             assert answer_to(address, GET + b"\r\n").startswith(b"http/1.1 200")
-        # One whose request has begun outlives those that have not sent any.
-        sending.sendall(b"}".ljust(98))
+        assert idle[0].recv(1) == b""
+        # One that goes on with its request outlives those that have not sent any.
+        sending.sendall(b"}".ljust(68))
         assert b" 401 " in sending.recv(1 << 16)
+
+
+LARGE = bytes(20 << 20)
+"""More than the buffers of two sockets hold."""
+
+
+def unread_answers(stack: ExitStack, sandbox: Sandbox, count: int, *, close: bool) -> None:
+    """Ask for a large file this often, and read only the beginning of the answer."""
+    name = sandbox.files.add(LARGE, "test")
+    head = f"GET /files/{name} HTTP/1.1\r\nHost: localhost\r\n"
+    head += "Connection: close\r\n\r\n" if close else "\r\n"
+    for _ in range(count):
+        connected = stack.enter_context(connect(address_of(sandbox)))
+        connected.sendall(head.encode())
+        assert connected.recv(12) == b"HTTP/1.1 200"
+
+
+def open_connections(sandbox: Sandbox) -> list[connections.SandboxProtocol]:
+    server = sandbox._server
+    assert server is not None
+    found = list(server.server_state.connections)
+    return [each for each in found if isinstance(each, connections.SandboxProtocol)]
+
+
+@pytest.mark.parametrize("close", [True, False])
+def test_clients_that_do_not_read_their_answers_make_room_for_others(
+    crowded: Sandbox, *, close: bool
+) -> None:
+    with ExitStack() as stack:
+        unread_answers(stack, crowded, 30, close=close)
+        assert len(open_connections(crowded)) <= 8
+        assert answer_to(address_of(crowded), GET + b"\r\n").startswith(b"http/1.1 200")
+
+
+def test_clients_that_do_not_read_streamed_answers_make_room_for_others(crowded: Sandbox) -> None:
+    crowded.faults.inject(Fault(endpoint="GET /limits", oversize=len(LARGE), times=20))
+    with ExitStack() as stack:
+        for _ in range(20):
+            connected = stack.enter_context(connect(address_of(crowded)))
+            connected.sendall(b"GET /limits HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connected.recv(12) == b"HTTP/1.1 200"
+            while not all(each.keeps_waiting for each in open_connections(crowded)):
+                time.sleep(0.01)  # until the buffers of the sockets are full
+        newcomer = GET.replace(b"/limits", b"/")
+        assert answer_to(address_of(crowded), newcomer + b"\r\n").startswith(b"http/1.1 200")
+
+
+def test_unread_answers_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    most = 3 * len(LARGE)
+    monkeypatch.setattr(connections, "_MOST_UNSENT_BYTES", most)
+    with Sandbox(models=False) as sandbox, ExitStack() as stack:
+        unread_answers(stack, sandbox, 12, close=False)
+        assert sum(each.unsent for each in open_connections(sandbox)) <= most
+
+
+@pytest.mark.parametrize("close", [True, False])
+def test_a_client_that_reads_nothing_of_its_answer_is_disconnected(
+    monkeypatch: pytest.MonkeyPatch, *, close: bool
+) -> None:
+    monkeypatch.setattr(connections, "_PATIENCE_SECONDS", 0.0)
+    with Sandbox(models=False) as sandbox, ExitStack() as stack:
+        unread_answers(stack, sandbox, 3, close=close)
+        while open_connections(sandbox):
+            assert answer_to(address_of(sandbox), GET + b"\r\n").startswith(b"http/1.1 200")
