@@ -129,20 +129,18 @@ def counted(things: Sequence[Thing]) -> str:
 
 def measured(looked: Looked) -> str:
     """Size, colours and light."""
-    image = looked.image
-    frames = getattr(image, "n_frames", 1)
+    colours = listed(looked.colours)
+    return f"{size(looked)} Its main colours are {colours}; it {brightness(looked)}."
+
+
+def size(looked: Looked) -> str:
+    """Width, height, format and number of frames."""
+    width, height = looked.image.size
+    shape = "landscape format" if width > height else "portrait format"
+    shape = "square" if 0.95 < width / height < 1.05 else shape
+    frames = getattr(looked.image, "n_frames", 1)
     motion = f", animated with {frames} frames" if frames > 1 else ""
-    return (
-        f"It measures {image.width} x {image.height} pixels ({shape(image.size)}{motion}). "
-        f"Its main colours are {listed(looked.colours)}; {brightness(looked)}."
-    )
-
-
-def shape(size: tuple[int, int]) -> str:
-    """``square``, ``landscape format`` or ``portrait format``."""
-    if 0.95 < size[0] / size[1] < 1.05:
-        return "square"
-    return "landscape format" if size[0] > size[1] else "portrait format"
+    return f"It measures {width} x {height} pixels ({shape}{motion})."
 
 
 def brightness(looked: Looked) -> str:
@@ -150,7 +148,7 @@ def brightness(looked: Looked) -> str:
     mean, spread = looked.light
     bright = "dark" if mean < 0.33 else "bright" if mean > 0.66 else "of medium brightness"
     contrast = "low" if spread < 0.1 else "high" if spread > 0.25 else "medium"
-    return f"it is {bright} ({mean:.0%}) with {contrast} contrast"
+    return f"is {bright} ({mean:.0%}) with {contrast} contrast"
 
 
 def stored(looked: Looked, begin: str = _STORED) -> str:

@@ -191,14 +191,10 @@ class Stage:
     def bake(self, image: Image.Image, x: float, y: float) -> None:
         """Paint an RGBA picture into the background, behind everything painted later."""
         left, top = round(x), round(y)
-        upper, lower = max(0, top), min(self.height, top + image.height)
-        first, last = max(0, left), min(self.width, left + image.width)
-        if upper >= lower or first >= last:
-            return
-        part = image.crop((first - left, upper - top, last - left, lower - top))
+        first, last = max(0, top), min(self.height, top + image.height)
+        part = image.crop((-left, first - top, self.width - left, last - top))
         pixels = np.asarray(part, np.float32)
-        area = self.pixels[upper:lower, first:last]
-        area += (pixels[..., :3] - area) * (pixels[..., 3:] / 255)
+        self.blend(pixels[..., :3], pixels[..., 3] / 255, first)
 
     @property
     def unit(self) -> float:
@@ -220,20 +216,15 @@ class Stage:
         """Smooth noise in the stage's width; see `noise`."""
         return noise(self.rng, (self.width, height or self.height), cell)
 
-    def line(self, waves: float, *, rough: float = 0.5, octaves: int = 4) -> NDArray[np.float32]:
+    def line(self, waves: float, *, octaves: int = 4) -> NDArray[np.float32]:
         """A curve over the width between about -1 and 1 with that many waves."""
         curve = np.zeros(self.width, dtype=np.float32)
-        total, strength = 0.0, 1.0
         for octave in range(octaves):
             knots = max(3, round(waves * 2**octave) + 3)
             coarse = self.rng.uniform(-1, 1, (1, knots)).astype(np.float32)
-            smooth = Image.fromarray(np.repeat(coarse, 2, axis=0)).resize(
-                (self.width, 2), Image.Resampling.BICUBIC
-            )
-            curve += np.asarray(smooth, dtype=np.float32)[0] * strength
-            total += strength
-            strength *= rough
-        return curve / total * 1.3
+            smooth = Image.fromarray(coarse).resize((self.width, 1), Image.Resampling.BICUBIC)
+            curve += np.asarray(smooth)[0] * 0.5**octave
+        return curve / (2 - 0.5 ** (octaves - 1)) * 1.3
 
     def blend(self, colour: ArrayLike, cover: NDArray[Any], first: int = 0) -> None:
         """Paint in one colour, or one for each pixel, as opaque as `cover`, from a row on."""

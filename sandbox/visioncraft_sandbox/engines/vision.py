@@ -127,7 +127,7 @@ def _answered(looked: Looked, question: Question, subject: str) -> str:
     return _what(looked, question, subject)
 
 
-def _cannot_tell(looked: Looked, _question: Question | None = None) -> str:
+def _cannot_tell(looked: Looked) -> str:
     shown = say.seen(looked) or say.drawn(looked)
     if shown:
         return f"I cannot tell. {shown}"
@@ -159,12 +159,6 @@ def _number(looked: Looked, noun: Noun) -> str | None:
     return None if candidates else f"no {noun.word}"
 
 
-def _text(looked: Looked, _question: Question) -> str:
-    if looked.setting:
-        return "The drawing has no text in it."
-    return say.read(looked) or "I can read no text in it."
-
-
 def _colour(looked: Looked, question: Question) -> str:
     main = f"The main colours of the picture are {listed(looked.colours)}."
     if question.goes_beyond:  # the colour of something unknown, or of a part of something
@@ -187,24 +181,6 @@ def _where(looked: Looked, question: Question) -> str:
     return "" if question.asks("setting") else _cannot_tell(looked)
 
 
-def _size(looked: Looked, _question: Question) -> str:
-    width, height = looked.image.size
-    return f"It measures {width} x {height} pixels ({say.shape((width, height))})."
-
-
-def _light(looked: Looked, question: Question) -> str:
-    told = say.brightness(looked)
-    return "" if question.nouns else f"{told[0].upper()}{told[1:]}."
-
-
-def _grey(looked: Looked, _question: Question) -> str:
-    return "It is in colour." if looked.is_coloured else "It is black-and-white."
-
-
-def _made(looked: Looked, _question: Question) -> str:
-    return say.stored(looked) or "Its file does not say how it was made."
-
-
 def _setting(looked: Looked, _question: Question) -> str:
     if looked.sight.scene:
         return f"The scene looks like {looked.sight.scene}."
@@ -213,13 +189,17 @@ def _setting(looked: Looked, _question: Question) -> str:
 
 _ANSWERS: dict[str, Callable[[Looked, Question], str]] = {
     "count": _count,
-    "made": _made,
-    "grey": _grey,
+    "made": lambda looked, _: say.stored(looked) or "Its file does not say how it was made.",
+    "grey": lambda looked, _: f"It is {'in colour' if looked.is_coloured else 'black-and-white'}.",
     "colour": _colour,
-    "size": _size,
-    "beyond": _cannot_tell,
-    "text": _text,
-    "light": _light,
+    "size": lambda looked, _: say.size(looked),
+    "beyond": lambda looked, _: _cannot_tell(looked),
+    "text": lambda looked, _: (
+        "The drawing has no text in it."
+        if looked.setting
+        else say.read(looked) or "I can read no text in it."
+    ),
+    "light": lambda looked, question: "" if question.nouns else f"It {say.brightness(looked)}.",
     "where": _where,
     "setting": _setting,
 }
