@@ -69,7 +69,7 @@ def structured_output(
         msg = "with_structured_output needs a schema, except with method='json_mode'."
         raise InvalidRequestError(msg)
     if tools and method not in ("json_schema", "json_mode"):
-        msg = f"Structured output with {method=} cannot be combined with tools; bind only those."
+        msg = f"Structured output with {method=} cannot be combined with tools; bind only one."
         raise InvalidRequestError(msg)
     tool = {} if schema is None else convert_to_openai_tool(_plain(schema), strict=strict)
     form: dict[str, Any] = tool.get("function") or {}

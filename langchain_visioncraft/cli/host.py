@@ -26,7 +26,7 @@ def models(
 ) -> None:
     """List the models, samplers, schedulers, LoRAs or refiners that a host offers."""
     if base_model and not family:
-        msg = "--base-model needs a family that is divided by base model: image or sd."
+        msg = "--base-model needs a family with lists for each base model: image or sd."
         raise click.UsageError(msg)
     with connected(connection) as client:
         lists = []

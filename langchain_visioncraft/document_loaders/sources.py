@@ -200,7 +200,7 @@ def _files(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path | Skipped]:
     elif glob.has_magic(str(path)) and not os.path.exists(path):  # noqa: PTH110
         found = _matches(path)
         if not found:
-            yield Skipped(str(path), f"{path}: nothing has a name like this.", "FileNotFoundError")
+            yield Skipped(str(path), f"{path}: no file matches this pattern.", "FileNotFoundError")
         for each in found:
             if _is_wanted(each.name, suffixes) and not _is_something_else(each):
                 yield each

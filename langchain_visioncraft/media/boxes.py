@@ -48,7 +48,7 @@ def truncation_of_boxes(file: BinaryIO, size: int) -> str | None:
     for kind, _, stop in boxes(file, 0, size):
         last, kinds = stop, kinds | {kind}
     if last > size or not last:
-        return f"the MP4 announces {last:,} bytes, {size:,} came"
+        return f"the MP4 announces {last:,} bytes, {size:,} arrived"
     return None if kinds & {b"moov", b"moof"} else "the MP4 has no index (moov)"
 
 

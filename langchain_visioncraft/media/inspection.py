@@ -325,7 +325,7 @@ def truncation_of(file: BinaryIO, mime_type: str, size: int) -> str | None:
         announced = int.from_bytes(file.read(4), order) + 8
         # A stream of unknown length announces 0, or one of the largest numbers.
         cut = size < announced < _UNKNOWN_LENGTH
-        return f"{announced:,} bytes are announced, {size:,} came" if cut else None
+        return f"{announced:,} bytes are announced, {size:,} arrived" if cut else None
     return truncation_of_boxes(file, size) if mime_type in _ISO else None
 
 

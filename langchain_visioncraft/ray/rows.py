@@ -93,7 +93,7 @@ def check_columns(kind: Kind, column: str, output: str, schema: Any) -> None:
     if isinstance(types[column], pa.DataType) and types[column] not in _READABLE:
         msg = (
             f"Column {column!r} holds {types[column]}: it must hold paths or URLs (texts), or the "
-            "bytes of files, as ray.data.read_binary_files gives them."
+            "bytes of files, as ray.data.read_binary_files returns them."
         )
         raise InvalidRequestError(msg)
     if taken := [output + ending for ending in kind.types if output + ending in types]:

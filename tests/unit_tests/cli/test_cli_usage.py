@@ -37,7 +37,7 @@ WRONG = [
         ["upscale", "a.png", "--resise", "2"],
         "No such option '--resise'. Did you mean '--resize' or '--retries'?",
     ),
-    (["models", "--base-model", "FLUX.1"], "that is divided by base model: image or sd."),
+    (["models", "--base-model", "FLUX.1"], "with lists for each base model: image or sd."),
     (["limits", "--qqq"], "No such option '--qqq'."),
     (["-x"], "No such option '-x'. Put the options of a command after its name."),
     (["--verson"], "No such option '--verson'. Did you mean '--version'?"),

@@ -71,7 +71,7 @@ def test_a_glob_that_finds_nothing_is_reported(make: Any, load: Any, folder: Pat
     assert load(loader) == []
     [skipped] = loader.report.skipped
     assert skipped.source == f"{folder}/*.jpg"
-    assert "nothing has a name like this" in str(loader.report)
+    assert "no file matches this pattern" in str(loader.report)
     [document] = load(make(f"{folder}/*.jpg", on_error="document"))
     assert document.metadata["error_type"] == "FileNotFoundError"
 

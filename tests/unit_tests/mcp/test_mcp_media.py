@@ -222,5 +222,5 @@ async def test_a_resource_that_is_too_large_is_refused(
     monkeypatch.setattr(resources, "LARGEST_RESOURCE", 100)
     handle = store.add(medium("cat.png")).handle
     async with connect() as client:
-        with pytest.raises(mcp.MCPError, match="more than the 100 bytes"):
+        with pytest.raises(mcp.MCPError, match="more than the limit of 100 bytes"):
             await client.read_resource(uri_of(handle))
