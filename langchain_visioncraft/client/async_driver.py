@@ -17,6 +17,7 @@ from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.serving import Run, ServingClient, calling_back
 from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.client.translation import timed_out
+from langchain_visioncraft.client.watching import current
 
 if TYPE_CHECKING:
     from langchain_visioncraft._compat import httpx
@@ -93,7 +94,7 @@ class AsyncVisionCraftClient(ServingClient):
             return await loop.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
 
     async def _send(self, outgoing: Outgoing, run: Run) -> tuple[httpx.Response, Spool]:
-        with self.translating(outgoing.endpoint, outgoing.host) as state:
+        with self.translating(outgoing.endpoint, outgoing.host):
             # The first one takes up to half a second, which would block all other tasks.
             ready = self.http_async_client or self._http
             http = ready or await asyncio.to_thread(self.http)
@@ -101,13 +102,13 @@ class AsyncVisionCraftClient(ServingClient):
             request = outgoing.request(http, body and body.async_content())
             response = await http.send(request, stream=True, **outgoing.options())
             try:
-                state.answered = True
+                current().came = True
                 progress_in = self.progress_in(outgoing, run)
                 with self.spool(response, outgoing, run) as spool:
                     async for chunk in response.aiter_bytes():
                         if not spool.accept(chunk):
                             break
-                        for progress in progress_in(chunk) if progress_in else ():
+                        for progress in progress_in(chunk):
                             with calling_back():
                                 await self._report(progress, run)
             finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import threading
 import weakref
@@ -30,44 +31,35 @@ if TYPE_CHECKING:
     from langchain_visioncraft.client.endpoints import EndpointMethods as ClientMethods
 else:
     # Importing the request models takes longer than everything else that a client needs, so the
-    # endpoints become methods when one is first accessed.
+    # endpoints are looked up when one is accessed.
+
+    @functools.cache
+    def _endpoints() -> dict[str, Any]:
+        from langchain_visioncraft.client.endpoints import EndpointMethods  # noqa: PLC0415 -- slow
+
+        return {name: each for name, each in vars(EndpointMethods).items() if name[:1] != "_"}
+
+    def _method(name: str, client: Any, kind: type) -> Any:
+        if name.startswith("_") or name not in _endpoints():
+            msg = f"{kind.__name__!r} object has no attribute {name!r}"
+            raise AttributeError(msg, name=name, obj=client or kind)
+        return _endpoints()[name].__get__(client, kind)
 
     class _Later(type):
         def __getattr__(cls, name: str) -> Any:
-            return _found(cls, name)
+            return _method(name, None, cls)
 
         def __dir__(cls) -> list[str]:
-            _add_methods()
-            return super().__dir__()
+            return [*super().__dir__(), *_endpoints()]
 
     class ClientMethods(metaclass=_Later):
         """The methods of clients."""
 
         def __getattr__(self, name: str) -> Any:
-            return _found(self, name)
+            return _method(name, self, type(self))
 
         def __dir__(self) -> list[str]:
-            _add_methods()
-            return super().__dir__()
-
-    def _found(place: Any, name: str) -> Any:
-        if name.startswith("_") or not _add_methods():
-            kind = place.__name__ if isinstance(place, type) else type(place).__name__
-            msg = f"{kind!r} object has no attribute {name!r}"
-            raise AttributeError(msg, name=name, obj=place)
-        return getattr(place, name)
-
-    def _add_methods() -> bool:
-        """Add them; false if they were there."""
-        if "_complete" in vars(ClientMethods):
-            return False
-        from langchain_visioncraft.client.endpoints import EndpointMethods  # noqa: PLC0415 -- slow
-
-        for name in dir(EndpointMethods):
-            if not name.startswith("_"):
-                setattr(ClientMethods, name, getattr(EndpointMethods, name))
-        ClientMethods._complete = True
-        return True
+            return [*super().__dir__(), *_endpoints()]
 
 
 DEFAULT_MAX_ANSWER_BYTES = 256 * 1024 * 1024

@@ -100,20 +100,20 @@ class VisionCraftClient(ServingClient):
                 self._busy -= 1
 
     def _send(self, outgoing: Outgoing, run: Run) -> tuple[httpx.Response, Spool]:
-        with self.translating(outgoing.endpoint, outgoing.host) as state:
+        with self.translating(outgoing.endpoint, outgoing.host):
             http = self.http()
             body = outgoing.content
             request = outgoing.request(http, body and body.content())
             response = http.send(request, stream=True, **outgoing.options())
             try:
-                state.answered = True
+                current().came = True
                 progress_in = self.progress_in(outgoing, run)
                 with self.spool(response, outgoing, run) as spool:
                     for chunk in response.iter_bytes():
                         self.check_time(run)
                         if not spool.accept(chunk):
                             break
-                        for progress in progress_in(chunk) if progress_in else ():
+                        for progress in progress_in(chunk):
                             with calling_back():
                                 self._report(progress, run)
             finally:

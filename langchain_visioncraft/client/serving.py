@@ -71,11 +71,6 @@ class Run:
     spools: weakref.WeakSet[Spool] = field(default_factory=weakref.WeakSet)
 
 
-@dataclass
-class _Sending:
-    answered: bool = False
-
-
 class ServingClient(BaseClient):
     """A client that decides what to do for each step, and leaves the waiting to its driver."""
 
@@ -228,12 +223,8 @@ class ServingClient(BaseClient):
             )
             raise errors.LinkExpiredError(msg, status=status, **facts)
         if status >= 300:
-            with spool.open() as file:
-                body = file.read(MAX_ERROR_BYTES)
             endpoint = f"the link of {fetch.endpoint}"
-            raise self.without_key(
-                status_error(status, response.headers, body, endpoint=endpoint, base_url=link.url)
-            )
+            raise self._refused(response, spool, endpoint=endpoint, base_url=link.url)
         run.linked += spool.size
         return spool
 
@@ -296,18 +287,15 @@ class ServingClient(BaseClient):
             spool.expect(int(announced))
         return spool
 
-    def progress_in(
-        self, outgoing: Outgoing, run: Run
-    ) -> Callable[[bytes], Iterator[Progress]] | None:
-        """The reader of progress in the chunks of an answer, if it reports any."""
-        if not outgoing.streams or run.on_progress is None:
-            return None
+    def progress_in(self, outgoing: Outgoing, run: Run) -> Callable[[bytes], Iterator[Progress]]:
+        """The reader of progress in the chunks of an answer."""
         watch, redact = StateWatch(), self.redactor()
 
         def found(chunk: bytes) -> Iterator[Progress]:
-            for progress in watch(chunk):
-                said, facts = redact.told([progress.message, dict(progress.details)])
-                yield Progress(said, time.monotonic() - run.watch.began, facts)
+            if outgoing.streams and run.on_progress is not None:
+                for progress in watch(chunk):
+                    said, facts = redact.told([progress.message, dict(progress.details)])
+                    yield Progress(said, time.monotonic() - run.watch.began, facts)
 
         return found
 
@@ -318,33 +306,28 @@ class ServingClient(BaseClient):
             spool.discard()
             raise self.without_key(redirected(response, **self.facts(call.endpoint)))
         if status >= 400:
-            with spool.open() as file:
-                body = file.read(MAX_ERROR_BYTES)
-            raise self.without_key(
-                status_error(
-                    status,
-                    response.headers,
-                    body,
-                    endpoint=call.endpoint,
-                    base_url=self.settings.base_url,
-                    key_sent=call.auth != "none",
-                )
-            )
+            facts = self.facts(call.endpoint)
+            raise self._refused(response, spool, **facts, key_sent=call.auth != "none")
         return spool
 
+    def _refused(self, response: Any, spool: Spool, **facts: Any) -> errors.VisionCraftError:
+        with spool.open() as file:
+            body = file.read(MAX_ERROR_BYTES)
+        error = status_error(response.status_code, response.headers, body, **facts)
+        return self.without_key(error)
+
     @contextlib.contextmanager
-    def translating(self, endpoint: str, host: str) -> Iterator[_Sending]:
+    def translating(self, endpoint: str, host: str) -> Iterator[None]:
         """Translate errors of the HTTP library and the system; the only boundary for them."""
-        state = _Sending()
         current().came = False
         try:
-            yield state
+            yield
         except errors.VisionCraftError:
             raise
         except LocalError as error:
             raise error.cause from None
         except Exception as error:
-            translated = translate(error, host, state.answered, self.facts(endpoint))
+            translated = translate(error, host, current().came, self.facts(endpoint))
             forget_locals(error)
             if translated is not None and current().is_over:
                 translated = timed_out(self.facts(endpoint))
