@@ -66,8 +66,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         """LangChain's standard parameters may be given to any chat model."""
         if not isinstance(values, dict):
             return values
-        unknown = [name for name in _STANDARD if values.get(name) is not None]
-        if unknown:
+        if unknown := [name for name in _STANDARD if values.get(name) is not None]:
             warnings.warn(
                 f"{' and '.join(unknown)} has no effect: POST /llm takes only model and messages.",
                 UserWarning,
@@ -91,8 +90,7 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         self, messages: Sequence[BaseMessage], options: dict[str, Any]
     ) -> tuple[Task, dict[str, Any]]:
         known = {*OPTIONS, structured.ANSWER_FORM, "model", "stream"}
-        unknown = sorted(name for name in options if name not in known)
-        if unknown:
+        if unknown := sorted(options.keys() - known):
             msg = (
                 f"Nothing was sent. POST /llm takes only a model and messages, without "
                 f"{', '.join(map(repr, unknown))}. ChatVisionCraft takes other parameters."
@@ -136,10 +134,9 @@ class ChatVisionCraftLegacy(VisionCraftChatModel):
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Offer tools in the prompt; the arguments are those of `ChatVisionCraft`."""
-        options = {"tool_choice": tool_choice, "parallel_tool_calls": parallel_tool_calls}
-        given = {name: value for name, value in options.items() if value is not None}
         formatted = [convert_to_openai_tool(tool, strict=strict) for tool in tools]
-        return self.bind(tools=formatted, **given, **kwargs)
+        options = {"tool_choice": tool_choice, "parallel_tool_calls": parallel_tool_calls}
+        return self.bind(tools=formatted, **options, **kwargs)
 
     def with_structured_output(
         self,
@@ -181,12 +178,9 @@ def _written(message: BaseMessage) -> dict[str, Any]:
         raise InvalidRequestError(msg)
     if isinstance(message.content, str):
         return {"role": role, "content": message.content}
-    texts, images = [], []
-    for block in message.content:
-        if isinstance(block, dict) and block.get("type") == "image_url":
-            images.append(str(block["image_url"]["url"]))
-        else:
-            texts.append(block if isinstance(block, str) else str(block.get("text") or ""))
+    blocks: Any = message.content
+    images = [block["image_url"]["url"] for block in blocks if block.get("type") == "image_url"]
+    texts = [block.get("text") for block in blocks]
     if len(images) > 1:
         msg = (
             f"Nothing was sent: a message of POST /llm carries one image, this one has "

@@ -94,19 +94,15 @@ class NormalizedStream:
     def _piece_of_call(self, piece: normalizing.Call) -> dict[str, Any] | None:
         given = piece.arguments or ""
         arguments = given if isinstance(given, str) else normalizing.arguments_of(given)
-        call = self._call_of(piece)
+        last = self._calls[-1] if self._calls else None
+        is_placed = piece.place is not None
+        call = self._known.get(piece.place) if is_placed else self._known.get(piece.id, last)
         if call is None or call.is_followed_by(piece, arguments.strip()):
             call = _StreamedCall(len(self._calls), piece, normalizing.fresh_id(piece.id, self._ids))
             self._calls.append(call)
             normalizing.no_more("tool calls", self._calls, normalizing.MOST_CALLS)
             self._known |= {key: call for key in (piece.place, piece.id) if key is not None}
         return call.tell(piece.name, call.take(arguments))
-
-    def _call_of(self, piece: normalizing.Call) -> _StreamedCall | None:
-        """The call that a piece belongs to, if it does not begin the next one."""
-        if piece.place is not None:
-            return self._known.get(piece.place)
-        return self._known.get(piece.id, self._calls[-1] if self._calls else None)
 
     def end(self) -> Iterator[dict[str, Any]]:
         """The parts that were held until the end.
