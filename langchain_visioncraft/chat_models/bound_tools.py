@@ -270,11 +270,11 @@ class ToolReading(Reading):
             return [*better[:1]] if self._tools.parallel is False else [*better]
         settled: list[Piece] = []
         for held in self._held:
-            same = [call for call in better if call.name == held.name]
-            corrected = [*same, *better][:1] if held.problems else []
-            for call in corrected:
+            call = held
+            if held.problems and better:
+                call = next((each for each in better if each.name == held.name), better[0])
                 better.remove(call)
-            settled.append(self._as_it_is(*(corrected or [held])))
+            settled.append(self._as_it_is(call))
         return settled
 
     def _question(self, messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
