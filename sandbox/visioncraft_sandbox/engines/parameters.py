@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -12,6 +13,10 @@ from PIL.PngImagePlugin import PngInfo
 _KEY = "parameters"
 DRAWN = "drawn"
 """The key in PNG and `Image.info` for what the sandbox drew: ``cat, cat, boat; sea, night``."""
+_SETTINGS = {
+    "steps": "Steps", "sampler": "Sampler", "cfg_scale": "CFG scale", "seed": "Seed",
+    "size": "Size", "model": "Model",
+}  # fmt: skip
 _STEPS = re.compile(r"Steps: \d+,")
 _LAST_LINE = re.compile(r"(?:Steps|Sampler|CFG scale|Seed|Size|Model): [^,]+(?:,|$)")
 
@@ -20,30 +25,20 @@ def parameters_text(
     prompt: str,
     *,
     negative_prompt: str | None = None,
-    model: str | None = None,
-    sampler: str | None = None,
-    steps: int | None = None,
-    cfg_scale: float | None = None,
-    seed: int | None = None,
     width: int,
     height: int,
+    **settings: Any,
 ) -> str:
-    """The prompt, the negative prompt, and a line with the given parameters."""
-    lines = [prompt]
-    if negative_prompt:
-        lines.append(f"Negative prompt: {negative_prompt}")
-    pairs = {
-        "Steps": steps,
-        "Sampler": sampler,
-        "CFG scale": None if cfg_scale is None else f"{cfg_scale:g}",
-        "Seed": seed,
-        "Size": f"{width}x{height}",
-        "Model": model,
-    }
-    lines.append(
-        ", ".join(f"{name}: {value}" for name, value in pairs.items() if value is not None)
-    )
-    return "\n".join(lines)
+    """The prompt, the negative prompt, and a line with the size and settings that are not None."""
+    given = {**settings, "size": f"{width}x{height}"}
+    pairs = ((shown, given.get(name)) for name, shown in _SETTINGS.items())
+    last = ", ".join(f"{shown}: {_plain(value)}" for shown, value in pairs if value is not None)
+    negative = f"Negative prompt: {negative_prompt}" if negative_prompt else ""
+    return "\n".join(filter(None, (prompt, negative, last)))
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def split_parameters(text: str) -> tuple[str, str]:

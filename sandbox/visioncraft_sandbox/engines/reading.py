@@ -276,12 +276,6 @@ def _hour(place: str, weather: set[str], subjects: list[Subject], number: int) -
     return ("day", "day", "sunset", "dawn")[number // 7 % 4]
 
 
-def _small_number(word: str) -> int:
-    # Python refuses to parse thousands of digits.
-    number = int(word) if word.isdecimal() and len(word) <= 2 else 0
-    return number if number <= 12 else 0
-
-
 def _subjects(
     words: list[str], hidden: frozenset[str]
 ) -> tuple[list[Subject], tuple[int, ...] | None]:
@@ -303,7 +297,9 @@ def _subjects(
             if accent is None and _colours_all(words, at + 1):
                 accent = tint
         if word in NUMBERS or word.isdecimal():
-            count = NUMBERS.get(word, _small_number(word))
+            # Python refuses to parse thousands of digits.
+            number = NUMBERS.get(word) or int(word[:3])
+            count = number if number <= 12 else 0
         elif word in SIZES:
             scale = SIZES[word]
         elif thing is not None or word in {",", ".", ";"}:

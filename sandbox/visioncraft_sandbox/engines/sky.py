@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -222,10 +220,10 @@ def paint_air(stage: Stage) -> None:
     if weather & {"rain", "storm"}:
         heavy = "storm" in weather
         for size in (1, 2):
-            _falling(stage, 120 if heavy else 75, size, _drop, 0.34 if heavy else 0.18)
+            _falling(stage, 120 if heavy else 75, size, lean=0.34 if heavy else 0.18)
     if "snowfall" in weather:
         for size, count in ((1, 70), (2, 42), (3, 20)):
-            _falling(stage, count, size, _flake, 0)
+            _falling(stage, count, size)
     if "fireflies" in weather:
         _fireflies(stage)
     if "autumn" in weather:
@@ -243,31 +241,23 @@ def _fog(stage: Stage) -> None:
         stage.put(veil(stage.light.haze, cover), 0, stage.height * level - high / 2, depth)
 
 
-def _falling(stage: Stage, count: int, size: int, paint: Callable[..., None], lean: float) -> None:
-    """A sheet of rain or snow whose edges match, so that it falls without a seam."""
+def _falling(stage: Stage, count: int, size: int, lean: float | None = None) -> None:
+    """A sheet of snow, or of leaning rain, whose edges match, so that it falls without a seam."""
     wide, high = stage.width * 2, stage.height * 2
     sheet = Image.new("RGBA", (wide, high), (224, 236, 250, 0))
     draw = ImageDraw.Draw(sheet)
     for _ in range(int(count * max(1.0, wide * high / (4 * stage.unit**2)))):
         x, y = (stage.rng.random() * 1.1 - 0.05) * wide, stage.rng.random() * high
-        part = stage.rng.uniform(0.7, 1.3)
-        for shift in (-high, 0, high):
-            paint(draw, (x, y + shift), stage.unit * part, size, lean)
+        unit = stage.unit * stage.rng.uniform(0.7, 1.3)
+        for top in (y - high, y, y + high):
+            if lean is None:
+                flake = unit * (0.0004 + 0.0048 * size)
+                draw.circle((x, top), flake, (255, 255, 255, 265 - 40 * size))
+            else:
+                long, width = unit * (0.07 * size - 0.01), max(1, round(unit * 0.0032 * size))
+                ends = (x, top, x - long * lean, top + long)
+                draw.line(ends, (214, 228, 246, 5 + 55 * size), width)
     stage.put(halved(sheet), 0, 0, _AIR + size, "fall", stage.height, size * 0.37)
-
-
-def _drop(
-    draw: ImageDraw.ImageDraw, at: tuple[float, float], unit: float, size: int, lean: float
-) -> None:
-    long = unit * (0.07 * size - 0.01)
-    ends = (*at, at[0] - long * lean, at[1] + long)
-    draw.line(ends, (214, 228, 246, 5 + 55 * size), max(1, round(unit * 0.0032 * size)))
-
-
-def _flake(
-    draw: ImageDraw.ImageDraw, at: tuple[float, float], unit: float, size: int, _: float
-) -> None:
-    draw.circle(at, unit * (0.0004 + 0.0048 * size), (255, 255, 255, 265 - 40 * size))
 
 
 def _fireflies(stage: Stage) -> None:

@@ -143,7 +143,11 @@ def room(stage: Stage) -> None:
     way = 1 if stage.idea.seed % 2 == 0 else -1
     middle = stage.width / 2
     _fireplace(stage, middle + way * 0.30 * stage.width, floor + stage.unit * 0.02)
-    _window(stage, middle - way * 0.26 * stage.width, floor - stage.unit * 0.50)
+    hour = "night" if stage.idea.hour in {"night", "dusk"} else "day"
+    weather = "snowfall" if "snowfall" in stage.idea.weather else "clear"
+    window = figure("window", max(24, round(stage.unit * 0.36)), showing=(hour, weather))
+    foot = floor - stage.unit * 0.50 + window.height
+    stage.stand(window, middle - way * 0.26 * stage.width, foot, -48)
     for text, size, across, foot in (
         ("🖼", 0.15, 0.0, -0.30), ("🪴", 0.22, -0.42, 0.03), ("📚", 0.09, -0.30, 0.03)
     ):  # fmt: skip
@@ -179,11 +183,3 @@ def _fireplace(stage: Stage, x: float, base: float) -> None:
     top = base - image.height + high * 0.01
     for text, size, across in (("🕰", 0.10, -0.02), ("🕯", 0.08, -0.19), ("🪴", 0.10, 0.17)):
         prop(stage, text, size, x + across * stage.unit, top, -45, ambient=(1, 1, 1))
-
-
-def _window(stage: Stage, x: float, y: float) -> None:
-    high = max(24, round(stage.unit * 0.36))
-    hour = "night" if stage.idea.hour in {"night", "dusk"} else "day"
-    weather = "snowfall" if "snowfall" in stage.idea.weather else "clear"
-    image = figure("window", high, showing=(hour, weather))
-    stage.stand(image, x, y + image.height, -48)

@@ -9,6 +9,7 @@ import threading
 import time
 import wave
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ _NOT_ENGLISH = (
     "Whisper tiny.en is unsure of these words: perhaps this is not English, which is all that it "
     "knows. `visioncraft setup --speech base` installs a model for other languages."
 )
+
+_FIELDS = (
+    "seek", "start", "end", "text", "tokens", "temperature", "avg_logprob", "compression_ratio",
+    "no_speech_prob",
+)  # fmt: skip
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +96,11 @@ class Transcriber:
             segments: list[dict[str, Any]] = []
             for segment in found:
                 go_on(min(1.0, segment.end * _RATE / len(samples)))
-                segments.append(_segment(len(segments), segment))
+                told = asdict(segment)
+                times = {name: round(told[name], 3) for name in ("start", "end")}
+                segments.append(
+                    {"id": len(segments), **{name: told[name] for name in _FIELDS}, **times}
+                )
         text = "".join(segment["text"] for segment in segments)
         spoken = "en" if task == "translate" else heard_as.language
         answer = transcript(text, segments, spoken, len(samples) * 1000 / _RATE, started)
@@ -178,18 +188,3 @@ def _joined(pieces: Iterable[NDArray[np.float32]], seconds: float) -> NDArray[np
         samples[count:end] = piece
         count = end
     return samples[:count]
-
-
-def _segment(index: int, segment: Any) -> dict[str, Any]:
-    return {
-        "id": index,
-        "seek": int(segment.seek),
-        "start": round(float(segment.start), 3),
-        "end": round(float(segment.end), 3),
-        "text": str(segment.text),
-        "tokens": [int(token) for token in segment.tokens],
-        "temperature": float(segment.temperature or 0.0),
-        "avg_logprob": float(segment.avg_logprob),
-        "compression_ratio": float(segment.compression_ratio),
-        "no_speech_prob": float(segment.no_speech_prob),
-    }
