@@ -219,13 +219,8 @@ class VisionCraftToolkit(ToolSettings, BaseToolkit):
 
     def _make(self, kind: type[VisionCraftTool], **extra: Any) -> VisionCraftTool:
         name = _name_of(kind)
-        shared = {
-            "client": self.client,
-            "store": self.store,
-            "content": self.content,
-            "allowed_dirs": self.allowed_dirs,
-            "cache": self.cache,
-        }
+        names = ("client", "store", "content", "allowed_dirs", "cache")
+        shared = {each: getattr(self, each) for each in names}
         return kind(**{**shared, **extra, **self.tool_options.get(name, {})})
 
 

@@ -106,40 +106,6 @@ class MediaFile(NamedTuple):
             raise
 
 
-def read(source: Source, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
-    """Read a file, piece by piece, and detect its type.
-
-    Raises `MediaInputError` if it cannot be read, is empty, or of none of these kinds.
-    """
-    name = source.name or "<data>"
-    try:
-        holder = source.holder
-        if isinstance(holder, Place | InStore) and holder.path is None:
-            with holder.open() as file:  # decoders need to seek
-                holder = HeldBytes(file.read())
-        try:
-            media = Media.found(holder)
-            mime_type: str | None = media.mime_type
-        except InvalidRequestError:
-            with holder.open() as file:
-                mime_type = type_of(file)
-                if not file.seek(0, io.SEEK_END):
-                    raise MediaInputError(f"{name} is empty (0 bytes).") from None
-        else:
-            if (kind := str(kind_of(mime_type))) in kinds:
-                handle = media.handle  # now, since it may take time
-                return MediaFile(source.name or handle, kind, media, source.metadata)
-    except OSError as error:
-        msg = f"{name} cannot be read: {error.strerror or error}."
-        raise MediaInputError(msg) from error
-    wanted = " or ".join(_KINDS[kind] for kind in kinds)
-    msg = (
-        f"{name} is {mime_type or 'unknown data'}, not {wanted}. A loader leaves such files out "
-        "with on_error='skip', or with suffixes= of those that you want."
-    )
-    raise MediaInputError(msg)
-
-
 OneSource: TypeAlias = str | os.PathLike[str] | Media | MediaStore | Blob | BlobLoader
 SourceTypes: TypeAlias = OneSource | Iterable[OneSource]
 """A file, folder, glob, URL, `Media`, `MediaStore`, blob or blob loader, or several of them."""
@@ -323,3 +289,37 @@ def _copied(url: str, spool_dir: Path | None) -> Spool:
         msg = f"{url} cannot be read: {error}"
         raise MediaInputError(msg) from error
     return spool
+
+
+def read(source: Source, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
+    """Read a file, piece by piece, and detect its type.
+
+    Raises `MediaInputError` if it cannot be read, is empty, or of none of these kinds.
+    """
+    name = source.name or "<data>"
+    try:
+        holder = source.holder
+        if isinstance(holder, Place | InStore) and holder.path is None:
+            with holder.open() as file:  # decoders need to seek
+                holder = HeldBytes(file.read())
+        try:
+            media = Media.found(holder)
+            mime_type: str | None = media.mime_type
+        except InvalidRequestError:
+            with holder.open() as file:
+                mime_type = type_of(file)
+                if not file.seek(0, io.SEEK_END):
+                    raise MediaInputError(f"{name} is empty (0 bytes).") from None
+        else:
+            if (kind := str(kind_of(mime_type))) in kinds:
+                handle = media.handle  # now, since it may take time
+                return MediaFile(source.name or handle, kind, media, source.metadata)
+    except OSError as error:
+        msg = f"{name} cannot be read: {error.strerror or error}."
+        raise MediaInputError(msg) from error
+    wanted = " or ".join(_KINDS[kind] for kind in kinds)
+    msg = (
+        f"{name} is {mime_type or 'unknown data'}, not {wanted}. A loader leaves such files out "
+        "with on_error='skip', or with suffixes= of those that you want."
+    )
+    raise MediaInputError(msg)

@@ -104,6 +104,4 @@ def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[str | Pat
 
 def label_for_provenance(source: MediaSource) -> str:
     """The name of a source in a sidecar: a URL without its query, which may be a signature."""
-    if source.url is None:
-        return source.label
-    return without_secrets(source.url)
+    return source.label if source.url is None else without_secrets(source.url)

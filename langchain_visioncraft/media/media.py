@@ -40,11 +40,8 @@ def readable_size(size: int) -> str:
     """Bytes for people: ``820 bytes``, ``14 kB``, ``1.4 MB``."""
     if size < 1000:
         return f"{size} bytes"
-    for unit, scale in (("kB", 1e3), ("MB", 1e6)):
-        if size < 999.5 * scale or unit == "MB":
-            number = size / scale
-            return f"{number:.1f} {unit}" if number < 9.95 else f"{number:,.0f} {unit}"
-    raise AssertionError(size)  # unreachable: megabytes take everything
+    unit, number = ("kB", size / 1e3) if size < 999_500 else ("MB", size / 1e6)
+    return f"{number:.1f} {unit}" if number < 9.95 else f"{number:,.0f} {unit}"
 
 
 class _Store(Protocol):
