@@ -55,9 +55,9 @@ class Source(NamedTuple):
         if isinstance(item, Media):
             return cls(item.location or item.handle, item.held or HeldBytes(item.read()))
         if isinstance(item, Path):
-            return cls(str(item), Place.of(item))
-        in_memory = item.data is not None or not item.path
-        holder = HeldBytes(item.as_bytes()) if in_memory else Place.of(str(item.path))
+            return cls(str(item), Place(item.absolute()))
+        at = Path(item.path).absolute() if item.data is None and item.path else None
+        holder = Place(at) if at else HeldBytes(item.as_bytes())
         return cls(str(item.source or ""), holder, item.metadata)
 
 
@@ -299,7 +299,7 @@ def read(source: Source, kinds: Sequence[str] = tuple(_KINDS)) -> MediaFile:
     name = source.name or "<data>"
     try:
         holder = source.holder
-        if isinstance(holder, Place | InStore) and holder.path is None:
+        if isinstance(holder, InStore) and holder.path is None:
             with holder.open() as file:  # decoders need to seek
                 holder = HeldBytes(file.read())
         try:

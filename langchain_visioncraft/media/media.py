@@ -161,8 +161,8 @@ class Media(BaseModel):
             InvalidRequestError: If the type is unknown.
             OSError: If it cannot be read.
         """
-        place = Place.of(path)
-        return cls.found(place, place.location)
+        place = Place(Path(path).absolute())
+        return cls.found(place, str(place.path))
 
     @classmethod
     def found(cls, holder: Holder, location: str | None = None) -> Media:
@@ -242,7 +242,7 @@ class Media(BaseModel):
     def at(self, location: str, holder: Holder | None = None) -> Media:
         """The same medium at this path or URL, opened by this holder if you pass one."""
         media = self.model_copy(update={"location": location})
-        media._held = holder or Place(location)
+        media._held = holder or Place(Path(location))
         return media
 
     @property

@@ -8,19 +8,16 @@ bytes there have its SHA-256.
 from __future__ import annotations
 
 import io
-import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from langchain_visioncraft.errors import DamagedMediaError
 from langchain_visioncraft.media.filesystems import Folder
 from langchain_visioncraft.media.handles import digest_of
-from langchain_visioncraft.media.paths import is_file_url, local_path, open_regular
-from langchain_visioncraft.media.urls import is_url, open_url
+from langchain_visioncraft.media.paths import open_regular
 
 _MOST_STORES = 64
 
@@ -50,25 +47,13 @@ class HeldBytes(Holder):
 
 @dataclass(frozen=True)
 class Place(Holder):
-    """A path or URL that code named."""
+    """A local file that code named."""
 
-    location: str
-
-    @classmethod
-    def of(cls, path: str | os.PathLike[str]) -> Place:
-        """A local file, whatever its name looks like: ``file:/a`` may be a file in a folder."""
-        return cls(str(Path(path).absolute()))
-
-    @cached_property
-    def path(self) -> Path | None:
-        """The local file, if it is one."""
-        if is_url(self.location):
-            return None
-        return local_path(self.location) if is_file_url(self.location) else Path(self.location)
+    path: Path
 
     def open(self, _mode: str = "rb", /) -> BinaryIO:
         """Open it for reading."""
-        return open_url(self.location) if self.path is None else open_regular(self.path)
+        return open_regular(self.path)
 
 
 _opened: OrderedDict[str, Folder] = OrderedDict()
@@ -120,7 +105,8 @@ class InStore(Holder):
     @property
     def path(self) -> Path | None:
         """The local file, if it is in a local store."""
-        return Place(self._found().where(self.name)).path
+        folder = self._found()
+        return Path(folder.where(self.name)) if folder.spool_dir else None
 
     def open(self, _mode: str = "rb", /) -> BinaryIO:
         """Open it; raises `DamagedMediaError` if the bytes do not have its SHA-256."""
