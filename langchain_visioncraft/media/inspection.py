@@ -168,7 +168,7 @@ _SIZES = {
     "image/x-sun-raster": (">II", 4, False),
     "image/x-flc": ("<HH", 8, False),
 }
-"""Where the two sides stand, and whether the height is the first."""
+"""The places of width and height, and whether the height comes first."""
 
 
 def _tags(file: BinaryIO) -> dict[int, int]:
@@ -250,7 +250,7 @@ def chunks_of(file: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int, 
         if png and not kind.isalpha():  # something else is appended
             return
         yield kind, at + 8, length
-        # A checksum in PNG; in RIFF chunks begin at even places.
+        # PNG has a checksum here; in RIFF, chunks begin at even offsets.
         at += 8 + length + (4 if png else length % 2)
 
 
