@@ -130,16 +130,18 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     def _open_store(cls, value: Any) -> Any:
         return MediaStore(value) if isinstance(value, str | os.PathLike) else value
 
+    @property
+    def _timeout(self) -> Any:
+        given = self.request_timeout
+        return (given.connect, given.read) if is_from_httpx(given, "Timeout") else given
+
     def _resolve_settings(self) -> Settings:
         """The settings of the connection, from the fields and the environment."""
-        timeout = self.request_timeout
-        if is_from_httpx(timeout, "Timeout"):
-            timeout = (timeout.connect, timeout.read)
         settings = resolve(
             api_key=self.visioncraft_api_key,
             base_url=self.visioncraft_api_base,
             verify=self.verify,
-            timeout=timeout,
+            timeout=self._timeout,
             max_retries=self.max_retries,
         )
         settings.require_key()
@@ -271,7 +273,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
                 api_key=self.visioncraft_api_key,
                 base_url=self.visioncraft_api_base,
                 verify=self.verify,
-                timeout=self.request_timeout,
+                timeout=self._timeout,
                 max_retries=self.max_retries,
                 deadline=self.deadline,
                 max_answer_bytes=completions.MAX_ANSWER_BYTES,

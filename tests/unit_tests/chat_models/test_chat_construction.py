@@ -82,9 +82,10 @@ def test_timeouts_reach_the_sdk(timeout: Any) -> None:
         assert (client.timeout.connect, client.timeout.read) == (connect, read)
 
 
-def test_a_timeout_of_httpx_is_understood() -> None:
-    model = ChatVisionCraft(**MODEL, timeout=openai.Timeout(7, connect=3))
+def test_a_timeout_of_httpx_is_understood(service: Service) -> None:
+    model = service.model(timeout=openai.Timeout(7, connect=3))
     assert (model.root_client.timeout.connect, model.root_client.timeout.read) == (3, 7)
+    assert model.list_models()
 
 
 @pytest.mark.parametrize("bad", [{"timeout": -1}, {"timeout": "soon"}, {"max_retries": -1}])
