@@ -267,12 +267,13 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         """Clients of the host's other endpoints."""
         from langchain_visioncraft.client import VisionCraftClient  # noqa: PLC0415 -- only here
         from langchain_visioncraft.client.pair import client_pair  # noqa: PLC0415
+        from langchain_visioncraft.client.transport import tls_context  # noqa: PLC0415
 
         if self._client is None:
             self._client = VisionCraftClient(
                 api_key=self.visioncraft_api_key,
                 base_url=self.visioncraft_api_base,
-                verify=self.verify,
+                verify=tls_context(self.verify),  # of False, a constructor has warned already
                 timeout=self._timeout,
                 max_retries=self.max_retries,
                 deadline=self.deadline,

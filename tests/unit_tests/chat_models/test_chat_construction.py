@@ -230,9 +230,10 @@ def test_construction_sends_nothing_and_warns_of_nothing(service: Service) -> No
     assert not service.requests
 
 
-def test_verify_false_warns() -> None:
-    with pytest.warns(UserWarning, match="certificates are not checked"):
-        ChatVisionCraft(**MODEL, verify=False)
+def test_verify_false_warns_once(service: Service) -> None:
+    with pytest.warns(UserWarning, match="certificates are not checked") as caught:
+        assert service.model(verify=False).list_models()
+    assert len(caught) == 1
 
 
 @pytest.mark.parametrize("tokens", [-1, 0, 100_001])
