@@ -105,8 +105,8 @@ def first_answer() -> Iterator[Wire]:
     clients would only report that the connection was closed.
     """
     # Never closed: a thread may still read when the server ends.
-    reader, writer = os.fdopen(os.dup(0), "rb", closefd=False), os.fdopen(os.dup(1), "wb")
-    wire = Wire(reader, writer)
+    reader = os.fdopen(os.dup(0), "rb", closefd=False)
+    wire = Wire(reader, os.fdopen(os.dup(1), "wb", closefd=False))
     if not os.isatty(0):  # otherwise a person tries the command
         wire = wire._replace(first=wire.reader.readline())
         if (answer := answer_to(wire.first)) is not None:

@@ -118,8 +118,12 @@ def resolve(
     if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
         msg = f"max_retries={max_retries!r} is not valid: give an integer of at least 0."
         raise InvalidRequestError(msg)
-    if verify is not None:
-        _check_verify(verify)
+    if verify == "" or not isinstance(verify, bool | str | ssl.SSLContext | None):
+        msg = (
+            f"verify={verify!r} is not valid: give True, False, the path of a CA bundle or of a "
+            "folder of certificates, or an ssl.SSLContext."
+        )
+        raise InvalidRequestError(msg)
     if verify is False:
         warnings.warn(
             "TLS certificates are not checked (verify=False): anyone between you and the host can "
@@ -134,15 +138,6 @@ def resolve(
         timeout=Timeout.of(timeout),
         max_retries=max_retries,
     )
-
-
-def _check_verify(verify: Any) -> None:
-    if verify == "" or not isinstance(verify, bool | str | ssl.SSLContext):
-        msg = (
-            f"verify={verify!r} is not valid: give True, False, the path of a CA bundle or of a "
-            "folder of certificates, or an ssl.SSLContext."
-        )
-        raise InvalidRequestError(msg)
 
 
 def environment_key() -> str | None:

@@ -1,4 +1,4 @@
-"""The application: its commands as data, and their completion in shells.
+"""The application: its commands as data.
 
 A command declares its parameters, and names the function that does its work, which is imported when
 it runs. So help, completion and usage errors cost little more than click.
@@ -6,6 +6,7 @@ it runs. So help, completion and usage errors cost little more than click.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import click
 
+from langchain_visioncraft._handshake import CONTENT_TYPES, first_answer
 from langchain_visioncraft.cli.base import (
     Argument,
     Choice,
@@ -168,14 +170,12 @@ def _usage() -> Command:
 
 
 def _mcp() -> Command:
-    from langchain_visioncraft._handshake import CONTENT_TYPES  # noqa: PLC0415 -- needed nowhere else
-
     engine = Choice(variants_of("image"))
     folders = {"type": click.Path(path_type=Path), "metavar": "FOLDER", "multiple": True}
     content = "What results contain: text, also pictures, or also links to the media."
     token = {"envvar": "VISIONCRAFT_MCP_TOKEN", "show_envvar": True}
     return _command(
-        "mcp:run",
+        "app:serve_mcp",
         option(
             "--transport", "How clients connect.", type=Choice(["stdio", "http"]), default="stdio"
         ),
@@ -201,6 +201,13 @@ def _mcp() -> Command:
         *CONNECTION,
         STORE,
     )
+
+
+def serve_mcp(*, transport: str, **settings: Any) -> None:
+    """Serve the tools; a client on stdio gets its first answer at once."""
+    with first_answer() if transport == "stdio" else contextlib.nullcontext() as wire:
+        # Only now: importing the server takes longer than some clients wait.
+        load(f"{_HERE}.serving:serve", "mcp")(wire, **settings)
 
 
 def _sandbox(name: str) -> Any:
