@@ -24,6 +24,8 @@ hypothesis.settings.load_profile("patient")
 ROOT = Path(__file__).parent
 # What `make test` runs of the integration tests: a module or two of each area, none of them slow.
 ESSENTIAL = (
+    "sandbox/tests/integration_tests/test_sandbox_chat.py",
+    "sandbox/tests/integration_tests/test_sandbox_commands.py",
     "sandbox/tests/integration_tests/test_sandbox_server.py",
     "tests/integration_tests/agents/test_agent.py",
     "tests/integration_tests/chat_models/test_standard_prompted.py",

