@@ -26,13 +26,21 @@ _OF_PICTURES = frozenset({"image", "image_url", "url"})
 
 def read_chat(body: Mapping[str, Any]) -> Chat:
     """Check a chat request; refused with 400."""
-    wanted = check_parameters(ChatRequest, _with_max_tokens(body))
+    newer = body.get("max_completion_tokens")  # OpenAI's newer name
+    try:
+        given = body if newer is None else {**body, "max_tokens": newer}
+        wanted = check_parameters(ChatRequest, given)
+    except Refusal as refusal:
+        if newer is None:
+            raise
+        renamed = refusal.message.replace("max_tokens:", "max_completion_tokens:")
+        raise Refusal(refusal.status, renamed) from refusal
     check_messages(wanted.messages)
     if body.get("n") not in (None, 1):
         raise Refusal(400, "n: this host returns one answer to a request.")
-    given = {name: getattr(wanted, name) for name in _SAMPLED}
+    sampled = {name: getattr(wanted, name) for name in _SAMPLED}
     sampling = Sampling(
-        **{name: value for name, value in given.items() if value is not None},
+        **{name: value for name, value in sampled.items() if value is not None},
         stop=_stops(body.get("stop")),
         seed=body["seed"] if isinstance(body.get("seed"), int) else None,
     )
@@ -51,19 +59,6 @@ def read_chat(body: Mapping[str, Any]) -> Chat:
         parallel=body.get("parallel_tool_calls") is not False,
         schema=_schema(body.get("response_format"), wanted.messages),
     )
-
-
-def _with_max_tokens(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The request with its ``max_completion_tokens``, OpenAI's newer name, as ``max_tokens``."""
-    newer = body.get("max_completion_tokens")
-    if newer is None:
-        return body
-    try:
-        check_parameters(ChatRequest, {**body, "max_tokens": newer})
-    except Refusal as refusal:
-        renamed = refusal.message.replace("max_tokens:", "max_completion_tokens:")
-        raise Refusal(refusal.status, renamed) from refusal
-    return {**body, "max_tokens": newer}
 
 
 def check_length(body: Mapping[str, Any], longest: int) -> None:

@@ -27,8 +27,7 @@ from visioncraft_sandbox.settings import SandboxConfig
 
 _SWITCH_SECONDS = 0.001
 """Seconds after which a busy thread lets the event loop run, instead of Python's 5 ms."""
-_PORT = {"type": click.IntRange(0, 65535), "default": 8765}
-_SECONDS = {"type": click.FloatRange(min=0), "default": 2.5}
+_SECONDS = click.FloatRange(min=0)
 _SILENCE = {"type": click.FloatRange(min=1), "default": 600.0}
 _FAULT = "A fault to inject, e.g. 'POST /sd status=503 times=1'; repeatable."
 _HOSTS = "Another host name to answer to; repeatable. Default: this machine's."
@@ -64,12 +63,12 @@ def _options(name: str, server: str, model: str) -> list[click.Option]:
 
 @command(
     option("--host", "Address to listen on.", default="127.0.0.1"),
-    option("--port", "Port; 0 takes a free one.", **_PORT),
+    option("--port", "Port; 0 takes a free one.", type=click.IntRange(0, 65535), default=8765),
     option("--allowed-host allowed_hosts", _HOSTS, multiple=True),
     option("--key keys", "A key to accept; repeatable. Default: any key.", multiple=True),
     option("--no-models", "Load no models: only draw, animate, edit and plan.", is_flag=True),
     option("--fault faults", _FAULT, multiple=True),
-    option("--midjourney-seconds", "How long a Midjourney task takes.", **_SECONDS),
+    option("--midjourney-seconds", "How long a Midjourney task takes.", type=_SECONDS, default=2.5),
     option(
         "--allow-private-urls", "Also fetch links to this machine and its network.", is_flag=True
     ),

@@ -180,13 +180,11 @@ class SandboxProtocol(H11Protocol):
         if not self._unsent:
             self._active = time.monotonic()
         receiving = self.conn.their_state is h11.SEND_BODY
-        if receiving and data.count(b"\r\n") > _MOST_CHUNK_LINES and self._is_chunked():
+        is_chunked = receiving and any(name == b"transfer-encoding" for name, _ in self.headers)
+        if is_chunked and data.count(b"\r\n") > _MOST_CHUNK_LINES:
             self._refuse(400, "The chunks of the request are too small.")
         else:
             super().data_received(data)
-
-    def _is_chunked(self) -> bool:
-        return any(name == b"transfer-encoding" for name, _ in self.headers)
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""

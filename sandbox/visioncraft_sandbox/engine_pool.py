@@ -36,16 +36,6 @@ MEASURING = "vision (measurements)"
 PLANNER = "planner (rules)"
 CATALOG = "catalog"
 
-_SWITCHED_OFF = (
-    "{what} is switched off here: this sandbox runs without models (--no-models, or "
-    "Sandbox(models=False)). Start it without that option, after `visioncraft setup`."
-)
-
-_NOT_INSTALLED = (
-    "This engine needs the package {name!r}, which is not installed: "
-    "pip install 'langchain-visioncraft[sandbox]', then `visioncraft setup`."
-)
-
 
 @cache
 def _shared(engine: Callable[[], Any]) -> Any:
@@ -86,7 +76,11 @@ class Lane:
         except EngineUnavailable as error:
             raise Refusal(503, str(error)) from error
         except ImportError as error:
-            raise Refusal(503, _NOT_INSTALLED.format(name=error.name or error)) from error
+            message = (
+                f"This engine needs the package {error.name or error!r}, which is not installed: "
+                "pip install 'langchain-visioncraft[sandbox]', then `visioncraft setup`."
+            )
+            raise Refusal(503, message) from error
 
 
 class EnginePool:
@@ -163,4 +157,8 @@ class EnginePool:
 
     def _require_models(self, what: str) -> None:
         if not self._config.models:
-            raise Refusal(503, _SWITCHED_OFF.format(what=what))
+            message = (
+                f"{what} is switched off here: this sandbox runs without models (--no-models, or "
+                "Sandbox(models=False)). Start it without that option, after `visioncraft setup`."
+            )
+            raise Refusal(503, message)

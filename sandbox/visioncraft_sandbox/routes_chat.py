@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -74,7 +73,7 @@ async def _answer(
     server = services.backends.chat_for(chat.model, with_images=chat.has_images)
     if server is not None:
         try:
-            return await _forward(server, request, services, body, stream=chat.stream)
+            return await _forward(server, request, services, body, chat)
         except Unsupported:
             return _response(chat, await _reply(chat, services, request))
     _check_model(chat.model, services)
@@ -93,21 +92,15 @@ def _checked_key(request: Request, services: Services) -> str:
 
 
 async def _forward(
-    server: ChatServer,
-    request: Request,
-    services: Services,
-    body: Mapping[str, Any],
-    *,
-    stream: bool,
+    server: ChatServer, request: Request, services: Services, body: Mapping[str, Any], chat: Chat
 ) -> Response:
     """Forward a request without the caller's key; raises `Unsupported` as the server does."""
-    model = await server.model_for(str(body["model"]))
-    messages = await with_data_urls(body["messages"], services.uploads(request))
+    model = await server.model_for(chat.model)
+    messages = await with_data_urls(chat.messages, services.uploads(request))
     sent = request_body(body, model, messages)
-    engine = server.engine(model)
-    if not stream:
-        return json_response(await server.complete(sent), engine)
-    return _event_stream(await server.stream(sent), engine)
+    if chat.stream:
+        return _event_stream(await server.stream(sent), server.engine(model))
+    return json_response(await server.complete(sent), server.engine(model))
 
 
 def _event_stream(events: AsyncIterator[bytes], engine: str) -> Response:
@@ -299,15 +292,8 @@ async def _llm(job: Job) -> Response:
     check_length({"messages": wanted.messages}, services.config.max_chat_text)
     check_messages(wanted.messages)
     chat = Chat(model=wanted.model, messages=wanted.messages)
-    server = services.backends.chat_for(chat.model, with_images=chat.has_images)
-    if server is not None:
-        body = {"model": wanted.model, "messages": wanted.messages}
-        with contextlib.suppress(Unsupported):
-            return await _forward(server, job.request, services, body, stream=False)
-    else:
-        _check_model(wanted.model, services)
-    reply = await _reply(chat, services, job.request)
-    return json_response(completion(reply.model or wanted.model, reply), reply.engine)
+    body = {"model": wanted.model, "messages": wanted.messages}
+    return await _answer(job.request, services, body, chat, None)
 
 
 async def _list_models(request: Request, services: Services) -> Response:
