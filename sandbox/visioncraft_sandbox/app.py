@@ -1,8 +1,12 @@
-"""The ASGI application: every documented request of all generations of the VisionCraft API."""
+"""The ASGI application: every documented request of all generations of the VisionCraft API.
+
+Those without a key are answered here: lists, limits, and files behind links.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,22 +16,30 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from langchain_visioncraft.version import __version__
 from visioncraft_sandbox import (
     routes_chat,
     routes_drawing,
-    routes_lists,
     routes_media,
     routes_midjourney,
 )
-from visioncraft_sandbox.answers import Refusal, refusal_response, style_of
+from visioncraft_sandbox.answers import (
+    ENGINE_HEADER,
+    Refusal,
+    json_response,
+    refusal_response,
+    style_of,
+)
 from visioncraft_sandbox.backends.hosts import Backends
-from visioncraft_sandbox.engine_pool import EnginePool
+from visioncraft_sandbox.catalog import LIMITS, LISTS
+from visioncraft_sandbox.engine_pool import CATALOG, EnginePool
 from visioncraft_sandbox.fault_gate import FaultGate
 from visioncraft_sandbox.faults import FaultBook
 from visioncraft_sandbox.files import FileStore
-from visioncraft_sandbox.operations import UNEXPECTED, Services
+from visioncraft_sandbox.operations import UNEXPECTED, Services, route
 from visioncraft_sandbox.page.gate import PageGate
 from visioncraft_sandbox.page.journal import Journal
 from visioncraft_sandbox.protection import Protection
@@ -75,7 +87,10 @@ def create_app(
         *(operation.route() for operation in operations),
         *routes_media.ROUTES,
         *routes_chat.ROUTES,
-        *routes_lists.ROUTES,
+        *(route("GET", path, _names) for path in LISTS),
+        route("GET", "/limits", _limits),
+        route("GET", "/files/{name}", _file),
+        route("GET", "/", _index),
     ]
     faults.serve(routes)
     journal = Journal(config.page_entries, config.page_bytes, config.keys) if config.page else None
@@ -105,6 +120,44 @@ def create_app(
     app.state.requests = requests
     app.state.journal = journal
     return app
+
+
+async def _names(request: Request, services: Services) -> Response:
+    return json_response(await services.backends.names(request.url.path), CATALOG)
+
+
+async def _limits(*_: object) -> Response:
+    """JSON under ``text/plain``, as the service has served it."""
+    text = json.dumps(LIMITS, indent=2)
+    return Response(text, media_type="text/plain", headers={ENGINE_HEADER: CATALOG})
+
+
+async def _file(request: Request, services: Services) -> Response:
+    name = request.path_params["name"]
+    found = services.files.get(name)
+    if found is None:
+        if services.files.is_gone(name):
+            raise Refusal(410, "This link has expired.")
+        raise Refusal(404, "There is no such file.")
+    return Response(found.data, media_type=found.mime_type, headers={ENGINE_HEADER: found.engine})
+
+
+async def _index(request: Request, _: Services) -> Response:
+    """A description of the sandbox, and its endpoints."""
+    endpoints = [f"{method} {path}" for method, path in endpoints_of(request.app)]
+    what = f"A sandbox of langchain-visioncraft {__version__}, not the VisionCraft service"
+    return json_response({"name": what, "endpoints": endpoints}, CATALOG)
+
+
+def endpoints_of(api: Starlette) -> list[tuple[str, str]]:
+    """The method and the path of every endpoint."""
+    return [
+        (method, route.path)
+        for route in api.routes
+        if isinstance(route, Route)
+        for method in sorted(route.methods or ())
+        if method != "HEAD"
+    ]
 
 
 class ApiPrefix:

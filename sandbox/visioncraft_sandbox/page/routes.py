@@ -21,13 +21,13 @@ from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.version import __version__
 from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.app import endpoints_of
 from visioncraft_sandbox.operations import Services
 from visioncraft_sandbox.page import reading
 from visioncraft_sandbox.page.forms import CAPABILITIES, Capability
 from visioncraft_sandbox.page.gate import MEDIA_POLICY, Guard, key_of
 from visioncraft_sandbox.page.journal import Entry, Journal
 from visioncraft_sandbox.page.views import Filter, Writer, events, render, summary
-from visioncraft_sandbox.routes_lists import endpoints_of
 from visioncraft_sandbox.uploads import decode_picture
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
