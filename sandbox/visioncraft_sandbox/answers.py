@@ -80,7 +80,7 @@ def refusal_response(refusal: Refusal, style: ErrorStyle) -> Response:
     return JSONResponse(
         style.body(refusal.status, refusal.message, refusal.code),
         status_code=refusal.status,
-        headers={ENGINE_HEADER: "none", **refusal.headers},
+        headers=refusal.headers,
     )
 
 

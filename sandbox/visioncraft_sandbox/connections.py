@@ -21,8 +21,8 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from visioncraft_sandbox.answers import ENGINE_HEADER, ErrorStyle, Refusal
-from visioncraft_sandbox.protection import PROTECTING_HEADERS
+from visioncraft_sandbox.answers import ErrorStyle, Refusal
+from visioncraft_sandbox.protection import HEADERS
 
 _ResultT = TypeVar("_ResultT")
 
@@ -199,8 +199,7 @@ class SandboxProtocol(H11Protocol):
         """Answer instead of the application, and close the connection."""
         body = json.dumps(ErrorStyle.DETAIL.body(status, message)).encode()
         headers = {
-            **PROTECTING_HEADERS,
-            ENGINE_HEADER: "none",
+            **HEADERS,
             "content-type": "application/json",
             "content-length": str(len(body)),
             "connection": "close",

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from visioncraft_sandbox.answers import Refusal, refusal_response, style_of
+from visioncraft_sandbox.answers import ENGINE_HEADER, Refusal, refusal_response, style_of
 
-PROTECTING_HEADERS = {
+HEADERS = {
+    ENGINE_HEADER: "none",
     "x-content-type-options": "nosniff",
     # Otherwise a page of another site could embed an answer, and measure what it cannot read.
     "cross-origin-resource-policy": "same-origin",
@@ -40,7 +41,7 @@ class Protection:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        send = with_headers(send, PROTECTING_HEADERS)
+        send = with_headers(send, HEADERS)
         host = Headers(scope=scope).get("host", "")
         if is_ours(host, self._names):
             await self._app(scope, receive, send)

@@ -9,10 +9,8 @@ from functools import partial
 from typing import Any
 
 import anyio.to_thread
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from visioncraft_sandbox.answers import ENGINE_HEADER
 from visioncraft_sandbox.hiding import shown, shown_headers, shown_path
 
 _BODY_BYTES = 1 << 20
@@ -65,7 +63,7 @@ class Received:
 
 
 class Recorder:
-    """Records each request, and gives each answer an engine header."""
+    """Records each request."""
 
     def __init__(self, app: ASGIApp, log: deque[Received]) -> None:
         self._app = app
@@ -101,7 +99,6 @@ class Recorder:
         async def note_status(message: Message) -> None:
             if message["type"] == "http.response.start":
                 noted.status = message["status"]
-                MutableHeaders(scope=message).setdefault(ENGINE_HEADER, "none")
             await send(message)
 
         await self._app(scope, note_body, note_status)
