@@ -202,10 +202,10 @@ def _whole(order: str, kind: int, value: bytes) -> int | None:
     if kind not in _WHOLE:
         return None
     (first,) = struct.unpack_from(order + _WHOLE[kind], value)
-    return int(first)
+    return int(first) if first >= 0 else None
 
 
-_WHOLE = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_WHOLE = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}
 
 
 def _orientation(file: BinaryIO, mime_type: str) -> int:

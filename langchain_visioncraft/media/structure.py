@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import struct
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
@@ -19,6 +21,13 @@ _MOST_TILES = 1 << 16
 _TAG_BYTES = 12
 _TILES = (273, 324)
 """The tags of a TIFF that say where its strips and tiles are."""
+_SIZE, _TILE_SIZE = (256, 257), (322, 323)
+_LARGE_TILE = 1 << 24
+_ICONS = (b"\0\0\1\0", b"\0\0\2\0", b"icns")
+_MOST_ICON_SIDE = 4096
+"""Pixels; Windows and macOS use at most 1,024."""
+_EMBEDDED = re.compile(rb"(?:IHDR|ihdr|\xff\x4f\xff\x51.{4})(.{8})", re.DOTALL)
+"""The sides of a picture in an icon, by the headers of PNG and JPEG 2000."""
 _GIF_DELAY = b"\xf9"
 
 
@@ -106,12 +115,19 @@ def _apng(file: BinaryIO) -> Animation:
 def check_structure(file: BinaryIO) -> None:
     """Raise `StructureError` if a file demands more than any program's output does.
 
-    That is a JPEG of more than 500 scans, and a TIFF of more than 10,000 pages, of a page of more
-    than 65,536 strips or tiles, or of pages that overlap.
+    That is a JPEG of more than 500 scans; a TIFF of more than 10,000 pages, of a page of more than
+    65,536 strips or tiles, of tiles far larger than their page, or of pages that overlap; an icon
+    that holds more than 4,096 pixels a side; and a compressed FITS.
     """
     file.seek(0)
     head = file.read(4)
     file.seek(0)
+    if head in _ICONS:
+        _check_icons(file.read())
+    if head == b"SIMP" and b"ZCMPTYPE" in file.read():
+        # Pillow unpacks all of it before it looks at the size.
+        msg = "compressed data of unknown size: unpack the FITS first, such as with funpack"
+        raise StructureError(msg)
     if head[:3] == b"\xff\xd8\xff" and _scans(file.read()) > _MOST_SCANS:
         msg = f"more than {_MOST_SCANS} scans, each of which passes over the whole picture"
         raise StructureError(msg)
@@ -132,6 +148,39 @@ def _check_pages(file: BinaryIO) -> None:
         if any(tag in _TILES and count > _MOST_TILES for tag, count, _ in entries):
             msg = f"a page of more than {_MOST_TILES:,} strips or tiles"
             raise StructureError(msg)
+        if _area(entries, _TILE_SIZE, max) > max(_LARGE_TILE, 2 * _area(entries, _SIZE, min)):
+            msg = "tiles of far more pixels than the page"
+            raise StructureError(msg)
+
+
+def _area(
+    entries: Sequence[tuple[int, int, int | None]], sides: Sequence[int], which: Callable[..., int]
+) -> int:
+    """The product of two tags; each may be there several times."""
+    found = ([value or 0 for tag, _, value in entries if tag == side] for side in sides)
+    return math.prod(which(values, default=0) for values in found)
+
+
+def _check_icons(data: bytes) -> None:
+    """The list of icons may say other sizes than the pictures have."""
+    pictures = [struct.unpack(">2I", found[1]) for found in _EMBEDDED.finditer(data)]
+    if any(max(sides) > _MOST_ICON_SIDE for sides in [*pictures, *_bitmaps(data)]):
+        msg = f"an icon of more than {_MOST_ICON_SIDE:,} pixels a side"
+        raise StructureError(msg)
+
+
+def _bitmaps(data: bytes) -> Iterator[tuple[int, int]]:
+    """The sides of the bitmaps in an ICO or CUR; what is not one is left to the decoder."""
+    if data.startswith(b"icns"):
+        return
+    (count,) = struct.unpack_from("<H", data.ljust(6, b"\0"), 4)
+    for entry in range(6, min(6 + 16 * count, len(data) - 15), 16):
+        (at,) = struct.unpack_from("<I", data, entry + 12)
+        kind, sides = data[at : at + 4], data[at + 4 : at + 12]
+        if len(sides) < 8 or kind == b"\x89PNG":
+            continue
+        width, height = struct.unpack_from("<2H" if kind == b"\x0c\0\0\0" else "<2i", sides)
+        yield abs(width), abs(height) // 2  # its mask is below it
 
 
 def _scans(jpeg: bytes) -> int:

@@ -25,6 +25,7 @@ from langchain_visioncraft.media.scaling import as_seen, turn_of, turned
 from langchain_visioncraft.media.sniff import kind_of
 from langchain_visioncraft.media.structure import StructureError
 from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.decoding_apart import FORMATS, decoded_apart
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.hiding import shown_text
@@ -277,6 +278,10 @@ def decoded(picture: Image.Image, name: str) -> Image.Image:
     """The pixels of an opened picture, as they are stored."""
     try:
         with _DECODING:
+            large = picture.format == "ICNS" or cost_of(picture) > _SMALL_PIXELS
+            if picture.format in FORMATS and large:
+                picture.fp.seek(0)
+                return decoded_apart(picture.fp.read())
             return decode(picture).image
     except Exception as error:
         raise Refusal(400, f"{name} is not a picture that can be read.") from error

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from visioncraft_sandbox import SandboxConfig
+from visioncraft_sandbox import SandboxConfig, decoding_apart
+from visioncraft_sandbox import uploads as uploads_module
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
@@ -125,6 +126,29 @@ def flat(width: int, height: int, form: str = "PNG", mode: str = "1") -> bytes:
 def test_a_picture_has_as_many_pixels_as_its_decoder_can_bear(data: bytes, most: str) -> None:
     with pytest.raises(Refusal, match=f"^image has more than {most} pixels"):
         decode_picture(data, "image", BOUND)
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"),
+    [("JPEG2000", "L"), ("JPEG2000", "RGBA"), ("JPEG2000", "I;16"), ("ICNS", "RGBA"), ("DDS", "L")],
+)
+def test_what_would_hold_the_interpreter_is_decoded_in_another_process(
+    monkeypatch: pytest.MonkeyPatch, form: str, mode: str
+) -> None:
+    buffer = io.BytesIO()
+    half("L" if mode == "RGBA" else mode, (1536, 1536)).convert(mode).save(buffer, form)
+    monkeypatch.setattr(uploads_module, "decode", None)
+    picture = decode_picture(buffer.getvalue(), "image", BOUND)
+    assert picture.width >= 512
+    assert marks_the_upper_half(picture.convert("L"))
+
+
+def test_a_picture_that_takes_too_long_to_decode_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(decoding_apart, "_MOST_SECONDS", 0.0)
+    with pytest.raises(Refusal, match="not a picture that can be read"):
+        decode_picture(flat(1500, 1500, "JPEG2000", "L"), "image", BOUND)
 
 
 async def test_the_pictures_of_a_request_are_bounded_together(uploads: Uploads) -> None:

@@ -109,3 +109,90 @@ def test_a_tiff_of_more_parts_than_programs_write_is_not_decoded(
 @pytest.mark.parametrize("data", [tiff(pages=10_000), tiff(strips=9000)], ids=["pages", "strips"])
 def test_a_tiff_of_many_parts_is_decoded(data: bytes) -> None:
     assert decode_picture(data, "image", 100_000).width == 1
+
+
+def png(width: int, height: int) -> bytes:
+    """The head of a PNG."""
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II5x", width, height)
+
+
+def jpeg2000(width: int, height: int) -> bytes:
+    """The head of a codestream."""
+    return b"\xff\x4f\xff\x51" + struct.pack(">HHII", 47, 0, width, height)
+
+
+def bitmap(width: int, height: int) -> bytes:
+    """The head of a picture with its mask below it."""
+    return struct.pack("<Iii", 40, width, -2 * height) + bytes(28)
+
+
+def old_bitmap(width: int, height: int) -> bytes:
+    return struct.pack("<IHH", 12, width, 2 * height) + bytes(4)
+
+
+def ico(inside: bytes, kind: int = 1) -> bytes:
+    """An icon that says that it has 16 pixels a side."""
+    entry = struct.pack("<4B2H2I", 16, 16, 0, 0, 1, 32, len(inside), 22)
+    return struct.pack("<3H", 0, kind, 1) + entry + inside
+
+
+def icns(inside: bytes) -> bytes:
+    block = b"ic07" + struct.pack(">I", len(inside) + 8) + inside
+    return b"icns" + struct.pack(">I", len(block) + 8) + block
+
+
+def tiled(width: int, height: int) -> bytes:
+    """A TIFF of one pixel in a tile of this size."""
+    tags = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 277: 1, 322: width, 323: height, 324: 8}
+    data = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    return data + b"".join(struct.pack("<HHII", tag, 4, 1, tags[tag]) for tag in tags) + bytes(4)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(
+            around(inside(*sides))
+            for around in (ico, lambda data: ico(data, 2))
+            for inside in (png, jpeg2000, bitmap, old_bitmap)
+            for sides in ((4097, 1), (1, 4097))
+        ),
+        *(icns(inside(4097, 1)) for inside in (png, jpeg2000)),
+        icns(png(16, 16) + png(1, 4097)),
+    ],
+)
+def test_the_picture_in_an_icon_counts_and_not_what_the_icon_says(
+    monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(MediaInputError, match=r"icon of more than 4,096 pixels.*not decoded"):
+        scaled(data, 8)
+    with pytest.raises(Refusal, match=r"icon of more than 4,096 pixels"):
+        decode_picture(data, "image", 100_000)
+
+
+@pytest.mark.parametrize("form", ["ICO", "ICNS"])
+@pytest.mark.parametrize("bitmap_format", ["png", "bmp"])
+def test_icons_of_usual_sizes_are_decoded(form: str, bitmap_format: str) -> None:
+    buffer = io.BytesIO()
+    options = {"bitmap_format": bitmap_format} if form == "ICO" else {}
+    Image.new("RGBA", (256, 256), "red").save(buffer, form, **options)
+    assert scaled(buffer.getvalue(), 8).damage is None
+
+
+def test_a_tile_far_larger_than_its_page_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert decode_picture(tiled(16, 16), "image", 100_000).size == (1, 1)
+    monkeypatch.setattr(Image, "open", None)
+    for twice in (b"", struct.pack("<HHII", 322, 9, 1, 16)):
+        data = tiled(46_336, 46_336)
+        data = data[:8] + bytes([9 + bool(twice)]) + data[9:-4] + twice + bytes(4)
+        with pytest.raises(MediaInputError, match="tiles of far more pixels than the page"):
+            scaled(data, 8)
+
+
+def test_a_compressed_fits_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "open", None)
+    cards = ["SIMPLE  =                    T", "ZCMPTYPE= 'GZIP_1  '", "END"]
+    data = "".join(card.ljust(80) for card in cards).ljust(2880).encode()
+    with pytest.raises(MediaInputError, match="unpack the FITS first"):
+        scaled(data, 8)
