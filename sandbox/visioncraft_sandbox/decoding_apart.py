@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from typing import Any
 
 from PIL import Image
 
@@ -16,9 +17,11 @@ FORMATS = ("JPEG2000", "ICNS", "DDS", "QOI")
 _MOST_SECONDS = 60.0
 
 
-def decoded_apart(data: bytes) -> Image.Image:
-    """Decode a picture. Raises an `OSError` if that fails, or takes more than a minute."""
+def decoded_apart(picture: Any) -> Image.Image:
+    """Decode an opened picture. Raises an `OSError` if that fails, or takes more than a minute."""
     command = [sys.executable, "-m", __name__]
+    picture.fp.seek(0)
+    data = picture.fp.read()
     try:
         done = subprocess.run(  # noqa: S603  # our own interpreter and module
             command, input=data, capture_output=True, check=True, timeout=_MOST_SECONDS

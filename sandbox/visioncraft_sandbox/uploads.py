@@ -280,8 +280,7 @@ def decoded(picture: Image.Image, name: str) -> Image.Image:
         with _DECODING:
             large = picture.format == "ICNS" or cost_of(picture) > _SMALL_PIXELS
             if picture.format in FORMATS and large:
-                picture.fp.seek(0)
-                return decoded_apart(picture.fp.read())
+                return decoded_apart(picture)
             return decode(picture).image
     except Exception as error:
         raise Refusal(400, f"{name} is not a picture that can be read.") from error
