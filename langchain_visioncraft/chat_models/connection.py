@@ -21,7 +21,7 @@ from langchain_visioncraft._redact import Redactor, redactor_of
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.chat_models.normalizing import sound
 from langchain_visioncraft.chat_models.response_formats import forms_of, is_refused
-from langchain_visioncraft.client.flow import RETRY_STATUSES
+from langchain_visioncraft.client.flow import LONGEST_RETRY_WAIT, RETRY_STATUSES
 from langchain_visioncraft.client.refusals import retry_after
 from langchain_visioncraft.client.translation import came_back
 from langchain_visioncraft.client.transport import LoopSafeAsyncClient, build, client_options
@@ -181,7 +181,9 @@ class _OurClient:
     def _should_retry(self, response: Any) -> bool:
         # The SDK retries more, such as anything that the host marks `x-should-retry: true`.
         inherited: Any = super()
-        return response.status_code in RETRY_STATUSES and bool(inherited._should_retry(response))
+        wait = retry_after(response.headers, None) or 0.0
+        worth = response.status_code in RETRY_STATUSES and wait <= LONGEST_RETRY_WAIT
+        return worth and bool(inherited._should_retry(response))
 
     def _make_sse_decoder(self) -> Any:
         inherited: Any = super()

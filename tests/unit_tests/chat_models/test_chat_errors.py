@@ -437,6 +437,20 @@ async def test_only_what_passes_is_asked_again(  # noqa: PLR0917 -- one a parame
     assert len(service.requests) == asked
 
 
+@pytest.mark.parametrize(("wait", "asked"), [("60", 3), ("61", 1), ("120", 1), ("86400", 1)])
+async def test_a_wait_of_more_than_a_minute_is_reported_and_not_slept(
+    service: Service, way: str, monkeypatch: pytest.MonkeyPatch, wait: str, asked: int
+) -> None:
+    async def no_sleep(*_: Any) -> None: ...
+
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr("anyio.sleep", no_sleep)
+    service.says(429, json={"error": "Slow down"}, headers={"retry-after": wait})
+    error = await failure(service, way, max_retries=2)
+    assert error.retry_after == int(wait)
+    assert len(service.requests) == asked
+
+
 async def test_errors_survive_a_pickle(service: Service, way: str) -> None:
     service.says(429, json={"error": "Slow down"}, headers={"retry-after": "5"})
     error = await failure(service, way)
