@@ -8,7 +8,7 @@ import re
 import traceback
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 MASK = "***"
@@ -36,6 +36,8 @@ _FEWEST_LETTERS = 5
 """The shortest beginning of a key that is hidden, if the key is cut off."""
 _DEEPEST = 64
 _LONGEST = 1 << 20
+BEGINNING_BYTES = 1 << 16
+"""The part of a body that its error is made from."""
 
 
 def shortened(text: str, most: int) -> str:
@@ -46,6 +48,8 @@ def shortened(text: str, most: int) -> str:
 class Redactor:
     """Finds a key, however JSON, HTML or a URL writes it, even if `shortened` cut it off.
 
+    It also finds it in other case, as host names are written, unless it consists of letters alone.
+
     A key of fewer than 8 characters is found only as a whole word. One that consists of letters
     alone is not redacted: it is a placeholder such as "any" or "sandbox", which protects nothing
     and is an ordinary word in messages.
@@ -53,12 +57,15 @@ class Redactor:
 
     def __init__(self, key: str) -> None:
         self._spellings: list[str] = []
+        # A key of letters alone may be a word, such as "visioncraft".
+        self._fold: Callable[[str], str] = str if key.isalpha() else _lower
         self._word = len(key) < 8
         if not key or (self._word and key.isalpha()):
             return
         # Parts of the key that look like escapes are undone with the escapes around it, and URLs
         # may write blanks as "+".
         spellings = [key, *(text for text, _ in _layers(key))]
+        spellings = [self._fold(text) for text in spellings]
         self._spellings = [*dict.fromkeys([*spellings, *(s.replace(" ", "+") for s in spellings)])]
 
     def __call__(self, value: Any) -> Any:
@@ -72,12 +79,18 @@ class Redactor:
         """A host's words to be passed on: complete, without the key and lone surrogates."""
         return self._walk(value, self._whole)
 
+    def beginning(self, file: BinaryIO) -> bytes:
+        """The beginning of a body, for its error, before anything else is cut off or collapsed."""
+        data = file.read(BEGINNING_BYTES)
+        cut = _CUT.encode() if len(data) == BEGINNING_BYTES else b""
+        return bytes(self(data + cut))
+
     def _walk(self, value: Any, masked: Callable[[str], str], depth: int = 0) -> Any:
         if isinstance(value, str):
             return masked(value)
         if isinstance(value, bytes):
-            text = value[:_LONGEST].decode("utf-8", "surrogateescape")
-            return masked(text).encode("utf-8", "surrogateescape")
+            text = value[: _LONGEST - 1].decode("utf-8", "surrogateescape")
+            return masked(text + _CUT * (len(value) >= _LONGEST)).encode("utf-8", "surrogateescape")
         if isinstance(value, dict | list) and depth > _DEEPEST:
             return MASK
         if isinstance(value, dict):
@@ -92,14 +105,11 @@ class Redactor:
     def _whole(self, text: str) -> str:
         if not text.isascii():
             text = _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
-        if len(text) <= _LONGEST:
-            return self._masked(text)
-        for spelling in self._spellings:
-            text = text.replace(spelling, MASK)
-        return text
+        return self._masked(text, escaped=len(text) <= _LONGEST)
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where the key is, whole or cut off."""
+        text = self._fold(text)
         for spelling in self._spellings:
             at = -1
             while (at := text.find(spelling, at + 1)) >= 0:
@@ -125,12 +135,13 @@ class Redactor:
         if not self._word or not _WORD.search(around):
             yield start, end
 
-    def _masked(self, text: str) -> str:
-        if not any(sign in text for sign in (*_ESCAPES, *self._spellings)):
+    def _masked(self, text: str, *, escaped: bool = True) -> str:
+        folded = self._fold(text)
+        if not any(sign in folded for sign in (*_ESCAPES, *self._spellings)):
             return text  # long texts rarely hold either
         spans = [*self._spans(text)]
         above: list[_Unescaped] = []
-        for layer, made in _layers(text):
+        for layer, made in _layers(text) if escaped else ():
             above.insert(0, made)
             for found in self._spans(layer):
                 span = found
@@ -154,6 +165,11 @@ class Redactor:
 def redactor_of(key: str) -> Redactor:
     """The `Redactor` of a key, which is created once."""
     return Redactor(key)
+
+
+def _lower(text: str) -> str:
+    """ASCII in lower case, as host names are; all letters stay where they are."""
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 class _Unescaped:

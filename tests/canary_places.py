@@ -51,6 +51,7 @@ from langchain_visioncraft.errors import (
     RateLimitError,
     ServerError,
     TimedOutError,
+    TruncatedAnswerError,
     UnexpectedAnswerError,
     VisionCraftError,
 )
@@ -106,7 +107,7 @@ def found_in(text: Any) -> str | None:
     """What stands before the key in a text, if it is there."""
     shown = text.decode("latin-1") if isinstance(text, bytes) else str(text)
     for part in PARTS:
-        position = shown.find(part)
+        position = shown.lower().find(part.lower())
         if position >= 0:
             return f"…{shown[max(0, position - 160) : position]}[the key]"
     return None
@@ -213,7 +214,16 @@ def runs_of_tracers(scene: Scene) -> Iterator[Any]:
 
 # Errors, with all that hangs on them
 
-Failing = tuple[type[BaseException], Callable[..., Any]]
+_LETTERS = len(KEY) - 1
+CUT = (
+    f"<html>{'<b>' * ((4090 - _LETTERS) // 3)}{' ' * ((4090 - _LETTERS) % 3)}{KEY}",
+    f"{' ' * ((1 << 16) - _LETTERS)}{KEY}",
+    f"a{' ' * (4095 - _LETTERS)}{KEY}",
+    json.dumps({"error": f"a{' ' * (4095 - _LETTERS)}{KEY}"}),
+)
+"""Bodies whose first 4,096 characters, or 64 KiB, end just before the last letter of the key."""
+
+Failing = tuple[type[BaseException] | tuple[type[BaseException], ...], Callable[..., Any]]
 """What must be raised, and what makes it so: an answer of the host, or something to do."""
 
 
@@ -282,8 +292,13 @@ def _bad_answers() -> Iterator[Failing]:
         (500, ServerError),
     ):
         yield refusal, lambda _, status=status: httpx.Response(status, json=words)
-    away = {"location": f"http://x/?token={KEY}"}
-    yield UnexpectedAnswerError, lambda _: httpx.Response(302, headers=away)
+    for place in (f"http://x/?token={KEY}", f"http://{KEY.upper()}.example/"):
+        away = {"location": place}
+        yield UnexpectedAnswerError, lambda _, away=away: httpx.Response(302, headers=away)
+    for cut in CUT:
+        yield ServerError, lambda _, cut=cut: httpx.Response(500, content=cut)
+        kind = (BadRequestError, UnexpectedAnswerError, TruncatedAnswerError)
+        yield kind, lambda _, cut=cut: httpx.Response(200, content=cut)
 
 
 def _calls(scene: Scene) -> list[Callable[[], Any]]:

@@ -116,9 +116,10 @@ class Boundary:
             yield
         except errors.VisionCraftError as error:
             _forget_key(error, self.key)
+            forget_locals(error)  # the HTTP library's frames hold the key
             raise
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:
-            forget_locals(error)  # the HTTP library's frames hold the key
+            forget_locals(error)
             raise
         except Exception as error:
             _forget_key(error, self.key)

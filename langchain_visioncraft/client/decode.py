@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from langchain_visioncraft._redact import shortened
-from langchain_visioncraft.client.answers import said_in, service_message
+from langchain_visioncraft.client.answers import is_error, said_in, service_message
 from langchain_visioncraft.client.flow import Answer, Flow, fetch
 from langchain_visioncraft.client.refusals import error_under_200
 from langchain_visioncraft.client.states import UNFINISHED, outcome_of, status_of
@@ -142,6 +142,7 @@ def job_in(answer: Answer) -> str | None:
 
 
 def _without_a_file(answer: Answer, decoded: Any) -> VisionCraftError:
+    decoded = answer.redact.told(decoded)
     status = status_of(decoded)
     if status in UNFINISHED:
         return _error(TruncatedAnswerError, answer, f"ended its answer while it was {status}.")
@@ -219,9 +220,11 @@ def json_with_links(answer: Answer) -> Any:
         if decoded is None:
             what = "returned JSON that is damaged or cut off."
             raise _error(TruncatedAnswerError, answer, what) from error
-    failure = error_under_200(decoded, endpoint=answer.endpoint, base_url=answer.base_url)
-    if failure is not None:
-        raise failure
+    if is_error(decoded):
+        said = answer.redact.told(decoded)
+        failure = error_under_200(said, endpoint=answer.endpoint, base_url=answer.base_url)
+        if failure is not None:
+            raise failure
     return decoded
 
 
@@ -355,8 +358,10 @@ def _name(item: Any) -> str | None:
 
 
 def _unexpected(answer: Answer, what: str, decoded: Any = None) -> ResponseError:
-    with answer.open() as file:
-        says = service_message(file.read(1 << 16)) if kind_of(_type_of(answer)) == "text" else None
+    says = None
+    if kind_of(_type_of(answer)) == "text":
+        with answer.open() as file:
+            says = service_message(answer.redact.beginning(file))
     if decoded is not None and says is None:
         says = shortened(json.dumps(decoded), 200)
     hint = f" ({says})" if says else ""

@@ -11,7 +11,7 @@ import contextlib
 import functools
 import select
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -47,8 +47,8 @@ _ERRORS: tuple[tuple[type[BaseException], str], ...] = (
 class _Request:
     method: str
     url: str
-    headers: dict[str, str]
-    content: bytes | AsyncIterable[bytes] | None
+    headers: dict[str, str] = field(repr=False)  # or the body: one of them holds the key
+    content: bytes | AsyncIterable[bytes] | None = field(repr=False)
     extensions: Mapping[str, Any] | None
 
 

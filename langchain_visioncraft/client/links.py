@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
-from langchain_visioncraft._redact import shortened
+from langchain_visioncraft._redact import Redactor, shortened
 from langchain_visioncraft.errors import UnsafeLinkError
 from langchain_visioncraft.media.urls import percent_encoded
 
@@ -63,6 +63,13 @@ def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
         origin.port or _PORTS[origin.scheme],
     )
     return Link(absolute, host, port or _PORTS[parts.scheme], own)
+
+
+def check_without_key(link: Link, redact: Redactor, *, base_url: str, endpoint: str) -> None:
+    """Raise `UnsafeLinkError` for a link that would take the key to another host."""
+    if redact.told(link.url) != link.url:
+        reason = "it holds the key, which only the API's own host may get"
+        raise _unsafe(link.url, reason, base_url, endpoint)
 
 
 def pin(link: Link, addresses: Sequence[Any], *, base_url: str, endpoint: str) -> Link:

@@ -20,7 +20,7 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import SecretStr
 
 from langchain_visioncraft import errors
-from langchain_visioncraft._redact import forget_locals, shortened
+from langchain_visioncraft._redact import BEGINNING_BYTES, forget_locals, shortened
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.base import BaseClient
 from langchain_visioncraft.client.flow import (
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAX_ERROR_BYTES = 1 << 16
 _HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "identity",
@@ -112,9 +111,7 @@ class ServingClient(BaseClient):
                     spool.discard()
                 if isinstance(error, errors.VisionCraftError):
                     self.without_key(error)
-                    forget_locals(error)
-                elif not isinstance(error, Exception):  # thrown in while frames hold the key
-                    forget_locals(error)
+                forget_locals(error)  # whoever raised it: the frames of a request hold the key
                 raise
 
     def serve(self, step: Step, run: Run) -> Serving[Spool | float | None]:
@@ -143,6 +140,7 @@ class ServingClient(BaseClient):
             try:
                 return (yield from attempt())
             except errors.VisionCraftError as error:
+                self.without_key(error)  # before it is logged
                 if policy is None:  # few calls need one
                     policy, state = self._policy(download=download)
                 state.set_exception((type(error), error, error.__traceback__))
@@ -197,6 +195,7 @@ class ServingClient(BaseClient):
             link = links.check_link(url, base_url=trusted, endpoint=fetch.endpoint)
             target = link
             if not link.own:
+                links.check_without_key(link, self.redactor(), **self.facts(fetch.endpoint))
                 addresses = yield partial(self._resolve, link, fetch.endpoint)
                 target = links.pin(link, addresses, **self.facts(fetch.endpoint))
             response, spool = yield partial(self._send, self.outgoing_link(target, fetch), run)
@@ -276,7 +275,7 @@ class ServingClient(BaseClient):
         spool = Spool(
             self.max_answer_bytes,
             run.folder,
-            keep=MAX_ERROR_BYTES if failed else None,
+            keep=BEGINNING_BYTES if failed else None,
             before=run.linked if outgoing.link else 0,
         )
         spool.endpoint, spool.base_url = outgoing.endpoint, self.settings.base_url
@@ -304,7 +303,7 @@ class ServingClient(BaseClient):
         status = response.status_code
         if 300 <= status < 400:
             spool.discard()
-            raise self.without_key(redirected(response, **self.facts(call.endpoint)))
+            raise redirected(response, **self.facts(call.endpoint))
         if status >= 400:
             facts = self.facts(call.endpoint)
             raise self._refused(response, spool, **facts, key_sent=call.auth != "none")
@@ -312,9 +311,8 @@ class ServingClient(BaseClient):
 
     def _refused(self, response: Any, spool: Spool, **facts: Any) -> errors.VisionCraftError:
         with spool.open() as file:
-            body = file.read(MAX_ERROR_BYTES)
-        error = status_error(response.status_code, response.headers, body, **facts)
-        return self.without_key(error)
+            body = spool.redact.beginning(file)
+        return status_error(response.status_code, response.headers, body, **facts)
 
     @contextlib.contextmanager
     def translating(self, endpoint: str, host: str) -> Iterator[None]:

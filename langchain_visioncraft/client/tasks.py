@@ -131,6 +131,7 @@ def _await(task: _Task, deadline: float) -> Flow[list[Media]]:
         links = {name: state[name] for name in _LINKS if state.get(name)}
         if links and (made := (yield from media_in(links, answer, task.kinds))):
             return made
+        state = answer.redact.told(state)
         status = str(state.get("Status") or state.get("status") or "unknown").lower()
         if status in _FAILED:
             msg = f"{task.maker} abandoned {task.name}: {said_in(state).message or status}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from client_driving import BASE_URL, KEY, PNG, Host, drive
@@ -180,6 +181,25 @@ def test_another_port_of_this_machine_is_not_the_apis_own(
     host = Host({"url": "http://127.0.0.1:22/files/a.png"}, PNG)
     with pytest.raises(UnsafeLinkError):
         draw(host.client(driver, base_url="http://127.0.0.1:8765"))
+
+
+@pytest.mark.parametrize("place", ["{}.example/a.png", "cdn.example/a.png?k={}", "cdn.example/{}"])
+@pytest.mark.parametrize("redirected", [False, True])
+def test_a_link_that_would_take_the_key_to_another_host_is_not_followed(
+    driver: Any, dns: Any, place: str, *, redirected: bool
+) -> None:
+    away = f"http://{place.format(quote(KEY.upper()))}"
+    moved = httpx.Response(302, headers={"location": away})
+    replies = [{"images": ["/a.png"]}, moved] if redirected else [{"images": [away]}]
+    host = Host(*replies, PNG)
+    with pytest.raises(UnsafeLinkError, match="holds the key") as caught:
+        draw(host.client(driver))
+    assert KEY.lower() not in str(caught.value).lower()
+    assert len(host.requests) == 1 + redirected
+
+
+def test_a_link_to_the_apis_own_host_may_hold_the_key(driver: Any) -> None:
+    assert draw(Host({"images": [f"/a.png?token={KEY}"]}, PNG).client(driver))
 
 
 def test_a_redirect_of_a_link_is_followed_and_checked_again(driver: Any, dns: Any) -> None:
