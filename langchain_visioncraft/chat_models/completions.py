@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import openai
 
 from langchain_visioncraft._redact import Redactor, shortened
-from langchain_visioncraft.chat_models.normalizing import normalized, readable
+from langchain_visioncraft.chat_models.normalizing import REASONING, normalized, readable
 from langchain_visioncraft.chat_models.streams import NormalizedStream
 from langchain_visioncraft.client.answers import is_error
 from langchain_visioncraft.client.watching import Watch, resumed
@@ -38,6 +38,9 @@ _PING = re.compile(
     r"\W*(?:ping|keep.?alive|heartbeat|(?:openrouter )?processing)\W{0,9}", re.IGNORECASE
 )
 """Data that some hosts send to keep a connection alive."""
+_WORDS = frozenset({"content", REASONING, "refusal", "arguments", "text"})
+"""What a model says. Elsewhere, a host may repeat the key."""
+_DEEPEST_WORDS = 8
 _END = b"\n\n"
 """Some hosts omit the empty line after the last event, which would then be lost."""
 
@@ -155,16 +158,18 @@ def check_completion(response: Any, redact: Redactor, *, streamed: bool) -> None
     raise openai.APIResponseValidationError(response=response, body=answer, message=message)
 
 
-def _redacted(answer: dict[str, Any], redact: Redactor) -> dict[str, Any]:
-    """The answer with the key redacted everywhere except in the model's own words."""
-    for choice in answer.get("choices", ()):
-        choice["finish_reason"] = redact(choice.get("finish_reason"))
-        for call in (choice.get("delta") or choice.get("message") or {}).get("tool_calls", ()):
-            for place, name in ((call, "id"), (call["function"], "name")):
-                if name in place:
-                    place[name] = redact(place[name])
-    said = redact({name: part for name, part in answer.items() if name != "choices"})
-    return {**answer, **said}
+def _redacted(part: Any, redact: Redactor, depth: int = 0) -> Any:
+    """The same with the key redacted everywhere except in the model's own words."""
+    if depth > _DEEPEST_WORDS or not isinstance(part, dict | list):
+        return redact.told(part)
+    if isinstance(part, list):
+        return [_redacted(each, redact, depth + 1) for each in part]
+    return {
+        redact.told(name): held
+        if name in _WORDS and isinstance(held, str)
+        else _redacted(held, redact, depth + 1)
+        for name, held in part.items()
+    }
 
 
 def _is_completion(answer: Any) -> bool:

@@ -113,8 +113,12 @@ async def test_what_a_host_says_of_itself_and_of_calls_does_not_show_it(
 ) -> None:
     call = {"index": 0, "id": KEY, "function": {"name": escaped("&#%d;"), "arguments": "{}"}}
     said = {"role": "assistant", "content": "Hi", "tool_calls": [call]}
+    said |= {"audio": {"id": KEY, "transcript": "x"}, "annotations": [{KEY: KEY}]}
+    said |= {"refusal": None, "function_call": None}
     streamed = way in ("stream", "astream")
     choice = {"index": 0, "delta" if streamed else "message": said, "finish_reason": KEY}
+    token = {"token": "Hi", "logprob": 0, "bytes": None, "top_logprobs": [], "from": KEY}
+    choice |= {"logprobs": {"content": [token], KEY: [{"deep": {"er": [KEY]}}]}, "stop_reason": KEY}
     answer = {"id": KEY, "model": KEY, "system_fingerprint": KEY, "choices": [choice]}
     service.says(200, json=answer)
     if streamed:
@@ -123,7 +127,24 @@ async def test_what_a_host_says_of_itself_and_of_calls_does_not_show_it(
     answered = await ask(service.model(), way)
     assert answered.text == "Hi"
     assert [call["name"] for call in answered.tool_calls] == ["***"]
+    assert answered.response_metadata["logprobs"]["content"][0]["token"] == "Hi"
     assert KEY not in repr(answered)
+
+
+async def test_the_models_own_words_are_passed_on_unchanged(service: Service, way: str) -> None:
+    call = {"index": 0, "id": "1", "function": {"name": "draw", "arguments": json.dumps([KEY])}}
+    said = {"content": f"Your key is {KEY}.", "reasoning": KEY, "tool_calls": [call]}
+    streamed = way in ("stream", "astream")
+    choice = {"index": 0, "delta" if streamed else "message": said, "finish_reason": "stop"}
+    service.says(200, json={"choices": [choice]})
+    if streamed:
+        kind = {"content-type": "text/event-stream"}
+        body = f"data: {json.dumps({'choices': [choice]})}\n\n".encode()
+        service.says(200, content=body, headers=kind)
+    answered = await ask(service.model(), way)
+    assert answered.text == f"Your key is {KEY}."
+    assert answered.additional_kwargs["reasoning_content"] == KEY
+    assert KEY in str(answered.invalid_tool_calls or answered.tool_calls)
 
 
 async def test_headers_that_are_passed_on_do_not_show_it(service: Service, way: str) -> None:
