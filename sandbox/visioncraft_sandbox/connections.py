@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import h11
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from visioncraft_sandbox.answers import ErrorStyle, Refusal
@@ -35,6 +35,7 @@ BACKLOG = 256
 _MOST_CONNECTIONS = 700
 """With these, fewer than the 1,024 files that a process may usually open."""
 _MOST_UNSENT_BYTES = 512 << 20
+_PIECE = 1 << 18
 _PATIENCE_SECONDS = 30.0
 
 
@@ -103,13 +104,31 @@ class SandboxProtocol(H11Protocol):
         self._closed = asyncio.Event()
         self._active = 0.0  # when the client last sent or read something
         self._unsent = 0  # at the last look
+        self._rest = 0  # of a body, after the piece that is being sent
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             extensions = scope.get("extensions") or {}
             connection = Connection(self.transport, self._closed)
             scope["extensions"] = {**extensions, _EXTENSION: connection}
+
+            async def send_piece(message: Message) -> None:
+                if self.transport.is_closing():  # uvicorn notices it only when this task waits
+                    self.cycle.disconnected = True
+                await send(message)
+
+            async def send_in_pieces(message: Message) -> None:
+                # A transport would copy all that its client does not read.
+                body, at = message.get("body", b""), 0
+                while (rest := len(body) - at - _PIECE) > 0:
+                    self._rest = rest
+                    piece = body[at : at + _PIECE]
+                    await send_piece({"type": message["type"], "body": piece, "more_body": True})
+                    at += _PIECE
+                self._rest = 0
+                await send_piece({**message, "body": body[at:]} if at else message)
+
             try:
-                await inner(scope, receive, send)
+                await inner(scope, receive, send_in_pieces)
             except asyncio.CancelledError:
                 # The server stops without waiting for this request. uvicorn itself would log an
                 # error and answer 500.
@@ -158,7 +177,7 @@ class SandboxProtocol(H11Protocol):
     @property
     def unsent(self) -> int:
         """How many bytes of answers the client has not read."""
-        return self.transport.get_write_buffer_size()
+        return self.transport.get_write_buffer_size() + self._rest
 
     @property
     def keeps_waiting(self) -> bool:
