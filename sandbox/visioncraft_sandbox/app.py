@@ -98,12 +98,12 @@ def create_app(
         config,
         routes=routes,
         middleware=[
+            Middleware(Bodies, max_bytes=config.max_body_bytes),
             *([Middleware(PageGate, journal=journal)] if journal is not None else []),
             # The recorder is outermost, so that it records the answer as changed by a fault.
             Middleware(Recorder, log=requests),
             Middleware(ApiPrefix),
             Middleware(FaultGate, book=faults),
-            Middleware(Bodies, max_bytes=config.max_body_bytes),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _http_error},
         lifespan=_lifespan,

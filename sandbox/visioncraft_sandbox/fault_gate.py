@@ -40,7 +40,7 @@ class FaultGate:
         connection = Connection.of(scope)
         if fault.delay:
             # A connection with unread data does not notice that the client has left.
-            receive = await _read_ahead(receive)
+            receive = await read_ahead(receive)
             await connection.wait(fault.delay)
         if fault.hang_up == "before":
             # With unread data, the kernel would reset the connection instead.
@@ -61,13 +61,14 @@ class FaultGate:
         await answer.deliver(fault, send, connection)
 
 
-async def _read_ahead(receive: Receive) -> Receive:
+async def read_ahead(receive: Receive) -> Receive:
     """The same request, already read to its end."""
     messages: deque[Message] = deque()
     while not messages or messages[-1].get("more_body", False):
         messages.append(await receive())
 
     async def again() -> Message:
+        await asyncio.sleep(0)
         return messages.popleft() if messages else await receive()
 
     return again

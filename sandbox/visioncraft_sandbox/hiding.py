@@ -6,7 +6,6 @@ Each key that is hidden is also recorded, so that the page can hide it everywher
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 import sys
@@ -116,7 +115,7 @@ def _note_header(name: str, value: str, note: Note) -> None:
     if scheme.lower() == "basic":
         try:
             note(base64.b64decode(rest).decode().partition(":")[2])
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return
 
 

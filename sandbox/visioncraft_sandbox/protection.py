@@ -18,7 +18,7 @@ HEADERS = {
     # Otherwise a page of another site could embed an answer, and measure what it cannot read.
     "cross-origin-resource-policy": "same-origin",
 }
-_HOST = re.compile(r"([^\[\]:/?#@\\\s]*|\[[^\[\]]*\])(?::(?!0+$)[0-9]{0,5})?")
+_HOST = re.compile(r"([^\[\]:/?#@\\\s]*|\[[^\[\]]*\])(?::(?!0+$)([0-9]{0,5}))?")
 _SHOWN = 200
 """Characters of a ``Host`` header in a message."""
 
@@ -72,7 +72,11 @@ def with_headers(send: Send, added: Mapping[str, str]) -> Send:
 def is_ours(host: str, names: Iterable[str] = ()) -> bool:
     """Whether a ``Host`` header is an IP address, localhost, or one of these names."""
     match = _HOST.fullmatch(host.lower())
-    name = match[1].strip("[]").rstrip(".") if match else ""
+    if match is None or int(match[2] or 0) > 65535:
+        return False
+    name = match[1].strip("[]").rstrip(".")
+    if match[1].startswith("["):
+        return ":" in name and _is_address(name)
     return _is_address(name) or f".{name}".endswith(".localhost") or name in names
 
 

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_visioncraft._json import DEEPEST, is_deeper_than
 from langchain_visioncraft.client import fields
-from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.answers import Refusal, refusal_response, style_of
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.settings import Limit, SandboxConfig
 
@@ -63,6 +63,8 @@ class Bodies:
 
         try:
             await self._app(scope, counted, send)
+        except Refusal as refusal:  # while something other than a route read the body
+            await refusal_response(refusal, style_of(scope["path"]))(scope, receive, send)
         finally:
             self._held -= mine
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
+import select
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from visioncraft_sandbox import Fault, Sandbox
+from visioncraft_sandbox.page import reading
 
 KEY = "a-key-that-must-not-show"
 HTML = {"accept": "text/html"}
@@ -374,3 +378,94 @@ def test_an_item_is_read_and_written_once(
     page(client)
     monkeypatch.setattr("visioncraft_sandbox.page.views.read", None)
     assert items(page(client)) == 1
+
+
+@pytest.mark.parametrize("header", [b"Basic \xff", b"Basic abc", b"basic \xff:\xfe"])
+def test_a_header_that_cannot_be_decoded_breaks_nothing(
+    client: httpx.Client, header: bytes
+) -> None:
+    headers = [(b"authorization", header), (b"cookie", b"\xff"), (b"referer", b"http://[::1")]
+    assert client.get("/limits", headers=headers).status_code == 200
+    assert items(page(client)) == 1
+    with Sandbox(models=False, keys=[KEY]) as keyed:
+        signed_in = httpx.get(keyed.url, headers=[*HTML.items(), ("authorization", header)])
+        assert signed_in.status_code == 401
+
+
+def test_a_request_that_cannot_be_read_does_not_hide_the_others(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    draw(client)
+
+    def fail(path: str, _: object) -> str:
+        raise ValueError(path)
+
+    monkeypatch.setattr(reading, "shown_path", fail)
+    draw(client)
+    text = page(client)
+    assert items(text) == 2
+    assert "The page could not read this request" in text
+    assert "The page could not read a request" in caplog.text
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "x", "-1", "\N{SUPERSCRIPT TWO}", "1.0"])
+def test_the_page_has_nothing_under_odd_numbers(client: httpx.Client, number: str) -> None:
+    for path in (f"entry/x/{number}", f"item/x/{number}", f"media/x/{number}/in/0"):
+        assert client.get(f"/page/{path}").status_code == 404
+    draw(client)
+    [url] = MEDIUM.findall(page(client))
+    assert client.get(f"{url.rpartition('/')[0]}/{number}").status_code == 404
+
+
+def form(charset: str = "utf-8", **fields: bytes) -> tuple[bytes, dict[str, str]]:
+    """A form of the page in parts, and its headers."""
+    parts = [
+        b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value)
+        for name, value in fields.items()
+    ]
+    content_type = f"multipart/form-data; boundary=b; charset={charset}"
+    headers = {"content-type": content_type, "sec-fetch-site": "same-origin", "hx-request": "true"}
+    return b"".join(parts) + b"--b--\r\n", headers
+
+
+@pytest.mark.parametrize("capability", ["draw", "chat"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        form(prompt=b"A cat", steps=b"1e400", temperature=b"1e400"),
+        form(prompt=b"A cat", steps=b"[-1e400]", temperature=b"[-1e400]"),
+        form(prompt=b"A cat", steps=b"NaN", temperature=b"NaN"),
+        form(prompt=b"A cat", steps=b"9" * 5000, temperature=b"9" * 5000),
+        form(prompt=b"A cat", steps=b"[" * 200_000, temperature=b"[" * 200_000),
+        form(prompt=b"A cat", steps=b"[" * 900 + b"]" * 900, temperature=b"[" * 900 + b"]" * 900),
+        form(prompt=b"A cat", steps=b'{"a": 1}', temperature=b'{"a": 1}'),
+        form("undefined", prompt=b"A cat"),
+        form("unicode_escape", prompt=b"\\ud800"),
+        form("idna", prompt=b"..xn--\xff"),
+        form("utf-8", **{f"p{number}": b"" for number in range(200)}),
+    ],
+)
+def test_odd_values_of_a_form_are_the_callers_mistake(
+    client: httpx.Client, sent: tuple[bytes, dict[str, str]], capability: str
+) -> None:
+    body, headers = sent
+    answer = client.post(f"/page/try/{capability}", content=body, headers=headers)
+    assert answer.status_code == 400 or "400" in answer.text
+
+
+def test_forms_are_within_the_bound_of_all_requests() -> None:
+    body, headers = form(prompt=b"x" * (6 << 20))
+    headers |= {"host": "localhost", "content-length": str(len(body))}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"POST /page/try/draw HTTP/1.1\r\n{lines}\r\n".encode()
+    with Sandbox(models=False, max_body_bytes=8 << 20) as sandbox, ExitStack() as stack:
+        address = urlsplit(sandbox.url)
+        uploads = [
+            stack.enter_context(socket.create_connection((address.hostname, address.port), 30))
+            for _ in range(3)
+        ]
+        for upload in uploads:
+            with contextlib.suppress(ConnectionError):  # refused while it was sent
+                upload.sendall(head + body[: 5 << 20])
+        [answered, *_], _, _ = select.select(uploads, [], [], 30)
+        assert answered.recv(12) == b"HTTP/1.1 503"

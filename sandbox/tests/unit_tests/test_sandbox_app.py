@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image, PngImagePlugin
-from visioncraft_sandbox import Limit, SandboxConfig, create_app
+from visioncraft_sandbox import Fault, Limit, SandboxConfig, create_app
 from visioncraft_sandbox.catalog import LISTS
+from visioncraft_sandbox.faults import FaultBook
 
 
 def png(width: int = 40, height: int = 30) -> str:
@@ -315,3 +316,14 @@ async def test_missing_pages_are_reported_plainly(client: httpx.AsyncClient) -> 
     assert (await client.post("/v1/responses")).status_code == 404
     assert (await client.get("/sd")).status_code == 405
     assert (await client.get("/files/none.png")).status_code == 404
+
+
+async def test_a_request_that_a_fault_answers_is_within_the_bound_of_all() -> None:
+    faults = FaultBook()
+    faults.inject(Fault(endpoint="POST /sd", status=500))
+    config = SandboxConfig(models=False, max_body_bytes=1 << 20)
+    transport = httpx.ASGITransport(create_app(config, faults=faults))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.post("/sd", content=bytes(2 << 20))
+    assert answer.status_code == 503
+    assert "too much memory" in answer.json()["detail"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,6 +29,8 @@ from visioncraft_sandbox.hiding import (
     without,
 )
 from visioncraft_sandbox.page.journal import Body, Entry
+
+logger = logging.getLogger(__name__)
 
 Side = Literal["in", "out"]
 _Source: TypeAlias = Callable[[], bytes | None]
@@ -87,7 +90,12 @@ class Reading:
 def read(entry: Entry, files: FileStore) -> Reading:
     """Read an entry, again only if there is more of it."""
     if not is_read(entry):
-        entry.reading = _state(entry), _Reader(entry, files).reading()
+        try:
+            read = _Reader(entry, files).reading()
+        except Exception:  # one request must not break the page of all others
+            logger.exception("The page could not read a request")
+            read = Reading(notes=("The page could not read this request; the log says why.",))
+        entry.reading = _state(entry), read
     found: Reading = entry.reading[1]
     return found
 

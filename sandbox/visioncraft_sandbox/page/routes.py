@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any
 
+import anyio
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import (
+    HTMLResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -22,6 +30,7 @@ from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.version import __version__
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.app import endpoints_of
+from visioncraft_sandbox.fault_gate import read_ahead
 from visioncraft_sandbox.operations import Services
 from visioncraft_sandbox.page import reading
 from visioncraft_sandbox.page.forms import CAPABILITIES, Capability
@@ -30,7 +39,7 @@ from visioncraft_sandbox.page.journal import Entry, Journal
 from visioncraft_sandbox.page.views import Filter, Writer, events, render, summary
 from visioncraft_sandbox.uploads import decode_picture
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 _MOST_STREAMS = 16
 """The most open pages: each renders every change as HTML."""
 
@@ -46,9 +55,9 @@ def create_page(api: Starlette, journal: Journal) -> Starlette:
             Route("/page/events", page.events),
             Route("/page/form", page.form),
             Route("/page/try/{capability}", page.try_it, methods=["POST"]),
-            Route("/page/entry/{mark}/{number:int}", page.entry),
-            Route("/page/item/{mark}/{number:int}", page.item),
-            Route("/page/media/{mark}/{number:int}/{side}/{index:int}", page.medium),
+            Route("/page/entry/{mark}/{number}", page.entry),
+            Route("/page/item/{mark}/{number}", page.item),
+            Route("/page/media/{mark}/{number}/{side}/{index}", page.medium),
             Mount(
                 "/page/static",
                 StaticFiles(packages=[("visioncraft_sandbox.page", "static")]),
@@ -56,6 +65,7 @@ def create_page(api: Starlette, journal: Journal) -> Starlette:
             ),
         ],
         middleware=[Middleware(Guard, config=services.config)],
+        exception_handlers={Refusal: _refused},
     )
 
 
@@ -67,6 +77,7 @@ class _Page:
         self._journal = journal
         self._services = services
         self._streams = 0
+        self._parsing = anyio.Lock()
         # Long work does not delay a page that is being opened, and one thread each leaves
         # the interpreter's lock to the event loop.
         self._light = partial(anyio.to_thread.run_sync, limiter=anyio.CapacityLimiter(1))
@@ -143,7 +154,7 @@ class _Page:
     async def medium(self, request: Request) -> Response:
         """``GET /page/media/…``: the bytes of a picture, video or recording."""
         found = self._find(request)
-        place = request.path_params["side"], request.path_params["index"]
+        place = request.path_params["side"], _number(request, "index")
         if place[0] not in ("in", "out"):
             raise HTTPException(404)
         read = partial(reading.medium_bytes, found, self._services.files, *place)
@@ -190,34 +201,53 @@ class _Page:
         announced = request.headers.get("content-length", "")
         if not announced.isdecimal() or int(announced) > most:
             raise HTTPException(413, f"A form may have at most {most:,} bytes.")
-        async with request.form(max_part_size=most) as form:
-            body = await capability.body(form)
-        result = await self._call(request, capability, body)
+        # Read before it is parsed, so that no stalled upload holds open files.
+        request = Request(request.scope, await read_ahead(request.receive))
+        count = len(capability.controls)
+        options: dict[str, Any] = {"max_files": count, "max_fields": count, "max_part_size": most}
+        key = key_of(request.headers, self._services.config)
+        token = {} if capability.is_chat else {"token": key}
+        try:
+            async with self._parsing, request.form(**options) as form:
+                body = {**token, **await capability.body(form)}
+                content = json.dumps(body, allow_nan=False).encode()
+        except (ValueError, RecursionError, ClientDisconnect) as error:
+            raise HTTPException(400, "The form has values that cannot be sent as JSON.") from error
+        headers = {"authorization": f"Bearer {key}", "user-agent": "the page's form"}
+        result = await self._call(str(request.base_url), capability, content, headers)
         if "hx-request" in request.headers:
             return await self._html("result.html", **result)
         return RedirectResponse(f"/?try={capability.name}", 303)
 
     async def _call(
-        self, request: Request, capability: Capability, body: dict[str, Any]
+        self, root: str, capability: Capability, content: bytes, headers: dict[str, str]
     ) -> dict[str, Any]:
-        key = key_of(request.headers, self._services.config)
-        headers = {"authorization": f"Bearer {key}", "user-agent": "the page's form"}
-        if not capability.is_chat:
-            body = {"token": key, **body}
         transport = httpx.ASGITransport(self._api)
-        root = str(request.base_url)
         async with httpx.AsyncClient(transport=transport, base_url=root) as client:
             try:
-                answer = await client.post(capability.path, json=body, headers=headers)
+                answer = await client.post(capability.path, content=content, headers=headers)
             except ConnectionError as error:  # an injected fault
                 return {"capability": capability, "status": None, "error": str(error)}
         return {"capability": capability, "status": answer.status_code, "error": ""}
 
     def _find(self, request: Request) -> Entry:
-        found = self._journal.find(request.path_params["number"])
+        found = self._journal.find(_number(request, "number"))
         if found is None or request.path_params["mark"] != self._journal.mark:
             raise HTTPException(404, "This request is no longer kept.")
         return found
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)  # noqa: S101  # registered for it
+    return PlainTextResponse(error.message, error.status, error.headers)
+
+
+def _number(request: Request, name: str) -> int:
+    """A number in the path; the converter of Starlette fails for one of 5,000 digits."""
+    text = request.path_params[name]
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise HTTPException(404)
+    return int(text)
 
 
 def _filter_of(request: Request) -> Filter:

@@ -27,6 +27,7 @@ def test_addresses_and_localhost_are_ours(host: str) -> None:
         *("127.0.0.1/evil", "[::1", "localhost:port", "127.0.0.1:0", "notlocalhost"),
         *("[::1]evil.example", "evil.example[::1]", "127.0.0.1evil", "127.0.0.1:80:evil", ":"),
         *("localhost evil", "localhost\\evil", "2130706433", "0x7f.1", "127.1"),
+        *("[127.0.0.1]", "[localhost]", "[]", "localhost:65536", "::1"),
     ],
 )
 def test_foreign_names_are_not_ours(host: str) -> None:
@@ -45,11 +46,22 @@ def test_a_name_that_was_given_is_ours() -> None:
         ({"origin": "http://evil.example"}, False),
         ({"origin": "http://127.0.0.1:9999"}, False),
         ({"origin": "null"}, False),
+        ({"origin": "http://["}, False),
         ({"origin": "http://evil.example", "sec-fetch-site": "same-origin"}, False),
         ({"sec-fetch-site": "same-site"}, False),
         ({}, False),
     ],
-    ids=["origin", "fetch-site", "evil", "other-port", "null", "both", "same-site", "neither"],
+    ids=[
+        "origin",
+        "fetch-site",
+        "evil",
+        "other-port",
+        "null",
+        "broken",
+        "both",
+        "same-site",
+        "neither",
+    ],
 )
 def test_only_the_page_itself_may_send_forms(headers: dict[str, str], let_in: bool) -> None:
     assert comes_from_the_page(Headers({"host": "127.0.0.1:8765", **headers})) is let_in
