@@ -1,4 +1,4 @@
-"""The names in the lists, and the tiers, from ``catalog.toml``."""
+"""What the documents list, from ``catalog.toml``: names, tiers, and messages by status."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ _TOML: dict[str, Any] = tomllib.loads(
     resources.files(__package__).joinpath("catalog.toml").read_text("utf-8")
 )
 LIMITS: Final[dict[str, dict[str, str]]] = _TOML["limits"]
+MESSAGES: Final[dict[str, str]] = _TOML["messages"]
+NAMES: Final[dict[str, dict[str, str]]] = _TOML["names"]
 
 LISTS: Final[dict[str, tuple[str, ...]]] = {
     path: tuple(_TOML["lists"][names] if isinstance(names, str) else names)

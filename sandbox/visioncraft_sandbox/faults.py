@@ -27,24 +27,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from starlette.routing import Route
 
 from langchain_visioncraft.errors import InvalidRequestError
+from visioncraft_sandbox.catalog import MESSAGES
 
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
-
-_MESSAGES = {
-    400: "The request was malformed or missing required parameters.",
-    401: "The API key is invalid or missing.",
-    403: "You have exceeded your usage limits or are not subscribed to the required Telegram "
-    "channel.",
-    404: "Not found.",
-    408: "The request took too long.",
-    410: "This link has expired.",
-    413: "Subscribe to premium to use this.",
-    429: "Free users can make 10 requests per 5 minutes.",
-    500: "An unexpected error occurred on the server.",
-    502: "Bad gateway.",
-    503: "The server is overloaded. Try again later.",
-    504: "Gateway timeout.",
-}
 
 _HTML = (
     "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>"
@@ -158,7 +143,7 @@ class Fault(BaseModel):
         elif isinstance(content, str):
             mime = "text/plain; charset=utf-8"
         elif content is None:
-            content = {"error": _MESSAGES.get(status, f"Status {status}.")}
+            content = {"error": MESSAGES.get(str(status), f"Status {status}.")}
         text = content if isinstance(content, str) else json.dumps(content)
         return status, {"content-type": mime}, text.encode()
 

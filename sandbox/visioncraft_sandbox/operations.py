@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
@@ -21,6 +21,7 @@ from visioncraft_sandbox.answers import (
     refusal_response,
 )
 from visioncraft_sandbox.backends.hosts import Backends
+from visioncraft_sandbox.catalog import NAMES
 from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
@@ -104,14 +105,12 @@ class Operation:
         style: The shape of its errors.
         work: Makes the answer.
         keyless: Whether it takes no key.
-        names: The parameters that hold names, and the path of the list that each must be in.
     """
 
     path: str
     schema: type[fields.Request]
     style: ErrorStyle
     work: Callable[[Job], Coroutine[Any, Any, Response]]
-    names: Mapping[str, str] = field(default_factory=dict)
     keyless: bool = False
 
     def route(self) -> Route:
@@ -134,8 +133,8 @@ class Operation:
 
     async def _check_names(self, parameters: fields.Request, backends: Backends) -> None:
         problems: list[str] = []
-        for name, path in self.names.items():
-            value = getattr(parameters, name)
+        for name, path in NAMES.get(self.path, {}).items():
+            value = getattr(parameters, name, None)
             given = [value] if isinstance(value, str) else list(value or ())
             problems += await backends.unknown_names(name.removesuffix("s"), given, path)
         if problems:

@@ -166,43 +166,10 @@ async def _generate_gif(job: Job) -> Response:
 
 
 OPERATIONS = (
-    Operation(
-        "/image/generate",
-        ImageRequest,
-        ErrorStyle.MESSAGE,
-        _image,
-        {
-            "model": "/image/models/{type}",
-            "sampler": "/image/samplers",
-            "loras": "/image/loras/{type}",
-        },
-    ),
-    Operation(
-        "/sd",
-        TextToImageRequest,
-        ErrorStyle.OBJECT,
-        _sd,
-        {"model": "/sd/models", "sampler": "/sd/samplers", "loras": "/sd/loras"},
-    ),
-    Operation(
-        "/generate",
-        TextToImageSD1Request,
-        ErrorStyle.TEXT,
-        _generate,
-        {"model": "/models", "sampler": "/samplers", "loras": "/loras"},
-    ),
-    Operation(
-        "/generate-xl",
-        TextToImageSDXLRequest,
-        ErrorStyle.TEXT,
-        _generate_xl,
-        {
-            "model": "/models-xl",
-            "sampler": "/samplers-xl",
-            "scheduler": "/schedulers-xl",
-            "loras": "/loras-xl",
-        },
-    ),
+    Operation("/image/generate", ImageRequest, ErrorStyle.MESSAGE, _image),
+    Operation("/sd", TextToImageRequest, ErrorStyle.OBJECT, _sd),
+    Operation("/generate", TextToImageSD1Request, ErrorStyle.TEXT, _generate),
+    Operation("/generate-xl", TextToImageSDXLRequest, ErrorStyle.TEXT, _generate_xl),
     *(
         Operation(path, schema, ErrorStyle.TEXT, _drawn_by(path[1:]))
         for path, schema in (
@@ -214,11 +181,5 @@ OPERATIONS = (
         )
     ),
     Operation("/text2gif", PromptRequest, ErrorStyle.OBJECT, _text2gif),
-    Operation(
-        "/generate-gif",
-        TextToGif2024Request,
-        ErrorStyle.TEXT,
-        _generate_gif,
-        {"sampler": "/samplers"},
-    ),
+    Operation("/generate-gif", TextToGif2024Request, ErrorStyle.TEXT, _generate_gif),
 )

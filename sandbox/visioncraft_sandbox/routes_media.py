@@ -60,13 +60,7 @@ async def _img2img_init_images(job: Job) -> Response:
     return job.links(made.files, made.engine)
 
 
-IMG2IMG = Operation(
-    "/img2img",
-    ImageToImageRequest,
-    ErrorStyle.TEXT,
-    _img2img_image,
-    {"scheduler": "/img2img/schedulers", "refiner": "/img2img/refiners"},
-)
+IMG2IMG = Operation("/img2img", ImageToImageRequest, ErrorStyle.TEXT, _img2img_image)
 _IMG2IMG_2023 = Operation(
     "/img2img", ImageToImage2023Request, ErrorStyle.TEXT, _img2img_init_images
 )

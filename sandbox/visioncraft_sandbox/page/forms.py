@@ -15,6 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from langchain_visioncraft.client import fields, text_schemas
 from visioncraft_sandbox import routes_drawing, routes_media, routes_midjourney
+from visioncraft_sandbox.catalog import NAMES
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,7 @@ class Capability:
     @property
     def schema(self) -> type[fields.Request]:
         """The parameters of the endpoint."""
-        return _ENDPOINTS[self.path][0]
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """The parameters that hold names, and the path of the list of each."""
-        return _ENDPOINTS[self.path][1]
+        return _SCHEMAS[self.path]
 
     @property
     def is_chat(self) -> bool:
@@ -100,7 +96,7 @@ class Capability:
             bounds["step"] = 1 if spec["type"] == "integer" else "any"
             return Control(kind="number", bounds=bounds, **facts)
         kind = "textarea" if name == "prompt" else "text"
-        return Control(kind=kind, names=self.names.get(name, ""), **facts)
+        return Control(kind=kind, names=NAMES.get(self.path, {}).get(name, ""), **facts)
 
     async def body(self, form: FormData) -> dict[str, Any]:
         """The JSON body of the form; empty fields are left out."""
@@ -163,10 +159,9 @@ _OPERATIONS = (
     *routes_media.OPERATIONS,
     *routes_midjourney.OPERATIONS,
 )
-_CHAT = "/v1/chat/completions"
-_ENDPOINTS: dict[str, tuple[type[fields.Request], Mapping[str, str]]] = {
-    **{operation.path: (operation.schema, operation.names) for operation in _OPERATIONS},
-    _CHAT: (text_schemas.ChatRequest, {"model": "/models-llm"}),
+_SCHEMAS: dict[str, type[fields.Request]] = {
+    **{operation.path: operation.schema for operation in _OPERATIONS},
+    "/v1/chat/completions": text_schemas.ChatRequest,
 }
 _TOML = resources.files(__package__).joinpath("capabilities.toml").read_text("utf-8")
 CAPABILITIES = {name: Capability(name, **facts) for name, facts in tomllib.loads(_TOML).items()}
