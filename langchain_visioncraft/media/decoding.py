@@ -249,6 +249,8 @@ class Recording(NamedTuple):
     name: str
     kind: str = "recording"
     """Its MIME type, if it is known."""
+    step: Callable[[], object] = lambda: None
+    """Called before each packet is decoded; what it raises ends the decoding."""
 
 
 def open_recording(file: BinaryIO) -> Any:

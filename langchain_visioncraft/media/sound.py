@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import av
 import av.error
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Samples: TypeAlias = NDArray[np.float32]
+
+_SamplesT = TypeVar("_SamplesT", bound="NDArray[Any]")
 
 RATE = 16_000
 """Samples per second: what Whisper takes."""
@@ -37,6 +38,18 @@ _QUIET = 10 ** (-40 / 20)
 
 _CANCELLED = 0.1
 """Channels cancel each other if their sum has at most this part of the loudest one's amplitude."""
+
+LONGEST_SEARCH = 60.0
+"""Seconds before the latest possible cut that are searched for a quiet place."""
+
+_FRAME = RATE // 50  # 20 ms
+_SMOOTHING = 25  # frames: the half second with the least sound in total
+
+_MOST_TRACKS = 16
+"""Each is decoded on its own, with buffers of its own."""
+
+_TOGETHER = 4
+"""All tracks together may last this many times as long as one: a film has several languages."""
 
 _MOST_PLANES = 7
 """The most planar channels. PyAV counts them up to a zero, which is missing after eight: it reads
@@ -124,13 +137,17 @@ def _full_scale(dtype: Any) -> float:
 class _Track:
     language: str | None
     level: Level = field(default_factory=Level)
-    samples: Counter[int] = field(default_factory=Counter)
-    late: float = 0.0
+    before: float = 0.0
+    """Seconds of silence, and of sound at other rates."""
+    rate: int = RATE
+    samples: int = 0
     frames: int = 0
 
     def add(self, frame: Any) -> None:
         """Add a frame, as far as anything is still undecided."""
-        self.samples[frame.sample_rate] += frame.samples
+        if frame.sample_rate != self.rate:
+            self.before, self.rate, self.samples = self.seconds, frame.sample_rate, 0
+        self.samples += frame.samples
         self.frames += 1
         quiet = self.level.loudest < _QUIET
         if quiet:
@@ -140,7 +157,7 @@ class _Track:
 
     @property
     def seconds(self) -> float:
-        return self.late + sum(count / rate for rate, count in self.samples.items())
+        return self.before + self.samples / self.rate
 
 
 def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
@@ -152,11 +169,16 @@ def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
     tracks: dict[int, _Track] = {}
     problems: list[Any] = []
     for number, language, late, frame in _frames(recording, None, problems):
-        track = tracks.setdefault(number, _Track(language, late=late))
+        track = tracks.setdefault(number, _Track(language, before=late))
         track.add(frame)
-        if max_seconds is not None and track.seconds > max_seconds:
+        if max_seconds is None:
+            continue
+        if track.seconds > max_seconds:
             msg = f"{recording.name} is longer than {max_seconds:,.0f} seconds."
             raise MediaInputError(msg)
+        if sum(each.seconds for each in tracks.values()) > _TOGETHER * max_seconds:
+            together = f"{_TOGETHER * max_seconds:,.0f} seconds together"
+            raise MediaInputError(f"The tracks of {recording.name} are longer than {together}.")
     heard = [number for number in sorted(tracks) if not tracks[number].level.silent]
     # Tracks of the same language belong together, like a microphone and a screen recording;
     # those in other languages repeat the same.
@@ -214,14 +236,45 @@ def _blocks(pieces: Iterator[Samples]) -> Iterator[Samples]:
     yield rest
 
 
+def in_parts(pieces: Iterable[_SamplesT], seconds: float) -> Iterator[_SamplesT]:
+    """The same samples in parts of at most these seconds, each cut at its quietest late moment."""
+    most = max(int(seconds * RATE), 1)
+    waiting: list[Any] = []
+    length = 0
+    for piece in pieces:
+        waiting.append(piece)
+        length += len(piece)
+        while length > most:
+            held: Any = np.concatenate(waiting)
+            at = _quiet_place(held[:most])
+            yield held[:at]
+            waiting, length = [held[at:]], length - at
+    if length:
+        last: Any = np.concatenate(waiting)
+        yield last
+
+
+def _quiet_place(samples: NDArray[Any]) -> int:
+    """Where to cut: the middle of the quietest half second near the end, the latest of equals."""
+    searched = min(int(LONGEST_SEARCH * RATE), len(samples) // 2) // _FRAME * _FRAME
+    if searched < 2 * _FRAME:
+        return len(samples)
+    tail = samples[-searched:].astype(np.float64) * (32_768 / _full_scale(samples.dtype))
+    energy = (tail.reshape(-1, _FRAME) ** 2).mean(axis=1)
+    width = min(_SMOOTHING, len(energy))
+    smooth = np.convolve(energy, np.ones(width) / width, mode="valid").round(3)
+    first = len(smooth) - 1 - int(smooth[::-1].argmin())
+    return len(samples) - searched + (first * _FRAME + width * _FRAME // 2)
+
+
 def _mono(recording: Recording, number: int) -> Iterator[Samples]:
     mixer = _Mixer()
     resampler = av.AudioResampler(format="flt", rate=RATE)
     kind: Any = None
     try:
         for _, _, late, frame in _frames(recording, number, []):
-            if late:
-                yield np.zeros(int(late * RATE), np.float32)
+            for at in range(0, int(late * RATE), RATE):
+                yield np.zeros(min(RATE, int(late * RATE) - at), np.float32)
             frame.pts = None
             kind, before = (frame.format.name, frame.layout.name, frame.sample_rate), kind
             if before not in (None, kind):  # recordings were joined: another one begins here
@@ -285,13 +338,12 @@ def _frames(
     try:
         with recording.open() as file, open_recording(file) as container:
             tracks = container.streams.audio
-            if len(tracks) <= (number or 0):
-                raise MediaInputError(f"{recording.name} has no sound track.")
+            _check_number(len(tracks), number or 0, recording.name)
             wanted = list(tracks) if number is None else [tracks[number]]
             places = [stream.index for stream in tracks]
             others = len(tracks) > 1 or bool(container.streams.video)
             start = (container.start_time or 0) / av.time_base
-            for stream, frame in _decoded(container, wanted, problems):
+            for stream, frame in _decoded(container, wanted, problems, recording.step):
                 if frame.sample_rate < _SLOWEST:
                     rate = f"{frame.sample_rate:,} samples per second"
                     msg = f"{recording.name} has {rate}; at least {_SLOWEST:,} are needed."
@@ -316,9 +368,20 @@ def _frames(
     raise MediaInputError(f"{recording.name} has an empty sound track.")
 
 
-def _decoded(container: Any, streams: Any, problems: list[Any]) -> Iterator[tuple[Any, Any]]:
+def _check_number(tracks: int, wanted: int, name: str) -> None:
+    if tracks <= wanted:
+        raise MediaInputError(f"{name} has no sound track.")
+    if tracks > _MOST_TRACKS:
+        msg = f"{name} has {tracks:,} sound tracks; at most {_MOST_TRACKS} can be decoded."
+        raise MediaInputError(msg)
+
+
+def _decoded(
+    container: Any, streams: Any, problems: list[Any], step: Callable[[], object]
+) -> Iterator[tuple[Any, Any]]:
     """All frames of these streams, without those that FFmpeg cannot decode."""
     for packet in container.demux(streams):
+        step()
         try:
             frames = packet.decode()
         except av.error.InvalidDataError as error:

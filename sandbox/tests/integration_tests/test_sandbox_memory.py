@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import re
 import resource
@@ -11,10 +12,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -34,9 +38,10 @@ class Limited:
         self.client = httpx.Client(base_url=url, timeout=120)
         self._process = process
 
-    def post(self, path: str, **body: Any) -> httpx.Response:
+    def post(self, path: str, timeout: float = 120, **body: Any) -> httpx.Response:
         headers = {"authorization": "Bearer key"}
-        return self.client.post(path, json={"token": "key", **body}, headers=headers)
+        sent = {"token": "key", **body}
+        return self.client.post(path, json=sent, headers=headers, timeout=timeout)
 
     def most_mb(self) -> int:
         """The most memory that it has ever used."""
@@ -144,6 +149,58 @@ def test_a_recording_of_one_sample_per_second(limited: Limited) -> None:
     answer = limited.post("/whisper", audio=slow_wav())
     assert answer.status_code == 400
     assert "at least 1,000 are needed" in answer.text
+
+
+def recording(tracks: int, seconds: int, *, silent: bool) -> bytes:
+    """A small Matroska file of many tracks, which repeat the same packets."""
+    block = np.zeros((1, 65_535), np.int16)
+    block[0, ::7] = 0 if silent else 1000
+    encoder: Any = av.CodecContext.create("flac", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = 8000, "mono", "s16"
+    encoder.options = {"frame_size": "65535"}
+    packets = []
+    for start in range(0, seconds * 8000, 65_535):
+        frame = av.AudioFrame.from_ndarray(block, format="s16", layout="mono")
+        frame.sample_rate, frame.pts = 8000, start
+        packets += [bytes(each) for each in encoder.encode(frame)]
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as output:
+        streams: list[Any] = []
+        for _ in range(tracks):
+            streams.append(output.add_stream("flac", rate=8000, layout="mono"))
+            streams[-1].codec_context.options = {"frame_size": "65535"}
+            streams[-1].codec_context.open()
+        for number, data in enumerate(packets):
+            for stream in streams:
+                packet = av.Packet(data)
+                packet.stream, packet.time_base = stream, Fraction(1, 8000)
+                packet.pts = packet.dts = number * 65_535
+                output.mux(packet)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("tracks", "seconds", "silent", "reason"),
+    [
+        (250, 9, False, "has 250 sound tracks; at most 16 can be decoded"),
+        (200, 7000, True, "has 200 sound tracks"),
+        (16, 7000, True, "are longer than 28,800 seconds together"),
+    ],
+)
+def test_a_recording_of_many_tracks(
+    limited: Limited, tracks: int, seconds: int, silent: bool, reason: str
+) -> None:
+    data = recording(tracks, seconds, silent=silent)
+    answer = limited.post("/whisper", audio=base64.b64encode(data).decode())
+    assert answer.status_code == 400
+    assert reason in answer.text
+
+
+def test_a_recording_of_two_hours(limited: Limited) -> None:
+    audio = base64.b64encode(recording(1, 7190, silent=True)).decode()
+    # It takes minutes, but most of its memory in the first seconds.
+    with contextlib.suppress(httpx.ReadTimeout):
+        assert limited.post("/whisper", timeout=15, audio=audio).status_code == 200
 
 
 @pytest.mark.parametrize("part", ["[]", "{}", "0", '"a"'])

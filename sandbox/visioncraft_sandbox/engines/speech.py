@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
 import threading
 import time
 import wave
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.decoding import Recording
 from langchain_visioncraft.media.places import HeldBytes
-from langchain_visioncraft.media.sound import heard, listen
+from langchain_visioncraft.media.sound import RATE, Sound, heard, in_parts, listen
 from visioncraft_sandbox.answers import transcript
 from visioncraft_sandbox.engines.stopping import go_on
 from visioncraft_sandbox.engines.weights import (
@@ -29,7 +30,10 @@ from visioncraft_sandbox.engines.weights import (
     whisper_model_dir,
 )
 
-_RATE = 16_000  # Hz, Whisper's sample rate
+_PART_SECONDS = 600.0
+"""Longer recordings are transcribed in parts: the spectrogram of ten minutes takes 450 MB."""
+_FRAMES_PER_SECOND = 100  # of the spectrogram
+_PATIENCE = 0.5  # seconds
 _ENGLISH = frozenset({"", "en", "eng", "english"})
 _TINY, _BASE = "tiny.en", "base"
 # Whisper's own threshold for a failed decoding, per token. For recordings of 3 seconds and more,
@@ -83,31 +87,41 @@ class Transcriber:
         """
         name = _model_for(task, language)
         started = time.perf_counter()
-        samples = _decode(audio, max_seconds)
-        with self._lock:
+        recording, sound = _listen(audio, max_seconds)
+        with self._alone():
             model = self._load(name, task, language)
             code = _code(language)
             spoken = "en" if name == _TINY else None if code in {"", "auto"} else code
-            try:
-                found, heard_as = model.transcribe(samples, language=spoken, task=task)
-            except ValueError as error:  # of a language that Whisper does not know
-                raise ValueError(f"language={language!r} is not valid: {error}") from error
-            # A generator, which does the work while it is read.
             segments: list[dict[str, Any]] = []
-            for segment in found:
-                go_on(min(1.0, segment.end * _RATE / len(samples)))
-                told = asdict(segment)
-                times = {name: round(told[name], 3) for name in ("start", "end")}
-                segments.append(
-                    {"id": len(segments), **{name: told[name] for name in _FIELDS}, **times}
-                )
+            length = 0.0
+            for samples in in_parts(_heard(recording, sound), _PART_SECONDS):
+                try:
+                    found, heard_as = model.transcribe(samples, language=spoken, task=task)
+                except ValueError as error:  # of a language that Whisper does not know
+                    raise ValueError(f"language={language!r} is not valid: {error}") from error
+                spoken = heard_as.language
+                # A generator, which does the work while it is read.
+                for segment in found:
+                    go_on(min(1.0, (length + segment.end) / sound.seconds))
+                    segments.append({"id": len(segments), **_told(segment, length)})
+                length += len(samples) / RATE
         text = "".join(segment["text"] for segment in segments)
-        spoken = "en" if task == "translate" else heard_as.language
-        answer = transcript(text, segments, spoken, len(samples) * 1000 / _RATE, started)
+        spoken = "en" if task == "translate" else spoken
+        answer = transcript(text, segments, spoken, length * 1000, started)
         if name == _TINY and is_doubtful(segments):
             answer["note"] = _NOT_ENGLISH
             logger.warning(_NOT_ENGLISH)
         return answer
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One recording at a time; whoever waits is asked, too, whether anybody still wants it."""
+        while not self._lock.acquire(timeout=_PATIENCE):
+            go_on()
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _load(self, name: str, task: str, language: str | None) -> Any:
         if name not in self._models:
@@ -155,36 +169,47 @@ def as_wav(audio: bytes | Path, *, max_seconds: float | None = None) -> tuple[by
     Raises:
         ValueError: If it has no sound, or is longer than `max_seconds`.
     """
-    samples = (_decode(audio, max_seconds) * 32768.0).astype("<i2")
+    recording, sound = _listen(audio, max_seconds)
     buffer = io.BytesIO()
+    count = 0
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(_RATE)
-        file.writeframes(samples.tobytes())
-    return buffer.getvalue(), len(samples) / _RATE
+        file.setframerate(RATE)
+        for samples in _heard(recording, sound):
+            file.writeframesraw((samples * 32767.0).astype("<i2").tobytes())
+            count += len(samples)
+    return buffer.getvalue(), count / RATE
 
 
-def _decode(audio: bytes | Path, max_seconds: float | None = None) -> NDArray[np.float32]:
-    """The recording as mono samples between -1 and 1, 16,000 per second."""
+def _listen(audio: bytes | Path, max_seconds: float | None) -> tuple[Recording, Sound]:
     holder = audio if isinstance(audio, Path) else HeldBytes(audio)
-    recording = Recording(lambda: holder.open("rb"), "The file")
-    try:
-        sound = listen(recording, max_seconds=max_seconds)
+    recording = Recording(lambda: holder.open("rb"), "The file", step=go_on)
+    with _value_errors():
+        return recording, listen(recording, max_seconds=max_seconds)
+
+
+def _heard(recording: Recording, sound: Sound) -> Iterator[NDArray[np.float32]]:
+    """The recording as mono samples between -1 and 1, `RATE` per second, piece by piece."""
+    with _value_errors():
         # Silence is transcribed as well: the service would.
-        return _joined(heard(recording, sound.tracks or (0,)), sound.seconds)
+        yield from heard(recording, sound.tracks or (0,))
+
+
+@contextlib.contextmanager
+def _value_errors() -> Iterator[None]:
+    try:
+        yield
     except MediaInputError as error:
         raise ValueError(str(error)) from error
 
 
-def _joined(pieces: Iterable[NDArray[np.float32]], seconds: float) -> NDArray[np.float32]:
-    """Pieces as one, without holding all of them twice."""
-    samples = np.empty(round(seconds * _RATE) + _RATE, np.float32)
-    count = 0
-    for piece in pieces:
-        end = count + len(piece)
-        if end > len(samples):  # the resampler rounds up; a gap may be longer than announced
-            samples = np.concatenate([samples[:count], np.empty(len(piece) + _RATE, np.float32)])
-        samples[count:end] = piece
-        count = end
-    return samples[:count]
+def _told(segment: Any, start: float) -> dict[str, Any]:
+    """A segment of a part that begins at this second, as the service writes it."""
+    told = asdict(segment)
+    times = {name: round(start + told[name], 3) for name in ("start", "end")}
+    return {
+        **{name: told[name] for name in _FIELDS},
+        "seek": told["seek"] + round(start * _FRAMES_PER_SECOND),
+        **times,
+    }

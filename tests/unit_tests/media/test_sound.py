@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import struct
 from typing import Any
@@ -33,16 +34,18 @@ def wav(*channels: Any, rate: int = RATE) -> Recording:
     return Recording(lambda: io.BytesIO(whole), "note")
 
 
-def tracks(*samples: Any, languages: tuple[str, ...] = ()) -> Recording:
+def tracks(
+    *samples: Any, languages: tuple[str, ...] = (), begins: tuple[int, ...] = ()
+) -> Recording:
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska") as output:
         streams = [output.add_stream("flac", rate=RATE, layout="mono") for _ in samples]
         for stream, language in zip(streams, languages, strict=False):
             stream.metadata["language"] = language
-        for stream, each in zip(streams, samples, strict=True):
+        for stream, each, begin in itertools.zip_longest(streams, samples, begins, fillvalue=0):
             data = (each * 32_767).astype("<i2").reshape(1, -1)
             frame = av.AudioFrame.from_ndarray(data, format="s16", layout="mono")
-            frame.sample_rate, frame.pts = RATE, 0
+            frame.sample_rate, frame.pts = RATE, begin
             output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
     return Recording(lambda: io.BytesIO(buffer.getvalue()), "note")
@@ -158,6 +161,35 @@ def test_what_cannot_be_decoded_is_left_out_and_told() -> None:
     sound = listen(Recording(lambda: io.BytesIO(spoiled), "note"))
     assert sound.tracks == (0,)
     assert sound.damage is not None
+
+
+def test_at_most_sixteen_tracks_are_decoded() -> None:
+    short = TONE[:800]
+    assert len(listen(tracks(*[short] * 16)).tracks) == 16
+    many = tracks(*[short] * 17)
+    for read in (listen, lambda each: list(heard(each, (0, 1)))):
+        with pytest.raises(MediaInputError, match=r"has 17 sound tracks; at most 16 can be"):
+            read(many)
+
+
+def test_all_tracks_together_are_bounded() -> None:
+    listen(tracks(*[TONE] * 4), max_seconds=SECONDS)
+    with pytest.raises(MediaInputError, match=r"tracks of note are longer than 6 seconds together"):
+        listen(tracks(*[TONE] * 5), max_seconds=SECONDS)
+
+
+def test_silence_before_a_track_comes_in_pieces_of_a_second() -> None:
+    recording = tracks(TONE, TONE, begins=(0, 9 * RATE))
+    pieces = [len(each) for each in heard(recording, (1,))]
+    assert sum(pieces) == pytest.approx(9 * RATE + COUNT, abs=RATE // 10)
+    assert max(pieces) <= max(RATE, COUNT)
+
+
+def test_decoding_can_be_ended_between_packets() -> None:
+    asked = iter([None, None])
+    recording = wav(np.concatenate([TONE] * 9))._replace(step=lambda: next(asked))
+    with pytest.raises((StopIteration, RuntimeError)):
+        listen(recording)
 
 
 def test_a_bound_holds_before_all_is_heard() -> None:

@@ -1,9 +1,12 @@
 """Transcription with the real model."""
 
 import importlib.util
+import itertools
 import json
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("av", reason="PyAV is not installed")
@@ -11,6 +14,7 @@ pytest.importorskip("faster_whisper", reason="faster-whisper is not installed")
 
 from visioncraft_sandbox.engines import speech, weights
 from visioncraft_sandbox.engines.speech import Transcriber, as_wav
+from visioncraft_sandbox.engines.stopping import StoppedError, until
 
 try:
     weights.whisper_model_dir()
@@ -85,6 +89,47 @@ def test_faster_whispers_own_decoder_is_not_used(transcriber, answer, monkeypatc
     assert transcriber.transcribe(NOTE)["text"] == answer["text"]
 
 
+def test_a_long_recording_is_transcribed_in_parts_that_follow_each_other(
+    transcriber, answer, monkeypatch
+):
+    lengths = []
+    transcribe = transcriber._models["tiny.en"].transcribe
+
+    def noted(samples, **settings):
+        lengths.append(len(samples) / 16_000)
+        return transcribe(samples, **settings)
+
+    monkeypatch.setattr(speech, "_PART_SECONDS", 8)
+    monkeypatch.setattr(transcriber._models["tiny.en"], "transcribe", noted)
+    parts = transcriber.transcribe(NOTE)
+    assert len(lengths) > 1
+    assert max(lengths) <= 8
+    for word in ("author", "Mina", "lighthouse", "orange cat"):
+        assert word in parts["text"]
+    segments = parts["segments"]
+    times = [time for each in segments for time in (each["start"], each["end"])]
+    assert times == sorted(times)
+    assert times[-1] == pytest.approx(answer["segments"][-1]["end"], abs=1)
+    assert [each["id"] for each in segments] == list(range(len(segments)))
+    assert segments[-1]["seek"] == round(lengths[0] * 100)
+    assert parts["input_length_ms"] == answer["input_length_ms"]
+
+
+def test_decoding_ends_when_nobody_waits_for_it():
+    asked = itertools.count(1)
+    with until(lambda: next(asked) > 5), pytest.raises(StoppedError):
+        as_wav(NOTE)
+    assert next(asked) == 7
+
+
+def test_a_recording_that_waits_for_another_ends_when_nobody_waits_for_it(transcriber, monkeypatch):
+    monkeypatch.setattr(speech, "_PATIENCE", 0.01)
+    listened = threading.Event()
+    monkeypatch.setattr(speech, "_listen", lambda *_: (listened.set(), None))
+    with transcriber._lock, until(listened.is_set), pytest.raises(StoppedError):
+        transcriber.transcribe(NOTE)
+
+
 def test_a_list_of_files_opens_none_of_them(transcriber, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("note.ogg").write_bytes(NOTE.read_bytes())
@@ -134,8 +179,8 @@ def test_auto_takes_base_where_it_is_installed(transcriber, monkeypatch, install
 def test_what_does_not_sound_like_english_gets_a_note_and_a_line_in_the_log(
     transcriber, monkeypatch, caplog
 ):
-    backwards = speech._decode(NOTE)[::-1].copy()
-    monkeypatch.setattr(speech, "_decode", lambda *_: backwards)
+    backwards = np.concatenate([*speech._heard(*speech._listen(NOTE, None))])[::-1].copy()
+    monkeypatch.setattr(speech, "_heard", lambda *_: [backwards])
     answer = transcriber.transcribe(NOTE)
     assert "perhaps this is not English" in answer["note"]
     assert "visioncraft setup --speech base" in caplog.text
