@@ -41,6 +41,7 @@ _PING = re.compile(
 _WORDS = frozenset({"content", REASONING, "refusal", "arguments", "text"})
 """What a model says. Elsewhere, a host may repeat the key."""
 _DEEPEST_WORDS = 8
+_SHORT = 100
 _END = b"\n\n"
 """Some hosts omit the empty line after the last event, which would then be lost."""
 
@@ -160,16 +161,26 @@ def check_completion(response: Any, redact: Redactor, *, streamed: bool) -> None
 
 def _redacted(part: Any, redact: Redactor, depth: int = 0) -> Any:
     """The same with the key redacted everywhere except in the model's own words."""
+    if part is None or isinstance(part, int):
+        return part
+    if isinstance(part, str) and len(part) <= _SHORT:
+        return _told(redact, part)
     if depth > _DEEPEST_WORDS or not isinstance(part, dict | list):
         return redact.told(part)
     if isinstance(part, list):
         return [_redacted(each, redact, depth + 1) for each in part]
     return {
-        redact.told(name): held
+        _redacted(name, redact): held
         if name in _WORDS and isinstance(held, str)
         else _redacted(held, redact, depth + 1)
         for name, held in part.items()
     }
+
+
+@functools.lru_cache(maxsize=256)
+def _told(redact: Redactor, text: str) -> Any:
+    """Names and values that each piece of a stream repeats."""
+    return redact.told(text)
 
 
 def _is_completion(answer: Any) -> bool:
