@@ -9,6 +9,7 @@ import base64
 import json
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise
@@ -35,22 +36,42 @@ _SHOWN_FAMILIES = ("hx-", "sec-ch-", "sec-fetch-", "x-stainless-")
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 """The words of a name in any style of writing: ``hf_token``, ``secretAccessKey``, ``X-API-Key``."""
+_HINT = re.compile("key|token|secret|pass|pwd|credential|sig|auth|cookie|bearer|jwt")
+_LETTERS = re.compile("[a-z]+")
 _SECRET_WORD = re.compile(
-    r"(?:token|secret|passw(?:or)?d|passphrase|pwd|credential|signature|authorization|cookie|bearer"
-    r"|(?:api|access|secret|private|auth|session|refresh|client|app|master|account|signing"
-    r"|encryption|subscription|visioncraft)key)s?$"
+    r"(?:token|secret|passw(?:or)?d|passcode|passphrase|pwd|credential|signature|authorization"
+    r"|cookie|bearer|(?:api|access|secret|private|auth|session|refresh|client|app|master|account"
+    r"|signing|encryption|subscription|service|licen[cs]e|functions?|visioncraft)key)s?$"
     r"|^(?:o?auth|sig|jwt)$"
 )
+_PLAIN_KEYS = frozenset(
+    {
+        *("cache", "foreign", "group", "idempotency", "object", "partition", "primary", "public"),
+        *("routing", "sort", "websocket"),
+    }
+)
+"""What stands before the last word ``key`` of names without a secret."""
 _COUNT = re.compile(
     r"(?:^|_)(?:(?:max|min|new|prompt|completion|total|input|output|cached|reasoning)_tokens"
     r"|tokens?_(?:count|limit|budget|details|ids?|per_second))$"
 )
 """Fields with counts of tokens, or with token ids."""
 
-_URL = re.compile(r"\b([a-z][a-z0-9+.-]{0,20}://)([^\s/?#\"'<>\\]*)([^\s\"'<>\\]*)", re.IGNORECASE)
-_PARAMETER = re.compile(r"([^?#&;=]+)(?:=([^?#&;]*))?")
-_FIELD = re.compile(r'"([^"\\]{1,100})(\\*"\s*:\s*\\*")((?:[^"\\]|\\[^"])+)')
-"""A field of JSON within other text, even if that was encoded as a JSON string."""
+_URL = re.compile(r"(:?)//([^\s/?#\"'<>\\]*)([^\s?#\"'<>\\]*)")
+_FIELD = re.compile(
+    r"""(?:"([^"\\]{1,200})"|'([^'\\]{1,200})')\s*[:=]\s*"""
+    r"""|(?<![\w.%[\]-])([\w.%[\]-]++)(?:=|\s*[:=]\s*(?=["']))"""
+)
+"""The name of a parameter (``token=…``, ``token: "…"``) or of a field of JSON within a text."""
+_VALUE = re.compile(
+    r"""(")((?:[^"\\]|\\.)*+)"?|(')((?:[^'\\]|\\.)*+)'?|[^\s&;#"'<>\\]*(?<![,}\])])""", re.DOTALL
+)
+_PART = re.compile(r'"(?:[^"\\]|\\.)*+"?|[][{}]', re.DOTALL)
+_ESCAPE = re.compile(r"(?<!\\)\\++(?:u00([0-7][0-9a-fA-F])|([\"'/]))")
+"""Escapes of JSON, even if it was encoded as a JSON string."""
+_ENDS = ('"', "'", "]", "}")
+_NUMBERS = re.compile(r"[\d\s.,\[\]]*")
+_MOST_ENCODINGS = 5
 
 _SHORTEST_UNKNOWN = 16
 _STEP = re.compile(r"[a-z]+(?:[_-][a-z]+){0,2}|[\w-]+\.[a-z0-9]{2,5}")
@@ -67,13 +88,21 @@ def _forget(_: str) -> None:
 
 def is_secret_name(name: str) -> bool:
     """Whether a field, parameter or header of this name holds a key, in any style of writing."""
-    words = [word.lower() for word in _WORDS.findall(name)]
-    if words[-1:] == ["key"] and words[:-1] in ([], ["x"]):
-        return True
-    if _COUNT.search("_".join(words)):
+    name = unicodedata.normalize("NFKC", unquote(name))
+    letters = _LETTERS.findall(name.lower())
+    if not _HINT.search("".join(letters)):
         return False
+    spelt = [word.lower() for word in _WORDS.findall(name)], letters
+    if any(_COUNT.search("_".join(words)) for words in spelt):
+        return False
+    return any(map(_suggest_a_key, spelt))
+
+
+def _suggest_a_key(words: list[str]) -> bool:
+    if words[-1:] == ["key"] and _PLAIN_KEYS.isdisjoint(words[-2:-1]):
+        return True
     neighbours = (joined for one, two in pairwise(words) for joined in (one + two, two + one))
-    return any(map(_SECRET_WORD.search, (*words, *neighbours)))
+    return any(map(_SECRET_WORD.search, (*words, *neighbours, "".join(words))))
 
 
 def _is_secret(name: str, value: Any) -> bool:
@@ -146,7 +175,7 @@ def shown(
     """
     if isinstance(value, dict):
         return {
-            name: _hidden(part, note)
+            shown_text(name, note): _hidden(part, note)
             if _is_secret(name, part)
             else shown(part, longest, hide, note)
             for name, part in value.items()
@@ -174,45 +203,87 @@ def _hidden(value: Any, note: Note) -> str:
 
 
 def shown_text(text: str, note: Note = _forget) -> str:
-    """A text without the keys in its URLs and JSON fields."""
-    if text.lstrip()[:1] in ("{", "["):
-        try:
-            value = json.loads(text)
-            fields = shown(value, sys.maxsize, note=note)
-        except (ValueError, RecursionError):
-            pass
-        else:
-            return text if fields == value else json.dumps(fields, ensure_ascii=False)
-    if "://" in text:
-        text = _URL.sub(partial(_shown_url, note=note), text)
-    if '":' in text:
-        text = _FIELD.sub(partial(_shown_field, note=note), text)
+    """A text without the keys in its URLs, parameters and JSON fields.
+
+    If a key is only in what the text encodes, the text is shown decoded.
+    """
+    found = text
+    for _ in range(_MOST_ENCODINGS):
+        hidden = _URL.sub(partial(_shown_url, note=note), _without_fields(text, note))
+        if hidden != text:
+            found = hidden
+        text = _decoded(hidden)
+        if text == hidden:
+            return found
+    return HIDDEN
+
+
+def _decoded(text: str) -> str:
+    """A text without the escapes of URLs, however often encoded, and without those of JSON."""
+    if "%" in text:
+        text = unquote(re.sub("%(?:25)+", "%", text))
+    if "\\" in text:
+        text = _ESCAPE.sub(lambda match: match[2] or chr(int(match[1], 16)), text)
     return text
 
 
-def _shown_field(match: re.Match[str], note: Note) -> str:
-    name, between, value = match.groups()
-    if not _is_secret(name, value):
-        return match[0]
-    note(value.rstrip("\\"))
-    return f'"{name}{between}{HIDDEN}'
+def _without_fields(text: str, note: Note) -> str:
+    if not any(mark in text.rstrip("=") for mark in "='\""):  # perhaps base64, of any length
+        return text
+    pieces: list[str] = []
+    at = 0
+    for field in _FIELD.finditer(text):
+        start, name = field.end(), field[1] or field[2] or field[3]
+        if field.start() < at or not is_secret_name(name):
+            continue
+        end = _end_of_value(text, start)
+        value = text[start:end]
+        mark = {"'": "'", '"': '"', "[": '"', "{": '"'}.get(value[:1], "")
+        inner = value.strip("\"'")
+        is_count = name.lower().endswith("tokens") and _NUMBERS.fullmatch(inner)
+        if is_count or inner in ("", HIDDEN, "null", "None", "false"):
+            continue
+        _note_value(value, inner, note)
+        pieces += text[at:start], f"{mark}{HIDDEN}{mark if value[1:].endswith(_ENDS) else ''}"
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _end_of_value(text: str, start: int) -> int:
+    if not text.startswith(("[", "{"), start):
+        value = _VALUE.match(text, start)
+        return value.end() if value else start
+    depth = 0
+    for part in _PART.finditer(text, start):
+        depth += (part[0] in "[{") - (part[0] in "]}")
+        if not depth:
+            return part.end()
+    return len(text)
+
+
+def _note_value(value: str, inner: str, note: Note) -> None:
+    try:
+        _hidden(json.loads(value), note)
+    except (ValueError, RecursionError):
+        note(inner)
+        note(unquote_plus(inner))
 
 
 def _shown_url(match: re.Match[str], note: Note) -> str:
-    scheme, authority, rest = match.groups()
+    colon, authority, path = match.groups()
     user, at, host = authority.rpartition("@")
     if user:
         note(unquote(user.partition(":")[2] or user))
         authority = f"{HIDDEN}{at}{host}"
-    path = re.split(r"[?#]", rest, maxsplit=1)[0]
-    shown = _shown_steps(path, _is_random, note)
-    return f"{scheme}{authority}{shown}{shown_query(rest[len(path) :], note)}"
+    # Without a scheme, it may be base64.
+    path = _shown_steps(path, _is_random, note) if colon else path
+    return f"{colon}//{authority}{path}"
 
 
 def shown_path(path: str, note: Note = _forget) -> str:
     """A path in which everything that looks like a key is hidden."""
     may_be_key = _is_random if path.startswith("/v1/models/") else _is_unknown
-    return _shown_steps(path, may_be_key, note)
+    return shown_text(_shown_steps(path, may_be_key, note), note)
 
 
 def _shown_steps(path: str, may_be_key: Callable[[str], bool], note: Note) -> str:
@@ -237,21 +308,6 @@ def _is_random(step: str) -> bool:
         len(part) >= _SHORTEST_UNKNOWN and 3 * len(_KINDS.findall(part)) > len(part)
         for part in re.findall("[A-Za-z0-9]+", step)
     )
-
-
-def shown_query(query: str, note: Note = _forget) -> str:
-    """A query or fragment with its secret parameters hidden."""
-
-    def parameter(match: re.Match[str]) -> str:
-        name, value = match[1], unquote_plus(match[2] or "")
-        if value and is_secret_name(unquote_plus(name)):
-            note(value)
-            return f"{name}={HIDDEN}"
-        # Within a longer one, URLs could be nested too deeply.
-        inner = shown_text(value, note) if len(value) <= LONGEST_KEY else HIDDEN
-        return match[0] if inner == value else f"{name}={quote(inner, safe='*')}"
-
-    return _PARAMETER.sub(parameter, query)
 
 
 def without(secrets: Iterable[str], text: str) -> str:

@@ -15,7 +15,6 @@ from visioncraft_sandbox.hiding import (
     shown,
     shown_headers,
     shown_path,
-    shown_query,
     shown_text,
 )
 from visioncraft_sandbox.records import Received, Recorder
@@ -36,7 +35,8 @@ SECRET_NAMES = [
     *("db_password", "credential", "credentials", "auth", "x-auth", "oauth", "authorization"),
     *("proxy-authorization",),
     *("Authorization", "cookie", "set-cookie", "bearer", "visioncraft-key", "sec-ch-token"),
-    *("Ocp-Apim-Subscription-Key",),
+    *("Ocp-Apim-Subscription-Key", "X-Functions-Key", "service_key", "license_key", "fal_key"),
+    *("ToKeN", "x-aPi-kEy", "servicekey", "passcode"),
 ]
 
 PLAIN_NAMES = [
@@ -56,15 +56,20 @@ def test_a_name_that_suggests_a_key_is_secret_in_any_style(name: str) -> None:
     assert shown({name: KEY}) == {name: "***"}
     assert shown({name: [KEY]}) == {name: "***"}
     assert shown({name: {"a": KEY}}) == {name: "***"}
-    assert shown_query(f"page=2&{quote(name)}={KEY}") == f"page=2&{quote(name)}=***"
+    assert shown_text(f"page=2&{quote(name)}={KEY}") == f"page=2&{quote(name)}=***"
     assert KEY not in str(shown_headers([(name.encode(), KEY.encode())], unknown=True))
+
+
+def test_a_name_in_other_forms_of_the_letters_is_secret() -> None:
+    assert is_secret_name("\N{FULLWIDTH LATIN SMALL LETTER T}oken")
+    assert is_secret_name("tok%65n")
 
 
 @pytest.mark.parametrize("name", PLAIN_NAMES)
 def test_other_names_are_plain(name: str) -> None:
     assert not is_secret_name(name)
     assert shown({name: 512, "more": {name: "512"}}) == {name: 512, "more": {name: "512"}}
-    assert shown_query(f"{name}=512") == f"{name}=512"
+    assert shown_text(f"{name}=512") == f"{name}=512"
 
 
 @pytest.mark.parametrize("numbers", [512, 0.5, [50364, 2425], True])
@@ -82,12 +87,36 @@ TEXTS = [
     (f"postgres://me:{KEY}@x/db", "postgres://***@x/db"),
     (
         f"https://x/?to={quote(f'http://y/?sig={KEY}', safe='')}",
-        "https://x/?to=http%3A%2F%2Fy%2F%3Fsig%3D***",
+        "https://x/?to=http://y/?sig=***",
     ),
     (json.dumps({"api_key": KEY, "n": 1}), '{"api_key": "***", "n": 1}'),
     (json.dumps([{"url": f"ftp://u:{KEY}@x"}]), '[{"url": "ftp://***@x"}]'),
-    (json.dumps({"a": json.dumps({"token": KEY})}), '{"a": "{\\"token\\": \\"***\\"}"}'),
+    (json.dumps({"a": json.dumps({"token": KEY})}), '{"a": "{"token": "***"}"}'),
     (f'{{"api_key": "{KEY}", "half', '{"api_key": "***", "half'),
+    (f'Body: {{"token" : "{KEY}"}}', 'Body: {"token" : "***"}'),
+    (
+        f'Body: {{"credentials": {{"value": "{KEY}"}}, "n": 1}}',
+        'Body: {"credentials": "***", "n": 1}',
+    ),
+    (f'Body: {{"tokens": ["a ]", "{KEY}"], "n": 1}}', 'Body: {"tokens": "***", "n": 1}'),
+    (f'Body: {{"token": {{"value": "{KEY}', 'Body: {"token": "***'),
+    (f'Body: {{"url": "https:\\/\\/joe:{KEY}@h\\/"}}', 'Body: {"url": "https://***@h/"}'),
+    (
+        f'Body: "https:\\/\\/h\\/?n=1\\u0026api_key={KEY}"',
+        'Body: "https:\\/\\/h\\/?n=1\\u0026api_key=***"',
+    ),
+    (f'Body: {{"to\\u006ben": "{KEY}"}}', 'Body: {"token": "***"}'),
+    (f'Body: {{"a": "{{\\"token\\" : [\\"{KEY}\\"]}}"}}', 'Body: {"a": "{"token" : "***"}"}'),
+    (f'\ufeff{{"token" : "{KEY}"}}', '\ufeff{"token" : "***"}'),
+    (f'{{"a": 1}}\n{{"token" : "{KEY}"}}', '{"a": 1}\n{"token" : "***"}'),
+    (f"{{'token': '{KEY}', 'n': 1}}", "{'token': '***', 'n': 1}"),
+    (f'Client(api_key = "{KEY}", n=1)', 'Client(api_key = "***", n=1)'),
+    (f"/files/x.png?token={KEY}&page=2", "/files/x.png?token=***&page=2"),
+    (f"/files/x.png%3Ftoken%3D{KEY}", "/files/x.png?token=***"),
+    (f"/files/x.png?tok%65n={KEY}", "/files/x.png?tok%65n=***"),
+    (f"//joe:{KEY}@h/x", "//***@h/x"),
+    (f"</a;token={KEY}>; rel=next", "</a;token=***>; rel=next"),
+    (f"token={KEY}&prompt=x", "token=***&prompt=x"),
     (f'called with {{"n": 1, "token":"{KEY}"}}', 'called with {"n": 1, "token":"***"}'),
 ]
 
@@ -112,6 +141,9 @@ def test_keys_in_urls_and_in_json_within_texts_are_hidden_and_noted(
         '{"a":  1, "b": "a cat"}',
         "http://[x?a=1",
         "a {token} and a: [key]",
+        "the token: a coin, and the key = C major",
+        'C:\\\\new\\u0041 100% "tokens": [1, 2], "token": null, "keys": 2',
+        "data:image/png;base64,iVBORw0KGgo//8A+b3==",
     ],
 )
 def test_texts_without_keys_stay_as_they_are(text: str) -> None:
@@ -132,11 +164,14 @@ def test_both_values_of_a_field_that_stands_twice_are_noted() -> None:
     assert noted == {"first-key", KEY}
 
 
-def test_urls_nested_very_deeply_in_a_query_are_not_shown() -> None:
+def test_keys_in_urls_nested_very_deeply_are_hidden() -> None:
     deep = f"http://x/?token={KEY}"
     for _ in range(60):
         deep = f"http://x/?a={quote(deep, safe='')}"
-    assert shown_query(f"a={quote(deep, safe='')}") == "a=***"
+    assert KEY not in shown_text(f"a={quote(deep, safe='')}")
+    for _ in range(8):
+        deep = quote(json.dumps(deep), safe="")
+    assert KEY not in shown_text(deep)
 
 
 async def test_recorded_requests_hold_no_key() -> None:
@@ -151,9 +186,20 @@ async def test_recorded_requests_hold_no_key() -> None:
     transport = httpx.ASGITransport(Recorder(app, log))
     arguments = json.dumps({"api_key": KEY})
     body = {"image": f"http://u:{KEY}@x/?token={KEY}", "calls": [{"arguments": arguments}]}
-    headers = {"hx-token": KEY, "referer": f"http://x/?sig={KEY}"}
+    body[f"https://joe:{KEY}@h/?token={KEY}"] = "x"
+    headers = {
+        "hx-token": KEY,
+        "referer": f"/?sig={KEY}",
+        "x-forwarded-uri": f"/sd?api_key={KEY}",
+        "x-original-url": f"/sd?api_key={KEY}",
+        "link": f"</a?token={KEY}>; rel=next",
+        "x-meta": f'{{"token" : "{KEY}", broken',
+    }
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
         await client.post(f"/v1/models/{KEY}", json=body, headers=headers)
-    [received] = log
+        await client.post(f"/sd%3Ftoken={KEY}", json=body)
+        await client.post("/sd;token=short")
+    received, *others = log
     assert received.body["image"] == "http://***@x/?token=***"
-    assert KEY not in f"{received} {received.body}"
+    assert KEY not in f"{received} {received.body} {others}"
+    assert others[-1].path == "/sd;token=***"

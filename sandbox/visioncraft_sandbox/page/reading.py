@@ -24,7 +24,6 @@ from visioncraft_sandbox.hiding import (
     shown,
     shown_headers,
     shown_path,
-    shown_query,
     shown_text,
     without,
 )
@@ -131,7 +130,7 @@ class _Reader:
         entry = self._entry
         headers = shown_headers(entry.headers, note=self._secrets.add)
         path = shown_path(entry.path, self._secrets.add)
-        query = shown_query(entry.query, self._secrets.add)
+        query = shown_text(entry.query, self._secrets.add)
         asked = self._body(entry.request, "in", headers.get("content-type", ""))
         answered = self._body(entry.answer, "out", entry.content_type)
         text, error = answer_words(answered, entry.content_type)
