@@ -21,6 +21,10 @@ _SAMPLED = (
 )  # fmt: skip
 
 _MOST_PARTS = 10_000
+_MOST_MESSAGES = 2000
+_MOST_TOOLS = 128
+"""As in OpenAI's API."""
+_MOST_STOPS = 64
 _OF_PICTURES = frozenset({"image", "image_url", "url"})
 
 
@@ -83,6 +87,10 @@ def check_length(body: Mapping[str, Any], longest: int) -> None:
 
 def check_messages(messages: Sequence[Mapping[str, Any]]) -> None:
     """Check the shape of messages; the first wrong one is refused with 400."""
+    calls = [each["tool_calls"] for each in messages if isinstance(each.get("tool_calls"), list)]
+    if len(messages) + sum(map(len, calls)) > _MOST_MESSAGES:
+        reason = f"The chat has more than {_MOST_MESSAGES:,} messages and tool calls."
+        raise Refusal(400, reason)
     for number, message in enumerate(messages):
         where = f"messages.{number}"
         content = message.get("content")
@@ -130,6 +138,8 @@ def _stops(value: Any) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value or []
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise Refusal(400, "stop must be a string or a list of strings.")
+    if len(texts) > _MOST_STOPS:
+        raise Refusal(400, f"stop: at most {_MOST_STOPS} texts here.")
     return tuple(text for text in texts if text)
 
 
@@ -137,6 +147,8 @@ def _tools(value: Any) -> list[dict[str, Any]]:
     tools = value or []
     if not isinstance(tools, list):
         raise Refusal(400, "tools must be a list.")
+    if len(tools) > _MOST_TOOLS:
+        raise Refusal(400, f"tools: at most {_MOST_TOOLS} here.")
     parts = 0
     for number, tool in enumerate(tools):
         function = tool.get("function") if isinstance(tool, dict) else None

@@ -47,6 +47,28 @@ def deep(levels: int) -> str:
     return '{"a":' * levels + "1" + "}" * levels
 
 
+LARGE_CHATS: list[tuple[dict[str, Any], str]] = [
+    ({"messages": [USER] * 2001}, "more than 2,000 messages and tool calls"),
+    (calling([{"id": "a", "function": {"name": "f"}}] * 1999), "more than 2,000 messages"),
+    ({"tools": [DRAW] * 129}, "tools: at most 128 here"),
+    ({"stop": ["a"] * 65}, "stop: at most 64 texts here"),
+]
+
+
+@pytest.mark.parametrize(("fields", "reason"), LARGE_CHATS, ids=lambda each: str(each)[-40:])
+async def test_a_chat_of_many_parts_is_refused(
+    client: httpx.AsyncClient, fields: dict[str, Any], reason: str
+) -> None:
+    answer = await ask(client, **fields)
+    assert answer.status_code == 400
+    assert reason in answer.json()["error"]["message"]
+
+
+async def test_a_chat_may_have_as_many_parts(client: httpx.AsyncClient) -> None:
+    assert (await ask(client, messages=[USER] * 2000, stop=["a"] * 64)).status_code == 200
+    assert (await ask(client, tools=[DRAW] * 128)).status_code == 200
+
+
 ODD_CHATS: dict[str, dict[str, Any]] = {
     "calls that are a number": calling(5),
     "calls that are text": calling("x"),

@@ -18,6 +18,9 @@ from visioncraft_sandbox.engines.stopping import watch
 from visioncraft_sandbox.engines.weights import EngineUnavailable, language_model
 
 _CONTEXT_TOKENS = 8192
+_LONGEST_TOKEN = 64
+"""Characters, all blank. A text that cannot fit is refused before it is split into tokens: that
+cannot be stopped, and takes quadratic time for special ones, such as ``<|im_start|>``."""
 _SLOTS = 2
 _BATCH_TOKENS = 256
 """Tokens of a prompt between two checks whether anybody still waits: some seconds of work."""
@@ -97,6 +100,7 @@ class LanguageModel:
             schema: A JSON schema that the answer must follow.
             on_text: Called with each piece of text.
         """
+        _check_length(messages)
         body = {
             "messages": list(messages),
             **sampling.body(),
@@ -215,6 +219,14 @@ class _Answer:
 def shared_model(path: str | None = None) -> LanguageModel:
     """The model of this path, one for the whole process."""
     return LanguageModel(path)
+
+
+def _check_length(messages: Sequence[Mapping[str, Any]]) -> None:
+    texts = [str(message.get("content")) for message in messages]
+    least = max(sum(map(len, texts)) // _LONGEST_TOKEN, sum(text.count("<|") for text in texts))
+    if least > _CONTEXT_TOKENS:
+        msg = f"it has more than {least:,} tokens, and at most {_CONTEXT_TOKENS:,} fit"
+        raise PromptTooLongError(msg)
 
 
 def _grammar(closed: Mapping[str, Any]) -> str:

@@ -35,7 +35,6 @@ _NOTHING = (
     "'turn the last picture into a video', 'describe it' or 'transcribe <file>'."
 )
 _MOST_CALLS = 40
-_MOST_TOOLS = 128  # as in OpenAI's API
 _MOST_SPOKEN = 6
 _MAX_TOKENS = 768
 _LONGEST = 1500
@@ -81,7 +80,7 @@ def answer(chat: Chat, *, has_writer: bool) -> Reply | Writer:
         named = (each for each in chat.tools if each["function"]["name"] == chat.tool_choice)
         offered = [Tool(next(named))]
     else:
-        offered = [Tool(declared) for declared in chat.tools[:_MOST_TOOLS]]
+        offered = [Tool(declared) for declared in chat.tools]
     final = next((tool for tool in offered if tool.is_final and not chat.named), None)
     tools = [tool for tool in offered if tool is not final]
     steps = plan(conversation, tools)

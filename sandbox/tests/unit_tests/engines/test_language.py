@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from visioncraft_sandbox.engines import language
 from visioncraft_sandbox.engines.answer_schemas import UnservedSchemaError
-from visioncraft_sandbox.engines.language import Sampling, shared_model
+from visioncraft_sandbox.engines.language import PromptTooLongError, Sampling, shared_model
 from visioncraft_sandbox.engines.stopping import until
 
 HELLO = [{"role": "user", "content": "Say hello."}]
@@ -26,6 +26,15 @@ def test_a_long_prompt_is_read_no_further_once_nobody_waits() -> None:
     assert len(asked) == 2
     assert done.text == ""
     assert done.prompt_tokens == 0
+
+
+@pytest.mark.parametrize("text", ["<|im_start|>" * 9000, " " * 600_000])
+def test_a_prompt_that_cannot_fit_is_refused_before_it_is_split_into_tokens(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_model(), "_loaded", lambda: pytest.fail("it is split"))
+    with pytest.raises(PromptTooLongError, match="at most 8,192 fit"):
+        shared_model().generate([{"role": "user", "content": text}], Sampling())
 
 
 def test_an_answer_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
