@@ -19,7 +19,7 @@ from langchain_visioncraft._redact import Redactor, shortened
 from langchain_visioncraft.chat_models.normalizing import REASONING, normalized, readable
 from langchain_visioncraft.chat_models.streams import NormalizedStream
 from langchain_visioncraft.client.answers import is_error
-from langchain_visioncraft.client.watching import Watch, resumed
+from langchain_visioncraft.client.watching import Watch, current, resumed
 from langchain_visioncraft.errors import (
     AnswerTooLargeError,
     UnexpectedAnswerError,
@@ -50,11 +50,12 @@ _END = b"\n\n"
 
 
 def bound(response: Any) -> None:
-    """Limit how much of a response is read; a response hook of httpx.
+    """Limit how much of a response is read, and for how long; a response hook of httpx.
 
     Raises:
         UnexpectedAnswerError: If it is compressed. The body of a compressed error is not read.
     """
+    current().came = True
     # Removed, so that the library decompresses nothing: a body may grow a thousandfold at once.
     encoding = str(response.headers.pop("content-encoding", "identity")).strip().lower()
     is_plain = encoding in ("", "identity")
@@ -86,11 +87,14 @@ class _Bounded:
 
     def __init__(self, response: Any, most: int) -> None:
         self._response, self._stream, self._left = response, response.stream, most
+        self._watch = current()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def _is_over(self, chunk: bytes) -> bool:
+        if self._watch.is_over:
+            raise OverdueError(self._watch)
         self._left -= len(chunk)
         if self._left < 0 and self._response.is_success:
             what = f"is larger than {readable_size(MAX_ANSWER_BYTES)}, the limit"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 
-from langchain_visioncraft._compat import httpx
+from langchain_visioncraft._compat import httpx, is_from_httpx
 from langchain_visioncraft._driving import adrive, drive
 from langchain_visioncraft._redact import Redactor, redactor_of
 from langchain_visioncraft.chat_models import completions
@@ -25,7 +25,7 @@ from langchain_visioncraft.client.flow import LONGEST_RETRY_WAIT, RETRY_STATUSES
 from langchain_visioncraft.client.refusals import retry_after
 from langchain_visioncraft.client.translation import came_back
 from langchain_visioncraft.client.transport import LoopSafeAsyncClient, build, client_options
-from langchain_visioncraft.client.watching import Watch, current, watching
+from langchain_visioncraft.client.watching import Watch, bounded, current, watching
 from langchain_visioncraft.context import run_key
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.version import __version__
@@ -129,13 +129,13 @@ class _OurClient:
     def _build_request(self, options: Any, **more: Any) -> Any:
         inherited: Any = super()
         try:
-            return inherited._build_request(options, **more)
+            return bounded(inherited._build_request(options, **more))
         except UnicodeEncodeError:
             # Lone surrogates, which models sometimes write, and which no request can hold.
             written = sound(json.dumps([options.json_data, options.extra_json], ensure_ascii=False))
             body, extra = json.loads(written)
             whole = options.model_copy(update={"json_data": body, "extra_json": extra})
-            return inherited._build_request(whole, **more)
+            return bounded(inherited._build_request(whole, **more))
         except (TypeError, ValueError) as error:
             msg = f"Nothing was sent: the request cannot be written as JSON ({error})."
             raise InvalidRequestError(msg) from error
@@ -161,15 +161,20 @@ class _OurClient:
         with watching(self.deadline) as watch:
             try:
                 yield watch
-            except (TimeoutError, openai.APIConnectionError) as error:
-                if not watch.is_over:
-                    raise
-                raise completions.OverdueError(watch) from error
+            except Exception as error:
+                if watch.is_over:
+                    raise completions.OverdueError(watch) from error
+                if is_from_httpx(error, "TimeoutException"):  # the SDK reads no body
+                    raise openai.APITimeoutError(request=_NO_REQUEST) from error
+                if is_from_httpx(error, "TransportError"):
+                    raise openai.APIConnectionError(request=_NO_REQUEST) from error
+                raise
 
     def _calculate_retry_timeout(
         self, remaining_retries: int, options: Any, response_headers: Any = None
     ) -> float:
-        if response_headers is None and (error := sys.exception()) and came_back(error):
+        error = sys.exception()
+        if current().is_over or (response_headers is None and error and came_back(error)):
             # Also for an unreadable answer: it may have been paid for.
             raise openai.APIConnectionError(request=_NO_REQUEST) from error
         inherited: Any = super()
@@ -177,6 +182,9 @@ class _OurClient:
             remaining_retries, options, response_headers
         )
         return current().left(seconds) or 0.0
+
+    def _should_stream_response_body(self, request: Any) -> bool:  # noqa: ARG002
+        return True  # `_process_response` limits what is read, whichever HTTP client reads it
 
     def _should_retry(self, response: Any) -> bool:
         # The SDK retries more, such as anything that the host marks `x-should-retry: true`.
@@ -207,6 +215,7 @@ class VisionCraftSDK(_OurClient, openai.OpenAI):
     def _process_response(self, **options: Any) -> Any:
         response, streamed = self._without_key(options["response"]), bool(options.get("stream"))
         try:
+            completions.bound(response)
             if completions.must_be_checked(response, streamed=streamed):
                 response.read()
                 completions.check_completion(response, self._redact, streamed=streamed)
@@ -231,6 +240,7 @@ class AsyncVisionCraftSDK(_OurClient, openai.AsyncOpenAI):
     async def _process_response(self, **options: Any) -> Any:
         response, streamed = self._without_key(options["response"]), bool(options.get("stream"))
         try:
+            completions.bound(response)
             if completions.must_be_checked(response, streamed=streamed):
                 await response.aread()
                 completions.check_completion(response, self._redact, streamed=streamed)

@@ -20,12 +20,15 @@ from langchain_visioncraft.client.flow import Flow, Progress
 from langchain_visioncraft.client.outgoing import Outgoing
 from langchain_visioncraft.client.serving import Run, ServingClient, calling_back
 from langchain_visioncraft.client.spool import Spool
-from langchain_visioncraft.client.watching import current
+from langchain_visioncraft.client.watching import current, in_time
 
 if TYPE_CHECKING:
     from langchain_visioncraft._compat import httpx
 
 ResultT = TypeVar("ResultT")
+
+_TURN_SECONDS = 0.05
+"""Between two attempts to get past a rate limiter, which itself would wait beyond a deadline."""
 
 
 class VisionCraftClient(ServingClient):
@@ -78,11 +81,18 @@ class VisionCraftClient(ServingClient):
 
     def _wait_for_turn(self) -> None:
         assert self.rate_limiter is not None  # noqa: S101 -- else nobody waits
-        self.rate_limiter.acquire(blocking=True)
+        watch = current()
+        if watch.seconds is None:
+            self.rate_limiter.acquire(blocking=True)
+            return
+        while not watch.is_over and not self.rate_limiter.acquire(blocking=False):
+            time.sleep(watch.left(_TURN_SECONDS) or 0.0)
 
     def _resolve(self, link: links.Link, endpoint: str) -> Any:
         with self.translating(endpoint, link.host):
-            return socket.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
+            return in_time(
+                lambda: socket.getaddrinfo(link.host, link.port, **links.RESOLVE_OPTIONS)
+            )
 
     @contextlib.contextmanager
     def _closing_after_interrupt(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
+from langchain_visioncraft.client.watching import bounded
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.inputs import DataURL, Upload
 
@@ -147,12 +148,14 @@ class Outgoing:
 
     def request(self, http: Any, content: Any) -> Any:
         """The request for this client, with the body in the form that it sends."""
-        request = http.build_request(
-            method=self.method,
-            url=self.url,
-            headers=self.headers,
-            content=content,
-            extensions=self.extensions or None,
+        request = bounded(
+            http.build_request(
+                method=self.method,
+                url=self.url,
+                headers=self.headers,
+                content=content,
+                extensions=self.extensions or None,
+            )
         )
         if self.abroad:
             ours = {name.lower() for name in self.headers} | {"host"}

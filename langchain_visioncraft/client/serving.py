@@ -179,10 +179,10 @@ class ServingClient(BaseClient):
             raise timed_out(self.facts(run.endpoint))
 
     def _called(self, call: Call, run: Run) -> Serving[Spool]:
-        self.check_time(run)
         outgoing = self.outgoing(call)
         if self.rate_limiter is not None:
             yield self._wait_for_turn
+        self.check_time(run)
         response, spool = yield partial(self._send, outgoing, run)
         return self.checked(response, spool, call)
 

@@ -8,14 +8,19 @@ consult the watch of the call that they serve.
 from __future__ import annotations
 
 import math
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from langchain_visioncraft.errors import InvalidRequestError
+
+DoneT = TypeVar("DoneT")
 
 _LEAST = 0.001
 """Seconds: a timeout of 0 would make a socket non-blocking, with other errors."""
@@ -89,6 +94,37 @@ def current() -> Watch:
     return _current.get() or Watch()
 
 
+def bounded(request: Any) -> Any:
+    """A request none of whose waits outlasts the deadline, whichever HTTP client sends it."""
+    for name, seconds in (timeouts := (request.extensions or {}).get("timeout") or {}).items():
+        timeouts[name] = current().left(seconds)
+    return request
+
+
+def in_time(work: Callable[[], DoneT], undo: Callable[[DoneT], Any] = lambda _: None) -> DoneT:
+    """Do what takes no timeout, such as looking up a name; raises `TimeoutError` at the deadline.
+
+    Then it is left to end in its thread, and its result to `undo`.
+    """
+    watch = current()
+    if watch.seconds is None:
+        return work()
+    done: Future[DoneT] = Future()
+
+    def do() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 -- for who waits
+            done.set_exception(error)
+
+    threading.Thread(target=do, daemon=True).start()
+    try:
+        return done.result(watch.left())
+    except BaseException:
+        done.add_done_callback(lambda late: late.exception() or undo(late.result()))
+        raise
+
+
 class _Wrapper:
     """A connection, or an opener of connections, that consults the watch."""
 
@@ -134,7 +170,8 @@ class _AsyncStream(_Wrapper):
 class _SyncBackend(_Wrapper):
     def connect_tcp(self, *args: Any, timeout: float | None = None, **options: Any) -> _SyncStream:
         left = current().left(timeout)
-        return _SyncStream(self._inner.connect_tcp(*args, timeout=left, **options))
+        connect = partial(self._inner.connect_tcp, *args, timeout=left, **options)
+        return _SyncStream(in_time(connect, undo=lambda stream: stream.close()))
 
 
 class _AsyncBackend(_Wrapper):

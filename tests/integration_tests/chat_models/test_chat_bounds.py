@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import pytest
 
 from langchain_visioncraft import ChatVisionCraft
+from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.errors import AnswerTooLargeError, ServerError, UnexpectedAnswerError
 
@@ -92,6 +93,17 @@ def model_of(host: ThreadingHTTPServer, **options: Any) -> ChatVisionCraft:
 WAYS = ("invoke", "ainvoke", "stream", "astream")
 
 
+@pytest.fixture(params=["ours", "the caller's"])
+def clients(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Whose HTTP clients the model uses."""
+    if request.param == "ours":
+        yield {}
+        return
+    unkept = httpx.Limits(max_keepalive_connections=0)
+    with httpx.Client() as http:
+        yield {"http_client": http, "http_async_client": httpx.AsyncClient(limits=unkept)}
+
+
 def answers(way: str, *, long: bool) -> bytes:
     """An answer for this way, as long as three bounds if `long`."""
     if way in ("invoke", "ainvoke"):
@@ -105,9 +117,11 @@ def answers(way: str, *, long: bool) -> bytes:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_long_answer_is_refused_and_asked_for_once(host: ThreadingHTTPServer, way: str) -> None:
+def test_a_long_answer_is_refused_and_asked_for_once(
+    host: ThreadingHTTPServer, clients: dict[str, Any], way: str
+) -> None:
     Host.body = answers(way, long=True)
-    model = model_of(host)
+    model = model_of(host, **clients)
     with pytest.raises(AnswerTooLargeError, match="the limit"):
         ask(model, way)
     assert Host.asked == ["identity"]
@@ -119,10 +133,10 @@ def test_a_long_answer_is_refused_and_asked_for_once(host: ThreadingHTTPServer, 
 @pytest.mark.parametrize("long", [True, False], ids=["long", "short"])
 @pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, gzip", f"Bad {KEY}", "x" * 1000])
 def test_a_compressed_answer_is_refused_unread_and_asked_for_once(
-    host: ThreadingHTTPServer, encoding: str, long: bool, way: str
+    host: ThreadingHTTPServer, clients: dict[str, Any], encoding: str, long: bool, way: str
 ) -> None:
     Host.body, Host.encoding = gzip.compress(answers(way, long=long)), encoding
-    model = model_of(host)
+    model = model_of(host, **clients)
     with pytest.raises(UnexpectedAnswerError, match=r"is compressed .* unasked") as caught:
         ask(model, way)
     assert Host.asked == ["identity"]

@@ -15,6 +15,7 @@ import pytest
 from client_driving import DRIVERS, PNG, drive
 from langchain_core.documents.base import Blob
 from langchain_core.language_models import BaseChatModel
+from langchain_core.rate_limiters import InMemoryRateLimiter
 from loopback import HANG_UP, NAMES, RawHost, draw, names
 
 from langchain_visioncraft import (
@@ -25,7 +26,9 @@ from langchain_visioncraft import (
     VisionCraftTextToImage,
     VisionCraftToolkit,
 )
+from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import AsyncVisionCraftClient, VisionCraftClient
+from langchain_visioncraft.client.watching import in_time, watching
 from langchain_visioncraft.errors import (
     ConnectionFailedError,
     InvalidRequestError,
@@ -96,6 +99,66 @@ def test_a_host_that_drips_is_given_up_at_the_deadline(
             drive(client, draw(), **({"deadline": 0.5} if of_run else {}))
     assert caught.value.phase == "deadline"
     assert len(host.seen) == 1
+
+
+def given_clients(**more: Any) -> dict[str, Any]:
+    """HTTP clients of the caller's, which would wait for a minute."""
+    kept = httpx.Limits(max_keepalive_connections=0)
+    given = {"timeout": 60, "limits": kept}
+    return {
+        "http_client": httpx.Client(**given),
+        "http_async_client": httpx.AsyncClient(**given),
+        **more,
+    }
+
+
+@pytest.mark.parametrize("what", ["a body", "nothing"])
+def test_a_callers_http_client_is_given_up_at_the_deadline(driver: Any, what: str) -> None:
+    with RawHost(HOSTS[what]) as host:
+        client = driver(**given_clients(api_key="k", base_url=host.url, deadline=0.3))
+        with pytest.raises(TimedOutError, match="deadline"):
+            drive(client, draw())
+    assert len(host.seen) == 1
+
+
+def test_a_rate_limiter_is_waited_for_until_the_deadline(driver: Any) -> None:
+    limiter = InMemoryRateLimiter(requests_per_second=0.001)
+    with RawHost(NAMES) as host:
+        client = driver(api_key="k", base_url=host.url, rate_limiter=limiter, deadline=0.2)
+        with pytest.raises(TimedOutError, match="deadline"):
+            drive(client, names())
+    assert not host.seen
+
+
+LINKED = b'HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\n{"images": ["http://slow.test/a.png"]}'
+
+
+@pytest.mark.parametrize("whose", ["the host", "a link", "the host of a chat"])
+def test_the_look_up_of_a_name_is_given_up_at_the_deadline(
+    whose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*args: Any, **options: Any) -> Any:
+        assert args[0] == "127.0.0.1" or over.wait(60)
+        return found(*args, **options)
+
+    over, found = threading.Event(), socket.getaddrinfo
+    with RawHost(LINKED) as host, contextlib.ExitStack() as stack:
+        stack.callback(over.set)
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+        url = host.url if whose == "a link" else host.url.replace("127.0.0.1", "localhost")
+        settings: dict[str, Any] = {"api_key": "k", "base_url": url, "deadline": 0.3}
+        client, model = VisionCraftClient(**settings), ChatVisionCraft(model="m", **settings)
+        with pytest.raises(TimedOutError, match="deadline"):
+            model.invoke("Hi") if whose == "the host of a chat" else client.run(draw())
+    assert len(host.seen) == (whose == "a link")
+
+
+def test_what_comes_after_the_deadline_is_undone() -> None:
+    over, undone = threading.Event(), threading.Event()
+    with watching(0.05), pytest.raises(TimeoutError):
+        in_time(lambda: over.wait(60), undo=lambda late: late and undone.set())
+    over.set()
+    assert undone.wait(60)
 
 
 def test_a_host_that_reads_slowly_is_given_up_at_the_deadline() -> None:
@@ -193,6 +256,18 @@ async def test_a_chat_host_that_drips_is_given_up_at_the_deadline(way: str, what
     host = RawHost(answer if what == "an answer" else HOSTS["a head"])
     with host, pytest.raises(TimedOutError, match=r"deadline, after 0\.3 seconds"):
         await ask(chat(host, deadline=0.3), way)
+    assert len(host.seen) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("what", ["an answer", "nothing"])
+async def test_a_chat_over_a_callers_http_client_is_given_up_at_the_deadline(
+    way: str, what: str
+) -> None:
+    answer = dripping(EVENTS, EVENT) if "stream" in way else dripping(HEAD)
+    host = RawHost(answer if what == "an answer" else silent)
+    with host, pytest.raises(TimedOutError, match=r"deadline, after 0\.3 seconds"):
+        await ask(chat(host, **given_clients(deadline=0.3)), way)
     assert len(host.seen) == 1
 
 
