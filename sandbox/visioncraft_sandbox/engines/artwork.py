@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont, features
 
 from visioncraft_sandbox.engines.reading import Subject
-from visioncraft_sandbox.engines.stage import WHITE, Colour, Points, Stage, lit, mix, rgb, to_image
+from visioncraft_sandbox.engines.stage import PAINTS, Colour, Points, Stage, lit, mix, rgb, to_image
 from visioncraft_sandbox.engines.weights import openmoji_font
 
 RGB = tuple[int, ...]
@@ -34,17 +34,8 @@ _LINE = 2.2
 _SVG = "{http://www.w3.org/2000/svg}"
 _CLOTHES: Final = ((146, 211, 245), (97, 178, 228))
 _TONES: Final = ("🏻", "🏼", "🏽", "🏾")
-_COATS: Final[tuple[RGB, ...]] = (
-    (210, 78, 70), (62, 128, 170), (86, 142, 98), (226, 160, 66), (142, 98, 160), (52, 92, 142),
-)  # fmt: skip
-_USUAL: Final[dict[str, RGB]] = {
-    "🧑‍🚀": (206, 210, 220), "🎅": (206, 62, 62), "🧑‍🍳": (240, 240, 244), "🧛": (70, 60, 92),
-    "👸": (240, 150, 186), "🤴": (120, 70, 150), "👩‍✈️": (52, 66, 104), "🧝": (104, 150, 70),
-    "🧚": (150, 190, 70), "👩‍🌾": (92, 120, 170), "👩~yellow": (240, 184, 60),
-    "🐶": (236, 150, 62), "🐱": (240, 146, 52), "🦊": (222, 92, 44), "🐻": (122, 78, 50),
-    "🐼": (72, 68, 80), "🐰": (72, 70, 84), "🦄": (244, 244, 250), "🦁": (226, 160, 60),
-    "🐺": (92, 92, 104), "🐸": (150, 196, 60), "👽": (150, 156, 168),
-}  # fmt: skip
+_COATS: Final[list[RGB]] = list(map(tuple, PAINTS["coats"]["colours"]))
+_USUAL: Final[dict[str, RGB]] = {name: tuple(each) for name, each in PAINTS["usual"].items()}
 """The colours of clothes and fur."""
 
 
@@ -151,7 +142,7 @@ def _colour(part: ET.Element, tint: RGB | None) -> RGB:
     colour: Colour = tint
     for change in changes.split():
         share = float(change)
-        colour = mix(colour, WHITE, share) if change[0] == "+" else lit(colour, (share,) * 3)
+        colour = mix(colour, (255,) * 3, share) if change[0] == "+" else lit(colour, (share,) * 3)
     return rgb(colour)
 
 

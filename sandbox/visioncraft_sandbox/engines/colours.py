@@ -8,22 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# Widely known colour names; nearest in a space where equal steps look about equal.
-_COLOURS = {
-    "black": (0, 0, 0), "dark grey": (64, 64, 64), "grey": (128, 128, 128),
-    "light grey": (200, 200, 200), "white": (255, 255, 255), "red": (220, 40, 40),
-    "dark red": (120, 20, 20), "pink": (245, 165, 190), "orange": (245, 145, 40),
-    "brown": (125, 80, 45), "beige": (230, 210, 175), "yellow": (250, 220, 60),
-    "olive": (125, 125, 45), "green": (60, 160, 60), "dark green": (25, 80, 40),
-    "light green": (160, 215, 140), "teal": (25, 130, 130), "turquoise": (80, 205, 200),
-    "light blue": (160, 205, 240), "sky blue": (100, 175, 235), "blue": (50, 95, 210),
-    "navy blue": (20, 30, 90), "violet": (130, 75, 190), "lavender": (190, 175, 230),
-    "magenta": (210, 55, 160), "cream": (250, 240, 215),
-}  # fmt: skip
-_NAMES = list(_COLOURS)
+from visioncraft_sandbox.engines.labels import COLOURS
+
+# Nearest in a space where equal steps look about equal.
+_NAMES = list(COLOURS)
 _MORE_WORDS = {"gray", "purple", "gold", "golden"}
 COLOUR_WORDS = frozenset(" ".join(_NAMES).split()) - {"light", "dark", "sky", "navy"} | _MORE_WORDS
-_KNOWN = np.array(list(_COLOURS.values()), dtype=np.float32)
+_KNOWN = np.array(list(COLOURS.values()), dtype=np.float32)
 # The eye distinguishes greens best and blues worst ("redmean" without its correction).
 _WEIGHTS = np.array([2.0, 4.0, 3.0], dtype=np.float32)
 _SAMPLE = 96

@@ -52,6 +52,9 @@ DOUBTFUL: frozenset[str] = frozenset(_TABLES["doubtful"]["names"])
 """Kinds of the detector that count only if it is nearly certain."""
 UNTRUSTED: frozenset[str] = frozenset(_TABLES["untrusted"]["names"])
 """Classes that are always ignored."""
+COLOURS: dict[str, tuple[int, ...]] = {
+    name: tuple(bands) for name, bands in _TABLES["colours"].items()
+}
 _PARENTS = _sets(_named("parents"))
 _PARENTS = {
     child: parents.union(*(_PARENTS.get(parent, ()) for parent in parents))

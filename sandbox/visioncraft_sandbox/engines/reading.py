@@ -16,12 +16,6 @@ from PIL import ImageColor
 from visioncraft_sandbox.engines.weights import EngineUnavailable, openmoji_names
 
 _MAX_SUBJECTS = 9
-# Things that add life to a landscape if the prompt names none.
-_COMPANY = {
-    "sea": "sailboat gull gull", "beach": "sailboat gull", "hills": "cottage", "lake": "swan",
-    "forest": "deer", "snow": "cottage", "meadow": "butterfly butterfly", "room": "cat",
-    "underwater": "clownfish turtle fish", "mountains": "eagle",
-}  # fmt: skip
 _RIDES = frozenset({"boat", "sailboat", "ship", "galleon"})
 # In these phrases the second word does not name a thing.
 _IDIOMS = re.compile(
@@ -213,7 +207,7 @@ def read(
         place = "room"
     own = bool(subjects)
     if not own:
-        subjects = [Subject(thing) for thing in _named(_COMPANY.get(place, ""), hidden)]
+        subjects = [Subject(thing) for thing in _named(_WORDS["company"].get(place, ""), hidden)]
         subjects = [replace(subject, scale=0.72) for subject in subjects]
     hour = hours[0] if hours else _hour(place, weather, subjects, number)
     if "night" in hours and "night" not in hidden:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import resources
 from typing import Any, Final
 
 import numpy as np
@@ -30,34 +32,12 @@ class Light:
     haze: Colour  # the colour that distant things fade into
 
 
+_FILE = resources.files(__package__).joinpath("drawing_colours.toml")
+PAINTS: Final[dict[str, Any]] = tomllib.loads(_FILE.read_text("utf-8"))
 _LIGHTS: Final[dict[str, Light]] = {
-    "day": Light(
-        (74, 150, 220), (146, 204, 240), (236, 244, 236), (255, 246, 206), (1, 1, 1),
-        (214, 232, 240),
-    ),
-    "dawn": Light(
-        (126, 156, 214), (244, 188, 190), (255, 230, 184), (255, 236, 190), (1, 0.95, 0.92),
-        (250, 214, 198),
-    ),
-    "sunset": Light(
-        (78, 76, 148), (236, 128, 112), (255, 210, 128), (255, 226, 150), (0.98, 0.86, 0.80),
-        (250, 174, 132),
-    ),
-    "dusk": Light(
-        (40, 46, 108), (126, 90, 156), (242, 160, 142), (255, 220, 190), (0.76, 0.72, 0.86),
-        (176, 124, 160),
-    ),
-    "night": Light(
-        (10, 18, 54), (26, 44, 100), (78, 102, 160), (250, 244, 216), (0.60, 0.66, 0.88),
-        (62, 82, 140),
-    ),
-}  # fmt: skip
-_GLOOM: Final[tuple[tuple[set[str], Colour, Colour, float, float], ...]] = (
-    ({"storm"}, (72, 84, 104), (22, 30, 52), 0.62, 0.84),
-    ({"rain", "clouds"}, (142, 158, 176), (34, 44, 74), 0.42, 0.93),
-    ({"fog"}, (216, 220, 222), (70, 84, 116), 0.55, 0.95),
-)
-"""Kinds of weather, their colour by day and by night, its share, and how much they dim."""
+    hour: Light(**{name: tuple(colour) for name, colour in colours.items()})
+    for hour, colours in PAINTS["lights"].items()
+}
 
 
 def mix(one: Colour, two: Colour, part: float) -> Colour:
@@ -121,9 +101,10 @@ def noise(rng: np.random.Generator, size: tuple[int, int], cell: float) -> NDArr
 def light_of(idea: Idea) -> Light:
     """The light of an idea: its hour, dimmed by its weather, leaning to its colour."""
     light = _LIGHTS[idea.hour]
-    for weather, by_day, by_night, part, dim in _GLOOM:
-        if idea.weather & weather:
-            colour = by_night if idea.hour == "night" else by_day
+    for gloom in PAINTS["gloom"]:
+        if idea.weather & set(gloom["weather"]):
+            colour = gloom["night" if idea.hour == "night" else "day"]
+            part, dim = gloom["share"], gloom["dim"]
             light = Light(
                 mix(light.top, colour, part),
                 mix(light.middle, colour, part),
