@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import abc
 import time
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from importlib import resources
 from typing import Any, Self
 
 from visioncraft_sandbox.backends.connection import BackendError, Connection
@@ -22,39 +24,9 @@ GRID = 8
 
 _REMEMBERED_SECONDS = 30.0
 
-# ComfyUI's name → Automatic1111's name.
-_LABELS = {
-    "euler": "Euler", "euler_ancestral": "Euler a", "lms": "LMS", "heun": "Heun",
-    "dpm_2": "DPM2", "dpm_2_ancestral": "DPM2 a", "dpmpp_2s_ancestral": "DPM++ 2S a",
-    "dpmpp_2m": "DPM++ 2M", "dpmpp_sde": "DPM++ SDE", "dpmpp_2m_sde": "DPM++ 2M SDE",
-    "dpmpp_3m_sde": "DPM++ 3M SDE", "dpm_fast": "DPM fast", "dpm_adaptive": "DPM adaptive",
-    "ddim": "DDIM", "plms": "PLMS", "uni_pc": "UniPC", "lcm": "LCM",
-}  # fmt: skip
-_KEYS = {label.lower(): key for key, label in _LABELS.items()}
-
-_DIFFUSERS: dict[str, tuple[str, str | None]] = {
-    "dpmsolvermultistep": ("dpmpp_2m", None),
-    "heundiscrete": ("heun", None),
-    "karrasdpm": ("dpmpp_2m", "karras"),
-    "k_euler": ("euler", None),
-    "k_euler_ancestral": ("euler_ancestral", None),
-    "pndm": ("plms", None),
-    "ims": ("lms", None),  # as a document spells it
-}
-
-# The nearest ones, for hosts that lack one.
-_SUBSTITUTES = {
-    "heunpp2": ("heun",), "dpmpp_sde_gpu": ("dpmpp_sde",), "dpmpp_2m_sde_gpu": ("dpmpp_2m_sde",),
-    "dpmpp_3m_sde_gpu": ("dpmpp_3m_sde", "dpmpp_2m_sde"), "dpmpp_3m_sde": ("dpmpp_2m_sde",),
-    "uni_pc_bh2": ("uni_pc",), "ddpm": ("euler_ancestral",), "plms": ("ipndm", "lms"),
-    "ddim": ("euler",),
-}  # fmt: skip
-
-_SCHEDULES = ("karras", "exponential", "polyexponential", "sgm_uniform", "simple", "normal", "beta")
-_SCHEDULE_SUBSTITUTES = {
-    "normal": ("uniform", "automatic"), "ddim_uniform": ("ddim", "uniform", "normal"),
-    "ddim": ("ddim_uniform",), "uniform": ("normal",), "polyexponential": ("exponential",),
-}  # fmt: skip
+_FILE = resources.files(__package__).joinpath("samplers.toml")
+_NAMES: dict[str, Any] = tomllib.loads(_FILE.read_text("utf-8"))
+_KEYS = {label.lower(): key for key, label in _NAMES["labels"].items()}
 
 
 @dataclass(frozen=True)
@@ -193,8 +165,8 @@ def choose(name: str | None, scheduler: str | None, offered: Offered) -> tuple[s
         return str(name), _schedule(scheduler, schedulers)
     key, own = _parts(name or "euler")
     wanted = scheduler or own
-    for candidate in (key, *_SUBSTITUTES.get(key, ()), "euler"):
-        label = _LABELS.get(candidate, candidate)
+    for candidate in (key, *_NAMES["substitutes"].get(key, ()), "euler"):
+        label = _NAMES["labels"].get(candidate, candidate)
         with_schedule = f"{label} {(wanted or '').title()}"
         for spelling in (with_schedule, candidate, label):
             if spelling in samplers:
@@ -204,9 +176,10 @@ def choose(name: str | None, scheduler: str | None, offered: Offered) -> tuple[s
 
 def _parts(name: str) -> tuple[str, str | None]:
     plain = name.strip().lower()
-    if plain in _DIFFUSERS:
-        return _DIFFUSERS[plain]
-    for schedule in _SCHEDULES:
+    if plain in _NAMES["diffusers"]:
+        sampler, _, schedule = _NAMES["diffusers"][plain].partition(" ")
+        return sampler, schedule or None
+    for schedule in _NAMES["schedules"]:
         ending = " " + schedule.replace("_", " ")
         if plain.endswith(ending):
             plain = plain.removesuffix(ending)
@@ -219,7 +192,7 @@ def _schedule(wanted: str | None, offered: Sequence[str]) -> str | None:
         return None
     known = {name.lower().replace(" ", "_"): name for name in offered}
     plain = wanted.lower().replace(" ", "_")
-    for candidate in (plain, *_SCHEDULE_SUBSTITUTES.get(plain, ())):
+    for candidate in (plain, *_NAMES["schedule_substitutes"].get(plain, ())):
         if candidate in known:
             return known[candidate]
     return None

