@@ -49,7 +49,8 @@ class Body:
             self._parts.append(part)
 
     def drop(self) -> None:
-        """Keep only the size."""
+        """Keep only the size, also of what is still to come."""
+        self._limit = 0
         if self.size:
             self.dropped = True
             self._parts = []
@@ -108,8 +109,8 @@ class Entry:
 
     @property
     def held(self) -> int:
-        """How many bytes of its bodies are held; those of an unfinished entry are not counted."""
-        return self.request.kept + self.answer.kept if self.done else 0
+        """How many bytes of its bodies are held."""
+        return self.request.kept + self.answer.kept
 
     def drop(self) -> None:
         """Drop the bodies to make room."""
@@ -171,7 +172,10 @@ class Journal:
         with self._lock:
             self._count += 1
             entry.number = self._count
+            if len(self._entries) == self._entries.maxlen:
+                self._entries[0].drop()  # its answer may not have ended
             self._entries.append(entry)
+            self._make_room()
         self.touch(entry)
         return entry
 
@@ -185,14 +189,17 @@ class Journal:
         """Mark an entry as done, and drop the oldest bodies if there are too many."""
         entry.end(complete=complete)
         with self._lock:
-            held = sum(each.held for each in self._entries)
-            for each in self._entries:
-                if held <= self._max_bytes:
-                    break
-                if each.held:
-                    held -= each.held
-                    each.drop()
+            self._make_room()
         self.touch(entry)
+
+    def _make_room(self) -> None:
+        held = sum(each.held for each in self._entries)
+        for each in self._entries:
+            if held <= self._max_bytes:
+                break
+            if each.held:
+                held -= each.held
+                each.drop()
 
     def entries(self) -> list[Entry]:
         """All kept entries, the newest first."""

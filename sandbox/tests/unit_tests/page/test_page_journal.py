@@ -42,6 +42,29 @@ def test_a_body_larger_than_a_quarter_is_not_held_while_it_passes() -> None:
     assert entry.request.size == 10_000
 
 
+def test_unfinished_requests_are_within_the_bound() -> None:
+    journal = Journal(entries=3, max_bytes=4000)
+    entries = [journal.begin("POST", "/whisper", "", []) for _ in range(2)]
+    for entry in entries:
+        entry.request.add(b"x" * 900)
+        entry.answer.add(b"x" * 900)
+    entries.append(journal.begin("POST", "/whisper", "", []))
+    assert [entry.held for entry in entries] == [1800, 1800, 0]
+    entries[2].request.add(b"x" * 900)
+    entries.append(journal.begin("POST", "/whisper", "", []))
+    assert [entry.held for entry in entries] == [0, 1800, 900, 0]
+    entries[0].answer.add(b"x" * 900)  # the oldest is no longer known
+    assert entries[0].held == 0
+
+
+def test_what_is_no_longer_kept_when_its_answer_begins_is_never_held() -> None:
+    journal = Journal(entries=1, max_bytes=4000)
+    first = journal.begin("GET", "/limits", "", [])
+    journal.begin("GET", "/limits", "", [])
+    first.answer.add(b"x" * 900)
+    assert first.held == 0
+
+
 def test_dropped_entries_release_their_bytes() -> None:
     journal = Journal(entries=2, max_bytes=4000)
     for _ in range(50):
