@@ -35,8 +35,7 @@ from visioncraft_sandbox.chat import (
     plain_messages,
     text_of,
 )
-from visioncraft_sandbox.chat_forms import Form, form_of
-from visioncraft_sandbox.chat_reading import check_length, check_messages, read_chat
+from visioncraft_sandbox.chat_reading import Form, check_length, check_messages, form_of, read_chat
 from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import CATALOG, MEASURING, VISION, EnginePool
 from visioncraft_sandbox.engines.language import Completion, LanguageModel, PromptTooLongError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from visioncraft_sandbox.backends.addresses import Address, is_url, parse_address
+from visioncraft_sandbox.backends.connection import Address, is_url, parse_address
 from visioncraft_sandbox.protection import is_host_name
 
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from visioncraft_sandbox.chat_forms import form_of, object_schema
+from visioncraft_sandbox.chat_reading import form_of, object_schema
 
 SCHEMA = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
 DSPY = (

@@ -16,8 +16,7 @@ from langchain_visioncraft.client.answers import service_message
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.scaling import as_seen
 from visioncraft_sandbox.answers import Refusal
-from visioncraft_sandbox.backends.connection import BackendError, Connection
-from visioncraft_sandbox.backends.names import closest
+from visioncraft_sandbox.backends.connection import BackendError, Connection, closest
 from visioncraft_sandbox.chat import images_of
 from visioncraft_sandbox.engines.parameters import to_png
 from visioncraft_sandbox.uploads import Uploads, decoded

@@ -1,19 +1,116 @@
-"""One server behind the sandbox: requests to it, and its failures as refusals."""
+"""One server behind the sandbox: its address and names, requests to it, failures as refusals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client.answers import service_message
 from visioncraft_sandbox.answers import Refusal
-from visioncraft_sandbox.backends.addresses import Address
 
+_KINDS = {
+    "--llm": {"openai": "openai"},
+    "--vision-llm": {"openai": "openai"},
+    "--images": {"a1111": "a1111", "forge": "a1111", "comfyui": "comfyui"},
+    "--speech": {"openai": "openai", "whispercpp": "whispercpp"},
+}
+"""By option, the known prefixes and the kind of server that each means."""
+
+_SHORTEST = 5
+_WEIGHTS = re.compile(r"\.(?:safetensors|ckpt|pth?|bin|gguf|sft)$", re.IGNORECASE)
+_VERSION = re.compile(r"v(?=\d)")
+_SIGNS = re.compile(r"[^a-z0-9]+")
 _CONNECT_SECONDS = 10.0
 _PROBE_SECONDS = 5.0
 _REFUSED = frozenset({400, 406, 409, 413, 415, 422})
 _LONGEST_ENGINE = 200
+
+
+@dataclass(frozen=True)
+class Address:
+    """One server."""
+
+    option: str  # the option that names it, such as ``--images``
+    url: str  # its root, without a trailing slash
+    kind: str | None = None  # its API; ``None`` if it is to be detected
+
+    @property
+    def host(self) -> str:
+        """Host and port."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def environment(self) -> str:
+        """The variable that holds its key."""
+        return f"VISIONCRAFT_SANDBOX_{self.option.strip('-').replace('-', '_').upper()}_KEY"
+
+    def __str__(self) -> str:
+        return f"The server behind {self.option} ({self.url})"
+
+
+def is_url(text: str) -> bool:
+    """Whether this is an address rather than a file."""
+    return "://" in text
+
+
+def parse_address(option: str, text: str) -> Address:
+    """Read the address given for an option.
+
+    Raises:
+        ValueError: If it is malformed. The message omits the text where it may hold a secret.
+    """
+    kinds = _KINDS[option]
+    prefix, plus, rest = text.strip().partition("+")
+    if not plus or "://" in prefix:
+        prefix, rest = "", text.strip()
+    if prefix.lower() not in ("", *kinds):
+        raise ValueError(f"{option}: {prefix!r} is not known; the prefixes are {', '.join(kinds)}.")
+    try:
+        parts = urlsplit(rest)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{option} takes the root of a server, such as http://127.0.0.1:8080.")
+    address = Address(option, rest.rstrip("/"), kinds.get(prefix.lower()))
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(
+            f"{option} takes only the root of the server. Put its key, or user:password, into "
+            f"{address.environment}."
+        )
+    return address
+
+
+def closest(asked: str, offered: Sequence[str]) -> str | None:
+    """The offered name that means the same, if there is one.
+
+    Folders, file extensions, case, punctuation and the ``v`` of a version do not matter:
+    ``dreamshaper_v8`` is ``SD15/DreamShaper_8.safetensors``. Otherwise one name may contain the
+    other, if that is long enough: ``sdxl-base`` is ``sd_xl_base_1.0``.
+    """
+    if asked in offered:
+        return asked
+    wanted = _plain(asked)
+    plain = {name: _plain(name) for name in offered}
+    for name, form in plain.items():
+        if form == wanted:
+            return name
+    near = [
+        name
+        for name, form in plain.items()
+        if min(len(form), len(wanted)) >= _SHORTEST and (form in wanted or wanted in form)
+    ]
+    return min(near, key=lambda name: abs(len(plain[name]) - len(wanted)), default=None)
+
+
+def _plain(name: str) -> str:
+    stem = _WEIGHTS.sub("", PurePosixPath(name.replace("\\", "/")).name).lower()
+    return _SIGNS.sub("", _VERSION.sub("", stem))
 
 
 class BackendError(Refusal, RuntimeError):

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field, fields
 from importlib import resources
 from typing import Any, Self
 
-from visioncraft_sandbox.backends.connection import BackendError, Connection
-from visioncraft_sandbox.backends.names import closest
+from visioncraft_sandbox.backends.connection import BackendError, Connection, closest
 
 DEFAULT_STEPS = 30
 DEFAULT_CFG_SCALE = 7.0

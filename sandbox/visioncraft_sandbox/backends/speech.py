@@ -11,8 +11,7 @@ from typing import Any
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.sniff import EXTENSIONS
 from visioncraft_sandbox.answers import Refusal, transcript
-from visioncraft_sandbox.backends.connection import BackendError, Connection
-from visioncraft_sandbox.backends.names import closest
+from visioncraft_sandbox.backends.connection import BackendError, Connection, closest
 
 _DEFAULT_MODEL = "whisper-1"
 _NOT_THERE = frozenset({404, 405, 410, 421, 501})

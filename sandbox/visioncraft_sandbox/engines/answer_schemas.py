@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from visioncraft_sandbox.engines.schema_parts import excess_of, resolve
+from visioncraft_sandbox.engines.schema_checks import excess_of, resolve
 
 _LONGEST_STRING = 120
 _LONGEST_PATTERN = 300

@@ -13,12 +13,11 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from visioncraft_sandbox.engines.artwork import portrait, shaded
-from visioncraft_sandbox.engines.drawing import SMALLEST_SIDE, set_stage
+from visioncraft_sandbox.engines.drawing import SMALLEST_SIDE, narrowed, set_stage
 from visioncraft_sandbox.engines.finishing import apply_styles, painted, rendered
 from visioncraft_sandbox.engines.parameters import read_parameters, split_parameters
 from visioncraft_sandbox.engines.reading import Idea, Subject, read
 from visioncraft_sandbox.engines.stage import Stage, to_image
-from visioncraft_sandbox.engines.staging import narrowed
 
 _REPLACING_UNKNOWN = 0.9
 """From this strength on, a new scene replaces an unknown picture."""

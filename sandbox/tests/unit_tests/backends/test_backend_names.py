@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from visioncraft_sandbox import SandboxConfig, catalog
+from visioncraft_sandbox.backends.connection import closest
 from visioncraft_sandbox.backends.images import Offered, choose
-from visioncraft_sandbox.backends.names import closest
 from visioncraft_sandbox.backends.speech import language_code
 
 from langchain_visioncraft.client.lists import LISTS

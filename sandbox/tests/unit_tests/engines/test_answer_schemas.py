@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
 from pydantic import Field
 from visioncraft_sandbox.engines.answer_schemas import Reader, UnservedSchemaError, served
-from visioncraft_sandbox.schema_shape import problem_of_schema
+from visioncraft_sandbox.engines.schema_checks import problem_of_schema
 
 TOKENS = LLTokenizer("byte")
 TEXT = {"type": "string"}
