@@ -19,6 +19,8 @@ _UNKNOWN_LENGTH = 0x7FFF_0000
 """From here on, a 32-bit length means that the program did not know it (2 GB, 4 GB)."""
 
 _MOST_CHUNKS = 200_000
+_CHUNK = re.compile(rb"\w{4}")
+"""The names of chunks in a PNG that Pillow reads on behind."""
 _MOST_TAGS = 1 << 16
 _LARGEST_FILE = 1 << 44
 _CONTRADICTIONS = (ValueError, LookupError, struct.error)
@@ -174,11 +176,11 @@ _SIZES = {
 def _tags(file: BinaryIO) -> dict[int, int]:
     """The integers among the tags of the first page of a TIFF, or of EXIF, which is a TIFF."""
     entries = next(directories_of(file), [])
-    return {tag: value for tag, _, value in entries if value is not None}
+    return {tag: value for tag, _, _, value in entries if value is not None}
 
 
-def directories_of(file: BinaryIO) -> Iterator[list[tuple[int, int, int | None]]]:
-    """The tags of each page of a TIFF: number, count of values, the first value if it is inline."""
+def directories_of(file: BinaryIO) -> Iterator[list[tuple[int, int, int, int | None]]]:
+    """The tags of each page of a TIFF: number, type and count of values, the first if inline."""
     file.seek(0)
     head = file.read(16)
     order = "<" if head[:1] == b"I" else ">"
@@ -192,7 +194,7 @@ def directories_of(file: BinaryIO) -> Iterator[list[tuple[int, int, int | None]]
         (count,) = struct.unpack(order + count_form, file.read(struct.calcsize(order + count_form)))
         entries = file.read(min(count, _MOST_TAGS) * struct.calcsize(order + entry_form))
         yield [
-            (tag, number, _whole(order, kind, value))
+            (tag, kind, number, _whole(order, kind, value))
             for tag, kind, number, value in struct.iter_unpack(order + entry_form, entries)
         ]
         (at,) = struct.unpack(order + offset, file.read(struct.calcsize(order + offset)))
@@ -247,7 +249,7 @@ def chunks_of(file: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int, 
             return
         first, second = struct.unpack(form, head)
         kind, length = (second, first) if png else (first, second)
-        if png and not kind.isalpha():  # something else is appended
+        if png and not _CHUNK.fullmatch(kind):  # something else is appended
             return
         yield kind, at + 8, length
         # PNG has a checksum here; in RIFF, chunks begin at even offsets.

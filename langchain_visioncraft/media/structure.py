@@ -16,9 +16,22 @@ _MOST_SCANS = 500
 """As many as the fuzzers of libjpeg-turbo allow; progressive JPEGs have about ten."""
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 """A marker that is neither a stuffed byte nor a restart, which belong to the pixels."""
+_MOST_CHUNKS = 100_000
+_MOST_SEGMENTS = 10_000
+_MOST_EXIF = 256
+"""Pillow joins them, and copies all again for each."""
+_MOST_FILLER = 1 << 20
+_MOST_COMMENTS = 1000
+_WITHOUT_LENGTH = frozenset({0x01, 0xC8, 0xD8, 0xD9, *range(0xF0, 0xFE)})
+"""Markers behind which Pillow reads on at once."""
+_FRAME = 0xF1FA
+_MOST_PARTS = 100
 _MOST_PAGES = 10_000
 _MOST_TILES = 1 << 16
 _TAG_BYTES = 12
+_MOST_VALUES = 4_000_000
+_OF_BYTES = (1, 2, 6, 7)
+"""The types of a TIFF's values that are read at once; others take a microsecond each."""
 _TILES = (273, 324)
 """The tags of a TIFF that say where its strips and tiles are."""
 _SIZE, _TILE_SIZE = (256, 257), (322, 323)
@@ -115,9 +128,12 @@ def _apng(file: BinaryIO) -> Animation:
 def check_structure(file: BinaryIO) -> None:
     """Raise `StructureError` if a file demands more than any program's output does.
 
-    That is a JPEG of more than 500 scans; a TIFF of more than 10,000 pages, of a page of more than
-    65,536 strips or tiles, of tiles far larger than their page, or of pages that overlap; an icon
-    that holds more than 4,096 pixels a side; and a compressed FITS.
+    That is a JPEG of more than 500 scans, or of more than 10,000 segments, 256 of EXIF or a
+    megabyte of filler before the first; a PNG of more than 100,000 chunks or several colour
+    profiles; a TIFF of more than 10,000 pages, of a page of more than 65,536 strips or tiles, of
+    tiles far larger than their page, of pages that overlap, or of more than 4,000,000 numbers in
+    its tags; an icon that holds more than 4,096 pixels a side; a FLIC with a frame of more than
+    100 parts; a plain PPM of more than 1,000 comments; and a compressed FITS.
     """
     file.seek(0)
     head = file.read(4)
@@ -128,9 +144,16 @@ def check_structure(file: BinaryIO) -> None:
         # Pillow unpacks all of it before it looks at the size.
         msg = "compressed data of unknown size: unpack the FITS first, such as with funpack"
         raise StructureError(msg)
-    if head[:3] == b"\xff\xd8\xff" and _scans(file.read()) > _MOST_SCANS:
-        msg = f"more than {_MOST_SCANS} scans, each of which passes over the whole picture"
+    if head[:3] == b"\xff\xd8\xff":
+        _check_jpeg(file.read())
+    if head == b"\x89PNG":
+        _check_chunks(file)
+    if head[:2] in (b"P1", b"P2", b"P3") and file.read().count(b"#") > _MOST_COMMENTS:
+        msg = f"more than {_MOST_COMMENTS:,} comments"
         raise StructureError(msg)
+    if file.seek(4) and file.read(2) in (b"\x11\xaf", b"\x12\xaf"):
+        with suppress(struct.error):
+            _check_flic(file)
     if head[:2] in (b"II", b"MM"):
         # An inconsistent structure is left to the decoder.
         with suppress(struct.error):
@@ -138,14 +161,18 @@ def check_structure(file: BinaryIO) -> None:
 
 
 def _check_pages(file: BinaryIO) -> None:
-    tags = 0
+    tags = values = 0
     size = file.seek(0, io.SEEK_END)
     for page, entries in enumerate(directories_of(file), 1):
         tags += len(entries)
         if page > _MOST_PAGES or tags > size // _TAG_BYTES:
             msg = f"more than {_MOST_PAGES:,} pages, or pages that overlap"
             raise StructureError(msg)
-        if any(tag in _TILES and count > _MOST_TILES for tag, count, _ in entries):
+        values += sum(count for _, kind, count, _ in entries if kind not in _OF_BYTES)
+        if values > _MOST_VALUES:
+            msg = f"more than {_MOST_VALUES:,} numbers in its tags"
+            raise StructureError(msg)
+        if any(tag in _TILES and count > _MOST_TILES for tag, _, count, _ in entries):
             msg = f"a page of more than {_MOST_TILES:,} strips or tiles"
             raise StructureError(msg)
         if _area(entries, _TILE_SIZE, max) > max(_LARGE_TILE, 2 * _area(entries, _SIZE, min)):
@@ -154,10 +181,12 @@ def _check_pages(file: BinaryIO) -> None:
 
 
 def _area(
-    entries: Sequence[tuple[int, int, int | None]], sides: Sequence[int], which: Callable[..., int]
+    entries: Sequence[tuple[int, int, int, int | None]],
+    sides: Sequence[int],
+    which: Callable[..., int],
 ) -> int:
     """The product of two tags; each may be there several times."""
-    found = ([value or 0 for tag, _, value in entries if tag == side] for side in sides)
+    found = ([value or 0 for tag, *_, value in entries if tag == side] for side in sides)
     return math.prod(which(values, default=0) for values in found)
 
 
@@ -181,6 +210,49 @@ def _bitmaps(data: bytes) -> Iterator[tuple[int, int]]:
             continue
         width, height = struct.unpack_from("<2H" if kind == b"\x0c\0\0\0" else "<2i", sides)
         yield abs(width), abs(height) // 2  # its mask is below it
+
+
+def _check_chunks(file: BinaryIO) -> None:
+    profiles = 0
+    for number, (kind, _, _) in enumerate(chunks_of(file, 8, ">I4s")):
+        profiles += kind == b"iCCP"
+        if number >= _MOST_CHUNKS or profiles > 1:
+            # Pillow unpacks each of the profiles.
+            msg = f"more than {_MOST_CHUNKS:,} chunks, or several colour profiles"
+            raise StructureError(msg)
+        if kind == b"IEND":
+            return
+
+
+def _check_jpeg(data: bytes) -> None:
+    if _scans(data) > _MOST_SCANS:
+        msg = f"more than {_MOST_SCANS} scans, each of which passes over the whole picture"
+        raise StructureError(msg)
+    at, segments, exif, filler = 2, 0, 0, 0
+    while found := _MARKER.search(data, at):
+        segments, filler, kind = segments + 1, filler + found.start() - at, found[1][0]
+        at = found.end()
+        exif += data.startswith(b"Exif", at + 2)
+        if segments > _MOST_SEGMENTS or exif > _MOST_EXIF or filler > _MOST_FILLER:
+            most = f"{_MOST_SEGMENTS:,} segments, {_MOST_EXIF} of EXIF"
+            msg = f"more than {most}, or a megabyte of filler before its pixels"
+            raise StructureError(msg)
+        if kind == 0xDA:
+            break
+        if kind not in _WITHOUT_LENGTH:
+            at += max(2, int.from_bytes(data[at : at + 2], "big"))
+
+
+def _check_flic(file: BinaryIO) -> None:
+    """Each of a frame's parts may fill the whole picture, in six bytes."""
+    at = 128
+    while True:
+        file.seek(at)
+        size, kind, parts = struct.unpack("<I2H", file.read(8))
+        if kind == _FRAME and parts > _MOST_PARTS:
+            msg = f"a frame of more than {_MOST_PARTS} parts"
+            raise StructureError(msg)
+        at += max(size, 6)
 
 
 def _scans(jpeg: bytes) -> int:

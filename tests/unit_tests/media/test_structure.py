@@ -111,6 +111,21 @@ def test_a_tiff_of_many_parts_is_decoded(data: bytes) -> None:
     assert decode_picture(data, "image", 100_000).width == 1
 
 
+@pytest.mark.parametrize("pages", [1, 4])
+def test_the_numbers_in_the_tags_of_all_pages_are_few(
+    monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    count, at = 4_000_001 // pages + 1, 8
+    data = b"II*\0" + struct.pack("<I", at)
+    for page in range(pages):
+        at += 18
+        tag = struct.pack("<HHHII", 1, 40_000, 5, count, 8)
+        data += tag + struct.pack("<I", at if page < pages - 1 else 0)
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(MediaInputError, match="more than 4,000,000 numbers in its tags"):
+        scaled(data, 8)
+
+
 def png(width: int, height: int) -> bytes:
     """The head of a PNG."""
     return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II5x", width, height)
@@ -196,3 +211,85 @@ def test_a_compressed_fits_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> N
     data = "".join(card.ljust(80) for card in cards).ljust(2880).encode()
     with pytest.raises(MediaInputError, match="unpack the FITS first"):
         scaled(data, 8)
+
+
+def chunk(kind: bytes, payload: bytes = b"") -> bytes:
+    return struct.pack(">I", len(payload)) + kind + payload + bytes(4)
+
+
+def segments(count: int, payload: bytes = b"") -> bytes:
+    """Segments of metadata in a JPEG."""
+    return (b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload) * count
+
+
+JPEG = picture(form="JPEG")
+PNG = png(1, 1) + bytes(4)
+PROFILE = chunk(b"iCCP", b"\0")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (PNG + chunk(b"sPLT") * 100_001, "100,000 chunks"),
+        (PNG + chunk(b"s_1a") * 100_001, "100,000 chunks"),
+        (PNG + PROFILE * 2, "several colour profiles"),
+        (JPEG[:2] + segments(10_001) + JPEG[2:], "10,000 segments"),
+        (JPEG[:2] + b"\xff\xf0\xff\xff" * 10_001 + JPEG[2:], "10,000 segments"),
+        (JPEG[:2] + segments(257, b"Exif\0\0") + JPEG[2:], "256 of EXIF"),
+        (JPEG[:2] + b"\xff" * (1 << 20) + b"\xff" + JPEG[2:], "a megabyte of filler"),
+        (JPEG[:2] + segments(1) + bytes(1 + (1 << 20)) + JPEG[2:], "a megabyte of filler"),
+        (b"P3 1 1 255\n" + b"#\n" * 1001 + b"1 1 1", "more than 1,000 comments"),
+    ],
+    ids=[
+        "chunks",
+        "odd chunks",
+        "profiles",
+        "segments",
+        "empty",
+        "EXIF",
+        "ff",
+        "zeros",
+        "comments",
+    ],
+)
+def test_metadata_in_more_parts_than_programs_write_is_not_read(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, reason: str
+) -> None:
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(MediaInputError, match=f"photo has .*{reason}.*not decoded"):
+        scaled(data, 8, name="photo")
+    with pytest.raises(Refusal, match=f"^image has .*{reason}"):
+        decode_picture(data, "image", 100_000)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        JPEG[:2] + segments(9000, b"http") + segments(200, b"Exif\0\0") + JPEG[2:],
+        JPEG + b"\xff" * (2 << 20) + segments(10_001),
+        picture(form="PNG") + PROFILE * 2,
+        b"P3 1 1 255\n" + b"#\n" * 1000 + b"1 1 1",
+    ],
+    ids=["metadata", "something behind a JPEG", "something behind a PNG", "comments"],
+)
+def test_metadata_in_many_parts_is_read(data: bytes) -> None:
+    assert scaled(data, 8).damage is None
+
+
+def flic(*parts: int) -> bytes:
+    """A film of frames with as many parts, each of which makes the picture black."""
+    head = struct.pack("<I7HI", 0, 0xAF12, len(parts), 64, 48, 8, 3, 0, 70).ljust(128, b"\0")
+    frames = [
+        struct.pack("<I2H8x", 16 + 6 * many, 0xF1FA, many) + struct.pack("<IH", 6, 13) * many
+        for many in parts
+    ]
+    return head + b"".join(frames)
+
+
+def test_a_frame_of_more_parts_than_programs_write_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert decode_picture(flic(0, 0), "image", 100_000).size == (64, 48)
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(MediaInputError, match="a frame of more than 100 parts"):
+        scaled(flic(1, 101), 8)
