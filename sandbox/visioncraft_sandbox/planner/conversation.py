@@ -9,14 +9,8 @@ from typing import Any
 
 from langchain_visioncraft.media.handles import HANDLE
 from visioncraft_sandbox.chat import text_of
-from visioncraft_sandbox.planner.phrases import after, sources
+from visioncraft_sandbox.planner.phrases import WORDS, after, sources
 
-_BEGINS_ERROR = (
-    "error", "exception", "traceback", "failed", "invalid", "cannot", "could not", "unknown",
-    "the arguments are not valid", "nothing was sent", "nothing was done", "no such file",
-    "no file", "free users can", "there is no", "this host", "get /", "post /",
-    "a limit is reached",
-)  # fmt: skip
 _TELLS_ERROR = "is not in the store|is not a valid tool|please fix your"
 _LONGEST_RESULT = 20_000
 _LONGEST_REQUEST = 8_000
@@ -38,7 +32,7 @@ class Call:
     def failed(self) -> bool:
         """Whether its result reads like an error."""
         begin = (self.result or "").lstrip()[:160].lower()
-        return begin.startswith(_BEGINS_ERROR) or after(begin, _TELLS_ERROR) > 0
+        return begin.startswith(tuple(WORDS["errors"])) or after(begin, _TELLS_ERROR) > 0
 
     @property
     def files(self) -> list[str]:

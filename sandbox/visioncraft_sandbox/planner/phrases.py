@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import itertools
 import re
+import tomllib
 from functools import cache
+from importlib import resources
+from typing import Any
 
 from langchain_visioncraft.media.sniff import EXTENSIONS, kind_of
 
+NOUNS = (
+    r"(?:picture|image|illustration|painting|drawing|photo|portrait|poster|logo|scene|artwork|"
+    r"wallpaper|watercolou?r)\w*|sketch(?:es)?|ones?|pages?"
+)
+_FILE = resources.files(__package__).joinpath("words.toml")
+WORDS: dict[str, Any] = tomllib.loads(_FILE.read_text("utf-8").replace("<nouns>", NOUNS))
 SIZE = re.compile(r"(?:\b(?:in|at|of|with) )?(?<!\w)(\d{2,5}) ?[x\u00d7] ?(\d{2,5})\b(?: pixels)?")
 _KINDS = {suffix: kind_of(mime) for mime, suffix in EXTENSIONS.items()}
 _KINDS |= {"jpeg": "image", "tif": "image"}

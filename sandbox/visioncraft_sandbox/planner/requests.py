@@ -1,4 +1,4 @@
-"""Finds what a request asks for: a table of capabilities, and the wishes in a text."""
+"""Finds what a request asks for: the wishes in a text."""
 
 from __future__ import annotations
 
@@ -6,85 +6,26 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
-from visioncraft_sandbox.planner.phrases import SIZE, after, is_sound, sentences, sources, tidy
-
-
-class Capability(NamedTuple):
-    """The verbs that begin a request for it, and phrases in a request and in a tool's words."""
-
-    verbs: str
-    said: tuple[str, ...]
-    tool: tuple[str, ...]
-
-
-_NOUNS = (
-    r"(?:picture|image|illustration|painting|drawing|photo|portrait|poster|logo|scene|artwork|"
-    r"wallpaper|watercolou?r)\w*|sketch(?:es)?|ones?|pages?"
+from visioncraft_sandbox.planner.phrases import (
+    NOUNS,
+    SIZE,
+    WORDS,
+    after,
+    is_sound,
+    sentences,
+    sources,
+    tidy,
 )
-_MADE = f"create|generate|make|show|give|want|need|like|produce|design|get … {_NOUNS}"
-CAPABILITIES = {
-    "transcribe": Capability(
-        "transcribe|listen",
-        (r"transcri\w*|listen to|speech to text|write down what",
-         "what (?:is|was|does|do) … said|says?|saying"),
-        (r"transcri\w*|speech to text|whisper|what is said",),
-    ),
-    "limits": Capability(
-        "",
-        ("limits?|quotas?|how many (?:calls|requests|pictures)",),
-        (r"(?:limit|quota)\w*|tiers?",),
-    ),
-    "list": Capability(
-        "",
-        (r"list|which|what|show|tell … models?|samplers?\w*|schedulers?|loras?|refiners?",),
-        (r"catalog\w*|models?|samplers?\w*", "list … names"),
-    ),
-    "upscale": Capability(
-        "upscale|enlarge",
-        (r"upscal\w*|enlarg\w*|super-?resolution|higher resolution",
-         "(?:times|twice|[24]x) (?:as large|larger|bigger)"),
-        (r"upscal\w*|enlarg\w*|super[- ]?resolution|more pixels",),
-    ),
-    "caption": Capability(
-        "describe|caption|look",
-        ("describe|captions?|alt text|look at|what do you see",
-         "what(?:'s| is| are)? (?:in|on|shown|this|it|that)"),
-        (r"caption\w*|describe\w*|look at|image to text|vision",),
-    ),
-    "video": Capability(
-        "film", (r"(?:video|movie)\w*|films?|clips?|mp4",), (r"(?:video|film|movie)\w*|mp4",)
-    ),
-    "gif": Capability("animate", (r"gifs?|animat\w*",), (r"(?:gif|animat)\w*",)),
-    "draw": Capability(
-        "draw|paint|illustrate|sketch|render|depict",
-        ("draw|paint|illustrate|sketch|render|depict",),
-        (r"text to image|txt2img|(?:draw|paint|illustrat)\w*|midjourney|openjourney",
-         r"(?:generat|creat|make)\w* … (?:image|picture)\w*", r"(?:image|picture)\w* generat\w*"),
-    ),
-    "rework": Capability(
-        "",
-        ("turn|change|repaint|redraw|restyle|edit|make|replace|convert",),
-        (r"image to image|img2img|inpaint\w*",
-         r"(?:change|edit|repaint|rework)\w* … (?:image|picture)\w*"),
-    ),
-}  # fmt: skip
-"""The kinds of work, in the order in which a request is searched for them."""
+
 PICTORIAL = frozenset({"draw", "gif", "rework", "upscale"})
 """Kinds whose results are pictures."""
 NEEDS_PICTURE = frozenset({"upscale", "video", "caption", "rework"})
 _DRAWN = ("draw", "gif")
 
-_FILLERS = (
-    "please|kindly|also|now|next|then|finally|first|afterwards|after|can|could|will|would|you|"
-    "i|i'd|want|need|like|to|let's|lets|let|and|me|us|for|thanks?"
-)
-_VERBS = (
-    "draw|paint|illustrate|sketch|render|depict|upscale|enlarge|animate|make|turn|convert|create|"
-    "generate|describe|caption|write|transcribe|listen|list|show|tell|film|look|change|repaint|"
-    "restyle|give|translate|design|edit|redraw|produce|get"
-)
+_FILLERS, _VERBS = ("|".join(WORDS[name].split()) for name in ("fillers", "verbs"))
+CAPABILITIES: dict[str, dict[str, list[str]]] = WORDS["capabilities"]
+"""The kinds of work."""
 _LEAD = re.compile(rf"(?:[\W_]*+(?:{_FILLERS})(?![\w']))*+[\W_]*+", re.IGNORECASE)
 _COMMAND = re.compile(rf"{_LEAD.pattern}({_VERBS})(?![\w'])", re.IGNORECASE)
 _JOINT = re.compile(
@@ -95,40 +36,23 @@ _JOINT = re.compile(
 _NOTHING = re.compile(
     rf"{_LEAD.pattern}(?:(?:use|using|call|with)\b[^.]{{0,40}}\btools?)?\W*", re.IGNORECASE
 )
-_ORDINALS = {
-    "first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "sixth": 5, "seventh": 6,
-    "eighth": 7, "1st": 0, "2nd": 1, "3rd": 2, "4th": 3, "last": -1, "latest": -1, "final": -1,
-    "previous": -1,
-}  # fmt: skip
+_ORDINALS: dict[str, int] = WORDS["ordinals"]
 _ORDINAL = re.compile(
     rf"\b({'|'.join(_ORDINALS)})\b(?! (?:time|light|day|snow|spring)\b)", re.IGNORECASE
 )
-_NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8}
-COUNTS = _NUMBERS | {str(number): number for number in range(1, 9)}
-_EVERY = (f"both|them|these|those|(?:all|each|every) (?:{_NOUNS})", f"all|each|every … {_NOUNS}")
-_LATEST = f"it|that|this|result|the (?:{_NOUNS})"
-_INTO = ("into", "look like", "so that it shows", "to", "make (?:it|that|this)",
-         f"make the (?:{_NOUNS})", "make")  # fmt: skip
+COUNTS: dict[str, int] = WORDS["numbers"] | {str(number): number for number in range(1, 9)}
 _SERVICE = re.compile(
     r"\s(?:with|using|by) (?:the )?(?:tool|midjourney|openjourney|sdxl)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 _FRAME = re.compile(
     rf"(?:(?:short|animated|beautiful|nice|small|new|looping|an?|the|some|{'|'.join(COUNTS)})\s+)*"
-    rf"(?:{_NOUNS}|(?:gif|animation|video|film|clip|movie)s?) "
+    rf"(?:{NOUNS}|(?:gif|animation|video|film|clip|movie)s?) "
     r"(?:of|showing|with|about|where|in which)\s+",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(
-    rf"(?:(?:the|it|that|this|them|{_NOUNS}|{'|'.join(_ORDINALS)})\b\W*)*", re.IGNORECASE
-)
-_TRANSCRIPT = (
-    "what (?:it|he|she|they|is|was)|story|text|transcript|recording|words|(?:each|every) sentence",
-    "as … says|asks|tells|wants|intends",
-)
-_STORY = (
-    r"stor(?:y|ies)|scenes?|tale|(?:page|verse|chapter)s?|illustrat\w*|each|pictures|images|"
-    "following"
+    rf"(?:(?:the|it|that|this|them|{NOUNS}|{'|'.join(_ORDINALS)})\b\W*)*", re.IGNORECASE
 )
 _NUMBERED = re.compile(r"(?<!\S)(?=\(?\d{1,2}[.):] )")
 _ITEM = re.compile(r"\s*(?:[-*\u2022\u2013]|\(?\d{1,2}[.):])\s+(?=\S)")
@@ -167,10 +91,10 @@ def _kind_of(text: str) -> str | None:
     """The kind of a clause, from its first verb or else from any word in it."""
     command = _COMMAND.match(text)
     verb = command[1].lower() if command else ""
-    first = next((n for n, each in CAPABILITIES.items() if verb in each.verbs.split("|")), None)
+    first = next((n for n, each in CAPABILITIES.items() if verb in each["verbs"]), None)
     if verb and first:
         return "gif" if first == "draw" and after(text, "gifs?") else first
-    said = (n for n, each in CAPABILITIES.items() if n != "rework" and after(text, *each.said))
+    said = (n for n, each in CAPABILITIES.items() if n != "rework" and after(text, *each["said"]))
     return next(said, None)
 
 
@@ -179,9 +103,9 @@ def _wish(text: str) -> Wish:
     refers = bool(named) or which is not None
     if kind == "gif" and refers and not after(text, "gifs?"):
         kind = "video"  # "animate the first picture": only a film starts from a picture
-    elif kind in (None, "draw") and refers and after(text, *CAPABILITIES["rework"].said):
+    elif kind in (None, "draw") and refers and after(text, *CAPABILITIES["rework"]["said"]):
         kind = "rework" if _target(text) else kind
-    elif kind is None and after(text, _MADE) and not named:
+    elif kind is None and after(text, WORDS["made"]) and not named:
         kind = "draw"
     if kind is None:
         return Wish("other", text, text, named)
@@ -190,17 +114,17 @@ def _wish(text: str) -> Wish:
 
 def _which(text: str) -> int | str | None:
     """The picture that a clause means."""
-    if after(text, *_EVERY):
+    if after(text, *WORDS["every"]):
         return "all"
     ordinal = _ORDINAL.search(text)
     if ordinal:
         return _ORDINALS[ordinal[1].lower()]
-    return "latest" if after(text, _LATEST) else None
+    return "latest" if after(text, WORDS["latest"]) else None
 
 
 def _target(text: str) -> str:
     """The target of an edit: "turn it into a watercolour" asks for "a watercolour"."""
-    behind = text[after(text, *_INTO) :]
+    behind = text[after(text, *WORDS["into"]) :]
     return tidy(" ".join(word for word in behind.split() if not sources(word)))
 
 
@@ -220,7 +144,7 @@ def _referring(wish: Wish, before: list[Wish]) -> Wish:
     if wish.kind not in _DRAWN:
         return wish
     heard = any(each.kind == "transcribe" for each in before) or any(map(is_sound, wish.sources))
-    if heard and (after(wish.prompt, *_TRANSCRIPT) or wish.prompt.lower() == "it"):
+    if heard and (after(wish.prompt, *WORDS["transcript"]) or wish.prompt.lower() == "it"):
         return replace(wish, which="transcript")
     drawn = [each.prompt for each in before if each.kind == "draw"]
     if drawn and _REFERENCE.fullmatch(wish.prompt):
@@ -267,7 +191,9 @@ def _scene_and_commands(text: str) -> tuple[str, str]:
 def _scenes_after(intro: str) -> str | None:
     """The kind of the scenes after the introduction of a list or a story."""
     kind = _kind_of(intro)
-    return kind if kind in _DRAWN else "draw" if after(intro, r"illustrat\w*", _MADE) else None
+    return (
+        kind if kind in _DRAWN else "draw" if after(intro, r"illustrat\w*", WORDS["made"]) else None
+    )
 
 
 def _lines(request: str) -> list[tuple[str, bool]]:
@@ -286,7 +212,7 @@ def _lines(request: str) -> list[tuple[str, bool]]:
             if goes_on and line and not item and not line.endswith(":"):
                 lines[-1] = f"{lines[-1][0]} {line}", True
                 continue
-            if not item and len(story.split()) > 3 and after(intro, _STORY):
+            if not item and len(story.split()) > 3 and after(intro, WORDS["story"]):
                 lines += [(f"{intro}:", False), *((each, False) for each in _scenes(story, intro))]
             elif line:
                 lines.append((line, item is not None))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from visioncraft_sandbox.planner.phrases import SIZE, after, name_words, quoted
+from visioncraft_sandbox.planner.phrases import SIZE, WORDS, after, name_words, quoted
 from visioncraft_sandbox.planner.requests import CAPABILITIES, COUNTS, PICTORIAL, Wish
 
 _MEDIA = r"(?:image|picture|photo|video)\w*|audio|recording|sound|files?|media|handles?"
@@ -24,13 +24,7 @@ _HANDOFF = "transfer|handoff|delegate|escalate|hand (?:off|over)|assign to"
 _ILLUSTRATOR = r"(?:illustrat|artist|painter|designer|image|picture|visual)\w*"
 _FINAL = "final (?:answer|result|response|output)|submit (?:answer|result)"
 _WORD = re.compile(r"[\w']+")
-_COMMON_WORDS = (
-    "get set use run call make do the a an my of to for and or in on by with from tool function "
-    "search find fetch lookup generator api service visioncraft what is value no args can you me "
-    "please it that this using give tell show transfer handoff delegate agent back w generate "
-    "create write how which named called what's how's where talk"
-)
-_COMMON = frozenset(_WORD.findall(_COMMON_WORDS))
+_COMMON = frozenset(WORDS["common"].split())
 _OF_OTHERS = r"gif|video|upscal\w*|image to"
 _NUMBER = re.compile(r"(?<![\w.])-?\d{1,15}(?:\.\d{1,15})?(?!\w)")
 _TIMES = re.compile(
@@ -39,11 +33,6 @@ _TIMES = re.compile(
 )
 _FACTORS = {"2": 2, "4": 4, "8": 8, "two": 2, "four": 4, "twice": 2}
 _COUNTED = f"{'|'.join(COUNTS)} … pictures|images|versions|drawings"
-_FORMATS = {
-    "date": "2025-01-01", "date-time": "2025-01-01T00:00:00Z", "time": "00:00:00Z",
-    "email": "someone@example.org", "uri": "https://example.org/", "ipv4": "192.0.2.1",
-    "uuid": "00000000-0000-0000-0000-000000000000", "duration": "PT1S",
-}  # fmt: skip
 _DEEPEST = 12
 _MOST_ITEMS = 16
 _MOST_VALUES = 1000
@@ -183,7 +172,7 @@ _TAKEN = frozenset({"text", "image"})
 @lru_cache(maxsize=1024)
 def _kinds(text: str) -> frozenset[str]:
     """The kinds of work that a name or a description mentions."""
-    return frozenset(kind for kind, each in CAPABILITIES.items() if after(text, *each.tool))
+    return frozenset(kind for kind, each in CAPABILITIES.items() if after(text, *each["tool"]))
 
 
 def _words(text: str) -> list[str]:
@@ -308,7 +297,7 @@ def _value(
         return {name: _value(each, definitions, name, parts, depth + 1) for name, each in inner}
     if kind in ("boolean", "null"):
         return False if kind == "boolean" else None
-    text = _FORMATS.get(spec.get("format", ""), text)
+    text = WORDS["formats"].get(spec.get("format", ""), text)
     return text.ljust(min(int(spec.get("minLength") or 0), 1000), ".")[: spec.get("maxLength")]
 
 
