@@ -61,7 +61,7 @@ def open_picture(
         _named_errors(name, media.mime_type),
         open_image(file) as image,
     ):
-        _check_pixels(*image.size, name, max_pixels, media.mime_type)
+        _check_pixels(*image.size, name, max_pixels, media.mime_type, opened=cost_of(image))
         yield image
 
 
@@ -224,15 +224,40 @@ def _without_texts(file: Any, frame: int) -> Image.Image:
 
 COSTS = {
     **dict.fromkeys(("image/webp", "image/jp2", "image/jpx"), 4),
-    **dict.fromkeys(("image/avif", "image/heic", "image/jxl"), 2),
+    **dict.fromkeys(("image/avif", "image/heif", "image/heic", "image/jxl"), 2),
 }
 """How many pixels one pixel counts for: these decoders need 10 to 19 bytes, others 4."""
 
 
+_COST_IN_PYTHON = 6
+"""What a pixel counts for if Pillow decodes it in Python, which takes about a microsecond."""
+
+
+def is_in_python(image: Image.Image) -> bool:
+    """Whether an opened picture, not yet decoded, has a decoder in Python: QOI, plain PPM, …"""
+    from PIL import Image  # noqa: PLC0415 -- an extra
+
+    return any(tile[0] in Image.DECODERS for tile in getattr(image, "tile", ()))
+
+
+def cost_of(image: Image.Image) -> int:
+    """How many pixels one pixel of an opened picture, not yet decoded, counts for."""
+    from PIL import Image  # noqa: PLC0415 -- an extra
+
+    cost = COSTS.get(Image.MIME.get(image.format or "", ""), 1)
+    return max(cost, _COST_IN_PYTHON if is_in_python(image) else 1)
+
+
 def _check_pixels(
-    width: int, height: int, name: str, max_pixels: int | None, mime_type: str
+    width: int,
+    height: int,
+    name: str,
+    max_pixels: int | None,
+    mime_type: str,
+    *,
+    opened: int = 1,
 ) -> None:
-    cost = COSTS.get(mime_type, 1)
+    cost = max(COSTS.get(mime_type, 1), opened)
     if max_pixels is not None and width * height * cost > max_pixels:
         counted = f", which count {cost} times in {mime_type}" if cost > 1 else ""
         msg = (

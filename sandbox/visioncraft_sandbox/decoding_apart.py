@@ -11,8 +11,8 @@ from PIL import Image
 
 from langchain_visioncraft.media.decoding import decode, open_image
 
-FORMATS = ("JPEG2000", "ICNS", "DDS", "QOI")
-"""The first two hold the interpreter, so that nobody else is answered; the others are in Python."""
+FORMATS = ("JPEG2000", "ICNS")
+"""These hold the interpreter, so that nobody else is answered."""
 
 _MOST_SECONDS = 60.0
 

@@ -18,7 +18,7 @@ from PIL import Image
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import links
 from langchain_visioncraft.errors import MediaInputError, UnsafeLinkError
-from langchain_visioncraft.media.decoding import decode, open_image
+from langchain_visioncraft.media.decoding import COSTS, cost_of, decode, is_in_python, open_image
 from langchain_visioncraft.media.inputs import MediaSource, parse_source
 from langchain_visioncraft.media.inspection import media_info, type_of
 from langchain_visioncraft.media.scaling import as_seen, turn_of, turned
@@ -36,12 +36,6 @@ _FETCH_SECONDS = 120.0
 _MAX_REDIRECTS = 3
 _SHOWN = 200
 """Characters of a link in a message."""
-
-_COSTS = {
-    **dict.fromkeys(("image/webp", "image/jp2", "image/jpx"), 4),
-    **dict.fromkeys(("image/avif", "image/heif", "image/heic", "image/jxl"), 2),
-}
-"""How many pixels one pixel counts for: these decoders need 10 to 19 bytes for one, others 4."""
 
 _MOST_PICTURES = 100
 _SMALL_PIXELS = 2_000_000
@@ -114,7 +108,7 @@ class Uploads:
         self._pictures += 1
         if self._pictures > _MOST_PICTURES:
             raise Refusal(400, f"More than {_MOST_PICTURES} pictures in one request.")
-        self._pixels -= cost_of(picture)
+        self._pixels -= _pixels_of(picture)
         if self._pixels < 0:
             raise Refusal(400, f"The pictures have more than {most:,} pixels together.")
         return picture
@@ -253,7 +247,7 @@ def opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
         # From the header alone: some decoders begin as soon as they are opened.
         shape = media_info(io.BytesIO(data), mime)
         pixels = (shape.width or 0) * (shape.height or 0)
-        _check_pixels(pixels, _COSTS.get(mime, 1), name, max_pixels)
+        _check_pixels(pixels, COSTS.get(mime, 1), name, max_pixels)
     try:
         picture = open_image(io.BytesIO(data))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -264,7 +258,7 @@ def opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
         # For damaged files, decoders raise OSError, SyntaxError, IndexError and others.
         raise Refusal(400, f"{name} is not a picture that can be read.") from error
     pixels = max(1, picture.width * picture.height)
-    _check_pixels(pixels, cost_of(picture) // pixels, name, max_pixels)
+    _check_pixels(pixels, _pixels_of(picture) // pixels, name, max_pixels)
     return picture
 
 
@@ -278,19 +272,18 @@ def decoded(picture: Image.Image, name: str) -> Image.Image:
     """The pixels of an opened picture, as they are stored."""
     try:
         with _DECODING:
-            large = picture.format == "ICNS" or cost_of(picture) > _SMALL_PIXELS
-            if picture.format in FORMATS and large:
+            large = picture.format == "ICNS" or _pixels_of(picture) > _SMALL_PIXELS
+            if large and (picture.format in FORMATS or is_in_python(picture)):
                 return decoded_apart(picture)
             return decode(picture).image
     except Exception as error:
         raise Refusal(400, f"{name} is not a picture that can be read.") from error
 
 
-def cost_of(picture: Image.Image) -> int:
-    """How many pixels this picture counts for, by the memory that its decoder takes."""
-    mime = Image.MIME.get(picture.format or "", "")
+def _pixels_of(picture: Image.Image) -> int:
+    """How many pixels this picture counts for, by the memory and time that its decoder takes."""
     deep = 2 if picture.mode.startswith(("I", "F")) else 1
-    return picture.width * picture.height * max(deep, _COSTS.get(mime, 1))
+    return picture.width * picture.height * max(deep, cost_of(picture))
 
 
 def _fitting(image: Image.Image, mask: Image.Image) -> tuple[Image.Image, Image.Image]:

@@ -293,3 +293,21 @@ def test_a_frame_of_more_parts_than_programs_write_is_not_decoded(
     monkeypatch.setattr(Image, "open", None)
     with pytest.raises(MediaInputError, match="a frame of more than 100 parts"):
         scaled(flic(1, 101), 8)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"P3 40 40 255\n" + b"1 " * 4800,
+        b"P5 40 40 1000\n" + bytes(3200),
+        picture(size=(40, 40), form="QOI"),
+    ],
+    ids=["plain PPM", "PGM of ten bits", "QOI"],
+)
+def test_a_pixel_that_is_decoded_in_python_counts_six_times(data: bytes) -> None:
+    assert scaled(data, 8, max_pixels=9600).damage is None
+    assert decode_picture(data, "image", 9600).size == (40, 40)
+    with pytest.raises(MediaInputError, match="40x40 pixels, which count 6 times in"):
+        scaled(data, 8, max_pixels=9599)
+    with pytest.raises(Refusal, match="more than 1,599 pixels, which is the bound for its kind"):
+        decode_picture(data, "image", 9599)
