@@ -12,6 +12,7 @@ _TOML: dict[str, Any] = tomllib.loads(
 )
 LIMITS: Final[dict[str, dict[str, str]]] = _TOML["limits"]
 MESSAGES: Final[dict[str, str]] = _TOML["messages"]
+ON_HOSTS: Final[dict[str, str]] = _TOML["on_hosts"]
 NAMES: Final[dict[str, dict[str, str]]] = _TOML["names"]
 
 LISTS: Final[dict[str, tuple[str, ...]]] = {

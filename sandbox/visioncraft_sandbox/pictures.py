@@ -47,17 +47,7 @@ def _parameters(spec: ImageSpec) -> str:
     sampler = spec.sampler
     if sampler and spec.scheduler:
         sampler = f"{sampler} ({spec.scheduler})"
-    return parameters_text(
-        spec.prompt,
-        negative_prompt=spec.negative_prompt,
-        model=spec.model,
-        sampler=sampler,
-        steps=spec.steps,
-        cfg_scale=spec.cfg_scale,
-        seed=spec.seed,
-        width=spec.width,
-        height=spec.height,
-    )
+    return parameters_text(**{**vars(spec), "sampler": sampler})
 
 
 async def reworked(

@@ -11,17 +11,7 @@ from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
-from langchain_visioncraft.client.schemas import (
-    DalleRequest,
-    ImageRequest,
-    OpenjourneyRequest,
-    PromptRequest,
-    PromptsRequest,
-    TextToGif2024Request,
-    TextToImageRequest,
-    TextToImageSD1Request,
-    TextToImageSDXLRequest,
-)
+from langchain_visioncraft.client import schemas
 from visioncraft_sandbox.answers import (
     ErrorStyle,
     Refusal,
@@ -46,7 +36,7 @@ _STRENGTH = 0.7
 
 async def _image(job: Job) -> Response:
     """JSON with a link; with ``stream`` the states of the work, one JSON object after another."""
-    wanted: ImageRequest = job.parameters
+    wanted: schemas.ImageRequest = job.parameters
     if wanted.frames is not None and wanted.frames > _MOST_FRAMES:
         raise Refusal(400, f"frames: at most {_MOST_FRAMES} here.")
     seed = secrets.randbelow(2**32) if wanted.seed in (None, -1) else wanted.seed
@@ -86,7 +76,7 @@ def _linked(job: Job, made: ImageResult, spec: ImageSpec) -> dict[str, Any]:
 
 
 async def _made(job: Job, spec: ImageSpec) -> ImageResult:
-    wanted: ImageRequest = job.parameters
+    wanted: schemas.ImageRequest = job.parameters
     if wanted.is_video:
         size = {"width": wanted.width, "height": wanted.height}
         pace = {"frames": wanted.frames or _FRAMES, "fps": wanted.fps or _FRAMES}
@@ -105,7 +95,7 @@ async def _draw(job: Job, **changes: Any) -> Response:
 
 
 async def _sd(job: Job) -> Response:
-    wanted: TextToImageRequest = job.parameters
+    wanted: schemas.TextToImageRequest = job.parameters
     return await _draw(job, sampler=wanted.sampler or _SD_SAMPLER)
 
 
@@ -124,7 +114,7 @@ def _drawn_by(model: str) -> Callable[[Job], Coroutine[Any, Any, Response]]:
 
 
 async def _generate_xl(job: Job) -> Response:
-    wanted: TextToImageSDXLRequest = job.parameters
+    wanted: schemas.TextToImageSDXLRequest = job.parameters
     if wanted.image_count is None:
         return await _draw(job)
     made = await drawn(job, ImageSpec.of(wanted, count=wanted.image_count))
@@ -132,7 +122,7 @@ async def _generate_xl(job: Job) -> Response:
 
 
 async def _generate(job: Job) -> Response:
-    wanted: TextToImageSD1Request = job.parameters
+    wanted: schemas.TextToImageSD1Request = job.parameters
     sides = {"width": wanted.width or _SD1_SIDE, "height": wanted.height or _SD1_SIDE}
     job.check_side(**sides)
     made = await drawn(job, ImageSpec.of(wanted, count=wanted.image_count, **sides))
@@ -155,31 +145,31 @@ def _gif(prompt: str, negative_prompt: str | None = None, **options: Any) -> byt
 
 
 async def _text2gif(job: Job) -> Response:
-    wanted: PromptRequest = job.parameters
+    wanted: schemas.PromptRequest = job.parameters
     return media_response(await job.services.pool.work(partial(_gif, wanted.prompt)), MOTION)
 
 
 async def _generate_gif(job: Job) -> Response:
-    wanted: TextToGif2024Request = job.parameters
+    wanted: schemas.TextToGif2024Request = job.parameters
     task = partial(_gif, wanted.prompt, wanted.negative_prompt)
     return job.links([await job.services.pool.work(task)], MOTION)
 
 
 OPERATIONS = (
-    Operation("/image/generate", ImageRequest, ErrorStyle.MESSAGE, _image),
-    Operation("/sd", TextToImageRequest, ErrorStyle.OBJECT, _sd),
-    Operation("/generate", TextToImageSD1Request, ErrorStyle.TEXT, _generate),
-    Operation("/generate-xl", TextToImageSDXLRequest, ErrorStyle.TEXT, _generate_xl),
+    Operation("/image/generate", schemas.ImageRequest, ErrorStyle.MESSAGE, _image),
+    Operation("/sd", schemas.TextToImageRequest, ErrorStyle.OBJECT, _sd),
+    Operation("/generate", schemas.TextToImageSD1Request, ErrorStyle.TEXT, _generate),
+    Operation("/generate-xl", schemas.TextToImageSDXLRequest, ErrorStyle.TEXT, _generate_xl),
     *(
         Operation(path, schema, ErrorStyle.TEXT, _drawn_by(path[1:]))
         for path, schema in (
-            ("/openjourney", OpenjourneyRequest),
-            ("/dalle", DalleRequest),
-            ("/kandinsky", PromptsRequest),
-            ("/playground", PromptsRequest),
-            ("/leonardo-xl", PromptRequest),
+            ("/openjourney", schemas.OpenjourneyRequest),
+            ("/dalle", schemas.DalleRequest),
+            ("/kandinsky", schemas.PromptsRequest),
+            ("/playground", schemas.PromptsRequest),
+            ("/leonardo-xl", schemas.PromptRequest),
         )
     ),
-    Operation("/text2gif", PromptRequest, ErrorStyle.OBJECT, _text2gif),
-    Operation("/generate-gif", TextToGif2024Request, ErrorStyle.TEXT, _generate_gif),
+    Operation("/text2gif", schemas.PromptRequest, ErrorStyle.OBJECT, _text2gif),
+    Operation("/generate-gif", schemas.TextToGif2024Request, ErrorStyle.TEXT, _generate_gif),
 )

@@ -9,13 +9,7 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from langchain_visioncraft.client.schemas import (
-    ImageToImage2023Request,
-    ImageToImageRequest,
-    ImageToVideoOptions,
-    ImageToVideoRequest,
-    UpscaleRequest,
-)
+from langchain_visioncraft.client import schemas
 from langchain_visioncraft.client.text_schemas import TranscribeRequest
 from visioncraft_sandbox.answers import ErrorStyle, Refusal, json_response, media_response
 from visioncraft_sandbox.backends.images import ImageSpec
@@ -32,7 +26,7 @@ _FIRST_SIDE = 512
 
 
 async def _img2img_image(job: Job) -> Response:
-    wanted: ImageToImageRequest = job.parameters
+    wanted: schemas.ImageToImageRequest = job.parameters
     mask = None
     # It is edited at its own size, which takes long for many pixels.
     most = job.services.config.max_side
@@ -53,16 +47,16 @@ async def _img2img_image(job: Job) -> Response:
 
 
 async def _img2img_init_images(job: Job) -> Response:
-    wanted: ImageToImage2023Request = job.parameters
+    wanted: schemas.ImageToImage2023Request = job.parameters
     job.check_side(width=wanted.width, height=wanted.height)
     image = await job.picture("image")
     made = await reworked(job, ImageSpec.of(wanted, strength=_STRENGTH), image)
     return job.links(made.files, made.engine)
 
 
-IMG2IMG = Operation("/img2img", ImageToImageRequest, ErrorStyle.TEXT, _img2img_image)
+IMG2IMG = Operation("/img2img", schemas.ImageToImageRequest, ErrorStyle.TEXT, _img2img_image)
 _IMG2IMG_2023 = Operation(
-    "/img2img", ImageToImage2023Request, ErrorStyle.TEXT, _img2img_init_images
+    "/img2img", schemas.ImageToImage2023Request, ErrorStyle.TEXT, _img2img_init_images
 )
 
 
@@ -78,10 +72,12 @@ async def _img2img(request: Request, services: Services) -> Response:
 
 
 async def _img2video(job: Job) -> Response:
-    wanted: ImageToVideoRequest = job.parameters
+    wanted: schemas.ImageToVideoRequest = job.parameters
     image = await job.picture("image")
     size = (wanted.width or _FIRST_SIDE, wanted.height or _FIRST_SIDE)
-    first_form = any(getattr(wanted, name) is not None for name in ImageToVideoOptions.model_fields)
+    first_form = any(
+        getattr(wanted, name) is not None for name in schemas.ImageToVideoOptions.model_fields
+    )
 
     def work() -> bytes:
         from visioncraft_sandbox.engines import motion  # noqa: PLC0415  # as above
@@ -93,7 +89,7 @@ async def _img2video(job: Job) -> Response:
 
 
 async def _upscale(job: Job) -> Response:
-    wanted: UpscaleRequest = job.parameters
+    wanted: schemas.UpscaleRequest = job.parameters
     if await job.services.backends.images() is None:
         # Raises before the picture is read if models are off.
         await job.services.pool.load(job.services.pool.upscaler)
@@ -154,8 +150,8 @@ async def _forward_recording(job: Job, server: SpeechServer) -> Response:
 
 
 OPERATIONS = (
-    Operation("/img2video", ImageToVideoRequest, ErrorStyle.TEXT, _img2video),
-    Operation("/upscale", UpscaleRequest, ErrorStyle.DETAIL, _upscale),
+    Operation("/img2video", schemas.ImageToVideoRequest, ErrorStyle.TEXT, _img2video),
+    Operation("/upscale", schemas.UpscaleRequest, ErrorStyle.DETAIL, _upscale),
     Operation("/whisper", TranscribeRequest, ErrorStyle.DETAIL, _whisper),
 )
 

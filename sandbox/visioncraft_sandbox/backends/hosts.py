@@ -17,15 +17,6 @@ from visioncraft_sandbox.backends.speech import SpeechServer
 from visioncraft_sandbox.settings import SandboxConfig
 
 _CHAT_MODELS = "/models-llm"
-# The content of each list on a host of pictures. The documents of image to image call samplers
-# schedulers.
-_LISTS = {
-    "/sd/models": "models", "/models": "models", "/models-xl": "models",
-    "/sd/samplers": "samplers", "/samplers": "samplers", "/samplers-xl": "samplers",
-    "/img2img/schedulers": "samplers", "/schedulers-xl": "schedulers",
-    "/sd/loras": "loras", "/loras": "loras",
-    "/image/models/{type}": "models", "/image/loras/{type}": "loras", "/image/samplers": "samplers",
-}  # fmt: skip
 
 
 class Backends:
@@ -136,6 +127,6 @@ class Backends:
     async def _offered(self, path: str) -> tuple[str, Sequence[str] | None]:
         """The kind of this path's list, and the names for it on the host of pictures, if any."""
         start = re.match(r"/image/(?:models|loras)/", path)
-        kind = _LISTS.get(f"{start[0]}{{type}}" if start else path, "")
+        kind = catalog.ON_HOSTS.get(f"{start[0]}{{type}}" if start else path, "")
         host = await self.images() if kind else None
         return kind, getattr(await host.offered(), kind) if host else None

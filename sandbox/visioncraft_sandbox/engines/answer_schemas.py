@@ -7,8 +7,11 @@ satisfies the original. A schema that cannot be rewritten is refused, with llgui
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import resources
 from typing import Any
 
 from visioncraft_sandbox.engines.schema_checks import excess_of, resolve
@@ -26,45 +29,21 @@ _LONGEST_STRING_ASKED = 10_000
 _MOST_ITEMS_ASKED = 1000
 """Limits for a schema's own bounds; memory grows with them."""
 
-_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-_DATE = r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
-_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
-_HOST = r"[a-z]{1,20}\.(?:com|net|org)"
-_IPV4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
-_IPV6 = r"[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){7}"
-_NETWORK = rf"{_OCTET}\.0\.0\.0/(?:8|16|24)"
-_URI = rf"https?://{_HOST}(?:/[a-z0-9-]{{1,20}}){{0,4}}"
-_UUID = "[0-9a-f]{{8}}-[0-9a-f]{{4}}-{}[0-9a-f]{{3}}-[89ab][0-9a-f]{{3}}-[0-9a-f]{{12}}"
-_BASE64 = r"(?:[A-Za-z0-9]{4}){1,30}"
+_FILE = resources.files(__package__).joinpath("schema_formats.toml")
 
-_FORMATS = {
-    "date": _DATE,
-    "time": _TIME,
-    "date-time": f"{_DATE}T{_TIME}",
-    "duration": r"P\d{1,2}DT\d{1,2}H\d{1,2}M",
-    **dict.fromkeys(("email", "idn-email"), rf"[a-z]{{1,20}}(?:\.[a-z]{{1,20}})?@{_HOST}"),
-    **dict.fromkeys(("hostname", "idn-hostname"), _HOST),
-    **dict.fromkeys(("ipv4", "ipvanyaddress"), _IPV4),
-    **dict.fromkeys(("ipv4network", "ipvanynetwork"), _NETWORK),
-    **dict.fromkeys(("ipv4interface", "ipvanyinterface"), rf"{_IPV4}/(?:8|16|24)"),
-    "ipv6": _IPV6,
-    "ipv6network": r"[1-9a-f][0-9a-f]{0,3}::/(?:16|32|64)",
-    "ipv6interface": rf"{_IPV6}/64",
-    **dict.fromkeys(("uri", "iri", "uri-reference", "iri-reference", "uri-template"), _URI),
-    "multi-host-uri": _URI,
-    "uuid": _UUID.format(4),
-    **{f"uuid{version}": _UUID.format(version) for version in range(1, 9)},
-    **dict.fromkeys(("byte", "base64", "base64url"), _BASE64),
-    "json-pointer": r"(?:/[a-z0-9]{1,20}){1,4}",
-    "relative-json-pointer": r"\d(?:/[a-z0-9]{1,20}){0,4}",
-    "json-string": r"\d{1,9}",
-    "regex": r"[a-z0-9 ]{1,40}",
-    "fraction": r"[1-9]\d{0,2}/[1-9]\d{0,2}",
-    "color": "#[0-9a-f]{6}",
-}
-"""A subset of each format. Other formats do not restrict the characters of a text, or are unknown
-here: they are annotations, as the standard allows."""
 
+def _formats() -> dict[str, str]:
+    """A regular expression for each format, a subset of it."""
+    table = tomllib.loads(_FILE.read_text("utf-8"))
+
+    def filled(pattern: str) -> str:
+        return re.sub(r"<(\w+)>", lambda match: filled(table["parts"][match[1]]), pattern)
+
+    pairs = ((names.split(", "), filled(text)) for names, text in table["formats"].items())
+    return {name: pattern for names, pattern in pairs for name in names}
+
+
+_FORMATS = _formats()
 _KEYS = rf"^[A-Za-z_][A-Za-z0-9_ -]{{0,{_LONGEST_KEY - 1}}}$"
 _ANNOTATIONS = frozenset(
     {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}

@@ -7,15 +7,11 @@ from collections.abc import Sequence
 
 from visioncraft_sandbox.engines.colours import listed
 from visioncraft_sandbox.engines.eyes import Box
-from visioncraft_sandbox.engines.labels import amount
+from visioncraft_sandbox.engines.labels import PLAIN_KINDS, amount
 from visioncraft_sandbox.engines.sight import Looked, Thing
 
 _SHOWN_TEXT = 600  # letters
 _STORED = "Stored in its file:"
-_PLAIN_KINDS = (
-    "bird", "dog", "cat", "fish", "insect", "flower", "snake", "monkey", "animal", "vehicle",
-    "drink", "fruit", "vegetable", "instrument",
-)  # fmt: skip
 _FURNITURE = {"vehicle", "furniture", "building"}
 
 
@@ -48,7 +44,7 @@ def seen(looked: Looked, subject: str = "The picture") -> str:
 
 def _kind_of(thing: Thing) -> str:
     """``, a flower``: the plainest kind of something with an uncommon name."""
-    for kind in _PLAIN_KINDS:
+    for kind in PLAIN_KINDS:
         if kind in thing.kinds and kind != thing.name:
             return f" ({kind})"
     return ""

@@ -65,6 +65,11 @@ _MEANINGS = _sets([
     *_named("synonyms"),
     *_named("foreign"),
 ])  # fmt: skip
+_UNCOUNTED = frozenset(_TABLES["amounts"]["uncounted"])
+_PLURALS: dict[str, str] = _TABLES["plurals"]
+NUMBERS: list[str] = _TABLES["amounts"]["numbers"]
+PLAIN_KINDS: list[str] = _TABLES["amounts"]["plain_kinds"]
+"""The plainest kinds."""
 SORTS = {sort: re.compile(pattern) for sort, pattern in _TABLES["sorts"].items()}
 """The words that reveal the sort of a question."""
 EMPTY = frozenset(_TABLES["questions"]["words"].split())
@@ -87,10 +92,6 @@ def plural(name: str, count: int) -> str:
     return f"{name[:-1]}ies" if name.endswith("y") and name[-2] not in "aeiou" else f"{name}s"
 
 
-_UNCOUNTED = frozenset({"sheep", "skis", "scissors", "fish", "broccoli", "mountains", "coffee"})
-_PLURALS = {"person": "people", "knife": "knives", "mouse": "mice", "wolf": "wolves"}
-
-
 def amount(name: str, count: int) -> str:
     """``a cat``, ``two people``, ``13 cups``."""
     if count == 1:
@@ -99,12 +100,6 @@ def amount(name: str, count: int) -> str:
         article = "an" if name[0].lower() in "aeiou" and not name.startswith("uni") else "a"
         return f"{article} {name}"
     return f"{NUMBERS[count] if count < len(NUMBERS) else count} {plural(name, count)}"
-
-
-NUMBERS = (
-    "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve",
-)  # fmt: skip
 
 
 def meanings_of(noun: str) -> frozenset[str]:

@@ -13,18 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from visioncraft_sandbox.engines import labels
 from visioncraft_sandbox.engines.colours import cut, is_coloured, light, palette
 from visioncraft_sandbox.engines.eyes import Box, Eyes, Found, overlap, views
-from visioncraft_sandbox.engines.labels import (
-    DOUBTFUL,
-    KINDS,
-    PLACES,
-    PLAIN,
-    SCENES,
-    UNTRUSTED,
-    meanings_of,
-    with_parents,
-)
 from visioncraft_sandbox.engines.parameters import read_drawn, read_parameters, split_parameters
 
 # How likely something must be: to be considered, to be claimed with the classifier's support, to be
@@ -79,9 +70,7 @@ class Looked:
         self.rgb = _on_paper(image)
         names, self.setting = read_drawn(image)
         """The place and the hour of a drawing of the sandbox."""
-        self.drawn = [
-            Thing(name, with_parents({name, *meanings_of(name.split()[-1])})) for name in names
-        ]
+        self.drawn = list(map(_called, names))
         """What the sandbox drew, if it made the picture; models do not look at such pictures."""
         self._eyes = None if self.setting else eyes
         prompt, settings = split_parameters(read_parameters(image) or "")
@@ -108,10 +97,13 @@ class Looked:
         seen = self.sight
         found = [*self.drawn, *seen.sure, *([seen.whole] if seen.whole else [])]
         if seen.scene:
-            name = seen.scene.removeprefix("a ").removeprefix("the ")
-            kinds = {name, *meanings_of(name.split()[-1])}
-            found.append(Thing(name, with_parents(kinds)))
+            found.append(_called(seen.scene.removeprefix("a ").removeprefix("the ")))
         return found
+
+
+def _called(name: str) -> Thing:
+    kinds = {name, *labels.meanings_of(name.rpartition(" ")[2])}
+    return Thing(name, labels.with_parents(kinds))
 
 
 def _on_paper(image: Image.Image) -> Image.Image:
@@ -173,7 +165,7 @@ def _distinct(found: list[Found]) -> list[Found]:
 
 
 def _claimed(found: Found, sure: bool) -> Thing:
-    return Thing(found.kind, with_parents({found.kind}), found.box, sure)
+    return Thing(found.kind, labels.with_parents({found.kind}), found.box, sure)
 
 
 def _thing(
@@ -181,10 +173,10 @@ def _thing(
 ) -> Thing:
     seen = _class(crop, eyes, _CONSIDERED)
     is_animal = seen is not None and _ANIMAL in seen.kinds
-    if _ANIMAL in with_parents({found.kind}):
+    if _ANIMAL in labels.with_parents({found.kind}):
         if seen is not None and is_animal:
             return _animal(found, seen, crop, eyes)
-        known = KINDS.get(found.kind, frozenset())
+        known = labels.KINDS.get(found.kind, frozenset())
         return _claimed(found, found.score >= _CERTAIN and _share(crop, known) >= _SUPPORT)
     return _claimed(found, not is_animal and _is_confirmed(found, crop, whole))
 
@@ -196,15 +188,15 @@ def _animal(found: Found, seen: Thing, crop: NDArray[np.float64], eyes: Eyes) ->
         if crop.max() < _CONSIDERED and found.score >= _CERTAIN:
             return Thing(_ANIMAL, frozenset({_ANIMAL}), found.box)
         return replace(seen, box=found.box)
-    if not KINDS.get(found.kind, frozenset()) & _numbers_of(seen, eyes):
+    if not labels.KINDS.get(found.kind, frozenset()) & _numbers_of(seen, eyes):
         return replace(seen, box=found.box)  # a cheetah is not a house cat
     detail = seen.name if crop.max() >= _NAMED and seen.name != found.kind else None
     return Thing(found.kind, seen.kinds | {found.kind}, found.box, detail=detail)
 
 
 def _is_confirmed(found: Found, crop: NDArray[np.float64], whole: NDArray[np.float64]) -> bool:
-    known = KINDS.get(found.kind, frozenset())
-    if found.kind in DOUBTFUL:
+    known = labels.KINDS.get(found.kind, frozenset())
+    if found.kind in labels.DOUBTFUL:
         return found.score >= _CERTAIN and (not known or _share(crop, known) > _NAMED)
     if not known:
         return found.score >= _ALONE
@@ -215,9 +207,9 @@ def _is_confirmed(found: Found, crop: NDArray[np.float64], whole: NDArray[np.flo
 
 def _scene(likely: NDArray[np.float64], whole: Thing | None) -> str | None:
     for name in whole.kinds if whole is not None else ():
-        if name in SCENES:
-            return SCENES[name]
-    for place, numbers in PLACES.items():
+        if name in labels.SCENES:
+            return labels.SCENES[name]
+    for place, numbers in labels.PLACES.items():
         if _share(likely, numbers) >= _NAMED:
             return place
     return None
@@ -228,30 +220,30 @@ def _share(likely: NDArray[np.float64], numbers: frozenset[int]) -> float:
 
 
 def _kinds_of(number: int) -> frozenset[str]:
-    return with_parents(kind for kind, numbers in KINDS.items() if number in numbers)
+    return labels.with_parents(kind for kind, numbers in labels.KINDS.items() if number in numbers)
 
 
 def _numbers_of(thing: Thing, eyes: Eyes) -> frozenset[int]:
     """The classes that a thing's name may mean."""
     classes = {n for n, name in enumerate(eyes.class_names) if _plain(name) == thing.name}
-    return KINDS.get(thing.name, frozenset()) | classes
+    return labels.KINDS.get(thing.name, frozenset()) | classes
 
 
 def _class(likely: NDArray[np.float64], eyes: Eyes, least: float) -> Thing | None:
     """The class, or else the kind, that is likely enough."""
     top = int(likely.argmax())
     name = eyes.class_names[top]
-    if name in UNTRUSTED:
+    if name in labels.UNTRUSTED:
         return None
     if likely[top] >= least:
         return Thing(_plain(name), _kinds_of(top) | {name, _plain(name)})
-    shares = {kind: _share(likely, numbers) for kind, numbers in KINDS.items()}
+    shares = {kind: _share(likely, numbers) for kind, numbers in labels.KINDS.items()}
     animal = shares.pop(_ANIMAL)
     best = max(shares, key=lambda kind: shares[kind])
     if shares[best] >= least:
-        return Thing(best, with_parents({best}))
+        return Thing(best, labels.with_parents({best}))
     return Thing(_ANIMAL, frozenset({_ANIMAL})) if animal >= max(least, _SOME_ANIMAL) else None
 
 
 def _plain(name: str) -> str:
-    return PLAIN.get(name, name)
+    return labels.PLAIN.get(name, name)
