@@ -105,7 +105,7 @@ def _parse(parts: list[bytes]) -> dict[str, Any]:
     try:
         text = data.decode(json.detect_encoding(data), "surrogatepass")
         del data
-        body = json.loads(text, parse_constant=_no_number)
+        body = json.loads(text, parse_constant=_no_number, parse_float=_finite)
         del text
     except json.JSONDecodeError as error:
         where = f"{error.msg} at character {error.pos}"
@@ -123,6 +123,13 @@ def _parse(parts: list[bytes]) -> dict[str, Any]:
 
 def _no_number(name: str) -> Any:
     raise ValueError(name)  # NaN and Infinity, which Python writes, are not JSON
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):  # it would be written as Infinity
+        raise ValueError(digits)
+    return number
 
 
 def _is_unicode(body: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import jsonschema
 import pytest
 from visioncraft_sandbox.chat import Reply
 from visioncraft_sandbox.chat_reading import read_chat
@@ -428,6 +429,31 @@ def test_a_forced_tool_gets_arguments_that_its_schema_accepts() -> None:
     choice = {"type": "function", "function": {"name": "plot"}}
     [(name, arguments)] = calls_for("Hello!", [forced], tool_choice=choice)
     assert (name, problems(arguments, NESTED)) == ("plot", [])
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"type": "string", "maxLength": 3.0},
+        {"type": "integer", "minimum": 5, "exclusiveMinimum": True},
+        {"type": "integer", "minimum": 5, "exclusiveMinimum": 8},
+        {"type": "integer", "maximum": -5, "exclusiveMaximum": -8},
+        {"type": "array", "prefixItems": [{"type": "integer"}], "minItems": 2.0},
+        {"allOf": [{"type": "integer"}, {"minimum": 7}]},
+        {"$ref": "#/properties/y"},
+    ],
+    ids=str,
+)
+def test_a_value_that_is_made_up_fits_its_schema(spec: dict[str, Any]) -> None:
+    properties = {"x": spec, "y": {"type": "integer", "minimum": 3}}
+    schema = {"type": "object", "properties": properties, "required": ["x"]}
+    forced = {"type": "function", "function": {"name": "plot", "parameters": schema}}
+    [(_, arguments)] = calls_for("Hello!", [forced], tool_choice="required")
+    assert [*arguments] == ["x"]
+    if spec.get("exclusiveMinimum") is True:  # as up to draft 4
+        assert arguments["x"] > 5
+    else:
+        jsonschema.validate(arguments, schema)
 
 
 def looping(kind: dict[str, Any]) -> dict[str, Any]:

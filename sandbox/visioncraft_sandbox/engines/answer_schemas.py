@@ -217,6 +217,8 @@ class _Rewriter:
         if schema.get("properties"):
             _choose_properties(schema, least)
         else:
+            # The engine counts a name that is written twice as two.
+            _check_least(least, max(1, len(schema.get("required") or ())))
             schema.setdefault("maxProperties", max(_MOST_ITEMS, least))
 
     def _name_properties(self, schema: dict[str, Any], names: Any, values: Any) -> None:
@@ -261,7 +263,9 @@ _BOUND: dict[str, Callable[[_Rewriter, dict[str, Any]], None]] = {
 }
 _SCALARS: list[dict[str, Any]] = [
     {"type": "string", "maxLength": _LONGEST_STRING},
-    *({"type": kind} for kind in ("number", "boolean", "null")),
+    {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST},
+    {"type": "boolean"},
+    {"type": "null"},
 ]
 _ANYTHING: dict[str, Any] = {
     "anyOf": [
@@ -305,6 +309,15 @@ def _choose_properties(schema: dict[str, Any], least: int) -> None:
     schema.pop("minProperties", None)
     required = list(schema.get("required") or ())
     names = list(dict.fromkeys([*required, *properties]))
+    _check_least(least, len(names))
+    if most is not None:
+        schema.pop("patternProperties", None)
     if most is not None and len(names) > most:
         schema["properties"] = {name: properties.get(name, True) for name in names[:most]}
     schema["required"] = names[: max(len(required), least)]
+
+
+def _check_least(least: int, most: int) -> None:
+    if least > most:
+        reason = f"at least {least:,} properties, of which only named ones can be counted here"
+        raise UnservedSchemaError(f"it requires {reason}")

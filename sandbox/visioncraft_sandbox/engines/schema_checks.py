@@ -6,6 +6,7 @@ or multiples, the automaton grows with their product, before those limits apply.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -43,6 +44,8 @@ def problem_of_schema(
     problem = _problem_of_parts(schema, "", 0, parts)
     if problem is None and sum(len(part.get("enum") or ()) for _, part in parts) > _MOST_PARTS:
         problem = f"its enumerations have more than {_MOST_PARTS:,} values"
+    if problem is None and not _is_json(schema):
+        problem = "it has a number that is not finite"
     return problem or _problem_of_references(schema, parts)
 
 
@@ -99,6 +102,14 @@ def _problem_of_words(schema: dict[str, Any], where: str) -> str | None:
             if schema.get(name) is not None and not fits(schema[name]):
                 return f"{at}{name} must be {wanted}"
     return None
+
+
+def _is_json(schema: Any) -> bool:
+    try:
+        json.dumps(schema, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_number(value: Any) -> bool:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from langchain_visioncraft._schemas import problems
 from langchain_visioncraft.media.handles import HANDLE
 from visioncraft_sandbox.chat import (
     Chat,
@@ -229,7 +228,7 @@ def _fill_by_model(chat: Chat, tool: Tool, model: LanguageModel) -> dict[str, An
         read = json.loads(model.generate(messages, sampling, schema=tool.schema).text)
     except ValueError:
         return None
-    return read if isinstance(read, dict) and not problems(read, tool.schema) else None
+    return read if isinstance(read, dict) else None
 
 
 def _calling(chat: Chat, calls: list[Call], engine: str = PLANNER) -> Reply:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from visioncraft_sandbox.engines.schema_checks import CHOICES, resolve
 from visioncraft_sandbox.planner.phrases import SIZE, WORDS, after, name_words, quoted
 from visioncraft_sandbox.planner.requests import CAPABILITIES, COUNTS, PICTORIAL, Wish
 
@@ -48,11 +49,10 @@ class Tool:
         self.name: str = function["name"]
         self.description = str(function.get("description") or "")
         self.schema: dict[str, Any] = function.get("parameters") or {}
-        self._definitions = {**self.schema.get("definitions", {}), **self.schema.get("$defs", {})}
         properties = self.schema.get("properties") or {}
         self.required = dict.fromkeys(self.schema.get("required") or ())
         self.parameters = {
-            name: _plain(each, self._definitions)
+            name: _plain(each, self.schema)
             for number, (name, each) in enumerate(properties.items())
             if number < _MOST_PARAMETERS or name in self.required
         }
@@ -140,7 +140,7 @@ class Tool:
                     continue
                 value = self._words_for(name, wish)
                 if value is None:
-                    value = _sample(spec, self._definitions, wish.prompt or name)
+                    value = _sample(spec, self.schema, wish.prompt or name)
                     guessed += [] if "default" in spec or "example" in spec else [name]
             if value is not None:
                 arguments[name] = value
@@ -239,7 +239,7 @@ def _akin(one: str, other: str) -> bool:
 # ---- values that fit a schema -----------------------------------------------------------------
 
 
-def _plain(spec: Any, definitions: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+def _plain(spec: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
     """A property's schema without references; its null becomes ``nullable``.
 
     ``example`` is a name that the description gives as one: ``e.g. 'sdxl-base'``.
@@ -248,16 +248,18 @@ def _plain(spec: Any, definitions: Mapping[str, Any], depth: int = 0) -> dict[st
         return {}
     found = dict(spec)
     if "$ref" in found:
-        target = definitions.get(str(found.pop("$ref")).rpartition("/")[2]) or {}
-        return _plain({**target, **found}, definitions, depth + 1)
+        target = resolve(root, found.pop("$ref"))
+        return _plain({**(target if isinstance(target, Mapping) else {}), **found}, root, depth + 1)
     name = next((each for each in ("anyOf", "oneOf", "allOf") if found.get(each)), None)
     if name is not None:
-        # Only the first is read: following all of them would take exponential time.
+        # Only the first is followed: following all of them would take exponential time.
         options = [each for each in found.pop(name) if isinstance(each, Mapping)]
         values = [each for each in options if each.get("type") != "null"]
         nullable = {"nullable": True} if len(values) < len(options) else {}
-        first = _plain(values[0], definitions, depth + 1) if values else {}
-        found = {**first, **nullable, **found}
+        merged = _plain(values[0], root, depth + 1) if values else {}
+        for other in values[1:] if name == "allOf" else ():
+            merged |= {key: each for key, each in other.items() if key not in ("$ref", *CHOICES)}
+        found = {**merged, **nullable, **found}
     kinds = found.get("type")
     if isinstance(kinds, list):
         found["type"] = next((each for each in kinds if each != "null"), "string")
@@ -270,15 +272,15 @@ def _plain(spec: Any, definitions: Mapping[str, Any], depth: int = 0) -> dict[st
     return found
 
 
-def _sample(spec: Any, definitions: Mapping[str, Any], text: str) -> Any:
+def _sample(spec: Any, root: Mapping[str, Any], text: str) -> Any:
     """A value that fits a schema, of at most a thousand parts."""
-    return _value(spec, definitions, text, itertools.count())
+    return _value(spec, root, text, itertools.count())
 
 
 def _value(
-    spec: Any, definitions: Mapping[str, Any], text: str, parts: Iterator[int], depth: int = 0
+    spec: Any, root: Mapping[str, Any], text: str, parts: Iterator[int], depth: int = 0
 ) -> Any:
-    spec = _plain(spec, definitions)
+    spec = _plain(spec, root)
     ends = next(parts) > _MOST_VALUES or depth > _DEEPEST
     given = [spec[name] for name in ("default", "const", "example") if name in spec]
     given += (spec.get("enum") or ())[:1]
@@ -289,24 +291,39 @@ def _value(
         return _least(spec, whole=kind == "integer")
     if kind == "array":
         count = 0 if ends else min(int(spec.get("minItems") or 0), _MOST_ITEMS)
-        inner = [(text, spec.get("items"))] * count
-        return [_value(each, definitions, name, parts, depth + 1) for name, each in inner]
+        first, rest = spec.get("prefixItems") or [], spec.get("items")
+        if isinstance(rest, list):  # up to draft 2019-09
+            first, rest = rest, spec.get("additionalItems")
+        items = [*first, *[rest] * count][:count]
+        return [_value(each, root, text, parts, depth + 1) for each in items]
     if kind == "object":
         named = spec.get("properties") or {}
         inner = [] if ends else [(name, named.get(name)) for name in spec.get("required") or ()]
-        return {name: _value(each, definitions, name, parts, depth + 1) for name, each in inner}
+        return {name: _value(each, root, name, parts, depth + 1) for name, each in inner}
     if kind in ("boolean", "null"):
         return False if kind == "boolean" else None
     text = WORDS["formats"].get(spec.get("format", ""), text)
-    return text.ljust(min(int(spec.get("minLength") or 0), 1000), ".")[: spec.get("maxLength")]
+    most = spec.get("maxLength")
+    least = min(int(spec.get("minLength") or 0), 1000)
+    return text.ljust(least, ".")[: None if most is None else int(most)]
 
 
 def _least(spec: Mapping[str, Any], *, whole: bool) -> int | float:
     """The number nearest to 0 within the bounds."""
     step = spec.get("multipleOf") or (1 if whole else 0.5)
-    above, below = spec.get("exclusiveMinimum"), spec.get("exclusiveMaximum")
-    least = spec.get("minimum") if above is None else above + step
-    most = spec.get("maximum") if below is None else below - step
-    value = max(least or 0, 0) if most is None or most >= 0 else most
+    least, above = _bounds(spec, "minimum", "exclusiveMinimum")
+    most, below = _bounds(spec, "maximum", "exclusiveMaximum")
+    lows = [0, *least, *(each + step for each in above)]
+    highs = [*most, *(each - step for each in below)]
+    value = max(lows) if min(highs, default=0) >= 0 else min(highs)
     value = -(-value // step) * step
     return int(value) if whole else float(value)
+
+
+def _bounds(spec: Mapping[str, Any], inner: str, outer: str) -> tuple[list[Any], list[Any]]:
+    """A bound, and an exclusive one, which is a number, or up to draft 4 makes the other so."""
+    bounds = [spec[inner]] if spec.get(inner) is not None else []
+    exclusive = spec.get(outer)
+    if isinstance(exclusive, bool):
+        return ([], bounds) if exclusive else (bounds, [])
+    return bounds, [] if exclusive is None else [exclusive]
