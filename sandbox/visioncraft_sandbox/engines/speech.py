@@ -140,7 +140,15 @@ class Transcriber:
             # As with the language model, threads that spin slow down all other work.
             threads = max(1, (os.cpu_count() or 1) // 2)
             options = {"device": "cpu", "compute_type": "int8", "local_files_only": True}
-            self._models[name] = WhisperModel(str(folder), cpu_threads=threads, **options)
+            model = WhisperModel(str(folder), cpu_threads=threads, **options)
+            encode = model.encode
+
+            def asked(features: Any) -> Any:
+                go_on()  # each half minute, even if nothing is said in it
+                return encode(features)
+
+            model.encode = asked
+            self._models[name] = model
         return self._models[name]
 
 

@@ -122,6 +122,17 @@ def test_decoding_ends_when_nobody_waits_for_it():
     assert next(asked) == 7
 
 
+def test_transcription_ends_when_nobody_waits_for_it_even_if_nothing_is_said(
+    transcriber, monkeypatch
+):
+    silence = np.zeros(16_000 * 95, np.float32)
+    monkeypatch.setattr(speech, "_heard", lambda *_: [silence])
+    listened = threading.Event()
+    monkeypatch.setattr(speech, "_listen", lambda *_: (listened.set(), None))
+    with until(listened.is_set), pytest.raises(StoppedError):
+        transcriber.transcribe(NOTE)
+
+
 def test_a_recording_that_waits_for_another_ends_when_nobody_waits_for_it(transcriber, monkeypatch):
     monkeypatch.setattr(speech, "_PATIENCE", 0.01)
     listened = threading.Event()
