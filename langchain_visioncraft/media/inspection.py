@@ -65,17 +65,18 @@ def behind_tag(file: BinaryIO) -> int:
     file.seek(0)
     head = file.read(10)
     behind = _behind_id3(file, head) if head[:3] == b"ID3" and len(head) > 9 else None
-    return _end_of_id3(head) if behind in ("audio/flac", "audio/aac") else 0
+    return end_of_id3(head) if behind in ("audio/flac", "audio/aac") else 0
 
 
 def _behind_id3(file: BinaryIO, head: bytes) -> str | None:
     """The data after an ID3 tag, which some FLAC and AAC files also begin with."""
-    file.seek(_end_of_id3(head))
+    file.seek(end_of_id3(head))
     mime = sniff(file.read(HEAD_BYTES))
     return mime if kind_of(mime) == "audio" else None
 
 
-def _end_of_id3(head: bytes) -> int:
+def end_of_id3(head: bytes) -> int:
+    """Where the tag ends whose first ten bytes these are."""
     high, mid, low, last = head[6:10]
     return 10 + (high << 21 | mid << 14 | low << 7 | last)
 
