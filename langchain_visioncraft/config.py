@@ -132,7 +132,9 @@ def resolve(
             stacklevel=3,
         )
     return Settings(
-        base_url=normalize_base_url(base_url or os.environ.get(BASE_URL_VARIABLE)),
+        base_url=normalize_base_url(base_url)
+        if base_url
+        else normalize_base_url(os.environ.get(BASE_URL_VARIABLE), BASE_URL_VARIABLE),
         api_key=sendable_key(api_key) or as_secret(environment_key()),
         verify=True if verify is None else verify,
         timeout=Timeout.of(timeout),
@@ -176,17 +178,18 @@ def sendable_key(api_key: str | SecretStr | None, source: str = "api_key=") -> S
     return key if key.get_secret_value() else None
 
 
-def normalize_base_url(url: str | None) -> str:
+def normalize_base_url(url: str | None, name: str = "base_url") -> str:
     """Normalize the root of a host: no trailing ``/`` or ``/v1``.
 
-    Raises `InvalidRequestError` if it is not the http(s) URL of a host.
+    Raises `InvalidRequestError`, with this name of the setting, if it is not the http(s) URL of a
+    host.
     """
     text = (url or "").strip() or DEFAULT_BASE_URL
     problem = _problem_of(text)
     if problem:
         # The URL itself is not repeated: it may hold a password or a key.
         msg = (
-            f"base_url is not valid: {problem}. Give the root of the host, such as "
+            f"{name} is not valid: {problem}. Give the root of the host, such as "
             f"{DEFAULT_BASE_URL} or http://127.0.0.1:8765."
         )
         raise InvalidRequestError(msg)

@@ -6,19 +6,23 @@ import dataclasses
 import sys
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from langchain_visioncraft.cli.problems import in_a_line, print_json
+from langchain_visioncraft.cli.problems import in_a_line, note, print_json
 from langchain_visioncraft.cli.results import say, show_picture
 from langchain_visioncraft.errors import UnknownHandleError
 from langchain_visioncraft.media import MediaStore, Usage
+from langchain_visioncraft.media.urls import is_url
 
 
 def store_list(store: str, as_json: bool) -> None:
     """List the media, oldest first."""
     media = list(MediaStore(store))
+    if not (media or is_url(store) or Path(store).is_dir()):
+        note(f"There is no folder {store!r}.")
     if as_json:
         print_json({"media": [medium.model_dump(exclude_none=True) for medium in media]})
         return

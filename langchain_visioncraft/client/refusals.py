@@ -104,7 +104,7 @@ def status_error(
     wait = retry_after(headers, said.everything)
     kind = _classify(status, said, wait)
     detail = said.message
-    advice = _ADVICE.get(kind, "")
+    advice = "" if status == 501 else _ADVICE.get(kind, "")  # "not implemented": for good
     if kind is errors.RateLimitError:
         until = "wait before you try again" if wait is None else f"try again in {wait:g} seconds"
         advice = f"A limit is reached; {until}."

@@ -89,12 +89,13 @@ def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[str | Pat
             "the folders that are allowed."
         )
         raise ForbiddenInputError(msg)
+    allowed = ", ".join(str(folder) for folder in folders) or "none"
     if "/" not in text and "\\" not in text:
         try:
             store.get(text)
         except UnknownHandleError as error:
-            raise error from None
-    allowed = ", ".join(str(folder) for folder in folders) or "none"
+            msg = f"{error} Files are read only from the folders of allowed_dirs=: {allowed}."
+            raise UnknownHandleError(msg) from None
     msg = (
         f"The local file {text[:200]!r} may not be read, or does not exist. Use a handle or a URL; "
         f"files only from the folders that allowed_dirs= names: {allowed}."

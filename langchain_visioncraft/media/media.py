@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -308,6 +309,9 @@ class Media(BaseModel):
 
         The file appears only when it is complete. If the target is a link, the link stays and its
         target is replaced; a device or a named pipe is written to.
+
+        Raises:
+            FileNotFoundError: If the folder does not exist.
         """
         target = Path(path)
         if target.is_dir():
@@ -317,6 +321,8 @@ class Media(BaseModel):
                 shutil.copyfileobj(source, copy, 1 << 20)
             return target
         file = Path(os.path.realpath(target))
+        if not file.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "There is no such folder", str(file.parent))
         partial = file.with_name(f".{uuid.uuid4().hex}.part")
         try:
             with self.open() as source, partial.open("wb") as copy:

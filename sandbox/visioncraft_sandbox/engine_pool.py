@@ -126,7 +126,7 @@ class EnginePool:
         self.closed = True
 
     def upscaler(self) -> Upscaler:
-        """The upscaler; refused with 503 if models are off."""
+        """The upscaler; refused with 501 if models are off."""
         self._require_models("Upscaling")
         from visioncraft_sandbox.engines.upscaling import Upscaler  # noqa: PLC0415  # heavy
 
@@ -134,7 +134,7 @@ class EnginePool:
         return upscaler
 
     def transcriber(self) -> Transcriber:
-        """The transcriber; refused with 503 if models are off."""
+        """The transcriber; refused with 501 if models are off."""
         self._require_models("Transcription")
         from visioncraft_sandbox.engines.speech import Transcriber  # noqa: PLC0415  # heavy
 
@@ -148,7 +148,7 @@ class EnginePool:
         return _shared(Eyes) if self._config.models else None
 
     def language_model(self) -> LanguageModel:
-        """The language model, which loads at first use; refused with 503 if models are off."""
+        """The language model, which loads at first use; refused with 501 if models are off."""
         if self._config.llm_file is None:
             self._require_models("Text generation")
         from visioncraft_sandbox.engines.language import shared_model  # noqa: PLC0415  # heavy
@@ -161,4 +161,4 @@ class EnginePool:
                 f"{what} is switched off here: this sandbox runs without models (--no-models, or "
                 "Sandbox(models=False)). Start it without that option, after `visioncraft setup`."
             )
-            raise Refusal(503, message)
+            raise Refusal(501, message)

@@ -194,3 +194,11 @@ def test_certificates_come_from_a_bundle_a_folder_or_a_context(form: str) -> Non
                    "context": ssl.create_default_context()}[form]  # fmt: skip
     with VisionCraftClient(verify=verify) as client:
         assert client.http()
+
+
+def test_the_variable_of_a_wrong_base_url_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISIONCRAFT_BASE_URL", "localhost:8765")
+    with pytest.raises(InvalidRequestError, match=r"^VISIONCRAFT_BASE_URL is not valid"):
+        resolve()
+    with pytest.raises(InvalidRequestError, match=r"^base_url is not valid"):
+        resolve(base_url="localhost:8766")

@@ -23,7 +23,7 @@ def commands() -> list[str]:
     return found[1].splitlines()
 
 
-# A sandbox without models answers 503 to these: they were understood, and sent.
+# A sandbox without models answers 501 to these: they were understood, and sent.
 NEED_MODELS = ("visioncraft upscale", "visioncraft transcribe", 'visioncraft chat "Name')
 
 

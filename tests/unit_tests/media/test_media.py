@@ -272,3 +272,9 @@ def test_data_with_sizes_that_nothing_has_are_refused(lie: dict[str, Any]) -> No
     data = Media.from_bytes(PNG).model_dump()
     with pytest.raises(ValidationError):
         Media.model_validate({**data, **lie})
+
+
+def test_a_file_in_a_folder_that_does_not_exist_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no such folder.*'.*/nowhere'"):
+        Media.from_bytes(PNG).save(tmp_path / "nowhere" / "a.png")
+    assert list(tmp_path.iterdir()) == []
