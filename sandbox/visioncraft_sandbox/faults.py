@@ -28,6 +28,7 @@ from starlette.routing import Route
 
 from langchain_visioncraft.errors import InvalidRequestError
 from visioncraft_sandbox.catalog import MESSAGES
+from visioncraft_sandbox.validation import problems_of
 
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
 
@@ -173,11 +174,7 @@ class Fault(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}".lstrip(": ")
-                for problem in error.errors(include_url=False)
-            )
-            msg = f"The fault {text!r} cannot be used: {problems}."
+            msg = f"The fault {text!r} cannot be used: {'; '.join(problems_of(error))}."
             raise InvalidRequestError(msg) from None
 
 

@@ -13,13 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from langchain_visioncraft.client import fields
-from visioncraft_sandbox.answers import (
-    ErrorStyle,
-    Refusal,
-    json_response,
-    link_to,
-    refusal_response,
-)
+from visioncraft_sandbox import answers, validation
 from visioncraft_sandbox.backends.hosts import Backends
 from visioncraft_sandbox.catalog import NAMES
 from visioncraft_sandbox.connections import cancel_on_disconnect
@@ -27,13 +21,6 @@ from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.settings import SandboxConfig
 from visioncraft_sandbox.uploads import Uploads
-from visioncraft_sandbox.validation import (
-    Limiter,
-    check_key,
-    check_parameters,
-    check_texts,
-    read_body,
-)
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +34,7 @@ class Services:
     config: SandboxConfig
     pool: EnginePool
     files: FileStore
-    limiter: Limiter
+    limiter: validation.Limiter
     backends: Backends
 
     def uploads(self, request: Request) -> Uploads:
@@ -56,7 +43,7 @@ class Services:
 
     async def body(self, request: Request) -> dict[str, Any]:
         """The JSON body of a request."""
-        return await read_body(request, self.pool, self.config.most_of_a_body)
+        return await validation.read_body(request, self.pool, self.config.most_of_a_body)
 
 
 @dataclass(frozen=True)
@@ -74,26 +61,19 @@ class Job:
         """Decode the picture of this parameter."""
         return await self.uploads.picture(getattr(self.parameters, name), name, max_side)
 
-    async def picture_and_mask(self, max_side: int) -> tuple[Image.Image, Image.Image]:
-        """Decode the picture and the mask of this request."""
-        wanted = self.parameters
-        return await self.uploads.picture_and_mask(wanted.image, wanted.mask, max_side)
-
-    async def recording(self, name: str) -> bytes:
-        """Read the recording of this parameter."""
-        return await self.uploads.recording(getattr(self.parameters, name), name)
-
     def links(self, files: list[bytes], engine: str) -> Response:
         """``{"images": [url, …]}``, links to these files."""
         names = [self.services.files.add(data, engine) for data in files]
-        return json_response({"images": [link_to(self.request, name) for name in names]}, engine)
+        return answers.json_response(
+            {"images": [answers.link_to(self.request, name) for name in names]}, engine
+        )
 
     def check_side(self, **sides: int | None) -> None:
         """Refuse sides beyond the sandbox's own limit, since the documents give none."""
         most = self.services.config.max_side
         for name, value in sides.items():
             if value is not None and value > most:
-                raise Refusal(400, f"{name}: at most {most} pixels here.")
+                raise answers.Refusal(400, f"{name}: at most {most} pixels here.")
 
 
 @dataclass(frozen=True)
@@ -109,7 +89,7 @@ class Operation:
 
     path: str
     schema: type[fields.Request]
-    style: ErrorStyle
+    style: answers.ErrorStyle
     work: Callable[[Job], Coroutine[Any, Any, Response]]
     keyless: bool = False
 
@@ -122,10 +102,10 @@ class Operation:
 
     async def answer(self, request: Request, services: Services, body: dict[str, Any]) -> Response:
         """Answer a request with this body: key, limit, parameters, names, work."""
-        key = "" if self.keyless else check_key(body.get("token"), services.config)
+        key = "" if self.keyless else validation.check_key(body.get("token"), services.config)
         services.limiter.check(f"{request.method} {self.path}", key)
-        parameters = check_parameters(self.schema, body)
-        check_texts(parameters, services.config.max_text)
+        parameters = validation.check_parameters(self.schema, body)
+        validation.check_texts(parameters, services.config.max_text)
         await self._check_names(parameters, services.backends)
         async with services.uploads(request) as uploads:
             work = self.work(Job(request, services, parameters, uploads))
@@ -138,24 +118,24 @@ class Operation:
             given = [value] if isinstance(value, str) else list(value or ())
             problems += await backends.unknown_names(name.removesuffix("s"), given, path)
         if problems:
-            raise Refusal(400, " ".join(problems))
+            raise answers.Refusal(400, " ".join(problems))
 
 
 def route(
     method: str,
     path: str,
     answer: Callable[[Request, Services], Awaitable[Response]],
-    style: ErrorStyle = ErrorStyle.TEXT,
+    style: answers.ErrorStyle = answers.ErrorStyle.TEXT,
 ) -> Route:
     """A route; its refusals and unexpected errors have this shape."""
 
     async def serve(request: Request) -> Response:
         try:
             return await answer(request, request.app.state.services)
-        except Refusal as refusal:
-            return refusal_response(refusal, style)
+        except answers.Refusal as refusal:
+            return answers.refusal_response(refusal, style)
         except Exception:
             logger.exception("A request of the sandbox failed")
-            return refusal_response(Refusal(500, UNEXPECTED), style)
+            return answers.refusal_response(answers.Refusal(500, UNEXPECTED), style)
 
     return Route(path, serve, methods=[method])

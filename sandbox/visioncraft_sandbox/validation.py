@@ -219,7 +219,7 @@ def check_parameters(schema: type[_ParametersT], body: Mapping[str, Any]) -> _Pa
     try:
         parameters = schema.model_validate(known)
     except ValidationError as error:
-        problems += _problems(error)
+        problems += problems_of(error)
     if problems:
         raise Refusal(400, "; ".join(dict.fromkeys(problems)) + ".")
     return parameters
@@ -233,7 +233,8 @@ def check_texts(parameters: fields.Request, longest: int) -> None:
             raise Refusal(400, f"{name}: at most {longest:,} characters here.")
 
 
-def _problems(error: ValidationError) -> list[str]:
+def problems_of(error: ValidationError) -> list[str]:
+    """What is wrong, in the words of the API."""
     problems = []
     for problem in error.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in problem["loc"])

@@ -11,15 +11,7 @@ import pybase64
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.inputs import decode_base64
 from visioncraft_sandbox.answers import Refusal
-from visioncraft_sandbox.backends.images import (
-    DEFAULT_CFG_SCALE,
-    DEFAULT_STEPS,
-    ImageHost,
-    ImageResult,
-    ImageSpec,
-    Offered,
-    choose,
-)
+from visioncraft_sandbox.backends import images
 
 PROBE = "/sdapi/v1/samplers"
 _ROOT = "/sdapi/v1"
@@ -27,10 +19,10 @@ _INTERRUPT_SECONDS = 5.0
 _WITHOUT_MODEL = frozenset({"None", "Lanczos", "Nearest"})
 
 
-class A1111(ImageHost):
+class A1111(images.ImageHost):
     """A host that speaks Automatic1111's API."""
 
-    async def read_offered(self) -> Offered:
+    async def read_offered(self) -> images.Offered:
         """Ask the host for its names; a list that an older host lacks stays empty."""
         models, samplers, options, schedulers, loras, upscalers = await asyncio.gather(
             self._list("sd-models"),
@@ -42,7 +34,7 @@ class A1111(ImageHost):
         )
         loaded = str(options.get("sd_model_checkpoint") or "")
         titles = {str(model.get("title")): str(model["model_name"]) for model in models}
-        return Offered(
+        return images.Offered(
             models=tuple(str(model["model_name"]) for model in models),
             samplers=tuple(str(sampler["name"]) for sampler in samplers),
             schedulers=tuple(str(scheduler["name"]) for scheduler in schedulers),
@@ -64,7 +56,7 @@ class A1111(ImageHost):
         found = self.connection.decoded(answer)
         return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
-    async def draw(self, spec: ImageSpec) -> ImageResult:
+    async def draw(self, spec: images.ImageSpec) -> images.ImageResult:
         """See `ImageHost.draw`: ``txt2img``, or ``img2img`` if there is a source."""
         offered = await self.offered()
         model = self.model_for(spec, offered)
@@ -75,17 +67,19 @@ class A1111(ImageHost):
         except asyncio.CancelledError:
             await self._interrupt(body["force_task_id"])
             raise
-        images = answer.get("images") if isinstance(answer, dict) else None
-        if not images:
+        pictures = answer.get("images") if isinstance(answer, dict) else None
+        if not pictures:
             # The host answers like this when someone interrupts it on its own page.
             raise Refusal(
                 502, f"{self.connection.address} returned no picture: it was interrupted."
             )
-        files = [self._picture(image) for image in images[: spec.count]]
-        return ImageResult(files, self.connection.engine("a1111", model))
+        files = [self._picture(image) for image in pictures[: spec.count]]
+        return images.ImageResult(files, self.connection.engine("a1111", model))
 
-    def _body(self, spec: ImageSpec, offered: Offered, model: str | None) -> dict[str, Any]:
-        sampler, scheduler = choose(spec.sampler, spec.scheduler, offered)
+    def _body(
+        self, spec: images.ImageSpec, offered: images.Offered, model: str | None
+    ) -> dict[str, Any]:
+        sampler, scheduler = images.choose(spec.sampler, spec.scheduler, offered)
         loras = "".join(f" <lora:{name}:{weight:g}>" for name, weight in spec.loras.items())
         width, height = spec.latent_size
         body: dict[str, Any] = {
@@ -93,8 +87,8 @@ class A1111(ImageHost):
             "negative_prompt": spec.negative_prompt or "",
             "width": width,
             "height": height,
-            "steps": spec.steps or DEFAULT_STEPS,
-            "cfg_scale": DEFAULT_CFG_SCALE if spec.cfg_scale is None else spec.cfg_scale,
+            "steps": spec.steps or images.DEFAULT_STEPS,
+            "cfg_scale": images.DEFAULT_CFG_SCALE if spec.cfg_scale is None else spec.cfg_scale,
             "sampler_name": sampler,
             "seed": -1 if spec.seed is None else spec.seed % 2**32,
             "n_iter": spec.count,
@@ -120,7 +114,7 @@ class A1111(ImageHost):
 
     async def upscale(
         self, png: bytes, size: tuple[int, int], model: str | None
-    ) -> ImageResult | None:
+    ) -> images.ImageResult | None:
         """See `ImageHost.upscale`: ``extra-single-image``."""
         upscaler = (await self.offered()).upscaler_for(model)
         if upscaler is None:
@@ -135,7 +129,7 @@ class A1111(ImageHost):
         }
         answer = await self.connection.json("POST", f"{_ROOT}/extra-single-image", json=body)
         file = self._picture(answer.get("image") if isinstance(answer, dict) else None)
-        return ImageResult([file], self.connection.engine("a1111", upscaler))
+        return images.ImageResult([file], self.connection.engine("a1111", upscaler))
 
     def _picture(self, text: Any) -> bytes:
         try:

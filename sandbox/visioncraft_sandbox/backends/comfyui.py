@@ -14,15 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from visioncraft_sandbox.answers import Refusal
-from visioncraft_sandbox.backends.images import (
-    DEFAULT_CFG_SCALE,
-    DEFAULT_STEPS,
-    ImageHost,
-    ImageResult,
-    ImageSpec,
-    Offered,
-    choose,
-)
+from visioncraft_sandbox.backends import images
 
 Workflow: TypeAlias = dict[str, dict[str, Any]]
 Link: TypeAlias = list[Any]
@@ -35,14 +27,14 @@ _LOST_AFTER = 3
 _INTERRUPT_SECONDS = 5.0
 
 
-class ComfyUI(ImageHost):
+class ComfyUI(images.ImageHost):
     """A host that speaks ComfyUI's API.
 
     Its history is polled, at first 20 times a second, later once a second: a websocket would be
     slightly faster, but needs a library.
     """
 
-    async def read_offered(self) -> Offered:
+    async def read_offered(self) -> images.Offered:
         """Ask the host which names its nodes accept."""
         models, sampler, loras, upscalers = await asyncio.gather(
             self._inputs("CheckpointLoaderSimple"),
@@ -50,7 +42,7 @@ class ComfyUI(ImageHost):
             self._inputs("LoraLoader"),
             self._inputs("UpscaleModelLoader"),
         )
-        return Offered(
+        return images.Offered(
             models=_choices(models, "ckpt_name"),
             samplers=_choices(sampler, "sampler_name"),
             schedulers=_choices(sampler, "scheduler"),
@@ -64,13 +56,13 @@ class ComfyUI(ImageHost):
         found: Mapping[str, Any] = (info.get(node) or {}).get("input", {}).get("required", {})
         return found
 
-    async def draw(self, spec: ImageSpec) -> ImageResult:
+    async def draw(self, spec: images.ImageSpec) -> images.ImageResult:
         """See `ImageHost.draw`."""
         offered = await self.offered()
         model = self.model_for(spec, offered)
         if model is None:
             raise Refusal(502, f"{self.connection.address} has no models.")
-        sampler, scheduler = choose(spec.sampler, spec.scheduler, offered)
+        sampler, scheduler = images.choose(spec.sampler, spec.scheduler, offered)
         workflow = _sampling_workflow(
             spec,
             model=model,
@@ -80,18 +72,18 @@ class ComfyUI(ImageHost):
             mask=await self._uploaded(spec.mask),
         )
         files = await self._run(workflow)
-        return ImageResult(files[: spec.count], self.connection.engine("comfyui", model))
+        return images.ImageResult(files[: spec.count], self.connection.engine("comfyui", model))
 
     async def upscale(
         self, png: bytes, size: tuple[int, int], model: str | None
-    ) -> ImageResult | None:
+    ) -> images.ImageResult | None:
         """See `ImageHost.upscale`."""
         upscaler = (await self.offered()).upscaler_for(model)
         if upscaler is None:
             return None
         picture = await self._uploaded(png) or ""
         files = await self._run(_upscaling_workflow(picture, upscaler, size))
-        return ImageResult(files[:1], self.connection.engine("comfyui", upscaler))
+        return images.ImageResult(files[:1], self.connection.engine("comfyui", upscaler))
 
     async def _uploaded(self, png: bytes | None) -> str | None:
         """Upload a picture, and return its name for `LoadImage`."""
@@ -118,12 +110,12 @@ class ComfyUI(ImageHost):
         except asyncio.CancelledError:
             await self._interrupt(number)
             raise
-        images = [
+        pictures = [
             image for node in done.get("outputs", {}).values() for image in node.get("images", ())
         ]
-        if not images:
+        if not pictures:
             raise Refusal(502, f"{self.connection.address} returned no picture: {_failure(done)}.")
-        return [await self._fetched(image) for image in images]
+        return [await self._fetched(image) for image in pictures]
 
     async def _finished(self, number: str) -> Mapping[str, Any]:
         """Wait for the entry of the history, and return it."""
@@ -209,7 +201,7 @@ def _add(graph: Workflow, kind: str, **inputs: Any) -> Link:
 
 
 def _sampling_workflow(
-    spec: ImageSpec,
+    spec: images.ImageSpec,
     *,
     model: str,
     sampler: str,
@@ -238,8 +230,8 @@ def _sampling_workflow(
         negative=_add(graph, "CLIPTextEncode", clip=clip, text=spec.negative_prompt or ""),
         latent_image=_latent(graph, spec, vae, source, mask),
         seed=secrets.randbits(63) if spec.seed is None else spec.seed % 2**63,
-        steps=spec.steps or DEFAULT_STEPS,
-        cfg=DEFAULT_CFG_SCALE if spec.cfg_scale is None else spec.cfg_scale,
+        steps=spec.steps or images.DEFAULT_STEPS,
+        cfg=images.DEFAULT_CFG_SCALE if spec.cfg_scale is None else spec.cfg_scale,
         sampler_name=sampler,
         scheduler=scheduler,
         denoise=spec.strength if source is not None else 1.0,
@@ -249,7 +241,7 @@ def _sampling_workflow(
 
 
 def _latent(
-    graph: Workflow, spec: ImageSpec, vae: Link, source: str | None, mask: str | None
+    graph: Workflow, spec: images.ImageSpec, vae: Link, source: str | None, mask: str | None
 ) -> Link:
     width, height = spec.latent_size
     if source is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -70,17 +69,8 @@ def read_drawn(image: Image.Image) -> tuple[list[str], str]:
     return [name.strip() for name in names.split(",") if name.strip()], setting.strip()
 
 
-def read_parameters(image: Image.Image | bytes | Path) -> str | None:
-    """The generation text of an opened picture or a file; None if there is none."""
-    if isinstance(image, Image.Image):
-        text = getattr(image, "text", None) or image.info
-        value = text.get(_KEY)
-        return str(value) if value else None
-    try:
-        with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
-            if opened.format == "PNG":
-                # Text chunks may follow the pixels: they are there once the file is read.
-                opened.load()
-            return read_parameters(opened)
-    except (OSError, ValueError, SyntaxError):
-        return None
+def read_parameters(image: Image.Image) -> str | None:
+    """The generation text of an opened picture; None if there is none."""
+    text = getattr(image, "text", None) or image.info
+    value = text.get(_KEY)
+    return str(value) if value else None

@@ -7,17 +7,21 @@ the answer is "I cannot tell", followed by what they can tell.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 
-from visioncraft_sandbox.engines import describing as say
+from visioncraft_sandbox.engines import labels
 from visioncraft_sandbox.engines.colours import COLOUR_WORDS, colours_inside, listed
-from visioncraft_sandbox.engines.eyes import Eyes
-from visioncraft_sandbox.engines.labels import EMPTY, NUMBERS, SORTS, amount, meanings_of, plural
+from visioncraft_sandbox.engines.eyes import Box, Eyes
+from visioncraft_sandbox.engines.labels import amount, meanings_of, plural
 from visioncraft_sandbox.engines.sight import Looked, Thing
 
+_SHOWN_TEXT = 600  # letters
+_STORED = "Stored in its file:"
+_FURNITURE = {"vehicle", "furniture", "building"}
 _COUNTED = 4  # with more, the detector tends to miss some
 _LONGEST = 2000  # letters of a question that are read
 
@@ -35,7 +39,7 @@ def describe(images: Sequence[Image.Image], text: str = "", *, eyes: Eyes | None
     """
     looked, question = [Looked(image, eyes) for image in images], Question(text)
     if not text.strip() or question.asks("describe"):
-        return _each(looked, say.caption if question.asks("brief") else say.description)
+        return _each(looked, caption if question.asks("brief") else description)
     if len(looked) > 1 and question.asks("which"):
         return _which(looked, question)
     return _each(looked, lambda one, subject: _answered(one, question, subject))
@@ -77,14 +81,14 @@ class Question:
 
     def asks(self, sort: str) -> bool:
         """Whether it is of a sort, a key of ``[sorts]`` in ``vision_words.toml``."""
-        return SORTS[sort].search(self.text) is not None
+        return labels.SORTS[sort].search(self.text) is not None
 
 
 def _is_empty(word: str) -> bool:
     """Whether a word says nothing about a picture's content, or only the question's sort."""
-    if word in EMPTY or word in COLOUR_WORDS or word.isdecimal():
+    if word in labels.EMPTY or word in COLOUR_WORDS or word.isdecimal():
         return True
-    return any(pattern.fullmatch(word) for pattern in SORTS.values())
+    return any(pattern.fullmatch(word) for pattern in labels.SORTS.values())
 
 
 def _noun(tokens: Sequence[str], at: int) -> Noun | None:
@@ -106,7 +110,7 @@ def _each(looked: Sequence[Looked], told: Callable[[Looked, str], str]) -> str:
 
 def _which(looked: Sequence[Looked], question: Question) -> str:
     if not question.nouns:
-        return _each(looked, say.caption)
+        return _each(looked, caption)
     fitting = [
         f"picture {number}"
         for number, one in enumerate(looked, 1)
@@ -128,10 +132,10 @@ def _answered(looked: Looked, question: Question, subject: str) -> str:
 
 
 def _cannot_tell(looked: Looked) -> str:
-    shown = say.seen(looked) or say.drawn(looked)
+    shown = seen(looked) or drawn(looked)
     if shown:
         return f"I cannot tell. {shown}"
-    return f"I cannot tell: I recognise nothing in it with confidence. {say.measured(looked)}"
+    return f"I cannot tell: I recognise nothing in it with confidence. {measured(looked)}"
 
 
 def _count(looked: Looked, question: Question) -> str:
@@ -152,7 +156,7 @@ def _number(looked: Looked, noun: Noun) -> str | None:
         names = {thing.name for thing in sure}
         name = names.pop() if len(names) == 1 else noun.word
         least = "at least " if len(candidates) > len(sure) or len(sure) > _COUNTED else ""
-        number = NUMBERS[len(sure)] if len(sure) < len(NUMBERS) else str(len(sure))
+        number = labels.NUMBERS[len(sure)] if len(sure) < len(labels.NUMBERS) else str(len(sure))
         return f"{least}{number} {plural(name, len(sure))}"
     if whole := noun.among(looked.things):
         return f"at least one {whole[0].name}"
@@ -176,7 +180,7 @@ def _colour(looked: Looked, question: Question) -> str:
 def _where(looked: Looked, question: Question) -> str:
     found = [thing for noun in question.nouns for thing in noun.among(looked.sight.sure)]
     if found:
-        told = [f"{amount(thing.name, 1)} {say.place([thing])}".strip() for thing in found]
+        told = [f"{amount(thing.name, 1)} {place([thing])}".strip() for thing in found]
         return f"I see {listed(told)}."
     return "" if question.asks("setting") else _cannot_tell(looked)
 
@@ -189,17 +193,17 @@ def _setting(looked: Looked, _question: Question) -> str:
 
 _ANSWERS: dict[str, Callable[[Looked, Question], str]] = {
     "count": _count,
-    "made": lambda looked, _: say.stored(looked) or "Its file does not say how it was made.",
+    "made": lambda looked, _: stored(looked) or "Its file does not say how it was made.",
     "grey": lambda looked, _: f"It is {'in colour' if looked.is_coloured else 'black-and-white'}.",
     "colour": _colour,
-    "size": lambda looked, _: say.size(looked),
+    "size": lambda looked, _: size(looked),
     "beyond": lambda looked, _: _cannot_tell(looked),
     "text": lambda looked, _: (
         "The drawing has no text in it."
         if looked.setting
-        else say.read(looked) or "I can read no text in it."
+        else read(looked) or "I can read no text in it."
     ),
-    "light": lambda looked, question: "" if question.nouns else f"It {say.brightness(looked)}.",
+    "light": lambda looked, question: "" if question.nouns else f"It {brightness(looked)}.",
     "where": _where,
     "setting": _setting,
 }
@@ -217,7 +221,7 @@ def _presence(looked: Looked, question: Question) -> str:
         return _confirmed(looked, question, [thing for noun in there for thing in found[noun]])
     if any(noun.among(looked.sight.things) for noun in missing):
         return _cannot_tell(looked)
-    shown = say.seen(looked) or say.drawn(looked)
+    shown = seen(looked) or drawn(looked)
     if not shown:
         return f"I see no {missing[0].word}, but I recognise nothing in it with confidence."
     return f"No, I see no {listed([noun.word for noun in missing])}. {shown}"
@@ -230,9 +234,9 @@ def _confirmed(looked: Looked, question: Question, things: Sequence[Thing]) -> s
             names = colours_inside(looked.rgb, thing.box) if thing.box else looked.colours
             if any(colour in name for colour in question.colours for name in names):
                 return f"Yes: the {thing.name} looks {listed(names)}."
-        seen = listed(names or looked.colours)
-        return f"Not as far as I can see: the {things[0].name} looks {seen}."
-    told = say.counted(things)
+        looks = listed(names or looked.colours)
+        return f"Not as far as I can see: the {things[0].name} looks {looks}."
+    told = counted(things)
     return f"I see {told}, but cannot tell more." if question.goes_beyond else f"Yes: {told}."
 
 
@@ -240,11 +244,156 @@ def _what(looked: Looked, question: Question, subject: str) -> str:
     """The things of the kind that the question asks for."""
     found = [thing for noun in question.nouns for thing in noun.among(looked.things)]
     if found:
-        return f"I see {say.counted(found)}."
+        return f"I see {counted(found)}."
     if any(noun.among(looked.sight.things) for noun in question.nouns):
         return _cannot_tell(looked)
-    shown = [say.seen(looked, subject), say.read(looked), say.drawn(looked)]
+    shown = [seen(looked, subject), read(looked), drawn(looked)]
     told = " ".join(part for part in shown if part)
     if question.nouns and told:
         return f"I see no {question.nouns[0].word} in it. {told}"
     return told or _cannot_tell(looked)
+
+
+# ---- sentences --------------------------------------------------------------------------------
+
+
+def description(looked: Looked, subject: str = "The picture") -> str:
+    """Everything that is known about a picture, in a few sentences."""
+    drawing = drawn(looked)
+    made = stored(looked, "It was" if drawing else _STORED)
+    parts = [seen(looked, subject), read(looked), drawing, made, measured(looked)]
+    return " ".join(part for part in parts if part)
+
+
+def caption(looked: Looked, subject: str = "The picture") -> str:
+    """One sentence: the first that is not empty."""
+    return seen(looked, subject) or drawn(looked) or read(looked) or measured(looked)
+
+
+def seen(looked: Looked, subject: str = "The picture") -> str:
+    """What the models see; empty if they are not sure of anything."""
+    sight = looked.sight
+    sentences = []
+    if sight.sure:
+        sentences.append(f"{subject} shows {placed(sight.sure)}.")
+    if sight.whole:
+        start = "As a whole it looks like" if sight.sure else f"{subject} looks like"
+        sentences.append(f"{start} {amount(sight.whole.name, 1)}{_kind_of(sight.whole)}.")
+    if sight.scene:
+        sentences.append(f"The scene looks like {sight.scene}.")
+    return " ".join(sentences)
+
+
+def _kind_of(thing: Thing) -> str:
+    """``, a flower``: the plainest kind of something with an uncommon name."""
+    kinds = (kind for kind in labels.PLAIN_KINDS if kind in thing.kinds and kind != thing.name)
+    return "".join(f" ({kind})" for kind in [*kinds][:1])
+
+
+def placed(things: Sequence[Thing]) -> str:
+    """Things with their numbers and places: ``two people in front of a bus, on the left``."""
+    groups: dict[str, list[Thing]] = {}
+    for thing in things:
+        groups.setdefault(thing.name, []).append(thing)
+    stage = next((g[0] for g in groups.values() if len(g) == 1 and g[0].kinds & _FURNITURE), None)
+    told, behind = [], False
+    for name, group in groups.items():
+        if stage is not None and group[0] is stage:
+            continue
+        words = amount(name, len(group))
+        details = {thing.detail for thing in group}
+        if None not in details and len(details) == 1:
+            words += f" (perhaps {amount(str(details.pop()), 1)})"
+        if stage is not None and all(_in_front(thing.box, stage.box) for thing in group):
+            words, behind = f"{words} in front of {amount(stage.name, 1)}", True
+        told.append(f"{words} {place(group)}".rstrip())
+    if stage is not None and not behind:
+        told.append(f"{amount(stage.name, 1)} {place([stage])}".rstrip())
+    return listed(told)
+
+
+def _in_front(box: Box | None, stage: Box | None) -> bool:
+    """Whether something lower, and not much wider, covers a part of something."""
+    if box is None or stage is None:
+        return False
+    middle = (box[0] + box[2]) / 2
+    return stage[0] < middle < stage[2] and box[3] > stage[3] - 0.05 and box[1] > stage[1] - 0.05
+
+
+def place(things: Sequence[Thing]) -> str:
+    """Where things are, as far as one place holds for all of them."""
+    boxes = [thing.box for thing in things if thing.box is not None]
+    if not boxes or len(boxes) < len(things):
+        return ""
+    sides = Counter(_side(box) for box in boxes)
+    return next(iter(sides)) if len(sides) == 1 else ""
+
+
+def _side(box: Box) -> str:
+    left, top, right, bottom = box
+    across, down = (left + right) / 2, (top + bottom) / 2
+    if right - left > 0.8 and bottom - top > 0.8:
+        return ""
+    if across < 0.38:
+        return "on the left"
+    if across > 0.62:
+        return "on the right"
+    if down < 0.3:
+        return "at the top"
+    return "at the bottom" if down > 0.75 else "in the middle"
+
+
+def read(looked: Looked) -> str:
+    """The text in the picture."""
+    text = " / ".join(looked.lines)
+    return f"The text in it reads: “{_cut(text)}”." if text else ""
+
+
+def drawn(looked: Looked) -> str:
+    """What the sandbox drew."""
+    if not looked.setting:
+        return ""
+    told = f"; the setting is {looked.setting}" if looked.drawn else f"only {looked.setting}"
+    return f"{_STORED} the drawing shows {counted(looked.drawn)}{told}."
+
+
+def counted(things: Sequence[Thing]) -> str:
+    """Things with their numbers: ``two cats and a boat``; empty if there are none."""
+    numbers = Counter(thing.name for thing in things)
+    return listed([amount(name, number) for name, number in numbers.items()]) if numbers else ""
+
+
+def measured(looked: Looked) -> str:
+    """Size, colours and light."""
+    colours = listed(looked.colours)
+    return f"{size(looked)} Its main colours are {colours}; it {brightness(looked)}."
+
+
+def size(looked: Looked) -> str:
+    """Width, height, format and number of frames."""
+    width, height = looked.image.size
+    shape = "landscape format" if width > height else "portrait format"
+    shape = "square" if 0.95 < width / height < 1.05 else shape
+    frames = getattr(looked.image, "n_frames", 1)
+    motion = f", animated with {frames} frames" if frames > 1 else ""
+    return f"It measures {width} x {height} pixels ({shape}{motion})."
+
+
+def brightness(looked: Looked) -> str:
+    """Its brightness and contrast in words."""
+    mean, spread = looked.light
+    bright = "dark" if mean < 0.33 else "bright" if mean > 0.66 else "of medium brightness"
+    contrast = "low" if spread < 0.1 else "high" if spread > 0.25 else "medium"
+    return f"is {bright} ({mean:.0%}) with {contrast} contrast"
+
+
+def stored(looked: Looked, begin: str = _STORED) -> str:
+    """What the file says about how the picture was made."""
+    prompt, settings = (_cut(text) for text in looked.stored)
+    parts = [f'{begin} made from the prompt "{prompt}".'] if prompt else []
+    parts += [f"Settings stored with it: {settings}."] if settings else []
+    return " ".join(parts)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_TEXT else f"{text[:_SHOWN_TEXT].rstrip()} …"

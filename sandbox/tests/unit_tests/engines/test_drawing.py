@@ -135,12 +135,19 @@ def test_an_unknown_word_still_gives_a_landscape():
     assert pixels("qwxz flurbish").std() > 20
 
 
+def written(data: bytes) -> str | None:
+    """The generation text of a picture."""
+    with Image.open(io.BytesIO(data)) as opened:
+        opened.load()
+        return read_parameters(opened)
+
+
 def test_a_png_carries_the_text_of_its_generation():
     text = parameters_text(
         "a fox", negative_prompt="blur", model="m", sampler="Euler", steps=20, cfg_scale=7.0,
         seed=5, width=64, height=64,
     )  # fmt: skip
-    assert read_parameters(to_png(draw("a fox", width=64, height=64), parameters=text)) == text
+    assert written(to_png(draw("a fox", width=64, height=64), parameters=text)) == text
 
 
 def test_the_text_has_the_common_form():
@@ -154,14 +161,10 @@ def test_a_latin_text_lies_in_a_text_chunk():
 
 def test_a_text_beyond_latin_survives_in_an_international_chunk():
     data = to_png(Image.new("RGB", (1, 1)), parameters="лиса 狐")
-    assert (b"iTXtparameters" in data, read_parameters(data)) == (True, "лиса 狐")
+    assert (b"iTXtparameters" in data, written(data)) == (True, "лиса 狐")
 
 
 def test_a_picture_without_the_text_has_none():
     buffer = io.BytesIO()
     Image.new("RGB", (2, 2)).save(buffer, "JPEG")
-    assert read_parameters(buffer.getvalue()) is None
-
-
-def test_bytes_that_are_no_picture_have_no_text():
-    assert read_parameters(b"not a picture") is None
+    assert written(buffer.getvalue()) is None
