@@ -325,5 +325,5 @@ async def test_a_request_that_a_fault_answers_is_within_the_bound_of_all() -> No
     transport = httpx.ASGITransport(create_app(config, faults=faults))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         answer = await client.post("/sd", content=bytes(2 << 20))
-    assert answer.status_code == 501
+    assert answer.status_code == 503
     assert "too much memory" in answer.json()["detail"]

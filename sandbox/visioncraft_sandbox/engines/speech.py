@@ -39,6 +39,8 @@ _TINY, _BASE = "tiny.en", "base"
 # Whisper's own threshold for a failed decoding, per token. For recordings of 3 seconds and more,
 # tiny.en falls below it in none of 17 in English and in 49 of 81 in twelve other languages.
 _DOUBTFUL, _LONG_ENOUGH = -1.0, 3.0
+_HEARD_IN_SILENCE = frozenset({"", "you", "thank you", "thanks for watching", "bye"})
+_NO_SPEECH = 0.85
 _NOT_ENGLISH = (
     "Whisper tiny.en is unsure of these words: perhaps this is not English, which is all that it "
     "knows. `visioncraft setup --speech base` installs a model for other languages."
@@ -90,6 +92,7 @@ class Transcriber:
         recording, sound = _listen(audio, max_seconds)
         with self._alone():
             model = self._load(name, task, language)
+            _sample_alike()
             code = _code(language)
             spoken = "en" if name == _TINY else None if code in {"", "auto"} else code
             segments: list[dict[str, Any]] = []
@@ -103,7 +106,8 @@ class Transcriber:
                 # A generator, which does the work while it is read.
                 for segment in found:
                     go_on(min(1.0, (length + segment.end) / sound.seconds))
-                    segments.append({"id": len(segments), **_told(segment, length)})
+                    if not _is_silence(segment):
+                        segments.append({"id": len(segments), **_told(segment, length)})
                 length += len(samples) / RATE
         text = "".join(segment["text"] for segment in segments)
         spoken = "en" if task == "translate" else spoken
@@ -158,6 +162,19 @@ def is_doubtful(segments: Sequence[Mapping[str, Any]]) -> bool:
     tokens = sum(len(segment["tokens"]) for segment in segments)
     total = sum(segment["avg_logprob"] * len(segment["tokens"]) for segment in segments)
     return bool(seconds >= _LONG_ENOUGH and total / max(tokens, 1) < _DOUBTFUL)
+
+
+def _is_silence(segment: Any) -> bool:
+    """Whether Whisper wrote what it tends to write where nothing is said."""
+    said = segment.text.strip(" .!").lower()
+    return said in _HEARD_IN_SILENCE and segment.no_speech_prob > _NO_SPEECH
+
+
+def _sample_alike() -> None:
+    """Doubtful parts are sampled: the same recording gets the same transcript."""
+    import ctranslate2  # noqa: PLC0415  # heavy
+
+    ctranslate2.set_random_seed(0)
 
 
 def _code(language: str | None) -> str:

@@ -1,9 +1,11 @@
 """Transcription with the real model."""
 
 import importlib.util
+import io
 import itertools
 import json
 import threading
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +197,18 @@ def test_what_does_not_sound_like_english_gets_a_note_and_a_line_in_the_log(
     answer = transcriber.transcribe(NOTE)
     assert "perhaps this is not English" in answer["note"]
     assert "visioncraft setup --speech base" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["silence", "hum"])
+def test_nothing_is_heard_where_nothing_is_said(transcriber, kind):
+    seconds = np.arange(3 * speech.RATE) / speech.RATE
+    samples = 0.1 * np.sin(2 * np.pi * 440 * seconds) if kind == "hum" else 0 * seconds
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1, 2, speech.RATE, 0, "NONE", ""))
+        file.writeframes((samples * 32767).astype("<i2").tobytes())
+    answer = transcriber.transcribe(buffer.getvalue())
+    assert (answer["text"], answer["segments"]) == ("", [])
 
 
 @pytest.mark.parametrize(
