@@ -93,7 +93,11 @@ class Eyes:
         """The objects in an RGB picture and its mirror image; the surest first."""
         seen = self._detect_once(picture)
         mirrored = self._detect_once(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
-        again = [_mirrored(found) for found in mirrored]
+        again = [
+            Found(each.kind, each.score, (1 - right, top, 1 - left, bottom))
+            for each in mirrored
+            for left, top, right, bottom in [each.box]
+        ]
         merged = []
         for found in seen:
             twins = [o for o in again if o.kind == found.kind and overlap(o.box, found.box) > 0.5]
@@ -189,8 +193,3 @@ def _area(box: Box) -> float:
 def _box(sides: Sequence[float]) -> Box:
     left, top, right, bottom = (min(max(float(side), 0.0), 1.0) for side in sides)
     return left, top, right, bottom
-
-
-def _mirrored(found: Found) -> Found:
-    left, top, right, bottom = found.box
-    return Found(found.kind, found.score, (1 - right, top, 1 - left, bottom))

@@ -219,10 +219,6 @@ def _share(likely: NDArray[np.float64], numbers: frozenset[int]) -> float:
     return float(likely[list(numbers)].sum()) if numbers else 0.0
 
 
-def _kinds_of(number: int) -> frozenset[str]:
-    return labels.with_parents(kind for kind, numbers in labels.KINDS.items() if number in numbers)
-
-
 def _numbers_of(thing: Thing, eyes: Eyes) -> frozenset[int]:
     """The classes that a thing's name may mean."""
     classes = {n for n, name in enumerate(eyes.class_names) if _plain(name) == thing.name}
@@ -236,7 +232,8 @@ def _class(likely: NDArray[np.float64], eyes: Eyes, least: float) -> Thing | Non
     if name in labels.UNTRUSTED:
         return None
     if likely[top] >= least:
-        return Thing(_plain(name), _kinds_of(top) | {name, _plain(name)})
+        kinds = labels.with_parents(kind for kind, each in labels.KINDS.items() if top in each)
+        return Thing(_plain(name), kinds | {name, _plain(name)})
     shares = {kind: _share(likely, numbers) for kind, numbers in labels.KINDS.items()}
     animal = shares.pop(_ANIMAL)
     best = max(shares, key=lambda kind: shares[kind])

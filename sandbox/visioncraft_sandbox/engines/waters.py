@@ -201,16 +201,14 @@ def _weeds(stage: Stage, blue: Colour) -> None:
             draw.ellipse((cx - r, cy - 2 * r, cx + r, cy + 2 * r), fill=tone)
         foot = stage.height * stage.rng.uniform(0.93, 1.0)
         stage.stand(halved(sheet), x, foot, foot, "sway", stage.unit * 0.006, number / 12)
+    foot, light = stage.height * 0.965, (0.86, 0.94, 1.0)
     for text, size, x in (
         ("🪸", 0.15, 0.08),
         ("🪸", 0.15, 0.90),
         ("🐚", 0.07, 0.24),
         ("🪨", 0.07, 0.78),
     ):
-        ambient = 0.86, 0.94, 1.0
-        prop(
-            stage, text, size, x * stage.width, stage.height * 0.965, stage.height, ambient=ambient
-        )
+        prop(stage, text, size, x * stage.width, foot, stage.height, ambient=light)
 
 
 def _bubbles(stage: Stage) -> None:

@@ -15,18 +15,9 @@ from langchain_visioncraft.media.inputs import is_link, parse_source
 from langchain_visioncraft.media.inspection import media_info, type_of
 from langchain_visioncraft.media.media import readable_size
 from langchain_visioncraft.media.sniff import kind_of
+from visioncraft_sandbox import hiding
 from visioncraft_sandbox.chat import text_of
 from visioncraft_sandbox.files import FileStore
-from visioncraft_sandbox.hiding import (
-    HIDDEN,
-    LONGEST_KEY,
-    read_json,
-    shown,
-    shown_headers,
-    shown_path,
-    shown_text,
-    without,
-)
 from visioncraft_sandbox.page.journal import Body, Entry
 
 logger = logging.getLogger(__name__)
@@ -128,9 +119,9 @@ class _Reader:
 
     def reading(self) -> Reading:
         entry = self._entry
-        headers = shown_headers(entry.headers, note=self._secrets.add)
-        path = shown_path(entry.path, self._secrets.add)
-        query = shown_text(entry.query, self._secrets.add)
+        headers = hiding.shown_headers(entry.headers, note=self._secrets.add)
+        path = hiding.shown_path(entry.path, self._secrets.add)
+        query = hiding.shown_text(entry.query, self._secrets.add)
         asked = self._body(entry.request, "in", headers.get("content-type", ""))
         answered = self._body(entry.answer, "out", entry.content_type)
         text, error = answer_words(answered, entry.content_type)
@@ -159,8 +150,8 @@ class _Reader:
             self._add(side, "", data[:_HEAD_TEXT], len(data), lambda: data)
             return None
         try:
-            value = read_json(data, self._secrets.add) if side == "in" else json.loads(data)
-            return shown(self._without_media(value, side, ""), _LONGEST_TEXT, self._hide)
+            value = hiding.read_json(data, self._secrets.add) if side == "in" else json.loads(data)
+            return hiding.shown(self._without_media(value, side, ""), _LONGEST_TEXT, self._hide)
         except (ValueError, RecursionError):
             if mime is None and "json" not in content_type and "text" not in content_type:
                 return None
@@ -215,7 +206,7 @@ class _Reader:
         """A text, or JSON, at least as much of it as is shown."""
         if value is None or isinstance(value, str):
             return self._hide(value or "")
-        pieces, left = [], _LONGEST_TEXT + LONGEST_KEY
+        pieces, left = [], _LONGEST_TEXT + hiding.LONGEST_KEY
         try:
             for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
                 pieces.append(piece)
@@ -228,12 +219,14 @@ class _Reader:
 
     def _hide(self, text: str) -> str:
         # Before the end is cut off, perhaps within a key.
-        text = text[: _LONGEST_TEXT + LONGEST_KEY]
+        text = text[: _LONGEST_TEXT + hiding.LONGEST_KEY]
         # Longer keys are never accepted.
-        secrets = {each[:LONGEST_KEY] for each in self._secrets if len(each) >= _SHORTEST_SECRET}
+        secrets = {
+            each[: hiding.LONGEST_KEY] for each in self._secrets if len(each) >= _SHORTEST_SECRET
+        }
         if len(secrets) > _MOST_SECRETS:
-            return HIDDEN
-        return shown_text(without(secrets, text))[:_LONGEST_TEXT]
+            return hiding.HIDDEN
+        return hiding.shown_text(hiding.without(secrets, text))[:_LONGEST_TEXT]
 
 
 def _can_be_shown(mime: str | None) -> bool:

@@ -71,7 +71,10 @@ def read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
             found.calls.append(made)
         answered = by_id.get(str(message.get("tool_call_id", "")))
         if message["role"] == "tool" and answered is not None:
-            answered.result = _result(text_of(message))[:_LONGEST_RESULT]
+            result = text_of(message)
+            if result.startswith('{"result": "'):  # as Google's ADK wraps it
+                result = str(_read(result).get("result", result))
+            answered.result = result[:_LONGEST_RESULT]
     return found
 
 
@@ -84,11 +87,6 @@ def _asks(messages: Sequence[Mapping[str, Any]], index: int) -> bool:
     pictures = isinstance(parts, list) and any("image_url" in part for part in parts)
     shows = pictures and index > 0 and messages[index - 1]["role"] == "tool"
     return messages[index]["role"] == "user" and not shows
-
-
-def _result(text: str) -> str:
-    """The result of a tool, which Google's ADK wraps."""
-    return str(_read(text).get("result", text)) if text.startswith('{"result": "') else text
 
 
 def _read(arguments: Any) -> dict[str, Any]:
