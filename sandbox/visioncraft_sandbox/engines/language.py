@@ -110,13 +110,10 @@ class LanguageModel:
         }
         server, reader = self._loaded(), None
         if schema is not None:
-            import xllamacpp  # noqa: PLC0415  # as in _load
-
             # A grammar of our own: with llama.cpp's `json_schema`, a small model may write
             # whitespace without end.
             closed = served(schema, is_small=self._path is None)
-            body["grammar"] = str(xllamacpp.json_schema_to_grammar(closed))
-            reader = Reader(closed)
+            body["grammar"], reader = _grammar(closed), Reader(closed)
             if self._path is None and sampling.repetition_penalty == 1.0:
                 body["repeat_penalty"] = _PENALTY_IN_JSON
         answer = _Answer(reader, on_text)
@@ -230,6 +227,12 @@ def _check_length(messages: Sequence[Mapping[str, Any]]) -> None:
     if least > _CONTEXT_TOKENS:
         msg = f"it has more than {least:,} tokens, and at most {_CONTEXT_TOKENS:,} fit"
         raise PromptTooLongError(msg)
+
+
+def _grammar(closed: Mapping[str, Any]) -> str:
+    import xllamacpp  # noqa: PLC0415  # as in _load
+
+    return str(xllamacpp.json_schema_to_grammar(closed))
 
 
 def _raise_error(answer: Any) -> None:
