@@ -77,10 +77,12 @@ def keep(medium: Media, stem: str) -> None:
 
 
 def save_picture(file: io.BufferedIOBase, stem: str) -> None:
-    """As JPEG."""
+    """As JPEG, on white where it is transparent."""
     with Image.open(file) as picture:
         picture.thumbnail((WIDEST, WIDEST))
-        picture.convert("RGB").save(PICTURES / f"{stem}.jpg", quality=80, optimize=True)
+        layered = picture.convert("RGBA")
+        paper = Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
+        paper.convert("RGB").save(PICTURES / f"{stem}.jpg", quality=80, optimize=True)
 
 
 def save_gif(file: io.BufferedIOBase, stem: str) -> None:

@@ -53,7 +53,7 @@ def _name_of(kind: type[VisionCraftTool]) -> str:
 
 
 class VisionCraftToolkit(ToolSettings, BaseToolkit):
-    """Nine tools that share one client and one store, so handles pass from tool to tool.
+    """Tools that share one client and one store, so handles pass from tool to tool.
 
     ```python
     from langchain_visioncraft import MediaStore, VisionCraftToolkit

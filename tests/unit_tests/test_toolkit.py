@@ -1,4 +1,4 @@
-"""The toolkit: nine tools, one client, one store."""
+"""The toolkit: its tools share one client and one store."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def by_name(toolkit: VisionCraftToolkit) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_nine_tools_of_which_one_draws(engine: Any) -> None:
+def test_the_tools_are_these_of_which_one_draws(engine: Any) -> None:
     assert list(by_name(VisionCraftToolkit(text_to_image=engine))) == [ENGINES[engine], *OTHERS]
 
 

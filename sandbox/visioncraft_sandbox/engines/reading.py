@@ -206,7 +206,7 @@ def read(
     if "room" in places and place != "room" and not {"sea", "space"} & set(places):
         place = "room"
     own = bool(subjects)
-    if not own:
+    if places and not own:  # an animal would look like a mistake where nothing was understood
         subjects = [Subject(thing) for thing in _named(_WORDS["company"].get(place, ""), hidden)]
         subjects = [replace(subject, scale=0.72) for subject in subjects]
     hour = hours[0] if hours else _hour(place, weather, subjects, number)

@@ -168,3 +168,9 @@ def test_a_picture_without_the_text_has_none():
     buffer = io.BytesIO()
     Image.new("RGB", (2, 2)).save(buffer, "JPEG")
     assert written(buffer.getvalue()) is None
+
+
+@pytest.mark.parametrize("prompt", ["a bowl of ramen", "the word HELLO", "Grüße", ""])
+def test_of_what_is_not_understood_a_landscape_is_drawn_without_animals(prompt):
+    assert read(prompt).subjects == ()
+    assert read(f"{prompt} in a forest").subjects
