@@ -84,12 +84,8 @@ def ranges(stage: Stage, top: float, bottom: float, count: int = 3, swell: float
         index = min(int(place), len(tones) - 2)
         upper = mix(tones[index], tones[index + 1], place - index)
         if snowy:
-            haze, lower, high, mottle = (
-                0.3 * (1 - part),
-                mix(upper, (150, 178, 216), 0.55),
-                0.24,
-                0.015,
-            )
+            haze, high, mottle = 0.3 * (1 - part), 0.24, 0.015
+            lower = mix(upper, (150, 178, 216), 0.55)
         else:
             haze, high, mottle = 0.55 * (1 - part) ** 1.3, 0.16, 0.04
             lower = mix(tones[min(index + 1, 4)], tones[min(index + 2, 4)], place - index)

@@ -140,11 +140,9 @@ def _filled(source: Image.Image, cover: Image.Image) -> Image.Image:
         backwards = np.flip(np.where(known, steps, length), axis)
         behind = np.flip(np.minimum.accumulate(backwards, axis=axis), axis)
         for found in (before, behind):
-            part = np.where(
-                (found >= 0) & (found < length),
-                trust / np.maximum(np.abs(steps - found), 1) ** 1.5,
-                0,
-            ).astype(np.float32)
+            weight = trust / np.maximum(np.abs(steps - found), 1) ** 1.5
+            inside = (found >= 0) & (found < length)
+            part = np.where(inside, weight, 0).astype(np.float32)
             nearest = np.clip(found, 0, length - 1)[..., None]
             total += np.take_along_axis(pixels, nearest, axis=axis) * part[..., None]
             weights += part
