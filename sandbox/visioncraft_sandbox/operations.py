@@ -61,6 +61,10 @@ class Job:
         """Decode the picture of this parameter."""
         return await self.uploads.picture(getattr(self.parameters, name), name, max_side)
 
+    async def recording(self, name: str) -> bytes:
+        """Read the recording of this parameter."""
+        return await self.uploads.recording(getattr(self.parameters, name), name)
+
     def links(self, files: list[bytes], engine: str) -> Response:
         """``{"images": [url, …]}``, links to these files."""
         names = [self.services.files.add(data, engine) for data in files]

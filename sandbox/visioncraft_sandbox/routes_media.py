@@ -105,7 +105,7 @@ async def _whisper(job: Job) -> Response:
     if server is not None:
         return await _forward_recording(job, server)
     transcriber = await services.pool.load(services.pool.transcriber)
-    audio = await job.uploads.recording(wanted.audio, "audio")
+    audio = await job.recording("audio")
 
     task_name = wanted.task or "transcribe"
     task = partial(
@@ -135,7 +135,7 @@ def _as_wav(audio: bytes, max_seconds: float) -> tuple[bytes, float]:
 
 async def _forward_recording(job: Job, server: SpeechServer) -> Response:
     wanted: TranscribeRequest = job.parameters
-    audio = await job.uploads.recording(wanted.audio, "audio")
+    audio = await job.recording("audio")
     seconds = None
     if not server.takes_any_file:
         convert = partial(_as_wav, audio, job.services.config.max_audio_seconds)
