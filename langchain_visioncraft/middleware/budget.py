@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from itertools import takewhile
 from typing import Annotated, Any, Literal, NotRequired
 
 from langchain.agents.middleware import AgentMiddleware, AgentState
@@ -168,8 +167,10 @@ def _planned_before(request: Any) -> int:
     messages = request.state.get("messages", ())
     asked = next((each for each in reversed(messages) if isinstance(each, AIMessage)), None)
     tools = {tool.name: tool for tool in getattr(request.runtime, "tools", ())}
-    calls = asked.tool_calls if asked else ()
-    before = takewhile(lambda call: call["id"] != request.tool_call["id"], calls)
+    calls = asked.tool_calls if asked else []
+    # Some models repeat ids: then the last call counts, so that none is beyond the budget.
+    same = [number for number, call in enumerate(calls) if call["id"] == request.tool_call["id"]]
+    before = calls[: same[-1]] if same else calls
     return sum(_planned(call, tools.get(call["name"])) for call in before)
 
 

@@ -146,3 +146,9 @@ async def test_a_call_that_is_refused_neither_costs_nor_earns(
 async def test_a_number_written_as_text_counts(make: Any, way: str) -> None:
     results = await run(make([draw("a", image_count="3")], Budget(pictures=2)), way)
     assert "2 of 2 pictures are left, not 3" in results[0].text
+
+
+async def test_calls_with_one_id_are_all_counted(make: Any, way: str) -> None:
+    same = [ask("text_to_image", "x", prompt=prompt) for prompt in "abcd"]
+    results = await run(make([lambda _: same], Budget(pictures=2)), way)
+    assert [each.status for each in results] == ["error"] * 4
