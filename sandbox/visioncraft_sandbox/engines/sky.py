@@ -83,7 +83,10 @@ def _disc(stage: Stage, radius: float, colour: Colour, *, is_moon: bool = False)
 
 
 def _stars(stage: Stage) -> None:
-    limit = stage.height if stage.idea.place == "space" else stage.horizon * 0.96
+    limit = stage.horizon * 0.96
+    if stage.idea.place == "space":
+        on_ground = {subject.thing.habitat for subject in stage.idea.subjects} & {"ground", "back"}
+        limit = stage.height * (0.78 if on_ground else 1)
     spread = stage.rng.random((int(min(420, 110 + stage.width * limit / 2600)), 4))
     for group, tone in enumerate(((255, 255, 246), (255, 240, 206), (214, 228, 255))):
         sheet = Image.new("L", (stage.width * 2, int(limit) * 2))

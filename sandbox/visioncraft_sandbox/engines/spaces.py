@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from visioncraft_sandbox.engines.artwork import figure, prop, shaded
-from visioncraft_sandbox.engines.stage import WHITE, Box, Colour, Stage, halo, lit, mix, rgb
+from visioncraft_sandbox.engines.stage import WHITE, Box, Colour, Stage, halo, lit, mix, rgb, veil
 
 
 def city(stage: Stage) -> None:
@@ -123,7 +123,8 @@ def _planet(stage: Stage) -> None:
     bright = np.clip(1.05 - 0.62 * np.hypot(across + 0.5, down + 0.5) ** 1.5, 0.10, 1.1)
     colour = np.asarray(tone, np.float32) * (belts * bright)[..., None]
     stage.glow(x, y, r * 1.25, tone, 0.35)
-    stage.blend(colour, np.clip((1 - np.hypot(across, down)) * r + 0.5, 0, 1))
+    cover = np.clip((1 - np.hypot(across, down)) * r + 0.5, 0, 1)
+    stage.put(veil(colour, cover), 0, 0, -99)  # in front of the stars
 
 
 def room(stage: Stage) -> None:
