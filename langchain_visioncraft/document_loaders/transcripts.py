@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, call, paid, work
+from langchain_visioncraft._redact import shortened
 from langchain_visioncraft.client import Transcript
 from langchain_visioncraft.client.pair import hide_key
 from langchain_visioncraft.client.text_schemas import TranscribeOptions
@@ -32,6 +33,11 @@ from langchain_visioncraft.media import Media
 TRANSCRIPT_MODEL = "whisper"
 DEFAULT_CHUNK_SECONDS = 600.0
 DEFAULT_MAX_SECONDS = 6 * 3600.0
+
+_MOST_REPEATED = 0.9
+"""Share of a window's text: all windows together hold at most ten times the transcript."""
+_MOST_ADDED = 500
+"""Characters of a fact that a host adds, since each document repeats it."""
 
 
 class VisionCraftTranscriptParser(VisionCraftParser):
@@ -67,7 +73,8 @@ class VisionCraftTranscriptParser(VisionCraftParser):
         by: What a document holds: the `"whole"` recording, a `"segment"` of some seconds as the
             host cuts them, or a `"window"` of several segments.
         window_seconds: The longest window.
-        overlap_seconds: How much of a window the next one repeats, in whole segments.
+        overlap_seconds: How much of a window the next one repeats, in whole segments: at most nine
+            tenths of its text.
         chunk_seconds: Longer recordings are sent in parts, cut at quiet places. `None`: never.
         max_seconds: A longer recording is refused before the first call; `None` refuses none.
         task: `"transcribe"` keeps the language, `"translate"` gives English. Default: the host's.
@@ -254,10 +261,11 @@ class Heard(NamedTuple):
         if not passages and transcript.text:
             # The host returns no times, so use those of the part.
             passages.append(Passage(start, start + seconds, transcript.text))
-        note = (transcript.model_extra or {}).get("note")
-        return cls(
-            seconds, transcript.language, passages, note=note if isinstance(note, str) else None
+        added = (transcript.language, (transcript.model_extra or {}).get("note"))
+        language, note = (
+            shortened(each, _MOST_ADDED) if isinstance(each, str) else None for each in added
         )
+        return cls(seconds, language, passages, note=note)
 
 
 _HEARD = TypeAdapter(Heard)
@@ -268,7 +276,8 @@ def windows(
 ) -> Iterator[Sequence[Passage]]:
     """Group passages into windows of at most `seconds`, each beginning `overlap` before the last.
 
-    Passages are never cut: one that is longer is a separate window.
+    Passages are never cut: one that is longer is a separate window. The overlap is shorter where
+    it would be nearly all of a window's text.
     """
     first = 0
     while first < len(passages):
@@ -280,8 +289,13 @@ def windows(
         if last == len(passages):
             return
         resume = passages[last - 1].end - overlap
+        # Times may be wrong, so they alone do not bound what is repeated.
+        room = _MOST_REPEATED * sum(len(passage.text) + 1 for passage in passages[first:last])
         following = last
         while following - 1 > first and passages[following - 1].start >= resume:
+            room -= len(passages[following - 1].text) + 1
+            if room < 0:
+                break
             following -= 1
         # A window that would only repeat the end of this one is useless.
         while following < last and passages[last].end > passages[following].start + seconds:

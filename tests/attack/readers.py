@@ -38,6 +38,7 @@ from langchain_visioncraft.client.refusals import retry_after, unknown_kind
 from langchain_visioncraft.client.subtitles import write_subtitles
 from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.document_loaders.retrieval import _checked_marks, label_of
+from langchain_visioncraft.document_loaders.transcripts import Passage, joined, windows
 from langchain_visioncraft.media.handles import candidates
 from langchain_visioncraft.media.inputs import parse_source
 from langchain_visioncraft.media.inspection import media_info, type_of
@@ -175,6 +176,16 @@ def _transcript(text: str) -> None:
     Transcript.model_validate({"text": text, "segments": segments}).to_srt()
 
 
+def _windows(text: str) -> None:
+    """Passages that fit only the next window, each before one that begins as early and is short."""
+    count = len(text) // 8
+    passages = [Passage(at / 1000, at / 1000, text[at : at + 4]) for at in range(count)]
+    for at in range(count):
+        passages += [Passage(count / 1000, 60 + at / 1000, "a"), Passage(count / 1000, 1.0, "b")]
+    for window in windows(passages, 60, 10):
+        joined(window)
+
+
 def _overlapping(text: str) -> None:
     for first, second in ((text, text), (f"{text} b", f"{text} c")):
         documents = [
@@ -246,6 +257,7 @@ READERS: dict[str, Work] = {
     "label of a source": lambda text: label_of(Document("", metadata={"source": text})),
     "subtitles": lambda text: write_subtitles([(0.0, None, text)], "vtt"),
     "transcript": _transcript,
+    "transcript in windows": _windows,
     "transcripts that overlap": _overlapping,
     "request to the planner": lambda text: plan(
         read_conversation([{"role": "user", "content": text}]), PLANNED

@@ -23,7 +23,7 @@ from media_host import HOST, KEY, RATE, MediaHost, picture, recording, samples_o
 from langchain_visioncraft import Media, VisionCraftTranscriptParser
 from langchain_visioncraft.document_loaders import recordings
 from langchain_visioncraft.document_loaders.sources import Source, read
-from langchain_visioncraft.document_loaders.transcripts import Passage, windows
+from langchain_visioncraft.document_loaders.transcripts import Passage, joined, windows
 from langchain_visioncraft.errors import (
     BadRequestError,
     InvalidRequestError,
@@ -161,6 +161,27 @@ def test_windows_lose_nothing_and_keep_their_bounds(
         assert not repeated or repeated[0].start >= repeated[-1].end - seconds * share - 1e-6
     for group in groups:
         assert len(group) == 1 or group[-1].end - group[0].start <= seconds + 1e-6
+
+
+def test_windows_hold_at_most_ten_times_the_text_whatever_its_times() -> None:
+    early = [Passage(at / 1000, at / 1000, "words") for at in range(300)]
+    late = [Passage(0.3, end, "word") for at in range(300) for end in (60 + at / 1000, 0.3)]
+    groups = list(windows([*early, *late], 60, 10))
+    text = joined([*early, *late]).text
+    assert sum(len(joined(group).text) for group in groups) <= 10 * len(text)
+    assert groups[0][0] is early[0]
+    assert groups[-1][-1] is late[-1]
+
+
+@pytest.mark.parametrize("field", ["note", "language"])
+def test_what_a_host_adds_to_each_document_is_short(
+    make: Any, parse: Any, host: MediaHost, speech: bytes, field: str
+) -> None:
+    work = host._work
+    host._work = lambda asked: (200, {**work(asked)[1], field: "long " * 10_000})  # type: ignore[method-assign]
+    for document in parse(make(), Blob.from_data(speech)):
+        assert document.metadata[field].startswith("long")
+        assert len(document.metadata[field]) <= 500
 
 
 @pytest.mark.parametrize("chunk", [3.0, 4.0, 5.5, 9.9])
