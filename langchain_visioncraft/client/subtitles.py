@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import dropwhile
+from itertools import pairwise, takewhile
 from typing import Literal, NamedTuple, TypeAlias
 
 SubtitleFormat: TypeAlias = Literal["srt", "vtt"]
@@ -86,13 +86,14 @@ def _lines(text: str) -> list[str]:
     # A blank before a piece marks a new word; wide characters have none.
     pieces: list[str] = []
     for word in text.split():
+        cuts = [0]
         for match in _PIECE.finditer(word):
-            if match.start():  # accents stay with their letter, even where a word is cut
-                piece = "".join(dropwhile(_is_mark, match[0]))
-                pieces[-1] += match[0].removesuffix(piece) if piece else match[0]
-                pieces += [piece] if piece else []
-            else:
-                pieces.append(f" {match[0]}")
+            # Accents stay with their letter, even where a word is cut.
+            marks = sum(1 for _ in takewhile(_is_mark, match[0]))
+            if match.start() and marks < len(match[0]):
+                cuts.append(match.start() + marks)
+        parts = [word[begin:end] for begin, end in pairwise([*cuts, len(word)])]
+        pieces += [f" {parts[0]}", *parts[1:]]
     fewest = len(_wrapped(pieces, LINE))
     for limit in range(math.ceil(_width(text) / fewest), LINE):
         if len(lines := _wrapped(pieces, limit)) == fewest:

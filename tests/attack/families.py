@@ -42,6 +42,7 @@ _repeated("parameters", ", Steps: 1", before="a cat\nNegative prompt: dog")
 _repeated("words and commas", "a red cat, and then ", before="Draw ")
 _repeated("semicolons", ";a=b", before="data:image/png")
 _repeated("accents", "e\u0301\u200b", before="a")
+_repeated("marks", "\u0301", before="a")
 
 
 def _grown(size: int) -> str:

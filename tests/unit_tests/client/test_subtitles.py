@@ -8,6 +8,7 @@ import unicodedata
 from typing import Any
 
 import pytest
+from attack.complexity import seconds_of
 from langchain_core.documents import Document
 
 from langchain_visioncraft.client import Segment, Transcript
@@ -140,6 +141,14 @@ def test_times_that_a_host_does_not_say_are_told_by_the_length_of_the_words() ->
     assert "00:00:20,000" in Transcript(text="Hello.", input_length_ms=20_000).to_srt()
     assert Transcript(text="Hello there.").to_srt().startswith("1\n00:00:00,000 --> 00:00:01,000")
     assert "NaN" not in transcript([(float("nan"), float("inf"), "x"), (-5, 1, "y")]).to_srt()
+
+
+def test_a_word_of_many_accents_takes_time_that_grows_with_its_length() -> None:
+    def seconds(count: int) -> float:
+        said = Transcript(text="a" + "\u0301" * count)
+        return min(seconds_of(lambda _: said.to_vtt(), "") for _ in range(2))
+
+    assert seconds(1_200_000) <= 6 * seconds(300_000)
 
 
 def documents(by: str, **more: Any) -> list[Document]:
