@@ -43,6 +43,13 @@ _repeated("words and commas", "a red cat, and then ", before="Draw ")
 _repeated("semicolons", ";a=b", before="data:image/png")
 _repeated("accents", "e\u0301\u200b", before="a")
 _repeated("marks", "\u0301", before="a")
+for _part in ("a.", "a:", "a__"):
+    _repeated(
+        f"parts of a name, {_part}",
+        _part,
+        before='<tool_call>{"name": "',
+        after='", "arguments": {}}</tool_call>',
+    )
 
 
 def _grown(size: int) -> str:

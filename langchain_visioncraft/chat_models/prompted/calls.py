@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_visioncraft._json import JsonReader
+from langchain_visioncraft._redact import shortened
 from langchain_visioncraft._schemas import repeats_schema
 
 NAME_KEYS = ("name", "tool_name", "tool", "function", "function_name", "action", "recipient_name")
@@ -30,6 +32,8 @@ _PARTS = re.compile(r"[./:]|__|::")
 _COUNTER = re.compile(r":\d+\Z")
 _SPELLING = re.compile(r"[\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])[A-Z]")
+_LONGEST_NAME = 200
+"""Characters. Whatever is longer names no tool, unless a tool has just this name."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,21 @@ class Offered:
             spelled.setdefault(_SPELLING.sub("", name).lower(), []).append(name)
         return {each: names[0] for each, names in spelled.items() if len(names) == 1}
 
+    @functools.cached_property
+    def _endings(self) -> Mapping[tuple[str, ...], str | None]:
+        """The last words of names, two or more: a prefix was left out; ``None`` if ambiguous."""
+        endings: dict[tuple[str, ...], str | None] = {}
+        for name in self.schemas:
+            words = tuple(_words(name))
+            for ending in (words[at:] for at in range(len(words) - 1)):
+                endings[ending] = None if ending in endings else name
+        return endings
+
     def name_of(self, written: str) -> str | None:
         """The tool that is meant: ``functions.draw``, ``draw:0``, ``draw(a cat)``, ``Draw``."""
         bare = written.partition("(")[0].partition("<")[0].strip(" \n\"'`")
+        if len(bare) > _LONGEST_NAME:
+            return bare if bare in self.schemas else None
         bare = _COUNTER.sub("", bare.removesuffix(".call"))
         bare = bare if bare in self.schemas else bare.removeprefix("function")
         tails = [bare, *(bare[part.end() :] for part in _PARTS.finditer(bare))]
@@ -85,14 +101,10 @@ class Offered:
                 return each
         if bare[:-9] in self.schemas:
             return bare[:-9]  # Mistral appends an id directly
-        spelled = (self._spelled.get(_SPELLING.sub("", each).lower()) for each in tails)
-        return next(filter(None, (*spelled, *map(self._ending_in, tails))), None)
-
-    def _ending_in(self, written: str) -> str | None:
-        """The only tool whose name ends in these words (two or more): a prefix was left out."""
-        words = _words(written)
-        found = [name for name in self.schemas if _words(name)[-len(words) :] == words]
-        return found[0] if len(words) > 1 and len(found) == 1 else None
+        parts = [_words(part) for part in _PARTS.split(bare)]
+        words = [tuple(itertools.chain(*parts[at:])) for at in range(len(parts))]
+        spelled = (self._spelled.get("".join(each)) for each in words)
+        return next(filter(None, (*spelled, *map(self._endings.get, words))), None)
 
     def properties(self, name: str | None) -> Mapping[str, Any]:
         """The arguments of a tool."""
@@ -191,6 +203,7 @@ class Offered:
             name = fitting[0] if len(fitting) == 1 else None
         if name is None:
             known = ", ".join(self.schemas)
+            written = shortened(written, _LONGEST_NAME)
             problem = f"There is no tool {written!r}; the tools are: {known}"
             return Call(written or None, text=text, problems=(problem,))
         own = self.properties(name)
