@@ -127,6 +127,7 @@ class Transcript(BaseModel):
             InvalidRequestError: If they belong to several recordings, or have no times.
         """
         segments: list[Segment] = []
+        before: list[str] = []
         facts: dict[str, Any] = {}
         for document in sorted(documents, key=_start_of):
             metadata, text = document.metadata, document.page_content
@@ -137,32 +138,36 @@ class Transcript(BaseModel):
                     "the documents of one."
                 )
                 raise InvalidRequestError(msg)
-            start = _start_of(document)
+            start, words = _start_of(document), text.split()
             if segments and start < (last := segments[-1].end or 0.0):
-                rest = _without_repeated(segments[-1].text.split(), text.split())
-                start, text = (last, " ".join(rest)) if rest is not None else (start, text)
-            if text.strip():
-                segments.append(Segment(start=start, end=metadata.get("end"), text=text))
+                rest = _without_repeated(before[-len(words) :], words)
+                if rest is not None:
+                    start, text, words = last, " ".join(rest), rest
+            if words:
+                end = seconds_in(metadata.get("end"))
+                segments.append(Segment(start=start, end=end, text=text))
+                before = words
+        seconds = seconds_in(facts.get("duration"))
         return cls(
             text=" ".join(segment.text for segment in segments),
             segments=segments,
             language=facts.get("language"),
-            input_length_ms=facts["duration"] * 1000 if "duration" in facts else None,
+            input_length_ms=None if seconds is None else seconds * 1000,
         )
 
 
 def _start_of(document: Document) -> float:
-    start = document.metadata.get("start")
-    if not isinstance(start, int | float):
+    start = seconds_in(document.metadata.get("start"))
+    if start is None:
         msg = (
             "A document has no start time (metadata['start']): pass documents made by "
             "VisionCraftTranscriptParser."
         )
         raise InvalidRequestError(msg)
-    return float(start)
+    return start
 
 
-def _without_repeated(before: Sequence[str], words: Sequence[str]) -> Sequence[str] | None:
+def _without_repeated(before: list[str], words: list[str]) -> list[str] | None:
     """The words without a beginning that repeats the end of `before`; ``None`` without one."""
     # As in the search by Knuth, Morris and Pratt, which takes linear time: at each place, how many
     # words up to there are also the first ones.
@@ -187,7 +192,7 @@ def _in_order(items: Sequence[Any]) -> list[dict[str, Any]]:
     last = 0.0
     for item in items:
         fields = dict(item) if isinstance(item, Mapping) else item.model_dump()
-        start, end = _seconds(fields.get("start")), _seconds(fields.get("end"))
+        start, end = seconds_in(fields.get("start")), seconds_in(fields.get("end"))
         start = last if start is None else start
         last = start if end is None else max(end, start)
         found.append({**fields, "start": start, "end": end})
@@ -198,7 +203,8 @@ def _in_order(items: Sequence[Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _seconds(value: Any) -> float | None:
+def seconds_in(value: Any) -> float | None:
+    """A finite number, also one written as text; `None` if this is anything else."""
     try:
         seconds = float(value)
     except (OverflowError, TypeError, ValueError):

@@ -17,6 +17,7 @@ from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel,
 from pydantic import BaseModel
 
 from langchain_visioncraft._reasoning import split_reasoning
+from langchain_visioncraft.client.transcripts import seconds_in
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.inputs import is_link
@@ -74,8 +75,8 @@ class Citation(BaseModel):
             label=label_of(document),
             source=str(metadata.get("source") or metadata.get("handle") or "unknown"),
             text=document.page_content,
-            start=metadata.get("start"),
-            end=metadata.get("end"),
+            start=seconds_in(metadata.get("start")),
+            end=seconds_in(metadata.get("end")),
             document=document,
         )
 
@@ -116,13 +117,13 @@ def label_of(document: Document) -> str:
     with contextlib.suppress(ValueError):  # not a URL, whatever its beginning
         name = unquote(urlsplit(source).path) if is_link(source) else source
     name = re.split(r"[/\\]", name.rstrip("/\\"))[-1] or source
-    start, end = metadata.get("start"), metadata.get("end")
+    start, end, frame = (seconds_in(metadata.get(name)) for name in ("start", "end", "frame"))
     if start is not None:
         times = _clock(start) if end is None else f"{_clock(start)}-{_clock(end)}"
         return f"{name}, {times}"
-    if metadata.get("frame") is not None:
+    if frame is not None:
         kind = "page" if metadata.get("mime_type") == "image/tiff" else "frame"
-        return f"{name}, {kind} {metadata['frame'] + 1}"
+        return f"{name}, {kind} {int(frame) + 1}"
     return name
 
 

@@ -195,6 +195,15 @@ def _overlapping(text: str) -> None:
         Transcript.from_documents(documents)
 
 
+def _many_documents(text: str) -> None:
+    """A long document, and many short ones that repeat its end."""
+    words = [*text.split(), "a"]
+    times = {"start": 1.0, "end": 60.0}
+    short = [Document(words[-1], metadata=times) for _ in range(len(text) // 8)]
+    long = Document(" ".join(words), metadata={**times, "start": 0.0})
+    Transcript.from_documents([long, *short])
+
+
 def _png(text: str) -> None:
     data = text.encode()
     chunk = len(data).to_bytes(4, "big") + b"iTXt" + data + bytes(4)
@@ -259,6 +268,7 @@ READERS: dict[str, Work] = {
     "transcript": _transcript,
     "transcript in windows": _windows,
     "transcripts that overlap": _overlapping,
+    "transcript of many documents": _many_documents,
     "request to the planner": lambda text: plan(
         read_conversation([{"role": "user", "content": text}]), PLANNED
     ),

@@ -189,3 +189,17 @@ def test_documents_of_two_recordings_or_of_none_are_refused() -> None:
     with pytest.raises(InvalidRequestError, match="has no start time"):
         Transcript.from_documents([Document("a picture", metadata={"width": 5})])
     assert Transcript.from_documents([]).to_vtt() == "WEBVTT\n"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["0:01", "", float("nan"), float("inf"), [1], {}, 10**400], ids=lambda it: f"{it!r:.6}"
+)
+def test_documents_with_wrong_times_are_refused_or_lack_them(wrong: Any) -> None:
+    [document] = documents("whole")
+    for field in ("end", "duration", "language"):
+        metadata = {**document.metadata, field: wrong}
+        heard = Transcript.from_documents([Document("Hello.", metadata=metadata)])
+        assert "Hello." in heard.to_srt()
+    metadata = {**document.metadata, "start": wrong}
+    with pytest.raises(InvalidRequestError, match="has no start time"):
+        Transcript.from_documents([Document("Hello.", metadata=metadata)])

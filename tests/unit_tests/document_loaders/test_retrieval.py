@@ -30,6 +30,8 @@ SPEECH = Document(
 )
 OTHER = Document("Nothing.", metadata={})
 FOUND = [PICTURE, SPEECH, OTHER]
+NO_TIMES = ["0:01", "", float("nan"), float("inf"), [1], {}, 10**400]
+"""Metadata as any vector store may return them."""
 
 
 class Listening(FakeListChatModel):
@@ -65,10 +67,18 @@ def ask(answer: str, question: str = "Who waves?", found: Any = FOUND, **options
         ({"source": "n.ogg", "start": 5}, "n.ogg, 0:05"),
         ({"source": "s.tiff", "frame": 0, "mime_type": "image/tiff"}, "s.tiff, page 1"),
         ({"source": "c.gif", "frame": 4, "mime_type": "image/gif"}, "c.gif, frame 5"),
+        ({"source": "c.gif", "frame": "4"}, "c.gif, frame 5"),
+        *(({"source": "n.ogg", "start": wrong, "end": 6}, "n.ogg") for wrong in NO_TIMES),
+        *(({"source": "n.ogg", "start": 5, "end": wrong}, "n.ogg, 0:05") for wrong in NO_TIMES),
+        *(({"source": "c.gif", "frame": wrong}, "c.gif") for wrong in NO_TIMES),
     ],
 )
 def test_a_citation_names_the_file_and_the_place_in_it(metadata: Any, label: str) -> None:
-    assert label_of(Document("-", metadata=metadata)) == label
+    document = Document("-", metadata=metadata)
+    assert label_of(document) == label
+    [citation] = sources_of([document])
+    assert str(citation) == f"[1] {label}"
+    assert {type(citation.start), type(citation.end)} <= {float, type(None)}
 
 
 def test_an_answer_cites_file_and_second() -> None:
