@@ -29,6 +29,30 @@ _BARE_TIME = re.compile(r"(\"\s{0,9}:\s{0,9})(\d[\d.T-]{0,12}:\d[\d:.+Z-]{0,20})
 _BAD_ESCAPE = re.compile(r"\\(?![\\'\"abfnrtv0-7xuUN\n])")
 
 
+def checked(value: Any) -> Any:
+    """The value, if JSON can hold it.
+
+    It holds no NaN and no infinity, which Python's decoder accepts, no sets and bytes, and no
+    integers that are too long for Python to write.
+    """
+    try:
+        json.dumps(value, allow_nan=False)
+    except TypeError as error:
+        raise ValueError(*error.args) from error
+    return value
+
+
+def decoded_at(text: str, at: int) -> tuple[Any, int]:
+    """The JSON that begins here, and where it ends; raises `ValueError` or `RecursionError`."""
+    value, end = _DECODER.raw_decode(text, at)
+    return checked(value), end
+
+
+def decoded(text: str) -> Any:
+    """The JSON of a whole text; raises `ValueError` or `RecursionError`."""
+    return checked(_DECODER.decode(text))
+
+
 class JsonReader:
     """Decodes JSON of one answer, damaged or not, in time that grows with its length."""
 
@@ -39,7 +63,7 @@ class JsonReader:
     def load(self, text: str) -> Any:
         """Decode JSON, repaired if it is damaged; ``None`` if it cannot be repaired."""
         try:
-            return json.loads(text, strict=False)
+            return decoded(text)
         except RecursionError:
             return None
         except ValueError:
@@ -55,7 +79,7 @@ class JsonReader:
         import json_repair  # noqa: PLC0415 -- only where something is to be repaired
 
         try:
-            return json_repair.loads(_BARE_TIME.sub(r'\1"\2"', text), skip_json_loads=True)
+            return checked(json_repair.loads(_BARE_TIME.sub(r'\1"\2"', text), skip_json_loads=True))
         except Exception:  # noqa: BLE001 -- of a library, whose assertions some texts break
             return None
 
@@ -67,7 +91,7 @@ class JsonReader:
         A closer ends it as well, where brackets are missing.
         """
         try:
-            value, end = _DECODER.raw_decode(text, at)
+            value, end = decoded_at(text, at)
         except (ValueError, RecursionError):
             end, kind = self._end(text, at, closer)
             return self.repaired(text[at:end]), end, kind
@@ -143,12 +167,12 @@ def literal_of(node: ast.expr) -> Any:
     names = {"true": True, "false": False, "null": None}
     if isinstance(node, ast.Name) and node.id in names:
         return names[node.id]
-    if isinstance(node, ast.List | ast.Tuple):
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
         return [literal_of(each) for each in node.elts]
     if isinstance(node, ast.Dict):
         pairs = zip(node.keys, node.values, strict=True)
         return {str(literal_of(key)): literal_of(value) for key, value in pairs if key}
-    return ast.literal_eval(node)
+    return checked(ast.literal_eval(node))
 
 
 def is_deeper_than(value: Any, levels: int = DEEPEST) -> bool:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from langchain_visioncraft._json import DEEPEST, is_deeper_than, literal
+from langchain_visioncraft._json import DEEPEST, decoded, is_deeper_than, literal
 
 _HIDDEN = ("title", "additionalProperties", "maxProperties", "minProperties")
 _MOST_PROBLEMS = 5
@@ -247,6 +247,6 @@ def _container(text: str) -> Any:
     if text[:1] not in ("{", "["):
         return None
     try:
-        return json.loads(text, strict=False)
+        return decoded(text)
     except (ValueError, RecursionError):
         return literal(text) if len(text) <= _LONGEST_LITERAL else None

@@ -15,6 +15,7 @@ from langchain_core.messages import (
     merge_content,
 )
 
+from langchain_visioncraft._json import decoded
 from langchain_visioncraft.chat_models.prompted.formats import written_call
 
 _NEXT = (
@@ -209,7 +210,7 @@ def _with_valid_calls(message: AIMessage, answered: set[str]) -> AIMessage:
 def _object_in(text: str) -> dict[str, Any]:
     """The arguments, if they can be parsed: the result says what was wrong with them."""
     try:
-        read = json.loads(text.removeprefix("<tool_call>").removesuffix("</tool_call>"))
+        read = decoded(text.removeprefix("<tool_call>").removesuffix("</tool_call>"))
     except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}

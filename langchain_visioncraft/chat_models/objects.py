@@ -10,10 +10,9 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from langchain_visioncraft._json import JsonReader
+from langchain_visioncraft._json import JsonReader, checked, decoded_at
 from langchain_visioncraft._schemas import accepts, coerced, problems
 
-_DECODER = json.JSONDecoder(strict=False)
 _BRACKET = re.compile(r"\[|\{(?=\s{0,80}[\"'}\w])")
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*+", re.DOTALL)
 _CONTROLS = {code: f"\\u{code:04x}" for code in range(32)}
@@ -53,12 +52,11 @@ def _values(text: str) -> Iterator[Any]:
     while left > 0 and (found := _BRACKET.search(text, at)):
         start, at = found.start(), found.end()
         try:
-            value, at = _DECODER.raw_decode(text, start)
-        except RecursionError:
-            left -= _MOST_SEARCHED
-        except json.JSONDecodeError as error:
+            value, at = decoded_at(text, start)
+        except (ValueError, RecursionError) as error:
             # For an error, Python counts the lines before it, so each attempt has its cost.
-            left -= _PRICE + error.pos - start + error.pos // 256
+            end = error.pos if isinstance(error, json.JSONDecodeError) else len(text)
+            left -= _PRICE + end - start + end // 256
         else:
             yield value
 
@@ -81,7 +79,7 @@ def _beginning(text: str) -> Any:
     """The values in the beginning of JSON so far, without one that is incomplete."""
     escaped = _STRING.sub(lambda found: found[0].translate(_CONTROLS), text)
     try:
-        return from_json(escaped, allow_partial="trailing-strings")
+        return checked(from_json(escaped, allow_partial="trailing-strings"))
     except ValueError:
         return None
 

@@ -158,7 +158,9 @@ def _calls_of(node: ast.AST) -> Iterator[Written]:
         named: dict[str, Any] = {}
         for keyword in node.keywords:
             value = literal_of(keyword.value)
-            named |= {keyword.arg: value} if keyword.arg else dict(value)
+            if keyword.arg is None and not isinstance(value, dict):
+                raise ValueError(ast.dump(keyword))
+            named |= {keyword.arg: value} if keyword.arg else value
         yield ast.unparse(node.func), named or values
 
 

@@ -225,7 +225,8 @@ def _object_of(arguments: Any, own: Mapping[str, Any], json: JsonReader) -> Any:
         [only] = arguments
         arguments = only if isinstance(only, Mapping) and set(only) <= set(own) else arguments
     if isinstance(arguments, list) and all(
-        isinstance(each, Mapping) and {"name", "value"} <= set(each) for each in arguments
+        isinstance(each, Mapping) and isinstance(each.get("name"), str) and "value" in each
+        for each in arguments
     ):
         arguments = {each["name"]: each["value"] for each in arguments}
     if isinstance(arguments, tuple) and len(arguments) <= len(own):
