@@ -2,7 +2,7 @@
 
 ``make fuzz`` starts a sandbox in a process of its own and sends it requests for ten minutes, a
 million at most. It fails at an answer of 500 or more that is not the
-503 of a model that is switched off, at an answer that does not come, and if memory goes on growing.
+501 of a model that is switched off, at an answer that does not come, and if memory goes on growing.
 Request number N of a seed is always the same one: ``--first N --requests 1`` sends it again.
 """
 
@@ -358,7 +358,7 @@ class Client:
         except (OSError, http.client.HTTPException):
             self.close()
             return 0, None if self._is_there() else "the server is gone"
-        ordered = answer.status == 503 and b"switched off" in said
+        ordered = answer.status == 501 and b"switched off" in said
         if answer.status >= 500 and not ordered:
             return answer.status, f"{answer.status} for {sent.method} {sent.path}: {said[:200]!r}"
         return answer.status, None

@@ -147,9 +147,11 @@ class _SyncStream(_Wrapper):
         watch.came = False
         self._inner.write(buffer, watch.left_on_wire(timeout))
 
-    def start_tls(self, *args: Any, timeout: float | None = None, **options: Any) -> _SyncStream:
+    def start_tls(
+        self, ssl_context: Any, server_hostname: Any = None, timeout: float | None = None
+    ) -> _SyncStream:
         left = current().left(timeout)
-        return _SyncStream(self._inner.start_tls(*args, timeout=left, **options))
+        return _SyncStream(self._inner.start_tls(ssl_context, server_hostname, left))
 
 
 class _AsyncStream(_Wrapper):
@@ -168,9 +170,11 @@ class _AsyncStream(_Wrapper):
 
 
 class _SyncBackend(_Wrapper):
-    def connect_tcp(self, *args: Any, timeout: float | None = None, **options: Any) -> _SyncStream:
+    def connect_tcp(
+        self, host: Any, port: Any, timeout: float | None = None, *args: Any, **options: Any
+    ) -> _SyncStream:
         left = current().left(timeout)
-        connect = partial(self._inner.connect_tcp, *args, timeout=left, **options)
+        connect = partial(self._inner.connect_tcp, host, port, left, *args, **options)
         return _SyncStream(in_time(connect, undo=lambda stream: stream.close()))
 
 

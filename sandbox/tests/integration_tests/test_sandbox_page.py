@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from visioncraft_sandbox import Fault, Sandbox
-from visioncraft_sandbox.page import reading
+from visioncraft_sandbox import Fault, Sandbox, hiding
 
 KEY = "a-key-that-must-not-show"
 HTML = {"accept": "text/html"}
@@ -400,7 +399,7 @@ def test_a_request_that_cannot_be_read_does_not_hide_the_others(
     def fail(path: str, _: object) -> str:
         raise ValueError(path)
 
-    monkeypatch.setattr(reading, "shown_path", fail)
+    monkeypatch.setattr(hiding, "shown_path", fail)
     draw(client)
     text = page(client)
     assert items(text) == 2
