@@ -98,14 +98,15 @@ def cached(
 ) -> Steps[ResultT]:
     """The result of a flow, or the cached one for the same facts.
 
-    The flow runs if the cache has no complete value: a crash may leave a partial one. The result
-    must be valid JSON; `restore` rebuilds it from decoded JSON. The key begins with `kind`.
+    The flow runs if the cache has no value that `restore` accepts: a crash may leave part of one.
+    The result must be valid JSON; `restore` rebuilds it from decoded JSON. The key begins with
+    `kind`.
     """
     if cache is None:
         return (yield from flow)
     key = f"{kind}-{digest_of_text(json.dumps(facts, sort_keys=True, default=str))}"
     found = yield call(cache.mget, cache.amget, [key])
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         if found[0] and (known := restore(json.loads(found[0]))):
             return known
     result = yield from flow

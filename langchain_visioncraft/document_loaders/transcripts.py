@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from langchain_core.documents import Document
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 from typing_extensions import Unpack
 
 from langchain_visioncraft._flows import Steps, call, paid, work
@@ -268,7 +268,7 @@ class Heard(NamedTuple):
         return cls(seconds, language, passages, note=note)
 
 
-_HEARD = TypeAdapter(Heard)
+_HEARD = TypeAdapter(Heard, config=ConfigDict(allow_inf_nan=False))
 
 
 def windows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import uuid
 from pathlib import Path
@@ -16,6 +17,8 @@ from langchain_visioncraft._flows import Steps, paid, run, work
 from langchain_visioncraft.client.decode import Caption
 from langchain_visioncraft.document_loaders import FolderByteStore
 from langchain_visioncraft.document_loaders.caching import cached, open_cache
+from langchain_visioncraft.document_loaders.captions import _SEEN, SeenFrame
+from langchain_visioncraft.document_loaders.transcripts import _HEARD, Heard, Passage
 from langchain_visioncraft.errors import InvalidRequestError
 
 
@@ -165,6 +168,46 @@ def test_a_caption_is_a_text_that_keeps_its_engine() -> None:
     caption = pickle.loads(pickle.dumps(Caption("A cat.", "vision (SSD)")))
     assert caption == "A cat."
     assert caption.engine == "vision (SSD)"
+
+
+DAMAGED = {
+    "nested": b"[" * 100_000,
+    "nested in its place": b'["a",' + b"[" * 100_000 + b"]" * 100_000 + b"]",
+    "digits": b"9" * 5_000,
+    "large number": b"[" + b"9" * 400 + b",null,[]]",
+    "no number": b'[1,null,[[NaN,2,"a"]]]',
+    "endless": b'[1e999,null,[[1,2,"a"]]]',
+    "other shape": b'{"a":1}',
+    "other texts": b'["x"]',
+    "no text": b"\xff",
+    "cut off": b'["A c',
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED)
+@pytest.mark.parametrize(
+    ("answer", "restore"),
+    [
+        (SeenFrame("A cat.", None, None), _SEEN.validate_python),
+        (Heard(1.0, "en", [Passage(0.0, 1.0, "Hello.")]), _HEARD.validate_python),
+    ],
+    ids=["caption", "transcript"],
+)
+def test_what_a_damaged_cache_holds_is_requested_again(
+    damaged: bytes, answer: Any, restore: Any
+) -> None:
+    cache = InMemoryByteStore()
+
+    def flow() -> Steps[Any]:
+        yield from ()
+        return answer
+
+    run(cached(cache, "kind", {}, flow(), restore))
+    [key] = cache.yield_keys()
+    cache.mset([(key, damaged)])
+    assert run(cached(cache, "kind", {}, flow(), restore)) == answer
+    assert restore(json.loads(cache.mget([key])[0] or b"")) == answer
 
 
 def test_an_answer_that_came_is_kept_although_the_run_was_stopped() -> None:
