@@ -20,7 +20,7 @@ from langchain_core.documents.base import Blob
 from langchain_visioncraft._flows import Steps, call, work
 from langchain_visioncraft.client.flow import fetch
 from langchain_visioncraft.client.pair import AnyClient, client_pair
-from langchain_visioncraft.client.spool import LocalError, Spool
+from langchain_visioncraft.client.spool import Spool
 from langchain_visioncraft.document_loaders.reports import CONCERN_ALL, Skipped, document_id
 from langchain_visioncraft.errors import (
     InvalidRequestError,
@@ -285,7 +285,9 @@ def _copied(url: str, spool_dir: Path | None) -> Spool:
         with open_url(url) as remote, Spool(sys.maxsize, spool_dir) as spool:
             while chunk := remote.read(CHUNK_BYTES):
                 spool.accept(chunk)
-    except (OSError, ValueError, LocalError) as error:
+    except ImportError:
+        raise
+    except Exception as error:  # each storage's client has its own errors
         msg = f"{url} cannot be read: {error}"
         raise MediaInputError(msg) from error
     return spool

@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from httpx import ConnectError
 from langchain_core.documents.base import Blob
 from loader_driving import ORDER, names
 from media_host import HOST, KEY, MediaHost, picture
@@ -299,6 +301,35 @@ def test_a_url_of_storage_is_opened(host: MediaHost) -> None:
     kept = MediaStore("memory://opened").add(picture())
     source = run(source_of(str(kept.location), VisionCraftClient(**host.clients())))
     assert source.holder.open().read() == picture()
+
+
+class StorageError(Exception):
+    """Of a client of some storage: s3fs, gcsfs and Hugging Face's each have their own."""
+
+
+@pytest.mark.parametrize("method", ["cat_file", "__init__"])
+@pytest.mark.parametrize(
+    "error", [StorageError("No such host"), ConnectError("No such host"), RuntimeError("No such")]
+)
+def test_whatever_error_a_storage_raises_is_one_of_its_file(
+    host: MediaHost, monkeypatch: pytest.MonkeyPatch, method: str, error: Exception
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(MemoryFileSystem, "cachable", False)
+    monkeypatch.setattr(MemoryFileSystem, method, fail)
+    with pytest.raises(MediaInputError, match=r"memory://a cannot be read: No such") as caught:
+        run(source_of("memory://a", VisionCraftClient(**host.clients())))
+    assert caught.value.__cause__ is error
+
+
+def test_the_missing_package_of_a_storage_is_named(
+    host: MediaHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(ImportError, match=r"pip install 'langchain-visioncraft\[remote\]'"):
+        run(source_of("s3://bucket/a", VisionCraftClient(**host.clients())))
 
 
 def test_folders_may_be_nested_deeper_than_the_stack(tmp_path: Path) -> None:
