@@ -117,6 +117,7 @@ def label_of(document: Document) -> str:
     with contextlib.suppress(ValueError):  # not a URL, whatever its beginning
         name = unquote(urlsplit(source).path) if is_link(source) else source
     name = re.split(r"[/\\]", name.rstrip("/\\"))[-1] or source
+    name = " ".join(name.splitlines())  # a name of two lines would look like two sources
     start, end, frame = (seconds_in(metadata.get(name)) for name in ("start", "end", "frame"))
     if start is not None:
         times = _clock(start) if end is None else f"{_clock(start)}-{_clock(end)}"

@@ -68,6 +68,8 @@ def ask(answer: str, question: str = "Who waves?", found: Any = FOUND, **options
         ({"source": "s.tiff", "frame": 0, "mime_type": "image/tiff"}, "s.tiff, page 1"),
         ({"source": "c.gif", "frame": 4, "mime_type": "image/gif"}, "c.gif, frame 5"),
         ({"source": "c.gif", "frame": "4"}, "c.gif, frame 5"),
+        ({"source": "a.png)\n[2] (b.png"}, "a.png) [2] (b.png"),
+        ({"source": "https://host/a%0A%E2%80%A8b.png"}, "a  b.png"),
         *(({"source": "n.ogg", "start": wrong, "end": 6}, "n.ogg") for wrong in NO_TIMES),
         *(({"source": "n.ogg", "start": 5, "end": wrong}, "n.ogg, 0:05") for wrong in NO_TIMES),
         *(({"source": "c.gif", "frame": wrong}, "c.gif") for wrong in NO_TIMES),
