@@ -93,7 +93,9 @@ def create_app(
         route("GET", "/", _index),
     ]
     faults.serve(routes)
-    journal = Journal(config.page_entries, config.page_bytes, config.keys) if config.page else None
+    backends = Backends(config)
+    secrets = (*config.keys, *backends.secrets)
+    journal = Journal(config.page_entries, config.page_bytes, secrets) if config.page else None
     app = _Application(
         config,
         routes=routes,
@@ -113,7 +115,7 @@ def create_app(
         pool=EnginePool(config),
         files=FileStore(config.files_max_bytes, config.files_seconds),
         limiter=Limiter(config.limits),
-        backends=Backends(config),
+        backends=backends,
     )
     app.state.midjourney = routes_midjourney.Midjourney(config.midjourney_seconds)
     app.state.faults = faults

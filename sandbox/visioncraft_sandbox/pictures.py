@@ -8,11 +8,16 @@ from functools import partial
 
 from PIL import Image, ImageOps
 
+from langchain_visioncraft.media.inspection import type_of
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.backends.images import ImageResult, ImageSpec
 from visioncraft_sandbox.engine_pool import DRAWING, REWORK
 from visioncraft_sandbox.engines.parameters import parameters_text, read_parameters, to_png
 from visioncraft_sandbox.operations import Job
+from visioncraft_sandbox.uploads import opened
+
+_FORMATS = frozenset({"image/png", "image/jpeg", "image/webp"})
+"""What hosts of pictures save. Pillow would run Ghostscript on some others."""
 
 
 async def drawn(job: Job, spec: ImageSpec) -> ImageResult:
@@ -22,8 +27,10 @@ async def drawn(job: Job, spec: ImageSpec) -> ImageResult:
     if host is None:
         files = [await pool.work(partial(_draw, spec, index)) for index in range(spec.count)]
         return ImageResult(files, DRAWING)
-    made = await host.draw(spec)
-    finish = partial(_fitted, size=(spec.width, spec.height))
+    with host.connection.reading():
+        made = await host.draw(spec)
+    most = job.services.config.max_pixels
+    finish = partial(_fitted, size=(spec.width, spec.height), most=most)
     return replace(made, files=[await pool.work(partial(finish, file)) for file in made.files])
 
 
@@ -58,8 +65,11 @@ async def reworked(
     host = await job.services.backends.images()
     if host is None:
         return ImageResult([await pool.work(partial(_rework, spec, image, mask))], REWORK)
-    made = await host.draw(await pool.work(partial(_prepared, spec, image, mask)))
-    finish = partial(_within_mask, made.files[0], spec, image, mask)
+    prepared = await pool.work(partial(_prepared, spec, image, mask))
+    with host.connection.reading():
+        made = await host.draw(prepared)
+    most = job.services.config.max_pixels
+    finish = partial(_within_mask, made.files[0], spec, image, mask, most)
     return replace(made, files=[await pool.work(finish)])
 
 
@@ -94,13 +104,13 @@ def _cover(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _within_mask(
-    data: bytes, spec: ImageSpec, image: Image.Image, mask: Image.Image | None
+    data: bytes, spec: ImageSpec, image: Image.Image, mask: Image.Image | None, most: int
 ) -> bytes:
-    fitted = _fitted(data, size=(spec.width, spec.height))
+    fitted = _fitted(data, size=(spec.width, spec.height), most=most)
     if mask is None and not image.has_transparency_data:
         return fitted
     # Decoding latent pixels changes all of them a little, even outside the mask.
-    with Image.open(io.BytesIO(fitted)) as made:
+    with Image.open(io.BytesIO(fitted), formats=("PNG",)) as made:
         result = made.convert("RGB")
         source = _sized(image, spec)
         if mask is not None:
@@ -122,9 +132,10 @@ async def enlarged(
     host = await services.backends.images()
     if host is not None:
         flat = await services.pool.work(partial(_png, image.convert("RGB")))
-        made = await host.upscale(flat, size, model)
+        with host.connection.reading():
+            made = await host.upscale(flat, size, model)
         if made is not None:
-            finish = partial(_finish_enlarged, made.files[0], image, size)
+            finish = partial(_finish_enlarged, made.files[0], image, size, most)
             return replace(made, files=[await services.pool.work(finish)])
     upscaler = await services.pool.load(services.pool.upscaler)
 
@@ -134,28 +145,32 @@ async def enlarged(
     return ImageResult([await services.pool.work(work)], upscaler.name)
 
 
-def _finish_enlarged(data: bytes, source: Image.Image, size: tuple[int, int]) -> bytes:
-    with Image.open(io.BytesIO(_fitted(data, size=size))) as opened:
-        result = opened.convert("RGB")
+def _finish_enlarged(data: bytes, source: Image.Image, size: tuple[int, int], most: int) -> bytes:
+    fitted = _fitted(data, size=size, most=most)
+    with Image.open(io.BytesIO(fitted), formats=("PNG",)) as made:
+        result = made.convert("RGB")
     if source.has_transparency_data:
         alpha = source.convert("RGBA").getchannel("A")
         result.putalpha(alpha.resize(size, Image.Resampling.BICUBIC))
     return _png(result, source)
 
 
-def _fitted(data: bytes, *, size: tuple[int, int]) -> bytes:
-    """A host's picture as a PNG of exactly this size, the excess cut off evenly."""
+def _fitted(data: bytes, *, size: tuple[int, int], most: int) -> bytes:
+    """A host's picture of up to `most` pixels as a PNG of exactly this size, cut evenly."""
+    problem = "The host of pictures returned something other than a picture."
+    if type_of(data) not in _FORMATS:
+        raise Refusal(502, problem)
     try:
-        with Image.open(io.BytesIO(data)) as opened:
-            opened.load()
-            if opened.size == size and opened.format == "PNG":
-                return data
-            fitted = ImageOps.fit(opened.convert("RGB"), size, Image.Resampling.LANCZOS)
-            return _png(fitted, opened)
+        picture = opened(data, "The picture", most)
+        picture.load()
+        if picture.size == size and picture.format == "PNG":
+            return data
+        fitted = ImageOps.fit(picture.convert("RGB"), size, Image.Resampling.LANCZOS)
+        return _png(fitted, picture)
+    except Refusal as refusal:
+        raise Refusal(502, f"The host of pictures: {refusal.message}") from refusal
     except (OSError, SyntaxError, ValueError) as error:
-        raise Refusal(
-            502, "The host of pictures returned something other than a picture."
-        ) from error
+        raise Refusal(502, problem) from error
 
 
 def _png(image: Image.Image, origin: Image.Image | None = None) -> bytes:

@@ -53,7 +53,7 @@ class A1111(images.ImageHost):
             return []
         if not answer.is_success:
             raise self.connection.refusal(answer)
-        found = self.connection.decoded(answer)
+        found = await self.connection.decoded(answer)
         return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
     async def draw(self, spec: images.ImageSpec) -> images.ImageResult:
@@ -68,7 +68,7 @@ class A1111(images.ImageHost):
             await self._interrupt(body["force_task_id"])
             raise
         pictures = answer.get("images") if isinstance(answer, dict) else None
-        if not pictures:
+        if not isinstance(pictures, list) or not pictures:
             # The host answers like this when someone interrupts it on its own page.
             raise Refusal(
                 502, f"{self.connection.address} returned no picture: it was interrupted."

@@ -12,7 +12,6 @@ import anyio
 import pybase64
 
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.client.answers import service_message
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.scaling import as_seen
 from visioncraft_sandbox.answers import Refusal
@@ -33,6 +32,7 @@ _NO_PICTURES = re.compile(
     re.IGNORECASE,
 )
 _DONE = b"data: [DONE]\n\n"
+_LONGEST_LINE = 1 << 16
 _OURS = frozenset({"token", "api_key"})
 # The documented default. Those of servers differ: llama.cpp would fill its context.
 _DEFAULTS = {"max_tokens": 512, "temperature": 0.7, "top_p": 0.9}
@@ -88,7 +88,7 @@ class ChatServer:
     async def complete(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A whole answer; raises `Unsupported` if the server takes no tools, or no pictures."""
         answer = await self._post(body, stream=False)
-        completion = self.connection.decoded(answer)
+        completion = await self.connection.decoded(answer)
         if not isinstance(completion, dict) or "choices" not in completion:
             raise Refusal(502, f"{self.connection.address} returned no completion.")
         return completion
@@ -103,8 +103,8 @@ class ChatServer:
 
     async def _pieces(self, answer: httpx.Response) -> AsyncIterator[bytes]:
         try:
-            async for piece in answer.aiter_raw():
-                yield piece
+            async for lines in _lines(answer.aiter_raw()):
+                yield self.connection.told(lines.decode("utf-8", "replace")).encode()
         except httpx.HTTPError as error:
             # The status was sent long ago, so the error becomes an event.
             event = {"error": {"message": self.connection.failure(error).message}, "code": 503}
@@ -121,22 +121,31 @@ class ChatServer:
             f"{self._root}/chat/completions",
             stream=stream,
             json=body,
-            headers={"accept-encoding": "identity"},  # pieces are passed on as they are
         )
         if answer.is_success:
             return answer
-        try:
-            await answer.aread()
-        except httpx.HTTPError as error:
-            raise self.connection.failure(error) from error
-        finally:
-            await answer.aclose()
+        if stream:
+            answer = await self.connection.read(answer)
         if answer.status_code == 404:
             self._names = None  # its models may have changed
-        said = service_message(answer.content) or ""
+        said = self.connection.words(answer)
         if (body.get("tools") and _NO_TOOLS.search(said)) or _NO_PICTURES.search(said):
             raise Unsupported(said)
         raise self.connection.refusal(answer)
+
+
+async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in whole lines, as the key may be cut in two; longer ones in parts."""
+    rest = b""
+    async for piece in pieces:
+        done = len(rest) + piece.rfind(b"\n") + 1 if b"\n" in piece else 0
+        rest += piece
+        done = done or (len(rest) if len(rest) > _LONGEST_LINE else 0)
+        if done:
+            yield rest[:done]
+            rest = rest[done:]
+    if rest:
+        yield rest
 
 
 def request_body(

@@ -103,8 +103,8 @@ class ComfyUI(images.ImageHost):
     async def _run(self, workflow: Workflow) -> list[bytes]:
         answer = await self.connection.send("POST", "/prompt", json={"prompt": workflow})
         if not answer.is_success:
-            raise self._refused(answer)
-        number = str(self.connection.decoded(answer)["prompt_id"])
+            raise await self._refused(answer)
+        number = str((await self.connection.decoded(answer))["prompt_id"])
         try:
             done = await self._finished(number)
         except asyncio.CancelledError:
@@ -158,11 +158,11 @@ class ComfyUI(images.ImageHost):
         except Refusal:
             return  # the caller has left, so nobody would read an error
 
-    def _refused(self, answer: Any) -> Refusal:
+    async def _refused(self, answer: Any) -> Refusal:
         """The refusal for a workflow that the host rejects, in the words of its nodes."""
         try:
-            errors = answer.json().get("node_errors") or {}
-        except (ValueError, AttributeError):
+            errors = (await self.connection.decoded(answer)).get("node_errors") or {}
+        except (Refusal, AttributeError):
             errors = {}
         said = [
             f"{node.get('class_type')}: {error.get('message')} ({error.get('details')})"

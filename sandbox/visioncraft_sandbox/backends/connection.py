@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio.to_thread
+
 from langchain_visioncraft._compat import httpx
+from langchain_visioncraft._redact import redactor_of
 from langchain_visioncraft.client.answers import service_message
 from visioncraft_sandbox.answers import Refusal
 
@@ -25,10 +33,16 @@ _SHORTEST = 5
 _WEIGHTS = re.compile(r"\.(?:safetensors|ckpt|pth?|bin|gguf|sft)$", re.IGNORECASE)
 _VERSION = re.compile(r"v(?=\d)")
 _SIGNS = re.compile(r"[^a-z0-9]+")
+_NOT_PLAIN = re.compile(r"[^ -~]")
+"""What the value of a header cannot hold."""
 _CONNECT_SECONDS = 10.0
 _PROBE_SECONDS = 5.0
 _REFUSED = frozenset({400, 406, 409, 413, 415, 422})
 _LONGEST_ENGINE = 200
+_MOST_BYTES = 256 << 20
+"""Of one answer: eight large pictures in base64 take less."""
+_HERE_BYTES = 1 << 17
+"""Larger answers are decoded in a thread."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +146,31 @@ class Connection:
         self._key = key
         self._seconds = seconds
         self._client: httpx.AsyncClient | None = None
+        user, is_pair, password = (key or "").partition(":")
+        self._pair = (user, password) if is_pair and address.option == "--images" else None
+        sent = base64.b64encode((key or "").encode()).decode()
+        self.secrets = tuple(filter(None, (key, *((password, sent) if self._pair else ()))))
+        """What the server may repeat, but callers must not see."""
+
+    def told(self, value: Any) -> Any:
+        """A server's words to be passed on: without its key and lone surrogates."""
+        for secret in self.secrets or ("",):
+            value = redactor_of(secret).told(value)
+        return value
+
+    def words(self, answer: httpx.Response) -> str:
+        """A server's words about an error, redacted before anything is cut off; may be empty."""
+        data = answer.content
+        for secret in self.secrets or ("",):
+            data = redactor_of(secret).beginning(io.BytesIO(data))
+        return str(self.told(service_message(data) or ""))
 
     def engine(self, kind: str, model: str | None = None) -> str:
         """The value of ``x-visioncraft-engine``: the kind, the host and the model."""
         # llama.cpp names a model by its path, which is not for callers.
         shown = model.rpartition("/")[2] if model and model.startswith("/") else model
         name = f"{kind} ({self.address.host})" + (f", {shown}" if shown else "")
-        return name.encode("ascii", "replace").decode()[:_LONGEST_ENGINE]
+        return _NOT_PLAIN.sub("?", self.told(name))[:_LONGEST_ENGINE]
 
     async def close(self) -> None:
         """Close the client; the next request opens another."""
@@ -149,9 +181,8 @@ class Connection:
     async def probe(self, path: str, method: str = "GET") -> httpx.Response:
         """Check that the server answers and accepts the key; raises `BackendError` if not."""
         try:
-            answer = await self._open_client().request(
-                method, f"{self.address.url}{path}", timeout=_PROBE_SECONDS
-            )
+            answer = await self._answer(method, path, timeout=_PROBE_SECONDS)
+            answer = await self._whole(answer)
         except httpx.HTTPError as error:
             raise BackendError(
                 f"{self.address} does not answer ({type(error).__name__}). Is it running there?"
@@ -165,8 +196,8 @@ class Connection:
         for root in roots:
             answer = await self.probe(f"{root}/models")
             try:
-                data = answer.json().get("data") if answer.is_success else None
-            except (ValueError, AttributeError):
+                data = (await self.decoded(answer)).get("data") if answer.is_success else None
+            except (Refusal, AttributeError):
                 continue
             if isinstance(data, list):
                 return root, [each for each in data if isinstance(each, Mapping) and "id" in each]
@@ -176,10 +207,41 @@ class Connection:
         self, method: str, path: str, *, stream: bool = False, **options: Any
     ) -> httpx.Response:
         """Make a request; refused with 503 if it fails, with 504 after a long silence."""
+        try:
+            answer = await self._answer(method, path, **options)
+            return answer if stream else await self._whole(answer)
+        except httpx.HTTPError as error:
+            raise self.failure(error) from error
+
+    async def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """The status and the headers; the body is still to be read, and not compressed."""
         client = self._open_client()
         request = client.build_request(method, f"{self.address.url}{path}", **options)
+        answer = await client.send(request, stream=True)
+        if answer.headers.get("content-encoding", "identity").lower() != "identity":
+            await answer.aclose()
+            raise Refusal(502, f"{self.address} returned a compressed answer, as nobody asked.")
+        return answer
+
+    async def _whole(self, answer: httpx.Response) -> httpx.Response:
+        """The same answer with its body, which is bounded."""
+        data = bytearray()
         try:
-            return await client.send(request, stream=stream)
+            async for part in answer.aiter_raw():
+                data += part
+                if len(data) > _MOST_BYTES:
+                    most = f"{_MOST_BYTES >> 20} MiB"
+                    raise Refusal(502, f"{self.address} returned more than {most}.")
+        finally:
+            await answer.aclose()
+        return httpx.Response(
+            answer.status_code, headers=answer.headers, content=bytes(data), request=answer.request
+        )
+
+    async def read(self, answer: httpx.Response) -> httpx.Response:
+        """Read the rest of a streamed answer; refused as by `send`."""
+        try:
+            return await self._whole(answer)
         except httpx.HTTPError as error:
             raise self.failure(error) from error
 
@@ -192,14 +254,28 @@ class Connection:
 
     async def json(self, method: str, path: str, **options: Any) -> Any:
         """Make a request that must succeed with JSON."""
-        return self.decoded(await self.ask(method, path, **options))
+        return await self.decoded(await self.ask(method, path, **options))
 
-    def decoded(self, answer: httpx.Response) -> Any:
-        """The JSON of an answer; refused with 502 if it is something else."""
+    async def decoded(self, answer: httpx.Response) -> Any:
+        """The JSON of an answer, without the key; refused with 502 if it is something else."""
         try:
-            return answer.json()
-        except ValueError as error:
+            if len(answer.content) <= _HERE_BYTES:
+                return self._json_of(answer)
+            return await anyio.to_thread.run_sync(self._json_of, answer)
+        except (ValueError, RecursionError) as error:
             raise Refusal(502, f"{self.address} returned something other than JSON.") from error
+
+    def _json_of(self, answer: httpx.Response) -> Any:
+        return self.told(json.loads(answer.content, parse_constant=_refuse, parse_float=_finite))
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Refuse with 502 what is JSON, but not in the shape of this server's API."""
+        try:
+            yield
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            message = f"{self.address} returned an answer that its API does not have."
+            raise Refusal(502, message) from error
 
     def failure(self, error: httpx.HTTPError) -> Refusal:
         """The refusal for a request that failed."""
@@ -217,11 +293,11 @@ class Connection:
         status = answer.status_code
         if status in (401, 403):
             return Refusal(502, self._key_problem())
-        said = service_message(answer.content)
+        said = self.words(answer)
         message = f"{self.address} answered {status}" + (f": {said}" if said else "")
         message = message if message.endswith((".", "!", "?")) else f"{message}."
         if status == 429:
-            wait = answer.headers.get("retry-after")
+            wait = _NOT_PLAIN.sub("", self.told(answer.headers.get("retry-after", ""))).strip()
             return Refusal(429, message, {"Retry-After": wait} if wait else {})
         if status in _REFUSED:
             return Refusal(400, message)
@@ -233,13 +309,24 @@ class Connection:
 
     def _open_client(self) -> httpx.AsyncClient:
         if self._client is None:
-            user, is_pair, password = (self._key or "").partition(":")
-            basic = bool(is_pair) and self.address.option == "--images"
-            bearer = {"authorization": f"Bearer {self._key}"} if self._key and not basic else {}
+            bearer = (
+                {"authorization": f"Bearer {self._key}"} if self._key and not self._pair else {}
+            )
             self._client = httpx.AsyncClient(
-                headers=bearer,
-                auth=httpx.BasicAuth(user, password) if basic else None,
+                # A small compressed answer may expand to gigabytes.
+                headers={"accept-encoding": "identity", **bearer},
+                auth=httpx.BasicAuth(*self._pair) if self._pair else None,
                 timeout=httpx.Timeout(self._seconds, connect=_CONNECT_SECONDS),
                 limits=httpx.Limits(max_connections=None),
             )
         return self._client
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON.")
+
+
+def _finite(text: str) -> float:
+    if math.isinf(number := float(text)):
+        _refuse(text)
+    return number

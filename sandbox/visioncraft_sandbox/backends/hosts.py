@@ -69,6 +69,13 @@ class Backends:
             if connection is not None:
                 await connection.close()
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What the servers may repeat, but nobody must see."""
+        chats = [each.connection for each in (self.llm, self.vision, self._speech) if each]
+        images = [self._image_connection] if self._image_connection else []
+        return tuple(secret for each in (*chats, *images) for secret in each.secrets)
+
     def chat_for(self, model: str, *, with_images: bool) -> ChatServer | None:
         """The server for a conversation; ``None`` if the sandbox answers it."""
         if self.vision is not None and (with_images or catalog.takes_images(model)):

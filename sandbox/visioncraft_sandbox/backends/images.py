@@ -130,7 +130,8 @@ class ImageHost(abc.ABC):
         """The names on the host, read again after half a minute."""
         now = time.monotonic()
         if self._offered is None or now - self._asked_at > _REMEMBERED_SECONDS:
-            self._offered = await self.read_offered()
+            with self.connection.reading():
+                self._offered = await self.read_offered()
             self._asked_at = now
         return self._offered
 
