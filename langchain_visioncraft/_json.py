@@ -19,6 +19,9 @@ recursively: the deeper it is, the longer they need for each level."""
 _MOST_WALKS = 16
 """How often the whole answer may be scanned for the ends of values, in total."""
 
+_MOST_DAMAGED = 1000
+"""How many damaged values of an answer are read: for each, Python counts the lines before it."""
+
 _DECODER = json.JSONDecoder(strict=False)
 _SIGNS = re.compile(r"\\.|[\"'{}\[\]<]", re.DOTALL)
 _IN_STRING = {each: re.compile(rf"\\.|{each}", re.DOTALL) for each in ('"', "'")}
@@ -58,7 +61,7 @@ class JsonReader:
 
     def __init__(self) -> None:
         self._left = 2 * MOST_REPAIRED
-        self._longest = self._walked = 0
+        self._longest = self._walked = self._damaged = 0
 
     def load(self, text: str) -> Any:
         """Decode JSON, repaired if it is damaged; ``None`` if it cannot be repaired."""
@@ -90,9 +93,12 @@ class JsonReader:
 
         A closer ends it as well, where brackets are missing.
         """
+        if self._damaged > _MOST_DAMAGED:
+            return None, len(text), "open"
         try:
             value, end = decoded_at(text, at)
         except (ValueError, RecursionError):
+            self._damaged += 1
             end, kind = self._end(text, at, closer)
             return self.repaired(text[at:end]), end, kind
         return value, end, "closed"
@@ -110,7 +116,6 @@ class JsonReader:
         open_: list[str] = []
         count = {"{": 0, "[": 0}
         ended: End = "open"
-        found_closer = closer.search(text, at) if closer else None
         while found := _SIGNS.search(text, at, limit):
             sign, at = found[0], found.end()
             if sign in ('"', "'"):
@@ -132,6 +137,7 @@ class JsonReader:
                 self._walked += at - begun
                 return found.start(), "closed"
         self._walked += limit - begun
+        found_closer = closer.search(text, begun) if closer else None
         return (found_closer.start(), "closed") if found_closer else (len(text), ended)
 
 

@@ -59,9 +59,9 @@ ignored, or harmful: in llama.cpp's, the dot of a pattern matches the quote that
 answer is checked against the whole schema."""
 
 _REPLY_BEGINS = re.compile(
-    r'\s*\[?\s*\{\s*"name"\s*:\s*"(\w+)"\s*,\s*"arguments"\s*:\s*\{\s*"text"\s*:\s*"'
+    r'\s{0,80}\[?\s{0,80}\{\s{0,80}"name"\s*+:\s*+"(\w+)"\s*+,\s*+"arguments"\s*+:\s*+\{\s*+"text"\s*+:\s*+"'
 )
-_REPLY_BEGUN = re.compile(r'\s*(?:\[\s*)?(?:\{[\s"a-z_0-9:,{]{0,80})?\Z')
+_REPLY_BEGUN = re.compile(r'\s{0,80}(?:\[\s{0,80})?(?:\{[\s"a-z_0-9:,{]{0,80})?\Z')
 _TEXT = re.compile(r'(?:[^"\\]|\\(?:u(?!d[89ab])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}'
                    r'\\u[0-9a-fA-F]{4}|["\\/bfnrt]))*')  # fmt: skip
 

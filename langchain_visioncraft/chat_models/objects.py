@@ -22,6 +22,8 @@ _PRICE = 64
 """The cost of an attempt to decode, in characters: a text may hold nothing but brackets."""
 
 _MOST_REPAIRS = 8
+_MOST_TRIED = 500
+"""How many whole values of a text are compared with the schema."""
 
 
 def object_in(text: str, schema: Mapping[str, Any], *, partial: bool = False) -> Any:
@@ -32,7 +34,7 @@ def object_in(text: str, schema: Mapping[str, Any], *, partial: bool = False) ->
     """
     values = list(_values(text))
     best: Any = None
-    for value in itertools.chain(values, _repaired(text, partial=partial)):
+    for value in itertools.chain(values[:_MOST_TRIED], _repaired(text, partial=partial)):
         for found in _unwrapped(value, schema):
             meant = coerced(found, schema)
             if not problems(meant, schema):

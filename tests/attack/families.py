@@ -43,6 +43,10 @@ _repeated("words and commas", "a red cat, and then ", before="Draw ")
 _repeated("semicolons", ";a=b", before="data:image/png")
 _repeated("accents", "e\u0301\u200b", before="a")
 _repeated("marks", "\u0301", before="a")
+_repeated("marks of arguments", "[ARGS]", before="[TOOL_CALLS]")
+_repeated("marks of arguments in a tag", "[ARGS]", before="<tool_call>")
+_repeated("empty calls", "{}", before="<tool_call>")
+_repeated("leading blanks", " ", after='{"name": "reply"')
 for _part in ("a.", "a:", "a__"):
     _repeated(
         f"parts of a name, {_part}",

@@ -78,7 +78,8 @@ class CallParser:
                 found, after = self._unread(end, at)
             if not found or after <= end:
                 break
-            calls, end = calls + found, after
+            calls += found
+            end = after
         if not calls:
             return [], max(after, start + 1), ""
         open_fence = ticks if self._text[start:end].count(ticks) % 2 else ""
