@@ -30,20 +30,27 @@ class Reading:
     """Reads one answer; this one takes everything as prose.
 
     Attributes:
-        text: The answer as the model wrote it.
         cut_off: Whether it was cut off at its maximum length.
         open_thought: The model's reasoning, if it did not mark the end.
         native: Whether the answer has native tool calls.
         usage: The tokens of a second request.
     """
 
-    text = open_thought = ""
+    open_thought = ""
     cut_off = native = False
     usage: UsageMetadata | None = None
 
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """The answer as the model wrote it."""
+        return "".join(self._pieces)
+
     def feed(self, text: str) -> list[Piece]:
         """Take a piece of the answer, and return what is certain by now."""
-        self.text += text
+        self._pieces.append(text)
         return [text] if text else []
 
     def finish(self, *, cut_off: bool = False) -> list[Piece]:

@@ -194,6 +194,7 @@ class ToolReading(Reading):
     """Reads the calls of one answer."""
 
     def __init__(self, tools: BoundTools, *, correct: bool) -> None:
+        super().__init__()
         self._tools, self._offered, self._correct = tools, tools.offered, correct
         self._reader = tools.reader(self._offered)
         self._held: list[Call] = []
@@ -204,7 +205,7 @@ class ToolReading(Reading):
 
     def feed(self, text: str) -> list[Piece]:
         """Take a piece of the answer, and return what is certain by now."""
-        self.text += text
+        self._pieces.append(text)
         return self._reader.feed(text)
 
     def finish(self, *, cut_off: bool = False) -> list[Piece]:

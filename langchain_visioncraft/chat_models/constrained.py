@@ -64,6 +64,7 @@ _REPLY_BEGINS = re.compile(
 _REPLY_BEGUN = re.compile(r'\s{0,80}(?:\[\s{0,80})?(?:\{[\s"a-z_0-9:,{]{0,80})?\Z')
 _TEXT = re.compile(r'(?:[^"\\]|\\(?:u(?!d[89ab])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}'
                    r'\\u[0-9a-fA-F]{4}|["\\/bfnrt]))*')  # fmt: skip
+_LONGEST_ESCAPE = len(r"\ud83d\ude00")
 
 
 class _ReplyReader(CallReader):
@@ -77,11 +78,15 @@ class _ReplyReader(CallReader):
         self._reply_name = _reply_name(offered)
         self._state: Literal["begin", "reply", "behind", "other"] = "begin"
         self._rest = ""
+        self._behind: list[str] = []
 
     def feed(self, text: str) -> list[Piece]:
         """Take the next piece of the answer, and return what is certain by now."""
         if self._state == "other":
             return super().feed(text)
+        if self._state == "behind":
+            self._behind.append(text)
+            return []
         self._rest += text
         if self._state == "begin":
             begins = _REPLY_BEGINS.match(self._rest)
@@ -91,19 +96,20 @@ class _ReplyReader(CallReader):
                 self._state, begun, self._rest = "other", self._rest, ""
                 return super().feed(begun)
             self._state, self._rest = "reply", self._rest[begins.end() :]
-        return self._reply() if self._state == "reply" else []
+        return self._reply()
 
     def _reply(self) -> list[Piece]:
         found = _TEXT.match(self._rest)
         end = found.end() if found else 0
         written, self._rest = self._rest[:end], self._rest[end:]
-        if self._rest[:1] == '"':
-            self._state, self._rest = "behind", self._rest[1:]
+        if self._rest[:1] == '"' or len(self._rest) > _LONGEST_ESCAPE:
+            self._state, self._rest = "behind", self._rest.removeprefix('"')
         return [json.loads(f'"{written}"', strict=False)] if written else []
 
     def finish(self, *, cut_off: bool = False) -> list[Piece]:
         """Return what is left."""
         state, self._state = self._state, "other"
+        self._rest = "".join([self._rest, *self._behind])
         found = super().feed(self._rest if state == "begin" else self._rest.lstrip("]}, \n"))
         found += super().finish(cut_off=cut_off)
         if state in ("begin", "other"):

@@ -150,11 +150,12 @@ class AnswerReading(Reading):
     """Holds an answer back until it is certain to have the right form."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
+        super().__init__()
         self._schema = schema
 
     def feed(self, text: str) -> list[Piece]:
         """Take a piece of the answer; nothing is certain before its end."""
-        self.text += text
+        self._pieces.append(text)
         return []
 
     def held_back(self, messages: Sequence[BaseMessage], ask: Ask) -> Steps[list[Piece]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,6 +13,10 @@ from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 
+from langchain_visioncraft.chat_models.answers import Reading
+from langchain_visioncraft.chat_models.bound_tools import BoundTools, PromptedTools
+from langchain_visioncraft.chat_models.constrained import ConstrainedTools
+from langchain_visioncraft.chat_models.structured import PromptedAnswer
 from langchain_visioncraft.errors import UnexpectedAnswerError, VisionCraftError
 
 Deltas = list[dict[str, Any]]
@@ -112,3 +117,32 @@ async def test_a_fallback_takes_over(service: Service) -> None:
     other = GenericFakeChatModel(messages=iter([AIMessage("Hello.")]))
     model = service.model().with_fallbacks([other], exceptions_to_handle=(VisionCraftError,))
     assert (await ask(model, "stream")).content == "Hello."
+
+
+REPLY = '{"name": "reply", "arguments": {"text": "'
+TOOLS = [{"name": "draw", "parameters": {"type": "object", "properties": {}}}]
+READINGS: dict[str, Callable[[], Any]] = {
+    "words": Reading,
+    "answer of a schema": lambda: PromptedAnswer(TOOLS[0]).reading(correct=True),
+    "native": lambda: BoundTools(TOOLS).reading(correct=False),
+    "prompted": lambda: PromptedTools(TOOLS).reading(correct=False),
+    "constrained": lambda: ConstrainedTools(TOOLS).reading(correct=False),
+}
+
+
+@pytest.mark.parametrize("begin", ["", REPLY, f'{REPLY}Hi"', f"{REPLY}\\x"])
+@pytest.mark.parametrize("kind", READINGS)
+def test_a_piece_is_not_copied_again_with_each_one_after_it(kind: str, begin: str) -> None:
+    reading = READINGS[kind]()
+    reading.feed(begin)
+    most = 0
+    tracemalloc.start()
+    try:
+        for number in range(800):
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            reading.feed(f"{number % 10}" * 1000)
+            most = max(most, tracemalloc.get_traced_memory()[1] - before)
+    finally:
+        tracemalloc.stop()
+    assert most < 400_000, "a copy of all pieces takes 800,000 bytes"
