@@ -147,7 +147,7 @@ async def _forward_recording(job: Job, server: SpeechServer) -> Response:
             language=None if wanted.language == "auto" else wanted.language,
             seconds=seconds,
         )
-    return json_response(answer, server.engine)
+        return json_response(answer, server.engine)
 
 
 OPERATIONS = (

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from visioncraft_sandbox import Sandbox
 from visioncraft_sandbox.backends import connection
+from visioncraft_sandbox.backends.connection import BackendError
 
 KEY = "sk-backend-0123456789"
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n%%EOF\n"
@@ -201,6 +202,7 @@ def test_a_key_that_a_server_repeats_reaches_neither_callers_nor_the_page(
         b'{"images": {"a": 1}, "image": {}, "text": "a", "segments": 5}',
         b'{"images": 7, "image": [], "text": "a", "segments": ["a"]}',
         b'{"images": "abc", "text": "a", "duration": {}, "language": 5}',
+        b'{"images": [], "image": "", "text": "a", "segments": [{"end": "nan"}]}',
         b"[" * 200_000,
         b"\xff\xfe{",
         b"[]",
@@ -228,3 +230,13 @@ def test_odd_words_of_a_server_are_passed_on_as_json_can_hold_them(
         assert answer.status_code == 429
         assert "oh" in answer.text
         assert "retry-after" not in answer.headers
+
+
+@pytest.mark.parametrize("lists", [{}, {**LISTS, "samplers": [{}]}, {**LISTS, "options": [5]}])
+@pytest.mark.parametrize("kind", ["a1111", "comfyui"])
+def test_malformed_lists_of_a_host_are_reported_at_the_start(
+    kind: str, lists: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "LISTS", lists)
+    with served(HostileHost().app) as url, pytest.raises(BackendError, match="--images"):
+        Sandbox(models=False, images=f"{kind}+{url}").start()
