@@ -38,6 +38,7 @@ from langchain_visioncraft._keywords import KnownKeywords
 from langchain_visioncraft.chat_models import completions, images
 from langchain_visioncraft.chat_models.answers import Ask, Task, answer, as_chunk
 from langchain_visioncraft.chat_models.profiles import profile_of, takes_images
+from langchain_visioncraft.client.watching import Watch, resumed
 from langchain_visioncraft.config import API_KEY_VARIABLE, KeyTypes, Settings, resolve
 from langchain_visioncraft.context import run_key
 from langchain_visioncraft.media.store import MediaStore
@@ -244,11 +245,13 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
     def _asking(self, options: Mapping[str, Any], *, begun: int = 0) -> Ask:
         """Sends requests; LangChain applies the rate limiter only to the first one."""
         count, limiter = itertools.count(begun), self.rate_limiter
+        watch = Watch(self.deadline)  # of all requests of a call
 
         def ask(messages: list[BaseMessage]) -> Steps[ChatResult]:
             if next(count) and limiter:
                 yield call(limiter.acquire, limiter.aacquire, blocking=True)
-            result: ChatResult = yield call(self._ask, self._aask, messages, **options)
+            with resumed(watch):
+                result: ChatResult = yield call(self._ask, self._aask, messages, **options)
             return result
 
         return ask

@@ -25,7 +25,7 @@ from langchain_visioncraft.client.flow import LONGEST_RETRY_WAIT, RETRY_STATUSES
 from langchain_visioncraft.client.refusals import retry_after
 from langchain_visioncraft.client.translation import came_back
 from langchain_visioncraft.client.transport import LoopSafeAsyncClient, build, client_options
-from langchain_visioncraft.client.watching import Watch, bounded, current, watching
+from langchain_visioncraft.client.watching import Watch, bounded, current, resumed
 from langchain_visioncraft.context import run_key
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.version import __version__
@@ -158,7 +158,9 @@ class _OurClient:
 
     @contextlib.contextmanager
     def _in_time(self) -> Iterator[Watch]:
-        with watching(self.deadline) as watch:
+        with resumed(Watch(self.deadline, current().began)) as watch:
+            if watch.is_over:
+                raise completions.OverdueError(watch)
             try:
                 yield watch
             except Exception as error:
