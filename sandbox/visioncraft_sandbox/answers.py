@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import http
+import http.client
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class ErrorStyle(Enum):
         if self is ErrorStyle.DETAIL:
             return {"detail": message}
         if self is ErrorStyle.MESSAGE:
-            return {"error": http.HTTPStatus(status).phrase, "message": message}
+            return {"error": http.client.responses.get(status, "Error"), "message": message}
         kind = "invalid_request_error" if status < 500 else "server_error"
         error: dict[str, Any] = {"message": message, "type": kind}
         if self is ErrorStyle.OPENAI:

@@ -9,6 +9,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +17,7 @@ import anyio
 import anyio.to_thread
 
 from visioncraft_sandbox.answers import Refusal
-from visioncraft_sandbox.engines.stopping import StoppedError, until
+from visioncraft_sandbox.engines.stopping import StoppedError, go_on, until
 from visioncraft_sandbox.engines.weights import EngineUnavailable
 from visioncraft_sandbox.settings import SandboxConfig
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from visioncraft_sandbox.engines.upscaling import Upscaler
 
 _ResultT = TypeVar("_ResultT")
+
+unfinished: ContextVar[set[Any]] = ContextVar("unfinished", default=set[Any]())  # noqa: B039 -- of nobody
+"""The tasks of a request that have not ended, and hold its pictures."""
 
 DRAWING = "drawing (Pillow, OpenMoji)"
 MOTION = "motion (Pillow, OpenMoji, PyAV)"
@@ -57,19 +61,32 @@ class Lane:
 
     async def __call__(self, task: Callable[[], _ResultT]) -> _ResultT:
         """Run a task; refused with 503 if its engine is missing or the sandbox stops."""
-        gone = threading.Event()
+        gone, begun = threading.Event(), threading.Event()
 
         def run() -> _ResultT:
+            begun.set()
             with until(lambda: gone.is_set() or self._pool.closed):
+                go_on()
                 return task()
 
         # It keeps its place until it has ended, even when nobody waits for it any more.
         working = asyncio.ensure_future(anyio.to_thread.run_sync(run, limiter=self._limiter))
-        working.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+        def forget(done: asyncio.Future[_ResultT]) -> None:
+            error = None if done.cancelled() else done.exception()
+            if error is not None and gone.is_set():
+                error.__traceback__ = None  # its frames hold what the task worked on
+
+        working.add_done_callback(forget)
+        tasks = unfinished.get()
+        tasks.add(working)
+        working.add_done_callback(tasks.discard)
         try:
             return await asyncio.shield(working)
         except asyncio.CancelledError:
             gone.set()
+            if not begun.is_set():
+                working.cancel()  # so that what it holds is released now
             raise
         except StoppedError as error:
             raise Refusal(503, "The sandbox is stopping.") from error
@@ -117,6 +134,9 @@ class EnginePool:
 
         self.large = anyio.CapacityLimiter(2)
         """The requests that may hold large pictures."""
+
+        self.small = anyio.CapacityLimiter(32)
+        """The requests that may hold any pictures."""
 
         self.closed = False
         """Whether the application is shutting down, so that long work ends early."""

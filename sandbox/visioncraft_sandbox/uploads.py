@@ -26,7 +26,7 @@ from langchain_visioncraft.media.sniff import kind_of
 from langchain_visioncraft.media.structure import StructureError
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.decoding_apart import FORMATS, decoded_apart
-from visioncraft_sandbox.engine_pool import EnginePool
+from visioncraft_sandbox.engine_pool import EnginePool, unfinished
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.hiding import shown_text
 from visioncraft_sandbox.settings import SandboxConfig
@@ -67,15 +67,21 @@ class Uploads:
         self._pixels = config.max_pixels
         self._bytes = config.max_fetch_bytes
         self._seconds = _FETCH_SECONDS
-        self._place: CapacityLimiter | None = None
+        self._places: list[CapacityLimiter] = []
+        self._tasks: set[Any] = set()
 
     async def __aenter__(self) -> Self:
+        unfinished.set(self._tasks)  # in this request's context, which ends with it
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        place, self._place = self._place, None
-        if place is not None:
-            place.release_on_behalf_of(self)
+        self._release()
+        for task in list(self._tasks):  # those that go on although the caller left
+            task.add_done_callback(self._release)
+
+    def _release(self, _: Any = None) -> None:
+        while self._places and not self._tasks:
+            self._places.pop().release_on_behalf_of(self)
 
     async def picture(self, value: Any, name: str, max_side: int | None = None) -> Image.Image:
         """Decode the picture of a parameter, upright and in sRGB."""
@@ -94,10 +100,15 @@ class Uploads:
         """Open a picture, and wait until there is room for its pixels."""
         data = await self.read(value, name)
         opened = await self.pool.read(partial(self.checked, data, name, max_side))
-        if self.config.max_pixels - self._pixels > _SMALL_PIXELS and self._place is None:
-            await self.pool.large.acquire_on_behalf_of(self)
-            self._place = self.pool.large
+        await self._enter(self.pool.small)
+        if self.config.max_pixels - self._pixels > _SMALL_PIXELS:
+            await self._enter(self.pool.large)
         return opened
+
+    async def _enter(self, place: CapacityLimiter) -> None:
+        if place not in self._places:
+            await place.acquire_on_behalf_of(self)
+            self._places.append(place)
 
     def checked(self, data: bytes, name: str, max_side: int | None = None) -> Image.Image:
         """Open a picture whose size is within the bounds; nothing of it is decoded yet."""

@@ -468,3 +468,17 @@ def test_forms_are_within_the_bound_of_all_requests() -> None:
                 upload.sendall(head + body[: 5 << 20])
         [answered, *_], _, _ = select.select(uploads, [], [], 30)
         assert answered.recv(12) == b"HTTP/1.1 503"
+
+
+def test_the_page_can_be_open_sixteen_times(watched: Sandbox) -> None:
+    head = b"GET /page/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with ExitStack() as stack:
+        address = urlsplit(watched.url)
+        opened = [
+            stack.enter_context(socket.create_connection((address.hostname, address.port)))
+            for _ in range(40)
+        ]
+        for each in opened:
+            each.sendall(head)
+        answers = [each.recv(12)[9:12] for each in opened]
+    assert sorted(answers) == [b"200"] * 16 + [b"503"] * 24

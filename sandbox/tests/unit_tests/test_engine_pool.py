@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import threading
+import weakref
 from collections import deque
+from functools import partial
 
 import pytest
 from starlette.requests import Request
 from visioncraft_sandbox import SandboxConfig
 from visioncraft_sandbox.engine_pool import EnginePool
+from visioncraft_sandbox.engines.stopping import go_on
+from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.records import Received
+from visioncraft_sandbox.uploads import Uploads
 from visioncraft_sandbox.validation import read_body
 
 
@@ -75,3 +81,61 @@ async def test_an_engine_is_loaded_in_a_thread_and_only_once() -> None:
 
     assert set(await asyncio.gather(*(pool.load(engine) for _ in range(10)))) == {1}
     assert loaded != [threading.get_ident()]
+
+
+async def test_work_that_nobody_waits_for_any_more_does_not_begin_and_holds_nothing() -> None:
+    pool = EnginePool(SandboxConfig(models=False))
+    begun, end, done = threading.Event(), threading.Event(), list[int]()
+
+    def long() -> None:
+        begun.set()
+        end.wait()
+        go_on()
+        done.append(0)
+
+    class Picture:
+        pass
+
+    running = asyncio.ensure_future(pool.parse(long))
+    await asyncio.to_thread(begun.wait)
+    picture = Picture()
+    held = weakref.ref(picture)
+    queued = asyncio.ensure_future(pool.parse(partial(done.append, picture)))  # type: ignore[arg-type]
+    while not pool.parse.waiting:  # noqa: ASYNC110 -- it has no event
+        await asyncio.sleep(0)
+    del picture
+    for task in (running, queued):
+        task.cancel()
+    await asyncio.gather(running, queued, return_exceptions=True)
+    del queued, task
+    for _ in range(10):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert held() is None
+    end.set()
+    await pool.parse(lambda: None)
+    assert done == []
+
+
+async def test_a_request_keeps_its_place_until_its_work_has_ended() -> None:
+    config = SandboxConfig(models=False)
+    pool = EnginePool(config)
+    begun, end = threading.Event(), threading.Event()
+
+    def long() -> None:
+        begun.set()
+        end.wait()
+
+    async def request() -> None:
+        async with Uploads(config, FileStore(1 << 20, 60), "sandbox:8765", pool) as uploads:
+            await uploads._enter(pool.large)
+            await pool.work(long)
+
+    leaving = asyncio.ensure_future(request())
+    await asyncio.to_thread(begun.wait)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    assert pool.large.borrowed_tokens == 1
+    end.set()
+    while pool.large.borrowed_tokens:  # noqa: ASYNC110 -- it has no event
+        await asyncio.sleep(0.001)

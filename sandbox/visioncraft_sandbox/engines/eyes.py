@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from visioncraft_sandbox.engines.labels import DETECTED
+from visioncraft_sandbox.engines.stopping import go_on
 from visioncraft_sandbox.engines.weights import vision_models
 
 Box = tuple[float, float, float, float]
@@ -111,6 +112,7 @@ class Eyes:
     def _detect_once(self, picture: Image.Image) -> list[Found]:
         import cv2  # noqa: PLC0415  # heavy
 
+        go_on()
         side = (_DETECTOR_SIDE, _DETECTOR_SIDE)
         pixels = np.asarray(picture.resize(side, Image.Resampling.BILINEAR))
         with self._lock:
@@ -128,6 +130,7 @@ class Eyes:
         return np.asarray(np.mean(seen, axis=0), dtype=np.float64)
 
     def _classify_once(self, picture: Image.Image) -> NDArray[np.float64]:
+        go_on()
         side = (_CLASSIFIER_SIDE, _CLASSIFIER_SIDE)
         pixels = np.asarray(picture.resize(side, Image.Resampling.BILINEAR))
         with self._lock:
@@ -141,6 +144,7 @@ class Eyes:
 
     def read(self, picture: Image.Image) -> list[str]:
         """The lines of text in an RGB picture that can be read with confidence."""
+        go_on()
         small = picture.copy()
         small.thumbnail((_READING_SIDE, _READING_SIDE))
         if min(small.size) < 16:

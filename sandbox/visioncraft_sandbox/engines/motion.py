@@ -76,8 +76,13 @@ def _gif(pictures: list[Image.Image], colours: int, delay: int) -> bytes:
     palette = sample.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     pattern = np.tile(_BAYER, (-(-height // 4), -(-width // 4)))[:height, :width, None]
     pattern = pattern * (1100 / max(colours, 1) ** 0.96)
-    dithered = (to_image(np.asarray(picture, np.float32) + pattern) for picture in pictures)
-    first, *others = (each.quantize(palette=palette, dither=Image.Dither.NONE) for each in dithered)
+
+    def dithered(picture: Image.Image) -> Image.Image:
+        go_on()
+        spotted = to_image(np.asarray(picture, np.float32) + pattern)
+        return spotted.quantize(palette=palette, dither=Image.Dither.NONE)
+
+    first, *others = map(dithered, pictures)
     buffer = io.BytesIO()
     options = {"duration": delay, "loop": 0, "optimize": False, "disposal": 1}
     first.save(buffer, format="GIF", save_all=True, append_images=others, **options)

@@ -18,6 +18,7 @@ from visioncraft_sandbox.engines.finishing import apply_styles, painted, rendere
 from visioncraft_sandbox.engines.parameters import read_parameters, split_parameters
 from visioncraft_sandbox.engines.reading import Idea, Subject, read
 from visioncraft_sandbox.engines.stage import Stage, to_image
+from visioncraft_sandbox.engines.stopping import go_on
 
 _REPLACING_UNKNOWN = 0.9
 """From this strength on, a new scene replaces an unknown picture."""
@@ -76,6 +77,7 @@ def _reworked(source: Image.Image, idea: Idea, strength: float) -> Image.Image:
     """
     scene = painted(set_stage(idea, *source.size))
     result = scene if strength >= _REPLACING_UNKNOWN else _towards(source, scene, idea, strength)
+    go_on()
     styled = apply_styles(result, idea.styles, idea.seed)
     return Image.blend(result, styled, _ease(strength / 0.35))
 
@@ -181,6 +183,7 @@ def drawn_stage(image: Image.Image) -> Stage | None:
     negative = rest.partition("Negative prompt: ")[2].partition("\n")[0] or None
     seed = int(said["Seed"]) if said.get("Seed", "").isdecimal() else None
     for index in range(_MOST_PICTURES):
+        go_on()
         idea = read(
             prompt, negative_prompt=negative, seed=seed, index=index, style=said.get("Model")
         )

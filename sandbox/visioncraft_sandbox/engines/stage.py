@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageFilter
 
 from visioncraft_sandbox.engines.reading import Idea
+from visioncraft_sandbox.engines.stopping import go_on
 
 Colour = tuple[float, ...]
 Points = list[tuple[float, float]]
@@ -209,6 +210,7 @@ class Stage:
 
     def blend(self, colour: ArrayLike, cover: NDArray[Any], first: int = 0) -> None:
         """Paint in one colour, or one for each pixel, as opaque as `cover`, from a row on."""
+        go_on()
         area = self.pixels[first : first + len(cover)]
         area += (np.asarray(colour, np.float32) - area) * cover[..., None]
 

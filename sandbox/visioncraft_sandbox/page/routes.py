@@ -24,6 +24,7 @@ from starlette.responses import (
 )
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.media.inspection import type_of
@@ -69,6 +70,21 @@ def create_page(api: Starlette, journal: Journal) -> Starlette:
     )
 
 
+class _Events(StreamingResponse):
+    """The changes for an open page, which counts from here to its end."""
+
+    def __init__(self, page: _Page, changes: AsyncIterator[str]) -> None:
+        super().__init__(changes, media_type="text/event-stream")
+        self._page = page
+        page.streams += 1
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._page.streams -= 1
+
+
 class _Page:
     """The routes, around one journal."""
 
@@ -76,7 +92,7 @@ class _Page:
         self._api = api
         self._journal = journal
         self._services = services
-        self._streams = 0
+        self.streams = 0
         self._parsing = anyio.Lock()
         # Long work does not delay a page that is being opened, and one thread each leaves
         # the interpreter's lock to the event loop.
@@ -125,18 +141,10 @@ class _Page:
     async def events(self, request: Request) -> Response:
         """``GET /page/events``: the changes, as server-sent events."""
         known = request.headers.get("last-event-id") or request.query_params.get("after", "")
-        if self._streams >= _MOST_STREAMS:
+        if self.streams >= _MOST_STREAMS:
             raise HTTPException(503, f"The page is open {_MOST_STREAMS} times already.")
         changes = events(self._journal, self._writer, _filter_of(request), known, self._heavy)
-        return StreamingResponse(self._counted(changes), media_type="text/event-stream")
-
-    async def _counted(self, changes: AsyncIterator[str]) -> AsyncIterator[str]:
-        self._streams += 1
-        try:
-            async for event in changes:
-                yield event
-        finally:
-            self._streams -= 1
+        return _Events(self, changes)
 
     async def entry(self, request: Request) -> Response:
         """``GET /page/entry/…``: one entry in full."""
