@@ -62,7 +62,8 @@ class PageGate:
     async def _built(self, scope: Scope) -> ASGIApp:
         if self._page is None:
             routes = await anyio.to_thread.run_sync(import_module, _PAGE)
-            self._page = routes.create_page(scope["app"], self._journal)
+            if self._page is None:  # others may have waited for the import, too
+                self._page = routes.create_page(scope["app"], self._journal)
         return self._page
 
     async def _noted(self, scope: Scope, receive: Receive, send: Send) -> None:
