@@ -220,7 +220,9 @@ class Connection:
         answer = await client.send(request, stream=True)
         if answer.headers.get("content-encoding", "identity").lower() != "identity":
             await answer.aclose()
-            raise Refusal(502, f"{self.address} returned a compressed answer, which was not asked for.")
+            raise Refusal(
+                502, f"{self.address} returned a compressed answer, which was not asked for."
+            )
         return answer
 
     async def _whole(self, answer: httpx.Response) -> httpx.Response:
