@@ -18,6 +18,15 @@ from langchain_visioncraft.media.scaling import scaled
 EMPTY_SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x10\x00"
 
 
+def is_refused_unopened(monkeypatch: pytest.MonkeyPatch, data: bytes, reason: str) -> None:
+    """Package and sandbox refuse these bytes with this reason, and Pillow never sees them."""
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(MediaInputError, match=f"photo has .*{reason}.*not decoded"):
+        scaled(data, 8, name="photo")
+    with pytest.raises(Refusal, match=f"^image has .*{reason}"):
+        decode_picture(data, "image", 100_000)
+
+
 def progressive(scans: int) -> bytes:
     """A JPEG of as many scans, in all."""
     buffer = io.BytesIO()
@@ -99,11 +108,7 @@ def overlapping(pages: int, tags: int) -> bytes:
 def test_a_tiff_of_more_parts_than_programs_write_is_not_decoded(
     monkeypatch: pytest.MonkeyPatch, data: bytes, reason: str
 ) -> None:
-    monkeypatch.setattr(Image, "open", None)
-    with pytest.raises(MediaInputError, match=f"scan has .*{reason}"):
-        scaled(data, 8, name="scan")
-    with pytest.raises(Refusal, match=f"^image has .*{reason}"):
-        decode_picture(data, "image", 100_000)
+    is_refused_unopened(monkeypatch, data, reason)
 
 
 @pytest.mark.parametrize("data", [tiff(pages=10_000), tiff(strips=9000)], ids=["pages", "strips"])
@@ -179,11 +184,7 @@ def tiled(width: int, height: int) -> bytes:
 def test_the_picture_in_an_icon_counts_and_not_what_the_icon_says(
     monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
-    monkeypatch.setattr(Image, "open", None)
-    with pytest.raises(MediaInputError, match=r"icon of more than 4,096 pixels.*not decoded"):
-        scaled(data, 8)
-    with pytest.raises(Refusal, match=r"icon of more than 4,096 pixels"):
-        decode_picture(data, "image", 100_000)
+    is_refused_unopened(monkeypatch, data, "an icon of more than 4,096 pixels")
 
 
 @pytest.mark.parametrize("form", ["ICO", "ICNS"])
@@ -255,11 +256,7 @@ PROFILE = chunk(b"iCCP", b"\0")
 def test_metadata_in_more_parts_than_programs_write_is_not_read(
     monkeypatch: pytest.MonkeyPatch, data: bytes, reason: str
 ) -> None:
-    monkeypatch.setattr(Image, "open", None)
-    with pytest.raises(MediaInputError, match=f"photo has .*{reason}.*not decoded"):
-        scaled(data, 8, name="photo")
-    with pytest.raises(Refusal, match=f"^image has .*{reason}"):
-        decode_picture(data, "image", 100_000)
+    is_refused_unopened(monkeypatch, data, reason)
 
 
 @pytest.mark.parametrize(
