@@ -14,11 +14,10 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from langchain_visioncraft._flows import Steps
 from langchain_visioncraft._reasoning import ReasoningSplitter, split_reasoning
-from langchain_visioncraft.chat_models.normalizing import MOST_CALLS, REASONING
+from langchain_visioncraft.chat_models.normalizing import REASONING
 from langchain_visioncraft.chat_models.prompted.calls import Call
 from langchain_visioncraft.chat_models.prompted.formats import call_text
 from langchain_visioncraft.chat_models.prompted.reading import Piece
-from langchain_visioncraft.errors import UnexpectedAnswerError
 
 Ask: TypeAlias = Callable[[list[BaseMessage]], Steps[ChatResult]]
 """Sends a conversation, and returns the answer."""
@@ -166,9 +165,6 @@ def _read_message(message: AIMessage, thought: str, found: Sequence[Piece]) -> A
 def _prose_and_calls(found: Sequence[Piece]) -> tuple[str, list[Any]]:
     prose = "".join(each for each in found if isinstance(each, str))
     calls = [_tool_call(each) for each in found if isinstance(each, Call)]
-    if len(calls) > MOST_CALLS:
-        msg = f"The model wrote {len(calls):,} tool calls at once; at most {MOST_CALLS} are read."
-        raise UnexpectedAnswerError(msg, status=200)
     return prose, calls
 
 

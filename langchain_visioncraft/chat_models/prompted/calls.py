@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_visioncraft._json import JsonReader
 from langchain_visioncraft._redact import shortened
 from langchain_visioncraft._schemas import repeats_schema
+from langchain_visioncraft.chat_models.normalizing import MOST_CALLS
+from langchain_visioncraft.errors import UnexpectedAnswerError
 
 NAME_KEYS = ("name", "tool_name", "tool", "function", "function_name", "action", "recipient_name")
 ARGUMENT_KEYS = (
@@ -71,6 +73,12 @@ class Offered:
         return frozenset(self.properties(self.forced) if self.forced else ())
 
     @functools.cached_property
+    def _known_keys(self) -> frozenset[str]:
+        """Keys of a call, and of its arguments, which may be beside the name."""
+        own = (key for name in self.schemas for key in self.properties(name))
+        return CALL_KEYS.union(SCHEMA_KEYS, self.schemas, own)
+
+    @functools.cached_property
     def _spelled(self) -> Mapping[str, str]:
         """Names without the punctuation that models change, if they remain distinct."""
         spelled: dict[str, list[str]] = {}
@@ -117,14 +125,12 @@ class Offered:
         return keys <= set(self.properties(name)) and set(required) <= keys
 
     def has_form_of_call(self, item: Any) -> bool:
-        """Whether an object holds only keys of a call; arguments may be beside the name."""
+        """Whether an object holds only keys of a call."""
         if not isinstance(item, Mapping):
             return False
         kind = item.get("type")
         knows_type = not isinstance(kind, str) or kind in CALL_TYPES or "type" in self.alone
-        beside = {key for name in self.schemas for key in self.properties(name)}
-        known = CALL_KEYS | self.alone | beside | set(SCHEMA_KEYS) | set(self.schemas)
-        return knows_type and set(item) <= known
+        return knows_type and item.keys() <= self._known_keys
 
     def begins_call(self, key: str, value: str | None, sign: str | None) -> bool:
         """Whether an object that begins with this key and text, or other sign, is a call."""
@@ -151,6 +157,7 @@ class Offered:
         items = [_spelled(each) for each in value] if isinstance(value, list) else []
         if not marked and not all(map(self.has_form_of_call, items)):
             return []
+        check_number(items)
         found = [self._call_in(item, text, json, marked=marked) for item in items]
         if marked:
             name = self.forced if len(self.schemas) == 1 else None
@@ -211,6 +218,13 @@ class Offered:
         if not isinstance(meant, Mapping):
             return Call(name, text=text, problems=(_NO_OBJECT,))
         return Call(name, dict(_meant(meant, own)))
+
+
+def check_number(calls: Sized) -> None:
+    """Refuse an answer of more calls than are read."""
+    if len(calls) > MOST_CALLS:
+        msg = f"The model wrote more than {MOST_CALLS} tool calls in one answer."
+        raise UnexpectedAnswerError(msg, status=200)
 
 
 def _object_of(arguments: Any, own: Mapping[str, Any], json: JsonReader) -> Any:

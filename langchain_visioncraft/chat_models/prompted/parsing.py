@@ -7,7 +7,13 @@ from collections.abc import Iterable
 
 from langchain_visioncraft._json import End, JsonReader
 from langchain_visioncraft.chat_models.prompted import bodies, formats
-from langchain_visioncraft.chat_models.prompted.calls import CUT_OFF, NO_CALL, Call, Offered
+from langchain_visioncraft.chat_models.prompted.calls import (
+    CUT_OFF,
+    NO_CALL,
+    Call,
+    Offered,
+    check_number,
+)
 
 _SKIPPED = re.compile(
     rf"(?P<mark>{formats.ANY_MARK})|\]<\]minimax\[>\[|Call: ?|</?code>|`(?!`)"
@@ -61,6 +67,7 @@ class CallParser:
         self._text, self._offered, self._cut_off = text, offered, cut_off
         self._json = JsonReader()
         self._python_left = _MOST_PYTHON
+        self._found: list[Call] = []
 
     def calls_at(self, start: int, at: int, ticks: str) -> tuple[list[Call], int, str]:
         """The calls after a mark, where prose continues, and the open fence around them.
@@ -79,6 +86,8 @@ class CallParser:
             if not found or after <= end:
                 break
             calls += found
+            self._found += found
+            check_number(self._found)
             end = after
         if not calls:
             return [], max(after, start + 1), ""

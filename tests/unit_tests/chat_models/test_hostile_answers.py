@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from langchain_visioncraft._reasoning import ReasoningSplitter
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
 from langchain_visioncraft.chat_models.objects import object_in
 from langchain_visioncraft.chat_models.prompted.reading import CallReader
+from langchain_visioncraft.errors import UnexpectedAnswerError
 
 TOOLS = ConstrainedTools(
     [{"name": name, "parameters": schema} for name, schema in OFFERED.schemas.items()]
@@ -93,7 +95,8 @@ def test_little_of_an_answer_is_given_to_the_repair_of_json(
 ) -> None:
     reader = CallReader(OFFERED)
     reader.feed(opener + unit * (20_000 // len(unit)))
-    reader.finish()
+    with contextlib.suppress(UnexpectedAnswerError):  # of too many calls
+        reader.finish()
     assert max(repaired) <= MOST_REPAIRED
     assert sum(repaired) <= 2 * MOST_REPAIRED
 
