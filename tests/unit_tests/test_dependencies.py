@@ -1,4 +1,4 @@
-"""Every dependency is bounded by what was tried, and nothing newer is installed."""
+"""Every dependency is bounded by what was tried; the packages themselves are text."""
 
 from __future__ import annotations
 
@@ -45,6 +45,16 @@ def test_it_has_a_lower_bound_and_one_upper_bound_everywhere(name: str) -> None:
     assert upper == {()} if name in UNBOUNDED else len(upper) == 1 and all(upper), (
         f"{name}: write '<' and the next major, the same in each table: {upper}"
     )
+
+
+@pytest.mark.parametrize("folder", ["langchain_visioncraft", "sandbox/visioncraft_sandbox"])
+def test_a_package_is_text_and_runs_nothing_when_it_is_installed(folder: str) -> None:
+    project = tomllib.loads(ROOT.joinpath(folder, "../pyproject.toml").read_text("utf-8"))
+    assert project["build-system"]["build-backend"] == "hatchling.build"
+    assert set(project["tool"]["hatch"]["build"]) == {"targets"}  # no hooks
+    for path in ROOT.joinpath(folder).rglob("*"):
+        if path.is_file() and path.parent.name != "__pycache__":
+            assert "\0" not in path.read_text("utf-8")
 
 
 def test_the_unbounded_are_still_used() -> None:

@@ -138,6 +138,18 @@ def test_whoever_keeps_the_sandbox_waiting_makes_room_for_others(crowded: Sandbo
         assert b" 401 " in sending.recv(1 << 16)
 
 
+def test_while_all_clients_wait_for_answers_others_are_refused(crowded: Sandbox) -> None:
+    crowded.faults.inject(Fault(endpoint="GET /limits", delay=600, times=8))
+    with ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(connect(address_of(crowded))).sendall(GET + b"\r\n")
+        while len(crowded.requests) < 8:
+            time.sleep(0.01)
+        answer = answer_to(address_of(crowded), GET + b"\r\n")
+    assert answer.startswith(b"http/1.1 503")
+    assert b"too many connections" in answer
+
+
 LARGE = bytes(20 << 20)
 """More than the buffers of two sockets hold."""
 

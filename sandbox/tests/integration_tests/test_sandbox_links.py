@@ -152,6 +152,17 @@ async def test_slow_look_ups_of_callers_who_left_do_not_block_others(
         done.set()
 
 
+async def test_at_most_16_links_are_fetched_at_once(host: Host) -> None:
+    reader = uploads()
+    fetching = [asyncio.ensure_future(fetched(reader, f"{host.url}/drip")) for _ in range(17)]
+    await host.wait_for(dripping=16)
+    assert reader.pool.links.statistics().tasks_waiting == 1
+    for each in fetching:
+        each.cancel()
+    await asyncio.gather(*fetching, return_exceptions=True)
+    await host.wait_for(dripping=0)
+
+
 async def test_a_fetch_ends_when_its_caller_leaves(host: Host) -> None:
     with Sandbox(models=False, allow_private_urls=True) as sandbox:
         async with httpx.AsyncClient(base_url=sandbox.url, timeout=30) as client:

@@ -202,6 +202,13 @@ async def test_too_large_requests_and_pictures_are_refused() -> None:
     assert none.json() == {"error": "image is not a picture that can be read."}
 
 
+async def test_a_text_is_bounded(client: httpx.AsyncClient) -> None:
+    answer = await post(client, "/midjourney", prompt="x" * 100_001)
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "prompt: at most 100,000 characters here."}
+    assert (await post(client, "/midjourney", prompt="x" * 100_000)).status_code == 200
+
+
 async def test_a_medium_must_be_text_not_a_description_of_a_local_file(
     client: httpx.AsyncClient,
 ) -> None:

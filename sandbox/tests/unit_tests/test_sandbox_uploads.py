@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from anyio import CapacityLimiter
 from PIL import Image
 from visioncraft_sandbox import SandboxConfig, decoding_apart
 from visioncraft_sandbox import uploads as uploads_module
@@ -173,8 +175,15 @@ async def test_a_request_has_a_hundred_pictures_at_most(uploads: Uploads) -> Non
         await uploads.picture(source(half()), "image 101")
 
 
+async def waits(task: asyncio.Future[Any], place: CapacityLimiter) -> bool:
+    """Whether it waits for a place there, and does not end without one."""
+    while place.statistics().tasks_waiting == 0 and not task.done():  # noqa: ASYNC110 -- it has no event
+        await asyncio.sleep(0)
+    return not task.done()
+
+
 async def test_two_requests_hold_large_pictures_and_a_third_waits() -> None:
-    config, large = SandboxConfig(models=False), parse_source(flat(3000, 1000))
+    config, large = SandboxConfig(models=False), parse_source(flat(2001, 1000))
     pool = EnginePool(config)
 
     def request() -> Uploads:
@@ -185,12 +194,28 @@ async def test_two_requests_hold_large_pictures_and_a_third_waits() -> None:
         await second.picture(large, "image")
         await third.picture(source(half()), "image")  # a small one does not wait
         waiting = asyncio.ensure_future(third.picture(large, "image"))
-        while pool.large.statistics().tasks_waiting == 0:  # noqa: ASYNC110 -- it has no event
-            await asyncio.sleep(0)
-        assert not waiting.done()
+        assert await waits(waiting, pool.large)
         await first.__aexit__()
-        assert (await waiting).size == (3000, 1000)
+        assert (await waiting).size == (2001, 1000)
     assert pool.large.borrowed_tokens == 0
+
+
+async def test_32_requests_hold_small_pictures_and_another_waits() -> None:
+    config, small = SandboxConfig(models=False), source(half())
+    pool = EnginePool(config)
+    async with AsyncExitStack() as stack:
+        *first, last = [
+            await stack.enter_async_context(
+                Uploads(config, FileStore(1 << 20, 60), "sandbox:8765", pool)
+            )
+            for _ in range(33)
+        ]
+        for each in first:
+            await each.picture(small, "image")
+        waiting = asyncio.ensure_future(last.picture(small, "image"))
+        assert await waits(waiting, pool.small)
+        await first[0].__aexit__()
+        assert (await waiting).size == SIZE
 
 
 async def test_a_side_is_refused_before_anything_is_decoded(uploads: Uploads) -> None:

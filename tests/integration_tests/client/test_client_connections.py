@@ -200,6 +200,27 @@ def test_a_link_to_the_apis_own_port_is_followed_without_the_key(driver: Any) ->
     assert KEY not in f"{host.seen[1].head}{host.seen[1].body!r}"
 
 
+def test_a_proxy_connects_a_link_to_the_address_that_was_checked(
+    driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
+        return real("93.184.216.34" if host == "cdn.example" else host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with RawHost(answer(PNG)) as proxy, RawHost(answer(b'{"url": "http://cdn.example/a"}')) as host:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        client = driver(base_url=host.url, api_key=KEY)
+        assert drive(client, draw())
+        if driver is VisionCraftClient:
+            client.close()
+    [asked] = proxy.seen
+    assert asked.head.startswith("GET http://93.184.216.34/a HTTP/1.1")
+    assert asked.header("host") == "cdn.example"
+
+
 # TLS
 
 

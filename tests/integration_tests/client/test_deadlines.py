@@ -271,6 +271,17 @@ async def test_a_chat_over_a_callers_http_client_is_given_up_at_the_deadline(
     assert len(host.seen) == 1
 
 
+@pytest.mark.parametrize("way", ["run", "ainvoke", "astream"])
+async def test_an_async_call_is_given_up_at_the_deadline_in_the_head_too(way: str) -> None:
+    with RawHost(HOSTS["a head"]) as host:
+        given = given_clients(deadline=0.3)
+        client = AsyncVisionCraftClient(api_key="k", base_url=host.url, **given)
+        model = chat(host, **given)
+        with pytest.raises(TimedOutError, match="deadline"):
+            await (client.run(draw()) if way == "run" else ask(model, way))
+    assert len(host.seen) == 1
+
+
 @pytest.mark.parametrize("way", ["stream", "astream"])
 async def test_a_stream_that_falls_silent_is_given_up_at_the_deadline(way: str) -> None:
     def falls_silent(connection: socket.socket) -> None:

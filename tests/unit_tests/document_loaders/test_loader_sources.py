@@ -236,6 +236,11 @@ def test_links_to_folders_are_not_followed(make: Any, load: Any, folder: Path) -
     assert names(load(make(folder)), folder) == ORDER
 
 
+def test_links_to_files_elsewhere_are_read(make: Any, load: Any, red: Path, folder: Path) -> None:
+    (folder / "link.png").symlink_to(red)
+    assert "link.png" in names(load(make(folder)), folder)
+
+
 def test_a_url_that_is_gone_is_told(make: Any, load: Any) -> None:
     with pytest.raises(LinkExpiredError, match=r"/files/gone\.png no longer works"):
         load(make(f"{HOST}/files/gone.png"))

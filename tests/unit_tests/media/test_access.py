@@ -127,6 +127,14 @@ def test_a_link_in_an_allowed_folder_does_not_lead_out(
         assert isinstance(caught.value, MediaInputError)
 
 
+def test_a_hard_link_in_an_allowed_folder_is_a_file_of_that_folder(
+    secret: Path, allowed: Path, store: MediaStore
+) -> None:
+    (allowed / "link.png").hardlink_to(secret)
+    with readable_source("link.png", store, [allowed]).open() as file:
+        assert file.read() == PNG
+
+
 def test_links_in_a_circle_are_refused(allowed: Path, store: MediaStore) -> None:
     (allowed / "a").symlink_to(allowed / "b")
     (allowed / "b").symlink_to(allowed / "a")

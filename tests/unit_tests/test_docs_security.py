@@ -1,0 +1,49 @@
+"""SECURITY.md has the numbers of the code; other tests, often with smaller ones, see them hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from visioncraft_sandbox import SandboxConfig, connections, uploads
+from visioncraft_sandbox.engines import answer_schemas, language
+
+from langchain_visioncraft.chat_models import completions
+from langchain_visioncraft.client import base
+from langchain_visioncraft.document_loaders import transcripts
+from langchain_visioncraft.media import access, sound
+
+PAGE = " ".join((Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8").split())
+OURS = SandboxConfig()
+HOURS = {2.0: "two hours", 6.0: "six hours", 8.0: "eight hours"}
+MINUTES = {300.0: "five minutes"}
+PROMPT = language._CONTEXT_TOKENS
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        f"a data URL of at most {access.LONGEST_TEXT >> 20} Mi characters",
+        f"An answer is limited to {base.DEFAULT_MAX_ANSWER_BYTES >> 20} MiB",
+        f"A chat answer is limited to {completions.MAX_ANSWER_BYTES >> 20} MiB",
+        f"a recording lasts at most {HOURS[transcripts.DEFAULT_MAX_SECONDS / 3600]}",
+        f"| {OURS.max_json_bytes >> 20} MiB, 200,000 values",
+        f"| {OURS.max_body_bytes >> 20} MiB for all concurrent requests",
+        f"| {OURS.max_pixels // 10**6} million pixels",
+        f"| {OURS.max_side:,} pixels a side",
+        f"| {HOURS[OURS.max_audio_seconds / 3600]}",
+        f"| {HOURS[sound._TOGETHER * OURS.max_audio_seconds / 3600]} of all its tracks",
+        f"| {OURS.max_text:,} characters",
+        f"| {OURS.max_chat_text:,} in a chat",
+        f"{PROMPT * language._LONGEST_TOKEN:,} characters, {PROMPT:,} `<\\|`",
+        f"{answer_schemas._MOST_ITEMS_ASKED:,} items of a list",
+        f"texts of {answer_schemas._LONGEST_STRING_ASKED:,} characters",
+        f"answer of the language model | {MINUTES[language._LONGEST_SECONDS]}",
+        f"| {OURS.max_fetch_bytes >> 20} MiB, {uploads._FETCH_SECONDS:.0f} seconds from look-up",
+        f"Beyond {connections._MOST_CONNECTIONS} connections",
+        f"or {connections._MOST_UNSENT_BYTES >> 20} MiB of answers",
+        f"reads nothing of an answer for {connections._PATIENCE_SECONDS:.0f} seconds",
+    ],
+)
+def test_a_bound_has_the_number_of_the_code(clause: str) -> None:
+    assert clause in PAGE
