@@ -277,6 +277,10 @@ def test_what_a_model_writes_in_spite_of_its_schema_is_refused() -> None:
     assert reader.is_complete
 
 
+def nested(levels: int) -> dict[str, Any]:
+    return {"items": nested(levels - 1)} if levels else TEXT
+
+
 LOOP: dict[str, Any] = {"$ref": "#/$defs/a"}
 PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
     "itself": ({"$ref": "#"}, "back to itself"),
@@ -297,6 +301,7 @@ PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
         },
         "for more than 32 steps",
     ),
+    "many levels": (nested(33), "deeper than 32 levels"),
     "many parts": ({"properties": {f"p{n}": TEXT for n in range(2001)}}, "more than 2,000 parts"),
     "many values": ({"enum": list(range(2001))}, "more than 2,000 values"),
     "a negative count": ({"type": "array", "minItems": -1}, "minItems must be a whole number"),
