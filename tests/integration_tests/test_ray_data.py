@@ -128,11 +128,13 @@ def test_every_row_comes_once_though_a_machine_is_lost(
     found: list[dict[str, Any]] = []
     working = threading.Thread(target=lambda: found.extend(run(actors=2)))
     working.start()
-    wait_until(lambda: len(machines_at_work()) == 2 and len(host.answered) >= IN_FLIGHT)
-    assert second.node_id in machines_at_work()
-    cluster.remove_node(second, allow_graceful=False)
-    lost.set()
-    working.join()
+    try:
+        wait_until(lambda: len(machines_at_work()) == 2 and len(host.answered) >= IN_FLIGHT)
+        assert second.node_id in machines_at_work()
+        cluster.remove_node(second, allow_graceful=False)
+    finally:
+        lost.set()
+        working.join()
 
     assert sorted(row["path"] for row in found) == paths
     for row in found:

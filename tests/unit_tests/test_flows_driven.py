@@ -176,7 +176,7 @@ async def test_who_is_cancelled_waits_for_the_work_under_way_and_not_for_what_fo
             done.append("closed")
 
     task = asyncio.create_task(arun(some()))
-    await asyncio.to_thread(started.wait)
+    assert await asyncio.to_thread(started.wait, 30)
     await cancel_thrice(task, go_on)
     assert done == ["slow", "closed"]
 
@@ -222,6 +222,6 @@ async def test_what_was_paid_for_is_kept_although_the_task_is_cancelled() -> Non
         yield work(done.append, "next")
 
     task = asyncio.create_task(arun(some()))
-    await asyncio.to_thread(started.wait)
+    assert await asyncio.to_thread(started.wait, 30)
     await cancel_thrice(task, go_on)
     assert done == ["kept"]

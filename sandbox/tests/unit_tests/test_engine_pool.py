@@ -97,22 +97,24 @@ async def test_work_that_nobody_waits_for_any_more_does_not_begin_and_holds_noth
         pass
 
     running = asyncio.ensure_future(pool.parse(long))
-    await asyncio.to_thread(begun.wait)
-    picture = Picture()
-    held = weakref.ref(picture)
-    queued = asyncio.ensure_future(pool.parse(partial(done.append, picture)))  # type: ignore[arg-type]
-    while not pool.parse.waiting:  # noqa: ASYNC110 -- it has no event
-        await asyncio.sleep(0)
-    del picture
-    for task in (running, queued):
-        task.cancel()
-    await asyncio.gather(running, queued, return_exceptions=True)
-    del queued, task
-    for _ in range(10):
-        await asyncio.sleep(0)
-    gc.collect()
-    assert held() is None
-    end.set()
+    try:
+        assert await asyncio.to_thread(begun.wait, 60)
+        picture = Picture()
+        held = weakref.ref(picture)
+        queued = asyncio.ensure_future(pool.parse(partial(done.append, picture)))  # type: ignore[arg-type]
+        while not pool.parse.waiting:  # noqa: ASYNC110 -- it has no event
+            await asyncio.sleep(0)
+        del picture
+        for task in (running, queued):
+            task.cancel()
+        await asyncio.gather(running, queued, return_exceptions=True)
+        del queued, task
+        for _ in range(10):
+            await asyncio.sleep(0)
+        gc.collect()
+        assert held() is None
+    finally:
+        end.set()
     await pool.parse(lambda: None)
     assert done == []
 
@@ -132,10 +134,12 @@ async def test_a_request_keeps_its_place_until_its_work_has_ended() -> None:
             await pool.work(long)
 
     leaving = asyncio.ensure_future(request())
-    await asyncio.to_thread(begun.wait)
-    leaving.cancel()
-    await asyncio.gather(leaving, return_exceptions=True)
-    assert pool.large.borrowed_tokens == 1
-    end.set()
+    try:
+        assert await asyncio.to_thread(begun.wait, 60)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        assert pool.large.borrowed_tokens == 1
+    finally:
+        end.set()
     while pool.large.borrowed_tokens:  # noqa: ASYNC110 -- it has no event
         await asyncio.sleep(0.001)

@@ -155,9 +155,11 @@ def test_the_look_up_of_a_name_is_given_up_at_the_deadline(
 
 def test_what_comes_after_the_deadline_is_undone() -> None:
     over, undone = threading.Event(), threading.Event()
-    with watching(0.05), pytest.raises(TimeoutError):
-        in_time(lambda: over.wait(60), undo=lambda late: late and undone.set())
-    over.set()
+    try:
+        with watching(0.05), pytest.raises(TimeoutError):
+            in_time(lambda: over.wait(60), undo=lambda late: late and undone.set())
+    finally:
+        over.set()
     assert undone.wait(60)
 
 
@@ -174,10 +176,12 @@ def test_a_host_that_reads_slowly_is_given_up_at_the_deadline() -> None:
         reader.start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         client = VisionCraftClient(api_key="k", base_url=url, deadline=0.5)
-        with client, pytest.raises(TimedOutError, match="deadline"):
-            client.upscale(PNG + bytes(24 << 20))
-        over.set()
-        reader.join()
+        try:
+            with client, pytest.raises(TimedOutError, match="deadline"):
+                client.upscale(PNG + bytes(24 << 20))
+        finally:
+            over.set()
+            reader.join()
 
 
 def test_a_connection_that_is_kept_has_the_deadline_of_each_call(driver: Any) -> None:

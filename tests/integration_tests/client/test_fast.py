@@ -56,7 +56,9 @@ async def test_a_host_that_stops_reading_an_upload_is_a_timeout(tmp_path: Path) 
         async with AsyncVisionCraftClient(
             api_key=KEY, base_url=url, timeout=0.3, max_retries=0
         ) as client:
-            with pytest.raises(TimedOutError) as caught:
-                await client.run(endpoints.upscale(image=picture))
-            left.set()
+            try:
+                with pytest.raises(TimedOutError) as caught:
+                    await client.run(endpoints.upscale(image=picture))
+            finally:
+                left.set()  # the server waits for its connections
     assert caught.value.phase == "write"

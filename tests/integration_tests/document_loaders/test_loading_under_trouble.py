@@ -104,11 +104,13 @@ def test_after_a_kill_only_the_missing_calls_are_made(
     host.hold = hold
     cache = tmp_path / "cache"
     arguments = [sys.executable, "-c", PROGRAM, str(folder), str(cache), url]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        first = [process.stdout.readline() for _ in range(70)]
-        process.kill()
-    killed.set()
+    try:
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            first = [process.stdout.readline() for _ in range(70)]
+            process.kill()
+    finally:
+        killed.set()
     host.until(host.is_idle)
     assert len(set(first)) == 70
     kept = set(FolderByteStore(cache).yield_keys())

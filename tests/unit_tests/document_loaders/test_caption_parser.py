@@ -350,9 +350,11 @@ async def test_the_event_loop_is_free_while_the_host_looks(make: Any, host: Medi
 
     host.hold = hold
     parsing = asyncio.create_task(make().aparse(Blob.from_data(picture())))
-    await asked.wait()
-    assert not parsing.done()
-    looked.set()
+    try:
+        await asked.wait()
+        assert not parsing.done()
+    finally:
+        looked.set()
     assert len(await parsing) == 1
 
 

@@ -147,14 +147,16 @@ def test_a_file_that_is_swapped_all_the_time_never_shows_the_secret(tmp_path: Pa
     swapping = threading.Thread(target=swap)
     swapping.start()
     read = set()
-    for _ in range(500):
-        try:
-            with safe_open(allowed, path) as file:
-                read.add(file.read())
-        except OSError:
-            read.add(b"refused")
-    done.set()
-    swapping.join()
+    try:
+        for _ in range(500):
+            try:
+                with safe_open(allowed, path) as file:
+                    read.add(file.read())
+            except OSError:
+                read.add(b"refused")
+    finally:
+        done.set()
+        swapping.join()
     assert read <= {b"cat", b"refused"}
 
 

@@ -42,7 +42,7 @@ async def test_who_is_cancelled_waits_for_the_thread(fails: bool) -> None:
             raise OSError("the disk is full")
 
     task = asyncio.create_task(in_thread(work))
-    await asyncio.to_thread(started.wait)
+    assert await asyncio.to_thread(started.wait, 30)
     await cancel_thrice(task, go_on)
     assert done == [True]
 
@@ -58,7 +58,7 @@ async def test_who_is_cancelled_does_not_wait_until_a_store_is_read(tmp_path: Pa
 
     tool = VisionCraftUpscale(api_key="key", store=Slow(tmp_path))
     task = asyncio.create_task(tool.ainvoke({"image": "a1b2c3d4e5f6.png"}))
-    await asyncio.to_thread(started.wait)
+    assert await asyncio.to_thread(started.wait, 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -79,7 +79,7 @@ async def test_scopes_of_anyio_wait_without_being_busy(monkeypatch: pytest.Monke
         assert go_on.wait(30)
 
     async def cancel_and_wait_a_hundred_rounds() -> None:
-        await asyncio.to_thread(started.wait)
+        assert await asyncio.to_thread(started.wait, 30)
         scope.cancel()
         for _ in range(100):
             await asyncio.sleep(0)
@@ -106,7 +106,7 @@ async def test_what_became_of_a_thread_is_told_to_nobody_who_was_cancelled() -> 
         raise OSError("the disk is full")
 
     task = asyncio.create_task(in_thread(work, on_cancel=go_on.set))
-    await asyncio.to_thread(started.wait)
+    assert await asyncio.to_thread(started.wait, 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
