@@ -18,7 +18,10 @@ HEADERS = {
     # Otherwise a page of another site could embed an answer, and measure what it cannot read.
     "cross-origin-resource-policy": "same-origin",
 }
-_HOST = re.compile(r"([^\[\]:/?#@\\\s]*|\[[^\[\]]*\])(?::(?!0+$)([0-9]{0,5}))?")
+_HOST = re.compile(
+    r"([^\[\]:/?#@\\\s]*|\[[0-9a-f:.]*(?:%[a-z0-9._~-]+)?\])(?::(?!0+$)([0-9]{0,5}))?"
+)
+"""The scope of an IPv6 address has the letters of RFC 6874, since links repeat it."""
 _SHOWN = 200
 """Characters of a ``Host`` header in a message."""
 

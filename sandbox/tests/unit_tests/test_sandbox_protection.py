@@ -6,6 +6,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 from visioncraft_sandbox import Sandbox, SandboxConfig, create_app
+from visioncraft_sandbox.protection import is_ours
 
 PATHS = ("/", "/limits", "/sd/models", "/v1/models", "/files/x.png", "/page/journal", "/nowhere")
 
@@ -36,6 +37,25 @@ async def test_an_allowed_name_is_answered() -> None:
     config = SandboxConfig(models=False, allowed_hosts=("Sandbox.lan",))
     async with client_of(config, "sandbox.LAN:8765") as client:
         assert (await client.get("/limits")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "taken"),
+    [
+        ("[::1]", True),
+        ("[fe80::1%25eth0]", True),
+        ("[fe80::1%eth0.5]", True),
+        ("[fe80::1%]", False),
+        ("[fe80::1%25]evil.example", False),
+        ('[fe80::1%25"<b>]', False),
+        ("[fe80::1%25e%25]", False),
+        ("[evil.example%25eth0]", False),
+        ("fe80::1%25eth0", False),
+    ],
+)
+@pytest.mark.parametrize("port", ["", ":8765"])
+def test_an_address_may_have_the_scope_of_an_interface(host: str, port: str, taken: bool) -> None:
+    assert is_ours(host + port) is taken
 
 
 @pytest.mark.parametrize("name", ["http://x", "x:80", "x/y", "", "*", "a b"])
