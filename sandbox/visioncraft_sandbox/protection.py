@@ -22,6 +22,7 @@ _HOST = re.compile(
     r"([^\[\]:/?#@\\\s]*|\[[0-9a-f:.]*(?:%[a-z0-9._~-]+)?\])(?::(?!0+$)([0-9]{0,5}))?"
 )
 """The scope of an IPv6 address has the letters of RFC 6874, since links repeat it."""
+_MOST_HEADERS = 100
 _SHOWN = 200
 """Characters of a ``Host`` header in a message."""
 
@@ -45,18 +46,22 @@ class Protection:
             await self._app(scope, receive, send)
             return
         send = with_headers(send, HEADERS)
+        refusal = self._refusal(scope)
+        answer = refusal_response(refusal, style_of(scope["path"])) if refusal else self._app
+        await answer(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        if len(scope["headers"]) > _MOST_HEADERS:
+            return Refusal(431, f"The request has more than {_MOST_HEADERS} headers.")
         host = Headers(scope=scope).get("host", "")
         if is_ours(host, self._names):
-            await self._app(scope, receive, send)
-            return
-        refusal = Refusal(
+            return None
+        return Refusal(
             421,
             f"This sandbox does not answer under the name {host[:_SHOWN]!r}. Call it by its IP "
             "address or as localhost, or start it with --allowed-host NAME "
             "(SandboxConfig.allowed_hosts).",
         )
-        answer = refusal_response(refusal, style_of(scope["path"]))
-        await answer(scope, receive, send)
 
 
 def with_headers(send: Send, added: Mapping[str, str]) -> Send:

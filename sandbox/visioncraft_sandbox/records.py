@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +23,7 @@ _HERE_BYTES = 1 << 17
 _KEPT_BYTES = 1 << 16
 _MOST_VALUES = 10_000
 """The limits for a body without its long texts; reading more would block the event loop."""
+_ALL_BYTES = 64 << 20
 
 
 @dataclass
@@ -44,6 +46,16 @@ class Received:
     body_bytes: int = 0
     status: int | None = None
     _body: bytes = field(default=b"null", repr=False)
+    _held: int = field(default=0, repr=False)
+
+    def __post_init__(self) -> None:
+        texts = self.path, self.headers, *self.headers, *self.headers.values()
+        self._held = sum(map(sys.getsizeof, texts))
+
+    @property
+    def held(self) -> int:
+        """How many bytes it takes."""
+        return self._held + len(self._body)
 
     @property
     def body(self) -> Any:
@@ -78,6 +90,9 @@ class Recorder:
         headers = shown_headers(scope["headers"], unknown=True)
         noted = Received(scope["method"], shown_path(scope["path"]), headers)
         self._log.append(noted)
+        held = sum([each.held for each in tuple(self._log)])  # a copy: tests may clear it
+        while held > _ALL_BYTES and self._log:
+            held -= self._log.popleft().held
         parts: list[bytes] = []
 
         async def note_body() -> Message:

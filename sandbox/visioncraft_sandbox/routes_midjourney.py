@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
+import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from visioncraft_sandbox.pictures import drawn
 
 _FIRST_ID = 75_435
 _TASKS_KEPT = 1000
+_PROMPT_BYTES = 16 << 20
 _ASPECT = re.compile(r"--(?:ar|aspect)\s+(\d{1,3}):(\d{1,3})\b")
 _SWITCH = re.compile(r"\s--[a-z]+(?:\s+(?!--)\S+)?")
 
@@ -74,8 +76,9 @@ class Midjourney:
         task = Task(next(self._numbers), prompt, self._seconds, fate)
         if fate != "forgotten":
             self._tasks[str(task.number)] = task
-        if len(self._tasks) > _TASKS_KEPT:
-            del self._tasks[next(iter(self._tasks))]
+        held = sum(sys.getsizeof(each.prompt) for each in self._tasks.values())
+        while len(self._tasks) > _TASKS_KEPT or held > _PROMPT_BYTES:
+            held -= sys.getsizeof(self._tasks.pop(next(iter(self._tasks))).prompt)
         return task
 
     def find(self, task_id: str, kind: str) -> Task:

@@ -80,11 +80,11 @@ class SandboxConfig:
         max_side: The longest side in pixels where no document gives a bound.
         files_max_bytes: Memory for the files behind links; the oldest are dropped first.
         files_seconds: How long a link works.
-        requests_kept: How many requests are kept for tests.
+        requests_kept: How many requests are kept for tests, of 64 MiB together.
         page: Whether ``GET /`` shows requests and answers in a browser.
         page_entries: How many requests the page keeps.
-        page_bytes: Memory for their bodies; the oldest are dropped first, and a body larger than
-            a quarter of it is not kept.
+        page_bytes: Memory for their bodies and what is shown of them; the oldest are dropped first,
+            and a body larger than a quarter of it is not kept.
         allowed_hosts: Host names to answer to, without a port, in addition to IP addresses,
             localhost and the name of this machine. Requests to other names get 421.
     """

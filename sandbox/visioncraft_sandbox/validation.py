@@ -171,7 +171,7 @@ class Limiter:
     ) -> None:
         self._limits = dict(limits)
         self._clock = clock
-        self._calls: dict[tuple[str, str], deque[float]] = {}
+        self._calls: dict[int, deque[float]] = {}
 
     def check(self, endpoint: str, key: str) -> None:
         """Count a call of an endpoint such as ``POST /sd``; refuse it with 429 at the limit."""
@@ -179,8 +179,9 @@ class Limiter:
         if limit is None:
             return
         now = self._clock()
-        # The latest comes last; callers may invent any number of keys.
-        calls = self._calls[endpoint, key] = self._calls.pop((endpoint, key), deque())
+        # The latest comes last; callers may invent any number of keys, of any length.
+        caller = hash((endpoint, key))
+        calls = self._calls[caller] = self._calls.pop(caller, deque())
         if len(self._calls) > _MOST_KEYS:
             del self._calls[next(iter(self._calls))]
         while calls and calls[0] <= now - limit.seconds:

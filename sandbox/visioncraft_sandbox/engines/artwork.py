@@ -31,6 +31,8 @@ RGB = tuple[int, ...]
 INK: Final[RGB] = (44, 36, 58)
 _FINE = 3  # Everything is drawn three times as large and scaled down, which smooths the edges.
 _LINE = 2.2
+LARGEST_KEPT = 256
+"""The height of the largest pictures to be used again; larger ones would fill the memory."""
 _SVG = "{http://www.w3.org/2000/svg}"
 _CLOTHES: Final = ((146, 211, 245), (97, 178, 228))
 _TONES: Final = ("🏻", "🏼", "🏽", "🏾")
@@ -151,9 +153,13 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(openmoji_font()), size)
 
 
-@lru_cache(maxsize=192)
 def glyph(text: str, height: int) -> Image.Image:
     """An OpenMoji picture, cut to its edges, that many pixels high (RGBA)."""
+    return (_glyph if height <= LARGEST_KEPT else _glyph.__wrapped__)(text, height)
+
+
+@lru_cache(maxsize=192)
+def _glyph(text: str, height: int) -> Image.Image:
     if len(text) > 1 and not features.check("raqm"):
         # Without shaping, a sequence would be drawn as separate glyphs.
         text = text[0]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from visioncraft_sandbox.engines.artwork import RGB, figure, prop, shaded
+from visioncraft_sandbox.engines.artwork import LARGEST_KEPT, RGB, figure, prop, shaded
 from visioncraft_sandbox.engines.stage import Colour, Stage, halved, lit, mix, rgb, veil
 
 _GREENS = ((150, 190, 110), (122, 176, 92), (96, 156, 80), (74, 134, 72), (52, 104, 60))
@@ -124,7 +124,8 @@ def plant(
         tint = (112, 150, 150)
     # Sizes in steps of a twentieth: trees of one size are drawn once.
     step = 1.05 ** round(math.log(max(size, 8), 1.05))
-    image = _tree(name, round(step), tint, stage.light.ambient)
+    tree = _tree if step <= LARGEST_KEPT else _tree.__wrapped__
+    image = tree(name, round(step), tint, stage.light.ambient)
     if haze > 0:
         air = Image.new("RGB", image.size, rgb(stage.light.haze))
         faded = Image.blend(image.convert("RGB"), air, haze)

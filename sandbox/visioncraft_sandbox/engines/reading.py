@@ -140,7 +140,9 @@ class Idea:
 
 
 def _split(text: str) -> list[str]:
-    return re.findall(r"[a-z][a-z'-]*[a-z]|[a-z]|\d+|[,.;]", text.lower().replace("\u2019", "'"))
+    # Longer words would fill the cache of things.
+    words = r"[a-z][a-z'-]{0,40}[a-z]|[a-z]|\d{1,40}|[,.;]"
+    return re.findall(words, text.lower().replace("\u2019", "'"))
 
 
 def _phrases(words: list[str], at: int) -> list[tuple[int, str]]:

@@ -16,6 +16,8 @@ from visioncraft_sandbox.answers import ENGINE_HEADER
 
 _ERROR_BYTES = 4096
 """Up to this size, answers with status 200 are searched for an error."""
+LETTER_BYTES = 4
+"""The most that a letter of a text takes."""
 
 
 class Body:
@@ -82,6 +84,7 @@ class Entry:
     fault: str | None = None  # as on the command line
     version: int = 0  # the journal's when it last changed
     reading: Any = field(default=None, repr=False)  # of `reading.read`, and the state that was read
+    read_bytes: int = 0  # of that
     item: tuple[int, str] | None = field(default=None, repr=False)  # as HTML, and its version
     _clock: float = field(default_factory=time.monotonic, repr=False)
 
@@ -109,14 +112,16 @@ class Entry:
 
     @property
     def held(self) -> int:
-        """How many bytes of its bodies are held."""
-        return self.request.kept + self.answer.kept
+        """How many bytes of its bodies, and of what was read and written of them, are held."""
+        written = LETTER_BYTES * len(self.item[1]) if self.item else 0
+        return self.request.kept + self.answer.kept + self.read_bytes + written
 
     def drop(self) -> None:
         """Drop the bodies to make room."""
         self.request.drop()
         self.answer.drop()
         self.reading = self.item = None
+        self.read_bytes = 0
 
     def end(self, *, complete: bool) -> None:
         """Mark it as done."""
@@ -145,8 +150,8 @@ class Journal:
 
     Args:
         entries: How many are kept.
-        max_bytes: How many bytes of bodies are held; the oldest are dropped first. One body may
-            fill a quarter of it.
+        max_bytes: How many bytes are held of bodies and of what was read of them; the oldest are
+            dropped first. One body may fill a quarter of it.
         keys: The keys of the sandbox.
     """
 
@@ -188,9 +193,13 @@ class Journal:
     def finish(self, entry: Entry, *, complete: bool) -> None:
         """Mark an entry as done, and drop the oldest bodies if there are too many."""
         entry.end(complete=complete)
+        self.make_room()
+        self.touch(entry)
+
+    def make_room(self) -> None:
+        """Drop the oldest bodies if there are too many."""
         with self._lock:
             self._make_room()
-        self.touch(entry)
 
     def _make_room(self) -> None:
         held = sum(each.held for each in self._entries)

@@ -18,7 +18,7 @@ from langchain_visioncraft.media.sniff import kind_of
 from visioncraft_sandbox import hiding
 from visioncraft_sandbox.chat import text_of
 from visioncraft_sandbox.files import FileStore
-from visioncraft_sandbox.page.journal import Body, Entry
+from visioncraft_sandbox.page.journal import LETTER_BYTES, Body, Entry
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ _MOST_SECRETS = 50
 """With more, no text of an entry is shown: looking for all of them would take too long."""
 _LONGEST_TEXT = 20_000
 _LONGEST_FACT = 60
+_MOST_FACTS = 100
+_MOST_MEDIA = 100
 _PROSE = frozenset({"prompt", "messages", "token", "api_key", "key", "tools", "init_images"})
 _HEAD_TEXT = 1 << 17
 """This many characters of base64 reveal a file's type and a picture's size."""
@@ -79,20 +81,23 @@ class Reading:
 
 def read(entry: Entry, files: FileStore) -> Reading:
     """Read an entry, again only if there is more of it."""
-    if not is_read(entry):
-        try:
-            read = _Reader(entry, files).reading()
-        except Exception:  # one request must not break the page of all others
-            logger.exception("The page could not read a request")
-            read = Reading(notes=("The page could not read this request; the log says why.",))
-        entry.reading = _state(entry), read
-    found: Reading = entry.reading[1]
+    state, known = _state(entry), entry.reading
+    if known is not None and known[0] == state:
+        found: Reading = known[1]
+        return found
+    try:
+        found = _Reader(entry, files).reading()
+    except Exception:  # one request must not break the page of all others
+        logger.exception("The page could not read a request")
+        found = Reading(notes=("The page could not read this request; the log says why.",))
+    entry.reading, entry.read_bytes = (state, found), LETTER_BYTES * len(repr(found))
     return found
 
 
 def is_read(entry: Entry) -> bool:
     """Whether an entry has been read as it is now."""
-    return entry.reading is not None and entry.reading[0] == _state(entry)
+    known = entry.reading
+    return known is not None and known[0] == _state(entry)
 
 
 def _state(entry: Entry) -> tuple[int, int, bool]:
@@ -171,6 +176,8 @@ class _Reader:
             }
         if isinstance(value, list):
             return [self._without_media(part, side, name) for part in value]
+        if len(self.media) >= _MOST_MEDIA:
+            return value
         if isinstance(value, str) and is_link(value):
             file = self._files.behind(value)
             if file is not None and _can_be_shown(file.mime_type):
@@ -194,11 +201,11 @@ class _Reader:
 
     def _facts(self, asked: Any) -> dict[str, str]:
         hidden = {*_PROSE, *(medium.name for medium, _ in self.media)}
-        facts = {}
+        facts: dict[str, str] = {}
         for name, value in asked.items() if isinstance(asked, dict) else ():
             if value is not None and name not in hidden:
                 text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-                if len(text) <= _LONGEST_FACT:
+                if max(len(name), len(text)) <= _LONGEST_FACT and len(facts) < _MOST_FACTS:
                     facts[name] = self._hide(text)
         return facts
 

@@ -78,12 +78,14 @@ class Writer:
     """Writes entries of one journal as HTML. Its methods read bodies: call them in threads."""
 
     def __init__(self, journal: Journal, files: FileStore) -> None:
-        self._mark = journal.mark
+        self._journal = journal
         self._files = files
 
     def read(self, entry: Entry) -> Reading:
         """The readable part of an entry."""
-        return read(entry, self._files)
+        found = read(entry, self._files)
+        self._journal.make_room()
+        return found
 
     def items(self, entries: Iterable[Entry]) -> Markup:
         """Items of a list; a browser loads those later whose bodies take long to read."""
@@ -101,12 +103,13 @@ class Writer:
 
     def item(self, entry: Entry) -> Markup:
         """One item of the list, written again only if its entry has changed."""
-        if entry.item is None or entry.item[0] != entry.version:
-            entry.item = entry.version, self._write(entry, self.read(entry))
-        return Markup(entry.item[1])  # noqa: S704  # a template wrote it, and escaped every value
+        item = entry.item
+        if item is None or item[0] != entry.version:
+            item = entry.item = entry.version, self._write(entry, self.read(entry))
+        return Markup(item[1])  # noqa: S704  # a template wrote it, and escaped every value
 
     def _write(self, entry: Entry, reading: Reading) -> Markup:
-        text = render("item.html", entry=entry, reading=reading, mark=self._mark)
+        text = render("item.html", entry=entry, reading=reading, mark=self._journal.mark)
         return Markup(text)  # noqa: S704  # as above
 
 

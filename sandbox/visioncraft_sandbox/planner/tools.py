@@ -217,16 +217,17 @@ def _times(name: str, text: str) -> int | None:
 
 def _has(text: str, option: Any) -> bool:
     """Whether a clause mentions an option, in the singular or the plural."""
-    words = _singular(str(option))
+    words = _singular(str(option)[:_LONGEST_DESCRIPTION])
     return bool(words.strip()) and words in _singular(text)
 
 
-@lru_cache(maxsize=64)
+# Of one clause, which may be long, beside one option.
+@lru_cache(maxsize=2)
 def _singular(text: str) -> str:
     return f" {' '.join(word.rstrip('s') for word in _words(text))} "
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1)
 def _flat(text: str) -> str:
     return " ".join(["", *text.lower().replace("=", " ").replace(":", " ").split(), ""])
 

@@ -1,0 +1,128 @@
+"""What the sandbox keeps beyond a request is bounded in bytes."""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+from collections import deque
+from typing import Any
+
+import httpx
+import pytest
+from visioncraft_sandbox import SandboxConfig, create_app, records
+from visioncraft_sandbox.engines import artwork, lands, reading
+from visioncraft_sandbox.engines.drawing import draw
+from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.page.journal import Journal
+from visioncraft_sandbox.page.reading import read
+from visioncraft_sandbox.page.views import Writer
+from visioncraft_sandbox.planner import tools
+from visioncraft_sandbox.records import Received, Recorder
+from visioncraft_sandbox.routes_midjourney import Midjourney
+from visioncraft_sandbox.settings import Limit
+from visioncraft_sandbox.validation import Limiter
+
+FACE = "\N{GRINNING FACE}"
+
+
+@pytest.fixture
+def files() -> FileStore:
+    return FileStore(1 << 20, 60)
+
+
+def test_the_prompts_of_tasks_are_bounded_together() -> None:
+    tasks = Midjourney(0)
+    made = [tasks.submit(FACE * (100_000 - number)) for number in range(100)]
+    assert sum(sys.getsizeof(task.prompt) for task in tasks._tasks.values()) <= 16 << 20
+    assert tasks.find(str(made[-1].number), "task") is made[-1]
+
+
+def test_long_keys_are_not_kept_to_count_their_calls() -> None:
+    limiter = Limiter({"POST /sd": Limit(1)})
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            limiter.check("POST /sd", f"{number}{FACE * 4000}")
+        assert tracemalloc.get_traced_memory()[0] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+async def test_requests_for_tests_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "_ALL_BYTES", 100_000)
+    log: deque[Received] = deque(maxlen=1000)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            continue
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    transport = httpx.ASGITransport(Recorder(app, log))
+    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+        for number in range(40):
+            body = {"number": number, "list": ["a" * 1000] * 5}
+            await client.post("/sd", json=body, headers={"x-note": "a" * 5000})
+    assert 2 <= len(log) <= 20
+    assert log[-1].body["number"] == 39
+
+
+def test_what_the_page_reads_of_its_entries_is_bounded_with_their_bodies(
+    files: FileStore,
+) -> None:
+    journal = Journal(entries=100, max_bytes=1 << 20)
+    for _ in range(40):
+        entry = journal.begin("POST", "/sd", "", [])
+        entry.request.add(('{"prompt": "' + FACE * 2000 + '"}').encode())
+        journal.finish(entry, complete=True)
+    Writer(journal, files).listed(journal.entries())
+    entries = journal.entries()
+    kept = [each for each in entries if each.request.kept]
+    assert 5 <= len(kept) < 40
+    assert kept == entries[: len(kept)]
+    shown = sum(len(f"{each.reading}{each.item}") for each in entries if each.reading)
+    assert shown <= 1 << 20
+
+
+def test_few_facts_and_media_of_one_request_are_shown(files: FileStore) -> None:
+    journal = Journal(entries=1, max_bytes=64 << 20)
+    png = "iVBORw0KGgo" + "A" * 89
+    facts = ", ".join(f'"{number}": 1' for number in range(5000))
+    entry = journal.begin("POST", "/sd", "", [])
+    body = f'{{"{"n" * 100_000}": 1, {facts}, "media": {[png] * 5000}}}'.replace("'", '"')
+    entry.request.add(body.encode())
+    found = read(entry, files)
+    assert (len(found.facts), len(found.media)) == (100, 100)
+    assert max(map(len, found.facts)) <= 60
+
+
+def test_large_drawings_are_not_kept() -> None:
+    caches = artwork._glyph, lands._tree
+    for cache in caches:
+        cache.cache_clear()
+    artwork.glyph("\N{CAT FACE}", 1000)
+    draw("a forest", width=1600, height=1600, seed=1)
+    assert lands._tree.cache_info().misses == 0
+    assert artwork._glyph.cache_info().misses < 10
+    draw("a cat in a forest", width=512, height=512, seed=1)
+    assert all(cache.cache_info().currsize for cache in caches)
+
+
+def test_long_words_are_not_kept() -> None:
+    assert max(map(len, reading._split(f"a {'b' * 100_000} {'1' * 100_000}"))) <= 42
+    assert tools._singular.cache_info().maxsize == 2
+    tracemalloc.start()
+    try:
+        for number in range(10):
+            tools._has(f"{number}", FACE * 1_000_000)
+        assert tracemalloc.get_traced_memory()[0] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_request_of_very_many_headers_is_refused() -> None:
+    transport = httpx.ASGITransport(create_app(SandboxConfig(models=False)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        many = {f"x-{number}": "1" for number in range(100)}
+        assert (await client.get("/limits", headers=many)).status_code == 431
+        assert not transport.app.state.requests  # type: ignore[attr-defined]
