@@ -10,7 +10,8 @@ import av
 import numpy as np
 
 from langchain_visioncraft.media.decoding import Recording
-from langchain_visioncraft.media.sound import LONGEST_SEARCH, RATE, Level, Sound, heard, in_parts
+from langchain_visioncraft.media.loudness import Level
+from langchain_visioncraft.media.sound import LONGEST_SEARCH, RATE, Sound, heard, in_parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -182,7 +182,8 @@ class VisionCraftTranscriptParser(VisionCraftParser):
     def _hear(self, file: MediaFile, cache: Cache | None) -> Steps[Heard]:
         """Send a recording; a long one, or the sound of a video, in parts."""
         from langchain_visioncraft.document_loaders import recordings  # noqa: PLC0415 -- the extra
-        from langchain_visioncraft.media.sound import Sound, listen  # noqa: PLC0415
+        from langchain_visioncraft.media.listening import listen  # noqa: PLC0415
+        from langchain_visioncraft.media.sound import Sound  # noqa: PLC0415
 
         sound: Sound = yield work(listen, file.recording, max_seconds=self.max_seconds)
         self.check_damage(file, sound.damage)

@@ -7,7 +7,6 @@ import functools
 import importlib
 import io
 import math
-import re
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.inspection import behind_tag, chunks_of, end_of_id3
+from langchain_visioncraft.media.inspection import behind_tag, chunks_of
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.structure import StructureError, check_structure
 
@@ -287,15 +286,14 @@ def open_recording(file: BinaryIO) -> Any:
     may use no protocol.
 
     An `FFmpegError` is raised if it cannot be read, perhaps only while it is decoded. Show only its
-    `strerror`: its other texts may quote the file. An `OSError` is raised for an MP3 or FLAC of
-    more than 10,000 tags: FFmpeg compares each with all before it.
+    `strerror`: its other texts may quote the file. FFmpeg may take very long, or much memory, for
+    hostile files: open only what `listening.listen` accepts.
     """
     import av  # noqa: PLC0415 -- an extra
     import av.container  # noqa: PLC0415
 
     # FFmpeg takes the data after a tag of more than a megabyte, such as a cover, for MP3.
     start = behind_tag(file)
-    _check_tags(file)
     file.seek(start)
     arguments: dict[str, Any] = {}
     # Up to PyAV 18, a tag that is not UTF-8 raises without this. PyAV 19 has no such argument: it
@@ -314,33 +312,3 @@ def open_recording(file: BinaryIO) -> Any:
         buffer_size=1 << 18,  # each small piece would cost a call into Python
         **arguments,
     )
-
-
-_MOST_TAGS = 10_000
-_COMMENTS = 4  # a kind of block in FLAC
-_FREE_TAG = re.compile(rb"TXX|PRIV")
-"""The frames of ID3 that may have any name, and so be there any number of times."""
-
-
-def _check_tags(file: BinaryIO) -> None:
-    file.seek(0)
-    head, at, tags = file.read(10), 0, 0
-    if head[:3] == b"ID3" and len(head) == 10:
-        at = end_of_id3(head)
-        tags = sum(1 for _ in _FREE_TAG.finditer(file.read(at)))
-        file.seek(at)
-        head = file.read(4)
-    if head[:4] == b"fLaC":
-        at, last = at + 4, False
-        while not last and len(block := _read(file, at, 4)) == 4:
-            last, size = block[0] > 0x7F, int.from_bytes(block[1:], "big")
-            if block[0] & 0x7F == _COMMENTS:
-                tags += _read(file, at + 4, size).count(b"=")
-            at += 4 + size
-    if tags > _MOST_TAGS:
-        raise OSError(f"it has more than {_MOST_TAGS:,} tags")
-
-
-def _read(file: BinaryIO, at: int, size: int) -> bytes:
-    file.seek(at)
-    return file.read(size)

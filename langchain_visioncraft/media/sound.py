@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import av
 import av.error
+import av.stream
 import numpy as np
 
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.decoding import Recording, open_recording
 from langchain_visioncraft.media.inspection import truncation_of
+from langchain_visioncraft.media.loudness import Level, full_scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,14 +32,8 @@ _SLOWEST = 1000
 """The lowest sample rate that is accepted. One frame may have 65,535 samples: at 1 per second that
 is most of a day, which takes gigabytes at `RATE`, from a file of 55 bytes."""
 
-_LOUD = 10 ** (-50 / 20)
-"""Of full scale. Louder sound is always sent; quieter sound only if it is not hiss."""
-
 _QUIET = 10 ** (-40 / 20)
 """Of full scale. Quieter sound is amplified, so that 16 bits are enough for it."""
-
-_CANCELLED = 0.1
-"""Channels cancel each other if their sum has at most this part of the loudest one's amplitude."""
 
 LONGEST_SEARCH = 60.0
 """Seconds before the latest possible cut that are searched for a quiet place."""
@@ -50,6 +46,12 @@ _MOST_TRACKS = 16
 
 _TOGETHER = 4
 """All tracks together may last this many times as long as one: a film has several languages."""
+
+_LARGEST_PACKET = 8 << 20
+"""Bytes of a packet: more than a second of any sound. FFmpeg decodes all of it at once."""
+
+_PIECE = 1 << 16
+"""Samples that are analysed at once."""
 
 _MOST_PLANES = 7
 """The most planar channels. PyAV counts them up to a zero, which is missing after eight: it reads
@@ -71,69 +73,6 @@ class Sound(NamedTuple):
 
 
 @dataclass
-class Level:
-    """The loudness of a track on each channel, relative to its own zero line."""
-
-    loudest: float = 0.0
-    cancelled: bool = False
-    _low: Any = None
-    _high: Any = None
-    _energy: float = 0.0
-    _neighbours: float = 0.0
-    _most: float = 0.0
-    _count: int = 0
-
-    def add(self, samples: NDArray[Any]) -> None:
-        """Add samples: channels by samples, as they were decoded."""
-        if not samples.size:
-            return
-        full = _full_scale(samples.dtype)
-        samples = np.nan_to_num(samples)
-        low, high = samples.min(axis=1), samples.max(axis=1)
-        if self._low is None or len(low) != len(self._low):
-            self._low, self._high = low, high
-        self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
-        # A constant is silence.
-        widths = (self._high.astype(np.float64) - self._low) / (2 * full)
-        self.loudest = max(self.loudest, float(np.nan_to_num(widths).max()))
-        if self.loudest < _LOUD and widths.any():
-            self._add_texture(samples.astype(np.float32) / full)
-
-    def compare(self, samples: NDArray[Any]) -> None:
-        """Detect whether channels cancel each other; a few of the samples are enough."""
-        if len(samples) > 1 and samples.size and not self.cancelled:
-            samples = np.nan_to_num(samples)
-            together = float(np.abs(samples.sum(axis=0, dtype=np.float32)).max())
-            loudest = float(np.abs(samples.astype(np.float32)).max())
-            self.cancelled = together < _CANCELLED * loudest
-
-    def _add_texture(self, samples: Samples) -> None:
-        for channel in samples - samples.mean(axis=1, keepdims=True):
-            energy = float(np.dot(channel, channel))
-            self._energy += energy
-            self._neighbours += float(np.dot(channel[1:], channel[:-1]))
-            self._most = max(self._most, energy / len(channel))
-            self._count += len(channel)
-
-    @property
-    def silent(self) -> bool:
-        """Whether there is nothing, or only the even hiss of a converter, far below speech.
-
-        In a voice, however quiet, each sample resembles the previous one; in hiss it does not.
-        """
-        if self.loudest >= _LOUD:
-            return False
-        if self.loudest < 1e-7 or not self._energy:
-            return True
-        even = self._most < 8 * self._energy / self._count
-        return even and self._neighbours < 0.3 * self._energy
-
-
-def _full_scale(dtype: Any) -> float:
-    return float(2 ** (8 * dtype.itemsize - 1)) if dtype.kind == "i" else 1.0
-
-
-@dataclass
 class _Track:
     language: str | None
     level: Level = field(default_factory=Level)
@@ -150,10 +89,12 @@ class _Track:
         self.samples += frame.samples
         self.frames += 1
         quiet = self.level.loudest < _QUIET
-        if quiet:
-            self.level.add(_planes(frame))
-        if frame.layout.nb_channels > 1 and (quiet or self.frames % 4 == 0):
-            self.level.compare(_planes(frame)[:, ::8])
+        compared = frame.layout.nb_channels > 1 and (quiet or self.frames % 4 == 0)
+        for samples in _pieces(frame) if quiet or compared else ():
+            if quiet:
+                self.level.add(samples)
+            if compared:
+                self.level.compare(samples[:, ::8])
 
     @property
     def seconds(self) -> float:
@@ -259,7 +200,7 @@ def _quiet_place(samples: NDArray[Any]) -> int:
     searched = min(int(LONGEST_SEARCH * RATE), len(samples) // 2) // _FRAME * _FRAME
     if searched < 2 * _FRAME:
         return len(samples)
-    tail = samples[-searched:].astype(np.float64) * (32_768 / _full_scale(samples.dtype))
+    tail = samples[-searched:].astype(np.float64) * (32_768 / full_scale(samples.dtype))
     energy = (tail.reshape(-1, _FRAME) ** 2).mean(axis=1)
     width = min(_SMOOTHING, len(energy))
     smooth = np.convolve(energy, np.ones(width) / width, mode="valid").round(3)
@@ -278,10 +219,10 @@ def _mono(recording: Recording, number: int) -> Iterator[Samples]:
             frame.pts = None
             kind, before = (frame.format.name, frame.layout.name, frame.sample_rate), kind
             if before not in (None, kind):  # recordings were joined: another one begins here
-                yield from map(mixer.mixed, _rest(resampler))
+                yield from mixer.mixed(_rest(resampler))
                 resampler = av.AudioResampler(format="flt", rate=RATE)
-            yield from map(mixer.mixed, resampler.resample(frame))
-        yield from map(mixer.mixed, _rest(resampler))
+            yield from mixer.mixed(resampler.resample(frame))
+        yield from mixer.mixed(_rest(resampler))
     except av.error.FFmpegError as error:  # perhaps with a rate that no recorder has
         msg = f"{recording.name} cannot be converted to {RATE:,} Hz ({error.strerror})."
         raise MediaInputError(msg) from error
@@ -294,8 +235,11 @@ class _Mixer:
         self._agreement: Any = 0.0
         self._energy: Any = 0.0
 
-    def mixed(self, frame: Any) -> Samples:
-        channels: Samples = np.clip(np.nan_to_num(_planes(frame)), -1.0, 1.0)
+    def mixed(self, frames: Iterable[Any]) -> Iterator[Samples]:
+        return (self._mean(samples) for frame in frames for samples in _pieces(frame))
+
+    def _mean(self, samples: NDArray[Any]) -> Samples:
+        channels: Samples = np.clip(np.nan_to_num(samples), -1.0, 1.0)
         if len(channels) == 1:
             return channels.reshape(-1)
         if np.shape(self._energy) != (len(channels),):
@@ -308,7 +252,7 @@ class _Mixer:
         return mean
 
 
-def _planes(frame: Any) -> NDArray[Any]:
+def _pieces(frame: Any) -> Iterator[NDArray[Any]]:
     """The samples of a frame as they were decoded: channels by samples, around zero."""
     count = frame.layout.nb_channels
     if frame.format.is_planar and count > _MOST_PLANES:
@@ -320,7 +264,9 @@ def _planes(frame: Any) -> NDArray[Any]:
         samples = frame.to_ndarray()
     if not frame.format.is_planar or count > _MOST_PLANES:
         samples = samples.reshape(-1, count).T
-    return samples if samples.dtype != np.uint8 else (samples.astype(np.int16) - 128) * 256
+    for at in range(0, samples.shape[1], _PIECE):
+        piece = samples[:, at : at + _PIECE]
+        yield piece if piece.dtype != np.uint8 else (piece.astype(np.int16) - 128) * 256
 
 
 def _frames(
@@ -343,7 +289,8 @@ def _frames(
             places = [stream.index for stream in tracks]
             others = len(tracks) > 1 or bool(container.streams.video)
             start = (container.start_time or 0) / av.time_base
-            for stream, frame in _decoded(container, wanted, problems, recording.step):
+            _discard([stream for stream in container.streams if stream not in wanted])
+            for stream, frame in _decoded(container, wanted, problems, recording):
                 if frame.sample_rate < _SLOWEST:
                     rate = f"{frame.sample_rate:,} samples per second"
                     msg = f"{recording.name} has {rate}; at least {_SLOWEST:,} are needed."
@@ -368,6 +315,12 @@ def _frames(
     raise MediaInputError(f"{recording.name} has an empty sound track.")
 
 
+def _discard(streams: Iterable[Any]) -> None:
+    if hasattr(av.stream, "Discard"):  # not in the oldest PyAV
+        for stream in streams:
+            stream.discard = av.stream.Discard.all
+
+
 def _check_number(tracks: int, wanted: int, name: str) -> None:
     if tracks <= wanted:
         raise MediaInputError(f"{name} has no sound track.")
@@ -377,11 +330,14 @@ def _check_number(tracks: int, wanted: int, name: str) -> None:
 
 
 def _decoded(
-    container: Any, streams: Any, problems: list[Any], step: Callable[[], object]
+    container: Any, streams: Any, problems: list[Any], recording: Recording
 ) -> Iterator[tuple[Any, Any]]:
     """All frames of these streams, without those that FFmpeg cannot decode."""
     for packet in container.demux(streams):
-        step()
+        recording.step()
+        if packet.size > _LARGEST_PACKET:
+            size = f"a packet of {packet.size:,} bytes; at most {_LARGEST_PACKET:,} can be decoded"
+            raise MediaInputError(f"{recording.name} has {size}.")
         try:
             frames = packet.decode()
         except av.error.InvalidDataError as error:

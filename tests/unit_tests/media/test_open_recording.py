@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -78,32 +77,3 @@ def test_the_bytes_are_read_in_large_pieces() -> None:
     with open_recording(Counting(recording([], 60))) as container:
         list(container.demux())
     assert len(reads) < 20  # for 1.9 MB
-
-
-def id3(tags: int, kind: bytes) -> bytes:
-    """A tag of as many frames."""
-    frames = (kind + struct.pack(">I2x", 2) + b"a\0") * tags
-    size = bytes(len(frames) >> shift & 0x7F for shift in (21, 14, 7, 0))
-    return b"ID3\3\0\0" + size + frames
-
-
-def flac(tags: int) -> bytes:
-    """The head of a FLAC with as many comments."""
-    comments = struct.pack("<II", 0, tags) + (struct.pack("<I", 3) + b"a=b") * tags
-    return b"fLaC\0\0\0\x22" + bytes(34) + b"\x84" + len(comments).to_bytes(3, "big") + comments
-
-
-@pytest.mark.parametrize(
-    "tagged_file",
-    [lambda tags: id3(tags, b"TXXX"), lambda tags: id3(tags, b"PRIV"), flac],
-    ids=["TXXX", "PRIV", "FLAC"],
-)
-def test_a_recording_of_more_tags_than_programs_write_is_not_opened(
-    monkeypatch: pytest.MonkeyPatch, tagged_file: Callable[[int], bytes]
-) -> None:
-    monkeypatch.setattr(av, "open", lambda *_, **__: "opened")
-    assert open_recording(io.BytesIO(tagged_file(10_000))) == "opened"
-    with pytest.raises(OSError, match="more than 10,000 tags"):
-        open_recording(io.BytesIO(tagged_file(10_001)))
-    with pytest.raises(OSError, match="more than 10,000 tags"):
-        open_recording(io.BytesIO(id3(0, b"") + flac(10_001)))

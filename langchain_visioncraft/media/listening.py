@@ -1,0 +1,121 @@
+"""Listens to large recordings in a process of their own, which ends if FFmpeg works without end."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media import sound
+from langchain_visioncraft.media.decoding import Recording
+from langchain_visioncraft.media.sound import Sound
+
+_SMALL = 1 << 16
+"""Bytes. FFmpeg compares each tag, chapter and entry of an index with all others, and so few are
+compared in a second; to start a process takes half of one."""
+
+_MOST_SECONDS = 10
+"""Of the processor's time, to open a recording, and for each of its packets."""
+
+_MOST_SECONDS_IN_ALL = 900
+
+_MOST_BYTES = 512 << 20
+
+_START = "import sys; sys.path[:] = {}; from {} import main; main()"
+
+
+def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
+    """Analyse a recording as `sound.listen` does; what passes can be decoded again in this process.
+
+    Also raises `MediaInputError` if FFmpeg takes too long for it, or too much memory.
+    """
+    try:
+        with recording.open() as file:
+            if file.seek(0, io.SEEK_END) > _SMALL:
+                with _on_disk(file) as source:
+                    return _listen_apart(recording, source, max_seconds)
+    except OSError as error:
+        msg = f"{recording.name} cannot be read: {error.strerror or error}."
+        raise MediaInputError(msg) from error
+    return sound.listen(recording, max_seconds=max_seconds)
+
+
+@contextlib.contextmanager
+def _on_disk(file: BinaryIO) -> Iterator[BinaryIO]:
+    """A file that another process can read."""
+    if isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO):
+        yield file
+        return
+    with tempfile.TemporaryFile() as copy:
+        file.seek(0)
+        shutil.copyfileobj(file, copy, 1 << 20)
+        copy.flush()
+        yield copy
+
+
+def _listen_apart(recording: Recording, file: BinaryIO, max_seconds: float | None) -> Sound:
+    limits = _MOST_SECONDS, _MOST_BYTES
+    described = json.dumps([recording.name, recording.kind, max_seconds, *limits])
+    code = _START.format(sys.path, __name__)
+    with subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+        [sys.executable, "-I", "-c", code, described],
+        stdin=file,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            found = None
+            while found is None:
+                recording.step()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    found, _ = process.communicate(timeout=0.1)
+        finally:
+            process.kill()
+    match json.loads(found or "null"):
+        case [seconds, tracks, plain, gain, damage]:
+            return Sound(seconds, tuple(tracks), plain, gain, damage)
+        case str(problem):
+            raise MediaInputError(problem)
+    most = f"{_MOST_SECONDS} seconds or {_MOST_BYTES >> 20} MB"
+    msg = f"{recording.name} is not decoded: FFmpeg takes more than {most} to open it or to go on."
+    raise MediaInputError(msg)
+
+
+def main() -> None:
+    """Listen to the file that is standard input, and print the result as JSON."""
+    name, kind, max_seconds, seconds, most_bytes = json.loads(sys.argv[1])
+    step = _confined(seconds, most_bytes)
+    recording = Recording(lambda: os.fdopen(os.dup(0), "rb"), name, kind, step)
+    try:
+        heard = sound.listen(recording, max_seconds=max_seconds)
+    except MediaInputError as error:
+        json.dump(str(error), sys.stdout)
+    else:
+        json.dump(heard, sys.stdout)
+
+
+def _confined(seconds: float, most_bytes: int) -> Callable[[], object]:
+    """Have the system end this process if it takes too much; the result allows it to go on."""
+    if not hasattr(signal, "setitimer"):  # Windows has no such limits
+        return lambda: None
+    import resource  # noqa: PLC0415 -- not on Windows
+
+    resource.setrlimit(resource.RLIMIT_CPU, (_MOST_SECONDS_IN_ALL, _MOST_SECONDS_IN_ALL))
+    with contextlib.suppress(OSError):  # only Linux says how much is taken already
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+        most = pages * resource.getpagesize() + most_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    go_on = partial(signal.setitimer, signal.ITIMER_PROF, seconds)
+    go_on()
+    return go_on

@@ -1,0 +1,168 @@
+"""Large recordings are decoded in another process, which ends if FFmpeg does not."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import numpy as np
+import pytest
+from media_host import RATE, recording, video
+
+from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media import listening, sound
+from langchain_visioncraft.media.decoding import Recording, open_recording
+from langchain_visioncraft.media.listening import listen
+
+LONG = recording([(0.5, 9.5, 400)], 10.0)
+
+
+def of(data: bytes) -> Recording:
+    return Recording(lambda: io.BytesIO(data), "note", "audio/wav")
+
+
+@pytest.mark.parametrize("cut", [0, 1001], ids=["whole", "cut off"])
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_another_process_finds_the_same(tmp_path: Path, cut: int, *, on_disk: bool) -> None:
+    path = tmp_path / "note.wav"
+    path.write_bytes(LONG[: len(LONG) - cut])
+    opened: Callable[[], BinaryIO] = lambda: path.open("rb")  # noqa: E731
+    found = listen(Recording(opened, "note", "audio/wav") if on_disk else of(path.read_bytes()))
+    assert found == sound.listen(of(path.read_bytes()))
+    assert (found.damage is None) == (cut == 0)
+
+
+def test_a_small_recording_needs_no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("subprocess.Popen", None)
+    assert listen(of(recording([(0.2, 0.8, 400)], 1.0))).seconds == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [(LONG, "note is longer than 5 seconds."), (bytes(1 << 17), "note is a damaged audio/wav")],
+)
+def test_a_problem_of_the_other_process_is_reported(data: bytes, problem: str) -> None:
+    with pytest.raises(MediaInputError, match=problem):
+        listen(of(data), max_seconds=5)
+
+
+def riff(form: bytes, *chunks: bytes) -> bytes:
+    body = form + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return kind + struct.pack("<I", len(data)) + data
+
+
+def names(count: int) -> list[bytes]:
+    return [b"%04X" % number for number in range(count)]
+
+
+def tagged_wav(tags: int) -> bytes:
+    """With as many different texts in its list of them."""
+    texts = b"".join(chunk(name, b"a\0") for name in names(tags))
+    return riff(b"WAVE", LONG[12:36], chunk(b"LIST", b"INFO" + texts), LONG[36:])
+
+
+def flac(tags: int) -> bytes:
+    comments = b"".join(chunk(b"", name + b"=a") for name in names(tags))
+    block = struct.pack("<II", 0, tags) + comments
+    return b"fLaC\0\0\0\x22" + bytes(34) + b"\x84" + len(block).to_bytes(3, "big") + block
+
+
+def mp3(tags: int) -> bytes:
+    texts = [b"TXXX" + struct.pack(">I2x", 7) + b"\0" + name + b"\0a" for name in names(tags)]
+    size = bytes(len(b"".join(texts)) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3\3\0\0" + size + b"".join(texts)
+
+
+def element(kind: str, *content: bytes) -> bytes:
+    data = b"".join(content)
+    return bytes.fromhex(kind) + (len(data) | 1 << 56).to_bytes(8, "big") + data
+
+
+def matroska(*extra: bytes, packet: bytes = bytes(3200)) -> bytes:
+    """A track of 8 bits and 16,000 samples a second, in one packet."""
+    audio = element("e1", element("b5", struct.pack(">d", RATE)), element("6264", b"\x08"))
+    codec = element("86", b"A_PCM/INT/LIT")
+    track = element("ae", element("d7", b"\1"), element("83", b"\2"), codec, audio)
+    cluster = element("1f43b675", element("e7", b"\0"), element("a3", b"\x81\0\0\x80" + packet))
+    head = element("1a45dfa3", element("4282", b"matroska"))
+    return head + element("18538067", element("1654ae6b", track), *extra, cluster)
+
+
+def tagged_matroska(tags: int) -> bytes:
+    return matroska(
+        element(
+            "1254c367",
+            *(
+                element("7373", element("67c8", element("45a3", name), element("4487", b"a")))
+                for name in names(tags)
+            ),
+        )
+    )
+
+
+@pytest.mark.skipif(not hasattr(listening.signal, "setitimer"), reason="Windows has no such limit")
+@pytest.mark.parametrize("make", [tagged_wav, flac, mp3, tagged_matroska])
+def test_what_ffmpeg_works_on_without_end_is_refused(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[int], bytes]
+) -> None:
+    monkeypatch.setattr(listening, "_MOST_SECONDS", 0.2)
+    with pytest.raises(MediaInputError, match=r"note is not decoded: FFmpeg takes more than"):
+        listen(of(make(40_000)))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux bounds it")
+def test_what_takes_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = matroska(packet=bytes(6 << 20))
+    assert listen(of(data)).seconds == pytest.approx((6 << 20) / RATE)
+    monkeypatch.setattr(listening, "_MOST_BYTES", 4 << 20)
+    with pytest.raises(MediaInputError):
+        listen(of(data))
+
+
+def test_listening_can_be_ended() -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop() -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        listen(of(LONG)._replace(step=stop))
+
+
+def test_a_packet_larger_than_a_second_of_any_sound_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = matroska(packet=bytes(9 << 20))
+    monkeypatch.setattr(av.Packet, "decode", None, raising=False)
+    for read in (listen, lambda each: list(sound.heard(each, (0,)))):
+        with pytest.raises(MediaInputError, match="a packet of 9,437,184 bytes; at most 8,388,608"):
+            read(of(data))
+
+
+def test_a_large_packet_is_heard_in_pieces() -> None:
+    samples = np.random.default_rng(1).integers(0, 256, 1 << 20, np.uint8).tobytes()
+    pieces = [len(piece) for piece in sound.heard(of(matroska(packet=samples)), (0,))]
+    assert sum(pieces) == 1 << 20
+    assert max(pieces) <= 1 << 16
+
+
+@pytest.mark.skipif(not hasattr(av.stream, "Discard"), reason="this PyAV cannot")
+def test_other_streams_are_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    film = video(tmp_path / "film.mp4", [(0.2, 0.8, 400)], 1.0)
+    opened = open_recording(io.BytesIO(film.read_bytes()))
+    monkeypatch.setattr(sound, "open_recording", lambda _: opened)
+    pieces = sound.heard(of(b""), (0,))
+    next(pieces)
+    assert {stream.type: stream.discard for stream in opened.streams} == {
+        "audio": av.stream.Discard.default,
+        "video": av.stream.Discard.all,
+    }
