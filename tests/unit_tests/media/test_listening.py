@@ -36,9 +36,14 @@ def test_another_process_finds_the_same(tmp_path: Path, cut: int, *, on_disk: bo
     assert (found.damage is None) == (cut == 0)
 
 
-def test_a_small_recording_needs_no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_small_recording_of_plain_form_is_decoded_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("subprocess.Popen", None)
     assert listen(of(recording([(0.2, 0.8, 400)], 1.0))).seconds == pytest.approx(1)
+    for data in (LONG, matroska()):
+        with pytest.raises(TypeError):
+            listen(of(data))
 
 
 @pytest.mark.parametrize(
@@ -86,14 +91,18 @@ def element(kind: str, *content: bytes) -> bytes:
     return bytes.fromhex(kind) + (len(data) | 1 << 56).to_bytes(8, "big") + data
 
 
-def matroska(*extra: bytes, packet: bytes = bytes(3200)) -> bytes:
-    """A track of 8 bits and 16,000 samples a second, in one packet."""
+def matroska(*extra: bytes, packet: bytes = bytes(3200), tracks: int = 1) -> bytes:
+    """Tracks of 8 bits and 16,000 samples a second, each in one packet."""
     audio = element("e1", element("b5", struct.pack(">d", RATE)), element("6264", b"\x08"))
     codec = element("86", b"A_PCM/INT/LIT")
-    track = element("ae", element("d7", b"\1"), element("83", b"\2"), codec, audio)
-    cluster = element("1f43b675", element("e7", b"\0"), element("a3", b"\x81\0\0\x80" + packet))
+    entries, blocks = [], []
+    for number in range(1, tracks + 1):
+        kind = element("d7", bytes([number])), element("83", b"\2")
+        entries.append(element("ae", *kind, codec, audio))
+        blocks.append(element("a3", bytes([0x80 | number, 0, 0, 0x80]) + packet))
+    cluster = element("1f43b675", element("e7", b"\0"), *blocks)
     head = element("1a45dfa3", element("4282", b"matroska"))
-    return head + element("18538067", element("1654ae6b", track), *extra, cluster)
+    return head + element("18538067", element("1654ae6b", *entries), *extra, cluster)
 
 
 def tagged_matroska(tags: int) -> bytes:
@@ -116,6 +125,15 @@ def test_what_ffmpeg_works_on_without_end_is_refused(
     monkeypatch.setattr(listening, "_MOST_SECONDS", 0.2)
     with pytest.raises(MediaInputError, match=r"note is not decoded: FFmpeg takes more than"):
         listen(of(make(40_000)))
+
+
+@pytest.mark.parametrize(("tracks", "readings"), [(1, 1), (3, 4)])
+def test_tracks_that_will_be_mixed_are_mixed_there_first(tracks: int, readings: int) -> None:
+    opened = []
+    data = matroska(packet=bytes(range(128)) * 100, tracks=tracks)
+    note = of(data)._replace(open=lambda: opened.append(1) or io.BytesIO(data))
+    assert listening._tried(note, None) == sound.listen(of(data))
+    assert len(opened) == readings + 1  # and one to see whether it is whole
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux bounds it")
