@@ -25,7 +25,7 @@ from langchain_visioncraft.client.flow import LONGEST_RETRY_WAIT, RETRY_STATUSES
 from langchain_visioncraft.client.refusals import retry_after
 from langchain_visioncraft.client.translation import came_back
 from langchain_visioncraft.client.transport import LoopSafeAsyncClient, build, client_options
-from langchain_visioncraft.client.watching import Watch, bounded, current, resumed
+from langchain_visioncraft.client.watching import Watch, bounded, current, resumed, watched
 from langchain_visioncraft.context import run_key
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.version import __version__
@@ -55,7 +55,7 @@ def connect(settings: Settings, model: Any) -> tuple[VisionCraftSDK, AsyncVision
     }
     http_client, http_async_client = model.http_client, model.http_async_client
     if http_client is None or http_async_client is None:
-        shared = _shared_clients(os.getpid(), settings.verify, settings.timeout)
+        shared = _shared_clients(settings.verify, settings.timeout)
         http_client = http_client or shared[0]
         http_async_client = http_async_client or shared[1]
     # The key is not a local variable: tracebacks may show those.
@@ -263,12 +263,12 @@ class _SharedClient(httpx.Client):
 
 
 @functools.lru_cache(maxsize=32)
-def _shared_clients(process: int, verify: Any, timeout: Timeout) -> tuple[Any, Any]:  # noqa: ARG001 -- a key: connections must not be shared with a forked process
+def _shared_clients(verify: Any, timeout: Timeout) -> tuple[Any, Any]:
     # Loading the trusted certificates takes longer than everything else in a constructor.
     options = client_options(verify, timeout)
     kind: Any
     async_kind: Any
-    kind, async_kind, async_options = _SharedClient, LoopSafeAsyncClient, options
+    kind, async_kind, async_options = _SharedClient, LoopSafeAsyncClient, {**options}
     if not issubclass(openai.DefaultHttpxClient, httpx.Client):
         # An SDK before 3, on httpx, beside an installed httpx2.
         import httpx as classic  # noqa: PLC0415
@@ -278,12 +278,24 @@ def _shared_clients(process: int, verify: Any, timeout: Timeout) -> tuple[Any, A
         # A connection that is kept alive belongs to one event loop, and would fail in the next one.
         unkept = classic.Limits(max_connections=None, max_keepalive_connections=0)
         async_options = {**options, "limits": unkept}
-    client = build(kind, **options, **_BOUNDED)
-    _open_clients.add(client)
+    options |= _BOUNDED
+    client = build(kind, **options)
+    _open_clients[client] = options
     return client, build(async_kind, **async_options, **_ABOUNDED)
 
 
-_open_clients: weakref.WeakSet[Any] = weakref.WeakSet()
+_open_clients: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
+
+
+def _reopen_shared_clients() -> None:
+    """In a forked process: it would read the answers to its parent, and write into its calls."""
+    for client, options in list(_open_clients.items()):
+        client.__init__(**options)
+        watched(client)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_reopen_shared_clients)
 
 
 @atexit.register

@@ -6,12 +6,14 @@ import asyncio
 import gc
 import json
 import multiprocessing
+import os
+import signal
 import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -22,8 +24,10 @@ pytestmark = pytest.mark.enable_socket
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    callers: ClassVar[list[int]] = []
 
     def do_POST(self) -> None:
+        self.callers.append(self.client_address[1])
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         head: dict[str, Any] = {"id": "1", "created": 1, "model": body["model"]}
         if body.get("stream"):
@@ -92,6 +96,19 @@ def test_a_model_works_in_another_process(url: str) -> None:
     assert model.invoke("Hi").text == "Hi"
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(_in_another_process, (model,)) == ["Hi"] * 3
+
+
+def test_a_forked_process_does_not_speak_over_its_parents_connection(url: str) -> None:
+    model = build(url)
+    model.invoke("Hi")
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        os._exit(0 if model.invoke("Hi").text == "Hi" else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    model.invoke("Hi")
+    before, forked, after = _Handler.callers[-3:]
+    assert before == after != forked
 
 
 def test_nothing_is_left_open(url: str) -> None:
