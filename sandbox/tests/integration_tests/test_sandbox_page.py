@@ -79,6 +79,26 @@ def test_a_request_is_shown_with_its_answer_and_without_the_key(client: httpx.Cl
         assert "&#34;token&#34;: &#34;***&#34;" in detail
 
 
+@pytest.mark.parametrize(
+    "target", [f"/limits/?hf_token={KEY}", f"/limits/?page=2&sig={KEY}", f"/files/{KEY}/"]
+)
+def test_a_redirect_shows_no_key(client: httpx.Client, target: str) -> None:
+    assert KEY in client.get(target).headers["location"]
+    [entry] = re.findall(r'hx-get="(/page/entry/[^"]+)"', page(client))
+    detail = client.get(entry).text
+    assert "location" in detail
+    assert KEY not in detail
+
+
+def test_headers_of_an_answer_show_no_key(watched: Sandbox, client: httpx.Client) -> None:
+    watched.faults.inject(Fault(endpoint="GET /limits", headers={"x-api-key": KEY, "x-page": "2"}))
+    client.get("/limits")
+    [entry] = re.findall(r'hx-get="(/page/entry/[^"]+)"', page(client))
+    detail = client.get(entry).text
+    assert "x-page" in detail
+    assert KEY not in detail
+
+
 def test_the_page_is_not_recorded_and_not_affected_by_faults(
     watched: Sandbox, client: httpx.Client
 ) -> None:

@@ -67,6 +67,7 @@ class Reading:
     """The readable part of an entry, without keys."""
 
     title: str = ""  # the prompt, or the last message of a chat
+    method: str = ""
     path: str = ""
     facts: dict[str, str] = field(default_factory=dict)  # short parameters
     media: tuple[Medium, ...] = ()
@@ -76,6 +77,7 @@ class Reading:
     answer: str = ""
     notes: tuple[str, ...] = ()  # what is not shown, and why
     headers: dict[str, str] = field(default_factory=dict)
+    answer_headers: dict[str, str] = field(default_factory=dict)
     later: bool = False  # it is still to be read
 
 
@@ -129,11 +131,15 @@ class _Reader:
         query = hiding.shown_text(entry.query, self._secrets.add)
         asked = self._body(entry.request, "in", headers.get("content-type", ""))
         answered = self._body(entry.answer, "out", entry.content_type)
+        found = entry.answer_headers.items()
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in found]
+        answer_headers = hiding.shown_headers(raw, unknown=True, note=self._secrets.add)
         text, error = answer_words(answered, entry.content_type)
         if isinstance(answered, dict) and isinstance(answered.get("note"), str):
             self._notes.append(self._hide(answered["note"]))
         return Reading(
             title=self._hide(_title(asked) or query),
+            method=self._hide(entry.method),
             path=self._hide(path),
             facts=self._facts(asked),
             media=tuple(medium for medium, _ in self.media),
@@ -142,8 +148,12 @@ class _Reader:
             request=self._as_text(asked),
             answer=self._as_text(answered),
             notes=tuple(self._notes),
-            headers={name: self._hide(value) for name, value in headers.items()},
+            headers=self._hidden(headers),
+            answer_headers=self._hidden(answer_headers),
         )
+
+    def _hidden(self, texts: Mapping[str, str]) -> dict[str, str]:
+        return {self._hide(name): self._hide(text) for name, text in texts.items()}
 
     def _body(self, body: Body, side: Side, content_type: str) -> Any:
         """A body as JSON without keys or as text; ``None`` if it is a medium or not kept."""
@@ -206,7 +216,7 @@ class _Reader:
             if value is not None and name not in hidden:
                 text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
                 if max(len(name), len(text)) <= _LONGEST_FACT and len(facts) < _MOST_FACTS:
-                    facts[name] = self._hide(text)
+                    facts[self._hide(name)] = self._hide(text)
         return facts
 
     def _as_text(self, value: Any) -> str:

@@ -119,8 +119,13 @@ def test_a_key_is_hidden_as_urls_and_json_write_it(
 
 def test_the_sandboxs_own_keys_are_hidden_wherever_they_stand(files: FileStore) -> None:
     journal = Journal(10, 1 << 20, (HIDDEN_KEY,))
-    reading = read(noted(journal, {"prompt": f"say {HIDDEN_KEY}"}, {"text": HIDDEN_KEY}), files)
+    entry = noted(journal, {"prompt": f"say {HIDDEN_KEY}", HIDDEN_KEY: 1}, {"text": HIDDEN_KEY})
+    entry.method = HIDDEN_KEY
+    entry.headers.append((HIDDEN_KEY.encode(), b""))
+    reading = read(entry, files)
     assert (reading.title, reading.text) == ("say ***", "***")
+    assert HIDDEN_KEY not in repr(reading)
+    assert HIDDEN_KEY not in render("item.html", entry=entry, reading=reading, mark="", version="")
 
 
 def test_with_very_many_keys_no_text_is_shown(journal: Journal, files: FileStore) -> None:
