@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import httpx
 import pytest
 from starlette.routing import Route
@@ -56,6 +58,15 @@ async def test_an_allowed_name_is_answered() -> None:
 @pytest.mark.parametrize("port", ["", ":8765"])
 def test_an_address_may_have_the_scope_of_an_interface(host: str, port: str, taken: bool) -> None:
     assert is_ours(host + port) is taken
+
+
+@pytest.mark.parametrize("name", ["my-box", "my-box.local"])
+async def test_the_name_of_the_machine_is_answered(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "My-Box")
+    async with client_of(SandboxConfig(models=False), f"{name}:8765") as client:
+        assert (await client.get("/limits")).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["http://x", "x:80", "x/y", "", "*", "a b"])

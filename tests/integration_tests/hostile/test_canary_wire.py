@@ -7,6 +7,7 @@ import base64
 import gc
 import itertools
 import ssl
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from langchain_visioncraft import (
     VisionCraftTextToImage,
 )
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.errors import VisionCraftError
+from langchain_visioncraft.errors import ConnectionFailedError, VisionCraftError
 from langchain_visioncraft.version import __version__
 
 OTHER = "of-somebody-else-1f2e3d"
@@ -188,6 +189,20 @@ def test_a_password_of_a_proxy_goes_to_the_proxy_alone(
     assert {line.split()[0] for line in proxy.lines} == {"CONNECT"}
     assert all(head["proxy-authorization"] == f"Basic {basic}" for head in proxy.heads)
     assert not found_in((proxy.lines, proxy.heads, proxy.bodies))
+
+
+@by_call
+def test_no_error_of_a_proxy_holds_its_password(
+    call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://me:{OTHER}@127.0.0.1:1")
+    with pytest.raises(ConnectionFailedError) as caught:
+        call(**settings_for("http://service.test", max_retries=0))
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    shown = "".join(told.format())
+    assert "service.test" in shown
+    assert OTHER not in shown
+    assert base64.b64encode(f"me:{OTHER}".encode()).decode() not in shown
 
 
 @by_call
