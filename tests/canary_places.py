@@ -459,4 +459,5 @@ def what_links_are_asked_with(scene: Scene) -> Iterator[Any]:
         client.run(endpoints.text_to_image(prompt="x", model="m"))
     first, link = asked
     assert KEY in first.headers["X-Api-Key"]
+    assert not {"x-api-key", "authorization", "cookie"} & {*link.headers}  # `auth` is in base64
     yield from (str(link.url), json.dumps(dict(link.headers)), link.content)
