@@ -94,7 +94,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
         max_side: Pixels. Larger pictures are scaled down before they are sent. `None`: never.
         max_pixels: Pictures with more pixels are refused before they are decoded. A pixel of WebP
             and JPEG 2000 counts four times, one of AVIF, HEIC and JPEG XL twice, and one that
-            Pillow decodes in Python, as in QOI, six times. To show the
+            Pillow decodes in Python, as in QOI, sixteen times. To show the
             chosen frames of an animation, at most 16 times as many are composed.
         **settings: `max_calls` (a file with more frames to describe, by default 100, is refused
             before the first call), `strict` (whether a truncated or damaged picture is refused;

@@ -192,13 +192,41 @@ def open_image(file: BinaryIO) -> Image.Image:
     if head[:4] == b"RIFF" and size < (whole := int.from_bytes(head[4:8], "little") + 8) < 2 * size:
         # Pillow refuses a WebP that is too short.
         file = io.BytesIO(file.read() + bytes(whole - size))
+    counted: Any = _Counted(file)
     try:
-        return Image.open(file, formats=picture_formats())
+        image = Image.open(counted, formats=picture_formats())
     except ValueError:
         if not head.startswith(b"\x89PNG"):
             raise
         return _without_texts(file, 0)
+    vars(counted).update(read=file.read, readline=file.readline)
+    return image
 
+
+class _Counted:
+    """A file that can be read a bounded number of times."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._reads = file, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def _count(self) -> BinaryIO:
+        self._reads += 1
+        if self._reads > _MOST_READS:
+            raise StructureError(f"more than {_MOST_READS:,} parts before its pixels")
+        return self._file
+
+    def read(self, size: int = -1) -> bytes:
+        return self._count().read(size)
+
+    def readline(self, size: int = -1) -> bytes:
+        return self._count().readline(size)
+
+
+_MOST_READS = 1_000_000
+"""Before it is opened: of each part Pillow reads the head, in Python."""
 
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 _XMP = b"XML:com.adobe.xmp\0\0"  # not compressed
@@ -229,8 +257,8 @@ COSTS = {
 """How many pixels one pixel counts for: these decoders need 10 to 19 bytes, others 4."""
 
 
-_COST_IN_PYTHON = 6
-"""What a pixel counts for if Pillow decodes it in Python, which takes about a microsecond."""
+_COST_IN_PYTHON = 16
+"""What a pixel counts for if Pillow decodes it in Python, which takes one or two microseconds."""
 
 
 def is_in_python(image: Image.Image) -> bool:

@@ -8,12 +8,17 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from langchain_visioncraft.media.inspection import chunks_of, directories_of
 
 _MOST_SCANS = 500
 """As many as the fuzzers of libjpeg-turbo allow; progressive JPEGs have about ten."""
+_MOST_PASSED = 4_000_000_000
+"""Pixels that all scans pass over, each of which takes up to two nanoseconds."""
+_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+"""Markers of the segments that say the size."""
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 """A marker that is neither a stuffed byte nor a restart, which belong to the pixels."""
 _MOST_CHUNKS = 100_000
@@ -41,6 +46,9 @@ _MOST_ICON_SIDE = 4096
 """Pixels; Windows and macOS use at most 1,024."""
 _EMBEDDED = re.compile(rb"(?:IHDR|ihdr|\xff\x4f\xff\x51.{4})(.{8})", re.DOTALL)
 """The sides of a picture in an icon, by the headers of PNG and JPEG 2000."""
+_PIECE = 1 << 20
+_RUNS = (b"\1\0\0\0", b"\2\0\0\0")
+"""The compressions of a bitmap that Pillow unpacks, in Python."""
 _GIF_DELAY = b"\xf9"
 
 
@@ -128,11 +136,13 @@ def _apng(file: BinaryIO) -> Animation:
 def check_structure(file: BinaryIO) -> None:
     """Raise `StructureError` if a file demands more than any program's output does.
 
-    That is a JPEG of more than 500 scans, or of more than 10,000 segments, 256 of EXIF or a
+    That is a JPEG of more than 500 scans, or of scans that pass over more than 4,000,000,000 pixels
+    together, or of more than 10,000 segments, 256 of EXIF or a
     megabyte of filler before the first; a PNG of more than 100,000 chunks or several colour
     profiles; a TIFF of more than 10,000 pages, of a page of more than 65,536 strips or tiles, of
     tiles far larger than their page, of pages that overlap, or of more than 4,000,000 numbers in
-    its tags; an icon that holds more than 4,096 pixels a side; a FLIC with a frame of more than
+    its tags; an icon that holds more than 4,096 pixels a side or a compressed bitmap; a compressed
+    BMP of more than three bytes a pixel and a megabyte; a FLIC with a frame of more than
     100 parts; a plain PPM of more than 1,000 comments; and a compressed FITS.
     """
     file.seek(0)
@@ -144,6 +154,9 @@ def check_structure(file: BinaryIO) -> None:
         # Pillow unpacks all of it before it looks at the size.
         msg = "compressed data of unknown size: unpack the FITS first, such as with funpack"
         raise StructureError(msg)
+    if head[:2] == b"BM":
+        with suppress(struct.error):
+            _check_bitmap(file)
     if head[:3] == b"\xff\xd8\xff":
         _check_jpeg(file.read())
     if head == b"\x89PNG":
@@ -192,7 +205,10 @@ def _area(
 
 def _check_icons(data: bytes) -> None:
     """The list of icons may say other sizes than the pictures have."""
-    pictures = [struct.unpack(">2I", found[1]) for found in _EMBEDDED.finditer(data)]
+    # In pieces, between which other threads get the interpreter.
+    pieces = range(0, len(data), _PIECE)
+    found = chain.from_iterable(_EMBEDDED.finditer(data, at, at + _PIECE + 16) for at in pieces)
+    pictures = [struct.unpack(">2I", match[1]) for match in found]
     if any(max(sides) > _MOST_ICON_SIDE for sides in [*pictures, *_bitmaps(data)]):
         msg = f"an icon of more than {_MOST_ICON_SIDE:,} pixels a side"
         raise StructureError(msg)
@@ -208,6 +224,8 @@ def _bitmaps(data: bytes) -> Iterator[tuple[int, int]]:
         kind, sides = data[at : at + 4], data[at + 4 : at + 12]
         if len(sides) < 8 or kind == b"\x89PNG":
             continue
+        if kind != b"\x0c\0\0\0" and data[at + 16 : at + 20] in _RUNS:
+            raise StructureError("a compressed bitmap inside")
         width, height = struct.unpack_from("<2H" if kind == b"\x0c\0\0\0" else "<2i", sides)
         yield abs(width), abs(height) // 2  # its mask is below it
 
@@ -225,10 +243,7 @@ def _check_chunks(file: BinaryIO) -> None:
 
 
 def _check_jpeg(data: bytes) -> None:
-    if _scans(data) > _MOST_SCANS:
-        msg = f"more than {_MOST_SCANS} scans, each of which passes over the whole picture"
-        raise StructureError(msg)
-    at, segments, exif, filler = 2, 0, 0, 0
+    at, segments, exif, filler, pixels = 2, 0, 0, 0, 1
     while found := _MARKER.search(data, at):
         segments, filler, kind = segments + 1, filler + found.start() - at, found[1][0]
         at = found.end()
@@ -239,8 +254,27 @@ def _check_jpeg(data: bytes) -> None:
             raise StructureError(msg)
         if kind == 0xDA:
             break
+        if kind in _SIZES:
+            pixels = max(
+                pixels, math.prod(struct.unpack(">2H", data[at + 3 : at + 7].ljust(4, b"\0")))
+            )
         if kind not in _WITHOUT_LENGTH:
             at += max(2, int.from_bytes(data[at : at + 2], "big"))
+    scans = min(_MOST_SCANS, _MOST_PASSED // pixels)
+    if _scans(data, scans) > scans:
+        msg = f"more than {scans} scans, each of which passes over the whole picture"
+        raise StructureError(msg)
+
+
+def _check_bitmap(file: BinaryIO) -> None:
+    """Its runs may be empty, so that any number of them fills no pixel."""
+    _, width, height, _, _, compression = struct.unpack("<I2i2HI", file.read(34)[14:])
+    pixels = abs(width * height)
+    if (
+        compression.to_bytes(4, "little") in _RUNS
+        and file.seek(0, io.SEEK_END) > 3 * pixels + _MOST_FILLER
+    ):
+        raise StructureError("more bytes of runs than pixels")
 
 
 def _check_flic(file: BinaryIO) -> None:
@@ -255,13 +289,13 @@ def _check_flic(file: BinaryIO) -> None:
         at += max(size, 6)
 
 
-def _scans(jpeg: bytes) -> int:
+def _scans(jpeg: bytes, most: int) -> int:
     """How many scans a decoder would find; counting stops one beyond the limit."""
-    if (most := jpeg.count(b"\xff\xda")) <= _MOST_SCANS:
-        return most
+    if (count := jpeg.count(b"\xff\xda")) <= most:
+        return count
     # They may be in metadata, or in appended data.
     at, scans = 2, 0
-    while scans <= _MOST_SCANS and (found := _MARKER.search(jpeg, at)):
+    while scans <= most and (found := _MARKER.search(jpeg, at)):
         at, kind = found.end(), found[1][0]
         if kind == 0xD9:
             break

@@ -13,7 +13,10 @@ from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.uploads import decode_picture
 
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media import decoding
+from langchain_visioncraft.media.decoding import open_image
 from langchain_visioncraft.media.scaling import scaled
+from langchain_visioncraft.media.structure import StructureError
 
 EMPTY_SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x10\x00"
 
@@ -24,7 +27,7 @@ def is_refused_unopened(monkeypatch: pytest.MonkeyPatch, data: bytes, reason: st
     with pytest.raises(MediaInputError, match=f"photo has .*{reason}.*not decoded"):
         scaled(data, 8, name="photo")
     with pytest.raises(Refusal, match=f"^image has .*{reason}"):
-        decode_picture(data, "image", 100_000)
+        decode_picture(data, "image", 64_000_000)
 
 
 def progressive(scans: int) -> bytes:
@@ -301,10 +304,69 @@ def test_a_frame_of_more_parts_than_programs_write_is_not_decoded(
     ],
     ids=["plain PPM", "PGM of ten bits", "QOI"],
 )
-def test_a_pixel_that_is_decoded_in_python_counts_six_times(data: bytes) -> None:
-    assert scaled(data, 8, max_pixels=9600).damage is None
-    assert decode_picture(data, "image", 9600).size == (40, 40)
-    with pytest.raises(MediaInputError, match="40x40 pixels, which count 6 times in"):
-        scaled(data, 8, max_pixels=9599)
+def test_a_pixel_that_is_decoded_in_python_counts_sixteen_times(data: bytes) -> None:
+    assert scaled(data, 8, max_pixels=25_600).damage is None
+    assert decode_picture(data, "image", 25_600).size == (40, 40)
+    with pytest.raises(MediaInputError, match="40x40 pixels, which count 16 times in"):
+        scaled(data, 8, max_pixels=25_599)
     with pytest.raises(Refusal, match="more than 1,599 pixels, which is the bound for its kind"):
-        decode_picture(data, "image", 9599)
+        decode_picture(data, "image", 25_599)
+
+
+def bitmap(runs: bytes, side: int = 40) -> bytes:
+    """Of 8 bits a pixel, in runs."""
+    head = struct.pack("<I2i2H6I", 40, side, side, 1, 8, 1, len(runs), 1, 1, 256, 256)
+    return (
+        b"BM" + struct.pack("<I4xI", 54 + 1024 + len(runs), 54 + 1024) + head + bytes(1024) + runs
+    )
+
+
+def test_runs_that_fill_no_pixels_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = b"\x28\7\0\0"
+    assert scaled(bitmap(row * 40), 8).damage is None
+    assert scaled(bitmap(b"\0\2\0\0" * 200_000 + row * 40), 8).damage is None
+    is_refused_unopened(monkeypatch, bitmap(b"\0\2\0\0" * 270_000), "more bytes of runs than pix")
+
+
+@pytest.mark.parametrize("kind", [1, 2], ids=["ICO", "CUR"])
+def test_an_icon_has_no_compressed_bitmap(monkeypatch: pytest.MonkeyPatch, kind: int) -> None:
+    inside = bitmap(b"\x28\7\0\0" * 40)[14:]
+    head = struct.pack("<3H4B2H2I", 0, kind, 1, 40, 40, 0, 0, 1, 8, len(inside), 22)
+    is_refused_unopened(monkeypatch, head + inside, "a compressed bitmap inside")
+
+
+def test_a_large_jpeg_may_have_fewer_scans(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = bytearray(progressive(101))
+    at = many.index(b"\xff\xc2") + 5
+    many[at : at + 4] = struct.pack(">2H", 8000, 5000)
+    is_refused_unopened(monkeypatch, bytes(many), "more than 100 scans")
+
+
+def many_parts(form: str, parts: int) -> bytes:
+    """A picture with as many parts before its pixels as Pillow reads in pieces."""
+    if form == "GIF":
+        whole = picture(form=form)
+        at = 13 + (6 << (whole[10] & 7) if whole[10] & 0x80 else 0)
+        return whole[:at] + b"!\xfe\1a\0" * parts + whole[at:]
+    if form == "JPEG2000":
+        whole = picture(form=form)
+        at = whole.index(b"jp2h") - 4
+        return whole[:at] + struct.pack(">I4s", 8, b"free") * parts + whole[at:]
+    if form == "PSD":
+        head = b"8BPS\0\1" + bytes(6) + struct.pack(">H2I2HI", 1, 8, 8, 8, 1, 0)
+        rest = (b"8BIM" + bytes(8)) * parts
+        return head + struct.pack(">I", len(rest)) + rest + bytes(4 + 2 + 64)
+    if form == "XPM":
+        colours = b'"0000 c #123456",\n' * parts
+        return b'/* XPM */\nstatic char *a[] = {\n"1 1 %d 4",\n' % parts + colours + b'"0000",\n};'
+    return b"P6 #" + b"a" * parts + b"\n1 1 255\nabc"
+
+
+@pytest.mark.parametrize("form", ["GIF", "JPEG2000", "PSD", "XPM", "PPM"])
+def test_pillow_reads_no_more_parts_than_programs_write(
+    monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr(decoding, "_MOST_READS", 3000)
+    assert open_image(io.BytesIO(many_parts(form, 300))).load()
+    with pytest.raises(StructureError, match="more than 3,000 parts before its pixels"):
+        open_image(io.BytesIO(many_parts(form, 3000)))
