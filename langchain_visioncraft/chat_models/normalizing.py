@@ -81,9 +81,8 @@ def normalized(answer: Mapping[str, Any]) -> dict[str, Any]:
         if not written:
             raise unreadable("the message of a choice", None)
         parts = {"index": index, "message": _message(written), "logprobs": logprobs_of(choice)}
-        choices.append({**choice, **parts, "finish_reason": finish_of(choice)})
-    other = {name: part for name, part in answer.items() if name not in _HEAD}
-    return {**other, **head_of(answer), "choices": choices, "usage": usage_of(answer) or None}
+        choices.append({**parts, "finish_reason": finish_of(choice)})
+    return {**head_of(answer), "choices": choices, "usage": usage_of(answer) or None}
 
 
 def _message(written: Mapping[str, Any]) -> dict[str, Any]:
@@ -258,7 +257,17 @@ def logprobs_of(choice: Mapping[str, Any]) -> dict[str, Any] | None:
     """The probabilities of tokens, in the form that can be merged."""
     given = choice.get("logprobs")
     parts = given.items() if isinstance(given, dict) else ()
-    return {name: part for name, part in parts if isinstance(part, list)} or None
+    return {name: _unnumbered(part) for name, part in parts if isinstance(part, list)} or None
+
+
+def _unnumbered(items: list[Any]) -> list[Any]:
+    """Items without an ``index``: LangChain would search all earlier ones for the same."""
+    return [
+        {name: part for name, part in item.items() if name != "index"}
+        if isinstance(item, dict) and "index" in item
+        else item
+        for item in items
+    ]
 
 
 def usage_of(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from langchain_core.tools import tool
 from langchain_visioncraft.chat_models.answers import Reading
 from langchain_visioncraft.chat_models.bound_tools import BoundTools, PromptedTools
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
+from langchain_visioncraft.chat_models.normalizing import normalized
 from langchain_visioncraft.chat_models.structured import PromptedAnswer
 from langchain_visioncraft.errors import UnexpectedAnswerError, VisionCraftError
 
@@ -69,6 +70,22 @@ def saying(service: Service, chunks: list[dict[str, Any]]) -> None:
     end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
     events = "".join(f"data: {json.dumps(each)}\n\n" for each in [*chunks, end])
     service.says(200, text=events, headers={"content-type": "text/event-stream"})
+
+
+def test_parts_of_an_answer_that_nobody_reads_are_neither_searched_nor_copied() -> None:
+    choice = {"message": {"content": "a", "more": [1]}, "finish_reason": "stop", "more": [1]}
+    answer = normalized({"model": "m", "choices": [choice], "more": [1]})
+    assert "more" not in json.dumps(answer)
+
+
+async def test_entries_of_logprobs_have_no_index_by_which_langchain_would_merge_them(
+    service: Service,
+) -> None:
+    entries = [{"token": "a", "index": number} for number in range(3)]
+    choice = {"index": 0, "delta": {"content": "a"}}
+    saying(service, [{"choices": [{**choice, "logprobs": {"content": [e]}}]} for e in entries])
+    answer = await ask(service.model(), "astream")
+    assert answer.response_metadata["logprobs"]["content"] == [{"token": "a"}] * 3
 
 
 @pytest.mark.parametrize("way", ["stream", "astream"])
