@@ -206,10 +206,11 @@ class StreamedReading(_Answer):
         message: Any = chunk.message
         text = str(message.text)
         self.reading.native = self.reading.native or bool(message.tool_call_chunks)
-        reason = (chunk.generation_info or {}).get("finish_reason")
+        info = chunk.generation_info or {}
+        reason = info.get("finish_reason")
         thought, found = self.take(text, ends=bool(reason), cut_off=reason == "length")
         says_more = message.usage_metadata or message.tool_call_chunks or message.additional_kwargs
-        if text and not (found or thought or reason or says_more):
+        if text and not (found or thought or info or says_more):
             return None
         self._some = True
         if found == [text] and not thought:

@@ -81,6 +81,7 @@ def test_parts_of_an_answer_that_nobody_reads_are_neither_searched_nor_copied() 
 async def test_entries_of_logprobs_have_no_index_by_which_langchain_would_merge_them(
     service: Service,
 ) -> None:
+    # The first "a" may begin a mark, and is held back; its log probability must not be lost.
     entries = [{"token": "a", "index": number} for number in range(3)]
     choice = {"index": 0, "delta": {"content": "a"}}
     saying(service, [{"choices": [{**choice, "logprobs": {"content": [e]}}]} for e in entries])
