@@ -155,9 +155,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
 
     def parts(self, file: MediaFile) -> list[Frame]:
         """The chosen frames."""
-        frames = frames_of(file, self.frames, self.max_pixels)
-        check_calls(file.source, f"{len(frames):,} frames", len(frames), self.max_calls)
-        return frames
+        return frames_of(file, self.frames, self.max_pixels, self.max_calls)
 
     def documents(self, part: Frame, cache: Cache | None) -> Steps[list[Document]]:
         """One document, with the caption of the frame."""
@@ -268,7 +266,7 @@ class Frame(NamedTuple):
     duration: float | None
 
 
-def frames_of(file: MediaFile, chosen: FramesTypes, max_pixels: int) -> list[Frame]:
+def frames_of(file: MediaFile, chosen: FramesTypes, max_pixels: int, max_calls: int) -> list[Frame]:
     """The chosen frames of a picture in order, according to its headers."""
     media, mime_type = file.media, file.media.mime_type
     frames = Frames(media, name=file.source, max_pixels=max_pixels)
@@ -279,6 +277,8 @@ def frames_of(file: MediaFile, chosen: FramesTypes, max_pixels: int) -> list[Fra
         if chosen == "auto":
             chosen = "middle" if animated else "all"
         duration, numbers = None, _chosen(chosen, count, file.source)
+        # Here, as a file of a hundred bytes may declare a billion frames.
+        check_calls(file.source, f"{len(numbers):,} frames", len(numbers), max_calls)
         if animated:
             most = _MOST_TIMES * max_pixels
             motion = _motion(media, frames, count, most)

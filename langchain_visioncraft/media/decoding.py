@@ -311,7 +311,8 @@ def open_recording(file: BinaryIO) -> Any:
 
     FFmpeg takes a name with a colon for a protocol (``concat:a|b``), and an extension for a format,
     so it gets no name. Playlists and the like have it open other files, or wait on a port, so it
-    may use no protocol.
+    may use no protocol. To find the sizes of video tracks and covers, it would decode a
+    picture of each, which may take gigabytes, so it gets only decoders of sound.
 
     An `FFmpegError` is raised if it cannot be read, perhaps only while it is decoded. Show only its
     `strerror`: its other texts may quote the file. FFmpeg may take very long, or much memory, for
@@ -336,7 +337,18 @@ def open_recording(file: BinaryIO) -> Any:
     return av.open(
         nameless,
         mode="r",
-        options={"protocol_whitelist": "none"},
+        options={"protocol_whitelist": "none", "codec_whitelist": _sound_decoders()},
         buffer_size=1 << 18,  # each small piece would cost a call into Python
         **arguments,
     )
+
+
+@functools.cache
+def _sound_decoders() -> str:
+    import av  # noqa: PLC0415 -- an extra
+
+    names = []
+    for name in sorted(av.codecs_available):
+        with contextlib.suppress(ValueError):  # only an encoder
+            names += [name] * (av.Codec(name, "r").type == "audio")
+    return ",".join(names)

@@ -25,7 +25,7 @@ NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _OF_THIS_PROCESS = uuid.uuid4().hex  # and of its forks: a UUID each would be a system call
 _NUMBERS = itertools.count()
 
-_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
 def open_folder(root: str, storage_options: Mapping[str, Any] | None = None) -> Folder:
@@ -122,7 +122,13 @@ class _Local(_Readable):
         """Add a line to a text, safely with concurrent writers."""
         file = self._open(self.where(name), _APPEND)
         try:
-            os.write(file, f"{line}\n".encode())
+            rest = f"{line}\n".encode()
+            if (size := os.fstat(file).st_size) > 0:
+                os.lseek(file, size - 1, os.SEEK_SET)
+                # Another's line may have been cut off, such as by a full disk.
+                rest = rest if os.read(file, 1) == b"\n" else b"\n" + rest
+            while rest:
+                rest = rest[os.write(file, rest) :]
         finally:
             os.close(file)
 

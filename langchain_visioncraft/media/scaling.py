@@ -82,6 +82,11 @@ def _profile_of(image: Image.Image) -> Any:
     return image.info.get("icc_profile")
 
 
+_ELEMENTS = b"mpet"
+"""A part of a colour profile with any number of steps, each of which LittleCMS computes for each
+place of a table. They may all be the same eight bytes."""
+
+
 def _converted(image: Image.Image, mode: str) -> Image.Image | None:
     """The picture converted by its profile to sRGB; `None` without a suitable profile."""
     from PIL import ImageCms  # noqa: PLC0415 -- an extra
@@ -90,6 +95,8 @@ def _converted(image: Image.Image, mode: str) -> Image.Image | None:
         profile = _profile_of(image)
         source: Any = ImageCms.createProfile("LAB")
         if profile and image.mode != "LAB":
+            if _ELEMENTS in profile:
+                return None
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         elif image.mode != "LAB":
             return None

@@ -45,6 +45,7 @@ def _sheet(
             picture = opened.convert("RGBA")
         middle = (left + (side - picture.width) // 2, top + (side - picture.height) // 2)
         paper.paste(picture, middle, picture)
+        caption = caption[:side]  # noqa: PLW2901 -- no letter is narrower than a pixel
         fitting = next(
             n for n in range(len(caption), -1, -1) if font.getlength(caption[:n]) <= side
         )

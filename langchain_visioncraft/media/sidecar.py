@@ -37,7 +37,7 @@ class Usage(BaseModel):
     model: str | None = None
     media: int = 0
     pixels: int = 0
-    seconds: float = 0.0
+    seconds: float = Field(default=0.0, allow_inf_nan=False)
     cached: bool = False
     user: str | None = None
 

@@ -49,6 +49,11 @@ _EMBEDDED = re.compile(rb"(?:IHDR|ihdr|\xff\x4f\xff\x51.{4})(.{8})", re.DOTALL)
 _PIECE = 1 << 20
 _RUNS = (b"\1\0\0\0", b"\2\0\0\0")
 """The compressions of a bitmap that Pillow unpacks, in Python."""
+_CODESTREAM = re.compile(rb"\xff\x4f\xff\x51(.{2}).{2}(.{32})(.{2})", re.DOTALL)
+"""The head of a JPEG 2000: its length, its sizes and those of its tiles, and its channels."""
+_IN_JPEG_2000 = (b"\xff\x4f\xff\x51", b"\0\0\0\x0c", b"icns")
+_MOST_JPEG_2000_TILES = 4096
+"""For each, OpenJPEG needs 12 kB, even if the file ends before."""
 _GIF_DELAY = b"\xf9"
 
 
@@ -143,13 +148,17 @@ def check_structure(file: BinaryIO) -> None:
     tiles far larger than their page, of pages that overlap, or of more than 4,000,000 numbers in
     its tags; an icon that holds more than 4,096 pixels a side or a compressed bitmap; a compressed
     BMP of more than three bytes a pixel and a megabyte; a FLIC with a frame of more than
-    100 parts; a plain PPM of more than 1,000 comments; and a compressed FITS.
+    100 parts; a plain PPM of more than 1,000 comments; a JPEG 2000 of more than 4,096 tiles; and a
+    compressed FITS.
     """
     file.seek(0)
     head = file.read(4)
     file.seek(0)
     if head in _ICONS:
         _check_icons(file.read())
+    if head in _IN_JPEG_2000:
+        file.seek(0)
+        _check_tiles(file.read())
     if head == b"SIMP" and b"ZCMPTYPE" in file.read():
         # Pillow unpacks all of it before it looks at the size.
         msg = "compressed data of unknown size: unpack the FITS first, such as with funpack"
@@ -212,6 +221,18 @@ def _check_icons(data: bytes) -> None:
     if any(max(sides) > _MOST_ICON_SIDE for sides in [*pictures, *_bitmaps(data)]):
         msg = f"an icon of more than {_MOST_ICON_SIDE:,} pixels a side"
         raise StructureError(msg)
+
+
+def _check_tiles(data: bytes) -> None:
+    for length, sides, channels in _CODESTREAM.findall(data):
+        right, below, _, _, across, down, left, top = struct.unpack(">8I", sides)
+        # By chance, these bytes may be among the pixels.
+        is_head = int.from_bytes(length, "big") == 38 + 3 * int.from_bytes(channels, "big")
+        if is_head and across and down:
+            tiles = math.ceil((right - left) / across) * math.ceil((below - top) / down)
+            if tiles > _MOST_JPEG_2000_TILES:
+                msg = f"more than {_MOST_JPEG_2000_TILES:,} tiles"
+                raise StructureError(msg)
 
 
 def _bitmaps(data: bytes) -> Iterator[tuple[int, int]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
+import zlib
 from typing import Any
 
 import pytest
@@ -144,3 +146,16 @@ def test_a_picture_with_many_frames_is_refused_before_it_is_paid_for(
     with pytest.raises(MediaInputError, match=r"gif has 5 frames.*max_calls=4\b.*Nothing was"):
         parse(make(frames="all", max_calls=4), blob)
     assert host.asked == []
+
+
+def test_frames_that_a_file_only_declares_take_no_memory(make: Any, parse: Any) -> None:
+    data = frames(COLOURS, form="PNG")
+    at = data.index(b"acTL")
+    content = b"acTL" + struct.pack(">2I", 1 << 30, 0)
+    data = data[:at] + content + struct.pack(">I", zlib.crc32(content)) + data[at + 16 :]
+    tracemalloc.start()
+    with pytest.raises(MediaInputError, match="1,073,741,824 frames, which take up to"):
+        parse(make(frames="all"), Blob.from_data(data))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10 << 20

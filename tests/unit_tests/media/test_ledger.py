@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,35 @@ def test_a_line_that_was_cut_off_spoils_no_other(store: MediaStore) -> None:
         file.write('{"tool": "half\n\xff\n')
     store.record(Usage(tool="after", endpoint="POST /sd"))
     assert [call.tool for call in store.usage()] == ["whole", "after"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_line_that_a_full_disk_cuts_off_is_an_error_and_spoils_no_other(
+    store: MediaStore,
+) -> None:
+    limit = (
+        "import resource, signal, sys\n"
+        "from langchain_visioncraft import MediaStore\n"
+        "from langchain_visioncraft.media import Usage\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))\n"
+        "store = MediaStore(sys.argv[1])\n"
+        "for number in range(9):\n"
+        "    store.record(Usage(tool=str(number), endpoint='POST /sd'))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", limit, store.root], capture_output=True, text=True, check=False
+    )
+    assert ended.stderr.splitlines()[-1].startswith("OSError")
+    store.record(Usage(tool="after", endpoint="POST /sd"))
+    assert [call.tool for call in store.usage()] == ["0", "after"]
+
+
+def test_the_seconds_of_a_call_are_a_number(store: MediaStore) -> None:
+    store.record(Usage(tool="whole", endpoint="POST /sd"))
+    with (Path(store.root) / "usage.jsonl").open("a") as file:
+        file.write('{"tool": "endless", "endpoint": "POST /sd", "seconds": 1e999}\n')
+    assert [call.tool for call in store.usage()] == ["whole"]
 
 
 @pytest.mark.parametrize("kind", TOOLS, ids=name_of)

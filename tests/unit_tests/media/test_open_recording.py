@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -77,3 +78,19 @@ def test_the_bytes_are_read_in_large_pieces() -> None:
     with open_recording(Counting(recording([], 60))) as container:
         list(container.demux())
     assert len(reads) < 20  # for 1.9 MB
+
+
+def test_the_pictures_of_a_video_are_not_decoded_to_open_it() -> None:
+    data = io.BytesIO()
+    with av.open(data, "w", format="mov") as container:
+        sound = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        film: Any = container.add_stream("png", rate=25)
+        film.width, film.height, film.pix_fmt = 64, 48, "rgb24"
+        container.mux(film.encode(av.VideoFrame(64, 48, "rgb24")))
+        frame = av.AudioFrame(format="s16", layout="mono", samples=1600)
+        frame.sample_rate, frame.pts = 16_000, 0
+        container.mux(sound.encode(frame))
+    assert seconds(data.getvalue()) == pytest.approx(0.1)
+    with open_recording(io.BytesIO(data.getvalue())) as container:
+        # Of a PNG, only decoding shows this.
+        assert [each.format for each in container.streams.video] == [None]

@@ -286,3 +286,12 @@ def test_a_png_whose_pixels_are_damaged_is_not_excused_by_its_text() -> None:
     text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5 << 20)))
     with pytest.raises(MediaInputError, match="damaged"):
         scaled(Media.from_bytes(plain[:33] + text + plain[33:45]), None)
+
+
+def test_a_profile_of_any_number_of_steps_is_not_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Any] = []
+    monkeypatch.setattr(ImageCms, "ImageCmsProfile", read.append)
+    data = picture("red", icc_profile=_PROFILE + b"D2B0mpet")
+    with opened(scaled(data, 8, always_encode=True)[0]) as image:
+        assert "icc_profile" not in image.info
+    assert read == []

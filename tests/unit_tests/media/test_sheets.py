@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from langchain_visioncraft import MediaStore, errors
 
@@ -92,3 +92,17 @@ def test_a_gallery_shows_videos_and_plays_sounds(store: MediaStore) -> None:
     page = store.gallery(kept)
     assert '<video src="data:video/mp4;base64,' in page
     assert '<audio src="data:audio/ogg;base64,' in page
+
+
+def test_a_long_caption_is_measured_in_linear_time(
+    store: MediaStore, handles: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[int] = []
+    getlength = ImageFont.FreeTypeFont.getlength
+    monkeypatch.setattr(
+        ImageFont.FreeTypeFont,
+        "getlength",
+        lambda font, text: (measured.append(len(text)), getlength(font, text))[1],
+    )
+    store.contact_sheet(handles[:1], captions=["W" * 100_000], side=100)
+    assert 0 < sum(measured) < 10_000

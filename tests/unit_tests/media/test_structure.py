@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+from collections.abc import Callable
 
 import pytest
 from media_host import picture
@@ -16,7 +17,7 @@ from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media import decoding
 from langchain_visioncraft.media.decoding import open_image
 from langchain_visioncraft.media.scaling import scaled
-from langchain_visioncraft.media.structure import StructureError
+from langchain_visioncraft.media.structure import StructureError, check_structure
 
 EMPTY_SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x10\x00"
 
@@ -370,3 +371,25 @@ def test_pillow_reads_no_more_parts_than_programs_write(
     assert open_image(io.BytesIO(many_parts(form, 300))).load()
     with pytest.raises(StructureError, match="more than 3,000 parts before its pixels"):
         open_image(io.BytesIO(many_parts(form, 3000)))
+
+
+def tiles(side: int, channels: int = 3) -> bytes:
+    """The head of a JPEG 2000 with 128 pixels a side, in tiles of this side."""
+    sizes = struct.pack(">8I", 128, 128, 0, 0, side, side, 0, 0)
+    length = struct.pack(">HH", 38 + 3 * channels, 0)
+    head = b"\xff\x4f\xff\x51" + length + sizes + struct.pack(">H", channels)
+    return head + b"\7\1\1" * channels
+
+
+def in_box(codestream: bytes) -> bytes:
+    return b"\0\0\0\x0cjP  \r\n\x87\n" + codestream
+
+
+@pytest.mark.parametrize("around", [bytes, in_box, icns])
+def test_a_jpeg_2000_of_more_tiles_than_programs_write_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch, around: Callable[[bytes], bytes]
+) -> None:
+    check_structure(io.BytesIO(around(tiles(2) + tiles(0))))
+    pixels = tiles(1).replace(b"\0\x2f", b"\0\x30")  # a length that no head has
+    check_structure(io.BytesIO(around(pixels)))
+    is_refused_unopened(monkeypatch, around(tiles(2) + tiles(1)), "more than 4,096 tiles")
