@@ -5,17 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from visioncraft_sandbox import SandboxConfig, connections, uploads
+from visioncraft_sandbox import (
+    SandboxConfig,
+    connections,
+    protection,
+    records,
+    routes_midjourney,
+    uploads,
+)
 from visioncraft_sandbox.engines import answer_schemas, language
 
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.client import base
 from langchain_visioncraft.document_loaders import transcripts
-from langchain_visioncraft.media import access, sound
+from langchain_visioncraft.media import access, listening, sound
 
 PAGE = " ".join((Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8").split())
 OURS = SandboxConfig()
 HOURS = {2.0: "two hours", 6.0: "six hours", 8.0: "eight hours"}
+SECONDS = {10: "ten"}
 MINUTES = {300.0: "five minutes"}
 PROMPT = language._CONTEXT_TOKENS
 
@@ -27,6 +35,11 @@ PROMPT = language._CONTEXT_TOKENS
         f"An answer is limited to {base.DEFAULT_MAX_ANSWER_BYTES >> 20} MiB",
         f"A chat answer is limited to {completions.MAX_ANSWER_BYTES >> 20} MiB",
         f"a recording lasts at most {HOURS[transcripts.DEFAULT_MAX_SECONDS / 3600]}",
+        f"gets {SECONDS[listening._MOST_SECONDS]} seconds",
+        f"{listening._MOST_SECONDS_IN_ALL // 60} minutes in all",
+        f"{listening._MOST_BYTES >> 20} MB of memory",
+        f"of at most {listening._SMALL >> 10} KiB are decoded in this process",
+        f"A packet of more than {sound._LARGEST_PACKET >> 20} MiB",
         f"| {OURS.max_json_bytes >> 20} MiB, 200,000 values",
         f"| {OURS.max_body_bytes >> 20} MiB for all concurrent requests",
         f"| {OURS.max_pixels // 10**6} million pixels",
@@ -40,6 +53,11 @@ PROMPT = language._CONTEXT_TOKENS
         f"texts of {answer_schemas._LONGEST_STRING_ASKED:,} characters",
         f"answer of the language model | {MINUTES[language._LONGEST_SECONDS]}",
         f"| {OURS.max_fetch_bytes >> 20} MiB, {uploads._FETCH_SECONDS:.0f} seconds from look-up",
+        f"headers (431) | {protection._MOST_HEADERS}",
+        f"{OURS.files_max_bytes >> 20} MiB of files behind links",
+        f"{OURS.page_bytes >> 20} MiB of requests and answers",
+        f"{records._ALL_BYTES >> 20} MiB of `Sandbox.requests`",
+        f"{routes_midjourney._PROMPT_BYTES >> 20} MiB of prompts",
         f"Beyond {connections._MOST_CONNECTIONS} connections",
         f"or {connections._MOST_UNSENT_BYTES >> 20} MiB of answers",
         f"reads nothing of an answer for {connections._PATIENCE_SECONDS:.0f} seconds",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -134,6 +136,16 @@ def test_tracks_that_will_be_mixed_are_mixed_there_first(tracks: int, readings: 
     note = of(data)._replace(open=lambda: opened.append(1) or io.BytesIO(data))
     assert listening._tried(note, None) == sound.listen(of(data))
     assert len(opened) == readings + 1  # and one to see whether it is whole
+
+
+@pytest.mark.skipif(not hasattr(listening.signal, "setitimer"), reason="Windows has no such limit")
+def test_all_packets_together_have_15_minutes() -> None:
+    code = (
+        "import resource; from langchain_visioncraft.media import listening; "
+        "listening._confined(1, 1 << 30); print(resource.getrlimit(resource.RLIMIT_CPU))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "(900, 900)"
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux bounds it")
