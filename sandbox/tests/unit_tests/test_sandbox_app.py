@@ -209,6 +209,16 @@ async def test_a_text_is_bounded(client: httpx.AsyncClient) -> None:
     assert (await post(client, "/midjourney", prompt="x" * 100_000)).status_code == 200
 
 
+async def test_a_picture_to_edit_at_its_own_size_has_a_longest_side(
+    client: httpx.AsyncClient,
+) -> None:
+    for name in ("image", "mask"):
+        sent = {"image": png(), "mask": png(), name: png(4097, 1)}
+        answer = await post(client, "/img2img", prompt="night", **sent)
+        assert answer.status_code == 400
+        assert f"{name}: at most 4096 pixels a side here." in answer.text
+
+
 async def test_a_medium_must_be_text_not_a_description_of_a_local_file(
     client: httpx.AsyncClient,
 ) -> None:
