@@ -220,9 +220,8 @@ async def _look(chat: Chat, services: Services, request: Request) -> Reply:
         return vision.describe(images, text_of(asked), eyes=eyes)
 
     async with services.uploads(request) as uploads:
-        for number, value in enumerate(images_of(asked), 1):
-            name = f"image {number}"
-            images.append(await uploads.picture(value, name))
+        values = {f"image {number}": value for number, value in enumerate(images_of(asked), 1)}
+        images += await uploads.pictures(values)
         text = await services.pool.work(work)
     asked_words = sum(count(text_of(message)) for message in chat.messages)
     engine = VISION if eyes else MEASURING

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 import zlib
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
@@ -85,21 +86,39 @@ class Uploads:
 
     async def picture(self, value: Any, name: str, max_side: int | None = None) -> Image.Image:
         """Decode the picture of a parameter, upright and in sRGB."""
-        stored = await self._opened(value, name, max_side)
-        return await self.pool.read(lambda: as_seen(decoded(stored, name)))
+        [picture] = await self.pictures({name: value}, max_side)
+        return picture
+
+    async def pictures(
+        self, values: Mapping[str, Any], max_side: int | None = None
+    ) -> list[Image.Image]:
+        """Decode pictures by name, upright and in sRGB."""
+        waiting = await self._opened(values, max_side)
+        pictures = []
+        while waiting:  # each releases its file as soon as it is decoded
+            task = partial(_upright, *waiting.pop(0))
+            pictures.append(await self.pool.read(task))
+        return pictures
 
     async def picture_and_mask(
         self, image: Any, mask: Any, max_side: int | None = None
     ) -> tuple[Image.Image, Image.Image]:
         """Decode a picture, and the grey mask that says where it may change."""
-        stored = await self._opened(image, "image", max_side)
-        cover = await self._opened(mask, "mask", max_side)
+        [(stored, _), (cover, _)] = await self._opened({"image": image, "mask": mask}, max_side)
         return await self.pool.read(partial(_fitting, stored, cover))
 
-    async def _opened(self, value: Any, name: str, max_side: int | None) -> Image.Image:
-        """Open a picture, and wait until there is room for its pixels."""
-        data = await self.read(value, name)
-        opened = await self.pool.read(partial(self.checked, data, name, max_side))
+    async def _opened(
+        self, values: Mapping[str, Any], max_side: int | None
+    ) -> list[tuple[Image.Image, str]]:
+        """Open pictures, and wait until there is room for their pixels.
+
+        All of them are there before it takes a place: others need not wait for a slow link.
+        """
+        opened = []
+        for name, value in values.items():
+            data = await self.read(value, name)
+            picture = await self.pool.read(partial(self.checked, data, name, max_side))
+            opened.append((picture, name))
         await self._enter(self.pool.small)
         if self.config.max_pixels - self._pixels > _SMALL_PIXELS:
             await self._enter(self.pool.large)
@@ -248,7 +267,11 @@ def _unzipped(data: bytes | bytearray, most: int) -> bytearray:
 
 def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
     """Decode the first frame of a picture, upright and in sRGB; refused with 400 if too large."""
-    return as_seen(decoded(opened(data, name, max_pixels), name))
+    return _upright(opened(data, name, max_pixels), name)
+
+
+def _upright(picture: Image.Image, name: str) -> Image.Image:
+    return as_seen(decoded(picture, name))
 
 
 def opened(data: bytes, name: str, max_pixels: int) -> Image.Image:

@@ -200,6 +200,27 @@ async def test_two_requests_hold_large_pictures_and_a_third_waits() -> None:
     assert pool.large.borrowed_tokens == 0
 
 
+async def test_a_request_holds_no_place_while_it_reads_its_next_picture(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+    real = uploads.read
+
+    async def read(value: Any, name: str) -> bytes:
+        places = uploads.pool.small, uploads.pool.large
+        held.append(sum(place.borrowed_tokens for place in places))
+        return await real(value, name)
+
+    monkeypatch.setattr(uploads, "read", read)
+    large = parse_source(flat(2001, 1000))
+    async with uploads:
+        await uploads.picture_and_mask(large, large)
+        assert held == [0, 0]
+    async with uploads:
+        assert len(await uploads.pictures({"image 1": large, "image 2": large})) == 2
+        assert held == [0] * 4
+
+
 async def test_32_requests_hold_small_pictures_and_another_waits() -> None:
     config, small = SandboxConfig(models=False), source(half())
     pool = EnginePool(config)
