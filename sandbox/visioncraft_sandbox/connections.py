@@ -69,6 +69,11 @@ class Connection:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._closed.wait(), seconds)
 
+    def abort(self) -> None:
+        """Close it, and drop what is unsent, without waiting for it."""
+        if self._transport is not None:
+            self._transport.abort()
+
     async def hang_up(self, *, reset: bool = False) -> None:
         """Close it at once and drop unsent data; `reset` sends a TCP RST instead of a FIN."""
         transport = self._open_transport()

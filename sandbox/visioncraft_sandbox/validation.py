@@ -9,6 +9,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from langchain_visioncraft._json import DEEPEST, is_deeper_than
 from langchain_visioncraft.client import fields
 from visioncraft_sandbox.answers import Refusal, refusal_response, style_of
+from visioncraft_sandbox.connections import Connection
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.settings import Limit, SandboxConfig
 
@@ -26,7 +28,10 @@ _ParametersT = TypeVar("_ParametersT", bound=fields.Request)
 
 # Parsing a smaller body takes less time than handing it to a thread.
 _PARSE_HERE_BYTES = 1 << 18
-_SMALL_BYTES = 1 << 20
+_SMALL_BYTES = 1 << 17
+"""Up to this size, a body is read even if others leave no room for it."""
+_ARRIVAL_SECONDS = 30.0
+"""A body that has been arriving for longer makes room for others."""
 _LONGEST_KEY = 4096
 _MOST_KEYS = 10_000
 _MOST_VALUES = 200_000
@@ -35,28 +40,41 @@ parses all of them without letting the event loop run."""
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
+@dataclass(eq=False)
+class _Body:
+    """The part of a body that has arrived."""
+
+    connection: Connection
+    size: int = 0
+
+
 class Bodies:
     """Limits the total size of the bodies of all present requests.
 
     They are counted as they arrive: a connection that only announces a large body blocks nobody.
+    One that stops within it makes room for others.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
         self._most = max_bytes
         self._held = 0
+        self._arriving: dict[_Body, float] = {}  # when each began, the oldest first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection or request."""
-        mine = 0
+        body = _Body(Connection.of(scope))
 
         async def counted() -> Message:
-            nonlocal mine
             message = await receive()
             size = len(message.get("body", b""))
-            mine += size
+            body.size += size
             self._held += size
-            if self._held > self._most and mine > _SMALL_BYTES:
+            if message.get("more_body", False):
+                self._arriving.setdefault(body, time.monotonic())
+            else:
+                self._arriving.pop(body, None)
+            if body.size > _SMALL_BYTES and not self._has_room(body):
                 busy = "Other requests hold too much memory; send this one again later."
                 raise Refusal(503, busy, {"retry-after": "5"})
             return message
@@ -66,7 +84,21 @@ class Bodies:
         except Refusal as refusal:  # while something other than a route read the body
             await refusal_response(refusal, style_of(scope["path"]))(scope, receive, send)
         finally:
-            self._held -= mine
+            self._arriving.pop(body, None)
+            self._held -= body.size
+
+    def _has_room(self, body: _Body) -> bool:
+        """Whether all bodies fit, if need be without those that have been arriving for long."""
+        long_ago = time.monotonic() - _ARRIVAL_SECONDS
+        for each, began in list(self._arriving.items()):
+            if self._held <= self._most or began > long_ago:
+                break
+            if each is not body:
+                each.connection.abort()
+                self._held -= each.size
+                each.size = 0
+                del self._arriving[each]
+        return self._held <= self._most
 
 
 async def read_body(request: Request, pool: EnginePool, max_bytes: int) -> dict[str, Any]:

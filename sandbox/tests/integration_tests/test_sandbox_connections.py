@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
-from visioncraft_sandbox import Fault, Sandbox, connections
+from visioncraft_sandbox import Fault, Sandbox, connections, validation
 
 pytestmark = pytest.mark.enable_socket
 
@@ -213,3 +214,21 @@ def test_a_client_that_reads_nothing_of_its_answer_is_disconnected(
         unread_answers(stack, sandbox, 3, close=close)
         while open_connections(sandbox):
             assert answer_to(address_of(sandbox), GET + b"\r\n").startswith(b"http/1.1 200")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_uploads_that_have_lasted_long_make_room_for_others(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr(validation, "_ARRIVAL_SECONDS", seconds)
+    head = b"POST /sd HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6000000\r\n\r\n"
+    with Sandbox(models=False, max_body_bytes=8_000_000) as sandbox, ExitStack() as stack:
+        stopped = stack.enter_context(connect(address_of(sandbox)))
+        stopped.sendall(head + bytes(5_000_000))
+        with httpx.Client(base_url=sandbox.url, timeout=30) as client:
+            while max((each.body_bytes for each in sandbox.requests), default=0) < 5_000_000:
+                assert client.get("/limits").status_code == 200
+            answer = client.post("/sd", content=bytes(4_000_000))
+        assert answer.status_code == (503 if seconds else 400)
+        with suppress(ConnectionError):
+            assert seconds or everything_from(stopped) == b""
