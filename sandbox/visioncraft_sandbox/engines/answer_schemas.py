@@ -7,11 +7,13 @@ satisfies the original. A schema that cannot be rewritten is refused, with llgui
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
+from itertools import combinations
 from typing import Any
 
 from visioncraft_sandbox.engines.schema_checks import excess_of, resolve
@@ -28,6 +30,10 @@ _LARGEST = 10**15
 _LONGEST_STRING_ASKED = 10_000
 _MOST_ITEMS_ASKED = 1000
 """Limits for a schema's own bounds; memory grows with them."""
+
+_MOST_CHOICES = 100
+_DEEPEST_CHOICE = 8
+"""Of `oneOf`, whose choices are compared in pairs."""
 
 _FILE = resources.files(__package__).joinpath("schema_formats.toml")
 
@@ -151,7 +157,9 @@ class _Rewriter:
         for name in ("$defs", "definitions", "properties", "patternProperties"):
             if name in result:
                 result[name] = {key: self.rewritten(part) for key, part in result[name].items()}
-        for name in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        if "oneOf" in result:
+            self._make_any(result)
+        for name in ("anyOf", "allOf", "prefixItems"):
             if name in result:
                 result[name] = [self.rewritten(part) for part in result[name]]
         if {"enum", "const"} & set(result):
@@ -160,6 +168,39 @@ class _Rewriter:
         for kind in _kinds(result):
             _BOUND[kind](self, result)
         return result
+
+    def _make_any(self, schema: dict[str, Any]) -> None:
+        """Turn `oneOf`, which the engine rarely takes, into `anyOf`, if no choices overlap."""
+        choices = schema.pop("oneOf")
+        if len(choices) > _MOST_CHOICES:
+            raise UnservedSchemaError(f"oneOf has more than {_MOST_CHOICES} choices")
+        if not all(self._are_apart(*pair) for pair in combinations(choices, 2)):
+            reason = "oneOf has choices that may hold at once; use anyOf, or types that differ"
+            raise UnservedSchemaError(reason)
+        if "anyOf" in schema:
+            schema["allOf"] = [*schema.get("allOf", ()), {"anyOf": choices}]
+        else:
+            schema["anyOf"] = choices
+
+    def _are_apart(self, one: Any, other: Any, depth: int = 0) -> bool:
+        """Whether it is evident that no value satisfies both schemas."""
+        if one is False or other is False:
+            return True
+        one, other = ({} if each is True else self._resolved(each) for each in (one, other))
+        values = [_values(each) for each in (one, other)]
+        if None not in values and not values[0] & values[1]:
+            return True
+        kinds = [_kinds_of(each) for each in (one, other)]
+        if not kinds[0] & kinds[1]:
+            return True
+        if {"object"} not in kinds or depth > _DEEPEST_CHOICE:
+            return False
+        properties = [each.get("properties") or {} for each in (one, other)]
+        required = {*one.get("required", ()), *other.get("required", ())}
+        return any(
+            self._are_apart(properties[0][name], properties[1][name], depth + 1)
+            for name in required & properties[0].keys() & properties[1].keys()
+        )
 
     def _bound_string(self, schema: dict[str, Any]) -> None:
         least = _capped(schema, *_LENGTHS, _LONGEST_STRING_ASKED)
@@ -279,6 +320,30 @@ _ANYTHING: dict[str, Any] = {
         },
     ]
 }
+
+
+def _values(schema: Mapping[str, Any]) -> Any:
+    """The only values that a schema allows, as JSON; ``None`` if it names none."""
+    if "const" not in schema and "enum" not in schema:
+        return None
+    named = [schema["const"]] if "const" in schema else schema["enum"]
+    whole = (int(v) if isinstance(v, float) and v.is_integer() else v for v in named)
+    return {json.dumps(value, sort_keys=True) for value in whole}
+
+
+_KIND_OF_JSON = {'"': "string", "{": "object", "[": "array", "n": "null"}
+_KIND_OF_JSON |= dict.fromkeys("tf", "boolean")
+
+
+def _kinds_of(schema: Mapping[str, Any]) -> set[str]:
+    """The types that a schema allows; integers are numbers."""
+    if (values := _values(schema)) is not None:
+        return {_KIND_OF_JSON.get(value[0], "number") for value in values}
+    kinds = schema.get("type", (*_BOUND, "boolean", "null"))
+    return {
+        "number" if kind == "integer" else kind
+        for kind in ([kinds] if isinstance(kinds, str) else kinds)
+    }
 
 
 def _kinds(schema: dict[str, Any]) -> list[str]:

@@ -25,6 +25,11 @@ def listed(**more: Any) -> dict[str, Any]:
     return {"type": "array", "items": WHOLE, **more}
 
 
+def kind(*values: str) -> dict[str, Any]:
+    """An object that its `kind` tells from others."""
+    return {"type": "object", "properties": {"kind": {"enum": [*values]}}, "required": ["kind"]}
+
+
 KEPT: list[dict[str, Any]] = [
     {"type": ["string", "integer"], "minimum": 3, "maxLength": 2},
     {"enum": [-0.0, "a", None]},
@@ -52,6 +57,9 @@ KEPT: list[dict[str, Any]] = [
     {"minProperties": 1},
     {"type": "string", "anyOf": [WHOLE, {"maxLength": 3}]},
     {"oneOf": [{"type": "integer"}, TEXT]},
+    {"oneOf": [{"enum": ["a", 1]}, {"const": 2}, {"type": "null"}]},
+    {"oneOf": [{"$ref": "#/$defs/a"}, kind("b", "c")], "$defs": {"a": kind("a")}},
+    {"oneOf": [{"const": 1}, TEXT], "anyOf": [WHOLE, {"maxLength": 3}]},
     {"allOf": [WHOLE, {"minimum": 7}, {"maximum": 8}]},
     {"$ref": "#/$defs/a", "minimum": 5, "$defs": {"a": {"type": "integer", "maximum": 6}}},
 ]
@@ -77,6 +85,11 @@ EITHER: list[dict[str, Any]] = [
     {"enum": [1, 2], "not": {"const": 1}},
     {"enum": [1, 2], "const": 3},
     {"oneOf": [WHOLE, {"type": "number"}]},
+    {"oneOf": [TEXT, {"minimum": 0}]},
+    {"oneOf": [TEXT, {"minLength": 300}]},
+    {"oneOf": [{"const": 1}, {"const": 1.0}]},
+    {"oneOf": [named(), kind("a")]},
+    {"oneOf": [{"const": number} for number in range(101)]},
     {"type": "string", "not": {"const": "a"}},
     {**WHOLE, "if": {"minimum": 0}, "then": {"maximum": 1}, "else": {"minimum": -1}},
     listed(contains=SEVEN),
