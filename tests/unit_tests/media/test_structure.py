@@ -301,7 +301,7 @@ def test_a_frame_of_more_parts_than_programs_write_is_not_decoded(
     [
         b"P3 40 40 255\n" + b"1 " * 4800,
         b"P5 40 40 1000\n" + bytes(3200),
-        picture(size=(40, 40), form="QOI"),
+        b"qoif\0\0\0\x28\0\0\0\x28\3\0" + b"\xfd" * 25 + b"\xf1" + bytes(7) + b"\1",
     ],
     ids=["plain PPM", "PGM of ten bits", "QOI"],
 )

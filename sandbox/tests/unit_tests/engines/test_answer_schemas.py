@@ -89,7 +89,7 @@ KINDS: dict[str, Any] = {
             *("SecretBytes", "PositiveInt", "NegativeFloat", "FiniteFloat", "JsonValue"),
         )
     },
-    "null": None,
+    "null": type(None),
     "anything": Any,
     "set": set[str],
     "frozen set": frozenset[int],
