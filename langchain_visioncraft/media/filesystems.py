@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import glob
 import itertools
 import os
 import time
@@ -12,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
 
+from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media.handles import digest_of
 from langchain_visioncraft.media.paths import local_path, open_regular
 from langchain_visioncraft.media.urls import find, is_url, open_file
@@ -29,9 +32,14 @@ _APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
 def open_folder(root: str, storage_options: Mapping[str, Any] | None = None) -> Folder:
-    """The folder at a local path or an fsspec URL; raises as `urls.find`."""
+    """The folder at a local path or an fsspec URL; raises as `urls.find`, and for a pattern."""
     if is_url(root):
-        return _Remote(*find(root, **(storage_options or {})))
+        files, path = find(root, **(storage_options or {}))
+        if glob.has_magic(path):
+            # A medium would be moved to what the pattern matches, and be gone.
+            msg = f"{root!r} cannot be a store: to fsspec, '*', '?' and '[' are parts of patterns."
+            raise InvalidRequestError(msg)
+        return _Remote(files, path)
     return _Local(local_path(root).absolute())
 
 
@@ -210,6 +218,33 @@ def _unlink(path: str) -> None:
         os.unlink(path)
 
 
+class _WithOurErrors:
+    """A file system whose methods raise `OSError`: each storage's client has errors of its own."""
+
+    def __init__(self, files: Any) -> None:
+        self._files = files
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # pickle asks for them before there is anything
+            raise AttributeError(name)
+        method = getattr(self._files, name)
+        if not callable(method):
+            return method
+
+        def work(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return method(*args, **kwargs)
+            except (OSError, ImportError):
+                raise
+            except NotImplementedError as error:  # fsspec's word for it
+                msg = f"{type(self._files).__name__} cannot do this ({name})"
+                raise OSError(errno.ENOTSUP, msg) from error
+            except Exception as error:
+                raise OSError(f"{type(error).__name__}: {error}") from error
+
+        return work
+
+
 class _Remote(_Readable):
     """A folder of any file system that fsspec opens: S3, GCS, Azure, ``memory://``, …
 
@@ -221,7 +256,8 @@ class _Remote(_Readable):
     spool_dir: Path | None = None
 
     def __init__(self, files: Any, path: str) -> None:
-        self._files, self._path = files, path.rstrip("/")
+        self._files: Any = _WithOurErrors(files)
+        self._path = path.rstrip("/")
 
     def keep(self, name: str, chunks: Iterable[bytes]) -> None:
         with self._uploading(name) as copy:
@@ -275,7 +311,9 @@ class _Remote(_Readable):
     def sign(self, name: str, seconds: int, /) -> str | None:
         try:
             return str(self._files.sign(self._at(name), expiration=seconds))
-        except NotImplementedError:  # fsspec's word for it
+        except OSError as error:
+            if error.errno != errno.ENOTSUP:
+                raise
             return None
 
     def remove(self, name: str) -> None:

@@ -61,7 +61,7 @@ def find(url: str, **storage_options: Any) -> tuple[Any, str]:
     """The file system of a URL, and the path on it.
 
     Raises `ImportError` if fsspec is not installed, `InvalidRequestError` if it knows no such
-    protocol.
+    protocol or the file system cannot be opened.
     """
     try:
         from fsspec.core import url_to_fs  # noqa: PLC0415 -- the extra `remote`
@@ -69,7 +69,9 @@ def find(url: str, **storage_options: Any) -> tuple[Any, str]:
         raise ImportError(_MISSING_EXTRA.format(url=url)) from error
     try:
         found: tuple[Any, str] = url_to_fs(url, **storage_options)
-    except ValueError as error:
+    except (ImportError, OSError):
+        raise
+    except Exception as error:  # file systems raise anything for what they cannot read
         raise InvalidRequestError(f"fsspec cannot open this URL: {error}.") from error
     return found
 
@@ -81,9 +83,7 @@ def open_url(url: str) -> BinaryIO:
 
 def open_file(files: Any, path: str) -> BinaryIO:
     """Open a file of this file system for reading."""
-    from fsspec.implementations.memory import MemoryFileSystem  # noqa: PLC0415 -- the extra
-
-    if isinstance(files, MemoryFileSystem):
+    if "memory" in files.protocol:
         # Its open files share one position, so two readers would get each other's bytes.
         return io.BytesIO(files.cat_file(path))
     opened: BinaryIO = files.open(path, "rb")

@@ -346,7 +346,8 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
             if self.is_charged:
                 self._enter(job.call, job.made)
             if not job.problems and (key := self._key(job)):
-                self.store.remember(key, job.made)
+                with contextlib.suppress(OSError):
+                    self.store.remember(key, job.made)
             return given
         finally:
             discard_spools(result)

@@ -116,8 +116,9 @@ def test_a_ledger_that_cannot_be_written_loses_no_picture(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(MediaStore, "record", full)
-    tool = VisionCraftTextToImage(api_key=KEY, base_url=HOST, store=store, **Service().clients())
-    assert "image/png" in tool.invoke({"prompt": "x"})
+    monkeypatch.setattr(MediaStore, "remember", full)
+    given = {"api_key": KEY, "base_url": HOST, "store": store, **Service().clients()}
+    assert "image/png" in VisionCraftTextToImage(cache=True, **given).invoke({"prompt": "x"})
 
 
 def usage(*arguments: str) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from client_driving import GIF, JPEG, PNG
 from fsspec.implementations.memory import MemoryFileSystem
 
 from langchain_visioncraft import Media, MediaStore
+from langchain_visioncraft.errors import InvalidRequestError
+from langchain_visioncraft.media import Usage
 
 CALLS = ("_open", "pipe_file", "mv", "rm_file", "info", "ls", "cat_file", "makedirs")
 
@@ -157,3 +161,44 @@ def test_damage_is_told_and_mended_by_a_save(
     assert problem.repaired is (kind in ("damaged-sidecar", "missing-sidecar"))
     assert memory_store.add(PNG).read() == PNG
     assert list(memory_store.verify(older_than=-1)) == []
+
+
+def test_errors_of_a_storage_are_errors_of_the_system(
+    memory_store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoCredentialsError(Exception):
+        """As clients of storages in the cloud raise it."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise NoCredentialsError("Unable to locate credentials")
+
+    kept = memory_store.add(JPEG)
+    with monkeypatch.context() as patch:
+        for name in CALLS:
+            patch.setattr(MemoryFileSystem, name, fail)
+        for work in (
+            lambda: memory_store.add(PNG),
+            lambda: memory_store.get(kept.handle),
+            lambda: memory_store.record(Usage(tool="act", endpoint="POST /sd")),
+            lambda: list(memory_store.usage()),
+            kept.read,
+        ):
+            with pytest.raises(OSError, match="NoCredentialsError: Unable to locate credentials"):
+                work()
+
+
+def test_a_storage_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    url = f"zip://::file://{tmp_path / 'a.zip'}"
+    (tmp_path / "a.zip").write_bytes(b"not yet")
+    with pytest.raises(InvalidRequestError, match="File is not a zip file"):
+        MediaStore(url)
+    zipfile.ZipFile(tmp_path / "a.zip", "w").close()
+    store = MediaStore(url)
+    with pytest.raises(OSError, match=r"ZipF|writ"):
+        store.add(PNG)
+
+
+@pytest.mark.parametrize("root", ["memory://a?c", "memory://x*y", "dir://[2023]::memory://x"])
+def test_a_store_is_no_pattern(root: str) -> None:
+    with pytest.raises(InvalidRequestError, match="parts of patterns"):
+        MediaStore(root)
