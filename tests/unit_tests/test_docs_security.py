@@ -12,13 +12,14 @@ from visioncraft_sandbox import (
     records,
     routes_midjourney,
     uploads,
+    validation,
 )
 from visioncraft_sandbox.engines import answer_schemas, language
 
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.client import base
 from langchain_visioncraft.document_loaders import transcripts
-from langchain_visioncraft.media import access, listening, sound
+from langchain_visioncraft.media import access, decoding, listening, sound
 
 PAGE = " ".join((Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8").split())
 OURS = SandboxConfig()
@@ -35,6 +36,7 @@ PROMPT = language._CONTEXT_TOKENS
         f"An answer is limited to {base.DEFAULT_MAX_ANSWER_BYTES >> 20} MiB",
         f"A chat answer is limited to {completions.MAX_ANSWER_BYTES >> 20} MiB",
         f"a recording lasts at most {HOURS[transcripts.DEFAULT_MAX_SECONDS / 3600]}",
+        f"reads more than {decoding._MOST_READS:,} parts",
         f"gets {SECONDS[listening._MOST_SECONDS]} seconds",
         f"{listening._MOST_SECONDS_IN_ALL // 60} minutes in all",
         f"{listening._MOST_BYTES >> 20} MB of memory",
@@ -61,6 +63,8 @@ PROMPT = language._CONTEXT_TOKENS
         f"Beyond {connections._MOST_CONNECTIONS} connections",
         f"or {connections._MOST_UNSENT_BYTES >> 20} MiB of answers",
         f"reads nothing of an answer for {connections._PATIENCE_SECONDS:.0f} seconds",
+        f"arriving for more than {validation._ARRIVAL_SECONDS:.0f} seconds",
+        f"one of up to {validation._SMALL_BYTES >> 10} KiB always has room",
     ],
 )
 def test_a_bound_has_the_number_of_the_code(clause: str) -> None:
