@@ -187,6 +187,7 @@ def wind_down(app: Starlette) -> None:
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     services: Services = app.state.services
     await services.backends.open()
+    services.pool.closed = False  # it may have run before
     if app.state.journal is not None:
         app.state.journal.closed = False
     yield

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -21,6 +22,8 @@ from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.engines.language import Completion
 from visioncraft_sandbox.engines.parameters import to_png
 from visioncraft_sandbox.engines.stopping import StoppedError, go_on, watch
+from visioncraft_sandbox.page.reading import Reading
+from visioncraft_sandbox.page.views import Writer
 from visioncraft_sandbox.server import listen
 
 pytestmark = pytest.mark.enable_socket
@@ -38,9 +41,10 @@ def own_sandbox() -> Iterator[Sandbox]:
 
 def test_it_starts_and_stops_and_starts_again() -> None:
     before = set(threading.enumerate())
+    sandbox = Sandbox(models=False)
     for _ in range(5):
-        with Sandbox(models=False) as sandbox:
-            assert httpx.get(f"{sandbox.url}/limits", timeout=PATIENCE).status_code == 200
+        with sandbox:
+            assert httpx.post(f"{sandbox.url}/sd", json=SD, timeout=PATIENCE).status_code == 200
             url = sandbox.url
         with pytest.raises(httpx.ConnectError):
             httpx.get(url)
@@ -205,6 +209,10 @@ CHAT = {
 }
 
 
+FORM = {"origin": "http://localhost", "host": "localhost"}
+"""Headers of a form of the page itself."""
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -229,3 +237,55 @@ def test_work_ends_when_its_client_leaves(
         assert engine.begun.wait(PATIENCE)
         connection.close()
         assert engine.ended.wait(PATIENCE)
+
+
+def test_work_of_a_form_ends_when_the_page_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Endless()
+    monkeypatch.setattr(EnginePool, "upscaler", lambda _: engine)
+    with Sandbox(models=False) as sandbox:
+        host, port = sandbox.url.removeprefix("http://").split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
+        form = urlencode({"image": PIXEL})
+        headers = {**FORM, "content-type": "application/x-www-form-urlencoded"}
+        connection.request("POST", "/page/try/upscale", form, headers)
+        assert engine.begun.wait(PATIENCE)
+        connection.close()
+        assert engine.ended.wait(PATIENCE)
+
+
+def test_the_page_reads_nothing_for_browsers_that_have_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, go, reads = threading.Event(), threading.Event(), []
+
+    def read(*_: Any) -> Reading:
+        begun.set()
+        reads.append(go.wait(PATIENCE))
+        return Reading()
+
+    monkeypatch.setattr(Writer, "read", read)
+    with Sandbox(models=False) as sandbox, contextlib.ExitStack() as stack:
+        httpx.get(f"{sandbox.url}/limits")
+        host, port = sandbox.url.removeprefix("http://").split(":")
+        path = f"/page/entry/{sandbox._app.state.journal.mark}/1"
+        server = sandbox._server
+        assert server is not None
+
+        def ask() -> http.client.HTTPConnection:
+            connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
+            connection.request("GET", path)
+            return stack.enter_context(contextlib.closing(connection))
+
+        stack.callback(go.set)
+        first = ask()
+        assert begun.wait(PATIENCE)
+        left = ask()
+        while len(server.server_state.connections) < 2:
+            time.sleep(0.01)
+        left.close()
+        while len(server.server_state.connections) > 1:
+            time.sleep(0.01)
+        last = ask()
+        go.set()
+        assert [each.getresponse().status for each in (first, last)] == [200, 200]
+    assert reads == [True, True]

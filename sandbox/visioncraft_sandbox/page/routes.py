@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,7 @@ from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.version import __version__
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.app import endpoints_of
+from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.fault_gate import read_ahead
 from visioncraft_sandbox.operations import Services
 from visioncraft_sandbox.page import reading
@@ -51,14 +52,14 @@ def create_page(api: Starlette, journal: Journal) -> Starlette:
     page = _Page(api, journal, services)
     return Starlette(
         routes=[
-            Route("/", page.index),
-            Route("/page/journal", page.journal),
+            Route("/", _while_wanted(page.index)),
+            Route("/page/journal", _while_wanted(page.journal)),
             Route("/page/events", page.events),
-            Route("/page/form", page.form),
+            Route("/page/form", _while_wanted(page.form)),
             Route("/page/try/{capability}", page.try_it, methods=["POST"]),
-            Route("/page/entry/{mark}/{number}", page.entry),
-            Route("/page/item/{mark}/{number}", page.item),
-            Route("/page/media/{mark}/{number}/{side}/{index}", page.medium),
+            Route("/page/entry/{mark}/{number}", _while_wanted(page.entry)),
+            Route("/page/item/{mark}/{number}", _while_wanted(page.item)),
+            Route("/page/media/{mark}/{number}/{side}/{index}", _while_wanted(page.medium)),
             Mount(
                 "/page/static",
                 StaticFiles(packages=[("visioncraft_sandbox.page", "static")]),
@@ -68,6 +69,15 @@ def create_page(api: Starlette, journal: Journal) -> Starlette:
         middleware=[Middleware(Guard, config=services.config)],
         exception_handlers={Refusal: _refused},
     )
+
+
+def _while_wanted(answer: Callable[[Request], Coroutine[Any, Any, Response]]) -> Any:
+    """The same, but nobody waits in turn any more once the browser has left."""
+
+    async def serve(request: Request) -> Response:
+        return await cancel_on_disconnect(request, answer(request))
+
+    return serve
 
 
 class _Events(StreamingResponse):
@@ -222,7 +232,8 @@ class _Page:
         except (ValueError, RecursionError, ClientDisconnect) as error:
             raise HTTPException(400, "The form has values that cannot be sent as JSON.") from error
         headers = {"authorization": f"Bearer {key}", "user-agent": "the page's form"}
-        result = await self._call(str(request.base_url), capability, content, headers)
+        work = self._call(str(request.base_url), capability, content, headers)
+        result = await cancel_on_disconnect(request, work)
         if "hx-request" in request.headers:
             return await self._html("result.html", **result)
         return RedirectResponse(f"/?try={capability.name}", 303)
