@@ -34,6 +34,10 @@ _ARRIVAL_SECONDS = 30.0
 """A body that has been arriving for longer makes room for others."""
 _LONGEST_KEY = 4096
 _MOST_KEYS = 10_000
+_MOST_ITEMS, _LONGEST_ITEM = 10_000, 1000
+"""Of a list or an object among the parameters."""
+_MOST_DIGITS = 400
+"""More than the largest float has. Reading an integer takes time that grows with their square."""
 _MOST_VALUES = 200_000
 """Values in a body; each takes a hundred bytes of memory, however short its text is, and Python
 parses all of them without letting the event loop run."""
@@ -137,7 +141,9 @@ def _parse(parts: list[bytes]) -> dict[str, Any]:
     try:
         text = data.decode(json.detect_encoding(data), "surrogatepass")
         del data
-        body = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        body = json.loads(
+            text, parse_constant=_no_number, parse_float=_finite, parse_int=_short_integer
+        )
         del text
     except json.JSONDecodeError as error:
         where = f"{error.msg} at character {error.pos}"
@@ -155,6 +161,12 @@ def _parse(parts: list[bytes]) -> dict[str, Any]:
 
 def _no_number(name: str) -> Any:
     raise ValueError(name)  # NaN and Infinity, which Python writes, are not JSON
+
+
+def _short_integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(digits)
+    return int(digits)
 
 
 def _finite(digits: str) -> float:
@@ -248,6 +260,14 @@ def check_parameters(schema: type[_ParametersT], body: Mapping[str, Any]) -> _Pa
         # In code a request also takes paths and Media; callers must not reach local files.
         if name in known and not isinstance(known[name], str):
             raise Refusal(400, f"{name} must be a string: base64 or a URL.")
+    for name, value in known.items():
+        # Otherwise the schema would report a problem of each, and the lists of names another.
+        items = value if isinstance(value, list | dict) else ()
+        if len(items) > _MOST_ITEMS or any(
+            isinstance(item, str) and len(item) > _LONGEST_ITEM for item in items
+        ):
+            bounds = f"{_MOST_ITEMS:,} items, and texts of {_LONGEST_ITEM:,} characters in them"
+            raise Refusal(400, f"{name}: at most {bounds}.")
     problems = [f"{name} is required" for name in sorted(schema.required_by_api - set(known))]
     try:
         parameters = schema.model_validate(known)

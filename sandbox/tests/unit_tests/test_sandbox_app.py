@@ -209,6 +209,16 @@ async def test_a_text_is_bounded(client: httpx.AsyncClient) -> None:
     assert (await post(client, "/midjourney", prompt="x" * 100_000)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "loras", [{str(number): 1.0 for number in range(10_001)}, {"x" * 1001: 1.0}, ["x"] * 10_001]
+)
+async def test_the_items_of_a_parameter_are_bounded(client: httpx.AsyncClient, loras: Any) -> None:
+    answer = await post(client, "/generate", prompt="x", model="any", sampler="any", loras=loras)
+    assert answer.status_code == 400
+    message = "loras: at most 10,000 items, and texts of 1,000 characters in them."
+    assert answer.json() == {"error": message}
+
+
 async def test_a_picture_to_edit_at_its_own_size_has_a_longest_side(
     client: httpx.AsyncClient,
 ) -> None:

@@ -208,9 +208,10 @@ async def test_a_chat_is_bounded_in_its_texts(
         (b'{"a":' * 200_000, "is not valid JSON"),
         (b'{"a": [' + b"0," * 200_000 + b"0]}", "more than 200,000 values"),
         (b'{"max_tokens": NaN}', "is not valid JSON"),
+        (b'{"seed": ' + b"1" * 401 + b"}", "is not valid JSON"),
         (b'{"tools": [{"default": 1e400}]}', "is not valid JSON"),
     ],
-    ids=["deep", "deeper", "many", "not a number", "not finite"],
+    ids=["deep", "deeper", "many", "not a number", "long number", "not finite"],
 )
 async def test_a_body_is_bounded_in_depth_and_values(
     client: httpx.AsyncClient, body: bytes, words: str
