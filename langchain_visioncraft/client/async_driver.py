@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from langchain_visioncraft._driving import adrive
 from langchain_visioncraft._flows import needs_asyncio
+from langchain_visioncraft._threads import SMALL_BYTES, in_thread
 from langchain_visioncraft.client import links
 from langchain_visioncraft.client.flow import Flow, Progress
 from langchain_visioncraft.client.outgoing import Outgoing
@@ -68,7 +69,9 @@ class AsyncVisionCraftClient(ServingClient):
             try:
                 async with asyncio.timeout(run.watch.seconds) as scope:
                     return await adrive(
-                        flow, lambda step: adrive(self.serve(step, run), lambda work: work())
+                        flow,
+                        lambda step: adrive(self.serve(step, run), lambda work: work()),
+                        _resumed,
                     )
             except TimeoutError:
                 if not scope.expired():
@@ -141,3 +144,9 @@ class AsyncVisionCraftClient(ServingClient):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+async def _resumed(send: Callable[[Any], Any], result: Any) -> Any:
+    """Go on with the result of a step; reading a long answer would block the event loop."""
+    long = isinstance(result, Spool) and result.size > SMALL_BYTES
+    return await in_thread(send, result) if long else send(result)

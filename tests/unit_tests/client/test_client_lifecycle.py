@@ -16,6 +16,7 @@ import pytest
 from client_driving import BASE_URL, DRIVERS, KEY, PNG, Host, drive
 
 from langchain_visioncraft._compat import httpx
+from langchain_visioncraft._threads import SMALL_BYTES
 from langchain_visioncraft.client import (
     AsyncVisionCraftClient,
     VisionCraftClient,
@@ -23,12 +24,23 @@ from langchain_visioncraft.client import (
     transport,
 )
 from langchain_visioncraft.client.base import DEFAULT_MAX_ANSWER_BYTES
+from langchain_visioncraft.client.flow import Call, Flow
 from langchain_visioncraft.client.transport import LoopSafeAsyncClient
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError, VisionCraftError
 
 
 def names(client: Any) -> Any:
     return drive(client, endpoints.list_names(family="sd", kind="models"))
+
+
+@pytest.mark.parametrize(("length", "apart"), [(SMALL_BYTES, False), (SMALL_BYTES + 1, True)])
+async def test_a_long_answer_is_read_apart_from_the_event_loop(*, length: int, apart: bool) -> None:
+    def where() -> Flow[int]:
+        yield Call("GET", "/limits", auth="none")
+        return threading.get_ident()
+
+    client = Host(b"1" * length).client(AsyncVisionCraftClient)
+    assert (await client.run(where()) != threading.get_ident()) == apart
 
 
 def test_making_a_client_needs_neither_key_nor_host(driver: Any) -> None:
