@@ -44,17 +44,18 @@ _LIKE_A_FILE_FIELD = re.compile(
     re.IGNORECASE,
 )
 _LIKE_A_FILE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|mp4|mov|webm)(?:[?#]|$)", re.IGNORECASE)
-_SHORTEST_JPEG = 128
+_SHORTEST_FILE, _SHORTEST_JPEG = 32, 128
 """Characters of base64."""
 _DEEPEST = 16
 _MOST_FILES = 64
 """The limit for one answer; documented endpoints return five at most."""
 _LONGEST_LINK = 4096
+_LONGEST_ID = 1000
 _LONGEST_REFUSAL = 1 << 16
 _LONGEST_JSON = 16 << 20
-_MOST_VALUES = 1 << 16
-"""The limit for values in long JSON: base64 files are few values; many small ones take 20 times the
-memory."""
+_MOST_VALUES, _MOST_IN_LONG = 1 << 20, 1 << 16
+"""The limits for values in JSON, and in long JSON: base64 files are few values; small ones take
+20 times the memory."""
 _LIKE_A_LINK = re.compile(r"(?=\S+$)(?:/|.*[./]\w|.*://)")
 
 
@@ -135,10 +136,15 @@ def job_in(answer: Answer) -> str | None:
         return None
     if next(_files_in(decoded, answer), None) is not None:
         return None
-    job = decoded["job_id"]
-    if isinstance(job, int | str) and job != "":
-        return None if status_of(decoded) in UNFINISHED else str(job)
+    if (job := id_in(decoded["job_id"])) is not None:
+        return None if status_of(decoded) in UNFINISHED else job
     raise _error(TaskFailedError, answer, "accepted no job. Try again later.")
+
+
+def id_in(given: Any) -> str | None:
+    """The id of a job or a task; ``None`` for what is none, or too long to be one."""
+    name = str(given) if isinstance(given, int | str) else ""
+    return name if 0 < len(name) <= _LONGEST_ID and name.isprintable() else None
 
 
 def _without_a_file(answer: Answer, decoded: Any) -> VisionCraftError:
@@ -168,7 +174,8 @@ class _Embedded(HeldBytes):
 def _embedded(text: str, answer: Answer) -> _Embedded | None:
     """The file that this text holds as base64 or a data URL; ``None`` if it holds none."""
     # In base64, a JPEG begins like a path; but no file is as short as a path.
-    if is_link(text) or (text.startswith("/") and len(text) < _SHORTEST_JPEG):
+    shortest = _SHORTEST_JPEG if text.startswith("/") else _SHORTEST_FILE
+    if len(text) < shortest or is_link(text):
         return None
     try:
         with parse_source(text).open() as file:
@@ -195,7 +202,8 @@ def json_with_links(answer: Answer) -> Any:
     returned.
 
     Raises:
-        AnswerTooLargeError: If it is longer than 16 MiB, not counting the files in it.
+        AnswerTooLargeError: If it is longer than 16 MiB, not counting the files in it, or holds
+            more than a million values.
         APIStatusError: If it is an error under status 200.
         TruncatedAnswerError: If it is empty, or JSON that was cut off.
         UnexpectedAnswerError: If it is HTML or binary data.
@@ -205,10 +213,11 @@ def json_with_links(answer: Answer) -> Any:
         raise _unexpected(answer, f"with {mime or 'unknown data'}")
     with answer.open() as file:
         body = file.read()
-    if len(body) > _LONGEST_JSON and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+    most = _MOST_VALUES if len(body) <= _LONGEST_JSON else _MOST_IN_LONG
+    if len(body) > most and sum(map(body.count, (b",", b"[", b"{"))) > most:
         what = (
-            f"returned {len(body):,} bytes of JSON or text. More than {_LONGEST_JSON:,} are "
-            "accepted only if they contain files. Request less."
+            f"returned {len(body):,} bytes of JSON or text, with more than {most:,} values. More "
+            f"than {_LONGEST_JSON:,} bytes are accepted only if they contain files. Request less."
         )
         raise _error(AnswerTooLargeError, answer, what)
     try:

@@ -28,6 +28,7 @@ from langchain_visioncraft.client import schemas, text_schemas
 from langchain_visioncraft.client.decode import (
     Caption,
     facts_of,
+    id_in,
     json_from,
     names_from,
     text_from,
@@ -152,12 +153,12 @@ def midjourney(request: schemas.MidjourneyRequest) -> Flow[list[Media]]:
     """
     answer = yield from post("/midjourney", request)
     decoded = json_from(answer)
-    task_id = decoded.get("data") if isinstance(decoded, dict) else None
-    if not isinstance(task_id, int | str) or task_id == "":
+    task_id = id_in(decoded.get("data")) if isinstance(decoded, dict) else None
+    if task_id is None:
         msg = f"POST /midjourney returned no task id but {shortened(str(decoded), 200)}."
         raise errors.UnexpectedAnswerError(msg, **facts_of(answer))
-    yield Progress("submitted to Midjourney", 0.0, {"task_id": str(task_id)})
-    return (yield from midjourney_task(str(task_id), request.deadline))
+    yield Progress("submitted to Midjourney", 0.0, {"task_id": task_id})
+    return (yield from midjourney_task(task_id, request.deadline))
 
 
 @endpoint(schemas.MidjourneyResultRequest)

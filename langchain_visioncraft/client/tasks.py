@@ -132,7 +132,8 @@ def _await(task: _Task, deadline: float) -> Flow[list[Media]]:
         if links and (made := (yield from media_in(links, answer, task.kinds))):
             return made
         state = answer.redact.told(state)
-        status = str(state.get("Status") or state.get("status") or "unknown").lower()
+        status = shortened(str(state.get("Status") or state.get("status") or "unknown"), 200)
+        status = status.lower()
         if status in _FAILED:
             msg = f"{task.maker} abandoned {task.name}: {said_in(state).message or status}."
             msg += " Change the prompt and try again."

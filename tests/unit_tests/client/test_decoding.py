@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from client_driving import GIF, JPEG, MP4, PNG, WAV, WEBP, given, play
 
+from langchain_visioncraft.client import decode as decoding
 from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.decode import json_from, media_from, names_from
 from langchain_visioncraft.errors import (
@@ -20,6 +21,7 @@ from langchain_visioncraft.errors import (
     UnexpectedAnswerError,
 )
 
+_REAL = decoding.parse_source
 LINK = "https://cdn.example.com/a.png"
 FILES = {"png": PNG, "jpeg": JPEG, "gif": GIF, "webp": WEBP, "mp4": MP4}
 
@@ -285,7 +287,7 @@ def test_json_that_is_nested_without_end_is_damaged() -> None:
 @pytest.mark.parametrize("value", [b"[],", b"{},", b"1, "], ids=["lists", "objects", "numbers"])
 def test_long_json_of_many_small_values_is_not_parsed(value: bytes) -> None:
     body = b"[" + value * (6 << 20) + b"1]"
-    with pytest.raises(AnswerTooLargeError, match="16,777,216 are accepted") as caught:
+    with pytest.raises(AnswerTooLargeError, match="16,777,216 bytes are accepted") as caught:
         json_from(given(body))
     assert caught.value.status == 200
 
@@ -294,6 +296,22 @@ def test_json_may_be_long_for_the_files_in_it() -> None:
     file = PNG[:-12] + bytes(13 << 20) + PNG[-12:]
     [medium] = decode(given({"image": base64.b64encode(file).decode()})).result
     assert medium.size == len(file)
+
+
+def test_short_json_of_a_million_values_is_not_parsed_either() -> None:
+    with pytest.raises(AnswerTooLargeError, match="with more than 1,048,576 values"):
+        decode(given(b"[" + b"1," * (1 << 20) + b"1]"))
+
+
+def test_texts_that_are_too_short_for_a_file_are_not_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(decoding, "parse_source", lambda text: read.append(text) or _REAL(text))
+    held = base64.b64encode(GIF).decode()
+    [medium] = decode(given({"images": ["a" * 31] * 9 + [held]})).result
+    assert medium.mime_type == "image/gif"
+    assert read == [held]
 
 
 def test_an_answer_with_too_many_links_is_refused_before_one_is_followed() -> None:

@@ -56,7 +56,11 @@ def test_the_id_of_a_task_may_be_a_number_or_a_text(task_id: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{"statusCode": 200}, {"data": ""}, {"data": None}, {"data": {}}, [], "ok"]
+    "body",
+    [
+        *({"statusCode": 200}, {"data": ""}, {"data": None}, {"data": {}}, [], "ok"),
+        *({"data": "1" * 1001}, {"data": "1\n2"}),
+    ],
 )
 def test_an_answer_without_a_task_is_unexpected(body: Any) -> None:
     with pytest.raises(UnexpectedAnswerError, match="no task id"):
@@ -78,6 +82,18 @@ def test_progress_is_told_at_the_start_and_at_every_look() -> None:
         (0.0, {"task_id": "75435"}),
         (2.0, {"task_id": "75435", "status": "generating"}),
     ]
+
+
+@pytest.mark.parametrize("job", ["1" * 1001, "\ud800", "1\n2"])
+def test_an_id_that_is_too_long_or_not_printable_is_none(job: str) -> None:
+    with pytest.raises(TaskFailedError, match="accepted no job"):
+        play(endpoints.text_to_gif(prompt="x"), given({"job_id": job}))
+
+
+def test_a_long_status_is_shortened() -> None:
+    said = given({"Status": "x" * 100_000})
+    played = play(endpoints.midjourney(prompt="x"), submitted(), said, success(), given(PNG))
+    assert len(str(played.progress[1])) < 1000
 
 
 @pytest.mark.parametrize("words", ["message", "reason", "description"])

@@ -61,6 +61,20 @@ def test_a_refused_name_comes_with_near_names_of_the_right_list(
     assert caught.value.recoverable
 
 
+def test_of_a_list_of_very_many_names_the_first_ones_are_compared() -> None:
+    names = [f"{number:06}" for number in range(10_000)]
+    with pytest.raises(UnknownNameError) as caught:
+        play(flow_of("text_to_image", sampler="Eulr"), refused("unknown sampler"), given(names))
+    assert not caught.value.suggestions
+    with pytest.raises(UnknownNameError) as caught:
+        play(
+            flow_of("text_to_image", sampler="Eulr"),
+            refused("unknown sampler"),
+            given([*names[1:], "Euler", "Eulers"]),
+        )
+    assert caught.value.suggestions == ["Euler"]
+
+
 def test_a_name_that_resembles_nothing_comes_with_examples() -> None:
     with pytest.raises(UnknownNameError, match="It knows for example: 'Euler a'") as caught:
         play(flow_of("text_to_image", sampler="zzz"), refused("unknown sampler"), given(SAMPLERS))
