@@ -211,7 +211,9 @@ class _Answer:
         """The body, decompressed."""
         chunks = self._chunks()
         if packed := self.headers.get("content-encoding"):
-            unpacking = httpx.Response(200, headers={"content-encoding": packed}, content=chunks)
+            unpacking = httpx.Response(
+                200, headers={"content-encoding": packed.encode()}, content=chunks
+            )
             chunks = unpacking.aiter_bytes()
         async for chunk in chunks:
             yield chunk

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from langchain_visioncraft.errors import InvalidRequestError
 
 _LONGEST_VALUE = 60
+_MOST_DESCRIBED = 64
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,11 @@ class ChatOptions(Options):
 def describe_problems(error: ValidationError, known: Collection[str] = ()) -> str:
     """One clause per problem: ``width: input should be less than or equal to 1024 (got 2048)``.
 
-    A long value is not repeated: it may be megabytes. `known` are the names of all parameters.
+    Of very many, the first ones are described, and a long value is not repeated: it may be
+    megabytes. `known` are the names of all parameters.
     """
-    return "; ".join(dict.fromkeys(_describe(problem, known) for problem in error.errors()))
+    problems = error.errors()[:_MOST_DESCRIBED]
+    return "; ".join(dict.fromkeys(_describe(problem, known) for problem in problems))
 
 
 def _describe(problem: object, known: Collection[str]) -> str:

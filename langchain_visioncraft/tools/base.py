@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any, ClassVar, Literal, Self, get_type_hints
 
 from langchain_core.runnables import RunnableConfig
@@ -41,6 +42,7 @@ from langchain_visioncraft.tools.jobs import Job, cache_key, usage_of
 from langchain_visioncraft.tools.progress import areport, report
 from langchain_visioncraft.tools.settings import InJSON, ToolSettings
 
+_MOST_ARGUMENTS = 100
 _LONGEST_MESSAGE = 1500
 """Characters. An error message for a model repeats its arguments, which may be megabytes."""
 
@@ -257,6 +259,9 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
             return (), {}
         if isinstance(tool_input, str):
             tool_input = arguments_in(tool_input, list(parameters))
+        if len(tool_input) > _MOST_ARGUMENTS:  # it is refused, without a check of each
+            known = {name: tool_input[name] for name in parameters if name in tool_input}
+            tool_input = {**dict(islice(tool_input.items(), _MOST_ARGUMENTS)), **known}
         checked = self._checked(tool_input)
         return (), {name: getattr(checked, name) for name in parameters}
 

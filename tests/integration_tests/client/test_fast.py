@@ -40,6 +40,13 @@ async def test_without_aiohttp_httpx_sends(monkeypatch: pytest.MonkeyPatch) -> N
             assert await client.run(names())
 
 
+async def test_a_compression_that_is_no_word_is_ignored() -> None:
+    named = [b"Content-Encoding: \xff", b"Content-Length: 5"]
+    with RawHost(b"\r\n".join([b"HTTP/1.1 200 OK", *named, b"", b'["a"]'])) as host:
+        async with AsyncVisionCraftClient(base_url=host.url) as client:
+            assert await client.run(names()) == ["a"]
+
+
 async def test_a_host_that_stops_reading_an_upload_is_a_timeout(tmp_path: Path) -> None:
     picture = tmp_path / "cat.png"
     picture.write_bytes(PNG + bytes(40_000_000))

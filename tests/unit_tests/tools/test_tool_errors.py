@@ -22,6 +22,7 @@ from langchain_visioncraft import (
     errors,
 )
 from langchain_visioncraft._compat import httpx
+from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.tools import VisionCraftTool
 
 Make = Callable[..., Any]
@@ -209,6 +210,31 @@ async def test_a_huge_argument_is_not_repeated(make: Make, way: str, huge: dict[
     message = await call(make(VisionCraftTextToImage), way, huge)
     assert message.status == "error"
     assert len(message.content) < 2000
+
+
+async def test_of_very_many_arguments_the_first_ones_are_checked(
+    make: Make, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[int] = []
+    real = VisionCraftTextToImage._checked
+
+    def counting(tool: Any, given: dict[str, Any]) -> Any:
+        checked.append(len(given))
+        return real(tool, given)
+
+    monkeypatch.setattr(VisionCraftTextToImage, "_checked", counting)
+    given = {**{f"a{n}": n for n in range(10_000)}, "prompt": "a cat"}
+    message = await call(make(VisionCraftTextToImage), way, given)
+    assert message.status == "error"
+    assert "a0: is not a parameter here" in message.content
+    assert "prompt" not in message.content
+    assert checked == [101]
+
+
+def test_of_very_many_problems_the_first_ones_are_described() -> None:
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        endpoints.text_to_image("a cat", loras={f"l{n}": "heavy" for n in range(1000)})
+    assert str(caught.value).count(";") == 63
 
 
 async def test_a_huge_name_that_the_host_refuses_is_not_repeated(
