@@ -17,7 +17,7 @@ from langchain_visioncraft.client.text_schemas import ChatRequest
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.chat import Chat, text_of
 from visioncraft_sandbox.engines.language import Sampling
-from visioncraft_sandbox.engines.schema_checks import problem_of_schema
+from visioncraft_sandbox.engines.schema_checks import problem_of_schema, values_in
 from visioncraft_sandbox.validation import check_parameters
 
 _SAMPLED = (
@@ -173,7 +173,7 @@ def _tools(value: Any) -> list[dict[str, Any]]:
         problem = problem_of_schema(function.get("parameters") or {}, found)
         if problem:
             raise Refusal(400, f"tools.{number}.function.parameters: {problem}.")
-        parts += len(found)
+        parts += len(found) + values_in(found)
         if parts > _MOST_PARTS:
             raise Refusal(400, f"The schemas of all tools have more than {_MOST_PARTS:,} parts.")
     return tools

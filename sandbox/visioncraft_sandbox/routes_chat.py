@@ -214,19 +214,18 @@ async def _look(chat: Chat, services: Services, request: Request) -> Reply:
 
     eyes = await services.pool.load(services.pool.eyes)
 
-    def work() -> str:
+    def work() -> Reply:
         from visioncraft_sandbox.engines import vision  # noqa: PLC0415  # NumPy
 
-        return vision.describe(images, text_of(asked), eyes=eyes)
+        text = vision.describe(images, text_of(asked), eyes=eyes)
+        engine = VISION if eyes else MEASURING
+        words = sum(count(text_of(message)) for message in chat.messages)
+        return Reply(text, engine, [], "stop", words, count(text), engine)
 
     async with services.uploads(request) as uploads:
         values = {f"image {number}": value for number, value in enumerate(images_of(asked), 1)}
         images += await uploads.pictures(values)
-        text = await services.pool.work(work)
-    asked_words = sum(count(text_of(message)) for message in chat.messages)
-    engine = VISION if eyes else MEASURING
-    told = count(text)
-    return Reply(text, engine, model=engine, prompt_tokens=asked_words, completion_tokens=told)
+        return await services.pool.work(work)
 
 
 async def _events(chat: Chat, reply: Reply) -> AsyncIterator[bytes]:

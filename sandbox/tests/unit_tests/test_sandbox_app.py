@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from PIL import Image, PngImagePlugin
-from visioncraft_sandbox import Fault, Limit, SandboxConfig, create_app
+from visioncraft_sandbox import Fault, Limit, SandboxConfig, create_app, routes_chat
 from visioncraft_sandbox.catalog import LISTS
 from visioncraft_sandbox.faults import FaultBook
 
@@ -267,6 +268,17 @@ async def test_only_llava_takes_pictures(client: httpx.AsyncClient) -> None:
     seen = await chat(client, model="llava-1.5-7b-hf", messages=[message])
     assert "40 x 30 pixels" in seen.json()["choices"][0]["message"]["content"]
     assert seen.headers["x-visioncraft-engine"] == "vision (measurements)"
+
+
+async def test_the_words_of_a_question_are_not_counted_in_the_event_loop(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    monkeypatch.setattr(routes_chat, "count", lambda _: threads.append(threading.get_ident()) or 1)
+    message = picture_message(f"data:image/png;base64,{png()}")
+    seen = await chat(client, model="llava-1.5-7b-hf", messages=[message])
+    assert seen.json()["usage"]["total_tokens"] == 2
+    assert threading.get_ident() not in threads
 
 
 async def test_the_old_chat_endpoint_takes_a_picture_in_the_message(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.chat import Reply
 from visioncraft_sandbox.chat_reading import read_chat
 from visioncraft_sandbox.planner import answer
@@ -456,6 +458,12 @@ def test_a_value_that_is_made_up_fits_its_schema(spec: dict[str, Any]) -> None:
         jsonschema.validate(arguments, schema)
 
 
+def test_a_step_too_small_for_its_bound_is_ignored() -> None:
+    properties = {"x": {"type": "integer", "minimum": 1e299, "multipleOf": 1e-300}}
+    [(_, arguments)] = calls_for("Go", [tool("f", "", "x", **properties)], tool_choice="required")
+    assert arguments == {"x": int(1e299)}
+
+
 def looping(kind: dict[str, Any]) -> dict[str, Any]:
     """A schema of a few words, all of whose values would be more than there are atoms."""
     inner = {f"x{n}": {"$ref": "#/$defs/A"} for n in range(10)}
@@ -482,6 +490,32 @@ def test_a_value_that_is_made_up_is_bounded(schema: dict[str, Any]) -> None:
     assert len(json.dumps(arguments)) < 20_000
 
 
+def rows(leaf: dict[str, Any], number: int) -> dict[str, Any]:
+    """A schema that requires this number of arrays with 256 such values."""
+    names = [f"p{n}" for n in range(number)]
+    array = {**WIDE, "items": WIDE}
+    return {"type": "object", "$defs": {"A": leaf}, "properties": dict.fromkeys(names, array),
+            "required": names}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("leaf", "request_text"), [({"default": "x" * 50_000}, "Go"), (TEXT, "x" * 7000)]
+)
+def test_a_schema_that_repeats_a_long_value_is_refused(
+    leaf: dict[str, Any], request_text: str
+) -> None:
+    forced = {"type": "function", "function": {"name": "plot", "parameters": rows(leaf, 4)}}
+    with pytest.raises(Refusal, match="have more than 1,000,000 characters"):
+        calls_for(request_text, [forced], tool_choice="required")
+
+
+def test_all_values_that_are_made_up_for_one_call_are_bounded_together() -> None:
+    schema = rows({"type": "integer"}, 40)
+    forced = {"type": "function", "function": {"name": "plot", "parameters": schema}}
+    [(_, arguments)] = calls_for("Go", [forced], tool_choice="required")
+    assert len(json.dumps(arguments)) < 10_000
+
+
 def test_one_answer_makes_a_bounded_number_of_calls() -> None:
     agent = Agent()
     agent.messages = [{"role": "user", "content": " ".join(f"a{n}.png" for n in range(500))}]
@@ -493,7 +527,7 @@ FRAMES = ["Draw a cat{} z", "- make {}", "Draw: {}"]
 UNITS = [" ", "-", "make ", "and a.png ", "A. ", "1. ", "'x", "then, "]
 
 
-def lines_run(request_text: str) -> int:
+def lines_run(request_text: str, tools: list[dict[str, Any]] = STUDIO, **body: Any) -> int:
     taken = 0
 
     def count_line(*_: Any) -> Any:
@@ -503,7 +537,7 @@ def lines_run(request_text: str) -> int:
 
     sys.settrace(count_line)
     try:
-        calls_for(request_text, STUDIO)
+        calls_for(request_text, tools, **body)
     finally:
         sys.settrace(None)
     return taken
@@ -515,6 +549,18 @@ def test_the_work_of_reading_a_request_grows_with_its_length_and_is_bounded(fram
         [short, long] = [lines_run(frame.format(unit * (n // len(unit)))) for n in (300, 1200)]
         assert long < 5 * short + 10_000, unit
     assert lines_run(frame.format("make " * 100_000)) < 4 * lines_run(frame.format("make " * 1600))
+
+
+def test_the_work_for_one_tool_does_not_grow_with_its_words_times_those_of_the_request() -> None:
+    words = ["".join(each) for each in itertools.product("abcdefghijk", repeat=2)]
+    name, request_text = "_".join(words[:60]), " ".join(f"{word}x" for word in words * 15)
+    [one, many] = [
+        lines_run(request_text, [tool(name, "", " ".join(f"p{n}" for n in range(number)))],
+                  tool_choice="required")
+        for number in (1, 60)
+    ]  # fmt: skip
+    assert one < 20_000
+    assert many < 10 * one
 
 
 CREW = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import secrets
 import threading
@@ -222,7 +223,7 @@ def shared_model(path: str | None = None) -> LanguageModel:
 
 
 def _check_length(messages: Sequence[Mapping[str, Any]]) -> None:
-    texts = [str(message.get("content")) for message in messages]
+    texts = [str(value) for message in messages for value in message.values()]
     least = max(sum(map(len, texts)) // _LONGEST_TOKEN, sum(text.count("<|") for text in texts))
     if least > _CONTEXT_TOKENS:
         msg = f"it has more than {least:,} tokens, and at most {_CONTEXT_TOKENS:,} fit"
@@ -230,9 +231,9 @@ def _check_length(messages: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _grammar(closed: Mapping[str, Any]) -> str:
-    import xllamacpp  # noqa: PLC0415  # as in _load
-
-    return str(xllamacpp.json_schema_to_grammar(closed))
+    # As xllamacpp's json_schema_to_grammar writes it, but that takes quadratic time for the names
+    # in an object, with the interpreter's lock.
+    return f"%llguidance {{}}\nstart: %json {json.dumps(closed, ensure_ascii=False)}"
 
 
 def _raise_error(answer: Any) -> None:

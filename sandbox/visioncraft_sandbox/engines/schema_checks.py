@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -32,6 +32,7 @@ _COUNTS = (
     "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties",
 )  # fmt: skip
 _DEEPEST = 32
+_MOST_KEYWORDS = 100
 _MOST_PARTS = 2000
 """Subschemas, and values of enumerations, together: some readers take quadratic time."""
 
@@ -42,8 +43,10 @@ def problem_of_schema(
     """The problem of a schema; ``None`` if there is none. `parts` collects its subschemas."""
     parts = [] if parts is None else parts
     problem = _problem_of_parts(schema, "", 0, parts)
-    if problem is None and sum(len(part.get("enum") or ()) for _, part in parts) > _MOST_PARTS:
-        problem = f"its enumerations have more than {_MOST_PARTS:,} values"
+    if problem is None and values_in(parts) > _MOST_PARTS:
+        problem = (
+            f"its enum and const have more than {_MOST_PARTS:,} values, one in another included"
+        )
     if problem is None and not _is_json(schema):
         problem = "it has a number that is not finite"
     return problem or _problem_of_references(schema, parts)
@@ -61,6 +64,8 @@ def _problem_of_parts(
         return f"it is nested deeper than {_DEEPEST} levels"
     if len(parts) >= _MOST_PARTS:
         return f"it has more than {_MOST_PARTS:,} parts"
+    if len(schema) > _MOST_KEYWORDS:
+        return f"{where or 'it'} has more than {_MOST_KEYWORDS} keywords"
     parts.append((where, schema))
     problem = _problem_of_words(schema, where)
     for name, inner in inner_parts(schema) if problem is None else ():
@@ -68,6 +73,21 @@ def _problem_of_parts(
         if problem:
             break
     return problem
+
+
+def values_in(parts: Sequence[tuple[str, dict[str, Any]]]) -> int:
+    """How many values these schemas list, with those within them: llguidance reads each as a part.
+
+    Its time grows with their square, and it overflows the stack of the process at some 30,000.
+    """
+    count = 0
+    rest = [each for _, part in parts for each in (*(part.get("enum") or ()), part.get("const"))]
+    while rest:
+        value = rest.pop()
+        count += value is not None
+        if isinstance(value, list | dict):
+            rest += value.values() if isinstance(value, dict) else value
+    return count
 
 
 def _problem_of_references(root: Any, parts: list[tuple[str, dict[str, Any]]]) -> str | None:

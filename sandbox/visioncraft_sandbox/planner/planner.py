@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from langchain_visioncraft.media.handles import HANDLE
+from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.chat import (
     Chat,
     Reply,
@@ -35,6 +36,9 @@ _NOTHING = (
 )
 _MOST_CALLS = 40
 _MOST_SPOKEN = 6
+_LONGEST_ARGUMENTS = 1_000_000
+"""Characters, of all calls in an answer: a schema can repeat a long value until it fills memory."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 _MAX_TOKENS = 768
 _LONGEST = 1500
 _COUNTED = frozenset({"draw", "rework"})
@@ -232,8 +236,16 @@ def _fill_by_model(chat: Chat, tool: Tool, model: LanguageModel) -> dict[str, An
 
 
 def _calling(chat: Chat, calls: list[Call], engine: str = PLANNER) -> Reply:
-    written = [{"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)}
-               for call in calls]  # fmt: skip
+    written, length = [], 0
+    for call in calls:
+        pieces = []
+        for piece in _ENCODER.iterencode(call.arguments):
+            pieces.append(piece)
+            length += len(piece)
+            if length > _LONGEST_ARGUMENTS:
+                most = f"{_LONGEST_ARGUMENTS:,} characters"
+                raise Refusal(400, f"The arguments of the planned calls have more than {most}.")
+        written.append({"name": call.name, "arguments": "".join(pieces)})
     tokens = sum(count(str(each)) for each in written)
     made = [{"id": f"call_{secrets.token_hex(12)}", "type": "function", "function": each}
             for each in written]  # fmt: skip

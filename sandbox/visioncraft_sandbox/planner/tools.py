@@ -6,8 +6,9 @@ Required arguments that nobody has given get values that fit their schemas.
 from __future__ import annotations
 
 import itertools
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -34,8 +35,10 @@ _TIMES = re.compile(
 )
 _FACTORS = {"2": 2, "4": 4, "8": 8, "two": 2, "four": 4, "twice": 2}
 _COUNTED = f"{'|'.join(COUNTS)} … pictures|images|versions|drawings"
+_BEGINNING = 4
 _DEEPEST = 12
 _MOST_ITEMS = 16
+_MOST_MERGED = 32
 _MOST_VALUES = 1000
 _LONGEST_DESCRIPTION = 600
 _MOST_PARAMETERS = 60
@@ -116,15 +119,15 @@ class Tool:
         """Whether a clause names this tool, or most words of its name."""
         if self.name.lower() in text.lower() or self._words in " ".join(_words(text)):
             return True
-        said = {*name_words(text[:200]).split(), *_words(text)} - _COMMON
-        return 2 * sum(any(_akin(own, each) for each in said) for own in self._own) > len(self._own)
+        said = _said_in(text)
+        return 2 * sum(_is_akin(own, said) for own in self._own) > len(self._own)
 
     def fill(self, wish: Wish, sources: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         """Its arguments as a clause gives them, and the names of those that had to be made up."""
         arguments: dict[str, Any] = {}
         guessed: list[str] = []
         numbers = [float(each) for each in _NUMBER.findall(SIZE.sub("", wish.text))]
-        remaining = list(sources)
+        remaining, parts = list(sources), itertools.count()
         for name, spec in self.parameters.items():
             is_required = name in self.required
             if remaining and (
@@ -140,7 +143,7 @@ class Tool:
                     continue
                 value = self._words_for(name, wish)
                 if value is None:
-                    value = _sample(spec, self.schema, wish.prompt or name)
+                    value = _value(spec, self.schema, wish.prompt or name, parts)
                     guessed += [] if "default" in spec or "example" in spec else [name]
             if value is not None:
                 arguments[name] = value
@@ -152,17 +155,24 @@ class Tool:
             return None
         if name == self.prompt_parameter:
             return (wish.prompt or None) if wish.kind != "other" else quoted(wish.text) or wish.text
-        return quoted(wish.text) or (self._rest(wish.text) if self.is_meant(wish.text) else None)
+        return _own_words(self, wish.text)
 
     def _rest(self, text: str) -> str | None:
         """A clause without the words of the tool's name and without common words."""
+        words = _grouped(self._words.split())
         kept = (
             word
             for word in text.split()
             if (key := word.strip(" .,;:!?\"'()").lower()) not in _COMMON
-            and not any(_akin(own, key) for own in self._words.split())
+            and not _is_akin(key, words)
         )
         return " ".join(kept).strip(" .,;:!?\"'()") or None
+
+
+@lru_cache(maxsize=1)
+def _own_words(tool: Tool, text: str) -> str | None:
+    """The words of a clause for each required text of a tool but its prompt."""
+    return quoted(text) or (tool._rest(text) if tool.is_meant(text) else None)
 
 
 _TAKEN = frozenset({"text", "image"})
@@ -175,8 +185,9 @@ def _kinds(text: str) -> frozenset[str]:
     return frozenset(kind for kind, each in CAPABILITIES.items() if after(text, *each["tool"]))
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+@lru_cache(maxsize=64)
+def _words(text: str) -> tuple[str, ...]:
+    return (*_WORD.findall(text.lower()),)
 
 
 def _said(name: str, spec: Mapping[str, Any], text: str, numbers: list[float]) -> Any:
@@ -200,13 +211,18 @@ def _number(name: str, text: str) -> float | None:
     """A number that a clause gives for the parameter of this name."""
     words = name_words(name)
     if words.endswith(("count", " n")) or words.startswith("num") or words == "n":
-        counted = _words(text[: after(text, _COUNTED)])
-        return next((COUNTS[word] for word in reversed(counted) if word in COUNTS), None)
+        return _count(text)
     if name in ("width", "height") and (size := SIZE.search(text)):
         return int(size[1 + (name == "height")])
     _, _, behind = _flat(text).partition(f" {words} ")
     found = _NUMBER.search(" ".join(behind.split(maxsplit=2)[:2]))
     return float(found[0]) if words and found else None
+
+
+@lru_cache(maxsize=64)
+def _count(text: str) -> int | None:
+    counted = _words(text[: after(text, _COUNTED)])
+    return next((COUNTS[word] for word in reversed(counted) if word in COUNTS), None)
 
 
 def _times(name: str, text: str) -> int | None:
@@ -233,8 +249,26 @@ def _flat(text: str) -> str:
 
 
 def _akin(one: str, other: str) -> bool:
-    length = max(4, min(len(one), len(other)) - 3)
-    return one == other or (min(len(one), len(other)) >= 4 and one[:length] == other[:length])
+    length = max(_BEGINNING, min(len(one), len(other)) - 3)
+    shortest = min(len(one), len(other))
+    return one == other or (shortest >= _BEGINNING and one[:length] == other[:length])
+
+
+def _grouped(words: Iterable[str]) -> Mapping[str, list[str]]:
+    """Words by their first letters, which those that are akin share."""
+    groups: dict[str, list[str]] = {}
+    for word in words:
+        groups.setdefault(word[:_BEGINNING], []).append(word)
+    return groups
+
+
+def _is_akin(word: str, groups: Mapping[str, list[str]]) -> bool:
+    return any(_akin(word, each) for each in groups.get(word[:_BEGINNING], ()))
+
+
+@lru_cache(maxsize=64)
+def _said_in(text: str) -> Mapping[str, list[str]]:
+    return _grouped({*name_words(text[:200]).split(), *_words(text)} - _COMMON)
 
 
 # ---- values that fit a schema -----------------------------------------------------------------
@@ -258,14 +292,14 @@ def _plain(spec: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str, Any]
         values = [each for each in options if each.get("type") != "null"]
         nullable = {"nullable": True} if len(values) < len(options) else {}
         merged = _plain(values[0], root, depth + 1) if values else {}
-        for other in values[1:] if name == "allOf" else ():
+        for other in values[1:_MOST_MERGED] if name == "allOf" else ():
             merged |= {key: each for key, each in other.items() if key not in ("$ref", *CHOICES)}
         found = {**merged, **nullable, **found}
     kinds = found.get("type")
     if isinstance(kinds, list):
         found["type"] = next((each for each in kinds if each != "null"), "string")
         found["nullable"] = "null" in kinds
-    described = str(found.get("description", ""))
+    described = str(found.get("description", ""))[:_LONGEST_DESCRIPTION]
     behind = after(described, r"e\.?g")
     example = quoted(described[behind:]) if behind else None
     if example and found.get("type", "string") == "string":
@@ -273,14 +307,10 @@ def _plain(spec: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str, Any]
     return found
 
 
-def _sample(spec: Any, root: Mapping[str, Any], text: str) -> Any:
-    """A value that fits a schema, of at most a thousand parts."""
-    return _value(spec, root, text, itertools.count())
-
-
 def _value(
     spec: Any, root: Mapping[str, Any], text: str, parts: Iterator[int], depth: int = 0
 ) -> Any:
+    """A value that fits a schema; `parts` counts those of all values of a call."""
     spec = _plain(spec, root)
     ends = next(parts) > _MOST_VALUES or depth > _DEEPEST
     given = [spec[name] for name in ("default", "const", "example") if name in spec]
@@ -317,7 +347,8 @@ def _least(spec: Mapping[str, Any], *, whole: bool) -> int | float:
     lows = [0, *least, *(each + step for each in above)]
     highs = [*most, *(each - step for each in below)]
     value = max(lows) if min(highs, default=0) >= 0 else min(highs)
-    value = -(-value // step) * step
+    rounded = -(-value // step) * step
+    value = rounded if math.isfinite(rounded) else value
     return int(value) if whole else float(value)
 
 

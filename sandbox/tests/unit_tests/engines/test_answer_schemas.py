@@ -304,6 +304,15 @@ PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
     "many levels": (nested(33), "deeper than 32 levels"),
     "many parts": ({"properties": {f"p{n}": TEXT for n in range(2001)}}, "more than 2,000 parts"),
     "many values": ({"enum": list(range(2001))}, "more than 2,000 values"),
+    "many values in a const": (
+        {"items": {"const": {str(n): 1 for n in range(2000)}}},
+        "2,000 values",
+    ),
+    "many values in values": ({"enum": [[n] * 20 for n in range(100)]}, "more than 2,000 values"),
+    "many keywords": (
+        {"items": {f"x{n}": n for n in range(101)}},
+        "items has more than 100 keywords",
+    ),
     "a negative count": ({"type": "array", "minItems": -1}, "minItems must be a whole number"),
     "a broken count": ({**TEXT, "maxLength": 2.5}, "maxLength must be a whole number"),
     "names that are a list": ({"propertyNames": 5}, "propertyNames must be an object"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+import xllamacpp
 from visioncraft_sandbox.engines import language
 from visioncraft_sandbox.engines.answer_schemas import UnservedSchemaError
 from visioncraft_sandbox.engines.language import PromptTooLongError, Sampling, shared_model
@@ -28,13 +30,22 @@ def test_a_long_prompt_is_read_no_further_once_nobody_waits() -> None:
     assert done.prompt_tokens == 0
 
 
-@pytest.mark.parametrize("text", ["<|im_start|>" * 9000, " " * 600_000])
+@pytest.mark.parametrize("name", ["content", "role"])
+@pytest.mark.parametrize("text", ["<|im_start|>" * 9000, " " * 600_000], ids=["special", "blank"])
 def test_a_prompt_that_cannot_fit_is_refused_before_it_is_split_into_tokens(
-    text: str, monkeypatch: pytest.MonkeyPatch
+    text: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_model(), "_loaded", lambda: pytest.fail("it is split"))
     with pytest.raises(PromptTooLongError, match="at most 8,192 fit"):
-        shared_model().generate([{"role": "user", "content": text}], Sampling())
+        shared_model().generate([{**HELLO[0], name: text}], Sampling())
+
+
+def test_a_grammar_is_written_as_llama_cpps_own_function_writes_it() -> None:
+    schema = {"properties": {'é"\n': {"pattern": r"^\d$"}}, "enum": [1e-7, True, None, 10**17]}
+    [ours, theirs] = [language._grammar(schema), xllamacpp.json_schema_to_grammar(schema)]
+    [start, *_] = theirs.partition('{"')
+    assert ours.startswith(start)
+    assert json.loads(ours.removeprefix(start)) == json.loads(theirs.removeprefix(start))
 
 
 def test_an_answer_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
