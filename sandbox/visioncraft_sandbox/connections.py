@@ -146,8 +146,6 @@ class SandboxProtocol(H11Protocol):
         super().connection_made(transport)
         self._active = time.monotonic()
         self._make_room()
-        if len(self.connections) > _MOST_CONNECTIONS:
-            self._refuse(503, "The sandbox has too many connections; try again later.")
 
     def pause_writing(self) -> None:
         """Make room for an answer that the client reads more slowly than it is written."""
@@ -203,6 +201,10 @@ class SandboxProtocol(H11Protocol):
         """Pass on the data, unless it consists of so many tiny chunks that reading takes long."""
         if not self._unsent:
             self._active = time.monotonic()
+        if self.cycle is None and len(self.connections) > _MOST_CONNECTIONS:
+            # Earlier, the request would reset the connection, and its client not read the answer.
+            self._refuse(503, "The sandbox has too many connections; try again later.")
+            return
         receiving = self.conn.their_state is h11.SEND_BODY
         is_chunked = receiving and any(name == b"transfer-encoding" for name, _ in self.headers)
         if is_chunked and data.count(b"\r\n") > _MOST_CHUNK_LINES:
