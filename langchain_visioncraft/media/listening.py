@@ -35,7 +35,7 @@ _MOST_SECONDS_IN_ALL = 900
 
 _MOST_BYTES = 512 << 20
 
-_START = "import sys; sys.path[:] = {}; from {} import main; main()"
+_START = "import sys; sys.path[:] = {!a}; from {} import main; main()"
 
 
 def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
@@ -47,7 +47,8 @@ def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
         with recording.open() as file:
             size = file.seek(0, io.SEEK_END)
             file.seek(0)
-            if size > _SMALL or not _PLAIN.match(file.read(12)):
+            small = size <= _SMALL and _PLAIN.match(file.read(12))
+            if not small and not hasattr(sys, "frozen"):  # an application without an interpreter
                 with _on_disk(file) as source:
                     return _listen_apart(recording, source, max_seconds)
     except OSError as error:
@@ -123,11 +124,13 @@ def _confined(seconds: float, most_bytes: int) -> Callable[[], object]:
         return lambda: None
     import resource  # noqa: PLC0415 -- not on Windows
 
-    resource.setrlimit(resource.RLIMIT_CPU, (_MOST_SECONDS_IN_ALL, _MOST_SECONDS_IN_ALL))
+    limits = {resource.RLIMIT_CPU: _MOST_SECONDS_IN_ALL}
     with contextlib.suppress(OSError):  # only Linux says how much is taken already
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
-        most = pages * resource.getpagesize() + most_bytes
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        limits[resource.RLIMIT_AS] = pages * resource.getpagesize() + most_bytes
+    for kind, most in limits.items():
+        with contextlib.suppress(ValueError):  # a lower limit holds already
+            resource.setrlimit(kind, (most, most))
     go_on = partial(signal.setitimer, signal.ITIMER_PROF, seconds)
     go_on()
     return go_on

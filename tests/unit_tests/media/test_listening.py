@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import signal
 import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -119,7 +120,7 @@ def tagged_matroska(tags: int) -> bytes:
     )
 
 
-@pytest.mark.skipif(not hasattr(listening.signal, "setitimer"), reason="Windows has no such limit")
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such limit")
 @pytest.mark.parametrize("make", [tagged_wav, flac, mp3, tagged_matroska])
 def test_what_ffmpeg_works_on_without_end_is_refused(
     monkeypatch: pytest.MonkeyPatch, make: Callable[[int], bytes]
@@ -157,15 +158,24 @@ def test_what_takes_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
         listen(of(data))
 
 
-def test_listening_can_be_ended() -> None:
+def test_listening_can_be_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    class Kept(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            started.append(self)
+
     class StoppedError(Exception):
         pass
 
     def stop() -> None:
         raise StoppedError
 
+    monkeypatch.setattr(subprocess, "Popen", Kept)
     with pytest.raises(StoppedError):
         listen(of(LONG)._replace(step=stop))
+    assert [process.returncode for process in started] == [-getattr(signal, "SIGKILL", -1)]
 
 
 def test_a_packet_larger_than_a_second_of_any_sound_is_not_decoded(
