@@ -40,7 +40,7 @@ PROMPT = language._CONTEXT_TOKENS
         f"gets {SECONDS[listening._MOST_SECONDS]} seconds",
         f"{listening._MOST_SECONDS_IN_ALL // 60} minutes in all",
         f"{listening._MOST_BYTES >> 20} MB of memory",
-        f"of at most {listening._SMALL >> 10} KiB are decoded in this process",
+        f"of at most {listening._SMALL >> 10} KiB are decoded in the caller's process",
         f"A packet of more than {sound._LARGEST_PACKET >> 20} MiB",
         f"| {OURS.max_json_bytes >> 20} MiB, 200,000 values",
         f"| {OURS.max_body_bytes >> 20} MiB for all concurrent requests",
