@@ -33,7 +33,10 @@ def as_seen(image: Image.Image) -> Image.Image:
 
 def turn_of(image: Image.Image) -> int:
     """The camera's orientation, 1 to 8; 1 is upright. Pillow itself rotates a TIFF."""
-    turn = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION, 1)
+    # Pillow also reads EXIF from compressed texts of a PNG, without a bound before version 13.
+    if image.format == "TIFF" or "Raw profile type exif" in image.info:
+        return 1
+    turn = image.getexif().get(_ORIENTATION, 1)
     return turn if turn in range(2, 9) else 1
 
 

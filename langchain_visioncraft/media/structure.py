@@ -37,6 +37,11 @@ _TAG_BYTES = 12
 _MOST_VALUES = 4_000_000
 _OF_BYTES = (1, 2, 6, 7)
 """The types of a TIFF's values that are read at once; others take a microsecond each."""
+_WITH_EXIF = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"\0\0\0")
+"""The beginnings of JPEG, PNG, WebP and AVIF."""
+_EXIF = re.compile(rb"(?:II\*\0|MM\0\*)(.{4})", re.DOTALL)
+_LAST_TYPE = 13
+_OVERLAPPING = "tags of more bytes than the file"
 _TILES = (273, 324)
 """The tags of a TIFF that say where its strips and tiles are."""
 _SIZE, _TILE_SIZE = (256, 257), (322, 323)
@@ -146,19 +151,24 @@ def check_structure(file: BinaryIO) -> None:
     megabyte of filler before the first; a PNG of more than 100,000 chunks or several colour
     profiles; a TIFF of more than 10,000 pages, of a page of more than 65,536 strips or tiles, of
     tiles far larger than their page, of pages that overlap, or of more than 4,000,000 numbers in
-    its tags; an icon that holds more than 4,096 pixels a side or a compressed bitmap; a compressed
-    BMP of more than three bytes a pixel and a megabyte; a FLIC with a frame of more than
-    100 parts; a plain PPM of more than 1,000 comments; a JPEG 2000 of more than 4,096 tiles; and a
-    compressed FITS.
+    its tags; tags that overlap, in a TIFF or EXIF; an icon that holds more than 4,096 pixels a side
+    or a compressed bitmap; a compressed BMP of more than three bytes a pixel and a megabyte; a FLIC
+    with a frame of more than 100 parts; a plain PPM of more than 1,000 comments; a JPEG 2000 of
+    more than 4,096 tiles; and a compressed FITS.
     """
     file.seek(0)
     head = file.read(4)
     file.seek(0)
-    if head in _ICONS:
-        _check_icons(file.read())
-    if head in _IN_JPEG_2000:
-        file.seek(0)
-        _check_tiles(file.read())
+    for beginnings, check in (
+        (_ICONS, _check_icons),
+        (_IN_JPEG_2000, _check_tiles),
+        (b"\xff\xd8\xff", _check_jpeg),
+        (_WITH_EXIF, _check_exif),
+    ):
+        if head.startswith(beginnings):
+            file.seek(0)
+            check(file.read())
+    file.seek(0)
     if head == b"SIMP" and b"ZCMPTYPE" in file.read():
         # Pillow unpacks all of it before it looks at the size.
         msg = "compressed data of unknown size: unpack the FITS first, such as with funpack"
@@ -166,8 +176,6 @@ def check_structure(file: BinaryIO) -> None:
     if head[:2] == b"BM":
         with suppress(struct.error):
             _check_bitmap(file)
-    if head[:3] == b"\xff\xd8\xff":
-        _check_jpeg(file.read())
     if head == b"\x89PNG":
         _check_chunks(file)
     if head[:2] in (b"P1", b"P2", b"P3") and file.read().count(b"#") > _MOST_COMMENTS:
@@ -182,6 +190,26 @@ def check_structure(file: BinaryIO) -> None:
             _check_pages(file)
 
 
+def _check_exif(data: bytes) -> None:
+    """Before version 13, Pillow copies the value of each tag, even if all are at one place."""
+    looked_at = 0
+    for found in _EXIF.finditer(data):
+        order, at = "<" if found[0][:1] == b"I" else ">", found.start()
+        tags = at + int(struct.unpack(order + "I", found[1])[0])
+        (count,) = struct.unpack(order + "H", data[tags : tags + 2].rjust(2, b"\0"))
+        entries = data[tags + 2 : tags + 2 + _TAG_BYTES * count]
+        whole = len(entries) // _TAG_BYTES * _TAG_BYTES
+        values = sum(
+            number
+            for _, kind, number, place in struct.iter_unpack(order + "HHII", entries[:whole])
+            # By chance, pixels may look like EXIF, but not like tags of it.
+            if 0 < kind <= _LAST_TYPE and at + place + number <= len(data)
+        )
+        looked_at += whole // _TAG_BYTES
+        if values > len(data) or looked_at > _MOST_VALUES:
+            raise StructureError(_OVERLAPPING)
+
+
 def _check_pages(file: BinaryIO) -> None:
     tags = values = 0
     size = file.seek(0, io.SEEK_END)
@@ -194,6 +222,8 @@ def _check_pages(file: BinaryIO) -> None:
         if values > _MOST_VALUES:
             msg = f"more than {_MOST_VALUES:,} numbers in its tags"
             raise StructureError(msg)
+        if sum(count for _, _, count, _ in entries) > size:
+            raise StructureError(_OVERLAPPING)
         if any(tag in _TILES and count > _MOST_TILES for tag, _, count, _ in entries):
             msg = f"a page of more than {_MOST_TILES:,} strips or tiles"
             raise StructureError(msg)

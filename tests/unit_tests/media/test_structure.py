@@ -132,7 +132,7 @@ def test_the_numbers_in_the_tags_of_all_pages_are_few(
         data += tag + struct.pack("<I", at if page < pages - 1 else 0)
     monkeypatch.setattr(Image, "open", None)
     with pytest.raises(MediaInputError, match="more than 4,000,000 numbers in its tags"):
-        scaled(data, 8)
+        scaled(data + bytes(count), 8)
 
 
 def png(width: int, height: int) -> bytes:
@@ -393,3 +393,38 @@ def test_a_jpeg_2000_of_more_tiles_than_programs_write_is_not_decoded(
     pixels = tiles(1).replace(b"\0\x2f", b"\0\x30")  # a length that no head has
     check_structure(io.BytesIO(around(pixels)))
     is_refused_unopened(monkeypatch, around(tiles(2) + tiles(1)), "more than 4,096 tiles")
+
+
+def exif(tags: int, size: int, order: str = "<") -> bytes:
+    """EXIF of as many tags, all with the same bytes as their value."""
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, tags)
+    entries = (struct.pack(order + "HHII", 1000 + tag, 7, size, 8) for tag in range(tags))
+    return head + b"".join(entries) + bytes(4 + size)
+
+
+def with_exif(form: str, block: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), "red").save(buffer, form, exif=block)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tags_that_share_their_bytes_are_not_decoded(
+    monkeypatch: pytest.MonkeyPatch, form: str, order: str
+) -> None:
+    def data(tags: int) -> bytes:
+        block = exif(tags, 10_000, order)
+        return block if form == "TIFF" else with_exif(form, block)
+
+    check_structure(io.BytesIO(data(1)))
+    # These are more bytes than the file, but cannot be read.
+    check_structure(io.BytesIO(with_exif("PNG", exif(40, 10_000, order)[:-10_000])))
+    is_refused_unopened(monkeypatch, data(40), "tags of more bytes than the file")
+
+
+def test_very_many_beginnings_of_exif_are_not_looked_at() -> None:
+    heads = b"".join(b"II*\0" + struct.pack("<I", 8 * (1000 - number)) for number in range(1000))
+    data = b"RIFF" + heads + struct.pack("<H", 60_000) + bytes(12 * 60_000)
+    with pytest.raises(StructureError, match="tags of more bytes"):
+        check_structure(io.BytesIO(data))
