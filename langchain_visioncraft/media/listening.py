@@ -24,9 +24,10 @@ from langchain_visioncraft.media.decoding import Recording
 from langchain_visioncraft.media.sound import Sound
 
 _SMALL = 1 << 16
-_PLAIN = re.compile(rb"RIFF....WAVE|OggS|fLaC|ID3|\xff[\xe2-\xff]", re.DOTALL)
+_PLAIN = re.compile(rb"RIFF(?:..\0\0|\xff{4})WAVE|OggS\0|fLaC\0", re.DOTALL)
 """The beginnings of files that, up to as many bytes, take FFmpeg less than a second to open and
-little memory: they are decoded in this process, as it takes half a second to start another."""
+little memory: they are decoded in this process, as it takes half a second to start another. None is
+the head of a box, as in an MP4, of which a few bytes can fill gigabytes."""
 
 _MOST_SECONDS = 10
 """Of the processor's time, to open a recording, and for each of its packets."""

@@ -44,7 +44,8 @@ def test_only_a_small_recording_of_plain_form_is_decoded_here(
 ) -> None:
     monkeypatch.setattr("subprocess.Popen", None)
     assert listen(of(recording([(0.2, 0.8, 400)], 1.0))).seconds == pytest.approx(1)
-    for data in (LONG, matroska()):
+    boxes = struct.pack(">I4s", 8, b"moov")
+    for data in (LONG, matroska(), b"ID3\3" + bytes(6) + boxes, b"RIFFmoovWAVE", b"OggSmoov"):
         with pytest.raises(TypeError):
             listen(of(data))
 
