@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -108,7 +109,9 @@ class Operation:
         """Answer a request with this body: key, limit, parameters, names, work."""
         key = "" if self.keyless else validation.check_key(body.get("token"), services.config)
         services.limiter.check(f"{request.method} {self.path}", key)
-        parameters = validation.check_parameters(self.schema, body)
+        check = partial(validation.check_parameters, self.schema, body)
+        # A data URL is decoded here.
+        parameters = await services.pool.read(check) if self.schema.media_kinds else check()
         validation.check_texts(parameters, services.config.max_text)
         await self._check_names(parameters, services.backends)
         async with services.uploads(request) as uploads:

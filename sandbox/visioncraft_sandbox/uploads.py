@@ -156,11 +156,8 @@ class Uploads:
         if not isinstance(value, str | MediaSource):
             raise Refusal(400, f"{name} must be a string: base64 or a URL.")
         try:
-            source = parse_source(value)
-            if source.url is None:
-                data = await self.pool.read(lambda: source.open().read())
-            else:
-                data = await self._fetch(source.url, name)
+            given = await self.pool.read(partial(_given, value))
+            data = await self._fetch(given, name) if isinstance(given, str) else given
         except MediaInputError as error:
             raise Refusal(400, f"{name}: {error}") from error
         if not data:
@@ -252,6 +249,12 @@ class Uploads:
         self._check_size(data)
         self._bytes -= len(data)
         return data
+
+
+def _given(value: str | MediaSource) -> bytes | str:
+    """The bytes of a medium, or its URL."""
+    source = parse_source(value)
+    return source.url or source.open().read()
 
 
 class _UnusableError(Exception):

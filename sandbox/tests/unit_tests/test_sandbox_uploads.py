@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 from contextlib import AsyncExitStack
 from typing import Any
 
+import httpx
 import pytest
 from anyio import CapacityLimiter
 from PIL import Image
-from visioncraft_sandbox import SandboxConfig, decoding_apart
+from visioncraft_sandbox import SandboxConfig, create_app, decoding_apart
 from visioncraft_sandbox import uploads as uploads_module
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engine_pool import EnginePool
@@ -26,6 +28,39 @@ SIZE = (64, 32)
 def uploads() -> Uploads:
     config = SandboxConfig(models=False)
     return Uploads(config, FileStore(1 << 20, 60), "sandbox:8765", EnginePool(config))
+
+
+@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,"])
+async def test_what_a_text_holds_is_decoded_in_a_thread(
+    uploads: Uploads, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = {threading.get_ident()}
+
+    def parse(value: Any) -> MediaSource:
+        threads.add(threading.get_ident())
+        return parse_source(value)
+
+    monkeypatch.setattr(uploads_module, "parse_source", parse)
+    assert await uploads.read(f"{prefix}%41AAA" if prefix else "AAAA", "image") == bytes(3)
+    assert len(threads) == 2
+
+
+async def test_data_urls_among_the_parameters_are_decoded_in_a_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = set[int]()
+
+    def data_of_url(_: str) -> bytes:
+        threads.add(threading.get_ident())
+        return b"no picture"
+
+    monkeypatch.setattr("langchain_visioncraft.media.inputs.data_of_url", data_of_url)
+    transport = httpx.ASGITransport(create_app(SandboxConfig(models=False)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        body = {"token": "key", "image": "data:image/png,%41"}
+        assert (await client.post("/img2video", json=body)).status_code == 400
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def half(mode: str = "L", size: tuple[int, int] = SIZE) -> Image.Image:

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from typing import Any
 
+import anyio.to_thread
 import pybase64
 
 from langchain_visioncraft.errors import MediaInputError
@@ -73,7 +74,7 @@ class A1111(images.ImageHost):
             raise Refusal(
                 502, f"{self.connection.address} returned no picture: it was interrupted."
             )
-        files = [self._picture(image) for image in pictures[: spec.count]]
+        files = [await self._picture(image) for image in pictures[: spec.count]]
         return images.ImageResult(files, self.connection.engine("a1111", model))
 
     def _body(
@@ -128,12 +129,12 @@ class A1111(images.ImageHost):
             "upscaler_1": upscaler,
         }
         answer = await self.connection.json("POST", f"{_ROOT}/extra-single-image", json=body)
-        file = self._picture(answer.get("image") if isinstance(answer, dict) else None)
+        file = await self._picture(answer.get("image") if isinstance(answer, dict) else None)
         return images.ImageResult([file], self.connection.engine("a1111", upscaler))
 
-    def _picture(self, text: Any) -> bytes:
+    async def _picture(self, text: Any) -> bytes:
         try:
-            return decode_base64(str(text).rpartition(",")[2])
+            return await anyio.to_thread.run_sync(_decoded, text)
         except MediaInputError as error:
             message = f"{self.connection.address} returned something other than a picture."
             raise Refusal(502, message) from error
@@ -150,6 +151,10 @@ class A1111(images.ImageHost):
                 await self.connection.ask("POST", f"{_ROOT}/interrupt", **options)
         except Refusal:
             return  # the caller has left, so nobody would read an error
+
+
+def _decoded(text: Any) -> bytes:
+    return decode_base64(str(text).rpartition(",")[2])
 
 
 def _text(data: bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import tomllib
 from collections.abc import Mapping
@@ -11,6 +10,8 @@ from functools import cached_property
 from importlib import resources
 from typing import Any
 
+import anyio.to_thread
+import pybase64
 from starlette.datastructures import FormData, UploadFile
 
 from langchain_visioncraft.client import fields, text_schemas
@@ -135,10 +136,14 @@ async def _medium(name: str, form: FormData) -> str | None:
         if isinstance(given, UploadFile):
             data = await given.read()
             if data:
-                return base64.b64encode(data).decode()
+                return await anyio.to_thread.run_sync(_in_base64, data)
         elif given.strip():
             return given.strip()
     return None
+
+
+def _in_base64(data: bytes) -> str:
+    return pybase64.b64encode(data).decode()
 
 
 def _conversation(body: dict[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
 from client_driving import PNG
@@ -16,6 +18,7 @@ from PIL import Image
 
 from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media import inputs
 from langchain_visioncraft.media.inputs import (
     CHUNK_BYTES,
     MediaSource,
@@ -56,6 +59,23 @@ def test_a_data_url_may_be_percent_encoded() -> None:
     text = base64.b64encode(PNG).decode().replace("+", "%2B").replace("=", "%3D")
     assert parse_source(f"data:image/png;base64,{text}").open().read() == PNG
     assert parse_source("data:,a%20b").open().read() == b"a b"
+
+
+def test_a_percent_encoded_data_url_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "%41%4\u00e9%zz%%42ab%e2%82%acc%"
+    for size in range(3, 30):
+        monkeypatch.setattr(inputs, "_PIECE", size)
+        assert inputs.data_of_url(f"data:,{text}") == unquote_to_bytes(text)
+        assert inputs.data_of_url(f"data:;base64,{text}") == unquote(text)
+    assert inputs.data_of_url("data:;base64,%41\ud800") == "A?"
+    monkeypatch.undo()
+    long = "data:image/png;base64," + "%41" * (4 << 20)
+    tracemalloc.start()
+    try:
+        assert len(inputs.data_of_url(long)) == 4 << 20
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_base64_may_have_line_breaks() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 import time
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ import pytest
 from a1111_host import MODELS, A1111Host
 from backend_serving import PATIENCE, asked_and_left, half_white, happens, opened, png, served, text
 from visioncraft_sandbox import Sandbox
+from visioncraft_sandbox.backends import a1111
 
 from langchain_visioncraft import VisionCraftTextToImage
 
@@ -46,6 +48,20 @@ def client(running: tuple[A1111Host, Sandbox]) -> Iterator[httpx.Client]:
 
 def post(client: httpx.Client, path: str, **body: object) -> httpx.Response:
     return client.post(path, json={"token": "caller", "prompt": "a hill", **body})
+
+
+def test_pictures_of_the_host_are_decoded_in_threads(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def decode(text: str) -> bytes:
+        threads.append(threading.current_thread().name)
+        return base64.b64decode(text)
+
+    monkeypatch.setattr(a1111, "decode_base64", decode)
+    assert post(client, "/sd", model="sdxl-base").status_code == 200
+    assert [name.startswith("AnyIO") for name in threads] == [True]
 
 
 def test_sd_is_mapped_to_txt2img_with_the_names_of_the_host(
