@@ -32,6 +32,8 @@ _SMALL_BYTES = 1 << 17
 """Up to this size, a body is read even if others leave no room for it."""
 _ARRIVAL_SECONDS = 30.0
 """A body that has been arriving for longer makes room for others."""
+_MOST_WORKING = 600
+"""Of at most 700 connections: the others are for lists, files and the page."""
 _LONGEST_KEY = 4096
 _MOST_KEYS = 10_000
 _MOST_ITEMS, _LONGEST_ITEM = 10_000, 1000
@@ -53,9 +55,9 @@ class _Body:
 
 
 class Bodies:
-    """Limits the total size of the bodies of all present requests.
+    """Limits the number of present requests for work, and the total size of all bodies.
 
-    They are counted as they arrive: a connection that only announces a large body blocks nobody.
+    Bodies are counted as they arrive: a connection that only announces a large one blocks nobody.
     One that stops within it makes room for others.
     """
 
@@ -64,10 +66,12 @@ class Bodies:
         self._most = max_bytes
         self._held = 0
         self._arriving: dict[_Body, float] = {}  # when each began, the oldest first
+        self._working = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection or request."""
         body = _Body(Connection.of(scope))
+        works = scope.get("method") == "POST"
 
         async def counted() -> Message:
             message = await receive()
@@ -79,17 +83,22 @@ class Bodies:
             else:
                 self._arriving.pop(body, None)
             if body.size > _SMALL_BYTES and not self._has_room(body):
-                busy = "Other requests hold too much memory; send this one again later."
-                raise Refusal(503, busy, {"retry-after": "5"})
+                raise _busy("Other requests hold too much memory")
             return message
 
+        self._working += works
         try:
-            await self._app(scope, counted, send)
+            if works and self._working > _MOST_WORKING:
+                busy = _busy(f"{_MOST_WORKING} requests are being answered")
+                await refusal_response(busy, style_of(scope["path"]))(scope, receive, send)
+            else:
+                await self._app(scope, counted, send)
         except Refusal as refusal:  # while something other than a route read the body
             await refusal_response(refusal, style_of(scope["path"]))(scope, receive, send)
         finally:
             self._arriving.pop(body, None)
             self._held -= body.size
+            self._working -= works
 
     def _has_room(self, body: _Body) -> bool:
         """Whether all bodies fit, if need be without those that have been arriving for long."""
@@ -103,6 +112,10 @@ class Bodies:
                 each.size = 0
                 del self._arriving[each]
         return self._held <= self._most
+
+
+def _busy(reason: str) -> Refusal:
+    return Refusal(503, f"{reason}; send this one again later.", {"retry-after": "5"})
 
 
 async def read_body(request: Request, pool: EnginePool, max_bytes: int) -> dict[str, Any]:

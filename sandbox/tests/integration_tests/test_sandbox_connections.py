@@ -232,3 +232,25 @@ def test_uploads_that_have_lasted_long_make_room_for_others(
         assert answer.status_code == (503 if seconds else 400)
         with suppress(ConnectionError):
             assert seconds or everything_from(stopped) == b""
+
+
+def test_clients_that_wait_for_work_leave_places_for_others(
+    crowded: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "_MOST_WORKING", 6)
+    crowded.faults.inject(Fault(endpoint="POST /sd", delay=600, times=None))
+    address = address_of(crowded)
+    post = b"POST /sd HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+    with ExitStack() as stack:
+        for _ in range(6):
+            stack.enter_context(connect(address)).sendall(post)
+        while len(crowded.requests) < 6:
+            time.sleep(0.01)
+        for _ in range(20):
+            more = stack.enter_context(connect(address))
+            more.sendall(post)
+            head = more.recv(1 << 16).lower()
+            assert head.startswith(b"http/1.1 503")
+            assert b"\r\nretry-after: 5\r\n" in head
+        assert answer_to(address, GET + b"\r\n").startswith(b"http/1.1 200")
+    assert len(crowded.requests) == 7
