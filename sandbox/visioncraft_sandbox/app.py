@@ -103,7 +103,7 @@ def create_app(
             Middleware(Bodies, max_bytes=config.max_body_bytes),
             *([Middleware(PageGate, journal=journal)] if journal is not None else []),
             # The recorder is outermost, so that it records the answer as changed by a fault.
-            Middleware(Recorder, log=requests),
+            Middleware(Recorder, log=requests, keys=secrets),
             Middleware(ApiPrefix),
             Middleware(FaultGate, book=faults),
         ],

@@ -16,6 +16,8 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 from urllib.parse import quote, unquote, unquote_plus
 
+from langchain_visioncraft._redact import redactor_of
+
 HIDDEN = "***"
 _LONGEST_TEXT = 2000
 LONGEST_KEY = 4096
@@ -308,6 +310,13 @@ def _is_random(step: str) -> bool:
         len(part) >= _SHORTEST_UNKNOWN and 3 * len(_KINDS.findall(part)) > len(part)
         for part in re.findall("[A-Za-z0-9]+", step)
     )
+
+
+def redacted(keys: Iterable[str], value: Any) -> Any:
+    """The same texts and JSON without the sandbox's own keys, in whatever escapes."""
+    for key in keys:
+        value = redactor_of(key).told(value)
+    return value
 
 
 def without(secrets: Iterable[str], text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import anyio.to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from visioncraft_sandbox.hiding import shown, shown_headers, shown_path
+from visioncraft_sandbox.hiding import redacted, shown, shown_headers, shown_path
 
 _BODY_BYTES = 1 << 20
 """Larger bodies are not kept: recordings and pictures would fill the memory."""
@@ -62,12 +63,13 @@ class Received:
         """The JSON body; it is kept as text, in a tenth of the memory."""
         return json.loads(self._body)
 
-    def keep(self, data: bytes) -> None:
-        """The body to keep, without secrets, if it is short enough."""
+    def keep(self, data: bytes, keys: Iterable[str] = ()) -> None:
+        """The body to keep, without secrets and these keys, if it is short enough."""
         if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
             return
         try:
-            kept = json.dumps(shown(json.loads(data))).encode()
+            value = shown(json.loads(data), hide=partial(redacted, keys))
+            kept = json.dumps(redacted(keys, value)).encode()
         except (ValueError, RecursionError):
             return
         if len(kept) <= _KEPT_BYTES:
@@ -75,11 +77,12 @@ class Received:
 
 
 class Recorder:
-    """Records each request."""
+    """Records each request, without the sandbox's keys."""
 
-    def __init__(self, app: ASGIApp, log: deque[Received]) -> None:
+    def __init__(self, app: ASGIApp, log: deque[Received], keys: Iterable[str] = ()) -> None:
         self._app = app
         self._log = log
+        self._keys = tuple(keys)
         self._limiter = anyio.CapacityLimiter(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +91,8 @@ class Recorder:
             await self._app(scope, receive, send)
             return
         headers = shown_headers(scope["headers"], unknown=True)
-        noted = Received(scope["method"], shown_path(scope["path"]), headers)
+        path = redacted(self._keys, shown_path(scope["path"]))
+        noted = Received(scope["method"], path, redacted(self._keys, headers))
         self._log.append(noted)
         held = sum([each.held for each in tuple(self._log)])  # a copy: tests may clear it
         while held > _ALL_BYTES and self._log:
@@ -103,7 +107,7 @@ class Recorder:
                 if noted.body_bytes <= _BODY_BYTES:
                     parts.append(part)
                 if not message.get("more_body", False) and 0 < noted.body_bytes <= _BODY_BYTES:
-                    keep = partial(noted.keep, b"".join(parts))
+                    keep = partial(noted.keep, b"".join(parts), self._keys)
                     parts.clear()
                     if noted.body_bytes > _HERE_BYTES:
                         await anyio.to_thread.run_sync(keep, limiter=self._limiter)

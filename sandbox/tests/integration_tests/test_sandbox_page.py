@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import html
+import json
 import re
 import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
 from visioncraft_sandbox import Fault, Sandbox, hiding
 
 KEY = "a-key-that-must-not-show"
+OWN = "own/key+of 'sandbox' 9f8e7d"
 HTML = {"accept": "text/html"}
 MEDIUM = re.compile(r'src="(/page/media/[^"]+)"')
 
@@ -97,6 +100,44 @@ def test_headers_of_an_answer_show_no_key(watched: Sandbox, client: httpx.Client
     detail = client.get(entry).text
     assert "x-page" in detail
     assert KEY not in detail
+
+
+SPELLINGS = [
+    OWN,
+    OWN.upper(),
+    quote(OWN, safe=""),
+    quote(quote(OWN, safe=""), safe=""),
+    "".join(f"%{byte:02x}" for byte in OWN.encode()),
+    "".join(f"&#{ord(letter)};" for letter in OWN),
+    html.escape(OWN),
+    json.dumps(OWN)[1:-1],
+    "".join(f"\\u{ord(letter):04x}" for letter in OWN),
+    json.dumps("".join(f"\\u{ord(letter):04x}" for letter in OWN))[1:-1],
+    "".join(f"\\x{ord(letter):02x}" for letter in OWN),
+]
+"""The sandbox's key, as it may be written in prose."""
+
+
+@pytest.mark.parametrize("spelt", SPELLINGS)
+def test_the_key_of_the_sandbox_is_not_shown_however_it_is_written(spelt: str) -> None:
+    with Sandbox(models=False, keys=[OWN]) as sandbox:
+        with httpx.Client(base_url=sandbox.url, auth=("any", OWN), timeout=30) as client:
+            long = f"{'x' * 70} {spelt} {'y' * 3000}"
+            headers = {"x-note": f"It is {spelt}.", "authorization": "Bearer none"}
+            prompt = f"They say {spelt}, always"
+            body = {"token": "none", "prompt": prompt, "a": long, spelt: 1}
+            client.post("/sd", json=body, headers=headers)
+            client.get("/limits/", params={"note": spelt}, headers=headers)
+            text = page(client)
+            assert items(text) == 2
+            for entry in re.findall(r'hx-get="(/page/entry/[^"]+)"', text):
+                text += client.get(entry, headers=HTML).text
+        kept = "".join(f"{each} {each.body}" for each in sandbox.requests)
+    assert "They say ***, always" in text
+    assert "They say ***, always" in kept
+    for shown in (text, html.unescape(text), kept):
+        assert OWN not in shown
+        assert spelt not in shown
 
 
 def test_the_page_is_not_recorded_and_not_affected_by_faults(

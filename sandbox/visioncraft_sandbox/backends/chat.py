@@ -102,12 +102,16 @@ class ChatServer:
         return self._pieces(answer)
 
     async def _pieces(self, answer: httpx.Response) -> AsyncIterator[bytes]:
+        read = 0
         try:
             async for lines in _lines(answer.aiter_raw()):
+                read += len(lines)
+                self.connection.check_size(read)
                 yield self.connection.told(lines.decode("utf-8", "replace")).encode()
-        except httpx.HTTPError as error:
+        except (Refusal, httpx.HTTPError) as error:
             # The status was sent long ago, so the error becomes an event.
-            event = {"error": {"message": self.connection.failure(error).message}, "code": 503}
+            refusal = error if isinstance(error, Refusal) else self.connection.failure(error)
+            event = {"error": {"message": refusal.message}, "code": refusal.status}
             yield b"\n\ndata: " + json.dumps(event).encode() + b"\n\n" + _DONE
         finally:
             # The caller may have left, which cancels this task.

@@ -231,9 +231,7 @@ class Connection:
         try:
             async for part in answer.aiter_raw():
                 data += part
-                if len(data) > _MOST_BYTES:
-                    most = f"{_MOST_BYTES >> 20} MiB"
-                    raise Refusal(502, f"{self.address} returned more than {most}.")
+                self.check_size(len(data))
         finally:
             await answer.aclose()
         return httpx.Response(
@@ -278,6 +276,11 @@ class Connection:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             message = f"{self.address} returned an answer that its API does not have."
             raise Refusal(502, message) from error
+
+    def check_size(self, size: int) -> None:
+        """Refuse an answer of more bytes than any has."""
+        if size > _MOST_BYTES:
+            raise Refusal(502, f"{self.address} returned more than {_MOST_BYTES >> 20} MiB.")
 
     def failure(self, error: httpx.HTTPError) -> Refusal:
         """The refusal for a request that failed."""

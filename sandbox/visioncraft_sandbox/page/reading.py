@@ -120,7 +120,7 @@ class _Reader:
     def __init__(self, entry: Entry, files: FileStore) -> None:
         self._entry = entry
         self._files = files
-        self._secrets: set[str] = {*entry.keys}
+        self._secrets: set[str] = set()
         self._notes = list(_notes(entry))
         self.media: list[tuple[Medium, _Source]] = []
 
@@ -204,7 +204,7 @@ class _Reader:
         mime = type_of(head) or "application/octet-stream"
         shape = media_info(io.BytesIO(head), mime)
         index = sum(medium.side == side for medium, _ in self.media)
-        label = name if side == "in" else ""
+        label = self._hide(name) if side == "in" else ""
         medium = Medium(side, index, label, mime, readable_size(size), shape.width, shape.height)
         self.media.append((medium, source))
         return medium
@@ -243,7 +243,8 @@ class _Reader:
         }
         if len(secrets) > _MOST_SECRETS:
             return hiding.HIDDEN
-        return hiding.shown_text(hiding.without(secrets, text))[:_LONGEST_TEXT]
+        text = hiding.redacted(self._entry.keys, hiding.without(secrets, text))
+        return hiding.shown_text(text)[:_LONGEST_TEXT]
 
 
 def _can_be_shown(mime: str | None) -> bool:

@@ -14,6 +14,7 @@ from backend_serving import PATIENCE, asked_and_left, encoded, happens, opened, 
 from chat_host import NO_PICTURES, NO_TOOLS, ChatHost
 from PIL import Image
 from visioncraft_sandbox import Sandbox
+from visioncraft_sandbox.backends import connection
 
 from langchain_visioncraft import ChatVisionCraft
 
@@ -254,6 +255,21 @@ async def test_a_caller_who_hangs_up_stops_the_server(
     body = {"model": "Yi-34B-Chat", "messages": ASKED, "stream": stream}
     await asked_and_left(f"{running[2].url}{CHAT}", body, host.started)
     await happens(host.left)
+
+
+def test_a_stream_without_end_is_cut_off_with_an_error(
+    host: ChatHost, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_MOST_BYTES", 4000)
+    host.hold = True
+    answer = ask(client, stream=True)
+    assert 1000 < len(answer.content) < 5000
+    *_, error, done = answer.text.strip().split("\n\n")
+    assert (
+        "returned more than 0 MiB." in json.loads(error.removeprefix("data: "))["error"]["message"]
+    )
+    assert done == "data: [DONE]"
+    assert host.left.wait(PATIENCE)
 
 
 def test_a_silent_server_is_reported_as_a_timeout() -> None:
