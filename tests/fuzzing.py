@@ -35,6 +35,8 @@ REQUESTS = 1_000_000
 WORKERS = 2
 ANSWER_SECONDS = 20.0
 """The bound of every answer, on a machine that is busy with other things, too."""
+LOOKS = 60
+"""How often memory is measured, however few requests there are in the time."""
 WARM_UP = 0.4
 """The part of the time after which memory should no longer grow."""
 GROWTH_BYTES = 48 << 20
@@ -56,6 +58,11 @@ CALLED = [
     {"role": "assistant", "content": None, "tool_calls": [CALL]},
     {"role": "tool", "tool_call_id": "a", "content": "a1b2c3d4e5f6.png (image/png, 64x64, 1 kB)"},
 ]
+OPTIONS = {
+    "stop": ["."], "seed": 1, "n": 1, "temperature": 0.5, "max_tokens": 200, "top_k": 5,
+    "tool_choice": {"type": "function", "function": {"name": "draw"}}, "parallel_tool_calls": False,
+    "stream": True, "stream_options": {"include_usage": True}, "response_format": {"type": "text"},
+}  # fmt: skip
 SCHEMA = {
     "$defs": {
         "A": {"anyOf": [{"type": "string", "format": "uri"}, {"$ref": "#/$defs/B"}]},
@@ -90,6 +97,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "/llm": [{**CHAT, "model": "Mixtral-8x7B-Instruct-v0.1"}],
     "/v1/chat/completions": [
         {**CHAT, "tools": [TOOL]},
+        {**CHAT, "tools": [TOOL], **OPTIONS},
         {**CHAT, "stream": True, "tools": [TOOL], "tool_choice": "required"},
         {"model": "llava-1.5-7b-hf", "messages": [{"role": "user", "content": LOOK}]},
         {**CHAT, "response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}},
@@ -325,7 +333,7 @@ def fuzz(
                 found.statuses[status] += 1
                 if problem:
                     found.failures.append((number, problem))
-                if memory is not None and sum(found.statuses.values()) % 200 == 0:
+                if memory is not None and at - began > len(found.memory) * seconds / LOOKS:
                     found.memory.append(memory())
         client.close()
 
