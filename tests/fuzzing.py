@@ -155,8 +155,8 @@ def request_of(seed: int, number: int) -> Sent:
     chance = random.Random(f"{seed}/{number}")
     if chance.random() < 0.1:
         return _read(chance)
-    path = chance.choice(list(BODIES))
-    fields = {"token": "fuzz", **copy.deepcopy(chance.choice(BODIES[path]))}
+    path, body = chance.choice([(path, body) for path in BODIES for body in BODIES[path]])
+    fields = {"token": "fuzz", **copy.deepcopy(body)}
     for _ in range(chance.choice((0, 1, 1, 1, 2, 4))):
         _bend(fields, chance)
     body = json.dumps(fields).encode()
