@@ -266,7 +266,7 @@ def _is_akin(word: str, groups: Mapping[str, list[str]]) -> bool:
     return any(_akin(word, each) for each in groups.get(word[:_BEGINNING], ()))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1)
 def _said_in(text: str) -> Mapping[str, list[str]]:
     return _grouped({*name_words(text[:200]).split(), *_words(text)} - _COMMON)
 
