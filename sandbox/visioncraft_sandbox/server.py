@@ -84,6 +84,7 @@ class Sandbox:
         self._thread: threading.Thread | None = None
         self._url: str | None = None
         self._failure: BaseException | None = None
+        self._changing = threading.RLock()  # stopping waits for the end of starting
 
     @property
     def url(self) -> str:
@@ -111,6 +112,10 @@ class Sandbox:
             BackendError: If a server behind it does not answer; a RuntimeError.
             RuntimeError: If it is running already, or does not start.
         """
+        with self._changing:
+            return self._started()
+
+    def _started(self) -> Self:
         if self._thread is not None:
             msg = "This sandbox is running already."
             raise RuntimeError(msg)
@@ -139,13 +144,14 @@ class Sandbox:
 
     def stop(self) -> None:
         """Stop, and return when it has stopped; does nothing if it is not running."""
-        server, thread = self._server, self._thread
-        self._server = self._thread = self._url = None
-        if server is None or thread is None:
-            return
-        wind_down(self._app)
-        server.should_exit = True
-        thread.join(_STOP_SECONDS)
+        with self._changing:
+            server, thread = self._server, self._thread
+            self._server = self._thread = self._url = None
+            if server is None or thread is None:
+                return
+            wind_down(self._app)
+            server.should_exit = True
+            thread.join(_STOP_SECONDS)
 
     def _run(self, server: uvicorn.Server, listener: socket.socket, ready: threading.Event) -> None:
         async def serve() -> None:
@@ -168,10 +174,15 @@ class Sandbox:
         self.stop()
 
     async def __aenter__(self) -> Self:
-        return await anyio.to_thread.run_sync(self.start)
+        try:
+            return await anyio.to_thread.run_sync(self.start)
+        except anyio.get_cancelled_exc_class():  # the thread goes on to start it
+            await self.__aexit__()
+            raise
 
     async def __aexit__(self, *_: object) -> None:
-        await anyio.to_thread.run_sync(self.stop)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self.stop)
 
 
 def _texts(value: Iterable[str]) -> tuple[str, ...]:

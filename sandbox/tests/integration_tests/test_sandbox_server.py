@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
+import anyio
 import httpx
 import pytest
 from PIL import Image
@@ -66,6 +67,47 @@ async def test_it_serves_the_loop_that_started_it() -> None:
             *(client.post(f"{sandbox.url}/sd", json={**SD, "prompt": f"{n}"}) for n in range(8))
         )
     assert [answer.status_code for answer in answers] == [200] * 8
+
+
+def own_threads() -> int:
+    return sum(thread.name == "visioncraft-sandbox" for thread in threading.enumerate())
+
+
+async def test_it_stops_when_what_uses_it_is_cancelled() -> None:
+    before = own_threads()
+    with anyio.CancelScope() as scope:
+        async with Sandbox(models=False):
+            assert own_threads() == before + 1
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert scope.cancelled_caught
+    assert own_threads() == before
+
+
+async def test_it_stops_when_it_is_cancelled_while_it_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, begun, go = own_threads(), asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(host: str, port: int) -> socket.socket:
+        loop.call_soon_threadsafe(begun.set)
+        assert go.wait(PATIENCE)
+        return listen(host, port)
+
+    monkeypatch.setattr("visioncraft_sandbox.server.listen", slow)
+
+    async def use() -> None:
+        async with Sandbox(models=False):
+            await asyncio.sleep(PATIENCE)
+
+    using = asyncio.create_task(use())
+    await begun.wait()
+    using.cancel()
+    loop.call_later(0, go.set)
+    with pytest.raises(asyncio.CancelledError):
+        await using
+    assert own_threads() == before
 
 
 def test_a_taken_port_raises_in_the_caller() -> None:
