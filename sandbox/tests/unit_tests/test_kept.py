@@ -110,8 +110,9 @@ def test_large_drawings_are_not_kept() -> None:
 
 def test_long_words_are_not_kept() -> None:
     assert max(map(len, reading._split(f"a {'b' * 100_000} {'1' * 100_000}"))) <= 42
-    of_clauses = tools._singular, tools._flat, tools._said_in
-    assert [cache.cache_info().maxsize for cache in of_clauses] == [2, 1, 1]
+    of_clauses: list[Any] = [tools._words, tools._singular, tools._flat, tools._said_in]
+    of_clauses += [tools._count, tools._own_words]
+    assert [cache.cache_info().maxsize for cache in of_clauses] == [2, 2, 1, 1, 1, 1]
     tracemalloc.start()
     try:
         for number in range(10):

@@ -185,7 +185,7 @@ def _kinds(text: str) -> frozenset[str]:
     return frozenset(kind for kind, each in CAPABILITIES.items() if after(text, *each["tool"]))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2)
 def _words(text: str) -> tuple[str, ...]:
     return (*_WORD.findall(text.lower()),)
 
@@ -219,7 +219,7 @@ def _number(name: str, text: str) -> float | None:
     return float(found[0]) if words and found else None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1)
 def _count(text: str) -> int | None:
     counted = _words(text[: after(text, _COUNTED)])
     return next((COUNTS[word] for word in reversed(counted) if word in COUNTS), None)
