@@ -87,14 +87,22 @@ async def test_it_stops_when_what_uses_it_is_cancelled() -> None:
 async def test_it_stops_when_it_is_cancelled_while_it_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before, begun, go = own_threads(), asyncio.Event(), threading.Event()
+    before, begun, go, done = own_threads(), asyncio.Event(), threading.Event(), threading.Event()
     loop = asyncio.get_running_loop()
+    real = Sandbox.start
+
+    def start(self: Sandbox) -> Sandbox:
+        try:
+            return real(self)
+        finally:
+            done.set()
 
     def slow(host: str, port: int) -> socket.socket:
         loop.call_soon_threadsafe(begun.set)
         assert go.wait(PATIENCE)
         return listen(host, port)
 
+    monkeypatch.setattr(Sandbox, "start", start)
     monkeypatch.setattr("visioncraft_sandbox.server.listen", slow)
 
     async def use() -> None:
@@ -107,6 +115,7 @@ async def test_it_stops_when_it_is_cancelled_while_it_starts(
     loop.call_later(0, go.set)
     with pytest.raises(asyncio.CancelledError):
         await using
+    assert await asyncio.to_thread(done.wait, PATIENCE)
     assert own_threads() == before
 
 
