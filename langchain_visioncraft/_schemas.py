@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from langchain_visioncraft._json import DEEPEST, decoded, is_deeper_than, literal
+from langchain_visioncraft.errors import InvalidRequestError
 
 _HIDDEN = ("title", "additionalProperties", "maxProperties", "minProperties")
 _MOST_PROBLEMS = 5
 _LONGEST_PROBLEM = 200
 _DEEPEST = 32
+_MOST_PARTS = 10_000
 _LONGEST_LITERAL = 20_000
 _NOTHING = object()
 
@@ -113,7 +115,7 @@ def _sentence(error: Any) -> str:
 
 def accepts(schema: Any, kind: str) -> bool:
     """Whether values of this type may fit; a schema without a type takes objects."""
-    branches = list(_branches(schema, schema, 0))
+    branches = _branches(schema, schema)
     kinds = [each for branch in branches for each in _kinds(branch)]
     return kind in kinds if kinds else kind == "object"
 
@@ -132,7 +134,7 @@ def coerced(value: Any, schema: Any) -> Any:
 
 
 def _coerced(value: Any, schema: Any, root: Any, depth: int) -> Any:
-    branches = list(_branches(schema, root, 0))
+    branches = _branches(schema, root)
     if depth > _DEEPEST or not branches:
         return value
     kinds = [kind for branch in branches for kind in _kinds(branch)]
@@ -172,16 +174,20 @@ def _coerced_object(
     return found
 
 
-def _branches(schema: Any, root: Any, depth: int) -> Iterator[Mapping[str, Any]]:
+def _branches(schema: Any, root: Any) -> list[Mapping[str, Any]]:
     """The schemas that a value may fit: this one and its alternatives, with references resolved."""
-    schema = _resolved(schema, root)
-    if not isinstance(schema, Mapping) or depth > _DEEPEST:
-        return
-    inner = [schema.get(key) for key in ("anyOf", "oneOf", "allOf")]
-    yield schema
-    for parts in inner:
-        for part in parts if isinstance(parts, list) else ():
-            yield from _branches(part, root, depth + 1)
+    found: dict[int, Mapping[str, Any]] = {}  # each once: references may lead to it in many ways
+
+    def follow(part: Any, depth: int) -> None:
+        part = _resolved(part, root)
+        if isinstance(part, Mapping) and id(part) not in found and depth <= _DEEPEST:
+            found[id(part)] = part
+            for key in ("anyOf", "oneOf", "allOf"):
+                for each in part[key] if isinstance(part.get(key), list) else ():
+                    follow(each, depth + 1)
+
+    follow(schema, 0)
+    return [*found.values()]
 
 
 def _kinds(schema: Mapping[str, Any]) -> list[str]:
@@ -205,6 +211,33 @@ def _resolved(schema: Any, root: Any) -> Any:
             name = part.replace("~1", "/").replace("~0", "~")
             schema = schema.get(name, {}) if isinstance(schema, Mapping) else {}
     return {}
+
+
+def inlined(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema with its parts in place of the references to them; it may grow exponentially.
+
+    Raises:
+        InvalidRequestError: If it has more than 10,000 parts then.
+    """
+    parts = {name: part for name, part in schema.items() if name != "$defs"}
+    whole: dict[str, Any] = _inlined(parts, schema, frozenset(), itertools.count())
+    return whole
+
+
+def _inlined(part: Any, root: Any, within: frozenset[str], count: Iterator[int]) -> Any:
+    if next(count) >= _MOST_PARTS:
+        msg = f"The schema has more than {_MOST_PARTS:,} parts if its references are resolved."
+        raise InvalidRequestError(f"{msg} Nothing was sent; give one with fewer.")
+    if isinstance(part, list):
+        return [_inlined(each, root, within, count) for each in part]
+    if not isinstance(part, Mapping):
+        return part
+    found, own, reference = {}, dict(part), part.get("$ref")
+    if isinstance(reference, str):
+        del own["$ref"]
+        if reference not in within and len(within) <= _DEEPEST:  # a part may contain itself
+            found = _inlined(_resolved(part, root), root, within | {reference}, count)
+    return {**found, **{name: _inlined(each, root, within, count) for name, each in own.items()}}
 
 
 def _as_one_of(value: Any, kinds: list[str]) -> Any:

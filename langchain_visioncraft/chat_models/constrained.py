@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, ToolMessage
-from langchain_core.utils.json_schema import dereference_refs
 
+from langchain_visioncraft._schemas import inlined
 from langchain_visioncraft.chat_models.bound_tools import BoundTools
 from langchain_visioncraft.chat_models.history import as_text, with_instructions
 from langchain_visioncraft.chat_models.prompted.calls import Call, Offered
@@ -208,7 +208,7 @@ def _offered(schema: Mapping[str, Any]) -> dict[str, Any]:
 
     No grammar bounds how many keys there are, and the tool refuses those that a model makes up.
     """
-    whole = dereference_refs(dict(schema))
+    whole = inlined(schema)
     required = whole.get("required") or ()
     properties = {
         name: part
@@ -246,7 +246,7 @@ def _closed_object(**properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def held_to(schema: Mapping[str, Any]) -> Any:
     """The schema to send, with references resolved."""
-    return shape(dereference_refs(dict(schema)))
+    return shape(inlined(schema))
 
 
 def shape(schema: Any) -> Any:

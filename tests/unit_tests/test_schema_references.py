@@ -1,0 +1,50 @@
+"""Schemas whose references lead to the same parts in many ways take no exponential time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from langchain_visioncraft import _schemas
+from langchain_visioncraft.errors import InvalidRequestError
+
+
+def twice_as_many(keyword: str, levels: int) -> dict[str, Any]:
+    """A schema that refers to each part of it twice, so that its size doubles with each level."""
+    parts: dict[str, Any] = {f"p{levels}": {"type": "string"}}
+    for level in range(levels):
+        part = {"$ref": f"#/$defs/p{level + 1}"}
+        both = {"x": part, "y": part} if keyword == "properties" else [part, part]
+        parts[f"p{level}"] = {keyword: both}
+    return {"type": "object", "properties": {"a": {"$ref": "#/$defs/p0"}}, "$defs": parts}
+
+
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf", "allOf"])
+def test_alternatives_to_which_many_references_lead_are_looked_at_once(
+    keyword: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    real = _schemas._kinds
+    monkeypatch.setattr(_schemas, "_kinds", lambda part: seen.append(part) or real(part))
+    assert _schemas.coerced({"a": 1}, twice_as_many(keyword, 12)) == {"a": "1"}
+    assert len(seen) < 50
+
+
+@pytest.mark.parametrize("keyword", ["properties", "anyOf"])
+def test_a_schema_that_grows_without_end_is_refused(keyword: str) -> None:
+    with pytest.raises(InvalidRequestError, match="more than 10,000 parts"):
+        _schemas.inlined(twice_as_many(keyword, 30))
+
+
+def test_references_are_replaced_by_what_they_lead_to() -> None:
+    node = {"properties": {"next": {"$ref": "#/$defs/node", "title": "Next"}}}
+    broken = {"a": {"$ref": "#/$defs/none"}, "b": {"$ref": "http://h/x"}, "$ref": {"type": "null"}}
+    schema = {"properties": {"n": {"$ref": "#/$defs/node"}, **broken}, "$defs": {"node": node}}
+    found = _schemas.inlined(schema)["properties"]
+    assert found == {
+        "n": {"properties": {"next": {"title": "Next"}}},
+        "a": {},
+        "b": {},
+        "$ref": {"type": "null"},
+    }
