@@ -36,7 +36,7 @@ PROMPT = language._CONTEXT_TOKENS
         f"An answer is limited to {base.DEFAULT_MAX_ANSWER_BYTES >> 20} MiB",
         f"A chat answer is limited to {completions.MAX_ANSWER_BYTES >> 20} MiB",
         f"a recording lasts at most {HOURS[transcripts.DEFAULT_MAX_SECONDS / 3600]}",
-        f"reads more than {decoding._MOST_READS:,} parts",
+        f"{decoding._MOST_READS:,} parts",
         f"gets {SECONDS[listening._MOST_SECONDS]} seconds",
         f"{listening._MOST_SECONDS_IN_ALL // 60} minutes in all",
         f"{listening._MOST_BYTES >> 20} MB of memory",
