@@ -128,9 +128,10 @@ $(VENV)/docs.stamp: pyproject.toml $(VENV)/python.stamp
 	@touch $@
 
 $(VENV)/lowest.stamp: pyproject.toml $(VENV)/python.stamp
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
+	$(BIN)/uv venv --quiet --seed --clear --python $(BIN)/python $(VENV)/lowest
 	$(BIN)/uv pip install --quiet --python $(VENV)/lowest --resolution lowest-direct \
 		--editable '.[sandbox,remote,media]' --editable sandbox --group test
+	$(VENV)/lowest/bin/visioncraft setup
 	@touch $@
 
 # Without npm, two of the clients are left out.

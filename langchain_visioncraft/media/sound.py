@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -343,8 +344,8 @@ def _decoded(
         except av.error.InvalidDataError as error:
             problems[:1] = [error]
             continue
-        except av.error.ArgumentError:
-            if packet.size:
+        except av.error.FFmpegError as error:
+            if packet.size or error.errno != errno.EINVAL:
                 raise
             continue  # it describes the track, and holds no sound
         for frame in frames:

@@ -98,7 +98,8 @@ def _towards(source: Image.Image, scene: Image.Image, idea: Idea, strength: floa
     lightness = 0.9 if idea.named_hour else 0.55
     weight = np.asarray((lightness, 0.9, 0.9), np.float32) * min(1.0, strength * 1.15)
     pixels = ours + (moved - ours) * weight
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), "YCbCr").convert("RGB")
+    data = np.clip(pixels, 0, 255).astype(np.uint8).tobytes()
+    return Image.frombytes("YCbCr", source.size, data).convert("RGB")
 
 
 def _repainted(source: Image.Image, idea: Idea, strength: float, mask: Image.Image) -> Image.Image:

@@ -27,7 +27,7 @@ def noise(side: int, kind: str = "PNG", mode: str = "RGB") -> bytes:
     bands = Image.new(mode, (1, 1)).getbands()
     pixels = np.random.default_rng(1).integers(0, 255, (side, side, len(bands)), np.uint8)
     file = io.BytesIO()
-    Image.fromarray(pixels, mode).save(file, kind)
+    Image.frombytes(mode, (side, side), pixels.tobytes()).save(file, kind)
     return file.getvalue()
 
 
