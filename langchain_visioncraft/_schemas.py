@@ -7,8 +7,11 @@ import functools
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from langchain_visioncraft._json import DEEPEST, decoded, is_deeper_than, literal
 from langchain_visioncraft.errors import InvalidRequestError
@@ -75,31 +78,51 @@ def repeats_schema(value: Any, schema: Any) -> bool:
 def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
     """Why a value does not fit a schema, as sentences for the model; empty if it fits.
 
-    A schema that is broken, or that refers to another document, is left to the tool.
+    A schema that is broken or endless, or refers to another document, is left to the tool.
     """
     if is_deeper_than(value):
         return [f"it is nested deeper than {DEEPEST} levels"]
     # The import takes a tenth of a second, which applications without such models never pay.
-    from jsonschema.exceptions import SchemaError, best_match  # noqa: PLC0415
+    from jsonschema.exceptions import SchemaError as BrokenSchema  # noqa: PLC0415
+    from jsonschema.exceptions import best_match  # noqa: PLC0415
     from referencing.exceptions import Unresolvable  # noqa: PLC0415
 
     try:
         errors = _validator(json.dumps(schema)).iter_errors(value)
         found = list(itertools.islice(errors, _MOST_PROBLEMS))
         return [_sentence(best_match([each])) for each in found]
-    except (SchemaError, Unresolvable, ValueError, TypeError, RecursionError):
+    except (BrokenSchema, Unresolvable, InvalidRequestError, ValueError, TypeError, RecursionError):
         return []
 
 
 @functools.lru_cache(maxsize=64)
 def _validator(schema: str) -> Any:
     """Checking a schema takes longer than checking a value, and streams check one many times."""
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 -- as above
+    from jsonschema import Draft202012Validator, validators  # noqa: PLC0415 -- as above
     from referencing import Registry  # noqa: PLC0415
 
     read = json.loads(schema)
     Draft202012Validator.check_schema(read)
-    return Draft202012Validator(read, registry=Registry())
+    inlined(read)  # a check may take a step for each of its parts
+    extend: Any = validators.extend
+    return extend(Draft202012Validator, {"pattern": _unmatched})(read, registry=Registry())
+
+
+def _unmatched(_: Any, pattern: str, value: Any, __: Any) -> Iterator[Any]:
+    from jsonschema import ValidationError  # noqa: PLC0415 -- as above
+
+    if isinstance(value, str) and not _matcher(pattern)(value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+@functools.lru_cache(maxsize=256)
+def _matcher(pattern: str) -> Callable[[str], Any]:
+    """Whether a text matches, in linear time; in Python's way only where that engine cannot."""
+    form = core_schema.str_schema(pattern=pattern, regex_engine="rust-regex")
+    try:
+        return SchemaValidator(form).isinstance_python
+    except SchemaError:
+        return re.compile(pattern).search
 
 
 def _sentence(error: Any) -> str:
@@ -225,13 +248,13 @@ def inlined(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inlined(part: Any, root: Any, within: frozenset[str], count: Iterator[int]) -> Any:
+    if not isinstance(part, Mapping | list):
+        return part
     if next(count) >= _MOST_PARTS:
         msg = f"The schema has more than {_MOST_PARTS:,} parts if its references are resolved."
         raise InvalidRequestError(f"{msg} Nothing was sent; give one with fewer.")
     if isinstance(part, list):
         return [_inlined(each, root, within, count) for each in part]
-    if not isinstance(part, Mapping):
-        return part
     found, own, reference = {}, dict(part), part.get("$ref")
     if isinstance(reference, str):
         del own["$ref"]

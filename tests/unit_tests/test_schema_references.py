@@ -1,7 +1,8 @@
-"""Schemas whose references lead to the same parts in many ways take no exponential time."""
+"""Schemas take no exponential time: references to the same parts, patterns that retry."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -31,6 +32,11 @@ def test_alternatives_to_which_many_references_lead_are_looked_at_once(
     assert len(seen) < 50
 
 
+def test_a_schema_that_grows_without_end_is_left_to_the_tool() -> None:
+    assert _schemas.problems({"a": {}}, twice_as_many("anyOf", 3))
+    assert not _schemas.problems({"a": {}}, twice_as_many("anyOf", 30))
+
+
 @pytest.mark.parametrize("keyword", ["properties", "anyOf"])
 def test_a_schema_that_grows_without_end_is_refused(keyword: str) -> None:
     with pytest.raises(InvalidRequestError, match="more than 10,000 parts"):
@@ -48,3 +54,22 @@ def test_references_are_replaced_by_what_they_lead_to() -> None:
         "b": {},
         "$ref": {"type": "null"},
     }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [("^(a+)+$", "aaa"), ("(?=a).b", "ab"), ("b", "abc"), (r"^\d{2}$", "12")],
+)
+def test_patterns_are_searched_in_a_text(pattern: str, fits: str) -> None:
+    schema = {"properties": {"a": {"type": "string", "pattern": pattern}}}
+    assert _schemas.problems({"a": fits}, schema) == []
+    assert _schemas.problems({"a": "c"}, schema) == [f"a: 'c' does not match {pattern!r}"]
+
+
+def test_a_pattern_that_retries_is_searched_without_pythons_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    schema = {"properties": {"a": {"type": "string", "pattern": "^(b+)+$"}}}
+    monkeypatch.setattr(re, "search", None)
+    assert _schemas.problems({"a": "b" * 1000}, schema) == []
+    assert len(_schemas.problems({"a": "b" * 1000 + "!"}, schema)) == 1
