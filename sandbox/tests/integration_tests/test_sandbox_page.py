@@ -7,48 +7,15 @@ import contextlib
 import html
 import json
 import re
-import select
-import socket
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 import pytest
+from sandbox_pages import HTML, KEY, MEDIUM, draw, items, page
 from visioncraft_sandbox import Fault, Sandbox, hiding
 
-KEY = "a-key-that-must-not-show"
 OWN = "own/key+of 'sandbox' 9f8e7d"
-HTML = {"accept": "text/html"}
-MEDIUM = re.compile(r'src="(/page/media/[^"]+)"')
-
-
-@pytest.fixture
-def watched() -> Iterator[Sandbox]:
-    with Sandbox(models=False, midjourney_seconds=0) as running:
-        yield running
-
-
-@pytest.fixture
-def client(watched: Sandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=watched.url, timeout=30) as opened:
-        yield opened
-
-
-def draw(client: httpx.Client, prompt: str = "A cat", **body: object) -> httpx.Response:
-    sent = {"token": KEY, "prompt": prompt, "model": "sdxl-base", "width": 64, "height": 64}
-    return client.post("/sd", json={**sent, **body})
-
-
-def page(client: httpx.Client, query: str = "") -> str:
-    answer = client.get(f"/{query}", headers=HTML)
-    assert answer.status_code == 200
-    return answer.text
-
-
-def items(text: str) -> int:
-    return text.count("<li id=")
 
 
 def test_a_client_that_does_not_accept_html_gets_the_plain_page(client: httpx.Client) -> None:
@@ -279,157 +246,6 @@ def test_with_keys_the_page_requires_one() -> None:
 # Forms
 
 
-def send(client: httpx.Client, name: str, **data: str) -> httpx.Response:
-    origin = str(client.base_url).rstrip("/")
-    headers = {"origin": origin, "hx-request": "true"}
-    return client.post(f"/page/try/{name}", data=data, headers=headers)
-
-
-def test_a_form_goes_through_the_api(watched: Sandbox, client: httpx.Client) -> None:
-    outcome = send(client, "draw", prompt="A kite", model="sdxl-base", width="64", height="64")
-    assert "/sd answered 200" in outcome.text
-    assert [(each.path, each.status) for each in watched.requests] == [("/sd", 200)]
-    text = page(client)
-    assert "A kite" in text
-    assert len(MEDIUM.findall(text)) == 1
-
-
-def test_a_form_sends_files(client: httpx.Client, pictures: Path) -> None:
-    answer = client.post(
-        "/page/try/edit",
-        data={"prompt": "Snow", "scheduler": "DDIM", "image": ""},
-        files={"image": ("cat.png", (pictures / "cat.png").read_bytes(), "image/png")},
-        headers={"origin": str(client.base_url).rstrip("/"), "hx-request": "true"},
-    )
-    assert "answered 200" in answer.text
-    assert len(MEDIUM.findall(page(client))) == 2
-
-
-def test_a_form_reports_mistakes_and_faults(watched: Sandbox, client: httpx.Client) -> None:
-    assert "answered 400" in send(client, "draw", prompt="", model="sdxl-base").text
-    watched.faults.inject(Fault(endpoint="POST /text2gif", hang_up="before"))
-    assert "gave no answer" in send(client, "gif", prompt="A boat").text
-    assert send(client, "nothing").status_code == 404
-
-
-def test_a_form_that_is_too_large_is_refused() -> None:
-    with Sandbox(models=False, max_body_bytes=1000) as small:
-        with httpx.Client(base_url=small.url) as client:
-            assert send(client, "gif", prompt="x" * 2000).status_code == 413
-        assert not small.requests
-
-
-def test_a_form_of_another_site_is_refused(watched: Sandbox, client: httpx.Client) -> None:
-    data = {"prompt": "A cat", "model": "sdxl-base"}
-    for headers in ({}, {"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}):
-        answer = client.post("/page/try/draw", data=data, headers=headers)
-        assert answer.status_code == 403
-    assert not watched.requests
-
-
-# Events
-
-
-def events(answer: httpx.Response) -> Iterator[tuple[str, str]]:
-    name, data = "", ""
-    for line in answer.iter_lines():
-        if line.startswith("event: "):
-            name = line[7:]
-        elif line.startswith("data: "):
-            data += line[6:]
-        elif not line and name:
-            yield name, data
-            name, data = "", ""
-
-
-def connect_to(text: str) -> str:
-    [url] = re.findall(r'sse-connect="([^"]+)"', text)
-    return str(url).replace("&amp;", "&")
-
-
-def test_events_report_new_and_changed_entries(watched: Sandbox, client: httpx.Client) -> None:
-    draw(client, "An old cat")
-    url = connect_to(page(client))
-    with client.stream("GET", url) as answer, httpx.Client(base_url=watched.url) as other:
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        draw(other, "A new cat")
-        outcome: list[tuple[str, str]] = []
-        for name, data in events(answer):
-            outcome.append((name, data))
-            if name == "summary" and "under way" not in data:
-                break
-    assert outcome[0][0] == "entry"
-    assert outcome[-1] == ("summary", "2 requests")
-    assert 'id="e2"' in outcome[0][1]
-    assert "An old cat" not in "".join(data for _, data in outcome)
-    assert "A new cat" in "".join(data for _, data in outcome)
-
-
-def test_after_an_interruption_the_whole_list_is_sent(
-    watched: Sandbox, client: httpx.Client
-) -> None:
-    draw(client)
-    with client.stream("GET", "/page/events?after=another-1") as answer:
-        name, data = next(events(answer))
-    assert name == "list"
-    assert items(data) == 1
-
-
-def test_the_page_is_open_a_bounded_number_of_times() -> None:
-    with Sandbox(models=False) as own, httpx.Client(base_url=own.url, timeout=60) as client:
-        with ExitStack() as stack:
-            opened = [stack.enter_context(client.stream("GET", "/page/events")) for _ in range(16)]
-            reading = [answer.iter_lines() for answer in opened]
-            assert {next(lines) for lines in reading} == {"retry: 1000"}
-            assert client.get("/page/events").status_code == 503
-            assert client.get("/limits").status_code == 200
-        # Those that have left make room for others.
-        for _ in range(1000):
-            with client.stream("GET", "/page/events") as answer:
-                if answer.status_code == 200:
-                    return
-        pytest.fail("no page could be opened again")
-
-
-def test_pages_that_open_at_once_are_counted_too(watched: Sandbox) -> None:
-    head = b"GET /page/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with ExitStack() as stack:
-        address = urlsplit(watched.url)
-        opened = [
-            stack.enter_context(socket.create_connection((address.hostname, address.port)))
-            for _ in range(40)
-        ]
-        for each in opened:
-            each.sendall(head)
-        answers = [each.recv(12)[9:12] for each in opened]
-    assert sorted(answers) == [b"200"] * 16 + [b"503"] * 24
-
-
-def test_a_filter_applies_to_events(client: httpx.Client, watched: Sandbox) -> None:
-    url = connect_to(page(client, "?failed=1"))
-    with client.stream("GET", url) as answer, httpx.Client(base_url=watched.url) as other:
-        draw(other)
-        draw(other, width=1)
-        names = []
-        for name, data in events(answer):
-            names.append(name)
-            if data == "2 requests · 1 failed":
-                break
-    assert names.count("entry") == 1
-
-
-def test_an_open_page_does_not_delay_the_stop() -> None:
-    with (
-        Sandbox(models=False) as stopping,
-        httpx.Client(base_url=stopping.url) as client,
-        client.stream("GET", connect_to(page(client))) as answer,
-    ):
-        pieces = answer.iter_text()
-        assert next(pieces).startswith("retry:")
-        stopping.stop()
-        assert "".join(pieces).strip() == ""
-
-
 def test_the_page_does_not_wait_until_large_bodies_are_read(client: httpx.Client) -> None:
     for _ in range(3):
         client.post("/img2img", json={"token": KEY, "prompt": "Snow", "image": "A" * 150_000})
@@ -489,57 +305,3 @@ def test_the_page_has_nothing_under_odd_numbers(client: httpx.Client, number: st
     draw(client)
     [url] = MEDIUM.findall(page(client))
     assert client.get(f"{url.rpartition('/')[0]}/{number}").status_code == 404
-
-
-def form(charset: str = "utf-8", **fields: bytes) -> tuple[bytes, dict[str, str]]:
-    """A form of the page in parts, and its headers."""
-    parts = [
-        b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value)
-        for name, value in fields.items()
-    ]
-    content_type = f"multipart/form-data; boundary=b; charset={charset}"
-    headers = {"content-type": content_type, "sec-fetch-site": "same-origin", "hx-request": "true"}
-    return b"".join(parts) + b"--b--\r\n", headers
-
-
-@pytest.mark.parametrize("capability", ["draw", "chat"])
-@pytest.mark.parametrize(
-    "sent",
-    [
-        form(prompt=b"A cat", steps=b"1e400", temperature=b"1e400"),
-        form(prompt=b"A cat", steps=b"[-1e400]", temperature=b"[-1e400]"),
-        form(prompt=b"A cat", steps=b"NaN", temperature=b"NaN"),
-        form(prompt=b"A cat", steps=b"9" * 5000, temperature=b"9" * 5000),
-        form(prompt=b"A cat", steps=b"[" * 200_000, temperature=b"[" * 200_000),
-        form(prompt=b"A cat", steps=b"[" * 900 + b"]" * 900, temperature=b"[" * 900 + b"]" * 900),
-        form(prompt=b"A cat", steps=b'{"a": 1}', temperature=b'{"a": 1}'),
-        form("undefined", prompt=b"A cat"),
-        form("unicode_escape", prompt=b"\\ud800"),
-        form("idna", prompt=b"..xn--\xff"),
-        form("utf-8", **{f"p{number}": b"" for number in range(200)}),
-    ],
-)
-def test_odd_values_of_a_form_are_the_callers_mistake(
-    client: httpx.Client, sent: tuple[bytes, dict[str, str]], capability: str
-) -> None:
-    body, headers = sent
-    answer = client.post(f"/page/try/{capability}", content=body, headers=headers)
-    assert answer.status_code == 400 or "400" in answer.text
-
-
-def test_forms_are_within_the_bound_of_all_requests() -> None:
-    body, headers = form(prompt=b"x" * (6 << 20))
-    headers |= {"host": "localhost", "content-length": str(len(body))}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    head = f"POST /page/try/draw HTTP/1.1\r\n{lines}\r\n".encode()
-    with Sandbox(models=False, max_body_bytes=8 << 20) as sandbox, ExitStack() as stack:
-        address = urlsplit(sandbox.url)
-        uploads = [
-            stack.enter_context(socket.create_connection((address.hostname, address.port), 30))
-            for _ in range(3)
-        ]
-        for upload in uploads:
-            with contextlib.suppress(ConnectionError):  # refused while it was sent
-                upload.sendall(head + body[: 5 << 20])
-        [answered, *_], _, _ = select.select(uploads, [], [], 30)
-        assert answered.recv(12) == b"HTTP/1.1 503"
