@@ -120,6 +120,9 @@ class EnginePool:
         self.read = Lane(self, 2)
         """Decoding pictures and recordings."""
 
+        self.listen = Lane(self, 4)
+        """Transcribing, which may take half as long as a recording: other work does not wait."""
+
         self.links = anyio.CapacityLimiter(16)
         """Fetching links."""
 

@@ -122,7 +122,7 @@ async def _whisper(job: Job) -> Response:
 async def _worked(job: Job, task: Callable[[], _ResultT]) -> _ResultT:
     """Run a task whose ValueErrors are the caller's to correct."""
     try:
-        return await job.services.pool.work(task)
+        return await job.services.pool.listen(task)
     except ValueError as error:
         raise Refusal(400, str(error)) from error
 

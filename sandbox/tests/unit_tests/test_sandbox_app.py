@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
+import os
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 from visioncraft_sandbox import Fault, Limit, SandboxConfig, create_app, routes_chat
 from visioncraft_sandbox.catalog import LISTS
+from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.faults import FaultBook
 
 
@@ -246,6 +249,43 @@ async def test_without_models_it_says_how_to_switch_them_on(
     answer = await post(client, path, messages=[{"role": "user", "content": "x"}], **body)
     assert answer.status_code == 501
     assert "visioncraft setup" in answer.json()["detail"]
+
+
+class Waiting:
+    """A transcriber that waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = threading.Semaphore(0), threading.Event()
+
+    def name(self, *_: Any) -> str:
+        return "waiting"
+
+    def transcribe(self, *_: Any, **__: Any) -> dict[str, Any]:
+        self.begun.release()
+        self.may_end.wait()
+        return {}
+
+
+async def test_pictures_do_not_wait_for_recordings(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = Waiting()
+    monkeypatch.setattr(EnginePool, "transcriber", lambda _: waiting)
+    audio = base64.b64encode(b"RIFF\x24\0\0\0WAVE").decode()
+    number = max(2, os.cpu_count() or 1)
+    listening = [asyncio.create_task(post(client, "/whisper", audio=audio)) for _ in range(number)]
+    try:
+        for _ in range(min(number, 2)):
+            await asyncio.to_thread(waiting.begun.acquire)
+        async with asyncio.timeout(60):
+            drawn = await post(
+                client, "/sd", prompt="a cat", model="sdxl-base", width=128, height=64
+            )
+        assert drawn.status_code == 200
+    finally:
+        waiting.may_end.set()
+        answers = await asyncio.gather(*listening)
+    assert {answer.status_code for answer in answers} == {200}
 
 
 async def chat(client: httpx.AsyncClient, **body: Any) -> httpx.Response:

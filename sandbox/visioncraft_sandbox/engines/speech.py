@@ -91,14 +91,14 @@ class Transcriber:
         name = _model_for(task, language)
         started = time.perf_counter()
         recording, sound = _listen(audio, max_seconds)
-        with self._alone():
-            model = self._load(name, task, language)
-            _sample_alike()
-            code = _code(language)
-            spoken = "en" if name == _TINY else None if code in {"", "auto"} else code
-            segments: list[dict[str, Any]] = []
-            length = 0.0
-            for samples in in_parts(_heard(recording, sound), _PART_SECONDS):
+        code = _code(language)
+        spoken = "en" if name == _TINY else None if code in {"", "auto"} else code
+        segments: list[dict[str, Any]] = []
+        length = 0.0
+        for samples in in_parts(_heard(recording, sound), _PART_SECONDS):
+            with self._alone():  # others take turns between the parts
+                model = self._load(name, task, language)
+                _sample_alike()
                 try:
                     found, heard_as = model.transcribe(samples, language=spoken, task=task)
                 except ValueError as error:  # of a language that Whisper does not know
@@ -109,7 +109,7 @@ class Transcriber:
                     go_on(min(1.0, (length + segment.end) / sound.seconds))
                     if not _is_silence(segment):
                         segments.append({"id": len(segments), **_told(segment, length)})
-                length += len(samples) / RATE
+            length += len(samples) / RATE
         text = "".join(segment["text"] for segment in segments)
         spoken = "en" if task == "translate" else spoken
         answer = transcript(text, segments, spoken, length * 1000, started)
@@ -120,7 +120,7 @@ class Transcriber:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """One recording at a time; whoever waits is asked, too, whether anybody still wants it."""
+        """One part of a recording at a time; whoever waits ends once nobody wants it any more."""
         while not self._lock.acquire(timeout=_PATIENCE):
             go_on()
         try:

@@ -117,6 +117,20 @@ def test_a_long_recording_is_transcribed_in_parts_that_follow_each_other(
     assert parts["input_length_ms"] == answer["input_length_ms"]
 
 
+def test_other_recordings_take_turns_between_the_parts_of_a_long_one(transcriber, monkeypatch):
+    held, in_parts = [], speech.in_parts
+
+    def watched(*given):
+        for samples in in_parts(*given):
+            held.append(transcriber._lock.locked())
+            yield samples
+
+    monkeypatch.setattr(speech, "in_parts", watched)
+    monkeypatch.setattr(speech, "_PART_SECONDS", 8.0)
+    transcriber.transcribe(NOTE.read_bytes())
+    assert held == [False, False]
+
+
 def test_decoding_ends_when_nobody_waits_for_it():
     asked = itertools.count(1)
     with until(lambda: next(asked) > 5), pytest.raises(StoppedError):
@@ -139,6 +153,7 @@ def test_a_recording_that_waits_for_another_ends_when_nobody_waits_for_it(transc
     monkeypatch.setattr(speech, "_PATIENCE", 0.01)
     listened = threading.Event()
     monkeypatch.setattr(speech, "_listen", lambda *_: (listened.set(), None))
+    monkeypatch.setattr(speech, "in_parts", lambda *_: [[]])
     with transcriber._lock, until(listened.is_set), pytest.raises(StoppedError):
         transcriber.transcribe(NOTE)
 
