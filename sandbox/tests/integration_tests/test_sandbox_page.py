@@ -232,9 +232,10 @@ def test_with_keys_the_page_requires_one() -> None:
         assert httpx.get(locked.url, headers=HTML).status_code == 401
         assert httpx.get(f"{locked.url}/page/events", auth=("me", "wrong")).status_code == 401
         with httpx.Client(base_url=locked.url, auth=("me", KEY), headers=HTML) as client:
+            form = {"prompt": "A cat", "model": "sdxl-base", "width": "64", "height": "64"}
             sent = client.post(
                 "/page/try/draw",
-                data={"prompt": "A cat", "model": "sdxl-base", "width": "64", "height": "64"},
+                files={name: (None, value) for name, value in form.items()},
                 headers={"origin": locked.url},
             )
             assert sent.status_code == 303

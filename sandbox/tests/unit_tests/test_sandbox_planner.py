@@ -476,20 +476,6 @@ WIDE = {"type": "array", "minItems": 16, "items": {"$ref": "#/$defs/A"}}
 CHOICES = {f"A{n}": {"anyOf": [{"$ref": f"#/$defs/A{n + 1}"}] * 9} for n in range(10)}
 
 
-@pytest.mark.parametrize(
-    "schema",
-    [
-        looping({}),
-        looping(WIDE),
-        {**looping({}), "$defs": {**CHOICES, "A": CHOICES["A0"], "A10": {"type": "string"}}},
-    ],
-)
-def test_a_value_that_is_made_up_is_bounded(schema: dict[str, Any]) -> None:
-    forced = {"type": "function", "function": {"name": "plot", "parameters": schema}}
-    [(_, arguments)] = calls_for("Hello!", [forced], tool_choice="required")
-    assert len(json.dumps(arguments)) < 20_000
-
-
 def rows(leaf: dict[str, Any], number: int) -> dict[str, Any]:
     """A schema that requires this number of arrays with 256 such values."""
     names = [f"p{n}" for n in range(number)]
@@ -509,11 +495,30 @@ def test_a_schema_that_repeats_a_long_value_is_refused(
         calls_for(request_text, [forced], tool_choice="required")
 
 
-def test_all_values_that_are_made_up_for_one_call_are_bounded_together() -> None:
-    schema = rows({"type": "integer"}, 40)
+@pytest.mark.parametrize(
+    "schema", [looping({}), looping(WIDE), rows({"type": "integer"}, 40)], ids=["", "wide", "rows"]
+)
+def test_a_call_of_very_many_made_up_values_is_refused(schema: dict[str, Any]) -> None:
     forced = {"type": "function", "function": {"name": "plot", "parameters": schema}}
-    [(_, arguments)] = calls_for("Go", [forced], tool_choice="required")
-    assert len(json.dumps(arguments)) < 10_000
+    with pytest.raises(Refusal, match="require more than 20,000 values to be made up"):
+        calls_for("Hello!", [forced], tool_choice="required")
+
+
+def test_values_of_all_calls_are_counted_together() -> None:
+    schema = rows({"type": "integer"}, 3)
+    schema["properties"]["image"] = {"type": "string"}
+    schema["required"].append("image")
+    describe = {"type": "function", "function": {"name": "describe_image", "parameters": schema}}
+    assert len(calls_for("Describe a0.png.", [describe])) == 1
+    with pytest.raises(Refusal, match="require more than 20,000 values"):
+        calls_for("Describe a.png, b.png and c.png. " * 20, [describe])
+
+
+def test_choices_within_choices_are_not_all_looked_at() -> None:
+    schema = {**looping({}), "$defs": {**CHOICES, "A": CHOICES["A0"], "A10": {"type": "string"}}}
+    forced = {"type": "function", "function": {"name": "plot", "parameters": schema}}
+    [(_, arguments)] = calls_for("Hello!", [forced], tool_choice="required")
+    assert len(json.dumps(arguments)) < 20_000
 
 
 def test_one_answer_makes_a_bounded_number_of_calls() -> None:

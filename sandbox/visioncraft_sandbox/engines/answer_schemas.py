@@ -31,6 +31,9 @@ _LONGEST_STRING_ASKED = 10_000
 _MOST_ITEMS_ASKED = 1000
 """Limits for a schema's own bounds; memory grows with them."""
 
+_MOST_STEPS = 20_000
+"""Parts that are rewritten or compared. In a short schema, one may be met exponentially often."""
+
 _MOST_CHOICES = 100
 _DEEPEST_CHOICE = 8
 """Of `oneOf`, whose choices are compared in pairs."""
@@ -143,8 +146,15 @@ class _Rewriter:
         self._root = root
         self._longest = _LONGEST_STRING if is_small else _LONGEST_STRING_OF_REAL_MODELS
         self._most_items = _MOST_ITEMS if is_small else _MOST_ITEMS_OF_REAL_MODELS
+        self._steps = 0
+
+    def _count_steps(self, number: int = 1) -> None:
+        self._steps += number
+        if self._steps > _MOST_STEPS:
+            raise UnservedSchemaError(f"it takes more than {_MOST_STEPS:,} steps to rewrite")
 
     def rewritten(self, schema: Any) -> Any:
+        self._count_steps()
         if schema is True or (isinstance(schema, Mapping) and set(schema) <= _ANNOTATIONS):
             return _ANYTHING
         if not isinstance(schema, Mapping):
@@ -187,6 +197,8 @@ class _Rewriter:
         if one is False or other is False:
             return True
         one, other = ({} if each is True else self._resolved(each) for each in (one, other))
+        lists = (each.get(name) or () for each in (one, other) for name in ("enum", "required"))
+        self._count_steps(1 + sum(map(len, lists)))
         values = [_values(each) for each in (one, other)]
         if None not in values and not values[0] & values[1]:
             return True

@@ -93,12 +93,13 @@ def values_in(parts: Sequence[tuple[str, dict[str, Any]]]) -> int:
 def _problem_of_references(root: Any, parts: list[tuple[str, dict[str, Any]]]) -> str | None:
     """A reference that leads out of the schema, to nothing, or endlessly to itself."""
     same: dict[int, list[int]] = {}
+    checked = {id(part) for _, part in parts}
     for where, part in parts:
         # Schemas that the same value must satisfy in addition, or as alternatives.
         others = [other for name in CHOICES for other in part.get(name) or ()]
         if (reference := part.get("$ref")) is not None:
             target = resolve(root, reference)
-            if not isinstance(target, dict | bool):
+            if not isinstance(target, bool) and id(target) not in checked:
                 at = f"{where}.".lstrip(".")
                 return f"{at}$ref {reference[:80]!r} leads to no part of the schema"
             others.append(target)
@@ -146,7 +147,8 @@ def _are_texts(value: Any) -> bool:
 
 
 def _is_kind(value: Any) -> bool:
-    return isinstance(value, str) or (bool(value) and _are_texts(value))
+    is_list = bool(value) and _are_texts(value) and len(set(value)) == len(value)
+    return isinstance(value, str) or is_list
 
 
 _WORDS: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
@@ -156,7 +158,7 @@ _WORDS: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
     (("enum", *LISTS), lambda value: isinstance(value, list), "a list"),
     (BY_NAME, lambda value: isinstance(value, dict), "an object"),
     (("required",), _are_texts, "a list of strings"),
-    (("type",), _is_kind, "a string or a list of strings"),
+    (("type",), _is_kind, "a string or a list of different strings"),
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+from python_multipart.multipart import parse_options_header
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -219,14 +220,18 @@ class _Page:
         announced = request.headers.get("content-length", "")
         if not announced.isdecimal() or int(announced) > most:
             raise HTTPException(413, f"A form may have at most {most:,} bytes.")
+        kind, options = parse_options_header(request.headers.get("content-type"))
+        if (kind, options.get(b"charset", b"utf-8").lower()) != (b"multipart/form-data", b"utf-8"):
+            # Others take quadratic time, or many times the memory.
+            raise HTTPException(415, "A form must be multipart/form-data, in UTF-8.")
         # Read before it is parsed, so that no stalled upload holds open files.
         request = Request(request.scope, await read_ahead(request.receive))
         count = len(capability.controls)
-        options: dict[str, Any] = {"max_files": count, "max_fields": count, "max_part_size": most}
+        bounds: dict[str, Any] = {"max_files": count, "max_fields": count, "max_part_size": most}
         key = key_of(request.headers, self._services.config)
         token = {} if capability.is_chat else {"token": key}
         try:
-            async with self._parsing, request.form(**options) as form:
+            async with self._parsing, request.form(**bounds) as form:
                 body = {**token, **await capability.body(form)}
                 # With escapes, a large file would take three times as long, in the event loop.
                 content = json.dumps(body, allow_nan=False, ensure_ascii=False).encode()

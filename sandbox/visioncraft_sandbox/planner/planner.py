@@ -83,7 +83,8 @@ def answer(chat: Chat, *, has_writer: bool) -> Reply | Writer:
         named = (each for each in chat.tools if each["function"]["name"] == chat.tool_choice)
         offered = [Tool(next(named))]
     else:
-        offered = [Tool(declared) for declared in chat.tools]
+        made_up = itertools.count()
+        offered = [Tool(declared, made_up) for declared in chat.tools]
     final = next((tool for tool in offered if tool.is_final and not chat.named), None)
     tools = [tool for tool in offered if tool is not final]
     steps = plan(conversation, tools)
@@ -134,6 +135,8 @@ def plan(conversation: Conversation, tools: list[Tool]) -> list[Step]:
         if not step.calls and any(each.is_open for each in steps):
             break  # it needs a result that is still to come
         steps.append(step)
+        if sum(not call.made for each in steps for call in each.calls) >= _MOST_CALLS:
+            break  # no answer has more
     return steps
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engines.schema_checks import CHOICES, resolve
 from visioncraft_sandbox.planner.phrases import SIZE, WORDS, after, name_words, quoted
 from visioncraft_sandbox.planner.requests import CAPABILITIES, COUNTS, PICTORIAL, Wish
@@ -39,7 +40,7 @@ _BEGINNING = 4
 _DEEPEST = 12
 _MOST_ITEMS = 16
 _MOST_MERGED = 32
-_MOST_VALUES = 1000
+_MOST_VALUES = 20_000
 _LONGEST_DESCRIPTION = 600
 _MOST_PARAMETERS = 60
 
@@ -47,7 +48,9 @@ _MOST_PARAMETERS = 60
 class Tool:
     """One function tool of a request."""
 
-    def __init__(self, declared: Mapping[str, Any]) -> None:
+    def __init__(self, declared: Mapping[str, Any], made_up: Iterator[int] | None = None) -> None:
+        """`made_up` counts the values that are made up for all tools of a request."""
+        self._made_up = made_up or itertools.count()
         function = declared["function"]
         self.name: str = function["name"]
         self.description = str(function.get("description") or "")
@@ -127,7 +130,7 @@ class Tool:
         arguments: dict[str, Any] = {}
         guessed: list[str] = []
         numbers = [float(each) for each in _NUMBER.findall(SIZE.sub("", wish.text))]
-        remaining, parts = list(sources), itertools.count()
+        remaining = list(sources)
         for name, spec in self.parameters.items():
             is_required = name in self.required
             if remaining and (
@@ -143,7 +146,7 @@ class Tool:
                     continue
                 value = self._words_for(name, wish)
                 if value is None:
-                    value = _value(spec, self.schema, wish.prompt or name, parts)
+                    value = _value(spec, self.schema, wish.prompt or name, self._made_up)
                     guessed += [] if "default" in spec or "example" in spec else [name]
             if value is not None:
                 arguments[name] = value
@@ -308,11 +311,13 @@ def _plain(spec: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str, Any]
 
 
 def _value(
-    spec: Any, root: Mapping[str, Any], text: str, parts: Iterator[int], depth: int = 0
+    spec: Any, root: Mapping[str, Any], text: str, made_up: Iterator[int], depth: int = 0
 ) -> Any:
-    """A value that fits a schema; `parts` counts those of all values of a call."""
+    """A value that fits a schema; `made_up` counts it and the values within."""
+    if next(made_up) > _MOST_VALUES:
+        raise Refusal(400, f"The tools require more than {_MOST_VALUES:,} values to be made up.")
     spec = _plain(spec, root)
-    ends = next(parts) > _MOST_VALUES or depth > _DEEPEST
+    ends = depth > _DEEPEST
     given = [spec[name] for name in ("default", "const", "example") if name in spec]
     given += (spec.get("enum") or ())[:1]
     if given:
@@ -326,11 +331,11 @@ def _value(
         if isinstance(rest, list):  # up to draft 2019-09
             first, rest = rest, spec.get("additionalItems")
         items = [*first, *[rest] * count][:count]
-        return [_value(each, root, text, parts, depth + 1) for each in items]
+        return [_value(each, root, text, made_up, depth + 1) for each in items]
     if kind == "object":
         named = spec.get("properties") or {}
         inner = [] if ends else [(name, named.get(name)) for name in spec.get("required") or ()]
-        return {name: _value(each, root, name, parts, depth + 1) for name, each in inner}
+        return {name: _value(each, root, name, made_up, depth + 1) for name, each in inner}
     if kind in ("boolean", "null"):
         return False if kind == "boolean" else None
     text = WORDS["formats"].get(spec.get("format", ""), text)

@@ -315,6 +315,11 @@ PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a negative count": ({"type": "array", "minItems": -1}, "minItems must be a whole number"),
     "a broken count": ({**TEXT, "maxLength": 2.5}, "maxLength must be a whole number"),
+    "a reference to what is no schema": (
+        {"$ref": "#/other", "other": {"const": 1}},
+        "$ref '#/other' leads to no part of the schema",
+    ),
+    "a type twice": ({"type": ["array", "array"]}, "type must be a string or a list of different"),
     "names that are a list": ({"propertyNames": 5}, "propertyNames must be an object"),
 }
 

@@ -25,6 +25,9 @@ def listed(**more: Any) -> dict[str, Any]:
     return {"type": "array", "items": WHOLE, **more}
 
 
+REFERENCE = {"$ref": "#/$defs/a"}
+
+
 def kind(*values: str) -> dict[str, Any]:
     """An object that its `kind` tells from others."""
     return {"type": "object", "properties": {"kind": {"enum": [*values]}}, "required": ["kind"]}
@@ -120,6 +123,30 @@ def test_what_cannot_be_kept_is_refused(schema: dict[str, Any]) -> None:
     if problem_of_schema(schema) is None:
         with pytest.raises(UnservedSchemaError):
             served(schema)
+
+
+def nested(schema: dict[str, Any], times: int = 30) -> dict[str, Any]:
+    for _ in range(times):
+        schema = {**schema, "additionalProperties": schema}
+    return schema
+
+
+NAMES = [f"p{number}" for number in range(9)]
+ITSELF = {"type": "object", "required": NAMES, "properties": dict.fromkeys(NAMES, REFERENCE)}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"oneOf": [REFERENCE, REFERENCE], "$defs": {"a": ITSELF}},
+        nested({"type": "object", "properties": {}, "required": ["a", "b"]}),
+    ],
+    ids=["choices", "required names"],
+)
+def test_no_part_is_looked_at_exponentially_often(schema: dict[str, Any]) -> None:
+    assert problem_of_schema(schema) is None
+    with pytest.raises(UnservedSchemaError, match="more than 20,000 steps"):
+        served(schema)
 
 
 def test_every_keyword_is_tried() -> None:
