@@ -5,9 +5,14 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from itertools import repeat
+from typing import BinaryIO, NamedTuple, TypeAlias
+
+_Box: TypeAlias = tuple[bytes, int, int]
+"""The type of a box, the start of its payload, and its end."""
 
 _MOST_BOXES = 20_000
+"""Of all levels: a file of nothing else would keep us busy for a minute."""
 _LONGEST_BOX = 1 << 20
 
 
@@ -20,33 +25,42 @@ class Movie(NamedTuple):
     tracks: frozenset[bytes]
 
 
-def boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes between two offsets: type, start of the payload, end.
+class _Boxes:
+    """The boxes of a file, at most `_MOST_BOXES` of all levels together."""
 
-    No more than `_MOST_BOXES`: a file of nothing else would keep us busy for a minute.
-    """
-    for _ in range(_MOST_BOXES):
-        if start + 8 > end:
-            return
-        file.seek(start)
-        size, kind = struct.unpack(">I4s", file.read(8))
-        payload = start + 8
-        if size == 1:
-            size = int.from_bytes(file.read(8), "big")
-            payload += 8
-        stop = end if size == 0 else start + size
-        if stop < payload:
-            return
-        yield kind, payload, stop
-        start = stop
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._budget = file, repeat(None, _MOST_BOXES)
+
+    def announced(self, start: int, end: int) -> Iterator[_Box]:
+        """The boxes between two offsets; the last one may announce a later end."""
+        file = self._file
+        for _ in self._budget:
+            if start + 8 > end:
+                return
+            file.seek(start)
+            size, kind = struct.unpack(">I4s", file.read(8))
+            payload = start + 8
+            if size == 1:
+                size = int.from_bytes(file.read(8), "big")
+                payload += 8
+            stop = end if size == 0 else start + size
+            if stop < payload:
+                return
+            yield kind, payload, stop
+            start = stop
+
+    def within(self, start: int, end: int) -> Iterator[_Box]:
+        """The boxes of a box; none reaches beyond it, or each could hold all that follow."""
+        return ((kind, at, min(stop, end)) for kind, at, stop in self.announced(start, end))
 
 
 def truncation_of_boxes(file: BinaryIO, size: int) -> str | None:
     """Describe how a file of this size is truncated; ``None`` if it is complete."""
     last = 0
     kinds: set[bytes] = set()
-    for kind, _, stop in boxes(file, 0, size):
-        last, kinds = stop, kinds | {kind}
+    for kind, _, stop in _Boxes(file).announced(0, size):
+        last = stop
+        kinds.add(kind)
     if last > size or not last:
         return f"the MP4 announces {last:,} bytes, {size:,} arrived"
     return None if kinds & {b"moov", b"moof"} else "the MP4 has no index (moov)"
@@ -57,24 +71,27 @@ def read_movie(file: BinaryIO) -> Movie:
     end = file.seek(0, io.SEEK_END)
     width = height = duration = None
     tracks: set[bytes] = set()
-    for kind, start, stop in boxes(file, 0, end):
+    boxes = _Boxes(file)
+    for kind, start, stop in boxes.announced(0, end):
         if kind != b"moov" or stop > end:
             continue
-        for inner, at, inner_stop in boxes(file, start, stop):
+        for inner, at, inner_stop in boxes.within(start, stop):
             if inner == b"mvhd":
                 duration = _duration(file, at)
             if inner == b"trak":
-                track, size = _track(file, at, inner_stop)
+                track, size = _track(file, boxes, at, inner_stop)
                 tracks.add(track)
                 if size is not None and width is None:
                     width, height = size
     return Movie(width, height, duration, frozenset(tracks))
 
 
-def _track(file: BinaryIO, start: int, end: int) -> tuple[bytes, tuple[int, int] | None]:
+def _track(
+    file: BinaryIO, boxes: _Boxes, start: int, end: int
+) -> tuple[bytes, tuple[int, int] | None]:
     """The kind of a track, and its size as shown."""
     handler, size = b"", None
-    for kind, at, stop in boxes(file, start, end):
+    for kind, at, stop in boxes.within(start, end):
         if kind == b"tkhd" and stop - at >= 44:
             file.seek(stop - 44)
             *matrix, wide, high = struct.unpack(">9i2I", file.read(44))  # 16.16 fixed point
@@ -83,7 +100,7 @@ def _track(file: BinaryIO, start: int, end: int) -> tuple[bytes, tuple[int, int]
             if all(sides):
                 size = sides[::-1] if turned else sides
         if kind == b"mdia":
-            for inner, inner_at, _ in boxes(file, at, stop):
+            for inner, inner_at, _ in boxes.within(at, stop):
                 if inner == b"hdlr":
                     file.seek(inner_at + 8)
                     handler = file.read(4)
@@ -93,15 +110,16 @@ def _track(file: BinaryIO, start: int, end: int) -> tuple[bytes, tuple[int, int]
 def picture_size(file: BinaryIO) -> tuple[int, int]:
     """Width and height of the main picture of a HEIC or AVIF file; raises likewise."""
     end = file.seek(0, io.SEEK_END)
-    metas = [(at + 4, stop) for kind, at, stop in boxes(file, 0, end) if kind == b"meta"]
+    boxes = _Boxes(file)
+    metas = [(at + 4, stop) for kind, at, stop in boxes.within(0, end) if kind == b"meta"]
     main, properties, chosen = b"", list[tuple[bytes, bytes]](), dict[bytes, list[int]]()
-    for kind, at, stop in boxes(file, *metas[0]):
+    for kind, at, stop in boxes.within(*metas[0]):
         if kind == b"pitm":
             main = _read(file, at, stop)[4:]
         if kind == b"iprp":
-            for inner, inner_at, inner_stop in boxes(file, at, stop):
+            for inner, inner_at, inner_stop in boxes.within(at, stop):
                 if inner == b"ipco":
-                    places = list(boxes(file, inner_at, inner_stop))
+                    places = list(boxes.within(inner_at, inner_stop))
                     properties = [(name, _read(file, *place)) for name, *place in places]
                 if inner == b"ipma":
                     chosen = _associations(_read(file, inner_at, inner_stop))

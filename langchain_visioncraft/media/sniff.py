@@ -163,7 +163,8 @@ _SIGNATURES = [
     (0, b"%PDF-", "application/pdf"),
     (0, b"PK\3\4", "application/zip"),
 ]
-_PORTABLE = re.compile(rb"P[1-7Ff](?:\s+#[^\n]*)*\s+(?:\d+\s+\d+\s|WIDTH \d)")
+# Possessive, because a comment may hold what looks like many.
+_PORTABLE = re.compile(rb"P[1-7Ff](?:\s++#[^\n]*+)*+\s+(?:\d{1,9}\s+\d{1,9}\s|WIDTH \d)")
 _CONTAINERS = (b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM")
 
 

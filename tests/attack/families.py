@@ -46,6 +46,9 @@ _repeated("marks", "\u0301", before="a")
 _repeated("marks of arguments", "[ARGS]", before="[TOOL_CALLS]")
 _repeated("marks of arguments in a tag", "[ARGS]", before="<tool_call>")
 _repeated("empty calls", "{}", before="<tool_call>")
+_repeated("comments", " #", before="P5", after="\nx")
+_repeated("lines of comments", "\n#", before="P5", after="\n3 2 x")
+_repeated("digits of a side", "9", before="P5 ", after=" 9 255\n")
 _repeated("leading blanks", " ", after='{"name": "reply"')
 for _part in ("a.", "a:", "a__"):
     _repeated(

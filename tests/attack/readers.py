@@ -41,7 +41,7 @@ from langchain_visioncraft.document_loaders.retrieval import _checked_marks, lab
 from langchain_visioncraft.document_loaders.transcripts import Passage, joined, windows
 from langchain_visioncraft.media.handles import candidates
 from langchain_visioncraft.media.inputs import parse_source
-from langchain_visioncraft.media.inspection import media_info, type_of
+from langchain_visioncraft.media.inspection import media_info, truncation_of, type_of
 from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.sidecar import read_sidecar
 from langchain_visioncraft.media.structure import StructureError, animation_of, check_structure
@@ -211,6 +211,30 @@ def _png(text: str) -> None:
     media_info(HeldBytes(picture).open(), str(type_of(picture)))
 
 
+def _measured(text: str | bytes) -> None:
+    data = text.encode() if isinstance(text, str) else text
+    kind = str(type_of(data))
+    media_info(HeldBytes(data).open(), kind)
+    truncation_of(HeldBytes(data).open(), kind, len(data))
+
+
+def _boxes(text: str, brand: bytes, outer: bytes, inner: bytes) -> None:
+    """Boxes of which each holds one that announces to hold all that follow."""
+    count = len(text) // 4
+    boxes = (
+        struct.pack(">I4sI4s", 16, outer, 16 * (count - number) - 8, inner)
+        for number in range(count)
+    )
+    meta = struct.pack(">I4sI", 12 + 16 * count, b"meta", 0) if brand == b"heic" else b""
+    _measured(struct.pack(">I4s4sI", 16, b"ftyp", brand, 0) + meta + b"".join(boxes))
+
+
+def _box_names(text: str) -> None:
+    """Empty boxes, none like another."""
+    boxes = (struct.pack(">2I", 8, 1 << 24 | number) for number in range(len(text) // 2))
+    _measured(struct.pack(">I4s4sI", 16, b"ftyp", b"isom", 0) + b"".join(boxes))
+
+
 def _structure(text: str) -> None:
     data = text.encode("utf-16-le", "surrogatepass").replace(b"\0", b"\xff")
     scans = b"\xff\xe5\x04\x00" + b"\xff\xda" * 511
@@ -259,7 +283,10 @@ READERS: dict[str, Work] = {
     "data URL": lambda text: parse_source(f"data:image/png{text}"),
     "handle": candidates,
     "sidecar": lambda text: read_sidecar(text, "a1b2c3d4e5f6.png"),
-    "bytes of a file": lambda text: type_of(text.encode()),
+    "bytes of a file": _measured,
+    "nested boxes": lambda text: _boxes(text, b"isom", b"moov", b"trak"),
+    "nested boxes of a picture": lambda text: _boxes(text, b"heic", b"iprp", b"ipco"),
+    "names of boxes": _box_names,
     "text in a PNG": _png,
     "parts of a picture": _structure,
     "marks of sources": lambda text: _checked_marks(text, 9),
