@@ -24,10 +24,12 @@ from langchain_visioncraft.media.decoding import Recording
 from langchain_visioncraft.media.sound import Sound
 
 _SMALL = 1 << 16
-_PLAIN = re.compile(rb"RIFF(?:..\0\0|\xff{4})WAVE|OggS\0|fLaC\0", re.DOTALL)
-"""The beginnings of files that, up to as many bytes, take FFmpeg less than a second to open and
-little memory: they are decoded in this process, as it takes half a second to start another. None is
-the head of a box, as in an MP4, of which a few bytes can fill gigabytes."""
+_PLAIN = re.compile(
+    rb"RIFF(?:..\0\0|\xff{4})WAVEfmt .\0\0\0(?:[\1\3]\0|\xfe\xff.{22}[\1\3]\0)|fLaC\0", re.DOTALL
+)
+"""The beginnings of FLAC, and of WAV that is not compressed: up to as many bytes, these take FFmpeg
+less than a second to open and little memory. They are decoded in this process, as it takes half a
+second to start another. Ogg is not among them: the codebooks of Vorbis can fill gigabytes."""
 
 _MOST_SECONDS = 10
 """Of the processor's time, to open a recording, and for each of its packets."""
@@ -48,7 +50,7 @@ def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
         with recording.open() as file:
             size = file.seek(0, io.SEEK_END)
             file.seek(0)
-            small = size <= _SMALL and _PLAIN.match(file.read(12))
+            small = size <= _SMALL and _PLAIN.match(file.read(46))
             if not small and not hasattr(sys, "frozen"):  # an application without an interpreter
                 with _on_disk(file) as source:
                     return _listen_apart(recording, source, max_seconds)

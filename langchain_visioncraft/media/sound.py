@@ -30,8 +30,12 @@ RATE = 16_000
 """Samples per second: what Whisper takes."""
 
 _SLOWEST = 1000
-"""The lowest sample rate that is accepted. One frame may have 65,535 samples: at 1 per second that
-is most of a day, which takes gigabytes at `RATE`, from a file of 55 bytes."""
+_FASTEST = 4_000_000
+"""The sample rates that are accepted. At 1 per second, a few bytes last a day; at 100,000,000, the
+filter of the resampler takes gigabytes."""
+
+_LARGEST_FRAME = 1 << 23
+"""Samples of all channels of a frame, at its own rate or at `RATE`: FFmpeg converts it at once."""
 
 _QUIET = 10 ** (-40 / 20)
 """Of full scale. Quieter sound is amplified, so that 16 bits are enough for it."""
@@ -292,10 +296,7 @@ def _frames(
             start = (container.start_time or 0) / av.time_base
             _discard([stream for stream in container.streams if stream not in wanted])
             for stream, frame in _decoded(container, wanted, problems, recording):
-                if frame.sample_rate < _SLOWEST:
-                    rate = f"{frame.sample_rate:,} samples per second"
-                    msg = f"{recording.name} has {rate}; at least {_SLOWEST:,} are needed."
-                    raise MediaInputError(msg)
+                _check_frame(frame, recording.name)
                 if not begun:
                     problems.clear()
                 late = 0.0
@@ -314,6 +315,17 @@ def _frames(
         msg = f"{recording.name} is a damaged {recording.kind} ({problems[0].strerror})."
         raise MediaInputError(msg) from problems[0]
     raise MediaInputError(f"{recording.name} has an empty sound track.")
+
+
+def _check_frame(frame: Any, name: str) -> None:
+    rate = frame.sample_rate
+    if not _SLOWEST <= rate <= _FASTEST:
+        allowed = f"{_SLOWEST:,} to {_FASTEST:,} can be decoded"
+        raise MediaInputError(f"{name} has {rate:,} samples per second; {allowed}.")
+    samples = frame.samples * frame.layout.nb_channels * max(rate, RATE) // rate
+    if samples > _LARGEST_FRAME:
+        most = f"at most {_LARGEST_FRAME:,} can be decoded"
+        raise MediaInputError(f"{name} has a frame of {samples:,} samples; {most}.")
 
 
 def _discard(streams: Iterable[Any]) -> None:

@@ -49,16 +49,24 @@ _LARGE_TILE = 1 << 24
 _ICONS = (b"\0\0\1\0", b"\0\0\2\0", b"icns")
 _MOST_ICON_SIDE = 4096
 """Pixels; Windows and macOS use at most 1,024."""
-_EMBEDDED = re.compile(rb"(?:IHDR|ihdr|\xff\x4f\xff\x51.{4})(.{8})", re.DOTALL)
+_EMBEDDED = re.compile(rb"(?=(?:IHDR|ihdr|\xff\x4f\xff\x51.{4})(.{8}))", re.DOTALL)
 """The sides of a picture in an icon, by the headers of PNG and JPEG 2000."""
 _PIECE = 1 << 20
 _RUNS = (b"\1\0\0\0", b"\2\0\0\0")
 """The compressions of a bitmap that Pillow unpacks, in Python."""
-_CODESTREAM = re.compile(rb"\xff\x4f\xff\x51(.{2}).{2}(.{32})(.{2})", re.DOTALL)
+_CODESTREAM = re.compile(rb"\xff\x4f(?=\xff\x51(.{2}).{2}(.{32})(.{2}))", re.DOTALL)
 """The head of a JPEG 2000: its length, its sizes and those of its tiles, and its channels."""
 _IN_JPEG_2000 = (b"\xff\x4f\xff\x51", b"\0\0\0\x0c", b"icns")
+_CODING = re.compile(rb"\xff(?=(?:\x52(..)(.).{4}|\x53(..).(.))(.)(.)(.)..(.{0,33}))", re.DOTALL)
+"""How a JPEG 2000 is coded, or a channel of it: its length, whether it has precincts, the number of
+levels, and the exponents of the sides of its blocks and precincts."""
+_MOST_LEVELS = 32
+_MOST_BLOCKS = 1 << 17
+"""For each, in each channel, OpenJPEG needs 500 bytes."""
 _MOST_JPEG_2000_TILES = 4096
 """For each, OpenJPEG needs 12 kB, even if the file ends before."""
+_MOST_FRAMES = 10_000
+"""Of a WebP; for each, libwebp counts those before it."""
 _GIF_DELAY = b"\xf9"
 
 
@@ -154,14 +162,15 @@ def check_structure(file: BinaryIO) -> None:
     its tags; tags that overlap, in a TIFF or EXIF; an icon that holds more than 4,096 pixels a side
     or a compressed bitmap; a compressed BMP of more than three bytes a pixel and a megabyte; a FLIC
     with a frame of more than 100 parts; a plain PPM of more than 1,000 comments; a JPEG 2000 of
-    more than 4,096 tiles; and a compressed FITS.
+    more than 4,096 tiles, or of a channel of more than 131,072 blocks or precincts; a WebP of more
+    than 10,000 frames; and a compressed FITS.
     """
     file.seek(0)
     head = file.read(4)
     file.seek(0)
     for beginnings, check in (
         (_ICONS, _check_icons),
-        (_IN_JPEG_2000, _check_tiles),
+        (_IN_JPEG_2000, _check_jpeg_2000),
         (b"\xff\xd8\xff", _check_jpeg),
         (_WITH_EXIF, _check_exif),
     ):
@@ -178,6 +187,11 @@ def check_structure(file: BinaryIO) -> None:
             _check_bitmap(file)
     if head == b"\x89PNG":
         _check_chunks(file)
+    if (
+        head == b"RIFF"
+        and sum(kind == b"ANMF" for kind, *_ in chunks_of(file, 12, "<4sI")) > _MOST_FRAMES
+    ):
+        raise StructureError(f"more than {_MOST_FRAMES:,} frames")
     if head[:2] in (b"P1", b"P2", b"P3") and file.read().count(b"#") > _MOST_COMMENTS:
         msg = f"more than {_MOST_COMMENTS:,} comments"
         raise StructureError(msg)
@@ -253,16 +267,45 @@ def _check_icons(data: bytes) -> None:
         raise StructureError(msg)
 
 
-def _check_tiles(data: bytes) -> None:
+def _check_jpeg_2000(data: bytes) -> None:
+    widths, heights = [0], [0]
     for length, sides, channels in _CODESTREAM.findall(data):
         right, below, _, _, across, down, left, top = struct.unpack(">8I", sides)
         # By chance, these bytes may be among the pixels.
         is_head = int.from_bytes(length, "big") == 38 + 3 * int.from_bytes(channels, "big")
+        if is_head:
+            widths.append(right - left)
+            heights.append(below - top)
         if is_head and across and down:
             tiles = math.ceil((right - left) / across) * math.ceil((below - top) / down)
             if tiles > _MOST_JPEG_2000_TILES:
                 msg = f"more than {_MOST_JPEG_2000_TILES:,} tiles"
                 raise StructureError(msg)
+    for number, coding in enumerate(_CODING.finditer(data)):
+        blocks = _blocks(max(widths), max(heights), *coding.groups(b""))
+        if blocks > _MOST_BLOCKS or number > _MOST_CHUNKS:
+            raise StructureError(f"more than {_MOST_BLOCKS:,} blocks or precincts")
+
+
+def _blocks(width: int, height: int, *coding: bytes) -> int:
+    """How many blocks a channel has; each precinct consists of at least one."""
+    general, style, special, own_style, *numbers, precincts = coding
+    levels, across, down = (number[0] for number in numbers)
+    own_precincts = (style or own_style)[0] & 1
+    length = (12 if general else 9) + own_precincts * (levels + 1)
+    if int.from_bytes(general or special, "big") != length or levels > _MOST_LEVELS:
+        return 0
+    blocks = 0
+    for level in range(levels + 1):
+        sides = precincts[level] if own_precincts and level < len(precincts) else 0xFF
+        # All but the smallest version of the picture are stored as three bands of half its size.
+        half = level > 0
+        wide, high = (
+            1 << min(exponent + 2 + half + levels - level, limit + levels - level)
+            for exponent, limit in ((across, sides & 15), (down, sides >> 4))
+        )
+        blocks += (3 if half else 1) * math.ceil(width / wide) * math.ceil(height / high)
+    return blocks
 
 
 def _bitmaps(data: bytes) -> Iterator[tuple[int, int]]:

@@ -45,7 +45,11 @@ def test_only_a_small_recording_of_plain_form_is_decoded_here(
     monkeypatch.setattr("subprocess.Popen", None)
     assert listen(of(recording([(0.2, 0.8, 400)], 1.0))).seconds == pytest.approx(1)
     boxes = struct.pack(">I4s", 8, b"moov")
-    for data in (LONG, matroska(), b"ID3\3" + bytes(6) + boxes, b"RIFFmoovWAVE", b"OggSmoov"):
+    for tag in (b"\x11\0", b"\xfe\xff" + bytes(22) + b"\x55\0"):  # ADPCM and MP3
+        data = riff(b"WAVE", chunk(b"fmt ", tag + bytes(20)), chunk(b"data", bytes(80)))
+        with pytest.raises(TypeError):
+            listen(of(data))
+    for data in (LONG, matroska(), b"ID3\3" + bytes(6) + boxes, b"RIFFmoovWAVE", b"OggS\0\2"):
         with pytest.raises(TypeError):
             listen(of(data))
 
@@ -96,9 +100,11 @@ def element(kind: str, *content: bytes) -> bytes:
     return bytes.fromhex(kind) + (len(data) | 1 << 56).to_bytes(8, "big") + data
 
 
-def matroska(*extra: bytes, packet: bytes = bytes(3200), tracks: int = 1) -> bytes:
-    """Tracks of 8 bits and 16,000 samples a second, each in one packet."""
-    audio = element("e1", element("b5", struct.pack(">d", RATE)), element("6264", b"\x08"))
+def matroska(
+    *extra: bytes, packet: bytes = bytes(3200), tracks: int = 1, rate: int = RATE
+) -> bytes:
+    """Tracks of 8 bits, each in one packet."""
+    audio = element("e1", element("b5", struct.pack(">d", rate)), element("6264", b"\x08"))
     codec = element("86", b"A_PCM/INT/LIT")
     entries, blocks = [], []
     for number in range(1, tracks + 1):
@@ -184,6 +190,19 @@ def test_a_packet_larger_than_a_second_of_any_sound_is_not_decoded() -> None:
     data = matroska(packet=bytes(9 << 20))
     for read in (listen, lambda each: list(sound.heard(each, (0,)))):
         with pytest.raises(MediaInputError, match="a packet of 9,437,184 bytes; at most 8,388,608"):
+            read(of(data))
+
+
+@pytest.mark.parametrize(("rate", "count"), [(1000, 1 << 20), (RATE, (8 << 20) - 1)])
+def test_a_frame_that_takes_gigabytes_when_it_is_converted_is_refused(
+    rate: int, count: int
+) -> None:
+    data = matroska(packet=bytes(count), rate=rate)
+    for read in (listen, lambda each: list(sound.heard(each, (0,)))):
+        if rate == RATE:
+            read(of(data))
+            continue
+        with pytest.raises(MediaInputError, match="a frame of 16,777,216 samples; at most 8,388"):
             read(of(data))
 
 

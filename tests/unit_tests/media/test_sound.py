@@ -98,13 +98,6 @@ def test_samples_beyond_any_sound_are_heard_within_its_bounds(value: float, chan
     assert samples_heard[-8000] == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_rate_that_no_recorder_has_is_refused() -> None:
-    data = wav(TONE).open().read()
-    data = data[:24] + struct.pack("<I", 2**31 - 1) + data[28:]
-    with pytest.raises(MediaInputError, match="odd cannot be converted to 16,000 Hz"):
-        list(heard(Recording(lambda: io.BytesIO(data), "odd"), (0,)))
-
-
 def test_hiss_before_a_word_is_not_all() -> None:
     assert listen(wav(np.concatenate([HISS, HISS, HISS, TONE * 1e-4]))).tracks == (0,)
 
@@ -249,11 +242,11 @@ def test_channels_may_lie_apart(layout: str) -> None:
     )  # AAC overshoots
 
 
-@pytest.mark.parametrize("rate", [1, 999])
-def test_a_recording_that_claims_to_be_slower_than_any_is_refused(rate: int) -> None:
+@pytest.mark.parametrize("rate", [1, 999, 4_000_001])
+def test_a_recording_that_claims_to_be_slower_or_faster_than_any_is_refused(rate: int) -> None:
     recording = wav(TONE, rate=rate)
     for read in (listen, lambda each: list(heard(each, [0]))):
-        with pytest.raises(MediaInputError, match=f"has {rate} samples per second; at least 1,000"):
+        with pytest.raises(MediaInputError, match=f"has {rate:,} samples per second; 1,000 to 4,"):
             read(recording)
 
 

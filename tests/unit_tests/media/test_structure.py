@@ -6,6 +6,7 @@ import io
 import re
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from media_host import picture
@@ -393,6 +394,56 @@ def test_a_jpeg_2000_of_more_tiles_than_programs_write_is_not_decoded(
     pixels = tiles(1).replace(b"\0\x2f", b"\0\x30")  # a length that no head has
     check_structure(io.BytesIO(around(pixels)))
     is_refused_unopened(monkeypatch, around(tiles(2) + tiles(1)), "more than 4,096 tiles")
+
+
+def coding(*precincts: int, block: int = 0, one_channel: bool = False) -> bytes:
+    """How a JPEG 2000, or a channel of it, is coded: by exponents of the sides of its parts."""
+    style = bytes([bool(precincts)])
+    numbers = bytes([max(len(precincts) - 1, 0), block, block, 0, 1, *precincts])
+    if one_channel:
+        return b"\xff\x53" + struct.pack(">H", 9 + len(precincts)) + b"\2" + style + numbers
+    return b"\xff\x52" + struct.pack(">H", 12 + len(precincts)) + style + b"\0\0\1\0" + numbers
+
+
+@pytest.mark.parametrize("around", [bytes, in_box, icns])
+@pytest.mark.parametrize("one_channel", [False, True])
+@pytest.mark.parametrize(("precincts", "block"), [((), 0), ((0x11,), 4), ((0x88, 0x22), 4)])
+def test_a_jpeg_2000_of_more_blocks_than_programs_write_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+    around: Callable[[bytes], bytes],
+    precincts: tuple[int, ...],
+    block: int,
+    *,
+    one_channel: bool,
+) -> None:
+    def data(side: int) -> bytes:
+        sides = struct.pack(">2I", side, side)
+        head = tiles(4096).replace(struct.pack(">2I", 128, 128), sides)
+        # The beginnings of another head and another coding must not hide those that follow.
+        hidden = b"\xff\x4f\xff\x51" + bytes(12) + head + b"\xff\x52"
+        return around(hidden + coding(*precincts, block=block, one_channel=one_channel))
+
+    check_structure(io.BytesIO(data(512)))
+    is_refused_unopened(monkeypatch, data(4000), "more than 131,072 blocks or precincts")
+
+
+@pytest.mark.parametrize("options", [{}, {"precinct_size": (64, 64)}, {"codeblock_size": (16, 16)}])
+def test_a_jpeg_2000_of_usual_blocks_is_decoded(options: dict[str, Any]) -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((400, 300), 50).save(buffer, "JPEG2000", **options)
+    assert open_image(buffer).load()
+
+
+def test_a_webp_of_more_frames_than_programs_write_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def data(frames: int) -> bytes:
+        return (
+            b"RIFF" + bytes(4) + b"WEBPVP8X" + struct.pack("<I10x", 10) + b"ANMF\0\0\0\0" * frames
+        )
+
+    check_structure(io.BytesIO(data(10_000)))
+    is_refused_unopened(monkeypatch, data(10_001), "more than 10,000 frames")
 
 
 def exif(tags: int, size: int, order: str = "<") -> bytes:
