@@ -141,6 +141,9 @@ class EnginePool:
         self.small = anyio.CapacityLimiter(32)
         """The requests that may hold any pictures."""
 
+        self.forwarded = anyio.CapacityLimiter(2)
+        """The recordings that a server transcribes: each may take 230 MB."""
+
         self.closed = False
         """Whether the application is shutting down, so that long work ends early."""
 

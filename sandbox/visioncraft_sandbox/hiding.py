@@ -292,7 +292,8 @@ def _shown_steps(path: str, may_be_key: Callable[[str], bool], note: Note) -> st
     steps = path.split("/")
     for number, step in enumerate(steps):
         if len(step) >= _SHORTEST_UNKNOWN and may_be_key(step):
-            note(unquote(step))
+            for spelling in {step, unquote(step)}:
+                note(spelling)
             steps[number] = HIDDEN
     return "/".join(steps)
 

@@ -95,11 +95,12 @@ async def _forward(
 ) -> Response:
     """Forward a request without the caller's key; raises `Unsupported` as the server does."""
     model = await server.model_for(chat.model)
-    messages = await with_data_urls(chat.messages, services.uploads(request))
-    sent = request_body(body, model, messages)
-    if chat.stream:
-        return _event_stream(await server.stream(sent), server.engine(model))
-    return json_response(await server.complete(sent), server.engine(model))
+    async with services.uploads(request) as uploads:
+        messages = await with_data_urls(chat.messages, uploads)
+        sent = request_body(body, model, messages)
+        if chat.stream:
+            return _event_stream(await server.stream(sent), server.engine(model))
+        return json_response(await server.complete(sent), server.engine(model))
 
 
 def _event_stream(events: AsyncIterator[bytes], engine: str) -> Response:

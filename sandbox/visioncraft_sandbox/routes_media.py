@@ -137,17 +137,18 @@ async def _forward_recording(job: Job, server: SpeechServer) -> Response:
     wanted: TranscribeRequest = job.parameters
     audio = await job.recording("audio")
     seconds = None
-    if not server.takes_any_file:
-        convert = partial(_as_wav, audio, job.services.config.max_audio_seconds)
-        audio, seconds = await _worked(job, convert)
-    with server.connection.reading():
-        answer = await server.transcribe(
-            audio,
-            task=wanted.task or "transcribe",
-            language=None if wanted.language == "auto" else wanted.language,
-            seconds=seconds,
-        )
-        return json_response(answer, server.engine)
+    async with job.services.pool.forwarded:
+        if not server.takes_any_file:
+            convert = partial(_as_wav, audio, job.services.config.max_audio_seconds)
+            audio, seconds = await _worked(job, convert)
+        with server.connection.reading():
+            answer = await server.transcribe(
+                audio,
+                task=wanted.task or "transcribe",
+                language=None if wanted.language == "auto" else wanted.language,
+                seconds=seconds,
+            )
+            return json_response(answer, server.engine)
 
 
 OPERATIONS = (

@@ -8,9 +8,9 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from anyio import CapacityLimiter
@@ -31,6 +31,8 @@ from visioncraft_sandbox.engine_pool import EnginePool, unfinished
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.hiding import shown_text
 from visioncraft_sandbox.settings import SandboxConfig
+
+_ResultT = TypeVar("_ResultT")
 
 _SILENT_SECONDS = 30.0
 _FETCH_SECONDS = 120.0
@@ -93,23 +95,32 @@ class Uploads:
         self, values: Mapping[str, Any], max_side: int | None = None
     ) -> list[Image.Image]:
         """Decode pictures by name, upright and in sRGB."""
+        return await self.convert(values, lambda _, *opened: _upright(*opened), max_side)
+
+    async def convert(
+        self,
+        values: Mapping[str, Any],
+        work: Callable[[bytes, Image.Image, str], _ResultT],
+        max_side: int | None = None,
+    ) -> list[_ResultT]:
+        """Call `work` in a thread with each picture's bytes, the opened picture and its name."""
         waiting = await self._opened(values, max_side)
-        pictures = []
+        results = []
         while waiting:  # each releases its file as soon as it is decoded
-            task = partial(_upright, *waiting.pop(0))
-            pictures.append(await self.pool.read(task))
-        return pictures
+            task = partial(work, *waiting.pop(0))
+            results.append(await self.pool.read(task))
+        return results
 
     async def picture_and_mask(
         self, image: Any, mask: Any, max_side: int | None = None
     ) -> tuple[Image.Image, Image.Image]:
         """Decode a picture, and the grey mask that says where it may change."""
-        [(stored, _), (cover, _)] = await self._opened({"image": image, "mask": mask}, max_side)
-        return await self.pool.read(partial(_fitting, stored, cover))
+        pair = await self._opened({"image": image, "mask": mask}, max_side)
+        return await self.pool.read(partial(_fitting, *(picture for _, picture, _ in pair)))
 
     async def _opened(
         self, values: Mapping[str, Any], max_side: int | None
-    ) -> list[tuple[Image.Image, str]]:
+    ) -> list[tuple[bytes, Image.Image, str]]:
         """Open pictures, and wait until there is room for their pixels.
 
         All of them are there before it takes a place: others need not wait for a slow link.
@@ -118,7 +129,7 @@ class Uploads:
         for name, value in values.items():
             data = await self.read(value, name)
             picture = await self.pool.read(partial(self.checked, data, name, max_side))
-            opened.append((picture, name))
+            opened.append((data, picture, name))
         await self._enter(self.pool.small)
         if self.config.max_pixels - self._pixels > _SMALL_PIXELS:
             await self._enter(self.pool.large)

@@ -43,6 +43,9 @@ _MOST_DIGITS = 400
 _MOST_VALUES = 200_000
 """Values in a body; each takes a hundred bytes of memory, however short its text is, and Python
 parses all of them without letting the event loop run."""
+_LARGE_BYTES = 32 << 20
+"""The most bytes of a body with a letter that makes Python keep all others in four bytes each."""
+_WIDE = re.compile(rb"[\xf0-\xf4]|\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -150,6 +153,11 @@ def _parse(parts: list[bytes]) -> dict[str, Any]:
         raise Refusal(400, "The request has no body; send a JSON object.")
     if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
         raise Refusal(400, f"The body has more than {_MOST_VALUES:,} values.")
+    if len(data) > _LARGE_BYTES and _WIDE.search(data):
+        most = f"{_LARGE_BYTES >> 20} MiB"
+        raise Refusal(
+            413, f"A body with emoji or other letters beyond U+FFFF may have at most {most}."
+        )
     halves = _SURROGATE.search(data) is not None
     try:
         text = data.decode(json.detect_encoding(data), "surrogatepass")

@@ -203,3 +203,9 @@ async def test_recorded_requests_hold_no_key() -> None:
     assert received.body["image"] == "http://***@x/?token=***"
     assert KEY not in f"{received} {received.body} {others}"
     assert others[-1].path == "/sd;token=***"
+
+
+def test_a_key_in_a_path_is_noted_as_it_stands_there() -> None:
+    noted: list[str] = []
+    shown_path("/x/sk-proj-1234567890%deabcdef", noted.append)
+    assert "sk-proj-1234567890%deabcdef" in noted

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from visioncraft_sandbox import Limit, SandboxConfig, create_app
+from visioncraft_sandbox import Limit, SandboxConfig, create_app, validation
 from visioncraft_sandbox.chat_reading import read_chat
 
 KEY = "sandbox-key-1234"
@@ -220,6 +220,20 @@ async def test_a_body_is_bounded_in_depth_and_values(
         answer = await client.post(path, content=body)
         assert answer.status_code == 400
         assert words in answer.text
+
+
+@pytest.mark.parametrize("letter", ["\N{GRINNING FACE}".encode(), b"\\ud83d\\ude00"])
+async def test_a_letter_that_makes_python_take_four_bytes_for_each_is_for_smaller_bodies(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, letter: bytes
+) -> None:
+    monkeypatch.setattr(validation, "_LARGE_BYTES", 1 << 20)
+    body = b'{"token": "key", "prompt": "' + letter + b'", "image": "%s"}'
+    for size, status in ((900_000, 400), (1_100_000, 413)):
+        answer = await client.post("/img2img", content=body % (b"a" * size))
+        assert answer.status_code == status
+    assert "beyond U+FFFF may have at most 1 MiB" in answer.text
+    plain = body.replace(letter, "ü東".encode()) % (b"a" * 1_100_000)
+    assert (await client.post("/img2img", content=plain)).status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/sd", "/whisper", "/v1/chat/completions"])

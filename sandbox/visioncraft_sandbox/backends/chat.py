@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pybase64
+from PIL import Image
 
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.media.inspection import type_of
@@ -124,7 +125,8 @@ class ChatServer:
             "POST",
             f"{self._root}/chat/completions",
             stream=stream,
-            json=body,
+            content=await anyio.to_thread.run_sync(_written, body),
+            headers={"content-type": "application/json"},
         )
         if answer.is_success:
             return answer
@@ -136,6 +138,10 @@ class ChatServer:
         if (body.get("tools") and _NO_TOOLS.search(said)) or _NO_PICTURES.search(said):
             raise Unsupported(said)
         raise self.connection.refusal(answer)
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -176,41 +182,33 @@ async def with_data_urls(
 
     Links would not work: the server may not reach them, and Ollama takes none.
     """
-    counter = iter(range(1, 10_000))
-
-    async def data_url(value: Any) -> str:
-        name = f"image {next(counter)}"
-        data = await uploads.read(value, name)
-        return await uploads.pool.read(partial(_data_url, data, name, uploads))
-
-    return [await _converted(message, data_url) for message in messages]
+    values = [value for message in messages for value in images_of(message)]
+    named = {f"image {number}": value for number, value in enumerate(values, 1)}
+    urls = iter(await uploads.convert(named, _data_url))
+    return [_converted(message, urls) for message in messages]
 
 
-async def _converted(
-    message: Mapping[str, Any], data_url: Callable[[Any], Awaitable[str]]
-) -> dict[str, Any]:
+def _converted(message: Mapping[str, Any], urls: Iterator[str]) -> dict[str, Any]:
     if not images_of(message):
         return dict(message)
+    behind = [_image_part(next(urls))] if message.get("image") else []
     content = message.get("content")
     parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
     converted = []
     for part in parts:
-        [found] = images_of({"content": [part]}) or [None]
         if isinstance(part, str):
             part = {"type": "text", "text": part}  # noqa: PLW2901
-        converted.append(part if found is None else _image_part(await data_url(found)))
-    if message.get("image"):
-        converted.append(_image_part(await data_url(message["image"])))
+        converted.append(_image_part(next(urls)) if images_of({"content": [part]}) else part)
     rest = {name: value for name, value in message.items() if name != "image"}
-    return {**rest, "content": converted}
+    return {**rest, "content": [*converted, *behind]}
 
 
 def _image_part(url: str) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def _data_url(data: bytes, name: str, uploads: Uploads) -> str:
-    picture = as_seen(decoded(uploads.checked(data, name), name))
+def _data_url(data: bytes, opened: Image.Image, name: str) -> str:
+    picture = as_seen(decoded(opened, name))
     mime = type_of(data)
     if mime not in _READ_BY_ALL:
         mode = "RGBA" if picture.has_transparency_data else "RGB"

@@ -244,4 +244,6 @@ def _raise_error(answer: Any) -> None:
     message = str(error.get("message", error))
     if error.get("type") == "exceed_context_size_error":
         raise PromptTooLongError(message)
-    raise (ValueError if error.get("code") == 400 else RuntimeError)(message)
+    # llama.cpp calls pictures and sound that a model cannot take an error of its own.
+    is_callers = error.get("code") == 400 or "input is not supported" in message
+    raise (ValueError if is_callers else RuntimeError)(message)

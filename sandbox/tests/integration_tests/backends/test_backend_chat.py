@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterator
@@ -10,11 +11,22 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from backend_serving import PATIENCE, asked_and_left, encoded, happens, opened, png, served, text
+from backend_serving import (
+    PATIENCE,
+    asked_and_left,
+    encoded,
+    happens,
+    opened,
+    png,
+    served,
+    text,
+    turns,
+)
 from chat_host import NO_PICTURES, NO_TOOLS, ChatHost
 from PIL import Image
 from visioncraft_sandbox import Sandbox
 from visioncraft_sandbox.backends import connection
+from visioncraft_sandbox.uploads import Uploads
 
 from langchain_visioncraft import ChatVisionCraft
 
@@ -189,6 +201,35 @@ def test_pictures_that_the_server_refuses_are_measured(
     answer = client.post("/llm", json=body)
     assert answer.headers["x-visioncraft-engine"] == "vision (measurements)"
     assert "40 x 30 pixels" in answer.json()["choices"][0]["message"]["content"]
+
+
+async def test_a_request_keeps_its_place_while_a_server_looks_at_its_pictures(
+    vision: ChatHost,
+    running: tuple[ChatHost, ChatHost, Sandbox],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    places: list[Any] = []
+    enter = Uploads._enter
+
+    async def noted(self: Uploads, place: Any) -> None:
+        places.append(place)
+        await enter(self, place)
+
+    def held() -> list[int]:
+        return [place.borrowed_tokens for place in places]
+
+    monkeypatch.setattr(Uploads, "_enter", noted)
+    vision.hold = True
+    message = {"role": "user", "content": "What is it?", "image": text(png(1500, 1500))}
+    body = {"token": "k", "model": "llava-1.5-7b-hf", "messages": [message]}
+    url = f"{running[2].url}/llm"
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
+        asking = asyncio.create_task(client.post(url, json=body))
+        await happens(vision.started)
+        assert held() == [1, 1]
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    await turns(lambda: held() == [0, 0])
 
 
 def test_something_other_than_a_picture_is_the_callers_to_correct(

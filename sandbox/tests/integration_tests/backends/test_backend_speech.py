@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import wave
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -79,6 +81,29 @@ def test_whisper_cpp_gets_wav_of_16_khz(has_health: bool) -> None:
     assert "seek" not in answered["segments"][0]
     assert (host.forms[0]["language"], host.forms[0]["translate"]) == ("auto", "false")
     assert (host.forms[1]["language"], host.forms[1]["translate"]) == ("fr", "true")
+
+
+def test_a_server_gets_two_recordings_at_once() -> None:
+    host = WhisperCppHost()
+    now = most = 0
+
+    async def counting(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal now, most
+        is_work = scope["method"] == "POST"
+        now += is_work
+        most = max(most, now)
+        await asyncio.sleep(0.1 * is_work)
+        await host.app(scope, receive, send)
+        now -= is_work
+
+    with (
+        served(counting) as url,
+        Sandbox(models=False, speech=url) as sandbox,
+        ThreadPoolExecutor(6) as threads,
+    ):
+        answers = list(threads.map(lambda _: whisper(sandbox, wav()), range(6)))
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert most == 2
 
 
 def test_something_other_than_a_recording_is_the_callers_to_correct() -> None:
