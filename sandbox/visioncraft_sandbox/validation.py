@@ -22,6 +22,7 @@ from langchain_visioncraft.client import fields
 from visioncraft_sandbox.answers import Refusal, refusal_response, style_of
 from visioncraft_sandbox.connections import Connection
 from visioncraft_sandbox.engine_pool import EnginePool
+from visioncraft_sandbox.hiding import values_in
 from visioncraft_sandbox.settings import Limit, SandboxConfig
 
 _ParametersT = TypeVar("_ParametersT", bound=fields.Request)
@@ -41,8 +42,7 @@ _MOST_ITEMS, _LONGEST_ITEM = 10_000, 1000
 _MOST_DIGITS = 400
 """More than the largest float has. Reading an integer takes time that grows with their square."""
 _MOST_VALUES = 200_000
-"""Values in a body; each takes a hundred bytes of memory, however short its text is, and Python
-parses all of them without letting the event loop run."""
+"""Values in a body: Python parses all of them without letting the event loop run."""
 _LARGE_BYTES = 32 << 20
 """The most bytes of a body with a letter that makes Python keep all others in four bytes each."""
 _WIDE = re.compile(rb"[\xf0-\xf4]|\\u[dD][89a-fA-F]")
@@ -151,7 +151,7 @@ def _parse(parts: list[bytes]) -> dict[str, Any]:
     parts.clear()
     if not data.strip():
         raise Refusal(400, "The request has no body; send a JSON object.")
-    if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+    if values_in(data) > _MOST_VALUES:
         raise Refusal(400, f"The body has more than {_MOST_VALUES:,} values.")
     if len(data) > _LARGE_BYTES and _WIDE.search(data):
         most = f"{_LARGE_BYTES >> 20} MiB"

@@ -36,6 +36,7 @@ _SHORTEST_SECRET = 8
 _MOST_SECRETS = 50
 """With more, no text of an entry is shown: looking for all of them would take too long."""
 _LONGEST_TEXT = 20_000
+_MOST_VALUES = 10_000
 _LONGEST_FACT = 60
 _MOST_FACTS = 100
 _MOST_MEDIA = 100
@@ -158,11 +159,16 @@ class _Reader:
     def _body(self, body: Body, side: Side, content_type: str) -> Any:
         """A body as JSON without keys or as text; ``None`` if it is a medium or not kept."""
         data = body.bytes()
-        if not data:
-            return None
-        mime = type_of(data)
+        mime = type_of(data) if data else None
         if _can_be_shown(mime):
             self._add(side, "", data[:_HEAD_TEXT], len(data), lambda: data)
+            return None
+        if hiding.values_in(data) > _MOST_VALUES:
+            of = "request" if side == "in" else "answer"
+            most = f"{_MOST_VALUES:,} values"
+            self._notes.append(f"The body of the {of} has more than {most}: not shown.")
+            data = b""
+        if not data:
             return None
         try:
             value = hiding.read_json(data, self._secrets.add) if side == "in" else json.loads(data)
