@@ -87,9 +87,9 @@ def test_what_the_page_reads_of_its_entries_is_bounded_with_their_bodies(
 def test_few_facts_and_media_of_one_request_are_shown(files: FileStore) -> None:
     journal = Journal(entries=1, max_bytes=64 << 20)
     png = "iVBORw0KGgo" + "A" * 89
-    facts = ", ".join(f'"{number}": 1' for number in range(5000))
+    facts = ", ".join(f'"{number}": 1' for number in range(4000))
     entry = journal.begin("POST", "/sd", "", [])
-    body = f'{{"{"n" * 100_000}": 1, {facts}, "media": {[png] * 5000}}}'.replace("'", '"')
+    body = f'{{"{"n" * 100_000}": 1, {facts}, "media": {[png] * 4000}}}'.replace("'", '"')
     entry.request.add(body.encode())
     found = read(entry, files)
     assert (len(found.facts), len(found.media)) == (100, 100)
