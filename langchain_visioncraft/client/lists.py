@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import itertools
+from collections.abc import Iterable
+from heapq import nlargest
 from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
@@ -27,7 +29,9 @@ _LORA_BASES = (
 )
 
 _MOST_COMPARED = 10_000
-"""How many names are compared with one that was refused: each takes up to 0.1 ms."""
+_LONGEST_COMPARED = 64
+_CANDIDATES = 100
+"""Comparing two long names well takes cubic time, so that is done for few, and short, ones."""
 
 LISTS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("image", "models"): ("/image/models/{base}", _IMAGE_BASES),
@@ -138,6 +142,20 @@ def names_of(family: str, kind: str, base_model: str | None = None) -> Flow[list
     raise missing
 
 
+def near_names(name: str, names: Iterable[str], *, cutoff: float) -> list[str]:
+    """Up to five of the names that resemble this one, the nearest first."""
+    matcher = difflib.SequenceMatcher(b=name.lower()[:_LONGEST_COMPARED])
+    scores: list[tuple[float, str]] = []
+    for other in itertools.islice(names, _MOST_COMPARED):
+        matcher.set_seq1(other.lower()[:_LONGEST_COMPARED])
+        scores.append((matcher.quick_ratio(), other))
+    lowered = {
+        other.lower()[:_LONGEST_COMPARED]: other for _, other in nlargest(_CANDIDATES, scores)
+    }
+    near = difflib.get_close_matches(str(matcher.b), lowered, n=5, cutoff=cutoff)
+    return [lowered[other] for other in near]
+
+
 def _suggest(
     error: errors.BadRequestError, kind: str, family: str, request: Request
 ) -> Flow[Answer]:
@@ -150,10 +168,7 @@ def _suggest(
     unknown = next((name for name in asked if name not in names), None)
     if unknown is None:  # it refers to something other than the given name
         raise error
-    lowered = {name.lower(): name for name in names}
-    compared = itertools.islice(lowered, _MOST_COMPARED)
-    near = difflib.get_close_matches(unknown.lower(), compared, n=5, cutoff=0.5)
-    suggestions = [lowered[name] for name in near]
+    suggestions = near_names(unknown, names, cutoff=0.5)
     listed = ", ".join(repr(name) for name in suggestions or names[:8])
     msg = (
         f"{error.endpoint}: the host does not know the {kind.removesuffix('s')} {unknown!r}. "

@@ -20,6 +20,8 @@ MessageT = TypeVar("MessageT", bound=BaseMessage)
 
 _SPEAKERS = ("human", "tool")
 _RECORDINGS = ("audio", "video", "file")
+_MOST_NAMES = 200
+"""How many names are looked up: the text that a tool returns may name any number."""
 
 
 def without_bytes(message: MessageT, store: MediaStore) -> MessageT:
@@ -48,11 +50,11 @@ def newest(messages: Sequence[BaseMessage], store: MediaStore, most: int) -> dic
     seen: set[str] = set()
     for place in range(len(messages) - 1, -1, -1):
         for handle in reversed(_handles_in(messages[place])):
-            if len(seen) >= most:
+            if sum(map(len, found.values())) >= most or len(seen) >= _MOST_NAMES:
                 return found
             if handle not in seen and (media := _picture(handle, store)):
-                seen.add(handle)
                 found.setdefault(place, []).insert(0, media)
+            seen.add(handle)
     return found
 
 
@@ -127,8 +129,10 @@ def _handles_in(message: BaseMessage) -> list[str]:
 
 
 def _picture(handle: str, store: MediaStore) -> Media | None:
+    if handle not in store:  # from another store; `get` would list this one for its error
+        return None
     try:
         media = store.get(handle)
-    except VisionCraftError:  # from another store, or damaged
+    except VisionCraftError:  # damaged
         return None
     return media if media.mime_type.startswith("image/") else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import time
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from langchain_visioncraft.client import endpoints
 from langchain_visioncraft.client.endpoints import Endpoint
 from langchain_visioncraft.client.fields import OptionalText
 from langchain_visioncraft.client.flow import Flow
-from langchain_visioncraft.client.lists import LISTS, ListRequest
+from langchain_visioncraft.client.lists import LISTS, ListRequest, near_names
 from langchain_visioncraft.errors import UnknownNameError
 from langchain_visioncraft.tools.base import VisionCraftTool
 from langchain_visioncraft.tools.jobs import Job
@@ -96,7 +95,7 @@ class VisionCraftCatalog(VisionCraftTool):
     @staticmethod
     def _none_contains(part: str, names: list[str], job: Job) -> UnknownNameError:
         family, kind = job.arguments["family"], job.arguments["kind"]
-        near = difflib.get_close_matches(part, names, n=5, cutoff=0.3) or names[:10]
+        near = near_names(part, names, cutoff=0.3) or names[:10]
         there = f"Some that there are: {', '.join(near)}." if near else "The list is empty."
         msg = f"None of the {len(names)} {kind} of {family!r} contains {part[:80]!r}. {there}"
         error = UnknownNameError(msg, endpoint=f"GET {LISTS[family, kind][0]}")

@@ -69,8 +69,12 @@ def read_drawn(image: Image.Image) -> tuple[list[str], str]:
     return [name.strip() for name in names.split(",") if name.strip()], setting.strip()
 
 
+_LONGEST = 20_000
+"""Characters. What a picture says of itself is read like a prompt, up to four times."""
+
+
 def read_parameters(image: Image.Image) -> str | None:
-    """The generation text of an opened picture; None if there is none."""
+    """The generation text of an opened picture; None if there is none, or a very long one."""
     text = getattr(image, "text", None) or image.info
-    value = text.get(_KEY)
-    return str(value) if value else None
+    value = str(text.get(_KEY) or "")
+    return value if 0 < len(value) <= _LONGEST else None

@@ -6,6 +6,7 @@ prompt keeps stay in place, and the landscape is the same one in another light.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -182,7 +183,7 @@ def drawn_stage(image: Image.Image) -> Stage | None:
     if not prompt or size is None or min(size) < SMALLEST_SIDE:
         return None
     negative = rest.partition("Negative prompt: ")[2].partition("\n")[0] or None
-    seed = int(said["Seed"]) if said.get("Seed", "").isdecimal() else None
+    seed = int(said["Seed"]) if re.fullmatch("[0-9]{1,20}", said.get("Seed", "")) else None
     for index in range(_MOST_PICTURES):
         go_on()
         idea = read(

@@ -30,6 +30,7 @@ from langchain_visioncraft import (
     VisionCraftCaption,
     VisionCraftToolkit,
 )
+from langchain_visioncraft.middleware.pictures import newest
 from langchain_visioncraft.middleware.show_media import form_for
 
 PROFILES: dict[str, Any] = {
@@ -331,3 +332,23 @@ async def test_the_chat_models_of_the_service_take_what_is_shown(
 def test_bounds_that_make_no_sense_are_refused(store: MediaStore) -> None:
     with pytest.raises(ValueError, match="max_side=0"):
         ShowMedia(store, max_side=0)
+
+
+def test_few_of_very_many_names_are_looked_up_without_listing_the_store(
+    store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = store.add(NOISE)
+    names = " ".join(f"{number:012x}.png" for number in range(1000))
+    looked: list[object] = []
+    contains = MediaStore.__contains__
+
+    def noted(self: MediaStore, name: object) -> bool:
+        looked.append(name)
+        return contains(self, name)
+
+    monkeypatch.setattr(MediaStore, "__contains__", noted)
+    monkeypatch.setattr(MediaStore, "entries", None)
+    said = [HumanMessage(f"{kept.handle} {names}"), HumanMessage(f"{names} {kept.handle}")]
+    assert newest(said[1:], store, 4) == {0: [kept]}
+    assert newest(said[:1], store, 4) == {}
+    assert len(looked) == 400

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 import pytest
 from client_driving import PNG, REQUIRED, given, play
 
 from langchain_visioncraft.client import endpoints
+from langchain_visioncraft.client.lists import near_names
 from langchain_visioncraft.errors import BadRequestError, ServerError, UnknownNameError
 
 SAMPLERS = ["Euler a", "Euler", "LMS", "Heun", "DPM2"]
@@ -132,3 +134,20 @@ def test_a_refusal_of_no_name_that_was_given_stays_what_it_is(
     with pytest.raises(BadRequestError) as caught:
         play(flow_of("text_to_image", **arguments), refusal, given(SAMPLERS))
     assert caught.value is refusal
+
+
+def test_few_names_are_compared_well_and_only_their_beginnings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[int] = []
+    ratio = difflib.SequenceMatcher.ratio
+
+    def noted(self: Any) -> float:
+        compared.append(len(self.a) * len(self.b))
+        return ratio(self)
+
+    monkeypatch.setattr(difflib.SequenceMatcher, "ratio", noted)
+    names = [f"{'ab' * 300}{number}" for number in range(1000)]
+    assert near_names("ba" * 100, [*names, "ba" * 32], cutoff=0.5)[0] == "ba" * 32
+    assert len(compared) <= 100
+    assert max(compared) <= 64 * 64

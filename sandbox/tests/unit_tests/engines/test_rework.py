@@ -143,6 +143,19 @@ def test_a_text_that_belongs_to_another_picture_is_not_believed():
     assert drawn_stage(Image.new("RGB", (256, 192))) is None
 
 
+@pytest.mark.parametrize(
+    "text", ["a fox, " * 3000 + "\nSize: 256x192", "a fox\nSize: 256x192, Seed: " + "9" * 5000]
+)
+def test_a_picture_that_says_very_much_of_itself_is_none_of_ours(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    if len(text) > 20_000:
+        monkeypatch.setattr("visioncraft_sandbox.engines.rework.read", None)
+    picture = Image.new("RGB", (256, 192))
+    picture.info["parameters"] = text
+    assert drawn_stage(picture) is None
+
+
 def test_nothing_is_added_to_a_picture_of_which_nothing_is_known(source):
     # A thing that the prompt names may stand there already.
     reworked = np.asarray(rework(source, "a fox at night", strength=0.8).convert("L"), float)
