@@ -144,7 +144,8 @@ def names_of(family: str, kind: str, base_model: str | None = None) -> Flow[list
 
 def near_names(name: str, names: Iterable[str], *, cutoff: float) -> list[str]:
     """Up to five of the names that resemble this one, the nearest first."""
-    matcher = difflib.SequenceMatcher(b=name.lower()[:_LONGEST_COMPARED])
+    beginning = name.lower()[:_LONGEST_COMPARED]
+    matcher = difflib.SequenceMatcher(b=beginning)
     scores: list[tuple[float, str]] = []
     for other in itertools.islice(names, _MOST_COMPARED):
         matcher.set_seq1(other.lower()[:_LONGEST_COMPARED])
@@ -152,7 +153,7 @@ def near_names(name: str, names: Iterable[str], *, cutoff: float) -> list[str]:
     lowered = {
         other.lower()[:_LONGEST_COMPARED]: other for _, other in nlargest(_CANDIDATES, scores)
     }
-    near = difflib.get_close_matches(str(matcher.b), lowered, n=5, cutoff=cutoff)
+    near = difflib.get_close_matches(beginning, lowered, n=5, cutoff=cutoff)
     return [lowered[other] for other in near]
 
 

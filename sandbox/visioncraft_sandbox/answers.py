@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -82,6 +83,11 @@ def refusal_response(refusal: Refusal, style: ErrorStyle) -> Response:
         status_code=refusal.status,
         headers=refusal.headers,
     )
+
+
+def json_bytes(body: Any) -> bytes:
+    """JSON without escapes, with which a large file would take three times as long."""
+    return json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
 
 
 def json_response(content: Any, engine: str) -> Response:

@@ -15,7 +15,7 @@ from PIL import Image
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.scaling import as_seen
-from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.answers import Refusal, json_bytes
 from visioncraft_sandbox.backends.connection import BackendError, Connection, closest
 from visioncraft_sandbox.chat import images_of
 from visioncraft_sandbox.engines.parameters import to_png
@@ -125,7 +125,7 @@ class ChatServer:
             "POST",
             f"{self._root}/chat/completions",
             stream=stream,
-            content=await anyio.to_thread.run_sync(_written, body),
+            content=await anyio.to_thread.run_sync(json_bytes, body),
             headers={"content-type": "application/json"},
         )
         if answer.is_success:
@@ -138,10 +138,6 @@ class ChatServer:
         if (body.get("tools") and _NO_TOOLS.search(said)) or _NO_PICTURES.search(said):
             raise Unsupported(said)
         raise self.connection.refusal(answer)
-
-
-def _written(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -63,14 +63,14 @@ def to_png(image: Image.Image, *, parameters: str = "") -> bytes:
     return buffer.getvalue()
 
 
-def read_drawn(image: Image.Image) -> tuple[list[str], str]:
-    """The things in a drawing of the sandbox, and its setting; nothing for other pictures."""
-    names, _, setting = str(image.info.get(DRAWN) or "").partition(";")
-    return [name.strip() for name in names.split(",") if name.strip()], setting.strip()
-
-
 _LONGEST = 20_000
 """Characters. What a picture says of itself is read like a prompt, up to four times."""
+
+
+def read_drawn(image: Image.Image) -> tuple[list[str], str]:
+    """The things in a drawing of the sandbox, and its setting; nothing for other pictures."""
+    names, _, setting = str(image.info.get(DRAWN) or "")[:_LONGEST].partition(";")
+    return [name.strip() for name in names.split(",") if name.strip()], setting.strip()
 
 
 def read_parameters(image: Image.Image) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from functools import partial
@@ -30,7 +29,7 @@ from starlette.types import Receive, Scope, Send
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.version import __version__
-from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.answers import Refusal, json_bytes
 from visioncraft_sandbox.app import endpoints_of
 from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.fault_gate import read_ahead
@@ -233,8 +232,7 @@ class _Page:
         try:
             async with self._parsing, request.form(**bounds) as form:
                 body = {**token, **await capability.body(form)}
-                # With escapes, a large file would take three times as long, in the event loop.
-                content = json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+                content = await anyio.to_thread.run_sync(json_bytes, body)
         except (ValueError, RecursionError, ClientDisconnect) as error:
             raise HTTPException(400, "The form has values that cannot be sent as JSON.") from error
         headers = {"authorization": f"Bearer {key}", "user-agent": "the page's form"}
