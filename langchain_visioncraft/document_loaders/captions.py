@@ -284,12 +284,12 @@ def frames_of(file: MediaFile, chosen: FramesTypes, max_pixels: int, max_calls: 
             motion = _motion(media, frames, count, most)
             duration = round(motion.seconds, 3) or None
             # To show a frame, Pillow composes all before it.
-            pixels = numbers[-1] * motion.width * motion.height * COSTS.get(mime_type, 1)
-            if pixels > most:
+            canvas = motion.width * motion.height * COSTS.get(mime_type, 1)
+            if numbers[-1] * canvas > most or (numbers[-1] and canvas > max_pixels):
                 msg = (
                     f"{file.source} has {count:,} frames of {motion.width}x{motion.height} pixels: "
-                    f"up to the last of the chosen ones, more than {most:,} pixels would be "
-                    f"decoded ({_MOST_TIMES} times max_pixels). Choose earlier ones, such as "
+                    f"up to the last of the chosen ones, more than {max_pixels:,} pixels would be "
+                    f"decoded at once, or more than {most:,} in all. Choose earlier ones, such as "
                     "frames='first'."
                 )
                 raise MediaInputError(msg)

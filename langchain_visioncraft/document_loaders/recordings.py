@@ -10,8 +10,9 @@ import av
 import numpy as np
 
 from langchain_visioncraft.media.decoding import Recording
+from langchain_visioncraft.media.listening import heard
 from langchain_visioncraft.media.loudness import Level
-from langchain_visioncraft.media.sound import LONGEST_SEARCH, RATE, Sound, heard, in_parts
+from langchain_visioncraft.media.sound import LONGEST_SEARCH, RATE, Sound, in_parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -197,7 +197,8 @@ def _is_wanted(name: str, suffixes: tuple[str, ...]) -> bool:
 
 def _is_something_else(path: Path) -> bool:
     """Whether this exists and is not a regular file, but a folder, a FIFO, a socket or a device."""
-    return path.exists() and not path.is_file()
+    # Not by methods of the path: before Python 3.14, these raise errors for some links.
+    return os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113
 
 
 def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,10 @@ def readable_source(
 
 def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[str | Path]) -> MediaSource:
     folders = [local_path(folder).resolve() for folder in allowed_dirs]
-    names = [text] if text[:1] != "~" else [text, os.path.expanduser(text)]  # noqa: PTH111 -- raises nothing
+    names = [text]
+    if text[:1] == "~":
+        with suppress(ValueError):  # not encodable
+            names.append(os.path.expanduser(text))  # noqa: PTH111 -- raises nothing else
     if is_file_url(text):
         names = [str(local_path(text))]
     # Relative to the folder, or to the current directory.

@@ -26,6 +26,8 @@ _FORMATS = (
     "CUR", "ICNS", "PSD", "TGA", "QOI", "DDS", "PCX", "DCX", "SGI", "SUN", "FITS", "FLI", "XBM",
     "XPM",
 )  # fmt: skip
+MOST_PIXELS = 180_000_000
+"""As many as Pillow itself decodes; here, each counts as often as `cost_of` says."""
 _SPARE = 1.5
 _PLUGINS = ("pillow_heif", "pillow_jxl")
 
@@ -47,7 +49,7 @@ def picture_formats() -> tuple[str, ...]:
 
 @contextmanager
 def open_picture(
-    media: Media, *, name: str = "This picture", max_pixels: int | None = None
+    media: Media, *, name: str = "This picture", max_pixels: int = MOST_PIXELS
 ) -> Iterator[Image.Image]:
     """Open a picture with Pillow.
 
@@ -280,13 +282,13 @@ def _check_pixels(
     width: int,
     height: int,
     name: str,
-    max_pixels: int | None,
+    max_pixels: int,
     mime_type: str,
     *,
     opened: int = 1,
 ) -> None:
     cost = max(COSTS.get(mime_type, 1), opened)
-    if max_pixels is not None and width * height * cost > max_pixels:
+    if width * height * cost > max_pixels:
         counted = f", which count {cost} times in {mime_type}" if cost > 1 else ""
         msg = (
             f"{name} has {width}x{height} pixels{counted}, more than max_pixels={max_pixels:,}; it "
@@ -316,7 +318,7 @@ def open_recording(file: BinaryIO) -> Any:
 
     An `FFmpegError` is raised if it cannot be read, perhaps only while it is decoded. Show only its
     `strerror`: its other texts may quote the file. FFmpeg may take very long, or much memory, for
-    hostile files: open only what `listening.listen` accepts.
+    hostile files: `listening` opens them in a process of its own.
     """
     import av  # noqa: PLC0415 -- an extra
     import av.container  # noqa: PLC0415

@@ -22,8 +22,9 @@ _MOST_CHUNKS = 200_000
 _CHUNK = re.compile(rb"\w{4}")
 """The names of chunks in a PNG that Pillow reads on behind."""
 _MOST_TAGS = 1 << 16
+_MOST_SIDE = 1 << 31
 _LARGEST_FILE = 1 << 44
-_CONTRADICTIONS = (ValueError, LookupError, struct.error)
+_CONTRADICTIONS = (ValueError, LookupError, OverflowError, struct.error)
 """The errors raised by inconsistent headers."""
 
 _ORIENTATION = 274
@@ -107,7 +108,8 @@ def _measured(file: BinaryIO, mime_type: str) -> MediaInfo:
         (width, height), turn = _stored_size(file, mime_type), _orientation(file, mime_type)
     if turn in range(5, 9):
         width, height = height, width
-    return MediaInfo(width, height) if width > 0 and height > 0 else MediaInfo()
+    known = 0 < width < _MOST_SIDE and 0 < height < _MOST_SIDE
+    return MediaInfo(width, height) if known else MediaInfo()
 
 
 def is_plain(file: BinaryIO, mime_type: str) -> bool:

@@ -1,4 +1,4 @@
-"""Listens to large recordings in a process of their own, which ends if FFmpeg works without end."""
+"""Decodes recordings in a process of their own, which ends if FFmpeg works without end."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
 
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media import sound
 from langchain_visioncraft.media.decoding import Recording
 from langchain_visioncraft.media.sound import Sound
+
+if TYPE_CHECKING:
+    from langchain_visioncraft.media.sound import Samples
 
 _SMALL = 1 << 16
 _PLAIN = re.compile(
@@ -38,26 +42,60 @@ _MOST_SECONDS_IN_ALL = 900
 
 _MOST_BYTES = 512 << 20
 
+_NAME = "<recording>"
+"""In the other process: all users can see its arguments, and a URL may be signed."""
+
 _START = "import sys; sys.path[:] = {!a}; from {} import main; main()"
 
 
 def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
-    """Analyse a recording as `sound.listen` does; what passes can be decoded again in this process.
+    """Analyse a recording as `sound.listen` does.
 
     Also raises `MediaInputError` if FFmpeg takes too long for it, or too much memory.
     """
+    if _is_small(recording):
+        return sound.listen(recording, max_seconds=max_seconds)
+    with _apart(recording, [None, max_seconds]) as process:
+        found = b""
+        while process.returncode is None:
+            recording.step()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                found, problem = process.communicate(timeout=0.1)
+        _check(process, problem, recording.name)
+    seconds, tracks, plain, gain, damage = json.loads(found)
+    return Sound(seconds, tuple(tracks), plain, gain, damage)
+
+
+def heard(recording: Recording, tracks: Sequence[int]) -> Iterator[Samples]:
+    """The sound of these tracks as `sound.heard` yields it; raises as `listen` does."""
+    if _is_small(recording):
+        yield from sound.heard(recording, tracks)
+        return
+    with _apart(recording, [tracks, None]) as process:
+        output: Any = process.stdout
+        while piece := output.read(4 * sound.RATE):
+            recording.step()
+            yield np.frombuffer(piece, np.float32, len(piece) // 4)
+        _, problem = process.communicate()
+        _check(process, problem, recording.name)
+
+
+def _is_small(recording: Recording) -> bool:
+    if hasattr(sys, "frozen"):  # an application without an interpreter
+        return True
+    with _readable(recording), recording.open() as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        return size <= _SMALL and _PLAIN.match(file.read(46)) is not None
+
+
+@contextlib.contextmanager
+def _readable(recording: Recording) -> Iterator[None]:
     try:
-        with recording.open() as file:
-            size = file.seek(0, io.SEEK_END)
-            file.seek(0)
-            small = size <= _SMALL and _PLAIN.match(file.read(46))
-            if not small and not hasattr(sys, "frozen"):  # an application without an interpreter
-                with _on_disk(file) as source:
-                    return _listen_apart(recording, source, max_seconds)
+        yield
     except OSError as error:
         msg = f"{recording.name} cannot be read: {error.strerror or error}."
         raise MediaInputError(msg) from error
-    return sound.listen(recording, max_seconds=max_seconds)
 
 
 @contextlib.contextmanager
@@ -73,52 +111,74 @@ def _on_disk(file: BinaryIO) -> Iterator[BinaryIO]:
         yield copy
 
 
-def _listen_apart(recording: Recording, file: BinaryIO, max_seconds: float | None) -> Sound:
-    limits = _MOST_SECONDS, _MOST_BYTES
-    described = json.dumps([recording.name, recording.kind, max_seconds, *limits])
+@contextlib.contextmanager
+def _apart(recording: Recording, task: Sequence[Any]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that hears some tracks, or listens to all of them; it ends with the block."""
+    described = json.dumps([recording.kind, *task, _MOST_SECONDS, _MOST_BYTES])
     code = _START.format(sys.path, __name__)
-    with subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-        [sys.executable, "-I", "-c", code, described],
-        stdin=file,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    with (
+        _readable(recording),
+        recording.open() as file,
+        _on_disk(file) as source,
+        subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+            [sys.executable, "-I", "-c", code, described],
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
         try:
-            found = None
-            while found is None:
-                recording.step()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    found, _ = process.communicate(timeout=0.1)
+            yield process
         finally:
             process.kill()
-    match json.loads(found or "null"):
-        case [seconds, tracks, plain, gain, damage]:
-            return Sound(seconds, tuple(tracks), plain, gain, damage)
-        case str(problem):
-            raise MediaInputError(problem)
-    most = f"{_MOST_SECONDS} seconds or {_MOST_BYTES >> 20} MB"
-    msg = f"{recording.name} is not decoded: FFmpeg takes more than {most} to open it or to go on."
-    raise MediaInputError(msg)
+
+
+def _check(process: subprocess.Popen[bytes], problem: bytes, name: str) -> None:
+    if problem:
+        raise MediaInputError(json.loads(problem).replace(_NAME, name))
+    if process.returncode:
+        most = f"{_MOST_SECONDS} seconds or {_MOST_BYTES >> 20} MB"
+        msg = f"{name} is not decoded: FFmpeg takes more than {most} to open it or to go on."
+        raise MediaInputError(msg)
 
 
 def main() -> None:
-    """Listen to the file that is standard input, and print the result as JSON."""
-    name, kind, max_seconds, seconds, most_bytes = json.loads(sys.argv[1])
-    step = _confined(seconds, most_bytes)
-    recording = Recording(lambda: os.fdopen(os.dup(0), "rb"), name, kind, step)
-    try:
-        found = _tried(recording, max_seconds)
-    except MediaInputError as error:
-        json.dump(str(error), sys.stdout)
-    else:
-        json.dump(found, sys.stdout)
+    """Decode the file that is standard input: print samples, or what is found, as JSON."""
+    kind, tracks, max_seconds, *limits = json.loads(sys.argv[1])
+    with os.fdopen(os.dup(2), "w") as problem, open(os.devnull, "wb") as nothing:  # noqa: PTH123
+        os.dup2(nothing.fileno(), 2)  # what libraries print is none
+        recording = Recording(lambda: io.BufferedReader(_Input()), _NAME, kind, _confined(*limits))
+        try:
+            if tracks is None:
+                json.dump(sound.listen(recording, max_seconds=max_seconds), sys.stdout)
+            else:
+                for piece in sound.heard(recording, tracks):
+                    sys.stdout.buffer.write(piece.tobytes())
+        except MediaInputError as error:
+            json.dump(str(error), problem)
 
 
-def _tried(recording: Recording, max_seconds: float | None) -> Sound:
-    found = sound.listen(recording, max_seconds=max_seconds)
-    if len(found.tracks) > 1:  # each will be read on its own, with an index of its own
-        deque(sound.heard(recording, found.tracks), maxlen=0)
-    return found
+class _Input(io.RawIOBase):
+    """Standard input, with a place of its own: each track is read on its own."""
+
+    _at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + (0, self._at, os.fstat(0).st_size)[whence]
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        os.lseek(0, self._at, os.SEEK_SET)
+        data = os.read(0, len(buffer))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 def _confined(seconds: float, most_bytes: int) -> Callable[[], object]:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
-from langchain_visioncraft.media.decoding import decode, open_picture
+from langchain_visioncraft.media.decoding import MOST_PIXELS, decode, open_picture
 from langchain_visioncraft.media.inspection import is_plain, is_whole_png, truncation_of
 from langchain_visioncraft.media.media import Media
 
@@ -169,7 +169,7 @@ def scaled(
     max_side: int | None = None,
     *,
     opening: AbstractContextManager[Image.Image] | None = None,
-    max_pixels: int | None = None,
+    max_pixels: int = MOST_PIXELS,
     name: str = "This picture",
     keep_format: bool = False,
     always_encode: bool = False,

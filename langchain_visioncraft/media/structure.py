@@ -225,7 +225,10 @@ def _check_exif(data: bytes) -> None:
 
 
 def _check_pages(file: BinaryIO) -> None:
-    tags = values = 0
+    tags = values = file.seek(0)
+    if file.read(4) == b"MM\0+":
+        # Pillow looks for its pages at another place than libtiff.
+        raise StructureError("numbers of 64 bits, the highest byte first")
     size = file.seek(0, io.SEEK_END)
     for page, entries in enumerate(directories_of(file), 1):
         tags += len(entries)

@@ -19,7 +19,7 @@ from visioncraft_sandbox.engines import answer_schemas, language
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.client import base
 from langchain_visioncraft.document_loaders import transcripts
-from langchain_visioncraft.media import access, decoding, listening, sound
+from langchain_visioncraft.media import access, decoding, listening, sound, structure
 
 PAGE = " ".join((Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8").split())
 OURS = SandboxConfig()
@@ -41,9 +41,14 @@ PROMPT = language._CONTEXT_TOKENS
         f"{listening._MOST_SECONDS_IN_ALL // 60} minutes in all",
         f"{listening._MOST_BYTES >> 20} MB of memory",
         f"of at most {listening._SMALL >> 10} KiB are decoded in the caller's process",
-        f"A packet of more than {sound._LARGEST_PACKET >> 20} MiB",
         f"| {OURS.max_json_bytes >> 20} MiB, {validation._LARGE_BYTES >> 20} MiB with an emoji",
         f"U+FFFF, {validation._MOST_VALUES:,} values",
+        f"a packet of more than {sound._LARGEST_PACKET >> 20} MiB",
+        f"a frame of more than {sound._LARGEST_FRAME:,} samples",
+        f"less than {sound._SLOWEST:,} or more than {sound._FASTEST:,} samples per second",
+        f"Elsewhere, the limit is {decoding.MOST_PIXELS // 10**6} million",
+        f"more than {structure._MOST_BLOCKS:,} blocks or precincts",
+        f"WebP | more than {structure._MOST_FRAMES:,} frames",
         f"| {OURS.max_body_bytes >> 20} MiB for all concurrent requests",
         f"| {OURS.max_pixels // 10**6} million pixels",
         f"| {OURS.max_side:,} pixels a side",

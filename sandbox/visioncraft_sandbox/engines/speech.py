@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media.decoding import Recording
-from langchain_visioncraft.media.listening import listen
+from langchain_visioncraft.media.listening import heard, listen
 from langchain_visioncraft.media.places import HeldBytes
-from langchain_visioncraft.media.sound import RATE, Sound, heard, in_parts
+from langchain_visioncraft.media.sound import RATE, Sound, in_parts
 from visioncraft_sandbox.answers import transcript
 from visioncraft_sandbox.engines.stopping import go_on
 from visioncraft_sandbox.engines.weights import (

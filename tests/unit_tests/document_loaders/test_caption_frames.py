@@ -121,7 +121,12 @@ def test_a_frame_outside_the_screen_of_a_gif_counts_as_large_as_it_makes_it(
 ) -> None:
     frame = b",%s\x01\x00\x01\x00\x00\x02\x02D\x01\x00"
     near, far = frame % bytes(4), frame % struct.pack("<2H", 999, 999)
-    data = b"GIF89a\x01\x00\x01\x00\xf0\x00\x00\x00\x00\x00\xff\xff\xff" + near + far * 40 + b";"
+    begun = b"GIF89a\x01\x00\x01\x00\xf0\x00\x00\x00\x00\x00\xff\xff\xff" + near
+    two = Blob.from_data(begun + far + b";")
+    assert parse(make(frames="first", max_pixels=999_999), two)
+    with pytest.raises(MediaInputError, match=r"2 frames of 1000x1000 pixels: .* at once"):
+        parse(make(frames=[1], max_pixels=999_999), two)
+    data = begun + far * 40 + b";"
     with pytest.raises(MediaInputError, match="41 frames of 1000x1000 pixels"):
         parse(make(max_pixels=1_000_000), Blob.from_data(data))
 

@@ -352,6 +352,19 @@ def test_folders_may_be_nested_deeper_than_the_stack(tmp_path: Path) -> None:
     assert item.name == str(deepest / "a.png")
 
 
+@pytest.mark.parametrize("name", ["", "*.png"])
+def test_a_link_to_a_name_that_is_too_long_does_not_hide_other_files(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "b.png").symlink_to("x" * 300)
+    found = [
+        Path(str(getattr(item, "name", item))).name
+        for item in items_of([str(tmp_path / name)], (".png",))
+    ]
+    assert "a.png" in found
+
+
 def test_links_to_devices_are_left_out(make: Any, tmp_path: Path) -> None:
     (tmp_path / "endless.png").symlink_to("/dev/zero")
     loader = make(tmp_path)

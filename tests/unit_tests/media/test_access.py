@@ -70,7 +70,8 @@ def test_links_and_data_urls_are_taken(text: str, store: MediaStore) -> None:
         "file:secret.png", "../secret.png", "sub/../../secret.png", "/{path}", "//{path}",
         "\\\\host\\share\\secret.png", "C:\\secret.png", "ftp://h/secret.png", "s3://b/secret.png",
         "~/secret.png", "~root/secret.png", "~nobody-like-this/x.png", "/proc/self/environ",
-        "/dev/zero", "/etc/passwd", "memory://secret.png", "gopher:x", "javascript:alert(1)",
+        "~\ud800/x", "/dev/zero", "/etc/passwd", "memory://secret.png", "gopher:x",
+        "javascript:alert(1)",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("with_folder", [False, True])

@@ -13,7 +13,13 @@ import pytest
 from PIL import Image
 
 from langchain_visioncraft import Media
-from langchain_visioncraft.media.inspection import is_plain, media_info, truncation_of, type_of
+from langchain_visioncraft.media.inspection import (
+    MediaInfo,
+    is_plain,
+    media_info,
+    truncation_of,
+    type_of,
+)
 
 ROOT = Path(__file__).parents[3]
 PNG = (ROOT / "tests" / "media" / "cat.png").read_bytes()
@@ -175,6 +181,23 @@ def test_formats_that_keep_their_size_in_a_way_of_their_own_are_measured(form: s
         data[2] = 2
     media = Media.from_bytes(bytes(data))
     assert (media.width, media.height) == (40, 30)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"II+\0" + struct.pack("<HHQQ", 8, 0, 16, 2)
+        + b"".join(struct.pack("<HHQQ", tag, 16, 1, 2**64 - 1) for tag in (256, 257)) + bytes(8),
+        iso(b"isom") + box(b"moov", struct.pack(">I4sQ", 1, b"trak", 2**64 - 1)
+        + struct.pack(">I4sQ", 1, b"tkhd", 2**64 - 100) + bytes(100)),
+        b'<svg width="1e999" height="1e999"></svg>',
+    ],
+    ids=["TIFF", "MP4", "SVG"],
+)  # fmt: skip
+def test_numbers_that_no_file_has_are_not_its_size(data: bytes) -> None:
+    kind = type_of(data)
+    assert kind is not None
+    assert media_info(io.BytesIO(data), kind) == MediaInfo()
 
 
 def test_an_icon_of_the_largest_size_is_measured() -> None:

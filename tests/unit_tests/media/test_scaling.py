@@ -101,6 +101,13 @@ def test_a_frame_is_chosen() -> None:
     assert (red < 50, green > 200) == (True, True)
 
 
+def test_a_small_file_of_very_many_pixels_is_not_decoded_without_a_limit_of_its_own() -> None:
+    sides = (12_999).to_bytes(3, "little") * 2
+    data = b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<I4x", 10) + sides
+    with pytest.raises(MediaInputError, match=r"13000x13000 pixels, which count 4 times .*180,000"):
+        scaled(data, 768)
+
+
 def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
     with pytest.raises(MediaInputError, match=r"a\.png has 300x200 pixels, more than max_pixels="):
         scaled(picture(size=(300, 200)), max_pixels=59_999, name="a.png")

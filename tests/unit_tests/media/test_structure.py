@@ -446,6 +446,13 @@ def test_a_webp_of_more_frames_than_programs_write_is_not_decoded(
     is_refused_unopened(monkeypatch, data(10_001), "more than 10,000 frames")
 
 
+def test_a_tiff_that_pillow_and_libtiff_read_differently_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = b"MM\0+\0\x08\0\0" + struct.pack(">QQ", 16, 0)
+    is_refused_unopened(monkeypatch, data, "numbers of 64 bits")
+
+
 def exif(tags: int, size: int, order: str = "<") -> bytes:
     """EXIF of as many tags, all with the same bytes as their value."""
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, tags)
