@@ -109,7 +109,7 @@ def usage(by: str, user: str | None, store: str, as_json: bool) -> None:
     every = [call for calls in groups.values() for call in calls]
     for name, sums in [*((row[by], row) for row in rows), ("all", _sums(every))]:
         click.echo(
-            f"{name!s:28} {sums['calls']:5} calls {sums['media']:5} media "
+            f"{in_a_line(name):28} {sums['calls']:5} calls {sums['media']:5} media "
             f"{sums['pixels'] / 1e6:8.1f} megapixels {sums['seconds']:8.1f} s"
             f"{sums['cached']:5} cached"
         )

@@ -77,7 +77,9 @@ def decode_base64(text: str, label: str = "<base64>") -> bytes:
 
 
 def _without_blanks(text: str) -> str:
-    digits = "".join(text.split())
+    # In pieces, as each of the parts between blanks takes 50 bytes.
+    pieces = (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
+    digits = "".join("".join(piece.split()) for piece in pieces)
     if "\\" in digits or not digits.isascii():
         for blank in _BLANKS:
             digits = digits.replace(blank, "")

@@ -93,8 +93,8 @@ def _medium_in(block: dict[str, Any], store: MediaStore) -> Media | None:
             url = str(image_url_block(block, store=store)["image_url"]["url"])
             data = url.partition(";base64,")[2] if is_data_url(url) else ""
         else:
-            data = block.get("base64") or "" if block.get("type") in _RECORDINGS else ""
-        return Media.from_bytes(base64.b64decode(data)) if data else None
+            data = block.get("base64", "") if block.get("type") in _RECORDINGS else ""
+        return Media.from_bytes(base64.b64decode(data)) if data and isinstance(data, str) else None
     except (VisionCraftError, ValueError):
         return None
 

@@ -30,7 +30,7 @@ from langchain_visioncraft import (
     VisionCraftCaption,
     VisionCraftToolkit,
 )
-from langchain_visioncraft.middleware.pictures import newest
+from langchain_visioncraft.middleware.pictures import newest, without_bytes
 from langchain_visioncraft.middleware.show_media import form_for
 
 PROFILES: dict[str, Any] = {
@@ -294,6 +294,12 @@ async def test_a_caption_that_fails_is_made_of_the_prompt(
     agent = create_agent(model, tools_of(drawing_sandbox, store), middleware=[shows])
     await run(agent, way, {"messages": ["Draw."]})
     assert "was made from the prompt: a cat" in model.shown[-1][2].text
+
+
+@pytest.mark.parametrize("data", [5, [1], {"a": 1}, None, "é"])
+def test_a_recording_that_is_no_text_stays_as_it_is(store: MediaStore, data: Any) -> None:
+    message = ToolMessage([{"type": "audio", "base64": data}], tool_call_id="1")
+    assert without_bytes(message, store) == message
 
 
 @pytest.mark.parametrize(

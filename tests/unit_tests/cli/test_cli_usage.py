@@ -17,6 +17,7 @@ from langchain_visioncraft import MediaStore
 from langchain_visioncraft.cli.app import app
 from langchain_visioncraft.cli.base import load
 from langchain_visioncraft.cli.capabilities import CAPABILITIES, _flow
+from langchain_visioncraft.media import Usage
 
 
 def invoke(*arguments: str, **settings: Any) -> Result:
@@ -253,3 +254,10 @@ def test_completion_imports_no_model(tmp_path: Path) -> None:
     assert ended == 0
     assert "click" in modules
     assert modules & DECLARED == set()
+
+
+def test_names_in_the_ledger_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    usage = Usage(tool="draw", endpoint="POST /sd", model="a\x1b[31m\nb")
+    MediaStore(tmp_path).record(usage)
+    ran = CliRunner().invoke(app, ["usage", "--by", "model", "--store", str(tmp_path)])
+    assert ran.output.startswith("a\\x1b[31m\\nb ")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import tracemalloc
 
 import pytest
 
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media.inputs import parse_source, source_in_code
+from langchain_visioncraft.media import inputs
+from langchain_visioncraft.media.inputs import decode_base64, parse_source, source_in_code
 
 # Its base64 has both characters in which the alphabets differ, and padding.
 GIF = b"GIF89a" + bytes(range(200, 256)) * 2 + b"\xff\xfe\xfbx"
@@ -89,3 +91,14 @@ def test_a_name_is_not_taken_for_base64(text: str) -> None:
 def test_a_head_without_end_does_not_keep_anybody_busy(part: str) -> None:
     with pytest.raises(MediaInputError):  # a pattern that tried all ways would take hours
         parse_source("data:image/gif" + part * 1_000_000)
+
+
+def test_blanks_in_base64_take_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "_PIECE", 4096)
+    text = "ab " * 400_000
+    tracemalloc.start()
+    try:
+        assert len(decode_base64(text)) == 600_000
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(text)
+    finally:
+        tracemalloc.stop()
