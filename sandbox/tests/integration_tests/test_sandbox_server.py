@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
 
 import anyio
 import httpx
@@ -296,8 +295,9 @@ def test_work_of_a_form_ends_when_the_page_is_left(monkeypatch: pytest.MonkeyPat
     with Sandbox(models=False) as sandbox:
         host, port = sandbox.url.removeprefix("http://").split(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
-        form = urlencode({"image": PIXEL})
-        headers = {**FORM, "content-type": "application/x-www-form-urlencoded"}
+        part = 'Content-Disposition: form-data; name="image"'
+        form = f"--b\r\n{part}\r\n\r\n{PIXEL}\r\n--b--\r\n"
+        headers = {**FORM, "content-type": "multipart/form-data; boundary=b"}
         connection.request("POST", "/page/try/upscale", form, headers)
         assert engine.begun.wait(PATIENCE)
         connection.close()
