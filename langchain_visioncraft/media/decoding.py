@@ -28,6 +28,7 @@ _FORMATS = (
 )  # fmt: skip
 MOST_PIXELS = 180_000_000
 """As many as Pillow itself decodes; here, each counts as often as `cost_of` says."""
+_POINTER = 8
 _SPARE = 1.5
 _PLUGINS = ("pillow_heif", "pillow_jxl")
 
@@ -288,7 +289,8 @@ def _check_pixels(
     opened: int = 1,
 ) -> None:
     cost = max(COSTS.get(mime_type, 1), opened)
-    if width * height * cost > max_pixels:
+    # Pillow keeps a pointer of eight bytes for each row.
+    if max(width, _POINTER) * height * cost > max_pixels:
         counted = f", which count {cost} times in {mime_type}" if cost > 1 else ""
         msg = (
             f"{name} has {width}x{height} pixels{counted}, more than max_pixels={max_pixels:,}; it "

@@ -112,6 +112,9 @@ def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
     with pytest.raises(MediaInputError, match=r"a\.png has 300x200 pixels, more than max_pixels="):
         scaled(picture(size=(300, 200)), max_pixels=59_999, name="a.png")
     scaled(picture(size=(300, 200)), max_pixels=60_000)
+    with pytest.raises(MediaInputError, match="1x1000 pixels"):  # each row takes memory
+        scaled(picture(size=(1, 1000)), max_pixels=7999)
+    scaled(picture(size=(1, 1000)), max_pixels=8000)
 
 
 @pytest.mark.parametrize(
