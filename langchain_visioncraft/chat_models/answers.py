@@ -15,6 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_visioncraft._flows import Steps
 from langchain_visioncraft._reasoning import ReasoningSplitter, split_reasoning
 from langchain_visioncraft.chat_models.normalizing import REASONING
+from langchain_visioncraft.chat_models.portions import Portions
 from langchain_visioncraft.chat_models.prompted.calls import Call
 from langchain_visioncraft.chat_models.prompted.formats import call_text
 from langchain_visioncraft.chat_models.prompted.reading import Piece
@@ -200,6 +201,7 @@ class StreamedReading(_Answer):
         # LangChain numbers blocks of text itself, and would merge a call with the same number.
         self._next_index = _BEYOND_TEXT if as_blocks else 0
         self._some = False
+        self._thoughts = Portions(65_536)
 
     def read(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk | None:
         """The chunk to send for one that arrived; ``None`` if nothing in it is certain yet."""
@@ -209,13 +211,20 @@ class StreamedReading(_Answer):
         info = chunk.generation_info or {}
         reason = info.get("finish_reason")
         thought, found = self.take(text, ends=bool(reason), cut_off=reason == "length")
+        thought = self._portion(thought, ends=bool(reason))
         says_more = message.usage_metadata or message.tool_call_chunks or message.additional_kwargs
         if text and not (found or thought or info or says_more):
             return None
         self._some = True
-        if found == [text] and not thought:
+        if found == [text] * bool(text) and not thought:
             return chunk
         return self._chunk_of(found, thought, message, chunk.generation_info)
+
+    def _portion(self, thought: str, *, ends: bool) -> str:
+        passed = self._thoughts.take({REASONING: thought} if thought else {})
+        if ends:
+            passed = passed or self._thoughts.rest()
+        return "".join(passed.get(REASONING, ()))
 
     def ending(
         self, messages: Sequence[BaseMessage], ask: Ask
@@ -225,6 +234,7 @@ class StreamedReading(_Answer):
         A stream without any other chunk ends with an empty one, because LangChain requires one.
         """
         thought, found = self.take("", ends=True)
+        thought = self._portion(thought, ends=True)
         held = yield from self.reading.held_back(messages, ask)
         usage = self.reading.usage
         if self._some and not (found or held or thought or usage):
@@ -252,12 +262,15 @@ class StreamedReading(_Answer):
         self._next_index += len(chunks)
         read = AIMessageChunk(
             content=prose,
-            tool_call_chunks=[*message.tool_call_chunks, *chunks],
+            tool_call_chunks=chunks,
             additional_kwargs=_with_thought(message, thought),
             response_metadata=message.response_metadata,
             usage_metadata=message.usage_metadata,
             id=message.id,
         )
+        # Not given to the constructor, which would parse the arguments again.
+        for name in ("tool_call_chunks", "tool_calls", "invalid_tool_calls"):
+            setattr(read, name, [*getattr(message, name), *getattr(read, name)])
         return ChatGenerationChunk(message=read, generation_info=info)
 
 

@@ -39,6 +39,9 @@ _NOT_HERE = {
 """Settings of OpenAI's class that would have no effect, and what to do instead."""
 
 
+_LONG_PIECE = 256
+"""How many characters of arguments LangChain may parse by themselves."""
+
 _UNCONNECTED: Any = object()
 """Keeps the inherited class from building clients of its own, with OpenAI's settings."""
 
@@ -290,10 +293,13 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
         base_generation_info: dict[str, Any] | None,
     ) -> ChatGenerationChunk | None:
         with readable():
+            long = _taken_aside(chunk)
             converted = super()._convert_chunk_to_generation_chunk(
                 chunk, default_chunk_class, base_generation_info
             )
         if converted is not None:
+            for part in getattr(converted.message, "tool_call_chunks", ()) if long else ():
+                part["args"] = long.get(part["index"], part["args"])
             converted.message.response_metadata["model_provider"] = PROVIDER
             for choice in chunk["choices"][:1]:
                 converted.message.additional_kwargs |= _beside_content(choice["delta"])
@@ -307,3 +313,16 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
 def _beside_content(message: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of a message, or of a chunk, that some versions of LangChain do not read."""
     return {name: message[name] for name in (REASONING, "refusal") if message.get(name)}
+
+
+def _taken_aside(chunk: Mapping[str, Any]) -> dict[int, str]:
+    """Long pieces of arguments, removed from a chunk, by the index of their call.
+
+    LangChain would parse each as if it were all, and try to repair it.
+    """
+    long: dict[int, str] = {}
+    for choice in chunk["choices"][:1]:
+        for call in (choice["delta"] or {}).get("tool_calls") or ():
+            if not call.get("id") and len(call["function"]["arguments"] or "") > _LONG_PIECE:
+                long[call["index"]] = call["function"].pop("arguments")
+    return long

@@ -2,16 +2,19 @@
 
 Pieces pass at once. Only parts that may still change are held until the end: ``finish_reason``,
 which some hosts put on every piece, usage, which some report as it grows, and arguments encoded
-twice.
+twice. LangChain copies some parts with each piece, and repairs arguments in quadratic time: beyond
+a limit, these parts pass in portions, and arguments at the end.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from langchain_visioncraft.chat_models import normalizing
+from langchain_visioncraft.chat_models.portions import Portions
 
 _IN_JSON = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
 _UNDECIDED = re.compile(r"\s*(?:\{\s*(?:\}\s*)?|n(?:u(?:ll?)?)?)?")
@@ -19,6 +22,18 @@ _UNDECIDED = re.compile(r"\s*(?:\{\s*(?:\}\s*)?|n(?:u(?:ll?)?)?)?")
 
 _MOST_HELD = 64
 """How many pieces are held back until this is decided."""
+
+_MOST_IN_PIECES = 8192
+"""How many characters of arguments pass in pieces, in one stream."""
+
+_MOST_REPAIRED = 256
+"""The longest damaged arguments that LangChain may repair."""
+
+_MOST_BLOCKS = 1024
+_MOST_IN_NAME = 1000
+_BLANKS = re.compile(r"\s{64}")
+_UNFINISHED = re.compile(r"[-+.\\\w]{0,20}")
+"""A number, word or escape at the end of a piece."""
 
 
 class NormalizedStream:
@@ -32,6 +47,11 @@ class NormalizedStream:
         self.finish: str | None = None
         """Why the answer ends, as soon as the host has said so."""
         self._half = ""
+        self._words = Portions(65_536)
+        self._logprobs = Portions(4096)
+        self._content = Portions(256)
+        self._blocks = 0
+        self._in_pieces = 0
         self._calls: list[_StreamedCall] = []
         self._known: dict[int | str | None, _StreamedCall] = {}
         self._ids: set[str] = set()
@@ -62,7 +82,8 @@ class NormalizedStream:
                 continue  # another of several answers; LangChain would mix them
             written = normalizing.spoken(choice, "delta", "message", "text")
             delta = self._delta(written)
-            finish, logprobs = normalizing.finish_of(choice), normalizing.logprobs_of(choice)
+            finish = normalizing.finish_of(choice)
+            logprobs = self._logprobs.take(normalizing.logprobs_of(choice) or {}) or None
             # "stop" on every piece means less than another reason on one of them.
             if finish and (self.finish is None or finish != "stop"):
                 self.finish = finish
@@ -77,10 +98,22 @@ class NormalizedStream:
         return {**self._head, "choices": [choice]}
 
     def _delta(self, written: Mapping[str, Any]) -> dict[str, Any]:
-        delta = normalizing.said_in(self._with_whole_characters(written))
+        said = normalizing.said_in(self._with_whole_characters(written))
+        delta = {"content": self._mixed(said.pop("content")), **_words(self._words.take(said))}
         if calls := _joined(filter(None, map(self._piece_of_call, normalizing.calls_of(written)))):
             delta["tool_calls"] = calls
         return delta
+
+    def _mixed(self, content: Any) -> Any:
+        """The content that passes: at once, unless it consists of blocks."""
+        if isinstance(content, list):
+            self._blocks += len(content)
+            normalizing.no_more("blocks of content", range(self._blocks), _MOST_BLOCKS)
+        elif not (self._blocks and content):
+            return content
+        else:
+            content = [content]
+        return _joined_content(self._content.take({"content": content}))
 
     def _with_whole_characters(self, written: Mapping[str, Any]) -> Mapping[str, Any]:
         """Some hosts cut between the two halves of a character."""
@@ -102,7 +135,9 @@ class NormalizedStream:
             self._calls.append(call)
             normalizing.no_more("tool calls", self._calls, normalizing.MOST_CALLS)
             self._known |= {key: call for key in (piece.place, piece.id) if key is not None}
-        return call.tell(piece.name, call.take(arguments))
+        passed = call.passable(call.take(arguments), _MOST_IN_PIECES - self._in_pieces)
+        self._in_pieces += len(passed)
+        return call.tell(piece.name, passed)
 
     def end(self) -> Iterator[dict[str, Any]]:
         """The parts that were held until the end.
@@ -121,11 +156,15 @@ class NormalizedStream:
                 msg = f"it reached max_tokens within the call of {call.name!r}: raise max_tokens"
                 raise normalizing.BrokenOffAnswerError(msg)
             pieces.append(call.tell(None, call.rest()))
-        delta: dict[str, Any] = {"content": normalizing.sound(self._half)} if self._half else {}
+        half = self._mixed(normalizing.sound(self._half))
+        held = _joined_content(self._content.rest())
+        delta: dict[str, Any] = {"content": held or half} if held or half else {}
         if calls := list(filter(None, pieces)):
             delta["tool_calls"] = calls
-        if delta:
-            yield self._chunk(delta)
+        delta |= _words(self._words.rest())
+        logprobs = self._logprobs.rest() or None
+        if delta or logprobs:
+            yield self._chunk(delta, logprobs=logprobs)
         if self.finish:
             yield self._chunk({}, finish_reason=self.finish)
         if self._usage:
@@ -142,6 +181,8 @@ class _StreamedCall:
         self._told = self._passes = self._twice = False
         self._text: list[str] = []
         self._held: list[str] = []
+        self._passed = ""
+        self._late: list[str] = []
         self._depth = 0
         self._quoted = self._escaped = False
 
@@ -203,12 +244,26 @@ class _StreamedCall:
             elif not self._quoted:
                 self._depth += 1 if mark in "{[" else -1
 
+    def passable(self, piece: str, room: int) -> str:
+        """This piece, unless the arguments must be held back by now."""
+        if not piece:
+            return ""
+        text = self._passed + piece
+        if self._late or len(piece) > room or not _is_cheap(text):
+            self._late.append(piece)
+            return ""
+        self._passed = text
+        return piece
+
     def rest(self) -> str:
         """The arguments that were held back."""
         held = "".join(self._held).strip()
         if not self._passes:
-            return normalizing.arguments_of(held) if held else ""
-        return "" if held in {"", "".join(self._text).strip()} else held
+            held = normalizing.arguments_of(held) if held else ""
+        elif held == "".join(self._text).strip():
+            held = ""
+        rest = "".join([*self._late, held])
+        return rest and _not_repaired(rest, self._passed + rest)
 
     def tell(self, name: str | None, arguments: str) -> dict[str, Any] | None:
         """A piece as OpenAI would send it; ``None`` if there is nothing new in it."""
@@ -216,6 +271,7 @@ class _StreamedCall:
         if name and name != self.name:
             function["name"] = name
             self.name = (self.name or "") + name
+            normalizing.no_more("characters in the name of a tool", self.name, _MOST_IN_NAME)
         first = {} if self._told else {"id": self.id, "type": "function"}
         if not (first or arguments or "name" in function):
             return None
@@ -238,3 +294,42 @@ def _joined(pieces: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _is_half(character: str) -> bool:
     return "\ud800" <= character <= "\udbff"
+
+
+def _words(held: Mapping[str, list[Any]]) -> dict[str, str]:
+    return {name: "".join(parts) for name, parts in held.items()}
+
+
+def _joined_content(held: Mapping[str, list[Any]]) -> Any:
+    parts = held.get("content") or [""]
+    return "".join(parts) if all(isinstance(part, str) for part in parts) else parts
+
+
+def _is_cheap(text: str) -> bool:
+    """Whether LangChain completes the JSON that begins like this without many attempts."""
+    if _BLANKS.search(text):
+        return False
+    try:
+        json.loads(text, strict=False)
+    except json.JSONDecodeError as error:
+        is_open = error.msg.startswith("Unterminated string")
+        return is_open or _UNFINISHED.fullmatch(text, error.pos) is not None
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _not_repaired(rest: str, text: str) -> str:
+    """The rest of a text, with too many brackets if it is long and damaged.
+
+    LangChain does not repair such a text, but makes an invalid call of it.
+    """
+    try:
+        json.loads(text, strict=False)
+    except json.JSONDecodeError:
+        if len(text) > _MOST_REPAIRED:
+            closers = "}" * (text.count("{") + text.count("[") + 1)
+            return f'{rest}{closers}"{closers}'  # whether it ends in a string or not
+    except (ValueError, RecursionError):
+        pass
+    return rest
