@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
@@ -21,6 +22,7 @@ _MOST_PROBLEMS = 5
 _LONGEST_PROBLEM = 200
 _DEEPEST = 32
 _MOST_PARTS = 10_000
+_MOST_STEPS = 2000
 _LONGEST_LITERAL = 20_000
 _NOTHING = object()
 
@@ -87,6 +89,7 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
     from jsonschema.exceptions import best_match  # noqa: PLC0415
     from referencing.exceptions import Unresolvable  # noqa: PLC0415
 
+    _steps.set(itertools.count())
     try:
         errors = _validator(json.dumps(schema)).iter_errors(value)
         found = list(itertools.islice(errors, _MOST_PROBLEMS))
@@ -105,7 +108,29 @@ def _validator(schema: str) -> Any:
     Draft202012Validator.check_schema(read)
     inlined(read)  # a check may take a step for each of its parts
     extend: Any = validators.extend
-    return extend(Draft202012Validator, {"pattern": _unmatched})(read, registry=Registry())
+    known = Draft202012Validator.VALIDATORS
+    own = {"pattern": _unmatched, "uniqueItems": _repeated}
+    own |= {name: functools.partial(_counted, known[name]) for name in ("anyOf", "oneOf")}
+    return extend(Draft202012Validator, own)(read, registry=Registry())
+
+
+_steps: ContextVar[Iterator[int]] = ContextVar("_steps")
+"""How many choices one check has looked at: in a recursive schema, they double at each level."""
+
+
+def _counted(keyword: Callable[..., Iterator[Any]], *given: Any) -> Iterator[Any]:
+    if next(_steps.get()) > _MOST_STEPS:
+        raise InvalidRequestError("This value has too many choices within choices to be checked.")
+    yield from keyword(*given)
+
+
+def _repeated(_: Any, unique: Any, value: Any, __: Any) -> Iterator[Any]:
+    from jsonschema import ValidationError  # noqa: PLC0415 -- as above
+
+    # jsonschema itself compares items that cannot be sorted in pairs.
+    items = value if unique and isinstance(value, list) else []
+    if len({json.dumps(each, sort_keys=True) for each in items}) < len(items):
+        yield ValidationError(f"{value!r} has items that are the same")
 
 
 def _unmatched(_: Any, pattern: str, value: Any, __: Any) -> Iterator[Any]:

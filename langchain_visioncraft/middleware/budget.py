@@ -119,7 +119,8 @@ class Budget(KnownKeywords, AgentMiddleware[Any, Any, Any]):
         if self._seconds is not None and spent["seconds"] >= self._seconds:
             said = f"{spent['seconds']:.0f} of {self._seconds:g} seconds of work are used up"
         elif self._pictures is not None and (wanted := _planned(call, tool)):
-            left = self._pictures - int(spent["pictures"]) - _planned_before(request)
+            left = self._pictures - int(spent["pictures"])
+            left -= _planned_before(request, left)
             if left <= 0:
                 said = f"all {self._pictures} pictures are used up, or asked for already"
             elif wanted > left:
@@ -162,8 +163,8 @@ def _planned(call: Mapping[str, Any], tool: Any) -> int:
     return given.get("image_count") or getattr(tool, "image_count", None) or 1
 
 
-def _planned_before(request: Any) -> int:
-    """How many pictures the model's calls up to and including this one ask for."""
+def _planned_before(request: Any, most: int) -> int:
+    """How many pictures the model's calls before this one ask for, counted up to `most`."""
     messages = request.state.get("messages", ())
     asked = next((each for each in reversed(messages) if isinstance(each, AIMessage)), None)
     tools = {tool.name: tool for tool in getattr(request.runtime, "tools", ())}
@@ -171,7 +172,12 @@ def _planned_before(request: Any) -> int:
     # Some models repeat ids: then the last call counts, so that none is beyond the budget.
     same = [number for number, call in enumerate(calls) if call["id"] == request.tool_call["id"]]
     before = calls[: same[-1]] if same else calls
-    return sum(_planned(call, tools.get(call["name"])) for call in before)
+    count = 0
+    for call in before:
+        count += _planned(call, tools.get(call["name"]))
+        if count >= most:
+            break
+    return count
 
 
 def _made(message: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,6 +58,11 @@ def _describe_validation(error: Any) -> str:
     problems = describe_problems(error) if isinstance(error, ValidationError) else str(error)
     shown = shortened(problems, _LONGEST_MESSAGE)
     return f"The arguments are not valid. {shown}. Nothing was done; correct them and try again."
+
+
+@functools.lru_cache(maxsize=64)
+def _schema_of(arguments: type[BaseModel]) -> dict[str, Any]:
+    return arguments.model_json_schema()
 
 
 class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmptyTexts):
@@ -271,7 +277,7 @@ class VisionCraftTool(ToolSettings, HoldsConnections, StructuredTool, TakesEmpty
         try:
             return arguments.model_validate(given)
         except ValidationError:
-            meant = coerced(given, arguments.model_json_schema())
+            meant = coerced(given, _schema_of(arguments))
             if meant == given:
                 raise
             return arguments.model_validate(meant)

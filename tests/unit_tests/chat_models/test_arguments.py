@@ -198,3 +198,25 @@ def schemas(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 def test_what_fits_still_fits_afterwards(value: Any, schema: Any) -> None:
     if not problems(value, schema):
         assert problems(coerced(value, schema), schema) == []
+
+
+CHOICES = {"anyOf": [{"$ref": "#/$defs/And"}, {"$ref": "#/$defs/Or"}]}
+GROUP = {"type": "object", "required": ["of"], "properties": {"of": {"items": CHOICES}}}
+
+
+def test_choices_within_choices_take_bounded_time() -> None:
+    schema = {"properties": {"query": CHOICES}, "$defs": {"And": GROUP, "Or": GROUP}}
+    value: Any = {}
+    for depth in range(40):
+        assert depth > 8 or problems({"query": value}, schema)
+        value = {"of": [value]}
+    assert problems({"query": value}, schema) == []  # left to the tool
+
+
+def test_items_that_cannot_be_sorted_are_compared_in_linear_time() -> None:
+    schema = {"properties": {"tags": {"type": "array", "uniqueItems": True}}}
+    tags = [{"a": number} if number % 2 else str(number) for number in range(20_000)]
+    assert problems({"tags": tags}, schema) == []
+    [problem] = problems({"tags": ["a", {"b": 1, "c": 2}, {"c": 2, "b": 1}]}, schema)
+    assert problem.startswith("tags: ")
+    assert problem.endswith("has items that are the same")
