@@ -324,12 +324,17 @@ def _not_repaired(rest: str, text: str) -> str:
 
     LangChain does not repair such a text, but makes an invalid call of it.
     """
+    if len(text) <= _MOST_REPAIRED or not _is_damaged(text):
+        return rest
+    closers = "}" * (text.count("{") + text.count("[") + 1)
+    return f'{rest}{closers}"{closers}'  # whether it ends in a string or not
+
+
+def _is_damaged(text: str) -> bool:
     try:
         json.loads(text, strict=False)
     except json.JSONDecodeError:
-        if len(text) > _MOST_REPAIRED:
-            closers = "}" * (text.count("{") + text.count("[") + 1)
-            return f'{rest}{closers}"{closers}'  # whether it ends in a string or not
-    except (ValueError, RecursionError):
-        pass
-    return rest
+        return True
+    except (ValueError, RecursionError):  # JSON that LangChain cannot read either
+        return False
+    return False
