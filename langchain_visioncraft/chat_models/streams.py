@@ -26,6 +26,8 @@ _MOST_HELD = 64
 _MOST_IN_PIECES = 8192
 """How many characters of arguments pass in pieces, in one stream."""
 
+_DEEPEST_IN_PIECES = 64
+
 _MOST_REPAIRED = 256
 """The longest damaged arguments that LangChain may repair."""
 
@@ -307,7 +309,8 @@ def _joined_content(held: Mapping[str, list[Any]]) -> Any:
 
 def _is_cheap(text: str) -> bool:
     """Whether LangChain completes the JSON that begins like this without many attempts."""
-    if _BLANKS.search(text):
+    depth = sum(map(text.count, "[{")) - sum(map(text.count, "]}"))
+    if depth > _DEEPEST_IN_PIECES or _BLANKS.search(text):
         return False
     try:
         json.loads(text, strict=False)
