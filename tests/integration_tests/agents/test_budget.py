@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 from scripted import Scripted, ask, draw, handle
 from visioncraft_sandbox import Fault, Sandbox
 
 from langchain_visioncraft import Budget, Media, MediaStore, ShowMedia, VisionCraftToolkit
+from langchain_visioncraft.middleware import budget
 
 THREAD: Any = {"configurable": {"thread_id": "1"}}
 GIVEN = {"messages": ["Draw."]}
@@ -152,3 +154,19 @@ async def test_calls_with_one_id_are_all_counted(make: Any, way: str) -> None:
     same = [ask("text_to_image", "x", prompt=prompt) for prompt in "abcd"]
     results = await run(make([lambda _: same], Budget(pictures=2)), way)
     assert [each.status for each in results] == ["error"] * 4
+
+
+def test_calls_are_counted_up_to_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[Any] = []
+
+    def planned(call: Any, _: Any) -> int:
+        counted.append(call)
+        return 1
+
+    monkeypatch.setattr(budget, "_planned", planned)
+    calls = [{"name": "draw", "args": {}, "id": str(number)} for number in range(256)]
+    request = SimpleNamespace(
+        state={"messages": [AIMessage("", tool_calls=calls)]}, runtime=None, tool_call=calls[-1]
+    )
+    assert budget._planned_before(request, 5) == 5
+    assert len(counted) == 5
