@@ -139,6 +139,8 @@ def _check(process: subprocess.Popen[bytes], problem: bytes, name: str) -> None:
     if process.returncode:
         most = f"{_MOST_SECONDS} seconds or {_MOST_BYTES >> 20} MB"
         msg = f"{name} is not decoded: FFmpeg takes more than {most} to open it or to go on."
+        if process.returncode > 0:  # no signal ended it
+            msg += f" If no recording is decoded, sys.executable is not Python: {sys.executable}."
         raise MediaInputError(msg)
 
 

@@ -148,6 +148,17 @@ def tagged_matroska(tags: int) -> bytes:
     )
 
 
+def test_an_interpreter_that_is_none_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server = tmp_path / "server"
+    server.write_text("#!/bin/sh\nexit 3\n")
+    server.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(server))
+    with pytest.raises(MediaInputError, match=f"sys.executable is not Python: {server}"):
+        listen(of(LONG))
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such limit")
 @pytest.mark.parametrize("make", [tagged_wav, flac, mp3, tagged_matroska])
 def test_what_ffmpeg_works_on_without_end_is_refused(
