@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from plain_app import plain_app
 from visioncraft_sandbox.hiding import (
     is_secret_name,
     read_json,
@@ -177,13 +178,7 @@ def test_keys_in_urls_nested_very_deeply_are_hidden() -> None:
 async def test_recorded_requests_hold_no_key() -> None:
     log: deque[Received] = deque()
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        while (await receive()).get("more_body"):
-            continue
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    transport = httpx.ASGITransport(Recorder(app, log))
+    transport = httpx.ASGITransport(Recorder(plain_app, log))
     arguments = json.dumps({"api_key": KEY})
     body = {"image": f"http://u:{KEY}@x/?token={KEY}", "calls": [{"arguments": arguments}]}
     body[f"https://joe:{KEY}@h/?token={KEY}"] = "x"

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from plain_app import plain_app
 from visioncraft_sandbox import SandboxConfig, create_app, records
 from visioncraft_sandbox.engines import artwork, lands, reading
 from visioncraft_sandbox.engines.drawing import draw
@@ -52,13 +53,7 @@ async def test_requests_for_tests_are_bounded_together(monkeypatch: pytest.Monke
     monkeypatch.setattr(records, "_ALL_BYTES", 100_000)
     log: deque[Received] = deque(maxlen=1000)
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        while (await receive()).get("more_body"):
-            continue
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    transport = httpx.ASGITransport(Recorder(app, log))
+    transport = httpx.ASGITransport(Recorder(plain_app, log))
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
         for number in range(40):
             body = {"number": number, "list": ["a" * 1000] * 5}
