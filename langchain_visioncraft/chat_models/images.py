@@ -22,6 +22,7 @@ _REFUSED = {
     **dict.fromkeys(("video", "input_video", "video_url"), "video"),
     **dict.fromkeys(("file", "input_file", "file_url", "media", "text-plain"), "file"),
     **dict.fromkeys(("document", "document_url"), "document"),
+    **dict.fromkeys(("text", "input_text", "output_text"), "empty text"),
 }
 _IMAGES = ("image", "image_url", "input_image")
 _FILES = ("file", "input_file", "media", "document")
@@ -83,7 +84,7 @@ def _without_images(block: dict[Any, Any]) -> dict[Any, Any]:
     kind = block.get("type")
     if kind in _TEXTS and isinstance(block.get("text"), str):
         return block if kind == "text" else {"type": "text", "text": block["text"]}
-    if kind in _REFUSED or kind is None:
+    if not isinstance(kind, str) or kind in _REFUSED:
         msg = (
             f"Nothing was sent: chat models take text, and vision models images, but no "
             f"{_REFUSED.get(str(kind), 'other')} blocks. Send text instead: a "

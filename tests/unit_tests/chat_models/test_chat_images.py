@@ -14,7 +14,7 @@ from chat_service import Service, ask
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_visioncraft import Media, MediaStore
-from langchain_visioncraft.chat_models.images import image_url_block
+from langchain_visioncraft.chat_models.images import image_url_block, prepare_messages
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 
 PNG = base64.b64decode(
@@ -205,6 +205,16 @@ async def test_images_that_cannot_be_sent_are_refused(
     with pytest.raises(MediaInputError):
         await ask(service.model(model="llava-1.5-7b-hf"), "invoke", question(block))
     assert not service.requests
+
+
+@pytest.mark.parametrize("kind", [None, "text", "image", "file", 5, [], {}])
+@pytest.mark.parametrize("key", ["text", "image_url", "source", "mime_type", "file_id"])
+@pytest.mark.parametrize("value", [None, 5, b"x", [1], {"url": 5}, {"data": []}], ids=str)
+def test_malformed_blocks_are_refused(kind: Any, key: str, value: Any) -> None:
+    message = ToolMessage("", tool_call_id="1")
+    message.content = [{"type": kind, key: value}]
+    with pytest.raises((InvalidRequestError, MediaInputError), match=r"blocks|image"):
+        prepare_messages([message], "llava-1.5-7b-hf", None, None, max_side=None)
 
 
 async def test_plain_text_blocks_are_text(service: Service) -> None:
