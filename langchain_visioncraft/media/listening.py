@@ -7,20 +7,15 @@ import io
 import json
 import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from langchain_visioncraft.errors import MediaInputError
-from langchain_visioncraft.media import sound
+from langchain_visioncraft.media import confined, sound
 from langchain_visioncraft.media.decoding import Recording
 from langchain_visioncraft.media.sound import Sound
 
@@ -38,14 +33,10 @@ second to start another. Ogg is not among them: the codebooks of Vorbis can fill
 _MOST_SECONDS = 10
 """Of the processor's time, to open a recording, and for each of its packets."""
 
-_MOST_SECONDS_IN_ALL = 900
-
 _MOST_BYTES = 512 << 20
 
 _NAME = "<recording>"
 """In the other process: all users can see its arguments, and a URL may be signed."""
-
-_START = "import sys; sys.path[:] = {!a}; from {} import main; main()"
 
 
 def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
@@ -81,7 +72,7 @@ def heard(recording: Recording, tracks: Sequence[int]) -> Iterator[Samples]:
 
 
 def _is_small(recording: Recording) -> bool:
-    if hasattr(sys, "frozen"):  # an application without an interpreter
+    if not confined.is_possible():
         return True
     with _readable(recording), recording.open() as file:
         size = file.seek(0, io.SEEK_END)
@@ -99,38 +90,15 @@ def _readable(recording: Recording) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _on_disk(file: BinaryIO) -> Iterator[BinaryIO]:
-    """A file that another process can read."""
-    if isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO):
-        yield file
-        return
-    with tempfile.TemporaryFile() as copy:
-        file.seek(0)
-        shutil.copyfileobj(file, copy, 1 << 20)
-        copy.flush()
-        yield copy
-
-
-@contextlib.contextmanager
 def _apart(recording: Recording, task: Sequence[Any]) -> Iterator[subprocess.Popen[bytes]]:
     """A process that hears some tracks, or listens to all of them; it ends with the block."""
-    described = json.dumps([recording.kind, *task, _MOST_SECONDS, _MOST_BYTES])
-    code = _START.format(sys.path, __name__)
+    described = [recording.kind, *task, _MOST_SECONDS, _MOST_BYTES]
     with (
         _readable(recording),
         recording.open() as file,
-        _on_disk(file) as source,
-        subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-            [sys.executable, "-I", "-c", code, described],
-            stdin=source,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process,
+        confined.apart(__name__, described, file) as process,
     ):
-        try:
-            yield process
-        finally:
-            process.kill()
+        yield process
 
 
 def _check(process: subprocess.Popen[bytes], problem: bytes, name: str) -> None:
@@ -139,9 +107,7 @@ def _check(process: subprocess.Popen[bytes], problem: bytes, name: str) -> None:
     if process.returncode:
         most = f"{_MOST_SECONDS} seconds or {_MOST_BYTES >> 20} MB"
         msg = f"{name} is not decoded: FFmpeg takes more than {most} to open it or to go on."
-        if process.returncode > 0:  # no signal ended it
-            msg += f" If no recording is decoded, sys.executable is not Python: {sys.executable}."
-        raise MediaInputError(msg)
+        raise MediaInputError(msg + confined.no_python(process))
 
 
 def main() -> None:
@@ -149,7 +115,8 @@ def main() -> None:
     kind, tracks, max_seconds, *limits = json.loads(sys.argv[1])
     with os.fdopen(os.dup(2), "w") as problem, open(os.devnull, "wb") as nothing:  # noqa: PTH123
         os.dup2(nothing.fileno(), 2)  # what libraries print is none
-        recording = Recording(lambda: io.BufferedReader(_Input()), _NAME, kind, _confined(*limits))
+        go_on = confined.confine(*limits)
+        recording = Recording(lambda: io.BufferedReader(_Input()), _NAME, kind, go_on)
         try:
             if tracks is None:
                 json.dump(sound.listen(recording, max_seconds=max_seconds), sys.stdout)
@@ -181,21 +148,3 @@ class _Input(io.RawIOBase):
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
-
-
-def _confined(seconds: float, most_bytes: int) -> Callable[[], object]:
-    """Have the system end this process if it takes too much; the result allows it to go on."""
-    if not hasattr(signal, "setitimer"):  # Windows has no such limits
-        return lambda: None
-    import resource  # noqa: PLC0415 -- not on Windows
-
-    limits = {resource.RLIMIT_CPU: _MOST_SECONDS_IN_ALL}
-    with contextlib.suppress(OSError):  # only Linux says how much is taken already
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
-        limits[resource.RLIMIT_AS] = pages * resource.getpagesize() + most_bytes
-    for kind, most in limits.items():
-        with contextlib.suppress(ValueError):  # a lower limit holds already
-            resource.setrlimit(kind, (most, most))
-    go_on = partial(signal.setitimer, signal.ITIMER_PROF, seconds)
-    go_on()
-    return go_on

@@ -19,7 +19,7 @@ from visioncraft_sandbox.engines import answer_schemas, language
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.client import base
 from langchain_visioncraft.document_loaders import transcripts
-from langchain_visioncraft.media import access, decoding, listening, sound, structure
+from langchain_visioncraft.media import access, confined, decoding, listening, sound, structure
 
 PAGE = " ".join((Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8").split())
 OURS = SandboxConfig()
@@ -38,7 +38,7 @@ PROMPT = language._CONTEXT_TOKENS
         f"a recording lasts at most {HOURS[transcripts.DEFAULT_MAX_SECONDS / 3600]}",
         f"{decoding._MOST_READS:,} parts",
         f"gets {SECONDS[listening._MOST_SECONDS]} seconds",
-        f"{listening._MOST_SECONDS_IN_ALL // 60} minutes in all",
+        f"{confined._MOST_SECONDS_IN_ALL // 60} minutes in all",
         f"{listening._MOST_BYTES >> 20} MB of memory",
         f"of at most {listening._SMALL >> 10} KiB are decoded in the caller's process",
         f"| {OURS.max_json_bytes >> 20} MiB, {validation._LARGE_BYTES >> 20} MiB with an emoji",

@@ -180,11 +180,11 @@ def test_another_process_hears_the_same(tracks: tuple[int, ...], seconds: float)
     assert expected.any()
 
 
-@pytest.mark.skipif(not hasattr(listening.signal, "setitimer"), reason="Windows has no such limit")
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such limit")
 def test_all_packets_together_have_15_minutes() -> None:
     code = (
-        "import resource; from langchain_visioncraft.media import listening; "
-        "listening._confined(1, 1 << 30); print(resource.getrlimit(resource.RLIMIT_CPU))"
+        "import resource; from langchain_visioncraft.media import confined; "
+        "confined.confine(1, 1 << 30); print(resource.getrlimit(resource.RLIMIT_CPU))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "(900, 900)"

@@ -1,0 +1,93 @@
+"""Runs decoders in a process of their own, which the system ends if they take too much."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+_MOST_SECONDS_IN_ALL = 900
+
+_START = "import sys; sys.path[:] = {!a}; from {} import main; main()"
+
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
+"""Otherwise, glibc reserves 64 MB of addresses, which are limited, for each thread."""
+
+
+def is_possible() -> bool:
+    """Whether there is an interpreter to start: a frozen application has none."""
+    return not hasattr(sys, "frozen")
+
+
+@contextlib.contextmanager
+def apart(
+    module: str, task: Any, file: BinaryIO, stderr: int = subprocess.PIPE
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that runs `main` of this module, with a file as standard input.
+
+    It ends with the block. All users can see the task, which is its argument in JSON.
+    """
+    command = [sys.executable, "-I", "-c", _START.format(sys.path, module), json.dumps(task)]
+    with (
+        _on_disk(file) as source,
+        subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+            command,
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env={**os.environ, **_ENVIRONMENT},
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
+def _on_disk(file: BinaryIO) -> Iterator[BinaryIO]:
+    """A file that another process can read."""
+    file.seek(0)
+    if isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO):
+        yield file
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy, 1 << 20)
+        copy.seek(0)
+        yield copy
+
+
+def no_python(process: subprocess.Popen[bytes]) -> str:
+    """A hint for a process that ended early: another program takes no such arguments."""
+    if (process.returncode or 0) <= 0:  # a signal ended it
+        return ""
+    return f" If no file is decoded, sys.executable is not Python: {sys.executable}."
+
+
+def confine(seconds: float, most_bytes: int) -> Callable[[], object]:
+    """Have the system end this process if it takes too much; the result allows it to go on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the terminal also sends to our caller
+    if not hasattr(signal, "setitimer"):  # Windows has no such limits
+        return lambda: None
+    import resource  # noqa: PLC0415 -- not on Windows
+
+    limits = {resource.RLIMIT_CPU: _MOST_SECONDS_IN_ALL}
+    with contextlib.suppress(OSError):  # only Linux says how much is taken already
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+        limits[resource.RLIMIT_AS] = pages * resource.getpagesize() + most_bytes
+    for kind, most in limits.items():
+        with contextlib.suppress(ValueError):  # a lower limit holds already
+            resource.setrlimit(kind, (most, most))
+    go_on = partial(signal.setitimer, signal.ITIMER_PROF, seconds)
+    go_on()
+    return go_on
