@@ -7,8 +7,8 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import product
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -162,7 +162,7 @@ def count_items(sources: Iterable[Any], suffixes: tuple[str, ...]) -> int | None
 def _files(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path | Skipped]:
     # Not with Path's methods, which raise for names that are too long.
     if os.path.isdir(path):  # noqa: PTH112
-        yield from _walk(path, suffixes)
+        yield from (Path(each) for each, is_folder in _walk(str(path), suffixes) if not is_folder)
     elif glob.has_magic(str(path)) and not os.path.exists(path):  # noqa: PTH110
         found = _matches(path)
         if not found:
@@ -179,16 +179,31 @@ def _matches(pattern: Path) -> list[Path]:
     folder, rest = Path(pattern.anchor), pattern.relative_to(pattern.anchor).parts
     while rest and os.path.isdir(folder / rest[0]):  # noqa: PTH112
         folder, rest = folder / rest[0], rest[1:]
-    # Further down the path, a name with brackets may be either.
-    ways = [{part, part.replace("[", "[[]")} for part in rest]
-    start = glob.escape(str(folder))
-    return sorted(
-        {
-            Path(name)
-            for way in product(*ways)
-            for name in glob.iglob(os.path.join(start, *way), recursive=True)  # noqa: PTH118, PTH207 -- absolute patterns
-        }
-    )
+    found = {str(folder)}
+    for left in range(len(rest), 0, -1):
+        part = rest[-left]
+        found = {each for place in found for each in _below(place, part, is_last=left == 1)}
+    return sorted(map(Path, found))
+
+
+def _below(folder: str, part: str, *, is_last: bool) -> Iterator[str]:
+    """The paths below a folder that a part of a glob matches; a name with brackets may be either.
+
+    Not with `glob`, whose ``**`` follows links, also in a circle, and is recursive.
+    """
+    if part == "**":
+        everything = _walk(folder, ("",)) if os.path.isdir(folder) else ()  # noqa: PTH112
+        yield from (path for path, is_folder in everything if is_folder or is_last)
+        return
+    if not glob.has_magic(part):
+        path = os.path.join(folder, part)  # noqa: PTH118
+        yield from [path] * os.path.lexists(path)
+        return
+    with suppress(OSError):  # no folder, or one that cannot be read
+        for name in os.listdir(folder):  # noqa: PTH208 -- names
+            matches = fnmatch(name, part) or fnmatch(name, part.replace("[", "[[]"))
+            if matches and (part[0] == "." or name[0] != "."):
+                yield os.path.join(folder, name)  # noqa: PTH118
 
 
 def _is_wanted(name: str, suffixes: tuple[str, ...]) -> bool:
@@ -201,22 +216,23 @@ def _is_something_else(path: Path) -> bool:
     return os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113
 
 
-def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """The files below a folder, sorted by path, without hidden ones; one folder's names at a time.
+def _walk(folder: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
+    """A folder and all below it, sorted by path, without hidden ones, and whether each is a folder.
 
-    Links to folders are not followed: they may lead in a circle.
+    Only one folder's names are in memory. Links to folders are not followed: they may lead in a
+    circle.
     """
     # Names, not paths, and no recursion: folders may be nested deeper than Python's stack.
-    waiting = [(str(folder), True)]
+    waiting = [(folder, True)]
     while waiting:
         path, is_folder = waiting.pop()
+        yield path, is_folder
         if not is_folder:
-            yield Path(path)
             continue
         try:
             found = sorted(_entries(path, suffixes), reverse=True)
         except OSError:
-            yield Path(path)  # it is reported like a file that cannot be read
+            yield path, False  # it is reported like a file that cannot be read
             continue
         waiting += found
 

@@ -232,9 +232,13 @@ def test_suffixes_choose_files_of_folders(make: Any, load: Any, folder: Path) ->
     assert names(documents, folder) == ["a.wav", "b/z.mp4"]
 
 
-def test_links_to_folders_are_not_followed(make: Any, load: Any, folder: Path) -> None:
-    (folder / "again").symlink_to(folder)
-    assert names(load(make(folder)), folder) == ORDER
+@pytest.mark.parametrize("pattern", ["", "**", "**/*.*", "**/**/*"])
+def test_links_to_folders_are_not_followed(
+    make: Any, load: Any, folder: Path, pattern: str
+) -> None:
+    for name in ("again", "b/and again"):  # two lead in 2 ** 40 circles
+        (folder / name).symlink_to(folder)
+    assert names(load(make(str(folder / pattern))), folder) == ORDER
 
 
 def test_links_to_files_elsewhere_are_read(make: Any, load: Any, red: Path, folder: Path) -> None:
@@ -338,14 +342,15 @@ def test_the_missing_package_of_a_storage_is_named(
         run(source_of("s3://bucket/a", VisionCraftClient(**host.clients())))
 
 
-def test_folders_may_be_nested_deeper_than_the_stack(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pattern", ["", "**", "**/a.*"])
+def test_folders_may_be_nested_deeper_than_the_stack(tmp_path: Path, pattern: str) -> None:
     deepest = tmp_path.joinpath(*["d"] * 200)
     deepest.mkdir(parents=True)
     (deepest / "a.png").write_bytes(picture())
     limit = sys.getrecursionlimit()
     try:
         sys.setrecursionlimit(len(inspect.stack()) + 100)
-        [item] = items_of([tmp_path], ("",))
+        [item] = items_of([tmp_path / pattern], ("",))
     finally:
         sys.setrecursionlimit(limit)
     assert isinstance(item, Source)
