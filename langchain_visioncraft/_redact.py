@@ -7,7 +7,7 @@ import html
 import re
 import traceback
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
@@ -93,13 +93,14 @@ class Redactor:
             return masked(text + _CUT * (len(value) >= _LONGEST)).encode("utf-8", "surrogateescape")
         if isinstance(value, dict | list) and depth > _DEEPEST:
             return MASK
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             return {
                 self._walk(name, masked): self._walk(held, masked, depth + 1)
                 for name, held in value.items()
             }
-        if type(value) in (list, tuple):
-            return type(value)(self._walk(held, masked, depth + 1) for held in value)
+        make = getattr(value, "_make", type(value))  # of named tuples, as aiohttp's `RequestInfo`
+        if type(value) in (list, tuple) or make is not type(value):
+            return make(self._walk(held, masked, depth + 1) for held in value)
         return value
 
     def _whole(self, text: str) -> str:
@@ -159,6 +160,8 @@ class Redactor:
         """Take the key out of the arguments and the facts of an error."""
         error.args = self(error.args)
         vars(error).update(self(vars(error)))
+        if "_request" in vars(error):  # of httpx: the key is in its headers, or in its body
+            vars(error)["_request"] = None
 
 
 @functools.lru_cache(maxsize=32)

@@ -112,8 +112,11 @@ class _OurClient:
     def _without_key(self, response: Any) -> Any:
         """The response; its headers, which LangChain passes on if asked to, do not hold the key."""
         for name, text in [*response.headers.items()]:
-            if (told := self._redact.told(text)) != text:
-                response.headers[name] = told
+            told_name, told = self._redact.told([name, text])
+            if told_name != name:
+                del response.headers[name]
+            if [told_name, told] != [name, text]:
+                response.headers[told_name] = told
         return response
 
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:  # noqa: ARG002
@@ -142,6 +145,8 @@ class _OurClient:
 
     def _asking(self, options: Any) -> Generator[Any, Any, Any]:
         """Try each form of the ``response_format`` until the host accepts one."""
+        # The user's own HTTP client may follow redirects, with its headers and the conversation.
+        options = options.model_copy(update={"follow_redirects": False})
         body, refusals = options.extra_json or {}, []
         for number, form in forms_of(body.get("response_format"), self.form):
             own = {"extra_json": {**body, "response_format": form}}

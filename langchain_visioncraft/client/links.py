@@ -13,7 +13,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from langchain_visioncraft._redact import Redactor, shortened
 from langchain_visioncraft.errors import UnsafeLinkError
@@ -50,7 +50,7 @@ def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
         absolute = percent_encoded(joined)
         parts = urlsplit(absolute)
         host, port = parts.hostname, parts.port
-        (host or "").encode("idna")  # as in a look-up, which refuses empty and overlong labels
+        name = (host or "").encode("idna").decode()  # as in a look-up and in a Host header
     except ValueError:
         raise _unsafe(url, "it is damaged", base_url, endpoint) from None
     if len(absolute) > _LONGEST or _CONTROL.search(joined) or not absolute.isprintable():
@@ -62,12 +62,13 @@ def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
         origin.hostname,
         origin.port or _PORTS[origin.scheme],
     )
-    return Link(absolute, host, port or _PORTS[parts.scheme], own)
+    return Link(absolute, name, port or _PORTS[parts.scheme], own)
 
 
 def check_without_key(link: Link, redact: Redactor, *, base_url: str, endpoint: str) -> None:
     """Raise `UnsafeLinkError` for a link that would take the key to another host."""
-    if redact.told(link.url) != link.url:
+    sent = [link.url, link.host]
+    if redact.told(sent) != sent:
         reason = "it holds the key, which only the API's own host may get"
         raise _unsafe(link.url, reason, base_url, endpoint)
 
@@ -91,7 +92,7 @@ def pin(link: Link, addresses: Sequence[Any], *, base_url: str, endpoint: str) -
         link,
         url=urlunsplit(pinned),
         # A pool knows only addresses: a connection kept alive would serve another host's link.
-        headers={"Host": _host_header(parts), "Connection": "close"},
+        headers={"Host": _host_header(link.host, parts.port), "Connection": "close"},
         extensions={"sni_hostname": link.host} if parts.scheme == "https" else {},
     )
 
@@ -134,10 +135,9 @@ _SPECIAL = (
 RESOLVE_OPTIONS: dict[str, int] = {"type": socket.SOCK_STREAM}
 
 
-def _host_header(parts: SplitResult) -> str:
-    host = parts.hostname or ""
+def _host_header(host: str, port: int | None) -> str:
     host = f"[{host}]" if ":" in host else host
-    return f"{host}:{parts.port}" if parts.port else host
+    return f"{host}:{port}" if port else host
 
 
 def _unsafe(url: str, reason: str, base_url: str, endpoint: str) -> UnsafeLinkError:

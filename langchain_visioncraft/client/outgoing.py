@@ -161,6 +161,8 @@ class Outgoing:
             ours = {name.lower() for name in self.headers} | {"host"}
             for name in [name for name in request.headers if name.lower() not in ours]:
                 del request.headers[name]
+            if request.url != self.url:  # a client may have parameters of its own
+                request.url = type(request.url)(self.url)
         return request
 
     def options(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tool_service import KEY
 
 from langchain_visioncraft._redact import chain
 from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.errors import VisionCraftError
+from langchain_visioncraft.errors import ConnectionFailedError, VisionCraftError
 
 TESTS = Path(canary_places.__file__).parent
 BROKEN = {
@@ -51,6 +51,23 @@ def test_the_log_of_a_retry_does_not_repeat_it(
     assert isinstance(error, VisionCraftError)
     assert "trying again" in caplog.text
     assert not found_in(caplog.text), found_in(caplog.text)
+
+
+def _chat() -> Any:
+    return endpoints.chat(model="m", messages=[{"role": "user", "content": "Hi"}])
+
+
+@pytest.mark.parametrize("what", BROKEN)
+@pytest.mark.parametrize("flow", [draw, _chat])
+def test_no_cause_of_an_error_holds_the_request(driver: Any, flow: Any, what: str) -> None:
+    with RawHost(lambda connection: connection.sendall(BROKEN[what].encode())) as host:
+        client = driver(api_key=KEY, base_url=host.url, max_retries=0)
+        error = failure_of(lambda: drive(client, flow()))
+    causes = list(chain(error))
+    assert isinstance(error, ConnectionFailedError)
+    for each in causes:
+        assert not found_in(repr((each, str(each), each.args, vars(each))))
+        assert not vars(each).get("_request")
 
 
 def _fails(_: Any) -> None:

@@ -18,7 +18,7 @@ from langchain_core.messages import (
 from langchain_core.tools import tool
 
 from langchain_visioncraft import ChatVisionCraft
-from langchain_visioncraft.errors import InvalidRequestError
+from langchain_visioncraft.errors import InvalidRequestError, UnexpectedAnswerError
 
 FOREIGN = {
     "OPENAI_API_KEY": "sk-foreign",
@@ -62,6 +62,16 @@ async def test_headers_say_who_is_calling_and_nothing_more(service: Service, way
     assert not [name for name in headers if name.startswith("openai-")]
     described = ("os", "arch", "lang", "runtime", "runtime-version", "package-version", "async")
     assert not [name for name in described if f"x-stainless-{name}" in headers]
+
+
+async def test_a_redirect_is_not_followed_with_ones_own_client(service: Service, way: str) -> None:
+    own = service.clients()
+    for client in own.values():
+        client.follow_redirects = True
+    service.says(307, headers={"location": "http://elsewhere.test/v1/chat/completions"})
+    with pytest.raises(UnexpectedAnswerError, match="redirected"):
+        await ask(service.model(**own), way)
+    assert len(service.requests) == 1
 
 
 async def test_default_headers_and_query_are_sent(service: Service, way: str) -> None:

@@ -126,6 +126,7 @@ def test_one_private_address_among_public_ones_is_enough(
         ("https://cdn.example/a.png?s=1#part", f"https://{PUBLIC}/a.png?s=1", "cdn.example"),
         ("http://cdn.example:8080/a.png", f"http://{PUBLIC}:8080/a.png", "cdn.example:8080"),
         ("http://CDN.example/a.png", f"http://{PUBLIC}/a.png", "cdn.example"),
+        ("http://MÜNCHEN.example/a.png", f"http://{PUBLIC}/a.png", "xn--mnchen-3ya.example"),
     ],
 )
 def test_the_connection_goes_to_the_address_that_was_checked(
@@ -196,6 +197,21 @@ def test_a_link_that_would_take_the_key_to_another_host_is_not_followed(
         draw(host.client(driver))
     assert KEY.lower() not in str(caught.value).lower()
     assert len(host.requests) == 1 + redirected
+
+
+def test_the_letters_of_a_host_are_those_that_are_looked_up(driver: Any, dns: Any) -> None:
+    wide = KEY.translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)})
+    with pytest.raises(UnsafeLinkError, match="holds the key"):
+        draw(Host({"images": [f"http://{wide}.example/a.png"]}).client(driver))
+
+
+def test_the_parameters_of_ones_own_http_client_go_to_no_other_host(driver: Any, dns: Any) -> None:
+    host = Host({"images": ["https://cdn.example/a.png?s=1"]}, PNG)
+    client = host.client(driver)
+    for own in (client.http_client, client.http_async_client):
+        own.params = {"account": "ann"}
+    draw(client)
+    assert [request.url.query for request in host.requests] == [b"account=ann", b"s=1"]
 
 
 def test_a_link_to_the_apis_own_host_may_hold_the_key(driver: Any) -> None:
