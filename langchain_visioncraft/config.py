@@ -11,10 +11,10 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import BeforeValidator, SecretStr
 
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError
 
@@ -40,13 +40,21 @@ TimeoutTypes: TypeAlias = float | tuple[float | None, float | None] | None
 """Seconds: one number for the read timeout, or ``(connect, read)``; ``None`` in the pair waits
 forever, ``None`` alone means the defaults."""
 
+
+def _named(folder: Any) -> Any:
+    """Refuse an empty name, such as from an unset variable: it would be the current folder."""
+    if folder == "":
+        raise ValueError("a folder has an empty name; '.' is the current one")
+    return folder
+
+
 # At run time, pydantic converts values to the last types; type checkers see what may be passed.
 if TYPE_CHECKING:
     KeyTypes: TypeAlias = str | SecretStr | None
     FolderTypes: TypeAlias = Sequence[str | Path]
 else:
     KeyTypes = SecretStr | None
-    FolderTypes = list[Path]
+    FolderTypes = list[Annotated[Path, BeforeValidator(_named)]]
 
 VerifyTypes: TypeAlias = bool | str | ssl.SSLContext
 """``True``, ``False``, the path of a CA bundle, or a ready context."""

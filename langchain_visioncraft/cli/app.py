@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -30,9 +29,9 @@ from langchain_visioncraft.cli.parameters import MEDIUM, parameters_of, variants
 _HERE = "langchain_visioncraft.cli"
 
 
-def _named(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Refuse an empty text, such as from an unset shell variable: it would mean another place."""
-    if value is not None and not value.strip():
+def _named(_: click.Context, __: click.Parameter, value: Any) -> Any:
+    """Refuse an empty text, such as from an unset shell variable: it would mean something else."""
+    if any(not each.strip() for each in ([value] if isinstance(value, str) else value or ())):
         raise click.BadParameter("it is empty.")
     return value
 
@@ -171,18 +170,22 @@ def _usage() -> Command:
 
 def _mcp() -> Command:
     engine = Choice(variants_of("image"))
-    folders = {"type": click.Path(path_type=Path), "metavar": "FOLDER", "multiple": True}
+    folders = {"type": click.Path(), "metavar": "FOLDER", "multiple": True}
     content = "What results contain: text, also pictures, or also links to the media."
     token = {"envvar": "VISIONCRAFT_MCP_TOKEN", "show_envvar": True}
+    named = {"callback": _named}
     return _command(
         "app:serve_mcp",
         option(
             "--transport", "How clients connect.", type=Choice(["stdio", "http"]), default="stdio"
         ),
-        option("--tools", "The tools, e.g. text_to_image,upscale. Default: all nine."),
+        option("--tools", "The tools, e.g. text_to_image,upscale. Default: all nine.", **named),
         option("--text-to-image", "The engine that draws.", type=engine, default="sd"),
         option(
-            "--allow-dir allowed_dirs", "A folder that clients may read; repeatable.", **folders
+            "--allow-dir allowed_dirs",
+            "A folder that clients may read; repeatable.",
+            **folders,
+            **named,
         ),
         option("--content", content, type=Choice(CONTENT_TYPES), default="text"),
         *panel(
@@ -191,11 +194,12 @@ def _mcp() -> Command:
             option(
                 "--port", "Port; 0 takes a free one.", type=click.IntRange(0, 65535), default=8766
             ),
-            option("--token", "The bearer token that clients must send.", **token),
+            option("--token", "The bearer token that clients must send.", **token, **named),
             option(
                 "--allowed-host allowed_hosts",
                 "Another host name to answer to; repeatable.",
                 multiple=True,
+                **named,
             ),
         ),
         *CONNECTION,

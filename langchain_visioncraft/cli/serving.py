@@ -8,7 +8,6 @@ import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,7 +37,7 @@ def serve(
     *,
     tools: str | None,
     text_to_image: Any,
-    allowed_dirs: Sequence[Path],
+    allowed_dirs: Sequence[str],
     content: ContentTypes,
     host: str,
     port: int,

@@ -46,8 +46,10 @@ def create_http_app(
             on its reader's machine (DNS rebinding).
 
     Raises:
-        InvalidRequestError: If names with ``*`` are allowed without a token.
+        InvalidRequestError: If names with ``*`` are allowed without a token, or the token is empty.
     """
+    if token is not None and not token.strip():
+        raise InvalidRequestError("The token is empty. Give another, or None to need none.")
     if not token and any("*" in name for name in allowed_hosts):
         msg = "allowed_hosts with '*' need a token: otherwise any web page could connect."
         raise InvalidRequestError(msg)

@@ -90,6 +90,11 @@ def test_settings_reach_every_tool(tmp_path: Path) -> None:
         assert (tool.content, tool.allowed_dirs) == ("blocks", [tmp_path])
 
 
+def test_an_empty_name_of_a_folder_does_not_allow_the_current_one() -> None:
+    with pytest.raises(ValidationError, match="empty name"):
+        VisionCraftToolkit(api_key=KEY, allowed_dirs=[""])
+
+
 def test_options_reach_their_tool_only() -> None:
     toolkit = VisionCraftToolkit(
         tool_options={"visioncraft_text_to_image": {"width": 512, "content": "blocks"}}

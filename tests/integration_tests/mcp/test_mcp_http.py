@@ -243,3 +243,9 @@ def test_every_address_needs_a_name_or_a_token() -> None:
 def test_names_for_all_need_a_token(toolkit: VisionCraftToolkit, name: str) -> None:
     with pytest.raises(InvalidRequestError, match="token"):
         create_http_app(create_server(toolkit), allowed_hosts=[name])
+
+
+@pytest.mark.parametrize("token", ["", " "])
+def test_an_empty_token_is_not_no_token(toolkit: VisionCraftToolkit, token: str) -> None:
+    with pytest.raises(InvalidRequestError, match="token is empty"):
+        create_http_app(create_server(toolkit), token=token)
