@@ -96,6 +96,8 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
         return [_sentence(best_match([each])) for each in found]
     except (BrokenSchema, Unresolvable, InvalidRequestError, ValueError, TypeError, RecursionError):
         return []
+    except (re.error, OverflowError):  # a pattern that no engine reads; a long number, and a float
+        return []
 
 
 @functools.lru_cache(maxsize=64)
@@ -109,10 +111,17 @@ def _validator(schema: str) -> Any:
     inlined(read)  # a check may take a step for each of its parts
     extend: Any = validators.extend
     known = Draft202012Validator.VALIDATORS
-    own = {"pattern": _unmatched, "uniqueItems": _repeated}
-    own |= {name: functools.partial(_counted, known[name]) for name in ("anyOf", "oneOf")}
+    own: dict[str, Any] = {"pattern": _unmatched, "uniqueItems": _repeated}
+    own |= {name: functools.partial(_counted, known[name]) for name in _CHOICES}
+    if '"patternProperties"' in schema:  # in these, jsonschema itself uses Python's engine
+        own["patternProperties"] = _named
+        own["additionalProperties"] = functools.partial(_unnamed, known["additionalProperties"])
+        own["unevaluatedProperties"] = lambda *_: ()
     return extend(Draft202012Validator, own)(read, registry=Registry())
 
+
+_CHOICES = ("anyOf", "oneOf", "allOf", "if", "not", "contains", "dependentSchemas")
+"""The keywords that look at one value in several ways."""
 
 _steps: ContextVar[Iterator[int]] = ContextVar("_steps")
 """How many choices one check has looked at: in a recursive schema, they double at each level."""
@@ -138,6 +147,25 @@ def _unmatched(_: Any, pattern: str, value: Any, __: Any) -> Iterator[Any]:
 
     if isinstance(value, str) and not _matcher(pattern)(value):
         yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _named(check: Any, patterns: Mapping[str, Any], value: Any, _: Any) -> Iterator[Any]:
+    for pattern, part in patterns.items() if isinstance(value, dict) else ():
+        for name in filter(_matcher(pattern), value):
+            yield from check.descend(value[name], part, path=name, schema_path=pattern)
+
+
+def _unnamed(known: Any, check: Any, rest: Any, value: Any, schema: Mapping[str, Any]) -> Any:
+    """The keys that are not described, of which jsonschema learns no pattern."""
+    matchers = [_matcher(pattern) for pattern in schema.get("patternProperties") or ()]
+    if isinstance(value, dict):
+        value = {
+            name: part
+            for name, part in value.items()
+            if not any(matches(name) for matches in matchers)
+        }
+    kept = {key: part for key, part in schema.items() if key != "patternProperties"}
+    return known(check, rest, value, kept)
 
 
 @functools.lru_cache(maxsize=256)

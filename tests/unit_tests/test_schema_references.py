@@ -73,3 +73,45 @@ def test_a_pattern_that_retries_is_searched_without_pythons_engine(
     monkeypatch.setattr(re, "search", None)
     assert _schemas.problems({"a": "b" * 1000}, schema) == []
     assert len(_schemas.problems({"a": "b" * 1000 + "!"}, schema)) == 1
+
+
+ENTRIES = {"patternProperties": {"^(b+)+$": {"type": "integer"}}, "additionalProperties": False}
+TEXTS = {"patternProperties": {"^(b+)+$": {}}, "additionalProperties": {"type": "string"}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "found"),
+    [
+        (ENTRIES, {"b" * 1000: 1}, []),
+        (ENTRIES, {"bb": "x"}, ["bb: 'x' is not of type 'integer'"]),
+        (ENTRIES, {"a": 1}, ["Additional properties are not allowed ('a' was unexpected)"]),
+        ({**ENTRIES, "properties": {"a": {}}}, {"a": 1}, []),
+        (TEXTS, {"a": 1, "b": 1}, ["a: 1 is not of type 'string'"]),
+        (TEXTS, {"b" * 1000 + "!": "x"}, []),
+        ({**ENTRIES, "unevaluatedProperties": False}, {"bb": 1}, []),
+        (ENTRIES, [], []),
+    ],
+)
+def test_names_that_retry_are_searched_without_pythons_engine(
+    schema: Any, value: Any, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(re, "search", None)
+    assert _schemas.problems(value, schema) == found
+
+
+TWICE = {"properties": {"n": {"$ref": "#/$defs/node"}}}
+
+
+@pytest.mark.parametrize("node", [{"allOf": [TWICE, TWICE]}, {"if": TWICE, "then": TWICE}])
+def test_a_value_at_which_a_schema_looks_too_often_is_left_to_the_tool(node: Any) -> None:
+    value: Any = {"n": 1}
+    for _ in range(60):
+        value = {"n": value}
+    schema = {"type": "object", "properties": {"n": {"$ref": "#/$defs/node"}}}
+    assert _schemas.problems(value, {**schema, "$defs": {"node": node}}) == []
+
+
+@pytest.mark.parametrize("schema", [{"multipleOf": 0.5}, {"pattern": r"(?<=a)\p{L}"}])
+def test_what_cannot_be_checked_is_left_to_the_tool(schema: Any) -> None:
+    for value in (10**400, "ab"):
+        assert _schemas.problems(value, schema) == []
