@@ -18,8 +18,9 @@ import click
 from langchain_visioncraft.cli.inputs import STDIN
 from langchain_visioncraft.cli.problems import harmless, note, print_json
 from langchain_visioncraft.media import Media
-from langchain_visioncraft.media.decoding import decode, open_picture
+from langchain_visioncraft.media.decoding import open_picture
 from langchain_visioncraft.media.paths import local_path
+from langchain_visioncraft.media.pixels import decode
 from langchain_visioncraft.media.scaling import as_seen
 from langchain_visioncraft.media.urls import is_url
 

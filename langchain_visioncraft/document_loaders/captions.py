@@ -33,7 +33,8 @@ from langchain_visioncraft.errors import (
     UnexpectedAnswerError,
 )
 from langchain_visioncraft.media import Media
-from langchain_visioncraft.media.decoding import COSTS, Frames
+from langchain_visioncraft.media.decoding import Frames
+from langchain_visioncraft.media.pixels import COSTS
 from langchain_visioncraft.media.scaling import Scaled, scaled
 from langchain_visioncraft.media.structure import Animation, animation_of
 

@@ -6,11 +6,9 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -61,6 +59,9 @@ def _on_disk(file: BinaryIO) -> Iterator[BinaryIO]:
     if isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO):
         yield file
         return
+    import shutil  # noqa: PLC0415 -- these take the other process as long to import as all else
+    import tempfile  # noqa: PLC0415
+
     with tempfile.TemporaryFile() as copy:
         shutil.copyfileobj(file, copy, 1 << 20)
         copy.seek(0)
@@ -71,7 +72,7 @@ def no_python(process: subprocess.Popen[bytes]) -> str:
     """A hint for a process that ended early: another program takes no such arguments."""
     if (process.returncode or 0) <= 0:  # a signal ended it
         return ""
-    return f" If no file is decoded, sys.executable is not Python: {sys.executable}."
+    return f" (if no file is decoded, sys.executable is not Python: {sys.executable})"
 
 
 def confine(seconds: float, most_bytes: int) -> Callable[[], object]:
@@ -81,7 +82,7 @@ def confine(seconds: float, most_bytes: int) -> Callable[[], object]:
         return lambda: None
     import resource  # noqa: PLC0415 -- not on Windows
 
-    limits = {resource.RLIMIT_CPU: _MOST_SECONDS_IN_ALL}
+    limits = {resource.RLIMIT_CPU: _MOST_SECONDS_IN_ALL, resource.RLIMIT_CORE: 0}
     with contextlib.suppress(OSError):  # only Linux says how much is taken already
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
         limits[resource.RLIMIT_AS] = pages * resource.getpagesize() + most_bytes

@@ -178,29 +178,20 @@ _SIZES = {
 
 def _tags(file: BinaryIO) -> dict[int, int]:
     """The integers among the tags of the first page of a TIFF, or of EXIF, which is a TIFF."""
-    entries = next(directories_of(file), [])
-    return {tag: value for tag, _, _, value in entries if value is not None}
-
-
-def directories_of(file: BinaryIO) -> Iterator[list[tuple[int, int, int, int | None]]]:
-    """The tags of each page of a TIFF: number, type and count of values, the first if inline."""
     file.seek(0)
     head = file.read(16)
     order = "<" if head[:1] == b"I" else ">"
     big = 43 in head[2:4]  # with offsets of 64 bits
     offset, count_form, entry_form = ("Q", "Q", "HHQ8s") if big else ("I", "H", "HHI4s")
     (at,) = struct.unpack_from(order + offset, head, 8 if big else 4)
-    seen = {0}
-    while at not in seen:
-        seen.add(at)
-        file.seek(min(at, _LARGEST_FILE))
-        (count,) = struct.unpack(order + count_form, file.read(struct.calcsize(order + count_form)))
-        entries = file.read(min(count, _MOST_TAGS) * struct.calcsize(order + entry_form))
-        yield [
-            (tag, kind, number, _whole(order, kind, value))
-            for tag, kind, number, value in struct.iter_unpack(order + entry_form, entries)
-        ]
-        (at,) = struct.unpack(order + offset, file.read(struct.calcsize(order + offset)))
+    file.seek(min(at, _LARGEST_FILE))
+    (count,) = struct.unpack(order + count_form, file.read(struct.calcsize(order + count_form)))
+    entries = file.read(min(count, _MOST_TAGS) * struct.calcsize(order + entry_form))
+    found = (
+        (tag, _whole(order, kind, value))
+        for tag, kind, _, value in struct.iter_unpack(order + entry_form, entries)
+    )
+    return {tag: value for tag, value in found if value is not None}
 
 
 def _whole(order: str, kind: int, value: bytes) -> int | None:

@@ -106,8 +106,8 @@ def _check(process: subprocess.Popen[bytes], problem: bytes, name: str) -> None:
         raise MediaInputError(json.loads(problem).replace(_NAME, name))
     if process.returncode:
         most = f"{_MOST_SECONDS} seconds or {_MOST_BYTES >> 20} MB"
-        msg = f"{name} is not decoded: FFmpeg takes more than {most} to open it or to go on."
-        raise MediaInputError(msg + confined.no_python(process))
+        msg = f"{name} is not decoded: FFmpeg takes more than {most} to open it or to go on"
+        raise MediaInputError(f"{msg}{confined.no_python(process)}.")
 
 
 def main() -> None:

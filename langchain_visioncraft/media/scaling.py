@@ -9,14 +9,14 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
-from langchain_visioncraft.media.decoding import MOST_PIXELS, decode, open_picture
+from langchain_visioncraft.media.decoding import MOST_PIXELS, open_picture
 from langchain_visioncraft.media.inspection import is_plain, is_whole_png, truncation_of
 from langchain_visioncraft.media.media import Media
+from langchain_visioncraft.media.pixels import decode, turn_of
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_ORIENTATION = 0x0112  # EXIF
 _SAMPLES = 1 << 16
 _MOST_OUTLIERS = 8
 _LARGEST = 1e30
@@ -29,15 +29,6 @@ def as_seen(image: Image.Image) -> Image.Image:
     if upright.mode.startswith(("I", "F")) or _profile_of(upright) or upright.mode == "LAB":
         return in_srgb(in_eight_bits(upright))
     return upright
-
-
-def turn_of(image: Image.Image) -> int:
-    """The camera's orientation, 1 to 8; 1 is upright. Pillow itself rotates a TIFF."""
-    # Pillow also reads EXIF from compressed texts of a PNG, without a bound before version 13.
-    if image.format == "TIFF" or "Raw profile type exif" in image.info:
-        return 1
-    turn = image.getexif().get(_ORIENTATION, 1)
-    return turn if turn in range(2, 9) else 1
 
 
 def turned(image: Image.Image, turn: int | None = None) -> Image.Image:
@@ -229,10 +220,10 @@ def _missing(media: Media) -> str | None:
 
 
 def _is_common(image: Image.Image, mime_type: str) -> bool:
+    if image.format is None or mime_type not in _COMMON_TYPES or image.mode not in _COMMON_MODES:
+        return False
     # The further pictures in a JPEG are a camera's previews.
-    single = getattr(image, "n_frames", 1) == 1 or mime_type == "image/jpeg"
-    known = image.format is not None and mime_type in _COMMON_TYPES
-    return single and known and image.mode in _COMMON_MODES
+    return mime_type == "image/jpeg" or getattr(image, "n_frames", 1) == 1
 
 
 def _media(picture: Media | bytes | BinaryIO, name: str) -> Media:

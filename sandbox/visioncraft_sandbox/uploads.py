@@ -19,14 +19,14 @@ from PIL import Image
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import links
 from langchain_visioncraft.errors import MediaInputError, UnsafeLinkError
-from langchain_visioncraft.media.decoding import COSTS, cost_of, decode, is_in_python, open_image
+from langchain_visioncraft.media.decoding import open_image
 from langchain_visioncraft.media.inputs import MediaSource, parse_source
 from langchain_visioncraft.media.inspection import media_info, type_of
-from langchain_visioncraft.media.scaling import as_seen, turn_of, turned
+from langchain_visioncraft.media.pixels import COSTS, cost_of, decode, turn_of
+from langchain_visioncraft.media.scaling import as_seen, turned
 from langchain_visioncraft.media.sniff import kind_of
 from langchain_visioncraft.media.structure import StructureError
 from visioncraft_sandbox.answers import Refusal
-from visioncraft_sandbox.decoding_apart import FORMATS, decoded_apart
 from visioncraft_sandbox.engine_pool import EnginePool, unfinished
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.hiding import shown_text
@@ -297,7 +297,7 @@ def opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
         pixels = (shape.width or 0) * (shape.height or 0)
         _check_pixels(pixels, COSTS.get(mime, 1), name, max_pixels)
     try:
-        picture = open_image(io.BytesIO(data))
+        picture = open_image(io.BytesIO(data), max_pixels, once=True)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refusal(400, f"{name} has more than {max_pixels:,} pixels.") from error
     except StructureError as error:
@@ -320,10 +320,9 @@ def decoded(picture: Image.Image, name: str) -> Image.Image:
     """The pixels of an opened picture, as they are stored."""
     try:
         with _DECODING:
-            large = picture.format == "ICNS" or _pixels_of(picture) > _SMALL_PIXELS
-            if large and (picture.format in FORMATS or is_in_python(picture)):
-                return decoded_apart(picture)
             return decode(picture).image
+    except StructureError as error:
+        raise Refusal(400, f"{name} has {error}.") from error
     except Exception as error:
         raise Refusal(400, f"{name} is not a picture that can be read.") from error
 

@@ -238,9 +238,8 @@ def _box_names(text: str) -> None:
 def _structure(text: str) -> None:
     data = text.encode("utf-16-le", "surrogatepass").replace(b"\0", b"\xff")
     scans = b"\xff\xe5\x04\x00" + b"\xff\xda" * 511
-    for head in (b"\xff\xd8" + scans, b"II*\0\x08\0\0\0", b"MM\0+\0\x08\0\0" + bytes(7) + b"\x10"):
-        with suppress(StructureError):
-            check_structure(HeldBytes(head + data).open())
+    with suppress(StructureError):
+        check_structure(HeldBytes(b"\xff\xd8\xff" + scans[1:] + data).open())
     with suppress(struct.error):
         animation_of(HeldBytes(b"GIF89a" + bytes(7) + data).open(), "image/gif")
 

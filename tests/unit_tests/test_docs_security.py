@@ -19,12 +19,21 @@ from visioncraft_sandbox.engines import answer_schemas, language
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.client import base
 from langchain_visioncraft.document_loaders import transcripts
-from langchain_visioncraft.media import access, confined, decoding, listening, sound, structure
+from langchain_visioncraft.media import (
+    access,
+    apart,
+    confined,
+    decoding,
+    listening,
+    pixels,
+    sound,
+    structure,
+)
 
 PAGE = " ".join((Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8").split())
 OURS = SandboxConfig()
 HOURS = {2.0: "two hours", 6.0: "six hours", 8.0: "eight hours"}
-SECONDS = {10: "ten"}
+NUMBERS = {8: "eight", 10: "ten"}
 MINUTES = {300.0: "five minutes"}
 PROMPT = language._CONTEXT_TOKENS
 
@@ -36,8 +45,8 @@ PROMPT = language._CONTEXT_TOKENS
         f"An answer is limited to {base.DEFAULT_MAX_ANSWER_BYTES >> 20} MiB",
         f"A chat answer is limited to {completions.MAX_ANSWER_BYTES >> 20} MiB",
         f"a recording lasts at most {HOURS[transcripts.DEFAULT_MAX_SECONDS / 3600]}",
-        f"{decoding._MOST_READS:,} parts",
-        f"gets {SECONDS[listening._MOST_SECONDS]} seconds",
+        f"{pixels._MOST_READS:,} parts",
+        f"gets {NUMBERS[listening._MOST_SECONDS]} seconds",
         f"{confined._MOST_SECONDS_IN_ALL // 60} minutes in all",
         f"{listening._MOST_BYTES >> 20} MB of memory",
         f"of at most {listening._SMALL >> 10} KiB are decoded in the caller's process",
@@ -47,7 +56,8 @@ PROMPT = language._CONTEXT_TOKENS
         f"a frame of more than {sound._LARGEST_FRAME:,} samples",
         f"less than {sound._SLOWEST:,} or more than {sound._FASTEST:,} samples per second",
         f"Elsewhere, the limit is {decoding.MOST_PIXELS // 10**6} million",
-        f"more than {structure._MOST_BLOCKS:,} blocks or precincts",
+        f"It gets {apart._MOST_SECONDS} seconds of the processor's time",
+        f"{apart._MOST_BYTES >> 20} MB of memory, and {NUMBERS[apart._BYTES_A_PIXEL]} bytes for",
         f"WebP | more than {structure._MOST_FRAMES:,} frames",
         f"| {OURS.max_body_bytes >> 20} MiB for all concurrent requests",
         f"| {OURS.max_pixels // 10**6} million pixels",

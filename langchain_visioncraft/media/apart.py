@@ -1,0 +1,251 @@
+"""Pictures of rare formats, which another process decodes: Pillow may work on them without end."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import weakref
+from typing import Any, BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from langchain_visioncraft.media import confined
+from langchain_visioncraft.media.pixels import (
+    ORIENTATION,
+    cost_of,
+    decode,
+    open_with,
+    picture_formats,
+    turn_of,
+)
+from langchain_visioncraft.media.structure import StructureError
+
+_MOST_SECONDS = 30
+"""Of the processor's time, to open a picture, and for each of its frames. The largest that Pillow
+decodes in Python take half of it."""
+
+_MOST_BYTES = 256 << 20
+_BYTES_A_PIXEL = 8
+"""In addition, for each pixel that a picture may have."""
+
+_STRIP_PIXELS = 1 << 20
+_LONGEST_ANSWER = 64 << 20
+_LONGEST_TEXT = 500
+_MOST_THREADS = 4
+_SHOWN = ("duration", "icc_profile", "transparency")
+
+_ERRORS = {
+    "UnidentifiedImageError": UnidentifiedImageError,
+    "DecompressionBombError": Image.DecompressionBombError,
+}
+
+
+class Apart(Image.Image):
+    """A picture that another process opened, and decodes when its pixels are asked for.
+
+    Args:
+        file: Stays open until the pixels are loaded.
+        max_pixels: Pictures with more are not loaded.
+        once: Whether the process ends after each answer. Otherwise, it ends with this object.
+    """
+
+    damage: str | None = None
+    cost = 1
+
+    def __init__(self, file: BinaryIO, max_pixels: int, *, once: bool) -> None:
+        super().__init__()
+        self._file = file
+        self._most, self._once, self._frame, self._count = max_pixels, once, 0, None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._running = contextlib.ExitStack()
+        weakref.finalize(self, self._running.close)
+        self._ask()
+
+    @property
+    def n_frames(self) -> int:
+        """How many frames or pages there are."""
+        if self._count is None:
+            msg = "its frames cannot be counted"
+            raise OSError(msg)
+        return self._count
+
+    def seek(self, frame: int) -> None:
+        """Go to a frame, from 0."""
+        self._frame, self._im = frame, None
+        self._ask()
+
+    def tell(self) -> int:
+        """The number of the frame, from 0."""
+        return self._frame
+
+    def load(self) -> Any:
+        """Have the pixels decoded. Raises any error, as Pillow does."""
+        if self._im is None:
+            self._ask(pixels=True)
+        return super().load()
+
+    def close(self) -> None:
+        """End the other process."""
+        self._process = None
+        self._running.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ask(self, *, pixels: bool = False) -> None:
+        with contextlib.ExitStack() as unless_kept:
+            unless_kept.callback(self.close)
+            process = self._process or self._start()
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._commands, b"%d %d\n" % (self._frame, pixels))
+            output: Any = process.stdout
+            answer = json.loads(self._read(output.readline(_LONGEST_ANSWER)), object_hook=_bytes)
+            if error := answer.get("error"):
+                raise _ERRORS.get(error, OSError)(answer["text"])
+            self.format, self._mode = answer["format"], answer["mode"]
+            self._size = tuple(answer["size"])
+            self.cost, self.info = answer["cost"], answer["info"]
+            self._count = answer["frames"]
+            if pixels:
+                self._take(answer, output)
+            if not self._once:
+                unless_kept.pop_all()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        task = [Image.MAX_IMAGE_PIXELS, _MOST_SECONDS, _most_bytes(self._most)]
+        # Its standard error is what it reads commands from: other files are not passed on Windows.
+        commands, self._commands = os.pipe()
+        self._running.callback(os.close, self._commands)
+        try:
+            opening = confined.apart(__name__, task, self._file, stderr=commands)
+            self._process = self._running.enter_context(opening)
+        finally:
+            os.close(commands)
+        return self._process
+
+    def _read(self, data: bytes, least: int = 1) -> bytes:
+        """What was read of an answer. Raises `StructureError` if the process ended before it."""
+        if len(data) < least and self._process is not None:
+            self._process.wait()
+            most = f"{_MOST_SECONDS} seconds or {_most_bytes(self._most) >> 20} MB"
+            hint = confined.no_python(self._process)
+            msg = f"contents that take more than {most} to decode{hint}"
+            raise StructureError(msg)
+        return data
+
+    def _take(self, answer: dict[str, Any], output: Any) -> None:
+        if self.width * self.height > self._most:
+            msg = f"{self.width}x{self.height} pixels, more than {self._most:,}"
+            raise StructureError(msg)
+        image = Image.new(self.mode, self.size)
+        rows = _rows(self.width)
+        row = len(Image.new(self.mode, (self.width, 1)).tobytes())
+        for top in range(0, self.height, rows):
+            size = self.width, min(rows, self.height - top)
+            data = self._read(output.read(row * size[1]), row * size[1])
+            image.paste(Image.frombytes(self.mode, size, data), (0, top))
+        if answer["palette"]:
+            mode, colours = answer["palette"]
+            image.putpalette(colours, mode)
+        self.im, self.palette, self.damage = image.im, image.palette, answer["damage"]
+        if self._once:
+            self._file = io.BytesIO()
+
+
+def _most_bytes(max_pixels: int) -> int:
+    return _MOST_BYTES + _BYTES_A_PIXEL * max_pixels
+
+
+def _rows(width: int) -> int:
+    """How many rows are sent at once."""
+    return max(1, _STRIP_PIXELS // max(1, width))
+
+
+def _bytes(found: dict[str, Any]) -> Any:
+    return base64.b64decode(found["base64"]) if "base64" in found else found
+
+
+def _as_json(value: bytes) -> dict[str, str]:
+    return {"base64": base64.b64encode(value).decode()}
+
+
+def main() -> None:
+    """Decode the picture that is standard input: for each command, print an answer in JSON."""
+    Image.MAX_IMAGE_PIXELS, *limits = json.loads(sys.argv[1])
+    commands, answers = os.fdopen(os.dup(2), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (1, 2):
+        os.dup2(nothing, stream)  # what libraries print is no answer
+    if hasattr(os, "sched_setaffinity"):  # each thread reserves addresses, which are limited
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-_MOST_THREADS:])
+    formats = picture_formats()
+    go_on = confined.confine(*limits)
+    picture = _Picture(formats)
+    for command in commands:
+        go_on()
+        frame, pixels = map(int, command.split())
+        try:
+            answer, image = picture.at(frame, pixels=bool(pixels))
+            line = json.dumps(answer, default=_as_json)
+        except MemoryError:
+            os.abort()
+        except Exception as error:  # noqa: BLE001 -- decoders raise any
+            answer, image = (
+                {"error": type(error).__name__, "text": str(error)[:_LONGEST_TEXT]},
+                None,
+            )
+            line = json.dumps(answer)
+        answers.write(line.encode() + b"\n")
+        if image is not None:
+            rows = _rows(image.width)
+            for top in range(0, image.height, rows):
+                strip = (0, top, image.width, min(top + rows, image.height))
+                answers.write(image.crop(strip).tobytes())
+        answers.flush()
+
+
+class _Picture:
+    """The picture that is standard input."""
+
+    def __init__(self, formats: tuple[str, ...]) -> None:
+        self._formats = formats
+        self._image: Any = None
+        self._shown = 0  # some formats count from 1
+        self._frames: int | None = None
+
+    def at(self, frame: int, *, pixels: bool) -> tuple[dict[str, Any], Image.Image | None]:
+        """The description of a frame, and its pixels if they are asked for."""
+        if self._image is None:
+            self._image = open_with(sys.stdin.buffer, self._formats)
+            # Of a damaged one, the first frame may be intact.
+            with contextlib.suppress(Exception):
+                self._frames = getattr(self._image, "n_frames", 1)
+        if frame != self._shown:
+            self._image.seek(frame)
+            self._shown = frame
+        image = self._image
+        answer = {"format": image.format, "cost": cost_of(image), "frames": self._frames}
+        if not pixels:
+            info = {"duration": image.info.get("duration")}
+            return answer | {"mode": image.mode, "size": image.size, "info": info}, None
+        image, damage = decode(image)
+        return answer | {"damage": damage, **_described(image)}, image
+
+
+def _described(image: Image.Image) -> dict[str, Any]:
+    """How a picture looks, apart from its pixels."""
+    info = {name: image.info[name] for name in _SHOWN if name in image.info}
+    if (turn := turn_of(image)) != 1:
+        exif = Image.Exif()
+        exif[ORIENTATION] = turn
+        info["exif"] = exif.tobytes()
+    palette = None
+    if image.palette and image.mode in ("P", "PA"):
+        mode = image.palette.mode
+        palette = [mode, bytes(image.getpalette(mode) or ())]
+    return {"mode": image.mode, "size": image.size, "info": info, "palette": palette}
