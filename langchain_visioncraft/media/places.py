@@ -19,7 +19,7 @@ from langchain_visioncraft.media.filesystems import Folder
 from langchain_visioncraft.media.handles import digest_of
 from langchain_visioncraft.media.paths import open_regular
 
-_MOST_STORES = 64
+_MOST_STORES = 4096  # one for each user, of many
 
 
 class Holder(Protocol):
@@ -63,18 +63,19 @@ _lock = threading.Lock()
 
 def register(files: Folder) -> None:
     """Make the folder of this store known for media that are restored from data."""
+    root = files.where("x").removesuffix("x")  # of an empty name, some storage drops the slash
     with _lock:
-        _opened[files.where("")] = files
-        _opened.move_to_end(files.where(""))
+        _opened[root] = files
+        _opened.move_to_end(root)
         if len(_opened) > _MOST_STORES:
             _opened.popitem(last=False)
 
 
 def store_of(location: str | None, name: str) -> Folder | None:
     """The folder of the opened store that contains this location, if there is one."""
+    root, found, rest = (location or "").rpartition(name)
     with _lock:
-        opened = list(_opened.values())
-    return next((each for each in opened if location == each.where(name)), None)
+        return _opened.get(root) if found and not rest else None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import heapq
 import json
 import math
 import os
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -230,11 +231,15 @@ class MediaStore(KnownKeywords, Sheets):
         """
         store = self._of_users.get(user)
         if store is None:
-            root = f"{self.root.rstrip('/')}/users/{digest_of_text(user)[:32]}"
+            name = f"users/{digest_of_text(user)[:32]}"
+            local = self.spool_dir is not None
+            root = self._folder.where(name) if local else posixpath.join(self.root, name)
             store = _reopen(root, self._storage_options)
             if len(self._of_users) >= _MOST_USERS:
                 self._of_users.clear()
             self._of_users[user] = store
+        for used in (self, store):
+            register(used._folder)  # again: of many, the last used are known
         return store
 
     def remember(self, key: str, media: Sequence[Media]) -> None:

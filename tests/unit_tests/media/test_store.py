@@ -484,3 +484,32 @@ def test_a_store_that_signs_no_links_says_what_to_do(any_store: MediaStore) -> N
             any_store.url(kept.handle, expires=expires)
     with pytest.raises(UnknownHandleError):
         any_store.url("000000000000.png")
+
+
+@pytest.mark.parametrize("root", ["", "media", "memory://", "memory:///", "local:///{}/media"])
+def test_the_stores_of_users_are_inside(
+    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = MediaStore(root.format(tmp_path))
+    monkeypatch.chdir("/")
+    location = store.add(PNG).location
+    assert location is not None
+    kept = store.of_user("ann").add(PNG)
+    assert str(kept.location).startswith(location.rpartition("/")[0] + "/users/")
+    [found] = Media.from_artifact(Media.to_artifact([kept]))
+    assert found.read() == PNG
+    store.of_user("ann").remove(kept.handle)
+    store.remove(kept.handle)
+
+
+def test_stores_in_use_are_known_however_many_users_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("langchain_visioncraft.media.places._MOST_STORES", 8)
+    store = MediaStore(tmp_path)
+    kept = [store.add(PNG), store.of_user("ann").add(PNG)]
+    for number in range(50):
+        store.of_user(f"{number}")
+        store.of_user("ann")
+    assert [media.read() for media in Media.from_artifact(Media.to_artifact(kept))] == [PNG, PNG]
