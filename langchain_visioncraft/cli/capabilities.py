@@ -223,7 +223,8 @@ def _keep(
         )
         for medium in media
     ]
-    store.record(call.of(kept))
+    with contextlib.suppress(OSError):  # a paid result must not fail because of it
+        store.record(call.of(kept))
     return kept
 
 

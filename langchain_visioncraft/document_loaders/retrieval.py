@@ -207,8 +207,8 @@ def _checked_marks(answer: str, count: int) -> tuple[str, set[int]]:
 
     def check(match: re.Match[str]) -> str:
         ranges = [(int(first), int(last or first)) for first, last in _NUMBERS.findall(match[2])]
-        numbers = (number for first, last in ranges for number in range(first, last + 1))
-        there = [number for number in numbers if 1 <= number <= count]
+        bounds = ((max(first, 1), min(last, count) + 1) for first, last in ranges)
+        there = [number for first, end in bounds for number in range(first, end)]
         used.update(there)
         return match[1] + "".join(f"[{number}]" for number in there) if there else ""
 

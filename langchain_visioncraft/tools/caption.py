@@ -147,7 +147,9 @@ class VisionCraftTranscribe(VisionCraftTool, text_schemas.TranscribeOptions):
 
     def finish(self, result: Transcript, job: Job) -> tuple[str, dict[str, Any]]:
         """The text, and the transcript with its times."""
-        artifact = {**result.model_dump(mode="json"), "source": job.sources[0]}
+        # With a type among the facts that a host adds, it would be taken for a medium.
+        facts = result.model_dump(mode="json", exclude={"mime_type"})
+        artifact = {**facts, "source": job.sources[0]}
         written = {"srt": result.to_srt, "vtt": result.to_vtt}.get(self.format)
         text = written() if written and result.text else result.text
         return text or "(No speech was heard in this recording.)", artifact

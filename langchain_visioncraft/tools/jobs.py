@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_visioncraft.client.endpoint import Endpoint
 from langchain_visioncraft.context import run_context
-from langchain_visioncraft.media.handles import digest_of_text
+from langchain_visioncraft.media.handles import digest_of_text, is_handle
 from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.sidecar import Usage
 from langchain_visioncraft.media.store import MediaStore
@@ -45,7 +45,8 @@ def cache_key(
     the target of a link may change.
     """
     seed = job.arguments.get("seed", -1) if "seed" in endpoint.request.model_fields else 0
-    if seed is None or seed < 0 or not all(source in store for source in job.sources):
+    kept = all(is_handle(source) and source in store for source in job.sources)
+    if seed is None or seed < 0 or not kept:
         return None
     asked = [endpoint.__name__, base_url, job.arguments, job.count]
     return digest_of_text(json.dumps(asked, sort_keys=True, default=str))

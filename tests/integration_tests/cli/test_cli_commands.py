@@ -201,6 +201,15 @@ def test_what_the_store_does_not_take_is_kept_outside(
     assert Media.from_path(kept).width == 64
 
 
+def test_a_ledger_that_cannot_be_written_does_not_fail_a_paid_call(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "visioncraft-media" / "usage.jsonl").mkdir(parents=True)
+    ran = run("image", "a fox", *SMALL)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert Media.from_path(ran.stdout.strip()).width == 64
+
+
 @pytest.mark.parametrize("command", [("image", "a fox"), ("vary", "0123456789ab.png")])
 def test_a_store_that_cannot_be_is_refused_before_a_call(
     run: Run, drawing_sandbox: Sandbox, tmp_path: Path, command: tuple[str, str]

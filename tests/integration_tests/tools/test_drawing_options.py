@@ -176,6 +176,15 @@ async def test_a_cached_picture_that_was_removed_is_made_again(
     assert again.artifact == first.artifact
 
 
+def test_a_link_that_holds_a_handle_is_not_cached(store: MediaStore) -> None:
+    """What it leads to may change, and its query is not recorded."""
+    handle = store.add(b"GIF89a" + bytes(7) + b";").handle
+    tool = tools.VisionCraftUpscale(api_key=KEY, store=store, cache=True)
+    links = (f"https://h.example/{handle}", f"https://h.example/{handle}?page=2")
+    assert [tool._key(tool.prepare({"image": link})) for link in links] == [None, None]
+    assert tool._key(tool.prepare({"image": handle}))
+
+
 async def test_another_host_has_a_cache_of_its_own(store: MediaStore, way: str) -> None:
     """What one service drew is no answer of another."""
     for host in (HOST, "http://other.test"):

@@ -24,6 +24,7 @@ from langchain_visioncraft import (
 )
 from langchain_visioncraft.client import Transcript
 from langchain_visioncraft.tools import VisionCraftTool
+from langchain_visioncraft.tools.jobs import Job
 
 Make = Callable[..., Any]
 LINE = re.compile(r"[0-9a-f]{12}\.[a-z0-9]+ \((image|video)/[a-z0-9]+(, [\w. ]+)+\)")
@@ -99,6 +100,15 @@ async def test_a_transcript_is_text_and_times(make: Make, store: MediaStore, way
     assert message.content == transcript.text == "Hello there."
     assert [segment.end for segment in transcript.segments] == [1.5]
     assert message.artifact["source"] == arguments["audio"]
+
+
+def test_a_transcript_is_no_medium_whatever_facts_a_host_adds() -> None:
+    picture = Media.from_bytes(medium("mask.png"))
+    heard = Transcript.model_validate({"text": "Hello.", **Media.to_artifact([picture])})
+    job = Job(None, sources=["a.wav"])
+    _, artifact = VisionCraftTranscribe(api_key="k").finish(heard, job)
+    assert artifact["size"] == picture.size
+    assert Media.from_artifact(artifact) == []
 
 
 async def test_a_transcript_may_be_subtitles(make: Make, store: MediaStore, way: str) -> None:
