@@ -27,19 +27,23 @@ def is_possible() -> bool:
     return not hasattr(sys, "frozen")
 
 
+def command(module: str, task: Any) -> list[str]:
+    """Runs `main` of this module. All users can see the task, which is its argument in JSON."""
+    return [sys.executable, "-I", "-c", _START.format(sys.path, module), json.dumps(task)]
+
+
 @contextlib.contextmanager
 def apart(
     module: str, task: Any, file: BinaryIO, stderr: int = subprocess.PIPE
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that runs `main` of this module, with a file as standard input.
 
-    It ends with the block. All users can see the task, which is its argument in JSON.
+    It ends with the block.
     """
-    command = [sys.executable, "-I", "-c", _START.format(sys.path, module), json.dumps(task)]
     with (
         _on_disk(file) as source,
         subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-            command,
+            command(module, task),
             stdin=source,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -78,17 +82,27 @@ def no_python(process: subprocess.Popen[bytes]) -> str:
 def confine(seconds: float, most_bytes: int) -> Callable[[], object]:
     """Have the system end this process if it takes too much; the result allows it to go on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the terminal also sends to our caller
+    limit_memory(most_bytes)
     if not hasattr(signal, "setitimer"):  # Windows has no such limits
         return lambda: None
-    import resource  # noqa: PLC0415 -- not on Windows
-
-    limits = {resource.RLIMIT_CPU: _MOST_SECONDS_IN_ALL, resource.RLIMIT_CORE: 0}
-    with contextlib.suppress(OSError):  # only Linux says how much is taken already
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
-        limits[resource.RLIMIT_AS] = pages * resource.getpagesize() + most_bytes
-    for kind, most in limits.items():
-        with contextlib.suppress(ValueError):  # a lower limit holds already
-            resource.setrlimit(kind, (most, most))
+    _limit("RLIMIT_CPU", _MOST_SECONDS_IN_ALL)
     go_on = partial(signal.setitimer, signal.ITIMER_PROF, seconds)
     go_on()
     return go_on
+
+
+def limit_memory(most_bytes: int) -> None:
+    """Limit this process to so many bytes more than it takes now, on Linux; it dumps none."""
+    if sys.platform == "win32":
+        return
+    _limit("RLIMIT_CORE", 0)
+    with contextlib.suppress(OSError):  # only Linux says how much is taken already
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+        _limit("RLIMIT_AS", pages * os.sysconf("SC_PAGE_SIZE") + most_bytes)
+
+
+def _limit(name: str, most: int) -> None:
+    import resource  # noqa: PLC0415 -- not on Windows
+
+    with contextlib.suppress(ValueError):  # a lower limit holds already
+        resource.setrlimit(getattr(resource, name), (most, most))

