@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from math import cos, pi, sin
+from math import ceil, cos, pi, sin
 from typing import Final
 
 import cv2
@@ -15,6 +15,7 @@ from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 from visioncraft_sandbox.engines.stage import Colour, Layer, Stage, noise, to_image
 from visioncraft_sandbox.engines.stopping import go_on
 
+_MOST_PIXELS: Final = 4_200_000
 _MOTIONS: Final[dict[str, Callable[[float], tuple[float, float]]]] = {
     "still": lambda _: (0, 0),
     "sway": lambda part: (sin(2 * pi * part), 0),
@@ -213,6 +214,15 @@ _FILTERS: Final[dict[str, Callable[[Image.Image, np.random.Generator], Image.Ima
 
 def apply_styles(image: Image.Image, styles: Sequence[str], seed: int) -> Image.Image:
     """An RGB picture in one style of ``reading.STYLES`` after the other."""
+    if not styles:
+        return image
+    styled = reduced(image)
     for style in styles:
-        image = _FILTERS[style](image, np.random.default_rng(seed))
-    return image
+        styled = _FILTERS[style](styled, np.random.default_rng(seed))
+    return styled.resize(image.size, Image.Resampling.BICUBIC)
+
+
+def reduced(image: Image.Image) -> Image.Image:
+    """The picture, or a large one with so few pixels that arrays of them fit into the memory."""
+    factor = ceil((image.width * image.height / _MOST_PIXELS) ** 0.5)
+    return image.reduce(factor) if factor > 1 else image

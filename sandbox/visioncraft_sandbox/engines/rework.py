@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from visioncraft_sandbox.engines.artwork import portrait, shaded
 from visioncraft_sandbox.engines.drawing import SMALLEST_SIDE, narrowed, set_stage
-from visioncraft_sandbox.engines.finishing import apply_styles, painted, rendered
+from visioncraft_sandbox.engines.finishing import apply_styles, painted, reduced, rendered
 from visioncraft_sandbox.engines.parameters import read_parameters, split_parameters
 from visioncraft_sandbox.engines.reading import Idea, Subject, read
 from visioncraft_sandbox.engines.stage import Stage, to_image
@@ -29,6 +29,8 @@ _ADDING = 0.3
 _SHOWING = 0.4
 _MOST_PICTURES = 4
 _ALIKE = 3.0
+_MOST_PIXELS = 1_100_000
+"""Of a drawing of the sandbox: a million, and a little more for sides in multiples of 8."""
 _FACTORS = (1, 2, 4)
 """The factors by which an enlarged drawing may exceed the size in its text."""
 
@@ -76,11 +78,18 @@ def _reworked(source: Image.Image, idea: Idea, strength: float) -> Image.Image:
 
     The content of the picture is unknown here: things are not added, as they may already be in it.
     """
-    scene = painted(set_stage(idea, *source.size))
+    scene = _scene(idea, source.size)
     result = scene if strength >= _REPLACING_UNKNOWN else _towards(source, scene, idea, strength)
     go_on()
     styled = apply_styles(result, idea.styles, idea.seed)
     return Image.blend(result, styled, _ease(strength / 0.35))
+
+
+def _scene(idea: Idea, size: tuple[int, int]) -> Image.Image:
+    """The scene in this size, painted with no more pixels than drawings have."""
+    part = min(1.0, (_MOST_PIXELS / (size[0] * size[1])) ** 0.5)
+    width, height = (max(16, round(side * part)) for side in size)
+    return painted(set_stage(idea, width, height)).resize(size, Image.Resampling.LANCZOS)
 
 
 def _ease(part: float) -> float:
@@ -90,17 +99,19 @@ def _ease(part: float) -> float:
 
 def _towards(source: Image.Image, scene: Image.Image, idea: Idea, strength: float) -> Image.Image:
     """The source with the scene's palette: mean and spread of lightness and of both colours."""
-    ours = np.asarray(source.convert("YCbCr"), np.float32)
-    theirs = np.asarray(scene.resize((64, 64), Image.Resampling.BOX).convert("YCbCr"), np.float32)
-    mean, spread = ours.mean(axis=(0, 1)), ours.std(axis=(0, 1)) + 1.0
-    goal_mean, goal_spread = theirs.mean(axis=(0, 1)), theirs.std(axis=(0, 1)) + 1.0
-    gain = np.clip(goal_spread / spread, 0.6, 1.6)
-    moved = (ours - mean) * gain + goal_mean
+    ours = source.convert("YCbCr")
+    theirs = scene.resize((64, 64), Image.Resampling.BOX).convert("YCbCr")
+    mean, spread, goal_mean, goal_spread = (
+        np.asarray(values)
+        for stat in map(ImageStat.Stat, (ours, theirs))
+        for values in (stat.mean, stat.stddev)
+    )
+    gain = np.clip((goal_spread + 1) / (spread + 1), 0.6, 1.6)
     lightness = 0.9 if idea.named_hour else 0.55
-    weight = np.asarray((lightness, 0.9, 0.9), np.float32) * min(1.0, strength * 1.15)
-    pixels = ours + (moved - ours) * weight
-    data = np.clip(pixels, 0, 255).astype(np.uint8).tobytes()
-    return Image.frombytes("YCbCr", source.size, data).convert("RGB")
+    weight = np.asarray((lightness, 0.9, 0.9)) * min(1.0, strength * 1.15)
+    levels = np.arange(256)[:, None]
+    moved = levels + ((levels - mean) * gain + goal_mean - levels) * weight
+    return ours.point(np.clip(moved, 0, 255).astype(int).T.ravel().tolist()).convert("RGB")
 
 
 def _repainted(source: Image.Image, idea: Idea, strength: float, mask: Image.Image) -> Image.Image:
@@ -108,30 +119,27 @@ def _repainted(source: Image.Image, idea: Idea, strength: float, mask: Image.Ima
     box = cover.getbbox()
     if box is None:
         return source.copy()
-    left, top, right, bottom = box
     hole = cover.crop(box)
     if idea.named_place or not idea.named_things:
-        scene = painted(set_stage(idea, max(16, right - left), max(16, bottom - top)))
+        scene = _scene(idea, hole.size)
     else:
         # Only things are named: the surroundings continue behind them.
         scene = _centred(_filled(source, cover).crop(box), idea)
-    scene = apply_styles(scene.resize(hole.size, Image.Resampling.LANCZOS), idea.styles, idea.seed)
+    scene = apply_styles(scene, idea.styles, idea.seed)
     part = _ease(strength / 0.75)
-    old = np.asarray(source.crop(box), np.float32)
     # The seam is soft inwards only: outside the mask nothing may change.
     soft = hole.filter(ImageFilter.GaussianBlur(max(1.0, min(hole.size) * 0.012)))
-    weight = np.minimum(np.asarray(hole, np.float32), np.asarray(soft, np.float32) * 1.15) / 255
-    weight = np.clip(weight, 0, 1)[..., None] * part
+    seam = ImageChops.darker(hole, soft.point(lambda value: value * 1.15))
     result = source.copy()
-    new = old + (np.asarray(scene, np.float32) - old) * weight
-    result.paste(to_image(new + 0.5), (left, top))
+    result.paste(scene, box, seam.point(lambda value: value * part))
     return result
 
 
 def _filled(source: Image.Image, cover: Image.Image) -> Image.Image:
     """The picture with the masked part filled from its edges, each pixel from the nearest ones."""
-    pixels = np.asarray(source, np.float32)
-    known = np.asarray(cover) < 8
+    hole = cover.point(lambda value: 255 * (value >= 8))
+    pixels = np.asarray(reduced(source), np.float32)
+    known = np.asarray(reduced(hole)) == 0
     if not known.any():
         return source
     total = np.zeros_like(pixels)
@@ -150,23 +158,22 @@ def _filled(source: Image.Image, cover: Image.Image) -> Image.Image:
             nearest = np.clip(found, 0, length - 1)[..., None]
             total += np.take_along_axis(pixels, nearest, axis=axis) * part[..., None]
             weights += part
-    filled = to_image(total / weights[..., None])
+    filled = to_image(total / weights[..., None]).resize(source.size)
     soft = filled.filter(ImageFilter.GaussianBlur(max(1.0, min(source.size) * 0.006)))
-    hole = Image.fromarray((~known).astype(np.uint8) * 255)
     return Image.composite(soft, source, hole)
 
 
 def _centred(ground: Image.Image, idea: Idea) -> Image.Image:
     """The subjects, large, in the middle of what is repainted."""
     shown = idea.subjects[:3]
-    wide, high = ground.size
-    result = ground.copy()
+    result = reduced(ground).copy()
+    wide, high = result.size
     for number, subject in enumerate(shown):
         image = shaded(portrait(subject, high * 0.78, idea.seed % 97 + number), (1.0, 1.0, 1.0))
         image = narrowed(image, wide * 0.9 / len(shown))
         x = wide * (number + 0.5) / len(shown) - image.width / 2
         result.paste(image, (round(x), round((high - image.height) * 0.6)), image)
-    return result
+    return result.resize(ground.size)
 
 
 def drawn_stage(image: Image.Image) -> Stage | None:
@@ -181,6 +188,8 @@ def drawn_stage(image: Image.Image) -> Stage | None:
     sizes = [(image.width // factor, image.height // factor) for factor in _FACTORS]
     size = next((each for each in sizes if said.get("Size") == f"{each[0]}x{each[1]}"), None)
     if not prompt or size is None or min(size) < SMALLEST_SIDE:
+        return None
+    if size[0] * size[1] > _MOST_PIXELS:
         return None
     negative = rest.partition("Negative prompt: ")[2].partition("\n")[0] or None
     seed = int(said["Seed"]) if re.fullmatch("[0-9]{1,20}", said.get("Seed", "")) else None

@@ -161,3 +161,21 @@ def test_nothing_is_added_to_a_picture_of_which_nothing_is_known(source):
     reworked = np.asarray(rework(source, "a fox at night", strength=0.8).convert("L"), float)
     before = np.asarray(source.convert("L"), float)
     assert np.corrcoef(reworked.ravel(), before.ravel())[0, 1] > 0.95
+
+
+def test_large_pictures_are_painted_with_a_million_pixels(monkeypatch):
+    stages = []
+
+    def set_stage(idea, width, height, **options):
+        stages.append((width, height))
+        return stage(idea, 64, 64, **options)
+
+    stage = reworking.set_stage
+    monkeypatch.setattr(reworking, "set_stage", set_stage)
+    large = Image.new("RGB", (4096, 1024), "red")
+    said = parameters_text("a cat", width=4096, height=1024, steps=30)
+    large = Image.open(io.BytesIO(to_png(large, parameters=said)))
+    for options in ({}, {"strength": 1.0}, {"mask": Image.new("L", (8, 8), 255)}):
+        assert rework(large, "snow", **options).size == large.size
+    assert len(stages) == 3
+    assert all(0 <= 1_100_000 - width * height < 10_000 for width, height in stages)
