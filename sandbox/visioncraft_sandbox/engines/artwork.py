@@ -109,7 +109,10 @@ def _paint(
         case "rect":
             x, y = at["x"], at["y"]
             box = points(x, y, x + at["width"], y + at["height"])
-            draw.rounded_rectangle(box, at.get("rx", 0) * scale, fill, **ink)
+            try:
+                draw.rounded_rectangle(box, at.get("rx", 0) * scale, fill, **ink)
+            except ValueError:  # of Pillow, for some that are only a few pixels wide
+                draw.rectangle(box, fill, **ink)
         case "path":
             for stroke in part.get("d", "").split("M")[1:]:
                 corners = points(*_numbers(stroke))

@@ -30,6 +30,7 @@ Box = tuple[float, float, float, float]
 
 _DETECTOR_SIDE, _CLASSIFIER_SIDE = 300, 280  # pixels
 _READING_SIDE = 1024  # pixels; larger pictures are scaled down first
+_LONGEST_SHAPE = 4  # how many times as high as wide, or as wide as high, a picture is read
 _LEAST_READ = 0.8  # the confidence that a line needs
 _CANDIDATE = 0.3
 
@@ -149,8 +150,12 @@ class Eyes:
         small.thumbnail((_READING_SIDE, _READING_SIDE))
         if min(small.size) < 16:
             return []
+        # The reader scales the shorter side up to 736 pixels, so a thin picture would grow huge.
+        least = max(small.size) // _LONGEST_SHAPE
+        paper = Image.new("RGB", (max(small.width, least), max(small.height, least)), "white")
+        paper.paste(small)
         with self._lock:
-            read = self._reader(np.asarray(small)[:, :, ::-1])  # it takes BGR
+            read = self._reader(np.asarray(paper)[:, :, ::-1])  # it takes BGR
         lines = zip(read.txts or (), read.scores or (), strict=True)
         return [
             " ".join(text.split())

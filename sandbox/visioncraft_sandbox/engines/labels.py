@@ -89,7 +89,7 @@ def plural(name: str, count: int) -> str:
         return _PLURALS[name]
     if name.endswith(("s", "sh", "ch", "x")):
         return f"{name}es"
-    return f"{name[:-1]}ies" if name.endswith("y") and name[-2] not in "aeiou" else f"{name}s"
+    return f"{name[:-1]}ies" if name.endswith("y") and name[-2:-1] not in "aeiou" else f"{name}s"
 
 
 def amount(name: str, count: int) -> str:

@@ -62,3 +62,9 @@ def test_an_element_that_figures_do_not_have_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(artwork, "_text", lambda _: text)
     with pytest.raises(ValueError, match="circle"):
         figure("of this test only", 50)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_can_be_a_few_pixels_high(name: str) -> None:
+    for height in range(1, 30):
+        assert figure(name, height, showing=ALL_GROUPS).height <= max(height, 2)

@@ -211,3 +211,28 @@ def test_the_real_models_tell_a_drawn_sign_from_an_empty_picture_and_write_no_lo
     )
     assert ask(eyes, "What is it?", picture()).startswith("I cannot tell")
     assert not capfd.readouterr().err
+
+
+@pytest.mark.parametrize("size", [(16, 1024), (1024, 16), (3000, 50), (100, 80)])
+def test_a_thin_picture_is_read_on_paper_that_is_not_thin(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = []
+
+    class Read:
+        txts = scores = None
+
+        def __init__(self, pixels: NDArray[np.uint8]) -> None:
+            shapes.append(pixels.shape[:2])
+
+    monkeypatch.setattr(Eyes, "_reader", Read)
+    assert Eyes().read(Image.new("RGB", size)) == []
+    assert all(max(shape) <= 4 * min(shape) + 4 and max(shape) <= 1024 for shape in shapes)
+    assert shapes or min(size) * 1024 // max(size) < 20
+
+
+@pytest.mark.parametrize("name", ["y", "s", "-", "by"])
+def test_what_a_file_says_was_drawn_may_be_any_word(name: str) -> None:
+    image = Image.new("RGB", (64, 64))
+    image.info["drawn"] = f"{name}, {name}; sea, night"
+    assert f"two {name[:1]}" in describe([image], "How many are there?")
