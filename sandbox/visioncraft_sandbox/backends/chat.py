@@ -37,6 +37,7 @@ _LONGEST_LINE = 1 << 16
 _OURS = frozenset({"token", "api_key"})
 # The documented default. Those of servers differ: llama.cpp would fill its context.
 _DEFAULTS = {"max_tokens": 512, "temperature": 0.7, "top_p": 0.9}
+_PASSED_ON = ("text", "refusal", "input_audio")
 _READ_BY_ALL = frozenset({"image/png", "image/jpeg"})
 
 
@@ -185,18 +186,28 @@ async def with_data_urls(
 
 
 def _converted(message: Mapping[str, Any], urls: Iterator[str]) -> dict[str, Any]:
-    if not images_of(message):
+    content = message.get("content")
+    if not (message.get("image") or isinstance(content, list)):
         return dict(message)
     behind = [_image_part(next(urls))] if message.get("image") else []
-    content = message.get("content")
     parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
-    converted = []
-    for part in parts:
-        if isinstance(part, str):
-            part = {"type": "text", "text": part}  # noqa: PLW2901
-        converted.append(_image_part(next(urls)) if images_of({"content": [part]}) else part)
+    converted = [
+        _image_part(next(urls)) if images_of({"content": [part]}) else _passed_on(part)
+        for part in parts
+    ]
     rest = {name: value for name, value in message.items() if name != "image"}
     return {**rest, "content": [*converted, *behind]}
+
+
+def _passed_on(part: Mapping[str, Any] | str) -> dict[str, Any]:
+    """A part of a message without anything that the server might fetch."""
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    kind = part.get("type", "text")
+    if kind not in _PASSED_ON or kind not in part:
+        known = ", ".join(_PASSED_ON)
+        raise Refusal(400, f"Parts of messages are pictures, {known}; this one is {kind!r}.")
+    return {"type": kind, kind: part[kind]}
 
 
 def _image_part(url: str) -> dict[str, Any]:

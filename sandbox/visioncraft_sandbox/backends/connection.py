@@ -39,6 +39,10 @@ _CONNECT_SECONDS = 10.0
 _PROBE_SECONDS = 5.0
 _REFUSED = frozenset({400, 406, 409, 413, 415, 422})
 _LONGEST_ENGINE = 200
+_MISREAD = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+    httpx.InvalidURL,  # of an id or a file name that no URL can hold
+)
 _MOST_BYTES = 256 << 20
 """Of one answer: eight large pictures in base64 take less."""
 _HERE_BYTES = 1 << 17
@@ -273,7 +277,7 @@ class Connection:
         """Refuse with 502 what is JSON, but not in the shape of this server's API."""
         try:
             yield
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except _MISREAD as error:
             message = f"{self.address} returned an answer that its API does not have."
             raise Refusal(502, message) from error
 

@@ -325,3 +325,37 @@ def test_a_silent_server_is_reported_as_a_timeout() -> None:
         answer = httpx.post(sandbox.url + CHAT, json=body, headers=headers, timeout=PATIENCE)
     assert answer.status_code == 504
     assert json.loads(answer.content)["error"]["message"].endswith("silent for 0.3 seconds.")
+
+
+LINK = "http://169.254.169.254/latest"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"image_url": {"url": LINK}},
+        {"type": "IMAGE_URL", "image_url": {"url": LINK}},
+        {"type": "video_url", "video_url": {"url": LINK}},
+        {"type": "audio_url", "audio_url": {"url": LINK}},
+        {"type": "file", "file": {"file_data": "file:///etc/passwd"}},
+        {"type": ["text"], "text": "x"},
+        {"type": "text"},
+    ],
+    ids=str,
+)
+def test_a_server_gets_no_links_to_fetch(
+    host: ChatHost, client: httpx.Client, part: dict[str, Any]
+) -> None:
+    answer = ask(client, messages=[{"role": "user", "content": [part]}])
+    assert answer.status_code == 400
+    assert "Parts of messages are" in answer.json()["error"]["message"]
+    assert not host.bodies
+
+
+def test_a_server_gets_texts_and_recordings_alone(host: ChatHost, client: httpx.Client) -> None:
+    sound = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+    words = {"type": "text", "text": "x"}
+    refusal = {"type": "refusal", "refusal": "no"}
+    parts = ["x", {"text": "x"}, {**words, "image_url": {"url": LINK}}, sound, refusal]
+    assert ask(client, messages=[{"role": "user", "content": parts}]).status_code == 200
+    assert host.bodies[0]["messages"][0]["content"] == [words, words, words, sound, refusal]

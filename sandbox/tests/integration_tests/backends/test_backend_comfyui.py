@@ -188,3 +188,13 @@ async def test_a_caller_who_hangs_up_leaves_the_queue_and_another_is_served(
         assert not host.interrupted.is_set()
         host.hold = False
         assert (await first).status_code == 200
+
+
+@pytest.mark.parametrize("number", ["\0", "a" * 70_000])
+def test_a_host_whose_id_no_url_can_hold_is_at_fault(
+    host: ComfyHost, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    monkeypatch.setattr("comfyui_host.uuid.uuid4", lambda: number)
+    answer = client.post("/sd", json=SD)
+    assert answer.status_code == 502
+    assert "an answer that its API does not have" in answer.json()["error"]["message"]
