@@ -113,6 +113,8 @@ _LOOK_AT = Control(
     "image", "file", help="A picture to talk about, for LLaVA: a file or a URL.", accept="image/*"
 )
 _BOUNDS = {"min": "minimum", "max": "maximum"}
+_LONGEST_VALUE = 100
+"""Characters. The endpoint refuses longer ones as text: parsed, they could fill the memory."""
 _STREAM = Control("stream", "checkbox", "true", help="Show the answer while it is written.")
 
 
@@ -122,7 +124,7 @@ async def _value(control: Control, form: FormData) -> Any:
     given = form.get(control.name)
     if not isinstance(given, str) or not given.strip():
         return None
-    if control.kind in ("number", "select", "checkbox"):
+    if control.kind in ("number", "select", "checkbox") and len(given) <= _LONGEST_VALUE:
         try:
             return json.loads(given)
         except ValueError:  # a word, or an error that the endpoint reports

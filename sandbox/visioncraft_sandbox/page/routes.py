@@ -233,7 +233,7 @@ class _Page:
             async with self._parsing, request.form(**bounds) as form:
                 body = {**token, **await capability.body(form)}
                 content = await anyio.to_thread.run_sync(json_bytes, body)
-        except (ValueError, RecursionError, ClientDisconnect) as error:
+        except (ValueError, ClientDisconnect) as error:
             raise HTTPException(400, "The form has values that cannot be sent as JSON.") from error
         headers = {"authorization": f"Bearer {key}", "user-agent": "the page's form"}
         work = self._call(str(request.base_url), capability, content, headers)

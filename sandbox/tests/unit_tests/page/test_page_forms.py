@@ -63,3 +63,9 @@ def test_a_part_is_given_as_the_standard_says(
     answer = ranged(b"0123456789", "video/mp4", wanted, {})
     assert (answer.status_code, answer.body) == (status, body)
     assert answer.headers.get("content-range") == content_range
+
+
+async def test_a_long_value_is_left_to_the_endpoint_unread() -> None:
+    values = f"[{'{},' * 100}0]"
+    body = await CAPABILITIES["draw"].body(FormData({"prompt": "A cat", "steps": values}))
+    assert body["steps"] == values
