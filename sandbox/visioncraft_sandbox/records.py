@@ -69,11 +69,12 @@ class Received:
             return
         try:
             value = shown(json.loads(data), hide=partial(redacted, keys))
-            kept = json.dumps(redacted(keys, value)).encode()
+            text = json.dumps(redacted(keys, value))
         except (ValueError, RecursionError):
             return
-        if len(kept) <= _KEPT_BYTES:
-            self._body = kept
+        # Numbers may be a key, too.
+        if len(text) <= _KEPT_BYTES and redacted(keys, text) == text:
+            self._body = text.encode()
 
 
 class Recorder:
@@ -91,8 +92,8 @@ class Recorder:
             await self._app(scope, receive, send)
             return
         headers = shown_headers(scope["headers"], unknown=True)
-        path = redacted(self._keys, shown_path(scope["path"]))
-        noted = Received(scope["method"], path, redacted(self._keys, headers))
+        method, path = redacted(self._keys, [scope["method"], shown_path(scope["path"])])
+        noted = Received(method, path, redacted(self._keys, headers))
         self._log.append(noted)
         held = sum([each.held for each in tuple(self._log)])  # a copy: tests may clear it
         while held > _ALL_BYTES and self._log:

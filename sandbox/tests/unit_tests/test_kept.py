@@ -123,3 +123,15 @@ async def test_a_request_of_very_many_headers_is_refused() -> None:
         many = {f"x-{number}": "1" for number in range(100)}
         assert (await client.get("/limits", headers=many)).status_code == 431
         assert not transport.app.state.requests  # type: ignore[attr-defined]
+
+
+async def test_a_key_is_hidden_in_methods_and_in_numbers() -> None:
+    log: deque[Received] = deque(maxlen=10)
+    keys = "12345678901", "sk-secret-abcdef"
+    transport = httpx.ASGITransport(Recorder(plain_app, log, keys))
+    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+        await client.request("GETSK-SECRET-ABCDEF", "/sd")
+        await client.post("/sd", json={"seed": 12345678901, "prompt": "x"})
+        await client.post("/sd", json={"token": 12345678901, "prompt": "x"})
+    assert [each.method for each in log] == ["GET***", "POST", "POST"]
+    assert [each.body for each in log] == [None, None, {"token": "***", "prompt": "x"}]
