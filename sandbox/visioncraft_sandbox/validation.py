@@ -158,9 +158,10 @@ def _parse(parts: list[bytes]) -> dict[str, Any]:
         raise Refusal(
             413, f"A body with emoji or other letters beyond U+FFFF may have at most {most}."
         )
-    halves = _SURROGATE.search(data) is not None
+    encoding = json.detect_encoding(data)
+    halves = not encoding.startswith("utf-8") or _SURROGATE.search(data) is not None
     try:
-        text = data.decode(json.detect_encoding(data), "surrogatepass")
+        text = data.decode(encoding)
         del data
         body = json.loads(
             text, parse_constant=_no_number, parse_float=_finite, parse_int=_short_integer

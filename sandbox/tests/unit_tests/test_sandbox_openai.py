@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -293,3 +294,16 @@ async def test_the_schemas_of_all_tools_are_bounded_together(client: httpx.Async
     answer = await ask(client, tools=tools)
     assert (answer.status_code, "10,000 parts" in answer.text) == (400, True)
     assert (await ask(client, tools=tools[:6])).status_code == 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("half", ["\ud800", "\\ud800"])
+async def test_half_a_character_is_refused_in_any_encoding(
+    client: httpx.AsyncClient, stream: bool, encoding: str, half: str
+) -> None:
+    said = [{"role": "user", "content": "draw a cat HALF"}]
+    body = {"model": MODEL, "messages": said, "tools": [DRAW], "stream": stream}
+    data = json.dumps(body).replace("HALF", half).encode(encoding, "surrogatepass")
+    answer = await client.post("/v1/chat/completions", content=data)
+    assert answer.status_code == 400
