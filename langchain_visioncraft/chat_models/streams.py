@@ -32,6 +32,9 @@ _MOST_REPAIRED = 256
 """The longest damaged arguments that LangChain may repair."""
 
 _MOST_BLOCKS = 1024
+_MOST_PIECES = 1 << 18
+"""The limit for one stream: LangChain keeps them all, a hundred times as large as they arrived."""
+
 _MOST_IN_NAME = 1000
 _BLANKS = re.compile(r"\s{64}")
 _UNFINISHED = re.compile(r"[-+.\\\w]{0,20}")
@@ -52,7 +55,7 @@ class NormalizedStream:
         self._words = Portions(65_536)
         self._logprobs = Portions(4096)
         self._content = Portions(256)
-        self._blocks = 0
+        self._blocks = self._pieces = 0
         self._in_pieces = 0
         self._calls: list[_StreamedCall] = []
         self._known: dict[int | str | None, _StreamedCall] = {}
@@ -96,6 +99,8 @@ class NormalizedStream:
         # The SDK takes the role from the first chunk that has it.
         role = {} if self._has_role else {"role": "assistant"}
         self._has_role = True
+        self._pieces += 1
+        normalizing.no_more("pieces", range(self._pieces), _MOST_PIECES)
         choice = {"index": 0, "delta": {**role, **delta}, "finish_reason": None, **more}
         return {**self._head, "choices": [choice]}
 

@@ -267,9 +267,12 @@ class ServingClient(BaseClient):
 
     def spool(self, response: Any, outgoing: Outgoing, run: Run) -> Spool:
         """A spool for the body of this response. For an error, only the beginning is kept."""
-        if "," in response.headers.get("content-encoding", ""):
-            # Each layer may expand a thousandfold: two make a bomb that no limit catches in time.
-            msg = f"{outgoing.endpoint} on {outgoing.host} returned data compressed more than once."
+        packed = response.headers.get("content-encoding", "").strip().lower()
+        if "," in packed or packed in ("br", "zstd"):
+            # httpx unpacks a whole piece at once. Each layer may expand a thousandfold, and these a
+            # millionfold: a bomb that no limit catches in time.
+            how = "more than once" if "," in packed else f"as {packed!r}, unasked"
+            msg = f"{outgoing.endpoint} on {outgoing.host} returned data compressed {how}."
             raise errors.UnexpectedAnswerError(msg, **self.facts(outgoing.endpoint))
         failed = response.status_code >= 300
         spool = Spool(

@@ -16,7 +16,7 @@ from visioncraft_sandbox import (
 )
 from visioncraft_sandbox.engines import answer_schemas, language, language_process, schema_process
 
-from langchain_visioncraft.chat_models import completions
+from langchain_visioncraft.chat_models import completions, streams
 from langchain_visioncraft.client import base
 from langchain_visioncraft.document_loaders import transcripts
 from langchain_visioncraft.media import (
@@ -44,6 +44,7 @@ PROMPT = language.CONTEXT_TOKENS
         f"a data URL of at most {access.LONGEST_TEXT >> 20} Mi characters",
         f"An answer is limited to {base.DEFAULT_MAX_ANSWER_BYTES >> 20} MiB",
         f"A chat answer is limited to {completions.MAX_ANSWER_BYTES >> 20} MiB",
+        f"a stream {streams._MOST_BLOCKS:,} blocks of content and {streams._MOST_PIECES:,} pieces",
         f"a recording lasts at most {HOURS[transcripts.DEFAULT_MAX_SECONDS / 3600]}",
         f"{pixels._MOST_READS:,} parts",
         f"gets {NUMBERS[listening._MOST_SECONDS]} seconds",

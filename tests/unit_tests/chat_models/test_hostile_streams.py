@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from chat_service import Service, ask
 
+from langchain_visioncraft._redact import redactor_of
+from langchain_visioncraft.chat_models import streams
+from langchain_visioncraft.chat_models.completions import CutOffStreamError, WholeStreams
 from langchain_visioncraft.chat_models.streams import NormalizedStream
+from langchain_visioncraft.client.watching import Watch
 from langchain_visioncraft.errors import UnexpectedAnswerError
 
 
@@ -186,3 +190,25 @@ async def test_a_stream_of_very_many_blocks_or_a_very_long_name_is_an_error(
         saying(service, deltas)
         with pytest.raises(UnexpectedAnswerError, match="it has more than 10"):
             await ask(service.model(tool_calling="native"), "stream")
+
+
+async def test_a_stream_of_very_many_pieces_is_an_error(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_MOST_PIECES", 100)
+    for delta in ({"content": "a"}, {}):
+        saying(service, [delta] * 99)
+        await ask(service.model(), "stream")
+        saying(service, [delta] * 101)
+        with pytest.raises(UnexpectedAnswerError, match="it has more than 100 pieces"):
+            await ask(service.model(), "stream")
+
+
+def test_the_lines_of_a_stream_are_found_by_looking_at_each_byte_once() -> None:
+    """The SDK's own way before 3 appends each line to all before it, until a line is empty."""
+    lines: list[str] = []
+    decoder = SimpleNamespace(decode=lines.append)
+    reading = WholeStreams(decoder, Watch(), redactor_of(""))
+    with pytest.raises(CutOffStreamError):
+        list(reading.iter_bytes(iter([b":\n" * 1000, b": ", b"a\r", b"\n"])))
+    assert lines == [":"] * 1000 + [": a", "", ""]

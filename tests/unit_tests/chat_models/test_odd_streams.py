@@ -303,10 +303,12 @@ async def test_legal_and_sloppy_events_are_read(service: Service, way: str, cont
 
 @STREAMED
 @pytest.mark.parametrize("size", [1, 2, 7])
-async def test_a_mark_that_arrives_in_pieces_does_not_count(
-    service: Service, way: str, size: int
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
+async def test_marks_and_ends_of_lines_may_arrive_in_pieces(
+    service: Service, way: str, size: int, ending: bytes
 ) -> None:
-    content = b"\xef\xbb\xbf" + sse(HEL, LO, END)
+    content = b"\xef\xbb\xbf" + sse(HEL, LO, END).replace(b" {", b" {\ndata: ")  # two lines each
+    content = content.replace(b"\n", ending)
     parts = [content[at : at + size] for at in range(0, len(content), size)]
 
     async def later() -> Any:
