@@ -202,9 +202,9 @@ def _scans(jpeg: bytes, most: int) -> int:
     at, scans = 2, 0
     while scans <= most and (found := _MARKER.search(jpeg, at)):
         at, kind = found.end(), found[1][0]
-        if kind == 0xD9:
+        if kind == 0xD9 and scans:  # before them, tables end, and the picture follows
             break
         scans += kind == 0xDA
-        if kind not in (0x01, 0xD8):
+        if kind not in (0x01, 0xD8, 0xD9):
             at += max(2, int.from_bytes(jpeg[at : at + 2], "big"))
     return scans

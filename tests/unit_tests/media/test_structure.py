@@ -55,6 +55,13 @@ def test_scans_hide_behind_no_padding_and_no_marker_in_the_pixels() -> None:
         scaled(hidden, 8)
 
 
+def test_scans_are_counted_behind_tables_that_end_before_them() -> None:
+    tables = b"\xff\xd8\xff\xd9"
+    assert scaled(tables + progressive(20), 8).damage is None
+    with pytest.raises(MediaInputError, match="500 scans"):
+        scaled(tables + progressive(501), 8)
+
+
 @pytest.mark.parametrize(
     "data",
     [
