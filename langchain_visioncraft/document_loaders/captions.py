@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
@@ -33,7 +34,7 @@ from langchain_visioncraft.errors import (
     UnexpectedAnswerError,
 )
 from langchain_visioncraft.media import Media
-from langchain_visioncraft.media.decoding import Frames
+from langchain_visioncraft.media.decoding import MOST_TIMES, Frames
 from langchain_visioncraft.media.pixels import COSTS
 from langchain_visioncraft.media.scaling import Scaled, scaled
 from langchain_visioncraft.media.structure import Animation, animation_of
@@ -281,11 +282,12 @@ def frames_of(file: MediaFile, chosen: FramesTypes, max_pixels: int, max_calls: 
         # Here, as a file of a hundred bytes may declare a billion frames.
         check_calls(file.source, f"{len(numbers):,} frames", len(numbers), max_calls)
         if animated:
-            most = _MOST_TIMES * max_pixels
+            most = MOST_TIMES * max_pixels
             motion = _motion(media, frames, count, most)
             duration = round(motion.seconds, 3) or None
             # To show a frame, Pillow composes all before it.
-            canvas = motion.width * motion.height * COSTS.get(mime_type, 1)
+            canvas = max(motion.width * motion.height, math.prod(image.size))
+            canvas *= COSTS.get(mime_type, 1)
             if numbers[-1] * canvas > most or (numbers[-1] and canvas > max_pixels):
                 msg = (
                     f"{file.source} has {count:,} frames of {motion.width}x{motion.height} pixels: "
@@ -304,7 +306,6 @@ def frames_of(file: MediaFile, chosen: FramesTypes, max_pixels: int, max_calls: 
     return found
 
 
-_MOST_TIMES = 16
 _SINGLE = ("image/jpeg", "image/vnd.adobe.photoshop")
 """Formats whose further pictures are a camera's previews, or layers."""
 

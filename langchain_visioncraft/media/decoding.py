@@ -27,6 +27,8 @@ _COMMON = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"RIFF": 
 
 MOST_PIXELS = 180_000_000
 """As many as Pillow itself decodes; here, each counts as often as `cost_of` says."""
+MOST_TIMES = 16
+"""How many times as many pixels are composed to show frames of an animation."""
 _POINTER = 8
 
 
@@ -87,6 +89,7 @@ class Frames:
         self._media, self._name, self._max_pixels = media, name, max_pixels
         self._image: Image.Image | None = None
         self._shown = 0  # some formats count from 1
+        self._composed = 0
         self._opened = contextlib.ExitStack()
         weakref.finalize(self, self._opened.close)
 
@@ -98,11 +101,26 @@ class Frames:
             opening = open_picture(self._media, name=name, max_pixels=limit)
             self._image = self._opened.enter_context(opening)
         with _named_errors(name, mime_type):
-            if number != self._shown:
-                self._image.seek(number)
-                self._shown = number
+            self._go_to(self._image, number)
             _check_pixels(*self._image.size, name, limit, mime_type)
             yield self._image
+
+    def _go_to(self, image: Image.Image, number: int) -> None:
+        """Show a frame. What its file declares may differ from what Pillow composes."""
+        if self._media.mime_type == "image/tiff":  # of pages
+            image.seek(number)
+            return
+        if number < self._shown:
+            image.seek(0)
+            self._shown = self._composed = 0
+        while self._shown < number:
+            image.seek(self._shown + 1)
+            self._shown += 1
+            _check_pixels(*image.size, self._name, self._max_pixels, self._media.mime_type)
+            self._composed += math.prod(image.size) * COSTS.get(self._media.mime_type, 1)
+            if self._composed > MOST_TIMES * self._max_pixels:
+                most = f"{MOST_TIMES * self._max_pixels:,} pixels"
+                raise MediaInputError(f"{self._name} has more than {most} up to this frame.")
 
 
 def open_image(file: BinaryIO, max_pixels: int = MOST_PIXELS, *, once: bool = False) -> Image.Image:

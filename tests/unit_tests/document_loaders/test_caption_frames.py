@@ -131,6 +131,40 @@ def test_a_frame_outside_the_screen_of_a_gif_counts_as_large_as_it_makes_it(
         parse(make(max_pixels=1_000_000), Blob.from_data(data))
 
 
+def test_frames_that_only_pillow_sees_are_bounded(make: Any, parse: Any) -> None:
+    frame = b",%s\x01\x00\x01\x00\x00\x02\x02D\x01\x00"
+    begun = b"GIF89a\x01\x00\x01\x00\xf0\x00\x00\x00\x00\x00\xff\xff\xff" + frame % bytes(4)
+    # Behind an empty block Pillow skips this end of the file.
+    hidden = begun + b"!\xf9\x00;" + bytes(59) + b"\x00"
+    large = hidden + frame % struct.pack("<2H", 999, 999) + frame % bytes(4) + b";"
+    with pytest.raises(MediaInputError, match="1000x1000 pixels, more than"):
+        parse(make(frames=[2], max_pixels=999_999), Blob.from_data(large))
+    many = hidden + frame % struct.pack("<2H", 9, 9) + frame % bytes(4) * 40 + b";"
+    assert parse(make(frames=[16, 3], max_pixels=100), Blob.from_data(many))
+    with pytest.raises(MediaInputError, match="more than 1,600 pixels up to this frame"):
+        parse(make(frames=[17], max_pixels=100), Blob.from_data(many))
+
+
+@pytest.mark.parametrize("form", ["WEBP", "PNG"])
+def test_the_canvas_is_at_least_the_one_that_pillow_composes_on(
+    make: Any, parse: Any, form: str
+) -> None:
+    data = frames(COLOURS * 20, form)
+    if form == "WEBP":
+        data += b"VP8X" + struct.pack("<I", 10) + bytes(10)
+    else:
+        small = b"teSt" + struct.pack(">2I", 1, 1)
+        data = (
+            data[:8]
+            + struct.pack(">I", 8)
+            + small
+            + struct.pack(">I", zlib.crc32(small))
+            + data[8:]
+        )
+    with pytest.raises(MediaInputError):
+        parse(make(max_pixels=4 * 64 * 48, frames=[99]), Blob.from_data(data))
+
+
 def test_a_frame_that_is_not_there_is_told(make: Any, parse: Any) -> None:
     blob = Blob.from_data(frames(COLOURS), metadata={"source": "five.gif"})
     with pytest.raises(MediaInputError, match=r"five\.gif has 5 frames, and none of \[5, 6\]"):
