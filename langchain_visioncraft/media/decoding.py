@@ -106,9 +106,11 @@ class Frames:
             yield self._image
 
     def _go_to(self, image: Image.Image, number: int) -> None:
-        """Show a frame. What its file declares may differ from what Pillow composes."""
-        if self._media.mime_type == "image/tiff":  # of pages
-            image.seek(number)
+        """Show a frame; of a GIF one by one, as each may enlarge the canvas."""
+        if self._media.mime_type != "image/gif":
+            if number != self._shown:
+                image.seek(number)
+                self._shown = number
             return
         if number < self._shown:
             image.seek(0)
@@ -117,7 +119,7 @@ class Frames:
             image.seek(self._shown + 1)
             self._shown += 1
             _check_pixels(*image.size, self._name, self._max_pixels, self._media.mime_type)
-            self._composed += math.prod(image.size) * COSTS.get(self._media.mime_type, 1)
+            self._composed += image.width * image.height
             if self._composed > MOST_TIMES * self._max_pixels:
                 most = f"{MOST_TIMES * self._max_pixels:,} pixels"
                 raise MediaInputError(f"{self._name} has more than {most} up to this frame.")

@@ -33,10 +33,8 @@ def as_seen(image: Image.Image) -> Image.Image:
 
 def turned(image: Image.Image, turn: int | None = None) -> Image.Image:
     """A decoded picture rotated upright, or by the rotation of another picture."""
-    from PIL import Image, ImageOps  # noqa: PLC0415 -- an extra
+    from PIL import Image  # noqa: PLC0415 -- an extra
 
-    if turn is None:
-        return ImageOps.exif_transpose(image) if turn_of(image) != 1 else image
     ways = Image.Transpose
     ways_of = {
         2: ways.FLIP_LEFT_RIGHT,
@@ -47,7 +45,13 @@ def turned(image: Image.Image, turn: int | None = None) -> Image.Image:
         7: ways.TRANSVERSE,
         8: ways.ROTATE_90,
     }
-    return image.transpose(ways_of[turn]) if turn in ways_of else image
+    if (way := ways_of.get(turn_of(image) if turn is None else turn)) is None:
+        return image
+    done = image.transpose(way)
+    # Not by `exif_transpose`, which reads all of EXIF.
+    for rotating in ("exif", "xmp", "XML:com.adobe.xmp"):
+        done.info.pop(rotating, None)
+    return done
 
 
 def in_eight_bits(image: Image.Image) -> Image.Image:

@@ -26,7 +26,8 @@ _WITHOUT_LENGTH = frozenset({0x01, 0xC8, 0xD8, 0xD9, *range(0xF0, 0xFE)})
 """Markers behind which Pillow reads on at once."""
 _TAG_BYTES = 12
 _MOST_VALUES = 4_000_000
-_EXIF = re.compile(rb"(?:II\*\0|MM\0\*)(.{4})", re.DOTALL)
+_EXIF = re.compile(rb"(?:II(?:\*\0|\0\*)|MM(?:\0[*+]|\*\0))(.{4})", re.DOTALL)
+"""Its beginning, also in the wrong order of bytes, which Pillow accepts."""
 _LAST_TYPE = 13
 _OVERLAPPING = "tags of more bytes than the file"
 _MOST_FRAMES = 10_000
@@ -120,8 +121,9 @@ def check_structure(file: BinaryIO) -> None:
 
     That is a JPEG of more than 500 scans, or of scans that pass over more than 4,000,000,000 pixels
     together, or of more than 10,000 segments, 256 of EXIF or a megabyte of filler before the first;
-    a PNG of more than 100,000 chunks or several colour profiles; a WebP of more than 10,000 frames;
-    and tags of EXIF that overlap. Other formats are decoded in a process with limits of its own.
+    a PNG of more than 100,000 chunks or several colour profiles, or whose size is not in its first
+    chunk alone; a WebP of more than 10,000 frames or 100,000 chunks; and tags of EXIF that overlap.
+    Other formats are decoded in a process with limits of its own.
     """
     file.seek(0)
     head = file.read(4)
@@ -130,10 +132,10 @@ def check_structure(file: BinaryIO) -> None:
         _check_jpeg(file.read())
     elif head == b"\x89PNG":
         _check_chunks(file)
-    elif head != b"RIFF":
+    elif head == b"RIFF":
+        _check_frames(file)
+    else:
         return
-    elif sum(kind == b"ANMF" for kind, *_ in chunks_of(file, 12, "<4sI")) > _MOST_FRAMES:
-        raise StructureError(f"more than {_MOST_FRAMES:,} frames")
     file.seek(0)
     _check_exif(file.read())
 
@@ -158,9 +160,20 @@ def _check_exif(data: bytes) -> None:
             raise StructureError(_OVERLAPPING)
 
 
+def _check_frames(file: BinaryIO) -> None:
+    frames = 0
+    for number, (kind, _, _) in enumerate(chunks_of(file, 12, "<4sI")):
+        frames += kind == b"ANMF"
+        if frames > _MOST_FRAMES or number >= _MOST_CHUNKS:
+            raise StructureError(f"more than {_MOST_FRAMES:,} frames, or {_MOST_CHUNKS:,} chunks")
+
+
 def _check_chunks(file: BinaryIO) -> None:
     profiles = 0
     for number, (kind, _, _) in enumerate(chunks_of(file, 8, ">I4s")):
+        if (kind == b"IHDR") != (number == 0):
+            # Pillow takes the size from the last one, other programs from the first.
+            raise StructureError("another chunk than its size at its beginning, or several sizes")
         profiles += kind == b"iCCP"
         if number >= _MOST_CHUNKS or profiles > 1:
             # Pillow unpacks each of the profiles.
@@ -171,12 +184,15 @@ def _check_chunks(file: BinaryIO) -> None:
 
 
 def _check_jpeg(data: bytes) -> None:
-    at, segments, exif, filler, pixels = 2, 0, 0, 0, 1
+    at, segments, filler, pixels = 2, 0, 0, 1
+    exif: list[bytes] = []
     while found := _MARKER.search(data, at):
         segments, filler, kind = segments + 1, filler + found.start() - at, found[1][0]
         at = found.end()
-        exif += data.startswith(b"Exif", at + 2)
-        if segments > _MOST_SEGMENTS or exif > _MOST_EXIF or filler > _MOST_FILLER:
+        length = max(2, int.from_bytes(data[at : at + 2], "big"))
+        if kind == 0xE1 and data.startswith(b"Exif", at + 2):
+            exif.append(data[at + 8 : at + length])
+        if segments > _MOST_SEGMENTS or len(exif) > _MOST_EXIF or filler > _MOST_FILLER:
             most = f"{_MOST_SEGMENTS:,} segments, {_MOST_EXIF} of EXIF"
             msg = f"more than {most}, or a megabyte of filler before its pixels"
             raise StructureError(msg)
@@ -187,7 +203,8 @@ def _check_jpeg(data: bytes) -> None:
                 pixels, math.prod(struct.unpack(">2H", data[at + 3 : at + 7].ljust(4, b"\0")))
             )
         if kind not in _WITHOUT_LENGTH:
-            at += max(2, int.from_bytes(data[at : at + 2], "big"))
+            at += length
+    _check_exif(b"".join(exif))
     scans = min(_MOST_SCANS, _MOST_PASSED // pixels)
     if _scans(data, scans) > scans:
         msg = f"more than {scans} scans, each of which passes over the whole picture"

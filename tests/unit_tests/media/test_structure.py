@@ -166,6 +166,8 @@ def test_a_webp_of_more_frames_than_programs_write_is_not_decoded(
 
     check_structure(io.BytesIO(data(10_000)))
     is_refused_unopened(monkeypatch, data(10_001), "more than 10,000 frames")
+    hidden = data(0) + b"JUNK\0\0\0\0" * 200_000 + data(10_001)[30:]
+    is_refused_unopened(monkeypatch, hidden, "100,000 chunks")
 
 
 def exif(tags: int, size: int, order: str = "<") -> bytes:
@@ -193,6 +195,39 @@ def test_tags_that_share_their_bytes_are_not_decoded(
     # These are more bytes than the file, but cannot be read.
     check_structure(io.BytesIO(with_exif("PNG", exif(40, 10_000, order)[:-10_000])))
     is_refused_unopened(monkeypatch, data(40), "tags of more bytes than the file")
+
+
+def test_exif_in_the_wrong_order_of_bytes_or_in_several_segments_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def split(tags: int) -> bytes:
+        # Between the segments are ten bytes, which would shift the tags.
+        block = b"II*\0" + struct.pack("<I", 20) + bytes(12) + exif(tags, 10_000)[8:]
+        parts = (segments(1, b"Exif\0\0" + part) for part in (block[:20], block[20:]))
+        return JPEG[:2] + b"".join(parts) + JPEG[2:]
+
+    check_structure(io.BytesIO(split(1)))
+    is_refused_unopened(monkeypatch, split(40), "tags of more bytes than the file")
+    for order, head in (("<", b"II\0*"), (">", b"MM*\0"), (">", b"MM\0+")):
+        data = JPEG[:2] + segments(1, b"MPF\0" + head + exif(40, 10_000, order)[4:]) + JPEG[2:]
+        is_refused_unopened(monkeypatch, data, "tags of more bytes than the file")
+
+
+def test_a_picture_is_turned_without_reading_all_of_exif(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = Image.Exif()
+    block[0x0112] = 6
+    block[0x8769] = {0x9286: b"a comment"}
+    data = with_exif("PNG", block.tobytes())
+    monkeypatch.setattr(Image.Exif, "get_ifd", None)
+    with Image.open(io.BytesIO(scaled(data, 32).data)) as turned:
+        assert turned.size == (24, 32)
+        assert not turned.getexif()
+
+
+def test_the_size_of_a_png_is_in_its_first_chunk_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_refused_unopened(monkeypatch, PNG[:33] + PNG[8:], "several sizes")
+    hidden = PNG[:8] + chunk(b"teSt", bytes(8)) + PNG[8:]
+    is_refused_unopened(monkeypatch, hidden, "another chunk than its size")
 
 
 def test_very_many_beginnings_of_exif_are_not_looked_at() -> None:
