@@ -64,7 +64,7 @@ def shades(mode: str, size: tuple[int, int] = (90, 70)) -> Image.Image:
     [
         *(
             ("TIFF", mode)
-            for mode in "1 L P LA RGB RGBA RGBX CMYK YCbCr LAB I;16 I F".split()  # noqa: SIM905
+            for mode in "1 L P LA RGB RGBA RGBX CMYK LAB I;16 I F".split()  # noqa: SIM905
         ),
         ("AVIF", "RGBA"),
         ("BMP", "P"),
@@ -292,7 +292,7 @@ def psd(parts: int) -> bytes:
 
 TAKES_LONG: dict[str, Callable[[], bytes]] = {
     "TIFF of many strips": lambda: tiff(500_000),
-    "BMP of empty runs": lambda: bitmap(b"\0\2\0\0" * 1_000_000),
+    "BMP of empty runs": lambda: bitmap(bytes(4_000_000)),
     "PPM of many comments": lambda: b"P3 1 1 255\n" + b"#\n" * 500_000 + b"1 1 1",
     "XPM of many colours": lambda: xpm(300_000),
     "PSD of many parts": lambda: psd(500_000),
