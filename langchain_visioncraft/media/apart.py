@@ -64,7 +64,7 @@ class Apart(Image.Image):
         self._process: subprocess.Popen[bytes] | None = None
         self._running = contextlib.ExitStack()
         weakref.finalize(self, self._running.close)
-        self._ask()
+        self._ask(0)
 
     @property
     def n_frames(self) -> int:
@@ -76,8 +76,7 @@ class Apart(Image.Image):
 
     def seek(self, frame: int) -> None:
         """Go to a frame, from 0."""
-        self._frame, self._im = frame, None
-        self._ask()
+        self._ask(frame)
 
     def tell(self) -> int:
         """The number of the frame, from 0."""
@@ -86,7 +85,7 @@ class Apart(Image.Image):
     def load(self) -> Any:
         """Have the pixels decoded. Raises any error, as Pillow does."""
         if self._im is None:
-            self._ask(pixels=True)
+            self._ask(self._frame, pixels=True)
         return super().load()
 
     def close(self) -> None:
@@ -97,12 +96,12 @@ class Apart(Image.Image):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, *, pixels: bool = False) -> None:
+    def _ask(self, frame: int, *, pixels: bool = False) -> None:
         with contextlib.ExitStack() as unless_kept:
             unless_kept.callback(self.close)
             process = self._process or self._start()
             with contextlib.suppress(BrokenPipeError):
-                os.write(self._commands, b"%d %d\n" % (self._frame, pixels))
+                os.write(self._commands, b"%d %d\n" % (frame, pixels))
             output: Any = process.stdout
             answer = json.loads(self._read(output.readline(_LONGEST_ANSWER)), object_hook=_bytes)
             if error := answer.get("error"):
@@ -111,6 +110,7 @@ class Apart(Image.Image):
             self._size = tuple(answer["size"])
             self.cost, self.info = answer["cost"], answer["info"]
             self._count = answer["frames"]
+            self._frame, self._im = frame, None
             if pixels:
                 self._take(answer, output)
             if not self._once:
