@@ -61,7 +61,7 @@ def find(url: str, **storage_options: Any) -> tuple[Any, str]:
     """The file system of a URL, and the path on it.
 
     Raises `ImportError` if fsspec is not installed, `InvalidRequestError` if it knows no such
-    protocol or the file system cannot be opened.
+    protocol, the package for it is missing, or the file system cannot be opened.
     """
     try:
         from fsspec.core import url_to_fs  # noqa: PLC0415 -- the extra `remote`
@@ -69,9 +69,9 @@ def find(url: str, **storage_options: Any) -> tuple[Any, str]:
         raise ImportError(_MISSING_EXTRA.format(url=url)) from error
     try:
         found: tuple[Any, str] = url_to_fs(url, **storage_options)
-    except (ImportError, OSError):
+    except OSError:
         raise
-    except Exception as error:  # file systems raise anything for what they cannot read
+    except Exception as error:  # anything: a missing package, or a URL that a client cannot read
         raise InvalidRequestError(f"fsspec cannot open this URL: {error}.") from error
     return found
 

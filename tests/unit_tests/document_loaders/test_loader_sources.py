@@ -342,6 +342,15 @@ def test_the_missing_package_of_a_storage_is_named(
         run(source_of("s3://bucket/a", VisionCraftClient(**host.clients())))
 
 
+def test_a_url_of_storage_whose_package_is_missing_concerns_that_url(
+    host: MediaHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row of a dataset must not end the job."""
+    monkeypatch.setitem(sys.modules, "adlfs", None)
+    with pytest.raises(MediaInputError, match=r"az://bucket/a cannot be read: .*Install adlfs"):
+        run(source_of("az://bucket/a", VisionCraftClient(**host.clients())))
+
+
 @pytest.mark.parametrize("pattern", ["", "**", "**/a.*"])
 def test_folders_may_be_nested_deeper_than_the_stack(tmp_path: Path, pattern: str) -> None:
     deepest = tmp_path.joinpath(*["d"] * 200)
