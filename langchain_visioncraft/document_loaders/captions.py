@@ -217,7 +217,8 @@ class VisionCraftCaptionParser(VisionCraftParser):
         self.check_damage(file, picture.damage)
         with file.named_in_errors():
             said: str = yield from self._ask(picture.data)
-            caption = said.strip()
+            # A lone surrogate, which a chat model may write, fits into no file or column.
+            caption = said.strip().encode("utf-8", "replace").decode()
             if not caption:
                 msg = f"{self.model} returned an empty caption for {file.source}."
                 raise UnexpectedAnswerError(msg)

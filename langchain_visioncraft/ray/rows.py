@@ -69,7 +69,9 @@ def values_of(kind: Kind, outputs: Sequence[Any]) -> dict[str, Any]:
     """The values of a row, from the result of its file; missing ones are null."""
     last: Document | Skipped = outputs[-1]
     if isinstance(last, Skipped):
-        return {"_error": last.reason, "_error_type": last.error}
+        # Arrow takes no lone surrogate, which a chat model's error may quote.
+        reason = last.reason.encode("utf-8", "replace").decode()
+        return {"_error": reason, "_error_type": last.error}
     return {**kind.values(outputs), "_sha256": last.metadata["sha256"]}
 
 

@@ -321,6 +321,13 @@ def test_any_chat_model_may_look(host: MediaHost, parse: Any) -> None:
     assert document.metadata["model"] == "FakeListChatModel"
 
 
+def test_a_lone_surrogate_of_a_chat_model_is_replaced(host: MediaHost, parse: Any) -> None:
+    chat = FakeListChatModel(responses=["A \ud800 fox."])
+    parser = VisionCraftCaptionParser(chat_model=chat, api_key=KEY)
+    [document] = parse(parser, Blob.from_data(picture()))
+    assert document.page_content == "A ? fox."
+
+
 async def test_a_chat_model_is_asked_without_blocking() -> None:
     loop = asyncio.get_running_loop()
 

@@ -1,0 +1,15 @@
+"""The columns that a row gets, without a cluster."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from langchain_visioncraft.document_loaders.reports import Skipped
+from langchain_visioncraft.ray.rows import CAPTION, added, values_of
+
+
+def test_an_error_that_is_no_valid_text_fits_into_its_column() -> None:
+    failed = Skipped.because_of(ValueError("the model wrote \ud800"), "a.png")
+    rows = added(pa.table({"path": ["a.png"]}), CAPTION, "caption", [values_of(CAPTION, [failed])])
+    [row] = rows.to_pylist()
+    assert row["caption_error"] == "a.png: the model wrote ?"
