@@ -34,6 +34,8 @@ _NO_PICTURES = re.compile(
 )
 _DONE = b"data: [DONE]\n\n"
 _LONGEST_LINE = 1 << 16
+_HERE = 1 << 13
+"""Longer texts are searched for the key in a thread."""
 _OURS = frozenset({"token", "api_key"})
 # The documented default. Those of servers differ: llama.cpp would fill its context.
 _DEFAULTS = {"max_tokens": 512, "temperature": 0.7, "top_p": 0.9}
@@ -109,7 +111,7 @@ class ChatServer:
             async for lines in _lines(answer.aiter_raw()):
                 read += len(lines)
                 self.connection.check_size(read)
-                yield self.connection.told(lines.decode("utf-8", "replace")).encode()
+                yield await self._told(lines.decode("utf-8", "replace"))
         except (Refusal, httpx.HTTPError) as error:
             # The status was sent long ago, so the error becomes an event.
             refusal = error if isinstance(error, Refusal) else self.connection.failure(error)
@@ -119,6 +121,12 @@ class ChatServer:
             # The caller may have left, which cancels this task.
             with anyio.CancelScope(shield=True):
                 await answer.aclose()
+
+    async def _told(self, text: str) -> bytes:
+        if len(text) <= _HERE:
+            return str(self.connection.told(text)).encode()
+        told: str = await anyio.to_thread.run_sync(self.connection.told, text)
+        return told.encode()
 
     async def _post(self, body: Mapping[str, Any], *, stream: bool) -> httpx.Response:
         await self.names()  # finds the root

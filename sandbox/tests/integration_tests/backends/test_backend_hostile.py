@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -192,6 +193,25 @@ def test_a_key_that_a_server_repeats_reaches_neither_callers_nor_the_page(
         assert KEY not in one
     for one in (*shown, answers[0].text):  # other servers do not know it
         assert PAIR not in one
+
+
+def test_long_words_of_a_server_are_searched_for_the_key_in_a_thread(
+    host: HostileHost, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = {}
+
+    def told(self: connection.Connection, value: Any) -> Any:
+        if isinstance(value, str):
+            threads[len(value) > 50_000] = threading.current_thread().name
+        return value
+
+    monkeypatch.setattr(connection.Connection, "told", told)
+    for content in ("data: short\n\n", f"data: {'long' * 50_000}\n\n"):
+        host.answer = Response(content)
+        sent = client.post("/v1/chat/completions", json={**CHAT, "stream": True})
+        assert sent.text == content
+    assert threads[False] == "visioncraft-sandbox"
+    assert threads[True] != "visioncraft-sandbox"
 
 
 @pytest.mark.parametrize(
