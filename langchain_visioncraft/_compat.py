@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ else:
         return globals().setdefault(name, library)
 
 
-__all__ = ["httpx", "is_from_httpx"]
+__all__ = ["httpx", "is_from_aiohttp", "is_from_httpx"]
 
 
 def is_from_httpx(thing: Any, *names: str) -> bool:
@@ -33,7 +34,14 @@ def is_from_httpx(thing: Any, *names: str) -> bool:
 
     A user may pass a client of either library, so exceptions of both can arrive.
     """
-    libraries: list[ModuleType] = [
-        sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules
-    ]
-    return any(isinstance(thing, getattr(library, name)) for library in libraries for name in names)
+    return _is_from(("httpx2", "httpx"), thing, names)
+
+
+def is_from_aiohttp(thing: Any, *names: str) -> bool:
+    """The same for aiohttp, whose errors `httpx_aiohttp` lets through, in a user's own client."""
+    return _is_from(("aiohttp",), thing, names)
+
+
+def _is_from(libraries: Iterable[str], thing: Any, names: Iterable[str]) -> bool:
+    known = [sys.modules[name] for name in libraries if name in sys.modules]
+    return any(isinstance(thing, getattr(library, name)) for library in known for name in names)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 
-from langchain_visioncraft._compat import httpx, is_from_httpx
+from langchain_visioncraft._compat import httpx, is_from_aiohttp, is_from_httpx
 from langchain_visioncraft._driving import adrive, drive
 from langchain_visioncraft._redact import Redactor, redactor_of
 from langchain_visioncraft.chat_models import completions
@@ -173,7 +173,7 @@ class _OurClient:
                     raise completions.OverdueError(watch) from error
                 if is_from_httpx(error, "TimeoutException"):  # the SDK reads no body
                     raise openai.APITimeoutError(request=_NO_REQUEST) from error
-                if is_from_httpx(error, "TransportError"):
+                if is_from_httpx(error, "TransportError") or is_from_aiohttp(error, "ClientError"):
                     raise openai.APIConnectionError(request=_NO_REQUEST) from error
                 raise
 

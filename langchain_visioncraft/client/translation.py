@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from langchain_visioncraft import errors
-from langchain_visioncraft._compat import is_from_httpx
+from langchain_visioncraft._compat import is_from_aiohttp, is_from_httpx
 from langchain_visioncraft._redact import chain
 from langchain_visioncraft.client.watching import current
 from langchain_visioncraft.config import DEFAULT_BASE_URL
@@ -37,7 +37,8 @@ def translate(
         # Some versions read where a redirect leads even if it is not to be followed.
         msg = f"{facts['endpoint']}: {host} redirected to an invalid URL; it was not followed."
         return errors.UnsafeLinkError(msg, **facts)
-    if is_from_httpx(error, "TransportError") or isinstance(error, OSError):
+    is_of_connection = isinstance(error, OSError) or is_from_aiohttp(error, "ClientError")
+    if is_of_connection or is_from_httpx(error, "TransportError"):
         answered = answered or came_back(error)
         when = "broke off in the middle of the answer" if answered else "failed"
         reason = str(error) or type(error).__name__
@@ -66,6 +67,7 @@ def came_back(error: BaseException) -> bool:
     If so, the call was made, and may have been paid for.
     """
     unread = is_from_httpx(error, "RemoteProtocolError") and _NOTHING not in str(error)
+    unread = unread or is_from_aiohttp(error, "ClientResponseError", "ClientPayloadError")
     return unread or current().came
 
 

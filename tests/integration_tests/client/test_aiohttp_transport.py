@@ -14,7 +14,8 @@ from client_driving import KEY, PNG
 from httpx_aiohttp import HttpxAiohttpClient
 from loopback import NAMES, RawHost, answer, closed_port, draw, names
 
-from langchain_visioncraft import MediaStore, VisionCraftTextToImage
+from langchain_visioncraft import ChatVisionCraft, MediaStore, VisionCraftTextToImage
+from langchain_visioncraft._redact import chain
 from langchain_visioncraft.client import AsyncVisionCraftClient, endpoints
 from langchain_visioncraft.client.outgoing import SHORT_BYTES
 from langchain_visioncraft.errors import (
@@ -47,6 +48,21 @@ async def test_calls_uploads_and_links(http: HttpxAiohttpClient, tmp_path: Path)
         [linked] = await client.run(endpoints.upscale(image=picture))
     assert drawn.read() == linked.read() == PNG
     assert KEY.encode() not in host.seen[2].head.encode() + host.seen[2].body
+
+
+@pytest.mark.parametrize("what", ["client", "chat"])
+async def test_an_answer_that_cannot_be_read_is_not_asked_for_again(
+    http: HttpxAiohttpClient, what: str
+) -> None:
+    settings: dict[str, Any] = {"api_key": KEY, "http_async_client": http, "max_retries": 2}
+    with RawHost(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n") as host:
+        client = AsyncVisionCraftClient(base_url=host.url, **settings)
+        chat = ChatVisionCraft(model="m", base_url=host.url, **settings)
+        asking: Any = client.run(draw()) if what == "client" else chat.ainvoke("Hi")
+        with pytest.raises(ConnectionFailedError) as caught:
+            await asking
+        assert len(host.seen) == 1
+    assert not any(KEY in repr((each, vars(each))) for each in chain(caught.value))
 
 
 async def test_many_calls_of_a_tool_at_once(http: HttpxAiohttpClient, tmp_path: Path) -> None:
