@@ -182,7 +182,9 @@ def main() -> None:
     for stream in (1, 2):
         os.dup2(nothing, stream)  # what libraries print is no answer
     if hasattr(os, "sched_setaffinity"):  # each thread reserves addresses, which are limited
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-_MOST_THREADS:])
+        cores = sorted(os.sched_getaffinity(0))
+        at = os.getpid() % len(cores)  # others than those of other such processes
+        os.sched_setaffinity(0, (2 * cores)[at : at + _MOST_THREADS])
     formats = picture_formats()
     go_on = confined.confine(*limits)
     picture = _Picture(formats)
