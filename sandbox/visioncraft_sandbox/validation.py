@@ -29,6 +29,7 @@ _ParametersT = TypeVar("_ParametersT", bound=fields.Request)
 
 # Parsing a smaller body takes less time than handing it to a thread.
 _PARSE_HERE_BYTES = 1 << 18
+_SMALLEST_PIECE = 1 << 12
 _SMALL_BYTES = 1 << 17
 """Up to this size, a body is read even if others leave no room for it."""
 _ARRIVAL_SECONDS = 30.0
@@ -78,6 +79,13 @@ class Bodies:
 
         async def counted() -> Message:
             message = await receive()
+            # A small piece is put together with the next: it takes many times its size.
+            while (
+                message.get("more_body", False) and len(message.get("body", b"")) < _SMALLEST_PIECE
+            ):
+                before, message = message.get("body", b""), await receive()
+                if message["type"] == "http.request":
+                    message["body"] = before + message.get("body", b"")
             size = len(message.get("body", b""))
             body.size += size
             self._held += size

@@ -21,7 +21,7 @@ from visioncraft_sandbox.planner import tools
 from visioncraft_sandbox.records import Received, Recorder
 from visioncraft_sandbox.routes_midjourney import Midjourney
 from visioncraft_sandbox.settings import Limit
-from visioncraft_sandbox.validation import Limiter
+from visioncraft_sandbox.validation import Bodies, Limiter
 
 FACE = "\N{GRINNING FACE}"
 
@@ -135,3 +135,25 @@ async def test_a_key_is_hidden_in_methods_and_in_numbers() -> None:
         await client.post("/sd", json={"token": 12345678901, "prompt": "x"})
     assert [each.method for each in log] == ["GET***", "POST", "POST"]
     assert [each.body for each in log] == [None, None, {"token": "***", "prompt": "x"}]
+
+
+@pytest.mark.parametrize("end", ["http.request", "http.disconnect"])
+async def test_small_pieces_of_a_body_are_put_together(end: str) -> None:
+    pieces = [{"type": "http.request", "body": b"ab", "more_body": True} for _ in range(10_000)]
+    arriving: list[dict[str, Any]] = [*pieces, {"type": end}]
+    read: list[Any] = []
+
+    async def receive() -> Any:
+        return arriving.pop(0)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while not read or read[-1].get("more_body"):
+            read.append(await receive())
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    await Bodies(app, 1 << 20)({"type": "http", "method": "POST", "path": "/"}, receive, send)
+    assert len(read) == 5
+    assert read[-1]["type"] == end
+    assert len(b"".join(each.get("body", b"") for each in read)) >= 16_384
