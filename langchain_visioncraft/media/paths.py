@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media.handles import is_handle
 
 LEDGER = "usage.jsonl"
@@ -35,8 +36,14 @@ def is_file_url(text: str) -> bool:
 
 
 def local_path(text: str | os.PathLike[str]) -> Path:
-    """The file or folder that a name means: a ``file:`` URL, ``~`` for a home, or as it is."""
+    """The file or folder that a name means: a ``file:`` URL, ``~`` for a home, or as it is.
+
+    Raises `InvalidRequestError` for an empty name, such as from an unset variable.
+    """
     name = os.fspath(text)
+    if not name:
+        msg = "The name of a file or folder is empty; '.' is the current folder."
+        raise InvalidRequestError(msg)
     if url := _FILE_URL.fullmatch(name):
         from urllib.request import url2pathname  # noqa: PLC0415 -- brings HTTP and e-mail along
 

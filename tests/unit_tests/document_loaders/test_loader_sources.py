@@ -26,7 +26,12 @@ from langchain_visioncraft import (
 from langchain_visioncraft._flows import run
 from langchain_visioncraft._redact import chain
 from langchain_visioncraft.document_loaders.sources import Source, items_of, source_of
-from langchain_visioncraft.errors import LinkExpiredError, MediaInputError, UnsafeLinkError
+from langchain_visioncraft.errors import (
+    InvalidRequestError,
+    LinkExpiredError,
+    MediaInputError,
+    UnsafeLinkError,
+)
 from langchain_visioncraft.media.inputs import MediaSource, parse_source, source_in_code
 from langchain_visioncraft.media.sidecar import Usage
 
@@ -349,6 +354,15 @@ def test_a_url_of_storage_whose_package_is_missing_concerns_that_url(
     monkeypatch.setitem(sys.modules, "adlfs", None)
     with pytest.raises(MediaInputError, match=r"az://bucket/a cannot be read: .*Install adlfs"):
         run(source_of("az://bucket/a", VisionCraftClient(**host.clients())))
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_an_empty_name_does_not_load_the_current_folder(
+    make: Any, load: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, on_error: str
+) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(InvalidRequestError, match="name of a file or folder is empty"):
+        load(make(["a.wav", ""], on_error=on_error))
 
 
 @pytest.mark.parametrize("pattern", ["", "**", "**/a.*"])

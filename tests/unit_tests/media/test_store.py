@@ -486,7 +486,7 @@ def test_a_store_that_signs_no_links_says_what_to_do(any_store: MediaStore) -> N
         any_store.url("000000000000.png")
 
 
-@pytest.mark.parametrize("root", ["", "media", "memory://", "memory:///", "local:///{}/media"])
+@pytest.mark.parametrize("root", ["media", ".", "memory://", "memory:///", "local:///{}/media"])
 def test_the_stores_of_users_are_inside(
     root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -513,3 +513,8 @@ def test_stores_in_use_are_known_however_many_users_there_are(
         store.of_user(f"{number}")
         store.of_user("ann")
     assert [media.read() for media in Media.from_artifact(Media.to_artifact(kept))] == [PNG, PNG]
+
+
+def test_an_empty_name_is_not_the_current_folder() -> None:
+    with pytest.raises(InvalidRequestError, match="name of a file or folder is empty"):
+        MediaStore("")
