@@ -1,13 +1,11 @@
 """Checks of a caller's JSON schema: its shape, so that later code can rely on it, and its cost.
 
-llguidance limits the memory and time of each step; but if one value must satisfy several patterns
-or multiples, the automaton grows with their product, before those limits apply.
+What these pass may still cost too much to compile: `schema_process` limits that.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
@@ -17,14 +15,11 @@ BY_NAME = ("properties", "$defs", "definitions", "patternProperties")
 CHOICES = ("anyOf", "oneOf", "allOf")
 LISTS = (*CHOICES, "prefixItems")
 SINGLE = ("items", "additionalItems", "additionalProperties", "propertyNames", "not")
-_BESIDE = ("$defs", "definitions", *CHOICES)
 
-_MOST_PATTERNS = 8
 _LARGEST_MULTIPLE = 100_000
 _MOST_PATTERNS_OF_NAMES = 64
 _MOST_OPTIONAL = 400
 _LONGEST_LITERAL = 4000
-_ROUNDS = 64
 
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _TEXTS = ("$ref", "description", "title", "format", "pattern")
@@ -196,10 +191,10 @@ def resolve(root: Any, reference: str) -> Any:
 
 def excess_of(root: Mapping[str, Any]) -> str | None:
     """A message about the part of a schema that is too costly to compile; ``None`` if none is."""
-    return next(_excesses(root, list(_all_parts(root))), None)
+    return next(_excesses(list(_all_parts(root))), None)
 
 
-def _excesses(root: Mapping[str, Any], parts: list[Mapping[str, Any]]) -> Iterator[str]:
+def _excesses(parts: list[Mapping[str, Any]]) -> Iterator[str]:
     for part in parts:
         names = part.get("properties") or {}
         if len(part.get("patternProperties") or ()) > _MOST_PATTERNS_OF_NAMES:
@@ -211,10 +206,6 @@ def _excesses(root: Mapping[str, Any], parts: list[Mapping[str, Any]]) -> Iterat
             yield f"a name or value in it has more than {_LONGEST_LITERAL:,} characters"
     if sum(map(_multiple, parts)) > _LARGEST_MULTIPLE:
         yield f"its multipleOf are more than {_LARGEST_MULTIPLE:,} together"
-    if _is_heavy(root, parts, lambda part: math.log(_multiple(part)), math.log(_LARGEST_MULTIPLE)):
-        yield f"the multipleOf of one number make more than {_LARGEST_MULTIPLE:,} with each other"
-    if _is_heavy(root, parts, lambda part: "pattern" in part, _MOST_PATTERNS):
-        yield f"one text may have to match more than {_MOST_PATTERNS} patterns and formats"
 
 
 def _all_parts(root: Any) -> Iterator[Mapping[str, Any]]:
@@ -228,36 +219,3 @@ def _multiple(part: Mapping[str, Any]) -> int:
     """The states of the automaton that knows multiples: 25 for 2.5."""
     digits = Decimal(str(part.get("multipleOf") or 1)).as_tuple().digits
     return int("".join(map(str, digits))) or 1
-
-
-def _is_heavy(
-    root: Any,
-    parts: list[Mapping[str, Any]],
-    weight: Callable[[Mapping[str, Any]], float],
-    most: float,
-) -> bool:
-    """Whether the schemas that apply to one place in a value may weigh more than `most` together.
-
-    If schemas apply together, so do those of their properties with the same name: they weigh no
-    more than the heaviest place of each. A recursive schema may add to its own weight.
-    """
-    heaviest = dict.fromkeys(map(id, parts), 0.0)
-
-    def of(schema: Any) -> float:
-        return heaviest.get(id(schema), 0.0)
-
-    for _ in range(_ROUNDS):
-        before = dict(heaviest)
-        for part in reversed(parts):  # mostly the inner ones first
-            inner = (of(each) for path, each in inner_parts(part) if not path.startswith(_BESIDE))
-            heaviest[id(part)] = (
-                max(weight(part), *inner, 0.0)
-                + sum(map(of, part.get("allOf") or ()))
-                + of(resolve(root, part.get("$ref") or ""))
-                + sum(max(map(of, part.get(name) or ()), default=0) for name in ("anyOf", "oneOf"))
-            )
-            if heaviest[id(part)] > most:
-                return True
-        if before == heaviest:
-            return False
-    return True

@@ -31,10 +31,37 @@ def test_the_reason_of_a_refusal_is_reported() -> None:
         served_apart({"type": "integer", "minimum": 5, "maximum": 3}, is_small=True)
 
 
+SEARCHED = [{"type": "string", "pattern": f"(a|b)*{n}(a|b){{{n + 5}}}"} for n in range(9)]
+HEAVY: dict[str, dict[str, Any]] = {
+    "multiples": {"allOf": [{"type": "integer", "multipleOf": 9973}, {"multipleOf": 9967}]},
+    "patterns": {"allOf": SEARCHED},
+    "patterns of a property": {"allOf": [{"properties": {"x": each}} for each in SEARCHED]},
+    "patterns without an end": {
+        "$defs": {
+            "a": {"properties": {"x": {"allOf": [{"$ref": "#/$defs/a"}, SEARCHED[0]]}}},
+        },
+        "properties": {"z": {"$ref": "#/$defs/a"}},
+    },
+}
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit of time")
-def test_a_schema_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema_process, "_MOST_SECONDS", 0.001)
-    with pytest.raises(UnservedSchemaError, match=r"more than 0\.001 seconds or 512 MB to compile"):
+@pytest.mark.parametrize("name", HEAVY)
+def test_what_takes_too_long_to_compile_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema_process, "_MOST_SECONDS", 0.5)
+    with pytest.raises(UnservedSchemaError):
+        served_apart(HEAVY[name], is_small=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there is memory limited")
+@pytest.mark.parametrize("limit", ["_MOST_SECONDS", "_MOST_BYTES"])
+def test_a_schema_past_the_limits_is_refused_with_them(
+    limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema_process, limit, 1e-6 if limit == "_MOST_SECONDS" else 1 << 20)
+    with pytest.raises(UnservedSchemaError, match=r" seconds or \d+ MB to compile"):
         served_apart(SCHEMA, is_small=True)
 
 
