@@ -147,7 +147,7 @@ def test_the_memory_of_the_process_is_limited() -> None:
 
     model = shared_model(None)
     model.generate(HELLO, Sampling(max_tokens=1))
-    assert resource.prlimit(process_of(model).pid, resource.RLIMIT_AS)[0] < 8 << 30
+    assert 0 < resource.prlimit(process_of(model).pid, resource.RLIMIT_AS)[0] < 8 << 30
 
 
 def test_what_llama_cpp_cannot_load_is_reported(tmp_path: Any) -> None:
@@ -160,16 +160,20 @@ def test_what_llama_cpp_cannot_load_is_reported(tmp_path: Any) -> None:
 
 
 OWNER = """
-import sys, time
+import sys
 from visioncraft_sandbox.engines.language import Sampling, shared_model
 hello = [{"role": "user", "content": "Say hello."}]
-shared_model(None).generate(hello, Sampling(max_tokens=2000), on_text=lambda _: print(flush=True))
+tokens = int(sys.argv[1])
+shared_model(None).generate(hello, Sampling(max_tokens=tokens), on_text=lambda _: print(flush=True))
+sys.stdin.read()
 """
 
 
-def test_the_process_ends_with_the_one_that_started_it() -> None:
-    command = [sys.executable, "-c", OWNER]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as owner:
+@pytest.mark.parametrize("tokens", [1, 2000], ids=["idle", "writing"])
+def test_the_process_ends_with_the_one_that_started_it(tokens: int) -> None:
+    command = [sys.executable, "-c", OWNER, str(tokens)]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, **pipes) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == b"\n"
         owner.kill()
