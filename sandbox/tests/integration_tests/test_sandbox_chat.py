@@ -77,7 +77,11 @@ def test_a_stream_whose_process_is_killed_ends_with_an_error_and_the_next_chat_w
 ) -> None:
     def stream() -> openai.Stream[openai.types.chat.ChatCompletionChunk]:
         return chat.chat.completions.create(
-            model="Yi-34B-Chat", messages=MESSAGES, max_tokens=2000, stream=True
+            model="Yi-34B-Chat",
+            messages=MESSAGES,
+            max_tokens=2000,
+            temperature=0,
+            stream=True,
         )
 
     with chat:
@@ -108,7 +112,11 @@ def test_a_sandbox_that_stops_ends_its_chats_and_leaves_the_model_to_others(
 ) -> None:
     with Sandbox() as other, openai.OpenAI(api_key="k", base_url=f"{other.url}/v1") as leaving:
         pieces = leaving.chat.completions.create(
-            model="Yi-34B-Chat", messages=MESSAGES, max_tokens=2000, stream=True
+            model="Yi-34B-Chat",
+            messages=MESSAGES,
+            max_tokens=2000,
+            temperature=0,
+            stream=True,
         )
         next(pieces)
         process = shared_model(None)._process

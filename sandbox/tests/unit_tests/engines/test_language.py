@@ -102,10 +102,10 @@ def test_a_chat_whose_process_is_killed_fails_and_the_next_starts_another() -> N
         process_of(model).kill()
 
     with pytest.raises(ProcessEndedError, match="ended by signal 9; the next chat starts another"):
-        model.generate(HELLO, Sampling(max_tokens=400), on_text=kill)
+        model.generate(HELLO, Sampling(max_tokens=400, temperature=0), on_text=kill)
     killed = process_of(model)
     assert killed.returncode == -signal.SIGKILL  # it has been waited for
-    assert model.generate(HELLO, Sampling(max_tokens=3)).completion_tokens == 3
+    assert model.generate(HELLO, Sampling(max_tokens=3, temperature=0)).completion_tokens == 3
     assert process_of(model) is not killed
 
 
@@ -119,16 +119,18 @@ def test_a_process_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch)
         process_of(model).send_signal(signal.SIGSTOP)
 
     with until(lambda: bool(unwanted)), pytest.raises(ProcessEndedError):
-        model.generate(HELLO, Sampling(max_tokens=400), on_text=hang)
+        model.generate(HELLO, Sampling(max_tokens=400, temperature=0), on_text=hang)
     assert process_of(model).returncode == -signal.SIGKILL
-    assert model.generate(HELLO, Sampling(max_tokens=3)).completion_tokens == 3
+    assert model.generate(HELLO, Sampling(max_tokens=3, temperature=0)).completion_tokens == 3
 
 
 @on_posix
 def test_a_chat_goes_on_after_ctrl_c() -> None:
     model = shared_model(None)
     done = model.generate(
-        HELLO, Sampling(max_tokens=9), on_text=lambda _: process_of(model).send_signal(2)
+        HELLO,
+        Sampling(max_tokens=9, temperature=0),
+        on_text=lambda _: process_of(model).send_signal(2),
     )
     assert done.completion_tokens == 9
 
@@ -136,9 +138,11 @@ def test_a_chat_goes_on_after_ctrl_c() -> None:
 def test_a_model_that_is_closed_ends_its_chats_and_serves_again() -> None:
     model = shared_model(None)
     with pytest.raises(ProcessEndedError):
-        model.generate(HELLO, Sampling(max_tokens=400), on_text=lambda _: model.close())
+        model.generate(
+            HELLO, Sampling(max_tokens=400, temperature=0), on_text=lambda _: model.close()
+        )
     assert process_of(model).returncode is not None
-    assert model.generate(HELLO, Sampling(max_tokens=3)).completion_tokens == 3
+    assert model.generate(HELLO, Sampling(max_tokens=3, temperature=0)).completion_tokens == 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there is memory limited")
@@ -146,7 +150,7 @@ def test_the_memory_of_the_process_is_limited() -> None:
     import resource
 
     model = shared_model(None)
-    model.generate(HELLO, Sampling(max_tokens=1))
+    model.generate(HELLO, Sampling(max_tokens=1, temperature=0))
     assert 0 < resource.prlimit(process_of(model).pid, resource.RLIMIT_AS)[0] < 8 << 30
 
 
@@ -161,20 +165,22 @@ def test_what_llama_cpp_cannot_load_is_reported(tmp_path: Any) -> None:
 
 OWNER = """
 import sys
+from functools import partial
 from visioncraft_sandbox.engines.language import Sampling, shared_model
 hello = [{"role": "user", "content": "Say hello."}]
-tokens = int(sys.argv[1])
-shared_model(None).generate(hello, Sampling(max_tokens=tokens), on_text=lambda _: print(flush=True))
+tokens, on_text = {"idle": (3, None), "writing": (2000, partial(print, flush=True))}[sys.argv[1]]
+shared_model(None).generate(hello, Sampling(max_tokens=tokens, temperature=0), on_text=on_text)
+print("done", flush=True)
 sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("tokens", [1, 2000], ids=["idle", "writing"])
-def test_the_process_ends_with_the_one_that_started_it(tokens: int) -> None:
-    command = [sys.executable, "-c", OWNER, str(tokens)]
+@pytest.mark.parametrize("state", ["idle", "writing"])
+def test_the_process_ends_with_the_one_that_started_it(state: str) -> None:
+    command = [sys.executable, "-c", OWNER, state]
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(command, **pipes) as owner:
         assert owner.stdout is not None
-        assert owner.stdout.readline() == b"\n"
+        assert (owner.stdout.readline() == b"done\n") == (state == "idle")
         owner.kill()
         owner.communicate(timeout=PATIENCE)  # until nobody holds its standard error
