@@ -34,10 +34,10 @@ from langchain_visioncraft.errors import (
     UnexpectedAnswerError,
 )
 from langchain_visioncraft.media import Media
-from langchain_visioncraft.media.decoding import MOST_TIMES, Frames
+from langchain_visioncraft.media.animations import Animation, animation_of
+from langchain_visioncraft.media.decoding import Frames
 from langchain_visioncraft.media.pixels import COSTS
 from langchain_visioncraft.media.scaling import Scaled, scaled
-from langchain_visioncraft.media.structure import Animation, animation_of
 
 FramesTypes: TypeAlias = Literal["auto", "first", "middle", "all"] | int | Sequence[int]
 """Which frames of an animation, or pages of a TIFF: a word, how many evenly spread ones, or their
@@ -283,7 +283,7 @@ def frames_of(file: MediaFile, chosen: FramesTypes, max_pixels: int, max_calls: 
         # Here, as a file of a hundred bytes may declare a billion frames.
         check_calls(file.source, f"{len(numbers):,} frames", len(numbers), max_calls)
         if animated:
-            most = MOST_TIMES * max_pixels
+            most = _MOST_TIMES * max_pixels
             motion = _motion(media, frames, count, most)
             duration = round(motion.seconds, 3) or None
             # To show a frame, Pillow composes all before it.
@@ -307,6 +307,8 @@ def frames_of(file: MediaFile, chosen: FramesTypes, max_pixels: int, max_calls: 
     return found
 
 
+_MOST_TIMES = 16
+"""How many times as many pixels are composed to show frames of an animation."""
 _SINGLE = ("image/jpeg", "image/vnd.adobe.photoshop")
 """Formats whose further pictures are a camera's previews, or layers."""
 

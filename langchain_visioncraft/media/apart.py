@@ -1,4 +1,4 @@
-"""Pictures of rare formats, which another process decodes: Pillow may work on them without end."""
+"""Pictures that another process decodes: Pillow may work on them without end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import weakref
+from itertools import islice
 from typing import Any, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
@@ -23,7 +24,6 @@ from langchain_visioncraft.media.pixels import (
     picture_formats,
     turn_of,
 )
-from langchain_visioncraft.media.structure import StructureError
 
 _MOST_SECONDS = 30
 """Of the processor's time, to open a picture, and for each of its frames. The largest that Pillow
@@ -35,7 +35,9 @@ _BYTES_A_PIXEL = 8
 
 _STRIP_PIXELS = 1 << 20
 _LONGEST_ANSWER = 64 << 20
-_LONGEST_TEXT = 500
+_LONGEST_ERROR = 500
+_LONGEST_TEXT = 1 << 16
+_MOST_TEXTS = 100
 _MOST_THREADS = 4
 _SHOWN = ("duration", "icc_profile", "transparency")
 
@@ -56,6 +58,7 @@ class Apart(Image.Image):
 
     damage: str | None = None
     cost = 1
+    _least = 0, 0
 
     def __init__(self, file: BinaryIO, max_pixels: int, *, once: bool) -> None:
         super().__init__()
@@ -82,6 +85,10 @@ class Apart(Image.Image):
         """The number of the frame, from 0."""
         return self._frame
 
+    def draft(self, _: str | None, size: tuple[int, int] | None) -> None:
+        """Have a JPEG decoded at a fraction of its size that is at least this size."""
+        self._least = size or (0, 0)
+
     def load(self) -> Any:
         """Have the pixels decoded. Raises any error, as Pillow does."""
         if self._im is None:
@@ -101,7 +108,7 @@ class Apart(Image.Image):
             unless_kept.callback(self.close)
             process = self._process or self._start()
             with contextlib.suppress(BrokenPipeError):
-                os.write(self._commands, b"%d %d\n" % (frame, pixels))
+                os.write(self._commands, b"%d %d %d %d\n" % (frame, pixels, *self._least))
             output: Any = process.stdout
             answer = json.loads(self._read(output.readline(_LONGEST_ANSWER)), object_hook=_bytes)
             if error := answer.get("error"):
@@ -129,19 +136,19 @@ class Apart(Image.Image):
         return self._process
 
     def _read(self, data: bytes, least: int = 1) -> bytes:
-        """What was read of an answer. Raises `StructureError` if the process ended before it."""
+        """What was read of an answer. Raises `LimitError` if the process ended before it."""
         if len(data) < least and self._process is not None:
             self._process.wait()
             most = f"{_MOST_SECONDS} seconds or {_most_bytes(self._most) >> 20} MB"
             hint = confined.no_python(self._process)
             msg = f"contents that take more than {most} to decode{hint}"
-            raise StructureError(msg)
+            raise confined.LimitError(msg)
         return data
 
     def _take(self, answer: dict[str, Any], output: Any) -> None:
         if self.width * self.height > self._most:
             msg = f"{self.width}x{self.height} pixels, more than {self._most:,}"
-            raise StructureError(msg)
+            raise confined.LimitError(msg)
         image = Image.new(self.mode, self.size)
         rows = _rows(self.width)
         row = len(Image.new(self.mode, (self.width, 1)).tobytes())
@@ -190,15 +197,15 @@ def main() -> None:
     picture = _Picture(formats)
     for command in commands:
         go_on()
-        frame, pixels = map(int, command.split())
+        frame, pixels, *least = map(int, command.split())
         try:
-            answer, image = picture.at(frame, pixels=bool(pixels))
+            answer, image = picture.at(frame, tuple(least), pixels=bool(pixels))
             line = json.dumps(answer, default=_as_json)
         except MemoryError:
             os.abort()
         except Exception as error:  # noqa: BLE001 -- decoders raise any
             answer, image = (
-                {"error": type(error).__name__, "text": str(error)[:_LONGEST_TEXT]},
+                {"error": type(error).__name__, "text": str(error)[:_LONGEST_ERROR]},
                 None,
             )
             line = json.dumps(answer)
@@ -220,7 +227,9 @@ class _Picture:
         self._shown = 0  # some formats count from 1
         self._frames: int | None = None
 
-    def at(self, frame: int, *, pixels: bool) -> tuple[dict[str, Any], Image.Image | None]:
+    def at(
+        self, frame: int, least: tuple[int, ...], *, pixels: bool
+    ) -> tuple[dict[str, Any], Image.Image | None]:
         """The description of a frame, and its pixels if they are asked for."""
         if self._image is None:
             self._image = open_with(sys.stdin.buffer, self._formats)
@@ -235,13 +244,21 @@ class _Picture:
         if not pixels:
             info = {"duration": image.info.get("duration")}
             return answer | {"mode": image.mode, "size": image.size, "info": info}, None
+        if any(least):
+            image.draft(None, least)
         image, damage = decode(image)
-        return answer | {"damage": damage, **_described(image)}, image
+        return answer | {"format": image.format, "damage": damage, **_described(image)}, image
 
 
 def _described(image: Image.Image) -> dict[str, Any]:
     """How a picture looks, apart from its pixels."""
-    info = {name: image.info[name] for name in _SHOWN if name in image.info}
+    texts = (
+        (name, value)
+        for name, value in image.info.items()
+        if isinstance(value, str) and len(value) < _LONGEST_TEXT
+    )
+    info: dict[Any, Any] = {name: image.info[name] for name in _SHOWN if name in image.info}
+    info.update(islice(texts, _MOST_TEXTS))
     if (turn := turn_of(image)) != 1:
         exif = Image.Exif()
         exif[ORIENTATION] = turn

@@ -22,6 +22,10 @@ _ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
 """Otherwise, glibc reserves 64 MB of addresses, which are limited, for each thread."""
 
 
+class LimitError(ValueError):
+    """A file takes too much of its decoder; the message says what the file has."""
+
+
 def is_possible() -> bool:
     """Whether there is an interpreter to start: a frozen application has none."""
     return not hasattr(sys, "frozen")

@@ -14,21 +14,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media import confined
 from langchain_visioncraft.media.inspection import behind_tag
+from langchain_visioncraft.media.ordinary import ordinary_format
 from langchain_visioncraft.media.pixels import COSTS, cost_of, open_with, picture_formats
-from langchain_visioncraft.media.structure import StructureError
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from langchain_visioncraft.media.media import Media
 
-_COMMON = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"RIFF": "WEBP"}
-"""The beginnings of the formats that are decoded in this process."""
-
 MOST_PIXELS = 180_000_000
 """As many as Pillow itself decodes; here, each counts as often as `cost_of` says."""
-MOST_TIMES = 16
-"""How many times as many pixels are composed to show frames of an animation."""
 _POINTER = 8
 
 
@@ -61,7 +56,7 @@ def _named_errors(name: str, mime_type: str) -> Iterator[None]:
         raise ImportError(msg) from error
     try:
         yield
-    except StructureError as error:
+    except confined.LimitError as error:
         msg = f"{name} has {error}; it was not decoded."
         raise MediaInputError(msg) from error
     except MediaInputError:
@@ -89,7 +84,6 @@ class Frames:
         self._media, self._name, self._max_pixels = media, name, max_pixels
         self._image: Image.Image | None = None
         self._shown = 0  # some formats count from 1
-        self._composed = 0
         self._opened = contextlib.ExitStack()
         weakref.finalize(self, self._opened.close)
 
@@ -101,47 +95,29 @@ class Frames:
             opening = open_picture(self._media, name=name, max_pixels=limit)
             self._image = self._opened.enter_context(opening)
         with _named_errors(name, mime_type):
-            self._go_to(self._image, number)
+            if number != self._shown:
+                self._image.seek(number)
+                self._shown = number
             _check_pixels(*self._image.size, name, limit, mime_type)
             yield self._image
 
-    def _go_to(self, image: Image.Image, number: int) -> None:
-        """Show a frame; of a GIF one by one, as each may enlarge the canvas."""
-        if self._media.mime_type != "image/gif":
-            if number != self._shown:
-                image.seek(number)
-                self._shown = number
-            return
-        if number < self._shown:
-            image.seek(0)
-            self._shown = self._composed = 0
-        while self._shown < number:
-            image.seek(self._shown + 1)
-            self._shown += 1
-            _check_pixels(*image.size, self._name, self._max_pixels, self._media.mime_type)
-            self._composed += image.width * image.height
-            if self._composed > MOST_TIMES * self._max_pixels:
-                most = f"{MOST_TIMES * self._max_pixels:,} pixels"
-                raise MediaInputError(f"{self._name} has more than {most} up to this frame.")
-
 
 def open_image(file: BinaryIO, max_pixels: int = MOST_PIXELS, *, once: bool = False) -> Image.Image:
-    """Open a picture with Pillow, in the formats above; of a truncated one, the intact part.
+    """Open a picture with Pillow; of a truncated one, the intact part.
 
-    PNG, JPEG, GIF and WebP are decoded in this process. Others are decoded in another, which ends
-    with the picture, or `once` it has answered.
+    An ordinary PNG, JPEG, GIF or WebP is decoded in this process. All others are decoded in
+    another, which ends with the picture, or `once` it has answered.
 
-    Raises `StructureError` for what demands too much of a decoder, and otherwise any error of the
-    decoders.
+    Raises `LimitError` for a picture that takes too much of its decoder, and otherwise any error of
+    the decoders.
     """
-    file.seek(0)
-    head = file.read(4)
-    common = tuple(form for beginning, form in _COMMON.items() if head.startswith(beginning))
-    if not common and confined.is_possible():
-        from langchain_visioncraft.media.apart import Apart  # noqa: PLC0415 -- needs an extra
+    if (form := ordinary_format(file)) is not None:
+        return open_with(file, (form,))
+    if not confined.is_possible():
+        return open_with(file, picture_formats())
+    from langchain_visioncraft.media.apart import Apart  # noqa: PLC0415 -- needs an extra
 
-        return Apart(file, max_pixels, once=once)
-    return open_with(file, common or picture_formats())
+    return Apart(file, max_pixels, once=once)
 
 
 def _check_pixels(

@@ -10,7 +10,6 @@ import math
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from langchain_visioncraft.media.inspection import chunks_of
-from langchain_visioncraft.media.structure import StructureError, check_structure
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -100,51 +99,22 @@ def _as_far_as_it_goes(image: Image.Image, least: int | None) -> Image.Image | N
 
 
 def open_with(file: BinaryIO, formats: tuple[str, ...]) -> Image.Image:
-    """Open a picture in one of these formats, in this process. Raises as `open_image` does."""
+    """Open a picture in one of these formats, in this process. Raises any error of the decoders."""
     from PIL import Image  # noqa: PLC0415 -- an extra
 
-    check_structure(file)
     file.seek(0)
     head, size = file.read(12), file.seek(0, io.SEEK_END)
     file.seek(0)
     if head[:4] == b"RIFF" and size < (whole := int.from_bytes(head[4:8], "little") + 8) < 2 * size:
         # Pillow refuses a WebP that is too short.
         file = io.BytesIO(file.read() + bytes(whole - size))
-    counted: Any = _Counted(file)
     try:
-        image = Image.open(counted, formats=formats)
+        return Image.open(file, formats=formats)
     except ValueError:
         if not head.startswith(b"\x89PNG"):
             raise
         return _without_texts(file, 0)
-    vars(counted).update(read=file.read, readline=file.readline)
-    return image
 
-
-class _Counted:
-    """A file that can be read a bounded number of times."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._reads = file, 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def _count(self) -> BinaryIO:
-        self._reads += 1
-        if self._reads > _MOST_READS:
-            raise StructureError(f"more than {_MOST_READS:,} parts before its pixels")
-        return self._file
-
-    def read(self, size: int = -1) -> bytes:
-        return self._count().read(size)
-
-    def readline(self, size: int = -1) -> bytes:
-        return self._count().readline(size)
-
-
-_MOST_READS = 1_000_000
-"""Before it is opened: of each part Pillow reads the head, in Python."""
 
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 _XMP = b"XML:com.adobe.xmp\0\0"  # not compressed

@@ -19,13 +19,13 @@ from PIL import Image
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft.client import links
 from langchain_visioncraft.errors import MediaInputError, UnsafeLinkError
+from langchain_visioncraft.media.confined import LimitError
 from langchain_visioncraft.media.decoding import open_image
 from langchain_visioncraft.media.inputs import MediaSource, parse_source
 from langchain_visioncraft.media.inspection import media_info, type_of
 from langchain_visioncraft.media.pixels import COSTS, cost_of, decode, turn_of
 from langchain_visioncraft.media.scaling import as_seen, turned
 from langchain_visioncraft.media.sniff import kind_of
-from langchain_visioncraft.media.structure import StructureError
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engine_pool import EnginePool, unfinished
 from visioncraft_sandbox.files import FileStore
@@ -300,7 +300,7 @@ def opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
         picture = open_image(io.BytesIO(data), max_pixels, once=True)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refusal(400, f"{name} has more than {max_pixels:,} pixels.") from error
-    except StructureError as error:
+    except LimitError as error:
         raise Refusal(400, f"{name} has {error}.") from error
     except Exception as error:
         # For damaged files, decoders raise OSError, SyntaxError, IndexError and others.
@@ -321,7 +321,7 @@ def decoded(picture: Image.Image, name: str) -> Image.Image:
     try:
         with _DECODING:
             return decode(picture).image
-    except StructureError as error:
+    except LimitError as error:
         raise Refusal(400, f"{name} has {error}.") from error
     except Exception as error:
         raise Refusal(400, f"{name} is not a picture that can be read.") from error

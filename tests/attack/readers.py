@@ -39,12 +39,13 @@ from langchain_visioncraft.client.subtitles import write_subtitles
 from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.document_loaders.retrieval import _checked_marks, label_of
 from langchain_visioncraft.document_loaders.transcripts import Passage, joined, windows
+from langchain_visioncraft.media.animations import animation_of
 from langchain_visioncraft.media.handles import candidates
 from langchain_visioncraft.media.inputs import parse_source
 from langchain_visioncraft.media.inspection import media_info, truncation_of, type_of
+from langchain_visioncraft.media.ordinary import ordinary_format
 from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.sidecar import read_sidecar
-from langchain_visioncraft.media.structure import StructureError, animation_of, check_structure
 from langchain_visioncraft.media.urls import percent_encoded, without_secrets
 
 SCHEMA = {
@@ -235,13 +236,13 @@ def _box_names(text: str) -> None:
     _measured(struct.pack(">I4s4sI", 16, b"ftyp", b"isom", 0) + b"".join(boxes))
 
 
-def _structure(text: str) -> None:
+def _parts_of_a_picture(text: str) -> None:
     data = text.encode("utf-16-le", "surrogatepass").replace(b"\0", b"\xff")
-    scans = b"\xff\xe5\x04\x00" + b"\xff\xda" * 511
-    with suppress(StructureError):
-        check_structure(HeldBytes(b"\xff\xd8\xff" + scans[1:] + data).open())
     with suppress(struct.error):
         animation_of(HeldBytes(b"GIF89a" + bytes(7) + data).open(), "image/gif")
+    scan = b"\xff\xda\0\2"
+    for head in (b"\xff\xd8" + scan, b"GIF89a" + bytes(7), b"\x89PNG\r\n\x1a\n", b"RIFF"):
+        ordinary_format(HeldBytes(head + data).open())
 
 
 READERS: dict[str, Work] = {
@@ -287,7 +288,7 @@ READERS: dict[str, Work] = {
     "nested boxes of a picture": lambda text: _boxes(text, b"heic", b"iprp", b"ipco"),
     "names of boxes": _box_names,
     "text in a PNG": _png,
-    "parts of a picture": _structure,
+    "parts of a picture": _parts_of_a_picture,
     "marks of sources": lambda text: _checked_marks(text, 9),
     "label of a source": lambda text: label_of(Document("", metadata={"source": text})),
     "subtitles": lambda text: write_subtitles([(0.0, None, text)], "vtt"),

@@ -25,9 +25,8 @@ from langchain_visioncraft.media import (
     confined,
     decoding,
     listening,
-    pixels,
+    ordinary,
     sound,
-    structure,
 )
 
 PAGE = " ".join((Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8").split())
@@ -46,7 +45,7 @@ PROMPT = language.CONTEXT_TOKENS
         f"A chat answer is limited to {completions.MAX_ANSWER_BYTES >> 20} MiB",
         f"a stream {streams._MOST_BLOCKS:,} blocks of content and {streams._MOST_PIECES:,} pieces",
         f"a recording lasts at most {HOURS[transcripts.DEFAULT_MAX_SECONDS / 3600]}",
-        f"{pixels._MOST_READS:,} parts",
+        f"one frame and at most {ordinary._LARGEST >> 20} MiB",
         f"gets {NUMBERS[listening._MOST_SECONDS]} seconds",
         f"{confined._MOST_SECONDS_IN_ALL // 60} minutes in all",
         f"{listening._MOST_BYTES >> 20} MB of memory",
@@ -59,7 +58,6 @@ PROMPT = language.CONTEXT_TOKENS
         f"Elsewhere, the limit is {decoding.MOST_PIXELS // 10**6} million",
         f"It gets {apart._MOST_SECONDS} seconds of the processor's time",
         f"{apart._MOST_BYTES >> 20} MB of memory, and {NUMBERS[apart._BYTES_A_PIXEL]} bytes for",
-        f"WebP | more than {structure._MOST_FRAMES:,} frames",
         f"| {OURS.max_body_bytes >> 20} MiB for all concurrent requests",
         f"| {OURS.max_pixels // 10**6} million pixels",
         f"| {OURS.max_side:,} pixels a side",

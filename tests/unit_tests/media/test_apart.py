@@ -1,4 +1,4 @@
-"""Pictures of rare formats are decoded in another process, which ends if Pillow does not."""
+"""Unusual pictures are decoded in another process, which ends if Pillow does not."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from visioncraft_sandbox.uploads import decode_picture, opened
 from langchain_visioncraft import Media
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media import apart
+from langchain_visioncraft.media.confined import LimitError
 from langchain_visioncraft.media.decoding import Frames, open_image, open_picture
 from langchain_visioncraft.media.pixels import decode, turn_of
 from langchain_visioncraft.media.scaling import scaled
-from langchain_visioncraft.media.structure import StructureError
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ def test_an_interpreter_that_is_none_is_named(
 def test_more_pixels_than_are_allowed_are_not_loaded() -> None:
     with (
         open_image(io.BytesIO(picture(form="TIFF")), max_pixels=3071) as image,
-        pytest.raises(StructureError, match="64x48 pixels, more than 3,071"),
+        pytest.raises(LimitError, match="64x48 pixels, more than 3,071"),
     ):
         image.load()
 
@@ -301,7 +301,25 @@ def psd(parts: int) -> bytes:
     return head + struct.pack(">I", len(rest)) + rest + bytes(4 + 2 + 64)
 
 
+def scans(count: int) -> bytes:
+    """A JPEG of 1,600 pixels a side in as many scans."""
+    buffer = io.BytesIO()
+    Image.new("L", (1600, 1600), 200).save(buffer, "JPEG", progressive=True)
+    empty = b"\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x10\x00"
+    return b"\xff\xd8\xff\xd9" + buffer.getvalue()[:-2] + empty * count + b"\xff\xd9"
+
+
+EMPTY_CHUNK = bytes(4) + b"teSt" + struct.pack(">I", zlib.crc32(b"teSt"))
+
+
+def two_sizes(side: int) -> bytes:
+    small, large = png(1), png(side)
+    return small[:33] + large[8:]
+
+
 TAKES_LONG: dict[str, Callable[[], bytes]] = {
+    "JPEG of many scans": lambda: scans(2000),
+    "PNG of many chunks": lambda: png(8)[:33] + EMPTY_CHUNK * 500_000,
     "TIFF of many strips": lambda: tiff(500_000),
     "BMP of empty runs": lambda: bitmap(bytes(4_000_000)),
     "PPM of many comments": lambda: b"P3 1 1 255\n" + b"#\n" * 500_000 + b"1 1 1",
