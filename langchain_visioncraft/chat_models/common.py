@@ -35,6 +35,7 @@ from langchain_visioncraft._compat import is_from_httpx
 from langchain_visioncraft._copying import HoldsConnections
 from langchain_visioncraft._flows import Steps, arun, call, run
 from langchain_visioncraft._keywords import KnownKeywords
+from langchain_visioncraft._threads import in_thread
 from langchain_visioncraft.chat_models import completions, images
 from langchain_visioncraft.chat_models.answers import Ask, Task, answer, as_chunk
 from langchain_visioncraft.chat_models.profiles import profile_of, takes_images
@@ -206,6 +207,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        messages = await self._scaled(messages, kwargs)
         return await arun(self._answering(messages, kwargs, stop=stop, run_manager=run_manager))
 
     def _stream(
@@ -228,6 +230,7 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
+        messages = await self._scaled(messages, kwargs)
         async with aclosing(self._achunks(messages, {"stop": stop, **kwargs})) as chunks:
             async for chunk in chunks:
                 if chunk and run_manager:
@@ -263,6 +266,14 @@ class VisionCraftChatModel(KnownKeywords, HoldsConnections, BaseChatModel):
         """The messages, with their pictures in the only form that is sent."""
         side = self.max_image_side
         return images.prepare_messages(messages, model, self.vision, self.store, max_side=side)
+
+    async def _scaled(
+        self, messages: list[BaseMessage], options: Mapping[str, Any]
+    ) -> list[BaseMessage]:
+        """The messages with small pictures. To decode large ones would block the event loop."""
+        if self.max_image_side is None or all(isinstance(each.content, str) for each in messages):
+            return messages
+        return await in_thread(self._prepared, messages, self._model_of(options))
 
     # ---- models and tokens --------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ from langchain_visioncraft.errors import (
 from langchain_visioncraft.media import Media
 from langchain_visioncraft.media.animations import Animation, animation_of
 from langchain_visioncraft.media.decoding import Frames
+from langchain_visioncraft.media.ordinary import ordinary_format
 from langchain_visioncraft.media.pixels import COSTS
 from langchain_visioncraft.media.scaling import Scaled, scaled
 
@@ -211,8 +212,7 @@ class VisionCraftCaptionParser(VisionCraftParser):
             opening = frame.frames.at(frame.number)
             return scaled(file.media, self.max_side, opening=opening)
 
-        few = frame.of == 1 and frame.width * frame.height <= _FEW_PIXELS
-        in_tasks = self._at_once if few and file.media.size <= SMALL_BYTES else in_thread
+        in_tasks = self._at_once if _is_quick(frame) else in_thread
         picture: Scaled = yield Step(make_ready, partial(in_tasks, make_ready))
         self.check_damage(file, picture.damage)
         with file.named_in_errors():
@@ -240,6 +240,16 @@ class VisionCraftCaptionParser(VisionCraftParser):
         answer: AIMessage = yield paid(call(chat.invoke, chat.ainvoke, [message]))
         _, caption = split_reasoning(str(answer.text))
         return caption
+
+
+def _is_quick(frame: Frame) -> bool:
+    """Whether a picture is decoded in little time, and in this process."""
+    if frame.of > 1 or frame.width * frame.height > _FEW_PIXELS:
+        return False
+    if frame.file.media.size > SMALL_BYTES:
+        return False
+    with frame.file.media.open() as file:
+        return ordinary_format(file) is not None
 
 
 class SeenFrame(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
@@ -12,10 +13,13 @@ from urllib.parse import quote_from_bytes
 import pytest
 from chat_service import Service, ask
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from media_host import picture
 
 from langchain_visioncraft import Media, MediaStore
+from langchain_visioncraft.chat_models import images
 from langchain_visioncraft.chat_models.images import image_url_block, prepare_messages
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
+from langchain_visioncraft.media.scaling import Scaled, scaled
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -373,3 +377,21 @@ async def test_only_people_send_lists_of_texts(service: Service, way: str) -> No
     await ask(service.model(), way, messages)
     said = [message["content"] for message in service.body["messages"]]
     assert said == ["a\nb", "Draw.", "ab", "a\nb"]
+
+
+@pytest.mark.parametrize("way", ["ainvoke", "astream"])
+async def test_large_pictures_are_decoded_outside_the_event_loop(
+    service: Service, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def seen(data: bytes, *arguments: Any, **options: Any) -> Scaled:
+        threads.append(threading.current_thread())
+        return scaled(data, *arguments, **options)
+
+    monkeypatch.setattr(images, "scaled", seen)
+    block = Media.from_bytes(picture(size=(64, 48))).block()
+    model = service.model(model="llava-1.5-7b-hf", max_image_side=32)
+    await ask(model, way, [HumanMessage([block])])
+    assert len(threads) == 1
+    assert threads[0] is not threading.current_thread()
