@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
@@ -22,7 +22,8 @@ _MOST_PROBLEMS = 5
 _LONGEST_PROBLEM = 200
 _DEEPEST = 32
 _MOST_PARTS = 10_000
-_MOST_STEPS = 2000
+_LEAST_WORK, _WORK_PER_CHARACTER, _WORK_PER_STEP = 4000, 16, 4
+"""How long one value may be checked: in a recursive schema, the time doubles at each level."""
 _LONGEST_LITERAL = 20_000
 _NOTHING = object()
 
@@ -85,16 +86,16 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
     if is_deeper_than(value):
         return [f"it is nested deeper than {DEEPEST} levels"]
     # The import takes a tenth of a second, which applications without such models never pay.
-    from jsonschema.exceptions import SchemaError as BrokenSchema  # noqa: PLC0415
     from jsonschema.exceptions import best_match  # noqa: PLC0415
     from referencing.exceptions import Unresolvable  # noqa: PLC0415
 
-    _steps.set(itertools.count())
     try:
-        errors = _validator(json.dumps(schema)).iter_errors(value)
+        _left.set(_LEAST_WORK + _WORK_PER_CHARACTER * len(json.dumps(value)))
+        validator = _validator(json.dumps(schema))
+        errors = validator.iter_errors(value) if validator else ()
         found = list(itertools.islice(errors, _MOST_PROBLEMS))
         return [_sentence(best_match([each])) for each in found]
-    except (BrokenSchema, Unresolvable, InvalidRequestError, ValueError, TypeError, RecursionError):
+    except (Unresolvable, InvalidRequestError, ValueError, TypeError, RecursionError):
         return []
     except OverflowError:  # of a long number and a float
         return []
@@ -104,33 +105,54 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
 def _validator(schema: str) -> Any:
     """Checking a schema takes longer than checking a value, and streams check one many times."""
     from jsonschema import Draft202012Validator, validators  # noqa: PLC0415 -- as above
+    from jsonschema import SchemaError as BrokenSchema  # noqa: PLC0415
     from referencing import Registry  # noqa: PLC0415
 
     read = json.loads(schema)
-    Draft202012Validator.check_schema(read)
-    inlined(read)  # a check may take a step for each of its parts
+    try:
+        Draft202012Validator.check_schema(read)
+    except (BrokenSchema, RecursionError):
+        return None
     extend: Any = validators.extend
     known = Draft202012Validator.VALIDATORS
     own: dict[str, Any] = {"pattern": _unmatched, "uniqueItems": _repeated}
-    own |= {name: functools.partial(_counted, known[name]) for name in _CHOICES}
+    own["oneOf"] = functools.partial(_one_of, known["oneOf"])
     if '"patternProperties"' in schema:  # in these, jsonschema itself uses Python's engine
         own["patternProperties"] = _named
         own["additionalProperties"] = functools.partial(_unnamed, known["additionalProperties"])
         own["unevaluatedProperties"] = lambda *_: ()
-    return extend(Draft202012Validator, own)(read, registry=Registry())
+    counted = {name: functools.partial(_counted, each) for name, each in {**known, **own}.items()}
+    return extend(Draft202012Validator, counted)(read, registry=Registry())
 
 
-_CHOICES = ("anyOf", "oneOf", "allOf", "if", "not", "contains", "dependentSchemas")
-"""The keywords that look at one value in several ways."""
-
-_steps: ContextVar[Iterator[int]] = ContextVar("_steps")
-"""How many choices one check has looked at: in a recursive schema, they double at each level."""
+_left: ContextVar[int] = ContextVar("_left")
 
 
-def _counted(keyword: Callable[..., Iterator[Any]], *given: Any) -> Iterator[Any]:
-    if next(_steps.get()) > _MOST_STEPS:
-        raise InvalidRequestError("This value has too many choices within choices to be checked.")
-    yield from keyword(*given)
+def _work(amount: int) -> None:
+    _left.set(_left.get() - amount)
+    if _left.get() < 0:
+        raise InvalidRequestError("It takes too long to check this value.")
+
+
+def _counted(
+    keyword: Callable[..., Any], check: Any, part: Any, value: Any, schema: Any
+) -> Iterator[Any]:
+    _work(_WORK_PER_STEP + (len(value) if isinstance(value, str | list | dict) else 0))
+    for error in keyword(check, part, value, schema) or ():
+        # It quotes the whole value, and is kept for each choice and at each level.
+        if len(error.message) > _LONGEST_PROBLEM:
+            _work(len(error.message))
+            error.message = f"{error.message[:60]}…{error.message[60 - _LONGEST_PROBLEM :]}"
+        yield error
+
+
+def _one_of(known: Any, check: Any, parts: Any, value: Any, schema: Mapping[str, Any]) -> Any:
+    """Of a union that pydantic tells apart by a field, only the named part is looked at."""
+    match (schema.get("discriminator"), value):
+        case ({"propertyName": str(name), "mapping": dict(mapping)}, dict()):
+            if isinstance(kind := value.get(name), str) and kind in mapping:
+                return check.descend(value, {"$ref": mapping[kind]})
+    return known(check, parts, value, schema)
 
 
 def _repeated(_: Any, unique: Any, value: Any, __: Any) -> Iterator[Any]:
@@ -138,7 +160,9 @@ def _repeated(_: Any, unique: Any, value: Any, __: Any) -> Iterator[Any]:
 
     # jsonschema itself compares items that cannot be sorted in pairs.
     items = value if unique and isinstance(value, list) else []
-    if len({json.dumps(each, sort_keys=True) for each in items}) < len(items):
+    texts = [json.dumps(each, sort_keys=True) for each in items]
+    _work(sum(map(len, texts)))
+    if len(set(texts)) < len(items):
         yield ValidationError(f"{value!r} has items that are the same")
 
 
@@ -184,8 +208,6 @@ def _sentence(error: Any) -> str:
     if error.validator == "required":
         name = text.removesuffix(" is a required property").strip("'\"")
         return f"{where}.{name} is missing" if where else f"{name} is missing"
-    if len(text) > _LONGEST_PROBLEM:
-        text = f"{text[:60]}…{text[60 - _LONGEST_PROBLEM :]}"
     return f"{where}: {text}" if where else text
 
 
@@ -205,36 +227,56 @@ def coerced(value: Any, schema: Any) -> Any:
     ``"3"`` and ``"3.0"`` for an integer, JSON text for an object or a list, ``"null"`` for null,
     and null left out where the argument has a default.
     """
-    found = _coerced(value, schema, schema, 0)
+    known: dict[int, _Meaning] = {}
+    found = _coerced(value, schema, lambda part: _meaning(part, schema, known), 0)
     return value if found is _NOTHING else found
 
 
-def _coerced(value: Any, schema: Any, root: Any, depth: int) -> Any:
-    branches = _branches(schema, root)
+class _Meaning(NamedTuple):
+    """What a schema says about a value: the parts that it may fit, their types and choices."""
+
+    branches: list[Mapping[str, Any]]
+    kinds: list[str]
+    choices: list[Any]
+
+
+def _meaning(schema: Any, root: Any, known: dict[int, _Meaning]) -> _Meaning:
+    found = known.get(id(schema))
+    if found is None:  # many values of a list have one schema
+        branches = _branches(schema, root)
+        kinds = [kind for branch in branches for kind in _kinds(branch)]
+        choices = [each for branch in branches for each in _choices(branch)]
+        found = known[id(schema)] = _Meaning(branches, kinds, choices)
+    return found
+
+
+def _coerced(value: Any, schema: Any, meaning: Callable[[Any], _Meaning], depth: int) -> Any:
+    branches, kinds, choices = meaning(schema)
     if depth > _DEEPEST or not branches:
         return value
-    kinds = [kind for branch in branches for kind in _kinds(branch)]
-    if any(value == each and type(value) is type(each) for b in branches for each in _choices(b)):
+    if any(value == each and type(value) is type(each) for each in choices):
         return value
     if kinds and not any(_TYPES[kind](value) for kind in kinds):
         value = _as_one_of(value, kinds)
     elif not kinds and isinstance(value, str):
-        named = (each for b in branches for each in _choices(b) if str(each) == value)
-        return next(named, value)
+        return next((each for each in choices if str(each) == value), value)
     if isinstance(value, Mapping):
-        return _coerced_object(value, branches, root, depth)
+        return _coerced_object(value, branches, meaning, depth)
     if isinstance(value, list):
         items = next((b["items"] for b in branches if "items" in b), None)
-        parts = (_coerced(item, items, root, depth + 1) for item in value)
+        parts = (_coerced(item, items, meaning, depth + 1) for item in value)
         return [item if part is _NOTHING else part for item, part in zip(value, parts, strict=True)]
     return value
 
 
 def _coerced_object(
-    value: Mapping[str, Any], branches: list[Mapping[str, Any]], root: Any, depth: int
+    value: Mapping[str, Any],
+    branches: list[Mapping[str, Any]],
+    meaning: Callable[[Any], _Meaning],
+    depth: int,
 ) -> dict[str, Any]:
     def fit(branch: Mapping[str, Any]) -> tuple[int, bool]:
-        named = len(set(value) & set(branch.get("properties") or ()))
+        named = sum(name in value for name in branch.get("properties") or ())
         return named, isinstance(branch.get("additionalProperties"), Mapping)
 
     best = max(branches, key=fit)
@@ -242,7 +284,7 @@ def _coerced_object(
     required = best.get("required") or ()
     found: dict[str, Any] = {}
     for name, item in value.items():
-        part = _coerced(item, properties.get(name, more), root, depth + 1)
+        part = _coerced(item, properties.get(name, more), meaning, depth + 1)
         if part is not _NOTHING:
             found[name] = part
         elif name in required or name not in properties:

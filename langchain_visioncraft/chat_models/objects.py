@@ -22,7 +22,7 @@ _PRICE = 64
 """The cost of an attempt to decode, in characters: a text may hold nothing but brackets."""
 
 _MOST_REPAIRS = 8
-_MOST_TRIED = 500
+_MOST_TRIED = 100
 """How many whole values of a text are compared with the schema."""
 
 

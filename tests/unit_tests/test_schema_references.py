@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -115,3 +116,74 @@ def test_a_value_at_which_a_schema_looks_too_often_is_left_to_the_tool(node: Any
 def test_what_cannot_be_checked_is_left_to_the_tool(schema: Any) -> None:
     for value in (10**400, "ab"):
         assert _schemas.problems(value, schema) == []
+
+
+class Loud(str):
+    """A text that counts how often it is quoted."""
+
+    __slots__ = ()
+    quoted: ClassVar[int] = 0
+
+    def __repr__(self) -> str:
+        Loud.quoted += 1
+        return super().__repr__()
+
+
+def tree(choice: str, kinds: int, **more: Any) -> dict[str, Any]:
+    """A schema of nested parts of several kinds, all of which may hold parts of each kind."""
+    parts = {f"k{kind}": {"$ref": f"#/$defs/k{kind}"} for kind in range(kinds)}
+    any_ = {choice: [*parts.values()], **more}
+    nodes = {
+        name: {
+            "type": "object",
+            "properties": {
+                "kind": {"const": name},
+                "text": {"type": "string"},
+                "parts": {"type": "array", "items": any_},
+            },
+        }
+        for name in parts
+    }
+    return {"type": "object", "properties": {"root": any_}, "$defs": nodes}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    node: dict[str, Any] = {"kind": "k0", "text": [Loud("x" * 5000)]}
+    for _ in range(levels):
+        node = {"kind": "k0", "parts": [node]}
+    return {"root": node}
+
+
+@pytest.mark.parametrize("choice", ["anyOf", "oneOf"])
+def test_a_long_value_is_not_quoted_for_each_choice(choice: str) -> None:
+    Loud.quoted = 0
+    _schemas.problems(nested(8), tree(choice, 3))
+    assert Loud.quoted < 30
+
+
+def test_problems_that_quote_a_long_value_are_kept_short() -> None:
+    schema = {"anyOf": [{"type": "string"}, {"type": "integer"}]}
+    _schemas._left.set(100_000)
+    [whole] = _schemas._validator(json.dumps(schema)).iter_errors(["x" * 5000])
+    assert max(len(each.message) for each in (whole, *whole.context)) <= 200
+
+
+def test_of_a_union_with_a_discriminator_only_the_named_part_is_checked() -> None:
+    mapping = {f"k{kind}": f"#/$defs/k{kind}" for kind in range(12)}
+    schema = tree("oneOf", 12, discriminator={"propertyName": "kind", "mapping": mapping})
+    [problem] = _schemas.problems(nested(20), schema)
+    assert problem.startswith(f"root{'.parts[0]' * 20}.text: ['xxx")
+    assert problem.endswith("xxx'] is not of type 'string'")
+    assert _schemas.problems({"root": {"kind": "none"}}, schema)
+
+
+def test_what_a_schema_means_is_found_out_once_for_all_items(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Any] = []
+    real = _schemas._kinds
+    monkeypatch.setattr(_schemas, "_kinds", lambda part: seen.append(part) or real(part))
+    items = {"kind": "k0", "parts": [{"kind": "k1", "text": 1}] * 500}
+    found = _schemas.coerced({"root": items}, tree("anyOf", 12))
+    assert found["root"]["parts"] == [{"kind": "k1", "text": "1"}] * 500
+    assert len(seen) < 100
