@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from langchain_visioncraft._redact import Redactor, shortened
 from langchain_visioncraft.errors import UnsafeLinkError
-from langchain_visioncraft.media.urls import percent_encoded
+from langchain_visioncraft.media.urls import percent_encoded, splittable
 
 MAX_REDIRECTS = 5
 _LONGEST = 16_384
@@ -46,7 +46,7 @@ def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
     Raises `UnsafeLinkError` if it is not http(s), or holds a user name.
     """
     try:
-        joined = urljoin(f"{base_url}/", url)
+        joined = urljoin(f"{base_url}/", splittable(url))
         absolute = percent_encoded(joined)
         parts = urlsplit(absolute)
         host, port = parts.hostname, parts.port

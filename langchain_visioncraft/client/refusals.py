@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 from langchain_visioncraft import errors
 from langchain_visioncraft.client.answers import Said, dumped, is_error, said_by, said_in, shorten
+from langchain_visioncraft.media.urls import splittable
 
 LONGEST_WAIT = 1e9
 """Seconds, some thirty years. A longer wait is a mistake of the host."""
@@ -131,7 +132,7 @@ def status_error(
 def redirected(response: Any, *, endpoint: str, base_url: str) -> errors.UnexpectedAnswerError:
     """The error of a redirect. A call carries the key, and hosts that moved redirect."""
     try:
-        parts = urlsplit(urljoin(base_url, response.headers.get("location", "")))
+        parts = urlsplit(urljoin(base_url, splittable(response.headers.get("location", ""))))
         target = f"{parts.scheme}://{parts.hostname}"
     except ValueError:
         target = "nowhere"

@@ -38,6 +38,7 @@ from langchain_visioncraft.client.spool import LocalError, Spool
 from langchain_visioncraft.client.states import StateWatch
 from langchain_visioncraft.client.translation import timed_out, translate
 from langchain_visioncraft.client.watching import Watch, checked_deadline, current, watching
+from langchain_visioncraft.media.urls import splittable
 from langchain_visioncraft.version import __version__
 
 if TYPE_CHECKING:
@@ -342,7 +343,7 @@ def _redirect_of(response: Any, link: links.Link) -> str | None:
     location = response.headers.get("location")
     if response.status_code in (301, 302, 303, 307, 308) and location:
         try:
-            return urljoin(link.url, str(location))
+            return urljoin(link.url, splittable(str(location)))
         except ValueError:
             return str(location)  # the check of the link reports what is wrong
     return None

@@ -21,6 +21,7 @@ from langchain_visioncraft.client.transcripts import seconds_in
 from langchain_visioncraft.errors import InvalidRequestError
 from langchain_visioncraft.media import Media, MediaStore
 from langchain_visioncraft.media.inputs import is_link
+from langchain_visioncraft.media.urls import splittable
 
 _INSTRUCTION = (
     "Answer the question from the numbered sources alone. They describe pictures and write down "
@@ -115,7 +116,7 @@ def label_of(document: Document) -> str:
     source = str(metadata.get("source") or metadata.get("handle") or "unknown")
     name = source
     with contextlib.suppress(ValueError):  # not a URL, whatever its beginning
-        name = unquote(urlsplit(source).path) if is_link(source) else source
+        name = unquote(urlsplit(splittable(source)).path) if is_link(source) else source
     name = re.split(r"[/\\]", name.rstrip("/\\"))[-1] or source
     name = " ".join(name.splitlines())  # a name of two lines would look like two sources
     start, end, frame = (seconds_in(metadata.get(name)) for name in ("start", "end", "frame"))

@@ -20,7 +20,7 @@ from langchain_visioncraft.media.media import Media
 from langchain_visioncraft.media.paths import local_path, open_regular, safe_open
 from langchain_visioncraft.media.scaling import in_eight_bits, in_srgb, turned
 from langchain_visioncraft.media.sniff import EXTENSIONS, HEAD_BYTES, kind_of
-from langchain_visioncraft.media.urls import percent_encoded
+from langchain_visioncraft.media.urls import percent_encoded, splittable
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -277,7 +277,7 @@ def is_link(text: str) -> bool:
 
 def _names_a_host(url: str) -> bool:
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(splittable(url))
         return bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False

@@ -20,6 +20,8 @@ _STORAGE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ORIGIN = re.compile(r"[^:]*://[^/?#]*")
+_PATH = re.compile("[^?#]*")
+_LONGEST_PART = 1000
 _BARE_PERCENT = re.compile(r"%(?![0-9a-f]{2})", re.IGNORECASE)
 
 
@@ -34,6 +36,17 @@ def is_on_storage(url: str) -> bool:
     fsspec also opens ``ftp://192.168.0.1/a`` and ``simplecache::http://169.254.169.254/a``.
     """
     return _STORAGE.fullmatch(url) is not None
+
+
+def splittable(url: str) -> str:
+    """The URL, for `urlsplit` and `urljoin`, which take quadratic time to normalize a long host.
+
+    Raises `ValueError` if its host would be longer than any.
+    """
+    if not url.isascii() and max(map(len, _PATH.match(url)[0].split("/"))) > _LONGEST_PART:
+        msg = "It has a part of more than 1,000 characters."
+        raise ValueError(msg)
+    return url
 
 
 def percent_encoded(url: str) -> str:
@@ -68,7 +81,7 @@ def find(url: str, **storage_options: Any) -> tuple[Any, str]:
     except ImportError as error:
         raise ImportError(_MISSING_EXTRA.format(url=url)) from error
     try:
-        found: tuple[Any, str] = url_to_fs(url, **storage_options)
+        found: tuple[Any, str] = url_to_fs(splittable(url), **storage_options)
     except OSError:
         raise
     except Exception as error:  # anything: a missing package, or a URL that a client cannot read

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from langchain_visioncraft.media.inspection import type_of
 from langchain_visioncraft.media.sniff import EXTENSIONS
+from langchain_visioncraft.media.urls import splittable
 
 _REMEMBERED = 10_000
 
@@ -67,7 +68,10 @@ class FileStore:
 
     def behind(self, url: str) -> StoredFile | None:
         """The file behind a link. Its name is a digest, so any host name will do."""
-        head, found, name = urlsplit(url).path.rpartition("/files/")
+        try:
+            head, found, name = urlsplit(splittable(url)).path.rpartition("/files/")
+        except ValueError:
+            return None
         return self.get(name) if found and not head else None
 
     def is_gone(self, name: str) -> bool:

@@ -26,6 +26,7 @@ from langchain_visioncraft.media.inspection import media_info, type_of
 from langchain_visioncraft.media.pixels import COSTS, cost_of, decode, turn_of
 from langchain_visioncraft.media.scaling import as_seen, turned
 from langchain_visioncraft.media.sniff import kind_of
+from langchain_visioncraft.media.urls import splittable
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engine_pool import EnginePool, unfinished
 from visioncraft_sandbox.files import FileStore
@@ -214,7 +215,7 @@ class Uploads:
                     ) as response:
                         if not response.is_redirect:
                             return await self._body(response)
-                        url = urljoin(url, response.headers.get("location", ""))
+                        url = urljoin(url, splittable(response.headers.get("location", "")))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise _UnusableError(f"could not be fetched ({type(error).__name__})") from error
         raise _UnusableError("redirects too often")

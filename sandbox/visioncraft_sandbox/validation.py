@@ -225,7 +225,8 @@ def check_key(given: object, config: SandboxConfig) -> str:
     if config.keys:
         # All are compared, each in constant time, so that timing reveals nothing.
         given_bytes = key.encode("utf-8", "surrogatepass")
-        matches = [hmac.compare_digest(given_bytes, known.encode()) for known in config.keys]
+        known_keys = [known.encode("utf-8", "surrogatepass") for known in config.keys]
+        matches = [hmac.compare_digest(given_bytes, known) for known in known_keys]
         if not any(matches):
             raise Refusal(401, "Your API key is invalid.")
     return key

@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from attack import Outcome
 from attack.families import FAMILIES
@@ -28,6 +29,7 @@ TRIES = 3
 
 def seconds_of(work: Callable[[str], Any], text: str) -> float:
     """What some work computes; it may refuse the text in its own way."""
+    urlsplit.cache_clear()
     began = time.thread_time()
     with contextlib.suppress(ValueError, VisionCraftError):
         work(text)

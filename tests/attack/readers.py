@@ -6,13 +6,17 @@ import json
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from visioncraft_sandbox.backends.speech import in_one_line
 from visioncraft_sandbox.engines.answer_schemas import Reader, served
 from visioncraft_sandbox.engines.parameters import split_parameters
+from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.hiding import is_secret_name, shown_text
 from visioncraft_sandbox.planner.conversation import read_conversation
 from visioncraft_sandbox.planner.planner import plan
 from visioncraft_sandbox.planner.tools import Tool
@@ -34,7 +38,8 @@ from langchain_visioncraft.chat_models.structured import AnswerParser, PromptedA
 from langchain_visioncraft.client.answers import service_message
 from langchain_visioncraft.client.decode import media_from, text_from
 from langchain_visioncraft.client.links import check_link
-from langchain_visioncraft.client.refusals import retry_after, unknown_kind
+from langchain_visioncraft.client.refusals import redirected, retry_after, unknown_kind
+from langchain_visioncraft.client.serving import _redirect_of
 from langchain_visioncraft.client.subtitles import write_subtitles
 from langchain_visioncraft.client.transcripts import Transcript
 from langchain_visioncraft.document_loaders.retrieval import _checked_marks, label_of
@@ -57,10 +62,15 @@ FORM = {"name": "draw", "parameters": SCHEMA}
 OFFERED = Offered({"draw": SCHEMA, "limits": {"type": "object", "properties": {}}})
 CONSTRAINED = ConstrainedTools([{"name": "draw", "parameters": SCHEMA}])
 PLANNED = [Tool({"type": "function", "function": {**FORM, "description": "Draws a picture."}})]
+LINK = check_link("http://service.test/a", base_url="http://service.test", endpoint="GET /")
 PIECE = 8
 """Characters of a token, about: streams arrive in pieces."""
 
 Work = Callable[[str], Any]
+
+
+def _redirect(text: str) -> Any:
+    return SimpleNamespace(status_code=302, headers={"location": text})
 
 
 def _whole(reader: Callable[[], Any]) -> Work:
@@ -277,6 +287,10 @@ READERS: dict[str, Work] = {
     "media in an answer": _decoded,
     "text in an answer": lambda text: text_from(_Said(text)),
     "link": lambda text: check_link(text, base_url="http://service.test", endpoint="GET /"),
+    "redirect of a link": lambda text: _redirect_of(_redirect(text), LINK),
+    "redirect of a call": lambda text: redirected(
+        _redirect(text), endpoint="GET /", base_url="http://service.test"
+    ),
     "link to be encoded": percent_encoded,
     "link with secrets": without_secrets,
     "image argument": parse_source,
@@ -300,6 +314,10 @@ READERS: dict[str, Work] = {
         read_conversation([{"role": "user", "content": text}]), PLANNED
     ),
     "generation text": split_parameters,
+    "words of a Whisper server": in_one_line,
+    "name that may be of a key": is_secret_name,
+    "text that may hold a key": shown_text,
+    "link to a file of the sandbox": FileStore(1, 1.0).behind,
     "pattern of a schema": lambda text: served({"type": "string", "pattern": text}),
     "value of a schema": lambda text: served({"const": text}),
     "answer under a schema": lambda text: Reader({"type": "string"}).read(json.dumps(text)),

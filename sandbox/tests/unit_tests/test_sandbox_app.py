@@ -162,7 +162,7 @@ async def test_without_a_key_it_is_401(client: httpx.AsyncClient, body: dict[str
 
 
 async def test_only_configured_keys_are_accepted() -> None:
-    app = create_app(SandboxConfig(models=False, keys=("right",)))
+    app = create_app(SandboxConfig(models=False, keys=("right", "not UTF-8: \udcff")))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://localhost"
     ) as client:

@@ -334,6 +334,13 @@ def test_a_required_or_named_tool_is_called_for_any_request() -> None:
     assert first_call("Hello!", tool_choice=named) == "get_weather"
 
 
+@pytest.mark.parametrize("name", ["$ref", "anyOf", "type", "items", "minItems", "description"])
+def test_a_keyword_of_null_is_the_same_as_none(name: str) -> None:
+    drawing = tool("draw", "Draws a picture.", "prompt")
+    drawing["function"]["parameters"]["properties"]["prompt"] = {"type": "string", name: None}
+    assert calls_for("Draw a cat", [drawing]) == [("draw", {"prompt": "a cat"})]
+
+
 def calls_for(request_text: str, tools: list[dict[str, Any]], **options: Any) -> list[Any]:
     messages = [{"role": "user", "content": request_text}]
     body = {"model": "m", "messages": messages, "tools": tools, **options}

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pybase64
 from PIL import Image
@@ -153,6 +154,7 @@ async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The same bytes in whole lines, as the key may be cut in two; longer ones in parts."""
     rest = b""
     async for piece in pieces:
+        await anyio.lowlevel.checkpoint()  # many tiny ones may have arrived at once
         done = len(rest) + piece.rfind(b"\n") + 1 if b"\n" in piece else 0
         rest += piece
         done = done or (len(rest) if len(rest) > _LONGEST_LINE else 0)

@@ -71,8 +71,8 @@ class ComfyUI(images.ImageHost):
             source=await self._uploaded(spec.source),
             mask=await self._uploaded(spec.mask),
         )
-        files = await self._run(workflow)
-        return images.ImageResult(files[: spec.count], self.connection.engine("comfyui", model))
+        files = await self._run(workflow, spec.count)
+        return images.ImageResult(files, self.connection.engine("comfyui", model))
 
     async def upscale(
         self, png: bytes, size: tuple[int, int], model: str | None
@@ -82,8 +82,8 @@ class ComfyUI(images.ImageHost):
         if upscaler is None:
             return None
         picture = await self._uploaded(png) or ""
-        files = await self._run(_upscaling_workflow(picture, upscaler, size))
-        return images.ImageResult(files[:1], self.connection.engine("comfyui", upscaler))
+        files = await self._run(_upscaling_workflow(picture, upscaler, size), 1)
+        return images.ImageResult(files, self.connection.engine("comfyui", upscaler))
 
     async def _uploaded(self, png: bytes | None) -> str | None:
         """Upload a picture, and return its name for `LoadImage`."""
@@ -100,7 +100,7 @@ class ComfyUI(images.ImageHost):
         path = f"{folder}/{answer['name']}" if folder else answer["name"]
         return f"{path} [{answer.get('type', 'input')}]"
 
-    async def _run(self, workflow: Workflow) -> list[bytes]:
+    async def _run(self, workflow: Workflow, count: int) -> list[bytes]:
         answer = await self.connection.send("POST", "/prompt", json={"prompt": workflow})
         if not answer.is_success:
             raise await self._refused(answer)
@@ -115,7 +115,11 @@ class ComfyUI(images.ImageHost):
         ]
         if not pictures:
             raise Refusal(502, f"{self.connection.address} returned no picture: {_failure(done)}.")
-        return [await self._fetched(image) for image in pictures]
+        files: list[bytes] = []
+        for image in pictures[:count]:
+            files.append(await self._fetched(image))
+            self.connection.check_size(sum(map(len, files)))
+        return files
 
     async def _finished(self, number: str) -> Mapping[str, Any]:
         """Wait for the entry of the history, and return it."""

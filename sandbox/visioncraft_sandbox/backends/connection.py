@@ -19,6 +19,7 @@ import anyio.to_thread
 from langchain_visioncraft._compat import httpx
 from langchain_visioncraft._redact import redactor_of
 from langchain_visioncraft.client.answers import service_message
+from langchain_visioncraft.client.transport import no_cookies
 from visioncraft_sandbox.answers import Refusal
 
 _KINDS = {
@@ -324,6 +325,7 @@ class Connection:
             self._client = httpx.AsyncClient(
                 # A small compressed answer may expand to gigabytes.
                 headers={"accept-encoding": "identity", **bearer},
+                cookies=no_cookies(),
                 auth=httpx.BasicAuth(*self._pair) if self._pair else None,
                 timeout=httpx.Timeout(self._seconds, connect=_CONNECT_SECONDS),
                 limits=httpx.Limits(max_connections=None),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from importlib import resources
@@ -111,8 +110,7 @@ class SpeechServer:
             raise Refusal(502, f"{self.connection.address} returned no text.")
         duration = answer.get("duration") if seconds is None else seconds
         spoken = "en" if task == "translate" else language_code(answer.get("language")) or language
-        # whisper.cpp puts each segment on a line of its own.
-        text = re.sub(r"\s*\n\s*", " ", answer["text"])
+        text = in_one_line(answer["text"])
         length = None if duration is None else float(duration) * 1000
         return transcript(text, _segments(answer), spoken, length, started)
 
@@ -145,6 +143,11 @@ def language_code(name: str | None) -> str | None:
         return None
     plain = name.strip().lower().replace(" ", "_")
     return _CODES.get(plain, plain)
+
+
+def in_one_line(text: str) -> str:
+    """A transcript without line breaks: whisper.cpp puts each segment on a line of its own."""
+    return " ".join(filter(None, map(str.strip, text.split("\n"))))
 
 
 def _segments(answer: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -285,8 +285,8 @@ def _plain(spec: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str, Any]
     if not isinstance(spec, Mapping) or depth > _DEEPEST:
         return {}
     found = dict(spec)
-    if "$ref" in found:
-        target = resolve(root, found.pop("$ref"))
+    if (reference := found.pop("$ref", None)) is not None:
+        target = resolve(root, reference)
         return _plain({**(target if isinstance(target, Mapping) else {}), **found}, root, depth + 1)
     name = next((each for each in ("anyOf", "oneOf", "allOf") if found.get(each)), None)
     if name is not None:

@@ -22,6 +22,7 @@ from backend_serving import (
 )
 from comfyui_host import MODELS, ComfyHost
 from visioncraft_sandbox import Sandbox
+from visioncraft_sandbox.backends import connection
 
 SD = {"token": "k", "prompt": "a hill", "model": "sdxl-base", "width": 64, "height": 64}
 
@@ -91,6 +92,31 @@ def test_several_pictures_are_one_batch(host: ComfyHost, client: httpx.Client) -
     body |= {"width": 512, "height": 512}
     assert len(client.post("/generate", json=body).json()["images"]) == 3
     assert nodes(host.workflows[0], "EmptyLatentImage")[0]["batch_size"] == 3
+
+
+def test_only_the_requested_pictures_are_fetched(
+    host: ComfyHost, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = host._outputs
+
+    def more(*run: Any) -> dict[str, Any]:
+        outputs = saved(*run)
+        [node] = outputs.values()
+        node["images"] += [{"filename": "missing.png"}] * 1000
+        return outputs
+
+    monkeypatch.setattr(host, "_outputs", more)
+    assert client.post("/sd", json=SD).status_code == 200
+
+
+def test_all_pictures_of_an_answer_are_bounded_together(
+    host: ComfyHost, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {**SD, "model": "sd_v1.5", "sampler": "Euler", "width": 512, "height": 512}
+    assert client.post("/generate", json=body).status_code == 200
+    monkeypatch.setattr(connection, "_MOST_BYTES", len(list(host.files.values())[-1]) * 5 // 2)
+    assert client.post("/generate", json={**body, "image_count": 2}).status_code == 200
+    assert client.post("/generate", json={**body, "image_count": 3}).status_code == 502
 
 
 def test_a_masked_picture_is_uploaded_and_stays_as_it_is_elsewhere(

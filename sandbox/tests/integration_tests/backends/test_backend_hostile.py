@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
@@ -9,7 +10,7 @@ import re
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -21,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from visioncraft_sandbox import Sandbox
-from visioncraft_sandbox.backends import connection
+from visioncraft_sandbox.backends import chat, connection
 from visioncraft_sandbox.backends.connection import BackendError
 
 KEY = "sk-backend-0123456789"
@@ -44,6 +45,7 @@ class HostileHost:
     def __init__(self) -> None:
         self.answer: Response = Response()
         self.asked_for: str | None = None
+        self.cookie: str | None = None
         names = [Route("/{path:path}", self.list_names)]
         self.app = Starlette(routes=[Route("/{path:path}", self.post, methods=["POST"]), *names])
 
@@ -53,6 +55,7 @@ class HostileHost:
     async def post(self, request: Request) -> Response:
         await request.body()
         self.asked_for = request.headers.get("accept-encoding")
+        self.cookie = request.headers.get("cookie")
         return self.answer
 
 
@@ -212,6 +215,32 @@ def test_long_words_of_a_server_are_searched_for_the_key_in_a_thread(
         assert sent.text == content
     assert threads[False] == "visioncraft-sandbox"
     assert threads[True] != "visioncraft-sandbox"
+
+
+async def test_tiny_pieces_of_a_stream_let_others_run() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"\n"
+
+    running = asyncio.create_task(other())
+    assert b"".join([each async for each in chat._lines(pieces())]) == b"\n" * 100
+    running.cancel()
+    assert turns >= 99
+
+
+def test_cookies_of_a_server_are_not_kept(host: HostileHost, client: httpx.Client) -> None:
+    host.answer = JSONResponse({"choices": []}, headers={"set-cookie": "a=1"})
+    for _ in range(2):
+        assert client.post("/v1/chat/completions", json=CHAT).status_code == 200
+        assert host.cookie is None
 
 
 @pytest.mark.parametrize(
