@@ -20,7 +20,6 @@ _STORAGE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ORIGIN = re.compile(r"[^:]*://[^/?#]*")
-_PATH = re.compile("[^?#]*")
 _LONGEST_PART = 1000
 _BARE_PERCENT = re.compile(r"%(?![0-9a-f]{2})", re.IGNORECASE)
 
@@ -43,7 +42,8 @@ def splittable(url: str) -> str:
 
     Raises `ValueError` if its host would be longer than any.
     """
-    if not url.isascii() and max(map(len, _PATH.match(url)[0].split("/"))) > _LONGEST_PART:
+    parts = re.split("[?#]", url, maxsplit=1)[0].split("/")
+    if not url.isascii() and max(map(len, parts)) > _LONGEST_PART:
         msg = "It has a part of more than 1,000 characters."
         raise ValueError(msg)
     return url
