@@ -142,7 +142,7 @@ def _counted(
         # It quotes the whole value, and is kept for each choice and at each level.
         if len(error.message) > _LONGEST_PROBLEM:
             _work(len(error.message))
-            error.message = f"{error.message[:60]}…{error.message[60 - _LONGEST_PROBLEM :]}"
+            error.message = f"{error.message[:60]}…{error.message[61 - _LONGEST_PROBLEM :]}"
         yield error
 
 
