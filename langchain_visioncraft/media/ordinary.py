@@ -132,6 +132,10 @@ def _has_room(tags: bytes) -> bool:
     return taken <= len(tags)
 
 
+_EXTENSION = re.compile(rb"!(?:\xf9\x04.{4}\0|\xfe|\xff\x0b.{11}[^\0])", re.DOTALL)
+"""Of a GIF: a control, a comment or an application's. Pillow reads on behind the end of others."""
+
+
 def _gif(data: bytes) -> bool:
     wide, high, flags = struct.unpack_from("<HHB", data, 6)
     at = 13 + _colours(flags)
@@ -139,11 +143,8 @@ def _gif(data: bytes) -> bool:
     while (kind := data[at]) != 0x3B:
         if kind == 0x21:
             extensions += 1
-            # Pillow takes an empty control for the beginning of another block.
-            if data[at + 1] == 0xF9 and data[at + 2] != 4:
-                return False
             end = _behind_blocks(data, at + 2)
-            if end - at > _MOST_COMMENT:
+            if end - at > _MOST_COMMENT or not _EXTENSION.match(data, at):
                 return False
             at = end
         elif kind == 0x2C:
