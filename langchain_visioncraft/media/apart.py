@@ -115,7 +115,7 @@ class Apart(Image.Image):
                 raise _ERRORS.get(error, OSError)(answer["text"])
             self.format, self._mode = answer["format"], answer["mode"]
             self._size = tuple(answer["size"])
-            self.cost, self.info = answer["cost"], answer["info"]
+            self.cost, self.info = answer["cost"], dict(answer["info"])
             self._count = answer["frames"]
             self._frame, self._im = frame, None
             if pixels:
@@ -242,7 +242,7 @@ class _Picture:
         image = self._image
         answer = {"format": image.format, "cost": cost_of(image), "frames": self._frames}
         if not pixels:
-            info = {"duration": image.info.get("duration")}
+            info = [("duration", image.info.get("duration"))]
             return answer | {"mode": image.mode, "size": image.size, "info": info}, None
         if any(least):
             image.draft(None, least)
@@ -267,4 +267,6 @@ def _described(image: Image.Image) -> dict[str, Any]:
     if image.palette and image.mode in ("P", "PA"):
         mode = image.palette.mode
         palette = [mode, bytes(image.getpalette(mode) or ())]
-    return {"mode": image.mode, "size": image.size, "info": info, "palette": palette}
+    # As pairs: a name in the file may be the one that marks bytes.
+    described = {"mode": image.mode, "size": image.size, "info": list(info.items())}
+    return described | {"palette": palette}

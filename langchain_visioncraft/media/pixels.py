@@ -20,6 +20,8 @@ _FORMATS = (
     "XPM",
 )  # fmt: skip
 _SPARE = 1.5
+_NO_TEXTS = ("exif", "icc_profile", "transparency", "xmp")
+"""What Pillow looks for among the texts of a PNG, which may have these names."""
 _PLUGINS = ("pillow_heif", "pillow_jxl")
 
 
@@ -55,6 +57,9 @@ def decode(image: Image.Image, least: int | None = None) -> Decoded:
     _reduce(image, least)
     try:
         image.load()  # this reveals damage
+        for name in _NO_TEXTS:
+            if isinstance(image.info.get(name), str):
+                del image.info[name]
     except MemoryError:
         raise
     except Exception as error:
@@ -158,7 +163,9 @@ def turn_of(image: Image.Image) -> int:
     # Pillow also reads EXIF from compressed texts of a PNG, without a bound before version 13.
     if image.format == "TIFF" or "Raw profile type exif" in image.info:
         return 1
-    turn = image.getexif().get(ORIENTATION, 1)
+    turn = 1
+    with contextlib.suppress(Exception):  # it may be damaged, and the picture intact
+        turn = int(image.getexif().get(ORIENTATION, 1))
     return turn if turn in range(2, 9) else 1
 
 

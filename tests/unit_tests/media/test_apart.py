@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from media_host import frames, picture
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.uploads import decode_picture, opened
 
@@ -119,6 +119,27 @@ def test_profile_and_orientation_arrive_with_the_pixels() -> None:
     assert image.info["icc_profile"] == b"any"
     assert turn_of(image) == 6
     assert Image.open(io.BytesIO(scaled(data)[0])).size == (48, 64)
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("name", ["base64", "exif", "icc_profile", "transparency", "xmp"])
+def test_a_text_of_a_png_is_not_taken_for_anything_else(name: str, *, several: bool) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text(name, "aGFsbG8=")
+    buffer = io.BytesIO()
+    others = [Image.new("RGB", (9, 9), "lime")] * several
+    Image.new("RGB", (9, 9), "red").save(
+        buffer, "PNG", pnginfo=texts, save_all=several, append_images=others
+    )
+    seen = decode_picture(buffer.getvalue(), "image", 1 << 20)
+    assert seen.convert("RGBA").getpixel((5, 5)) == (255, 0, 0, 255)
+    assert scaled(buffer.getvalue(), 4).damage is None
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_a_picture_with_damaged_exif_is_seen_as_stored(form: str) -> None:
+    damaged = decode_picture(picture(form=form, exif=b"Exif\0\0any"), "image", 1 << 20)
+    assert damaged.tobytes() == decode_picture(picture(form=form), "image", 1 << 20).tobytes()
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP"])
