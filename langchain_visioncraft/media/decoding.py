@@ -169,6 +169,10 @@ def open_recording(file: BinaryIO) -> Any:
     # FFmpeg takes the data after a tag of more than a megabyte, such as a cover, for MP3.
     start = behind_tag(file)
     file.seek(start)
+    head = file.read(12)
+    # Otherwise, FFmpeg also looks for others behind these beginnings, such as MPEG-TS.
+    form = {b"fLaC": "flac", b"RIFF": "wav" if head[8:] == b"WAVE" else None}.get(head[:4])
+    file.seek(start)
     arguments: dict[str, Any] = {}
     # Up to PyAV 18, a tag that is not UTF-8 raises without this. PyAV 19 has no such argument: it
     # returns such a tag with surrogates, which must be replaced before it is used.
@@ -182,6 +186,7 @@ def open_recording(file: BinaryIO) -> Any:
     return av.open(
         nameless,
         mode="r",
+        format=form,
         options={"protocol_whitelist": "none", "codec_whitelist": _sound_decoders()},
         buffer_size=1 << 18,  # each small piece would cost a call into Python
         **arguments,

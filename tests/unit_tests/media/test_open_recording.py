@@ -94,3 +94,17 @@ def test_the_pictures_of_a_video_are_not_decoded_to_open_it() -> None:
     with open_recording(io.BytesIO(data.getvalue())) as container:
         # Of a PNG, only decoding shows this.
         assert [each.format for each in container.streams.video] == [None]
+
+
+def test_what_begins_as_flac_is_nothing_else() -> None:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mpegts") as container:
+        stream = container.add_stream("mp2", rate=48_000, layout="mono")
+        for at in range(20):
+            frame = av.AudioFrame(format="s16", layout="mono", samples=1152)
+            frame.sample_rate, frame.pts = 48_000, at * 1152
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert seconds(buffer.getvalue()) > 0.4
+    with pytest.raises(av.error.FFmpegError):
+        open_recording(io.BytesIO(b"fLaC".ljust(46, b"\0") + buffer.getvalue()))
