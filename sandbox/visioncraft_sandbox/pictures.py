@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from functools import partial
+from math import prod
 
 from PIL import Image, ImageOps
 
@@ -18,6 +19,9 @@ from visioncraft_sandbox.uploads import opened
 
 _FORMATS = frozenset({"image/png", "image/jpeg", "image/webp"})
 """What hosts of pictures save. Pillow would run Ghostscript on some others."""
+
+_NARROWEST = 20
+"""What a narrower side counts for: to enlarge a tile, ten pixels around it are computed as well."""
 
 
 async def drawn(job: Job, spec: ImageSpec) -> ImageResult:
@@ -127,7 +131,8 @@ async def enlarged(
     services = job.services
     size = image.width * factor, image.height * factor
     most = services.config.max_pixels
-    if size[0] * size[1] > most:
+    counted = prod(max(side, _NARROWEST * factor) for side in size)
+    if counted > most:
         raise Refusal(400, f"The result would have more than {most:,} pixels.")
     host = await services.backends.images()
     if host is not None:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import threading
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from visioncraft_sandbox import uploads as uploads_module
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.pictures import enlarged
 from visioncraft_sandbox.uploads import Uploads, decode_picture
 
 from langchain_visioncraft.media.inputs import MediaSource, parse_source
@@ -270,6 +272,14 @@ async def test_a_side_is_refused_before_anything_is_decoded(uploads: Uploads) ->
     cut = flat(5000, 10)[:60]  # its header alone: it could not be decoded
     with pytest.raises(Refusal, match="image: at most 4096 pixels a side"):
         await uploads.picture(parse_source(cut), "image", 4096)
+
+
+async def test_a_narrow_picture_counts_as_what_is_computed_to_enlarge_it() -> None:
+    config = SandboxConfig(models=False, max_pixels=40_000)
+    job: Any = SimpleNamespace(services=SimpleNamespace(config=config))
+    for size in ((1, 600), (600, 1)):
+        with pytest.raises(Refusal, match="The result would have more than 40,000 pixels"):
+            await enlarged(job, Image.new("RGB", size), 2)
 
 
 async def test_what_the_links_of_a_request_hold_is_bounded_together() -> None:

@@ -106,10 +106,9 @@ def film(image: Image.Image, *, seconds: float = 4.0, fps: int = 24, max_side: i
     part = min(1.0, max_side / max(source.size))
     width, height = (max(16, round(side * part / 2) * 2) for side in source.size)
     # A quarter larger than the film: enough for the closest view, and quick to sample.
-    margin = min(1.0, 1.2 * max(width / source.width, height / source.height))
-    if margin < 1.0:
-        size = (round(source.width * margin), round(source.height * margin))
-        source = source.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    nearest = min(source.width, round(1.2 * width)), min(source.height, round(1.2 * height))
+    if nearest != source.size:
+        source = source.resize(nearest, Image.Resampling.LANCZOS, reducing_gap=2.0)
     count = max(2, round(seconds * fps))
     # A real file: to move the index to the front ("faststart") FFmpeg opens its output again.
     with tempfile.TemporaryDirectory(prefix="visioncraft-") as folder:

@@ -93,6 +93,19 @@ def test_a_films_longer_side_is_bounded():
         assert (container.streams.video[0].width, container.streams.video[0].height) == (200, 66)
 
 
+def test_of_a_narrow_picture_each_frame_is_made_from_few_pixels(monkeypatch):
+    read = []
+    resize = Image.Image.resize
+
+    def counted(image, *arguments, **options):
+        read.append(image.width * image.height)
+        return resize(image, *arguments, **options)
+
+    monkeypatch.setattr(Image.Image, "resize", counted)
+    film(Image.new("RGB", (1, 50_000)), seconds=0.5)
+    assert sum(read) < 2 * 50_000
+
+
 def test_a_film_begins_with_the_picture_itself(mp4):
     picture = np.asarray(draw("a fox", width=301, height=203).resize((300, 202)), dtype=float)
     with av.open(io.BytesIO(mp4)) as container:
