@@ -119,8 +119,8 @@ def _structured_stream(text: str) -> None:
     begun = '{"prompt": "'
     chunks = (
         AIMessage("".join(given))
-        for at in range(-PIECE, len(text), PIECE)
-        if (given := reading.feed(text[at : at + PIECE] if at >= 0 else begun))
+        for at in range(-4 * PIECE, len(text), 4 * PIECE)
+        if (given := reading.feed(text[at : at + 4 * PIECE] if at >= 0 else begun))
     )
     for _ in parser.transform(iter(chunks)):
         pass
