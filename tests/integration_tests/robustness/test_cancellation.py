@@ -74,8 +74,9 @@ async def test_a_task_may_be_cancelled_wherever_it_waits(
     assert await asyncio.to_thread(around.left, connections=0) == []
 
 
-# A socket that was made by the line before is closed by Python itself, which says so.
+# A socket or file that the line before made is closed by Python itself, which says so.
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 def test_ctrl_c_may_come_at_any_line(
     tool: VisionCraftImageToImage, arguments: dict[str, Any], around: Surroundings
 ) -> None:
