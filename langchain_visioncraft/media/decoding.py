@@ -105,8 +105,8 @@ class Frames:
 def open_image(file: BinaryIO, max_pixels: int = MOST_PIXELS, *, once: bool = False) -> Image.Image:
     """Open a picture with Pillow; of a truncated one, the intact part.
 
-    An ordinary PNG, JPEG, GIF or WebP is decoded in this process. All others are decoded in
-    another, which ends with the picture, or `once` it has answered.
+    An ordinary PNG, JPEG or WebP is decoded in this process. All others are decoded in another,
+    which ends with the picture, or `once` it has answered.
 
     Raises `LimitError` for a picture that takes too much of its decoder, and otherwise any error of
     the decoders.

@@ -17,14 +17,12 @@ _MOST_PASSED = 1_000_000_000
 """Pixels that all scans of a JPEG pass over; progressive ones have about ten scans."""
 _MOST_SEGMENTS = 1000
 _MOST_CHUNKS = 100_000
-_MOST_BLOCKS = 1 << 18
-_MOST_EXTENSIONS = 16
-_MOST_COMMENT = 1 << 16
+_MOST_PARTS = 16
 _CONTRADICTIONS = (IndexError, struct.error)
 
 
 def ordinary_format(file: BinaryIO) -> str | None:
-    """Pillow's name of the format of an ordinary PNG, JPEG, GIF or WebP of one frame.
+    """Pillow's name of the format of an ordinary PNG, JPEG or WebP of one frame.
 
     `None` for all other files, those that are cut off included.
     """
@@ -64,7 +62,7 @@ def _png(data: bytes) -> bool:
 def _webp(data: bytes) -> bool:
     kinds: list[bytes] = []
     at, end = 12, 8 + int.from_bytes(data[4:8], "little")
-    while at < end and len(kinds) < _MOST_EXTENSIONS:
+    while at < end and len(kinds) < _MOST_PARTS:
         kind, length = struct.unpack_from("<4sI", data, at)
         kinds.append(kind)
         if kind == b"EXIF" and not _has_room(data[at + 8 : at + 8 + length]):
@@ -132,49 +130,8 @@ def _has_room(tags: bytes) -> bool:
     return taken <= len(tags)
 
 
-_EXTENSION = re.compile(rb"!(?:\xf9\x04.{4}\0|\xfe|\xff\x0b.{11}[^\0])", re.DOTALL)
-"""Of a GIF: a control, a comment or an application's. Pillow reads on behind the end of others."""
-
-
-def _gif(data: bytes) -> bool:
-    wide, high, flags = struct.unpack_from("<HHB", data, 6)
-    at = 13 + _colours(flags)
-    images = extensions = 0
-    while (kind := data[at]) != 0x3B:
-        if kind == 0x21:
-            extensions += 1
-            end = _behind_blocks(data, at + 2)
-            if end - at > _MOST_COMMENT or not _EXTENSION.match(data, at):
-                return False
-            at = end
-        elif kind == 0x2C:
-            images += 1
-            left, top, across, down, flags = struct.unpack_from("<4HB", data, at + 1)
-            if left + across > wide or top + down > high:
-                return False
-            at = _behind_blocks(data, at + 11 + _colours(flags))
-        else:
-            return False
-        if images > 1 or extensions > _MOST_EXTENSIONS:
-            return False
-    return images == 1
-
-
-def _colours(flags: int) -> int:
-    return 6 << (flags & 7) if flags & 0x80 else 0
-
-
-def _behind_blocks(data: bytes, at: int) -> int:
-    for _ in range(_MOST_BLOCKS):
-        if not data[at]:
-            return at + 1
-        at += 1 + data[at]
-    raise IndexError
-
-
 _FORMATS: dict[bytes, tuple[str, Callable[[bytes], bool]]] = {
     b"\x89PNG\r\n\x1a\n": ("PNG", _png),
     b"\xff\xd8\xff": ("JPEG", _jpeg),
-    b"GIF8": ("GIF", _gif),
     b"RIFF": ("WEBP", _webp),
 }
