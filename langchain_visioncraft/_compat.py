@@ -26,7 +26,7 @@ else:
         return globals().setdefault(name, library)
 
 
-__all__ = ["httpx", "is_from_aiohttp", "is_from_httpx"]
+__all__ = ["httpx", "is_from_aiohttp", "is_from_httpx", "is_from_socksio"]
 
 
 def is_from_httpx(thing: Any, *names: str) -> bool:
@@ -40,6 +40,11 @@ def is_from_httpx(thing: Any, *names: str) -> bool:
 def is_from_aiohttp(thing: Any, *names: str) -> bool:
     """The same for aiohttp, whose errors `httpx_aiohttp` lets through, in a user's own client."""
     return _is_from(("aiohttp",), thing, names)
+
+
+def is_from_socksio(thing: Any, *names: str) -> bool:
+    """The same for socksio, whose errors httpx lets through."""
+    return _is_from(("socksio",), thing, names)
 
 
 def _is_from(libraries: Iterable[str], thing: Any, names: Iterable[str]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from langchain_visioncraft import errors
-from langchain_visioncraft._compat import is_from_aiohttp, is_from_httpx
+from langchain_visioncraft._compat import is_from_aiohttp, is_from_httpx, is_from_socksio
 from langchain_visioncraft._redact import chain
 from langchain_visioncraft.client.watching import current
 from langchain_visioncraft.config import DEFAULT_BASE_URL
@@ -37,9 +37,11 @@ def translate(
         # Some versions read where a redirect leads even if it is not to be followed.
         msg = f"{facts['endpoint']}: {host} redirected to an invalid URL; it was not followed."
         return errors.UnsafeLinkError(msg, **facts)
+    is_of_proxy = is_from_httpx(error, "ProxyError") or is_from_socksio(error, "SOCKSError")
     is_of_connection = isinstance(error, OSError) or is_from_aiohttp(error, "ClientError")
-    if is_of_connection or is_from_httpx(error, "TransportError"):
-        answered = answered or came_back(error)
+    if is_of_proxy or is_of_connection or is_from_httpx(error, "TransportError"):
+        # What a proxy answers itself did not reach the host.
+        answered = not is_of_proxy and (answered or came_back(error))
         when = "broke off in the middle of the answer" if answered else "failed"
         reason = str(error) or type(error).__name__
         advice = "" if answered else _advice(host)

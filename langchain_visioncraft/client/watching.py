@@ -136,22 +136,31 @@ class _Wrapper:
 
 
 class _SyncStream(_Wrapper):
+    _is_twice = False
+    """Whether this is TLS within TLS, of which the library limits each part of a wait."""
+
+    def _wait(self, work: Callable[..., DoneT], *given: Any) -> DoneT:
+        return in_time(partial(work, *given)) if self._is_twice else work(*given)
+
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         watch = current()
-        data: bytes = self._inner.read(max_bytes, watch.left_on_wire(timeout))
+        data: bytes = self._wait(self._inner.read, max_bytes, watch.left_on_wire(timeout))
         watch.came = watch.came or bool(data)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         watch = current()
         watch.came = False
-        self._inner.write(buffer, watch.left_on_wire(timeout))
+        self._wait(self._inner.write, buffer, watch.left_on_wire(timeout))
 
     def start_tls(
         self, ssl_context: Any, server_hostname: Any = None, timeout: float | None = None
     ) -> _SyncStream:
         left = current().left(timeout)
-        return _SyncStream(self._inner.start_tls(ssl_context, server_hostname, left))
+        self._is_twice = self._inner.get_extra_info("ssl_object") is not None
+        stream = _SyncStream(self._wait(self._inner.start_tls, ssl_context, server_hostname, left))
+        stream._is_twice = self._is_twice
+        return stream
 
 
 class _AsyncStream(_Wrapper):

@@ -1,13 +1,15 @@
-"""Proxies of the environment that cannot be used are named, without their passwords."""
+"""Proxies of the environment: what they refuse, how long they take, no password in errors."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import sys
+import threading
 import traceback
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
+from typing import Any, Self
 
 import pytest
 
@@ -16,8 +18,10 @@ from langchain_visioncraft import (
     ChatVisionCraft,
     VisionCraftClient,
 )
-from langchain_visioncraft.client import endpoints
-from langchain_visioncraft.errors import InvalidRequestError
+from langchain_visioncraft._compat import httpx
+from langchain_visioncraft.client import endpoints, watching
+from langchain_visioncraft.client.translation import translate
+from langchain_visioncraft.errors import ConnectionFailedError, InvalidRequestError
 
 PASSWORD = "pass-of-the-proxy"
 DAMAGED = {
@@ -52,3 +56,56 @@ def test_a_damaged_proxy_is_named_without_its_password(
     told.stack[:] = [frame for frame in told.stack if frame.filename != __file__]
     assert PASSWORD not in "".join(told.format())
     assert caught.value.__cause__ is None
+
+
+class SOCKSError(Exception):
+    """As in socksio."""
+
+
+@pytest.mark.parametrize("error", [SOCKSError("Malformed reply"), httpx.ProxyError("407 Refused")])
+def test_what_a_proxy_refuses_did_not_reach_the_host(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = ModuleType("socksio")
+    monkeypatch.setattr(library, "SOCKSError", SOCKSError, raising=False)
+    monkeypatch.setitem(sys.modules, "socksio", library)
+    found = translate(error, "h.test", True, {"endpoint": "GET /limits"})
+    assert isinstance(found, ConnectionFailedError)
+    assert not found.answered
+    assert str(found) == f"GET /limits: the connection to h.test failed ({error})."
+
+
+class Stuck:
+    """TLS within the TLS of a proxy, in the parts of which each wait is allowed its whole time."""
+
+    def __init__(self, *, at: str) -> None:
+        self._at, self._never = at, threading.Event()
+
+    def _wait(self, what: str) -> None:
+        if what == self._at:
+            self._never.wait()
+
+    def get_extra_info(self, name: str) -> str:
+        return name
+
+    def start_tls(self, *_: Any) -> Self:
+        self._wait("handshake")
+        return self
+
+    def read(self, *_: Any) -> bytes:
+        self._wait("read")
+        return b"x"
+
+    def write(self, *_: Any) -> None:
+        self._wait("write")
+
+
+@pytest.mark.parametrize("at", ["handshake", "read", "write"])
+def test_tls_through_a_tls_proxy_ends_at_the_deadline(at: str) -> None:
+    def exchange() -> None:
+        stream = watching._SyncStream(Stuck(at=at)).start_tls(None)
+        stream.write(b"x")
+        stream.read(1)
+
+    with watching.watching(0.05), pytest.raises(TimeoutError):
+        exchange()
