@@ -78,21 +78,30 @@ class Refusal(Exception):  # noqa: N818  # not every refusal is an error
 
 def refusal_response(refusal: Refusal, style: ErrorStyle) -> Response:
     """The answer for a refusal."""
-    return JSONResponse(
+    return _JSON(
         style.body(refusal.status, refusal.message, refusal.code),
         status_code=refusal.status,
         headers=refusal.headers,
     )
 
 
-def json_bytes(body: Any) -> bytes:
-    """JSON without escapes, with which a large file would take three times as long."""
-    return json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+def json_bytes(body: Any, separators: tuple[str, str] | None = None) -> bytes:
+    """JSON without escapes, with which a large file would take three times as long.
+
+    A lone surrogate, which JSON within a text may have escaped, becomes a question mark.
+    """
+    written = json.dumps(body, allow_nan=False, ensure_ascii=False, separators=separators)
+    return written.encode(errors="replace")
+
+
+class _JSON(JSONResponse):
+    def render(self, content: Any) -> bytes:
+        return json_bytes(content, (",", ":"))
 
 
 def json_response(content: Any, engine: str) -> Response:
     """JSON, and the engine that made it."""
-    return JSONResponse(content, headers={ENGINE_HEADER: engine})
+    return _JSON(content, headers={ENGINE_HEADER: engine})
 
 
 def media_response(data: bytes, engine: str) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 import uuid
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from visioncraft_sandbox.answers import json_bytes
 from visioncraft_sandbox.engines.language import LanguageModel, Sampling
 
 _CHOICE = {"index": 0, "logprobs": None}
@@ -212,4 +212,4 @@ class Chunks:
 
     @staticmethod
     def _line(content: Any) -> bytes:
-        return b"data: " + json.dumps(content, ensure_ascii=False).encode() + b"\n\n"
+        return b"data: " + json_bytes(content) + b"\n\n"

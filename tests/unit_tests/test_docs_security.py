@@ -14,7 +14,14 @@ from visioncraft_sandbox import (
     uploads,
     validation,
 )
-from visioncraft_sandbox.engines import answer_schemas, language, language_process, schema_process
+from visioncraft_sandbox.engines import (
+    answer_schemas,
+    language,
+    language_process,
+    schema_checks,
+    schema_process,
+)
+from visioncraft_sandbox.planner import planner, tools
 
 from langchain_visioncraft.chat_models import completions, streams
 from langchain_visioncraft.client import base
@@ -66,8 +73,10 @@ PROMPT = language.CONTEXT_TOKENS
         f"| {OURS.max_text:,} characters",
         f"| {OURS.max_chat_text:,} in a chat",
         f"{PROMPT * language._LONGEST_TOKEN:,} characters, {PROMPT:,} `<\\|`",
+        f"{planner._LONGEST_ARGUMENTS:,} characters, {tools._MOST_STEPS:,} steps to fill them in",
         f"{answer_schemas._MOST_ITEMS_ASKED:,} items of a list",
         f"texts of {answer_schemas._LONGEST_STRING_ASKED:,} characters",
+        f"references of {schema_checks._LONGEST_REFERENCE:,} characters, names and values",
         f"4,000 characters; {schema_process._MOST_SECONDS} seconds of the processor's time",
         f"{schema_process._MOST_BYTES >> 20} MB to compile",
         f"answer of the language model (500) | {MINUTES[language._LONGEST_SECONDS]}",

@@ -307,3 +307,14 @@ async def test_half_a_character_is_refused_in_any_encoding(
     data = json.dumps(body).replace("HALF", half).encode(encoding, "surrogatepass")
     answer = await client.post("/v1/chat/completions", content=data)
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_lone_surrogate_in_json_within_a_text_becomes_a_question_mark(
+    client: httpx.AsyncClient, stream: bool
+) -> None:
+    call = {"id": "a", "function": {"name": "draw", "arguments": "{}"}}
+    result = {"role": "tool", "tool_call_id": "a", "content": json.dumps({"result": "a\ud800b"})}
+    messages = [*calling([call])["messages"], result]
+    answer = await ask(client, messages=messages, stream=stream)
+    assert (answer.status_code, "a?b" in answer.text) == (200, True)

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import sys
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from visioncraft_sandbox.chat_reading import read_chat
 from visioncraft_sandbox.planner import answer
 from visioncraft_sandbox.planner.phrases import _compiled
 from visioncraft_sandbox.planner.planner import SIGNATURE
+from visioncraft_sandbox.planner.tools import Tool
 
 from langchain_visioncraft._schemas import problems
 
@@ -491,6 +493,13 @@ def rows(leaf: dict[str, Any], number: int) -> dict[str, Any]:
             "required": names}  # fmt: skip
 
 
+def test_keywords_that_are_null_are_not_given() -> None:
+    spec = {"$ref": None, "enum": None, "anyOf": None, "type": "integer", "minimum": 4}
+    assert calls_for("Hello!", [tool("plot", "", "x", x=spec)], tool_choice="required") == [
+        ("plot", {"x": 4})
+    ]
+
+
 @pytest.mark.parametrize(
     ("leaf", "request_text"), [({"default": "x" * 50_000}, "Go"), (TEXT, "x" * 7000)]
 )
@@ -507,18 +516,67 @@ def test_a_schema_that_repeats_a_long_value_is_refused(
 )
 def test_a_call_of_very_many_made_up_values_is_refused(schema: dict[str, Any]) -> None:
     forced = {"type": "function", "function": {"name": "plot", "parameters": schema}}
-    with pytest.raises(Refusal, match="require more than 20,000 values to be made up"):
+    with pytest.raises(Refusal, match="take more than 50,000 steps to fill in the tools"):
         calls_for("Hello!", [forced], tool_choice="required")
 
 
 def test_values_of_all_calls_are_counted_together() -> None:
-    schema = rows({"type": "integer"}, 3)
+    schema = rows({"type": "integer"}, 4)
     schema["properties"]["image"] = {"type": "string"}
     schema["required"].append("image")
     describe = {"type": "function", "function": {"name": "describe_image", "parameters": schema}}
     assert len(calls_for("Describe a0.png.", [describe])) == 1
-    with pytest.raises(Refusal, match="require more than 20,000 values"):
+    with pytest.raises(Refusal, match="take more than 50,000 steps"):
         calls_for("Describe a.png, b.png and c.png. " * 20, [describe])
+
+
+def merged(keywords: int, levels: int = 8) -> dict[str, Any]:
+    """Parts within parts, with this number of keywords that mean nothing."""
+    chain: dict[str, Any] = {"type": "null"}
+    for level in range(levels):
+        others = [{f"{level} {n} {each}": 1 for each in range(keywords)} for n in range(20)]
+        chain = {"allOf": [chain, *others]}
+    return chain
+
+
+def of_parts(part: dict[str, Any], number: int, **named: Any) -> dict[str, Any]:
+    names = [f"x{n}" for n in range(number)]
+    return {"$defs": {"A": part}, "required": [*names, *named],
+            "properties": {**{name: {"$ref": "#/$defs/A"} for name in names}, **named}}  # fmt: skip
+
+
+WASTEFUL = {
+    "words": of_parts(merged(50), 300),
+    "texts": rows(of_parts({}, 0, **{"y" * 50_000: {**TEXT, "maxLength": 49_999}}), 1),
+}
+
+
+@pytest.mark.parametrize("name", WASTEFUL)
+def test_what_the_planner_does_not_need_of_a_schema_takes_no_memory(name: str) -> None:
+    forced = {"type": "function", "function": {"name": "plot", "parameters": WASTEFUL[name]}}
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refusal):
+            calls_for("Hello!", [forced], tool_choice="required")
+        assert tracemalloc.get_traced_memory()[1] < 5 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_parts_of_all_parameters_are_counted_together() -> None:
+    schema = of_parts(merged(1), 999)
+    forced = {"type": "function", "function": {"name": "plot", "parameters": schema}}
+    with pytest.raises(Refusal, match="take more than 50,000 steps"):
+        calls_for("Hello!", [forced], tool_choice="required")
+
+
+def test_arguments_are_made_only_for_calls_that_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent, filled = Agent(), list[object]()
+    agent.messages = [{"role": "user", "content": " ".join(f"a{n}.png" for n in range(30))}]
+    fill = Tool.fill
+    monkeypatch.setattr(Tool, "fill", lambda *given: filled.append(given) or fill(*given))
+    agent.ask("Describe all pictures.")
+    assert (len(agent.turns), len(filled)) == (1, 30)
 
 
 def test_choices_within_choices_are_not_all_looked_at() -> None:

@@ -160,11 +160,7 @@ class _Rewriter:
             return _ANYTHING
         if not isinstance(schema, Mapping):
             return schema
-        result = {
-            name: value
-            for name, value in schema.items()
-            if (value is not None or name == "const") and name not in ("$schema", "default")
-        }
+        result = _without_nulls({**schema, "$schema": None, "default": None})
         for name in ("$defs", "definitions", "properties", "patternProperties"):
             if name in result:
                 result[name] = {key: self.rewritten(part) for key, part in result[name].items()}
@@ -303,9 +299,12 @@ class _Rewriter:
         schema["patternProperties"] = {keys: value}
 
     def _resolved(self, schema: Any) -> Mapping[str, Any]:
-        while isinstance(schema, Mapping) and set(schema) - _ANNOTATIONS == {"$ref"}:
-            schema = resolve(self._root, schema["$ref"])
-        return schema if isinstance(schema, Mapping) else {"not": {}}
+        while isinstance(schema, Mapping):
+            given = _without_nulls(schema)
+            if set(given) - _ANNOTATIONS != {"$ref"}:
+                return given
+            schema = resolve(self._root, given["$ref"])
+        return {"not": {}}
 
 
 _BOUND: dict[str, Callable[[_Rewriter, dict[str, Any]], None]] = {
@@ -333,6 +332,11 @@ _ANYTHING: dict[str, Any] = {
         },
     ]
 }
+
+
+def _without_nulls(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords that are given: some clients write the others as null."""
+    return {name: value for name, value in schema.items() if value is not None or name == "const"}
 
 
 def _values(schema: Mapping[str, Any]) -> Any:

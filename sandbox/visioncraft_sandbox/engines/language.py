@@ -265,7 +265,8 @@ def _end_of(code: int) -> str:
 
 
 def _line(content: dict[str, Any]) -> bytes:
-    return json.dumps(content).encode() + b"\n"
+    # A lone surrogate, which JSON within a text may have escaped, becomes a question mark.
+    return json.dumps(content, ensure_ascii=False).encode(errors="replace") + b"\n"
 
 
 def _raise_problem(kinds: Sequence[str], message: str) -> NoReturn:

@@ -20,9 +20,10 @@ _LARGEST_MULTIPLE = 100_000
 _MOST_PATTERNS_OF_NAMES = 64
 _MOST_OPTIONAL = 400
 _LONGEST_LITERAL = 4000
+_LONGEST_REFERENCE = 1000
 
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-_TEXTS = ("$ref", "description", "title", "format", "pattern")
+_TEXTS = ("description", "title", "format", "pattern")
 _COUNTS = (
     "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties",
 )  # fmt: skip
@@ -148,6 +149,11 @@ def _is_kind(value: Any) -> bool:
 
 _WORDS: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
     (_TEXTS, lambda value: isinstance(value, str), "a string"),
+    (
+        ("$ref",),
+        lambda value: isinstance(value, str) and len(value) <= _LONGEST_REFERENCE,
+        f"a string of at most {_LONGEST_REFERENCE:,} characters",
+    ),
     (_NUMBERS, _is_number, "a number"),
     (_COUNTS, _is_count, "a whole number of 0 or more"),
     (("enum", *LISTS), lambda value: isinstance(value, list), "a list"),
@@ -217,5 +223,6 @@ def _all_parts(root: Any) -> Iterator[Mapping[str, Any]]:
 
 def _multiple(part: Mapping[str, Any]) -> int:
     """The states of the automaton that knows multiples: 25 for 2.5."""
-    digits = Decimal(str(part.get("multipleOf") or 1)).as_tuple().digits
+    # A plus makes a number of ``true``.
+    digits = Decimal(str(+(part.get("multipleOf") or 1))).as_tuple().digits
     return int("".join(map(str, digits))) or 1

@@ -6,6 +6,7 @@ import itertools
 import json
 import secrets
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -83,8 +84,8 @@ def answer(chat: Chat, *, has_writer: bool) -> Reply | Writer:
         named = (each for each in chat.tools if each["function"]["name"] == chat.tool_choice)
         offered = [Tool(next(named))]
     else:
-        made_up = itertools.count()
-        offered = [Tool(declared, made_up) for declared in chat.tools]
+        counted = itertools.count()
+        offered = [Tool(declared, counted) for declared in chat.tools]
     final = next((tool for tool in offered if tool.is_final and not chat.named), None)
     tools = [tool for tool in offered if tool is not final]
     steps = plan(conversation, tools)
@@ -129,9 +130,11 @@ def plan(conversation: Conversation, tools: list[Tool]) -> list[Step]:
         if tool is None or (tool.is_handoff and any(each.tool is tool for each in steps)):
             continue
         step = Step(wish, tool)
-        for arguments in _arguments(step, conversation, steps):
+        for part, source in _parts_of(step, conversation, steps):
             earlier = made[tool.name]
-            step.calls.append(earlier.popleft() if earlier else Call(tool.name, arguments))
+            step.calls.append(
+                earlier.popleft() if earlier else Call(tool.name, tool.fill(part, source)[0])
+            )
         if not step.calls and any(each.is_open for each in steps):
             break  # it needs a result that is still to come
         steps.append(step)
@@ -149,17 +152,18 @@ def _tool_for(wish: Wish, tools: list[Tool], *, alone: bool) -> Tool | None:
     return max(meant, key=lambda tool: len(tool.name), default=None)
 
 
-def _arguments(step: Step, conversation: Conversation, before: list[Step]) -> list[dict[str, Any]]:
-    """The arguments of its calls; none if there is nothing for it to work on (yet)."""
+def _parts_of(
+    step: Step, conversation: Conversation, before: list[Step]
+) -> Iterable[tuple[Wish, list[str]]]:
+    """The wish and the source of each call; none if there is nothing for it to work on (yet)."""
     if step.tool.is_handoff:
-        return [step.tool.fill(step.wish, [])[0]]
+        return [(step.wish, [])]
     wishes = _made_definite(step.wish, before)
     found = _sources_of(step, conversation, before)
-    pairs = (
-        itertools.product(wishes, [[each] for each in found] or [[]]) if found is not None else ()
-    )
-    most = itertools.islice(pairs, _MOST_CALLS)
-    return [step.tool.fill(wish, source)[0] for wish, source in most]
+    if found is None:
+        return []
+    pairs = itertools.product(wishes, [[each] for each in found] or [[]])
+    return itertools.islice(pairs, _MOST_CALLS)
 
 
 def _made_definite(wish: Wish, before: list[Step]) -> list[Wish]:

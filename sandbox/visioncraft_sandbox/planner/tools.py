@@ -40,17 +40,26 @@ _BEGINNING = 4
 _DEEPEST = 12
 _MOST_ITEMS = 16
 _MOST_MERGED = 32
-_MOST_VALUES = 20_000
+_MOST_STEPS = 50_000
+_LONGEST_MADE_UP = 1000
 _LONGEST_DESCRIPTION = 600
+_LONGEST_OPTION = 100
 _MOST_PARAMETERS = 60
+_VALUES = ("default", "const", "example")
+_KEYWORDS = frozenset(
+    {"$ref", *CHOICES, "type", "nullable", "description", "enum", "format"}
+    | {"minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+    | {"multipleOf", "minItems", "prefixItems", "items", "additionalItems"}
+    | {"properties", "required"}
+)
 
 
 class Tool:
     """One function tool of a request."""
 
-    def __init__(self, declared: Mapping[str, Any], made_up: Iterator[int] | None = None) -> None:
-        """`made_up` counts the values that are made up for all tools of a request."""
-        self._made_up = made_up or itertools.count()
+    def __init__(self, declared: Mapping[str, Any], steps: Iterator[int] | None = None) -> None:
+        """`steps` counts the parts that are read and the values that are made up for all tools."""
+        self._steps = steps or itertools.count()
         function = declared["function"]
         self.name: str = function["name"]
         self.description = str(function.get("description") or "")
@@ -58,7 +67,7 @@ class Tool:
         properties = self.schema.get("properties") or {}
         self.required = dict.fromkeys(self.schema.get("required") or ())
         self.parameters = {
-            name: _plain(each, self.schema)
+            name: _plain(each, self.schema, self._steps)
             for number, (name, each) in enumerate(properties.items())
             if number < _MOST_PARAMETERS or name in self.required
         }
@@ -146,7 +155,7 @@ class Tool:
                     continue
                 value = self._words_for(name, wish)
                 if value is None:
-                    value = _value(spec, self.schema, wish.prompt or name, self._made_up)
+                    value = _value(spec, self.schema, wish.prompt or name, self._steps)
                     guessed += [] if "default" in spec or "example" in spec else [name]
             if value is not None:
                 arguments[name] = value
@@ -236,7 +245,7 @@ def _times(name: str, text: str) -> int | None:
 
 def _has(text: str, option: Any) -> bool:
     """Whether a clause mentions an option, in the singular or the plural."""
-    words = _singular(str(option)[:_LONGEST_DESCRIPTION])
+    words = _singular(str(option)[:_LONGEST_OPTION])
     return bool(words.strip()) and words in _singular(text)
 
 
@@ -277,26 +286,46 @@ def _said_in(text: str) -> Mapping[str, list[str]]:
 # ---- values that fit a schema -----------------------------------------------------------------
 
 
-def _plain(spec: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+def _take(steps: Iterator[int]) -> None:
+    if next(steps) > _MOST_STEPS:
+        msg = f"The planner would take more than {_MOST_STEPS:,} steps to fill in the tools."
+        raise Refusal(400, msg)
+
+
+def _read_of(spec: Mapping[str, Any], steps: Iterator[int]) -> dict[str, Any]:
+    """The keywords of a schema that the planner reads; null is none, except as a value."""
+    _take(steps)
+    kept = {name: spec[name] for name in _KEYWORDS if spec.get(name) is not None}
+    return kept | {name: spec[name] for name in _VALUES if name in spec}
+
+
+def _plain(
+    spec: Any, root: Mapping[str, Any], steps: Iterator[int], depth: int = 0
+) -> dict[str, Any]:
     """A property's schema without references; its null becomes ``nullable``.
 
     ``example`` is a name that the description gives as one: ``e.g. 'sdxl-base'``.
     """
     if not isinstance(spec, Mapping) or depth > _DEEPEST:
         return {}
-    found = dict(spec)
-    if (reference := found.pop("$ref", None)) is not None:
-        target = resolve(root, reference)
-        return _plain({**(target if isinstance(target, Mapping) else {}), **found}, root, depth + 1)
+    found = _read_of(spec, steps)
+    if "$ref" in found:
+        target = resolve(root, found.pop("$ref"))
+        both = {**(target if isinstance(target, Mapping) else {}), **found}
+        return _plain(both, root, steps, depth + 1)
     name = next((each for each in ("anyOf", "oneOf", "allOf") if found.get(each)), None)
     if name is not None:
         # Only the first is followed: following all of them would take exponential time.
         options = [each for each in found.pop(name) if isinstance(each, Mapping)]
         values = [each for each in options if each.get("type") != "null"]
         nullable = {"nullable": True} if len(values) < len(options) else {}
-        merged = _plain(values[0], root, depth + 1) if values else {}
+        merged = _plain(values[0], root, steps, depth + 1) if values else {}
         for other in values[1:_MOST_MERGED] if name == "allOf" else ():
-            merged |= {key: each for key, each in other.items() if key not in ("$ref", *CHOICES)}
+            merged |= {
+                key: each
+                for key, each in _read_of(other, steps).items()
+                if key not in ("$ref", *CHOICES)
+            }
         found = {**merged, **nullable, **found}
     kinds = found.get("type")
     if isinstance(kinds, list):
@@ -311,14 +340,13 @@ def _plain(spec: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str, Any]
 
 
 def _value(
-    spec: Any, root: Mapping[str, Any], text: str, made_up: Iterator[int], depth: int = 0
+    spec: Any, root: Mapping[str, Any], text: str, steps: Iterator[int], depth: int = 0
 ) -> Any:
-    """A value that fits a schema; `made_up` counts it and the values within."""
-    if next(made_up) > _MOST_VALUES:
-        raise Refusal(400, f"The tools require more than {_MOST_VALUES:,} values to be made up.")
-    spec = _plain(spec, root)
+    """A value that fits a schema; `steps` counts it and the values within."""
+    _take(steps)
+    spec, text = _plain(spec, root, steps), text[:_LONGEST_MADE_UP]
     ends = depth > _DEEPEST
-    given = [spec[name] for name in ("default", "const", "example") if name in spec]
+    given = [spec[name] for name in _VALUES if name in spec]
     given += (spec.get("enum") or ())[:1]
     if given:
         return given[0]
@@ -331,16 +359,16 @@ def _value(
         if isinstance(rest, list):  # up to draft 2019-09
             first, rest = rest, spec.get("additionalItems")
         items = [*first, *[rest] * count][:count]
-        return [_value(each, root, text, made_up, depth + 1) for each in items]
+        return [_value(each, root, text, steps, depth + 1) for each in items]
     if kind == "object":
         named = spec.get("properties") or {}
         inner = [] if ends else [(name, named.get(name)) for name in spec.get("required") or ()]
-        return {name: _value(each, root, name, made_up, depth + 1) for name, each in inner}
+        return {name: _value(each, root, name, steps, depth + 1) for name, each in inner}
     if kind in ("boolean", "null"):
         return False if kind == "boolean" else None
     text = WORDS["formats"].get(spec.get("format", ""), text)
     most = spec.get("maxLength")
-    least = min(int(spec.get("minLength") or 0), 1000)
+    least = min(int(spec.get("minLength") or 0), _LONGEST_MADE_UP)
     return text.ljust(least, ".")[: None if most is None else int(most)]
 
 

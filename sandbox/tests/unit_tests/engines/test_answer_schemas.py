@@ -176,6 +176,13 @@ def test_answers_are_held_to_odd_but_sound_schemas(name: str) -> None:
         assert len(json.dumps(value)) < 3000
 
 
+def test_nulls_in_choices_are_not_compared() -> None:
+    nulls = dict.fromkeys(("$ref", "enum", "required", "properties"))
+    choices = [TEXT, {"type": "integer"}]
+    with_nulls = [{**nulls, **each} for each in choices]
+    assert served({"oneOf": with_nulls}) == served({"oneOf": choices})
+
+
 REFUSED: dict[str, dict[str, Any]] = {
     "not": {"not": TEXT},
     "if": {"if": {}, "then": TEXT},
@@ -190,6 +197,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a text that is too long": {**TEXT, "minLength": 10**9},
     "two unique items": {"type": "array", "items": TEXT, "uniqueItems": True, "minItems": 2},
     "a number of 70 bits": {"const": 2**70},
+    "multiples of true": {"type": "integer", "multipleOf": True},
 }
 
 
@@ -288,6 +296,10 @@ PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
     "a reference to what is no schema": (
         {"$ref": "#/other", "other": {"const": 1}},
         "$ref '#/other' leads to no part of the schema",
+    ),
+    "a long reference": (
+        {"$defs": {"x" * 1000: TEXT}, "items": {"$ref": f"#/$defs/{'x' * 1000}"}},
+        "items.$ref must be a string of at most 1,000 characters",
     ),
     "a type twice": ({"type": ["array", "array"]}, "type must be a string or a list of different"),
     "names that are a list": ({"propertyNames": 5}, "propertyNames must be an object"),

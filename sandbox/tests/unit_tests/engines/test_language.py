@@ -57,6 +57,14 @@ def test_a_grammar_is_written_as_llama_cpps_own_function_writes_it() -> None:
     assert json.loads(ours.removeprefix(start)) == json.loads(theirs.removeprefix(start))
 
 
+def test_the_model_reads_a_lone_surrogate_as_a_question_mark() -> None:
+    [halved, asked] = [
+        shared_model(None).generate([{"role": "user", "content": text}], Sampling(max_tokens=1))
+        for text in ("Hi\ud800", "Hi?")
+    ]
+    assert halved.prompt_tokens == asked.prompt_tokens
+
+
 def test_an_answer_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language, "_LONGEST_SECONDS", 0.0)
     done = shared_model(None).generate(HELLO, Sampling(max_tokens=400))
