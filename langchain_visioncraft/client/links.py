@@ -45,6 +45,8 @@ def check_link(url: str, *, base_url: str, endpoint: str) -> Link:
 
     Raises `UnsafeLinkError` if it is not http(s), or holds a user name.
     """
+    if len(url) > _LONGEST:  # to encode a long name takes longer than to receive it
+        raise _unsafe(url, "it is too long", base_url, endpoint)
     try:
         joined = urljoin(f"{base_url}/", splittable(url))
         absolute = percent_encoded(joined)

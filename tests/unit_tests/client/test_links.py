@@ -11,7 +11,7 @@ import pytest
 from client_driving import BASE_URL, KEY, PNG, Host, drive
 
 from langchain_visioncraft._compat import httpx
-from langchain_visioncraft.client import VisionCraftClient, endpoints
+from langchain_visioncraft.client import VisionCraftClient, endpoints, links
 from langchain_visioncraft.client.links import check_link, is_public
 from langchain_visioncraft.errors import (
     APIStatusError,
@@ -323,6 +323,13 @@ def test_checking_a_links_form_needs_no_network() -> None:
 def test_a_damaged_link_is_not_followed(driver: Any, link: str) -> None:
     with pytest.raises(UnsafeLinkError, match="was not followed"):
         draw(Host({"url": link}).client(driver))
+
+
+def test_a_link_that_is_too_long_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "urlsplit", None)
+    for link in (f"http://{'ü.' * 50_000}test/a.png", f"{'./' * 10_000}a.png"):
+        with pytest.raises(UnsafeLinkError, match="it is too long"):
+            check_link(link, base_url=BASE_URL, endpoint="POST /sd")
 
 
 @pytest.mark.parametrize("location", ["http://[bad", "http://a..b/", "http://h:port/"])
