@@ -21,6 +21,8 @@ _MOST_PATTERNS_OF_NAMES = 64
 _MOST_OPTIONAL = 400
 _LONGEST_LITERAL = 4000
 _LONGEST_REFERENCE = 1000
+_LONGEST_SHOWN = 100
+"""Of a name in a path: `parts` keeps as many of these as there are parts."""
 
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _TEXTS = ("description", "title", "format", "pattern")
@@ -65,7 +67,8 @@ def _problem_of_parts(
     parts.append((where, schema))
     problem = _problem_of_words(schema, where)
     for name, inner in inner_parts(schema) if problem is None else ():
-        problem = _problem_of_parts(inner, f"{where}.{name}".lstrip("."), depth + 1, parts)
+        place = f"{where}.{name[:_LONGEST_SHOWN]}".lstrip(".")
+        problem = _problem_of_parts(inner, place, depth + 1, parts)
         if problem:
             break
     return problem

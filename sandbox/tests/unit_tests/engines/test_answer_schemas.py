@@ -314,6 +314,12 @@ def test_a_schema_that_says_nothing_is_refused_with_the_place(name: str) -> None
     assert words in problem
 
 
+def test_long_names_are_cut_in_the_paths_of_all_parts() -> None:
+    parts: list[tuple[str, dict[str, Any]]] = []
+    assert problem_of_schema(named(**{"x" * 10**6: named(a=TEXT, b=TEXT)}), parts) is None
+    assert [len(where) < 200 for where, _ in parts] == [True] * 4
+
+
 WORDS: dict[str, st.SearchStrategy[Any]] = {
     "type": st.sampled_from(["string", "integer", "number", "boolean", "array", "object", "null"]),
     "enum": st.lists(st.sampled_from(["a", 1, None, True, 2.5]), max_size=3),
