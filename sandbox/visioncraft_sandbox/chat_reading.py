@@ -15,7 +15,7 @@ from typing import Any
 from langchain_visioncraft._json import DEEPEST, is_deeper_than
 from langchain_visioncraft.client.text_schemas import ChatRequest
 from visioncraft_sandbox.answers import Refusal
-from visioncraft_sandbox.chat import Chat, text_of
+from visioncraft_sandbox.chat import Chat, images_of, text_of
 from visioncraft_sandbox.engines.language import Sampling
 from visioncraft_sandbox.engines.schema_checks import problem_of_schema, values_in
 from visioncraft_sandbox.validation import check_parameters
@@ -30,7 +30,6 @@ _MOST_MESSAGES = 2000
 _MOST_TOOLS = 128
 """As in OpenAI's API."""
 _MOST_STOPS = 64
-_OF_PICTURES = frozenset({"image", "image_url", "url"})
 _LONGEST = 50_000
 _MOST_TRIES = 50
 _MOST_KEYS = 50
@@ -82,7 +81,11 @@ def read_chat(body: Mapping[str, Any]) -> Chat:
 
 def check_length(body: Mapping[str, Any], longest: int) -> None:
     """Refuse a chat whose texts, without its pictures, are too long together."""
-    length, parts = 0, [value for name, value in body.items() if name != "token"]
+    given = body.get("messages")
+    messages = filter(lambda each: isinstance(each, dict), given if isinstance(given, list) else ())
+    pictures = [each for message in messages for each in images_of(message)]
+    length = -sum(len(each) for each in pictures if isinstance(each, str))
+    parts = [value for name, value in body.items() if name != "token"]
     while parts:
         part = parts.pop()
         if isinstance(part, str):
@@ -91,11 +94,7 @@ def check_length(body: Mapping[str, Any], longest: int) -> None:
             parts += part
         elif isinstance(part, dict):
             length += sum(map(len, part))
-            parts += [
-                value
-                for name, value in part.items()
-                if not (name in _OF_PICTURES and isinstance(value, str))
-            ]
+            parts += part.values()
     if length > longest:
         raise Refusal(400, f"The chat has more than {longest:,} characters.")
 

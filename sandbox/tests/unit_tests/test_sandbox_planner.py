@@ -14,8 +14,8 @@ import jsonschema
 import pytest
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.chat import Reply
-from visioncraft_sandbox.chat_reading import read_chat
-from visioncraft_sandbox.planner import answer
+from visioncraft_sandbox.chat_reading import check_length, read_chat
+from visioncraft_sandbox.planner import answer, tools
 from visioncraft_sandbox.planner.phrases import _compiled
 from visioncraft_sandbox.planner.planner import SIGNATURE
 from visioncraft_sandbox.planner.tools import Tool
@@ -336,7 +336,49 @@ def test_a_required_or_named_tool_is_called_for_any_request() -> None:
     assert first_call("Hello!", tool_choice=named) == "get_weather"
 
 
-@pytest.mark.parametrize("name", ["$ref", "anyOf", "type", "items", "minItems", "description"])
+def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:
+    """The calls of a function of `planner.tools`."""
+    calls: list[Any] = []
+    work = getattr(tools, name)
+    monkeypatch.setattr(tools, name, lambda *given: (calls.append(given), work(*given))[1])
+    return calls
+
+
+def test_an_enumeration_is_searched_once_for_all_parameters_that_refer_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    properties = {f"p{number}": {"$ref": "#/$defs/A"} for number in range(50)}
+    drawing = tool("draw", "Draws a picture.", "prompt", **properties)
+    options = [f"word {number}" for number in range(100)]
+    drawing["function"]["parameters"]["$defs"] = {"A": {"enum": options}}
+    compared = counted(monkeypatch, "_has")
+    assert calls_for("Draw a cat", [drawing]) == [("draw", {"prompt": "a cat"})]
+    assert len(compared) == len(options)
+
+
+@pytest.mark.parametrize("option", [{"cat": 1}, ["cat"], None])
+def test_a_clause_mentions_words_and_numbers_only(option: Any) -> None:
+    assert not tools._has(f"a {option} here", option)
+    assert tools._has("two cats of 4 kinds", "cat")
+    assert tools._has("two cats of 4 kinds", 4)
+
+
+def test_only_pictures_in_messages_are_left_out_of_the_length_of_a_chat() -> None:
+    long = "x" * 1000
+    seen = {"type": "image_url", "image_url": {"url": long}}
+    check_length(
+        {"messages": [{"content": [seen, {**seen, "image_url": long}], "image": long}]}, 200
+    )
+    for odd in ({"messages": [{"url": long}]}, {"tools": [{"url": long}]}, {"image": long},
+                {"messages": [{"content": [{"url": long}]}]}, {"messages": long}):  # fmt: skip
+        with pytest.raises(Refusal):
+            check_length(odd, 200)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["$ref", "anyOf", "enum", "type", "items", "minItems", "description", "minimum", "required"],
+)
 def test_a_keyword_of_null_is_the_same_as_none(name: str) -> None:
     drawing = tool("draw", "Draws a picture.", "prompt")
     drawing["function"]["parameters"]["properties"]["prompt"] = {"type": "string", name: None}

@@ -140,6 +140,7 @@ class Tool:
         guessed: list[str] = []
         numbers = [float(each) for each in _NUMBER.findall(SIZE.sub("", wish.text))]
         remaining = list(sources)
+        mentioned: dict[int, Any] = {}
         for name, spec in self.parameters.items():
             is_required = name in self.required
             if remaining and (
@@ -148,7 +149,7 @@ class Tool:
                 source = remaining.pop(0)
                 arguments[name] = [source] if spec.get("type") == "array" else source
                 continue
-            value = _said(name, spec, wish.text, numbers if is_required else [])
+            value = _said(name, spec, wish.text, numbers if is_required else [], mentioned)
             if value is None and is_required:
                 if spec.get("nullable") and name != self.prompt_parameter:
                     arguments[name] = None
@@ -202,14 +203,27 @@ def _words(text: str) -> tuple[str, ...]:
     return (*_WORD.findall(text.lower()),)
 
 
-def _said(name: str, spec: Mapping[str, Any], text: str, numbers: list[float]) -> Any:
-    """The value that a clause gives for a parameter, if any."""
+def _said(
+    name: str,
+    spec: Mapping[str, Any],
+    text: str,
+    numbers: list[float],
+    mentioned: dict[int, Any],
+) -> Any:
+    """The value that a clause gives for a parameter, if any.
+
+    `mentioned` keeps what the clause mentions of each enumeration: many parameters may share it.
+    """
     if "const" in spec:
         return spec["const"]
     if "enum" in spec:
         options = spec["enum"]
         times = _times(name, text)
-        return times if times in options else next((o for o in options if _has(text, o)), None)
+        if times in options:
+            return times
+        if id(options) not in mentioned:
+            mentioned[id(options)] = next((each for each in options if _has(text, each)), None)
+        return mentioned[id(options)]
     if spec.get("type") not in ("integer", "number"):
         return None
     found = _number(name, text)
@@ -245,6 +259,8 @@ def _times(name: str, text: str) -> int | None:
 
 def _has(text: str, option: Any) -> bool:
     """Whether a clause mentions an option, in the singular or the plural."""
+    if not isinstance(option, str | int | float):
+        return False
     words = _singular(str(option)[:_LONGEST_OPTION])
     return bool(words.strip()) and words in _singular(text)
 
