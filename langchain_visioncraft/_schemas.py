@@ -8,6 +8,7 @@ import itertools
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -21,7 +22,8 @@ _HIDDEN = ("title", "additionalProperties", "maxProperties", "minProperties")
 _MOST_PROBLEMS = 5
 _LONGEST_PROBLEM = 200
 _DEEPEST = 32
-_MOST_PARTS = 10_000
+_MOST_INLINED = {"parts": 10_000, "characters": 200_000}
+"""Of a schema with resolved references; characters only in their place."""
 _LEAST_WORK, _WORK_PER_CHARACTER, _WORK_PER_STEP = 4000, 16, 4
 """How long one value may be checked: in a recursive schema, the time doubles at each level."""
 _LONGEST_LITERAL = 20_000
@@ -335,27 +337,35 @@ def inlined(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema with its parts in place of the references to them; it may grow exponentially.
 
     Raises:
-        InvalidRequestError: If it has more than 10,000 parts then.
+        InvalidRequestError: If it has more than 10,000 parts then, or more than 200,000 characters
+            in place of references.
     """
     parts = {name: part for name, part in schema.items() if name != "$defs"}
-    whole: dict[str, Any] = _inlined(parts, schema, frozenset(), itertools.count())
+    whole: dict[str, Any] = _inlined(parts, schema, frozenset(), Counter())
     return whole
 
 
-def _inlined(part: Any, root: Any, within: frozenset[str], count: Iterator[int]) -> Any:
+def _inlined(part: Any, root: Any, within: frozenset[str], size: Counter[str]) -> Any:
     if not isinstance(part, Mapping | list):
+        _grow(size, "characters", len(str(part)) if within else 0)
         return part
-    if next(count) >= _MOST_PARTS:
-        msg = f"The schema has more than {_MOST_PARTS:,} parts if its references are resolved."
-        raise InvalidRequestError(f"{msg} Nothing was sent; give one with fewer.")
+    _grow(size, "parts", 1)
     if isinstance(part, list):
-        return [_inlined(each, root, within, count) for each in part]
+        return [_inlined(each, root, within, size) for each in part]
+    _grow(size, "characters", sum(len(str(name)) for name in part) if within else 0)
     found, own, reference = {}, dict(part), part.get("$ref")
     if isinstance(reference, str):
         del own["$ref"]
         if reference not in within and len(within) <= _DEEPEST:  # a part may contain itself
-            found = _inlined(_resolved(part, root), root, within | {reference}, count)
-    return {**found, **{name: _inlined(each, root, within, count) for name, each in own.items()}}
+            found = _inlined(_resolved(part, root), root, within | {reference}, size)
+    return {**found, **{name: _inlined(each, root, within, size) for name, each in own.items()}}
+
+
+def _grow(size: Counter[str], what: str, by: int) -> None:
+    size[what] += by
+    if size[what] > (most := _MOST_INLINED[what]):
+        msg = f"The schema has more than {most:,} {what} if its references are resolved."
+        raise InvalidRequestError(f"{msg} Nothing was sent; give one with fewer.")
 
 
 def _as_one_of(value: Any, kinds: list[str]) -> Any:

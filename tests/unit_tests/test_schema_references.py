@@ -44,6 +44,14 @@ def test_a_schema_that_grows_without_end_is_refused(keyword: str) -> None:
         _schemas.inlined(twice_as_many(keyword, 30))
 
 
+@pytest.mark.parametrize("long", [{"enum": ["x" * 10_000]}, {"x" * 10_000: 1}, {"const": 9**999}])
+def test_a_schema_that_repeats_long_texts_is_refused(long: dict[str, Any]) -> None:
+    parts = {f"p{n}": {"$ref": "#/$defs/long"} for n in range(300)}
+    assert _schemas.inlined({"properties": {f"p{n}": long for n in range(300)}})
+    with pytest.raises(InvalidRequestError, match="more than 200,000 characters"):
+        _schemas.inlined({"properties": parts, "$defs": {"long": long}})
+
+
 def test_references_are_replaced_by_what_they_lead_to() -> None:
     node = {"properties": {"next": {"$ref": "#/$defs/node", "title": "Next"}}}
     broken = {"a": {"$ref": "#/$defs/none"}, "b": {"$ref": "http://h/x"}, "$ref": {"type": "null"}}
