@@ -28,12 +28,11 @@ def answer(chat: Chat, model: LanguageModel) -> Reply:
         history = convert_to_messages([_readable(message) for message in chat.messages])
         # One call at a time: small models choose better this way.
         tools = ConstrainedTools.of({"tools": chat.tools, "tool_choice": chat.tool_choice}, history)
-        messages, schema = tools.messages(history), tools.schema
+        messages, schema = convert_to_openai_messages(tools.messages(history)), tools.schema
     except (KeyError, TypeError, NotImplementedError, RecursionError) as error:
         msg = f"its messages or tools cannot be written for a model: {error}"
         raise ValueError(msg) from error
-    written = [convert_to_openai_messages(message) for message in messages]
-    done = model.generate(written, chat.sampling, schema=schema)
+    done = model.generate(messages, chat.sampling, schema=schema)
     reading = tools.reading(correct=False)
     pieces = [*reading.feed(done.text), *reading.finish(cut_off=done.finish_reason == "length")]
     text = "".join(piece for piece in pieces if isinstance(piece, str)).strip()

@@ -113,6 +113,11 @@ def test_a_role_that_no_model_knows_is_the_callers_to_correct() -> None:
         ask(Model(json.dumps(REPLY)), {"role": "nobody", "content": "Hello"})
 
 
+def test_a_part_without_a_type_is_the_callers_to_correct() -> None:
+    with pytest.raises(ValueError, match="cannot be written for a model"):
+        ask(Model(json.dumps(REPLY)), {"role": "user", "content": [{}]})
+
+
 def test_texts_of_a_real_model_are_not_cut_and_those_of_the_small_one_are() -> None:
     schema = DRAW["function"]["parameters"]
     limits = [

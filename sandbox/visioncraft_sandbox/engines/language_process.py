@@ -32,6 +32,10 @@ _MOST_BYTES = 2 << 30
 """Of memory beyond the loaded model: for the cache of prompts, and grammars."""
 
 
+_OF_CALLERS = ("input is not supported", "Failed to parse messages")
+"""Words in errors that llama.cpp calls its own: a model takes no pictures, a part has no text."""
+
+
 class Answer:
     """Writes one answer; `say` takes its pieces."""
 
@@ -55,7 +59,10 @@ class Answer:
     def _write(self, server: Any, body: dict[str, Any], schema: Mapping[str, Any] | None) -> None:
         if schema is not None:
             body["grammar"], self._reader = grammar(schema), Reader(schema)
-        returned = server.handle_chat_completions(body, self._take)
+        try:
+            returned = server.handle_chat_completions(body, self._take)
+        except RuntimeError as error:
+            returned = {"error": str(error)}
         if self._failure is not None:
             raise self._failure
         _raise_error(returned)
@@ -101,8 +108,7 @@ def _raise_error(answer: Any) -> None:
     message = str(error.get("message", error))
     if error.get("type") == "exceed_context_size_error":
         raise PromptTooLongError(message)
-    # llama.cpp calls pictures and sound that a model cannot take an error of its own.
-    is_callers = error.get("code") == 400 or "input is not supported" in message
+    is_callers = error.get("code") == 400 or any(words in message for words in _OF_CALLERS)
     raise (ValueError if is_callers else RuntimeError)(message)
 
 

@@ -65,6 +65,12 @@ def test_the_model_reads_a_lone_surrogate_as_a_question_mark() -> None:
     assert halved.prompt_tokens == asked.prompt_tokens
 
 
+@pytest.mark.parametrize("part", [{"type": "text"}, {"type": "input_audio"}])
+def test_what_no_model_can_read_is_the_callers_to_correct(part: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"Failed to parse|not supported"):
+        shared_model(None).generate([{"role": "user", "content": [part]}], Sampling())
+
+
 def test_an_answer_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language, "_LONGEST_SECONDS", 0.0)
     done = shared_model(None).generate(HELLO, Sampling(max_tokens=400))
