@@ -48,7 +48,7 @@ def shortest_part(chunk_seconds: float) -> float:
 
 def _samples(recording: Recording, sound: Sound) -> Iterator[NDArray[np.int16]]:
     """The sound in 16 bits, piece by piece."""
-    for piece in heard(recording, sound.tracks):
+    for piece in heard(recording, sound.tracks, sound.seconds):
         yield np.rint(np.clip(piece * (sound.gain * 32_768), -32_768, 32_767)).astype(np.int16)
 
 

@@ -57,8 +57,21 @@ def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
     return Sound(seconds, tuple(tracks), plain, gain, damage)
 
 
-def heard(recording: Recording, tracks: Sequence[int]) -> Iterator[Samples]:
-    """The sound of these tracks as `sound.heard` yields it; raises as `listen` does."""
+def heard(recording: Recording, tracks: Sequence[int], seconds: float) -> Iterator[Samples]:
+    """The sound of these tracks as `sound.heard` yields it; raises as `listen` does.
+
+    It ends a second after the seconds that `listen` found: an error in another track may have ended
+    that earlier.
+    """
+    left = int((seconds + 1) * sound.RATE)
+    for piece in _heard(recording, tracks):
+        yield piece[:left]
+        left -= len(piece)
+        if left <= 0:
+            return
+
+
+def _heard(recording: Recording, tracks: Sequence[int]) -> Iterator[Samples]:
     if _is_small(recording):
         yield from sound.heard(recording, tracks)
         return

@@ -58,6 +58,9 @@ _LARGEST_PACKET = 8 << 20
 _PIECE = 1 << 16
 """Samples that are analysed at once."""
 
+_OF_ONE_TRACK = (av.error.InvalidDataError, av.error.ArgumentError, av.error.PatchWelcomeError)
+"""A decoder's errors, after which it or others may go on."""
+
 _MOST_PLANES = 7
 """The most planar channels. PyAV counts them up to a zero, which is missing after eight: it reads
 foreign memory, and the process dies."""
@@ -353,13 +356,11 @@ def _decoded(
             raise MediaInputError(f"{recording.name} has {size}.")
         try:
             frames = packet.decode()
-        except av.error.InvalidDataError as error:
-            problems[:1] = [error]
-            continue
-        except av.error.FFmpegError as error:
+        except _OF_ONE_TRACK as error:
+            # An empty packet describes the track, and holds no sound.
             if packet.size or error.errno != errno.EINVAL:
-                raise
-            continue  # it describes the track, and holds no sound
+                problems[:1] = [error]
+            continue
         for frame in frames:
             yield packet.stream, frame
 

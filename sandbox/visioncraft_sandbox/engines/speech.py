@@ -219,7 +219,7 @@ def _heard(recording: Recording, sound: Sound) -> Iterator[NDArray[np.float32]]:
     """The recording as mono samples between -1 and 1, `RATE` per second, piece by piece."""
     with _value_errors():
         # Silence is transcribed as well: the service would.
-        yield from heard(recording, sound.tracks or (0,))
+        yield from heard(recording, sound.tracks or (0,), sound.seconds)
 
 
 @contextlib.contextmanager

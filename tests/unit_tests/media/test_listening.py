@@ -176,11 +176,38 @@ def test_another_process_hears_the_same(tracks: tuple[int, ...], seconds: float)
     packets = [(np.frombuffer(each[44:], np.int16) // 256 + 128).astype(np.uint8) for each in both]
     note = of(matroska(packet=[each.tobytes() for each in packets], tracks=2))
     expected = np.concatenate(list(sound.heard(note, tracks)))
-    assert np.array_equal(np.concatenate(list(listening.heard(note, tracks))), expected)
+    assert np.array_equal(np.concatenate(list(listening.heard(note, tracks, seconds))), expected)
     assert expected.any()
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such limit")
+def test_no_more_is_heard_than_was_listened_to() -> None:
+    for data in (LONG, recording([(0.1, 1.0, 400)], 1.5)):  # in another process, and in this one
+        whole = np.concatenate(list(listening.heard(of(data), (0,), 10.0)))
+        assert len(whole) == round(listen(of(data)).seconds * sound.RATE)
+        some = np.concatenate(list(listening.heard(of(data), (0,), 0.25)))
+        assert np.array_equal(some, whole[: sound.RATE * 5 // 4])
+
+
+def test_a_track_that_cannot_be_decoded_ends_no_other() -> None:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="avi") as container:
+        first = container.add_stream("mp2", rate=RATE, layout="mono")
+        second = container.add_stream("adpcm_yamaha", rate=RATE, layout="stereo")
+        for stream, layout, seconds in ((second, "stereo", 1), (first, "mono", 9)):
+            samples = np.zeros((1, RATE * seconds * len(stream.layout.channels)), np.int16)
+            frame = av.AudioFrame.from_ndarray(samples, "s16", layout)
+            frame.sample_rate, frame.pts = RATE, 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    form = struct.pack("<HHI", 0x20, 2, RATE)
+    damaged = buffer.getvalue().replace(form, struct.pack("<HHI", 0x20, 5, RATE))
+    for data in (buffer.getvalue(), damaged):
+        found = listen(of(data))
+        assert found.seconds > 7
+    assert found.damage == "A part of the file cannot be decoded (Invalid argument)."
+
+
 def test_all_packets_together_have_15_minutes() -> None:
     code = (
         "import resource; from langchain_visioncraft.media import confined; "
@@ -221,7 +248,7 @@ def test_listening_can_be_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_packet_larger_than_a_second_of_any_sound_is_not_decoded() -> None:
     data = matroska(packet=bytes(9 << 20))
-    for read in (listen, lambda each: list(listening.heard(each, (0,)))):
+    for read in (listen, lambda each: list(listening.heard(each, (0,), 60))):
         with pytest.raises(MediaInputError, match="a packet of 9,437,184 bytes; at most 8,388,608"):
             read(of(data))
 
@@ -231,7 +258,7 @@ def test_a_frame_that_takes_gigabytes_when_it_is_converted_is_refused(
     rate: int, count: int
 ) -> None:
     data = matroska(packet=bytes(count), rate=rate)
-    for read in (listen, lambda each: list(listening.heard(each, (0,)))):
+    for read in (listen, lambda each: list(listening.heard(each, (0,), 60))):
         if rate == RATE:
             read(of(data))
             continue
