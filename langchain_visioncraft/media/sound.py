@@ -58,8 +58,9 @@ _LARGEST_PACKET = 8 << 20
 _PIECE = 1 << 16
 """Samples that are analysed at once."""
 
-_OF_ONE_TRACK = (av.error.InvalidDataError, av.error.ArgumentError, av.error.PatchWelcomeError)
-"""A decoder's errors, after which it or others may go on."""
+_OF_ONE_TRACK = (av.error.InvalidDataError, av.error.PatchWelcomeError, ValueError)
+"""A decoder's errors, after which it or others may go on. The last is EINVAL, whose own class has
+another name in PyAV 14."""
 
 _MOST_PLANES = 7
 """The most planar channels. PyAV counts them up to a zero, which is missing after eight: it reads
@@ -356,7 +357,9 @@ def _decoded(
             raise MediaInputError(f"{recording.name} has {size}.")
         try:
             frames = packet.decode()
-        except _OF_ONE_TRACK as error:
+        except av.error.FFmpegError as error:
+            if not isinstance(error, _OF_ONE_TRACK):
+                raise
             # An empty packet describes the track, and holds no sound.
             if packet.size or error.errno != errno.EINVAL:
                 problems[:1] = [error]
