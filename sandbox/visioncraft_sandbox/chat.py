@@ -176,7 +176,7 @@ class Chunks:
     def whole(self, reply: Reply) -> Iterator[bytes]:
         """A whole reply in pieces, as OpenAI sends them."""
         yield self.begin()
-        words = re.findall(r"\s*\S+\s*", reply.text or "")
+        words = re.findall(r"\s*+\S++\s*+|\s++", reply.text or "")
         step = len(words) // _MOST_PIECES + 1
         for at in range(0, len(words), step):
             yield self.text("".join(words[at : at + step]))

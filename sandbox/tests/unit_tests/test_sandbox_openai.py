@@ -11,6 +11,7 @@ import httpx
 import openai
 import pytest
 from visioncraft_sandbox import Limit, SandboxConfig, create_app, validation
+from visioncraft_sandbox.chat import Chat, Chunks, Reply
 from visioncraft_sandbox.chat_reading import read_chat
 
 KEY = "sandbox-key-1234"
@@ -307,6 +308,12 @@ async def test_half_a_character_is_refused_in_any_encoding(
     data = json.dumps(body).replace("HALF", half).encode(encoding, "surrogatepass")
     answer = await client.post("/v1/chat/completions", content=data)
     assert answer.status_code == 400
+
+
+def test_an_answer_of_blanks_is_streamed_whole() -> None:
+    events = Chunks(Chat(MODEL, [])).whole(Reply(" " * 100_000, "an engine"))
+    read = [json.loads(event[6:]) for event in events if event.startswith(b"data: {")]
+    assert [len(each["choices"][0]["delta"].get("content", "")) for each in read] == [0, 100_000, 0]
 
 
 @pytest.mark.parametrize("stream", [False, True])
