@@ -26,7 +26,7 @@ test: $(VENV)/test.stamp  ## Set up, run all unit tests and the essential integr
 
 test-all: $(VENV)/test.stamp  ## Run every test, and the attacks, as CI does
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
-	$(MAKE) attack SECONDS=8 GROUP='client parser sandbox mcp'  # complexity is among the tests
+	$(MAKE) attack SECONDS=4 GROUP='client parser sandbox mcp'  # complexity is among the tests
 
 test-unit: $(VENV)/test.stamp  ## Set up and run the unit tests, which need no network
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/unit_tests sandbox/tests/unit_tests

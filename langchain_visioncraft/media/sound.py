@@ -60,7 +60,7 @@ _PIECE = 1 << 16
 
 _OF_ONE_TRACK = (av.error.InvalidDataError, av.error.PatchWelcomeError, ValueError)
 """A decoder's errors, after which it or others may go on. The last is EINVAL, whose own class has
-another name in PyAV 14."""
+another name in PyAV 14, and PyAV 19's own of a decoder that cannot be opened."""
 
 _MOST_PLANES = 7
 """The most planar channels. PyAV counts them up to a zero, which is missing after eight: it reads
@@ -150,7 +150,7 @@ def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
 
 def _damage(recording: Recording, problems: list[Any]) -> str | None:
     if problems:
-        return f"A part of the file cannot be decoded ({problems[0].strerror})."
+        return f"A part of the file cannot be decoded ({_reason(problems[0])})."
     with recording.open() as file:
         missing = truncation_of(file, recording.kind, file.seek(0, io.SEEK_END))
     return f"The file is cut off: {missing}." if missing else None
@@ -316,7 +316,7 @@ def _frames(
     if begun:
         return
     if problems:
-        msg = f"{recording.name} is a damaged {recording.kind} ({problems[0].strerror})."
+        msg = f"{recording.name} is a damaged {recording.kind} ({_reason(problems[0])})."
         raise MediaInputError(msg) from problems[0]
     raise MediaInputError(f"{recording.name} has an empty sound track.")
 
@@ -357,15 +357,19 @@ def _decoded(
             raise MediaInputError(f"{recording.name} has {size}.")
         try:
             frames = packet.decode()
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, ValueError) as error:
             if not isinstance(error, _OF_ONE_TRACK):
                 raise
             # An empty packet describes the track, and holds no sound.
-            if packet.size or error.errno != errno.EINVAL:
+            if packet.size or getattr(error, "errno", None) != errno.EINVAL:
                 problems[:1] = [error]
             continue
         for frame in frames:
             yield packet.stream, frame
+
+
+def _reason(error: Any) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _rest(resampler: Any) -> list[Any]:

@@ -92,7 +92,7 @@ async def test_any_whole_answer_ends_in_a_message_or_in_an_error_of_this_package
 
 
 @pytest.mark.parametrize("way", ["stream", "astream"])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(chunks=st.lists(ANSWERS, max_size=4), done=st.booleans())
 async def test_any_stream_ends_in_a_message_or_in_an_error_of_this_package(
     way: str, chunks: list[Any], done: bool
@@ -105,7 +105,7 @@ async def test_any_stream_ends_in_a_message_or_in_an_error_of_this_package(
 
 
 @pytest.mark.parametrize("way", ["stream", "astream"])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(lines=st.lists(LINES | st.binary(max_size=5), max_size=8))
 async def test_any_bytes_of_a_stream_end_in_a_message_or_in_an_error_of_this_package(
     way: str, lines: list[bytes]
