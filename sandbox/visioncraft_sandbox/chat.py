@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 from visioncraft_sandbox.answers import json_bytes
-from visioncraft_sandbox.engines.language import LanguageModel, Sampling
+from visioncraft_sandbox.engines.language import Sampling
 
 _CHOICE = {"index": 0, "logprobs": None}
 _PIECE = 12
@@ -74,10 +74,6 @@ class Reply:
             "completion_tokens": self.completion_tokens,
             "total_tokens": self.prompt_tokens + self.completion_tokens,
         }
-
-
-Writer: TypeAlias = Callable[[LanguageModel], Reply]
-"""Writes what rules cannot."""
 
 
 def text_of(message: Mapping[str, Any]) -> str:

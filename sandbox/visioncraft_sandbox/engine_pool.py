@@ -115,7 +115,10 @@ class EnginePool:
         # It holds Python's lock for milliseconds at a time; the event loop needs the lock for every
         # step, and would wait for as many such threads as there are.
         self.parse = Lane(self, 1)
-        """Parsing JSON, checking and planning chats: work in pure Python."""
+        """Parsing JSON and checking chats: work in pure Python."""
+
+        self.plan = Lane(self, 1)
+        """Planning chats, in the one process of the planner."""
 
         self.read = Lane(self, 2)
         """Decoding pictures and recordings."""

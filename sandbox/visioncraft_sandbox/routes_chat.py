@@ -27,7 +27,6 @@ from visioncraft_sandbox.chat import (
     Chat,
     Chunks,
     Reply,
-    Writer,
     completion,
     count,
     form_instruction,
@@ -194,23 +193,21 @@ async def _call_tools(chat: Chat, services: Services) -> Reply:
 
 
 async def _plan(chat: Chat, services: Services) -> Reply:
-    def plan(*, has_writer: bool) -> Reply | Writer:
-        from visioncraft_sandbox import planner  # noqa: PLC0415  # only agents need it
-
-        return planner.answer(chat, has_writer=has_writer)
+    from visioncraft_sandbox import planner  # noqa: PLC0415  # only agents need it
 
     pool = services.pool
-    planned = await pool.parse(partial(plan, has_writer=services.config.models))
+    plan = partial(planner.answer_apart, chat)
+    planned = await pool.plan(partial(plan, has_writer=services.config.models))
     if isinstance(planned, Reply):
         return planned
     try:
         model = await pool.load(pool.language_model)
-        return await _generated(pool, partial(planned, model))
+        return await _generated(pool, partial(planner.written, chat, planned, model))
     except Refusal as refusal:
         if refusal.status != 503:
             raise
         # Without its weights, the rules decide.
-        done = await pool.parse(partial(plan, has_writer=False))
+        done = await pool.plan(partial(plan, has_writer=False))
         assert isinstance(done, Reply)  # noqa: S101  # nobody else could write
         return done
 

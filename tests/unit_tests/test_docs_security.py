@@ -21,7 +21,7 @@ from visioncraft_sandbox.engines import (
     schema_checks,
     schema_process,
 )
-from visioncraft_sandbox.planner import planner, tools
+from visioncraft_sandbox.planner import planner, process, tools
 
 from langchain_visioncraft.chat_models import completions, streams
 from langchain_visioncraft.client import base
@@ -74,6 +74,8 @@ PROMPT = language.CONTEXT_TOKENS
         f"| {OURS.max_chat_text:,} in a chat",
         f"{PROMPT * language._LONGEST_TOKEN:,} characters, {PROMPT:,} `<\\|`",
         f"{planner._LONGEST_ARGUMENTS:,} characters, {tools._MOST_STEPS:,} steps to fill them in",
+        f"to plan: {process._MOST_SECONDS} seconds of the processor's time",
+        f"{process._MOST_BYTES >> 20} MB |",
         f"{answer_schemas._MOST_ITEMS_ASKED:,} items of a list",
         f"texts of {answer_schemas._LONGEST_STRING_ASKED:,} characters",
         f"references of {schema_checks._LONGEST_REFERENCE:,} characters, names and values",

@@ -5,6 +5,7 @@ a demonstration: they find the steps in the latest request, a tool for each, and
 earlier results. They understand nothing else, and say so.
 """
 
-from visioncraft_sandbox.planner.planner import answer
+from visioncraft_sandbox.planner.planner import answer, written
+from visioncraft_sandbox.planner.process import answer_apart
 
-__all__ = ["answer"]
+__all__ = ["answer", "answer_apart", "written"]

@@ -84,7 +84,9 @@ def _asks(messages: Sequence[Mapping[str, Any]], index: int) -> bool:
     OpenAI's API takes no pictures in tool messages: they follow in a user message.
     """
     parts = messages[index].get("content")
-    pictures = isinstance(parts, list) and any("image_url" in part for part in parts)
+    pictures = isinstance(parts, list) and any(
+        isinstance(part, dict) and "image_url" in part for part in parts
+    )
     shows = pictures and index > 0 and messages[index - 1]["role"] == "tool"
     return messages[index]["role"] == "user" and not shows
 

@@ -6,9 +6,8 @@ import itertools
 import json
 import secrets
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from langchain_visioncraft.media.handles import HANDLE
@@ -16,7 +15,6 @@ from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.chat import (
     Chat,
     Reply,
-    Writer,
     count,
     form_instruction,
     plain_messages,
@@ -74,10 +72,18 @@ class Step:
         return any(call.result is None for call in self.calls)
 
 
-def answer(chat: Chat, *, has_writer: bool) -> Reply | Writer:
+@dataclass(frozen=True)
+class Draft:
+    """What a language model has still to write: a plain answer, or the arguments of this tool."""
+
+    tool: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)  # if the model fails
+
+
+def answer(chat: Chat, *, has_writer: bool) -> Reply | Draft:
     """Tool calls, or a summary, for a chat request that offers tools.
 
-    With a language model, free text and forms are left to it.
+    With a language model, free text and forms are left to it: see `written`.
     """
     conversation = read_conversation(chat.messages)
     if chat.named:
@@ -106,7 +112,7 @@ def answer(chat: Chat, *, has_writer: bool) -> Reply | Writer:
         return _forced(chat, tool, wish, conversation.files, has_writer=has_writer)
     is_plain = has_writer and not steps and not conversation.calls
     if final is None:
-        return partial(_talking, chat) if is_plain else _summary(chat, conversation, steps)
+        return Draft() if is_plain else _summary(chat, conversation, steps)
     text = "" if is_plain else _summary(chat, conversation, steps).text or ""
     return _forced(chat, final, Wish("final", text, text), [], has_writer=has_writer)
 
@@ -212,31 +218,39 @@ def _pictures_meant(wish: Wish, conversation: Conversation, before: list[Step]) 
 
 def _forced(
     chat: Chat, tool: Tool, wish: Wish, files: list[str], *, has_writer: bool
-) -> Reply | Writer:
+) -> Reply | Draft:
     """A call whose arguments need not all be in the request: a model may write them."""
     arguments, guessed = tool.fill(wish, files)
     if not has_writer or not (guessed or tool.is_form):
         return _calling(chat, [Call(tool.name, arguments)])
-
-    def write(model: LanguageModel) -> Reply:
-        written = _fill_by_model(chat, tool, model)
-        engine = PLANNER if written is None else f"{PLANNER}, {model.name}"
-        return _calling(chat, [Call(tool.name, written or arguments)], engine)
-
-    return write
+    return Draft(tool.name, arguments)
 
 
-def _fill_by_model(chat: Chat, tool: Tool, model: LanguageModel) -> dict[str, Any] | None:
+def written(chat: Chat, draft: Draft, model: LanguageModel) -> Reply:
+    """A planned answer that the model writes."""
+    if draft.tool is None:
+        return _talking(chat, model)
+    named = (each for each in chat.tools if each["function"]["name"] == draft.tool)
+    arguments = _fill_by_model(chat, next(named)["function"], model)
+    engine = PLANNER if arguments is None else f"{PLANNER}, {model.name}"
+    return _calling(chat, [Call(draft.tool, arguments or draft.arguments)], engine)
+
+
+def _fill_by_model(
+    chat: Chat, tool: Mapping[str, Any], model: LanguageModel
+) -> dict[str, Any] | None:
     """A tool's arguments as the model writes them; ``None`` if it fails."""
-    if not tool.parameters:
+    schema = tool.get("parameters") or {}
+    if not schema.get("properties"):
         return None
+    purpose = str(tool.get("description") or "")
     messages = [
-        {"role": "system", "content": form_instruction(tool.schema, tool.description)},
+        {"role": "system", "content": form_instruction(schema, purpose)},
         *plain_messages(message for message in chat.messages if message["role"] != "system"),
     ]
     sampling = replace(chat.sampling, max_tokens=_MAX_TOKENS, stop=())
     try:
-        read = json.loads(model.generate(messages, sampling, schema=tool.schema).text)
+        read = json.loads(model.generate(messages, sampling, schema=schema).text)
     except ValueError:
         return None
     return read if isinstance(read, dict) else None
