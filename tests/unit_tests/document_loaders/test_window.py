@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,7 +41,7 @@ class Jobs:
 
     def finish(self, number: int) -> int:
         self.done.append(number)
-        if number == self.failing or len(self.done) == AHEAD * WIDTH - 1:
+        if len(self.done) == AHEAD * WIDTH - 1:
             self.behind.set()
         if number == self.failing:
             raise OSError(f"{number} cannot be read")
@@ -51,6 +51,22 @@ class Jobs:
         if number == 0:
             assert (yield work(self.behind.wait, 60))
         return self.finish(number)
+
+
+class Watched(_Window):
+    """Tells the first job of a failure only once its future has failed, not while it is raised."""
+
+    def __init__(self, start: Callable[[Any], Any], jobs: Any, width: int) -> None:
+        def watched(job: Any) -> Any:
+            future = start(job)
+            future.add_done_callback(ended)
+            return future
+
+        def ended(future: Any) -> None:
+            if not future.cancelled() and future.exception():
+                jobs.behind.set()
+
+        super().__init__(watched, jobs, width)
 
 
 def threads(jobs: Jobs, results: list[int]) -> None:
@@ -75,7 +91,10 @@ def test_a_slow_job_holds_up_results_but_not_the_work(load: Any) -> None:
 
 
 @pytest.mark.parametrize("load", [threads, tasks])
-def test_nothing_is_taken_behind_a_failure_and_what_is_before_it_is_given(load: Any) -> None:
+def test_nothing_is_taken_behind_a_failure_and_what_is_before_it_is_given(
+    load: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "_Window", Watched)
     jobs, results = Jobs(failing=3), []
     with pytest.raises(OSError, match="3 cannot be read"):
         load(jobs, results)
