@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -51,7 +52,7 @@ async def test_an_old_list_is_fetched_again(
     make: Make, service: Service, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(catalog_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(catalog_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     tool = make(VisionCraftCatalog, cache_seconds=10)
     for now[0] in (1000.0, 1009.0, 1010.0):
         await call(tool, way, SAMPLERS)
