@@ -358,6 +358,8 @@ def _inlined(part: Any, root: Any, within: frozenset[str], size: Counter[str]) -
         del own["$ref"]
         if reference not in within and len(within) <= _DEEPEST:  # a part may contain itself
             found = _inlined(_resolved(part, root), root, within | {reference}, size)
+    if not isinstance(found, dict):  # `false` allows nothing, and `true` anything
+        found = {} if found else {"not": {}}
     return {**found, **{name: _inlined(each, root, within, size) for name, each in own.items()}}
 
 

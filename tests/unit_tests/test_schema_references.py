@@ -65,6 +65,14 @@ def test_references_are_replaced_by_what_they_lead_to() -> None:
     }
 
 
+@pytest.mark.parametrize(("part", "allowed"), [(True, {}), (False, {"not": {}})])
+def test_a_reference_may_lead_to_true_or_false(part: bool, allowed: dict[str, Any]) -> None:
+    refers = {"$ref": "#/$defs/any"}
+    schema = {"properties": {"a": refers, "b": {**refers, "title": "B"}}, "$defs": {"any": part}}
+    expected = {"a": allowed, "b": {**allowed, "title": "B"}}
+    assert _schemas.inlined(schema) == {"properties": expected}
+
+
 @pytest.mark.parametrize(
     ("pattern", "fits"),
     [("^(a+)+$", "aaa"), ("(?=a).b", "ab"), ("b", "abc"), (r"^\d{2}$", "12")],
