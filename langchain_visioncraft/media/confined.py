@@ -27,8 +27,8 @@ class LimitError(ValueError):
 
 
 def is_possible() -> bool:
-    """Whether there is an interpreter to start: a frozen application has none."""
-    return not hasattr(sys, "frozen")
+    """Whether there is an interpreter to start: frozen and embedding applications have none."""
+    return bool(sys.executable) and not hasattr(sys, "frozen")
 
 
 def command(module: str, task: Any) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,6 +60,12 @@ def test_it_answers_as_the_planner_does(content: Any) -> None:
     assert isinstance(there, Reply)
     assert isinstance(here, Reply)
     assert (there.prompt_tokens, there.finish_reason) == (here.prompt_tokens, here.finish_reason)
+
+
+def test_a_frozen_application_plans_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(subprocess, "Popen", None)
+    assert calls(answer_apart(chat_of("Draw a cat.", "prompt"), has_writer=False))
 
 
 def test_it_leaves_forms_to_the_model() -> None:

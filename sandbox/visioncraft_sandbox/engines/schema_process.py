@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from langchain_visioncraft.media.confined import apart, confine
+from langchain_visioncraft.media.confined import apart, confine, is_possible
 from visioncraft_sandbox.engines.answer_schemas import UnservedSchemaError, served
 from visioncraft_sandbox.engines.stopping import go_on
 
@@ -29,6 +29,8 @@ def served_apart(schema: Mapping[str, Any], *, is_small: bool) -> dict[str, Any]
     Raises:
         UnservedSchemaError: If there is none, or if it costs too much to compile.
     """
+    if not is_possible():
+        return served(schema, is_small=is_small)
     sent = json.dumps([schema, is_small]).encode()
     result = json.loads((_kept if len(sent) <= _LONGEST_KEPT else _prepared)(sent))
     if "problem" in result:

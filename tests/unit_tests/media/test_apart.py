@@ -148,9 +148,12 @@ def test_common_formats_are_decoded_here(monkeypatch: pytest.MonkeyPatch, form: 
     assert scaled(picture(form=form), 8).damage is None
 
 
-def test_a_frozen_application_has_no_interpreter_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "value"), [("frozen", True), ("executable", None)])
+def test_a_frozen_application_has_no_interpreter_to_start(
+    name: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(subprocess, "Popen", None)
-    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, name, value, raising=False)
     assert scaled(picture(form="TIFF"), 8).damage is None
 
 

@@ -160,6 +160,12 @@ def test_a_model_that_is_closed_ends_its_chats_and_serves_again() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there is memory limited")
+def test_a_frozen_application_does_not_start_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(ProcessEndedError, match="frozen application has no Python"):
+        LanguageModel().generate([{"role": "user", "content": "Hi"}], Sampling())
+
+
 def test_the_memory_of_the_process_is_limited() -> None:
     import resource
 

@@ -26,6 +26,12 @@ def test_a_schema_is_prepared_as_in_this_process() -> None:
     assert schema_process._kept.cache_info().hits == 1
 
 
+def test_a_frozen_application_prepares_schemas_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(schema_process, "_kept", None)
+    assert served_apart(SCHEMA, is_small=True) == served(SCHEMA)
+
+
 def test_the_reason_of_a_refusal_is_reported() -> None:
     with pytest.raises(UnservedSchemaError, match="here: Unsatisfiable schema"):
         served_apart({"type": "integer", "minimum": 5, "maximum": 3}, is_small=True)
