@@ -33,7 +33,8 @@ def is_possible() -> bool:
 
 def command(module: str, task: Any) -> list[str]:
     """Runs `main` of this module. All users can see the task, which is its argument in JSON."""
-    return [sys.executable, "-I", "-c", _START.format(sys.path, module), json.dumps(task)]
+    folders = [each for each in sys.path if isinstance(each, str)]  # imports skip a `Path` in it
+    return [sys.executable, "-I", "-c", _START.format(folders, module), json.dumps(task)]
 
 
 @contextlib.contextmanager
@@ -89,6 +90,9 @@ def confine(seconds: float, most_bytes: int) -> Callable[[], object]:
     limit_memory(most_bytes)
     if not hasattr(signal, "setitimer"):  # Windows has no such limits
         return lambda: None
+    # Our caller may ignore or block it, and its processes with it.
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     _limit("RLIMIT_CPU", _MOST_SECONDS_IN_ALL)
     go_on = partial(signal.setitimer, signal.ITIMER_PROF, seconds)
     go_on()

@@ -148,6 +148,11 @@ def test_common_formats_are_decoded_here(monkeypatch: pytest.MonkeyPatch, form: 
     assert scaled(picture(form=form), 8).damage is None
 
 
+def test_a_path_among_the_folders_of_imports_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [Path("here"), *sys.path])
+    assert scaled(picture(form="TIFF"), 8).damage is None
+
+
 @pytest.mark.parametrize(("name", "value"), [("frozen", True), ("executable", None)])
 def test_a_frozen_application_has_no_interpreter_to_start(
     name: str, value: Any, monkeypatch: pytest.MonkeyPatch
@@ -374,6 +379,20 @@ def test_what_takes_long_is_refused(
     monkeypatch.setattr(apart, "_MOST_SECONDS", 0.1)
     is_refused(make())
     assert scaled(picture(form="TIFF"), 8).damage is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit of time")
+def test_time_is_limited_even_if_the_signal_for_it_is_ignored_and_blocked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(apart, "_MOST_SECONDS", 0.1)
+    handler = signal.signal(signal.SIGPROF, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPROF})
+    try:
+        is_refused(next(iter(TAKES_LONG.values()))())
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
+        signal.signal(signal.SIGPROF, handler)
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux bounds it")
