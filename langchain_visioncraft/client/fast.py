@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from langchain_visioncraft._compat import httpx
@@ -163,6 +164,13 @@ class _Protocol(ResponseHandler):
         if self.watch is not None:
             self.watch.came = True
         super().data_received(data)
+
+    def set_exception(self, exc: BaseException, *cause: Any) -> None:
+        """Tell whoever reads a body that it is damaged, which aiohttp does not."""
+        payload = self._payload
+        super().set_exception(exc, *cause)
+        if isinstance(exc, HttpProcessingError) and payload is not None and not payload.is_eof():
+            payload.set_exception(aiohttp.ClientPayloadError("its chunks are damaged"), exc)
 
 
 async def _watched(

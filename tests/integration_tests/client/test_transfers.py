@@ -7,6 +7,7 @@ import gc
 import gzip
 import hashlib
 import socket
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,22 @@ def test_an_answer_without_a_length_that_was_cut_off_is_noticed(driver: Any) -> 
         with pytest.raises(TruncatedAnswerError, match="cut off"):
             drive(client, draw())
         close(client)
+
+
+@pytest.mark.parametrize("rest", [b"zz\r\n", b"4\r\n1234zz", b"-1\r\n"])
+def test_chunks_that_are_damaged_later_end_the_call(driver: Any, rest: bytes) -> None:
+    def send(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n1234\r\n")
+        time.sleep(0.1)  # until it was read
+        connection.sendall(rest)
+        silent(connection)
+
+    with RawHost(send) as host:
+        client = driver(api_key=KEY, base_url=host.url, deadline=10)
+        with pytest.raises(ConnectionFailedError, match="middle of the answer"):
+            drive(client, draw())
+        close(client)
+    assert len(host.seen) == 1
 
 
 def slowly(connection: socket.socket) -> None:
