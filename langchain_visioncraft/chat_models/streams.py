@@ -74,6 +74,7 @@ class NormalizedStream:
         if usage := normalizing.usage_of(chunk):
             self._usage = normalizing.most(self._usage, usage)
         choices = normalizing.as_list("choices", chunk.get("choices") or [])
+        told = False
         for choice in normalizing.no_more("choices", choices, normalizing.MOST_CHOICES):
             if not isinstance(choice, dict):
                 raise normalizing.unreadable("a choice", choice)
@@ -92,7 +93,9 @@ class NormalizedStream:
             # "stop" on every piece means less than another reason on one of them.
             if finish and (self.finish is None or finish != "stop"):
                 self.finish = finish
-            if any(delta.values()) or logprobs or not finish:
+            # Of empty choices, one is enough: LangChain takes longer for each than they are long.
+            if any(delta.values()) or logprobs or not (finish or told):
+                told = True
                 yield self._chunk(delta, logprobs=logprobs)
 
     def _chunk(self, delta: dict[str, Any], **more: Any) -> dict[str, Any]:

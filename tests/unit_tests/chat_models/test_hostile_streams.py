@@ -192,6 +192,13 @@ async def test_a_stream_of_very_many_blocks_or_a_very_long_name_is_an_error(
             await ask(service.model(tool_calling="native"), "stream")
 
 
+def test_of_the_empty_choices_of_an_event_one_passes() -> None:
+    stream = NormalizedStream()
+    assert len([*stream.read({"choices": [{}] * 128})]) == 1
+    said = [*stream.read({"choices": [{}, {"text": "a"}, {}, {"text": "b"}]})]
+    assert [each["choices"][0]["delta"].get("content") for each in said] == [None, "a", "b"]
+
+
 async def test_a_stream_of_very_many_pieces_is_an_error(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
