@@ -76,8 +76,20 @@ class Refusal(Exception):  # noqa: N818  # not every refusal is an error
         self.code = code
 
 
+def forget_frames(error: BaseException | None) -> None:
+    """Drop the tracebacks of an error and what led to it, once it is answered.
+
+    Their frames hold the request, and futures that hold the error: Python frees such a circle only
+    at some later time, however many bytes are in it.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
 def refusal_response(refusal: Refusal, style: ErrorStyle) -> Response:
     """The answer for a refusal."""
+    forget_frames(refusal)
     return _JSON(
         style.body(refusal.status, refusal.message, refusal.code),
         status_code=refusal.status,

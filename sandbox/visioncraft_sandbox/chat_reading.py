@@ -275,7 +275,8 @@ def _schema_in(text: str) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             at = text.find("{", at + 1)
             continue
-        is_schema = isinstance(value.get("properties"), dict) and problem_of_schema(value) is None
+        is_object = isinstance(value.get("properties"), dict) and not is_deeper_than(value, DEEPEST)
+        is_schema = is_object and problem_of_schema(value) is None
         found = value if is_schema else found
         at = text.find("{", end)
     return found

@@ -141,8 +141,9 @@ def route(
             return await answer(request, request.app.state.services)
         except answers.Refusal as refusal:
             return answers.refusal_response(refusal, style)
-        except Exception:
+        except Exception as error:
             logger.exception("A request of the sandbox failed")
+            answers.forget_frames(error)
             return answers.refusal_response(answers.Refusal(500, UNEXPECTED), style)
 
     return Route(path, serve, methods=[method])

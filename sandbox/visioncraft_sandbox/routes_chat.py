@@ -16,7 +16,13 @@ from starlette.responses import Response, StreamingResponse
 
 from langchain_visioncraft.client.text_schemas import LegacyChatRequest
 from visioncraft_sandbox import catalog
-from visioncraft_sandbox.answers import ENGINE_HEADER, ErrorStyle, Refusal, json_response
+from visioncraft_sandbox.answers import (
+    ENGINE_HEADER,
+    ErrorStyle,
+    Refusal,
+    forget_frames,
+    json_response,
+)
 from visioncraft_sandbox.backends.chat import (
     ChatServer,
     Unsupported,
@@ -254,9 +260,11 @@ async def _stream_live(chat: Chat, services: Services) -> Response:
             for event in chunks.end(piece):
                 yield event
         except Refusal as refusal:
+            forget_frames(refusal)
             yield chunks.error(refusal.message)
-        except RuntimeError:
+        except RuntimeError as error:
             logger.exception("A streamed answer of the sandbox failed")
+            forget_frames(error)
             yield chunks.error("The language model failed.")
         finally:
             await pieces.aclose()

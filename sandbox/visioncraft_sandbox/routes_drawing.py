@@ -15,6 +15,7 @@ from langchain_visioncraft.client import schemas
 from visioncraft_sandbox.answers import (
     ErrorStyle,
     Refusal,
+    forget_frames,
     json_response,
     link_to,
     media_response,
@@ -61,6 +62,7 @@ async def _states(job: Job, spec: ImageSpec) -> AsyncIterator[str]:
         async with job.uploads:  # the one around the route has ended
             made = await _made(job, spec)
     except Refusal as refusal:  # the status 200 is sent already
+        forget_frames(refusal)
         yield _line({"status": "ERROR", "error": refusal.message, "code": refusal.status})
         return
     yield _line({"status": "SUCCESS", **_linked(job, made, spec)})

@@ -29,7 +29,7 @@ def answer(chat: Chat, model: LanguageModel) -> Reply:
         # One call at a time: small models choose better this way.
         tools = ConstrainedTools.of({"tools": chat.tools, "tool_choice": chat.tool_choice}, history)
         messages, schema = convert_to_openai_messages(tools.messages(history)), tools.schema
-    except (KeyError, TypeError, NotImplementedError, RecursionError) as error:
+    except (AttributeError, LookupError, TypeError, RuntimeError) as error:
         msg = f"its messages or tools cannot be written for a model: {error}"
         raise ValueError(msg) from error
     done = model.generate(messages, chat.sampling, schema=schema)

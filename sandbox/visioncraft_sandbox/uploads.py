@@ -246,6 +246,7 @@ class Uploads:
             raise _UnusableError("is compressed in another way than with gzip, or more than once")
         data = bytearray()
         async for part in response.aiter_raw():
+            await asyncio.sleep(0)  # many tiny ones may have arrived at once
             data += part
             self._check_size(data)
         if encoding == "gzip":

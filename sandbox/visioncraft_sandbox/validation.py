@@ -161,13 +161,13 @@ def _parse(parts: list[bytes]) -> dict[str, Any]:
         raise Refusal(400, "The request has no body; send a JSON object.")
     if values_in(data) > _MOST_VALUES:
         raise Refusal(400, f"The body has more than {_MOST_VALUES:,} values.")
-    if len(data) > _LARGE_BYTES and _WIDE.search(data):
-        most = f"{_LARGE_BYTES >> 20} MiB"
-        raise Refusal(
-            413, f"A body with emoji or other letters beyond U+FFFF may have at most {most}."
-        )
     encoding = json.detect_encoding(data)
-    halves = not encoding.startswith("utf-8") or _SURROGATE.search(data) is not None
+    is_utf8 = encoding.startswith("utf-8")
+    if len(data) > _LARGE_BYTES and (not is_utf8 or _WIDE.search(data)):
+        most = f"{_LARGE_BYTES >> 20} MiB"
+        kinds = "not in UTF-8, or with emoji or other letters beyond U+FFFF,"
+        raise Refusal(413, f"A body {kinds} may have at most {most}.")
+    halves = not is_utf8 or _SURROGATE.search(data) is not None
     try:
         text = data.decode(encoding)
         del data

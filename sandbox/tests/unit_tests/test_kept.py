@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import sys
 import tracemalloc
+import weakref
 from collections import deque
 from typing import Any
 
@@ -14,6 +17,7 @@ from visioncraft_sandbox import SandboxConfig, create_app, records
 from visioncraft_sandbox.engines import artwork, lands, reading
 from visioncraft_sandbox.engines.drawing import draw
 from visioncraft_sandbox.files import FileStore
+from visioncraft_sandbox.operations import Services
 from visioncraft_sandbox.page.journal import Journal
 from visioncraft_sandbox.page.reading import read
 from visioncraft_sandbox.page.views import Writer
@@ -21,9 +25,12 @@ from visioncraft_sandbox.planner import tools
 from visioncraft_sandbox.records import Received, Recorder
 from visioncraft_sandbox.routes_midjourney import Midjourney
 from visioncraft_sandbox.settings import Limit
+from visioncraft_sandbox.uploads import Uploads
 from visioncraft_sandbox.validation import Bodies, Limiter
 
 FACE = "\N{GRINNING FACE}"
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+LOOK = {"role": "user", "content": [PICTURE]}
 
 
 @pytest.fixture
@@ -157,3 +164,38 @@ async def test_small_pieces_of_a_body_are_put_together(end: str) -> None:
     assert len(read) == 5
     assert read[-1]["type"] == end
     assert len(b"".join(each.get("body", b"") for each in read)) >= 16_384
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/img2img", {"image": "AAAA", "prompt": "a cat"}),
+        ("/img2img", {"image": "http://127.0.0.1/a.png", "prompt": "a cat"}),
+        ("/v1/chat/completions", {"model": "llava-1.5-7b-hf", "messages": [LOOK]}),
+    ],
+    ids=["no picture", "link", "chat"],
+)
+async def test_a_request_that_was_refused_is_not_kept(
+    path: str, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[weakref.ref[Uploads]] = []
+
+    def uploads(services: Services, _: Any) -> Uploads:
+        found = Uploads(services.config, services.files, "localhost", services.pool)
+        made.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(Services, "uploads", uploads)
+    transport = httpx.ASGITransport(create_app(SandboxConfig(models=False, page=False)))
+    headers = {"authorization": "Bearer key"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        gc.disable()
+        try:
+            answer = await client.post(path, json={"token": "key", **body}, headers=headers)
+            for _ in range(200):  # threads and tasks that have ended still drop what they held
+                if made[0]() is not None:
+                    await asyncio.sleep(0.01)
+            assert [each() for each in made] == [None]
+        finally:
+            gc.enable()
+    assert answer.status_code == 400

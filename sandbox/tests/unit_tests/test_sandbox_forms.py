@@ -64,6 +64,13 @@ def test_a_plain_chat_has_no_form() -> None:
     assert form_of(user("Write about [[ ## x ## ]]")) is None
 
 
+@pytest.mark.parametrize("levels", [101, 900, 980, 985])
+def test_a_schema_in_a_prompt_is_no_deeper_than_one_in_a_request(levels: int) -> None:
+    prompt = '{"properties": {"b": {}}, "x": ' + "[" * levels + "]" * levels + "}"
+    assert object_schema(user(prompt))["required"] != ["b"]
+    assert "x" not in object_schema(user(prompt))
+
+
 @pytest.mark.parametrize("unit", ["{", '{"a":', "[[ ## ", "'", "[" * 10])
 def test_hostile_prompts_have_no_form_and_cost_little(unit: str) -> None:
     asked = user(unit * 20_000)

@@ -234,6 +234,8 @@ async def test_a_letter_that_makes_python_take_four_bytes_for_each_is_for_smalle
         answer = await client.post("/img2img", content=body % (b"a" * size))
         assert answer.status_code == status
     assert "beyond U+FFFF may have at most 1 MiB" in answer.text
+    wide = '{"token": "\N{GRINNING FACE}", "prompt": "%s"}' % ("a" * 600_000)
+    assert (await client.post("/sd", content=wide.encode("utf-16"))).status_code == 413
     plain = body.replace(letter, "ü東".encode()) % (b"a" * 1_100_000)
     assert (await client.post("/img2img", content=plain)).status_code == 400
 

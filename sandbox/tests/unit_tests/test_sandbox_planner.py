@@ -551,6 +551,10 @@ def test_a_schema_that_repeats_a_long_value_is_refused(
     forced = {"type": "function", "function": {"name": "plot", "parameters": rows(leaf, 4)}}
     with pytest.raises(Refusal, match="have more than 1,000,000 characters"):
         calls_for(request_text, [forced], tool_choice="required")
+    body = {"messages": [{"role": "user", "content": request_text}], "tools": [forced]}
+    chat = read_chat({"model": "m", **body, "tool_choice": "required"})
+    with pytest.raises(Refusal, match="have more than 1,000,000 characters"):
+        answer(chat, has_writer=True)  # a model would write them, but may fail
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from typing import Any
@@ -290,3 +291,23 @@ async def test_what_the_links_of_a_request_hold_is_bounded_together() -> None:
     await uploads.picture(parse_source(link), "image 1")
     with pytest.raises(Refusal, match="more than 1,000 bytes, or does with the links before it"):
         await uploads.picture(parse_source(link), "image 2")
+
+
+async def test_a_link_of_tiny_pieces_lets_others_run(uploads: Uploads) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(1000):  # none of which has to be waited for
+            yield b"x"
+
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    other = asyncio.ensure_future(others())
+    response: Any = SimpleNamespace(status_code=200, headers={}, aiter_raw=pieces)
+    assert len(await uploads._body(response)) == 1000
+    other.cancel()
+    assert turns >= 900

@@ -217,7 +217,17 @@ def _passed_on(part: Mapping[str, Any] | str) -> dict[str, Any]:
     if kind not in _PASSED_ON or kind not in part:
         known = ", ".join(_PASSED_ON)
         raise Refusal(400, f"Parts of messages are pictures, {known}; this one is {kind!r}.")
+    if not _is_plain(kind, part[kind]):
+        raise Refusal(400, f"The {kind} of a message must be text, or a recording in base64.")
     return {"type": kind, kind: part[kind]}
+
+
+def _is_plain(kind: str, value: Any) -> bool:
+    """Whether this is a text, or a recording in base64 with its format: a link has a colon."""
+    if kind != "input_audio":
+        return isinstance(value, str)
+    texts = value.values() if isinstance(value, dict) else [None]
+    return all(isinstance(each, str) and ":" not in each.removeprefix("data:") for each in texts)
 
 
 def _image_part(url: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio.lowlevel
 import anyio.to_thread
 
 from langchain_visioncraft._compat import httpx
@@ -235,6 +236,7 @@ class Connection:
         data = bytearray()
         try:
             async for part in answer.aiter_raw():
+                await anyio.lowlevel.checkpoint()  # many tiny ones may have arrived at once
                 data += part
                 self.check_size(len(data))
         finally:

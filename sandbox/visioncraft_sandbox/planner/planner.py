@@ -221,9 +221,8 @@ def _forced(
 ) -> Reply | Draft:
     """A call whose arguments need not all be in the request: a model may write them."""
     arguments, guessed = tool.fill(wish, files)
-    if not has_writer or not (guessed or tool.is_form):
-        return _calling(chat, [Call(tool.name, arguments)])
-    return Draft(tool.name, arguments)
+    calling = _calling(chat, [Call(tool.name, arguments)])  # refused if it is too long
+    return Draft(tool.name, arguments) if has_writer and (guessed or tool.is_form) else calling
 
 
 def written(chat: Chat, draft: Draft, model: LanguageModel) -> Reply:

@@ -352,6 +352,25 @@ def test_a_server_gets_no_links_to_fetch(
     assert not host.bodies
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_audio", "input_audio": {"data": LINK, "format": "wav"}},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "url": {"url": LINK}}},
+        {"type": "input_audio", "input_audio": LINK},
+        {"type": "text", "text": {"url": LINK}},
+    ],
+    ids=str,
+)
+def test_a_server_gets_no_links_instead_of_recordings(
+    host: ChatHost, client: httpx.Client, part: dict[str, Any]
+) -> None:
+    answer = ask(client, messages=[{"role": "user", "content": [part]}])
+    assert answer.status_code == 400
+    assert "in base64" in answer.json()["error"]["message"]
+    assert not host.bodies
+
+
 def test_a_server_gets_texts_and_recordings_alone(host: ChatHost, client: httpx.Client) -> None:
     sound = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
     words = {"type": "text", "text": "x"}
