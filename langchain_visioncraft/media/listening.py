@@ -51,8 +51,8 @@ def listen(recording: Recording, *, max_seconds: float | None = None) -> Sound:
         while process.returncode is None:
             recording.step()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                found, problem = process.communicate(timeout=0.1)
-        _check(process, problem, recording.name)
+                found, ending = process.communicate(timeout=0.1)
+        _check(process, ending, recording.name)
     seconds, tracks, plain, gain, damage = json.loads(found)
     return Sound(seconds, tuple(tracks), plain, gain, damage)
 
@@ -80,8 +80,8 @@ def _heard(recording: Recording, tracks: Sequence[int]) -> Iterator[Samples]:
         while piece := output.read(4 * sound.RATE):
             recording.step()
             yield np.frombuffer(piece, np.float32, len(piece) // 4)
-        _, problem = process.communicate()
-        _check(process, problem, recording.name)
+        _, ending = process.communicate()
+        _check(process, ending, recording.name)
 
 
 def _is_small(recording: Recording) -> bool:
@@ -114,10 +114,18 @@ def _apart(recording: Recording, task: Sequence[Any]) -> Iterator[subprocess.Pop
         yield process
 
 
-def _check(process: subprocess.Popen[bytes], problem: bytes, name: str) -> None:
+def _check(process: subprocess.Popen[bytes], ending: bytes, name: str) -> None:
+    """Raise `MediaInputError` unless the process said that all is there.
+
+    Its status alone does not tell: where SIGCHLD is ignored, one that was killed has none.
+    """
+    try:
+        problem = json.loads(ending)
+    except ValueError:  # it was ended before, or is no Python
+        problem = ""
     if problem:
-        raise MediaInputError(json.loads(problem).replace(_NAME, name))
-    if process.returncode:
+        raise MediaInputError(str(problem).replace(_NAME, name))
+    if problem is not None or process.returncode:
         most = f"{_MOST_SECONDS} seconds or {_MOST_BYTES >> 20} MB"
         msg = f"{name} is not decoded: FFmpeg takes more than {most} to open it or to go on"
         raise MediaInputError(f"{msg}{confined.no_python(process)}.")
@@ -126,7 +134,7 @@ def _check(process: subprocess.Popen[bytes], problem: bytes, name: str) -> None:
 def main() -> None:
     """Decode the file that is standard input: print samples, or what is found, as JSON."""
     kind, tracks, max_seconds, *limits = json.loads(sys.argv[1])
-    with os.fdopen(os.dup(2), "w") as problem, open(os.devnull, "wb") as nothing:  # noqa: PTH123
+    with os.fdopen(os.dup(2), "w") as ending, open(os.devnull, "wb") as nothing:  # noqa: PTH123
         os.dup2(nothing.fileno(), 2)  # what libraries print is none
         go_on = confined.confine(*limits)
         recording = Recording(lambda: io.BufferedReader(_Input()), _NAME, kind, go_on)
@@ -136,8 +144,10 @@ def main() -> None:
             else:
                 for piece in sound.heard(recording, tracks):
                     sys.stdout.buffer.write(piece.tobytes())
+            sys.stdout.flush()
+            json.dump(None, ending)  # all is there
         except MediaInputError as error:
-            json.dump(str(error), problem)
+            json.dump(str(error), ending)
 
 
 class _Input(io.RawIOBase):

@@ -46,7 +46,8 @@ def _prepared(sent: bytes) -> bytes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 found, _ = process.communicate(timeout=_STEP_SECONDS)
                 break
-    if process.returncode:
+    # Where SIGCHLD is ignored, one that was killed has no status.
+    if process.returncode or not found.endswith(b"\n"):
         most = f"{_MOST_SECONDS} seconds or {_MOST_BYTES >> 20} MB"
         raise UnservedSchemaError(f"it takes more than {most} to compile, or ends the compiler")
     return found
@@ -65,4 +66,4 @@ def main() -> None:
         result["schema"] = served(schema, is_small=is_small)
     except UnservedSchemaError as error:
         result["problem"] = error.reason
-    json.dump(result, sys.stdout)
+    sys.stdout.write(json.dumps(result) + "\n")

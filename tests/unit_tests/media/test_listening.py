@@ -152,7 +152,7 @@ def test_an_interpreter_that_is_none_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     server = tmp_path / "server"
-    server.write_text("#!/bin/sh\nexit 3\n")
+    server.write_text("#!/bin/sh\necho 'no such option: -I' >&2\nexit 3\n")
     server.chmod(0o700)
     monkeypatch.setattr("sys.executable", str(server))
     with pytest.raises(MediaInputError, match=f"sys.executable is not Python: {server}"):
@@ -167,6 +167,22 @@ def test_what_ffmpeg_works_on_without_end_is_refused(
     monkeypatch.setattr(listening, "_MOST_SECONDS", 0.2)
     with pytest.raises(MediaInputError, match=r"note is not decoded: FFmpeg takes more than"):
         listen(of(make(40_000)))
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such limit")
+@pytest.mark.parametrize(
+    "hear", [listen, lambda note: list(listening.heard(note, (0,), 10.0))], ids=["listen", "heard"]
+)
+def test_what_was_ended_is_refused_even_if_no_process_has_a_status(
+    monkeypatch: pytest.MonkeyPatch, hear: Callable[[Recording], object]
+) -> None:
+    monkeypatch.setattr(listening, "_MOST_SECONDS", 0.2)
+    handler = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # then, each seems to end well
+    try:
+        with pytest.raises(MediaInputError, match=r"note is not decoded: FFmpeg takes more than"):
+            hear(of(tagged_wav(40_000)))
+    finally:
+        signal.signal(signal.SIGCHLD, handler)
 
 
 @pytest.mark.parametrize("tracks", [(0,), (1, 0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Any
 
@@ -49,6 +50,19 @@ HEAVY: dict[str, dict[str, Any]] = {
         "properties": {"z": {"$ref": "#/$defs/a"}},
     },
 }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit of time")
+def test_what_was_ended_is_refused_even_if_no_process_has_a_status(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(schema_process, "_MOST_SECONDS", 0.5)
+    handler = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # then, each seems to end well
+    try:
+        with pytest.raises(UnservedSchemaError, match="it takes more than"):
+            served_apart(HEAVY["multiples"], is_small=True)
+    finally:
+        signal.signal(signal.SIGCHLD, handler)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit of time")
