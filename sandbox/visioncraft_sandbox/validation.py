@@ -165,7 +165,7 @@ def _parse(parts: list[bytes]) -> dict[str, Any]:
     is_utf8 = encoding.startswith("utf-8")
     if len(data) > _LARGE_BYTES and (not is_utf8 or _WIDE.search(data)):
         most = f"{_LARGE_BYTES >> 20} MiB"
-        kinds = "not in UTF-8, or with emoji or other letters beyond U+FFFF,"
+        kinds = "that is not in UTF-8, or with emoji or other letters beyond U+FFFF"
         raise Refusal(413, f"A body {kinds} may have at most {most}.")
     halves = not is_utf8 or _SURROGATE.search(data) is not None
     try:

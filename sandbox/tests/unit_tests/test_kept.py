@@ -170,7 +170,7 @@ async def test_small_pieces_of_a_body_are_put_together(end: str) -> None:
     ("path", "body"),
     [
         ("/img2img", {"image": "AAAA", "prompt": "a cat"}),
-        ("/img2img", {"image": "http://127.0.0.1/a.png", "prompt": "a cat"}),
+        ("/img2img", {"image": "http://me@localhost/a.png", "prompt": "a cat"}),
         ("/v1/chat/completions", {"model": "llava-1.5-7b-hf", "messages": [LOOK]}),
     ],
     ids=["no picture", "link", "chat"],

@@ -127,11 +127,7 @@ def test_texts_of_a_real_model_are_not_cut_and_those_of_the_small_one_are() -> N
     assert limits == [120, 4000]
 
 
-@pytest.mark.parametrize("role", ["user", "system", "tool"])
-@pytest.mark.parametrize("part", [{"type": "function_call"}, {"type": "text"}, {"type": 1}])
-def test_what_langchain_cannot_convert_is_the_callers_to_correct(
-    role: str, part: dict[str, Any]
-) -> None:
-    message = {"role": role, "content": [part], "tool_call_id": "1"}
-    with pytest.raises(ValueError, match=r"cannot be written for a model|ype"):
-        ask(Model(json.dumps(REPLY)), message)
+@pytest.mark.parametrize("kind", ["function_call", "text"])
+def test_what_langchain_cannot_convert_is_the_callers_to_correct(kind: str) -> None:
+    with pytest.raises(ValueError, match="cannot be written for a model"):
+        ask(Model(json.dumps(REPLY)), {"role": "user", "content": [{"type": kind}]})

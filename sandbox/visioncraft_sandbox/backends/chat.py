@@ -223,7 +223,7 @@ def _passed_on(part: Mapping[str, Any] | str) -> dict[str, Any]:
 
 
 def _is_plain(kind: str, value: Any) -> bool:
-    """Whether this is a text, or a recording in base64 with its format: a link has a colon."""
+    """Whether this is a text, or a recording in base64: no link, which has a colon."""
     if kind != "input_audio":
         return isinstance(value, str)
     texts = value.values() if isinstance(value, dict) else [None]
