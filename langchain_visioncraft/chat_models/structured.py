@@ -46,6 +46,10 @@ _AGAIN = (
     "nothing else."
 )
 
+_RARER_BEYOND = 2048
+"""Characters. Up to here, a streamed object is parsed again whenever it has grown by a sixteenth;
+beyond, less and less often, so that the longest takes about twice the time of one parsing."""
+
 
 def structured_output(
     model: Any,
@@ -268,7 +272,7 @@ class _Growing:
             yield AddableDict(raw=chunk)
         self._pieces.append(chunk)
         self._size += len(chunk.text) + sum(len(c["args"] or "") for c in chunk.tool_call_chunks)
-        if self._size - self._read > self._read // 16:
+        if self._size - self._read > max(self._read // 16, self._read**2 // _RARER_BEYOND // 16):
             yield from self._new(partial=True)
 
     def end(self) -> Iterator[Any]:

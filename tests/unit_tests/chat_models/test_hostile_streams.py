@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from chat_service import Service, ask
+from langchain_core.messages import AIMessageChunk
 
 from langchain_visioncraft._redact import redactor_of
-from langchain_visioncraft.chat_models import streams
+from langchain_visioncraft.chat_models import streams, structured
 from langchain_visioncraft.chat_models.completions import CutOffStreamError, WholeStreams
 from langchain_visioncraft.chat_models.streams import NormalizedStream
+from langchain_visioncraft.chat_models.structured import AnswerParser
 from langchain_visioncraft.client.watching import Watch
 from langchain_visioncraft.errors import UnexpectedAnswerError
 
@@ -190,6 +192,23 @@ async def test_a_stream_of_very_many_blocks_or_a_very_long_name_is_an_error(
         saying(service, deltas)
         with pytest.raises(UnexpectedAnswerError, match="it has more than 10"):
             await ask(service.model(tool_calling="native"), "stream")
+
+
+def test_a_long_object_is_parsed_about_twice_however_it_is_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[int] = []
+
+    def noted(text: str, *_: Any, **__: Any) -> Any:
+        sizes.append(len(text))
+        return {"items": [len(text)]}
+
+    monkeypatch.setattr(structured, "object_in", noted)
+    pieces = [AIMessageChunk("1, " * 40)] * 4000
+    found = [*AnswerParser(form={"parameters": {}}).transform(iter(pieces))]
+    assert len(found) == len(sizes)
+    assert sum(size <= 2048 for size in sizes) > 12  # short ones often
+    assert sum(sizes) < 2 * 120 * len(pieces)
 
 
 def test_of_the_empty_choices_of_an_event_one_passes() -> None:
