@@ -22,7 +22,27 @@ _MOST_WALKS = 16
 _MOST_DAMAGED = 1000
 """How many damaged values of an answer are read: for each, Python counts the lines before it."""
 
-_DECODER = json.JSONDecoder(strict=False)
+_LONGEST_INTEGER = 19
+"""Characters. Checkpoints hold integers of at most 64 bits."""
+
+_TOKENS = re.compile(
+    r'"(?:[^"\\]|\\.)*+"?|(?<![\d.eE+-])(?=[-\d]{20})-?\d{19,}+(?![.eE])', re.DOTALL
+)
+"""Strings, and integers that are too long."""
+_ESCAPE = re.compile(
+    r"\\(?:ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2}|u[\da-f]{4}|.)", re.IGNORECASE | re.DOTALL
+)
+ODD = re.compile(r"\\u[dD][89a-fA-F]|\d{19}")
+"""What may be half a character, or an integer that is too long."""
+_LONE = re.compile(r"\\u[dD][89a-fA-F]..\Z")
+
+
+def integer(digits: str) -> int | float:
+    """An integer of JSON; one that is too long as a decimal, as in JavaScript."""
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
+
+
+_DECODER = json.JSONDecoder(strict=False, parse_int=integer)
 _SIGNS = re.compile(r"\\.|[\"'{}\[\]<]", re.DOTALL)
 _IN_STRING = {each: re.compile(rf"\\.|{each}", re.DOTALL) for each in ('"', "'")}
 _BLANKS = re.compile(r"\s*+")
@@ -33,16 +53,36 @@ _BAD_ESCAPE = re.compile(r"\\(?![\\'\"abfnrtv0-7xuUN\n])")
 
 
 def checked(value: Any) -> Any:
-    """The value, if JSON can hold it.
+    """The value, if JSON can hold it, without what checkpoints cannot hold.
 
     It holds no NaN and no infinity, which Python's decoder accepts, no sets and bytes, and no
     integers that are too long for Python to write.
     """
+    if is_deeper_than(value):
+        msg = f"it is nested more than {DEEPEST} levels deep"
+        raise ValueError(msg)
     try:
-        json.dumps(value, allow_nan=False)
+        text = json.dumps(value, allow_nan=False)
     except TypeError as error:
         raise ValueError(*error.args) from error
+    if ODD.search(text):
+        value = json.loads(storable(text))
+        json.dumps(value, allow_nan=False)  # it may be infinite by now
     return value
+
+
+def storable(text: str) -> str:
+    """JSON that every checkpoint can hold: no half characters, no integers beyond 64 bits.
+
+    All before what is replaced keeps its place.
+    """
+    return _TOKENS.sub(_storable_token, text) if ODD.search(text) else text
+
+
+def _storable_token(token: re.Match[str]) -> str:
+    if token[0][0] != '"':
+        return f"{token[0]}.0"
+    return _ESCAPE.sub(lambda each: r"\ufffd" if _LONE.fullmatch(each[0]) else each[0], token[0])
 
 
 def decoded_at(text: str, at: int) -> tuple[Any, int]:

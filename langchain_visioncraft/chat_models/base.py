@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -301,6 +302,8 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
             for part in getattr(converted.message, "tool_call_chunks", ()) if long else ():
                 part["args"] = long.get(part["index"], part["args"])
             converted.message.response_metadata["model_provider"] = PROVIDER
+            if self.output_version == "v1":
+                _set_apart(converted.message.content)
             for choice in chunk["choices"][:1]:
                 converted.message.additional_kwargs |= _beside_content(choice["delta"])
         return converted
@@ -313,6 +316,13 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
 def _beside_content(message: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of a message, or of a chunk, that some versions of LangChain do not read."""
     return {name: message[name] for name in (REASONING, "refusal") if message.get(name)}
+
+
+def _set_apart(content: Any) -> None:
+    """Number blocks, of which LangChain would merge those of one type into one."""
+    for block in content if isinstance(content, list) else ():
+        if isinstance(block, dict) and block.get("type") != "text":
+            block["index"] = f"lc_{uuid.uuid4().hex}"
 
 
 def _taken_aside(chunk: Mapping[str, Any]) -> dict[int, str]:

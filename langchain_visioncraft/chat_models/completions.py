@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import openai
 
 from langchain_visioncraft._redact import Redactor, shortened
-from langchain_visioncraft.chat_models.normalizing import REASONING, normalized, readable
+from langchain_visioncraft.chat_models.normalizing import REASONING, decoded, normalized, readable
 from langchain_visioncraft.chat_models.streams import NormalizedStream
 from langchain_visioncraft.client.answers import is_error
 from langchain_visioncraft.client.watching import Watch, current, resumed
@@ -149,7 +149,7 @@ def check_completion(response: Any, redact: Redactor, *, streamed: bool) -> None
         return  # a stream with a wrong type
     message = "The answer is not a chat completion."
     try:
-        answer = json.loads(content)
+        answer = decoded(content)
     except (ValueError, RecursionError):
         answer, message = response.text, "The answer is not JSON."
     if _is_completion(answer) and streamed:
@@ -308,7 +308,7 @@ class WholeStreams:
             yield event
             return
         try:
-            value = json.loads(text)
+            value = decoded(text)
         except (ValueError, RecursionError) as error:
             lines = text.splitlines()
             if len(lines) > 1:  # without an empty line between events

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import uuid
 from collections.abc import Iterator, Mapping, Sized
 from typing import Any, NamedTuple, TypeVar
 
 import openai
+
+from langchain_visioncraft._json import DEEPEST, integer, is_deeper_than, storable
 
 
 class UnreadableAnswerError(openai.OpenAIError):
@@ -51,10 +52,11 @@ _FAILED = (
 """Finish reasons of an incomplete answer: OpenRouter, SGLang, vLLM, Z.ai, DeepSeek and Gemini."""
 _COUNTS = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
 _DIGITS = 15
-_HALF_ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
-"""The escape of a surrogate, which may lack its other half."""
+_UNKNOWN_TYPE = "application/octet-stream"
+_NAMES = ("id", "source_type")
+"""Parts of a block that LangChain looks up."""
 _SizedT = TypeVar("_SizedT", bound=Sized)
-_decode = json.JSONDecoder(strict=False).raw_decode
+_decode = json.JSONDecoder(strict=False, parse_int=integer).raw_decode
 
 
 class Call(NamedTuple):
@@ -132,7 +134,7 @@ def said_in(written: Mapping[str, Any]) -> dict[str, Any]:
     if thought:
         said[REASONING] = thought
     if isinstance(refusal := written.get("refusal"), str):
-        said["refusal"] = refusal
+        said["refusal"] = sound(refusal)
     return said
 
 
@@ -147,7 +149,7 @@ def content_of(written: Mapping[str, Any]) -> tuple[Any, str]:
     if given is None or isinstance(given, str):
         return given and sound(given), thought
     if isinstance(given, dict) and not ({"type", "text"} & given.keys()):
-        return json.dumps(given, ensure_ascii=False), thought  # the requested JSON
+        return sound(json.dumps(given, ensure_ascii=False)), thought  # the requested JSON
     blocks: list[Any] = []
     thoughts: list[str] = []
     for part in as_list("the content", given):
@@ -157,13 +159,28 @@ def content_of(written: Mapping[str, Any]) -> tuple[Any, str]:
             thoughts.append(_plain(block))
         elif isinstance(block, dict) and isinstance(block.get("text"), str):
             blocks.append({"type": "text", "text": sound(block["text"])})
-        elif isinstance(kind, str) and kind != "text":
-            blocks.append(block)
+        elif isinstance(block, dict) and isinstance(kind, str) and kind != "text":
+            blocks.append(_usable(block))
         elif block is not None:
             raise unreadable("a block of the content", block)
     if all(block["type"] == "text" for block in blocks):
         return "".join(block["text"] for block in blocks), thought or "".join(thoughts)
     return blocks, thought or "".join(thoughts)
+
+
+def _usable(block: dict[str, Any]) -> dict[str, Any]:
+    """A block that LangChain can merge, convert and send again.
+
+    Without an ``index``, it is merged with no other one, which may hold parts of other types.
+    """
+    if block["type"] == "non_standard" and not isinstance(block.get("value"), dict):
+        raise unreadable("the value of a block", block.get("value"))
+    kept = {
+        name: part
+        for name, part in block.items()
+        if not (part is None or name == "index" or (name in _NAMES and not isinstance(part, str)))
+    }
+    return {"mime_type": _UNKNOWN_TYPE, **kept} if "base64" in kept else kept
 
 
 def _plain(value: Any) -> str:
@@ -235,11 +252,16 @@ def arguments_of(value: Any) -> str:
                 return text
             if text[end:].strip() not in ("", text[:end]):  # some hosts send everything again
                 return text
-            if isinstance(value, dict) and not _HALF_ESCAPED.search(text):
-                return text[:end] or "{}"
+            if isinstance(value, dict):
+                return _kept(text[:end] or "{}", value)
         else:
             raise unreadable("the arguments of a tool call", value)
-    return sound(json.dumps(value, ensure_ascii=False))
+    return _kept(sound(json.dumps(value, ensure_ascii=False)), value)
+
+
+def _kept(text: str, value: dict[str, Any]) -> str:
+    """The text of this value; if that is too deep for LangGraph, text of an invalid call."""
+    return storable(text) + "}" * is_deeper_than(value)
 
 
 def finish_of(choice: Mapping[str, Any]) -> str | None:
@@ -332,6 +354,19 @@ def unreadable(what: str, value: Any) -> UnreadableAnswerError:
     return UnreadableAnswerError(
         f"{what} is {'missing' if value is None else f'of the type {type(value).__name__}'}"
     )
+
+
+def decoded(text: str | bytes) -> Any:
+    """The JSON of an answer or an event.
+
+    Raises:
+        UnreadableAnswerError: If it is nested too deeply for what LangChain does with it.
+    """
+    value = json.loads(text, parse_int=integer)
+    if is_deeper_than(value):
+        msg = f"it is nested more than {DEEPEST} levels deep"
+        raise UnreadableAnswerError(msg)
+    return value
 
 
 @contextlib.contextmanager

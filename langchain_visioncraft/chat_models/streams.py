@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from langchain_visioncraft._json import ODD, is_deeper_than, storable
 from langchain_visioncraft.chat_models import normalizing
 from langchain_visioncraft.chat_models.portions import Portions
 
@@ -37,6 +38,7 @@ _MOST_PIECES = 1 << 18
 
 _MOST_IN_NAME = 1000
 _BLANKS = re.compile(r"\s{64}")
+_HALF_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*+\\(?:u[dD]?)?\Z")
 _UNFINISHED = re.compile(r"[-+.\\\w]{0,20}")
 """A number, word or escape at the end of a piece."""
 
@@ -193,7 +195,7 @@ class _StreamedCall:
         self._held: list[str] = []
         self._passed = ""
         self._late: list[str] = []
-        self._depth = 0
+        self._depth = self._deepest = 0
         self._quoted = self._escaped = False
 
     @property
@@ -253,13 +255,15 @@ class _StreamedCall:
                 self._quoted = not self._quoted
             elif not self._quoted:
                 self._depth += 1 if mark in "{[" else -1
+                self._deepest = max(self._deepest, self._depth)
 
     def passable(self, piece: str, room: int) -> str:
         """This piece, unless the arguments must be held back by now."""
         if not piece:
             return ""
         text = self._passed + piece
-        if self._late or len(piece) > room or not _is_cheap(text):
+        deep = self._deepest > _DEEPEST_IN_PIECES
+        if self._late or deep or len(piece) > room or not _is_cheap(text):
             self._late.append(piece)
             return ""
         self._passed = text
@@ -273,7 +277,8 @@ class _StreamedCall:
         elif held == "".join(self._text).strip():
             held = ""
         rest = "".join([*self._late, held])
-        return rest and _not_repaired(rest, self._passed + rest)
+        text = storable(self._passed + rest)
+        return rest and _not_repaired(text.removeprefix(self._passed), text)
 
     def tell(self, name: str | None, arguments: str) -> dict[str, Any] | None:
         """A piece as OpenAI would send it; ``None`` if there is nothing new in it."""
@@ -316,9 +321,11 @@ def _joined_content(held: Mapping[str, list[Any]]) -> Any:
 
 
 def _is_cheap(text: str) -> bool:
-    """Whether LangChain completes the JSON that begins like this without many attempts."""
-    depth = sum(map(text.count, "[{")) - sum(map(text.count, "]}"))
-    if depth > _DEEPEST_IN_PIECES or _BLANKS.search(text):
+    """Whether LangChain completes the JSON that begins like this without many attempts.
+
+    It would keep half characters, and integers that are too long.
+    """
+    if any(each.search(text) for each in (_BLANKS, ODD, _HALF_ESCAPE)):
         return False
     try:
         json.loads(text, strict=False)
@@ -343,9 +350,8 @@ def _not_repaired(rest: str, text: str) -> str:
 
 def _is_damaged(text: str) -> bool:
     try:
-        json.loads(text, strict=False)
+        return is_deeper_than(json.loads(text, strict=False))
     except json.JSONDecodeError:
         return True
     except (ValueError, RecursionError):  # JSON that LangChain cannot read either
         return False
-    return False

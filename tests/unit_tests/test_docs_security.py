@@ -23,6 +23,7 @@ from visioncraft_sandbox.engines import (
 )
 from visioncraft_sandbox.planner import planner, process, tools
 
+from langchain_visioncraft import _json
 from langchain_visioncraft.chat_models import completions, streams
 from langchain_visioncraft.client import base
 from langchain_visioncraft.document_loaders import transcripts
@@ -50,6 +51,8 @@ PROMPT = language.CONTEXT_TOKENS
         f"a data URL of at most {access.LONGEST_TEXT >> 20} Mi characters",
         f"An answer is limited to {base.DEFAULT_MAX_ANSWER_BYTES >> 20} MiB",
         f"A chat answer is limited to {completions.MAX_ANSWER_BYTES >> 20} MiB",
+        f"64 counts of usage and {_json.DEEPEST} levels, and a stream",
+        f"if they are damaged and longer than {streams._MOST_REPAIRED}, or nested more",
         f"a stream {streams._MOST_BLOCKS:,} blocks of content and {streams._MOST_PIECES:,} pieces",
         f"a recording lasts at most {HOURS[transcripts.DEFAULT_MAX_SECONDS / 3600]}",
         f"one frame and at most {ordinary._LARGEST >> 20} MiB",
