@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import weakref
 from itertools import islice
 from typing import Any, BinaryIO
@@ -39,12 +40,19 @@ _LONGEST_ERROR = 500
 _LONGEST_TEXT = 1 << 16
 _MOST_TEXTS = 100
 _MOST_THREADS = 4
+_MOST_KEPT = 16
+"""Processes that wait to go on with a picture. Others are ended, and started again if need be."""
 _SHOWN = ("duration", "icc_profile", "transparency")
 
 _ERRORS = {
     "UnidentifiedImageError": UnidentifiedImageError,
     "DecompressionBombError": Image.DecompressionBombError,
 }
+
+
+_kept: weakref.WeakValueDictionary[int, Apart] = weakref.WeakValueDictionary()
+"""The pictures whose processes wait, by identity; the one that waits longest first."""
+_keeping = threading.Lock()
 
 
 class Apart(Image.Image):
@@ -97,13 +105,16 @@ class Apart(Image.Image):
 
     def close(self) -> None:
         """End the other process."""
-        self._process = None
-        self._running.close()
+        with _keeping:
+            running = self._release()
+        running.close()
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def _ask(self, frame: int, *, pixels: bool = False) -> None:
+        with _keeping:  # from now on, it does not wait
+            _kept.pop(id(self), None)
         with contextlib.ExitStack() as unless_kept:
             unless_kept.callback(self.close)
             process = self._process or self._start()
@@ -122,6 +133,22 @@ class Apart(Image.Image):
                 self._take(answer, output)
             if not self._once:
                 unless_kept.pop_all()
+                self._keep()
+
+    def _keep(self) -> None:
+        """Let the process wait; of too many, the one that has waited longest ends."""
+        with _keeping:
+            _kept[id(self)] = self
+            waiting = list(_kept.values())
+            ended = [each._release() for each in waiting[: max(0, len(waiting) - _MOST_KEPT)]]
+        for running in ended:
+            running.close()
+
+    def _release(self) -> contextlib.ExitStack:
+        """What is to be closed to end the process, if any; the next question starts another."""
+        _kept.pop(id(self), None)
+        self._process = None
+        return self._running.pop_all()
 
     def _start(self) -> subprocess.Popen[bytes]:
         task = [Image.MAX_IMAGE_PIXELS, _MOST_SECONDS, _most_bytes(self._most)]

@@ -22,6 +22,8 @@ _MOST_CHUNKS = 200_000
 _CHUNK = re.compile(rb"\w{4}")
 """The names of chunks in a PNG that Pillow reads on behind."""
 _MOST_TAGS = 1 << 16
+_LONGEST_METADATA = 16 << 20
+"""Bytes that are searched for the size of a picture; some formats tell none there."""
 _MOST_SIDE = 1 << 31
 _LARGEST_FILE = 1 << 44
 _CONTRADICTIONS = (ValueError, LookupError, OverflowError, struct.error)
@@ -147,7 +149,7 @@ def _stored_size(file: BinaryIO, mime_type: str) -> tuple[int, int]:
     size: tuple[int, int] = imagesize.get(io.BytesIO(head), exif_rotation=False)
     if size[0] <= 0:  # the size is further on, after large metadata
         file.seek(len(head))
-        size = imagesize.get(io.BytesIO(head + file.read()), exif_rotation=False)
+        size = imagesize.get(io.BytesIO(head + file.read(_LONGEST_METADATA)), exif_rotation=False)
     return size
 
 

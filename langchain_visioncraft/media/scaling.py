@@ -149,6 +149,8 @@ def _range_of(deep: Image.Image) -> tuple[float, float]:
 _COMMON_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 _COMMON_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA"})
 _QUALITY = 90
+_LARGEST_UNCHANGED = 64 << 20
+"""Bytes. A larger file of few pixels holds something else, which is not sent."""
 
 
 class Scaled(NamedTuple):
@@ -171,10 +173,10 @@ def scaled(
 ) -> Scaled:
     """A picture with no side longer than this.
 
-    A picture that is upright, a single frame, of a common type, complete and small enough does not
-    change. Otherwise it becomes a PNG if it has transparency, and a JPEG if not, in sRGB. Scans of
-    more than 8 bits are stretched from black to white. Of a truncated picture, the intact part is
-    used.
+    A picture that is upright, a single frame, of a common type, complete and small enough, in a
+    file of at most 64 MiB, does not change. Otherwise it becomes a PNG if it has transparency, and
+    a JPEG if not, in sRGB. Scans of more than 8 bits are stretched from black to white. Of a
+    truncated picture, the intact part is used.
 
     Args:
         picture: Raises as `open_picture` does if it cannot be decoded.
@@ -186,6 +188,7 @@ def scaled(
         always_encode: Whether to encode even a picture that could stay unchanged.
     """
     media = _media(picture, name)
+    always_encode = always_encode or media.size > _LARGEST_UNCHANGED
     with opening or open_picture(media, name=name, max_pixels=max_pixels) as opened:
         from PIL import Image  # noqa: PLC0415 -- an extra
 
@@ -246,5 +249,6 @@ def _encoded(image: Image.Image, mime_type: str | None) -> tuple[bytes, str]:
         mime_type = "image/jpeg"
     form = {"image/jpeg": "JPEG", "image/webp": "WEBP"}.get(mime_type or "", "PNG")
     buffer = io.BytesIO()
-    image.save(buffer, form, quality=_QUALITY)
+    # Pillow would take a comment over, and refuse one of a PNG that is too long.
+    image.save(buffer, form, quality=_QUALITY, comment=b"")
     return buffer.getvalue(), f"image/{form.lower()}"

@@ -67,6 +67,7 @@ PROMPT = language.CONTEXT_TOKENS
         f"less than {sound._SLOWEST:,} or more than {sound._FASTEST:,} samples per second",
         f"Elsewhere, the limit is {decoding.MOST_PIXELS // 10**6} million",
         f"It gets {apart._MOST_SECONDS} seconds of the processor's time",
+        f"At most {apart._MOST_KEPT} of these processes wait to go on with a picture",
         f"{apart._MOST_BYTES >> 20} MB of memory, and {NUMBERS[apart._BYTES_A_PIXEL]} bytes for",
         f"| {OURS.max_body_bytes >> 20} MiB for all concurrent requests",
         f"| {OURS.max_pixels // 10**6} million pixels",

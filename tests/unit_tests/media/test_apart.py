@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from media_host import frames, picture
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageColor, PngImagePlugin
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.uploads import decode_picture, opened
 
@@ -416,3 +416,37 @@ def test_a_frame_has_no_more_memory_than_the_size_of_its_container(
     monkeypatch.setattr(apart, "_BYTES_A_PIXEL", 0)
     with pytest.raises(MediaInputError, match="damaged image/avif"):
         scaled(data)
+
+
+def test_few_processes_wait_for_pictures_that_may_be_needed_again(
+    monkeypatch: pytest.MonkeyPatch, started: list[subprocess.Popen[bytes]]
+) -> None:
+    monkeypatch.setattr(apart, "_MOST_KEPT", 2)
+    colours = ["red", "lime", "blue", "white"]
+    kept = [
+        Frames(Media.from_bytes(of_two(each)), name="it", max_pixels=10_000) for each in colours
+    ]
+
+    def seen(number: int) -> list[tuple[int, ...]]:
+        pixels = []
+        for each in kept:
+            with each.at(number) as image:
+                pixels.append(image.convert("RGB").getpixel((0, 0)))
+                assert sum(process.poll() is None for process in started) <= 3
+        return pixels
+
+    assert seen(0) == [ImageColor.getrgb(each) for each in colours]
+    assert sum(process.returncode is None for process in started) == 2
+    assert seen(1) == [(0, 0, 0)] * 4
+    assert seen(0) == [ImageColor.getrgb(each) for each in colours]
+    kept.clear()
+    gc.collect()
+    assert have_ended(started)
+
+
+def of_two(colour: str) -> bytes:
+    """A TIFF of a page in this colour, and a black one."""
+    buffer = io.BytesIO()
+    pages = [Image.new("RGB", (8, 8), each) for each in (colour, "black")]
+    pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
+    return buffer.getvalue()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +207,20 @@ def test_an_icon_of_the_largest_size_is_measured() -> None:
     Image.new("RGB", (256, 256), "red").save(file, "ICO", sizes=[(32, 32), (256, 256)])
     media = Media.from_bytes(file.getvalue())
     assert (media.width, media.height) == (256, 256)
+
+
+@pytest.mark.parametrize("head", [b"SIMPLE  = ", b"\xff\xd8\xff\xe0\0\4\0\0"], ids=["fits", "jpeg"])
+def test_a_size_that_is_not_at_the_beginning_is_not_searched_in_all_of_a_large_file(
+    tmp_path: Path, head: bytes
+) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(head)
+    os.truncate(path, 200 << 20)
+    with path.open("rb") as file:
+        tracemalloc.start()
+        try:
+            assert media_info(file, type_of(file) or "") == MediaInfo()
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert most < 64 << 20

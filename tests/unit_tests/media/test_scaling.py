@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from media_host import frames, picture
-from PIL import Image, ImageCms, ImageFile
+from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
 from langchain_visioncraft import Media
 from langchain_visioncraft.errors import MediaInputError
+from langchain_visioncraft.media import scaling
 from langchain_visioncraft.media.decoding import Frames
 from langchain_visioncraft.media.inspection import is_whole_png
 from langchain_visioncraft.media.scaling import scaled
@@ -305,3 +306,25 @@ def test_a_profile_of_any_number_of_steps_is_not_applied(monkeypatch: pytest.Mon
     with opened(scaled(data, 8, always_encode=True)[0]) as image:
         assert "icc_profile" not in image.info
     assert read == []
+
+
+def test_a_long_comment_does_not_make_a_picture_unusable() -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("comment", "secret " * 10_000)
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 20), "red").save(buffer, "PNG", pnginfo=texts)
+    found = scaled(buffer.getvalue(), 10)
+    assert (found.mime_type, found.damage) == ("image/jpeg", None)
+    assert b"secret" not in found.data
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_what_is_appended_to_a_picture_is_not_sent_if_it_is_large(
+    monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr(scaling, "_LARGEST_UNCHANGED", 100_000)
+    data = picture(form=form)
+    little, much = data + bytes(1000), data + bytes(100_000)
+    assert scaled(little).data == little
+    found = scaled(much)
+    assert (len(found.data) < 100_000, found.damage) == (True, None)
