@@ -264,14 +264,16 @@ class _Mixer:
 def _pieces(frame: Any) -> Iterator[NDArray[Any]]:
     """The samples of a frame as they were decoded: channels by samples, around zero."""
     count = frame.layout.nb_channels
-    if frame.format.is_planar and count > _MOST_PLANES:
-        resampler = av.AudioResampler(format=frame.format.packed.name)
+    packed = frame.format.packed.name
+    wide = packed == "s64"  # of which NumPy gets nothing
+    if wide or (frame.format.is_planar and count > _MOST_PLANES):
+        resampler = av.AudioResampler(format="s32" if wide else packed)
         samples = np.concatenate(
             [each.to_ndarray() for each in (*resampler.resample(frame), *_rest(resampler))], axis=1
         )
     else:
         samples = frame.to_ndarray()
-    if not frame.format.is_planar or count > _MOST_PLANES:
+    if wide or not frame.format.is_planar or count > _MOST_PLANES:
         samples = samples.reshape(-1, count).T
     for at in range(0, samples.shape[1], _PIECE):
         piece = samples[:, at : at + _PIECE]

@@ -277,3 +277,17 @@ def test_a_cover_in_front_of_flac_does_not_hide_the_sound(size: int) -> None:
     sound = listen(Recording(lambda: io.BytesIO(data), "a recording", "audio/flac"))
     assert sound.damage is None
     assert sound.seconds == pytest.approx(2, abs=0.01)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 9])
+def test_samples_of_64_bits_are_heard(channels: int) -> None:
+    samples = np.repeat((TONE * 2.0**62).astype("<i8"), channels).tobytes()
+    width = 8 * channels
+    form = struct.pack("<HHIIHH", 1, channels, RATE, RATE * width, width, 64)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form
+    body += b"data" + struct.pack("<I", len(samples)) + samples
+    whole = b"RIFF" + struct.pack("<I", len(body)) + body
+    recording = Recording(lambda: io.BytesIO(whole), "note")
+    found = listen(recording)
+    assert (found.seconds, found.tracks, found.plain) == (SECONDS, (0,), True)
+    assert loudness(recording, found) == pytest.approx(0.2, abs=0.01)
