@@ -46,7 +46,7 @@ _AGAIN = (
     "nothing else."
 )
 
-_RARER_BEYOND = 2048
+_RARER_BEYOND = 8192
 """Characters. Up to here, a streamed object is parsed again whenever it has grown by a sixteenth;
 beyond, less and less often, so that the longest takes about twice the time of one parsing."""
 
