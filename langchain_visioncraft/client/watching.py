@@ -23,6 +23,7 @@ from langchain_visioncraft.errors import InvalidRequestError
 DoneT = TypeVar("DoneT")
 
 _LEAST = 0.001
+_PIECE = 1 << 14
 """Seconds: a timeout of 0 would make a socket non-blocking, with other errors."""
 
 
@@ -151,7 +152,13 @@ class _SyncStream(_Wrapper):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         watch = current()
         watch.came = False
-        self._wait(self._inner.write, buffer, watch.left_on_wire(timeout))
+        if self._is_twice:
+            self._wait(self._inner.write, buffer, watch.left_on_wire(timeout))
+            return
+        # The library gives each part that a slow host takes the whole of this time.
+        view: Any = memoryview(buffer)
+        for at in range(0, len(view), _PIECE):
+            self._inner.write(view[at : at + _PIECE], watch.left_on_wire(timeout))
 
     def start_tls(
         self, ssl_context: Any, server_hostname: Any = None, timeout: float | None = None

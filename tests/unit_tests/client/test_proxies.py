@@ -109,3 +109,21 @@ def test_tls_through_a_tls_proxy_ends_at_the_deadline(at: str) -> None:
 
     with watching.watching(0.05), pytest.raises(TimeoutError):
         exchange()
+
+
+def test_each_piece_of_a_request_is_sent_with_the_time_that_is_left() -> None:
+    class Slow:
+        sent, given = b"", list[float]()
+
+        def write(self, piece: bytes, timeout: float) -> None:
+            self.sent += piece
+            self.given.append(timeout)
+            watching.current().began -= 1  # as if a second had passed
+
+    slow, body = Slow(), bytes(range(250)) * 200
+    with watching.watching(4.5):
+        watching._SyncStream(slow).write(body, 60.0)
+    assert slow.sent == body
+    assert [int(each) for each in slow.given] == [4, 3, 2, 1]
+    with watching.watching(2.5), pytest.raises(TimeoutError):
+        watching._SyncStream(slow).write(body, 60.0)
