@@ -22,7 +22,7 @@ _NEXT = (
     "Do not repeat what is done. If the query needs another function, call that now; otherwise "
     "answer the query in plain words."
 )
-_CALL_BLOCKS = frozenset({"tool_use", "tool_call", "tool_call_chunk", "function_call"})
+_CALL_BLOCKS = ("tool_use", "tool_call", "tool_call_chunk", "function_call")
 
 
 class Done(NamedTuple):

@@ -14,6 +14,7 @@ from langchain_core.rate_limiters import InMemoryRateLimiter
 from prompted_service import UNKNOWN, says, sent
 
 from langchain_visioncraft import ChatVisionCraftLegacy, errors
+from langchain_visioncraft.chat_models.history import as_text
 
 TOOL = {"title": "draw", "description": "Draw.", "type": "object", "properties": {}}
 CALL = '<tool_call>{"name": "draw", "arguments": {}}</tool_call>'
@@ -68,6 +69,12 @@ async def test_an_invalid_call_without_a_result_goes_out_as_text(
     messages = [HumanMessage("Draw."), broken('{"prompt'), HumanMessage("?")]
     await ask(service.model(), way, messages)
     assert service.body["messages"][1] == {"role": "assistant", "content": '{"prompt'}
+
+
+def test_a_result_with_a_block_of_a_strange_type_is_written_as_text() -> None:
+    parts: list[Any] = [{"type": ["image"]}, {"type": "text", "text": "Done."}]
+    [result] = as_text([ToolMessage(parts, tool_call_id="1")])
+    assert "Done." in result.text
 
 
 # ---- the cache --------------------------------------------------------------------------------
