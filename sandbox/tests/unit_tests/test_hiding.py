@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
@@ -117,6 +117,10 @@ TEXTS = [
     (f"/files/x.png?tok%65n={KEY}", "/files/x.png?tok%65n=***"),
     (f"//joe:{KEY}@h/x", "//***@h/x"),
     (f"</a;token={KEY}>; rel=next", "</a;token=***>; rel=next"),
+    (
+        urlencode({"a": json.dumps({"token": KEY, "n": 1})}),
+        'a={"token":+"***",+"n":+1}',
+    ),
     (f"token={KEY}&prompt=x", "token=***&prompt=x"),
     (f'called with {{"n": 1, "token":"{KEY}"}}', 'called with {"n": 1, "token":"***"}'),
 ]
