@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -387,9 +387,12 @@ class Client:
             self._connection = None
 
 
-def serving() -> Iterator[tuple[str, int]]:
+_COMMAND = ("-m", "visioncraft_sandbox", "--no-models", "--port", "0")
+
+
+def serving(command: Sequence[str] = _COMMAND) -> Iterator[tuple[str, int]]:
     """A sandbox in a process of its own: its URL, and the number of the process."""
-    command = [sys.executable, "-m", "visioncraft_sandbox", "--no-models", "--port", "0"]
+    command = [sys.executable, *command]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
