@@ -82,7 +82,7 @@ def forget_frames(error: BaseException | None) -> None:
     Their frames hold the request, and futures that hold the error: Python frees such a circle only
     at some later time, however many bytes are in it.
     """
-    while error is not None:
+    while error is not None and error.__traceback__ is not None:
         error.__traceback__ = None
         error = error.__cause__ or error.__context__
 

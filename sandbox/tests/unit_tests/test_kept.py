@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sys
 import tracemalloc
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from plain_app import plain_app
 from visioncraft_sandbox import SandboxConfig, create_app, records
+from visioncraft_sandbox.answers import forget_frames
 from visioncraft_sandbox.engines import artwork, lands, reading
 from visioncraft_sandbox.engines.drawing import draw
 from visioncraft_sandbox.files import FileStore
@@ -199,3 +201,12 @@ async def test_a_request_that_was_refused_is_not_kept(
         finally:
             gc.enable()
     assert answer.status_code == 400
+
+
+def test_the_frames_of_errors_that_cause_each_other_are_dropped() -> None:
+    errors = ValueError(), KeyError()
+    for number, error in enumerate(errors):
+        with contextlib.suppress(type(error)):
+            raise error from errors[1 - number]
+    forget_frames(errors[0])
+    assert [error.__traceback__ for error in errors] == [None, None]
