@@ -236,7 +236,8 @@ def fresh_id(given: str | None, taken: set[str]) -> str:
 def arguments_of(value: Any) -> str:
     """Arguments as the text of a JSON object.
 
-    Text that is not JSON stays as it is, and LangChain turns it into an invalid call.
+    Text that is not JSON stays as it is, and LangChain turns it into an invalid call; so it does
+    with other values, which are marked for that.
     """
     while not isinstance(value, dict):
         if isinstance(value, list) and len(value) <= 1:
@@ -255,7 +256,7 @@ def arguments_of(value: Any) -> str:
             if isinstance(value, dict):
                 return _kept(text[:end] or "{}", value)
         else:
-            raise unreadable("the arguments of a tool call", value)
+            return sound(json.dumps(value, ensure_ascii=False)) + "}"
     return _kept(sound(json.dumps(value, ensure_ascii=False)), value)
 
 

@@ -128,6 +128,19 @@ async def test_arguments_that_are_too_deep_are_an_invalid_call(service: Service,
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("value", [5, True, [1, 2], "5", "true", "[1, 2]", "null", "[{}, {}]"])
+async def test_arguments_that_are_no_object_are_an_invalid_call(
+    service: Service, value: Any, way: str
+) -> None:
+    call = {"id": "a", "index": 0, "function": {"name": "draw", "arguments": value}}
+    says(service, way, {"content": "Well.", "tool_calls": [call]})
+    answer = stored(await ask(service.model(tool_calling="native"), way))
+    found = [call["args"] for call in answer.tool_calls]
+    assert (found == [{}]) if value == "null" else (answer.invalid_tool_calls and not found)
+    assert answer.text == "Well."
+
+
+@pytest.mark.parametrize("way", WAYS)
 async def test_an_answer_that_is_too_deep_is_an_error(service: Service, way: str) -> None:
     says(service, way, {"content": [{"type": "x", "a": json.loads(NESTED)}]})
     with pytest.raises(UnexpectedAnswerError, match="nested more than 100 levels"):
