@@ -128,7 +128,7 @@ async def test_arguments_that_are_too_deep_are_an_invalid_call(service: Service,
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("value", [5, True, [1, 2], "5", "true", "[1, 2]", "null", "[{}, {}]"])
+@pytest.mark.parametrize("value", [5, True, [1, 2], "5", "true", "[1, 2]", "null", '"7"'])
 async def test_arguments_that_are_no_object_are_an_invalid_call(
     service: Service, value: Any, way: str
 ) -> None:

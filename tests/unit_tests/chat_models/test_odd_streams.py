@@ -352,7 +352,6 @@ async def test_of_several_answers_one_is_read(service: Service, way: str) -> Non
         *([], "x", 7, {"choices": 7}, {"choices": ["x"]}, {"choices": [{"delta": 7}]}),
         *(chunk({"content": value}) for value in (7, True, [7])),
         *(chunk({"tool_calls": value}) for value in (7, [7])),
-        chunk(piece(7, "f")),
         chunk(piece("{}", None)),
     ],
 )
