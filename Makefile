@@ -22,20 +22,20 @@ demo: $(VENV)/demo.stamp  ## Set up, and run an agent that illustrates a story (
 	$(BIN)/python cookbook/illustrated_story.py
 
 test: $(VENV)/test.stamp  ## Set up, run all unit tests and the essential integration tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --essential
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --essential
 
 test-all: $(VENV)/test.stamp  ## Run every test, and the attacks, as CI does
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 	$(MAKE) attack SECONDS=4 GROUP='client parser sandbox mcp'  # complexity is among the tests
 
 test-unit: $(VENV)/test.stamp  ## Set up and run the unit tests, which need no network
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/unit_tests sandbox/tests/unit_tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/unit_tests sandbox/tests/unit_tests
 
 test-ray: $(VENV)/test.stamp  ## Test datasets on a cluster of two machines, one of which is lost
 	RAY_TESTS=1 $(BIN)/python -m pytest tests/integration_tests/test_ray_data.py
 
 coverage: $(VENV)/test.stamp  ## Run every test, and measure the coverage
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term
 
 lint: $(VENV)/test.stamp  ## Check style, format and types
 	$(BIN)/ruff check .

@@ -37,6 +37,9 @@ ESSENTIAL = (
     "tests/integration_tests/robustness/test_cancellation.py",
     "tests/integration_tests/tools/test_tools_over_http.py",
 )
+# One worker of pytest-xdist runs them all, because nobody steals the first of its tests: what they
+# share takes long to start.
+FIRST = ROOT / "tests/integration_tests/test_ray_data.py"
 LEFT_OUT = pytest.StashKey[int]()
 
 
@@ -79,6 +82,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if hasattr(config, "workeroutput"):  # a worker of pytest-xdist, which says nothing itself
             config.workeroutput["left_out"] = config.stash[LEFT_OUT]
         items[:] = kept
+    items.sort(key=lambda item: item.path != FIRST)
     live = os.environ.get("VISIONCRAFT_LIVE_TESTS")
     for item in items:
         if "integration_tests" in item.path.parts:

@@ -279,14 +279,14 @@ def samples_of(tones: Iterable[tuple[float, float, int]], seconds: float, rate: 
     return samples.astype(np.int16)
 
 
-def recording(tones: Iterable[tuple[float, float, int]], seconds: float) -> bytes:
+def recording(tones: Iterable[tuple[float, float, int]], seconds: float, rate: int = RATE) -> bytes:
     """A WAV file with tones in it."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(samples_of(tones, seconds).tobytes())
+        file.setframerate(rate)
+        file.writeframes(samples_of(tones, seconds, rate).tobytes())
     return buffer.getvalue()
 
 

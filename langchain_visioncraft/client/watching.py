@@ -23,8 +23,10 @@ from langchain_visioncraft.errors import InvalidRequestError
 DoneT = TypeVar("DoneT")
 
 _LEAST = 0.001
-_PIECE = 1 << 14
 """Seconds: a timeout of 0 would make a socket non-blocking, with other errors."""
+
+_PIECE = 1 << 14
+"""Bytes that are sent before the deadline is looked at again; a record of TLS holds as many."""
 
 
 @dataclass

@@ -22,8 +22,7 @@ from visioncraft_sandbox import Sandbox
 from langchain_visioncraft.errors import InvalidRequestError, MissingKeyError
 from langchain_visioncraft.ray import CallLimits, caption, transcribe
 
-# One worker of xdist runs them all: starting a cluster is most of the work.
-pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 # Every actor is a process that imports everything: together they take a minute and more of a
 # processor's time.

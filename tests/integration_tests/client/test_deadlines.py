@@ -227,7 +227,7 @@ async def test_what_makes_its_own_client_takes_a_deadline(way: str, what: str) -
     host = RawHost(HOSTS["a head"])
     with host, pytest.raises(TimedOutError, match=r"deadline, after 0\.3 seconds"):
         await work(what, way, api_key="k", base_url=host.url, deadline=0.3)
-    assert len(host.seen) == 1
+    assert len(host.seen) <= 1  # 0 where the machine is too busy to send it in time
 
 
 def test_the_deadline_of_midjourney_is_the_one_of_its_task() -> None:

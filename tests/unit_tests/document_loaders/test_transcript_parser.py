@@ -34,6 +34,8 @@ from langchain_visioncraft.media.sound import listen
 
 TONES = [(0.5, 1.5, 400), (2.2, 3.1, 500), (4.0, 5.6, 600), (6.1, 7.0, 700), (8.0, 9.5, 800)]
 SECONDS = 10.0
+# Most recordings here are small enough to be decoded in this process: another takes half a second.
+SMALL = 3000
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def make(host: MediaHost) -> Any:
 
 @pytest.fixture(scope="module")
 def speech() -> bytes:
-    return recording(TONES, SECONDS)
+    return recording(TONES, SECONDS, SMALL)
 
 
 @pytest.fixture
@@ -198,7 +200,7 @@ def test_a_long_recording_is_cut_where_it_is_quiet_and_put_together(
 def test_without_a_quiet_place_it_is_cut_all_the_same(
     make: Any, parse: Any, host: MediaHost
 ) -> None:
-    documents = parse(make(chunk_seconds=2), Blob.from_data(recording([(0, 7, 440)], 7)))
+    documents = parse(make(chunk_seconds=2), Blob.from_data(recording([(0, 7, 440)], 7, SMALL)))
     assert documents[0].metadata["start"] == 0
     assert documents[-1].metadata["end"] == pytest.approx(7, abs=0.03)
     for before, after in pairwise(documents):
@@ -268,7 +270,7 @@ def test_a_video_in_memory_is_heard_as_well(
 
 
 def test_a_part_in_which_nothing_sounds_is_not_sent(make: Any, parse: Any, host: MediaHost) -> None:
-    data = recording([(0.5, 1, 400), (18, 19, 500)], 20)
+    data = recording([(0.5, 1, 400), (18, 19, 500)], 20, SMALL // 2)
     documents = parse(make(chunk_seconds=4), Blob.from_data(data))
     assert [round(start, 1) for start, _, _ in times(documents)] == [0.5, 18.0]
     assert len(host.asked) == 2
@@ -278,10 +280,8 @@ def test_a_part_in_which_nothing_sounds_is_not_sent(make: Any, parse: Any, host:
     "name",
     ["concat:talk.wav", "a:b.ogg", "http:talk.wav", "cache:talk.wav", "data:,talk", "pipe:0"],
 )
-def test_a_name_with_a_colon_is_a_file(
-    make: Any, parse: Any, speech: bytes, here: Path, name: str
-) -> None:
-    (here / name).write_bytes(speech)
+def test_a_name_with_a_colon_is_a_file(make: Any, parse: Any, here: Path, name: str) -> None:
+    (here / name).write_bytes(recording(TONES, SECONDS))
     documents = parse(make(chunk_seconds=4), Blob.from_path(name))
     assert_heard(documents)
     assert documents[0].metadata["source"] == name
@@ -293,13 +293,15 @@ def test_a_tag_that_is_not_utf8_reaches_no_document(make: Any, parse: Any, speec
     document.model_dump_json().encode()
 
 
+@pytest.mark.parametrize("rate", [SMALL, 16_000])
 def test_a_disk_that_fails_is_not_called_a_damaged_recording(
-    make: Any, parse: Any, speech: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Any, parse: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: int
 ) -> None:
     path = tmp_path / "talk.wav"
+    speech = recording(TONES, SECONDS, rate)
     path.write_bytes(speech)
 
-    monkeypatch.setattr(Media, "open", lambda _: FailsAtByte(speech, 200_000))
+    monkeypatch.setattr(Media, "open", lambda _: FailsAtByte(speech, len(speech) // 2))
     with pytest.raises(MediaInputError, match=r"talk\.wav cannot be read: Input/output error\.$"):
         parse(make(), Blob.from_path(path))
 
@@ -316,7 +318,7 @@ class FailsAtByte(io.BytesIO):
 
 
 BAD = {
-    "silence.wav": (recording([], 3), "holds no speech (3 s were heard)"),
+    "silence.wav": (recording([], 3, SMALL), "holds no speech (3 s were heard)"),
     "hum.wav": (recording([(0, 0.05, 50)], 2), "holds no speech (2 s were heard)"),
     "nothing.wav": (b"", "is empty"),
     "cut.wav": (recording([], 0), "empty sound track"),
@@ -343,7 +345,7 @@ def test_a_file_that_is_no_good_recording_is_told_by_its_name(
 
 def test_silence_is_not_paid_for(make: Any, parse: Any, host: MediaHost) -> None:
     with pytest.raises(MediaInputError, match="holds no speech"):
-        parse(make(), Blob.from_data(recording([], 3)))
+        parse(make(), Blob.from_data(recording([], 3, SMALL)))
     assert not host.asked
 
 
@@ -429,7 +431,7 @@ def test_parts_that_were_heard_are_not_sent_again(
 def test_nothing_is_left_behind(
     make: Any, parse: Any, host: MediaHost, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    speech = recording(TONES, SECONDS)
+    speech = recording(TONES, SECONDS, SMALL)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     parse(make(chunk_seconds=3), Blob.from_data(speech))
