@@ -76,6 +76,11 @@ class Refusal(Exception):  # noqa: N818  # not every refusal is an error
         self.code = code
 
 
+def busy(reason: str) -> Refusal:
+    """The refusal while others leave no room."""
+    return Refusal(503, f"{reason}; send this one again later.", {"retry-after": "5"})
+
+
 def forget_frames(error: BaseException | None) -> None:
     """Drop the tracebacks of an error and what led to it, once it is answered.
 

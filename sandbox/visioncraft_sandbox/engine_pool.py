@@ -129,6 +129,9 @@ class EnginePool:
         self.links = anyio.CapacityLimiter(16)
         """Fetching links."""
 
+        self.fetched = 0
+        """The bytes from links that all requests hold."""
+
         self.look_up = Lane(self, 64)
         """Looking up hosts, which may take long, even after the callers have left."""
 

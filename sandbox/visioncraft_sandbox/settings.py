@@ -63,14 +63,16 @@ class SandboxConfig:
         backend_seconds: The longest wait for data from such a server; then the caller gets 504.
         midjourney_seconds: How long a Midjourney task reports "generating".
         limits: Limits by endpoint, such as ``{"POST /sd": Limit(10)}``.
-        max_body_bytes: If all concurrent requests together are larger, some get 503.
+        max_body_bytes: If all concurrent requests together are larger, each value in them counted
+            with 200 bytes more, some get 503.
         max_json_bytes: Larger requests get 413, as do those above `max_body_bytes`. While Python
             parses one, the sandbox answers nobody else: for a third of a second if it has 128 MiB.
         max_pixels: Larger pictures, sent or requested, get 400 and are not decoded or made; so do
             pictures of one request that are larger together. A pixel of more than 8 bits, of AVIF,
             HEIC or JPEG XL counts twice, one of WebP or JPEG 2000 four times: they take as much
             more memory.
-        max_fetch_bytes: The most bytes to read from the URLs in one request.
+        max_fetch_bytes: The most bytes to read from the URLs in one request. If those of all
+            concurrent requests hold more than four times as many, some get 503.
         max_audio_seconds: Longer recordings get 400 and are not decoded further.
         max_text: In characters; longer texts, such as prompts, get 400.
         max_chat_text: In characters; longer chats, with their tools and schemas but without their

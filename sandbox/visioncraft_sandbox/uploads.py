@@ -27,7 +27,7 @@ from langchain_visioncraft.media.pixels import COSTS, cost_of, decode, turn_of
 from langchain_visioncraft.media.scaling import as_seen, turned
 from langchain_visioncraft.media.sniff import kind_of
 from langchain_visioncraft.media.urls import splittable
-from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.answers import Refusal, busy
 from visioncraft_sandbox.engine_pool import EnginePool, unfinished
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.hiding import shown_text
@@ -44,6 +44,11 @@ _SHOWN = 200
 _MOST_PICTURES = 100
 _SMALL_PIXELS = 2_000_000
 """Up to this many pixels, a request need not wait until others have released their pictures."""
+
+_MOST_FETCHED = 4
+"""How many times the bytes of one request the links of all concurrent requests may hold."""
+_SMALL_BYTES = 1 << 17
+"""Up to this size, links are fetched even if those of others leave no room for them."""
 
 _DECODING = threading.BoundedSemaphore(2)
 """Decoders need several times the memory of their output."""
@@ -70,6 +75,7 @@ class Uploads:
         self._pictures = 0
         self._pixels = config.max_pixels
         self._bytes = config.max_fetch_bytes
+        self._held = 0
         self._seconds = _FETCH_SECONDS
         self._places: list[CapacityLimiter] = []
         self._tasks: set[Any] = set()
@@ -84,8 +90,19 @@ class Uploads:
             task.add_done_callback(self._release)
 
     def _release(self, _: Any = None) -> None:
-        while self._places and not self._tasks:
+        if self._tasks:
+            return
+        self._hold(-self._held)
+        while self._places:
             self._places.pop().release_on_behalf_of(self)
+
+    def _hold(self, size: int) -> None:
+        """Count bytes from links: many requests may wait with theirs for a place."""
+        self._held += size
+        self.pool.fetched += size
+        most = _MOST_FETCHED * self.config.max_fetch_bytes
+        if self._held > _SMALL_BYTES and self.pool.fetched > most:
+            raise busy("The links of other requests hold too much memory")
 
     async def picture(self, value: Any, name: str, max_side: int | None = None) -> Image.Image:
         """Decode the picture of a parameter, upright and in sRGB."""
@@ -126,7 +143,9 @@ class Uploads:
 
         All of them are there before it takes a place: others need not wait for a slow link.
         """
-        opened = []
+        opened: list[tuple[bytes, Image.Image, str]] = []
+        if not values:
+            return opened
         for name, value in values.items():
             data = await self.read(value, name)
             picture = await self.pool.read(partial(self.checked, data, name, max_side))
@@ -249,8 +268,11 @@ class Uploads:
             await asyncio.sleep(0)  # many tiny ones may have arrived at once
             data += part
             self._check_size(data)
+            self._hold(len(part))
         if encoding == "gzip":
+            packed = len(data)
             data = await self.pool.read(partial(_unzipped, data, self._bytes + 1))
+            self._hold(len(data) - packed)
         return self._counted(bytes(data))
 
     def _check_size(self, data: bytes | bytearray) -> None:

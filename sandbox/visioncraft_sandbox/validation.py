@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_visioncraft._json import DEEPEST, is_deeper_than
 from langchain_visioncraft.client import fields
-from visioncraft_sandbox.answers import Refusal, refusal_response, style_of
+from visioncraft_sandbox.answers import Refusal, busy, refusal_response, style_of
 from visioncraft_sandbox.connections import Connection
 from visioncraft_sandbox.engine_pool import EnginePool
 from visioncraft_sandbox.hiding import values_in
@@ -42,6 +42,8 @@ _MOST_ITEMS, _LONGEST_ITEM = 10_000, 1000
 """Of a list or an object among the parameters."""
 _MOST_DIGITS = 400
 """More than the largest float has. Reading an integer takes time that grows with their square."""
+_VALUE_BYTES = 200
+"""What Python takes for a value, such as a text of one letter, beyond its bytes in the body."""
 _MOST_VALUES = 200_000
 """Values in a body: Python parses all of them without letting the event loop run."""
 _LARGE_BYTES = 32 << 20
@@ -56,10 +58,16 @@ class _Body:
 
     connection: Connection
     size: int = 0
+    values: int = 0
+
+    @property
+    def held(self) -> int:
+        """The memory that it takes; one of more values is refused before it is parsed."""
+        return self.size + _VALUE_BYTES * min(self.values, _MOST_VALUES)
 
 
 class Bodies:
-    """Limits the number of present requests for work, and the total size of all bodies.
+    """Limits the number of present requests for work, and the memory of all bodies.
 
     Bodies are counted as they arrive: a connection that only announces a large one blocks nobody.
     One that stops within it makes room for others.
@@ -76,6 +84,7 @@ class Bodies:
         """Serve one connection or request."""
         body = _Body(Connection.of(scope))
         works = scope.get("method") == "POST"
+        is_form = scope.get("path", "").startswith("/page/")
 
         async def counted() -> Message:
             message = await receive()
@@ -86,29 +95,30 @@ class Bodies:
                 before, message = message.get("body", b""), await receive()
                 if message["type"] == "http.request":
                     message["body"] = before + message.get("body", b"")
-            size = len(message.get("body", b""))
-            body.size += size
-            self._held += size
+            part, before = message.get("body", b""), body.held
+            body.size += len(part)
+            body.values += 0 if is_form else values_in(part)
+            self._held += body.held - before
             if message.get("more_body", False):
                 self._arriving.setdefault(body, time.monotonic())
             else:
                 self._arriving.pop(body, None)
             if body.size > _SMALL_BYTES and not self._has_room(body):
-                raise _busy("Other requests hold too much memory")
+                raise busy("Other requests hold too much memory")
             return message
 
         self._working += works
         try:
             if works and self._working > _MOST_WORKING:
-                busy = _busy(f"{_MOST_WORKING} requests are being answered")
-                await refusal_response(busy, style_of(scope["path"]))(scope, receive, send)
+                refusal = busy(f"{_MOST_WORKING} requests are being answered")
+                await refusal_response(refusal, style_of(scope["path"]))(scope, receive, send)
             else:
                 await self._app(scope, counted, send)
         except Refusal as refusal:  # while something other than a route read the body
             await refusal_response(refusal, style_of(scope["path"]))(scope, receive, send)
         finally:
             self._arriving.pop(body, None)
-            self._held -= body.size
+            self._held -= body.held
             self._working -= works
 
     def _has_room(self, body: _Body) -> bool:
@@ -119,14 +129,10 @@ class Bodies:
                 break
             if each is not body:
                 each.connection.abort()
-                self._held -= each.size
-                each.size = 0
+                self._held -= each.held
+                each.size = each.values = 0
                 del self._arriving[each]
         return self._held <= self._most
-
-
-def _busy(reason: str) -> Refusal:
-    return Refusal(503, f"{reason}; send this one again later.", {"retry-after": "5"})
 
 
 async def read_body(request: Request, pool: EnginePool, max_bytes: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from visioncraft_sandbox import (
     uploads,
     validation,
 )
+from visioncraft_sandbox.backends import connection
 from visioncraft_sandbox.engines import (
     answer_schemas,
     language,
@@ -41,6 +42,7 @@ PAGE = " ".join((Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8").s
 OURS = SandboxConfig()
 HOURS = {2.0: "two hours", 6.0: "six hours", 8.0: "eight hours"}
 NUMBERS = {8: "eight", 10: "ten"}
+COUNTS = {10**6: "a million"}
 MINUTES = {300.0: "five minutes"}
 PROMPT = language.CONTEXT_TOKENS
 
@@ -89,6 +91,11 @@ PROMPT = language.CONTEXT_TOKENS
         f"{language_process._MOST_BYTES >> 30} GiB of memory beyond the loaded model",
         f"nothing to say for {language._STOP_SECONDS:.0f} seconds",
         f"| {OURS.max_fetch_bytes >> 20} MiB, {uploads._FETCH_SECONDS:.0f} seconds from look-up",
+        f"the same; {uploads._MOST_FETCHED * OURS.max_fetch_bytes >> 20} MiB for all concurrent",
+        f"One of up to {uploads._SMALL_BYTES >> 10} KiB always has room",
+        f"which count {validation._VALUE_BYTES} bytes more for each value",
+        f"| {connection._MOST_BYTES >> 20} MiB, {COUNTS[connection._MOST_VALUES]} values, ten",
+        f"gets at most {connection._MOST_CONNECTIONS} requests at once",
         f"headers (431) | {protection._MOST_HEADERS}",
         f"{OURS.files_max_bytes >> 20} MiB of files behind links",
         f"{OURS.page_bytes >> 20} MiB of requests and answers",

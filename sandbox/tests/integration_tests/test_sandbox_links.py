@@ -209,6 +209,33 @@ async def test_a_body_is_unpacked_within_its_bound(
             await fetched(reader, f"{host.url}/whole")
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+async def test_the_links_of_all_requests_are_bounded_together(host: Host, zipped: bool) -> None:
+    body, small = bytes(190_000), bytes(100_000)
+    head = HEAD + (b"Content-Encoding: gzip\r\n" if zipped else b"")
+    config = SandboxConfig(models=False, allow_private_urls=True, max_fetch_bytes=200_000)
+    files, pool = FileStore(1 << 20, 60), EnginePool(config)
+
+    async def hold(data: bytes, stack: contextlib.AsyncExitStack) -> Uploads:
+        sent = gzip.compress(data) if zipped else data
+        host.whole = head + b"Content-Length: %d\r\n\r\n" % len(sent) + sent
+        made = Uploads(config, files, "sandbox:8765", pool)
+        await stack.enter_async_context(made)
+        assert await fetched(made, f"{host.url}/whole") == data
+        return made
+
+    async with contextlib.AsyncExitStack() as stack:
+        first, *_ = [await hold(body, stack) for _ in range(4)]
+        async with contextlib.AsyncExitStack() as others:
+            await hold(small, others)
+            with pytest.raises(Refusal, match="links of other requests hold too much") as busy:
+                await hold(body, others)
+        assert (busy.value.status, busy.value.headers) == (503, {"retry-after": "5"})
+        await first.__aexit__()
+        await hold(body, stack)
+    assert pool.fetched == 0
+
+
 async def test_an_error_does_not_repeat_the_keys_of_a_link(host: Host) -> None:
     with pytest.raises(Refusal) as refused:
         await fetched(uploads(), f"{host.url.replace('//', '//me:a-key-in-a-link@')}/?token=a-key")

@@ -169,6 +169,30 @@ async def test_small_pieces_of_a_body_are_put_together(end: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/sd", b"0," * 100_000, 200),
+        ("/sd", b"0," * 150_000, 503),
+        ("/page/try/upscale", b"0," * 150_000, 200),
+        ("/sd", b"0" * 300_000, 200),
+    ],
+    ids=["few", "many", "a form", "one"],
+)
+async def test_values_count_with_the_memory_that_they_take(
+    path: str, body: bytes, status: int
+) -> None:
+    transport = httpx.ASGITransport(Bodies(plain_app, 25_000_000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+        assert (await client.post(path, content=body)).status_code == status
+
+
+async def test_values_that_are_refused_anyway_leave_room_for_others() -> None:
+    transport = httpx.ASGITransport(Bodies(plain_app, 64 << 20))
+    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+        assert (await client.post("/sd", content=b"[" * 3_000_000)).status_code == 200
+
+
+@pytest.mark.parametrize(
     ("path", "body"),
     [
         ("/img2img", {"image": "AAAA", "prompt": "a cat"}),

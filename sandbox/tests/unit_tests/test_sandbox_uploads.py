@@ -269,6 +269,12 @@ async def test_32_requests_hold_small_pictures_and_another_waits() -> None:
         assert (await waiting).size == SIZE
 
 
+async def test_a_request_without_pictures_takes_no_place_of_theirs(uploads: Uploads) -> None:
+    async with uploads:
+        assert await uploads.convert({}, lambda *_: None) == []
+        assert uploads.pool.small.borrowed_tokens == 0
+
+
 async def test_a_side_is_refused_before_anything_is_decoded(uploads: Uploads) -> None:
     cut = flat(5000, 10)[:60]  # its header alone: it could not be decoded
     with pytest.raises(Refusal, match="image: at most 4096 pixels a side"):

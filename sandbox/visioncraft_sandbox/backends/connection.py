@@ -22,6 +22,7 @@ from langchain_visioncraft._redact import redactor_of
 from langchain_visioncraft.client.answers import service_message
 from langchain_visioncraft.client.transport import no_cookies
 from visioncraft_sandbox.answers import Refusal
+from visioncraft_sandbox.hiding import values_in
 
 _KINDS = {
     "--llm": {"openai": "openai"},
@@ -47,6 +48,11 @@ _MISREAD = (
 )
 _MOST_BYTES = 256 << 20
 """Of one answer: eight large pictures in base64 take less."""
+_MOST_VALUES = 1_000_000
+"""Of one answer in JSON, each of which may take a hundred bytes."""
+_MOST_CONNECTIONS = 100
+"""To one server: with those of the sandbox's clients, fewer than the 1,024 files that a process may
+usually open. Further requests wait."""
 _HERE_BYTES = 1 << 17
 """Larger answers are decoded in a thread."""
 
@@ -273,6 +279,8 @@ class Connection:
             raise Refusal(502, f"{self.address} returned something other than JSON.") from error
 
     def _json_of(self, answer: httpx.Response) -> Any:
+        if values_in(answer.content) > _MOST_VALUES:
+            raise Refusal(502, f"{self.address} returned more than {_MOST_VALUES:,} values.")
         return self.told(json.loads(answer.content, parse_constant=_refuse, parse_float=_finite))
 
     @contextmanager
@@ -330,7 +338,7 @@ class Connection:
                 cookies=no_cookies(),
                 auth=httpx.BasicAuth(*self._pair) if self._pair else None,
                 timeout=httpx.Timeout(self._seconds, connect=_CONNECT_SECONDS),
-                limits=httpx.Limits(max_connections=None),
+                limits=httpx.Limits(max_connections=_MOST_CONNECTIONS),
             )
         return self._client
 
