@@ -27,6 +27,8 @@ from visioncraft_sandbox.settings import SandboxConfig
 
 _SWITCH_SECONDS = 0.001
 """Seconds after which a busy thread lets the event loop run, instead of Python's 5 ms."""
+_MOST_FILES = 4096
+"""More than the connections of clients and those to servers behind the sandbox."""
 _SECONDS = click.FloatRange(min=0)
 _SILENCE = {"type": click.FloatRange(min=1), "default": 600.0}
 _FAULT = "A fault to inject, e.g. 'POST /sd status=503 times=1'; repeatable."
@@ -108,11 +110,13 @@ def sandbox(
         raise click.ClickException(message) from None
     app = create_app(config, faults=FaultBook(*injected))
     sys.setswitchinterval(_SWITCH_SECONDS)
+    allow_many_files()
 
     async def serve() -> None:
         await app.state.services.backends.open()
         _banner(config, host, listener.getsockname()[1], injected)
-        await SandboxServer(app).serve(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):  # of a second Ctrl-C
+            await SandboxServer(app).serve(sockets=[listener])
         click.echo("Stopped.")
         _leave_busy_threads()
 
@@ -122,6 +126,17 @@ def sandbox(
             asyncio.run(serve())
         except BackendError as error:
             raise click.ClickException(str(error)) from None
+
+
+def allow_many_files() -> None:
+    """Let this process open as many files as it needs: usually it may open 1,024, or 256."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415  # not on Windows
+
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if 0 <= now < _MOST_FILES:  # no limit is negative
+            wanted = _MOST_FILES if most < 0 else min(most, _MOST_FILES)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _leave_busy_threads() -> None:

@@ -112,6 +112,7 @@ class Operation:
         check = partial(validation.check_parameters, self.schema, body)
         # A data URL is decoded here.
         parameters = await services.pool.read(check) if self.schema.media_kinds else check()
+        body.clear()  # what is unknown in it may be large
         validation.check_texts(parameters, services.config.max_text)
         await self._check_names(parameters, services.backends)
         async with services.uploads(request) as uploads:

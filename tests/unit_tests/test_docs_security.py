@@ -95,7 +95,6 @@ PROMPT = language.CONTEXT_TOKENS
         f"One of up to {uploads._SMALL_BYTES >> 10} KiB always has room",
         f"which count {validation._VALUE_BYTES} bytes more for each value",
         f"| {connection._MOST_BYTES >> 20} MiB, {COUNTS[connection._MOST_VALUES]} values, ten",
-        f"gets at most {connection._MOST_CONNECTIONS} requests at once",
         f"headers (431) | {protection._MOST_HEADERS}",
         f"{OURS.files_max_bytes >> 20} MiB of files behind links",
         f"{OURS.page_bytes >> 20} MiB of requests and answers",

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -34,7 +35,8 @@ sys.exit(main(["sandbox", "--port", sys.argv[1], "--no-models"]))
 """
 
 
-def test_one_ctrl_c_ends_the_command_whatever_it_is_doing() -> None:
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_ends_the_command_whatever_it_is_doing(times: int) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -56,13 +58,34 @@ def test_one_ctrl_c_ends_the_command_whatever_it_is_doing() -> None:
             asking = threads.submit(client.post, url, json=SD)
             while "stuck" not in running.stdout.readline():
                 pass
-            running.send_signal(signal.SIGINT)
+            for _ in range(times):
+                running.send_signal(signal.SIGINT)
+                time.sleep(0.2)  # two at once would be one
             rest, _ = running.communicate(timeout=PATIENCE)
             assert isinstance(asking.exception(PATIENCE), httpx.RemoteProtocolError)
         assert (running.returncode, "Stopped." in rest) == (0, True)
     finally:
         running.kill()
         running.wait()
+
+
+FILES = """
+import resource
+from visioncraft_sandbox.commands import allow_many_files
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, most))
+allow_many_files()
+assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(most, 4096) if most > 0 else 4096, most)
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+allow_many_files()
+assert resource.getrlimit(resource.RLIMIT_NOFILE) == (100, 100)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit.")
+def test_the_command_may_open_as_many_files_as_it_has_connections() -> None:
+    command = [sys.executable, "-c", FILES]
+    subprocess.run(command, check=True, env=environment(), timeout=PATIENCE)
 
 
 def start_command(*arguments: str) -> subprocess.Popen[str]:

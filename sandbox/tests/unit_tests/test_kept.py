@@ -14,12 +14,14 @@ from typing import Any
 import httpx
 import pytest
 from plain_app import plain_app
+from starlette.requests import Request
+from starlette.responses import Response
 from visioncraft_sandbox import SandboxConfig, create_app, records
-from visioncraft_sandbox.answers import forget_frames
+from visioncraft_sandbox.answers import ErrorStyle, forget_frames
 from visioncraft_sandbox.engines import artwork, lands, reading
 from visioncraft_sandbox.engines.drawing import draw
 from visioncraft_sandbox.files import FileStore
-from visioncraft_sandbox.operations import Services
+from visioncraft_sandbox.operations import Job, Operation, Services
 from visioncraft_sandbox.page.journal import Journal
 from visioncraft_sandbox.page.reading import read
 from visioncraft_sandbox.page.views import Writer
@@ -29,6 +31,8 @@ from visioncraft_sandbox.routes_midjourney import Midjourney
 from visioncraft_sandbox.settings import Limit
 from visioncraft_sandbox.uploads import Uploads
 from visioncraft_sandbox.validation import Bodies, Limiter
+
+from langchain_visioncraft.client.schemas import PromptRequest
 
 FACE = "\N{GRINNING FACE}"
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
@@ -166,6 +170,24 @@ async def test_small_pieces_of_a_body_are_put_together(end: str) -> None:
     assert len(read) == 5
     assert read[-1]["type"] == end
     assert len(b"".join(each.get("body", b"") for each in read)) >= 16_384
+
+
+async def test_what_is_unknown_in_a_request_is_not_kept() -> None:
+    body: dict[str, Any] = {"prompt": "a cat", "unknown": FACE * 1000}
+    kept: list[dict[str, Any]] = []
+
+    async def work(job: Job) -> Response:
+        kept.append({"prompt": job.parameters.prompt, **body})
+        return Response()
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    operation = Operation("/x", PromptRequest, ErrorStyle.TEXT, work, keyless=True)
+    scope = {"type": "http", "method": "POST", "path": "/x", "headers": [(b"host", b"localhost")]}
+    services: Services = create_app(SandboxConfig(models=False)).state.services
+    await operation.answer(Request(scope, receive), services, body)
+    assert kept == [{"prompt": "a cat"}]
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,6 @@ _MOST_BYTES = 256 << 20
 """Of one answer: eight large pictures in base64 take less."""
 _MOST_VALUES = 1_000_000
 """Of one answer in JSON, each of which may take a hundred bytes."""
-_MOST_CONNECTIONS = 100
-"""To one server: with those of the sandbox's clients, fewer than the 1,024 files that a process may
-usually open. Further requests wait."""
 _HERE_BYTES = 1 << 17
 """Larger answers are decoded in a thread."""
 
@@ -338,7 +335,7 @@ class Connection:
                 cookies=no_cookies(),
                 auth=httpx.BasicAuth(*self._pair) if self._pair else None,
                 timeout=httpx.Timeout(self._seconds, connect=_CONNECT_SECONDS),
-                limits=httpx.Limits(max_connections=_MOST_CONNECTIONS),
+                limits=httpx.Limits(max_connections=None),
             )
         return self._client
 

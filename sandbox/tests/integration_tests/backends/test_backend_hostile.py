@@ -178,36 +178,6 @@ def test_an_answer_of_too_many_values_is_not_parsed(
         assert "more than 100 values" in answer.text
 
 
-async def test_a_server_gets_a_bounded_number_of_requests_at_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(connection, "_MOST_CONNECTIONS", 2)
-    present, most, full = 0, 0, asyncio.Event()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal present, most
-        await reader.readuntil(b"\r\n\r\n")
-        present += 1
-        most = max(most, present)
-        if present == 2:
-            full.set()
-        await full.wait()
-        for _ in range(20):  # others could arrive
-            await asyncio.sleep(0)
-        present -= 1
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    behind = connection.Connection(connection.Address("--llm", url), None, PATIENCE)
-    found = await asyncio.gather(*(behind.send("GET", "/") for _ in range(6)))
-    assert [each.status_code for each in found] == [200] * 6
-    assert most == 2
-    await behind.close()
-    server.close()
-
-
 PAIR = base64.b64encode(f"user:{KEY}".encode()).decode()
 
 
