@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 MASK = "***"
-_CUT = "…"
+CUT = "…"
+"""The mark at the end of what was cut off, where a `Redactor` looks for the beginning of a key."""
 _UNIT = re.compile(
     r"\\(?:uHHHH|xHH|[^ux])"
     r"|&(?:#[0-9]{1,18}|#[xX]H{1,18}|[A-Za-z][A-Za-z0-9]{1,31});"
@@ -27,7 +28,7 @@ _CUT_ESCAPE = re.compile(r"[\\&%][\\&%#\w]{0,20}")
 """The part of an escape that `shortened` may leave."""
 _ESCAPE_SIGN = re.compile(r"[\\&%]")
 _WORD = re.compile(r"\w")
-_ESCAPES = ("\\", "&", "%", _CUT)
+_ESCAPES = ("\\", "&", "%", CUT)
 _HALF = re.compile("[\ud800-\udfff]")
 _BLANKS = {"n": "\n", "r": "\r", "t": "\t"}
 _MOST_LAYERS = 6
@@ -42,7 +43,7 @@ BEGINNING_BYTES = 1 << 16
 
 def shortened(text: str, most: int) -> str:
     """Cut a text to a length; the mark at its end shows a `Redactor` that a key may be cut off."""
-    return text if len(text) <= most else text[: most - 1] + _CUT
+    return text if len(text) <= most else text[: most - 1] + CUT
 
 
 class Redactor:
@@ -82,7 +83,7 @@ class Redactor:
     def beginning(self, file: BinaryIO) -> bytes:
         """The beginning of a body, for its error, before anything else is cut off or collapsed."""
         data = file.read(BEGINNING_BYTES)
-        cut = _CUT.encode() if len(data) == BEGINNING_BYTES else b""
+        cut = CUT.encode() if len(data) == BEGINNING_BYTES else b""
         return bytes(self(data + cut))
 
     def _walk(self, value: Any, masked: Callable[[str], str], depth: int = 0) -> Any:
@@ -90,7 +91,7 @@ class Redactor:
             return masked(value)
         if isinstance(value, bytes):
             text = value[: _LONGEST - 1].decode("utf-8", "surrogateescape")
-            return masked(text + _CUT * (len(value) >= _LONGEST)).encode("utf-8", "surrogateescape")
+            return masked(text + CUT * (len(value) >= _LONGEST)).encode("utf-8", "surrogateescape")
         if isinstance(value, dict | list) and depth > _DEEPEST:
             return MASK
         if isinstance(value, Mapping):
@@ -116,10 +117,10 @@ class Redactor:
             while (at := text.find(spelling, at + 1)) >= 0:
                 yield from self._span(text, at, at + len(spelling))
                 at += len(spelling) - 1
-            cut, before = text.find(_CUT), 0
+            cut, before = text.find(CUT), 0
             while cut >= 0:
                 yield from self._cut_off(text, spelling, before, cut)
-                cut, before = text.find(_CUT, cut + 1), cut + 1
+                cut, before = text.find(CUT, cut + 1), cut + 1
 
     def _cut_off(self, text: str, key: str, after: int, cut: int) -> Iterator[tuple[int, int]]:
         signs = _ESCAPE_SIGN.finditer(text, max(after, cut - 21), cut)

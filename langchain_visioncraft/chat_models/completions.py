@@ -15,8 +15,16 @@ from typing import Any, NamedTuple
 
 import openai
 
-from langchain_visioncraft._redact import Redactor, shortened
-from langchain_visioncraft.chat_models.normalizing import REASONING, decoded, normalized, readable
+from langchain_visioncraft._redact import CUT, Redactor, shortened
+from langchain_visioncraft.chat_models.normalizing import (
+    MOST_VALUES,
+    REASONING,
+    decoded,
+    no_more,
+    normalized,
+    readable,
+    values_in,
+)
 from langchain_visioncraft.chat_models.streams import NormalizedStream
 from langchain_visioncraft.client.answers import is_error
 from langchain_visioncraft.client.watching import Watch, current, resumed
@@ -29,6 +37,12 @@ from langchain_visioncraft.media.media import readable_size
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """The longest chat answer that is read, whole or streamed."""
+
+MAX_ERROR_BYTES = 1024 * 1024
+"""The part of the body of an error that is read: its values are copied several times."""
+
+_FREE_VALUES = 16
+"""Values of an event that do not count: a piece of a text has about as many."""
 
 _ENCODINGS = frozenset({"br", "compress", "deflate", "gzip", "x-gzip", "zstd"})
 ANSWER = "visioncraft_answer"
@@ -70,6 +84,18 @@ def bound(response: Any) -> None:
 async def abound(response: Any) -> None:
     """The same for an async client."""
     bound(response)
+
+
+def beginning(response: Any) -> Any:
+    """The response of an error, without what is too long of its body; it is read already."""
+    if len(response.content) <= MAX_ERROR_BYTES:
+        return response
+    left = ("content-encoding", "content-length", "transfer-encoding")
+    headers = {name: text for name, text in response.headers.items() if name not in left}
+    content = response.content[:MAX_ERROR_BYTES] + CUT.encode()
+    return type(response)(
+        response.status_code, headers=headers, content=content, request=response.request
+    )
 
 
 def _refused(response: Any, kind: type[VisionCraftError], what: str) -> VisionCraftError:
@@ -235,6 +261,7 @@ class WholeStreams:
         self._decoder, self._stream, self._watch = decoder, NormalizedStream(), watch
         self._redact = redact
         self._some = self._done = False
+        self._values = 0
         self._line: list[bytes] = []
         self._is_first, self._after_cr = True, False
 
@@ -307,6 +334,8 @@ class WholeStreams:
             yield from self._end(done=True)
             yield event
             return
+        self._values += max(0, values_in(text) - _FREE_VALUES)
+        no_more("values", range(self._values), MOST_VALUES)
         try:
             value = decoded(text)
         except (ValueError, RecursionError) as error:

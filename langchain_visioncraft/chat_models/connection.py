@@ -124,6 +124,8 @@ class _OurClient:
         return response.extensions.get(completions.ANSWER, data)
 
     def _make_status_error_from_response(self, response: Any) -> openai.APIStatusError:
+        if response.is_closed and response.is_stream_consumed:
+            response = completions.beginning(response)
         response.encoding = "utf-8"  # the host's charset may be invalid, or slow to decode
         inherited: Any = super()
         error: openai.APIStatusError = inherited._make_status_error_from_response(response)

@@ -32,6 +32,9 @@ MOST_CALLS = 256
 MOST_CHOICES = 128
 """As OpenAI's ``n``."""
 
+MOST_VALUES = 1 << 21
+"""The limit for the JSON of one answer: small values take 20 times the memory of their text."""
+
 _MOST_COUNTS = 64
 """The limit for one group of usage."""
 
@@ -357,12 +360,20 @@ def unreadable(what: str, value: Any) -> UnreadableAnswerError:
     )
 
 
+def values_in(text: str | bytes) -> int:
+    """The most values that this JSON may hold, found without decoding it."""
+    signs: Any = ",[{" if isinstance(text, str) else b",[{"
+    return sum(map(text.count, signs))
+
+
 def decoded(text: str | bytes) -> Any:
     """The JSON of an answer or an event.
 
     Raises:
-        UnreadableAnswerError: If it is nested too deeply for what LangChain does with it.
+        UnreadableAnswerError: If it has too many values, or is nested too deeply for what LangChain
+            does with it.
     """
+    no_more("values", range(values_in(text)), MOST_VALUES)
     value = json.loads(text, parse_int=integer)
     if is_deeper_than(value):
         msg = f"it is nested more than {DEEPEST} levels deep"

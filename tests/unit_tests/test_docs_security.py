@@ -25,7 +25,7 @@ from visioncraft_sandbox.engines import (
 from visioncraft_sandbox.planner import planner, process, tools
 
 from langchain_visioncraft import _json
-from langchain_visioncraft.chat_models import completions, streams
+from langchain_visioncraft.chat_models import completions, normalizing, streams
 from langchain_visioncraft.client import base
 from langchain_visioncraft.document_loaders import transcripts
 from langchain_visioncraft.media import (
@@ -41,7 +41,7 @@ from langchain_visioncraft.media import (
 PAGE = " ".join((Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8").split())
 OURS = SandboxConfig()
 HOURS = {2.0: "two hours", 6.0: "six hours", 8.0: "eight hours"}
-NUMBERS = {8: "eight", 10: "ten"}
+NUMBERS = {2: "two", 8: "eight", 10: "ten"}
 COUNTS = {10**6: "a million"}
 MINUTES = {300.0: "five minutes"}
 PROMPT = language.CONTEXT_TOKENS
@@ -53,6 +53,9 @@ PROMPT = language.CONTEXT_TOKENS
         f"a data URL of at most {access.LONGEST_TEXT >> 20} Mi characters",
         f"An answer is limited to {base.DEFAULT_MAX_ANSWER_BYTES >> 20} MiB",
         f"A chat answer is limited to {completions.MAX_ANSWER_BYTES >> 20} MiB",
+        "only its first MiB is decoded",
+        f"a chat answer holds at most {NUMBERS[normalizing.MOST_VALUES >> 20]} million values",
+        f"of which {completions._FREE_VALUES} in each event of a stream do not count",
         f"64 counts of usage and {_json.DEEPEST} levels, and a stream",
         f"if they are damaged and longer than {streams._MOST_REPAIRED}, or nested more",
         f"a stream {streams._MOST_BLOCKS:,} blocks of content and {streams._MOST_PIECES:,} pieces",

@@ -8,17 +8,22 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from chat_service import WAYS, Service, ask, httpx
+from chat_service import KEY, WAYS, Service, ask, httpx
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 
+from langchain_visioncraft.chat_models import completions, normalizing
 from langchain_visioncraft.chat_models.answers import Reading
 from langchain_visioncraft.chat_models.bound_tools import BoundTools, PromptedTools
 from langchain_visioncraft.chat_models.constrained import ConstrainedTools
 from langchain_visioncraft.chat_models.normalizing import normalized
 from langchain_visioncraft.chat_models.structured import PromptedAnswer
-from langchain_visioncraft.errors import UnexpectedAnswerError, VisionCraftError
+from langchain_visioncraft.errors import (
+    BadRequestError,
+    UnexpectedAnswerError,
+    VisionCraftError,
+)
 
 Deltas = list[dict[str, Any]]
 """What the choices of an answer say, in the order of their events."""
@@ -128,6 +133,52 @@ async def test_very_many_calls_in_words_are_an_error(service: Service, kind: str
     model = service.model(tool_calling="prompted").bind_tools([draw])
     with pytest.raises(UnexpectedAnswerError, match="more than 256 tool calls in one answer"):
         await ask(model, way)
+
+
+@pytest.fixture
+def few_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (normalizing, completions):
+        monkeypatch.setattr(module, "MOST_VALUES", 200)
+
+
+@pytest.mark.usefixtures("few_values")
+@pytest.mark.parametrize("way", WAYS)
+async def test_very_many_values_are_an_error_wherever_they_are(service: Service, way: str) -> None:
+    model = service.model()
+    for count in (10, 300):
+        choices = [
+            {"message": {"content": "a"}, "delta": {"content": "a"}, "finish_reason": "stop"}
+        ]
+        if way.endswith("stream"):
+            saying(service, [{"choices": choices, "more": [[]] * 10}] * (count // 10))
+        else:
+            service.says(200, json={"choices": choices, "more": [{}] * count})
+        if count == 10:
+            assert await ask(model, way)
+            continue
+        with pytest.raises(UnexpectedAnswerError, match="it has more than 200 values"):
+            await ask(model, way)
+
+
+@pytest.mark.usefixtures("few_values")
+async def test_the_values_of_ordinary_events_do_not_count(service: Service) -> None:
+    saying(service, said([{"content": "a"}] * 300))
+    assert (await ask(service.model(), "stream")).text == "a" * 300
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_rest_of_a_long_error_is_not_decoded(service: Service, way: str) -> None:
+    # Letters of two bytes: the text is shorter than the bytes, and its end is cut within the key.
+    begun = '{"message": "No.", "more": [' + "{}," * 300_000 + '"'
+    room = completions.MAX_ERROR_BYTES - len(begun) - 8
+    service.says(400, text=begun + "ä" * (room // 2) + KEY + '"]}' + " " * 9)
+    with pytest.raises(BadRequestError) as caught:
+        await ask(service.model(), way)
+    held: Any = caught.value
+    assert len(held.response.content) < completions.MAX_ERROR_BYTES + 9
+    assert isinstance(held.body, str)
+    assert held.body.endswith("***")
+    assert KEY[:7].encode() not in held.response.content
 
 
 async def test_a_fallback_takes_over(service: Service) -> None:
