@@ -21,11 +21,21 @@ class Portions:
         self._free, self._size = free, 0
         self._held: dict[str, list[Any]] = {}
 
-    def take(self, parts: Mapping[str, str | Sequence[Any]]) -> dict[str, list[Any]]:
-        """Take the pieces of some parts, and return what passes: texts, or items of lists."""
+    @property
+    def is_holding(self) -> bool:
+        """Whether something is held back."""
+        return bool(self._held)
+
+    def take(
+        self, parts: Mapping[str, str | Sequence[Any]], weight: int = 1
+    ) -> dict[str, list[Any]]:
+        """Take the pieces of some parts, and return what passes: texts, or items of lists.
+
+        The weight is that of one character or item.
+        """
         for name, part in parts.items():
             self._held.setdefault(name, []).extend([part] if isinstance(part, str) else part)
-            self._size += len(part) + 1
+            self._size += (len(part) + 1) * weight
         is_due = self._size * _SHARE >= -self._free
         return self.rest() if parts and is_due else {}
 

@@ -36,6 +36,12 @@ _MOST_BLOCKS = 1024
 _MOST_PIECES = 1 << 18
 """The limit for one stream: LangChain keeps them all, a hundred times as large as they arrived."""
 
+_TEXT_AT_ONCE = 1 << 19
+"""How many characters of content pass in pieces: LangChain copies all before a piece with it."""
+
+_WEIGHT_OF_BLOCK = 1 << 11
+"""The characters as which a block counts."""
+
 _MOST_IN_NAME = 1000
 _BLANKS = re.compile(r"\s{64}")
 _HALF_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*+\\(?:u[dD]?)?\Z")
@@ -56,7 +62,7 @@ class NormalizedStream:
         self._half = ""
         self._words = Portions(65_536)
         self._logprobs = Portions(4096)
-        self._content = Portions(256)
+        self._content = Portions(_TEXT_AT_ONCE)
         self._blocks = self._pieces = 0
         self._in_pieces = 0
         self._calls: list[_StreamedCall] = []
@@ -96,9 +102,13 @@ class NormalizedStream:
             if finish and (self.finish is None or finish != "stop"):
                 self.finish = finish
             # Of empty choices, one is enough: LangChain takes longer for each than they are long.
-            if any(delta.values()) or logprobs or not (finish or told):
+            if any(delta.values()) or logprobs or not (finish or told or self._is_holding):
                 told = True
                 yield self._chunk(delta, logprobs=logprobs)
+
+    @property
+    def _is_holding(self) -> bool:
+        return any(each.is_holding for each in (self._words, self._logprobs, self._content))
 
     def _chunk(self, delta: dict[str, Any], **more: Any) -> dict[str, Any]:
         # The SDK takes the role from the first chunk that has it.
@@ -117,15 +127,16 @@ class NormalizedStream:
         return delta
 
     def _mixed(self, content: Any) -> Any:
-        """The content that passes: at once, unless it consists of blocks."""
+        """The content that passes: at once, unless it is long or consists of many blocks."""
         if isinstance(content, list):
             self._blocks += len(content)
             normalizing.no_more("blocks of content", range(self._blocks), _MOST_BLOCKS)
-        elif not (self._blocks and content):
+        elif not content:
             return content
-        else:
+        elif self._blocks:
             content = [content]
-        return _joined_content(self._content.take({"content": content}))
+        weight = _WEIGHT_OF_BLOCK if isinstance(content, list) else 1
+        return _joined_content(self._content.take({"content": content}, weight))
 
     def _with_whole_characters(self, written: Mapping[str, Any]) -> Mapping[str, Any]:
         """Some hosts cut between the two halves of a character."""

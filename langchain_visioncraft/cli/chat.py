@@ -76,15 +76,16 @@ class Talk:
         """
         content = [{"type": "text", "text": text}, *self._pictures] if self._pictures else text
         asked: Any = ("human", content)
-        whole: AIMessageChunk | None = None
+        chunks: list[AIMessageChunk] = []
         try:
             for chunk in self._llm.stream([*self._said, asked]):
-                whole = chunk if whole is None else whole + chunk
+                chunks.append(chunk)
                 if not quiet:
                     say(chunk.text)
         finally:
             if not quiet:
                 say("\n")
+        whole = chunks[0] + chunks[1:] if chunks else None  # at once: each addition copies all
         self._said += [asked, whole or ("ai", "")]
         self._pictures = []
         return whole

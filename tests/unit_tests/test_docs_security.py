@@ -57,6 +57,7 @@ PROMPT = language.CONTEXT_TOKENS
         f"a chat answer holds at most {NUMBERS[normalizing.MOST_VALUES >> 20]} million values",
         f"of which {completions._FREE_VALUES} in each event of a stream do not count",
         f"64 counts of usage and {_json.DEEPEST} levels, and a stream",
+        f"beyond {streams._TEXT_AT_ONCE:,} characters of content",
         f"if they are damaged and longer than {streams._MOST_REPAIRED}, or nested more",
         f"a stream {streams._MOST_BLOCKS:,} blocks of content and {streams._MOST_PIECES:,} pieces",
         f"a recording lasts at most {HOURS[transcripts.DEFAULT_MAX_SECONDS / 3600]}",

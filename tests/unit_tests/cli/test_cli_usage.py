@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from langchain_core.messages import AIMessageChunk
 
 from langchain_visioncraft import MediaStore
 from langchain_visioncraft.cli.app import app
 from langchain_visioncraft.cli.base import load
 from langchain_visioncraft.cli.capabilities import CAPABILITIES, _flow
+from langchain_visioncraft.cli.chat import Talk
 from langchain_visioncraft.media import Usage
 
 
@@ -261,3 +263,19 @@ def test_names_in_the_ledger_cannot_write_to_the_terminal(tmp_path: Path) -> Non
     MediaStore(tmp_path).record(usage)
     ran = CliRunner().invoke(app, ["usage", "--by", "model", "--store", str(tmp_path)])
     assert ran.output.startswith("a\\x1b[31m\\nb ")
+
+
+def test_the_pieces_of_an_answer_are_added_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    added: list[int] = []
+    add = AIMessageChunk.__add__
+
+    def counting(self: Any, other: Any) -> Any:
+        added.append(1)
+        return add(self, other)
+
+    monkeypatch.setattr(AIMessageChunk, "__add__", counting)
+    llm: Any = SimpleNamespace(stream=lambda _: (AIMessageChunk("a") for _ in range(50)))
+    whole = Talk(llm, None, []).say("Hello.", quiet=True)
+    assert whole is not None
+    assert whole.text == "a" * 50
+    assert len(added) == 1
