@@ -14,7 +14,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from langchain_visioncraft._flows import Steps
 from langchain_visioncraft._reasoning import ReasoningSplitter, split_reasoning
-from langchain_visioncraft.chat_models.normalizing import REASONING
+from langchain_visioncraft.chat_models.normalizing import MOST_CALLS, REASONING
 from langchain_visioncraft.chat_models.portions import Portions
 from langchain_visioncraft.chat_models.prompted.calls import Call
 from langchain_visioncraft.chat_models.prompted.formats import call_text
@@ -23,7 +23,9 @@ from langchain_visioncraft.chat_models.prompted.reading import Piece
 Ask: TypeAlias = Callable[[list[BaseMessage]], Steps[ChatResult]]
 """Sends a conversation, and returns the answer."""
 
-_BEYOND_TEXT = 1000
+BEYOND_TEXT = 1 << 20
+"""The number of the first call in a stream of blocks. LangChain numbers other blocks from 0, one at
+each change of their type, and would merge a call with a block of the same number."""
 
 
 class Reading:
@@ -198,8 +200,7 @@ class StreamedReading(_Answer):
 
     def __init__(self, reading: Reading, *, as_blocks: bool, holds: bool) -> None:
         super().__init__(reading, holds=holds)
-        # LangChain numbers blocks of text itself, and would merge a call with the same number.
-        self._next_index = _BEYOND_TEXT if as_blocks else 0
+        self._next_index = BEYOND_TEXT + MOST_CALLS if as_blocks else 0  # native ones come before
         self._some = False
         self._thoughts = Portions(65_536)
 

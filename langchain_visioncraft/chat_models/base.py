@@ -13,6 +13,7 @@ from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from langchain_visioncraft.chat_models import parameters
+from langchain_visioncraft.chat_models.answers import BEYOND_TEXT
 from langchain_visioncraft.chat_models.common import PROVIDER, VisionCraftChatModel
 from langchain_visioncraft.chat_models.connection import connect
 from langchain_visioncraft.chat_models.errors import CHAT_ENDPOINT, Boundary, as_both
@@ -303,7 +304,7 @@ class VisionCraftConnectedModel(VisionCraftChatModel, BaseChatOpenAI):  # type: 
                 part["args"] = long.get(part["index"], part["args"])
             converted.message.response_metadata["model_provider"] = PROVIDER
             if self.output_version == "v1":
-                _set_apart(converted.message.content)
+                _set_apart(converted.message)
             for choice in chunk["choices"][:1]:
                 converted.message.additional_kwargs |= _beside_content(choice["delta"])
         return converted
@@ -318,11 +319,13 @@ def _beside_content(message: Mapping[str, Any]) -> dict[str, Any]:
     return {name: message[name] for name in (REASONING, "refusal") if message.get(name)}
 
 
-def _set_apart(content: Any) -> None:
-    """Number blocks, of which LangChain would merge those of one type into one."""
-    for block in content if isinstance(content, list) else ():
+def _set_apart(message: Any) -> None:
+    """Number blocks and calls, which LangChain would merge with each other and with text."""
+    for block in message.content if isinstance(message.content, list) else ():
         if isinstance(block, dict) and block.get("type") != "text":
             block["index"] = f"lc_{uuid.uuid4().hex}"
+    for part in getattr(message, "tool_call_chunks", ()):
+        part["index"] += BEYOND_TEXT
 
 
 def _taken_aside(chunk: Mapping[str, Any]) -> dict[int, str]:

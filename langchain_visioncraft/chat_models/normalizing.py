@@ -56,8 +56,10 @@ _FAILED = (
 _COUNTS = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
 _DIGITS = 15
 _UNKNOWN_TYPE = "application/octet-stream"
-_NAMES = ("id", "source_type")
-"""Parts of a block that LangChain looks up."""
+_NAMES = ("id", "text")
+"""Parts of a block that LangChain takes for text."""
+_NEVER_KEPT = ("index", "source_type")
+"""Parts of a block by which LangChain merges it with others, or looks for a source elsewhere."""
 _SizedT = TypeVar("_SizedT", bound=Sized)
 _decode = json.JSONDecoder(strict=False, parse_int=integer).raw_decode
 
@@ -175,13 +177,17 @@ def _usable(block: dict[str, Any]) -> dict[str, Any]:
     """A block that LangChain can merge, convert and send again.
 
     Without an ``index``, it is merged with no other one, which may hold parts of other types.
+    Numbers that JSON cannot hold are null.
     """
+    block = json.loads(json.dumps(block), parse_constant=lambda _: None)
     if block["type"] == "non_standard" and not isinstance(block.get("value"), dict):
         raise unreadable("the value of a block", block.get("value"))
     kept = {
         name: part
         for name, part in block.items()
-        if not (part is None or name == "index" or (name in _NAMES and not isinstance(part, str)))
+        if not (
+            part is None or name in _NEVER_KEPT or (name in _NAMES and not isinstance(part, str))
+        )
     }
     return {"mime_type": _UNKNOWN_TYPE, **kept} if "base64" in kept else kept
 

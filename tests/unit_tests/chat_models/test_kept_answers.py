@@ -23,6 +23,10 @@ BLOCKS: dict[str, list[dict[str, Any]]] = {
     "a source that is a list": [{"type": "file", "source_type": []}],
     "bytes without a type": [{"type": "image", "base64": "AAAA"}],
     "nothing": [{"type": "image", "base64": None}],
+    "a URL that is missing": [{"type": "image", "source_type": "url"}],
+    "bytes that are missing": [{"type": "image", "source_type": "base64"}],
+    "an id that is missing": [{"type": "file", "source_type": "id"}],
+    "a text that is none": [{"type": "image", "text": False}],
 }
 
 
@@ -69,6 +73,39 @@ async def test_blocks_are_merged_and_sent_again(
     says(service, "invoke", {"content": "Yes."})
     with contextlib.suppress(VisionCraftError):  # for what cannot be sent
         await model.ainvoke([HumanMessage("Go on."), answer, HumanMessage("And?")])
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+async def test_numbers_that_json_cannot_hold_keep_no_conversation_from_going_on(
+    service: Service, number: str, way: str
+) -> None:
+    says(service, way, {"content": [{"type": "x", "a": json.loads(number)}]})
+    answer = stored(await ask(service.model(), way))
+    says(service, "invoke", {"content": "Yes."})
+    talk = [HumanMessage("Go on."), answer, HumanMessage("And?")]
+    assert (await service.model().ainvoke(talk)).text == "Yes."
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+@pytest.mark.parametrize("tool_calling", ["native", "prompted"])
+async def test_calls_are_not_merged_with_text_and_thoughts_before_them(
+    service: Service, tool_calling: str, way: str
+) -> None:
+    calls = [
+        {"index": number, "id": f"c{number}", "function": {"name": "draw", "arguments": "{}"}}
+        for number in range(3)
+    ]
+    before = [{"reasoning_content": "Hm."}, {"content": "Well."}]
+    says(service, "stream", *before, *({"tool_calls": [c]} for c in calls), {"content": "Done."})
+    model = service.model(output_version="v1", tool_calling=tool_calling)
+    content: Any = (await ask(model, way)).content
+    assert [block["type"] for block in content] == [
+        *("reasoning", "text"),
+        *["tool_call"] * 3,
+        "text",
+    ]
+    assert not any("args" in block for block in content if block["type"] != "tool_call")
 
 
 @pytest.mark.parametrize("way", WAYS)
