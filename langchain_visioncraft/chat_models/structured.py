@@ -228,7 +228,8 @@ class AnswerParser(BaseTransformOutputParser[Any]):
             return None, f"The answer holds no JSON {_kind(schema)}: {shortened(text, 200)!r}"
         try:
             return _validated(self.target, value), None
-        except ValueError as error:
+        except (ValueError, ArithmeticError, RecursionError) as error:
+            # Of Python: a pattern may be too large for it, or too deep.
             return None, f"The answer does not fit {self.target.__name__}: {error}"
 
     def parse(self, text: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from typing import Any
 
 import pytest
@@ -23,6 +24,12 @@ class Joke(BaseModel):
 
     setup: str
     rating: int = Field(ge=1, le=5)
+
+
+class Search(BaseModel):
+    """A search."""
+
+    pattern: re.Pattern[str]
 
 
 class JokeDict(TypedDict):
@@ -283,3 +290,14 @@ async def test_a_stream_with_the_raw_answer_ends_with_what_was_made_of_it(
         assert whole["raw"].text == text
         assert whole["parsed"] == (Joke(**WANTED) if text == TEXT else None)
         assert (whole["parsing_error"] is None) == (text == TEXT)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("pattern", ["a{99999999999999}", "(" * 3000])
+async def test_a_value_that_python_cannot_take_does_not_fit(
+    service: Service, pattern: str, way: str
+) -> None:
+    says(service, json.dumps({"pattern": pattern}))
+    model = service.model(model=UNKNOWN, correct_tool_calls=False).with_structured_output(Search)
+    with pytest.raises(OutputParserException, match="does not fit Search"):
+        await ask(model, way)
