@@ -21,7 +21,7 @@ from langchain_visioncraft.errors import (
     UnknownHandleError,
 )
 from langchain_visioncraft.media.inputs import MediaSource, is_data_url, is_link, parse_source
-from langchain_visioncraft.media.paths import is_file_url, local_path
+from langchain_visioncraft.media.paths import is_file_url, is_share, local_path
 from langchain_visioncraft.media.store import MediaStore
 from langchain_visioncraft.media.urls import without_secrets
 
@@ -77,6 +77,7 @@ def _allowed_file(text: str, store: MediaStore, allowed_dirs: Sequence[str | Pat
             names.append(os.path.expanduser(text))  # noqa: PTH111 -- raises nothing else
     if is_file_url(text):
         names = [str(local_path(text))]
+    names = [name for name in names if not is_share(name)]
     # Relative to the folder, or to the current directory.
     for folder, name, within in product(folders, names, (True, False)):
         # Links are resolved first, so that one inside an allowed folder cannot lead out of it.

@@ -25,7 +25,8 @@ _MOST_TAGS = 1 << 16
 _LONGEST_METADATA = 16 << 20
 """Bytes that are searched for the size of a picture; some formats tell none there."""
 _MOST_SIDE = 1 << 31
-_LARGEST_FILE = 1 << 44
+_LARGEST_FILE = 1 << 43
+"""Ext4 cannot look for anything beyond 16 TiB."""
 _CONTRADICTIONS = (ValueError, LookupError, OverflowError, struct.error)
 """The errors raised by inconsistent headers."""
 

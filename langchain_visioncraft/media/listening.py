@@ -17,18 +17,20 @@ import numpy as np
 from langchain_visioncraft.errors import MediaInputError
 from langchain_visioncraft.media import confined, sound
 from langchain_visioncraft.media.decoding import Recording
+from langchain_visioncraft.media.inspection import chunks_of
 from langchain_visioncraft.media.sound import Sound
 
 if TYPE_CHECKING:
     from langchain_visioncraft.media.sound import Samples
 
 _SMALL = 1 << 16
-_PLAIN = re.compile(
-    rb"RIFF(?:..\0\0|\xff{4})WAVEfmt .\0\0\0(?:[\1\3]\0|\xfe\xff.{22}[\1\3]\0)|fLaC\0", re.DOTALL
-)
-"""The beginnings of FLAC, and of WAV that is not compressed: up to as many bytes, these take FFmpeg
-less than a second to open and little memory. They are decoded in this process, as it takes half a
-second to start another. Ogg is not among them: the codebooks of Vorbis can fill gigabytes."""
+_PLAIN = re.compile(rb"RIFF..\0\0WAVEfmt .\0\0\0(?:[\1\3]\0|\xfe\xff.{22}[\1\3]\0)", re.DOTALL)
+_CHUNKS = (b"fmt ", b"data", b"fact", b"PEAK", b"LIST")
+"""The beginning of WAV that is not compressed, and the parts that it may have, all within the file:
+up to as many bytes, these take FFmpeg less than a second to open and little memory. They are
+decoded in this process, as it takes half a second to start another. Others are not: the codebooks
+of Vorbis can fill gigabytes, and FFmpeg finds a million frames in 64 KiB of FLAC whose rate
+changes."""
 
 _MOST_SECONDS = 10
 """Of the processor's time, to open a recording, and for each of its packets."""
@@ -90,7 +92,10 @@ def _is_small(recording: Recording) -> bool:
     with _readable(recording), recording.open() as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        return size <= _SMALL and _PLAIN.match(file.read(46)) is not None
+        if size > _SMALL or not _PLAIN.match(file.read(46)):
+            return False
+        chunks = chunks_of(file, 12, "<4sI")
+        return all(kind in _CHUNKS and at + length <= size for kind, at, length in chunks)
 
 
 @contextlib.contextmanager

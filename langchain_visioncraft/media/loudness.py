@@ -30,6 +30,7 @@ class Level:
     _most: float = 0.0
     _count: int = 0
 
+    @np.errstate(all="ignore")  # 64-bit floating point may hold any number
     def add(self, samples: NDArray[Any]) -> None:
         """Add samples: channels by samples, as they were decoded."""
         if not samples.size:
@@ -46,6 +47,7 @@ class Level:
         if self.loudest < _LOUD and widths.any():
             self._add_texture(samples.astype(np.float32) / full)
 
+    @np.errstate(all="ignore")
     def compare(self, samples: NDArray[Any]) -> None:
         """Detect whether channels cancel each other; a few of the samples are enough."""
         if len(samples) > 1 and samples.size and not self.cancelled:

@@ -27,6 +27,7 @@ from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
 from langchain_visioncraft.media.filesystems import Folder
 from langchain_visioncraft.media.handles import SHA256, digest_of, handle_for
 from langchain_visioncraft.media.inspection import MediaInfo, media_info, type_of
+from langchain_visioncraft.media.paths import is_share
 from langchain_visioncraft.media.places import HeldBytes, Holder, InStore, Place, store_of
 from langchain_visioncraft.media.sniff import EXTENSIONS
 
@@ -210,6 +211,8 @@ class Media(BaseModel):
             if digest == media.sha256:
                 return media
         try:
+            if is_share(source):
+                raise PermissionError(errno.EACCES, "A share is not read", source)
             media = cls.from_path(source)
         except (OSError, InvalidRequestError) as error:
             missing = "is in no store that is known" if store is None else "is not in this store"

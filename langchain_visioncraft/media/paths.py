@@ -29,6 +29,17 @@ _SYSTEM_FOLDER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+_SHARE = re.compile(r"[/\\]{2}")
+_HAS_SHARES = os.name == "nt"
+
+
+def is_share(name: str) -> bool:
+    r"""Whether a name is that of a file on another machine, such as ``\\host\folder\cat.png``.
+
+    Windows sends the user's login to that host as soon as the name is looked up.
+    """
+    return _HAS_SHARES and _SHARE.match(name) is not None
+
 
 def is_file_url(text: str) -> bool:
     """Whether this text is a ``file:`` URL for this machine."""

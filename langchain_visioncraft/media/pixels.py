@@ -22,6 +22,7 @@ _FORMATS = (
 _SPARE = 1.5
 _NO_TEXTS = ("exif", "icc_profile", "transparency", "xmp")
 """What Pillow looks for among the texts of a PNG, which may have these names."""
+_MOST_COLOURS = 256
 _PLUGINS = ("pillow_heif", "pillow_jxl")
 
 
@@ -54,12 +55,15 @@ def decode(image: Image.Image, least: int | None = None) -> Decoded:
     size, still large enough to look the same when it is scaled. If nothing can be decoded, the
     decoder's error is raised, which may be of any class.
     """
+    decoded = _decoded(image, least)
+    _correct(decoded.image)
+    return decoded
+
+
+def _decoded(image: Image.Image, least: int | None) -> Decoded:
     _reduce(image, least)
     try:
         image.load()  # this reveals damage
-        for name in _NO_TEXTS:
-            if isinstance(image.info.get(name), str):
-                del image.info[name]
     except MemoryError:
         raise
     except Exception as error:
@@ -73,6 +77,18 @@ def decode(image: Image.Image, least: int | None = None) -> Decoded:
                 return Decoded(partial, f"The file is cut off or damaged: {error}.")
         raise
     return Decoded(image, getattr(image, "damage", None))
+
+
+def _correct(image: Image.Image) -> None:
+    """Leave out facts that Pillow cannot use: texts, and transparent colours beyond the palette."""
+    for name in _NO_TEXTS:
+        if isinstance(image.info.get(name), str):
+            del image.info[name]
+    clear = image.info.get("transparency")
+    if image.mode == "P" and isinstance(clear, bytes):
+        image.info["transparency"] = clear[:_MOST_COLOURS]
+    elif image.mode == "P" and isinstance(clear, int) and clear >= _MOST_COLOURS:
+        del image.info["transparency"]
 
 
 def _reduce(image: Image.Image, least: int | None) -> None:
@@ -97,8 +113,10 @@ def _as_far_as_it_goes(image: Image.Image, least: int | None) -> Image.Image | N
         image.tile = []
         with contextlib.suppress(Exception):
             image.load_end()
+    _correct(image)
     # The grey that fills the rest carries no information.
-    greys = image.convert("L").histogram()
+    seen = image.convert("RGBA") if image.mode == "P" else image  # without a warning
+    greys = seen.convert("L").histogram()
     blank = max(greys[0], sum(greys[126:130])) > 0.99 * sum(greys)
     return None if blank else image
 

@@ -34,6 +34,9 @@ _FASTEST = 4_000_000
 """The sample rates that are accepted. At 1 per second, a few bytes last a day; at 100,000,000, the
 filter of the resampler takes gigabytes."""
 
+_MOST_CHANNELS = 64
+"""FFmpeg converts no more."""
+
 _LARGEST_FRAME = 1 << 23
 """Samples of all channels of a frame, at its own rate or at `RATE`: FFmpeg converts it at once."""
 
@@ -328,7 +331,11 @@ def _check_frame(frame: Any, name: str) -> None:
     if not _SLOWEST <= rate <= _FASTEST:
         allowed = f"{_SLOWEST:,} to {_FASTEST:,} can be decoded"
         raise MediaInputError(f"{name} has {rate:,} samples per second; {allowed}.")
-    samples = frame.samples * frame.layout.nb_channels * max(rate, RATE) // rate
+    channels = frame.layout.nb_channels
+    if channels > _MOST_CHANNELS:
+        most = f"at most {_MOST_CHANNELS} can be decoded"
+        raise MediaInputError(f"{name} has {channels:,} channels; {most}.")
+    samples = frame.samples * channels * max(rate, RATE) // rate
     if samples > _LARGEST_FRAME:
         most = f"at most {_LARGEST_FRAME:,} can be decoded"
         raise MediaInputError(f"{name} has a frame of {samples:,} samples; {most}.")

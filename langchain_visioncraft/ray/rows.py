@@ -21,7 +21,7 @@ from langchain_visioncraft.document_loaders.reports import CONCERN_ALL, Skipped
 from langchain_visioncraft.document_loaders.sources import Item, Source, source_of
 from langchain_visioncraft.document_loaders.transcripts import VisionCraftTranscriptParser
 from langchain_visioncraft.errors import InvalidRequestError, MediaInputError
-from langchain_visioncraft.media.paths import local_path
+from langchain_visioncraft.media.paths import is_share, local_path
 from langchain_visioncraft.media.places import HeldBytes
 from langchain_visioncraft.media.urls import is_url
 from langchain_visioncraft.ray.limits import Permits
@@ -195,6 +195,6 @@ def _item_of(content: str | bytes | None, column: str) -> Item:
         raise MediaInputError(msg)
     if isinstance(content, bytes):
         return Source("", HeldBytes(content))
-    if is_url(content):
+    if is_url(content) or is_share(content):
         return content
     return Source.of(local_path(content))

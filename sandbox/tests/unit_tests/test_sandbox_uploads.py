@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import struct
 import threading
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
@@ -18,6 +20,7 @@ from visioncraft_sandbox import SandboxConfig, create_app
 from visioncraft_sandbox import uploads as uploads_module
 from visioncraft_sandbox.answers import Refusal
 from visioncraft_sandbox.engine_pool import EnginePool
+from visioncraft_sandbox.engines.parameters import read_parameters, to_png
 from visioncraft_sandbox.files import FileStore
 from visioncraft_sandbox.pictures import enlarged
 from visioncraft_sandbox.uploads import Uploads, decode_picture
@@ -317,3 +320,36 @@ async def test_a_link_of_tiny_pieces_lets_others_run(uploads: Uploads) -> None:
     assert len(await uploads._body(response)) == 1000
     other.cancel()
     assert turns >= 900
+
+
+def png(*chunks: tuple[bytes, bytes], pixels: bytes) -> bytes:
+    """A palette of 16 colours, and 8 times 8 pixels."""
+    head = struct.pack(">IIBBBBB", 8, 8, 8, 3, 0, 0, 0)
+    parts = (b"IHDR", head), (b"PLTE", bytes(range(48))), *chunks, (b"IDAT", pixels), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
+
+
+PIXELS = zlib.compress(bytes(range(9)) * 8, 0)
+
+
+@pytest.mark.parametrize("pixels", [PIXELS, PIXELS[:50]], ids=["whole", "damaged"])
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        (b"tRNS", b"\xff" * 257),
+        (b"tRNS", b"\xff" * 256 + b"\0"),
+        (b"tEXt", b"transparency\0none"),
+        (b"tEXt", b"parameters\0a cat"),
+    ],
+    ids=["many colours", "a far colour", "a text", "parameters"],
+)
+def test_what_a_png_says_of_itself_does_not_keep_it_from_being_used(
+    chunk: tuple[bytes, bytes], pixels: bytes
+) -> None:
+    picture = decode_picture(png(chunk, pixels=pixels), "image", 1 << 20)
+    assert picture.convert("RGBA").size == (8, 8)
+    assert to_png(picture)
+    assert read_parameters(picture) == ("a cat" if chunk[1].endswith(b"cat") else None)

@@ -74,7 +74,6 @@ def read_drawn(image: Image.Image) -> tuple[list[str], str]:
 
 
 def read_parameters(image: Image.Image) -> str | None:
-    """The generation text of an opened picture; None if there is none, or a very long one."""
-    text = getattr(image, "text", None) or image.info
-    value = str(text.get(_KEY) or "")
+    """The generation text of a decoded picture; None if there is none, or a very long one."""
+    value = str(image.info.get(_KEY) or "")
     return value if 0 < len(value) <= _LONGEST else None

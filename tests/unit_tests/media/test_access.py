@@ -10,6 +10,7 @@ import pytest
 from client_driving import PNG
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from langchain_core.documents import Document
 
 from langchain_visioncraft import Media, MediaStore
 from langchain_visioncraft.errors import (
@@ -206,3 +207,26 @@ def test_provenance_names_a_source_without_its_secrets(
     value: Any, label: str, store: MediaStore
 ) -> None:
     assert label_for_provenance(readable_source(value, store, [])) == label
+
+
+@pytest.mark.parametrize(
+    "name", [r"\\host\share\cat.png", "//host/share/cat.png", r"/\host\cat.png"]
+)
+def test_a_share_of_another_machine_is_not_looked_up(
+    name: str, allowed: Path, store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("langchain_visioncraft.media.paths._HAS_SHARES", True)
+    looked_up: list[str] = []
+    resolve = Path.resolve
+
+    def resolved(path: Path, **options: bool) -> Path:
+        looked_up.append(str(path))
+        return resolve(path, **options)
+
+    monkeypatch.setattr(Path, "resolve", resolved)
+    with pytest.raises(ForbiddenInputError):
+        readable_source(name, store, [allowed])
+    assert looked_up == [str(allowed)]
+    monkeypatch.setattr("langchain_visioncraft.media.media.Place", None)
+    with pytest.raises(MediaInputError, match="cannot be read at its source"):
+        Media.from_document(Document("-", metadata={"source": name}))

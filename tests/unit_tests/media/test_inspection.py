@@ -224,3 +224,9 @@ def test_a_size_that_is_not_at_the_beginning_is_not_searched_in_all_of_a_large_f
         finally:
             tracemalloc.stop()
     assert most < 64 << 20
+
+
+def test_a_place_that_no_file_system_has_is_not_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "far.tiff"
+    path.write_bytes(b"II+\0\x08\0\0\0" + struct.pack("<Q", 1 << 63) + bytes(64))
+    assert Media.from_path(path).width is None

@@ -49,7 +49,15 @@ def test_only_a_small_recording_of_plain_form_is_decoded_here(
         data = riff(b"WAVE", chunk(b"fmt ", tag + bytes(20)), chunk(b"data", bytes(80)))
         with pytest.raises(TypeError):
             listen(of(data))
-    for data in (LONG, matroska(), b"ID3\3" + bytes(6) + boxes, b"RIFFmoovWAVE", b"OggS\0\2"):
+    short = recording([(0.2, 0.8, 400)], 1.0)
+    listen(of(riff(b"WAVE", short[12:36], chunk(b"LIST", b"INFOISFT" + bytes(8)), short[36:])))
+    odd = [
+        riff(b"WAVE", short[12:36], each, short[36:])
+        for each in (b"LIST\0\0\0\x80INFO" * 2, chunk(b"id3 ", b"ID3\4" + bytes(6)))
+    ]
+    flac = b"fLaC\0\0\0\x22" + bytes(100)
+    tagged = b"ID3\3" + bytes(6) + boxes
+    for data in (LONG, matroska(), tagged, b"RIFFmoovWAVE", b"OggS\0\2", flac, *odd):
         with pytest.raises(TypeError):
             listen(of(data))
 

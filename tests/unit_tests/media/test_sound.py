@@ -291,3 +291,26 @@ def test_samples_of_64_bits_are_heard(channels: int) -> None:
     found = listen(recording)
     assert (found.seconds, found.tracks, found.plain) == (SECONDS, (0,), True)
     assert loudness(recording, found) == pytest.approx(0.2, abs=0.01)
+
+
+def wide_wav(form: int, samples: Any) -> Recording:
+    """A WAV file of numbers of 64 bits."""
+    data, width = samples.tobytes(), 8 * samples.shape[1]
+    body = b"WAVEfmt " + struct.pack(
+        "<IHHIIHH", 16, form, width // 8, RATE, RATE * width, width, 64
+    )
+    body += b"data" + struct.pack("<I", len(data)) + data
+    whole = b"RIFF" + struct.pack("<I", len(body)) + body
+    return Recording(lambda: io.BytesIO(whole), "note")
+
+
+def test_more_channels_than_can_be_converted_are_refused() -> None:
+    assert listen(wav(*[TONE] * 64)).tracks == (0,)
+    for note in (wav(*[TONE] * 65), wide_wav(1, np.zeros((10, 255), "<i8"))):
+        with pytest.raises(MediaInputError, match="channels; at most 64 can be decoded"):
+            listen(note)
+
+
+def test_numbers_beyond_any_volume_do_not_overflow() -> None:
+    largest = np.array([[1.7e308, -1.7e308]] * 100, "<f8")
+    assert listen(wide_wav(3, largest)).seconds == pytest.approx(100 / RATE)
