@@ -52,7 +52,8 @@ _ERRORS = {
 
 _kept: weakref.WeakValueDictionary[int, Apart] = weakref.WeakValueDictionary()
 """The pictures whose processes wait, by identity; the one that waits longest first."""
-_keeping = threading.Lock()
+_keeping = threading.RLock()
+"""Reentrant, as the garbage collector may close another picture at any moment."""
 
 
 class Apart(Image.Image):
@@ -139,7 +140,8 @@ class Apart(Image.Image):
         """Let the process wait; of too many, the one that has waited longest ends."""
         with _keeping:
             _kept[id(self)] = self
-            waiting = list(_kept.values())
+            refs = _kept.valuerefs()  # a list: `values` must not change meanwhile
+            waiting = [each for ref in refs if (each := ref()) is not None]
             ended = [each._release() for each in waiting[: max(0, len(waiting) - _MOST_KEPT)]]
         for running in ended:
             running.close()

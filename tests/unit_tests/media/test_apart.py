@@ -9,7 +9,9 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import tracemalloc
+import weakref
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -450,3 +452,29 @@ def of_two(colour: str) -> bytes:
     pages = [Image.new("RGB", (8, 8), each) for each in (colour, "black")]
     pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
     return buffer.getvalue()
+
+
+def test_a_picture_that_is_collected_while_another_begins_to_wait_does_not_block_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Collecting(weakref.WeakValueDictionary[int, apart.Apart]):
+        def __setitem__(self, key: int, value: apart.Apart) -> None:
+            super().__setitem__(key, value)
+            gc.collect()
+
+    pages = Media.from_bytes(frames(["red", "blue"], "TIFF"))
+    lost: Any = Frames(pages, name="lost", max_pixels=1 << 20)
+    lost.itself = lost
+    with lost.at(0):
+        monkeypatch.setattr(apart, "_kept", Collecting())
+    del lost
+    shown: list[tuple[int, int]] = []
+
+    def show() -> None:
+        with Frames(pages, name="shown", max_pixels=1 << 20).at(0) as image:
+            shown.append(image.size)
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert shown
