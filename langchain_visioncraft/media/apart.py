@@ -193,6 +193,18 @@ class Apart(Image.Image):
             self._file = io.BytesIO()
 
 
+def _let_go() -> None:
+    """In a forked process: the other processes answer its parent, which may hold the lock."""
+    global _keeping  # noqa: PLW0603 -- a new lock
+    _keeping = threading.RLock()
+    for kept in list(_kept.values()):
+        kept.close()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_let_go)
+
+
 def _most_bytes(max_pixels: int) -> int:
     return _MOST_BYTES + _BYTES_A_PIXEL * max_pixels
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import multiprocessing
 import os
 import signal
 import struct
@@ -444,6 +445,27 @@ def test_few_processes_wait_for_pictures_that_may_be_needed_again(
     kept.clear()
     gc.collect()
     assert have_ended(started)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork of POSIX")
+def test_a_forked_process_asks_none_that_answers_its_parent(
+    started: list[subprocess.Popen[bytes]],
+) -> None:
+    def seen(number: int) -> Any:
+        with pages.at(number) as image:
+            return image.convert("RGB").getpixel((0, 0)), len(started)
+
+    pages = Frames(Media.from_bytes(of_two("red")), name="it", max_pixels=10_000)
+    assert seen(0) == ((255, 0, 0), 1)
+    lock = apart._keeping
+    context = multiprocessing.get_context("fork")
+    answers: Any = context.SimpleQueue()
+    child = context.Process(target=lambda: answers.put([*seen(1), apart._keeping is lock]))
+    child.start()
+    child.join(20)
+    assert child.exitcode == 0
+    assert answers.get() == [(0, 0, 0), 2, False]
+    assert seen(1) == ((0, 0, 0), 1)
 
 
 def of_two(colour: str) -> bytes:
